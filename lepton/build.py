@@ -1,0 +1,80 @@
+"""Objects from a checked config: the only caller of hydra.utils.instantiate."""
+
+import inspect
+from typing import Any
+
+import hydra.utils
+
+from lepton import check
+from lepton.errors import ConfigError, LeptonError
+from lepton.spec import DataSpec
+
+TRACK = "pip install 'lepton-experiments[track]'"
+
+
+def make(node: dict[str, Any], **supplied) -> Any:
+    """The object that a node's `_target_` makes of the node's values and what code supplies.
+
+    Raises: ConfigError when a target, once imported, lies outside the trusted packages.
+    """
+    for name in _targets(node):
+        found = hydra.utils.get_object(name)
+        real = f"{inspect.getmodule(found).__name__}.{found.__qualname__}"
+        if not (check.allowed(name) and check.allowed(real)):
+            raise ConfigError(f"_target_: {real!r} is not in a trusted package")
+    options = {"_partial_": True, "_convert_": "all"}
+    if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
+        options["_execution_whitelist_"] = list(_targets(node))
+    return hydra.utils.instantiate(node, **options)(**supplied)
+
+
+def data(cfg: dict[str, Any]):
+    """The data module, read, split and preprocessed."""
+    trainer = cfg["trainer"] or {}
+    module = make(
+        cfg["dataset"],
+        preprocessing=make(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"]),
+        batch_size=cfg["batch_size"],
+        seed=cfg["seed"],
+        limit_batches=trainer.get("limit_batches"),
+        overfit_batches=trainer.get("overfit_batches") or 0,
+    )
+    module.setup()
+    return module
+
+
+def task(cfg: dict[str, Any], spec: DataSpec):
+    """Loss, prediction and monitored metric for what the data ask."""
+    from lepton.task import task_for
+
+    return task_for(spec, **cfg["task"])
+
+
+def methods(cfg: dict[str, Any]) -> list:
+    """The chosen regularizers, in the order of their names in the config."""
+    return [make(node) for node in (cfg["regularization"] or {}).values()]
+
+
+def logger(cfg: dict[str, Any], folder) -> Any:
+    """The tracker, or False when none was chosen.
+
+    Raises: LeptonError that names what to install.
+    """
+    if not cfg["logger"]:
+        return False
+    try:
+        return make(cfg["logger"], save_dir=str(folder))
+    except (ImportError, hydra.errors.InstantiationException) as e:
+        raise LeptonError(f"logger={cfg['choices']['logger']}: {_last(e)}; {TRACK}") from e
+
+
+def _last(e: BaseException) -> str:
+    return " ".join(str(e.__cause__ or e).split())
+
+
+def _targets(node: Any):
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node["_target_"]
+        for value in node.values():
+            yield from _targets(value)

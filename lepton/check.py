@@ -1,0 +1,223 @@
+"""Every mistake in a composed config, found without importing what it names."""
+
+import ast
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lepton.config import near
+from lepton.errors import ConfigError
+from lepton.signature import Parameter, Signature, TargetError, accepts, in_words, signature
+
+ALLOW = "LEPTON_ALLOW"  # further packages, comma-separated; the environment carries it to workers
+ALLOWED = (
+    "lepton.dataset.",
+    "lepton.preprocessing.",
+    "lepton.model.",
+    "lepton.optimizer.",
+    "lepton.scheduler.",
+    "lepton.regularization.",
+    "lepton.trainer.",
+    "torch.nn.",
+    "torch.optim.",
+    "sklearn.preprocessing.",
+    "pytorch_lightning.loggers.",
+    "lion_pytorch.",
+    "schedulefree.",
+)
+SUPPLIED = {  # what code gives a group's target beside its YAML
+    "dataset": ("preprocessing", "batch_size", "seed", "limit_batches", "overfit_batches"),
+    "preprocessing": ("seed",),
+    "model": ("spec",),
+    "optimizer": ("params",),
+    "scheduler": ("optimizer", "total_steps"),
+    "regularization": (),
+    "trainer": ("callbacks", "logger"),
+    "logger": ("save_dir",),
+}
+ROOT = {
+    "seed": "int",
+    "batch_size": "int",
+    "task": "dict",
+    "study": "str",
+    "runs": "str",
+    "rerun": "bool",
+    "choices": "dict",
+    "overrides": "list",
+    **dict.fromkeys(SUPPLIED, "dict | None"),
+}
+TASK = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
+HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
+TRAINING = ("optimizer", "scheduler", "regularization", "trainer", "batch_size")
+
+
+def allow(*packages: str) -> None:
+    """Lets `_target_`s name these packages, here and in worker processes."""
+    now = [p for p in os.environ.get(ALLOW, "").split(",") if p]
+    os.environ[ALLOW] = ",".join(dict.fromkeys([*now, *packages]))
+
+
+def allowed(name: str) -> bool:
+    """Whether a dotted name lies inside a package that `_target_`s may use."""
+    extra = tuple(f"{p}." for p in os.environ.get(ALLOW, "").split(",") if p)
+    return name.startswith(ALLOWED + extra)
+
+
+def check(cfg) -> dict[str, Any]:
+    """The config as plain resolved values.
+
+    Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
+        wrong types, targets that are not allowed, options that cannot go together.
+    """
+    problems = _unresolved(cfg)
+    if problems:
+        raise ConfigError(*problems)
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    choices = plain.get("choices") or {}
+    problems = _keys("", plain, _schema(tuple(ROOT.items())), "lepton train", ())
+    problems += _keys("task.", plain.get("task"), _schema(tuple(TASK.items())), "task", ())
+    for group, supplied in SUPPLIED.items():
+        node, option = plain.get(group), f"{group}={choices.get(group, '?')}"
+        nested = group == "regularization"
+        for path, part in _parts(group, node, nested=nested):
+            problems += _target(path, part, supplied, option)
+    problems += [] if problems else _together(plain) + _files(plain)
+    if problems:
+        raise ConfigError(*dict.fromkeys(problems))
+    return plain
+
+
+def fits_itself(plain: dict[str, Any]) -> bool:
+    """Whether the model has a `fit` of its own, so that nothing of TRAINING applies to it."""
+    return "fit" in signature(plain["model"]["_target_"]).methods
+
+
+@cache
+def _schema(items: tuple[tuple[str, str], ...]) -> Signature:
+    found = {k: Parameter(True, ast.parse(v, mode="eval").body) for k, v in items}
+    return Signature("", found, False, frozenset())
+
+
+def _unresolved(cfg) -> list[str]:
+    """A line for every value that is missing or cannot be interpolated."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    problems = []
+    for key in sorted(OmegaConf.missing_keys(cfg)):
+        problems.append(f"{key}: has no value yet; give {key}=...")
+
+    def walk(node, path):
+        keys = node.keys() if OmegaConf.is_dict(node) else range(len(node))
+        for key in keys:
+            where = f"{path}.{key}" if path else str(key)
+            if OmegaConf.is_missing(node, key):
+                continue
+            try:
+                value = node[key]
+            except OmegaConfBaseException as e:
+                problems.append(f"{where}: {str(e).splitlines()[0]}")
+                continue
+            if OmegaConf.is_config(value):
+                walk(value, where)
+
+    walk(cfg, "")
+    return problems
+
+
+def _parts(group: str, node: Any, *, nested: bool) -> list[tuple[str, Any]]:
+    """The nodes of a group that hold a target; several under their own names when nested."""
+    if not nested:
+        return [(group, node)]
+    return [(f"{group}.{name}", part) for name, part in (node or {}).items()]
+
+
+def _target(path: str, node: Any, supplied: tuple[str, ...], option: str) -> list[str]:
+    """Problems of one node with a `_target_`, and of the targets inside it."""
+    if node is None or node == {}:
+        return []
+    if not isinstance(node, dict):
+        return [f"{path}: {node!r} is not an option; choose one with {path}=NAME"]
+    if "_target_" not in node:
+        return [f"{path}.{key}: {option} takes no keys" for key in node]
+    name = str(node["_target_"])
+    if not allowed(name):
+        return [_refused(path, name)]
+    try:
+        found = signature(name)
+    except TargetError as e:
+        return [f"{path}._target_: {e}"]
+    if not allowed(found.origin):
+        return [_refused(path, found.origin)]
+    values = {k: v for k, v in node.items() if k not in HYDRA_KEYS}
+    inner = [
+        line
+        for key, value in values.items()
+        if isinstance(value, dict) and "_target_" in value
+        for line in _target(f"{path}.{key}", value, (), option)
+    ]
+    return _keys(f"{path}.", values, found, option, supplied) + inner
+
+
+def _refused(path: str, name: str) -> str:
+    package = name.split(".")[0]
+    return f"{path}._target_: {name!r} is not in a trusted package; if you trust it, --allow {package}"
+
+
+def _keys(prefix: str, node: Any, found: Signature, where: str, supplied) -> list[str]:
+    """Unknown, missing and ill-typed keys of a mapping, held against a signature."""
+    problems = []
+    known = {k: p for k, p in found.parameters.items() if k not in supplied}
+    for key, value in node.items():
+        if key in known:
+            annotation = known[key].annotation
+            target = isinstance(value, dict) and "_target_" in value
+            if not target and not accepts(annotation, value):
+                problems.append(f"{prefix}{key}: {value!r} is not {in_words(annotation)}")
+        elif key in supplied:
+            problems.append(f"{prefix}{key}: set by lepton, not by hand")
+        elif not found.open:
+            problems.append(f"{prefix}{key}: {where} has no such key{near(key, known)}")
+    for key, parameter in known.items():
+        if parameter.required and key not in node:
+            problems.append(f"{prefix}{key}: missing; {where} needs it")
+    return problems
+
+
+def _together(plain: dict[str, Any]) -> list[str]:
+    """Options that are right alone and wrong together."""
+    problems = []
+    optimizer = (plain["optimizer"] or {}).get("_target_", "")
+    if fits_itself(plain):
+        return problems
+    for group in ("dataset", "preprocessing", "model", "optimizer", "trainer"):
+        if not plain.get(group):
+            problems.append(f"{group}: needed to train; choose one with {group}=NAME")
+    if optimizer.startswith("schedulefree.") and plain["scheduler"]:
+        problems.append(
+            "optimizer, scheduler: a schedule-free optimizer takes the place of a schedule; "
+            "use scheduler=none or another optimizer"
+        )
+    return problems
+
+
+def _files(plain: dict[str, Any]) -> list[str]:
+    """A line for every data file that is not there."""
+    return [
+        f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"
+        for key, path in data_files(plain).items()
+        if not Path(path).is_file()
+    ]
+
+
+def data_files(plain: dict[str, Any]) -> dict[str, str]:
+    """The files a data set reads: its keys `path` and `*_path`."""
+    dataset = plain.get("dataset") or {}
+    return {
+        key: value
+        for key, value in dataset.items()
+        if value is not None and (key == "path" or key.endswith("_path"))
+    }

@@ -1,0 +1,197 @@
+"""Words on the command line -> a command; heavy imports only once there is a run to train."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from lepton.errors import LeptonError
+
+HELP = """\
+usage: lepton COMMAND ...
+
+  lepton train [group=option ...] [key=value ...]    train one run, or read it when it is finished
+  lepton train -m model=mlp,resnet seed='range(5)'   every combination, and a table
+  lepton check [-m] [group=option ...] [key=value]   compose and check; what would run, and where
+  lepton list [group[/option]]                       groups, options, keys and what they do
+  lepton results STUDY [--group-by KEYS] [--metric NAMES] [--csv FILE] [--parquet FILE]
+                                                     seeds grouped, intervals, paired differences
+
+  for train and check:
+    --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
+    --allow PACKAGE       lets a _target_ name something in your own package
+    --cfg job, --info ... Hydra's own flags; completion: eval "$(lepton -sc install=bash)"
+
+  lepton --version\
+"""
+
+
+def main() -> int:
+    """Runs the command; the exit code is 2 for a mistake of the user's, 1 for a failed run."""
+    sys.path.append(os.getcwd())
+    try:
+        return _command(sys.argv[1:])
+    except LeptonError as e:
+        for line in str(e).splitlines():
+            print(f"lepton: {line}", file=sys.stderr)
+        return e.exit_code
+    except KeyboardInterrupt:
+        print("lepton: interrupted; finished runs are kept, the same command goes on",
+              file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _command(words: Sequence[str]) -> int:
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(HELP)
+        return 0
+    if words[0] == "--version":
+        print(f"lepton {version('lepton-experiments')}")
+        return 0
+    if words[0] in ("-sc", "--shell-completion") or words[0].startswith("-sc"):
+        return _hydra(words)
+    if words[0] not in COMMANDS:
+        from lepton.config import near
+
+        raise LeptonError(f"{words[0]}: no such command{near(words[0], COMMANDS)}; lepton --help")
+    if {"--help", "-h"} & set(words[1:]):
+        print(HELP)
+        return 0
+    return COMMANDS[words[0]](list(words[1:]))
+
+
+def _train(words: list[str]) -> int:
+    flags, overrides = _flags(words)
+    if flags.hydra:
+        return _hydra([*flags.hydra, *overrides])
+    if flags.multirun:
+        from lepton.sweep.plan import multirun
+
+        _say()
+        multirun(overrides)
+        return 0
+    from lepton.config import compose
+
+    cfg = compose(*overrides)
+    from lepton.report import show_run
+    from lepton.run import train
+
+    _say()
+    try:
+        show_run(train(cfg))
+    except LeptonError:
+        raise
+    except Exception as e:
+        raise _failed(e) from e
+    return 0
+
+
+def _failed(e: Exception) -> LeptonError:
+    """A run that failed for no mistake of the user's: one line, and the traceback if it is ours."""
+    import traceback
+
+    from lepton.errors import FailedRuns, TrainingError
+
+    if not isinstance(e, TrainingError):
+        traceback.print_exception(e)
+    return FailedRuns(f"the run failed: {type(e).__name__}: {' '.join(str(e).split())}")
+
+
+def _say() -> None:
+    """Lets what runs have to say be seen; tracebacks of Hydra's stay with us."""
+    import logging
+
+    log = logging.getLogger("lepton")
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _check(words: list[str]) -> int:
+    from lepton.sweep.plan import planned
+
+    flags, overrides = _flags(words)
+    plan = planned(overrides, sweep=flags.multirun)
+    print(plan)
+    for job in plan.jobs:
+        print(f"  {'finished' if job.finished else 'to train'}  {job.folder}  {job}".rstrip())
+    return 0
+
+
+@dataclass
+class Flags:
+    multirun: bool
+    hydra: list[str]
+
+
+def _flags(words: list[str]) -> tuple[Flags, list[str]]:
+    """lepton's own flags taken out; those that are Hydra's, with their values; the overrides."""
+    flags, overrides, rest = Flags(False, []), [], iter(words)
+    for word in rest:
+        if word in ("-m", "--multirun"):
+            flags.multirun = True
+        elif word in ("--config-dir", "--allow"):
+            value = next(rest, None)
+            if value is None:
+                raise LeptonError(f"{word}: needs a value")
+            _set(word, value)
+        elif word in ("--cfg", "-c", "--info", "-i", "--package", "-p"):
+            flags.hydra += [word, *([next(rest, "")])]
+        elif word in ("--resolve", "--hydra-help", "--run"):
+            flags.hydra.append(word)
+        elif word.startswith("-") and not word.startswith("-="):
+            raise LeptonError(f"{word}: no such flag; lepton --help")
+        else:
+            overrides.append(word)
+    return flags, overrides
+
+
+def _set(flag: str, value: str) -> None:
+    if flag == "--allow":
+        from lepton.check import allow
+
+        allow(value)
+        return
+    if not Path(value).is_dir():
+        raise LeptonError(f"--config-dir {value}: no such folder")
+    from lepton.config import USER_DIR
+
+    os.environ[USER_DIR] = str(Path(value).resolve())
+
+
+def _hydra(words: Sequence[str]) -> int:
+    """What Hydra answers itself: the composed config, its plugins, tab completion."""
+    import hydra
+
+    from lepton.config import CONF_DIR, search_path, version_base
+
+    line = os.environ.get("COMP_LINE", "").split(" ")
+    if line[1:2] and line[1] in ("train", "check"):
+        os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
+    sys.argv = [sys.argv[0], *words, *search_path()]
+    hydra.main(config_path=str(CONF_DIR), config_name="train", **version_base())(print)()
+    return 0
+
+
+def _list(words: list[str]) -> int:
+    from lepton.listing import describe
+
+    print(describe(*words))
+    return 0
+
+
+def _results(words: list[str]) -> int:
+    from lepton.report import results_command
+
+    return results_command(words)
+
+
+COMMANDS = {"train": _train, "check": _check, "list": _list, "results": _results}

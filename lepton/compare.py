@@ -1,0 +1,82 @@
+"""Runs of a study grouped over seeds: means, intervals, paired differences; plain DataFrames."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+REPEATS = ["seed", "dataset.fold"]  # what makes two runs repetitions of each other
+FACTS = {"run", "status", "error", "folder", "study", "runs", "rerun", "logger", "experiment"}
+
+
+def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
+    """The settings in which the runs differ: chosen options first, then values.
+
+    A value belongs to its group's option: it counts only if it differs within one option.
+    """
+    settings = [c for c in frame.columns if c not in FACTS and c.partition("/")[1] == ""]
+    options = [c for c in settings if c in groups and _values(frame[c]) > 1]
+    found = list(options)
+    for column in settings:
+        group = column.partition(".")[0]
+        if column in groups or column in REPEATS or "." not in column and column != "batch_size":
+            continue
+        parts = [part for _, part in frame.groupby(group)] if group in options else [frame]
+        if any(_values(part[column]) > 1 for part in parts):
+            found.append(column)
+    return found
+
+
+def _values(column: pd.Series) -> int:
+    return column.astype(str).nunique()
+
+
+def summary(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
+    """One row a group: n, mean, sd, and the 95 % t-interval of the mean over repetitions.
+
+    Columns: those of `by`, then n, mean, sd, low, high; low and high are NaN for one run.
+    """
+    rows = []
+    for key, part in _groups(frame, by):
+        values = part[metric].dropna().to_numpy(float)
+        mean, low, high = interval(values)
+        sd = values.std(ddof=1) if len(values) > 1 else np.nan
+        row = {"n": len(values), "mean": mean, "sd": sd, "low": low, "high": high}
+        rows.append({**dict(zip(by, key, strict=True)), **row})
+    return pd.DataFrame(rows)
+
+
+def interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean and its 95 % t-interval; the interval is NaN for fewer than two values."""
+    if len(values) < 2:
+        return (float(values.mean()) if len(values) else np.nan), np.nan, np.nan
+    mean, error = values.mean(), stats.sem(values)
+    half = stats.t.ppf(0.975, len(values) - 1) * error
+    return float(mean), float(mean - half), float(mean + half)
+
+
+def differences(frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple) -> pd.DataFrame:
+    """Each group's metric minus the baseline's, paired over equal repetitions.
+
+    Columns: those of `by`, then pairs, difference, low, high (95 % t-interval) and p (paired
+    t-test); NaN where fewer than two pairs exist.
+    """
+    repeats = [c for c in REPEATS if c in frame.columns]
+    groups = dict(_groups(frame, by))
+    base = groups[baseline].set_index(repeats)[metric]
+    rows = []
+    for key, part in groups.items():
+        other = part.set_index(repeats)[metric]
+        gap = (other - base).dropna().to_numpy(float) if key != baseline else np.array([])
+        mean, low, high = interval(gap)
+        spread = len(gap) > 1 and gap.std() > 0
+        p = float(stats.ttest_1samp(gap, 0).pvalue) if spread else np.nan
+        found = {"pairs": len(gap), "difference": mean, "low": low, "high": high, "p": p}
+        rows.append({**dict(zip(by, key, strict=True)), **found})
+    return pd.DataFrame(rows)
+
+
+def _groups(frame: pd.DataFrame, by: list[str]):
+    """(key, rows) per group in order of appearance; one group when `by` is empty."""
+    if not by:
+        return [((), frame)]
+    return list(frame.groupby(by, sort=False, dropna=False))

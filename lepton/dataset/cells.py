@@ -1,0 +1,127 @@
+"""Cells of a column, each parsed by itself: its value does not hang on what stands beside.
+
+Series keep their index and name; a missing cell is NaN, None, NaT, or blank text.
+"""
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from lepton.errors import DataError
+
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|Inf|Infinity)"
+CODE = r"[+-]?0\d+|[+-]?[1-9]\d{15,}"  # zero-padded, or more digits than a float holds
+DATE = (  # what can be read in one way only: ISO, with / for -, or the dotted day.month.year
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}\.\d{1,2}\.\d{4}"
+)
+SLASHED = r"\d{1,2}[/-]\d{1,2}[/-]\d{4}"
+PAIRS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
+TRUTH = dict.fromkeys(("true", "yes", "y", "t", "1"), "true") | dict.fromkeys(
+    ("false", "no", "n", "f", "0"), "false"
+)
+
+
+def text(column: pd.Series) -> pd.Series:
+    """Cells as text, of object dtype with np.nan for missing; 1, 1.0 and "1.0" are all "1"."""
+    if types.is_object_dtype(column.dtype):
+        missing = column.isna().to_numpy(dtype=bool)
+        pairs = zip(missing, column.tolist(), strict=True)
+        words = pd.Series([np.nan if gone else str(value) for gone, value in pairs], dtype=object)
+    else:  # one conversion per distinct value
+        codes, values = pd.factorize(column)
+        values = values.to_numpy() if types.is_float_dtype(values) else values  # float32 as float32
+        distinct = [*map(str, values), np.nan]
+        words = pd.Series(np.array(distinct, dtype=object)[codes])
+    words = words.str.strip().str.replace(r"^(-?(?:0|[1-9]\d*))\.0$", r"\1", regex=True)
+    words = words.astype(object).where(words.notna() & (words != ""), np.nan)
+    return words.set_axis(column.index).rename(column.name)
+
+
+def numbers(column: pd.Series) -> pd.Series:
+    """Cells as float64 with NaN.
+
+    Raises: DataError for text and for infinities, such as 1e400.
+    """
+    if types.is_numeric_dtype(column.dtype):
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+    else:
+        words = text(column).replace({"True": "1", "False": "0"})
+        wrong = words.notna() & ~is_number(words)
+        _refuse(column, wrong, "is not a number; mend it, or declare the column categorical")
+        values = pd.to_numeric(words, errors="coerce").to_numpy(dtype=float)
+    parsed = pd.Series(values, column.index, name=column.name)
+    _refuse(column, np.isinf(parsed), "is not finite; leave the cell empty or give a number")
+    return parsed
+
+
+def booleans(column: pd.Series) -> pd.Series:
+    """Cells as "true" and "false"; a word that is neither stays, to be counted as unseen."""
+    words = text(column)
+    return words.str.lower().map(TRUTH).astype(object).where(lambda found: found.notna(), words)
+
+
+def dates(column: pd.Series) -> pd.Series:
+    """Cells as datetime64[ns], UTC without its zone; NaT for missing.
+
+    Raises: DataError for what is not a date or not between the years 1678 and 2262.
+    """
+    if types.is_datetime64_any_dtype(column.dtype):
+        parsed = column.dt.tz_convert(None) if column.dt.tz is not None else column
+    else:
+        words = text(column)
+        _refuse(column, words.notna() & ~looks_like_date(words), "is not a date like 2024-12-31")
+        iso = words.str.replace(r"^(\d+)\.(\d+)\.(\d+)$", _dotted, regex=True)
+        iso = iso.str.replace(r"^(\d+)/(\d+)/(\d+)$", _slashed, regex=True)
+        parsed = pd.to_datetime(iso, format="ISO8601", utc=True, errors="coerce")
+        parsed = parsed.dt.tz_localize(None)
+        _refuse(column, words.notna() & parsed.isna(), "is not in the calendar")
+    low, high = pd.Timestamp("1678-01-01"), pd.Timestamp("2262-01-01")
+    _refuse(column, (parsed < low) | (parsed > high), "is not between the years 1678 and 2262")
+    return parsed.astype("datetime64[ns]")
+
+
+def is_number(words: pd.Series) -> pd.Series:
+    return _matches(words, NUMBER)
+
+
+def is_code(words: pd.Series) -> pd.Series:
+    """Digits whose value as a number would lose something."""
+    return _matches(words, CODE)
+
+
+def looks_like_date(words: pd.Series) -> pd.Series:
+    return _matches(words, DATE)
+
+
+def is_slashed_date(words: pd.Series) -> pd.Series:
+    """Day and month in an order that a single cell does not tell."""
+    return _matches(words, SLASHED)
+
+
+def is_boolean(words: pd.Series) -> bool:
+    """Whether texts are the two words of one pair, such as yes and no."""
+    found = {w.lower() for w in words.unique()} if words.nunique() <= 6 else set()
+    return bool(found) and any(found <= pair for pair in PAIRS)
+
+
+def _matches(words: pd.Series, pattern: str) -> pd.Series:
+    return words.str.fullmatch(pattern).fillna(False).astype(bool)
+
+
+def _dotted(m) -> str:
+    return f"{m[3]}-{m[2]:0>2}-{m[1]:0>2}"
+
+
+def _slashed(m) -> str:
+    return f"{m[1]}-{m[2]:0>2}-{m[3]:0>2}"
+
+
+def _refuse(column: pd.Series, wrong, why: str) -> None:
+    """Raises for the first cell of `column` that is marked in `wrong`."""
+    rows = np.flatnonzero(np.asarray(wrong, dtype=bool))
+    if len(rows):
+        value = column.iloc[rows[0]]
+        value = repr(value) if isinstance(value, str) else value
+        more = f" ({len(rows)} such cells)" if len(rows) > 1 else ""
+        raise DataError(f"column {column.name!r}, row {rows[0] + 1}: {value} {why}{more}")

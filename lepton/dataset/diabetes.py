@@ -1,0 +1,14 @@
+"""Progression of diabetes within a year: a regression."""
+
+import pandas as pd
+from sklearn.datasets import load_diabetes
+
+from lepton.dataset.sklearn_set import named
+from lepton.dataset.tabular import TabularData
+
+
+class Diabetes(TabularData):
+    """442 patients with 10 measurements in their own units."""
+
+    def read(self) -> tuple[pd.DataFrame, None]:
+        return named(load_diabetes(scaled=False), "progression"), None

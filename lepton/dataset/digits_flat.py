@@ -1,0 +1,14 @@
+"""Handwritten digits as rows of pixels."""
+
+import pandas as pd
+from sklearn.datasets import load_digits
+
+from lepton.dataset.sklearn_set import named
+from lepton.dataset.tabular import TabularData
+
+
+class DigitsFlat(TabularData):
+    """1797 digits of 8 x 8 pixels, each from 0 to 16."""
+
+    def read(self) -> tuple[pd.DataFrame, None]:
+        return named(load_digits(), "digit"), None

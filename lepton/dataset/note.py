@@ -1,0 +1,19 @@
+"""A remark on what reading or cleaning did to the data."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing that was done to the data, and to how much of it.
+
+    >>> print(Note("missing target, row dropped", 3, "target Risk"))
+    target Risk: missing target, row dropped (3)
+    """
+
+    what: str
+    count: int
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what} ({self.count})"

@@ -1,0 +1,13 @@
+"""What scikit-learn's own data sets have in common."""
+
+import pandas as pd
+from sklearn.utils import Bunch
+
+
+def named(bunch: Bunch, target: str) -> pd.DataFrame:
+    """Features and target in one table; names without blanks, classes by name where there are any."""
+    features = [str(name).replace(" ", "_") for name in bunch.feature_names]
+    frame = pd.DataFrame(bunch.data, columns=features)
+    classes = bunch.get("target_names")
+    frame[target] = bunch.target if classes is None else [str(classes[i]) for i in bunch.target]
+    return frame

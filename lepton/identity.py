@@ -1,0 +1,58 @@
+"""What a run is: a hash of everything that can change its result, and the folder named by it."""
+
+import hashlib
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lepton.check import TRAINING, data_files, fits_itself
+from lepton.errors import ConfigError
+
+FORMAT = 1  # raised when the same config would mean another training
+COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def canonical(plain: dict[str, Any]) -> dict[str, Any]:
+    """The part of a checked config that can change the result; data files by their content."""
+    dropped = {*COSMETIC, *(TRAINING if fits_itself(plain) else ())}
+    kept = {k: v for k, v in plain.items() if k not in dropped}
+    if kept.get("trainer"):
+        kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k != "progress"}
+    contents = {key: _content(Path(path)) for key, path in data_files(plain).items()}
+    kept["dataset"] = {**kept["dataset"], **contents}
+    return kept
+
+
+def run_id(plain: dict[str, Any]) -> str:
+    """Ten hexadecimal digits that differ when the result can."""
+    text = json.dumps([FORMAT, canonical(plain)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def run_folder(plain: dict[str, Any]) -> Path:
+    """Where the run of a checked config lives.
+
+    Raises: ConfigError when the study's name is not a plain folder name.
+    """
+    study, choices = plain["study"], plain.get("choices") or {}
+    if not NAME.fullmatch(study):
+        raise ConfigError(
+            f"study: {study!r} is not a plain name; use letters, digits, '.', '_', '-' (at most "
+            "100), and runs=FOLDER for another place"
+        )
+    words = [choices.get("dataset", "data"), choices.get("model", "model"), f"s{plain['seed']}"]
+    return Path(plain["runs"]) / study / "-".join([*words, run_id(plain)])
+
+
+def _content(path: Path) -> str:
+    stat = path.stat()
+    return _sha256(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, modified: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,60 @@
+"""Groups, options and keys with the words that stand beside them in conf/."""
+
+from pathlib import Path
+
+from lepton.config import CONF_DIR, config_dirs, near, options
+from lepton.errors import LeptonError
+
+
+def describe(*words: str) -> str:
+    """All groups; the options of one group; or the keys, values and comments of one option.
+
+    Raises: LeptonError when there is no such group or option.
+    """
+    known = options()
+    if not words:
+        return "\n\n".join(_group(group, known[group]) for group in known)
+    word = words[0].replace("=", "/")
+    if word in known:
+        return _group(word, known[word])
+    group, _, option = word.rpartition("/")
+    if group not in known:
+        raise LeptonError(f"{word}: no such group{near(word, known)} (groups: {', '.join(known)})")
+    if option not in known[group]:
+        have = ", ".join(known[group])
+        raise LeptonError(
+            f"{group}={option}: no such option{near(option, known[group])} (options: {have})"
+        )
+    return _option(known[group][option])
+
+
+def _group(group: str, found: dict[str, Path]) -> str:
+    width = max(map(len, found))
+    return "\n".join([group, *(f"  {name:{width}}  {head(p)}" for name, p in found.items())])
+
+
+def head(path: Path) -> str:
+    """The first comment line of an option."""
+    with path.open(encoding="utf-8") as file:
+        first = next((line for line in file if not line.startswith("# @package")), "")
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
+def _option(path: Path) -> str:
+    """The option's file, followed by the files that it takes further keys from."""
+    import yaml
+
+    texts = [path.read_text(encoding="utf-8").rstrip()]
+    for name in (yaml.safe_load(texts[0]) or {}).get("defaults", []):
+        other = _beside(path, name)
+        if other:
+            texts.append(f"# from {other.stem}:\n{other.read_text(encoding='utf-8').rstrip()}")
+    return "\n\n".join(texts)
+
+
+def _beside(path: Path, name: object) -> Path | None:
+    """The file of the same group that a defaults list names, wherever conf folders hold it."""
+    if not isinstance(name, str) or name == "_self_":
+        return None
+    folders = [path.parent, *(d / path.parent.name for d in config_dirs()), CONF_DIR]
+    return next((f / f"{name}.yaml" for f in folders if (f / f"{name}.yaml").is_file()), None)

@@ -1,0 +1,78 @@
+"""FT-Transformer: a transformer whose tokens are the features."""
+
+from typing import Literal
+
+import torch
+from rtdl_revisiting_models import FTTransformerBackbone, LinearEmbeddings
+from torch import Tensor, nn
+
+from lepton.errors import ConfigError
+from lepton.model.inputs import CategoryEmbeddings, number_embeddings
+from lepton.spec import DataSpec
+
+
+class FTTransformer(nn.Module):
+    """rtdl's backbone on a class token, a token a number and a token a category.
+
+    Shapes: num (B, F) and cat (B, C) -> (B, outputs).
+    Raises: ConfigError when `heads` does not divide `width`.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: DataSpec,
+        blocks: int,
+        width: int,
+        heads: int,
+        attention_dropout: float,
+        ffn_multiplier: float,
+        ffn_dropout: float,
+        residual_dropout: float,
+        num_embedding: Literal["none", "piecewise_linear", "periodic"],
+        bins: int,
+        frequencies: int,
+        frequency_scale: float,
+    ):
+        super().__init__()
+        if width % heads:
+            raise ConfigError(f"model.width: {width} is no multiple of model.heads={heads}")
+        self.numbers = self.categories = self.category_bias = None
+        if spec.num_features:
+            self.numbers = number_embeddings(
+                spec=spec,
+                kind=num_embedding,
+                width=width,
+                bins=bins,
+                frequencies=frequencies,
+                frequency_scale=frequency_scale,
+            ) or LinearEmbeddings(len(spec.num_features), width)
+        if spec.cat_features:
+            self.categories = CategoryEmbeddings(cardinalities=spec.cat_cardinalities, width=width)
+            self.category_bias = nn.Parameter(token_init(len(spec.cat_features), width))
+        self.class_token = nn.Parameter(token_init(width))
+        self.backbone = FTTransformerBackbone(
+            d_out=spec.outputs,
+            n_blocks=blocks,
+            d_block=width,
+            attention_n_heads=heads,
+            attention_dropout=attention_dropout,
+            ffn_d_hidden_multiplier=ffn_multiplier,
+            ffn_dropout=ffn_dropout,
+            residual_dropout=residual_dropout,
+        )
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        tokens = []
+        if self.numbers is not None:
+            tokens.append(self.numbers(batch["num"]))
+        if self.categories is not None:
+            tokens.append(self.categories(batch["cat"]) + self.category_bias)
+        first = self.class_token.expand(len(tokens[0]), 1, -1)
+        return self.backbone(torch.cat([first, *tokens], 1))
+
+
+def token_init(*shape: int) -> Tensor:
+    """Uniform values of the range that rtdl gives its tokens."""
+    bound = shape[-1] ** -0.5
+    return torch.empty(shape).uniform_(-bound, bound)

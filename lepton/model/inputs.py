@@ -1,0 +1,142 @@
+"""What tabular networks share: embeddings of categories and numbers, and one-hot codes."""
+
+import warnings
+
+import numpy as np
+import torch
+from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
+from torch import Tensor, nn
+
+from lepton.spec import DataSpec
+
+MISSING, UNSEEN = 0, 1
+CLOSEST_EDGES = 1e-6  # share of a number's range; bins below it would have slopes without meaning
+
+
+def table_starts(cardinalities: tuple[int, ...]) -> Tensor:
+    """The first row of each feature in one table that holds all features' codes.
+
+    >>> table_starts((3, 2, 4))
+    tensor([0, 3, 5])
+    """
+    return torch.tensor([0, *cardinalities[:-1]]).cumsum(0)
+
+
+class CategoryEmbeddings(nn.Module):
+    """Embeddings of all categorical features, in one table so that a batch costs one lookup.
+
+    Missing and unseen start at zero: a code that training never shows stays neutral.
+
+    Shapes: codes (B, C) -> (B, C, width).
+    Source: initial range as in rtdl_revisiting_models.CategoricalEmbeddings.
+    """
+
+    def __init__(self, *, cardinalities: tuple[int, ...], width: int):
+        super().__init__()
+        starts = table_starts(cardinalities)
+        self.register_buffer("starts", starts, persistent=False)
+        self.table = nn.Embedding(sum(cardinalities), width)
+        nn.init.uniform_(self.table.weight, -(width**-0.5), width**-0.5)
+        with torch.no_grad():
+            self.table.weight[starts + MISSING] = 0
+            self.table.weight[starts + UNSEEN] = 0
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return self.table(codes + self.starts)
+
+
+class OneHot(nn.Module):
+    """One column for each code but the unseen one, which is all zeros.
+
+    Shapes: codes (B, C) -> (B, sum(widths)).
+    """
+
+    def __init__(self, *, cardinalities: tuple[int, ...]):
+        super().__init__()
+        columns = [
+            (i, code)
+            for i, count in enumerate(cardinalities)
+            for code in range(count)
+            if code != UNSEEN
+        ]
+        feature, code = torch.tensor(columns).T
+        self.widths = [count - 1 for count in cardinalities]
+        self.register_buffer("feature", feature, persistent=False)
+        self.register_buffer("code", code, persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return (codes[:, self.feature] == self.code).to(torch.get_default_dtype())
+
+
+def number_embeddings(
+    *, spec: DataSpec, kind: str, width: int, bins: int, frequencies: int, frequency_scale: float
+) -> nn.Module | None:
+    """Embeddings of the numbers, or None for kind `none` and for data without numbers.
+
+    Shapes: (B, F) -> (B, F, width).
+    Source: Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556; piecewise-linear ones in the
+        form of Gorishniy et al. 2025, https://arxiv.org/abs/2410.24210, linear at the start.
+    """
+    match kind if spec.num_features else "none":
+        case "piecewise_linear":
+            edges = [distinct_edges(values) for values in spec.bin_edges(bins)]
+            with warnings.catch_warnings():  # one bin is as it should be for a two-valued number
+                warnings.filterwarnings("ignore", message=".*just two bin edges")
+                return PiecewiseLinearEmbeddings(edges, width, activation=False, version="B")
+        case "periodic":
+            return PeriodicEmbeddings(
+                len(spec.num_features),
+                width,
+                n_frequencies=frequencies,
+                frequency_init_scale=frequency_scale,
+                lite=False,
+            )
+    return None
+
+
+def distinct_edges(values: np.ndarray) -> Tensor:
+    """At least two edges that float32 tells apart; a constant gets one bin around it.
+
+    >>> distinct_edges(np.array([3.0]))
+    tensor([1.5000, 4.5000])
+    """
+    edges = np.unique(values.astype(np.float32))
+    if len(edges) == 1:
+        half = np.float32(0.5) * max(np.float32(1), np.abs(edges[0]))
+        return torch.tensor([edges[0] - half, edges[0] + half])
+    gap = CLOSEST_EDGES * (edges[-1] - edges[0])
+    kept = [edges[0]]
+    for edge in edges[1:-1]:
+        if edge - kept[-1] > gap and edges[-1] - edge > gap:
+            kept.append(edge)
+    return torch.tensor([*kept, edges[-1]])
+
+
+class FlatInputs(nn.Module):
+    """Numbers, plain or embedded, and category embeddings side by side.
+
+    Shapes: num (B, F) and cat (B, C) -> (B, width).
+    """
+
+    def __init__(
+        self, *, spec: DataSpec, cat_width: int, numbers: nn.Module | None, num_width: int
+    ):
+        super().__init__()
+        self.width = len(spec.num_features) * (1 if numbers is None else num_width)
+        self.width += len(spec.cat_features) * cat_width
+        self.has_numbers = bool(spec.num_features)
+        self.numbers = numbers
+        self.categories = None
+        if spec.cat_features:
+            self.categories = CategoryEmbeddings(
+                cardinalities=spec.cat_cardinalities, width=cat_width
+            )
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        parts = []
+        if self.has_numbers:
+            num = batch["num"]
+            parts.append(num if self.numbers is None else self.numbers(num).flatten(1))
+        if self.categories is not None:
+            parts.append(self.categories(batch["cat"]).flatten(1))
+        return torch.cat(parts, 1)

@@ -1,0 +1,83 @@
+"""TabM: many MLPs in one, which share most of their weights."""
+
+from typing import Literal
+
+import torch
+from tabm import EnsembleView, LinearEnsemble, make_tabm_backbone
+from torch import Tensor, nn
+
+from lepton.model.inputs import OneHot, number_embeddings
+from lepton.spec import DataSpec
+
+
+class TabM(nn.Module):
+    """K parallel predictions from one pass over numbers and one-hot categories.
+
+    Shapes: num (B, F) and cat (B, C) -> (B, K, outputs).
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: DataSpec,
+        arch: Literal["tabm", "tabm-mini", "tabm-packed"],
+        k: int,
+        blocks: int,
+        width: int,
+        dropout: float,
+        num_embedding: Literal["none", "piecewise_linear", "periodic"],
+        num_width: int,
+        bins: int,
+        frequencies: int,
+        frequency_scale: float,
+    ):
+        super().__init__()
+        self.has_numbers = bool(spec.num_features)
+        self.numbers = number_embeddings(
+            spec=spec,
+            kind=num_embedding,
+            width=num_width,
+            bins=bins,
+            frequencies=frequencies,
+            frequency_scale=frequency_scale,
+        )
+        widths = [1 if self.numbers is None else num_width] * len(spec.num_features)
+        self.categories = None
+        if spec.cat_features:
+            self.categories = OneHot(cardinalities=spec.cat_cardinalities)
+            widths += self.categories.widths
+        self.view = EnsembleView(k=k)
+        self.backbone = make_backbone(
+            arch=arch,
+            widths=widths,
+            embedded=self.numbers is not None,
+            n_blocks=blocks,
+            d_block=width,
+            dropout=dropout,
+            k=k,
+        )
+        self.output = LinearEnsemble(width, spec.outputs, k=k)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        parts = []
+        if self.has_numbers:
+            num = batch["num"]
+            parts.append(num if self.numbers is None else self.numbers(num).flatten(1))
+        if self.categories is not None:
+            parts.append(self.categories(batch["cat"]))
+        return self.output(self.backbone(self.view(torch.cat(parts, 1))))
+
+
+def make_backbone(*, arch: str, widths: list[int], embedded: bool, **sizes) -> nn.Module:
+    """The hidden layers; the first scaling is drawn once for each feature and member.
+
+    Source: initial scalings as tabm.TabM.make chooses them.
+    """
+    scaled = arch != "tabm-packed"
+    return make_tabm_backbone(
+        d_in=sum(widths),
+        arch_type=arch,
+        start_scaling_init=("normal" if embedded else "random-signs") if scaled else None,
+        start_scaling_init_chunks=widths if scaled else None,
+        **sizes,
+    )

@@ -1,0 +1,150 @@
+"""The LightningModule: model, task, methods and optimizer; no config, no data, no metric logic."""
+
+import math
+import time
+from collections.abc import Callable
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from lepton.errors import TrainingError
+from lepton.evaluate import score
+from lepton.method import Batch, Method
+from lepton.optimizer.groups import parameter_groups
+from lepton.seeds import derive
+from lepton.task import Task
+
+
+class Learner(pl.LightningModule):
+    """Trains a model on blocks of batches and keeps the weights of its best epoch.
+
+    A block is a list of batches: Lightning's bookkeeping, about as long as a small model's own
+    step, is paid once a block. Optimization is manual for that reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        task: Task,
+        methods: list[Method],
+        make_optimizer: Callable,
+        make_scheduler: Callable | None,
+        steps_by_batch: bool,
+        accumulate: int,
+        seed: int,
+    ):
+        super().__init__()
+        self.automatic_optimization = False
+        self.model, self.task, self.methods = model, task, methods
+        self.make_optimizer, self.make_scheduler = make_optimizer, make_scheduler
+        self.steps_by_batch, self.accumulate, self.seed = steps_by_batch, accumulate, seed
+        self.history: list[dict[str, float]] = []
+        self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
+        self.losses: list[Tensor] = []
+        self.rows: list[int] = []
+        self.validated: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.model(batch)
+
+    def training_step(self, block: list[Batch], _: int) -> None:
+        optimizer = self.optimizers()
+        for batch in block:
+            loss = self._loss(batch)
+            self.manual_backward(loss if self.accumulate == 1 else loss / self.accumulate)
+            self.losses.append(loss.detach())
+            self.rows.append(len(batch["id"]))
+            if len(self.losses) % self.accumulate == 0 or len(self.losses) == self.batches:
+                self._step(optimizer)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        batch = {**batch, "target": self.task.encode(batch["target"])}
+        for method in self.methods:
+            batch = method.on_batch(batch)
+        loss = self.task.loss(self.model(batch), batch["target"])
+        for method in self.methods:
+            loss = loss + method.penalty(self.model)
+        return loss
+
+    def _step(self, optimizer) -> None:
+        optimizer.step()
+        for method in self.methods:
+            method.after_step(self.model, optimizer.optimizer)
+        optimizer.zero_grad()
+        if self.steps_by_batch:
+            self.lr_schedulers().step()
+
+    def on_before_optimizer_step(self, optimizer) -> None:
+        for method in self.methods:
+            method.before_step(self.model, optimizer)
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(derive(self.seed, "noise", self.current_epoch))
+        self.losses, self.rows, self.started = [], [], time.perf_counter()
+        self.batches = self.trainer.train_dataloader.num_batches
+        self._averaged("train")
+
+    def on_validation_start(self) -> None:
+        self._averaged("eval")
+
+    def _averaged(self, mode: str) -> None:
+        """Schedule-free optimizers hold two sets of weights and are told which is looked at."""
+        optimizer = self.optimizers().optimizer
+        if hasattr(optimizer, mode):
+            getattr(optimizer, mode)()
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        self.validated.append((self.task.predict(self.model(batch)), batch["target"]))
+
+    def on_validation_epoch_end(self) -> None:
+        prediction, target = (torch.cat(part) for part in zip(*self.validated, strict=True))
+        self.validated.clear()
+        name = self.task.monitor
+        value = score(prediction, target, task=self.task.name, only=(name,)).get(name, math.nan)
+        better = value if self.task.larger_is_better else -value
+        if not math.isfinite(value):
+            raise TrainingError(f"validation {name} is {value} after epoch {self.current_epoch}")
+        self.log(f"val/{name}", value, prog_bar=True)
+        self.log("val/score", better)
+        if better > self.best_score:
+            self.best_score, self.best_epoch = better, self.current_epoch
+            self.best_state = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+
+    def on_train_epoch_end(self) -> None:
+        losses = torch.stack(self.losses)
+        rows = torch.tensor(self.rows, device=losses.device, dtype=losses.dtype)
+        loss = float(losses @ rows / rows.sum())
+        if not math.isfinite(loss):
+            raise TrainingError(f"training loss is {loss} in epoch {self.current_epoch}")
+        self.log("train/loss", loss, prog_bar=True)
+        lr = self.optimizers().param_groups[0]["lr"]
+        seen = {k: float(v) for k, v in self.trainer.callback_metrics.items() if "/" in k}
+        seconds = time.perf_counter() - self.started
+        row = {"epoch": self.current_epoch, **seen, "train/loss": loss}
+        self.history.append({**row, "lr": float(lr), "seconds": seconds})
+        if self.make_scheduler and not self.steps_by_batch:
+            self._step_by_epoch(self.lr_schedulers(), seen["val/score"])
+
+    @staticmethod
+    def _step_by_epoch(scheduler, score: float) -> None:
+        if "metrics" in scheduler.step.__code__.co_varnames[:2]:
+            scheduler.step(score)
+        else:
+            scheduler.step()
+
+    def configure_optimizers(self) -> dict:
+        optimizer = self.make_optimizer(params=parameter_groups(self.model))
+        if not self.make_scheduler:
+            return {"optimizer": optimizer}
+        supplied = {"optimizer": optimizer}
+        if self.steps_by_batch:
+            batches = self.trainer.datamodule.train_dataloader().num_batches
+            steps = math.ceil(batches / self.accumulate) * self.trainer.max_epochs
+            supplied["total_steps"] = steps
+        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(**supplied)}
+
+    def restore_best(self) -> None:
+        """Puts the weights of the best epoch back into the model."""
+        self.model.load_state_dict(self.best_state)

@@ -1,0 +1,55 @@
+"""Parameter groups: what is decayed, and which matrices are hidden."""
+
+import rtdl_num_embeddings
+import rtdl_revisiting_models
+import tabm
+from torch import nn
+
+EMBEDDINGS = (
+    nn.Embedding,
+    rtdl_num_embeddings.LinearEmbeddings,
+    rtdl_num_embeddings.LinearReLUEmbeddings,
+    rtdl_num_embeddings.PeriodicEmbeddings,
+    rtdl_num_embeddings.PiecewiseLinearEmbeddings,
+    rtdl_revisiting_models.CategoricalEmbeddings,
+    rtdl_revisiting_models.LinearEmbeddings,
+)
+SCALES = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, tabm.ElementwiseAffine)
+
+
+def parameter_groups(model: nn.Module) -> list[dict]:
+    """Trainable parameters in up to two groups: decayed, and with a `weight_decay` of zero.
+
+    Undecayed are biases, norms, embeddings, TabM's member scales and whatever has fewer than two
+    dimensions. `hidden` names the matrices between the first and the last decayed weight.
+    Source: the undecayed set follows Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, and
+        https://github.com/yandex-research/tabm, which decays the scales; hidden matrices as in
+        https://kellerjordan.github.io/posts/muon.
+    """
+    spared = undecayed(model)
+    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    decayed = [(name, p) for name, p in trainable if name not in spared]
+    rest = [(name, p) for name, p in trainable if name in spared]
+    hidden = [name for name, p in decayed[1:-1] if p.ndim == 2]
+    groups = []
+    if decayed:
+        groups.append(group(decayed, decay=True) | {"hidden": hidden})
+    if rest:
+        groups.append(group(rest, decay=False) | {"hidden": [], "weight_decay": 0.0})
+    return groups
+
+
+def undecayed(model: nn.Module) -> set[str]:
+    """Names of the parameters that no optimizer shrinks by default."""
+    names = {name for name, p in model.named_parameters() if p.ndim < 2 or name.endswith("bias")}
+    for prefix, module in model.named_modules():
+        if isinstance(module, EMBEDDINGS + SCALES):
+            names |= {name for name, _ in module.named_parameters(prefix)}
+        elif isinstance(module, tabm.LinearBatchEnsemble):
+            names |= {f"{prefix}.r".lstrip("."), f"{prefix}.s".lstrip(".")}
+    return names
+
+
+def group(named: list, *, decay: bool) -> dict:
+    names, params = zip(*named, strict=True)
+    return {"params": list(params), "names": list(names), "decay": decay}

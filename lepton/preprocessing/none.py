@@ -1,0 +1,7 @@
+"""Numbers as they are, apart from missing ones."""
+
+from lepton.preprocessing.table import TablePreprocessing
+
+
+class NoScaling(TablePreprocessing):
+    """Imputes numbers and encodes categories, and scales nothing."""

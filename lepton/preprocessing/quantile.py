@@ -1,0 +1,37 @@
+"""Numbers by their rank, mapped to a normal distribution."""
+
+import numpy as np
+from sklearn.preprocessing import QuantileTransformer
+
+from lepton.preprocessing.table import TablePreprocessing
+
+
+class Quantile(TablePreprocessing):
+    """Maps each number's training distribution to a standard normal one.
+
+    Noise on the training numbers parts the ties that would send frequent values to the ends of the
+    normal range; it is used for fitting only.
+    Units: `noise` in standard deviations of the column.
+    Source: Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, section 4.
+    """
+
+    def __init__(
+        self, *, n_quantiles: int, min_quantiles: int, rows_per_quantile: int, noise: float, **table
+    ):
+        super().__init__(**table)
+        self.n_quantiles, self.min_quantiles = n_quantiles, min_quantiles
+        self.rows_per_quantile, self.noise = rows_per_quantile, noise
+
+    def fit_scaler(self, numbers: np.ndarray) -> QuantileTransformer:
+        rows, seed = len(numbers), self.settings["seed"]
+        count = max(min(rows // self.rows_per_quantile, self.n_quantiles), self.min_quantiles)
+        transformer = QuantileTransformer(
+            n_quantiles=min(count, rows),
+            output_distribution="normal",
+            subsample=None,
+            random_state=seed % 2**32,
+        )
+        spread = numbers.std(axis=0)
+        noise = np.random.default_rng(seed).standard_normal(numbers.shape)
+        noise *= self.noise * np.where(spread > 0, spread, 1.0)
+        return transformer.fit(np.add(numbers, noise, out=noise))

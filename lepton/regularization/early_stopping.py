@@ -1,0 +1,38 @@
+"""Early stopping."""
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import EarlyStopping as Stopper
+
+from lepton.errors import ConfigError
+from lepton.method import Method
+
+
+class EarlyStopping(Method):
+    """Ends training when the task's monitor has not improved for `patience` epochs.
+
+    Watches `val/score`: the monitor, negated where smaller is better.
+    Source: Prechelt 1998, https://doi.org/10.1007/3-540-49430-8_3
+    """
+
+    def __init__(self, *, patience: int, min_delta: float):
+        if patience < 1:
+            raise ConfigError(
+                f"regularization.early_stopping.patience: {patience} epochs; at least 1 is needed"
+            )
+        if min_delta < 0:
+            raise ConfigError(
+                f"regularization.early_stopping.min_delta: {min_delta} is negative; "
+                "0 counts any gain"
+            )
+        self.patience, self.min_delta = patience, min_delta
+
+    def callbacks(self) -> list[pl.Callback]:
+        return [
+            Stopper(
+                monitor="val/score",
+                mode="max",
+                patience=self.patience,
+                min_delta=self.min_delta,
+                check_on_train_epoch_end=False,
+            )
+        ]

@@ -1,0 +1,96 @@
+"""Exponential moving average of the weights."""
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lepton.errors import ConfigError
+from lepton.method import Method
+
+
+class EMA(Method):
+    """Averages the weights over steps; validation and the trained model use the average.
+
+    Buffers, as BatchNorm's statistics, are the trained model's own.
+    Source: Polyak and Juditsky 1992, https://doi.org/10.1137/0330046; the warm-up of the decay is
+        https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage
+    """
+
+    def __init__(self, *, decay: float):
+        if not 0 <= decay < 1:
+            raise ConfigError(f"regularization.ema.decay: {decay} is not in [0, 1)")
+        self.decay = decay
+        self.steps = 0
+        self.average: dict[str, Tensor] = {}
+        self.trained: list[Tensor] = []
+        self.parameters: list[nn.Parameter] = []
+
+    def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
+        if not self.parameters:
+            self.start(model)
+
+    @torch.no_grad()
+    def after_step(self, model: nn.Module, optimizer: Optimizer) -> None:
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(list(self.average.values()), self.parameters, 1 - decay)
+        self.steps += 1
+
+    def start(self, model: nn.Module) -> None:
+        """Averages from this model's weights on, or from a restored average."""
+        named = dict(model.named_parameters())
+        first = self.average or {name: p.detach().clone() for name, p in named.items()}
+        self.average = {name: first[name].to(p) for name, p in named.items()}
+        self.parameters = list(named.values())
+
+    @torch.no_grad()
+    def swap_in(self) -> None:
+        """Puts the average into the model, if there is one yet."""
+        self.trained = [p.clone() for p in self.parameters]
+        if self.parameters:
+            torch._foreach_copy_(self.parameters, list(self.average.values()))
+
+    @torch.no_grad()
+    def swap_out(self) -> None:
+        if self.trained:
+            torch._foreach_copy_(self.parameters, self.trained)
+        self.trained = []
+
+    def finish(self) -> None:
+        """Leaves the average in the model and forgets it, so that nothing is swapped any more."""
+        self.swap_in()
+        self.steps, self.average, self.trained, self.parameters = 0, {}, [], []
+
+    def callbacks(self) -> list[pl.Callback]:
+        return [SwapAverage(self)]
+
+
+class SwapAverage(pl.Callback):
+    """Validates with the average, and keeps it in checkpoints; the learner's model is `model`."""
+
+    def __init__(self, ema: EMA):
+        self.ema = ema
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for optimizer in trainer.optimizers:
+            if hasattr(optimizer, "eval"):
+                raise ConfigError(
+                    f"regularization.ema: {type(optimizer).__name__} averages the weights itself; "
+                    "choose another optimizer or leave ema out"
+                )
+        self.ema.start(pl_module.model)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.ema.swap_in()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.ema.swap_out()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.ema.finish()
+
+    def state_dict(self) -> dict:
+        return {"steps": self.ema.steps, "average": self.ema.average}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.ema.steps, self.ema.average = state["steps"], state["average"]

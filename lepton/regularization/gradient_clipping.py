@@ -1,0 +1,26 @@
+"""Gradient clipping by norm."""
+
+from torch import nn
+from torch.optim import Optimizer
+
+from lepton.errors import ConfigError
+from lepton.method import Method
+
+
+class GradientClipping(Method):
+    """Scales the gradient of a step down to `max_norm` where it is longer.
+
+    Source: Pascanu et al. 2013, https://arxiv.org/abs/1211.5063
+    """
+
+    def __init__(self, *, max_norm: float):
+        if max_norm <= 0:
+            raise ConfigError(
+                f"regularization.gradient_clipping.max_norm: {max_norm} would stop all learning; "
+                "a positive length is right"
+            )
+        self.max_norm = max_norm
+
+    def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
+        moving = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(moving, self.max_norm)

@@ -1,0 +1,27 @@
+"""L1 penalty."""
+
+from torch import Tensor, nn
+
+from lepton.errors import ConfigError
+from lepton.method import Method
+from lepton.optimizer.groups import parameter_groups
+
+
+class L1(Method):
+    """Adds `rate` times the sum of the absolute weights to the loss, for the decayed weights.
+
+    Source: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
+    """
+
+    def __init__(self, *, rate: float):
+        if rate < 0:
+            raise ConfigError(f"regularization.l1.rate: {rate} is negative; 0 is none")
+        self.rate = rate
+        self.names: set[str] = set()
+
+    def penalty(self, model: nn.Module) -> Tensor | float:
+        if not self.names:
+            groups = [group for group in parameter_groups(model) if group["decay"]]
+            self.names = {name for group in groups for name in group["names"]}
+        weights = [p for name, p in model.named_parameters() if name in self.names]
+        return self.rate * sum(p.abs().sum() for p in weights)

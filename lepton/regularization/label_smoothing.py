@@ -1,0 +1,37 @@
+"""Label smoothing."""
+
+import torch
+from torch import nn
+
+from lepton.errors import ConfigError
+from lepton.method import Batch, Method
+from lepton.spec import DataSpec
+
+
+class LabelSmoothing(Method):
+    """Mixes targets with the uniform distribution: over the classes, or over yes and no of a label.
+
+    Source: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567
+    """
+
+    def __init__(self, *, amount: float):
+        if not 0 <= amount < 1:
+            raise ConfigError(
+                f"regularization.label_smoothing.amount: {amount} is not a share in [0, 1)"
+            )
+        self.amount = amount
+
+    def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
+        if spec.task == "regression":
+            raise ConfigError(
+                "regularization.label_smoothing: regression has no labels to smooth; leave it out"
+            )
+        self.classes = spec.outputs if spec.task == "multiclass" else 2
+        return model
+
+    def on_batch(self, batch: Batch) -> Batch:
+        target = batch["target"]
+        if not target.is_floating_point():
+            hard = target[:, None] == torch.arange(self.classes, device=target.device)
+            target = hard.to(torch.get_default_dtype())
+        return batch | {"target": target * (1 - self.amount) + self.amount / self.classes}

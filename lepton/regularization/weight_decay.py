@@ -1,0 +1,27 @@
+"""Weight decay outside the loss, for any optimizer."""
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from lepton.errors import ConfigError
+from lepton.method import Method
+
+
+class WeightDecay(Method):
+    """Shrinks the decayed weights by lr * rate before every step, whatever the optimizer does.
+
+    Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101, in AdamW's form
+    """
+
+    def __init__(self, *, rate: float):
+        if rate < 0:
+            raise ConfigError(f"regularization.weight_decay.rate: {rate} is negative; 0 is none")
+        self.rate = rate
+
+    @torch.no_grad()
+    def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
+        for group in optimizer.param_groups:
+            moving = [p for p in group["params"] if p.grad is not None]
+            if group["decay"] and moving:
+                torch._foreach_mul_(moving, 1 - group["lr"] * self.rate)

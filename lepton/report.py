@@ -1,0 +1,170 @@
+"""Tables for the terminal: one run, or a study with its seeds grouped."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from lepton.compare import REPEATS, differences, summary, varying
+from lepton.config import near
+from lepton.errors import LeptonError
+from lepton.evaluate import LARGER_IS_BETTER
+from lepton.results import Result, load, study_folder
+
+SHOWN = ("auroc", "ks", "rmse", "accuracy", "log_loss", "mae", "r2")  # first four that a study has
+WIDTH = 100  # where the output is not a terminal
+
+
+def console() -> Console:
+    found = Console()
+    return found if found.is_terminal else Console(width=WIDTH)
+
+
+def show_run(result: Result) -> None:
+    """A run's test metrics beside the constant predictor's."""
+    table = Table("metric", "validation", "test", "test, constant predictor", box=None)
+    for key, value in result.metrics.items():
+        split, _, name = key.partition("/")
+        if split == "test":
+            val, flat = result.metrics.get(f"val/{name}"), result.constant.get(key)
+            table.add_row(name, _number(val), _number(value), _number(flat))
+    out = console()
+    out.print(table)
+    epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
+    out.print(f"{result.seconds:.1f} s{epochs}; {result.trainable} parameters", highlight=False)
+    folder = Path(result.config["runs"]) / result.config["study"] / result.run
+    out.print(f"{folder}", highlight=False, soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.4f}"
+
+
+def show(study: str | Path, by: list[str] | None = None, metrics: list[str] | None = None) -> None:
+    """A study's table, what it means, and what failed."""
+    frame, out = load(study), console()
+    if frame.empty:
+        raise LeptonError(f"{study_folder(study)}: holds no run yet")
+    finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
+    if len(finished):
+        by = _known(by, finished) if by is not None else varying(finished, _choices(finished))
+        names = _metrics(metrics, finished)
+        out.print(_table(finished, by, names))
+        out.print(_meaning(finished, names), highlight=False)
+    for row in frame[frame["status"] == "failed"].itertuples():
+        out.print(f"failed: {row.run}: {row.error}", highlight=False, soft_wrap=True)
+
+
+def _choices(frame: pd.DataFrame) -> set[str]:
+    groups = "dataset preprocessing model optimizer scheduler regularization trainer".split()
+    return {g for g in groups if g in frame.columns}
+
+
+def _known(columns: list[str], frame: pd.DataFrame) -> list[str]:
+    for column in columns:
+        if column not in frame.columns:
+            raise LeptonError(f"{column}: no such column{near(column, frame.columns)}")
+    return columns
+
+
+def _metrics(asked: list[str] | None, frame: pd.DataFrame) -> list[str]:
+    """Full names of the metrics to show; a bare name means the test split's."""
+    have = [c for c in frame.columns if c.startswith(("val/", "test/"))]
+    if asked is None:
+        return [f"test/{name}" for name in SHOWN if f"test/{name}" in have][:4]
+    full = [name if "/" in name else f"test/{name}" for name in asked]
+    return _known(full, frame[have])
+
+
+def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
+    """Groups ordered by validation score; the first metric with its interval and differences."""
+    order = summary(frame, by, "score").sort_values("mean", ascending=False)
+    keys = [tuple(row) for row in order[by].itertuples(index=False)] if by else [()]
+    first = differences(frame, by, names[0], keys[0]) if by else None
+    columns = {name: summary(frame, by, name) for name in names}
+    table = Table(*by, "runs", box=None)
+    for i, name in enumerate(names):
+        table.add_column(name + (" [95 %]" if i == 0 else ""), justify="right")
+    if len(keys) > 1:
+        table.add_column(f"{names[0]} minus first row [95 %]", justify="right")
+    for row in order.index:
+        cells = [_cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)]
+        words = [str(order.loc[row, c]) for c in by]
+        gap = [] if len(keys) < 2 else [_gap(first.loc[row])]
+        table.add_row(*words, str(columns[names[0]].loc[row, "n"]), *cells, *gap)
+    if len(frame):
+        flat = [_flat(frame, name) for name in names]
+        table.add_row("constant", *[""] * len(by), *flat, style="dim")
+    return table
+
+
+def _flat(frame: pd.DataFrame, name: str) -> str:
+    column = f"constant/{name}"
+    return f"{frame[column].mean():.4f}" if column in frame and frame[column].notna().any() else ""
+
+
+def _cell(row: pd.Series, *, with_interval: bool) -> str:
+    sd = "" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}"
+    if not with_interval or np.isnan(row["low"]):
+        return f"{row['mean']:.4f}{sd}"
+    return f"{row['mean']:.4f}{sd} [{row['low']:.4f}, {row['high']:.4f}]"
+
+
+def _gap(row: pd.Series) -> str:
+    if np.isnan(row["difference"]):
+        return ""
+    if np.isnan(row["low"]):
+        return f"{row['difference']:+.4f}"
+    return f"{row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+
+
+def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
+    repeats = [c for c in REPEATS if c in frame.columns and frame[c].nunique() > 1]
+    larger = LARGER_IS_BETTER[names[0].partition("/")[2]]
+    lines = [
+        f"Rows are ordered by validation score, not by the test split; "
+        f"{'larger' if larger else 'smaller'} {names[0]} is better."
+    ]
+    if repeats:
+        lines += [
+            f"± is the standard deviation over {' and '.join(repeats)}; [ ] the 95 % t-interval of "
+            "the mean, and of the paired difference over equal seeds:",
+            "one that holds 0 means that these runs cannot tell the two apart. Intervals over "
+            "seeds say nothing about another test split.",
+        ]
+    else:
+        lines.append("One run a row: a difference can be chance; add seed='range(5)'.")
+    return "\n".join(lines)
+
+
+def results_command(words: list[str]) -> int:
+    """`lepton results STUDY`, with its flags."""
+    parser = argparse.ArgumentParser(prog="lepton results", exit_on_error=False, add_help=False)
+    parser.add_argument("study")
+    parser.add_argument("--group-by", metavar="KEYS")
+    parser.add_argument("--metric", metavar="NAMES")
+    parser.add_argument("--csv", metavar="FILE", type=Path)
+    parser.add_argument("--parquet", metavar="FILE", type=Path)
+    try:
+        asked = parser.parse_args(words)
+    except (argparse.ArgumentError, SystemExit) as e:
+        raise LeptonError(f"results: {e}; usage: lepton results STUDY [--csv FILE]") from None
+    if asked.csv:
+        load(asked.study).to_csv(asked.csv, index=False)
+    if asked.parquet:
+        _as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
+    show(asked.study, _split(asked.group_by), _split(asked.metric))
+    return 0
+
+
+def _split(words: str | None) -> list[str] | None:
+    return None if words is None else [w.strip() for w in words.split(",") if w.strip()]
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns that hold values of several kinds as text, since Parquet holds one kind a column."""
+    mixed = [c for c in frame if frame[c].dropna().map(type).nunique() > 1]
+    return frame.assign(**{c: frame[c].map(str, na_action="ignore") for c in mixed})

@@ -1,0 +1,104 @@
+"""One run from top to bottom; read this first."""
+
+import logging
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from lepton import build, results
+from lepton.check import check, fits_itself
+from lepton.environment import environment
+from lepton.estimator import Estimator
+from lepton.evaluate import predictions_frame, score
+from lepton.identity import run_folder
+from lepton.network import Network
+from lepton.results import Result
+
+log = logging.getLogger("lepton")
+SPLITS = ("val", "test")
+
+
+def train(cfg) -> Result:
+    """The result of a composed config: trained now, or read when the same run is finished.
+
+    Raises: ConfigError, DataError; TrainingError when the loss is not a finite number.
+    """
+    plain = check(cfg)
+    return train_checked(plain, run_folder(plain))
+
+
+def train_checked(plain: dict[str, Any], folder: Path) -> Result:
+    """What `train` does, for a config that was checked and whose folder is known."""
+    known = results.read(folder)
+    if known and not plain["rerun"]:
+        log.info("%s is finished; rerun=true trains it again", folder)
+        return known
+    with results.writing(folder) as part, _logged(part / "log.txt"):
+        (part / results.CONFIG).write_text(yaml.safe_dump(plain, sort_keys=False))
+        (part / "overrides.yaml").write_text(yaml.safe_dump(plain.get("overrides") or []))
+        results.save(_train(plain, part, name=folder.name), part)
+    return results.read(folder)
+
+
+def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
+    """Data, model, fit, scores: everything of the run folder but its config and result."""
+    results.write_json(folder / "environment.json", environment())
+    data = build.data(cfg)
+    rows = {split: len(part["id"]) for split, part in data.splits.items()}
+    log.info("rows: %s", ", ".join(f"{count} {split}" for split, count in rows.items()))
+    for note in data.notes:
+        log.info("data: %s", note)
+    data.spec.save(folder / "spec.json")
+    data.preprocessor.save(folder / "preprocessing.skops")
+
+    learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
+    learner.fit(data, folder)
+    learner.save(folder)
+    pd.DataFrame(learner.history).to_parquet(folder / "history.parquet")
+
+    metrics, constant = {}, {}
+    (folder / "predictions").mkdir()
+    for split in SPLITS:
+        part, task = data.splits[split], learner.task
+        prediction, target = learner.predict(part), part["target"].cpu()
+        flat = task.constant(len(target))
+        frame = predictions_frame(part["id"].cpu(), target, prediction, data.spec)
+        frame.to_parquet(folder / "predictions" / f"{split}.parquet")
+        metrics |= _named(split, score(prediction, target, task=task.name))
+        constant |= _named(split, score(flat, target, task=task.name))
+
+    monitored = metrics[f"val/{learner.task.monitor}"]
+    return Result(
+        run=name,
+        metrics=metrics,
+        constant=constant,
+        score=monitored if learner.task.larger_is_better else -monitored,
+        seconds=learner.seconds,
+        epochs=len(learner.history),
+        best_epoch=learner.best_epoch,
+        rows=rows,
+        cleaning=[vars(note) for note in data.notes],
+        choices=cfg["choices"],
+        config=cfg,
+        **learner.sizes(),
+    )
+
+
+def _named(split: str, metrics: dict[str, float]) -> dict[str, float]:
+    return {f"{split}/{name}": value for name, value in metrics.items()}
+
+
+@contextmanager
+def _logged(path: Path):
+    """Everything said under the logger `lepton` goes to the run's log as well."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()

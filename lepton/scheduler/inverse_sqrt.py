@@ -1,0 +1,21 @@
+"""Linear warm-up, then a fall with the square root of the step."""
+
+import math
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from lepton.scheduler.warmup import warmup_steps
+
+
+def factor(step: int, warmup: int) -> float:
+    """The share of the learning rate at a step; `warmup` in steps, where it is 1."""
+    if step < warmup:
+        return step / warmup
+    return math.sqrt(max(warmup, 1) / max(step, 1))
+
+
+def inverse_sqrt(*, optimizer: Optimizer, total_steps: int, warmup: float | int) -> LambdaLR:
+    """Source: Vaswani et al. 2017, section 5.3, https://arxiv.org/abs/1706.03762."""
+    rise = warmup_steps(warmup, total_steps)
+    return LambdaLR(optimizer, lambda step: factor(step, rise))

@@ -1,0 +1,22 @@
+"""Linear warm-up, then a linear fall."""
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from lepton.scheduler.warmup import warmup_steps
+
+
+def factor(step: int, total: int, warmup: int, final: float) -> float:
+    """The share of the learning rate at a step; `warmup` in steps."""
+    if step < warmup:
+        return step / warmup
+    progress = min((step - warmup) / max(total - warmup, 1), 1.0)
+    return 1 - (1 - final) * progress
+
+
+def warmup_linear(
+    *, optimizer: Optimizer, total_steps: int, warmup: float | int, final: float
+) -> LambdaLR:
+    """Zero at the first step, full after `warmup`, `final` of it at the end."""
+    rise = warmup_steps(warmup, total_steps)
+    return LambdaLR(optimizer, lambda step: factor(step, total_steps, rise, final))

@@ -1,0 +1,190 @@
+"""What a `_target_` takes, read from its source: nothing is imported, so a mistake costs no torch."""
+
+import ast
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+PLAIN = {"int", "float", "bool", "str", "list", "dict"}
+SCALARS = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One argument: whether YAML must give it, and the values it accepts (None: any)."""
+
+    required: bool
+    annotation: ast.expr | None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A target as its source defines it; `origin` is the dotted name of the definition itself."""
+
+    origin: str
+    parameters: dict[str, Parameter]
+    open: bool  # takes any further keyword
+    methods: frozenset[str]  # names defined in the class body, for a class
+
+
+class TargetError(Exception):
+    """The dotted name leads to no class or function in Python source."""
+
+
+@lru_cache(maxsize=None)
+def signature(target: str) -> Signature:
+    """The signature behind a dotted name.
+
+    Raises: TargetError with the part of the name that was not found.
+    """
+    path, rest = _module(target)
+    if not rest:
+        raise TargetError(f"{target!r} is a module, not a class or function")
+    return _find(path, target.removesuffix("." + ".".join(rest)), rest)
+
+
+def accepts(annotation: ast.expr | None, value: object) -> bool:
+    """Whether a plain value fits an annotation; what the annotation leaves open is accepted."""
+    match annotation:
+        case None:
+            return True
+        case ast.Constant(value=None):
+            return value is None
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            return _any([left, right], value)
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=members)):
+            return _any(members, value)
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=member):
+            return value is None or accepts(member, value)
+        case ast.Name(id=name) if name in SCALARS:
+            fits = isinstance(value, SCALARS[name])
+            return fits and (name == "bool" or not isinstance(value, bool))
+        case ast.Name(id="list"):
+            return isinstance(value, list)
+        case ast.Name(id="dict"):
+            return isinstance(value, dict)
+        case ast.Subscript(value=ast.Name(id="list"), slice=item):
+            return isinstance(value, list) and all(accepts(item, v) for v in value)
+        case ast.Subscript(value=ast.Name(id="dict")):
+            return isinstance(value, dict)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
+            return value in ast.literal_eval(options if _many(options) else ast.Tuple([options]))
+    return True
+
+
+def _any(members: list[ast.expr], value: object) -> bool:
+    """Whether one member of a union fits; a class among plain types cannot stand in YAML."""
+    plain = [m for m in members if not isinstance(m, ast.Name | ast.Attribute) or _name(m) in PLAIN]
+    return any(accepts(member, value) for member in plain or members)
+
+
+def _name(node: ast.expr) -> str:
+    return ast.unparse(node)
+
+
+def in_words(annotation: ast.expr) -> str:
+    """The annotation as a person would say it."""
+    if isinstance(annotation, ast.BinOp):
+        return f"{in_words(annotation.left)} or {in_words(annotation.right)}"
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
+        options = annotation.slice.elts if _many(annotation.slice) else [annotation.slice]
+        return "one of " + ", ".join(str(ast.literal_eval(o)) for o in options)
+    return "null" if ast.unparse(annotation) == "None" else ast.unparse(annotation)
+
+
+def _many(node: ast.expr) -> bool:
+    return isinstance(node, ast.Tuple)
+
+
+def _module(target: str) -> tuple[Path, list[str]]:
+    """The source file of the longest module prefix, and the attribute names that follow."""
+    parts, search, found = target.split("."), None, None
+    for i in range(len(parts)):
+        try:
+            spec = PathFinder.find_spec(".".join(parts[: i + 1]), search)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None:
+            break
+        search, found = spec.submodule_search_locations, (spec.origin, parts[i + 1 :])
+        if search is None:
+            break
+    if found is None:
+        raise TargetError(f"no module {parts[0]!r} is installed or in the working directory")
+    if found[0] is None or not found[0].endswith(".py"):
+        where = ".".join(parts[: len(parts) - len(found[1]) + 1])
+        raise TargetError(f"no Python source for {where!r}")
+    return Path(found[0]), found[1]
+
+
+@lru_cache(maxsize=None)
+def _bindings(path: Path) -> dict[str, ast.stmt]:
+    """Top-level names of a source file and the statements that bind them."""
+    names = {}
+    for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                names[name] = node
+            case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
+                names.update({a.asname or a.name.split(".")[0]: node for a in aliases})
+    return names
+
+
+def _find(path: Path, module: str, rest: list[str]) -> Signature:
+    name, *inner = rest
+    node = _bindings(path).get(name)
+    match node:
+        case ast.ImportFrom():
+            return signature(".".join([_source(node, name, module, path), *inner]))
+        case ast.FunctionDef() if not inner:
+            return _of_function(node, f"{module}.{name}", skip=0)
+        case ast.ClassDef() if not inner:
+            return _of_class(node, module, path)
+        case ast.Import():
+            raise TargetError(f"{module!r} only imports {name!r}; name it where it is defined")
+    raise TargetError(f"{module!r} defines no class or function {'.'.join(rest)!r}")
+
+
+def _source(node: ast.ImportFrom, name: str, module: str, path: Path) -> str:
+    """The dotted name that a `from ... import name` statement takes `name` from."""
+    original = next(a.name for a in node.names if (a.asname or a.name) == name)
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    base = package[: len(package) - node.level + 1] if node.level else []
+    return ".".join([*base, *([node.module] if node.module else []), original])
+
+
+def _of_function(node: ast.FunctionDef, origin: str, *, skip: int) -> Signature:
+    a = node.args
+    positional = [*a.posonlyargs, *a.args]
+    given = len(positional) - len(a.defaults)
+    found = {arg.arg: Parameter(i < given, arg.annotation) for i, arg in enumerate(positional)}
+    found = dict(list(found.items())[skip:])
+    for arg, default in zip(a.kwonlyargs, a.kw_defaults, strict=True):
+        found[arg.arg] = Parameter(default is None, arg.annotation)
+    return Signature(origin, found, a.kwarg is not None, frozenset())
+
+
+def _of_class(node: ast.ClassDef, module: str, path: Path) -> Signature:
+    methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+    origin, names = f"{module}.{node.name}", frozenset(methods)
+    if "__init__" not in methods:
+        inherited = _of_base(node, module, path)
+        return replace(inherited, origin=origin, methods=names | inherited.methods)
+    own = _of_function(methods["__init__"], origin, skip=1)
+    if not own.open:
+        return replace(own, methods=names)
+    base = _of_base(node, module, path)
+    parameters = {**base.parameters, **own.parameters}
+    return Signature(origin, parameters, base.open, names | base.methods)
+
+
+def _of_base(node: ast.ClassDef, module: str, path: Path) -> Signature:
+    """What the first base class takes; a class without one takes nothing."""
+    if not node.bases:
+        return Signature(f"{module}.{node.name}", {}, False, frozenset())
+    try:
+        head, *rest = ast.unparse(node.bases[0]).split(".")
+        return _find(path, module, [head, *rest])
+    except TargetError:
+        return Signature(f"{module}.{node.name}", {}, True, frozenset())

@@ -1,0 +1,52 @@
+"""What data says about itself: all that a model or a task is told."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+LEVELS = 129  # quantiles kept per number: 128 equal bins and their edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """Names, sizes and training-split statistics of a prepared data set; plain values only.
+
+    Shapes: `quantiles` (len(num_features), LEVELS), of the preprocessed training split;
+        `class_counts` (len(classes),), for multilabel the number of positives per label.
+    Units: `target_mean` and `target_std` in the target's own unit.
+    """
+
+    task: str  # binary, multiclass, multilabel or regression
+    outputs: int  # logits per sample: 1 for binary and regression, else one per class or label
+    classes: tuple[str, ...]  # class names; label names for multilabel; empty for regression
+    class_counts: tuple[int, ...]
+    target_names: tuple[str, ...]
+    target_mean: float
+    target_std: float
+    num_features: tuple[str, ...]
+    cat_features: tuple[str, ...]
+    cat_cardinalities: tuple[int, ...]  # codes per categorical column, missing and unseen included
+    quantiles: tuple[tuple[float, ...], ...]
+    train_rows: int
+
+    def bin_edges(self, count: int) -> list[np.ndarray]:
+        """Edges of `count` equally filled bins for each number, without repeats.
+
+        Exact where `count` divides LEVELS - 1, else interpolated between the kept quantiles.
+        """
+        kept, wanted = np.linspace(0, 1, LEVELS), np.linspace(0, 1, count + 1)
+        return [np.unique(np.interp(wanted, kept, values)) for values in self.quantiles]
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def load(cls, path: Path) -> "DataSpec":
+        values = json.loads(path.read_text())
+        return cls(**{f.name: _frozen(values[f.name]) for f in fields(cls)})
+
+
+def _frozen(value):
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value

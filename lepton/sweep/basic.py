@@ -1,0 +1,33 @@
+"""Hydra launcher: one run after the other in this process; a failure does not stop the rest."""
+
+import logging
+from collections.abc import Sequence
+
+from lepton.errors import LeptonError
+from lepton.results import record_failure
+from lepton.run import train_checked
+from lepton.sweep.plan import Job
+
+log = logging.getLogger("lepton")
+
+
+class Basic:
+    """Trains planned jobs in order."""
+
+    def setup(self, *, hydra_context, task_function, config) -> None:
+        pass
+
+    def launch_jobs(self, jobs: Sequence[Job]) -> None:
+        for number, job in enumerate(jobs, 1):
+            log.info("[%d/%d] %s", number, len(jobs), job)
+            attempt(job)
+
+
+def attempt(job: Job) -> None:
+    """Trains one job; whatever goes wrong is recorded in its study and said in a line."""
+    try:
+        train_checked(job.config, job.folder)
+    except Exception as error:
+        if isinstance(error, LeptonError):
+            record_failure(job.folder, error)
+        log.error("failed: %s: %s", type(error).__name__, " ".join(str(error).split()))

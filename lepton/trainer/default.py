@@ -1,0 +1,70 @@
+"""pl.Trainer with lepton's own settings beside Lightning's."""
+
+import warnings
+
+import pytorch_lightning as pl
+import torch
+
+from lepton.errors import ConfigError
+
+QUIET = (  # said on every run, and nothing the user can act on
+    ".*does not have many workers.*",
+    ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
+    ".*The number of training batches .* is smaller than the logging interval.*",
+    ".*lr_scheduler.step.*before.*optimizer.step.*",
+)
+
+
+class Trainer(pl.Trainer):
+    """Where and how long; batches, precision and checks on the way.
+
+    Units: `max_time` is days:hours:minutes:seconds.
+    Raises: ConfigError when the machine has not what is asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        accelerator: str,
+        devices: int | str | list[int],
+        strategy: str,
+        precision: str | int,
+        max_epochs: int,
+        max_time: str | None,
+        threads: int | None,
+        accumulate_grad_batches: int,
+        limit_batches: int | None,
+        overfit_batches: int,
+        deterministic: bool,
+        detect_anomaly: bool,
+        profiler: str | None,
+        progress: bool | None,
+        callbacks: list,
+        logger,
+    ):
+        self.progress = progress
+        if threads is not None:
+            torch.set_num_threads(threads)
+        for said in QUIET:
+            warnings.filterwarnings("ignore", said)
+        try:
+            super().__init__(
+                accelerator=accelerator,
+                devices=devices,
+                strategy=strategy,
+                precision=precision,
+                max_epochs=max_epochs,
+                max_time=max_time,
+                deterministic=deterministic,
+                detect_anomaly=detect_anomaly,
+                profiler=profiler,
+                callbacks=callbacks,
+                logger=logger,
+                enable_progress_bar=False,
+                enable_checkpointing=False,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                use_distributed_sampler=False,
+            )
+        except (pl.utilities.exceptions.MisconfigurationException, ValueError) as e:
+            raise ConfigError(f"trainer: {' '.join(str(e).split())}") from e

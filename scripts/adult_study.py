@@ -1,0 +1,96 @@
+"""Trains six models on Adult with published settings and prints both accuracies side by side.
+
+    python scripts/adult_study.py FOLDER [--device gpu] [--seeds 5] [--models mlp,resnet]
+
+FOLDER holds adult-train.csv and adult-test.csv as UCI ships them. Finished runs are not repeated.
+Source: the settings in scripts/adult_study/experiment/, each with its own.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+HERE = Path(__file__).resolve().parent / "adult_study"
+PUBLISHED = {  # mean test accuracy over 15 seeds, of the repositories that the settings come from
+    "mlp": 0.8522,
+    "resnet": 0.8544,
+    "ft_transformer": 0.8587,
+    "tabm": 0.8575,
+    "tabm_mini": 0.8700,
+    "gradient_boosting": 0.8723,
+}
+VALIDATION_ROWS = 6513
+COLUMNS = [
+    *("age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation"),
+    *("relationship", "race", "sex", "capital_gain", "capital_loss", "hours_per_week"),
+    *("native_country", "income"),
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--device", default="default", choices=["default", "cpu", "gpu"])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--models", default=",".join(PUBLISHED))
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    chosen = parser.parse_args()
+    models = chosen.models.split(",")
+    table = prepare(chosen.folder, chosen.runs)
+    words = [
+        f"experiment={','.join(f'adult_{model}' for model in models)}",
+        f"seed=range({chosen.seeds})",
+        f"dataset.path={table}",
+        f"trainer={chosen.device}",
+        f"runs={chosen.runs}",
+        "study=adult",
+    ]
+    command = [sys.executable, "-m", "lepton", "train", "-m", "--config-dir", str(HERE), *words]
+    code = subprocess.run(command).returncode
+    if (chosen.runs / "adult").is_dir():
+        print(compare(chosen.runs / "adult", models, chosen.seeds))
+    return code
+
+
+def prepare(folder: Path, runs: Path) -> Path:
+    """Both files as one, with a header, labels alike, and a column that says each row's split."""
+    read = {"header": None, "names": COLUMNS, "skipinitialspace": True}
+    train = pd.read_csv(folder / "adult-train.csv", **read)
+    test = pd.read_csv(folder / "adult-test.csv", **read)
+    test["income"] = test["income"].str.removesuffix(".")
+    train["split"], test["split"] = "train", "test"
+    labels = train["income"]
+    _, val = train_test_split(
+        train.index, test_size=VALIDATION_ROWS, stratify=labels, random_state=0
+    )
+    train.loc[val, "split"] = "val"
+    runs.mkdir(parents=True, exist_ok=True)
+    path = runs / "adult.csv"
+    pd.concat([train, test]).to_csv(path, index=False)
+    return path
+
+
+def compare(study: Path, models: list[str], seeds: int) -> str:
+    """A line a model: accuracy over seeds, the published one, and how far apart."""
+    from lepton import load
+
+    runs = load(study)
+    runs = runs[(runs["status"] == "finished") & (runs["seed"] < seeds)]
+    lines = [f"{'model':18} seeds  accuracy ± sd    published  difference (points)"]
+    for model in models:
+        accuracy = runs.loc[runs["experiment"] == f"adult_{model}", "test/accuracy"]
+        mean, published = accuracy.mean(), PUBLISHED[model]
+        apart = 100 * (mean - published)
+        lines.append(
+            f"{model:18} {len(accuracy):5}  {mean:.4f} ± {accuracy.std():.4f}  {published:.4f}"
+            f"     {apart:+.2f}{'' if abs(apart) <= 0.3 else '  more than 0.3'}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Small specs, batches that fit them, and models as their YAML files describe them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from lepton.spec import LEVELS, DataSpec
+
+CONF = Path(__file__).parents[2] / "conf"
+OUTPUTS = {"binary": 1, "multiclass": 3, "multilabel": 4, "regression": 1}
+CLASSES = {"binary": 2, "multiclass": 3, "multilabel": 4, "regression": 0}
+
+
+@pytest.fixture
+def make_spec():
+    def make(task="binary", num=3, cardinalities=(4, 6)):
+        quantiles = np.quantile(
+            np.random.default_rng(0).normal(size=500), np.linspace(0, 1, LEVELS)
+        )
+        return DataSpec(
+            task=task,
+            outputs=OUTPUTS[task],
+            classes=tuple("abcd"[: CLASSES[task]]),
+            class_counts=(10,) * CLASSES[task],
+            target_names=("y",),
+            target_mean=0.0,
+            target_std=1.0,
+            num_features=tuple(f"n{i}" for i in range(num)),
+            cat_features=tuple(f"c{i}" for i in range(len(cardinalities))),
+            cat_cardinalities=cardinalities,
+            quantiles=(tuple(quantiles.tolist()),) * num,
+            train_rows=500,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_batch():
+    def make(spec, rows=24, seed=0, lowest=0):
+        g = torch.Generator().manual_seed(seed)
+        batch = {}
+        if spec.num_features:
+            batch["num"] = torch.randn(rows, len(spec.num_features), generator=g)
+        if spec.cat_features:
+            columns = [
+                torch.randint(lowest, n, (rows,), generator=g) for n in spec.cat_cardinalities
+            ]
+            batch["cat"] = torch.stack(columns, 1)
+        return batch
+
+    return make
+
+
+@pytest.fixture
+def build():
+    def build(name, spec, **changes):
+        tree = {"seed": 0, "model": OmegaConf.load(CONF / "model" / f"{name}.yaml")}
+        values = OmegaConf.to_container(OmegaConf.create(tree), resolve=True)["model"]
+        torch.manual_seed(changes.pop("init", 0))
+        return get_object(values.pop("_target_"))(spec=spec, **values | changes)
+
+    return build
