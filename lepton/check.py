@@ -189,17 +189,22 @@ def _keys(prefix: str, node: Any, found: Signature, where: str, supplied) -> lis
 
 def _together(plain: dict[str, Any]) -> list[str]:
     """Options that are right alone and wrong together."""
-    problems = []
-    optimizer = (plain["optimizer"] or {}).get("_target_", "")
     if fits_itself(plain):
-        return problems
+        return []
+    problems = []
+    schedule_free = (plain["optimizer"] or {}).get("_target_", "").startswith("schedulefree.")
     for group in ("dataset", "preprocessing", "model", "optimizer", "trainer"):
         if not plain.get(group):
             problems.append(f"{group}: needed to train; choose one with {group}=NAME")
-    if optimizer.startswith("schedulefree.") and plain["scheduler"]:
+    if schedule_free and plain["scheduler"]:
         problems.append(
             "optimizer, scheduler: a schedule-free optimizer takes the place of a schedule; "
             "use scheduler=none or another optimizer"
+        )
+    if schedule_free and "ema" in (plain["regularization"] or {}):
+        problems.append(
+            "optimizer, regularization: a schedule-free optimizer averages the weights itself; "
+            "leave out ema or use another optimizer"
         )
     return problems
 

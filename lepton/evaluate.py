@@ -20,22 +20,6 @@ from lepton.spec import DataSpec
 
 ECE_BINS = 15
 
-LARGER_IS_BETTER = {
-    "log_loss": False,
-    "accuracy": True,
-    "balanced_accuracy": True,
-    "f1": True,
-    "auroc": True,
-    "average_precision": True,
-    "ece": False,
-    "brier": False,
-    "ks": True,
-    "mcc": True,
-    "rmse": False,
-    "mae": False,
-    "r2": True,
-}
-
 
 def score(
     prediction: Tensor, target: Tensor, *, task: str, only: Iterable[str] | None = None

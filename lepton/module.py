@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import TrainingError
-from lepton.evaluate import score
+from lepton.evaluate import monitor_value
 from lepton.method import Batch, Method
 from lepton.optimizer.groups import parameter_groups
 from lepton.seeds import derive
@@ -102,7 +102,7 @@ class Learner(pl.LightningModule):
         prediction, target = (torch.cat(part) for part in zip(*self.validated, strict=True))
         self.validated.clear()
         name = self.task.monitor
-        value = score(prediction, target, task=self.task.name, only=(name,)).get(name, math.nan)
+        value = monitor_value(prediction, target, task=self.task.name, metric=name)
         better = value if self.task.larger_is_better else -value
         if not math.isfinite(value):
             raise TrainingError(f"validation {name} is {value} after epoch {self.current_epoch}")

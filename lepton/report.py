@@ -11,11 +11,11 @@ from rich.table import Table
 from lepton.compare import REPEATS, differences, summary, varying
 from lepton.config import near
 from lepton.errors import LeptonError
-from lepton.evaluate import LARGER_IS_BETTER
+from lepton.metric import LARGER_IS_BETTER
 from lepton.results import Result, load, study_folder
 
-SHOWN = ("auroc", "ks", "rmse", "accuracy", "log_loss", "mae", "r2")  # first four that a study has
-WIDTH = 100  # where the output is not a terminal
+SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first three of a study
+WIDTH = 120  # where the output is not a terminal
 
 
 def console() -> Console:
@@ -74,7 +74,7 @@ def _metrics(asked: list[str] | None, frame: pd.DataFrame) -> list[str]:
     """Full names of the metrics to show; a bare name means the test split's."""
     have = [c for c in frame.columns if c.startswith(("val/", "test/"))]
     if asked is None:
-        return [f"test/{name}" for name in SHOWN if f"test/{name}" in have][:4]
+        return [f"test/{name}" for name in SHOWN if f"test/{name}" in have][:3]
     full = [name if "/" in name else f"test/{name}" for name in asked]
     return _known(full, frame[have])
 
@@ -87,13 +87,13 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
     columns = {name: summary(frame, by, name) for name in names}
     table = Table(*by, "runs", box=None)
     for i, name in enumerate(names):
-        table.add_column(name + (" [95 %]" if i == 0 else ""), justify="right")
+        table.add_column(name + (" [95 %]" if i == 0 else ""), justify="right", no_wrap=True)
     if len(keys) > 1:
-        table.add_column(f"{names[0]} minus first row [95 %]", justify="right")
+        table.add_column("minus first row [95 %]", justify="right", no_wrap=True)
     for row in order.index:
         cells = [_cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)]
         words = [str(order.loc[row, c]) for c in by]
-        gap = [] if len(keys) < 2 else [_gap(first.loc[row])]
+        gap = [] if len(keys) < 2 else [_interval(first.loc[row, "difference"], first.loc[row], "+")]
         table.add_row(*words, str(columns[names[0]].loc[row, "n"]), *cells, *gap)
     if len(frame):
         flat = [_flat(frame, name) for name in names]
@@ -107,18 +107,16 @@ def _flat(frame: pd.DataFrame, name: str) -> str:
 
 
 def _cell(row: pd.Series, *, with_interval: bool) -> str:
-    sd = "" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}"
-    if not with_interval or np.isnan(row["low"]):
-        return f"{row['mean']:.4f}{sd}"
-    return f"{row['mean']:.4f}{sd} [{row['low']:.4f}, {row['high']:.4f}]"
+    if with_interval:
+        return _interval(row["mean"], row, "")
+    return f"{row['mean']:.4f}" + ("" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}")
 
 
-def _gap(row: pd.Series) -> str:
-    if np.isnan(row["difference"]):
+def _interval(value: float, row: pd.Series, sign: str) -> str:
+    if np.isnan(value):
         return ""
-    if np.isnan(row["low"]):
-        return f"{row['difference']:+.4f}"
-    return f"{row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+    low, high = row["low"], row["high"]
+    return f"{value:{sign}.4f}" + ("" if np.isnan(low) else f" [{low:{sign}.4f}, {high:{sign}.4f}]")
 
 
 def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
@@ -130,10 +128,10 @@ def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
     ]
     if repeats:
         lines += [
-            f"± is the standard deviation over {' and '.join(repeats)}; [ ] the 95 % t-interval of "
-            "the mean, and of the paired difference over equal seeds:",
-            "one that holds 0 means that these runs cannot tell the two apart. Intervals over "
-            "seeds say nothing about another test split.",
+            f"± is the standard deviation over {' and '.join(repeats)}, [ ] the 95 % t-interval of "
+            "the mean, and of the difference paired over equal seeds:",
+            "where that holds 0, these runs cannot tell the two apart. Intervals over seeds say "
+            "nothing about another test split.",
         ]
     else:
         lines.append("One run a row: a difference can be chance; add seed='range(5)'.")

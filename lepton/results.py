@@ -13,6 +13,7 @@ from typing import Any
 
 from lepton.errors import LeptonError
 
+HEADLINE = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
 RESULT, FAILURE, CONFIG = "result.json", "failure.json", "config.yaml"
 
 
@@ -39,8 +40,9 @@ class Result:
     config: dict[str, Any]
 
     def __str__(self) -> str:
-        shown = "  ".join(f"{k} {v:.4f}" for k, v in self.metrics.items() if k.startswith("test/"))
-        return f"{self.run}: {shown}"
+        test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}
+        shown = [f"{name} {test[name]:.4f}" for name in HEADLINE if name in test]
+        return "  ".join([self.run, *shown, f"{self.seconds:.1f} s"])
 
 
 def read(folder: Path) -> Result | None:

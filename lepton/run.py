@@ -19,6 +19,7 @@ from lepton.results import Result
 
 log = logging.getLogger("lepton")
 SPLITS = ("val", "test")
+SAID: set[str] = set()  # notes on the data that this process has shown
 
 
 def train(cfg) -> Result:
@@ -36,6 +37,7 @@ def train_checked(plain: dict[str, Any], folder: Path) -> Result:
     if known and not plain["rerun"]:
         log.info("%s is finished; rerun=true trains it again", folder)
         return known
+    results.clear_unfinished(folder.parent)
     with results.writing(folder) as part, _logged(part / "log.txt"):
         (part / results.CONFIG).write_text(yaml.safe_dump(plain, sort_keys=False))
         (part / "overrides.yaml").write_text(yaml.safe_dump(plain.get("overrides") or []))
@@ -48,9 +50,9 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
     results.write_json(folder / "environment.json", environment())
     data = build.data(cfg)
     rows = {split: len(part["id"]) for split, part in data.splits.items()}
-    log.info("rows: %s", ", ".join(f"{count} {split}" for split, count in rows.items()))
+    _say_once("rows: " + ", ".join(f"{count} {split}" for split, count in rows.items()))
     for note in data.notes:
-        log.info("data: %s", note)
+        _say_once(f"data: {note}")
     data.spec.save(folder / "spec.json")
     data.preprocessor.save(folder / "preprocessing.skops")
 
@@ -89,6 +91,12 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
 
 def _named(split: str, metrics: dict[str, float]) -> dict[str, float]:
     return {f"{split}/{name}": value for name, value in metrics.items()}
+
+
+def _say_once(text: str) -> None:
+    """Shown the first time in a process, then only written to the log of the run."""
+    log.log(logging.DEBUG if text in SAID else logging.INFO, "%s", text)
+    SAID.add(text)
 
 
 @contextmanager

@@ -75,18 +75,18 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
 
 def _any(members: list[ast.expr], value: object) -> bool:
     """Whether one member of a union fits; a class among plain types cannot stand in YAML."""
-    plain = [m for m in members if not isinstance(m, ast.Name | ast.Attribute) or _name(m) in PLAIN]
+    plain = [m for m in members if not isinstance(m, ast.Name | ast.Attribute) or ast.unparse(m) in PLAIN]
     return any(accepts(member, value) for member in plain or members)
 
-
-def _name(node: ast.expr) -> str:
-    return ast.unparse(node)
 
 
 def in_words(annotation: ast.expr) -> str:
     """The annotation as a person would say it."""
     if isinstance(annotation, ast.BinOp):
         return f"{in_words(annotation.left)} or {in_words(annotation.right)}"
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Union":
+        members = [ast.unparse(m) for m in annotation.slice.elts]
+        return " or ".join(m for m in members if m in PLAIN)
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
         options = annotation.slice.elts if _many(annotation.slice) else [annotation.slice]
         return "one of " + ", ".join(str(ast.literal_eval(o)) for o in options)

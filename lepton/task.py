@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from lepton.config import near
 from lepton.errors import ConfigError
-from lepton.evaluate import LARGER_IS_BETTER, METRICS
+from lepton.evaluate import METRICS
+from lepton.metric import LARGER_IS_BETTER
 from lepton.spec import DataSpec
 
 

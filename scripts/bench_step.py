@@ -23,8 +23,8 @@ BATCH, WIDTH, FEATURES = 256, 128, 60
 TRAIN_ROWS, LARGE_ROWS = 40_000, 400_000
 SETTING = (
     "dataset=synthetic",
-    f"dataset.numeric={FEATURES}",
-    "dataset.categorical=0",
+    f"dataset.numbers={FEATURES}",
+    "dataset.categories=[]",
     "preprocessing=standard",
     "model=mlp",
     f"model.hidden=[{WIDTH},{WIDTH}]",
@@ -48,9 +48,8 @@ def main() -> int:
     child = [sys.executable, __file__, "--memory-of", str(LARGE_ROWS)]
     said = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True).stdout
     memory = float(said.split()[-1])
-    print(
-        f"peak memory: {memory:.2f} times the data's {LARGE_ROWS} x {FEATURES} float32 (target {MEMORY})"
-    )
+    data = f"{LARGE_ROWS} x {FEATURES} float32"
+    print(f"memory  {memory:.2f} times the data ({data}) at the peak (target {MEMORY})")
     return 0 if ratio <= SPEED and memory <= MEMORY else 1
 
 
@@ -74,9 +73,8 @@ def compare_steps(repeat: int, epochs: int) -> float:
     print(f"{rows} x {FEATURES} rows, {epochs} epochs, {steps} steps, {repeat} turns")
     for name, seconds in (("lepton", ours), ("loop", theirs)):
         each = [1e6 * s / steps for s in seconds]
-        print(
-            f"{name:7} {statistics.median(each):6.0f} µs a step ({min(each):.0f} to {max(each):.0f})"
-        )
+        middle = statistics.median(each)
+        print(f"{name:7} {middle:6.0f} µs a step ({min(each):.0f} to {max(each):.0f})")
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     print(f"ratio   {ratio:.2f} (target {SPEED})")
     return ratio

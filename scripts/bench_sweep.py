@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=20)
     jobs = parser.parse_args().jobs
     slow = False
+    slow = False
     print(f"{jobs} jobs                    CPU s a job  target")
     with tempfile.TemporaryDirectory() as runs:
         for name, command in {

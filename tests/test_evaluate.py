@@ -9,13 +9,13 @@ from scipy.stats import ks_2samp
 
 from lepton.errors import ConfigError
 from lepton.evaluate import (
-    LARGER_IS_BETTER,
     METRICS,
     from_frame,
     monitor_value,
     predictions_frame,
     score,
 )
+from lepton.metric import LARGER_IS_BETTER
 from lepton.spec import DataSpec
 
 TOLERANCE = 1e-6  # torchmetrics counts in 32 bits

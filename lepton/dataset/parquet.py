@@ -11,7 +11,7 @@ from lepton.errors import DataError
 
 
 class Parquet(TabularData):
-    """A Parquet file, and a second one of the same columns to test on where `test_path` names it."""
+    """A Parquet file, and a second one of the same columns to test on, if `test_path` names it."""
 
     def __init__(self, *, path: str, test_path: str | None, **table):
         super().__init__(**table)

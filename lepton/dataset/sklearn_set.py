@@ -5,7 +5,7 @@ from sklearn.utils import Bunch
 
 
 def named(bunch: Bunch, target: str) -> pd.DataFrame:
-    """Features and target in one table; names without blanks, classes by name where there are any."""
+    """Features and target in one table; column names without blanks, classes by their names."""
     features = [str(name).replace(" ", "_") for name in bunch.feature_names]
     frame = pd.DataFrame(bunch.data, columns=features)
     classes = bunch.get("target_names")

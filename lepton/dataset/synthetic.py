@@ -8,7 +8,7 @@ from lepton.errors import DataError
 
 
 class Synthetic(TabularData):
-    """A table from `make_table`; its target is `target`, or label_0, label_1, ... for multilabel."""
+    """A table from `make_table`, whose target is `target`, or label_0, label_1, ... with labels."""
 
     def __init__(
         self,

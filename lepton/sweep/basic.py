@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from lepton.errors import LeptonError
 from lepton.results import record_failure
-from lepton.run import train_checked
 from lepton.sweep.plan import Job
 
 log = logging.getLogger("lepton")
@@ -25,9 +24,11 @@ class Basic:
 
 def attempt(job: Job) -> None:
     """Trains one job; whatever goes wrong is recorded in its study and said in a line."""
+    from lepton.run import train_checked  # torch loads only once there is a run to train
+
     try:
-        train_checked(job.config, job.folder)
+        log.info("    %s", train_checked(job.config, job.folder))
     except Exception as error:
         if isinstance(error, LeptonError):
             record_failure(job.folder, error)
-        log.error("failed: %s: %s", type(error).__name__, " ".join(str(error).split()))
+        log.error("    failed: %s: %s", type(error).__name__, " ".join(str(error).split()))

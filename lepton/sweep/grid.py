@@ -45,8 +45,6 @@ class Grid:
         jobs = planned.to_do
         if not jobs:
             return
-        for study in dict.fromkeys(job.folder.parent for job in jobs):
-            results.clear_unfinished(study)
         if hasattr(self.launcher, "launch_jobs"):
             self.launcher.launch_jobs(jobs)
             return

@@ -43,7 +43,7 @@ def matrix(batch):
     return np.column_stack([batch["num"].double(), batch["cat"]])
 
 
-def first_stages(model, stages):
+def best_stage(model, stages):
     return list(stages)[int(np.argmin(-model.validation_score_[1:]))]
 
 
@@ -56,14 +56,14 @@ def test_predictions_equal_scikit_learns_called_by_hand(task, data, build):
     y, y_val = train["target"].numpy(), val["target"].numpy()
     if task == "regression":
         by_hand = HistGradientBoostingRegressor(**BY_HAND).fit(x, y, X_val=x_val, y_val=y_val)
-        expected = first_stages(by_hand, by_hand.staged_predict(x_test))
+        expected = best_stage(by_hand, by_hand.staged_predict(x_test))
     else:
         probabilities = []
         for i in range(y.shape[1]) if task == "multilabel" else [...]:
             y_i, y_val_i = (y[:, i], y_val[:, i]) if task == "multilabel" else (y, y_val)
             by_hand = HistGradientBoostingClassifier(**BY_HAND)
             by_hand.fit(x, y_i, X_val=x_val, y_val=y_val_i)
-            probabilities.append(first_stages(by_hand, by_hand.staged_predict_proba(x_test)))
+            probabilities.append(best_stage(by_hand, by_hand.staged_predict_proba(x_test)))
         positive = [p[:, 1] for p in probabilities]
         expected = {
             "binary": positive[0],

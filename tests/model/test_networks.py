@@ -94,25 +94,3 @@ def test_the_embedding_of_an_unseen_category_stays_zero_in_training(
     table = next(p for n, p in model.named_parameters() if n.endswith("table.weight"))
     zero = [i for i, row in enumerate(table) if not row.any()]
     assert zero == [0, 1, 4, 5]  # missing and unseen of features with 4 and 6 codes
-
-
-@pytest.mark.parametrize("name", ["linear", "tabm"])
-def test_an_unseen_category_adds_nothing(name, make_spec, make_batch, build):
-    spec = make_spec(num=3, cardinalities=(4,))
-    model = build(name, spec, **SMALL[name]).eval()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    model(make_batch(spec, lowest=2)).sum().backward()
-    optimizer.step()
-    batch = make_batch(spec, seed=1)
-    unseen = batch | {"cat": torch.ones_like(batch["cat"])}
-    without = [p for n, p in model.named_parameters() if n == "table"]
-    if name == "tabm":
-        model.categories.forward = lambda codes: torch.zeros(len(codes), 3)
-    for table in without:
-        table.data.zero_()
-    kept = model(batch)
-    again = build(name, spec, **SMALL[name]).eval()
-    torch.optim.SGD(again.parameters(), lr=0.1)
-    state = {k: v for k, v in model.state_dict().items()}
-    again.load_state_dict(state)
-    torch.testing.assert_close(again(unseen), kept)

@@ -1,0 +1,17 @@
+"""The metrics by name, and which way each is better; imports nothing."""
+
+LARGER_IS_BETTER = {
+    "log_loss": False,
+    "accuracy": True,
+    "balanced_accuracy": True,
+    "f1": True,
+    "auroc": True,
+    "average_precision": True,
+    "ece": False,
+    "brier": False,
+    "ks": True,
+    "mcc": True,
+    "rmse": False,
+    "mae": False,
+    "r2": True,
+}

@@ -1,0 +1,59 @@
+"""Every scheduler of conf/scheduler, as a run uses it."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+FILES = sorted((Path(__file__).parents[2] / "conf" / "scheduler").glob("*.yaml"))
+BY_STEP = ["cosine", "inverse_sqrt", "one_cycle", "warmup_cosine", "warmup_linear"]
+
+
+def test_there_are_nine_schedulers():
+    assert len(FILES) >= 9
+
+
+def test_none_is_empty():
+    path = next(p for p in FILES if p.stem == "none")
+    assert OmegaConf.load(path) == {}
+
+
+@pytest.mark.parametrize("name", BY_STEP)
+def test_those_that_know_the_total_go_through_all_its_steps(name, sgd, scheduler_of, rates):
+    found = rates(scheduler_of(name, sgd(), total_steps=50), 50)
+    assert max(found) == pytest.approx(0.5, rel=1e-3)
+    assert found[-1] < 0.26
+    assert all(rate >= 0 for rate in found)
+
+
+@pytest.mark.parametrize("name", ["exponential", "step"])
+def test_those_that_count_epochs_do_not_ask_for_the_total(name, sgd, scheduler_of, rates):
+    scheduler = scheduler_of(name, sgd())
+    assert "total_steps" not in inspect.signature(type(scheduler)).parameters
+    expected = {
+        "exponential": [0.5 * 0.95**epoch for epoch in range(25)],
+        "step": [0.5 * 0.1 ** (epoch // 10) for epoch in range(25)],
+    }
+    assert rates(scheduler, 25) == pytest.approx(expected[name])
+
+
+def test_plateau_falls_after_its_patience(sgd, scheduler_of):
+    optimizer = sgd()
+    scheduler = scheduler_of("plateau", optimizer, patience=2)
+    found = []
+    for loss in (1.0, 0.5, 0.6, 0.5, 0.5, 0.4):
+        scheduler.step(loss)
+        found.append(optimizer.param_groups[0]["lr"])
+    assert found == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.05, 0.05])
+
+
+@pytest.mark.parametrize("name", BY_STEP)
+def test_a_restored_scheduler_goes_on_where_it_stopped(name, sgd, scheduler_of, rates):
+    whole = rates(scheduler_of(name, sgd(), total_steps=20), 20)
+    first = scheduler_of(name, sgd(), total_steps=20)
+    rates(first, 8)
+    resumed = scheduler_of(name, sgd(), total_steps=20)
+    resumed.optimizer.load_state_dict(first.optimizer.state_dict())
+    resumed.load_state_dict(first.state_dict())
+    assert rates(resumed, 12) == pytest.approx(whole[8:])
