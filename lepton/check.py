@@ -29,7 +29,7 @@ ALLOWED = (
 SUPPLIED = {  # what code gives a group's target beside its YAML
     "dataset": ("preprocessing", "batch_size", "seed", "limit_batches", "overfit_batches"),
     "preprocessing": ("seed",),
-    "model": ("spec",),
+    "model": ("spec", "seed"),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps"),
     "regularization": (),
@@ -49,7 +49,7 @@ ROOT = {
 }
 TASK = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
 HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
-TRAINING = ("optimizer", "scheduler", "regularization", "trainer", "batch_size")
+TRAINING = ("optimizer", "scheduler", "regularization", "trainer")  # of networks alone
 
 
 def allow(*packages: str) -> None:
@@ -65,7 +65,7 @@ def allowed(name: str) -> bool:
 
 
 def check(cfg) -> dict[str, Any]:
-    """The config as plain resolved values.
+    """The config as plain resolved values; what a model that fits itself ignores is None.
 
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
@@ -87,6 +87,9 @@ def check(cfg) -> dict[str, Any]:
     problems += [] if problems else _together(plain) + _files(plain)
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
+    if fits_itself(plain):
+        plain |= dict.fromkeys(TRAINING)
+        plain["choices"] = {k: v for k, v in choices.items() if k not in TRAINING}
     return plain
 
 

@@ -172,11 +172,12 @@ def _hydra(words: Sequence[str]) -> int:
     """What Hydra answers itself: the composed config, its plugins, tab completion."""
     import hydra
 
-    from lepton.config import CONF_DIR, search_path, version_base
+    from lepton.config import CONF_DIR, find_plugins, search_path, version_base
 
     line = os.environ.get("COMP_LINE", "").split(" ")
     if line[1:2] and line[1] in ("train", "check"):
         os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
+    find_plugins()
     sys.argv = [sys.argv[0], *words, *search_path()]
     hydra.main(config_path=str(CONF_DIR), config_name="train", **version_base())(print)()
     return 0

@@ -120,14 +120,19 @@ def compose(*overrides: str):
     return cfg
 
 
+def find_plugins() -> None:
+    """Hydra finds plugins only as hydra_plugins.*"""
+    if PLUGINS not in sys.path:
+        sys.path.append(PLUGINS)
+
+
 @contextmanager
 def session():
     """Hydra, set up on lepton's conf folder and its plugins."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    if PLUGINS not in sys.path:
-        sys.path.append(PLUGINS)  # Hydra finds plugins only as hydra_plugins.*
+    find_plugins()
     GlobalHydra.instance().clear()
     with initialize_config_dir(config_dir=str(CONF_DIR), job_name="lepton", **version_base()):
         yield GlobalHydra.instance().hydra

@@ -16,7 +16,7 @@ class Estimator:
 
     def __init__(self, cfg: dict[str, Any], spec: DataSpec):
         self.task = build.task(cfg, spec)
-        self.model = build.make(cfg["model"], spec=spec)
+        self.model = build.make(cfg["model"], spec=spec, seed=cfg["seed"])
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lepton.check import TRAINING, data_files, fits_itself
+from lepton.check import data_files, fits_itself
 from lepton.errors import ConfigError
 
 FORMAT = 1  # raised when the same config would mean another training
@@ -17,7 +17,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 def canonical(plain: dict[str, Any]) -> dict[str, Any]:
     """The part of a checked config that can change the result; data files by their content."""
-    dropped = {*COSMETIC, *(TRAINING if fits_itself(plain) else ())}
+    dropped = {*COSMETIC, *(["batch_size"] if fits_itself(plain) else [])}
     kept = {k: v for k, v in plain.items() if k not in dropped}
     if kept.get("trainer"):
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k != "progress"}

@@ -81,7 +81,7 @@ class Learner(pl.LightningModule):
             method.before_step(self.model, optimizer)
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(derive(self.seed, "noise", self.current_epoch))
+        torch.manual_seed(derive(self.seed, "noise", self.current_epoch, self.global_rank))
         self.losses, self.rows, self.started = [], [], time.perf_counter()
         self.batches = self.trainer.train_dataloader.num_batches
         self._averaged("train")
@@ -106,8 +106,8 @@ class Learner(pl.LightningModule):
         better = value if self.task.larger_is_better else -value
         if not math.isfinite(value):
             raise TrainingError(f"validation {name} is {value} after epoch {self.current_epoch}")
-        self.log(f"val/{name}", value, prog_bar=True)
-        self.log("val/score", better)
+        self._tell({f"val/{name}": value}, prog_bar=True)
+        self._tell({"val/score": better})
         if better > self.best_score:
             self.best_score, self.best_epoch = better, self.current_epoch
             self.best_state = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
@@ -115,10 +115,10 @@ class Learner(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         losses = torch.stack(self.losses)
         rows = torch.tensor(self.rows, device=losses.device, dtype=losses.dtype)
-        loss = float(losses @ rows / rows.sum())
+        loss = float(self.trainer.strategy.reduce(losses @ rows / rows.sum()))
         if not math.isfinite(loss):
             raise TrainingError(f"training loss is {loss} in epoch {self.current_epoch}")
-        self.log("train/loss", loss, prog_bar=True)
+        self._tell({"train/loss": loss}, prog_bar=True)
         lr = self.optimizers().param_groups[0]["lr"]
         seen = {k: float(v) for k, v in self.trainer.callback_metrics.items() if "/" in k}
         seconds = time.perf_counter() - self.started
@@ -126,6 +126,11 @@ class Learner(pl.LightningModule):
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
         if self.make_scheduler and not self.steps_by_batch:
             self._step_by_epoch(self.lr_schedulers(), seen["val/score"])
+
+    def _tell(self, values: dict[str, float], *, prog_bar: bool = False) -> None:
+        """Loggers, progress bar and callbacks are told once an epoch; loggers count epochs."""
+        self.log("step", float(self.current_epoch), sync_dist=True)
+        self.log_dict(values, prog_bar=prog_bar, sync_dist=True)
 
     @staticmethod
     def _step_by_epoch(scheduler, score: float) -> None:

@@ -17,7 +17,9 @@ from lepton.progress import Progress
 from lepton.seeds import derive
 from lepton.signature import signature
 from lepton.spec import DataSpec
+from lepton.worker import workers
 
+log = logging.getLogger("lepton")
 FILE = "model.safetensors"
 CHUNK = 8192  # rows predicted at once
 
@@ -50,7 +52,7 @@ class Network:
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             seed=cfg["seed"],
         )
-        for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.WARNING)
         callbacks = [c for method in self.methods for c in method.callbacks()]
         trainer = build.make(
@@ -59,9 +61,11 @@ class Network:
             logger=build.logger(cfg, folder),
         )
         started = time.perf_counter()
-        with torch.random.fork_rng(), _interruptible():
+        with torch.random.fork_rng(), _interruptible(), workers(folder):
             trainer.fit(learner, datamodule=data)
         self.seconds = time.perf_counter() - started
+        if cfg["trainer"]["profiler"]:
+            log.info("%s", trainer.profiler.summary())
         learner.restore_best()
         self.history, self.best_epoch = learner.history, learner.best_epoch
         self.device = trainer.strategy.root_device

@@ -18,7 +18,7 @@ class Progress(pl.Callback):
             TextColumn("{task.description}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
-            disable=not shown,
+            disable=not (shown and trainer.is_global_zero),
             transient=True,
         )
         self.bar.start()

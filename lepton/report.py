@@ -92,13 +92,17 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
         table.add_column("minus first row [95 %]", justify="right", no_wrap=True)
     for row in order.index:
         cells = [_cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)]
-        words = [str(order.loc[row, c]) for c in by]
+        words = [_word(order.loc[row, c]) for c in by]
         gap = [] if len(keys) < 2 else [_interval(first.loc[row, "difference"], first.loc[row], "+")]
         table.add_row(*words, str(columns[names[0]].loc[row, "n"]), *cells, *gap)
     if len(frame):
         flat = [_flat(frame, name) for name in names]
         table.add_row("constant", *[""] * len(by), *flat, style="dim")
     return table
+
+
+def _word(value: object) -> str:
+    return "" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _flat(frame: pd.DataFrame, name: str) -> str:

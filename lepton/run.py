@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from lepton import build, results
-from lepton.check import check, fits_itself
+from lepton.check import TRAINING, check, fits_itself
 from lepton.environment import environment
 from lepton.estimator import Estimator
 from lepton.evaluate import predictions_frame, score
@@ -56,6 +56,8 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
     data.spec.save(folder / "spec.json")
     data.preprocessor.save(folder / "preprocessing.skops")
 
+    if fits_itself(cfg):
+        _say_once(f"model={cfg['choices']['model']} fits itself: {', '.join(TRAINING)} do nothing")
     learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
     learner.fit(data, folder)
     learner.save(folder)

@@ -5,7 +5,9 @@ Series keep their index and name; a missing cell is NaN, None, NaT, or blank tex
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.api import types
+from pyarrow import compute as pc
 
 from lepton.errors import DataError
 
@@ -24,18 +26,27 @@ TRUTH = dict.fromkeys(("true", "yes", "y", "t", "1"), "true") | dict.fromkeys(
 
 def text(column: pd.Series) -> pd.Series:
     """Cells as text, of object dtype with np.nan for missing; 1, 1.0 and "1.0" are all "1"."""
+    words = _arrow(column)
+    words = pc.utf8_trim_whitespace(words)
+    words = pc.replace_substring_regex(words, r"^(-?(?:0|[1-9]\d*))\.0$", r"\1")
+    words = pc.if_else(pc.equal(words, ""), pa.scalar(None, pa.string()), words)
+    found = words.to_numpy(zero_copy_only=False)
+    found[words.is_null().to_numpy(zero_copy_only=False)] = np.nan
+    return pd.Series(found, column.index, dtype=object, name=column.name)
+
+
+def _arrow(column: pd.Series) -> pa.Array:
+    """Cells written out, as they are."""
+    if types.infer_dtype(column, skipna=True) in ("string", "empty"):
+        return pa.array(column.to_numpy(dtype=object, na_value=None), pa.string())
     if types.is_object_dtype(column.dtype):
         missing = column.isna().to_numpy(dtype=bool)
         pairs = zip(missing, column.tolist(), strict=True)
-        words = pd.Series([np.nan if gone else str(value) for gone, value in pairs], dtype=object)
-    else:  # one conversion per distinct value
-        codes, values = pd.factorize(column)
-        values = values.to_numpy() if types.is_float_dtype(values) else values  # float32 as float32
-        distinct = [*map(str, values), np.nan]
-        words = pd.Series(np.array(distinct, dtype=object)[codes])
-    words = words.str.strip().str.replace(r"^(-?(?:0|[1-9]\d*))\.0$", r"\1", regex=True)
-    words = words.astype(object).where(words.notna() & (words != ""), np.nan)
-    return words.set_axis(column.index).rename(column.name)
+        return pa.array([None if gone else str(value) for gone, value in pairs], pa.string())
+    codes, values = pd.factorize(column)  # one conversion per distinct value
+    values = values.to_numpy() if types.is_float_dtype(values) else values  # float32 as float32
+    words = pa.array([str(value) for value in values], pa.string())
+    return words.take(pa.array(codes, mask=codes < 0))
 
 
 def numbers(column: pd.Series) -> pd.Series:
@@ -106,7 +117,10 @@ def is_boolean(words: pd.Series) -> bool:
 
 
 def _matches(words: pd.Series, pattern: str) -> pd.Series:
-    return words.str.fullmatch(pattern).fillna(False).astype(bool)
+    """Whether whole texts match; missing ones do not."""
+    cells = pa.array(words.to_numpy(dtype=object), pa.string(), from_pandas=True)
+    found = pc.match_substring_regex(cells, rf"\A(?:{pattern})\z").fill_null(False)
+    return pd.Series(found.to_numpy(zero_copy_only=False), words.index, dtype=bool)
 
 
 def _dotted(m) -> str:

@@ -87,7 +87,7 @@ def _kind(column: pd.Series) -> tuple[str, Note | None]:
     if different == 0:
         return "ignore", Note("no values, ignored", count, name)
     if different == 1 and len(present) == count:
-        return "ignore", Note(f"always {present.iloc[0]!r}, ignored", count, name)
+        return "ignore", Note(f"always {present.iloc[0]}, ignored", count, name)
     if different == len(present) >= ENOUGH and (
         kind == "categorical" or (kind == "numeric" and _consecutive(present))
     ):

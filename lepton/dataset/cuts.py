@@ -4,6 +4,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype, is_string_dtype
 from sklearn.model_selection import (
     GroupKFold,
     GroupShuffleSplit,
@@ -13,6 +14,7 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 
+from lepton.dataset import cells
 from lepton.errors import DataError
 
 Two = tuple[np.ndarray, np.ndarray]
@@ -107,10 +109,10 @@ class ByTime(ByRow):
     """The last rows in time are held out; rows of one time stay together."""
 
     def __init__(self, values: pd.Series):
-        self.times = _times(values)
+        self.times = values.to_numpy()
 
     def hold_out(self, rows: np.ndarray, count: int, seed: int) -> Two:
-        times = self.times[rows]
+        times, count = self.times[rows], min(count, len(rows))
         held = times >= np.sort(times)[-count]
         if held.all():
             raise DataError(
@@ -124,14 +126,14 @@ def _nth(cut, rows: np.ndarray, *, y=None, groups=None, at: int = 0) -> Two:
     return rows[kept], rows[held]
 
 
-def _times(values: pd.Series) -> np.ndarray:
-    numbers = pd.to_numeric(values, errors="coerce")
-    if pd.api.types.is_numeric_dtype(values) or not numbers.isna().any():
-        return numbers.to_numpy()
-    times = pd.to_datetime(values, errors="coerce", utc=True)
-    if times.isna().any():
-        wrong = values[times.isna()].iloc[0]
-        raise DataError(
-            f"column {values.name!r}: {str(wrong)!r} is not a time that the others agree with"
-        )
-    return times.astype("int64").to_numpy()
+def times(column: pd.Series) -> pd.Series:
+    """What orders a column in time: its numbers, or its dates; missing ones stay missing.
+
+    Raises: DataError naming the first cell that is neither.
+    """
+    if is_numeric_dtype(column):
+        return column
+    words = cells.text(column) if is_string_dtype(column) else None
+    if words is not None and cells.is_number(words.dropna()).all():
+        return cells.numbers(column)
+    return cells.dates(column)

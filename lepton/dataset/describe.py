@@ -40,11 +40,11 @@ def make_spec(
     )
 
 
-def cleaning_notes(frame: pd.DataFrame, fitted: TablePreprocessing) -> list[Note]:
-    """What was filled and merged, column by column."""
+def cleaning_notes(frame: pd.DataFrame, kept: np.ndarray, fitted: TablePreprocessing) -> list[Note]:
+    """What was filled and merged in the kept rows, column by column."""
     notes = []
     for name, kind in fitted.kinds.items():
-        missing, where = int(frame[name].isna().sum()), f"column {name}"
+        missing, where = int(frame[name].isna()[kept].sum()), f"column {name}"
         number = kind in ("numeric", "date")
         if missing:
             how = (

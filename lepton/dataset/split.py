@@ -42,6 +42,8 @@ class Splitting:
             )
         if self.how == "column" and test_file:
             problems.append("dataset.split=column names the test rows; leave out the test file")
+        if not 0 <= self.seed < 2**32:
+            problems.append(f"dataset.split_seed={self.seed}: from 0 to {2**32 - 1}")
         if problems:
             raise ConfigError(*problems)
 
@@ -155,6 +157,6 @@ def _require_all(parts: dict[str, np.ndarray], labels, classes) -> None:
     absent = np.flatnonzero(np.bincount(labels[parts["train"]], minlength=len(classes)) == 0)
     if len(absent):
         raise DataError(
-            f"class {classes[absent[0]]!r}: none of its {everywhere[absent[0]]} rows is in the training "
-            f"split (rows: {counts}); set dataset.split=stratified, or drop the class"
+            f"class {classes[absent[0]]!r}: none of its {everywhere[absent[0]]} rows is in the "
+            f"train split (rows: {counts}); set dataset.split=stratified, or drop the class"
         )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lepton.dataset.batches import Batches, InOrder, Order
 from lepton.dataset.columns import infer_kinds, typed
+from lepton.dataset.cuts import times
 from lepton.dataset.describe import cleaning_notes, make_spec, split_notes
 from lepton.dataset.note import Note
 from lepton.dataset.split import Splitting
@@ -64,7 +65,10 @@ class TabularData(pl.LightningDataModule):
         self.notes: list[Note] = []
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-        """The table, target included, and that of a test file where there is one."""
+        """The table, target included, and that of a test file where there is one.
+
+        `attrs["notes"]` of a table may hold Notes on its reading.
+        """
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
@@ -77,19 +81,21 @@ class TabularData(pl.LightningDataModule):
         train = parts["train"]
         ids = np.flatnonzero(target.kept)
         self.preprocessor.fit(frame, self.kinds, ids[train])
+        splits = {}
         for name, rows in parts.items():
             num, cat = self.preprocessor.transform(frame, ids[rows])
-            self.splits[name] = _inputs(num, cat) | {
+            splits[name] = _inputs(num, cat) | {
                 "target": _target_tensor(target, rows),
                 "id": torch.from_numpy(ids[rows]),
             }
-        self.spec = make_spec(target, target.values[train], self.preprocessor, self.splits["train"])
-        self.notes = [
+        self.spec = make_spec(target, target.values[train], self.preprocessor, splits["train"])
+        self.notes += [
             *target.notes,
             *notes,
-            *cleaning_notes(frame.iloc[ids] if len(ids) < len(frame) else frame, self.preprocessor),
-            *split_notes(self.splits, self.spec),
+            *cleaning_notes(frame, target.kept, self.preprocessor),
+            *split_notes(splits, self.spec),
         ]
+        self.splits = splits
 
     def train_dataloader(self) -> Batches:
         tensors = self._on_device("train")
@@ -125,6 +131,7 @@ class TabularData(pl.LightningDataModule):
     def _table(self) -> tuple[pd.DataFrame, int]:
         """The rows of all files, and how many come from the data file."""
         frame, test = self.read()
+        self.notes = [note for file in (frame, test) if file is not None for note in _said(file)]
         self.splitting.check(test_file=test is not None)
         if test is None:
             return frame, len(frame)
@@ -138,6 +145,9 @@ class TabularData(pl.LightningDataModule):
         if column is not None and column not in frame.columns:
             there = ", ".join(map(str, frame.columns[:12]))
             raise DataError(f"dataset.split_column={column}: no such column (there are: {there})")
+        values = None if column is None else frame[column]
+        if self.splitting.how == "time":
+            values = times(values)
         return self.splitting.rows(
             own=int(target.kept[:own].sum()),
             total=int(target.kept.sum()),
@@ -145,7 +155,7 @@ class TabularData(pl.LightningDataModule):
             if target.task in ("binary", "multiclass")
             else None,
             classes=tuple(target.classes),
-            values=None if column is None else frame[column][target.kept],
+            values=None if values is None else values[target.kept],
         )
 
     def _features(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
@@ -159,7 +169,15 @@ class TabularData(pl.LightningDataModule):
         frame = frame.drop(columns=names)
         declared = {name: kind for name, kind in self.columns.items() if name not in names}
         self.kinds, found = infer_kinds(frame, declared)
-        return typed(frame, self.kinds), notes + found
+        if set(self.kinds.values()) <= {"ignore"}:
+            why = "; ".join(map(str, found)) or "the table holds nothing else"
+            raise DataError(f"no column is left to learn from: {why}")
+        columns = {  # one at a time and uncopied: memory for the table twice, not three times
+            name: typed(frame[[name]], {name: kind})[name]
+            for name, kind in self.kinds.items()
+            if kind != "ignore"
+        }
+        return pd.DataFrame(columns, index=frame.index, copy=False), notes + found
 
     def _overfit_rows(self) -> Tensor:
         """The training rows in use: all, or those of the few batches to overfit."""
@@ -175,6 +193,11 @@ class TabularData(pl.LightningDataModule):
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         self.splits[split] = {name: t.to(device) for name, t in self.splits[split].items()}
         return self.splits[split]
+
+
+def _said(frame: pd.DataFrame) -> list[Note]:
+    """The notes of whoever read the table, taken off it."""
+    return frame.attrs.pop("notes", [])
 
 
 def _inputs(num: Tensor, cat: Tensor) -> dict[str, Tensor]:

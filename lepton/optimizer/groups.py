@@ -23,7 +23,7 @@ def parameter_groups(model: nn.Module) -> list[dict]:
     Undecayed are biases, norms, embeddings, TabM's member scales and whatever has fewer than two
     dimensions. `hidden` names the matrices between the first and the last decayed weight.
     Source: the undecayed set follows Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, and
-        https://github.com/yandex-research/tabm, which decays the scales; hidden matrices as in
+        https://github.com/yandex-research/tabm (which decays the scales); hidden matrices as in
         https://kellerjordan.github.io/posts/muon.
     """
     spared = undecayed(model)

@@ -31,7 +31,7 @@ class Quantile(TablePreprocessing):
             subsample=None,
             random_state=seed % 2**32,
         )
-        spread = numbers.std(axis=0)
-        noise = np.random.default_rng(seed).standard_normal(numbers.shape)
-        noise *= self.noise * np.where(spread > 0, spread, 1.0)
-        return transformer.fit(np.add(numbers, noise, out=noise))
+        generator = np.random.default_rng(seed)
+        for column in numbers.T:
+            column += generator.normal(0, self.noise * (column.std() or 1.0), rows)
+        return transformer.fit(numbers)

@@ -3,11 +3,14 @@
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from lepton.preprocessing.table import TablePreprocessing
+from lepton.preprocessing.table import CHUNK, TablePreprocessing
 
 
 class Standard(TablePreprocessing):
     """Scales numbers to mean 0 and standard deviation 1 on the training rows."""
 
     def fit_scaler(self, numbers: np.ndarray) -> StandardScaler:
-        return StandardScaler().fit(numbers)
+        scaler = StandardScaler()
+        for start in range(0, len(numbers), CHUNK):  # bounds the memory of its temporaries
+            scaler.partial_fit(numbers[start : start + CHUNK])
+        return scaler

@@ -14,7 +14,7 @@ from lepton.preprocessing.categories import cardinality, category_codes, fit_cat
 from lepton.preprocessing.dates import date_parts, has_time, part_names
 from lepton.preprocessing.saved import load_state, save_state
 
-FITTED = ("settings", "kinds", "hours", "indicated", "encoders", "imputer", "scaler")
+FITTED = ("settings", "kinds", "hours", "indicated", "encoders", "fill", "scaler")
 CHUNK = 65_536  # rows transformed at a time, so that memory stays near that of the result
 
 
@@ -32,13 +32,16 @@ class TablePreprocessing:
         self.settings = {"impute": impute, "indicator": indicator, "rare": rare, "seed": seed}
 
     def fit_scaler(self, numbers: np.ndarray):
-        """A fitted scikit-learn transformer of the imputed numbers (N, F), or None to keep them."""
+        """A fitted scikit-learn transformer of numbers, or None to keep them as they are.
+
+        Shapes: numbers (N, F) float64, imputed; may be changed in place.
+        """
         return
 
     def fit(
         self, frame: pd.DataFrame, kinds: dict[str, str], rows: np.ndarray | None = None
     ) -> Self:
-        """Learns from `rows` (all where None) of a frame that `lepton.dataset.columns` has typed."""
+        """Learns from `rows` (all where None) of a frame typed by `lepton.dataset.columns`."""
         rows = np.arange(len(frame)) if rows is None else rows
         self.kinds = {name: kind for name, kind in kinds.items() if kind != "ignore"}
         self._require(frame)
@@ -49,13 +52,11 @@ class TablePreprocessing:
             name: fit_categories(_column(frame, name)[rows], self.settings["rare"])
             for name in self.cat_features
         }
-        self.imputer = self.scaler = None
         numbers = self._numbers(frame, rows)
-        if numbers.shape[1]:
-            self.imputer = SimpleImputer(
-                strategy=self.settings["impute"], keep_empty_features=True, copy=False
-            ).fit(numbers)
-            self.scaler = self.fit_scaler(self.imputer.transform(numbers))
+        self.fill = [self._statistic(column) for column in numbers.T]
+        self.scaler = None
+        if self.fill:
+            self.scaler = self.fit_scaler(_filled(numbers, self.fill))
         return self
 
     def transform(
@@ -117,9 +118,7 @@ class TablePreprocessing:
         absent = [repr(name) for name in self.kinds if name not in frame]
         if absent:
             word = "column" if len(absent) == 1 else "columns"
-            raise DataError(
-                f"{word} {', '.join(absent)} not in the table; training had {word} so named"
-            )
+            raise DataError(f"{word} {', '.join(absent)} not in the table, but in training")
 
     def _numbers(self, frame: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
         """Numeric columns and date parts of `rows`, in the order of `num_features`; float64."""
@@ -135,10 +134,13 @@ class TablePreprocessing:
             at += parts.shape[1]
         return numbers
 
+    def _statistic(self, column: np.ndarray) -> float:
+        """What stands for a missing value; 0 where no value is there."""
+        imputer = SimpleImputer(strategy=self.settings["impute"], keep_empty_features=True)
+        return float(imputer.fit(column.reshape(-1, 1)).statistics_[0])
+
     def _transform_numbers(self, frame: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
-        numbers = self._numbers(frame, rows)
-        if self.imputer is not None:
-            numbers = self.imputer.transform(numbers)
+        numbers = _filled(self._numbers(frame, rows), self.fill)
         if self.scaler is not None:
             numbers = self.scaler.transform(numbers)
         flags = [pd.isna(frame[name].to_numpy()[rows]) for name in self.indicated]
@@ -147,10 +149,17 @@ class TablePreprocessing:
         finite = np.isfinite(numbers).all(axis=0)
         if not finite.all():
             raise DataError(
-                f"column {self.num_features[finite.argmin()]!r} holds a number that is infinite or too "
-                "large for 32 bits after scaling; correct it or leave it empty to have it imputed"
+                f"column {self.num_features[finite.argmin()]!r} holds a number that is infinite or "
+                "too large for 32 bits after scaling; mend it, or leave it empty to be imputed"
             )
         return numbers
+
+
+def _filled(numbers: np.ndarray, fill: list[float]) -> np.ndarray:
+    """`numbers`, its missing values replaced in place, column by column."""
+    for column, value in zip(numbers.T, fill, strict=True):
+        column[np.isnan(column)] = value
+    return numbers
 
 
 def _column(frame: pd.DataFrame, name: str) -> np.ndarray:

@@ -22,9 +22,13 @@ def ids(loader, epoch=0):
     return [batch["id"].tolist() for block in loader for batch in block]
 
 
+def flat(batches):
+    return [i for batch in batches for i in batch]
+
+
 def test_every_row_is_there_once_an_epoch_with_its_own_values():
     loader = batches(rows=99)
-    assert sorted(sum(ids(loader), [])) == list(range(99))
+    assert sorted(flat(ids(loader))) == list(range(99))
     for block in loader:
         assert all(torch.equal(batch["num"][:, 0], batch["id"] * 10.0) for batch in block)
 
@@ -62,11 +66,9 @@ def test_limit_batches_cuts_an_epoch():
 
 @pytest.mark.parametrize("rows", [100, 101, 96])
 def test_processes_share_an_epoch_in_equal_parts(rows):
-    shares = [
-        sum(ids(batches(rows=rows, batch_size=7, rank=r, world_size=4)), []) for r in range(4)
-    ]
+    shares = [flat(ids(batches(rows=rows, batch_size=7, rank=r, world_size=4))) for r in range(4)]
     assert len({len(share) for share in shares}) == 1
-    together = sum(shares, [])
+    together = flat(shares)
     assert set(together) == set(range(rows))
     assert len(together) - rows < 4  # a few rows are repeated to even the shares
 

@@ -163,3 +163,12 @@ def test_what_a_writer_wrote_is_read_back(seed, tmp_path):
     pd.testing.assert_frame_equal(
         frame.fillna("").astype(object), pd.DataFrame(rows, columns=list("abcd"), dtype=object)
     )
+
+
+def test_the_yaml_reads_two_files_and_cleans_their_class_names(open_dataset, tmp_path):
+    form = {"header": False, "names": ["age", "income"], "target": "income", "target_strip": "."}
+    for name, dot in (("train.csv", ""), ("test.csv", ".")):
+        (tmp_path / name).write_text(f"39, <=50K{dot}\n50, >50K{dot}\n\n")
+    paths = {"path": str(tmp_path / "train.csv"), "test_path": str(tmp_path / "test.csv")}
+    train, test = open_dataset("csv", **form, **paths).read()
+    assert train["income"].tolist() == test["income"].tolist() == ["<=50K", ">50K"]

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+from lepton.dataset.cuts import times
 from lepton.dataset.split import Splitting
 from lepton.errors import ConfigError, DataError
 
@@ -22,6 +23,8 @@ PLAIN = {
 
 def divide(labels=LABELS, values=None, own=None, rows=None, **changes):
     splitting = Splitting(**(PLAIN | changes))
+    if splitting.how == "time" and values is not None:
+        values = times(values)
     total = rows or (len(labels) if labels is not None else len(values))
     splitting.check(test_file=own is not None)
     return splitting.rows(
@@ -72,8 +75,15 @@ def test_no_group_is_on_two_sides():
     assert [len(side) for side in sides] == [25, 7, 8]  # 16 and 20 % of 40 groups, rounded up
 
 
-@pytest.mark.parametrize("make", [lambda t: t, lambda t: pd.Timestamp("2020") + pd.to_timedelta(t, "D"),
-                                  lambda t: (pd.Timestamp("2020") + pd.to_timedelta(t, "D")).dt.strftime("%Y-%m-%d")])  # fmt: skip
+def dates(days):
+    return pd.Timestamp("2020-01-01") + pd.to_timedelta(days, "D")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda t: t, dates, lambda t: dates(t).dt.strftime("%d.%m.%Y")],
+    ids=["numbers", "dates", "text"],
+)
 def test_the_last_in_time_is_test_and_those_before_it_val(make):
     parts = divide(values=make(TIMES).rename("day"), how="time", column="day")
     train, val, test = (TIMES[rows] for rows in parts.values())
@@ -106,8 +116,9 @@ def test_a_test_file_is_the_test_split_and_val_comes_from_the_data_file():
 
 
 @pytest.mark.parametrize(
-    ("how", "column", "values"), [("stratified", None, None), ("random", None, None), ("group", "g", GROUPS)]
-)  # fmt: skip
+    ("how", "column", "values"),
+    [("stratified", None, None), ("random", None, None), ("group", "g", GROUPS)],
+)
 def test_the_folds_test_every_row_once(how, column, values):
     ways = [divide(values=values, how=how, column=column, folds=5, fold=i) for i in range(5)]
     assert all(parted(parts, ROWS) for parts in ways)
@@ -129,10 +140,11 @@ def test_stratified_folds_are_those_of_scikit_learn():
         ({"folds": 5}, r"dataset.fold=None: .* 0 to 4"),
         ({"fold": 1}, r"dataset.fold=1 needs dataset.folds"),
         ({"folds": 1, "fold": 0}, r"dataset.folds=1: at least 2"),
-        ({"how": "time", "column": "day", "folds": 3, "fold": 0}, r"cannot go with dataset.split=time"),
+        ({"how": "time", "column": "day", "folds": 3, "fold": 0}, "cannot go with .*=time"),
         ({"how": "group"}, r"dataset.split=group needs dataset.split_column"),
         ({"column": "day"}, r"dataset.split_column=day is not used by dataset.split=stratified"),
         ({"val_size": 0.0}, r"dataset.val_size=0.0"),
+        ({"seed": -1}, r"dataset.split_seed=-1: from 0"),
         ({"val_size": 0.5, "test_size": 0.5}, r"leave no row to train on"),
     ],
 )  # fmt: skip
@@ -156,14 +168,16 @@ def test_a_class_with_too_few_rows_is_named_with_its_count_and_a_way_out():
 @pytest.mark.parametrize(
     ("labels", "values", "changes", "said"),
     [
-        (np.array([0, 0, 1, 2]), ["train", "train", "val", "test"], {"how": "column"}, "class 'b': none of its 1 rows .*train 2"),
-        (None, ["train", "train", "test"], {"how": "column"}, r"val split is empty \(rows: train 2, val 0, test 1\)"),
+        (np.array([0, 0, 1, 2]), ["train", "train", "val", "test"], {"how": "column"},
+         "class 'b': none of its 1 rows .*train 2"),
+        (None, ["train", "train", "test"], {"how": "column"},
+         r"val split is empty \(rows: train 2, val 0, test 1\)"),
         (None, ["train", "holdout", "test"], {"how": "column"}, "'holdout' names no split"),
         (None, ["train", None, "test"], {"how": "column"}, "empty in 1 rows"),
         (None, [1, 1, 1], {"how": "time"}, "share one time"),
         (None, [1, 1, 1], {"how": "group"}, "1 of 1 groups"),
-        (None, ["2020-01-01", "then", "2020-01-02"], {"how": "time"}, "'then' is not a time"),
-        (None, [1, 2], {"how": "time"}, "rows"),
+        (None, ["2020-01-01", "then"], {"how": "time"}, "row 2: 'then' is not a date"),
+        (None, [1, 2], {"how": "time", "val_size": 0.7}, "the last 1 of 1 rows"),
     ],
 )  # fmt: skip
 def test_data_that_cannot_be_divided_are_told_with_counts(labels, values, changes, said):

@@ -7,6 +7,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from lepton.dataset.note import Note
 from lepton.dataset.tabular import TabularData
 from lepton.errors import ConfigError, DataError
 from lepton.preprocessing.standard import Standard
@@ -122,7 +123,7 @@ def test_the_seed_moves_the_order_and_not_the_split():
         [b["id"].tolist() for block in d.train_dataloader() for b in block] for d in (one, two)
     ]
     assert orders[0] != orders[1]
-    assert sorted(sum(orders[0], [])) == one.splits["train"]["id"].tolist()
+    assert sorted(i for batch in orders[0] for i in batch) == one.splits["train"]["id"].tolist()
 
 
 def test_rows_without_a_target_are_dropped_and_keep_others_numbers():
@@ -140,6 +141,20 @@ def test_cleaning_is_counted():
     said = [str(note) for note in prepared().notes]
     assert "column income: missing values filled with the median (23)" in said
     assert "column job: missing values given their own code (19)" in said
+
+
+def test_notes_of_the_reader_come_first():
+    frame = credit()
+    frame.attrs["notes"] = [Note("'?' read as missing", 4, "column job")]
+    assert str(prepared(frame).notes[0]) == "column job: '?' read as missing (4)"
+
+
+def test_a_bad_time_is_told_with_its_row_in_the_file():
+    frame = credit().astype({"since": str})
+    frame.loc[3, "good"] = None
+    frame.loc[7, "since"] = "soon"
+    with pytest.raises(DataError, match="column 'since', row 8: 'soon' is not a date"):
+        prepared(frame, split="time", split_column="since")
 
 
 def test_a_test_file_is_the_test_split_numbered_on():
@@ -160,9 +175,9 @@ def test_the_split_column_is_no_feature_and_a_note_says_so(split, column):
 
 
 def test_a_split_column_that_is_not_there_is_named():
-    with pytest.raises(DataError, match="split_column=jab: no such column"):
+    with pytest.raises(DataError, match=r"split_column=jab: no such column"):
         prepared(split="group", split_column="jab")
-    with pytest.raises(ConfigError, match="dataset.fold=7"):
+    with pytest.raises(ConfigError, match=r"dataset\.fold=7"):
         prepared(folds=5, fold=7)
 
 
@@ -189,6 +204,12 @@ def test_multiclass_targets_are_indices():
     data = prepared(credit().dropna(subset=["job"]), target="job", positive=None)
     assert data.splits["train"]["target"].dtype == torch.int64
     assert data.spec.outputs == len(data.spec.class_counts) == 3
+
+
+@pytest.mark.parametrize("kept", [["good"], ["good", "age"]])
+def test_a_table_without_features_is_refused(kept):
+    with pytest.raises(DataError, match="no column is left to learn from"):
+        prepared(credit()[kept].assign(**({"age": 7} if "age" in kept else {})))
 
 
 def test_setup_twice_does_nothing_twice():

@@ -38,12 +38,12 @@ def test_those_that_count_epochs_do_not_ask_for_the_total(name, sgd, scheduler_o
     assert rates(scheduler, 25) == pytest.approx(expected[name])
 
 
-def test_plateau_falls_after_its_patience(sgd, scheduler_of):
+def test_plateau_falls_when_the_score_has_not_risen_for_its_patience(sgd, scheduler_of):
     optimizer = sgd()
     scheduler = scheduler_of("plateau", optimizer, patience=2)
     found = []
-    for loss in (1.0, 0.5, 0.6, 0.5, 0.5, 0.4):
-        scheduler.step(loss)
+    for score in (-1.0, -0.5, -0.6, -0.5, -0.5, -0.4):
+        scheduler.step(score)
         found.append(optimizer.param_groups[0]["lr"])
     assert found == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.05, 0.05])
 

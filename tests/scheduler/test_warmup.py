@@ -11,7 +11,7 @@ def test_below_one_is_a_share_and_from_one_on_a_number_of_steps(warmup, total, s
     assert warmup_steps(warmup, total) == steps
 
 
-@pytest.mark.parametrize("warmup", [-0.1, -3, 9, 100])
-def test_a_warm_up_that_cannot_be_is_told(warmup):
-    with pytest.raises(ConfigError, match=rf"scheduler\.warmup: {warmup} of 9 steps"):
+@pytest.mark.parametrize("warmup", [-0.1, -3])
+def test_a_negative_warm_up_is_told(warmup):
+    with pytest.raises(ConfigError, match=rf"scheduler\.warmup: {warmup} is negative"):
         warmup_steps(warmup, 9)

@@ -1,0 +1,21 @@
+import pytest
+from hydra.utils import get_class
+from omegaconf import OmegaConf
+
+from lepton.config import CONF_DIR
+
+
+@pytest.fixture
+def open_dataset():
+    """Builds the data set of a YAML in conf/dataset, some keys given; only its `read` is of use."""
+
+    def build(option, **given):
+        folder = CONF_DIR / "dataset"
+        parts = [OmegaConf.load(folder / f"{name}.yaml") for name in ("_table", option)]
+        values = OmegaConf.to_container(OmegaConf.merge(*parts, given))
+        del values["defaults"]
+        target = get_class(values.pop("_target_"))
+        supplied = {"preprocessing": None, "batch_size": 32, "seed": 0}
+        return target(**values, **supplied, limit_batches=None, overfit_batches=0)
+
+    return build
