@@ -18,9 +18,11 @@ def make(node: dict[str, Any], **supplied) -> Any:
     Raises: ConfigError when a target, once imported, lies outside the trusted packages.
     """
     for name in _targets(node):
+        if not check.allowed(name):
+            raise ConfigError(f"_target_: {name!r} is not in a trusted package")
         found = hydra.utils.get_object(name)
         real = f"{inspect.getmodule(found).__name__}.{found.__qualname__}"
-        if not (check.allowed(name) and check.allowed(real)):
+        if not check.allowed(real):
             raise ConfigError(f"_target_: {real!r} is not in a trusted package")
     options = {"_partial_": True, "_convert_": "all"}
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
@@ -51,8 +53,8 @@ def task(cfg: dict[str, Any], spec: DataSpec):
 
 
 def methods(cfg: dict[str, Any]) -> list:
-    """The chosen regularizers, in the order of their names in the config."""
-    return [make(node) for node in (cfg["regularization"] or {}).values()]
+    """The chosen regularizers by name: a run is the same in whichever order they were asked for."""
+    return [make(node) for _, node in sorted((cfg["regularization"] or {}).items())]
 
 
 def logger(cfg: dict[str, Any], folder) -> Any:
@@ -77,4 +79,7 @@ def _targets(node: Any):
         if "_target_" in node:
             yield node["_target_"]
         for value in node.values():
+            yield from _targets(value)
+    if isinstance(node, list):
+        for value in node:
             yield from _targets(value)

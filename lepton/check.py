@@ -3,11 +3,11 @@
 import ast
 import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from lepton.config import near
 from lepton.errors import ConfigError
+from lepton.rules import missing_files, together
 from lepton.signature import Parameter, Signature, TargetError, accepts, in_words, signature
 
 ALLOW = "LEPTON_ALLOW"  # further packages, comma-separated; the environment carries it to workers
@@ -48,7 +48,7 @@ ROOT = {
     **dict.fromkeys(SUPPLIED, "dict | None"),
 }
 TASK = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
-HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
+HYDRA_KEYS = {"_partial_", "_args_", "_recursive_", "_convert_"}  # that could hide a call
 TRAINING = ("optimizer", "scheduler", "regularization", "trainer")  # of networks alone
 
 
@@ -64,8 +64,10 @@ def allowed(name: str) -> bool:
     return name.startswith(ALLOWED + extra)
 
 
-def check(cfg) -> dict[str, Any]:
+def check(cfg, *, files: bool = True) -> dict[str, Any]:
     """The config as plain resolved values; what a model that fits itself ignores is None.
+
+    Data files need not be there when `files` is false, as for predicting with a finished run.
 
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
@@ -78,13 +80,17 @@ def check(cfg) -> dict[str, Any]:
     plain = OmegaConf.to_container(cfg, resolve=True)
     choices = plain.get("choices") or {}
     problems = _keys("", plain, _schema(tuple(ROOT.items())), "lepton train", ())
-    problems += _keys("task.", plain.get("task"), _schema(tuple(TASK.items())), "task", ())
+    if isinstance(plain.get("task"), dict):
+        problems += _keys("task.", plain["task"], _schema(tuple(TASK.items())), "task", ())
     for group, supplied in SUPPLIED.items():
         node, option = plain.get(group), f"{group}={choices.get(group, '?')}"
         nested = group == "regularization"
         for path, part in _parts(group, node, nested=nested):
             problems += _target(path, part, supplied, option)
-    problems += [] if problems else _together(plain) + _files(plain)
+    if not problems:
+        problems = together(plain, alone=fits_itself(plain)) + (
+            missing_files(plain) if files else []
+        )
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     if fits_itself(plain):
@@ -95,7 +101,8 @@ def check(cfg) -> dict[str, Any]:
 
 def fits_itself(plain: dict[str, Any]) -> bool:
     """Whether the model has a `fit` of its own, so that nothing of TRAINING applies to it."""
-    return "fit" in signature(plain["model"]["_target_"]).methods
+    model = plain["model"] or {}
+    return "_target_" in model and "fit" in signature(model["_target_"]).methods
 
 
 @cache
@@ -133,9 +140,9 @@ def _unresolved(cfg) -> list[str]:
 
 def _parts(group: str, node: Any, *, nested: bool) -> list[tuple[str, Any]]:
     """The nodes of a group that hold a target; several under their own names when nested."""
-    if not nested:
+    if not (nested and isinstance(node, dict)):
         return [(group, node)]
-    return [(f"{group}.{name}", part) for name, part in (node or {}).items()]
+    return [(f"{group}.{name}", part) for name, part in node.items()]
 
 
 def _target(path: str, node: Any, supplied: tuple[str, ...], option: str) -> list[str]:
@@ -155,19 +162,27 @@ def _target(path: str, node: Any, supplied: tuple[str, ...], option: str) -> lis
         return [f"{path}._target_: {e}"]
     if not allowed(found.origin):
         return [_refused(path, found.origin)]
-    values = {k: v for k, v in node.items() if k not in HYDRA_KEYS}
-    inner = [
-        line
-        for key, value in values.items()
-        if isinstance(value, dict) and "_target_" in value
-        for line in _target(f"{path}.{key}", value, (), option)
-    ]
-    return _keys(f"{path}.", values, found, option, supplied) + inner
+    values = {k: v for k, v in node.items() if k != "_target_"}
+    hidden = [f"{path}.{k}: not allowed; give arguments by name" for k in HYDRA_KEYS & set(node)]
+    shown = {k: v for k, v in values.items() if k not in HYDRA_KEYS}
+    inner = _inner(path, values, option)
+    return _keys(f"{path}.", shown, found, option, supplied) + sorted(hidden) + inner
+
+
+def _inner(path: str, value: Any, option: str) -> list[str]:
+    """Problems of the targets anywhere inside a value."""
+    if isinstance(value, dict) and "_target_" in value:
+        return _target(path, value, (), option)
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    nested = [(f"{path}.{key}", part) for key, part in items if isinstance(part, dict | list)]
+    return [line for where, part in nested for line in _inner(where, part, option)]
 
 
 def _refused(path: str, name: str) -> str:
     package = name.split(".")[0]
-    return f"{path}._target_: {name!r} is not in a trusted package; if you trust it, --allow {package}"
+    return (
+        f"{path}._target_: {name!r} is not in a trusted package; if you trust it, --allow {package}"
+    )
 
 
 def _keys(prefix: str, node: Any, found: Signature, where: str, supplied) -> list[str]:
@@ -188,44 +203,3 @@ def _keys(prefix: str, node: Any, found: Signature, where: str, supplied) -> lis
         if parameter.required and key not in node:
             problems.append(f"{prefix}{key}: missing; {where} needs it")
     return problems
-
-
-def _together(plain: dict[str, Any]) -> list[str]:
-    """Options that are right alone and wrong together."""
-    if fits_itself(plain):
-        return []
-    problems = []
-    schedule_free = (plain["optimizer"] or {}).get("_target_", "").startswith("schedulefree.")
-    for group in ("dataset", "preprocessing", "model", "optimizer", "trainer"):
-        if not plain.get(group):
-            problems.append(f"{group}: needed to train; choose one with {group}=NAME")
-    if schedule_free and plain["scheduler"]:
-        problems.append(
-            "optimizer, scheduler: a schedule-free optimizer takes the place of a schedule; "
-            "use scheduler=none or another optimizer"
-        )
-    if schedule_free and "ema" in (plain["regularization"] or {}):
-        problems.append(
-            "optimizer, regularization: a schedule-free optimizer averages the weights itself; "
-            "leave out ema or use another optimizer"
-        )
-    return problems
-
-
-def _files(plain: dict[str, Any]) -> list[str]:
-    """A line for every data file that is not there."""
-    return [
-        f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"
-        for key, path in data_files(plain).items()
-        if not Path(path).is_file()
-    ]
-
-
-def data_files(plain: dict[str, Any]) -> dict[str, str]:
-    """The files a data set reads: its keys `path` and `*_path`."""
-    dataset = plain.get("dataset") or {}
-    return {
-        key: value
-        for key, value in dataset.items()
-        if value is not None and (key == "path" or key.endswith("_path"))
-    }

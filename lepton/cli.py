@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from lepton.errors import LeptonError
@@ -28,6 +27,15 @@ usage: lepton COMMAND ...
 """
 
 
+HYDRA_FLAGS = {
+    **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
+    **dict.fromkeys(
+        ("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+    ),
+    **dict.fromkeys(("--package", "-p"), ()),
+}
+
+
 def main() -> int:
     """Runs the command; the exit code is 2 for a mistake of the user's, 1 for a failed run."""
     sys.path.append(os.getcwd())
@@ -38,8 +46,9 @@ def main() -> int:
             print(f"lepton: {line}", file=sys.stderr)
         return e.exit_code
     except KeyboardInterrupt:
-        print("lepton: interrupted; finished runs are kept, the same command goes on",
-              file=sys.stderr)
+        print(
+            "lepton: interrupted; finished runs are kept, the same command goes on", file=sys.stderr
+        )
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,10 +60,10 @@ def _command(words: Sequence[str]) -> int:
         print(HELP)
         return 0
     if words[0] == "--version":
-        print(f"lepton {version('lepton-experiments')}")
+        print(f"lepton {_version()}")
         return 0
-    if words[0] in ("-sc", "--shell-completion") or words[0].startswith("-sc"):
-        return _hydra(words)
+    if words[0] in ("-sc", "--shell-completion"):
+        return _completion(words)
     if words[0] not in COMMANDS:
         from lepton.config import near
 
@@ -65,10 +74,23 @@ def _command(words: Sequence[str]) -> int:
     return COMMANDS[words[0]](list(words[1:]))
 
 
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lepton-experiments")
+    except PackageNotFoundError:
+        raise LeptonError(
+            "lepton runs from its sources and is not installed; pip install ."
+        ) from None
+
+
 def _train(words: list[str]) -> int:
     flags, overrides = _flags(words)
     if flags.hydra:
-        return _hydra([*flags.hydra, *overrides])
+        from lepton.config import tidy
+
+        return _hydra([*flags.hydra, *tidy(overrides, sweep=flags.multirun)])
     if flags.multirun:
         from lepton.sweep.plan import multirun
 
@@ -120,6 +142,8 @@ def _check(words: list[str]) -> int:
     from lepton.sweep.plan import planned
 
     flags, overrides = _flags(words)
+    if flags.hydra:
+        raise LeptonError(f"{flags.hydra[0]}: for `lepton train` alone")
     plan = planned(overrides, sweep=flags.multirun)
     print(plan)
     for job in plan.jobs:
@@ -137,22 +161,30 @@ def _flags(words: list[str]) -> tuple[Flags, list[str]]:
     """lepton's own flags taken out; those that are Hydra's, with their values; the overrides."""
     flags, overrides, rest = Flags(False, []), [], iter(words)
     for word in rest:
+        flag, equals, given = word.partition("=")
         if word in ("-m", "--multirun"):
             flags.multirun = True
-        elif word in ("--config-dir", "--allow"):
-            value = next(rest, None)
-            if value is None:
-                raise LeptonError(f"{word}: needs a value")
-            _set(word, value)
-        elif word in ("--cfg", "-c", "--info", "-i", "--package", "-p"):
-            flags.hydra += [word, *([next(rest, "")])]
-        elif word in ("--resolve", "--hydra-help", "--run"):
+        elif flag in ("--config-dir", "--allow"):
+            _set(flag, _value(flag, given if equals else next(rest, "")))
+        elif word in HYDRA_FLAGS:
+            flags.hydra += [word, _value(word, next(rest, ""), HYDRA_FLAGS[word])]
+        elif word in ("--resolve", "--hydra-help"):
             flags.hydra.append(word)
-        elif word.startswith("-") and not word.startswith("-="):
+        elif word.startswith("-"):
             raise LeptonError(f"{word}: no such flag; lepton --help")
         else:
             overrides.append(word)
+    if flags.hydra and not {*flags.hydra} & {"--cfg", "-c", "--info", "-i", "--hydra-help"}:
+        raise LeptonError(f"{flags.hydra[0]}: goes with --cfg")
     return flags, overrides
+
+
+def _value(flag: str, value: str, known: Sequence[str] = ()) -> str:
+    if not value or value.startswith("-"):
+        raise LeptonError(f"{flag}: needs a value{': ' if known else ''}{', '.join(known)}")
+    if known and value not in known:
+        raise LeptonError(f"{flag} {value}: no such thing to show ({', '.join(known)})")
+    return value
 
 
 def _set(flag: str, value: str) -> None:
@@ -172,15 +204,27 @@ def _hydra(words: Sequence[str]) -> int:
     """What Hydra answers itself: the composed config, its plugins, tab completion."""
     import hydra
 
-    from lepton.config import CONF_DIR, find_plugins, search_path, version_base
+    from lepton.config import CONF_DIR, explained, find_plugins, search_path, version_base
 
     line = os.environ.get("COMP_LINE", "").split(" ")
     if line[1:2] and line[1] in ("train", "check"):
         os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
     find_plugins()
     sys.argv = [sys.argv[0], *words, *search_path()]
-    hydra.main(config_path=str(CONF_DIR), config_name="train", **version_base())(print)()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raised to us, not printed
+    with explained():
+        hydra.main(config_path=str(CONF_DIR), config_name="train", **version_base())(print)()
     return 0
+
+
+def _completion(words: Sequence[str]) -> int:
+    """What `-sc install=SHELL` and the shell's own `-sc query=SHELL` answer."""
+    asked = [*words[1:], ""][0].partition("=")[0]
+    if asked not in ("install", "uninstall", "query"):
+        raise LeptonError(f"{words[0]}: needs install=SHELL, uninstall=SHELL (bash, zsh, fish)")
+    if asked == "query" and "COMP_LINE" not in os.environ:
+        raise LeptonError(f"{words[0]} query: for the shell alone, which sets COMP_LINE")
+    return _hydra(words)
 
 
 def _list(words: list[str]) -> int:

@@ -14,20 +14,21 @@ def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
     A value belongs to its group's option: it counts only if it differs within one option.
     """
     settings = [c for c in frame.columns if c not in FACTS and c.partition("/")[1] == ""]
-    options = [c for c in settings if c in groups and _values(frame[c]) > 1]
+    options = [c for c in settings if c in groups and frame[c].nunique() > 1]
     found = list(options)
     for column in settings:
         group = column.partition(".")[0]
         if column in groups or column in REPEATS or "." not in column and column != "batch_size":
             continue
-        parts = [part for _, part in frame.groupby(group)] if group in options else [frame]
+        parts = [part for _, part in frame.groupby(group)] if group in groups else [frame]
         if any(_values(part[column]) > 1 for part in parts):
             found.append(column)
     return found
 
 
 def _values(column: pd.Series) -> int:
-    return column.astype(str).nunique()
+    """How many different values; null is one."""
+    return column.nunique() + column.isna().any()
 
 
 def summary(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
@@ -57,15 +58,18 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
 def differences(frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple) -> pd.DataFrame:
     """Each group's metric minus the baseline's, paired over equal repetitions.
 
+    Runs of a group that are the same repetition count as one, by their mean.
+
     Columns: those of `by`, then pairs, difference, low, high (95 % t-interval) and p (paired
     t-test); NaN where fewer than two pairs exist.
     """
     repeats = [c for c in REPEATS if c in frame.columns]
     groups = dict(_groups(frame, by))
-    base = groups[baseline].set_index(repeats)[metric]
+    baseline = _key(baseline)
+    base = groups[baseline].groupby(repeats, dropna=False)[metric].mean()
     rows = []
     for key, part in groups.items():
-        other = part.set_index(repeats)[metric]
+        other = part.groupby(repeats, dropna=False)[metric].mean()
         gap = (other - base).dropna().to_numpy(float) if key != baseline else np.array([])
         mean, low, high = interval(gap)
         found = {"pairs": len(gap), "difference": mean, "low": low, "high": high}
@@ -86,4 +90,9 @@ def _groups(frame: pd.DataFrame, by: list[str]):
     """(key, rows) per group in order of appearance; one group when `by` is empty."""
     if not by:
         return [((), frame)]
-    return list(frame.groupby(by, sort=False, dropna=False))
+    return [(_key(key), part) for key, part in frame.groupby(by, sort=False, dropna=False)]
+
+
+def _key(values: tuple) -> tuple:
+    """Missing values as None, because NaN is not equal to itself."""
+    return tuple(None if pd.isna(value) else value for value in values)

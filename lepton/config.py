@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ _HERE = Path(__file__).resolve().parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if (p / "train.yaml").is_file())
 USER_DIR = "LEPTON_CONFIG_DIR"  # the environment carries it to worker processes
 PLUGINS = str(_HERE / "plugins")
+SEVERAL = ("regularization",)  # groups of which several options may be chosen at once
 
 
 def config_dirs() -> list[Path]:
@@ -63,15 +65,22 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
         try:
             override = parser.parse_override(text)
         except Exception:  # the grammar raises several unrelated kinds
-            problems.append(f"{text!r} cannot be read; write key=value or group=option")
+            problems.append(_unreadable(text))
             continue
         key = override.key_or_group
-        if override.is_sweep_override() and not sweep:
+        head = re.split(r"[./@]", key)[0]
+        if not head or key == "hydra":
+            problems.append(_unreadable(text))
+        elif override.is_sweep_override() and not sweep:
             problems.append(f"{text}: several values need a sweep; add -m, or quote the comma")
+        elif head in ("choices", "overrides"):
+            problems.append(f"{key}: set by lepton, not by hand")
         elif key in known and override.package is None:
-            problems += _wrong_options(override, known[key])
-            result.append(text.lstrip("+"))
-        elif key.startswith("hydra") or override.is_delete() or override.package is not None:
+            chosen = _chosen(override, list(known[key]))
+            problems += _wrong_options(text, key, chosen, known[key])
+            globbed = ",".join(str(name) for job in chosen for name in job)
+            result.append(f"{key}={globbed}" if "glob(" in text else text.lstrip("+"))
+        elif head == "hydra" or override.is_delete() or override.package is not None:
             result.append(text)
         elif "/" in key:
             problems.append(f"{key}: no such group{near(key, known)}")
@@ -82,25 +91,46 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     return result
 
 
-def _wrong_options(override, known: dict[str, Path]) -> list[str]:
-    """A line for every option that the group does not have."""
-    group, value = override.key_or_group, override.value()
+def _unreadable(text: str) -> str:
+    """The line for an override that Hydra's grammar refuses; most often quotes are missing."""
+    key, equals, value = text.partition("=")
+    odd = re.search(r"[^\w.,:/\[\]{}()$+-]|[^\x00-\x7f]", value) and not re.search("[\"']", value)
+    quoted = f'{key}="{value}"' if key and equals and odd else ""
+    hint = f", with quotes around the value: '{quoted}'" if quoted else " or group=option"
+    return f"{text!r} cannot be read; write key=value{hint}"
+
+
+def _chosen(override, have: list[str]) -> list[list]:
+    """The options that an override chooses, one list a job."""
+    from hydra.core.override_parser.types import Glob
+
+    value = override.value()
+    if isinstance(value, Glob):
+        return [[name] for name in value.filter(have)]
     if override.is_sweep_override():
-        chosen = [v for item in override.sweep_iterator() for v in _listed(item)]
-    else:
-        chosen = _listed(value)
-    wrong = dict.fromkeys(str(v) for v in chosen if str(v) not in known and v is not None)
-    have = ", ".join(known)
-    lines = [f"{group}={name}: no such option{near(name, known)} (options: {have})" for name in wrong]
-    if any(v is None for v in chosen):
-        lines.append(f"{group}=null: write {group}=none")
-    return lines
+        return [_listed(item) for item in override.sweep_iterator()]
+    return [_listed(value)]
 
 
 def _listed(value) -> list:
     if isinstance(value, str) and value.startswith("["):
         value = [v.strip() for v in value.strip("[]").split(",") if v.strip()]
     return value if isinstance(value, list) else [value]
+
+
+def _wrong_options(text: str, group: str, chosen: list[list], known: dict[str, Path]) -> list[str]:
+    """A line for every option that the group does not have, and for too many or none of them."""
+    have, names = ", ".join(known), [name for job in chosen for name in job]
+    if not names or None in names or "" in names:
+        instead = "none" if "none" in known else "NAME"
+        return [f"{text}: chooses nothing; write {group}={instead} (options: {have})"]
+    wrong = dict.fromkeys(str(name) for name in names if str(name) not in known)
+    lines = [
+        f"{group}={name}: no such option{near(name, known)} (options: {have})" for name in wrong
+    ]
+    if group not in SEVERAL and "[" in text:
+        lines.append(f"{text}: {group} takes one option; to compare several, {group}=A,B with -m")
+    return lines
 
 
 def compose(*overrides: str):
@@ -147,11 +177,19 @@ def finish(cfg, overrides: Sequence[str], *, choices):
         for group, choice in choices.items()
         if not (group.startswith("hydra") or "@" in group or _hidden(choice))
     }
+    for group in SEVERAL:
+        if cfg.get(group):  # Hydra does not say which options of a list were chosen
+            named.setdefault(group, "+".join(sorted(cfg[group])))
     OmegaConf.set_readonly(cfg, False)
     with open_dict(cfg):
         cfg.pop("hydra", None)
-        cfg.choices, cfg.overrides = named, [word.lstrip("+") for word in overrides]
+        cfg.choices, cfg.overrides = named, as_given(overrides)
     return cfg
+
+
+def as_given(overrides: Sequence[str]) -> list[str]:
+    """Overrides as the user wrote them, which no interpolation changes any more."""
+    return [word.lstrip("+").replace("${", "\\${") for word in overrides]
 
 
 def _hidden(choice: str | None) -> bool:
@@ -183,11 +221,24 @@ def explained():
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark
         raise ConfigError(f"{mark.name}:{mark.line + 1}: YAML: {e.problem or e.context}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(*_not_utf8()) from None
     except OmegaConfBaseException as e:
         raise ConfigError(_first_line(e)) from None
     except HydraException as e:
         cause = e.__cause__ if isinstance(e.__cause__, OmegaConfBaseException) else e
         raise ConfigError(_first_line(cause)) from None
+
+
+def _not_utf8() -> list[str]:
+    """A line for every option whose bytes are not text."""
+    lines = []
+    for path in (path for group in options().values() for path in group.values()):
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as e:
+            lines.append(f"{path}: not UTF-8 text ({e.reason} at byte {e.start})")
+    return lines
 
 
 def _first_line(e: BaseException) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lepton import build
 from lepton.spec import DataSpec
+from lepton.task import Task
 
 
 class Estimator:
@@ -22,7 +23,7 @@ class Estimator:
 
     def fit(self, data, folder: Path) -> None:
         started = time.perf_counter()
-        self.model.fit(data.splits["train"], data.splits["val"], self.task.class_weights)
+        self.model.fit(data.splits["train"], data.splits["val"], weights(self.task))
         self.seconds = time.perf_counter() - started
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
@@ -36,3 +37,15 @@ class Estimator:
 
     def sizes(self) -> dict[str, int]:
         return {"parameters": 0, "trainable": 0}
+
+
+def weights(task: Task) -> Tensor | None:
+    """Class weights as models that fit themselves take them.
+
+    Shapes: (classes,); for multilabel (labels,), of a label's presence against its absence.
+    """
+    if task.weights is None:
+        return None
+    if task.name == "multilabel":
+        return task.weights[:, 1] / task.weights[:, 0]
+    return task.weights[0] if task.name == "binary" else task.weights[:, 1]

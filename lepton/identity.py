@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lepton.check import data_files, fits_itself
+from lepton.check import fits_itself
 from lepton.errors import ConfigError
+from lepton.rules import data_files
 
 FORMAT = 1  # raised when the same config would mean another training
 COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides")
@@ -44,7 +45,8 @@ def run_folder(plain: dict[str, Any]) -> Path:
             "100), and runs=FOLDER for another place"
         )
     words = [choices.get("dataset", "data"), choices.get("model", "model"), f"s{plain['seed']}"]
-    return Path(plain["runs"]) / study / "-".join([*words, run_id(plain)])
+    name = "-".join(re.sub(r"[^A-Za-z0-9._+-]", "_", word) for word in words)
+    return Path(plain["runs"]) / study / f"{name}-{run_id(plain)}"
 
 
 def _content(path: Path) -> str:

@@ -14,7 +14,10 @@ def describe(*words: str) -> str:
     known = options()
     if not words:
         return "\n\n".join(_group(group, known[group]) for group in known)
-    word = words[0].replace("=", "/")
+    return "\n\n".join(_describe(word.replace("=", "/"), known) for word in words)
+
+
+def _describe(word: str, known: dict[str, dict[str, Path]]) -> str:
     if word in known:
         return _group(word, known[word])
     group, _, option = word.rpartition("/")
@@ -35,7 +38,7 @@ def _group(group: str, found: dict[str, Path]) -> str:
 
 def head(path: Path) -> str:
     """The first comment line of an option."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         first = next((line for line in file if not line.startswith("# @package")), "")
     return first.removeprefix("#").strip() if first.startswith("#") else ""
 
@@ -44,8 +47,12 @@ def _option(path: Path) -> str:
     """The option's file, followed by the files that it takes further keys from."""
     import yaml
 
-    texts = [path.read_text(encoding="utf-8").rstrip()]
-    for name in (yaml.safe_load(texts[0]) or {}).get("defaults", []):
+    texts = [path.read_text(encoding="utf-8", errors="replace").rstrip()]
+    try:
+        content = yaml.safe_load(texts[0])
+    except yaml.YAMLError:
+        content = None  # shown as it is; `check` says what is wrong with it
+    for name in content.get("defaults", []) if isinstance(content, dict) else []:
         other = _beside(path, name)
         if other:
             texts.append(f"# from {other.stem}:\n{other.read_text(encoding='utf-8').rstrip()}")

@@ -53,7 +53,7 @@ class Learner(pl.LightningModule):
         optimizer = self.optimizers()
         for batch in block:
             loss = self._loss(batch)
-            self.manual_backward(loss if self.accumulate == 1 else loss / self.accumulate)
+            self.manual_backward(loss if self.accumulate == 1 else loss * self._share(batch))
             self.losses.append(loss.detach())
             self.rows.append(len(batch["id"]))
             if len(self.losses) % self.accumulate == 0 or len(self.losses) == self.batches:
@@ -67,6 +67,13 @@ class Learner(pl.LightningModule):
         for method in self.methods:
             loss = loss + method.penalty(self.model)
         return loss
+
+    def _share(self, batch: Batch) -> float:
+        """The batch's share of the rows that its step is made of; the last step may have fewer."""
+        loader = self.trainer.train_dataloader
+        full = loader.batch_size * self.accumulate
+        before = len(self.losses) // self.accumulate * full
+        return len(batch["id"]) / min(full, loader.rows - before)
 
     def _step(self, optimizer) -> None:
         optimizer.step()

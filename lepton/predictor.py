@@ -1,15 +1,18 @@
 """A finished run as something that predicts: rows of a DataFrame in, a DataFrame out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from lepton import results
 from lepton.check import check, fits_itself
 from lepton.dataset.columns import typed
 from lepton.errors import LeptonError
 from lepton.estimator import Estimator
-from lepton.network import Network
+from lepton.network import FILE, Network
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
 
@@ -20,11 +23,14 @@ class Predictor:
     def __init__(self, folder: Path):
         from omegaconf import OmegaConf
 
-        cfg = check(OmegaConf.create(results.read_config(folder / results.CONFIG)))
-        self.spec = DataSpec.load(folder / "spec.json")
+        config = results.read_config(folder / results.CONFIG)
+        cfg = check(OmegaConf.create(config), files=False)
+        with _named(folder / "spec.json") as path:
+            self.spec = DataSpec.load(path)
         self.preprocessor = TablePreprocessing.load(folder / "preprocessing.skops")
         self.learner = (Estimator if fits_itself(cfg) else Network)(cfg, self.spec)
-        self.learner.load(folder)
+        with _named(folder if fits_itself(cfg) else folder / FILE):
+            self.learner.load(folder)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """One row of predictions for each row given, with its index.
@@ -34,18 +40,28 @@ class Predictor:
         Raises: DataError when a column is missing or holds what it did not when training.
         """
         numbers, codes = self.preprocessor.transform(typed(frame, self.preprocessor.kinds))
-        inputs = {"num": numbers, "cat": codes}
-        prediction = self.learner.predict({k: v for k, v in inputs.items() if v.shape[1]})
-        if prediction.ndim == 1:
-            return pd.DataFrame({"prediction": prediction.numpy()}, index=frame.index)
-        names = [f"p_{name}" for name in self.spec.classes]
-        return pd.DataFrame(prediction.numpy(), columns=names, index=frame.index)
+        inputs = {k: v for k, v in {"num": numbers, "cat": codes}.items() if v.shape[1]}
+        single = self.spec.task in ("binary", "regression")
+        names = ["prediction"] if single else [f"p_{name}" for name in self.spec.classes]
+        values = self.learner.predict(inputs) if len(frame) else torch.empty(0)
+        return pd.DataFrame(values.view(-1, len(names)).numpy(), columns=names, index=frame.index)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[Path]:
+    """Whatever goes wrong in reading a file of the run names that file."""
+    try:
+        yield path
+    except LeptonError:
+        raise
+    except Exception as e:
+        raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from e
 
 
 def load_model(run: str | Path) -> Predictor:
     """The model of a finished run.
 
-    Raises: LeptonError when the folder holds no finished run; ConfigError when its config names
+    Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when its config names
         something outside the trusted packages.
     """
     folder = Path(run)

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,8 @@ from lepton.errors import LeptonError
 from lepton.metric import LARGER_IS_BETTER
 from lepton.results import Result, load, study_folder
 
-SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first three of a study
-WIDTH = 120  # where the output is not a terminal
+SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first two of a study
+WIDTH = 160  # where the output is not a terminal
 
 
 def console() -> Console:
@@ -74,7 +75,9 @@ def _metrics(asked: list[str] | None, frame: pd.DataFrame) -> list[str]:
     """Full names of the metrics to show; a bare name means the test split's."""
     have = [c for c in frame.columns if c.startswith(("val/", "test/"))]
     if asked is None:
-        return [f"test/{name}" for name in SHOWN if f"test/{name}" in have][:3]
+        return [f"test/{name}" for name in SHOWN if f"test/{name}" in have][:2]
+    if not asked:
+        raise LeptonError("--metric: name a metric, as --metric=auroc")
     full = [name if "/" in name else f"test/{name}" for name in asked]
     return _known(full, frame[have])
 
@@ -85,19 +88,23 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
     keys = [tuple(row) for row in order[by].itertuples(index=False)] if by else [()]
     first = differences(frame, by, names[0], keys[0]) if by else None
     columns = {name: summary(frame, by, name) for name in names}
-    table = Table(*by, "runs", box=None)
+    table = Table(box=None)
+    for name in (*by, "runs"):
+        table.add_column(name, overflow="fold")
     for i, name in enumerate(names):
-        table.add_column(name + (" [95 %]" if i == 0 else ""), justify="right", no_wrap=True)
+        title = name.replace("/", " ") + (" [95 %]" if i == 0 else "")
+        table.add_column(title, justify="right", no_wrap=True)
     if len(keys) > 1:
         table.add_column("minus first row [95 %]", justify="right", no_wrap=True)
     for row in order.index:
         cells = [_cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)]
         words = [_word(order.loc[row, c]) for c in by]
         gap = [] if len(keys) < 2 else [_interval(first.loc[row, "difference"], first.loc[row], "+")]
-        table.add_row(*words, str(columns[names[0]].loc[row, "n"]), *cells, *gap)
+        n, validated = str(order.loc[row, "n"]), f"{order.loc[row, 'mean']:.4f}"
+        table.add_row(*words, n, validated, *cells, *gap)
     if len(frame):
         flat = [_flat(frame, name) for name in names]
-        table.add_row("constant", *[""] * len(by), *flat, style="dim")
+        table.add_row("constant", *[""] * (len(by) + 1), *flat, style="dim")
     return table
 
 
@@ -113,7 +120,7 @@ def _flat(frame: pd.DataFrame, name: str) -> str:
 def _cell(row: pd.Series, *, with_interval: bool) -> str:
     if with_interval:
         return _interval(row["mean"], row, "")
-    return f"{row['mean']:.4f}" + ("" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}")
+    return _number(row["mean"]) + ("" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}")
 
 
 def _interval(value: float, row: pd.Series, sign: str) -> str:
@@ -127,38 +134,44 @@ def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
     repeats = [c for c in REPEATS if c in frame.columns and frame[c].nunique() > 1]
     larger = LARGER_IS_BETTER[names[0].partition("/")[2]]
     lines = [
-        f"Rows are ordered by validation score, not by the test split; "
-        f"{'larger' if larger else 'smaller'} {names[0]} is better."
+        f"Ordered by score, the validation split's monitored metric (larger is better), never by "
+        f"the test split; {'larger' if larger else 'smaller'} {names[0]} is better."
     ]
     if repeats:
         lines += [
             f"± is the standard deviation over {' and '.join(repeats)}, [ ] the 95 % t-interval of "
-            "the mean, and of the difference paired over equal seeds:",
-            "where that holds 0, these runs cannot tell the two apart. Intervals over seeds say "
-            "nothing about another test split.",
+            "the mean, and of the paired difference: where that holds 0, these runs cannot tell the "
+            "two apart. Intervals over seeds say nothing about another test split.",
         ]
     else:
         lines.append("One run a row: a difference can be chance; add seed='range(5)'.")
     return "\n".join(lines)
 
 
+class Parser(argparse.ArgumentParser):
+    """Says a mistake as lepton does, in every version of Python."""
+
+    def error(self, message: str) -> NoReturn:
+        raise LeptonError(f"results: {message}; usage: lepton results STUDY [--csv FILE]")
+
+
 def results_command(words: list[str]) -> int:
     """`lepton results STUDY`, with its flags."""
-    parser = argparse.ArgumentParser(prog="lepton results", exit_on_error=False, add_help=False)
+    parser = Parser(prog="lepton results", add_help=False)
     parser.add_argument("study")
     parser.add_argument("--group-by", metavar="KEYS")
     parser.add_argument("--metric", metavar="NAMES")
     parser.add_argument("--csv", metavar="FILE", type=Path)
     parser.add_argument("--parquet", metavar="FILE", type=Path)
-    try:
-        asked = parser.parse_args(words)
-    except (argparse.ArgumentError, SystemExit) as e:
-        raise LeptonError(f"results: {e}; usage: lepton results STUDY [--csv FILE]") from None
-    if asked.csv:
-        load(asked.study).to_csv(asked.csv, index=False)
-    if asked.parquet:
-        _as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
+    asked = parser.parse_args(words)
     show(asked.study, _split(asked.group_by), _split(asked.metric))
+    try:
+        if asked.csv:
+            load(asked.study).to_csv(asked.csv, index=False)
+        if asked.parquet:
+            _as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
+    except OSError as e:
+        raise LeptonError(f"results: cannot write the table ({e})") from None
     return 0
 
 

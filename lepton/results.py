@@ -1,12 +1,13 @@
 """Run folders: written whole or not at all, read one by one or as a table."""
 
+import errno
 import json
 import os
 import shutil
 import socket
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,11 @@ def failed(folder: Path) -> Path:
     return folder.with_name(folder.name + ".failed")
 
 
+def _part(folder: Path) -> Path:
+    """Where this process writes a run before it has its name."""
+    return folder.with_name(f"{folder.name}.part-{socket.gethostname()}-{os.getpid()}")
+
+
 @contextmanager
 def writing(folder: Path) -> Iterator[Path]:
     """A folder to write a run into, renamed to its own name when all went well.
@@ -85,9 +91,10 @@ def writing(folder: Path) -> Iterator[Path]:
     A run that was there before stays until then. An error that is not the user's leaves the
     folder's content and its traceback in `failed(folder)`.
     """
-    part = folder.with_name(f"{folder.name}.part-{socket.gethostname()}-{os.getpid()}")
+    part = _part(folder)
+    shutil.rmtree(part, ignore_errors=True)  # of a killed process that had the same id
     try:
-        part.mkdir(parents=True, exist_ok=True)
+        part.mkdir(parents=True)
     except OSError as e:
         raise LeptonError(f"runs: cannot write to {folder.parent} ({e.strerror})") from None
     try:
@@ -96,7 +103,7 @@ def writing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
         raise
     except Exception as e:
-        record_failure(folder, e, part)
+        _fail(part, folder, e)
         raise
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -105,10 +112,16 @@ def writing(folder: Path) -> Iterator[Path]:
     shutil.rmtree(failed(folder), ignore_errors=True)
 
 
-def record_failure(folder: Path, error: Exception, part: Path | None = None) -> None:
-    """Keeps what a failed run left, and why it failed."""
-    part = part or folder.with_name(f"{folder.name}.part-{socket.gethostname()}-{os.getpid()}")
+def record_failure(folder: Path, config: dict[str, Any], error: Exception) -> None:
+    """Keeps why a run of a sweep failed that left nothing itself."""
+    part = _part(folder)
     part.mkdir(parents=True, exist_ok=True)
+    write_config(config, part)
+    _fail(part, folder, error)
+
+
+def _fail(part: Path, folder: Path, error: Exception) -> None:
+    """What a failed run left, with its traceback, becomes its last failure."""
     lines = "".join(traceback.format_exception(error))
     said = " ".join(f"{error}".split()) or type(error).__name__
     kind = type(error).__name__
@@ -119,24 +132,45 @@ def record_failure(folder: Path, error: Exception, part: Path | None = None) -> 
 def failure(folder: Path) -> dict[str, str] | None:
     """What is known of a run's last failure, or None."""
     path = failed(folder) / FAILURE
-    return json.loads(path.read_text()) if path.is_file() else None
+    return _read_failure(path) if path.is_file() else None
+
+
+def _read_failure(path: Path) -> dict[str, str]:
+    try:
+        known = json.loads(path.read_text())
+        return {name: known[name] for name in ("run", "error", "traceback")}
+    except (ValueError, TypeError, KeyError):
+        raise LeptonError(f"{path}: not a failure that lepton kept; remove the folder") from None
 
 
 def _replace(part: Path, folder: Path) -> None:
     """Gives `part` the name `folder`; what had that name goes last."""
     old = part.with_name(part.name + ".old")
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(part, folder)
+    while True:
+        with suppress(FileNotFoundError):
+            os.replace(folder, old)
+        try:
+            os.replace(part, folder)
+            break
+        except OSError as e:
+            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        shutil.rmtree(old, ignore_errors=True)  # another process took the name meanwhile
     shutil.rmtree(old, ignore_errors=True)
 
 
 def clear_unfinished(study: Path) -> int:
-    """Removes what killed processes of this machine left in a study; returns how many."""
+    """Removes what killed processes of this machine left in a study; returns how many.
+
+    A finished run that was to be replaced and lost its name gets it back.
+    """
     count = 0
     for part in study.glob(f"*.part-{socket.gethostname()}-*"):
         pid = part.name.removesuffix(".old").rpartition("-")[2]
         if pid.isdigit() and not _alive(int(pid)):
+            if part.suffix == ".old" and (part / RESULT).is_file():
+                with suppress(OSError):
+                    os.rename(part, part.with_name(part.name.partition(".part-")[0]))
             shutil.rmtree(part, ignore_errors=True)
             count += 1
     return count
@@ -200,11 +234,17 @@ def _row(item: tuple[Path, Result]) -> dict[str, Any]:
 
 
 def _failed_row(path: Path) -> dict[str, Any]:
-    known = json.loads(path.read_text())
+    known = _read_failure(path)
     config = path.with_name(CONFIG)
     settings = _settings(read_config(config)) if config.is_file() else {}
     row = {"run": known["run"], "status": "failed", "error": known["error"]}
     return {**row, **settings, "folder": str(path.parent)}
+
+
+def write_config(config: dict[str, Any], folder: Path) -> None:
+    import yaml
+
+    (folder / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 def read_config(path: Path) -> dict[str, Any]:

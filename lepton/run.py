@@ -39,7 +39,7 @@ def train_checked(plain: dict[str, Any], folder: Path) -> Result:
         return known
     results.clear_unfinished(folder.parent)
     with results.writing(folder) as part, _logged(part / "log.txt"):
-        (part / results.CONFIG).write_text(yaml.safe_dump(plain, sort_keys=False))
+        results.write_config(plain, part)
         (part / "overrides.yaml").write_text(yaml.safe_dump(plain.get("overrides") or []))
         results.save(_train(plain, part, name=folder.name), part)
     return results.read(folder)
@@ -107,8 +107,11 @@ def _logged(path: Path):
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
+    level = log.level
+    log.setLevel(logging.DEBUG)
     try:
         yield
     finally:
+        log.setLevel(level)
         log.removeHandler(handler)
         handler.close()

@@ -1,12 +1,14 @@
-"""What a `_target_` takes, read from its source: nothing is imported, so a mistake costs no torch."""
+"""What a `_target_` takes, read from its source: nothing is imported, a mistake costs no torch."""
 
 import ast
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 PLAIN = {"int", "float", "bool", "str", "list", "dict"}
+ANYTHING = {"Any", "object", "typing.Any"}
+NAMES = ast.Name | ast.Attribute
 SCALARS = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
 
 
@@ -32,7 +34,7 @@ class TargetError(Exception):
     """The dotted name leads to no class or function in Python source."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def signature(target: str) -> Signature:
     """The signature behind a dotted name.
 
@@ -41,7 +43,14 @@ def signature(target: str) -> Signature:
     path, rest = _module(target)
     if not rest:
         raise TargetError(f"{target!r} is a module, not a class or function")
-    return _find(path, target.removesuffix("." + ".".join(rest)), rest)
+    try:
+        return _find(path, target.removesuffix("." + ".".join(rest)), rest)
+    except SyntaxError as e:
+        raise TargetError(f"{e.filename}:{e.lineno}: {e.msg}") from None
+    except UnicodeDecodeError as e:
+        raise TargetError(f"{path}: not UTF-8 text ({e.reason} at byte {e.start})") from None
+    except RecursionError:
+        raise TargetError(f"{target!r} is defined by itself in {path}") from None
 
 
 def accepts(annotation: ast.expr | None, value: object) -> bool:
@@ -51,6 +60,8 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
             return True
         case ast.Constant(value=None):
             return value is None
+        case ast.Constant(value=str(text)):
+            return accepts(ast.parse(text, mode="eval").body, value)
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):
             return _any([left, right], value)
         case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=members)):
@@ -68,16 +79,21 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
             return isinstance(value, list) and all(accepts(item, v) for v in value)
         case ast.Subscript(value=ast.Name(id="dict")):
             return isinstance(value, dict)
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[*items])):
+            if ast.unparse(items[-1]) == "...":
+                return isinstance(value, list) and all(accepts(items[0], v) for v in value)
+            fits = isinstance(value, list) and len(value) == len(items)
+            return fits and all(map(accepts, items, value))
         case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
             return value in ast.literal_eval(options if _many(options) else ast.Tuple([options]))
     return True
 
 
 def _any(members: list[ast.expr], value: object) -> bool:
-    """Whether one member of a union fits; a class among plain types cannot stand in YAML."""
-    plain = [m for m in members if not isinstance(m, ast.Name | ast.Attribute) or ast.unparse(m) in PLAIN]
-    return any(accepts(member, value) for member in plain or members)
-
+    """Whether one member of a union fits; a class beside plain types cannot stand in YAML."""
+    plain = [m for m in members if not isinstance(m, NAMES) or ast.unparse(m) in ANYTHING | PLAIN]
+    only_null = all(ast.unparse(m) == "None" for m in plain)
+    return any(accepts(member, value) for member in (members if only_null else plain))
 
 
 def in_words(annotation: ast.expr) -> str:
@@ -90,6 +106,8 @@ def in_words(annotation: ast.expr) -> str:
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
         options = annotation.slice.elts if _many(annotation.slice) else [annotation.slice]
         return "one of " + ", ".join(str(ast.literal_eval(o)) for o in options)
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "tuple":
+        return f"[{', '.join(map(in_words, annotation.slice.elts))}]"
     return "null" if ast.unparse(annotation) == "None" else ast.unparse(annotation)
 
 
@@ -118,7 +136,7 @@ def _module(target: str) -> tuple[Path, list[str]]:
     return Path(found[0]), found[1]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bindings(path: Path) -> dict[str, ast.stmt]:
     """Top-level names of a source file and the statements that bind them."""
     names = {}
@@ -172,11 +190,24 @@ def _of_class(node: ast.ClassDef, module: str, path: Path) -> Signature:
         inherited = _of_base(node, module, path)
         return replace(inherited, origin=origin, methods=names | inherited.methods)
     own = _of_function(methods["__init__"], origin, skip=1)
-    if not own.open:
+    if not (own.open and _hands_on(methods["__init__"])):
         return replace(own, methods=names)
     base = _of_base(node, module, path)
     parameters = {**base.parameters, **own.parameters}
     return Signature(origin, parameters, base.open, names | base.methods)
+
+
+def _hands_on(init: ast.FunctionDef) -> bool:
+    """Whether a constructor gives its `**kwargs` to that of the base class."""
+    calls = [n for n in ast.walk(init) if isinstance(n, ast.Call)]
+    return any(
+        isinstance(name, ast.Name) and name.id == init.args.kwarg.arg
+        for call in calls
+        if ast.unparse(call.func).endswith("__init__")
+        for keyword in call.keywords
+        if keyword.arg is None
+        for name in ast.walk(keyword.value)
+    )
 
 
 def _of_base(node: ast.ClassDef, module: str, path: Path) -> Signature:

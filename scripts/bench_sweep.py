@@ -39,7 +39,6 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=20)
     jobs = parser.parse_args().jobs
     slow = False
-    slow = False
     print(f"{jobs} jobs                    CPU s a job  target")
     with tempfile.TemporaryDirectory() as runs:
         for name, command in {
@@ -47,9 +46,8 @@ def main() -> int:
             "trained (trainer=smoke)": "train",
             "finished already": "train",
         }.items():
-            each = (orchestration(command, jobs, runs) - orchestration(command, 1, runs)) / (
-                jobs - 1
-            )
+            many, one = (orchestration(command, n, runs) for n in (jobs, 1))
+            each = (many - one) / (jobs - 1)
             slow |= each > TARGET
             print(f"{name:26} {each:11.3f}  {TARGET:.1f}")
     return 1 if slow else 0

@@ -6,4 +6,4 @@ SCRIPT=scripts/quickstart.sh bash scripts/install.sh
 
 echo "Training three models on the German credit data, five seeds each ..."
 .venv/bin/lepton train -m experiment=credit_scoring model=linear,mlp,gradient_boosting 'seed=range(5)' study=quickstart
-.venv/bin/lepton results quickstart
+echo "The table once more, at any time: .venv/bin/lepton results quickstart"

@@ -18,6 +18,7 @@ DATE = (  # what can be read in one way only: ISO, with / for -, or the dotted d
     r"|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}\.\d{1,2}\.\d{4}"
 )
 SLASHED = r"\d{1,2}[/-]\d{1,2}[/-]\d{4}"
+NO_DAY = "is not a day of the calendar between 1678 and 2262"
 PAIRS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
 TRUTH = dict.fromkeys(("true", "yes", "y", "t", "1"), "true") | dict.fromkeys(
     ("false", "no", "n", "f", "0"), "false"
@@ -50,20 +51,28 @@ def _arrow(column: pd.Series) -> pa.Array:
 
 
 def numbers(column: pd.Series) -> pd.Series:
-    """Cells as float64 with NaN.
+    """Cells as floats with NaN: float64, or the column itself where it holds floats already.
 
     Raises: DataError for text and for infinities, such as 1e400.
     """
-    if types.is_numeric_dtype(column.dtype):
+    if column.dtype in ("float32", "float64"):
+        values = column.to_numpy()
+    elif types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(dtype=float, na_value=np.nan)
     else:
-        words = text(column).replace({"True": "1", "False": "0"})
+        words = text(column)
+        words = words.mask(words == "True", "1").mask(words == "False", "0")
         wrong = words.notna() & ~is_number(words)
         _refuse(column, wrong, "is not a number; mend it, or declare the column categorical")
-        values = pd.to_numeric(words, errors="coerce").to_numpy(dtype=float)
+        values = to_float(words)
     parsed = pd.Series(values, column.index, name=column.name)
     _refuse(column, np.isinf(parsed), "is not finite; leave the cell empty or give a number")
     return parsed
+
+
+def to_float(words: pd.Series) -> np.ndarray:
+    """The float64 nearest to each text, NaN for missing; every text must be a number."""
+    return words.to_numpy(dtype=object).astype(float)
 
 
 def booleans(column: pd.Series) -> pd.Series:
@@ -86,9 +95,9 @@ def dates(column: pd.Series) -> pd.Series:
         iso = iso.str.replace(r"^(\d+)/(\d+)/(\d+)$", _slashed, regex=True)
         parsed = pd.to_datetime(iso, format="ISO8601", utc=True, errors="coerce")
         parsed = parsed.dt.tz_localize(None)
-        _refuse(column, words.notna() & parsed.isna(), "is not in the calendar")
+        _refuse(column, words.notna() & parsed.isna(), NO_DAY)
     low, high = pd.Timestamp("1678-01-01"), pd.Timestamp("2262-01-01")
-    _refuse(column, (parsed < low) | (parsed > high), "is not between the years 1678 and 2262")
+    _refuse(column, (parsed < low) | (parsed > high), NO_DAY)
     return parsed.astype("datetime64[ns]")
 
 

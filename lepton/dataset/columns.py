@@ -38,7 +38,7 @@ def infer_kinds(frame: pd.DataFrame, declared: dict[str, str]) -> tuple[dict[str
 def typed(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
     """The columns that are not ignored, in the order of `kinds`, parsed; further ones are left out.
 
-    numeric: float64 with NaN. categorical: object, text with np.nan. boolean: object, "true" or
+    numeric: float64 (float32 stays) with NaN. categorical: object, text with np.nan. boolean: object, "true" or
     "false" with np.nan; another word stays as it is. date: datetime64[ns] with NaT.
 
     Raises: DataError naming column, row (the first data row is 1) and value of the first cell that
@@ -122,7 +122,7 @@ def _kind_of_text(present: pd.Series, name: str) -> tuple[str, Note | None]:
 
 def _consecutive(present: pd.Series) -> bool:
     """Whether different numbers are integers without a gap."""
-    values = pd.to_numeric(present).to_numpy(dtype=float)
+    values = present.to_numpy(dtype=object).astype(float)
     whole = np.isfinite(values).all() and (values == np.floor(values)).all()
     return bool(whole and values.max() - values.min() == len(values) - 1)
 

@@ -64,19 +64,20 @@ def make_table(
             "at least 2 rows, and classes of 0 (regression) or at least 2"
         )
     rng = np.random.default_rng(data_seed)
-    x = rng.standard_normal((rows, numbers), dtype=np.float32)
+    x = rng.standard_normal((numbers, rows), dtype=np.float32)
     codes = [rng.integers(size, size=rows) for size in categories]
     outputs = labels or max(classes, 1)
-    score = x @ rng.standard_normal((numbers, outputs))
+    score = (rng.standard_normal((outputs, numbers), dtype=np.float32) @ x).T
     score = score + sum(
         rng.standard_normal((s, outputs))[c] for s, c in zip(categories, codes, strict=True)
     )
     if numbers > 1:
-        score += np.outer(x[:, 0] * x[:, 1], rng.standard_normal(outputs))
+        score += np.outer(x[0] * x[1], rng.standard_normal(outputs))
     score = (score - score.mean(0)) / score.std(0)
     score += noise * rng.standard_normal(score.shape)
-    x[rng.random(x.shape) < missing] = np.nan
-    frame = pd.DataFrame(x, columns=[f"num_{i}" for i in range(numbers)])
+    for column in x if missing else ():
+        column[rng.random(rows) < missing] = np.nan
+    frame = pd.DataFrame({f"num_{i}": column for i, column in enumerate(x)}, copy=False)
     for i, code in enumerate(codes):
         words = np.array([f"v{value}" for value in range(categories[i])], dtype=object)[code]
         frame[f"cat_{i}"] = np.where(rng.random(rows) < missing, None, words)

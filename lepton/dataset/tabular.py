@@ -33,7 +33,7 @@ class TabularData(pl.LightningDataModule):
         target: str | list[str],
         task: str | None,
         columns: dict,
-        positive: str | None,
+        positive: str | int | bool | None,
         split: Literal["stratified", "random", "group", "time", "column"],
         split_column: str | None,
         val_size: float,
@@ -96,6 +96,10 @@ class TabularData(pl.LightningDataModule):
             *split_notes(splits, self.spec),
         ]
         self.splits = splits
+
+    def transfer_batch_to_device(self, batch, device, dataloader_idx):
+        """Nothing to move: batches are cut from tensors that lie where the trainer computes."""
+        return batch
 
     def train_dataloader(self) -> Batches:
         tensors = self._on_device("train")

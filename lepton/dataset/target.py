@@ -133,7 +133,7 @@ def _labels(words: pd.DataFrame) -> np.ndarray:
 
 def _quantity(words: pd.Series) -> np.ndarray:
     """The numbers of a regression target."""
-    numbers = pd.to_numeric(words.where(cells.is_number(words)), errors="coerce")
+    numbers = pd.Series(cells.to_float(words.where(cells.is_number(words))), words.index)
     for wrong, why in ((numbers.isna(), "is not a number"), (np.isinf(numbers), "is not finite")):
         if wrong.any():
             row = words.index[wrong][0]

@@ -8,6 +8,7 @@ import skops.io
 import torch
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from lepton.errors import LeptonError
@@ -38,9 +39,10 @@ class GradientBoosting:
         l2_regularization: float,
         max_features: float,
         patience: int,
+        threads: int | None,
         seed: int,
     ):
-        self.spec = spec
+        self.spec, self.threads = spec, threads
         self.models: list = []
         self.settings = {
             "learning_rate": learning_rate,
@@ -71,7 +73,8 @@ class GradientBoosting:
             if weights is not None:
                 by_class = self._by_class(weights.double().cpu().numpy(), label)
                 weight, weight_val = by_class[y.astype(int)], by_class[y_val.astype(int)]
-            self.models.append(self._fit_one(x, y, weight, x_val, y_val, weight_val))
+            with threadpool_limits(self.threads):
+                self.models.append(self._fit_one(x, y, weight, x_val, y_val, weight_val))
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Probabilities, or for regression values in the target's own unit.

@@ -34,7 +34,7 @@ class TablePreprocessing:
     def fit_scaler(self, numbers: np.ndarray):
         """A fitted scikit-learn transformer of numbers, or None to keep them as they are.
 
-        Shapes: numbers (N, F) float64, imputed; may be changed in place.
+        Shapes: numbers (N, F) floats, imputed; may be changed in place.
         """
         return
 
@@ -121,10 +121,15 @@ class TablePreprocessing:
             raise DataError(f"{word} {', '.join(absent)} not in the table, but in training")
 
     def _numbers(self, frame: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
-        """Numeric columns and date parts of `rows`, in the order of `num_features`; float64."""
+        """Numeric columns and date parts of `rows`, in the order of `num_features`.
+
+        float64, or float32 where every column is.
+        """
         numeric, dates = self._of("numeric"), self._of("date")
         width = len(self.num_features) - len(self.indicated)
-        numbers = np.empty((len(rows), width), order="F")
+        kinds = {frame[name].dtype for name in numeric} | ({np.dtype(float)} if dates else set())
+        dtype = np.result_type(*kinds) if kinds else float
+        numbers = np.empty((len(rows), width), dtype=dtype, order="F")
         for i, name in enumerate(numeric):
             numbers[:, i] = frame[name].to_numpy()[rows]
         at = len(numeric)

@@ -30,5 +30,5 @@ def attempt(job: Job) -> None:
         log.info("    %s", train_checked(job.config, job.folder))
     except Exception as error:
         if isinstance(error, LeptonError):
-            record_failure(job.folder, error)
+            record_failure(job.folder, job.config, error)
         log.error("    failed: %s: %s", type(error).__name__, " ".join(str(error).split()))

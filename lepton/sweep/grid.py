@@ -9,7 +9,7 @@ from hydra.core.utils import JobStatus
 from lepton import results
 from lepton.errors import FailedRuns, LeptonError
 from lepton.report import show
-from lepton.sweep.plan import Plan, plan
+from lepton.sweep.plan import Job, Plan, plan
 
 log = logging.getLogger("lepton")
 
@@ -33,16 +33,16 @@ class Grid:
         """
         planned = plan(self.master, self.loader, self.params, arguments)
         log.info("%s", planned)
-        self._launch(planned)
+        jobs = planned.to_do
+        self._launch(jobs)
         for study in dict.fromkeys(job.folder.parent for job in planned.jobs):
             show(study)
-        lost = [job for job in planned.jobs if not (job.folder / results.RESULT).is_file()]
+        lost = [job for job in jobs if _lost(job.folder)]
         if lost:
             raise FailedRuns(_summary(lost, planned))
 
-    def _launch(self, planned: Plan) -> None:
+    def _launch(self, jobs: list[Job]) -> None:
         """lepton's launchers take planned jobs; others take overrides and compose again."""
-        jobs = planned.to_do
         if not jobs:
             return
         if hasattr(self.launcher, "launch_jobs"):
@@ -51,14 +51,19 @@ class Grid:
         words = [list(job.overrides) for job in jobs]
         for job, done in zip(jobs, self.launcher.launch(words, initial_job_idx=0), strict=True):
             if done.status != JobStatus.COMPLETED:
-                _keep(job.folder, done._return_value)
+                _keep(job, done._return_value)
 
 
-def _keep(folder: Path, error: object) -> None:
+def _keep(job: Job, error: object) -> None:
     """A failure that a foreign launcher reports and the run itself could not record."""
-    if results.failure(folder) is None:
+    if results.failure(job.folder) is None:
         error = error if isinstance(error, Exception) else LeptonError(str(error))
-        results.record_failure(folder, error)
+        results.record_failure(job.folder, job.config, error)
+
+
+def _lost(folder: Path) -> bool:
+    """Whether the attempt just made failed: a success removes what an earlier failure left."""
+    return results.failure(folder) is not None or not (folder / results.RESULT).is_file()
 
 
 def _summary(lost, planned: Plan) -> str:

@@ -11,9 +11,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from lepton.check import check
-from lepton.config import explained, finish, search_path, session, tidy
+from lepton.config import as_given, explained, finish, search_path, session, tidy
 from lepton.errors import ConfigError
 from lepton.identity import run_folder
 from lepton.results import RESULT
@@ -59,7 +60,8 @@ def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
         loader = hydra.config_loader
         master = loader.load_configuration("train", words, RunMode.MULTIRUN)
         params = master.hydra.sweeper.params if sweep else {}
-        return plan(master, loader, params, master.hydra.overrides.task)
+        asked = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
+        return plan(master, loader, params, asked)
 
 
 def multirun(overrides: Sequence[str]) -> None:
@@ -137,7 +139,7 @@ class Composer:
         cfg = copy.deepcopy(self.composed[groups])
         values = [o for o in parsed if not self._is_group(o)]
         ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
-        cfg.overrides = [word.lstrip("+") for word in words]
+        cfg.overrides = as_given(words)
         return cfg
 
     def _is_group(self, override: Override) -> bool:

@@ -79,7 +79,7 @@ def test_an_infinite_number_is_refused_by_row(tmp_path):
 
 def test_an_impossible_date_is_refused_by_row(tmp_path):
     frame = read(tmp_path, "a,b\n2024-01-01,2\n2024-13-01,3\n2024-01-01,3\n")
-    with pytest.raises(DataError, match="column 'a', row 2: '2024-13-01' is not in the calendar"):
+    with pytest.raises(DataError, match="column 'a', row 2: '2024-13-01' is not a day"):
         kinds_of(frame)
 
 

@@ -59,7 +59,7 @@ def make_batch():
 @pytest.fixture
 def build():
     def build(name, spec, **changes):
-        tree = {"seed": 0, "model": OmegaConf.load(CONF / "model" / f"{name}.yaml")}
+        tree = {"model": OmegaConf.load(CONF / "model" / f"{name}.yaml")}
         values = OmegaConf.to_container(OmegaConf.create(tree), resolve=True)["model"]
         torch.manual_seed(changes.pop("init", 0))
         return get_object(values.pop("_target_"))(spec=spec, **values | changes)

@@ -1,0 +1,49 @@
+"""Made-up specs and batches, to try a model without data."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lepton.spec import LEVELS, DataSpec
+
+
+def make_spec(task: str, *, numbers: int = 3, cardinalities: tuple[int, ...] = (4, 6)) -> DataSpec:
+    """The spec of made-up data: so many numbers, and categories with so many codes."""
+    classes = {"binary": 2, "multiclass": 3, "multilabel": 4, "regression": 0}[task]
+    normal = np.random.default_rng(0).normal(size=500)
+    levels = tuple(np.quantile(normal, np.linspace(0, 1, LEVELS)).tolist())
+    return DataSpec(
+        task=task,
+        outputs=classes if task.startswith("multi") else 1,
+        classes=tuple("abcd"[:classes]),
+        class_counts=(10,) * classes,
+        target_names=("target",),
+        target_mean=5.0,
+        target_std=2.0,
+        num_features=tuple(f"num_{i}" for i in range(numbers)),
+        cat_features=tuple(f"cat_{i}" for i in range(len(cardinalities))),
+        cat_cardinalities=cardinalities,
+        quantiles=(levels,) * numbers,
+        train_rows=500,
+    )
+
+
+def make_batch(spec: DataSpec, *, rows: int = 64, seed: int = 0) -> dict[str, Tensor]:
+    """Random rows as the spec describes them, with every code and targets of every class."""
+    g = torch.Generator().manual_seed(seed)
+    batch = {"id": torch.arange(rows)}
+    if spec.num_features:
+        batch["num"] = torch.randn(rows, len(spec.num_features), generator=g)
+    if spec.cat_features:
+        codes = [torch.randint(n, (rows,), generator=g) for n in spec.cat_cardinalities]
+        batch["cat"] = torch.stack(codes, 1)
+    match spec.task:
+        case "binary":
+            batch["target"] = torch.randint(2, (rows,), generator=g).float()
+        case "multiclass":
+            batch["target"] = torch.randint(spec.outputs, (rows,), generator=g)
+        case "multilabel":
+            batch["target"] = torch.randint(2, (rows, spec.outputs), generator=g).float()
+        case "regression":
+            batch["target"] = spec.target_mean + spec.target_std * torch.randn(rows, generator=g)
+    return batch

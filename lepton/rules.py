@@ -1,0 +1,71 @@
+"""What a config with the right keys and types can still get wrong."""
+
+from pathlib import Path
+from typing import Any
+
+LEAST = {  # smallest numbers that mean something
+    "batch_size": 1,
+    "trainer.max_epochs": 1,
+    "trainer.accumulate_grad_batches": 1,
+    "trainer.limit_batches": 1,
+    "trainer.overfit_batches": 0,
+    "trainer.threads": 1,
+}
+
+
+def together(plain: dict[str, Any], *, alone: bool) -> list[str]:
+    """A line for every part that is not there, number too small, or option in another's way.
+
+    `alone`: the model fits itself, so that nothing meant for networks matters.
+    """
+    needed = ("dataset", "preprocessing", "model", *(() if alone else ("optimizer", "trainer")))
+    problems = [
+        f"{group}: needed to train; choose one with {group}=NAME"
+        for group in needed
+        if not plain.get(group)
+    ]
+    problems += _too_small(plain)
+    if alone:
+        return problems
+    schedule_free = (plain["optimizer"] or {}).get("_target_", "").startswith("schedulefree.")
+    if schedule_free and plain["scheduler"]:
+        problems.append(
+            "optimizer, scheduler: a schedule-free optimizer takes the place of a schedule; "
+            "use scheduler=none or another optimizer"
+        )
+    if schedule_free and "ema" in (plain["regularization"] or {}):
+        problems.append(
+            "optimizer, regularization: a schedule-free optimizer averages the weights itself; "
+            "leave out ema or use another optimizer"
+        )
+    return problems
+
+
+def _too_small(plain: dict[str, Any]) -> list[str]:
+    """A line for every number below what it can mean."""
+    problems = []
+    for key, least in LEAST.items():
+        group, _, name = key.rpartition(".")
+        value = ((plain[group] or {}) if group else plain).get(name)
+        if value is not None and value < least:
+            problems.append(f"{key}: {value!r} is too small; {least} at least")
+    return problems
+
+
+def missing_files(plain: dict[str, Any]) -> list[str]:
+    """A line for every data file that is not there."""
+    return [
+        f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"
+        for key, path in data_files(plain).items()
+        if not Path(path).is_file()
+    ]
+
+
+def data_files(plain: dict[str, Any]) -> dict[str, str]:
+    """The files a data set reads: its keys `path` and `*_path`."""
+    dataset = plain.get("dataset") or {}
+    return {
+        key: value
+        for key, value in dataset.items()
+        if value is not None and (key == "path" or key.endswith("_path"))
+    }

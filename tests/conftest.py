@@ -1,0 +1,194 @@
+"""No network; runs in a folder of their own, what of them must be equal, and the command."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+FRAGILE = '''"""A user's model that breaks while a file named like its seed lies in `trap`."""
+
+from pathlib import Path
+
+from torch import nn
+
+
+class Fragile(nn.Module):
+    def __init__(self, *, spec, trap: str, draw: int):
+        super().__init__()
+        if Path(trap, str(draw)).exists():
+            raise RuntimeError(f"no luck with {draw}")
+        self.layer = nn.Linear(len(spec.num_features), spec.outputs)
+
+    def forward(self, batch):
+        return self.layer(batch["num"])
+'''
+FRAGILE_YAML = """# Breaks on request.
+_target_: fragile.Fragile
+trap: trap       # folder whose files name the seeds that fail
+draw: ${seed}    # the run's seed
+"""
+COMMAND = """
+import os, sys
+os.setsid()
+os.chdir(folder)
+sys.path.insert(0, root)
+for number in (1, 2):
+    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), number)
+os.environ.update(environment)
+sys.argv = ["lepton", *words]
+from lepton.cli import main
+sys.exit(main())
+"""
+# a server that has imported torch forks the processes, which saves each of them the seconds of it
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["lepton.run", "lepton.report", "lepton.sweep.grid"])
+
+
+def _local(host):
+    return host is None or str(host) in ("", "localhost", "::1") or str(host).startswith("127.")
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """Fails a test that reaches for another machine, by name or by address."""
+
+    def guarded(function, host_of):
+        def call(*args, **kwargs):
+            if not _local(host_of(*args)):
+                raise RuntimeError(f"a test reached for the network: {host_of(*args)}")
+            return function(*args, **kwargs)
+
+        return call
+
+    def host(self, address):
+        return address[0] if self.family in (socket.AF_INET, socket.AF_INET6) else None
+
+    for name in ("connect", "connect_ex"):
+        found = getattr(socket.socket, name)
+        monkeypatch.setattr(socket.socket, name, guarded(found, host))
+    lookup = guarded(socket.getaddrinfo, lambda host, *_: host)
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def lepton(here, monkeypatch, capsys):
+    """The command in this process and an empty folder: words -> exit code, stdout, stderr."""
+    for name in ("LEPTON_ALLOW", "LEPTON_CONFIG_DIR", "HYDRA_FULL_ERROR"):
+        monkeypatch.setenv(name, "")
+        os.environ.pop(name)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(here)])
+
+    def lepton(*words):
+        from lepton.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["lepton", *words])
+        capsys.readouterr()
+        return main(), *capsys.readouterr()
+
+    return lepton
+
+
+@pytest.fixture
+def run(here):
+    """Trains as a notebook does; gives the folder of the run."""
+    from lepton import compose, train
+
+    def run(*words):
+        result = train(compose(*words))
+        return Path(result.config["runs"]) / result.config["study"] / result.run
+
+    return run
+
+
+@pytest.fixture
+def fingerprint():
+    """All of a run that its config decides: weights, predictions, history and scores; no times."""
+
+    def fingerprint(folder):
+        result = json.loads((folder / "result.json").read_text())
+        kept = ("metrics", "constant", "score", "best_epoch", "epochs", "parameters", "rows")
+        history = pd.read_parquet(folder / "history.parquet").drop(
+            columns="seconds", errors="ignore"
+        )
+        weights = [folder / name for name in ("model.safetensors", "spec.json")]
+        return {
+            **{path.name: _sha256(path) for path in weights if path.is_file()},
+            **{path.name: _table(path) for path in sorted(folder.glob("predictions/*.parquet"))},
+            "history": history.to_json(double_precision=15),
+            **{name: result[name] for name in kept},
+        }
+
+    return fingerprint
+
+
+def _sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _table(path):
+    frame = pd.read_parquet(path)
+    return [(name, column.to_numpy().tobytes()) for name, column in frame.items()]
+
+
+@pytest.fixture
+def fragile(here, monkeypatch):
+    """The folder in which a file named like a seed makes a run of model=fragile fail."""
+    (here / "fragile.py").write_text(FRAGILE)
+    (here / "conf" / "model").mkdir(parents=True)
+    (here / "conf" / "model" / "fragile.yaml").write_text(FRAGILE_YAML)
+    monkeypatch.syspath_prepend(str(here))
+    monkeypatch.delitem(__import__("sys").modules, "fragile", raising=False)
+    monkeypatch.setenv("LEPTON_ALLOW", "fragile")
+    (here / "trap").mkdir()
+    return here / "trap"
+
+
+@pytest.fixture
+def start(here):
+    """Starts the command in a process and a session of its own; what it says goes to `said`."""
+    started = []
+
+    def start(*words, said=here / "said.txt", **environment):
+        given = {
+            "words": words,
+            "folder": str(here),
+            "said": str(said),
+            "environment": environment,
+            "root": str(Path(__file__).parents[1]),
+        }
+        process = SERVER.Process(target=exec, args=(COMMAND, given))
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.join()
+
+
+@pytest.fixture
+def command(start, here):
+    """Runs the command to its end; gives its exit code and what it said."""
+
+    def command(*words, **environment):
+        said = here / "said.txt"
+        said.unlink(missing_ok=True)
+        process = start(*words, **environment)
+        process.join(300)
+        return process.exitcode, said.read_text() if said.exists() else ""
+
+    return command

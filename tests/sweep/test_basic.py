@@ -1,0 +1,67 @@
+"""The launcher that trains one run after the other: attempts, failures, Ctrl-C."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from lepton import load, results
+from lepton.sweep.basic import Basic, attempt
+from lepton.sweep.plan import planned
+
+WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
+FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
+
+
+def jobs(*words):
+    return planned(words, sweep=True).jobs
+
+
+def test_every_job_is_trained_in_order(here):
+    found = jobs(*WINE, "seed=3,1,2")
+    Basic().launch_jobs(found)
+    times = [(job.folder / "result.json").stat().st_mtime_ns for job in found]
+    assert times == sorted(times)
+    assert len(set(times)) == 3
+
+
+def test_a_failing_job_leaves_its_traceback_and_the_next_one_is_trained(fragile):
+    (fragile / "1").touch()
+    bad, good = jobs(*FRAGILE, "seed=1,2")
+    Basic().launch_jobs([bad, good])
+    assert (good.folder / "result.json").is_file()
+    failure = results.failure(bad.folder)
+    assert "no luck with 1" in failure["error"]
+    assert "Traceback" in failure["traceback"]
+    assert {p.name for p in results.failed(bad.folder).iterdir()} >= {"config.yaml", "log.txt"}
+
+
+def test_a_mistake_that_shows_in_the_data_is_kept_with_the_config(here):
+    (job,) = jobs(*WINE, "dataset.columns={alcool: numeric}")
+    attempt(job)
+    assert "DataError" in results.failure(job.folder)["error"]
+    kept = results.read_config(results.failed(job.folder) / "config.yaml")
+    assert kept == job.config
+
+
+def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, command):
+    words = ("train", "-m", *WINE[:2], "trainer.max_epochs=300", "seed=range(8)", "study=long")
+    process = start(*words)
+    folder = Path("runs/long")
+    while process.is_alive() and not list(folder.glob("*/result.json")):
+        time.sleep(0.01)
+    time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    process.join(60)
+    said = Path("said.txt").read_text()
+    assert process.exitcode == 130, said
+    assert said.splitlines()[-1].startswith("lepton: interrupted; finished runs are kept")
+    assert "Traceback" not in said
+    finished = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+    assert 1 <= len(finished) < 8
+    assert load("long")["status"].unique().tolist() == ["finished"]
+    assert len(load("long")) == len(finished)
+    code, _ = command(*words[:-3], *words[-2:], "trainer.max_epochs=300")
+    assert code == 0
+    assert {p: p.stat().st_mtime_ns for p in finished} == finished
+    assert len(load("long")) == 8

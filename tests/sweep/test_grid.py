@@ -1,0 +1,213 @@
+"""A sweep trains what is missing, the same whichever way, and survives mistakes, failures, kills."""
+
+import random
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import lepton.run
+from lepton import load
+from lepton.errors import ConfigError, FailedRuns
+from lepton.sweep.plan import multirun
+
+WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
+FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
+FOREIGN = "_target_: hydra._internal.core_plugins.basic_launcher.BasicLauncher\n"
+LONG = (
+    *("dataset=synthetic", "dataset.rows=300", "trainer.max_epochs=30", "optimizer.lr=0.01"),
+    *("model=mlp_small,gradient_boosting", "seed=range(3)", "study=long"),
+)
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """The names of the runs that are trained."""
+    names, real = [], lepton.run._train
+
+    def counted(cfg, folder, *, name):
+        names.append(name)
+        return real(cfg, folder, name=name)
+
+    monkeypatch.setattr(lepton.run, "_train", counted)
+    return names
+
+
+def study(name="default"):
+    return Path("runs") / name
+
+
+def table(name):
+    """What of a study must not depend on how it came about."""
+    frame = load(name).sort_values("run", ignore_index=True)
+    return frame.drop(columns=["seconds", "folder", "study"])
+
+
+def same(one, two):
+    pd.testing.assert_frame_equal(one, two[list(one)], check_exact=True)
+    return True
+
+
+def test_the_order_of_a_sweep_does_not_matter(here, fingerprint):
+    multirun([*WINE, "seed=1,2", "model=mlp_small,linear", "study=one"])
+    multirun([*WINE, "model=linear,mlp_small", "seed=2,1", "study=two"])
+    one, two = sorted(study("one").iterdir()), sorted(study("two").iterdir())
+    assert [p.name for p in one] == [p.name for p in two]
+    assert len(one) == 4
+    assert [fingerprint(p) for p in one] == [fingerprint(p) for p in two]
+
+
+def test_a_run_alone_is_the_run_of_a_sweep_and_is_not_repeated(here, run, fingerprint, trainings):
+    multirun([*WINE, "seed=1,2", "study=swept"])
+    alone = run(*WINE, "seed=2", "study=alone")
+    assert fingerprint(alone) == fingerprint(study("swept") / alone.name)
+    assert len(trainings) == 3
+    run(*WINE, "seed=2", "study=swept")
+    multirun([*WINE, "seed=2,3", "study=alone"])
+    assert len(trainings) == 4
+
+
+def test_enlarging_a_grid_trains_only_the_new_points(here, trainings):
+    multirun([*WINE, "seed=1,2"])
+    first = list(trainings)
+    multirun([*WINE, "seed=1,2,3", "optimizer.lr=0.001,0.1"])
+    assert len(trainings) == 2 + 4
+    assert not set(first) & set(trainings[2:])
+    multirun([*WINE, "seed=1,2,3", "optimizer.lr=0.001,0.1"])
+    assert len(trainings) == 6
+
+
+def test_doubled_combinations_train_once(here, trainings):
+    multirun([*WINE, "model=gradient_boosting", "model.max_iter=2", "optimizer.lr=0.1,0.2,0.3"])
+    assert len(trainings) == 1
+
+
+def test_a_mistake_in_the_last_combination_trains_nothing(here, trainings):
+    with pytest.raises(ConfigError, match="'fast'"):
+        multirun([*WINE, "seed=1,2", "optimizer.lr=0.1,0.2,fast"])
+    assert trainings == []
+    assert not study().exists()
+
+
+def test_a_sweep_shows_its_table(here, capsys):
+    multirun([*WINE, "model=mlp_small,linear", "seed=1,2"])
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split()[:2] == ["model", "runs"]
+    assert {row.split()[0] for row in rows[:2]} == {"mlp_small", "linear"}
+
+
+def test_a_failure_does_not_stop_the_rest_and_is_told_and_tried_again(fragile, trainings, capsys):
+    (fragile / "2").touch()
+    for expected in (["s1", "s2", "s3"], ["s2"]):
+        trainings.clear()
+        with pytest.raises(FailedRuns) as error:
+            multirun([*FRAGILE, "seed=1,2,3"])
+        assert [name.split("-")[2] for name in trainings] == expected
+        first, second = str(error.value).splitlines()
+        assert first == "1 of 3 runs failed; the same command tries them again"
+        assert "seed=2: " in second
+        assert "no luck with 2" in second
+        assert (Path(second.split("(")[-1].rstrip(")")) / "failure.json").is_file()
+        assert "failed: wine-fragile-s2" in capsys.readouterr().out
+        assert load("default")["status"].value_counts().to_dict() == {"finished": 2, "failed": 1}
+    assert error.value.exit_code == 1
+    (fragile / "2").unlink()
+    multirun([*FRAGILE, "seed=1,2,3"])
+    assert load("default")["status"].tolist() == ["finished"] * 3
+
+
+def test_a_mistake_in_the_data_of_one_job_is_a_failure_with_its_settings(here, trainings):
+    words = ["model=linear", "trainer.max_epochs=1", "dataset=wine,diabetes"]
+    with pytest.raises(FailedRuns, match="DataError"):
+        multirun([*words, "dataset.columns={alcohol: numeric}", "seed=5"])
+    frame = load("default").set_index("status")
+    assert frame.loc["finished", "dataset"] == "wine"
+    assert frame.loc["failed", "dataset"] == "diabetes"
+    assert frame.loc["failed", "seed"] == 5
+    assert "alcohol" in frame.loc["failed", "error"]
+
+
+def test_a_rerun_that_fails_is_told_and_the_finished_run_kept(fragile, fingerprint):
+    multirun([*FRAGILE, "seed=1,2"])
+    before = {p.name: fingerprint(p) for p in study().iterdir()}
+    (fragile / "2").touch()
+    with pytest.raises(FailedRuns, match="1 of 2 runs failed"):
+        multirun([*FRAGILE, "seed=1,2", "rerun=true"])
+    assert {name: fingerprint(study() / name) for name in before} == before
+    multirun([*FRAGILE, "seed=1,2"])
+    (fragile / "2").unlink()
+    multirun([*FRAGILE, "seed=1,2", "rerun=true"])
+    assert load("default")["status"].tolist() == ["finished"] * 2
+
+
+@pytest.fixture
+def foreign(here):
+    (here / "conf" / "hydra" / "launcher").mkdir(parents=True)
+    (here / "conf" / "hydra" / "launcher" / "foreign.yaml").write_text(FOREIGN)
+
+
+def test_a_launcher_that_is_not_leptons_gives_the_same_runs(foreign, command, fingerprint):
+    words = [*WINE, "seed=1,2", "model=mlp_small,linear"]
+    code, said = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
+    assert code == 0, said
+    multirun([*words, "study=ours"])
+    theirs, ours = sorted(study("theirs").iterdir()), sorted(study("ours").iterdir())
+    assert [p.name for p in theirs] == [p.name for p in ours]
+    assert [fingerprint(p) for p in theirs] == [fingerprint(p) for p in ours]
+    assert {p.name for p in Path().iterdir()} == {"conf", "runs", "said.txt"}
+
+
+def test_a_failure_under_a_launcher_that_is_not_leptons_is_kept(foreign, fragile, command):
+    (fragile / "2").touch()
+    words = [*FRAGILE, "seed=1,2,3", "hydra/launcher=foreign"]
+    code, said = command("train", "-m", *words)
+    assert code == 1
+    assert "1 of 3 runs failed" in said
+    assert load("default")["status"].value_counts().to_dict() == {"finished": 2, "failed": 1}
+
+
+def test_the_exit_code_of_a_sweep_says_what_happened(fragile, command):
+    (fragile / "2").touch()
+    code, said = command("train", "-m", *FRAGILE, "seed=1,2")
+    assert code == 1
+    assert "lepton: 1 of 2 runs failed; the same command tries them again" in said
+    assert "no luck with 2" in said
+    assert "Traceback" not in said
+    (fragile / "2").unlink()
+    assert command("train", "-m", *FRAGILE, "seed=1,2")[0] == 0
+    assert command("train", "-m", *FRAGILE, "seed=1,2", "optimizer.lr=fast")[0] == 2
+
+
+def killed_until_done(start, rng, kills):
+    """The sweep, killed and started again; what each kill left finished, with its times."""
+    finished = {}
+    for _ in range(kills):
+        before = set(study("long").glob("*")) if study("long").exists() else set()
+        process = start("train", "-m", *LONG)
+        while process.is_alive() and not _begun(before):
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.5))
+        process.kill()
+        process.join()
+        finished |= {p: p.stat().st_mtime_ns for p in study("long").glob("*/result.json")}
+        load("long")
+    return {p: t for p, t in finished.items() if ".part-" not in p.parent.name}
+
+
+def _begun(before):
+    """Whether a run that was not there before has finished."""
+    now = study("long").glob("*/result.json") if study("long").exists() else ()
+    return any(p.parent not in before and ".part-" not in p.parent.name for p in now)
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_a_sweep_killed_at_random_times_ends_as_one_that_was_not(here, start, command, kills):
+    multirun([word.replace("study=long", "study=whole") for word in LONG])
+    kept = killed_until_done(start, random.Random(kills), kills)
+    assert kept
+    code, said = command("train", "-m", *LONG)
+    assert code == 0, said
+    assert same(table("whole"), table("long"))
+    assert {p: p.stat().st_mtime_ns for p in kept} == kept
+    assert sorted(p.name for p in study("long").iterdir()) == load("long")["run"].tolist()

@@ -1,0 +1,149 @@
+"""The plan of a sweep: which runs, each as if composed alone, all checked before the first."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from lepton import compose
+from lepton.check import check
+from lepton.errors import ConfigError
+from lepton.identity import run_folder
+from lepton.sweep.plan import planned
+
+SWEPT = """# @package _global_
+# A sweep of its own.
+defaults:
+  - override /dataset: wine
+  - override /model: mlp_small
+optimizer:
+  lr: 0.5
+hydra:
+  sweeper:
+    params:
+      seed: range(3)
+      optimizer.lr: 0.1,0.2
+"""
+
+
+def folders(*words, sweep=True):
+    return [job.folder for job in planned(words, sweep=sweep).jobs]
+
+
+@pytest.fixture
+def experiment(here):
+    (here / "conf" / "experiment").mkdir(parents=True)
+    (here / "conf" / "experiment" / "swept.yaml").write_text(SWEPT)
+
+
+GRIDS = [
+    {"dataset": ["wine", "diabetes"], "model": ["mlp", "gradient_boosting"], "seed": [0, 1]},
+    {"regularization": ["none", "[ema,l1]"], "optimizer.lr": ["0.1", "1e-3"], "dataset": ["wine"]},
+    {"model.hidden": ["[8]", "[8,4]"], "+model.dropout": [0.5], "scheduler": ["cosine"]},
+    {"experiment": ["credit_baseline"], "optimizer": ["sgd", "lion"], "trainer": ["smoke"]},
+    {"task.class_weights": ["null", "balanced", "[1,2]"], "study": ["a b".replace(" ", "-")]},
+]
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_every_job_is_what_its_overrides_compose_to_alone(here, grid):
+    swept = [f"{key}={','.join(map(str, values))}" for key, values in grid.items()]
+    jobs = {job.overrides: job for job in planned(swept, sweep=True).jobs}
+    each = [[f"{key}={value}" for value in values] for key, values in grid.items()]
+    alone = [check(compose(*words)) for words in itertools.product(*each)]
+    assert len({run_folder(plain) for plain in alone}) == len(jobs)
+    for plain, job in zip(alone, jobs.values(), strict=True):
+        assert job.folder == run_folder(plain)
+        assert job.config == plain
+
+
+def test_the_order_of_values_and_of_keys_does_not_matter(here):
+    one = folders("dataset=wine", "model=mlp,linear", "seed=1,2")
+    two = folders("seed=2,1", "model=linear,mlp", "dataset=wine")
+    assert set(one) == set(two)
+    assert len(one) == 4
+
+
+def test_combinations_that_mean_the_same_run_are_one_job(here):
+    words = ("dataset=wine", "model=gradient_boosting,mlp", "optimizer.lr=0.1,0.2", "seed=3,3")
+    plan = planned(words, sweep=True)
+    assert len(plan.jobs) == 1 + 2
+    assert plan.combinations == 8
+    assert str(plan).startswith("3 runs (8 combinations, 5 mean the same run): 0 finished, 3 to")
+
+
+@pytest.mark.parametrize(
+    ("values", "count"), [("range(4)", 4), ("range(2,8,3)", 2), ("1,5", 2), ("choice(1,2,3)", 3)]
+)
+def test_ranges_and_choices_are_expanded(here, values, count):
+    assert len(folders("dataset=wine", f"seed={values}")) == count
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("interval(0,1)", "optimizer.lr=interval(0,1): an interval has no list of values to train"),
+        ("range(3,3)", "optimizer.lr=range(3,3): holds no value"),
+    ],
+)
+def test_values_that_make_no_list_are_refused(here, value, message):
+    with pytest.raises(ConfigError) as error:
+        planned(["dataset=wine", f"optimizer.lr={value}"], sweep=True)
+    assert str(error.value).lstrip("+") == message
+
+
+def test_a_later_word_for_the_same_key_wins(here):
+    assert folders("dataset=wine", "seed=1,2", "seed=3") == folders("dataset=wine", "seed=3")
+    assert folders("model=mlp,linear", "model=mlp") == folders("model=mlp")
+
+
+def test_mistakes_of_all_jobs_are_told_at_once(here):
+    words = ("dataset=wine", "model=mlp,linear", "model.dropout=0.1", "optimizer.lr=0.1,fast")
+    with pytest.raises(ConfigError) as error:
+        planned(words, sweep=True)
+    told = str(error.value)
+    assert "model.dropout" in told
+    assert "'fast'" in told
+    assert len(set(error.value.problems)) == len(error.value.problems) == 2
+
+
+def test_an_experiment_brings_a_sweep_of_its_own(experiment):
+    plan = planned(["experiment=swept"], sweep=True)
+    found = {(job.config["seed"], job.config["optimizer"]["lr"]) for job in plan.jobs}
+    assert found == set(itertools.product(range(3), (0.1, 0.2)))
+    assert {job.config["choices"]["model"] for job in plan.jobs} == {"mlp_small"}
+
+
+def test_the_command_line_wins_over_the_sweep_of_an_experiment(experiment):
+    jobs = planned(["experiment=swept", "seed=7", "model=linear,mlp_small"], sweep=True).jobs
+    assert {job.config["seed"] for job in jobs} == {7}
+    assert {job.config["optimizer"]["lr"] for job in jobs} == {0.1, 0.2}
+    assert len(jobs) == 4
+
+
+def test_without_a_sweep_an_experiment_is_one_run_with_its_own_values(experiment):
+    (job,) = planned(["experiment=swept"], sweep=False).jobs
+    assert (job.config["seed"], job.config["optimizer"]["lr"]) == (0, 0.5)
+
+
+def test_finished_runs_are_planned_and_not_to_do_unless_rerun(here):
+    words = ["dataset=wine", "seed=1,2"]
+    first, second = planned(words, sweep=True).jobs
+    first.folder.mkdir(parents=True)
+    (first.folder / "result.json").touch()
+    plan = planned(words, sweep=True)
+    assert [job.folder for job in plan.to_do] == [second.folder]
+    assert str(plan) == "2 runs: 1 finished, 1 to train"
+    assert len(planned([*words, "rerun=true"], sweep=True).to_do) == 2
+
+
+def test_planning_writes_nothing(here):
+    planned(["dataset=wine", "seed=range(5)"], sweep=True)
+    assert list(Path().iterdir()) == []
+
+
+def test_a_larger_grid_holds_the_jobs_of_the_smaller_one(here):
+    small = folders("dataset=wine", "seed=1,2", "optimizer.lr=0.1")
+    large = folders("dataset=wine", "seed=range(4)", "optimizer.lr=0.1,0.2")
+    assert set(small) < set(large)
+    assert len(large) == 8

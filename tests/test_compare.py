@@ -1,0 +1,175 @@
+"""Comparisons of runs against scipy and against sums done by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lepton.compare import differences, interval, summary, varying
+
+GROUPS = {"model", "optimizer", "dataset"}
+
+
+@pytest.fixture
+def frame():
+    """Five seeds of two models, in no order, with what a study's table has beside them."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "run": f"{model}-{seed}",
+            "model": model,
+            "seed": seed,
+            "dataset.fold": None,
+            "test/auroc": rng.normal(0.8 if model == "mlp" else 0.78, 0.02),
+        }
+        for model in ("mlp", "linear")
+        for seed in range(5)
+    ]
+    return pd.DataFrame(rows).sample(frac=1, random_state=3)
+
+
+def of(frame, model):
+    return frame[frame["model"] == model].sort_values("seed")["test/auroc"].to_numpy()
+
+
+def test_a_summary_has_mean_spread_and_interval_of_each_group(frame):
+    table = summary(frame, ["model"], "test/auroc").set_index("model")
+    for model in ("mlp", "linear"):
+        values, row = of(frame, model), table.loc[model]
+        low, high = stats.t.interval(0.95, 4, loc=values.mean(), scale=stats.sem(values))
+        assert row["n"] == 5
+        assert row["mean"] == pytest.approx(values.mean())
+        assert row["sd"] == pytest.approx(np.std(values, ddof=1))
+        assert (row["low"], row["high"]) == pytest.approx((low, high))
+
+
+def test_an_interval_by_hand():
+    # two values: mean 2, standard error 1, t(0.975, 1) = 12.7062
+    assert interval(np.array([1.0, 3.0])) == pytest.approx((2.0, 2 - 12.7062, 2 + 12.7062), rel=1e-6)
+
+
+def test_one_run_has_a_mean_and_no_interval_and_no_run_has_neither():
+    mean, low, high = interval(np.array([0.5]))
+    assert mean == 0.5
+    assert np.isnan([low, high]).all()
+    assert np.isnan(interval(np.array([]))).all()
+
+
+def test_a_summary_without_keys_is_one_row_of_all(frame):
+    (row,) = summary(frame, [], "test/auroc").to_dict("records")
+    assert row["n"] == 10
+    assert row["mean"] == pytest.approx(frame["test/auroc"].mean())
+
+
+def test_a_summary_leaves_out_runs_without_the_metric(frame):
+    frame.loc[frame["seed"] == 0, "test/auroc"] = np.nan
+    assert summary(frame, ["model"], "test/auroc")["n"].tolist() == [4, 4]
+
+
+def test_differences_are_paired_over_seeds_as_a_paired_t_test_is(frame):
+    table = differences(frame, ["model"], "test/auroc", ("mlp",)).set_index("model")
+    a, b = of(frame, "linear"), of(frame, "mlp")
+    expected = stats.ttest_rel(a, b)
+    low, high = expected.confidence_interval(0.95)
+    row = table.loc["linear"]
+    assert row["pairs"] == 5
+    assert row["difference"] == pytest.approx((a - b).mean())
+    assert row["p"] == pytest.approx(expected.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx((low, high))
+    assert table.loc["mlp", "pairs"] == 0
+    assert np.isnan(table.loc["mlp", "difference"])
+
+
+def test_only_seeds_that_both_have_make_pairs(frame):
+    frame = frame[~((frame["model"] == "linear") & frame["seed"].isin([1, 2]))]
+    row = differences(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    assert row["pairs"] == 3
+    expected = stats.ttest_rel(of(frame, "linear"), of(frame, "mlp")[[0, 3, 4]])
+    assert row["p"] == pytest.approx(expected.pvalue)
+
+
+def test_folds_pair_with_the_same_fold_of_the_same_seed(frame):
+    both = pd.concat([frame.assign(**{"dataset.fold": fold}) for fold in (0, 1)], ignore_index=True)
+    both.loc[(both["dataset.fold"] == 1), "test/auroc"] += 0.1 * both["seed"]
+    row = differences(both, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    gap = of(frame, "linear") - of(frame, "mlp")
+    assert row["pairs"] == 10
+    assert row["difference"] == pytest.approx(gap.mean())
+    assert row["p"] == pytest.approx(stats.ttest_1samp(np.tile(gap, 2), 0).pvalue)
+
+
+def test_runs_with_and_without_folds_do_not_pair(frame):
+    frame["dataset.fold"] = np.where(frame["model"] == "mlp", 0.0, np.nan)
+    row = differences(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    assert row["pairs"] == 0
+    assert np.isnan(row["p"])
+
+
+def test_several_runs_of_one_seed_in_a_group_make_one_pair(frame):
+    each = [frame.assign(**{"optimizer.lr": lr}) for lr in (1e-3, 1e-2)]
+    both = pd.concat(each, ignore_index=True)
+    both.loc[both["optimizer.lr"] == 1e-2, "test/auroc"] += 0.02
+    row = differences(both, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    assert row["pairs"] == 5
+    assert row["p"] == pytest.approx(stats.ttest_rel(of(frame, "linear"), of(frame, "mlp")).pvalue)
+
+
+def test_equal_differences_have_no_p_value(frame):
+    frame["test/auroc"] = frame["seed"] + 1.0 * (frame["model"] == "mlp")
+    row = differences(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    assert row["difference"] == -1
+    assert np.isnan(row["p"])
+
+
+def test_a_baseline_may_lack_a_value_that_the_others_differ_in(frame):
+    frame["optimizer.lr"] = np.where(frame["model"] == "mlp", np.nan, 0.1)
+    by = ["model", "optimizer.lr"]
+    table = differences(frame, by, "test/auroc", ("mlp", np.nan)).set_index("model")
+    assert table.loc["linear", "pairs"] == 5
+    assert np.isnan(table.loc["mlp", "difference"])
+
+
+def study(*rows):
+    """A study's table of runs with these settings, and what every run has."""
+    same = {"status": "finished", "study": "s", "runs": "runs", "rerun": False, "batch_size": 128}
+    facts = {"score": 0.0, "seconds": 1.0, "epochs": 3, "best_epoch": 0, "parameters": 9}
+    return pd.DataFrame(
+        {
+            "run": f"run{i}",
+            "folder": f"f{i}",
+            **same,
+            "dataset": "wine",
+            "dataset.split_seed": 0,
+            **row,
+            **{name: value + i for name, value in facts.items()},
+            "test/accuracy": i / 10,
+            "constant/test/accuracy": i / 20,
+        }
+        for i, row in enumerate(rows)
+    )
+
+
+MLP = {"model": "mlp", "optimizer": "adam", "seed": 0, "model.width": 64, "optimizer.lr": 0.1}
+BOOSTING = {"model": "gradient_boosting", "seed": 0, "model.max_iter": 100}
+RESNET = {"model": "resnet", "optimizer": "adam", "seed": 0, "model.depth": 2, "optimizer.lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([MLP, MLP | {"seed": 1}], []),
+        ([MLP, MLP | {"optimizer.lr": 0.2}], ["optimizer.lr"]),
+        ([MLP, RESNET], ["model"]),
+        ([MLP, RESNET, RESNET | {"model.depth": 3}], ["model", "model.depth"]),
+        ([MLP, MLP | {"batch_size": 32}], ["batch_size"]),
+        ([MLP, BOOSTING], ["model"]),
+        ([MLP, MLP | {"optimizer.lr": 0.2}, BOOSTING], ["model", "optimizer.lr"]),
+        ([MLP, MLP | {"optimizer": "sgd", "optimizer.momentum": 0.9}], ["optimizer"]),
+        ([MLP, MLP | {"dataset.fold": 1}], []),
+        ([MLP, MLP | {"dataset.split_seed": 1}], ["dataset.split_seed"]),
+        ([MLP | {"task.monitor": None}, MLP | {"task.monitor": "auroc"}], ["task.monitor"]),
+        ([MLP, MLP | {"study": "t", "experiment": "e", "logger": "csv"}], []),
+    ],
+)
+def test_what_varies_are_the_settings_that_differ_within_their_own_option(rows, expected):
+    assert varying(study(*rows), GROUPS) == expected

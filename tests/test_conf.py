@@ -1,0 +1,171 @@
+"""Every file of conf/, held to the rules that make it documentation."""
+
+import re
+from functools import cache
+
+import pytest
+import yaml
+
+from lepton.check import ROOT, SUPPLIED, TASK, check
+from lepton.config import CONF_DIR, compose, options
+from lepton.signature import signature
+
+FLOOR = {  # fewer mean that a file was lost, or that a glob found nothing
+    "dataset": 9,
+    "preprocessing": 4,
+    "model": 7,
+    "optimizer": 9,
+    "scheduler": 9,
+    "regularization": 8,
+    "trainer": 8,
+    "logger": 5,
+    "experiment": 2,
+    "hydra/launcher": 1,
+    "hydra/sweeper": 1,
+}
+WORDS = {  # what an option cannot do without
+    "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
+    "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],
+    "dataset=openml": ["dataset.name=adult"],
+}
+FOUND = options()
+OPTIONS = [f"{group}={name}" for group, names in FOUND.items() for name in names]
+FILES = sorted(CONF_DIR.rglob("*.yaml"))
+KEY = re.compile(r"^(?!#)\s*([\w.]+):")  # a line that sets a key
+
+
+@cache
+def composed(option):
+    """The option among the defaults, as plain checked values."""
+    words = [word.format(file=__file__) for word in WORDS.get(option, [])]
+    return check(compose(option, *words))
+
+
+def name_of(path):
+    return path.relative_to(CONF_DIR).as_posix()
+
+
+def node_of(path):
+    """The mapping with the `_target_`: a regularization's lies under its own name."""
+    node = yaml.safe_load(path.read_text()) or {}
+    inner = [v for v in node.values() if isinstance(v, dict) and "_target_" in v]
+    return inner[0] if inner and "_target_" not in node else node
+
+
+TARGETED = [path for path in FILES if "_target_" in node_of(path)]
+OURS = [path for path in TARGETED if node_of(path)["_target_"].startswith("lepton.")]
+
+
+@pytest.mark.parametrize("group", FLOOR)
+def test_no_option_of_a_group_was_lost(group):
+    assert len(FOUND[group]) >= FLOOR[group]
+
+
+def test_every_group_has_a_floor_and_every_folder_is_a_group():
+    assert set(FOUND) == set(FLOOR)
+    assert len(TARGETED) >= 48
+    assert len(OURS) >= 32
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes_with_the_defaults_and_passes_check(option):
+    (group, name), plain = option.split("="), composed(option)
+    if not (group.startswith("hydra") or "fit" in signature(plain["model"]["_target_"]).methods):
+        assert plain["choices"][group] == name
+
+
+def test_every_option_composes_with_every_option_of_regularization_at_once():
+    names = sorted(set(FOUND["regularization"]) - {"none"})
+    plain = check(compose(f"regularization=[{','.join(names)}]"))
+    assert sorted(plain["regularization"]) == names
+    assert plain["choices"]["regularization"] == "+".join(names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_every_file_begins_with_a_sentence_that_says_what_it_is(path):
+    lines = path.read_text().splitlines()
+    head = lines[1] if lines[0] == "# @package _global_" else lines[0]
+    assert re.match(r"# \S.{15,}", head), head
+    assert "Source:" in head or head[-1] in ".?;" or lines[1].startswith("#"), head
+    assert "\t" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", OURS, ids=name_of)
+def test_the_file_name_begins_with_the_name_of_its_module(path):
+    package, group, module, _ = node_of(path)["_target_"].split(".")
+    assert (package, group) == ("lepton", path.parent.name)
+    assert path.stem.startswith(module)
+    assert (CONF_DIR.parent / "lepton" / group / f"{module}.py").is_file()
+
+
+@pytest.mark.parametrize("path", TARGETED, ids=name_of)
+def test_every_key_says_what_turning_it_does(path):
+    silent = []
+    for line in path.read_text().splitlines():
+        key = KEY.match(line)
+        if key and key[1] not in {"defaults", "_target_"} and not line.rstrip().endswith(":"):
+            said = line.partition("  # ")[2] or line.partition(" # ")[2]
+            if len(said.split()) < 2:
+                silent.append(line)
+    assert silent == []
+
+
+def part_of(path):
+    """The mapping with the `_target_`, as it composes."""
+    group, name = path.parent.name, path.stem
+    node = composed(f"{group}={name}")[group]
+    return node[name] if group == "regularization" else node
+
+
+GROUPED = [p for p in TARGETED if p.parent.name in SUPPLIED and p.stem[0] != "_"]
+
+
+@pytest.mark.parametrize("path", [p for p in GROUPED if p in OURS], ids=name_of)
+def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
+    group, node = path.parent.name, part_of(path)
+    found = signature(node["_target_"])
+    assert not found.open
+    keys = set(node) - {"_target_"}
+    assert keys == set(found.parameters) - set(SUPPLIED[group])
+    defaulted = [name for name, p in found.parameters.items() if not p.required]
+    assert defaulted == []
+
+
+@pytest.mark.parametrize("path", [p for p in GROUPED if p not in OURS], ids=name_of)
+def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(path):
+    group, node = path.parent.name, part_of(path)
+    found = signature(node["_target_"])
+    keys, supplied = set(node) - {"_target_"}, set(SUPPLIED[group])
+    assert found.open or keys <= set(found.parameters)
+    assert not keys & supplied
+    needed = {name for name, p in found.parameters.items() if p.required}
+    assert needed <= keys | supplied
+
+
+def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
+    lines = (CONF_DIR / "train.yaml").read_text().partition("\nhydra:")[0].splitlines()
+    choices = [line for line in lines if re.match(r"  - \w+: ", line)]
+    assert [re.match(r"  - (\w+):", c)[1] for c in choices] == [*SUPPLIED, "experiment"]
+    values = [line for line in lines if re.match(r"\w+: \S", line)]
+    nested = [line for line in lines if re.match(r"  \w+: ", line)]
+    assert all("  # " in line for line in choices + values + nested)
+    root = yaml.safe_load("\n".join(lines))
+    known = set(root) - {"defaults"} | set(SUPPLIED) | {"choices", "overrides"}
+    assert known == set(ROOT)
+    assert set(root["task"]) == set(TASK)
+
+
+@pytest.mark.parametrize("name", sorted(set(FOUND["experiment"]) - {"none"}))
+def test_every_experiment_composes_into_a_study_of_its_own(name):
+    plain = check(compose(f"experiment={name}"))
+    assert plain["study"] == name
+    named = yaml.safe_load(FOUND["experiment"][name].read_text())["defaults"]
+    asked = {key.removeprefix("override /"): value for item in named for key, value in item.items()}
+    for group, value in asked.items():
+        words = sorted(value) if isinstance(value, list) else [value]
+        assert plain["choices"][group] == "+".join(words)
+
+
+def test_what_is_named_none_is_nothing():
+    for group in ("scheduler", "regularization", "logger"):
+        assert not composed(f"{group}=none")[group]

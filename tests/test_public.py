@@ -1,0 +1,70 @@
+"""`from lepton import ...`: what a notebook uses, and the command's own run folders."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lepton
+from lepton import allow, compose, load, load_model, train
+from lepton.check import allowed
+
+WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "seed=3")
+
+
+def test_train_load_and_load_model_speak_of_the_same_run(here):
+    result = train(compose(*WINE))
+    (row,) = load("default").to_dict("records")
+    assert row["run"] == result.run
+    assert row["test/accuracy"] == result.metrics["test/accuracy"]
+    assert row["seed"] == 3
+    assert list(load_model(row["folder"]).spec.classes) == ["class_0", "class_1", "class_2"]
+    assert result.run in str(result)
+
+
+def test_the_command_reads_the_run_that_python_trained(here, command, fingerprint):
+    result = train(compose(*WINE))
+    folder = Path("runs/default") / result.run
+    before = (folder / "result.json").stat().st_mtime_ns
+    code, said = command("train", *WINE)
+    assert code == 0
+    assert "is finished" in said
+    assert (folder / "result.json").stat().st_mtime_ns == before
+    assert command("train", *WINE, "study=command")[0] == 0
+    assert fingerprint(Path("runs/command") / result.run) == fingerprint(folder)
+
+
+def test_a_config_changed_by_hand_is_another_run(here):
+    cfg = compose(*WINE)
+    first = train(cfg)
+    cfg.optimizer.lr = 0.05
+    second = train(cfg)
+    assert first.run != second.run
+    assert second.config["optimizer"]["lr"] == 0.05
+
+
+def test_a_package_of_the_users_is_trusted_once_allowed(monkeypatch):
+    monkeypatch.setenv("LEPTON_ALLOW", "")
+    assert not allowed("mine.Model")
+    allow("mine", "also.mine")
+    assert allowed("mine.Model")
+    assert allowed("also.mine.Model")
+    assert not allowed("also.yours.Model")
+    assert not allowed("minefield.Model")
+
+
+def test_an_unknown_name_is_an_attribute_error_and_dir_of_all_works():
+    assert lepton.__all__ == ["allow", "compose", "load", "load_model", "train"]
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = lepton.nonsense
+    with pytest.raises(ImportError):
+        from lepton import nonsense  # noqa: F401
+
+
+def test_importing_lepton_imports_nothing_heavy():
+    code = "import lepton, sys; print(sorted({'torch', 'pandas', 'hydra', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]", done.stderr

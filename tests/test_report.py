@@ -1,0 +1,215 @@
+"""What `lepton results` prints and writes, held against the table it is made from."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from lepton import load
+from lepton.compare import differences, summary
+from lepton.errors import LeptonError
+from lepton.report import results_command, show, show_run
+from lepton.results import read
+
+WINE = ("dataset=wine", "trainer.max_epochs=2")
+
+
+@pytest.fixture
+def study(run):
+    """Two models of wine over two seeds, one with a learning rate of its own."""
+    for seed in (0, 1):
+        run(*WINE, "model=mlp_small", f"seed={seed}", "optimizer.lr=0.01")
+        run(*WINE, "model=gradient_boosting", "model.max_iter=3", f"seed={seed}")
+    return "default"
+
+
+@pytest.fixture
+def say(capsys):
+    def say(*words):
+        assert results_command(list(words)) == 0
+        return capsys.readouterr().out
+
+    return say
+
+
+def lines(text, start):
+    return [line for line in text.splitlines() if line.strip().startswith(start)]
+
+
+def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, say):
+    text, frame = say(study), load(study)
+    assert re.match(r"^\s*model\s+runs\s+test/auroc \[95 %\]\s+test/accuracy\s", text)
+    means = summary(frame, ["model"], "test/auroc").set_index("model")
+    for model in ("mlp_small", "gradient_boosting"):
+        (line,) = lines(text, model)
+        low, high = means.loc[model, ["low", "high"]]
+        assert f"{means.loc[model, 'mean']:.4f} [{low:.4f}, {high:.4f}]" in line
+        assert line.split()[1] == "2"
+    (flat,) = lines(text, "constant")
+    assert f"{frame['constant/test/accuracy'].mean():.4f}" in flat
+
+
+def test_rows_are_ordered_by_validation_score_and_compared_with_the_first(study, say):
+    text, frame = say(study), load(study)
+    first, second = frame.groupby("model")["score"].mean().sort_values(ascending=False).index
+    order = [line.split()[0] for line in text.splitlines()[1:3]]
+    assert order == [first, second]
+    gap = differences(frame, ["model"], "test/auroc", (first,)).set_index("model")
+    assert f"{gap.loc[second, 'difference']:+.4f}" in lines(text, second)[0]
+
+
+def test_the_metric_asked_for_is_shown(study, say):
+    text = say(study, "--metric", "log_loss,val/accuracy")
+    assert re.match(r"^\s*model\s+runs\s+test/log_loss \[95 %\]\s+val/accuracy\s", text)
+    assert "smaller test/log_loss is better" in text
+    assert "larger test/auroc is better" in say(study)
+
+
+def test_rows_are_grouped_by_the_keys_asked_for(study, say):
+    text = say(study, "--group-by", "model,seed")
+    assert re.match(r"^\s*model\s+seed\s+runs\s", text)
+    assert len(lines(text, "mlp_small")) == 2
+    assert all(line.split()[2] == "1" for line in lines(text, "mlp_small"))
+    assert re.match(r"^\s*runs\s", say(study, "--group-by", ""))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--metric", "aurok"), "aurok: no such column; did you mean 'test/auroc'?"),
+        (("--metric", "test/acuracy"), "test/acuracy: no such column; did you mean 'test/accuracy'?"),
+        (("--group-by", "modle"), "modle: no such column; did you mean 'model'?"),
+        (("--metric", ""), "--metric: name a metric"),
+        (("--frobnicate",), "results: unrecognized arguments: --frobnicate"),
+        (("--csv",), "results: argument --csv: expected one argument"),
+        (("--csv", "nowhere/out.csv"), "results: cannot write the table ("),
+    ],
+)
+def test_a_mistake_in_the_words_is_one_line_that_says_what_would_be_right(study, words, message):
+    with pytest.raises(LeptonError) as error:
+        results_command([study, *words])
+    assert str(error.value).startswith(message)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_mistake_writes_no_file(study, here):
+    with pytest.raises(LeptonError):
+        results_command([study, "--metric", "aurok", "--csv", "out.csv", "--parquet", "out.parquet"])
+    assert not (here / "out.csv").exists()
+    assert not (here / "out.parquet").exists()
+
+
+def test_no_study_is_said_with_the_usage():
+    with pytest.raises(LeptonError, match=r"^results: .*study.*usage: lepton results STUDY"):
+        results_command([])
+
+
+def test_the_csv_file_is_the_study(study, say):
+    say(study, "--csv", "out.csv")
+    frame = load(study)
+    written = pd.read_csv("out.csv")
+    assert list(written) == list(frame)
+    assert written["run"].tolist() == frame["run"].tolist()
+    assert written["test/auroc"].tolist() == pytest.approx(frame["test/auroc"].tolist(), rel=1e-15)
+
+
+def test_the_parquet_file_is_the_study_even_with_columns_of_several_kinds(study, run, say):
+    run(*WINE, "model=mlp_small", "trainer.devices=[0]", "trainer=cpu", "trainer.devices=1")
+    run(*WINE, "model=linear", "task.class_weights=balanced")
+    run(*WINE, "model=linear", "task.class_weights=[1,2,3]", "trainer.precision=32")
+    frame = load(study)
+    kinds = frame["trainer.precision"].dropna().map(type).nunique()
+    assert kinds == 2
+    say(study, "--parquet", "out.parquet")
+    written = pd.read_parquet("out.parquet")
+    assert list(written) == list(frame)
+    assert written["test/auroc"].tolist() == frame["test/auroc"].tolist()
+    assert set(written["trainer.precision"].dropna()) == {"32-true", "32"}
+
+
+def test_options_of_a_group_that_a_model_does_not_use_are_no_column(study, say):
+    header = say(study).splitlines()[0]
+    for name in ("optimizer", "trainer", "scheduler", "regularization"):
+        assert name not in header
+
+
+def test_null_beside_a_value_is_a_row_of_its_own(run, say):
+    run(*WINE, "model=linear")
+    run(*WINE, "model=linear", "task.class_weights=balanced")
+    text = say("default")
+    assert "task.class_weights" in text.splitlines()[0]
+    assert len(lines(text, "balanced")) == 1
+
+
+def test_several_regularizers_at_once_are_a_row_with_their_names(run, say):
+    run(*WINE, "model=linear")
+    run(*WINE, "model=linear", "regularization=[ema,l1]")
+    text = say("default")
+    assert len(lines(text, "none")) == 1
+    assert len(lines(text, "ema+l1")) == 1
+
+
+def test_the_best_setting_may_lack_a_key_that_the_others_differ_in(run, say):
+    for lr in ("1e-5", "1e-6"):
+        run(*WINE, "model=linear", f"optimizer.lr={lr}")
+    run(*WINE, "model=gradient_boosting")
+    text = say("default")
+    assert text.splitlines()[1].split()[0] == "gradient_boosting"
+    assert "optimizer.lr" in text.splitlines()[0]
+    assert len(lines(text, "linear")) == 2
+
+
+def test_long_names_are_not_cut(study, say):
+    header, *rows = say(study, "--group-by", "model,optimizer.weight_decay").splitlines()
+    assert header.split()[:2] == ["model", "optimizer.weight_decay"]
+    assert rows[0].split()[0] in ("gradient_boosting", "mlp_small")
+
+
+def test_runs_of_several_tasks_stand_in_one_table_without_nan(study, run, say):
+    run("dataset=diabetes", "model=linear", "trainer.max_epochs=1")
+    text = say(study)
+    assert "nan" not in text
+    assert len(lines(text, "linear")) + len(lines(text, "diabetes")) >= 1
+
+
+def test_failed_runs_are_listed_below_the_finished_ones(study, run, fragile, say):
+    (fragile / "4").touch()
+    with pytest.raises(Exception, match="no luck"):
+        run(*WINE, "model=fragile", "seed=4")
+    text = say(study)
+    (line,) = lines(text, "failed:")
+    assert "wine-fragile-s4" in line
+    assert "no luck with 4" in line
+    assert len(lines(text, "mlp_small")) == 1
+
+
+def test_a_study_of_failures_alone_is_shown(run, fragile, say):
+    (fragile / "4").touch()
+    with pytest.raises(Exception, match="no luck"):
+        run(*WINE, "model=fragile", "seed=4")
+    assert say("default").startswith("failed: wine-fragile-s4")
+
+
+def test_a_study_without_runs_is_a_line(here):
+    (here / "runs" / "empty").mkdir(parents=True)
+    with pytest.raises(LeptonError, match=r"empty: holds no run yet$"):
+        show("empty")
+
+
+def test_a_single_run_says_not_to_trust_its_difference(run, say):
+    run(*WINE, "model=linear")
+    assert "seed='range(5)'" in say("default")
+
+
+def test_a_run_is_shown_beside_the_constant_predictor(run, capsys):
+    folder = run(*WINE, "model=linear")
+    show_run(read(folder))
+    text = capsys.readouterr().out
+    stored = json.loads((folder / "result.json").read_text())
+    (line,) = lines(text, "accuracy")
+    key, names = "test/accuracy", ("metrics", "constant")
+    values = [stored["metrics"]["val/accuracy"], *(stored[name][key] for name in names)]
+    assert line.split()[1:] == [f"{value:.4f}" for value in values]
+    assert str(folder) in text
+    assert "best epoch" in text

@@ -1,0 +1,178 @@
+"""A short training with every option of conf/ that needs no network, into a whole run folder."""
+
+import importlib.util
+import math
+
+import pandas as pd
+import pytest
+import torch
+
+from lepton import compose, load, train
+from lepton.config import options
+from lepton.errors import ConfigError, LeptonError
+
+FOUND = options()
+TASKS = {
+    "binary": [],
+    "multiclass": ["dataset.classes=3"],
+    "multilabel": ["dataset.labels=3"],
+    "regression": ["dataset.classes=0"],
+}
+KINDS = {"numbers": "dataset.categories=[]", "categories": "dataset.numbers=0"}
+TINY = ["dataset=synthetic", "dataset.rows=120", "dataset.missing=0.05", "batch_size=16"]
+NARROW = {  # sizes that cost less and go the same way
+    "tabm": ["model.width=16", "model.k=4"],
+    "ft_transformer": ["model.width=16", "model.heads=2"],
+    "resnet": ["model.width=16"],
+    "mlp": ["model.hidden=[16]"],
+    "gradient_boosting": ["model.max_iter=5"],
+}
+OFFLINE = sorted(set(FOUND["dataset"]) - {"openml", "csv", "parquet"})
+PRESETS = {  # beside the preset, what makes it short
+    "default": ["trainer.max_epochs=2"],
+    "cpu": ["trainer.max_epochs=2"],
+    "debug": ["trainer.max_epochs=2"],
+    "overfit": ["trainer.max_epochs=3"],
+    "profile": [],
+    "smoke": [],
+}
+FILES = {
+    "config.yaml",
+    "overrides.yaml",
+    "environment.json",
+    "history.parquet",
+    "log.txt",
+    "preprocessing.skops",
+    "result.json",
+    "spec.json",
+}
+
+
+@pytest.fixture
+def smoke(tmp_path):
+    """Trains for two batches, and holds the result and its folder to what every run promises."""
+
+    def smoke(*words):
+        given = {word.partition("=")[0] for word in words}
+        short = [] if "trainer" in given else ["trainer=smoke"]
+        model = next((w.partition("=")[2] for w in words if w.startswith("model=")), None)
+        small = ["model=mlp_small"] if model is None else NARROW.get(model, [])
+        result = train(compose(*short, *small, *words, f"runs={tmp_path}", "study=smoke"))
+        hold(result, tmp_path / "smoke")
+        return result
+
+    return smoke
+
+
+def hold(result, study):
+    folder, own = study / result.run, result.config["model"]["_target_"].endswith("Boosting")
+    assert len(result.metrics) >= 6
+    assert all(map(math.isfinite, [*result.metrics.values(), *result.constant.values()]))
+    assert set(result.constant) == set(result.metrics)
+    assert {path.name for path in folder.iterdir()} >= FILES
+    assert (folder / f"model.{'skops' if own else 'safetensors'}").is_file()
+    for split in ("val", "test"):
+        frame = pd.read_parquet(folder / "predictions" / f"{split}.parquet")
+        assert len(frame) == result.rows[split] > 0
+        assert not frame.isna().any(axis=None)
+    assert own or 0 < result.trainable <= result.parameters
+    assert own or 0 < result.epochs <= result.config["trainer"]["max_epochs"]
+    table = load(study)
+    [row] = table[table["run"] == result.run].to_dict("records")
+    assert row["status"] == "finished"
+    assert {name: row[name] for name in result.metrics} == result.metrics
+    assert {group: row[group] for group in result.choices} == result.choices
+    assert not list(study.glob("*.part-*"))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("model", FOUND["model"])
+def test_every_model_learns_every_task(model, task, smoke):
+    result = smoke(*TINY, *TASKS[task], f"model={model}")
+    assert ("test/rmse" in result.metrics) == (task == "regression")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("model", FOUND["model"])
+def test_every_model_learns_from_one_kind_of_column(model, kind, smoke):
+    smoke(*TINY, KINDS[kind], f"model={model}")
+
+
+@pytest.mark.parametrize("model", ["resnet", "gradient_boosting"])
+@pytest.mark.parametrize("dataset", OFFLINE)
+def test_every_dataset_is_learned_from(dataset, model, smoke):
+    result = smoke(f"dataset={dataset}", f"model={model}")
+    assert result.choices["dataset"] == dataset
+
+
+@pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
+@pytest.mark.parametrize("option", ["csv", "parquet"])
+def test_a_file_is_learned_from(option, model, smoke, tmp_path):
+    rows = range(90)
+    frame = pd.DataFrame({"x": rows, "c": [f"k{i % 3}" for i in rows], "y": [i % 2 for i in rows]})
+    path = tmp_path / f"table.{option}"
+    frame.to_csv(path, index=False) if option == "csv" else frame.to_parquet(path)
+    words = [f"dataset={option}", f"dataset.path={path}", "dataset.target=y"]
+    smoke(*words, f"model={model}")
+
+
+@pytest.mark.parametrize("option", FOUND["preprocessing"])
+def test_every_preprocessing_prepares(option, smoke):
+    smoke(*TINY, f"preprocessing={option}")
+    smoke(*TINY, f"preprocessing={option}", "model=gradient_boosting")
+
+
+@pytest.mark.parametrize("option", FOUND["optimizer"])
+def test_every_optimizer_moves_the_weights(option, smoke):
+    smoke(*TINY, f"optimizer={option}")
+
+
+@pytest.mark.parametrize("option", FOUND["scheduler"])
+def test_every_scheduler_goes_along(option, smoke):
+    smoke(*TINY, f"scheduler={option}", "trainer=cpu", "trainer.max_epochs=2")
+
+
+@pytest.mark.parametrize("option", FOUND["regularization"])
+def test_every_regularization_goes_along(option, smoke):
+    smoke(*TINY, f"regularization={option}")
+
+
+@pytest.mark.parametrize("option", ["multiclass", "multilabel"])
+def test_all_regularizations_go_together(option, smoke):
+    names = sorted(set(FOUND["regularization"]) - {"none"})
+    words = [f"regularization=[{','.join(names)}]", "scheduler=cosine"]
+    result = smoke(*TINY, *TASKS[option], *words)
+    assert result.choices["regularization"] == "+".join(names)
+
+
+@pytest.mark.parametrize("option", PRESETS)
+def test_every_trainer_that_runs_anywhere_runs(option, smoke):
+    result = smoke(*TINY, f"trainer={option}", *PRESETS[option])
+    assert result.epochs == result.config["trainer"]["max_epochs"]
+
+
+def test_no_trainer_is_left_out():
+    assert set(FOUND["trainer"]) == {*PRESETS, "gpu", "ddp"}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_the_gpu_trainer_refuses_without_one_and_leaves_no_run(tmp_path):
+    with pytest.raises(ConfigError, match=r"^trainer: "):
+        train(compose(*TINY, "trainer=gpu", f"runs={tmp_path}"))
+    assert not list(tmp_path.glob("*/*"))
+
+
+@pytest.mark.parametrize("option", FOUND["logger"])
+def test_every_logger_is_told_or_says_what_to_install(option, smoke, tmp_path):
+    needed = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}.get(option)
+    words = [*TINY, f"logger={option}"]
+    if needed and importlib.util.find_spec(needed) is None:
+        with pytest.raises(LeptonError, match=rf"logger={option}: .*lepton-experiments\[track\]"):
+            smoke(*words)
+        return
+    folder = tmp_path / "smoke" / smoke(*words).run
+    if option == "csv":
+        table = pd.read_csv(folder / "csv" / "metrics.csv")
+        assert {"step", "train/loss", "val/log_loss"} <= set(table)
+    if option == "tensorboard":
+        assert list((folder / "tensorboard").glob("events.*"))

@@ -1,0 +1,98 @@
+import pandas as pd
+import pytest
+import torch
+
+from lepton import build, compose, train
+from lepton.check import check
+from lepton.errors import ConfigError
+
+TINY = ["dataset=synthetic", "dataset.rows=150", "batch_size=16", "model=mlp_small"]
+
+
+def trainer(*words):
+    return build.make(check(compose(*words))["trainer"], callbacks=[], logger=False)
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_number_of_threads_is_set_or_left_alone(two_threads):
+    trainer("trainer=cpu", "trainer.threads=null")
+    assert torch.get_num_threads() == 2
+    trainer("trainer=cpu")
+    assert torch.get_num_threads() == 1
+
+
+def test_lightning_gets_what_the_config_says():
+    made = trainer("trainer=cpu", "trainer.max_epochs=7", "trainer.precision=bf16-mixed")
+    assert made.max_epochs == 7
+    assert made.precision == "bf16-mixed"
+    assert made.num_devices == 1
+    assert made.checkpoint_callback is None
+    assert made.progress_bar_callback is None
+
+
+def test_the_devices_of_ddp_are_processes():
+    made = trainer("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    assert (made.world_size, type(made.strategy).__name__) == (2, "DDPStrategy")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "trainer.accelerator=abacus",
+        "trainer.strategy=fastest",
+        "trainer.precision=7",
+        "trainer.devices=0",
+        "trainer.max_time=soon",
+        "trainer.profiler=deep",
+    ],
+)
+def test_what_the_machine_or_lightning_cannot_do_is_said_in_a_line(word):
+    with pytest.raises(ConfigError) as caught:
+        trainer("trainer=cpu", word)
+    assert str(caught.value).startswith("trainer: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_smoke_is_two_batches_of_every_split(tmp_path):
+    result = train(compose(*TINY, "trainer=smoke", f"runs={tmp_path}"))
+    assert result.epochs == 1
+    made = check(compose("trainer=smoke"))["trainer"]
+    assert (made["max_epochs"], made["limit_batches"]) == (1, 2)
+
+
+def test_overfit_learns_one_batch_by_heart(tmp_path):
+    words = [*TINY, "trainer=overfit", "model.dropout=0.0", "optimizer.lr=0.01"]
+    result = train(compose(*words, f"runs={tmp_path}", "study=s"))
+    history = pd.read_parquet(tmp_path / "s" / result.run / "history.parquet")
+    assert history["train/loss"].iloc[-1] < 0.01
+    assert history["val/log_loss"].iloc[-1] < 0.01
+    assert result.metrics["test/log_loss"] > 0.1
+
+
+def test_debug_refuses_what_is_not_deterministic_and_stops_where_a_gradient_turns_nan():
+    made = trainer("trainer=debug")
+    assert torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    assert made._detect_anomaly
+    assert made.max_epochs == 5
+
+
+def test_a_time_limit_ends_training(tmp_path):
+    words = [*TINY, "trainer=cpu", "trainer.max_epochs=100000", "trainer.max_time=00:00:00:01"]
+    result = train(compose(*words, f"runs={tmp_path}"))
+    assert 0 < result.epochs < 100000
+    assert result.seconds < 10
+
+
+def test_profile_says_where_the_time_went(tmp_path, caplog):
+    caplog.set_level("INFO", logger="lepton")
+    train(compose(*TINY, "trainer=profile", f"runs={tmp_path}"))
+    assert "run_training_epoch" in caplog.text
+    assert "training_step" in caplog.text
