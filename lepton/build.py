@@ -17,17 +17,23 @@ def make(node: dict[str, Any], **supplied) -> Any:
 
     Raises: ConfigError when a target, once imported, lies outside the trusted packages.
     """
-    for name in _targets(node):
+    names = [name for _, name in check.targets(node)]
+    for name in names:
         if not check.allowed(name):
             raise ConfigError(f"_target_: {name!r} is not in a trusted package")
         found = hydra.utils.get_object(name)
-        real = f"{inspect.getmodule(found).__name__}.{found.__qualname__}"
-        if not check.allowed(real):
+        real = f"{found.__module__}.{found.__qualname__}" if _plain(found) else name
+        if not (_plain(found) and check.allowed(real)):
             raise ConfigError(f"_target_: {real!r} is not in a trusted package")
     options = {"_partial_": True, "_convert_": "all"}
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
-        options["_execution_whitelist_"] = list(_targets(node))
+        options["_execution_whitelist_"] = names
     return hydra.utils.instantiate(node, **options)(**supplied)
+
+
+def _plain(found: Any) -> bool:
+    """Whether it is a class or function written in Python, whose own name can be believed."""
+    return inspect.isclass(found) or inspect.isfunction(found)
 
 
 def data(cfg: dict[str, Any]):
@@ -72,14 +78,3 @@ def logger(cfg: dict[str, Any], folder) -> Any:
 
 def _last(e: BaseException) -> str:
     return " ".join(str(e.__cause__ or e).split())
-
-
-def _targets(node: Any):
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield node["_target_"]
-        for value in node.values():
-            yield from _targets(value)
-    if isinstance(node, list):
-        for value in node:
-            yield from _targets(value)

@@ -2,6 +2,7 @@
 
 import ast
 import os
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -48,6 +49,7 @@ ROOT = {
     **dict.fromkeys(SUPPLIED, "dict | None"),
 }
 TASK = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
+PLUGINS = ("hydra_plugins.", "hydra._internal.core_plugins.")
 HYDRA_KEYS = {"_partial_", "_args_", "_recursive_", "_convert_"}  # that could hide a call
 TRAINING = ("optimizer", "scheduler", "regularization", "trainer")  # of networks alone
 
@@ -117,14 +119,13 @@ def _unresolved(cfg) -> list[str]:
     from omegaconf.errors import OmegaConfBaseException
 
     problems = []
-    for key in sorted(OmegaConf.missing_keys(cfg)):
-        problems.append(f"{key}: has no value yet; give {key}=...")
 
     def walk(node, path):
         keys = node.keys() if OmegaConf.is_dict(node) else range(len(node))
         for key in keys:
             where = f"{path}.{key}" if path else str(key)
             if OmegaConf.is_missing(node, key):
+                problems.append(f"{where}: has no value yet; give {where}=...")
                 continue
             try:
                 value = node[key]
@@ -178,6 +179,32 @@ def _inner(path: str, value: Any, option: str) -> list[str]:
     return [line for where, part in nested for line in _inner(where, part, option)]
 
 
+def targets(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every `_target_` inside nested values, and where it stands."""
+    if isinstance(node, dict) and "_target_" in node:
+        yield f"{path}._target_", str(node["_target_"])
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from targets(value, f"{path}.{key}")
+
+
+def check_plugins(hydra) -> None:
+    """Holds Hydra's own part of a config, of which a sweep makes objects, to trusted names.
+
+    Raises: ConfigError for each that is neither a plugin nor in a trusted package.
+    """
+    from omegaconf import OmegaConf
+
+    found = targets(OmegaConf.to_container(hydra, resolve=False), "hydra")
+    problems = [
+        f"{where}: {name!r} is not a plugin of Hydra's"
+        for where, name in found
+        if not (name.startswith(PLUGINS) or allowed(name))
+    ]
+    if problems:
+        raise ConfigError(*problems)
+
+
 def _refused(path: str, name: str) -> str:
     package = name.split(".")[0]
     return (
@@ -192,7 +219,7 @@ def _keys(prefix: str, node: Any, found: Signature, where: str, supplied) -> lis
     for key, value in node.items():
         if key in known:
             annotation = known[key].annotation
-            target = isinstance(value, dict) and "_target_" in value
+            target = found.origin and isinstance(value, dict) and "_target_" in value
             if not target and not accepts(annotation, value):
                 problems.append(f"{prefix}{key}: {value!r} is not {in_words(annotation)}")
         elif key in supplied:

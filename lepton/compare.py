@@ -18,7 +18,7 @@ def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
     found = list(options)
     for column in settings:
         group = column.partition(".")[0]
-        if column in groups or column in REPEATS or "." not in column and column != "batch_size":
+        if column in groups or column in REPEATS or ("." not in column and column != "batch_size"):
             continue
         parts = [part for _, part in frame.groupby(group)] if group in groups else [frame]
         if any(_values(part[column]) > 1 for part in parts):

@@ -13,6 +13,7 @@ from lepton.errors import ConfigError
 _HERE = Path(__file__).resolve().parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if (p / "train.yaml").is_file())
 USER_DIR = "LEPTON_CONFIG_DIR"  # the environment carries it to worker processes
+LONGEST = 200  # characters of a key; Hydra looks for files of that name
 PLUGINS = str(_HERE / "plugins")
 SEVERAL = ("regularization",)  # groups of which several options may be chosen at once
 
@@ -69,7 +70,7 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
             continue
         key = override.key_or_group
         head = re.split(r"[./@]", key)[0]
-        if not head or key == "hydra":
+        if not head or key == "hydra" or len(key) > LONGEST:
             problems.append(_unreadable(text))
         elif override.is_sweep_override() and not sweep:
             problems.append(f"{text}: several values need a sweep; add -m, or quote the comma")

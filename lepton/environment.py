@@ -10,10 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PACKAGES = (
-    "lepton-experiments torch pytorch-lightning torchmetrics hydra-core omegaconf numpy pandas "
-    "scikit-learn scipy rtdl-revisiting-models rtdl-num-embeddings tabm lion-pytorch schedulefree"
-).split()
+PACKAGES = ["lepton-experiments", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pandas", "scikit-learn", "scipy", "rtdl-revisiting-models", "rtdl-num-embeddings", "tabm", "lion-pytorch", "schedulefree"]
 
 
 def environment() -> dict[str, Any]:

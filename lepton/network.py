@@ -52,7 +52,12 @@ class Network:
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             seed=cfg["seed"],
         )
-        for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+        for name in (
+            "pytorch_lightning",
+            "lightning_fabric",
+            "lightning.pytorch",
+            "lightning.fabric",
+        ):
             logging.getLogger(name).setLevel(logging.WARNING)
         callbacks = [c for method in self.methods for c in method.callbacks()]
         trainer = build.make(

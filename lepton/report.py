@@ -60,7 +60,7 @@ def show(study: str | Path, by: list[str] | None = None, metrics: list[str] | No
 
 
 def _choices(frame: pd.DataFrame) -> set[str]:
-    groups = "dataset preprocessing model optimizer scheduler regularization trainer".split()
+    groups = ["dataset", "preprocessing", "model", "optimizer", "scheduler", "regularization", "trainer"]
     return {g for g in groups if g in frame.columns}
 
 
@@ -89,7 +89,7 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
     first = differences(frame, by, names[0], keys[0]) if by else None
     columns = {name: summary(frame, by, name) for name in names}
     table = Table(box=None)
-    for name in (*by, "runs"):
+    for name in (*by, "runs", "score"):
         table.add_column(name, overflow="fold")
     for i, name in enumerate(names):
         title = name.replace("/", " ") + (" [95 %]" if i == 0 else "")
@@ -97,9 +97,13 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
     if len(keys) > 1:
         table.add_column("minus first row [95 %]", justify="right", no_wrap=True)
     for row in order.index:
-        cells = [_cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)]
+        cells = [
+            _cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)
+        ]
         words = [_word(order.loc[row, c]) for c in by]
-        gap = [] if len(keys) < 2 else [_interval(first.loc[row, "difference"], first.loc[row], "+")]
+        gap = (
+            [] if len(keys) < 2 else [_interval(first.loc[row, "difference"], first.loc[row], "+")]
+        )
         n, validated = str(order.loc[row, "n"]), f"{order.loc[row, 'mean']:.4f}"
         table.add_row(*words, n, validated, *cells, *gap)
     if len(frame):
@@ -127,7 +131,8 @@ def _interval(value: float, row: pd.Series, sign: str) -> str:
     if np.isnan(value):
         return ""
     low, high = row["low"], row["high"]
-    return f"{value:{sign}.4f}" + ("" if np.isnan(low) else f" [{low:{sign}.4f}, {high:{sign}.4f}]")
+    known = high > low  # neither one run nor runs that are all the same
+    return f"{value:{sign}.4f}" + (f" [{low:{sign}.4f}, {high:{sign}.4f}]" if known else "")
 
 
 def _meaning(frame: pd.DataFrame, names: list[str]) -> str:

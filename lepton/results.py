@@ -250,7 +250,11 @@ def write_config(config: dict[str, Any], folder: Path) -> None:
 def read_config(path: Path) -> dict[str, Any]:
     import yaml
 
-    return yaml.safe_load(path.read_text())
+    try:
+        return yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        why = " ".join(str(e).split())
+        raise LeptonError(f"{path}: not a config of lepton's ({why}); remove the folder") from None
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:

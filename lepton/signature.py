@@ -1,6 +1,7 @@
 """What a `_target_` takes, read from its source: nothing is imported, a mistake costs no torch."""
 
 import ast
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.machinery import PathFinder
@@ -100,9 +101,13 @@ def in_words(annotation: ast.expr) -> str:
     """The annotation as a person would say it."""
     if isinstance(annotation, ast.BinOp):
         return f"{in_words(annotation.left)} or {in_words(annotation.right)}"
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return in_words(ast.parse(annotation.value, mode="eval").body)
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Optional":
+        return f"{in_words(annotation.slice)} or null"
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Union":
-        members = [ast.unparse(m) for m in annotation.slice.elts]
-        return " or ".join(m for m in members if m in PLAIN)
+        members = [in_words(m) for m in annotation.slice.elts]
+        return " or ".join(m for m in members if m in PLAIN | {"null"})
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
         options = annotation.slice.elts if _many(annotation.slice) else [annotation.slice]
         return "one of " + ", ".join(str(ast.literal_eval(o)) for o in options)
@@ -131,7 +136,7 @@ def _module(target: str) -> tuple[Path, list[str]]:
     if found is None:
         raise TargetError(f"no module {parts[0]!r} is installed or in the working directory")
     if found[0] is None or not found[0].endswith(".py"):
-        where = ".".join(parts[: len(parts) - len(found[1]) + 1])
+        where = ".".join(parts[: len(parts) - len(found[1])])
         raise TargetError(f"no Python source for {where!r}")
     return Path(found[0]), found[1]
 
@@ -144,6 +149,8 @@ def _bindings(path: Path) -> dict[str, ast.stmt]:
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
                 names[name] = node
+            case ast.ImportFrom(names=[ast.alias(name="*")]):
+                names[f"* {len(names)}"] = node
             case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
                 names.update({a.asname or a.name.split(".")[0]: node for a in aliases})
     return names
@@ -161,6 +168,10 @@ def _find(path: Path, module: str, rest: list[str]) -> Signature:
             return _of_class(node, module, path)
         case ast.Import():
             raise TargetError(f"{module!r} only imports {name!r}; name it where it is defined")
+    for node in [n for key, n in _bindings(path).items() if key.startswith("*")]:
+        with suppress(TargetError):
+            everything = _source(node, "*", module, path).removesuffix("*")
+            return signature(everything + ".".join(rest))
     raise TargetError(f"{module!r} defines no class or function {'.'.join(rest)!r}")
 
 
@@ -186,6 +197,10 @@ def _of_function(node: ast.FunctionDef, origin: str, *, skip: int) -> Signature:
 def _of_class(node: ast.ClassDef, module: str, path: Path) -> Signature:
     methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
     origin, names = f"{module}.{node.name}", frozenset(methods)
+    if "__init__" not in methods and any(
+        "dataclass" in ast.unparse(d) for d in node.decorator_list
+    ):
+        return Signature(origin, _fields(node, module, path), False, names)
     if "__init__" not in methods:
         inherited = _of_base(node, module, path)
         return replace(inherited, origin=origin, methods=names | inherited.methods)
@@ -195,6 +210,13 @@ def _of_class(node: ast.ClassDef, module: str, path: Path) -> Signature:
     base = _of_base(node, module, path)
     parameters = {**base.parameters, **own.parameters}
     return Signature(origin, parameters, base.open, names | base.methods)
+
+
+def _fields(node: ast.ClassDef, module: str, path: Path) -> dict[str, Parameter]:
+    """What a dataclass takes: the fields of its base class, then its own."""
+    own = [n for n in node.body if isinstance(n, ast.AnnAssign)]
+    found = {n.target.id: Parameter(n.value is None, n.annotation) for n in own}
+    return {**_of_base(node, module, path).parameters, **found}
 
 
 def _hands_on(init: ast.FunctionDef) -> bool:

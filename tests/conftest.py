@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import multiprocessing
 import os
 import socket
@@ -47,7 +48,8 @@ sys.exit(main())
 """
 # a server that has imported torch forks the processes, which saves each of them the seconds of it
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["lepton.run", "lepton.report", "lepton.sweep.grid"])
+NEEDED = "run report sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
+SERVER.set_forkserver_preload([f"lepton.{name}" for name in NEEDED.split()])
 
 
 def _local(host):
@@ -90,6 +92,9 @@ def lepton(here, monkeypatch, capsys):
         monkeypatch.setenv(name, "")
         os.environ.pop(name)
     monkeypatch.setattr(sys, "path", [*sys.path, str(here)])
+    log = logging.getLogger("lepton")
+    for name, value in (("handlers", []), ("level", log.level), ("propagate", True)):
+        monkeypatch.setattr(log, name, value)
 
     def lepton(*words):
         from lepton.cli import main
@@ -150,7 +155,7 @@ def fragile(here, monkeypatch):
     (here / "conf" / "model").mkdir(parents=True)
     (here / "conf" / "model" / "fragile.yaml").write_text(FRAGILE_YAML)
     monkeypatch.syspath_prepend(str(here))
-    monkeypatch.delitem(__import__("sys").modules, "fragile", raising=False)
+    monkeypatch.delitem(sys.modules, "fragile", raising=False)
     monkeypatch.setenv("LEPTON_ALLOW", "fragile")
     (here / "trap").mkdir()
     return here / "trap"
@@ -161,12 +166,12 @@ def start(here):
     """Starts the command in a process and a session of its own; what it says goes to `said`."""
     started = []
 
-    def start(*words, said=here / "said.txt", **environment):
+    def start(*words, said=here / "said.txt"):
         given = {
             "words": words,
             "folder": str(here),
             "said": str(said),
-            "environment": environment,
+            "environment": {k: v for k, v in os.environ.items() if k.startswith("LEPTON_")},
             "root": str(Path(__file__).parents[1]),
         }
         process = SERVER.Process(target=exec, args=(COMMAND, given))
@@ -184,10 +189,10 @@ def start(here):
 def command(start, here):
     """Runs the command to its end; gives its exit code and what it said."""
 
-    def command(*words, **environment):
+    def command(*words):
         said = here / "said.txt"
         said.unlink(missing_ok=True)
-        process = start(*words, **environment)
+        process = start(*words)
         process.join(300)
         return process.exitcode, said.read_text() if said.exists() else ""
 

@@ -45,7 +45,9 @@ def test_a_summary_has_mean_spread_and_interval_of_each_group(frame):
 
 def test_an_interval_by_hand():
     # two values: mean 2, standard error 1, t(0.975, 1) = 12.7062
-    assert interval(np.array([1.0, 3.0])) == pytest.approx((2.0, 2 - 12.7062, 2 + 12.7062), rel=1e-6)
+    assert interval(np.array([1.0, 3.0])) == pytest.approx(
+        (2.0, 2 - 12.7062, 2 + 12.7062), rel=1e-6
+    )
 
 
 def test_one_run_has_a_mean_and_no_interval_and_no_run_has_neither():

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from lepton import build, compose, load, train
 from lepton.check import check
 from lepton.errors import TrainingError
+from lepton.method import Method
 from lepton.network import Network
 from lepton.seeds import derive
 
@@ -156,6 +157,49 @@ def test_accumulated_batches_are_one_larger_batch(times, size, rows, fit):
     assert [row["train/loss"] for row in parts.history] == pytest.approx(expected, rel=1e-5)
     for name, value in parts.model.state_dict().items():
         torch.testing.assert_close(value, whole.model.state_dict()[name], rtol=0, atol=2e-6)
+
+
+class Recorder(Method):
+    """Notes what it is called for, and with what state of gradients and weights."""
+
+    def __init__(self):
+        self.calls, self.targets = [], []
+
+    def on_batch(self, batch):
+        self.calls.append("on_batch")
+        self.targets.append(batch["target"])
+        return batch
+
+    def penalty(self, model):
+        self.calls.append("penalty")
+        return 0.0
+
+    def before_step(self, model, optimizer):
+        self.calls.append("before_step")
+        assert isinstance(optimizer.param_groups, list)
+        assert all(p.grad is not None for p in model.parameters())
+        self.weights = [p.detach().clone() for p in model.parameters()]
+
+    def after_step(self, model, optimizer):
+        self.calls.append("after_step")
+        moved = [
+            not torch.equal(a, b) for a, b in zip(self.weights, model.parameters(), strict=True)
+        ]
+        assert all(moved)
+
+
+def test_methods_are_called_once_a_batch_and_once_a_step(tmp_path):
+    words = [*PLAIN, "dataset.classes=0", "batch_size=16", "trainer.accumulate_grad_batches=2"]
+    _, data, network = prepared(*words, "trainer.max_epochs=2")
+    network.methods = [Recorder()]
+    network.fit(data, tmp_path)
+    batch, step = ["on_batch", "penalty"], ["before_step", "after_step"]
+    rows = len(data.splits["train"]["id"])
+    assert math.ceil(rows / 16) == 9
+    assert network.methods[0].calls == ([*batch, *batch, *step] * 4 + [*batch, *step]) * 2
+    seen = torch.cat(network.methods[0].targets[:9])
+    assert abs(float(seen.mean())) < 1e-5
+    assert float(seen.std(correction=0)) == pytest.approx(1, rel=1e-5)
 
 
 def test_what_is_kept_is_the_best_epoch_as_if_training_had_ended_there(fit):

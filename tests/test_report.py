@@ -39,15 +39,18 @@ def lines(text, start):
 
 def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, say):
     text, frame = say(study), load(study)
-    assert re.match(r"^\s*model\s+runs\s+test/auroc \[95 %\]\s+test/accuracy\s", text)
+    assert re.match(r"^\s*model\s+runs\s+score\s+test auroc \[95 %\]\s+test accuracy\s", text)
     means = summary(frame, ["model"], "test/auroc").set_index("model")
     for model in ("mlp_small", "gradient_boosting"):
         (line,) = lines(text, model)
         low, high = means.loc[model, ["low", "high"]]
         assert f"{means.loc[model, 'mean']:.4f} [{low:.4f}, {high:.4f}]" in line
-        assert line.split()[1] == "2"
+        score = frame[frame["model"] == model]["score"].mean()
+        assert line.split()[1:3] == ["2", f"{score:.4f}"]
     (flat,) = lines(text, "constant")
-    assert f"{frame['constant/test/accuracy'].mean():.4f}" in flat
+    constant = (frame[f"constant/test/{name}"].mean() for name in ("auroc", "accuracy"))
+    assert flat.split()[1:] == [f"{value:.4f}" for value in constant]
+    assert flat.index(flat.split()[2]) > text.index("[95 %]")
 
 
 def test_rows_are_ordered_by_validation_score_and_compared_with_the_first(study, say):
@@ -61,7 +64,7 @@ def test_rows_are_ordered_by_validation_score_and_compared_with_the_first(study,
 
 def test_the_metric_asked_for_is_shown(study, say):
     text = say(study, "--metric", "log_loss,val/accuracy")
-    assert re.match(r"^\s*model\s+runs\s+test/log_loss \[95 %\]\s+val/accuracy\s", text)
+    assert re.match(r"^\s*model\s+runs\s+score\s+test log_loss \[95 %\]\s+val accuracy\s", text)
     assert "smaller test/log_loss is better" in text
     assert "larger test/auroc is better" in say(study)
 
@@ -77,8 +80,11 @@ def test_rows_are_grouped_by_the_keys_asked_for(study, say):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--metric", "aurok"), "aurok: no such column; did you mean 'test/auroc'?"),
-        (("--metric", "test/acuracy"), "test/acuracy: no such column; did you mean 'test/accuracy'?"),
+        (("--metric", "aurok"), "test/aurok: no such column; did you mean 'test/auroc'?"),
+        (
+            ("--metric", "test/acuracy"),
+            "test/acuracy: no such column; did you mean 'test/accuracy'?",
+        ),
         (("--group-by", "modle"), "modle: no such column; did you mean 'model'?"),
         (("--metric", ""), "--metric: name a metric"),
         (("--frobnicate",), "results: unrecognized arguments: --frobnicate"),
@@ -95,7 +101,9 @@ def test_a_mistake_in_the_words_is_one_line_that_says_what_would_be_right(study,
 
 def test_a_mistake_writes_no_file(study, here):
     with pytest.raises(LeptonError):
-        results_command([study, "--metric", "aurok", "--csv", "out.csv", "--parquet", "out.parquet"])
+        results_command(
+            [study, "--metric", "aurok", "--csv", "out.csv", "--parquet", "out.parquet"]
+        )
     assert not (here / "out.csv").exists()
     assert not (here / "out.parquet").exists()
 

@@ -74,7 +74,9 @@ def test_a_finished_run_survives_a_kill_while_it_is_replaced(here):
     study = Path("study")
     assert python(WRITER, "1").wait(60) == 0
     first = (study / "run" / "a").read_text()
-    killed = "real = os.replace\ndef once(a, b):\n  real(a, b)\n  if str(a).endswith('run'): os._exit(9)"
+    killed = (
+        "real = os.replace\ndef once(a, b):\n  real(a, b)\n  if str(a).endswith('run'): os._exit(9)"
+    )
     assert python(f"{killed}\nos.replace = once\n{WRITER}", "1").wait(60) == 9
     assert not (study / "run").exists()
     assert results.clear_unfinished(study) == 2

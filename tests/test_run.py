@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[1]
 def test_the_same_seed_gives_the_same_run_bit_for_bit(run, fingerprint, words):
     first = run(*words, "study=first")
     torch.manual_seed(99)
-    np.random.seed(99)  # noqa: NPY002
+    np.random.seed(99)
     random.seed(99)
     assert fingerprint(run(*words, "study=again")) == fingerprint(first)
 
@@ -77,10 +77,10 @@ def test_a_run_is_the_same_in_another_process_with_other_hashes_and_threads(run,
 
 
 def test_training_leaves_the_global_random_states_alone(run):
-    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     run(*SETTINGS["dropout, ema, schedule"])
     assert torch.equal(torch.get_rng_state(), before[0])
-    assert (np.random.get_state()[1] == before[1]).all()  # noqa: NPY002
+    assert (np.random.get_state()[1] == before[1]).all()
     assert random.getstate() == before[2]
 
 
@@ -344,7 +344,9 @@ def test_a_loss_that_is_not_finite_is_a_failure_and_no_result(run):
 
 def test_what_a_killed_process_of_the_same_number_left_does_not_get_into_a_run(run, monkeypatch):
     name = run_folder(check(compose(*WINE))).name
-    stale = Path("runs/default") / f"{name}.part-{lepton.results.socket.gethostname()}-{os.getpid()}"
+    stale = (
+        Path("runs/default") / f"{name}.part-{lepton.results.socket.gethostname()}-{os.getpid()}"
+    )
     (stale / "predictions").mkdir(parents=True)
     (stale / "predictions" / "old.parquet").touch()
     folder = run(*WINE)

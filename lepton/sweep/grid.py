@@ -34,6 +34,7 @@ class Grid:
         planned = plan(self.master, self.loader, self.params, arguments)
         log.info("%s", planned)
         jobs = planned.to_do
+        _make({job.folder.parent for job in jobs})
         self._launch(jobs)
         for study in dict.fromkeys(job.folder.parent for job in planned.jobs):
             show(study)
@@ -52,6 +53,18 @@ class Grid:
         for job, done in zip(jobs, self.launcher.launch(words, initial_job_idx=0), strict=True):
             if done.status != JobStatus.COMPLETED:
                 _keep(job, done._return_value)
+
+
+def _make(studies: set[Path]) -> None:
+    """Makes the folders that runs will be written to, before the first run starts.
+
+    Raises: LeptonError where that is not possible.
+    """
+    for study in studies:
+        try:
+            study.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
 
 
 def _keep(job: Job, error: object) -> None:

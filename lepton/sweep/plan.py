@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from lepton.check import check
+from lepton.check import check, check_plugins
 from lepton.config import as_given, explained, finish, search_path, session, tidy
 from lepton.errors import ConfigError
 from lepton.identity import run_folder
@@ -49,7 +49,9 @@ class Plan:
 
     def __str__(self) -> str:
         runs, doubled = len(self.jobs), self.combinations - len(self.jobs)
-        same = f" ({self.combinations} combinations, {doubled} mean the same run)" if doubled else ""
+        same = (
+            f" ({self.combinations} combinations, {doubled} mean the same run)" if doubled else ""
+        )
         return f"{runs} runs{same}: {runs - len(self.to_do)} finished, {len(self.to_do)} to train"
 
 
@@ -59,6 +61,7 @@ def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
     with explained(), session() as hydra:
         loader = hydra.config_loader
         master = loader.load_configuration("train", words, RunMode.MULTIRUN)
+        check_plugins(master.hydra)
         params = master.hydra.sweeper.params if sweep else {}
         asked = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
         return plan(master, loader, params, asked)
@@ -68,6 +71,9 @@ def multirun(overrides: Sequence[str]) -> None:
     """`lepton train -m`: hands the sweep to the sweeper and the launcher that the config names."""
     words = [*search_path(), *tidy(overrides, sweep=True)]
     with explained(), session() as hydra:
+        check_plugins(
+            hydra.config_loader.load_configuration("train", words, RunMode.MULTIRUN).hydra
+        )
         hydra.multirun("train", train_composed, words, with_log_configuration=False)
 
 

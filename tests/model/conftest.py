@@ -62,6 +62,7 @@ def build():
         tree = {"model": OmegaConf.load(CONF / "model" / f"{name}.yaml")}
         values = OmegaConf.to_container(OmegaConf.create(tree), resolve=True)["model"]
         torch.manual_seed(changes.pop("init", 0))
-        return get_object(values.pop("_target_"))(spec=spec, **values | changes)
+        supplied = {"seed": 0} if name == "gradient_boosting" else {}
+        return get_object(values.pop("_target_"))(spec=spec, **values | supplied | changes)
 
     return build

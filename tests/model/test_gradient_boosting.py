@@ -6,7 +6,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from lepton.errors import LeptonError
 
-FAST = {"max_iter": 30, "patience": 5, "seed": 0}
+FAST = {"max_iter": 30, "patience": 5}
 BY_HAND = {
     "max_iter": 30,
     "n_iter_no_change": 5,

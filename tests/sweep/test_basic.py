@@ -45,7 +45,7 @@ def test_a_mistake_that_shows_in_the_data_is_kept_with_the_config(here):
 
 
 def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, command):
-    words = ("train", "-m", *WINE[:2], "trainer.max_epochs=300", "seed=range(8)", "study=long")
+    words = ("train", "-m", *WINE[:2], "trainer.max_epochs=100", "seed=range(5)", "study=long")
     process = start(*words)
     folder = Path("runs/long")
     while process.is_alive() and not list(folder.glob("*/result.json")):
@@ -58,10 +58,10 @@ def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, c
     assert said.splitlines()[-1].startswith("lepton: interrupted; finished runs are kept")
     assert "Traceback" not in said
     finished = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
-    assert 1 <= len(finished) < 8
+    assert 1 <= len(finished) < 5
     assert load("long")["status"].unique().tolist() == ["finished"]
     assert len(load("long")) == len(finished)
-    code, _ = command(*words[:-3], *words[-2:], "trainer.max_epochs=300")
+    code, _ = command(*words)
     assert code == 0
     assert {p: p.stat().st_mtime_ns for p in finished} == finished
-    assert len(load("long")) == 8
+    assert len(load("long")) == 5

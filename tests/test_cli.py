@@ -1,0 +1,390 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lepton.config import CONF_DIR
+from lepton.errors import LeptonError
+
+ROOT = Path(__file__).parents[1]
+SMALL = ("dataset=wine", "model=mlp_small", "trainer=smoke")
+
+
+@pytest.fixture
+def refused(lepton, here):
+    """The lines of a refusal, each lepton's own; nothing else is said and nothing is written."""
+
+    def refused(*words):
+        before = sorted(here.rglob("*"))
+        code, out, said = lepton(*words)
+        lines = said.splitlines()
+        assert (code, out) == (2, ""), said
+        assert lines
+        assert all(line.startswith("lepton: ") for line in lines), said
+        assert "Traceback" not in said
+        assert sorted(here.rglob("*")) == before
+        return [line.removeprefix("lepton: ") for line in lines]
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("word", "start", "holds"),
+    [
+        ("model=mpl", "model=mpl: no such option", "did you mean 'mlp'?"),
+        ("model=MLP", "model=MLP: no such option", "options: ft_transformer"),
+        ("hydra/launcher=joblib", "hydra/launcher=joblib: no such option", "options: basic"),
+        ("modle/x=mlp", "modle/x: no such group", "did you mean 'model'?"),
+        ("optimizer.lrr=1", "optimizer.lrr: optimizer=adamw has no such key", "mean 'lr'?"),
+        ("+optimizer.lrr=1", "optimizer.lrr: optimizer=adamw has no such key", "mean 'lr'?"),
+        ("++optimizer.lrr=1", "optimizer.lrr: optimizer=adamw has no such key", "mean 'lr'?"),
+        ("modle=mlp", "modle: lepton train has no such key", "did you mean 'model'?"),
+        ("+sead=1", "sead: lepton train has no such key", "did you mean 'seed'?"),
+        ("task.monitr=auroc", "task.monitr: task has no such key", "did you mean 'monitor'?"),
+        ("seed=abc", "seed: 'abc' is not int", ""),
+        ("seed=1.0", "seed: 1.0 is not int", ""),
+        ("seed=true", "seed: True is not int", ""),
+        ("seed=null", "seed: None is not int", ""),
+        ("seed=1e400", "seed: inf is not int", ""),
+        ("rerun=yes", "rerun: 'yes' is not bool", ""),
+        ("study=3", "study: 3 is not str", ""),
+        ("task=x", "task: 'x' is not dict", ""),
+        ("task=null", "task: None is not dict", ""),
+        ("optimizer.lr='1'", "optimizer.lr: '1' is not float", ""),
+        ("optimizer.betas=[0.9]", "optimizer.betas: [0.9] is not [float", ""),
+        ("model.hidden=[a]", "model.hidden: ['a'] is not list[int]", ""),
+        ("model.activation=rleu", "model.activation: 'rleu' is not one of relu, gelu", ""),
+        ("dataset.columns=[a]", "dataset.columns: ", ""),
+        ("seed=???", "seed: has no value yet", "give seed=..."),
+        ("~seed", "seed: missing; lepton train needs it", ""),
+        ("~dataset.target", "dataset.target: missing; dataset=german_credit needs it", ""),
+        ("~nosuch", "Could not delete", "'nosuch'"),
+        ("seed=${nosuch.key}", "seed: ", "'nosuch.key' not found"),
+        ("seed=${oc.env:NOPE}", "seed: ", "'NOPE' not found"),
+        ("seed=1,2", "seed=1,2: several values need a sweep", "add -m"),
+        ("model=mlp,resnet", "model=mlp,resnet: several values need a sweep", "add -m"),
+        ("seed=range(3)", "seed=range(3): several values need a sweep", "add -m"),
+        ("model=[mlp,resnet]", "model=[mlp,resnet]: model takes one option", "model=A,B with -m"),
+        ("model=[mlp]", "model=[mlp]: model takes one option", ""),
+        ("~model", "~model: chooses nothing", "write model=NAME"),
+        ("model=", "model=: chooses nothing", "options: ft_transformer"),
+        ("model=null", "model=null: chooses nothing", "write model=NAME"),
+        ("regularization=[]", "regularization=[]: chooses nothing", "regularization=none"),
+        ("", "'' cannot be read", "key=value"),
+        ("a", "'a' cannot be read", "group=option"),
+        ("=", "'=' cannot be read", "key=value"),
+        ("=3", "'=3' cannot be read", "key=value"),
+        ("seed=1=2", "'seed=1=2' cannot be read", "quotes"),
+        ("hydra=3", "'hydra=3' cannot be read", ""),
+        ("größe=3", "'größe=3' cannot be read", ""),
+        (
+            "dataset.target=größe",
+            "'dataset.target=größe' cannot be read",
+            "'dataset.target=\"größe\"'",
+        ),
+        ("runs=~/here", "'runs=~/here' cannot be read", "'runs=\"~/here\"'"),
+        ("seed=${batch_size", "'seed=${batch_size' cannot be read", ""),
+        ("batch_size=0", "batch_size: 0 is too small", "1 at least"),
+        ("batch_size=-3", "batch_size: -3 is too small", ""),
+        ("trainer.max_epochs=0", "trainer.max_epochs: 0 is too small", ""),
+        ("trainer.max_epochs=-1", "trainer.max_epochs: -1 is too small", ""),
+        ("trainer.limit_batches=0", "trainer.limit_batches: 0 is too small", ""),
+        ("trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches: 0 is too", ""),
+        ("trainer.threads=0", "trainer.threads: 0 is too small", ""),
+        ("study=../x", "study: '../x' is not a plain name", "runs=FOLDER"),
+        ("study=/tmp/x", "study: '/tmp/x' is not a plain name", ""),
+        ("study=..", "study: '..' is not a plain name", ""),
+        ("study=", "study: '' is not a plain name", ""),
+        ("study='a b'", "study: 'a b' is not a plain name", ""),
+        ("choices.model=../../x", "choices.model: set by lepton, not by hand", ""),
+        ("overrides=[a]", "overrides: set by lepton, not by hand", ""),
+        ("model.spec=3", "model.spec: set by lepton, not by hand", ""),
+        ("_target_=os.system", "_target_: lepton train has no such key", ""),
+        ("hydra.nosuch=3", "hydra.nosuch: ", ""),
+        ("dataset.path=x.csv", "dataset.path: dataset=german_credit has no such key", ""),
+    ],
+)
+def test_a_mistake_gets_one_line_and_writes_nothing(refused, word, start, holds):
+    (line,) = refused("train", word)
+    assert line.startswith(start)
+    assert holds in line
+
+
+@pytest.mark.parametrize("word", ["model=mpl", "+sead=1", "seed=abc", "~seed", "seed=${no}", "a"])
+def test_check_says_of_a_mistake_what_train_says(refused, word):
+    assert refused("check", word) == refused("train", word)
+
+
+@pytest.mark.parametrize("word", ["study=" + "a" * 5000, "+" + "k" * 3000 + "=1"])
+def test_a_very_long_word_is_refused_as_any_other(refused, word):
+    assert len(refused("check", word)) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("optimizer=schedule_free_adamw", "scheduler=cosine"), "optimizer, scheduler: "),
+        (("optimizer=schedule_free_adamw", "regularization=ema"), "optimizer, regularization: "),
+        (("model.dropout=0.3", "model=resnet"), "model.dropout: model=resnet has no such key"),
+        (("dataset=csv", "dataset.path=no.csv", "dataset.target=y"), "dataset.path: no such file"),
+    ],
+)
+def test_options_that_are_wrong_together_are_told_in_a_line(refused, words, said):
+    (line,) = refused("train", *words)
+    assert line.startswith(said)
+
+
+def test_all_mistakes_of_a_config_are_told_at_once(refused):
+    words = ("model.widht=3", "optimizer.lrr=1", "sead=1", "seed=abc", "model._target_=os.system")
+    assert [line.partition(":")[0] for line in refused("train", *words)] == [
+        "seed",
+        "sead",
+        "model._target_",
+        "optimizer.lrr",
+    ]
+    assert {line.partition(":")[0] for line in refused("train", "dataset=csv")} == {
+        "dataset.path",
+        "dataset.target",
+    }
+
+
+def test_all_words_that_cannot_be_understood_are_told_at_once(refused):
+    lines = refused("train", "model=mpl", "modl/x=3", "seed=1,2", "a")
+    assert [line.split(": ")[0] for line in lines][:3] == ["model=mpl", "modl/x", "seed=1,2"]
+    assert len(lines) == 4
+
+
+def test_a_sweep_with_a_mistake_in_one_job_starts_none(refused):
+    lines = refused("train", "-m", *SMALL, "seed=1,a,b")
+    assert lines == ["seed: 'a' is not int", "seed: 'b' is not int"]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("seed=range(0)", "holds no value"),
+        ("optimizer.lr=interval(0,1)", "an interval has no list of values"),
+        ("model=glob(x*)", "chooses nothing"),
+        ("model=mlp,mpl", "did you mean 'mlp'?"),
+        ("model=[mlp,resnet],tabm", "takes one option"),
+        ("study=../x,y", "not a plain name"),
+        ("choices.model=../x,y", "set by lepton"),
+        ("model=mlp,", "cannot be read"),
+        ("seed=${nosuch},2", "'nosuch' not found"),
+    ],
+)
+def test_a_mistake_in_a_sweep_gets_one_line(refused, word, said):
+    (line,) = refused("check", "-m", word)
+    assert said in line
+
+
+@pytest.mark.parametrize("command", [("train",), ("train", "-m")])
+@pytest.mark.parametrize("broken", ["a.txt", "a.txt/b"])
+def test_runs_that_cannot_be_written_are_told_in_a_line(lepton, here, command, broken):
+    (here / "a.txt").write_text("a file")
+    code, out, said = lepton(*command, *SMALL, f"runs={broken}")
+    assert (code, out) == (2, "")
+    line = said.splitlines()[-1].removeprefix("lepton: ")
+    assert "Traceback" not in said
+    assert [p.name for p in here.iterdir()] == ["a.txt"]
+    assert line.startswith(f"runs: cannot write to {broken}/default")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("trian",), "trian: no such command; did you mean 'train'?"),
+        (("-m",), "-m: no such command"),
+        (("train", "--foo"), "--foo: no such flag"),
+        (("train", "-"), "-: no such flag"),
+        (("train", "--config-path", "/tmp"), "--config-path: no such flag"),
+        (("train", "--experimental-rerun", "x.pickle"), "--experimental-rerun: no such flag"),
+        (("train", "--config-dir"), "--config-dir: needs a value"),
+        (("train", "--config-dir", "nope"), "--config-dir nope: no such folder"),
+        (("train", "--config-dir=nope"), "--config-dir nope: no such folder"),
+        (("train", "--allow"), "--allow: needs a value"),
+        (("train", "--allow", "-m"), "--allow: needs a value"),
+        (("train", "--allow="), "--allow: needs a value"),
+        (("train", "--cfg"), "--cfg: needs a value: job, hydra, all"),
+        (("train", "--cfg", "jbo"), "--cfg jbo: no such thing to show"),
+        (("train", "--info", "nope"), "--info nope: no such thing to show"),
+        (("train", "--resolve"), "--resolve: goes with --cfg"),
+        (("train", "--cfg", "job", "model=mpl"), "model=mpl: no such option"),
+        (("check", "--cfg", "job"), "--cfg: for `lepton train` alone"),
+        (("list", "modle"), "modle: no such group; did you mean 'model'?"),
+        (("list", "model/mpl"), "model=mpl: no such option; did you mean 'mlp'?"),
+        (("results", "nope"), "nope: no such study"),
+        (("-sc",), "-sc: needs install=SHELL"),
+        (("-sc", "query=bash"), "-sc query: for the shell alone"),
+    ],
+)
+def test_a_wrong_command_or_flag_gets_one_line(refused, words, said):
+    (line,) = refused(*words)
+    assert line.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--help",), ("-h",), ("help",), ("train", "--help"), ("check", "-h")]
+)
+def test_help_names_every_command(lepton, words):
+    code, out, _ = lepton(*words)
+    assert code == 0
+    assert all(f"lepton {name} " in out for name in ("train", "check", "list", "results"))
+
+
+def test_version_is_that_of_the_distribution(lepton, monkeypatch):
+    monkeypatch.setattr(
+        "importlib.metadata.version", lambda name: {"lepton-experiments": "7"}[name]
+    )
+    assert lepton("--version") == (0, "lepton 7\n", "")
+
+
+def test_check_names_the_run_and_its_folder_and_writes_nothing(lepton, here):
+    code, out, _ = lepton("check", *SMALL, "seed=4", "runs=elsewhere")
+    assert code == 0
+    assert "1 to train" in out
+    assert f"elsewhere{os.sep}default{os.sep}wine-mlp_small-s4-" in out
+    assert not list(here.iterdir())
+
+
+def test_check_of_a_sweep_names_every_run_once(lepton, here):
+    code, out, _ = lepton("check", "-m", "model=mlp,resnet", "seed=1,1,2")
+    assert code == 0
+    first, *jobs = out.splitlines()
+    assert first.startswith("4 runs (6 combinations, 2 mean the same run)")
+    assert [line.split()[-2:] for line in jobs] == [
+        [f"model={model}", f"seed={seed}"] for model in ("mlp", "resnet") for seed in (1, 2)
+    ]
+    assert not list(here.iterdir())
+
+
+def test_a_glob_names_the_options_that_list_shows(lepton):
+    _, out, _ = lepton("check", "-m", "dataset=glob(d*)")
+    assert [line.split()[-1] for line in out.splitlines()[1:]] == [
+        "dataset=diabetes",
+        "dataset=digits_flat",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (("seed=1", "seed=2"), ("seed=2",)),
+        (("model=mlp", "model=resnet"), ("model=resnet",)),
+        (("seed=5", "batch_size=${seed}"), ("seed=5", "batch_size=5")),
+        (("seed=${nosuch}", "seed=3"), ("seed=3",)),
+        (("model.blocks=3", "model=resnet"), ("model=resnet", "model.blocks=3")),
+        (("regularization=ema",), ("regularization=[ema]",)),
+        (("regularization=[ema,ema]",), ("regularization=ema",)),
+        (("regularization=[none]",), ()),
+        (("regularization=[l1,ema]",), ("regularization=[ema,l1]",)),
+        (("experiment=none",), ()),
+        (("hydra.run.dir=/tmp/x", "hydra.sweep.dir=/tmp/y"), ()),
+        (("optimizer.lr=1e-3",), ("optimizer.lr=0.001",)),
+    ],
+)
+def test_two_ways_to_say_the_same_name_the_same_run(lepton, words, same):
+    folders = [lepton("check", *w)[1].splitlines()[1].split()[2] for w in (words, same)]
+    assert folders[0] == folders[1]
+
+
+def test_what_check_calls_a_run_is_where_train_puts_it(lepton, here):
+    words = (*SMALL, "batch_size=${dataset.split_seed}", "dataset.split_seed=32")
+    folder = lepton("check", *words)[1].splitlines()[1].split()[2]
+    assert lepton("train", *words)[0] == 0
+    assert (here / folder / "result.json").is_file()
+    assert "1 finished" in lepton("check", *words)[1]
+    assert sorted(p.name for p in here.iterdir()) == ["runs"]
+
+
+def test_cfg_job_shows_the_composed_config_and_runs_nothing(lepton, here):
+    code, out, _ = lepton("train", "--cfg", "job", "seed=7", "model=linear")
+    assert code == 0
+    assert "\nseed: 7\n" in f"\n{out}"
+    assert "_target_: lepton.model.linear.Linear" in out
+    assert not list(here.iterdir())
+
+
+def test_info_shows_leptons_plugins(lepton):
+    assert "Grid" in lepton("train", "--info", "plugins")[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("lepton train model=ml", ["model=mlp", "model=mlp_small"]),
+        ("lepton check optimizer=adamw scheduler=war", ["scheduler=warmup_"]),
+        ("lepton train optimizer.weight", ["optimizer.weight_decay="]),
+    ],
+)
+def test_the_shell_is_offered_options_and_keys(lepton, monkeypatch, line, offered):
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    code, out, _ = lepton("-sc", "query=bash")
+    assert code == 0
+    assert all(word.startswith(line.split()[-1]) for word in out.split())
+    assert all(any(word.startswith(o) for word in out.split()) for o in offered)
+
+
+def test_the_completion_script_is_for_lepton(lepton):
+    code, out, _ = lepton("-sc", "install=bash")
+    assert code == 0
+    assert out.rstrip().endswith("lepton")
+
+
+def test_ctrl_c_is_told_in_a_line(lepton, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lepton.listing.describe", interrupted)
+    code, _, said = lepton("list")
+    assert code == 130
+    assert said.startswith("lepton: interrupted")
+
+
+def test_every_line_of_an_error_is_marked_as_leptons(lepton, monkeypatch):
+    def fails(*_):
+        raise LeptonError("one\ntwo")
+
+    monkeypatch.setattr("lepton.listing.describe", fails)
+    assert lepton("list") == (2, "", "lepton: one\nlepton: two\n")
+
+
+LIGHT = """
+import sys
+from lepton.cli import main
+for words in (["--help"], ["list"], ["list", "model/mlp"], ["train", "model.widht=3"],
+              ["train", "model=mpl"], ["check"], ["check", "-m", "seed=1,2"], ["nope"]):
+    sys.argv = ["lepton", *words]
+    main()
+    heavy = {"torch", "pandas", "sklearn", "pytorch_lightning", "numpy"} & set(sys.modules)
+    assert not heavy, (words, heavy)
+sys.argv = ["lepton", "list"]
+"""
+
+
+def test_help_list_check_and_mistakes_import_nothing_heavy(here):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], cwd=here, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_and_list_import_no_hydra_and_python_m_lepton_is_the_command(here):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for words in (["--help"], ["list"]):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "lepton", *words],
+            cwd=here,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0
+        assert not {"hydra", "omegaconf", "torch"} & {
+            line.rpartition("|")[2].strip() for line in done.stderr.splitlines()
+        }
+    assert all(group.name in done.stdout for group in CONF_DIR.iterdir() if group.is_dir())

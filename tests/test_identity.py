@@ -1,0 +1,190 @@
+import copy
+import hashlib
+import os
+
+import pytest
+
+from lepton.check import TRAINING, check
+from lepton.config import compose
+from lepton.errors import ConfigError
+from lepton.identity import COSMETIC, run_folder, run_id
+
+WORDS = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
+SAID_TO_CHANGE_NOTHING = {"study", "runs", "rerun", "logger", "choices", "overrides"}
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return check(compose(*WORDS))
+
+
+def leaves(node, path=()):
+    """The path of every value in nested mappings; an empty mapping is a value."""
+    if not isinstance(node, dict) or not node:
+        return [path]
+    return [leaf for key, part in node.items() for leaf in leaves(part, (*path, key))]
+
+
+def changed(plain, path, value):
+    """A copy with one value, named by its keys, set to another."""
+    *parents, last = path
+    node = result = copy.deepcopy(plain)
+    for key in parents:
+        node = node[key]
+    node[last] = value
+    return result
+
+
+def other(value):
+    """A value that is not the one given."""
+    if value == "lepton.model.mlp.MLP":
+        return "lepton.model.linear.Linear"
+    return {"new": value} if isinstance(value, dict) else f"not {value!r}"
+
+
+def cosmetic(path):
+    return path[0] in SAID_TO_CHANGE_NOTHING or path == ("trainer", "progress")
+
+
+def at(plain, path):
+    for key in path:
+        plain = plain[key]
+    return plain
+
+
+def test_every_key_but_the_cosmetic_ones_changes_the_id(plain):
+    paths = [p for p in leaves(plain) if not cosmetic(p)]
+    assert len(paths) > 50
+    ids = {p: run_id(changed(plain, p, other(at(plain, p)))) for p in paths}
+    assert [".".join(p) for p, i in ids.items() if i == run_id(plain)] == []
+    assert len(set(ids.values())) == len(paths)
+
+
+def test_no_cosmetic_key_changes_the_id(plain):
+    paths = [p for p in leaves(plain) if cosmetic(p)]
+    assert {p[0] for p in paths} >= SAID_TO_CHANGE_NOTHING
+    assert set(COSMETIC) == SAID_TO_CHANGE_NOTHING
+    for path in paths:
+        assert run_id(changed(plain, path, other(at(plain, path)))) == run_id(plain), path
+
+
+def test_a_new_key_changes_the_id(plain):
+    assert run_id({**plain, "new": None}) != run_id(plain)
+
+
+def test_neither_the_order_of_keys_nor_the_environment_changes_the_id(plain, monkeypatch, here):
+    def turned(node):
+        if not isinstance(node, dict):
+            return node
+        return {key: turned(node[key]) for key in reversed(node)}
+
+    monkeypatch.setenv("ANYTHING", "else")
+    assert list(turned(plain)) != list(plain)
+    assert run_id(turned(plain)) == run_id(plain)
+
+
+def test_numbers_that_are_equal_may_differ_but_types_never_mix_silently(plain):
+    ids = {run_id({**plain, "seed": seed}) for seed in (1, "1", True, None)}
+    assert len(ids) == 4
+
+
+def test_an_id_is_ten_hexadecimal_digits(plain):
+    assert len(run_id(plain)) == 10
+    assert int(run_id(plain), 16) >= 0
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "optimizer=sgd",
+        "optimizer.lr=0.5",
+        "scheduler=cosine",
+        "regularization=[ema,l1]",
+        "trainer=cpu",
+        "trainer.max_epochs=3",
+        "batch_size=7",
+    ],
+)
+def test_what_a_model_that_fits_itself_ignores_does_not_change_its_id(word):
+    alone = "model=gradient_boosting"
+    assert run_id(check(compose(alone, word))) == run_id(check(compose(alone)))
+    assert run_id(check(compose(word))) != run_id(check(compose()))
+
+
+@pytest.mark.parametrize("word", ["seed=3", "model.max_iter=7", "dataset.split_seed=5"])
+def test_what_a_model_that_fits_itself_uses_changes_its_id(word):
+    alone = "model=gradient_boosting"
+    assert run_id(check(compose(alone, word))) != run_id(check(compose(alone)))
+
+
+def test_the_groups_of_training_are_gone_where_a_model_fits_itself():
+    plain = check(compose("model=gradient_boosting"))
+    assert all(plain[group] is None for group in TRAINING)
+
+
+@pytest.fixture
+def table(here):
+    """Makes the id of a run on a file of the given name and text."""
+
+    def table(name, text, test=None):
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        words = ["dataset=csv", "dataset.target=y", f"dataset.path='{path}'"]
+        if test is not None:
+            (here / "held.csv").write_text(test)
+            words.append(f"dataset.test_path='{here / 'held.csv'}'")
+        return run_id(check(compose(*words)))
+
+    return table
+
+
+def test_the_content_of_a_data_file_is_the_identity_not_its_path_or_age(table, here):
+    first = table("a.csv", "x,y\n1,0\n")
+    assert table("elsewhere/b.csv", "x,y\n1,0\n") == first
+    os.utime(here / "a.csv", (1, 1))
+    assert table("a.csv", "x,y\n1,0\n") == first
+    assert table("a.csv", "x,y\n1,1\n") != first
+
+
+def test_a_file_changed_in_place_within_one_process_is_another(table):
+    ids = [table("a.csv", f"x,y\n{i},0\n") for i in range(5)]
+    assert len(set(ids)) == 5
+
+
+def test_the_test_file_belongs_to_the_identity(table):
+    alone = table("a.csv", "x,y\n1,0\n")
+    held = table("a.csv", "x,y\n1,0\n", test="x,y\n2,0\n")
+    assert len({alone, held, table("a.csv", "x,y\n1,0\n", test="x,y\n3,0\n")}) == 3
+
+
+def test_the_content_is_known_by_its_sha256(here):
+    from lepton.identity import canonical
+
+    (here / "a.csv").write_text("x,y\n1,0\n")
+    plain = check(compose("dataset=csv", "dataset.target=y", "dataset.path=a.csv"))
+    expected = hashlib.sha256(b"x,y\n1,0\n").hexdigest()
+    assert canonical(plain)["dataset"]["path"] == expected
+    assert plain["dataset"]["path"] == "a.csv"
+
+
+def test_a_folder_is_named_by_data_model_seed_and_id(plain):
+    folder = run_folder({**plain, "runs": "here", "study": "s.1"})
+    assert folder.parts[:2] == ("here", "s.1")
+    assert folder.name == f"german_credit-mlp-s0-{run_id(plain)}"
+
+
+@pytest.mark.parametrize(
+    "study", ["", ".", "..", "../x", "a/b", "/tmp", "a b", "-a", ".a", "a\n", "ä", "a" * 101, "a\0"]
+)
+def test_a_study_that_is_no_plain_name_is_refused(plain, study):
+    with pytest.raises(ConfigError, match="is not a plain name"):
+        run_folder({**plain, "study": study})
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/b", "..", "a\0b", "a b"])
+def test_no_name_of_an_option_leads_out_of_the_study(plain, name):
+    folder = run_folder({**plain, "choices": {"model": name, "dataset": name}})
+    assert folder.parent.parts == (plain["runs"], plain["study"])
+    assert folder.parent.resolve() == folder.resolve().parent
+    assert "\0" not in folder.name

@@ -1,0 +1,99 @@
+import pytest
+import yaml
+
+from lepton.config import CONF_DIR, options
+from lepton.errors import LeptonError
+from lepton.listing import describe, head
+
+GROUPS = sorted(
+    {p.parent.relative_to(CONF_DIR).as_posix() for p in CONF_DIR.rglob("*.yaml")} - {"."}
+)
+SHOWN = [p for p in sorted(CONF_DIR.rglob("*/*.yaml")) if not p.stem.startswith("_")]
+
+
+def test_there_is_much_to_list():
+    assert len(GROUPS) > 8
+    assert len(SHOWN) > 50
+
+
+def test_all_groups_are_listed_with_all_their_options(here):
+    parts = {part.splitlines()[0]: part.splitlines()[1:] for part in describe().split("\n\n")}
+    assert sorted(parts) == GROUPS
+    for group, lines in parts.items():
+        files = {p.stem for p in (CONF_DIR / group).glob("*.yaml") if not p.stem.startswith("_")}
+        assert {line.split()[0] for line in lines} == files
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda p: p.stem)
+def test_every_option_says_in_a_line_what_it_is(path):
+    assert len(head(path)) > 10
+    assert not head(path).startswith(("@package", "#"))
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda p: p.stem)
+def test_every_option_shows_its_keys_values_and_comments(path, here):
+    group = path.parent.relative_to(CONF_DIR).as_posix()
+    shown = describe(f"{group}/{path.stem}")
+    assert path.read_text().rstrip() in shown
+    content = yaml.safe_load(path.read_text()) or {}
+    for name in content.get("defaults", []):
+        if isinstance(name, str) and name != "_self_":
+            assert (path.parent / f"{name}.yaml").read_text().rstrip() in shown
+
+
+@pytest.mark.parametrize("word", ["model/mlp", "model=mlp"])
+def test_an_option_is_named_with_a_slash_or_as_on_the_command_line(word, here):
+    assert "_target_: lepton.model.mlp.MLP" in describe(word)
+
+
+def test_several_words_are_described_one_after_the_other(here):
+    assert describe("model", "optimizer") == f"{describe('model')}\n\n{describe('optimizer')}"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("modle", "modle: no such group; did you mean 'model'?"),
+        ("model/mpl", "model=mpl: no such option; did you mean 'mlp'?"),
+        ("model=", "model=: no such option"),
+        ("", ": no such group"),
+        ("/", "/: no such group"),
+        ("../conf/model", "../conf/model: no such group"),
+        ("model/../model/mlp", "model/../model/mlp: no such group"),
+        ("dataset/_table", "dataset=_table: no such option"),
+        ("--foo", "--foo: no such group"),
+    ],
+)
+def test_what_is_not_there_is_told(word, said, here):
+    with pytest.raises(LeptonError) as e:
+        describe(word)
+    assert str(e.value).startswith(said)
+
+
+@pytest.fixture
+def write(here):
+    def write(name, content):
+        path = here / "conf" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def test_a_users_options_are_listed_beside_leptons(write):
+    write("model/mine", b"# Mine.\nwidth: 3  # units\n")
+    write("dataset/stocks", b"# Stocks.\ndefaults: [_table, _self_]\n")
+    assert "  mine  " in describe("model")
+    assert describe("model/mine") == "# Mine.\nwidth: 3  # units"
+    assert "split_seed:" in describe("dataset/stocks")
+    assert list(options()["model"])[-1] == "mine"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"# x\na: : b\n", b"- a\n", b"abc\n", b"a: \xff\n", b"a: !!python/name:os.x\n"]
+)
+def test_an_option_that_cannot_be_used_is_still_shown(write, content):
+    write("model/odd", content)
+    assert "  odd" in describe("model")
+    assert describe("model/odd") == content.decode(errors="replace").rstrip()
