@@ -10,12 +10,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ["lepton-experiments", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pandas", "scikit-learn", "scipy", "rtdl-revisiting-models", "rtdl-num-embeddings", "tabm", "lion-pytorch", "schedulefree"]
+PACKAGES = (
+    *("lepton-experiments", "torch", "pytorch-lightning", "torchmetrics", "hydra-core"),
+    *("omegaconf", "numpy", "pandas", "scikit-learn", "scipy", "rtdl-revisiting-models"),
+    *("rtdl-num-embeddings", "tabm", "lion-pytorch", "schedulefree"),
+)
 
 
 def environment() -> dict[str, Any]:
     """What is needed to make a run again on another machine, as plain values."""
-    return {**_machine(), "time": datetime.now(UTC).isoformat(timespec="seconds")}
+    return {
+        "command": sys.argv,
+        **_machine(),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 @cache
@@ -24,7 +32,6 @@ def _machine() -> dict[str, Any]:
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
-        "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "host": socket.gethostname(),

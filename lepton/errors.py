@@ -2,7 +2,7 @@
 
 
 class LeptonError(Exception):
-    """A mistake the user can mend; the message names where, what is wrong and what would be right."""
+    """A mistake the user can mend; it says where, what is wrong and what would be right."""
 
     exit_code = 2
 

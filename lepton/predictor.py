@@ -61,8 +61,8 @@ def _named(path: Path) -> Iterator[Path]:
 def load_model(run: str | Path) -> Predictor:
     """The model of a finished run.
 
-    Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when its config names
-        something outside the trusted packages.
+    Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when
+        its config names something outside the trusted packages.
     """
     folder = Path(run)
     if results.read(folder) is None:

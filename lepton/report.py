@@ -9,6 +9,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from lepton.check import SUPPLIED
 from lepton.compare import REPEATS, differences, summary, varying
 from lepton.config import near
 from lepton.errors import LeptonError
@@ -60,8 +61,7 @@ def show(study: str | Path, by: list[str] | None = None, metrics: list[str] | No
 
 
 def _choices(frame: pd.DataFrame) -> set[str]:
-    groups = ["dataset", "preprocessing", "model", "optimizer", "scheduler", "regularization", "trainer"]
-    return {g for g in groups if g in frame.columns}
+    return {g for g in SUPPLIED if g in frame.columns and g != "logger"}
 
 
 def _known(columns: list[str], frame: pd.DataFrame) -> list[str]:
@@ -145,8 +145,8 @@ def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
     if repeats:
         lines += [
             f"± is the standard deviation over {' and '.join(repeats)}, [ ] the 95 % t-interval of "
-            "the mean, and of the paired difference: where that holds 0, these runs cannot tell the "
-            "two apart. Intervals over seeds say nothing about another test split.",
+            "the mean, and of the paired difference: where that holds 0, these runs cannot tell "
+            "the two apart. Intervals over seeds say nothing about another test split.",
         ]
     else:
         lines.append("One run a row: a difference can be chance; add seed='range(5)'.")

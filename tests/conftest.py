@@ -78,6 +78,17 @@ def offline(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """What the command sets for a whole process ends with the test that ran it."""
+    for name in ("LEPTON_ALLOW", "LEPTON_CONFIG_DIR", "HYDRA_FULL_ERROR"):
+        monkeypatch.setenv(name, "")  # so that what the test leaves is taken back
+        os.environ.pop(name)
+    log = logging.getLogger("lepton")
+    for name, value in (("handlers", []), ("level", logging.NOTSET), ("propagate", True)):
+        monkeypatch.setattr(log, name, value)
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """An empty working directory."""
@@ -88,13 +99,7 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def lepton(here, monkeypatch, capsys):
     """The command in this process and an empty folder: words -> exit code, stdout, stderr."""
-    for name in ("LEPTON_ALLOW", "LEPTON_CONFIG_DIR", "HYDRA_FULL_ERROR"):
-        monkeypatch.setenv(name, "")
-        os.environ.pop(name)
     monkeypatch.setattr(sys, "path", [*sys.path, str(here)])
-    log = logging.getLogger("lepton")
-    for name, value in (("handlers", []), ("level", log.level), ("propagate", True)):
-        monkeypatch.setattr(log, name, value)
 
     def lepton(*words):
         from lepton.cli import main

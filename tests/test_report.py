@@ -44,7 +44,9 @@ def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, say)
     for model in ("mlp_small", "gradient_boosting"):
         (line,) = lines(text, model)
         low, high = means.loc[model, ["low", "high"]]
-        assert f"{means.loc[model, 'mean']:.4f} [{low:.4f}, {high:.4f}]" in line
+        spread = f" [{low:.4f}, {high:.4f}]" if high > low else ""
+        assert f"{means.loc[model, 'mean']:.4f}{spread}" in line
+        assert ("[" in line.split("±")[0]) == (high > low)
         score = frame[frame["model"] == model]["score"].mean()
         assert line.split()[1:3] == ["2", f"{score:.4f}"]
     (flat,) = lines(text, "constant")

@@ -108,10 +108,15 @@ def test_json_appears_whole_under_its_name_and_synced_before(tmp_path, monkeypat
     assert not (tmp_path / "x.json").exists()
 
 
-def test_an_error_in_the_middle_of_writing_names_itself_and_leaves_no_part(here):
-    with pytest.raises(ZeroDivisionError), results.writing(Path("study/run")) as folder:
+def half_written(error):
+    with results.writing(Path("study/run")) as folder:
         (folder / "half").touch()
-        _ = 1 / 0
+        raise error
+
+
+def test_an_error_in_the_middle_of_writing_names_itself_and_leaves_no_part(here):
+    with pytest.raises(ZeroDivisionError):
+        half_written(ZeroDivisionError())
     assert [p.name for p in Path("study").iterdir()] == ["run.failed"]
     assert (Path("study/run.failed") / "half").exists()
     failure = results.failure(Path("study/run"))
@@ -121,9 +126,8 @@ def test_an_error_in_the_middle_of_writing_names_itself_and_leaves_no_part(here)
 
 @pytest.mark.parametrize("error", [LeptonError("no"), KeyboardInterrupt(), SystemExit(1)])
 def test_a_mistake_or_an_interruption_in_the_middle_of_writing_leaves_nothing(here, error):
-    with pytest.raises(type(error)), results.writing(Path("study/run")) as folder:
-        (folder / "half").touch()
-        raise error
+    with pytest.raises(type(error)):
+        half_written(error)
     assert list(Path("study").iterdir()) == []
 
 
@@ -135,7 +139,8 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_line(here):
 
 
 def test_ctrl_c_between_runs_of_processes_is_not_taken_for_a_failure(here):
-    code = "import time\nwith results.writing(Path('study/run')) as p:\n  (p/'x').touch()\n  time.sleep(60)"
+    lines = ("import time", "with results.writing(Path('study/run')) as p:")
+    code = "\n".join([*lines, "  (p/'x').touch()", "  time.sleep(60)"])
     writer = python(code)
     while not list(Path().glob("study/*/x")):
         time.sleep(0.01)

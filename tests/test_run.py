@@ -1,4 +1,4 @@
-"""One run: the same whenever and wherever it is made, whole or not there, and all it says is true."""
+"""One run: the same whenever and wherever made, whole or not there, and all it says is true."""
 
 import io
 import json
@@ -335,7 +335,7 @@ def test_a_mistake_in_the_data_leaves_nothing_behind(run, here):
 
 
 def test_a_loss_that_is_not_finite_is_a_failure_and_no_result(run):
-    with pytest.raises(Exception, match="is nan|is inf"):
+    with pytest.raises(Exception, match=r"is nan|is inf"):
         run("dataset=diabetes", "model=mlp_small", "optimizer=sgd", "optimizer.lr=1e30")
     (row,) = load("default").to_dict("records")
     assert row["status"] == "failed"

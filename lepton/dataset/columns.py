@@ -38,8 +38,8 @@ def infer_kinds(frame: pd.DataFrame, declared: dict[str, str]) -> tuple[dict[str
 def typed(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
     """The columns that are not ignored, in the order of `kinds`, parsed; further ones are left out.
 
-    numeric: float64 (float32 stays) with NaN. categorical: object, text with np.nan. boolean: object, "true" or
-    "false" with np.nan; another word stays as it is. date: datetime64[ns] with NaT.
+    numeric: float64 (float32 stays) with NaN. categorical: object, text with np.nan. boolean:
+    object, "true" or "false" with np.nan; another word stays as it is. date: datetime64[ns], NaT.
 
     Raises: DataError naming column, row (the first data row is 1) and value of the first cell that
         is no number, infinite or no date; naming a column that is not there.

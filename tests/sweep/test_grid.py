@@ -1,4 +1,4 @@
-"""A sweep trains what is missing, the same whichever way, and survives mistakes, failures, kills."""
+"""A sweep trains what is missing, the same whichever way, and survives failures and kills."""
 
 import random
 import time
