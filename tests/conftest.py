@@ -87,6 +87,9 @@ def alone(monkeypatch):
     log = logging.getLogger("lepton")
     for name, value in (("handlers", []), ("level", logging.NOTSET), ("propagate", True)):
         monkeypatch.setattr(log, name, value)
+    yield
+    for handler in [h for h in logging.root.handlers if type(h).__module__ == "logging"]:
+        logging.root.removeHandler(handler)  # Hydra's, on a stream that ends with the test
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def half_written(error):
 
 def test_an_error_in_the_middle_of_writing_names_itself_and_leaves_no_part(here):
     with pytest.raises(ZeroDivisionError):
-        half_written(ZeroDivisionError())
+        half_written(ZeroDivisionError("division by zero"))
     assert [p.name for p in Path("study").iterdir()] == ["run.failed"]
     assert (Path("study/run.failed") / "half").exists()
     failure = results.failure(Path("study/run"))
