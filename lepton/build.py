@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import hydra.utils
+from hydra.errors import InstantiationException
 
 from lepton import check
 from lepton.errors import ConfigError, LeptonError
@@ -29,6 +30,21 @@ def make(node: dict[str, Any], **supplied) -> Any:
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
         options["_execution_whitelist_"] = names
     return hydra.utils.instantiate(node, **options)(**supplied)
+
+
+def part(cfg: dict[str, Any], group: str, **supplied) -> Any:
+    """The model, optimizer or scheduler of a config.
+
+    Raises: ConfigError for a value that a trusted target refuses; an error of the user's own
+        code is left as it is.
+    """
+    try:
+        return make(cfg[group], **supplied)
+    except (ValueError, TypeError, ArithmeticError, RuntimeError, InstantiationException) as e:
+        if not cfg[group]["_target_"].startswith(check.ALLOWED):
+            raise
+        option = f"{group}={cfg.get('choices', {}).get(group, '?')}"
+        raise ConfigError(f"{group}: {option} refuses its values: {_last(e)}") from e
 
 
 def _plain(found: Any) -> bool:
@@ -72,7 +88,7 @@ def logger(cfg: dict[str, Any], folder) -> Any:
         return False
     try:
         return make(cfg["logger"], save_dir=str(folder))
-    except (ImportError, hydra.errors.InstantiationException) as e:
+    except (ImportError, InstantiationException) as e:
         raise LeptonError(f"logger={cfg['choices']['logger']}: {_last(e)}; {TRACK}") from e
 
 

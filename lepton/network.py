@@ -4,6 +4,7 @@ import logging
 import signal
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Network:
         self.cfg, self.task = cfg, build.task(cfg, spec)
         with torch.random.fork_rng():
             torch.manual_seed(derive(cfg["seed"], "init"))
-            model = build.make(cfg["model"], spec=spec)
+            model = build.part(cfg, "model", spec=spec)
             self.methods = build.methods(cfg)
             for method in self.methods:
                 model = method.prepare(model, spec)
@@ -46,7 +47,7 @@ class Network:
             model=self.model,
             task=self.task,
             methods=self.methods,
-            make_optimizer=lambda **given: build.make(cfg["optimizer"], **given),
+            make_optimizer=partial(build.part, cfg, "optimizer"),
             make_scheduler=self._scheduler(),
             steps_by_batch=self._steps_by_batch(),
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
@@ -76,8 +77,7 @@ class Network:
         self.device = trainer.strategy.root_device
 
     def _scheduler(self):
-        node = self.cfg["scheduler"]
-        return (lambda **given: build.make(node, **given)) if node else None
+        return partial(build.part, self.cfg, "scheduler") if self.cfg["scheduler"] else None
 
     def _steps_by_batch(self) -> bool:
         node = self.cfg["scheduler"]

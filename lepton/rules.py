@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from lepton.config import near
+from lepton.metric import LARGER_IS_BETTER
+
 LEAST = {  # smallest numbers that mean something
     "batch_size": 1,
     "trainer.max_epochs": 1,
@@ -24,7 +27,7 @@ def together(plain: dict[str, Any], *, alone: bool) -> list[str]:
         for group in needed
         if not plain.get(group)
     ]
-    problems += _too_small(plain)
+    problems += _too_small(plain) + _monitor(plain)
     if alone:
         return problems
     schedule_free = (plain["optimizer"] or {}).get("_target_", "").startswith("schedulefree.")
@@ -50,6 +53,14 @@ def _too_small(plain: dict[str, Any]) -> list[str]:
         if value is not None and value < least:
             problems.append(f"{key}: {value!r} is too small; {least} at least")
     return problems
+
+
+def _monitor(plain: dict[str, Any]) -> list[str]:
+    """A line for a metric that no task has."""
+    name = plain["task"]["monitor"]
+    if name is None or name in LARGER_IS_BETTER:
+        return []
+    return [f"task.monitor: no metric {name!r}{near(name, LARGER_IS_BETTER)}"]
 
 
 def missing_files(plain: dict[str, Any]) -> list[str]:

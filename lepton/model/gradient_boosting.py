@@ -1,5 +1,7 @@
 """Gradient-boosted trees: the reference that is not a network."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -8,10 +10,11 @@ import skops.io
 import torch
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from lepton.errors import LeptonError
+from lepton.errors import ConfigError, LeptonError
 from lepton.spec import DataSpec
 
 MAX_CATEGORIES = 255  # scikit-learn's limit; features with more count as ordered numbers
@@ -73,7 +76,7 @@ class GradientBoosting:
             if weights is not None:
                 by_class = self._by_class(weights.double().cpu().numpy(), label)
                 weight, weight_val = by_class[y.astype(int)], by_class[y_val.astype(int)]
-            with threadpool_limits(self.threads):
+            with threadpool_limits(self.threads), _refused():
                 self.models.append(self._fit_one(x, y, weight, x_val, y_val, weight_val))
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
@@ -126,6 +129,15 @@ class GradientBoosting:
 
     def _by_class(self, weights: np.ndarray, label: int) -> np.ndarray:
         return np.array([1.0, weights[label]]) if self.spec.task == "multilabel" else weights
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """scikit-learn judges values only when it fits."""
+    try:
+        yield
+    except InvalidParameterError as e:
+        raise ConfigError(f"model: {' '.join(str(e).split())}") from e
 
 
 def features(batch: dict[str, Tensor]) -> np.ndarray:

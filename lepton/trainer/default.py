@@ -66,5 +66,5 @@ class Trainer(pl.Trainer):
                 num_sanity_val_steps=0,
                 use_distributed_sampler=False,
             )
-        except (pl.utilities.exceptions.MisconfigurationException, ValueError) as e:
+        except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError) as e:
             raise ConfigError(f"trainer: {' '.join(str(e).split())}") from e

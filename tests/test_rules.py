@@ -1,0 +1,25 @@
+"""Values of the right type that still cannot be trained with: one line, exit 2, nothing written."""
+
+import pytest
+
+BASE = ("train", "dataset=wine", "trainer=smoke", "trainer.accelerator=cpu")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["optimizer.lr=-1"], "optimizer: optimizer=adamw refuses its values: Invalid learning"),
+        (["optimizer.betas=[2,3]"], "optimizer: optimizer=adamw refuses its values: Invalid beta"),
+        (["optimizer=sgd", "optimizer.momentum=-1"], "optimizer: optimizer=sgd refuses"),
+        (["model.dropout=2"], "model: model=mlp refuses its values: dropout probability"),
+        (["model.hidden=[-1]"], "model: model=mlp refuses its values: "),
+        (["model=gradient_boosting", "model.learning_rate=-1"], "model: The 'learning_rate'"),
+        (["trainer.devices=abc"], "trainer: "),
+        (["task.monitor=aurok"], "task.monitor: no metric 'aurok'; did you mean 'auroc'?"),
+    ],
+)
+def test_a_value_out_of_range_is_told_in_a_line_and_leaves_no_run(lepton, here, words, said):
+    code, _, heard = lepton(*BASE, *words)
+    assert (code, "Traceback" in heard) == (2, False)
+    assert f"lepton: {said}" in heard
+    assert not [path for path in here.rglob("*") if path.is_file()]
