@@ -62,6 +62,7 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parser, known, result, problems = OverridesParser.create(), options(), [], []
+    spoilt: set[str] = set()  # groups whose option is wrong, so that their keys cannot be judged
     for text in overrides:
         try:
             override = parser.parse_override(text)
@@ -78,7 +79,9 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
             problems.append(f"{key}: set by lepton, not by hand")
         elif key in known and override.package is None:
             chosen = _chosen(override, list(known[key]))
-            problems += _wrong_options(text, key, chosen, known[key])
+            wrong = _wrong_options(text, key, chosen, known[key])
+            problems += wrong
+            spoilt |= {head} if wrong else set()
             globbed = ",".join(str(name) for job in chosen for name in job)
             result.append(f"{key}={globbed}" if "glob(" in text else text.lstrip("+"))
         elif head == "hydra" or override.is_delete() or override.package is not None:
@@ -88,8 +91,20 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
         else:
             result.append("++" + text.lstrip("+"))
     if problems:
-        raise ConfigError(*problems)
+        rest = [w for w in result if re.split(r"[./@=]", w.lstrip("+~"))[0] not in spoilt]
+        raise ConfigError(*problems, *_further(rest, sweep=sweep))
     return result
+
+
+def _further(words: list[str], *, sweep: bool) -> tuple[str, ...]:
+    """The mistakes in overrides that could be read, beside those that could not."""
+    from lepton.sweep.plan import planned
+
+    try:
+        planned(words, sweep=sweep)
+    except ConfigError as e:
+        return e.problems
+    return ()
 
 
 def _unreadable(text: str) -> str:

@@ -373,3 +373,16 @@ def test_a_model_that_fits_itself_has_no_training_options():
     plain = check(compose("model=gradient_boosting", "optimizer=sgd", "regularization=ema"))
     assert [plain[k] for k in ("optimizer", "scheduler", "regularization", "trainer")] == [None] * 4
     assert "optimizer" not in plain["choices"]
+
+
+def test_wrong_options_and_wrong_keys_are_told_together(lepton):
+    code, _, said = lepton("train", "model.widht=3", "seed=abc", "optimiser=adam", "dataset=german")
+    assert code == 2
+    assert [line.split(":")[1].strip() for line in said.splitlines()] == [
+        *("dataset=german", "seed", "optimiser", "model.widht")
+    ]
+
+
+def test_keys_of_a_group_whose_option_is_wrong_are_not_judged(lepton):
+    said = lepton("train", "model=mpl", "model.nosuch=3")[2]
+    assert said.count("\n") == 1
