@@ -35,7 +35,8 @@ trap: trap       # folder whose files name the seeds that fail
 draw: ${seed}    # the run's seed
 """
 COMMAND = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
 os.setsid()
 os.chdir(folder)
 sys.path.insert(0, root)

@@ -18,6 +18,7 @@ from lepton.errors import LeptonError
 
 ROOT = str(Path(__file__).parents[1])
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 PREAMBLE = "import os, sys; from pathlib import Path; from lepton import results\n"
 WRITER = """
 for number in range(int(sys.argv[1])):
@@ -139,7 +140,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_line(here):
 
 
 def test_ctrl_c_between_runs_of_processes_is_not_taken_for_a_failure(here):
-    lines = ("import time", "with results.writing(Path('study/run')) as p:")
+    lines = (INTERRUPTIBLE, "import time", "with results.writing(Path('study/run')) as p:")
     code = "\n".join([*lines, "  (p/'x').touch()", "  time.sleep(60)"])
     writer = python(code)
     while not list(Path().glob("study/*/x")):
