@@ -99,17 +99,24 @@ def writing(folder: Path) -> Iterator[Path]:
         raise LeptonError(f"runs: cannot write to {folder.parent} ({e.strerror})") from None
     try:
         yield part
-    except LeptonError:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
     except Exception as e:
-        _fail(part, folder, e)
+        if isinstance(e, LeptonError):
+            _forget(part)
+        else:
+            _fail(part, folder, e)
         raise
     except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
+        _forget(part)
         raise
     _replace(part, folder)
     shutil.rmtree(failed(folder), ignore_errors=True)
+
+
+def _forget(part: Path) -> None:
+    """Removes what was written of a run, and its study if that holds nothing else."""
+    shutil.rmtree(part, ignore_errors=True)
+    with suppress(OSError):
+        part.parent.rmdir()
 
 
 def record_failure(folder: Path, config: dict[str, Any], error: Exception) -> None:

@@ -52,7 +52,7 @@ class Plan:
         same = (
             f" ({self.combinations} combinations, {doubled} mean the same run)" if doubled else ""
         )
-        return f"{runs} runs{same}: {runs - len(self.to_do)} finished, {len(self.to_do)} to train"
+        return f"{runs} run{'s' * (runs != 1)}{same}: {runs - len(self.to_do)} finished, {len(self.to_do)} to train"
 
 
 def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
