@@ -204,7 +204,11 @@ def test_methods_are_called_once_a_batch_and_once_a_step(tmp_path):
 
 def test_what_is_kept_is_the_best_epoch_as_if_training_had_ended_there(fit):
     words = ["dataset=synthetic", "dataset.rows=300", "model=mlp_small", "optimizer.lr=0.02"]
-    words += ["trainer=cpu", "batch_size=32", "model.dropout=0.5"]  # with dropout, whose draws must not move either
+    words += [
+        "trainer=cpu",
+        "batch_size=32",
+        "model.dropout=0.5",
+    ]  # with dropout, whose draws must not move either
     data, long = fit(*words, "trainer.max_epochs=12")
     assert 0 < long.best_epoch < 11
     scores = [row["val/log_loss"] for row in long.history]

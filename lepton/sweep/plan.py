@@ -52,7 +52,8 @@ class Plan:
         same = (
             f" ({self.combinations} combinations, {doubled} mean the same run)" if doubled else ""
         )
-        return f"{runs} run{'s' * (runs != 1)}{same}: {runs - len(self.to_do)} finished, {len(self.to_do)} to train"
+        left, word = len(self.to_do), "run" if runs == 1 else "runs"
+        return f"{runs} {word}{same}: {runs - left} finished, {left} to train"
 
 
 def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
