@@ -2,12 +2,16 @@
 
 import importlib.util
 import os
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch.distributed
+
+SECONDS_TO_END = 20  # for a process whose fit is over
 
 
 @contextmanager
@@ -25,11 +29,28 @@ def workers(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        _end_processes()
         sys.argv, __main__.__spec__ = argv, spec
         os.environ.clear()
         os.environ.update(environment)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def _end_processes() -> None:
+    """Waits for the processes of this fit, and ends Lightning's watch over them.
+
+    The watch would kill this process, and the sweep with it, seconds after a run has failed.
+    """
+    for thread in threading.enumerate():
+        if thread.name == "child-process-observer":
+            processes, thread._child_processes = thread._child_processes, []
+            for process in processes:
+                try:
+                    process.wait(SECONDS_TO_END)
+                except subprocess.TimeoutExpired:  # hangs in a collective operation
+                    process.kill()
+                    process.wait()
 
 
 def main(folder: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -144,5 +145,6 @@ def test_a_failure_in_two_processes_is_told_once_and_ends_both(tmp_path, reachab
     with pytest.raises(TrainingError):
         train(compose(*words, "study=s"))
     assert load(tmp_path / "s")["status"].tolist() == ["failed"]
+    time.sleep(7)  # Lightning looks after its processes every 5 seconds, and kills this one
     train(compose(*TINY, "trainer=smoke", f"runs={tmp_path}", "study=s"))
     assert sorted(load(tmp_path / "s")["status"]) == ["failed", "finished"]
