@@ -20,6 +20,7 @@ class Estimator:
         self.model = build.part(cfg, "model", spec=spec, seed=cfg["seed"])
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
+        self.trained = "alone"
 
     def fit(self, data, folder: Path) -> None:
         started = time.perf_counter()

@@ -39,6 +39,7 @@ class Network:
         self.model: nn.Module = model
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
+        self.trained = "alone"
 
     def fit(self, data, folder: Path) -> None:
         """Trains, and ends with the weights of the best epoch."""

@@ -22,7 +22,7 @@ RESULT, FAILURE, CONFIG = "result.json", "failure.json", "config.yaml"
 class Result:
     """One finished run.
 
-    Units: `seconds` of fitting alone; `score` is the monitored validation metric of the best
+    Units: `seconds` of fitting alone, in a stack its share of them; `score` is the monitored validation metric of the best
         epoch, turned so that larger is better. Metric keys are `split/name`.
     """
 
@@ -39,6 +39,7 @@ class Result:
     cleaning: list[dict[str, Any]]  # what was done to the data: what, count, where
     choices: dict[str, str]
     config: dict[str, Any]
+    trained: str = "alone"  # or in which stack; runs of earlier versions do not say it
 
     def __str__(self) -> str:
         test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}
@@ -199,7 +200,7 @@ def load(study: str | Path):
     Columns: run, status (finished, failed), error; the chosen option of each group under its
     name (model, optimizer, ...); every config value under its key (optimizer.lr, seed, ...);
     metrics as split/name, those of the constant predictor as constant/split/name; score,
-    seconds, epochs, best_epoch, parameters, trainable; folder.
+    trained, seconds, epochs, best_epoch, parameters, trainable; folder.
 
     Raises: LeptonError when there is no such study or a result cannot be read.
     """
@@ -228,7 +229,7 @@ def _results(folder: Path) -> Iterator[tuple[Path, Result]]:
 
 def _row(item: tuple[Path, Result]) -> dict[str, Any]:
     folder, result = item
-    facts = ("score", "seconds", "epochs", "best_epoch", "parameters", "trainable")
+    facts = ("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable")
     return {
         "run": result.run,
         "status": "finished",

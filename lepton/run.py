@@ -47,6 +47,14 @@ def train_checked(plain: dict[str, Any], folder: Path) -> Result:
 
 def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
     """Data, model, fit, scores: everything of the run folder but its config and result."""
+    data = prepare(cfg, folder)
+    learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
+    learner.fit(data, folder)
+    return record(cfg, learner, data, folder, name=name)
+
+
+def prepare(cfg: dict[str, Any], folder: Path):
+    """The data module of a run; what is known before training is written to its folder."""
     results.write_json(folder / "environment.json", environment())
     data = build.data(cfg)
     rows = {split: len(part["id"]) for split, part in data.splits.items()}
@@ -55,11 +63,13 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
         _say_once(f"data: {note}")
     data.spec.save(folder / "spec.json")
     data.preprocessor.save(folder / "preprocessing.skops")
-
     if fits_itself(cfg):
         _say_once(f"model={cfg['choices']['model']} fits itself: {', '.join(TRAINING)} do nothing")
-    learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
-    learner.fit(data, folder)
+    return data
+
+
+def record(cfg: dict[str, Any], learner, data, folder: Path, *, name: str) -> Result:
+    """Scores what has been fitted, and writes its weights, history and predictions."""
     learner.save(folder)
     pd.DataFrame(learner.history).to_parquet(folder / "history.parquet")
 
@@ -81,9 +91,10 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
         constant=constant,
         score=monitored if learner.task.larger_is_better else -monitored,
         seconds=learner.seconds,
+        trained=learner.trained,
         epochs=len(learner.history),
         best_epoch=learner.best_epoch,
-        rows=rows,
+        rows={split: len(part["id"]) for split, part in data.splits.items()},
         cleaning=[vars(note) for note in data.notes],
         choices=cfg["choices"],
         config=cfg,
