@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from lepton.errors import TrainingError
 from lepton.evaluate import monitor_value
 from lepton.method import Batch, Method
+from lepton.objective import objective
 from lepton.optimizer.groups import parameter_groups
+from lepton.scheduler.when import step_epoch
 from lepton.seeds import derive
 from lepton.task import Task
 
@@ -52,21 +54,12 @@ class Learner(pl.LightningModule):
     def training_step(self, block: list[Batch], _: int) -> None:
         optimizer = self.optimizers()
         for batch in block:
-            loss = self._loss(batch)
+            loss = objective(self.model, self.task, self.methods, batch)
             self.manual_backward(loss if self.accumulate == 1 else loss * self._share(batch))
             self.losses.append(loss.detach())
             self.rows.append(len(batch["id"]))
             if len(self.losses) % self.accumulate == 0 or len(self.losses) == self.batches:
                 self._step(optimizer)
-
-    def _loss(self, batch: Batch) -> Tensor:
-        batch = {**batch, "target": self.task.encode(batch["target"])}
-        for method in self.methods:
-            batch = method.on_batch(batch)
-        loss = self.task.loss(self.model(batch), batch["target"])
-        for method in self.methods:
-            loss = loss + method.penalty(self.model)
-        return loss
 
     def _share(self, batch: Batch) -> float:
         """The batch's share of the rows that its step is made of; the last step may have fewer."""
@@ -132,19 +125,12 @@ class Learner(pl.LightningModule):
         row = {"epoch": self.current_epoch, **seen, "train/loss": loss}
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
         if self.make_scheduler and not self.steps_by_batch:
-            self._step_by_epoch(self.lr_schedulers(), seen["val/score"])
+            step_epoch(self.lr_schedulers(), seen["val/score"])
 
     def _tell(self, values: dict[str, float], *, prog_bar: bool = False) -> None:
         """Loggers, progress bar and callbacks are told once an epoch; loggers count epochs."""
         self.log("step", float(self.current_epoch), sync_dist=True)
         self.log_dict(values, prog_bar=prog_bar, sync_dist=True)
-
-    @staticmethod
-    def _step_by_epoch(scheduler, score: float) -> None:
-        if "metrics" in scheduler.step.__code__.co_varnames[:2]:
-            scheduler.step(score)
-        else:
-            scheduler.step()
 
     def configure_optimizers(self) -> dict:
         optimizer = self.make_optimizer(params=parameter_groups(self.model))

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from lepton import build
 from lepton.module import Learner
 from lepton.progress import Progress
+from lepton.scheduler.when import by_batch
 from lepton.seeds import derive
-from lepton.signature import signature
 from lepton.spec import DataSpec
 from lepton.worker import workers
 
@@ -50,7 +50,7 @@ class Network:
             methods=self.methods,
             make_optimizer=partial(build.part, cfg, "optimizer"),
             make_scheduler=self._scheduler(),
-            steps_by_batch=self._steps_by_batch(),
+            steps_by_batch=by_batch(cfg),
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             seed=cfg["seed"],
         )
@@ -79,10 +79,6 @@ class Network:
 
     def _scheduler(self):
         return partial(build.part, self.cfg, "scheduler") if self.cfg["scheduler"] else None
-
-    def _steps_by_batch(self) -> bool:
-        node = self.cfg["scheduler"]
-        return bool(node) and "total_steps" in signature(node["_target_"]).parameters
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Predictions for whole tensors, on the CPU; rows are taken in chunks."""
