@@ -83,10 +83,11 @@ class Network:
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Predictions for whole tensors, on the CPU; rows are taken in chunks."""
         self.model.eval().to(self.device)
-        parts = []
-        with torch.inference_mode():
+        dtype, parts = next(self.model.parameters()).dtype, []
+        with torch.inference_mode(), default_dtype(dtype):
             for start in range(0, len(next(iter(inputs.values()))), CHUNK):
-                rows = {k: v[start : start + CHUNK].to(self.device) for k, v in inputs.items()}
+                part = {k: v[start : start + CHUNK].to(self.device) for k, v in inputs.items()}
+                rows = {k: v.to(dtype) if v.is_floating_point() else v for k, v in part.items()}
                 parts.append(self.task.predict(self.model(rows)).cpu())
         return torch.cat(parts)
 
@@ -95,12 +96,25 @@ class Network:
         save_file(state, folder / FILE)
 
     def load(self, folder: Path) -> None:
-        self.model.load_state_dict(load_file(folder / FILE))
+        state = load_file(folder / FILE)
+        self.model.to(next(v.dtype for v in state.values() if v.is_floating_point()))
+        self.model.load_state_dict(state)
 
     def sizes(self) -> dict[str, int]:
         parameters = list(self.model.parameters())
         trainable = sum(p.numel() for p in parameters if p.requires_grad)
         return {"parameters": sum(p.numel() for p in parameters), "trainable": trainable}
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype):
+    """The float type of tensors that a model makes itself."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @contextmanager
