@@ -54,13 +54,7 @@ class Network:
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             seed=cfg["seed"],
         )
-        for name in (
-            "pytorch_lightning",
-            "lightning_fabric",
-            "lightning.pytorch",
-            "lightning.fabric",
-        ):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        quiet()
         callbacks = [c for method in self.methods for c in method.callbacks()]
         trainer = build.make(
             cfg["trainer"],
@@ -68,7 +62,7 @@ class Network:
             logger=build.logger(cfg, folder),
         )
         started = time.perf_counter()
-        with torch.random.fork_rng(), _interruptible(), workers(folder):
+        with torch.random.fork_rng(), interruptible(), workers(folder):
             trainer.fit(learner, datamodule=data)
         self.seconds = time.perf_counter() - started
         if cfg["trainer"]["profiler"]:
@@ -106,6 +100,12 @@ class Network:
         return {"parameters": sum(p.numel() for p in parameters), "trainable": trainable}
 
 
+def quiet() -> None:
+    """Leaves of what Lightning says on every fit its warnings alone."""
+    for package in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(package).setLevel(logging.WARNING)
+
+
 @contextmanager
 def default_dtype(dtype: torch.dtype):
     """The float type of tensors that a model makes itself."""
@@ -118,7 +118,7 @@ def default_dtype(dtype: torch.dtype):
 
 
 @contextmanager
-def _interruptible():
+def interruptible():
     """Lightning turns Ctrl-C into exit code 1 and ignores the next one; this gives it back."""
     try:
         yield

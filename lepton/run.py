@@ -39,33 +39,43 @@ def train_checked(plain: dict[str, Any], folder: Path) -> Result:
         return known
     results.clear_unfinished(folder.parent)
     with results.writing(folder) as part, _logged(part / "log.txt"):
-        results.write_config(plain, part)
-        (part / "overrides.yaml").write_text(yaml.safe_dump(plain.get("overrides") or []))
+        begin(plain, part)
         results.save(_train(plain, part, name=folder.name), part)
     return results.read(folder)
 
 
+def begin(cfg: dict[str, Any], folder: Path) -> None:
+    """What of a run is known before its data are read."""
+    results.write_config(cfg, folder)
+    (folder / "overrides.yaml").write_text(yaml.safe_dump(cfg.get("overrides") or []))
+    results.write_json(folder / "environment.json", environment())
+
+
 def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
     """Data, model, fit, scores: everything of the run folder but its config and result."""
-    data = prepare(cfg, folder)
+    data = read(cfg)
+    describe(data, folder)
     learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
     learner.fit(data, folder)
     return record(cfg, learner, data, folder, name=name)
 
 
-def prepare(cfg: dict[str, Any], folder: Path):
-    """The data module of a run; what is known before training is written to its folder."""
-    results.write_json(folder / "environment.json", environment())
+def read(cfg: dict[str, Any]):
+    """The data module of a run; says what was done to the data."""
     data = build.data(cfg)
     rows = {split: len(part["id"]) for split, part in data.splits.items()}
     _say_once("rows: " + ", ".join(f"{count} {split}" for split, count in rows.items()))
     for note in data.notes:
         _say_once(f"data: {note}")
-    data.spec.save(folder / "spec.json")
-    data.preprocessor.save(folder / "preprocessing.skops")
     if fits_itself(cfg):
         _say_once(f"model={cfg['choices']['model']} fits itself: {', '.join(TRAINING)} do nothing")
     return data
+
+
+def describe(data, folder: Path) -> None:
+    """What a run folder says of its data."""
+    data.spec.save(folder / "spec.json")
+    data.preprocessor.save(folder / "preprocessing.skops")
 
 
 def record(cfg: dict[str, Any], learner, data, folder: Path, *, name: str) -> Result:

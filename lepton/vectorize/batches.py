@@ -42,9 +42,9 @@ class StackedBatches:
         full = self.batch_size * accumulate
         return rows / min(full, self.batches.rows - done // accumulate * full)
 
-    def keep(self, rows: Sequence[int]) -> None:
-        self.seeds = [self.seeds[row] for row in rows]
-        self.common = len(set(self.seeds)) == 1
+    def keep(self, seeds: Sequence[int]) -> None:
+        """Goes on for the members with these seeds."""
+        self.seeds, self.common = list(seeds), len(set(seeds)) == 1
 
 
 class StackedData(pl.LightningDataModule):

@@ -36,9 +36,11 @@ class Body:
                 self.dropouts[name] = StackedDropout(rates, noise)
                 self.model.set_submodule(name, self.dropouts[name])
 
-    def losses(self, parameters: Batch, batch: Batch, *, common: bool) -> Tensor:
+    def losses(
+        self, parameters: Batch, batch: Batch, *, common: bool, training: bool = True
+    ) -> Tensor:
         """A loss a member. Shapes: batch (K, B, ...), or (B, ...) where it is common -> (K,)."""
-        self.model.train()
+        self.model.train(training)
         dims = (0, 0, 0, None if common else 0)
         given = (self._named(parameters), self._named(self.buffers), self.varied, batch)
         return vmap(self._loss, in_dims=dims, randomness="different")(*given)
@@ -62,9 +64,6 @@ class Body:
     @staticmethod
     def _named(tensors: Batch) -> Batch:
         return {f"model.{name}": tensor for name, tensor in tensors.items()}
-
-    def rates(self) -> dict[str, Tensor]:
-        return {name: layer.rates for name, layer in self.dropouts.items()}
 
     def keep(self, rows: Tensor) -> None:
         self.buffers = {name: value[rows] for name, value in self.buffers.items()}

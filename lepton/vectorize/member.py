@@ -1,48 +1,88 @@
 """One run of a stack: its job, its folder, and what its history will say."""
 
+import logging
 import math
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from lepton import build, results, run
 from lepton.evaluate import monitor_value
+from lepton.errors import TrainingError
 from lepton.network import Network
+from lepton.sweep.plan import Job
+
+log = logging.getLogger("lepton")
 
 
-@dataclass
 class Member:
-    """What of a run is its own while the stack trains; `told` is the score as Lightning rounds it."""
+    """What of a run is its own while a stack trains."""
 
-    network: Network
-    folder: Path
-    score: float = -math.inf
-    best_score: float = -math.inf
-    seconds: float = 0.0
-    values: dict[str, float] = field(default_factory=dict)
+    def __init__(self, job: Job, network: Network):
+        self.job, self.network, self.seed = job, network, job.config["seed"]
+        self.best_score, self.told, self.seconds = -math.inf, -math.inf, 0.0
+        self.values: dict[str, float] = {}
+        self.error: Exception | None = None
+
+    def begin(self) -> None:
+        """Begins the run folder.
+
+        Raises: Claimed when another process is training this run.
+        """
+        self.closing = ExitStack()
+        self.folder: Path = self.closing.enter_context(results.writing(self.job.folder))
+        run.begin(self.job.config, self.folder)
+        self.logger = build.logger(self.job.config, self.folder)
 
     def validated(self, prediction: Tensor, target: Tensor, epoch: int) -> None:
-        """Scores an epoch."""
+        """Scores an epoch; `told` is the score as Lightning tells it, in the default float type."""
         task = self.network.task
         value = monitor_value(prediction, target, task=task.name, metric=task.monitor)
-        self.score = value if task.larger_is_better else -value
-        named = {f"val/{task.monitor}": value, "val/score": self.score}
+        score = value if task.larger_is_better else -value
+        named = {f"val/{task.monitor}": value, "val/score": score}
         self.values = {name: float(torch.tensor(number)) for name, number in named.items()}
-        self.is_best = self.score > self.best_score
+        self.told = self.values["val/score"]
+        self.is_best = score > self.best_score
+        if not math.isfinite(value) and self.error is None:
+            text = f"validation {task.monitor} is {value} after epoch {epoch}"
+            self.error = TrainingError(text)
         if self.is_best:
-            self.best_score, self.network.best_epoch = self.score, epoch
-
-    @property
-    def told(self) -> float:
-        return self.values["val/score"]
+            self.best_score, self.network.best_epoch = score, epoch
 
     @property
     def at_end(self) -> bool:
-        return len(self.network.history) == self.network.cfg["trainer"]["max_epochs"]
+        return len(self.network.history) == self.job.config["trainer"]["max_epochs"]
 
     def record(self, epoch: int, *, loss: float, lr: float, seconds: float) -> None:
         """The row that an epoch has in the history of a run alone."""
-        row = {"epoch": epoch, **self.values, "train/loss": loss, "lr": lr, "seconds": seconds}
-        self.network.history.append(row)
+        seen = {**self.values, "train/loss": loss}
+        self.network.history.append({"epoch": epoch, **seen, "lr": lr, "seconds": seconds})
         self.seconds += seconds
+        if self.logger:
+            self.logger.log_metrics({**seen, "epoch": epoch}, step=epoch)
+
+    def finish(self, data, lines: list[str]) -> None:
+        """Scores the run and gives its folder its name; or keeps why it failed."""
+        self.network.seconds = self.seconds
+        if self.logger:
+            self.logger.finalize("failed" if self.error else "success")
+        (self.folder / "log.txt").write_text("".join(f"{line}\n" for line in lines))
+        if self.error:
+            self.close(self.error)
+            return
+        run.describe(data, self.folder)
+        name = self.job.folder.name
+        done = run.record(self.job.config, self.network, data, self.folder, name=name)
+        results.save(done, self.folder)
+        self.close(None)
+        log.info("    %s", done)
+
+    def close(self, error: BaseException | None) -> None:
+        """Ends the writing of the folder, as an error would end it where there is one."""
+        if error is None:
+            self.closing.close()
+        else:
+            with suppress(type(error)):
+                self.closing.__exit__(type(error), error, error.__traceback__)

@@ -1,15 +1,15 @@
-"""The LightningModule that trains a stack: one step moves every member's parameters."""
+"""Many runs as one: parameters, gradients, optimizer and history of members that train together."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from lepton.errors import TrainingError
 from lepton.method import Batch
-from lepton.vectorize.batches import StackedBatches
+from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.body import Body
 from lepton.vectorize.flat import Flat
 from lepton.vectorize.hyper import Hyper, Schedule
@@ -18,73 +18,65 @@ from lepton.vectorize.noise import Noise
 from lepton.vectorize.optimizer import RULES
 
 
-class StackedLearner(pl.LightningModule):
-    """Trains members whose models have the same structure, each as it would be trained alone.
+class Stack:
+    """Members whose models have the same structure, each trained as it would be alone.
 
-    A member that has ended leaves the stack at the end of the epoch, and is handed to `ended`.
+    The networks of the members are read at the start, and written when a member is let go.
     Shapes: tensors of the stack have the members first.
     """
 
     def __init__(
-        self, members: Sequence[Member], data, *, accumulate: int, ended: Callable[[Member], None]
+        self,
+        members: Sequence[Member],
+        data: StackedData,
+        *,
+        accumulate: int,
+        device: torch.device,
+        dtype: torch.dtype,
     ):
-        super().__init__()
-        self.automatic_optimization = False
-        self.members, self.data, self.ended = list(members), data, ended
-        self.accumulate = accumulate
-        self.validated: list[tuple[Tensor, Tensor]] = []
-
-    def setup(self, stage: str) -> None:
-        """Puts the members together, on the device and in the float type of the trainer."""
-        device, dtype = self.trainer.strategy.root_device, torch.get_default_dtype()
-        if self.trainer.precision == "64-true":
-            dtype = torch.float64
+        self.members, self.accumulate = list(members), accumulate
         networks = [member.network for member in self.members]
-        self.data.place(device, dtype)
-        self.tensors = self.data.train.tensors
+        data.place(device, dtype)
+        self.tensors = data.train.tensors
         self.noise = Noise([network.cfg["seed"] for network in networks], device)
         self.body = Body(networks, self.noise, dtype)
         self.flat = Flat([network.model for network in networks], device=device, dtype=dtype)
         self.best = self.flat.values.clone()
         self.best_buffers = {name: value.clone() for name, value in self.body.buffers.items()}
-        steps, known = math.ceil(self.data.train.num_batches / self.accumulate), {}
+        steps, known = math.ceil(data.train.num_batches / accumulate), {}
         self.schedules = [Schedule(network.cfg, steps=steps, known=known) for network in networks]
         optimizer = self.schedules[0].optimizer
         self.rule = RULES[type(optimizer)](self.flat.values, optimizer.param_groups[0])
         methods = zip(*(network.methods for network in networks), strict=True)
         self.methods = [type(same[0]).stacked(same) for same in methods]
+        self.validated: list[tuple[Tensor, Tensor]] = []
 
-    def configure_optimizers(self) -> None:
-        """The stack's rule is no torch optimizer; Lightning has none to look after."""
-
-    def on_train_epoch_start(self) -> None:
-        self.noise.start(self.current_epoch)
+    def start(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.noise.start(epoch)
         self.hyper = Hyper([schedule.epoch() for schedule in self.schedules], self.noise.device)
         self.losses, self.rows, self.started = [], [], time.perf_counter()
 
-    def training_step(self, index: Tensor, _: int) -> None:
-        """`index` holds the rows of some batches. Shapes: (K, rows), or (rows,) for all members."""
-        batches: StackedBatches = self.trainer.train_dataloader
-        for rows in index.split(batches.batch_size, -1):
-            self._batch(self._gather(rows), len(rows.T), batches)
+    def train(self, rows: Tensor, batches: StackedBatches) -> None:
+        """One batch of every member. Shapes: (K, B) row numbers, or (B,) for all members."""
+        size = rows.shape[-1]
+        losses = self.body.losses(self.flat.views, self.gather(rows), common=batches.common)
+        self._watch(losses)
+        done, share = len(self.losses), 1.0
+        if self.accumulate > 1:
+            share = batches.share(done, self.accumulate, size)
+        self.flat.backward(losses.sum() * share, add=done % self.accumulate > 0)
+        self.losses.append(losses.detach())
+        self.rows.append(size)
+        if (done + 1) % self.accumulate == 0 or done + 1 == batches.num_batches:
+            self._step()
 
-    def _gather(self, rows: Tensor) -> Batch:
+    def gather(self, rows: Tensor) -> Batch:
         flat = rows.reshape(-1)
         return {
             name: tensor.index_select(0, flat).view(*rows.shape, *tensor.shape[1:])
             for name, tensor in self.tensors.items()
         }
-
-    def _batch(self, batch: Batch, rows: int, batches: StackedBatches) -> None:
-        losses = self.body.losses(self.flat.views, batch, common=batches.common)
-        first = len(self.losses) % self.accumulate == 0
-        share = 1.0 if self.accumulate == 1 else batches.share(len(self.losses), self.accumulate, rows)
-        self.flat.backward(losses.sum() * share, add=not first)
-        self.losses.append(losses.detach())
-        self.rows.append(rows)
-        done = len(self.losses)
-        if done % self.accumulate == 0 or done == batches.num_batches:
-            self._step()
 
     @torch.no_grad()
     def _step(self) -> None:
@@ -95,63 +87,76 @@ class StackedLearner(pl.LightningModule):
             method.after_step(self)
         self.hyper.step += 1
 
-    def validation_step(self, batch: Batch, _: int) -> None:
+    def _watch(self, losses: Tensor) -> None:
+        """A member whose loss is no number has diverged; what it had learned until now is kept."""
+        if bool(torch.isfinite(losses).all()):
+            return
+        for row in (~torch.isfinite(losses)).nonzero().flatten().tolist():
+            member = self.members[row]
+            if member.error is None:
+                loss = float(losses[row])
+                member.error = TrainingError(f"training loss is {loss} in epoch {self.epoch}")
+                if torch.isfinite(self.flat.values[row]).all():
+                    self._keep_best(torch.tensor([row]), self.flat.values)
+
+    def validate(self, batch: Batch) -> None:
         if not self.validated:
             averages = [method.weights(self) for method in self.methods]
             self.looked_at = next((a for a in averages if a is not None), self.flat.values)
         prediction = self.body.predict(self.flat.split(self.looked_at), batch)
         self.validated.append((prediction, batch["target"]))
 
-    def on_validation_epoch_end(self) -> None:
+    def score(self) -> None:
+        """Scores the epoch, and keeps the weights of the members for which it is the best."""
         predictions, targets = zip(*self.validated, strict=True)
-        prediction, target = torch.cat(predictions, 1).cpu(), torch.cat(targets).cpu()
         self.validated.clear()
+        prediction, target = torch.cat(predictions, 1).cpu(), torch.cat(targets).cpu()
         for member, own in zip(self.members, prediction, strict=True):
-            member.validated(own, target, self.current_epoch)
-        better = [row for row, member in enumerate(self.members) if member.is_best]
-        self.best[better] = self.looked_at[better]
-        for name, value in self.body.buffers.items():
-            self.best_buffers[name][better] = value[better]
+            member.validated(own, target, self.epoch)
+        better = [row for row, m in enumerate(self.members) if m.is_best and m.error is None]
+        self._keep_best(torch.tensor(better, dtype=torch.int64), self.looked_at)
 
-    def on_train_epoch_end(self) -> None:
+    def _keep_best(self, rows: Tensor, values: Tensor) -> None:
+        rows = rows.to(values.device)
+        self.best[rows] = values[rows]
+        for name, value in self.body.buffers.items():
+            self.best_buffers[name][rows] = value[rows]
+
+    def end(self) -> list[Member]:
+        """Writes the epoch's history; returns the members that have ended, and goes on without."""
         losses = torch.stack(self.losses).cpu()
         rows = torch.tensor(self.rows, dtype=losses.dtype)
         means = (rows @ losses / rows.sum()).tolist()
         seconds = (time.perf_counter() - self.started) / len(self.members)
         for member, schedule, loss in zip(self.members, self.schedules, means, strict=True):
             lr = schedule.ended(member.told)
-            member.record(self.current_epoch, loss=loss, lr=lr, seconds=seconds)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Members that have ended leave; training ends with the last of them."""
+            member.record(self.epoch, loss=loss, lr=lr, seconds=seconds)
+        ended = [m.at_end or m.error is not None for m in self.members]
         scores = [member.told for member in self.members]
-        stops = [any(said) for said in zip(*(m.stops(scores) for m in self.methods), strict=True)]
-        ended = [m.at_end or s for m, s in zip(self.members, stops or [False] * len(scores), strict=True)]
+        for method in self.methods:
+            ended = [a or b for a, b in zip(ended, method.stops(scores), strict=True)]
+        gone = [member for member, out in zip(self.members, ended, strict=True) if out]
         for row, member in enumerate(self.members):
             if ended[row]:
                 self._restore(member, row)
-                self.ended(member)
-        left = [row for row, gone in enumerate(ended) if not gone]
-        if not left:
-            self.trainer.should_stop = True
-        elif len(left) < len(ended):
-            self._keep(left)
+        if gone:
+            self._keep([row for row, out in enumerate(ended) if not out])
+        return gone
 
     def _restore(self, member: Member, row: int) -> None:
         """Puts the weights of a member's best epoch into its own model."""
         state = self.flat.split(self.best[row]) | {n: v[row] for n, v in self.best_buffers.items()}
-        kept = member.network.model.state_dict().keys() & state.keys()
-        member.network.model.to(self.flat.values.dtype)
-        member.network.model.load_state_dict({name: state[name] for name in kept}, strict=False)
+        model = member.network.model.to(self.flat.values.dtype)
+        model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
         member.network.device = self.noise.device
 
     def _keep(self, left: list[int]) -> None:
+        self.members = [self.members[row] for row in left]
+        self.schedules = [self.schedules[row] for row in left]
+        if not left:
+            return
         rows = torch.tensor(left, device=self.flat.values.device)
         for part in (self.flat, self.rule, self.body, self.noise, *self.methods):
             part.keep(rows)
         self.best = self.best[rows]
         self.best_buffers = {name: value[rows] for name, value in self.best_buffers.items()}
-        self.members = [self.members[row] for row in left]
-        self.schedules = [self.schedules[row] for row in left]
-        self.trainer.train_dataloader.keep(left)

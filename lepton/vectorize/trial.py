@@ -1,0 +1,154 @@
+"""Before runs are stacked: whether they may be, and how many at a time, measured on this machine."""
+
+import copy
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lepton import build
+from lepton.objective import objective
+from lepton.optimizer.groups import parameter_groups
+from lepton.vectorize.batches import StackedBatches, StackedData
+from lepton.vectorize.member import Member
+from lepton.vectorize.stack import Stack
+
+SECONDS = 0.03  # of steps that a measurement takes at least
+SHARE = 0.5  # of the memory at hand that a stack may fill
+COPIES = 8  # of the parameters: gradients, optimizer, best epoch, and what a step makes
+FEWEST = 2
+
+
+class Trial:
+    """Steps of stacks and of a run alone, on copies: the members stay as they are."""
+
+    def __init__(self, members: Sequence[Member], data, trainer):
+        self.members, self.data = members, data
+        self.device = trainer.strategy.root_device
+        self.dtype = torch.float64 if trainer.precision == "64-true" else torch.float32
+        self.accumulate = members[0].job.config["trainer"]["accumulate_grad_batches"]
+
+    def _stack(self, members: Sequence[Member]) -> tuple[Stack, StackedBatches, Tensor]:
+        """A stack at the start of an epoch, and the rows of its first batch."""
+        data = StackedData(self.data, [member.seed for member in members])
+        stack = Stack(
+            members, data, accumulate=self.accumulate, device=self.device, dtype=self.dtype
+        )
+        stack.start(0)
+        batches = data.train_dataloader()
+        return stack, batches, next(iter(batches))[..., : batches.batch_size]
+
+    def mismatch(self) -> str | None:
+        """Whether losses or gradients of a stack differ from those of its runs, without noise."""
+        pair = [self.members[0], self.members[-1]]
+        try:
+            stack, _, rows = self._stack(pair)
+            batch = stack.gather(rows if rows.ndim == 1 else rows[0])
+            losses = stack.body.losses(stack.flat.views, batch, common=True, training=False)
+            stack.flat.backward(losses.sum(), add=False)
+        except Exception as e:
+            return f"the model cannot be stacked ({' '.join(str(e).split())[:200]})"
+        precise = 1e-9 if self.dtype == torch.float64 else 1e-3
+        for row, member in enumerate(pair):
+            loss, grads = self._alone(member, batch, stack.flat.names)
+            gap = (stack.flat.grads[row] - grads).norm()
+            if abs(losses[row] - loss) > precise * (1 + abs(loss)) or gap > precise * (
+                1 + grads.norm()
+            ):
+                return "the stack computes another loss than the run alone"
+        return None
+
+    def _alone(self, member: Member, batch, names: list[str]) -> tuple[Tensor, Tensor]:
+        network = member.network
+        model = copy.deepcopy(network.model).to(self.device, self.dtype).eval()
+        named = dict(model.named_parameters())
+        loss = objective(model, network.task, network.methods, batch)
+        grads = torch.autograd.grad(loss, [named[name] for name in names])
+        return loss.detach(), torch.cat([grad.flatten() for grad in grads])
+
+    def best_size(self, alone: int) -> tuple[int, str | None]:
+        """How many members train fastest at once; 0 and the reason where one by one is faster.
+
+        `alone`: how many runs would train at the same time outside a stack.
+        """
+        most = min(len(self.members), self._fits())
+        if most < FEWEST:
+            return 0, "memory holds no two of these runs"
+        single = self._seconds_alone() / alone
+        sizes = dict.fromkeys([most, *(s for s in (32, 8) if s < most)])
+        each = {size: self._seconds(size) / size for size in sizes}
+        best = min(each, key=each.get)
+        if each[best] >= single:
+            return 0, (
+                f"a stack would be slower ({1e3 * each[best]:.2f} ms a run and step, one by one "
+                f"{1e3 * single:.2f} ms)"
+            )
+        return -(-len(self.members) // -(-len(self.members) // best)), None
+
+    def _seconds(self, size: int) -> float:
+        stack, batches, rows = self._stack(self.members[:size])
+        return self._timed(lambda: stack.train(rows, batches))
+
+    def _seconds_alone(self) -> float:
+        member, threads = self.members[0], torch.get_num_threads()
+        network, cfg = member.network, member.job.config
+        model = copy.deepcopy(network.model).to(self.device, self.dtype)
+        optimizer = build.part(cfg, "optimizer", params=parameter_groups(model))
+        stack, _, rows = self._stack(self.members[:1])
+        rows = rows.flatten()
+
+        def step():
+            batch = stack.gather(rows)
+            objective(model, network.task, network.methods, batch).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        torch.set_num_threads(cfg["trainer"]["threads"] or threads)
+        try:
+            return self._timed(step)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _timed(self, step: Callable[[], None]) -> float:
+        """Seconds of a step once the first has warmed up."""
+        step()
+        self._wait()
+        count, started = 0, time.perf_counter()
+        while count < 2 or time.perf_counter() - started < SECONDS:
+            step()
+            self._wait()
+            count += 1
+        return (time.perf_counter() - started) / count
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def _fits(self) -> int:
+        """How many members memory holds, from what the graph of a step keeps for two of them."""
+        stack, _, rows = self._stack(self.members[:2])
+        kept: dict[int, int] = {}
+
+        def pack(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        common = rows.ndim == 1
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            stack.body.losses(stack.flat.views, stack.gather(rows), common=common)
+        values = stack.flat.values
+        own = values[0].numel() * values.element_size() * COPIES
+        return int(SHARE * self._free() / (2 * sum(kept.values()) / 2 + own))
+
+    def _free(self) -> int:
+        if self.device.type == "cuda":
+            return torch.cuda.mem_get_info(self.device)[0]
+        meminfo = Path("/proc/meminfo")
+        if meminfo.is_file():
+            lines = dict(line.split(":") for line in meminfo.read_text().splitlines())
+            return int(lines["MemAvailable"].split()[0]) * 1024
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
