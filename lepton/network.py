@@ -102,7 +102,12 @@ class Network:
 
 def quiet() -> None:
     """Leaves of what Lightning says on every fit its warnings alone."""
-    for package in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+    for package in (
+        "pytorch_lightning",
+        "lightning_fabric",
+        "lightning.pytorch",
+        "lightning.fabric",
+    ):
         logging.getLogger(package).setLevel(logging.WARNING)
 
 

@@ -22,8 +22,9 @@ RESULT, FAILURE, CONFIG = "result.json", "failure.json", "config.yaml"
 class Result:
     """One finished run.
 
-    Units: `seconds` of fitting alone, in a stack its share of them; `score` is the monitored validation metric of the best
-        epoch, turned so that larger is better. Metric keys are `split/name`.
+    Units: `seconds` of fitting alone, in a stack its share of them; `score` is the monitored
+        validation metric of the best epoch, turned so that larger is better. Metric keys are
+        `split/name`.
     """
 
     run: str
@@ -252,7 +253,8 @@ def _failed_row(path: Path) -> dict[str, Any]:
 def write_config(config: dict[str, Any], folder: Path) -> None:
     import yaml
 
-    (folder / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    (folder / CONFIG).write_text(yaml.dump(config, Dumper=dumper, sort_keys=False))
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lepton.evaluate import predictions_frame, score
 from lepton.identity import run_folder
 from lepton.network import Network
 from lepton.results import Result
+from lepton.task import Task
 
 log = logging.getLogger("lepton")
 SPLITS = ("val", "test")
@@ -57,7 +58,7 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
     describe(data, folder)
     learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
     learner.fit(data, folder)
-    return record(cfg, learner, data, folder, name=name)
+    return record(cfg, learner, data, folder, name=name, constant=constant(data, learner.task))
 
 
 def read(cfg: dict[str, Any]):
@@ -78,28 +79,37 @@ def describe(data, folder: Path) -> None:
     data.preprocessor.save(folder / "preprocessing.skops")
 
 
-def record(cfg: dict[str, Any], learner, data, folder: Path, *, name: str) -> Result:
+def constant(data, task: Task) -> dict[str, float]:
+    """The metrics of the constant predictor."""
+    metrics = {}
+    for split in SPLITS:
+        target = data.splits[split]["target"].cpu()
+        metrics |= _named(split, score(task.constant(len(target)), target, task=task.name))
+    return metrics
+
+
+def record(
+    cfg: dict[str, Any], learner, data, folder: Path, *, name: str, constant: dict[str, float]
+) -> Result:
     """Scores what has been fitted, and writes its weights, history and predictions."""
     learner.save(folder)
     pd.DataFrame(learner.history).to_parquet(folder / "history.parquet")
 
-    metrics, constant = {}, {}
+    metrics, task = {}, learner.task
     (folder / "predictions").mkdir()
     for split in SPLITS:
-        part, task = data.splits[split], learner.task
+        part = data.splits[split]
         prediction, target = learner.predict(part), part["target"].cpu()
-        flat = task.constant(len(target))
         frame = predictions_frame(part["id"].cpu(), target, prediction, data.spec)
         frame.to_parquet(folder / "predictions" / f"{split}.parquet")
         metrics |= _named(split, score(prediction, target, task=task.name))
-        constant |= _named(split, score(flat, target, task=task.name))
 
-    monitored = metrics[f"val/{learner.task.monitor}"]
+    monitored = metrics[f"val/{task.monitor}"]
     return Result(
         run=name,
         metrics=metrics,
         constant=constant,
-        score=monitored if learner.task.larger_is_better else -monitored,
+        score=monitored if task.larger_is_better else -monitored,
         seconds=learner.seconds,
         trained=learner.trained,
         epochs=len(learner.history),

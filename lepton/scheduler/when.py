@@ -1,4 +1,4 @@
-"""When a scheduler steps: after every batch where its target asks for `total_steps`, else epochs."""
+"""When a scheduler steps: after every batch where it asks for `total_steps`, else every epoch."""
 
 from typing import Any
 

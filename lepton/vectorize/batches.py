@@ -29,7 +29,9 @@ class StackedBatches:
 
     def __iter__(self) -> Iterator[Tensor]:
         orders = {seed: self._order(seed) for seed in dict.fromkeys(self.seeds)}
-        rows = orders[self.seeds[0]] if self.common else torch.stack([orders[s] for s in self.seeds])
+        rows = (
+            orders[self.seeds[0]] if self.common else torch.stack([orders[s] for s in self.seeds])
+        )
         yield from rows.to(self.device).split(BLOCK * self.batch_size, -1)
 
     def _order(self, seed: int) -> Tensor:

@@ -25,7 +25,9 @@ class Body:
         first = networks[0]
         device = noise.device
         self.model = copy.deepcopy(first.model).to(device, dtype)
-        self.inner = _Objective(self.model, copy.copy(first.task), list(map(copy.copy, first.methods)))
+        self.inner = _Objective(
+            self.model, copy.copy(first.task), list(map(copy.copy, first.methods))
+        )
         self.buffers = _buffers(networks, device, dtype)
         self.varied = _varied(networks, device, dtype)
         self.dropouts = {}

@@ -80,7 +80,9 @@ class Hyper:
         }
         self.step = 0
         self.constant = {n: bool((v == v[0]).all()) for n, v in values.items()}
-        self.same = {n: self.constant[n] and bool((v[0] == v[0, 0]).all()) for n, v in values.items()}
+        self.same = {
+            n: self.constant[n] and bool((v[0] == v[0, 0]).all()) for n, v in values.items()
+        }
         self.first = {n: float(v[0, 0]) for n, v in values.items()}
         self.tensors = {n: torch.from_numpy(v).to(device)[:, :, None] for n, v in values.items()}
 

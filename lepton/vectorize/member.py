@@ -2,6 +2,7 @@
 
 import logging
 import math
+import shutil
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import torch
 from torch import Tensor
 
 from lepton import build, results, run
-from lepton.evaluate import monitor_value
 from lepton.errors import TrainingError
+from lepton.evaluate import monitor_value
 from lepton.network import Network
 from lepton.sweep.plan import Job
 
@@ -25,6 +26,7 @@ class Member:
         self.best_score, self.told, self.seconds = -math.inf, -math.inf, 0.0
         self.values: dict[str, float] = {}
         self.error: Exception | None = None
+        self.apart = ""  # in what its model differs from those of a sweep's other runs
 
     def begin(self) -> None:
         """Begins the run folder.
@@ -57,13 +59,14 @@ class Member:
 
     def record(self, epoch: int, *, loss: float, lr: float, seconds: float) -> None:
         """The row that an epoch has in the history of a run alone."""
-        seen = {**self.values, "train/loss": loss}
-        self.network.history.append({"epoch": epoch, **seen, "lr": lr, "seconds": seconds})
+        row = {"epoch": epoch, **self.values, "train/loss": loss, "lr": lr, "seconds": seconds}
+        self.network.history.append(row)
         self.seconds += seconds
         if self.logger:
-            self.logger.log_metrics({**seen, "epoch": epoch}, step=epoch)
+            self.logger.log_metrics(self.values, step=epoch)
+            self.logger.log_metrics({"train/loss": loss}, step=epoch)
 
-    def finish(self, data, lines: list[str]) -> None:
+    def finish(self, data, described: Path, constant: dict[str, float], lines: list[str]) -> None:
         """Scores the run and gives its folder its name; or keeps why it failed."""
         self.network.seconds = self.seconds
         if self.logger:
@@ -72,9 +75,9 @@ class Member:
         if self.error:
             self.close(self.error)
             return
-        run.describe(data, self.folder)
-        name = self.job.folder.name
-        done = run.record(self.job.config, self.network, data, self.folder, name=name)
+        shutil.copytree(described, self.folder, dirs_exist_ok=True)
+        name, cfg = self.job.folder.name, self.job.config
+        done = run.record(cfg, self.network, data, self.folder, name=name, constant=constant)
         results.save(done, self.folder)
         self.close(None)
         log.info("    %s", done)

@@ -13,7 +13,6 @@ from torch.optim import Optimizer
 from lepton.vectorize.hyper import Hyper
 
 
-
 class Rule:
     """State and step; `steps` counts from 1 and is the same for all members."""
 

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -15,8 +17,8 @@ from lepton.sweep.plan import Job
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.learner import StackedLearner
 from lepton.vectorize.member import Member
-from lepton.vectorize.trial import Trial
 from lepton.vectorize.structure import difference
+from lepton.vectorize.trial import Choice, Trial, using
 
 log = logging.getLogger("lepton")
 Alone = list[tuple[Job, str]]
@@ -43,9 +45,11 @@ class Group:
 
     def train(self) -> Alone:
         """Trains what it can; returns the rest, each job with the reason."""
-        torch.set_num_threads(self.options.threads)
-        with _lines() as self.lines:
-            self.data = run.read(self.jobs[0].config)
+        cfg = self.jobs[0].config
+        with _lines() as self.lines, TemporaryDirectory() as described:
+            self.data, self.described = run.read(cfg), Path(described)
+            run.describe(self.data, self.described)
+            self.constant = run.constant(self.data, build.task(cfg, self.data.spec))
             alone = []
             for members in self._alike():
                 alone += self._stacks(members)
@@ -63,9 +67,11 @@ class Group:
                 self.ended(job)
                 continue
             for same in alike:
-                if difference(same[0].network.model, member.network.model) is None:
+                apart = difference(same[0].network.model, member.network.model)
+                if apart is None:
                     same.append(member)
                     break
+                member.apart = same[0].apart = apart
             else:
                 alike.append([member])
         return alike
@@ -73,23 +79,28 @@ class Group:
     def _stacks(self, members: list[Member]) -> Alone:
         """Cuts runs of one structure into stacks of the size that is best here, and trains them."""
         if len(members) == 1:
-            return [(members[0].job, "no other run has a model of the same structure")]
-        trial = Trial(members, self.data, self._trainer(members))
-        why = trial.mismatch()
-        size = self.options.size
-        if why is None and size is None:
-            size, why = trial.best_size(self.options.alone)
-        if why is not None:
-            return [(member.job, why) for member in members]
-        alone = []
-        for start in range(0, len(members), size):
-            alone += self._fit(members[start : start + size])
+            return [(members[0].job, f"its model differs in {members[0].apart}")]
+        trainer, threads = self._trainer(members), self.options.threads
+        trial = Trial(members, self.data, trainer, threads=threads)
+        best = trial.mismatch() or self._choice(trial)
+        if isinstance(best, str):
+            return [(member.job, best) for member in members]
+        stacks, alone = -(-len(members) // best.size), []
+        size = -(-len(members) // stacks)
+        with using(best.threads):
+            for start in range(0, len(members), size):
+                alone += self._fit(members[start : start + size])
         return alone
+
+    def _choice(self, trial: Trial) -> Choice | str:
+        if self.options.size is not None:
+            return Choice(self.options.size, self.options.threads)
+        return trial.best(self.options.alone)
 
     def _trainer(self, members: list[Member]):
         cfg = members[0].job.config
         epochs = max(member.job.config["trainer"]["max_epochs"] for member in members)
-        setting = {"max_epochs": epochs, "threads": self.options.threads}
+        setting = {"max_epochs": epochs, "threads": None}
         return build.make(cfg["trainer"] | setting, callbacks=[Progress()], logger=False)
 
     def _fit(self, members: list[Member]) -> Alone:
@@ -143,7 +154,7 @@ class Group:
         """Records a run that has left its stack; what goes wrong is its own failure."""
         self.open.remove(member)
         try:
-            member.finish(self.data, self.lines)
+            member.finish(self.data, self.described, self.constant, self.lines)
         except Exception as e:
             member.close(e)
             log.error("%s: failed: %s", member.job, _last(e))

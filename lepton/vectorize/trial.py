@@ -1,9 +1,11 @@
-"""Before runs are stacked: whether they may be, and how many at a time, measured on this machine."""
+"""Before runs are stacked: whether they may be, and how many at a time on this machine."""
 
 import copy
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,13 +22,24 @@ SECONDS = 0.03  # of steps that a measurement takes at least
 SHARE = 0.5  # of the memory at hand that a stack may fill
 COPIES = 8  # of the parameters: gradients, optimizer, best epoch, and what a step makes
 FEWEST = 2
+SMALLER = (32, 8)  # stacks that fit a cache better
+WORTH = 0.8  # of a larger stack's time a run, from which a smaller one is taken
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Members of a stack, CPU threads, and seconds that a step takes for each member."""
+
+    size: int
+    threads: int
+    seconds: float = 0.0
 
 
 class Trial:
     """Steps of stacks and of a run alone, on copies: the members stay as they are."""
 
-    def __init__(self, members: Sequence[Member], data, trainer):
-        self.members, self.data = members, data
+    def __init__(self, members: Sequence[Member], data, trainer, *, threads: int):
+        self.members, self.data, self.threads = members, data, threads
         self.device = trainer.strategy.root_device
         self.dtype = torch.float64 if trainer.precision == "64-true" else torch.float32
         self.accumulate = members[0].job.config["trainer"]["accumulate_grad_batches"]
@@ -69,32 +82,39 @@ class Trial:
         grads = torch.autograd.grad(loss, [named[name] for name in names])
         return loss.detach(), torch.cat([grad.flatten() for grad in grads])
 
-    def best_size(self, alone: int) -> tuple[int, str | None]:
-        """How many members train fastest at once; 0 and the reason where one by one is faster.
+    def best(self, alone: int) -> Choice | str:
+        """The stack that trains a run fastest; a reason where one by one is faster still.
 
         `alone`: how many runs would train at the same time outside a stack.
         """
         most = min(len(self.members), self._fits())
         if most < FEWEST:
-            return 0, "memory holds no two of these runs"
+            return "memory holds no two of these runs"
         single = self._seconds_alone() / alone
-        sizes = dict.fromkeys([most, *(s for s in (32, 8) if s < most)])
-        each = {size: self._seconds(size) / size for size in sizes}
-        best = min(each, key=each.get)
-        if each[best] >= single:
-            return 0, (
-                f"a stack would be slower ({1e3 * each[best]:.2f} ms a run and step, one by one "
-                f"{1e3 * single:.2f} ms)"
-            )
-        return -(-len(self.members) // -(-len(self.members) // best)), None
+        best = self._measured(most)
+        for size in (s for s in SMALLER if s < most):
+            smaller = self._measured(size)
+            if smaller.seconds < WORTH * best.seconds:
+                best = smaller
+        if best.seconds < single:
+            return best
+        return (
+            f"a stack would be slower ({1e3 * best.seconds:.2f} ms a run and step, one by one "
+            f"{1e3 * single:.2f} ms)"
+        )
 
-    def _seconds(self, size: int) -> float:
+    def _measured(self, size: int) -> Choice:
+        """A stack of so many members, with all threads or one, whichever is faster."""
         stack, batches, rows = self._stack(self.members[:size])
-        return self._timed(lambda: stack.train(rows, batches))
+        found = []
+        for threads in dict.fromkeys((self.threads, 1)):
+            with using(threads):
+                seconds = self._timed(lambda: stack.train(rows, batches)) / size
+            found.append(Choice(size, threads, seconds))
+        return min(found, key=lambda choice: choice.seconds)
 
     def _seconds_alone(self) -> float:
-        member, threads = self.members[0], torch.get_num_threads()
-        network, cfg = member.network, member.job.config
+        network, cfg = self.members[0].network, self.members[0].job.config
         model = copy.deepcopy(network.model).to(self.device, self.dtype)
         optimizer = build.part(cfg, "optimizer", params=parameter_groups(model))
         stack, _, rows = self._stack(self.members[:1])
@@ -106,22 +126,18 @@ class Trial:
             optimizer.step()
             optimizer.zero_grad()
 
-        torch.set_num_threads(cfg["trainer"]["threads"] or threads)
-        try:
+        with using(cfg["trainer"]["threads"] or self.threads):
             return self._timed(step)
-        finally:
-            torch.set_num_threads(threads)
 
     def _timed(self, step: Callable[[], None]) -> float:
-        """Seconds of a step once the first has warmed up."""
-        step()
-        self._wait()
-        count, started = 0, time.perf_counter()
-        while count < 2 or time.perf_counter() - started < SECONDS:
+        """Seconds of the fastest step, so that what else the machine does counts less."""
+        took = []
+        while len(took) < 3 or sum(took) < SECONDS:
+            started = time.perf_counter()
             step()
             self._wait()
-            count += 1
-        return (time.perf_counter() - started) / count
+            took.append(time.perf_counter() - started)
+        return min(took)
 
     def _wait(self) -> None:
         if self.device.type == "cuda":
@@ -152,3 +168,14 @@ class Trial:
             lines = dict(line.split(":") for line in meminfo.read_text().splitlines())
             return int(lines["MemAvailable"].split()[0]) * 1024
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def using(threads: int) -> Iterator[None]:
+    """Computes with so many CPU threads meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
