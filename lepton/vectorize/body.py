@@ -36,6 +36,7 @@ class Body:
                 rates = [network.model.get_submodule(name).p for network in networks]
                 rates = torch.tensor(rates, dtype=torch.float64, device=device)
                 self.dropouts[name] = StackedDropout(rates, noise)
+                self.buffers[f"{name}.member"] = torch.zeros(len(rates), device=device)
                 self.model.set_submodule(name, self.dropouts[name])
 
     def losses(

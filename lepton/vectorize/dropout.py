@@ -12,6 +12,7 @@ class StackedDropout(nn.Module):
     def __init__(self, rates: Tensor, noise: Noise):
         super().__init__()
         self.noise = noise
+        self.register_buffer("member", torch.zeros((), device=rates.device))
         self.set(rates)
 
     def set(self, rates: Tensor) -> None:
@@ -24,14 +25,17 @@ class StackedDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.idle:
             return x
-        return _Drop.apply(x, self)
+        return _Drop.apply(x, self.member, self)
 
 
 class _Drop(torch.autograd.Function):
-    """The way out of vmap: its rule sees the whole stack and draws one mask for all members."""
+    """The way out of vmap: its rule sees the whole stack and draws all members' masks at once.
+
+    `member` differs between members, so that the rule applies to an input that does not.
+    """
 
     @staticmethod
-    def forward(x, layer):
+    def forward(x, member, layer):
         raise TypeError("stacked dropout works under vmap alone")
 
     @staticmethod
@@ -39,7 +43,7 @@ class _Drop(torch.autograd.Function):
         pass
 
     @staticmethod
-    def vmap(info, in_dims, x, layer):
+    def vmap(info, in_dims, x, member, layer):
         k = info.batch_size
         x = x.expand(k, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
         each = [k] + [1] * (x.ndim - 1)

@@ -61,7 +61,7 @@ def obstacle(plain: dict[str, Any]) -> str | None:
         if trainer.get(key) != off:
             return f"trainer.{key} is about one run"
     if trainer["precision"] not in EXACT:
-        return f"trainer.precision={trainer['precision']} is mixed with scaling"
+        return f"trainer.precision={trainer['precision']} is neither 32 nor 64 bits"
     if trainer["devices"] != 1 or trainer["strategy"] != "auto":
         return "several devices already share it"
     return None

@@ -14,6 +14,7 @@ from lepton.errors import TrainingError
 from lepton.evaluate import monitor_value
 from lepton.network import Network
 from lepton.sweep.plan import Job
+from lepton.vectorize.hyper import Schedule
 
 log = logging.getLogger("lepton")
 
@@ -21,8 +22,9 @@ log = logging.getLogger("lepton")
 class Member:
     """What of a run is its own while a stack trains."""
 
-    def __init__(self, job: Job, network: Network):
-        self.job, self.network, self.seed = job, network, job.config["seed"]
+    def __init__(self, job: Job, network: Network, schedule: Schedule):
+        self.job, self.network, self.schedule = job, network, schedule
+        self.seed = job.config["seed"]
         self.best_score, self.told, self.seconds = -math.inf, -math.inf, 0.0
         self.values: dict[str, float] = {}
         self.error: Exception | None = None

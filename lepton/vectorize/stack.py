@@ -1,6 +1,5 @@
 """Many runs as one: parameters, gradients, optimizer and history of members that train together."""
 
-import math
 import time
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ from lepton.method import Batch
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.body import Body
 from lepton.vectorize.flat import Flat
-from lepton.vectorize.hyper import Hyper, Schedule
+from lepton.vectorize.hyper import Hyper
 from lepton.vectorize.member import Member
 from lepton.vectorize.noise import Noise
 from lepton.vectorize.optimizer import RULES
@@ -43,8 +42,7 @@ class Stack:
         self.flat = Flat([network.model for network in networks], device=device, dtype=dtype)
         self.best = self.flat.values.clone()
         self.best_buffers = {name: value.clone() for name, value in self.body.buffers.items()}
-        steps, known = math.ceil(data.train.num_batches / accumulate), {}
-        self.schedules = [Schedule(network.cfg, steps=steps, known=known) for network in networks]
+        self.schedules = [member.schedule for member in self.members]
         optimizer = self.schedules[0].optimizer
         self.rule = RULES[type(optimizer)](self.flat.values, optimizer.param_groups[0])
         methods = zip(*(network.methods for network in networks), strict=True)
@@ -94,7 +92,7 @@ class Stack:
         for row in (~torch.isfinite(losses)).nonzero().flatten().tolist():
             member = self.members[row]
             if member.error is None:
-                loss = float(losses[row])
+                loss = float(losses[row].detach())
                 member.error = TrainingError(f"training loss is {loss} in epoch {self.epoch}")
                 if torch.isfinite(self.flat.values[row]).all():
                     self._keep_best(torch.tensor([row]), self.flat.values)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,7 @@ from lepton.network import Network, interruptible, quiet
 from lepton.progress import Progress
 from lepton.sweep.plan import Job
 from lepton.vectorize.batches import StackedData
+from lepton.vectorize.hyper import Schedule
 from lepton.vectorize.learner import StackedLearner
 from lepton.vectorize.member import Member
 from lepton.vectorize.structure import difference
@@ -42,6 +44,7 @@ class Group:
 
     def __init__(self, jobs: Sequence[Job], options: Options, ended: Callable[[Job], None]):
         self.jobs, self.options, self.ended = jobs, options, ended
+        self.known: dict[str, list] = {}  # schedules that several members follow
 
     def train(self) -> Alone:
         """Trains what it can; returns the rest, each job with the reason."""
@@ -60,7 +63,7 @@ class Group:
         alike: list[list[Member]] = []
         for job in self.jobs:
             try:
-                member = Member(job, Network(job.config, self.data.spec))
+                member = self._member(job)
             except LeptonError as e:
                 results.record_failure(job.folder, job.config, e)
                 log.error("%s: failed: %s", job, e)
@@ -75,6 +78,12 @@ class Group:
             else:
                 alike.append([member])
         return alike
+
+    def _member(self, job: Job) -> Member:
+        batches = self.data.train_dataloader().num_batches
+        steps = ceil(batches / job.config["trainer"]["accumulate_grad_batches"])
+        schedule = Schedule(job.config, steps=steps, known=self.known)
+        return Member(job, Network(job.config, self.data.spec), schedule)
 
     def _stacks(self, members: list[Member]) -> Alone:
         """Cuts runs of one structure into stacks of the size that is best here, and trains them."""
@@ -117,7 +126,7 @@ class Group:
                 member.close(LeptonError("its stack ended"))
             if _out_of_memory(e) and len(left) > 1:
                 log.info("not enough memory for %d runs at once; halving", len(left))
-                again = [Member(m.job, Network(m.job.config, self.data.spec)) for m in left]
+                again = [self._member(member.job) for member in left]
                 half = len(again) // 2
                 return self._fit(again[:half]) + self._fit(again[half:])
             return [(member.job, f"its stack ended: {_last(e)}") for member in left]
