@@ -57,8 +57,8 @@ class Method:
 class StackedMethod:
     """One method of all members of a stack; every hook may be left out.
 
-    `stack` has parameters `flat.values` and gradients `flat.grads` (members, parameters), of
-    which the first `flat.decayed` columns are decayed, and the members' hyperparameters `hyper`.
+    `stack` has `weights`, with lists of `values` and `grads` (members, n), each `decayed` or not,
+    and the members' hyperparameters `hyper`.
     """
 
     def __init__(self, members: Sequence[Method]):
@@ -75,7 +75,7 @@ class StackedMethod:
     def after_step(self, stack) -> None:
         """Called when the parameters have moved."""
 
-    def weights(self, stack) -> Tensor | None:
+    def weights(self, stack) -> list[Tensor] | None:
         """The parameters to validate and keep, where they are not the trained ones."""
 
     def stops(self, scores: Sequence[float]) -> list[bool]:

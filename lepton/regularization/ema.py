@@ -77,29 +77,31 @@ def warm_up(steps: int) -> float:
 
 
 class StackedEMA(StackedMethod):
-    """The averages of all members as one matrix."""
+    """The averages of all members."""
 
     def __init__(self, members):
         super().__init__(members)
-        self.steps, self.average = 0, None
+        self.steps = 0
+        self.average: list[Tensor] = []
 
     def before_step(self, stack) -> None:
-        if self.average is None:
-            self.average = stack.flat.values.clone()
+        if not self.average:
+            self.average = stack.weights.copy()
 
     @torch.no_grad()
     def after_step(self, stack) -> None:
-        values = stack.flat.values
-        decay = self.column("decay", values).clamp(max=warm_up(self.steps))
-        self.average.lerp_(values, 1 - decay)
+        values = stack.weights.values
+        new = 1 - self.column("decay", values[0]).clamp(max=warm_up(self.steps))
+        for average, value in zip(self.average, values, strict=True):
+            average.lerp_(value, new)
         self.steps += 1
 
-    def weights(self, stack) -> Tensor | None:
+    def weights(self, stack) -> list[Tensor] | None:
         return self.average
 
     def keep(self, rows) -> None:
         super().keep(rows)
-        self.average = self.average[rows]
+        self.average = [average[rows] for average in self.average]
 
 
 class SwapAverage(pl.Callback):

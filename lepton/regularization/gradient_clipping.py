@@ -37,6 +37,8 @@ class StackedClipping(StackedMethod):
     """As nn.utils.clip_grad_norm_, whose guard against a norm of zero it shares."""
 
     def before_step(self, stack) -> None:
-        grads = stack.flat.grads
-        norms = torch.linalg.vector_norm(grads, dim=1, keepdim=True)
-        grads *= (self.column("max_norm", grads) / (norms + 1e-6)).clamp(max=1.0)
+        grads = stack.weights.grads
+        parts = [torch.linalg.vector_norm(grad, dim=1, keepdim=True) for grad in grads]
+        norms = torch.linalg.vector_norm(torch.cat(parts, 1), dim=1, keepdim=True)
+        scale = (self.column("max_norm", norms) / (norms + 1e-6)).clamp(max=1.0)
+        stack.weights.grads = [grad * scale for grad in grads]

@@ -34,8 +34,11 @@ class WeightDecay(Method):
 
 
 class StackedDecay(StackedMethod):
-    """The same for the decayed columns of a stack."""
+    """The same for a stack."""
 
     def before_step(self, stack) -> None:
-        values, lr = stack.flat.values, stack.hyper["lr"]
-        values[:, : stack.flat.decayed] *= (1 - lr * self.column("rate", lr)).to(values.dtype)
+        lr = stack.hyper["lr"]
+        left = 1 - lr * self.column("rate", lr)
+        for value, decayed in zip(stack.weights.values, stack.weights.decayed, strict=True):
+            if decayed:
+                value *= left.to(value.dtype)

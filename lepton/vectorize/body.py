@@ -11,7 +11,7 @@ from lepton.method import Batch, Method
 from lepton.network import Network
 from lepton.objective import objective
 from lepton.task import Task
-from lepton.vectorize.dropout import StackedDropout
+from lepton.vectorize.layers import StackedDropout, StackedLinear
 from lepton.vectorize.noise import Noise
 
 
@@ -38,6 +38,8 @@ class Body:
                 self.dropouts[name] = StackedDropout(rates, noise)
                 self.buffers[f"{name}.member"] = torch.zeros(len(rates), device=device)
                 self.model.set_submodule(name, self.dropouts[name])
+            elif type(layer) is nn.Linear and layer.weight.requires_grad:
+                self.model.set_submodule(name, StackedLinear(layer))
 
     def losses(
         self, parameters: Batch, batch: Batch, *, common: bool, training: bool = True

@@ -9,7 +9,7 @@ from torch import Tensor
 from lepton.seeds import derive
 
 LEVELS = 2**16  # a dropout rate is met to one part in LEVELS
-BYTES = 2**25  # of bits drawn at a time, for all members together
+BYTES = 2**24  # of bits drawn at a time, for all members together
 
 
 class Noise:
@@ -26,7 +26,8 @@ class Noise:
             self.streams = [np.random.Generator(np.random.SFC64(seed)) for seed in own]
         else:
             self.streams = [torch.Generator(self.device).manual_seed(seed) for seed in own]
-        self.bits, self.used = torch.empty(len(own), 0, dtype=torch.int16), 0
+        self.bits = torch.empty(len(own), 0, dtype=torch.int16, device=self.device)
+        self.used = 0
 
     def draw(self, count: int) -> Tensor:
         """The next numbers of every member. Shapes: -> (K, count), int16."""
@@ -36,11 +37,13 @@ class Noise:
         return self.bits[:, self.used - count : self.used]
 
     def _refill(self, count: int) -> None:
-        left = self.bits[:, self.used :].to(self.device)
+        left = self.bits[:, self.used :]
         ahead = max(count - left.shape[1], BYTES // (2 * len(self.streams)))
         words = -(-ahead // 4)  # four numbers in 64 bits
-        drawn = torch.stack([self._words(stream, words) for stream in self.streams])
-        self.bits, self.used = torch.cat([left, drawn.view(torch.int16)], 1), 0
+        self.bits, self.used = left.new_empty(len(left), left.shape[1] + 4 * words), 0
+        self.bits[:, : left.shape[1]] = left
+        for row, stream in zip(self.bits[:, left.shape[1] :], self.streams, strict=True):
+            row.copy_(self._words(stream, words).view(torch.int16))
 
     def _words(self, stream, count: int) -> Tensor:
         if self.device.type == "cpu":

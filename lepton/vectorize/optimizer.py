@@ -1,8 +1,7 @@
 """Optimizers over a stack: torch's update rules with a hyperparameter a member.
 
-Each rule takes the parameters and gradients (K, P), of which the first `decayed` columns are
-decayed, and hyperparameters (K, 1) in 64 bits, because 1 - beta ** t cancels; each is tested
-against the optimizer whose name it has.
+Hyperparameters come in 64 bits, because 1 - beta ** t cancels; each rule is tested against the
+optimizer whose name it has.
 """
 
 import lion_pytorch
@@ -11,92 +10,126 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lepton.vectorize.hyper import Hyper
+from lepton.vectorize.weights import Weights
+
+Values = dict[str, Tensor]
 
 
 class Rule:
-    """State and step; `steps` counts from 1 and is the same for all members."""
+    """State and step; `steps` counts from 1 and is the same for all members.
+
+    Shapes: hyperparameters and what is made of them (K, 1); parameters, gradients, state (K, n).
+    """
 
     moments: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()  # settings that must be the same for all members
 
-    def __init__(self, like: Tensor, settings: dict):
+    def __init__(self, weights: Weights, settings: dict):
         self.settings, self.steps = settings, 0
-        self.state = {name: torch.zeros_like(like) for name in self.moments}
+        self.state = [
+            {name: torch.zeros_like(value) for name in self.moments} for value in weights.values
+        ]
 
     @torch.no_grad()
-    def step(self, p: Tensor, g: Tensor, h: Hyper, decayed: int) -> None:
+    def step(self, weights: Weights, h: Hyper) -> None:
         self.steps += 1
-        self.update(p, g, h, decayed)
+        numbers = self.numbers(h)
+        numbers = {name: value.to(weights.values[0].dtype) for name, value in numbers.items()}
+        parts = zip(weights.values, weights.grads, self.state, weights.decayed, strict=True)
+        for p, g, state, decayed in parts:
+            if decayed and not h.zero("weight_decay"):
+                if self.decoupled:
+                    p *= numbers["shrink"]
+                else:
+                    g = torch.addcmul(g, p, numbers["weight_decay"])
+            self.update(p, g, state, numbers)
 
-    def update(self, p: Tensor, g: Tensor, h: Hyper, decayed: int) -> None:
+    @property
+    def decoupled(self) -> bool:
+        """Whether weights decay apart from the gradient."""
+        return False
+
+    def numbers(self, h: Hyper) -> Values:
+        """What a step needs of the hyperparameters."""
+        return {
+            "lr": -h["lr"],
+            "weight_decay": h["weight_decay"],
+            "shrink": 1 - h["lr"] * h["weight_decay"],
+        }
+
+    def update(self, p: Tensor, g: Tensor, state: Values, n: Values) -> None:
         raise NotImplementedError
 
     def keep(self, rows: Tensor) -> None:
-        self.state = {name: value[rows] for name, value in self.state.items()}
-
-
-def shrink(p: Tensor, g: Tensor, h: Hyper, decayed: int) -> None:
-    """Decoupled weight decay."""
-    if not h.zero("weight_decay"):
-        p[:, :decayed] *= (1 - h["lr"] * h["weight_decay"]).to(p.dtype)
-
-
-def penalize(p: Tensor, g: Tensor, h: Hyper, decayed: int) -> None:
-    """L2 penalty, added to the gradient."""
-    if not h.zero("weight_decay"):
-        g[:, :decayed] += p[:, :decayed] * h["weight_decay"].to(p.dtype)
+        self.state = [{name: value[rows] for name, value in s.items()} for s in self.state]
 
 
 class SGD(Rule):
     moments = ("velocity",)
     flags = ("nesterov",)
 
-    def update(self, p, g, h, decayed):
-        penalize(p, g, h, decayed)
-        momentum, v = h["momentum"].to(p.dtype), self.state["velocity"]
+    def numbers(self, h):
+        damped = torch.where(h["momentum"] == 0, 0.0, h["dampening"])
+        return super().numbers(h) | {"momentum": h["momentum"], "new": 1 - damped}
+
+    def update(self, p, g, state, n):
+        v = state["velocity"]
         if self.steps == 1:
             v.copy_(g)
         else:
-            damped = torch.where(h["momentum"] == 0, 0.0, h["dampening"])
-            v.mul_(momentum).addcmul_(g, (1 - damped).to(p.dtype))
+            v.mul_(n["momentum"]).addcmul_(g, n["new"])
         if self.settings["nesterov"]:
-            v = torch.addcmul(g, v, momentum)
-        p.addcmul_(v, h["lr"].to(p.dtype), value=-1)
+            v = torch.addcmul(g, v, n["momentum"])
+        p.addcmul_(v, n["lr"])
 
 
 class Adam(Rule):
     """With the fused kernel where members share all but learning rate and decay."""
 
     moments = ("mean", "square")
-    decoupled = False
 
-    def update(self, p, g, h, decayed):
-        (shrink if self.decoupled else penalize)(p, g, h, decayed)
+    def step(self, weights, h):
         common = h.common("beta1", "beta2", "eps")
-        if common is None:
-            self._plain(p, g, h)
+        if common is None or not (self.decoupled or h.zero("weight_decay")):
+            super().step(weights, h)
         else:
-            self._fused(p, g, h["lr"].to(p.dtype), *common)
+            self._fused(weights, h, *common)
 
-    def _fused(self, p, g, lr, beta1, beta2, eps) -> None:
-        """The kernel moves a matrix of zeros with a learning rate of 1; members scale that."""
-        moved = torch.zeros_like(p)
-        count = torch.tensor(float(self.steps), device=p.device)
+    @torch.no_grad()
+    def _fused(self, weights: Weights, h: Hyper, beta1: float, beta2: float, eps: float) -> None:
+        """The kernel moves zeros with a learning rate of 1; each member scales that by its own."""
+        self.steps += 1
+        like = weights.values[0]
+        lr, shrink = h["lr"].to(like.dtype), None
+        if not h.zero("weight_decay"):
+            shrink = (1 - h["lr"] * h["weight_decay"]).to(like.dtype)
+        moved = [torch.zeros_like(value) for value in weights.values]
+        count = torch.tensor(float(self.steps), device=like.device)
         torch._fused_adam_(
-            *([moved], [g], [self.state["mean"]], [self.state["square"]], [], [count]),
+            *(moved, weights.grads),
+            *([state[name] for state in self.state] for name in self.moments),
+            *([], [count] * len(moved)),
             **{"lr": 1.0, "beta1": beta1, "beta2": beta2, "weight_decay": 0.0, "eps": eps},
             amsgrad=False,
             maximize=False,
         )
-        p.addcmul_(moved, lr)
+        for p, move, decayed in zip(weights.values, moved, weights.decayed, strict=True):
+            if decayed and shrink is not None:
+                p *= shrink
+            p.addcmul_(move, lr)
 
-    def _plain(self, p, g, h) -> None:
-        mean, square, beta1, beta2 = *self.state.values(), h["beta1"], h["beta2"]
-        adapt(mean, square, g, h)
-        root = square.sqrt()
-        root.div_((1 - beta2**self.steps).sqrt().to(p.dtype)).add_(h["eps"].to(p.dtype))
-        size = h["lr"] / (1 - beta1**self.steps)
-        p.addcmul_(mean / root, size.to(p.dtype), value=-1)
+    def numbers(self, h):
+        beta1, beta2 = h["beta1"], h["beta2"]
+        return super().numbers(h) | {
+            **{"beta2": beta2, "new1": 1 - beta1, "new2": 1 - beta2, "eps": h["eps"]},
+            "size": -h["lr"] / (1 - beta1**self.steps),
+            "root": (1 - beta2**self.steps).sqrt(),
+        }
+
+    def update(self, p, g, state, n):
+        adapt(g, state, n)
+        root = state["square"].sqrt().div_(n["root"]).add_(n["eps"])
+        p.addcmul_(state["mean"] / root, n["size"])
 
 
 class AdamW(Adam):
@@ -107,25 +140,34 @@ class NAdam(Rule):
     moments = ("mean", "square")
     flags = ("decoupled_weight_decay",)
 
-    def __init__(self, like, settings):
-        super().__init__(like, settings)
+    def __init__(self, weights, settings):
+        super().__init__(weights, settings)
+        like = weights.values[0]
         self.product = torch.ones(len(like), 1, dtype=torch.float64, device=like.device)
 
-    def update(self, p, g, h, decayed):
-        (shrink if self.settings["decoupled_weight_decay"] else penalize)(p, g, h, decayed)
+    @property
+    def decoupled(self):
+        return self.settings["decoupled_weight_decay"]
+
+    def numbers(self, h):
         now, ahead = (self._momentum(h, t) for t in (self.steps, self.steps + 1))
         self.product = self.product * now
-        mean, square, lr = self.state["mean"], self.state["square"], h["lr"]
-        adapt(mean, square, g, h)
-        root = square / (1 - h["beta2"] ** self.steps).to(p.dtype)
-        root.sqrt_().add_(h["eps"].to(p.dtype))
-        along = lr * (1 - now) / (1 - self.product), lr * ahead / (1 - self.product * ahead)
-        for step, size in zip((g, mean), along, strict=True):
-            p.addcmul_(step / root, size.to(p.dtype), value=-1)
+        return super().numbers(h) | {
+            **{"beta2": h["beta2"], "new1": 1 - h["beta1"], "new2": 1 - h["beta2"]},
+            **{"eps": h["eps"], "root": 1 - h["beta2"] ** self.steps},
+            "along gradient": -h["lr"] * (1 - now) / (1 - self.product),
+            "along mean": -h["lr"] * ahead / (1 - self.product * ahead),
+        }
 
     @staticmethod
     def _momentum(h, step):
         return h["beta1"] * (1 - 0.5 * 0.96 ** (step * h["momentum_decay"]))
+
+    def update(self, p, g, state, n):
+        adapt(g, state, n)
+        root = (state["square"] / n["root"]).sqrt_().add_(n["eps"])
+        p.addcmul_(g / root, n["along gradient"])
+        p.addcmul_(state["mean"] / root, n["along mean"])
 
     def keep(self, rows):
         super().keep(rows)
@@ -136,35 +178,37 @@ class RMSprop(Rule):
     moments = ("square", "mean", "velocity")
     flags = ("centered",)
 
-    def update(self, p, g, h, decayed):
-        penalize(p, g, h, decayed)
-        square, mean, velocity = self.state.values()
-        alpha = h["alpha"].to(p.dtype)
-        square.mul_(alpha).addcmul_(g * g, 1 - alpha)
-        root = square
+    def numbers(self, h):
+        own = {name: h[name] for name in ("alpha", "momentum", "eps")}
+        return super().numbers(h) | own | {"new": 1 - h["alpha"]}
+
+    def update(self, p, g, state, n):
+        square = state["square"].mul_(n["alpha"]).addcmul_(g * g, n["new"])
         if self.settings["centered"]:
-            mean.lerp_(g, 1 - alpha)
-            root = square - mean * mean
-        root = root.sqrt().add_(h["eps"].to(p.dtype))
-        velocity.mul_(h["momentum"].to(p.dtype)).add_(g / root)
-        p.addcmul_(velocity, h["lr"].to(p.dtype), value=-1)
+            mean = state["mean"].lerp_(g, n["new"])
+            square = square - mean * mean
+        root = square.sqrt().add_(n["eps"])
+        p.addcmul_(state["velocity"].mul_(n["momentum"]).add_(g / root), n["lr"])
 
 
 class Lion(Rule):
     moments = ("mean",)
+    decoupled = True
 
-    def update(self, p, g, h, decayed):
-        shrink(p, g, h, decayed)
-        mean, beta1, beta2 = (self.state["mean"], *(h[b].to(p.dtype) for b in ("beta1", "beta2")))
-        sign = (mean * beta1).addcmul_(g, 1 - beta1).sign_()
-        p.addcmul_(sign, h["lr"].to(p.dtype), value=-1)
-        mean.mul_(beta2).addcmul_(g, 1 - beta2)
+    def numbers(self, h):
+        betas = {name: h[name] for name in ("beta1", "beta2")}
+        return super().numbers(h) | betas | {"new1": 1 - h["beta1"], "new2": 1 - h["beta2"]}
+
+    def update(self, p, g, state, n):
+        mean = state["mean"]
+        p.addcmul_((mean * n["beta1"]).addcmul_(g, n["new1"]).sign_(), n["lr"])
+        mean.mul_(n["beta2"]).addcmul_(g, n["new2"])
 
 
-def adapt(mean: Tensor, square: Tensor, g: Tensor, h: Hyper) -> None:
+def adapt(g: Tensor, state: Values, n: Values) -> None:
     """Moves Adam's averages of the gradient and of its square."""
-    mean.lerp_(g, (1 - h["beta1"]).to(g.dtype))
-    square.mul_(h["beta2"].to(g.dtype)).addcmul_(g * g, (1 - h["beta2"]).to(g.dtype))
+    state["mean"].lerp_(g, n["new1"])
+    state["square"].mul_(n["beta2"]).addcmul_(g * g, n["new2"])
 
 
 RULES: dict[type[Optimizer], type[Rule]] = {

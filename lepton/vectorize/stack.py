@@ -10,11 +10,11 @@ from lepton.errors import TrainingError
 from lepton.method import Batch
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.body import Body
-from lepton.vectorize.flat import Flat
 from lepton.vectorize.hyper import Hyper
 from lepton.vectorize.member import Member
 from lepton.vectorize.noise import Noise
 from lepton.vectorize.optimizer import RULES
+from lepton.vectorize.weights import Weights
 
 
 class Stack:
@@ -39,12 +39,13 @@ class Stack:
         self.tensors = data.train.tensors
         self.noise = Noise([network.cfg["seed"] for network in networks], device)
         self.body = Body(networks, self.noise, dtype)
-        self.flat = Flat([network.model for network in networks], device=device, dtype=dtype)
-        self.best = self.flat.values.clone()
+        models = [network.model for network in networks]
+        self.weights = Weights(models, device=device, dtype=dtype)
+        self.best = self.weights.copy()
         self.best_buffers = {name: value.clone() for name, value in self.body.buffers.items()}
         self.schedules = [member.schedule for member in self.members]
         optimizer = self.schedules[0].optimizer
-        self.rule = RULES[type(optimizer)](self.flat.values, optimizer.param_groups[0])
+        self.rule = RULES[type(optimizer)](self.weights, optimizer.param_groups[0])
         methods = zip(*(network.methods for network in networks), strict=True)
         self.methods = [type(same[0]).stacked(same) for same in methods]
         self.validated: list[tuple[Tensor, Tensor]] = []
@@ -58,12 +59,12 @@ class Stack:
     def train(self, rows: Tensor, batches: StackedBatches) -> None:
         """One batch of every member. Shapes: (K, B) row numbers, or (B,) for all members."""
         size = rows.shape[-1]
-        losses = self.body.losses(self.flat.views, self.gather(rows), common=batches.common)
+        losses = self.body.losses(self.weights.views, self.gather(rows), common=batches.common)
         self._watch(losses)
         done, share = len(self.losses), 1.0
         if self.accumulate > 1:
             share = batches.share(done, self.accumulate, size)
-        self.flat.backward(losses.sum() * share, add=done % self.accumulate > 0)
+        self.weights.backward(losses.sum() * share, add=done % self.accumulate > 0)
         self.losses.append(losses.detach())
         self.rows.append(size)
         if (done + 1) % self.accumulate == 0 or done + 1 == batches.num_batches:
@@ -80,7 +81,7 @@ class Stack:
     def _step(self) -> None:
         for method in self.methods:
             method.before_step(self)
-        self.rule.step(self.flat.values, self.flat.grads, self.hyper, self.flat.decayed)
+        self.rule.step(self.weights, self.hyper)
         for method in self.methods:
             method.after_step(self)
         self.hyper.step += 1
@@ -94,14 +95,15 @@ class Stack:
             if member.error is None:
                 loss = float(losses[row].detach())
                 member.error = TrainingError(f"training loss is {loss} in epoch {self.epoch}")
-                if torch.isfinite(self.flat.values[row]).all():
-                    self._keep_best(torch.tensor([row]), self.flat.values)
+                values = self.weights.values
+                if all(bool(torch.isfinite(value[row]).all()) for value in values):
+                    self._keep_best([row], values)
 
     def validate(self, batch: Batch) -> None:
         if not self.validated:
             averages = [method.weights(self) for method in self.methods]
-            self.looked_at = next((a for a in averages if a is not None), self.flat.values)
-        prediction = self.body.predict(self.flat.split(self.looked_at), batch)
+            self.looked_at = next((a for a in averages if a is not None), self.weights.values)
+        prediction = self.body.predict(self.weights.shaped(self.looked_at), batch)
         self.validated.append((prediction, batch["target"]))
 
     def score(self) -> None:
@@ -112,11 +114,12 @@ class Stack:
         for member, own in zip(self.members, prediction, strict=True):
             member.validated(own, target, self.epoch)
         better = [row for row, m in enumerate(self.members) if m.is_best and m.error is None]
-        self._keep_best(torch.tensor(better, dtype=torch.int64), self.looked_at)
+        self._keep_best(better, self.looked_at)
 
-    def _keep_best(self, rows: Tensor, values: Tensor) -> None:
-        rows = rows.to(values.device)
-        self.best[rows] = values[rows]
+    def _keep_best(self, members: list[int], values: list[Tensor]) -> None:
+        rows = torch.tensor(members, dtype=torch.int64, device=self.noise.device)
+        for best, value in zip(self.best, values, strict=True):
+            best[rows] = value[rows]
         for name, value in self.body.buffers.items():
             self.best_buffers[name][rows] = value[rows]
 
@@ -143,8 +146,9 @@ class Stack:
 
     def _restore(self, member: Member, row: int) -> None:
         """Puts the weights of a member's best epoch into its own model."""
-        state = self.flat.split(self.best[row]) | {n: v[row] for n, v in self.best_buffers.items()}
-        model = member.network.model.to(self.flat.values.dtype)
+        state = self.weights.shaped([value[row] for value in self.best])
+        state |= {name: value[row] for name, value in self.best_buffers.items()}
+        model = member.network.model.to(self.best[0].dtype)
         model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
         member.network.device = self.noise.device
 
@@ -153,8 +157,8 @@ class Stack:
         self.schedules = [self.schedules[row] for row in left]
         if not left:
             return
-        rows = torch.tensor(left, device=self.flat.values.device)
-        for part in (self.flat, self.rule, self.body, self.noise, *self.methods):
+        rows = torch.tensor(left, device=self.noise.device)
+        for part in (self.weights, self.rule, self.body, self.noise, *self.methods):
             part.keep(rows)
-        self.best = self.best[rows]
+        self.best = [value[rows] for value in self.best]
         self.best_buffers = {name: value[rows] for name, value in self.best_buffers.items()}

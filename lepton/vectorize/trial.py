@@ -60,14 +60,15 @@ class Trial:
         try:
             stack, _, rows = self._stack(pair)
             batch = stack.gather(rows if rows.ndim == 1 else rows[0])
-            losses = stack.body.losses(stack.flat.views, batch, common=True, training=False)
-            stack.flat.backward(losses.sum(), add=False)
+            losses = stack.body.losses(stack.weights.views, batch, common=True, training=False)
+            stack.weights.backward(losses.sum(), add=False)
         except Exception as e:
             return f"the model cannot be stacked ({' '.join(str(e).split())[:200]})"
         precise = 1e-9 if self.dtype == torch.float64 else 1e-3
         for row, member in enumerate(pair):
-            loss, grads = self._alone(member, batch, stack.flat.names)
-            gap = (stack.flat.grads[row] - grads).norm()
+            loss, grads = self._alone(member, batch, stack.weights.names)
+            own = torch.cat([grad[row] for grad in stack.weights.grads])
+            gap = (own - grads).norm()
             if abs(losses[row] - loss) > precise * (1 + abs(loss)) or gap > precise * (
                 1 + grads.norm()
             ):
@@ -155,9 +156,8 @@ class Trial:
 
         common = rows.ndim == 1
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            stack.body.losses(stack.flat.views, stack.gather(rows), common=common)
-        values = stack.flat.values
-        own = values[0].numel() * values.element_size() * COPIES
+            stack.body.losses(stack.weights.views, stack.gather(rows), common=common)
+        own = COPIES * sum(v[0].numel() * v.element_size() for v in stack.weights.values)
         return int(SHARE * self._free() / (2 * sum(kept.values()) / 2 + own))
 
     def _free(self) -> int:

@@ -127,8 +127,8 @@ def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
     real = Stack.score
 
     def counted(self):
-        sizes.append(len(self.flat.values))
-        assert len(self.members) == len(self.flat.values) == len(self.noise.seeds)
+        sizes.append(len(self.weights.values[0]))
+        assert len(self.members) == len(self.weights.values[0]) == len(self.noise.seeds)
         real(self)
 
     monkeypatch.setattr(Stack, "score", counted)

@@ -1,10 +1,11 @@
-"""Stacked dropout: each member's rate, scaled as torch scales, with the gradient of its mask."""
+"""Layers of a stack against torch's: dropout by rate, scale and gradient; linear maps exactly."""
 
+import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from lepton.vectorize.dropout import StackedDropout
+from lepton.vectorize.layers import StackedDropout, StackedLinear
 from lepton.vectorize.noise import Noise
 
 ROWS = 40_000
@@ -58,3 +59,32 @@ def test_the_mean_is_that_of_torchs_dropout():
     expected = nn.Dropout(0.37)(x)
     assert abs(y.mean() - expected.mean()) < 0.05
     assert abs(y.std() - expected.std()) < 0.05
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(5,), (2, 3)], ids=["rows", "rows of tokens"])
+@pytest.mark.parametrize("common", [False, True])
+def test_a_stacked_linear_map_is_each_members_own_with_its_gradients(bias, shape, common):
+    torch.manual_seed(0)
+    layers = [nn.Linear(4, 3, bias=bias).double() for _ in range(3)]
+    named = {
+        name: torch.stack([getattr(layer, name).detach() for layer in layers]).requires_grad_()
+        for name, _ in layers[0].named_parameters()
+    }
+    x = torch.randn(*shape, 4, dtype=torch.float64) if common else None
+    own = x if common else torch.randn(3, *shape, 4, dtype=torch.float64, requires_grad=True)
+    stacked = StackedLinear(layers[0])
+    call = vmap(
+        lambda tensors, x: functional_call(stacked, tensors, (x,)), (0, None if common else 0)
+    )
+    y = call(named, own)
+    y.square().sum().backward()
+    for k, layer in enumerate(layers):
+        given = own if common else own.detach()[k].requires_grad_()
+        expected = layer(given)
+        torch.testing.assert_close(y[k], expected)
+        expected.square().sum().backward()
+        for name, parameter in layer.named_parameters():
+            torch.testing.assert_close(named[name].grad[k], parameter.grad)
+        if not common:
+            torch.testing.assert_close(own.grad[k], given.grad)
