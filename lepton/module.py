@@ -104,11 +104,14 @@ class Learner(pl.LightningModule):
             method.before_step(self.model, optimizer)
 
     def on_train_start(self) -> None:
-        """Who watches, and the loggers, are told again what an earlier process had told."""
+        self.tell_again(self.trainer.loggers)
+
+    def tell_again(self, loggers: list) -> None:
+        """Who watches, and the loggers, are told what an earlier process had told."""
         for row in self.history:
             if self.watch:
                 self.watch(row["epoch"], row["val/score"])
-            for logger in self.trainer.loggers:
+            for logger in loggers:
                 for split in ("val", "train"):
                     values = {key: row[key] for key in row if key.startswith(f"{split}/")}
                     logger.log_metrics(values, step=row["epoch"])

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lepton import claim, results
+from lepton import claim, compose, results
+from lepton.check import check
 from lepton.errors import Claimed
+from lepton.identity import run_folder
+from lepton.run import train_checked
 
 ROOT = str(Path(__file__).parents[1])
 TAKER = """
@@ -202,6 +205,21 @@ def test_a_run_that_was_taken_over_is_left_to_its_new_owner(part):
     kept = sorted(p.name for p in part.iterdir())
     assert kept[0].endswith("f" * 12)
     assert kept[1:] == ["theirs"]
+
+
+def test_a_process_whose_run_was_taken_over_stops_before_it_writes_a_checkpoint(part, run):
+    def lose(epoch, score):
+        (folder,) = Path("runs/default").iterdir()
+        (mine,) = claim.claims(folder)
+        mine.rename(mine.with_name(mine.name[:-12] + "f" * 12))
+        return False
+
+    plain = check(compose("dataset=wine", "model=linear", "trainer.checkpoint_every=0"))
+    with pytest.raises(Claimed, match="taken this run over"):
+        train_checked(plain, run_folder(plain), lose)
+    (folder,) = Path("runs/default").iterdir()
+    assert folder.suffix == ".part"
+    assert not list(folder.glob("checkpoint/*"))
 
 
 COUNTED = """

@@ -150,9 +150,10 @@ def test_the_time_that_a_training_may_take_counts_all_processes(here, monkeypatc
     assert 1.9 < seconds < 2.9
 
 
-def test_loggers_are_told_all_epochs_by_the_process_that_ends_the_training(stopped, run):
+@pytest.mark.parametrize("every", [5, 7])
+def test_loggers_are_told_all_epochs_by_the_process_that_ends_the_training(every, stopped, run):
     words = (*SHORT, "logger=csv")
-    folder, stops = stopped(5, *words)
+    folder, stops = stopped(every, *words)  # 7: also one that only had to be scored
     assert stops > 1
     ours, whole = (
         pd.read_csv(path / "csv" / "metrics.csv") for path in (folder, run(*words, "study=whole"))
