@@ -17,6 +17,8 @@ class Method:
 
     `stackable` names the attributes, called as in YAML, that may differ between the members of a
     stack; there `on_batch` and `penalty` run under vmap, with tensors for these attributes.
+    What it remembers from step to step belongs into the `state_dict` of one of its callbacks: only
+    then does a killed run go on exactly.
     """
 
     stackable: tuple[str, ...] = ()

@@ -3,7 +3,8 @@
 import logging
 import signal
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lepton import build
+from lepton import build, interrupt
+from lepton.checkpoint import Checkpoints
+from lepton.environment import versions
+from lepton.errors import Diverged
+from lepton.finite import all_finite
+from lepton.folders import CHECKPOINTS
+from lepton.identity import canonical
 from lepton.module import Learner
 from lepton.progress import Progress
+from lepton.resume import Resume
 from lepton.scheduler.when import by_batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
@@ -22,6 +30,7 @@ from lepton.worker import workers
 
 log = logging.getLogger("lepton")
 FILE = "model.safetensors"
+QUIET = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 CHUNK = 8192  # rows predicted at once
 
 
@@ -41,35 +50,76 @@ class Network:
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained = "alone"
 
-    def fit(self, data, folder: Path) -> None:
-        """Trains, and ends with the weights of the best epoch."""
-        cfg = self.cfg
-        learner = Learner(
-            model=self.model,
-            task=self.task,
-            methods=self.methods,
-            make_optimizer=partial(build.part, cfg, "optimizer"),
-            make_scheduler=self._scheduler(),
-            steps_by_batch=by_batch(cfg),
-            accumulate=cfg["trainer"]["accumulate_grad_batches"],
-            seed=cfg["seed"],
-        )
-        quiet()
-        callbacks = [c for method in self.methods for c in method.callbacks()]
-        trainer = build.make(
-            cfg["trainer"],
-            callbacks=[*callbacks, Progress()],
-            logger=build.logger(cfg, folder),
-        )
+    def fit(self, data, folder: Path, watch: Callable[[int, float], bool] | None = None) -> None:
+        """Trains, from the folder's checkpoint if there is one; ends with the best epoch's weights.
+
+        Raises: Diverged, Pruned; Interrupted when a signal asked for the end, with a checkpoint.
+        """
+        learner, trainer = self._learner(watch), self._trainer(folder)
+        resume = self._resume(trainer, folder)
         started = time.perf_counter()
-        with torch.random.fork_rng(), interruptible(), workers(folder):
-            trainer.fit(learner, datamodule=data)
-        self.seconds = time.perf_counter() - started
-        if cfg["trainer"]["profiler"]:
+        try:
+            if resume is not None and resume.is_over(learner, trainer):
+                trainer.precision_plugin.convert_module(learner)
+            else:
+                with torch.random.fork_rng(), interruptible(resume is not None), workers(folder):
+                    trainer.fit(learner, datamodule=data)
+        except Diverged as e:
+            raise self._kept(e, learner, resume, folder) from e
+        self.seconds = time.perf_counter() - started + (resume.seconds if resume else 0.0)
+        if self.cfg["trainer"]["profiler"]:
             log.info("%s", trainer.profiler.summary())
         learner.restore_best()
         self.history, self.best_epoch = learner.history, learner.best_epoch
         self.device = trainer.strategy.root_device
+
+    def _learner(self, watch: Callable[[int, float], bool] | None) -> Learner:
+        return Learner(
+            model=self.model,
+            task=self.task,
+            methods=self.methods,
+            make_optimizer=partial(build.part, self.cfg, "optimizer"),
+            make_scheduler=self._scheduler(),
+            steps_by_batch=by_batch(self.cfg),
+            accumulate=self.cfg["trainer"]["accumulate_grad_batches"],
+            seed=self.cfg["seed"],
+            watch=watch,
+        )
+
+    def _trainer(self, folder: Path):
+        quiet()
+        callbacks = [c for method in self.methods for c in method.callbacks()]
+        return build.make(
+            self.cfg["trainer"],
+            callbacks=[*callbacks, Progress()],
+            logger=build.logger(self.cfg, folder),
+        )
+
+    def _resume(self, trainer, folder: Path) -> Resume | None:
+        """What saves this training and goes on with it; nothing does for several processes."""
+        if trainer.world_size > 1:
+            return None
+        about = {"config": canonical(self.cfg), "versions": versions()}
+        resume = Resume(Checkpoints(folder / CHECKPOINTS, about), trainer.checkpoint_every)
+        trainer.callbacks.insert(0, resume)
+        return resume
+
+    def _kept(
+        self, error: Diverged, learner: Learner, resume: Resume | None, folder: Path
+    ) -> Diverged:
+        """Keeps the last weights that are finite, and says in the error which those are."""
+        saved = resume.checkpoints.load() if resume else None
+        for which, state in (
+            ("of the step before", learner.model.state_dict()),
+            (f"of epoch {learner.best_epoch + 1}, the best", learner.best_state),
+            ("of the last checkpoint", saved["model"] if saved else {}),
+        ):
+            if state and all_finite(state):
+                _save(state, folder / FILE)
+                error.weights = which
+                return error
+        error.weights = "none: no finite ones were left"
+        return error
 
     def _scheduler(self):
         return partial(build.part, self.cfg, "scheduler") if self.cfg["scheduler"] else None
@@ -86,8 +136,7 @@ class Network:
         return torch.cat(parts)
 
     def save(self, folder: Path) -> None:
-        state = {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
-        save_file(state, folder / FILE)
+        _save(self.model.state_dict(), folder / FILE)
 
     def load(self, folder: Path) -> None:
         state = load_file(folder / FILE)
@@ -102,12 +151,7 @@ class Network:
 
 def quiet() -> None:
     """Leaves of what Lightning says on every fit its warnings alone."""
-    for package in (
-        "pytorch_lightning",
-        "lightning_fabric",
-        "lightning.pytorch",
-        "lightning.fabric",
-    ):
+    for package in QUIET:
         logging.getLogger(package).setLevel(logging.WARNING)
 
 
@@ -122,11 +166,22 @@ def default_dtype(dtype: torch.dtype):
         torch.set_default_dtype(before)
 
 
+def _save(state: dict[str, Tensor], path: Path) -> None:
+    save_file({name: t.detach().cpu().contiguous() for name, t in state.items()}, path)
+
+
 @contextmanager
-def interruptible():
-    """Lightning turns Ctrl-C into exit code 1 and ignores the next one; this gives it back."""
+def interruptible(saving: bool):
+    """Where checkpoints are made a signal asks for one; else, and the second time, it ends at once.
+
+    Lightning turns Ctrl-C into exit code 1 and ignores the next one; this gives it back.
+    """
+    handler = signal.getsignal(signal.SIGINT)
     try:
-        yield
+        with interrupt.watching() if saving else nullcontext():
+            yield
+    except interrupt.Interrupted:
+        raise
     except SystemExit:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from lepton.errors import LeptonError
+from lepton.errors import Claimed, LeptonError
 from lepton.results import record_failure
 from lepton.sweep.plan import Job
 
@@ -28,6 +28,8 @@ def attempt(job: Job) -> None:
 
     try:
         log.info("    %s", train_checked(job.config, job.folder))
+    except Claimed as error:
+        log.info("    %s", error)
     except Exception as error:
         if isinstance(error, LeptonError):
             record_failure(job.folder, job.config, error)

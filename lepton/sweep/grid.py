@@ -7,7 +7,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 
 from lepton import results
-from lepton.errors import FailedRuns, LeptonError
+from lepton.errors import Claimed, FailedRuns, LeptonError
 from lepton.report import show
 from lepton.sweep.plan import Job, Plan, plan
 
@@ -69,13 +69,18 @@ def _make(studies: set[Path]) -> None:
 
 def _keep(job: Job, error: object) -> None:
     """A failure that a foreign launcher reports and the run itself could not record."""
-    if results.failure(job.folder) is None:
+    if results.failure(job.folder) is None and not isinstance(error, Claimed):
         error = error if isinstance(error, Exception) else LeptonError(str(error))
         results.record_failure(job.folder, job.config, error)
 
 
 def _lost(folder: Path) -> bool:
-    """Whether the attempt just made failed: a success removes what an earlier failure left."""
+    """Whether the attempt just made failed: a success removes what an earlier failure left.
+
+    A run that another process is training is not lost.
+    """
+    if results.status(folder) == "running":
+        return False
     return results.failure(folder) is not None or not (folder / results.RESULT).is_file()
 
 
