@@ -143,6 +143,13 @@ def failure(folder: Path) -> dict[str, str] | None:
     return _read_failure(path) if path.is_file() else None
 
 
+def status(folder: Path) -> str:
+    """What is known of a run, from its folders alone."""
+    if (folder / RESULT).is_file():
+        return "finished"
+    return "failed" if failed(folder).is_dir() else "to do"
+
+
 def _read_failure(path: Path) -> dict[str, str]:
     try:
         known = json.loads(path.read_text())

@@ -38,6 +38,11 @@ def study(name="default"):
     return Path("runs") / name
 
 
+def runs(name="default"):
+    """The folders of a study's runs."""
+    return sorted(path for path in study(name).iterdir() if path.is_dir())
+
+
 def table(name):
     """What of a study must not depend on how it came about."""
     frame = load(name).sort_values("run", ignore_index=True)
@@ -52,7 +57,7 @@ def same(one, two):
 def test_the_order_of_a_sweep_does_not_matter(here, fingerprint):
     multirun([*WINE, "seed=1,2", "model=mlp_small,linear", "study=one"])
     multirun([*WINE, "model=linear,mlp_small", "seed=2,1", "study=two"])
-    one, two = sorted(study("one").iterdir()), sorted(study("two").iterdir())
+    one, two = runs("one"), runs("two")
     assert [p.name for p in one] == [p.name for p in two]
     assert len(one) == 4
     assert [fingerprint(p) for p in one] == [fingerprint(p) for p in two]
@@ -130,7 +135,7 @@ def test_a_mistake_in_the_data_of_one_job_is_a_failure_with_its_settings(here, t
 
 def test_a_rerun_that_fails_is_told_and_the_finished_run_kept(fragile, fingerprint):
     multirun([*FRAGILE, "seed=1,2"])
-    before = {p.name: fingerprint(p) for p in study().iterdir()}
+    before = {p.name: fingerprint(p) for p in runs()}
     (fragile / "2").touch()
     with pytest.raises(FailedRuns, match="1 of 2 runs failed"):
         multirun([*FRAGILE, "seed=1,2", "rerun=true"])
@@ -152,7 +157,7 @@ def test_a_launcher_that_is_not_leptons_gives_the_same_runs(foreign, command, fi
     code, said = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
     assert code == 0, said
     multirun([*words, "study=ours"])
-    theirs, ours = sorted(study("theirs").iterdir()), sorted(study("ours").iterdir())
+    theirs, ours = runs("theirs"), runs("ours")
     assert [p.name for p in theirs] == [p.name for p in ours]
     assert [fingerprint(p) for p in theirs] == [fingerprint(p) for p in ours]
     assert {p.name for p in Path().iterdir()} == {"conf", "runs", "said.txt"}
@@ -210,4 +215,4 @@ def test_a_sweep_killed_at_random_times_ends_as_one_that_was_not(here, start, co
     assert code == 0, said
     assert same(table("whole"), table("long"))
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
-    assert sorted(p.name for p in study("long").iterdir()) == load("long")["run"].tolist()
+    assert [p.name for p in runs("long")] == load("long")["run"].tolist()

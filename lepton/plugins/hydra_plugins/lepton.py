@@ -21,11 +21,8 @@ class Grid(Sweeper):
         return self.work.sweep(arguments)
 
 
-class Basic(Launcher):
-    def __init__(self, **values):
-        from lepton.sweep.basic import Basic as Work
-
-        self.work = Work(**values)
+class _Planned(Launcher):
+    """A launcher of lepton's: the sweeper hands it jobs that are composed and checked."""
 
     def setup(self, **given):
         self.work.setup(**given)
@@ -33,5 +30,19 @@ class Basic(Launcher):
     def launch(self, job_overrides, initial_job_idx):
         raise TypeError("this launcher takes planned jobs: hydra/sweeper=grid")
 
-    def launch_jobs(self, jobs):
-        self.work.launch_jobs(jobs)
+    def launch_jobs(self, jobs, progress=None):
+        self.work.launch_jobs(jobs, progress)
+
+
+class Basic(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.basic import Basic as Work
+
+        self.work = Work(**values)
+
+
+class Parallel(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.parallel import Parallel as Work
+
+        self.work = Work(**values)
