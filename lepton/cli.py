@@ -103,7 +103,6 @@ def _train(words: list[str]) -> int:
     cfg = compose(*overrides)
     from lepton.report import show_run
     from lepton.run import train
-
     from lepton.sweep.study import refresh
 
     _say()

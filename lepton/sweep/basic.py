@@ -36,11 +36,12 @@ class Basic:
             log.info("[%d/%d] %s", number, len(jobs), job)
             progress.started(job)
             outcome = attempt(job)
-            log.log(_level(outcome), "    %s", outcome.line)
+            log.log(level(outcome), "    %s", outcome.line)
             progress.ended(job, outcome.kind)
 
 
-def _level(outcome: Outcome) -> int:
+def level(outcome: Outcome) -> int:
+    """How loudly to say how an attempt went."""
     return logging.ERROR if outcome.line.startswith("failed") else logging.INFO
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lepton.errors import LeptonError, TimedOut, WorkerLost
-from lepton.sweep.basic import MEMORY, Outcome, attempt, lost
+from lepton.sweep.basic import MEMORY, Outcome, attempt, level, lost
 from lepton.sweep.plan import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.slot import Slot, end, warm_up
@@ -55,7 +55,7 @@ class _Pool:
         self.slots: list[Slot] = []
 
     def run(self) -> None:
-        with _terminable():
+        with terminable():
             try:
                 self._open()
                 threads = [threading.Thread(target=self._serve, args=(s,)) for s in self.slots]
@@ -77,8 +77,8 @@ class _Pool:
 
     def _open(self) -> None:
         """As many slots as fit the machine; the first worker tells of the GPUs."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        fit = max(1, cores // max(_threads(job.config, cores) for job in self.jobs))
+        cores = cores_of()
+        fit = max(1, cores // max(threads_of(job.config, cores) for job in self.jobs))
         leases: list[dict[str, str]] = [{}] * (self.launcher.workers or fit)
         if any(_wants_gpu(job.config) for job in self.jobs):
             asked = Slot(here(), self._heard)
@@ -112,8 +112,9 @@ class _Pool:
                 if self.ending.is_set():
                     return
                 self.count += 1
-                level = logging.ERROR if outcome.line.startswith("failed") else logging.INFO
-                log.log(level, "[%d/%d] %s: %s", self.count, len(self.jobs), job, outcome.line)
+                log.log(
+                    level(outcome), "[%d/%d] %s: %s", self.count, len(self.jobs), job, outcome.line
+                )
                 self.progress.ended(job, outcome.kind)
         except BaseException as error:
             self.broken = error
@@ -148,7 +149,12 @@ class _Pool:
             log.info("%s", text)
 
 
-def _threads(config: dict[str, Any], cores: int) -> int:
+def cores_of() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def threads_of(config: dict[str, Any], cores: int) -> int:
     """CPU threads that a run takes; a model that fits itself takes one."""
     trainer = config["trainer"]
     if trainer is None:
@@ -163,7 +169,7 @@ def _wants_gpu(config: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def _terminable():
+def terminable():
     """SIGTERM ends the workers as Ctrl-C does, where this is the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -17,7 +17,7 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from lepton.errors import LeptonError, TimedOut, WorkerLost
-from lepton.sweep.warm import GRACE, LOGGED, Surroundings, begin
+from lepton.sweep.warm import GRACE, LOGGED, Surroundings, begin, python_path
 
 # A server that has imported torch, and no thread of torch's, forks the workers in milliseconds.
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
@@ -197,12 +197,5 @@ def warm_up() -> None:
     if METHOD != "forkserver":
         return
     multiprocessing.get_context(METHOD).set_forkserver_preload(list(WARM))
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
-    try:
-        with _without_main():
-            forkserver.ensure_running()
-    finally:
-        os.environ.pop("PYTHONPATH")
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+    with python_path(), _without_main():
+        forkserver.ensure_running()

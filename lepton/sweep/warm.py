@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -35,6 +36,19 @@ def enter(surroundings: Surroundings) -> None:
     os.environ.update(surroundings.environment)
     os.chdir(surroundings.folder)
     sys.path[:] = surroundings.path
+
+
+@contextmanager
+def python_path() -> Iterator[None]:
+    """Processes started meanwhile find the modules that this one finds."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def begin(writer: Connection, surroundings: Surroundings) -> None:

@@ -12,13 +12,13 @@ import pytest
 from lepton import load, results
 from lepton.errors import LeptonError
 from lepton.sweep.basic import Basic
-from lepton.sweep.parallel import Parallel, _threads
+from lepton.sweep.parallel import Parallel, threads_of
 from lepton.sweep.plan import planned
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.slot import Slot, warm_up
 from lepton.sweep.warm import here as surroundings
 
-WINE = ("dataset=wine", "model=mlp_small,resnet", "model.dropout=0.1", "trainer.max_epochs=2")
+WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
 DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
 MODEL = '''"""A user's model that does what the file named like its seed says, when there is one."""
 
@@ -106,6 +106,10 @@ def status(found):
     return [results.status(job.folder) for job in found]
 
 
+def prints(fingerprint, study):
+    return {p.parent.name: fingerprint(p.parent) for p in Path("runs", study).glob("*/result.json")}
+
+
 def gone(pid):
     """Whether a process has ended, within seconds."""
     for _ in range(100):
@@ -123,12 +127,12 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
     here, fingerprint
 ):
     Basic().launch_jobs(jobs(*WINE, "seed=1,2", "study=alone"))
-    wanted = {p.name: fingerprint(p) for p in Path("runs/alone").iterdir()}
+    wanted = prints(fingerprint, "alone")
     for workers in (1, 2, 3):
         found = jobs(*WINE, "seed=1,2", f"study=by{workers}")
         random.Random(workers).shuffle(found)
         pool(workers).launch_jobs(found)
-        assert {p.name: fingerprint(p) for p in Path(f"runs/by{workers}").iterdir()} == wanted
+        assert prints(fingerprint, f"by{workers}") == wanted
 
 
 @pytest.mark.parametrize(
@@ -228,9 +232,9 @@ def _main_file():
     ("threads", "model", "taken"),
     [("1", "mlp", 1), ("3", "mlp", 3), ("null", "mlp", 8), ("null", "gradient_boosting", 1)],
 )
-def test_the_threads_of_a_job_are_those_it_is_given(here, threads, model, taken):
+def test_thethreads_of_of_a_job_are_those_it_is_given(here, threads, model, taken):
     (job,) = jobs("dataset=wine", f"model={model}", f"trainer.threads={threads}")
-    assert _threads(job.config, 8) == taken
+    assert threads_of(job.config, 8) == taken
 
 
 def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):

@@ -4,8 +4,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 
-# conf/hydra/launcher/basic.yaml takes the place of Hydra's own, which would be merged into it
-ConfigStore.instance().repo["hydra"]["launcher"].pop("basic.yaml", None)
+# files of conf/hydra/launcher take the place of plugins' own, which would be merged into them
+for name in ("basic", "ray", "submitit_local", "submitit_slurm"):
+    ConfigStore.instance().repo["hydra"]["launcher"].pop(f"{name}.yaml", None)
 
 
 class Grid(Sweeper):
@@ -44,5 +45,19 @@ class Basic(_Planned):
 class Parallel(_Planned):
     def __init__(self, **values):
         from lepton.sweep.parallel import Parallel as Work
+
+        self.work = Work(**values)
+
+
+class Submitit(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.slurm import Submitit as Work
+
+        self.work = Work(**values)
+
+
+class Ray(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.ray import Ray as Work
 
         self.work = Work(**values)
