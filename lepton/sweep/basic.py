@@ -4,14 +4,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lepton.errors import Claimed, LeptonError
+from lepton.errors import Claimed, LeptonError, Pruned
 from lepton.results import record_failure
 from lepton.sweep.plan import Job
 from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
 ENDED, CLAIMED, FULL, MEMORY = "ended", "claimed", "disk full", "out of memory"
-NO_SPACE = ("No space left on device", "os error 28")  # as libraries say ENOSPC without its number
+NO_SPACE = ("no space left on", "os error 28")  # as libraries say ENOSPC without its number
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,11 @@ def attempt(job: Job) -> Outcome:
 
     threads = torch.get_num_threads()
     try:
-        return Outcome(ENDED, str(train_checked(job.config, job.folder)))
+        return Outcome(ENDED, str(train_checked(job.config, job.folder, watch=job.watch)))
     except Claimed as claimed:
-        return Outcome(CLAIMED, f"left to another process: {claimed}")
+        return Outcome(CLAIMED, str(claimed))
+    except Pruned as pruned:
+        return Outcome(ENDED, str(pruned))
     except Exception as error:
         return lost(job, error, recorded=not isinstance(error, LeptonError))
     finally:
@@ -65,19 +67,17 @@ def attempt(job: Job) -> Outcome:
 def lost(job: Job, error: Exception, *, recorded: bool = False) -> Outcome:
     """Records why a job failed, where that has not been done, and what it means for the others."""
     line = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"
-    kind = FULL if _no_space(error) else MEMORY if _no_memory(error) else ENDED
+    if _no_space(error):
+        return Outcome(FULL, line)  # the run is not to blame, and there is no room to say so
     if not recorded:
-        try:
-            record_failure(job.folder, job.config, error)
-        except OSError as again:
-            kind, line = FULL if _no_space(again) else kind, f"{line} ({again})"
-    return Outcome(kind, line)
+        record_failure(job.folder, job.config, error)
+    return Outcome(MEMORY if _no_memory(error) else ENDED, line)
 
 
 def _no_space(error: BaseException | None) -> bool:
     """Whether the disk is full: said anywhere in the chain of what led to the error."""
     while error is not None:
-        if any(words in str(error) for words in NO_SPACE):
+        if any(words in str(error).lower() for words in NO_SPACE):
             return True
         error = error.__cause__ or error.__context__
     return False

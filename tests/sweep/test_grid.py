@@ -26,9 +26,9 @@ def trainings(monkeypatch):
     """The names of the runs that are trained."""
     names, real = [], lepton.run._train
 
-    def counted(cfg, folder, *, name):
+    def counted(cfg, folder, *, name, **given):
         names.append(name)
-        return real(cfg, folder, name=name)
+        return real(cfg, folder, name=name, **given)
 
     monkeypatch.setattr(lepton.run, "_train", counted)
     return names
@@ -197,13 +197,13 @@ def killed_until_done(start, rng, kills):
         process.join()
         finished |= {p: p.stat().st_mtime_ns for p in study("long").glob("*/result.json")}
         load("long")
-    return {p: t for p, t in finished.items() if ".part-" not in p.parent.name}
+    return {p: t for p, t in finished.items() if p.parent.suffix != ".part"}
 
 
 def _begun(before):
     """Whether a run that was not there before has finished."""
     now = study("long").glob("*/result.json") if study("long").exists() else ()
-    return any(p.parent not in before and ".part-" not in p.parent.name for p in now)
+    return any(p.parent not in before and p.parent.suffix != ".part" for p in now)
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
