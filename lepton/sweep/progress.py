@@ -90,7 +90,7 @@ class SweepProgress:
 
 
 def ends(job: Job) -> list[int]:
-    """When what a run has come to was written; as long as this stays, it has come to nothing new."""
+    """When what a run has come to was written: while this stays, it has come to nothing new."""
     kept = (job.folder / results.RESULT, results.failed(job.folder), results.pruned(job.folder))
     return [path.stat().st_mtime_ns for path in kept if path.exists()]
 
