@@ -55,3 +55,11 @@ class FailedRuns(LeptonError):
     """Some runs of a sweep failed; the others are finished."""
 
     exit_code = 1
+
+
+class WorkerLost(Exception):
+    """The process that trained a run ended before the run did."""
+
+
+class TimedOut(Exception):
+    """A run took longer than it was given."""

@@ -13,6 +13,7 @@ QUIET = (  # said on every run, and nothing the user can act on
     ".*The number of training batches .* is smaller than the logging interval.*",
     ".*configure_optimizers.* returned .None.*",
     ".*lr_scheduler.step.*before.*optimizer.step.*",
+    ".*`srun` command is available.*",
 )
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import lepton.run
-from lepton import load
+from lepton import load, results
 from lepton.errors import ConfigError, FailedRuns
-from lepton.sweep.plan import multirun
+from lepton.sweep.plan import multirun, planned
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
@@ -38,6 +38,11 @@ def study(name="default"):
     return Path("runs") / name
 
 
+def runs(name="default"):
+    """The folders of a study's runs."""
+    return sorted(path for path in study(name).iterdir() if path.is_dir())
+
+
 def table(name):
     """What of a study must not depend on how it came about."""
     frame = load(name).sort_values("run", ignore_index=True)
@@ -52,7 +57,7 @@ def same(one, two):
 def test_the_order_of_a_sweep_does_not_matter(here, fingerprint):
     multirun([*WINE, "seed=1,2", "model=mlp_small,linear", "study=one"])
     multirun([*WINE, "model=linear,mlp_small", "seed=2,1", "study=two"])
-    one, two = sorted(study("one").iterdir()), sorted(study("two").iterdir())
+    one, two = runs("one"), runs("two")
     assert [p.name for p in one] == [p.name for p in two]
     assert len(one) == 4
     assert [fingerprint(p) for p in one] == [fingerprint(p) for p in two]
@@ -130,7 +135,7 @@ def test_a_mistake_in_the_data_of_one_job_is_a_failure_with_its_settings(here, t
 
 def test_a_rerun_that_fails_is_told_and_the_finished_run_kept(fragile, fingerprint):
     multirun([*FRAGILE, "seed=1,2"])
-    before = {p.name: fingerprint(p) for p in study().iterdir()}
+    before = {p.name: fingerprint(p) for p in runs()}
     (fragile / "2").touch()
     with pytest.raises(FailedRuns, match="1 of 2 runs failed"):
         multirun([*FRAGILE, "seed=1,2", "rerun=true"])
@@ -152,7 +157,7 @@ def test_a_launcher_that_is_not_leptons_gives_the_same_runs(foreign, command, fi
     code, said = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
     assert code == 0, said
     multirun([*words, "study=ours"])
-    theirs, ours = sorted(study("theirs").iterdir()), sorted(study("ours").iterdir())
+    theirs, ours = runs("theirs"), runs("ours")
     assert [p.name for p in theirs] == [p.name for p in ours]
     assert [fingerprint(p) for p in theirs] == [fingerprint(p) for p in ours]
     assert {p.name for p in Path().iterdir()} == {"conf", "runs", "said.txt"}
@@ -210,4 +215,107 @@ def test_a_sweep_killed_at_random_times_ends_as_one_that_was_not(here, start, co
     assert code == 0, said
     assert same(table("whole"), table("long"))
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
-    assert sorted(p.name for p in study("long").iterdir()) == load("long")["run"].tolist()
+    assert [p.name for p in runs("long")] == load("long")["run"].tolist()
+
+
+def test_failed_runs_that_are_to_be_left_are_told_and_not_trained(fragile, trainings):
+    (fragile / "2").touch()
+    words = [*FRAGILE, "seed=1,2,3"]
+    with pytest.raises(FailedRuns):
+        multirun(words)
+    (fragile / "2").unlink()
+    trainings.clear()
+    with pytest.raises(FailedRuns, match="1 of 3 runs failed") as error:
+        multirun([*words, "hydra.sweeper.retry_failed=false"])
+    assert trainings == []
+    assert "no luck with 2" in str(error.value)
+    multirun(words)
+    assert len(trainings) == 1
+
+
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, launcher):
+    (fragile / "2").touch()
+    words = [*FRAGILE, "seed=1,2,3,4,5,6", f"hydra/launcher={launcher}"]
+    alone = ["hydra.launcher.workers=1"] if launcher == "parallel" else []
+    with pytest.raises(FailedRuns) as error:
+        multirun([*words, *alone, "hydra.sweeper.fail_fast=true"])
+    assert error.value.exit_code == 1
+    assert "fail_fast: a run failed; 4 not trained; the same command goes on" in str(error.value)
+    assert load("default")["status"].value_counts().to_dict() == {"finished": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_a_full_disk_stops_the_sweep_and_takes_nothing_from_it(trap, launcher, fingerprint):
+    trap(2, "full")
+    words = ["dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2,3,4"]
+    words += [f"hydra/launcher={launcher}"]
+    alone = ["hydra.launcher.workers=1"] if launcher == "parallel" else []
+    with pytest.raises(FailedRuns) as error:
+        multirun([*words, *alone])
+    told = "no space left on the disk of runs/default; 3 not trained; the same command goes on"
+    assert str(error.value) == told
+    (finished,) = runs()
+    kept = fingerprint(finished)
+    Path("trap/2").unlink()
+    multirun([*words, *alone])
+    assert load("default")["status"].tolist() == ["finished"] * 4
+    assert fingerprint(finished) == kept
+
+
+def test_a_study_that_cannot_be_written_to_is_one_line(here, command):
+    Path("runs").write_text("a file")
+    code, said = command("train", "-m", *WINE, "seed=1,2")
+    assert code == 2
+    assert said.splitlines()[-1].startswith("lepton: runs: cannot write to runs/default (")
+
+
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launcher):
+    for seed in range(6):
+        trap(seed, "nap")
+    words = ["train", "-m", "dataset=wine", "model=deadly", "trainer.max_epochs=1"]
+    words += ["seed=range(6)", f"hydra/launcher={launcher}"]
+    both = [start(*words, said=Path(f"said{n}.txt").absolute()) for n in (1, 2)]
+    for n, process in enumerate(both, 1):
+        process.join(120)
+        assert process.exitcode == 0, Path(f"said{n}.txt").read_text()
+    assert sorted(Path("tries").read_text().split()) == [*"012345"]
+    assert load("default")["status"].tolist() == ["finished"] * 6
+
+
+@pytest.mark.parametrize("before", [None, "failed", "finished"])
+def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(trap, start, before):
+    words = ["train", "-m", "dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2"]
+    found = planned(words[2:], sweep=True).jobs
+    if before == "failed":
+        results.record_failure(found[0].folder, found[0].config, RuntimeError("before"))
+    if before == "finished":
+        multirun(words[2:])
+        words.append("rerun=true")
+    times = [p.stat().st_mtime_ns for p in Path("runs").glob("default/*/result.json")]
+    trap(1, "hang once")
+    first = start(*words, said=Path("said1.txt").absolute())
+    while first.is_alive() and not Path("pids").exists():
+        time.sleep(0.05)
+    second = start(*words, said=Path("said2.txt").absolute())
+    told = Path("said2.txt")
+    while second.is_alive() and not (told.exists() and "waiting for 1 run" in told.read_text()):
+        time.sleep(0.05)
+    first.kill()
+    second.join(60)
+    assert second.exitcode == 0, told.read_text()
+    assert load("default")["status"].tolist() == ["finished"] * 2
+    now = [p.stat().st_mtime_ns for p in Path("runs").glob("default/*/result.json")]
+    assert not set(times) & set(now)
+
+
+def test_sweeps_started_together_on_two_studies_do_not_meet(here, start, fingerprint):
+    words = ["train", "-m", *WINE, "seed=1,2"]
+    both = [start(*words, f"study={name}", said=Path(f"{name}.txt").absolute()) for name in "ab"]
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert [p.name for p in runs("a")] == [p.name for p in runs("b")]
+    assert [fingerprint(p) for p in runs("a")] == [fingerprint(p) for p in runs("b")]
+    assert {p.name for p in Path().iterdir()} == {"a.txt", "b.txt", "runs"}
