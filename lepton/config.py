@@ -66,8 +66,9 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     for text in overrides:
         try:
             override = parser.parse_override(text)
-        except Exception:  # the grammar raises several unrelated kinds
-            problems.append(_unreadable(text))
+        except Exception as e:  # the grammar raises several unrelated kinds
+            said = re.search("while evaluating '.*': (.*)", str(e))
+            problems.append(f"{text}: {said[1]}" if said else _unreadable(text))
             continue
         key = override.key_or_group
         head = re.split(r"[./@]", key)[0]
@@ -191,7 +192,7 @@ def finish(cfg, overrides: Sequence[str], *, choices):
     named = {
         group: "+".join(map(str, choice)) if OmegaConf.is_list(choice) else choice
         for group, choice in choices.items()
-        if not (group.startswith("hydra") or "@" in group or _hidden(choice))
+        if not (group.startswith("hydra") or group == "search" or "@" in group or _hidden(choice))
     }
     for group in SEVERAL:
         if cfg.get(group):  # Hydra does not say which options of a list were chosen

@@ -1,0 +1,234 @@
+"""Hydra sweeper: Optuna proposes batches of trials, any launcher trains them, their runs are told.
+
+Nothing but the study's own run folders is kept. Every start asks a seeded sampler for the same
+trials again and tells it what the folders say, until it comes to runs that are not there.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from lepton.errors import ConfigError, FailedRuns, LeptonError
+from lepton.report import show
+from lepton.sweep import outcome
+from lepton.sweep.grid import Grid, _make
+from lepton.sweep.outcome import Outcome
+from lepton.sweep.plan import Composer, Job, Plan, compose_job, tidied
+from lepton.sweep.probe import probe
+from lepton.sweep.proposals import Proposals, most
+from lepton.sweep.settings import NUMBERS, Settings, read_settings
+from lepton.sweep.space import Space, read_space
+from lepton.sweep.summary import summary
+from lepton.sweep.watch import Told, Watch
+
+log = logging.getLogger("lepton")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A proposal as the runs that it means: one, or one a seed; none when it cannot be run."""
+
+    number: int
+    words: tuple[str, ...]
+    jobs: tuple[Job, ...]
+    problem: str = ""
+
+
+class Search(Grid):
+    """Trains what the trials of a search lack, batch by batch."""
+
+    def __init__(self, *, params: dict[str, str], **values: Any):
+        super().__init__(params=params)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Looks at all trials, shows the study's table and the best of them.
+
+        Raises: FailedRuns when a trial failed; ConfigError before anything has started.
+        """
+        way = Way(self.master, self.loader, arguments)
+        if way.settings.pruner and not hasattr(self.launcher, "launch_jobs"):
+            raise ConfigError(
+                "hydra/sweeper/pruner: only lepton's own launchers prune; use "
+                "hydra/sweeper/pruner=none or another hydra/launcher"
+            )
+        log.info("%s", way)
+        for trials in way.batches():
+            jobs = way.missing(trials)
+            if jobs:
+                log.info("trials %d to %d: %d runs to train", *way.span(trials), len(jobs))
+                _make({job.folder.parent for job in jobs})
+                self._launch(jobs)
+                way.tried.update(job.folder for job in jobs)
+        for study in way.studies():
+            show(study)
+        lines, lost = summary(way)
+        print("\n".join(lines))
+        if lost:
+            raise FailedRuns("\n".join(lost))
+
+
+class Way:
+    """A search's way from its first trial to its last, the same at every start."""
+
+    def __init__(self, master, loader, arguments: Sequence[str]):
+        node = OmegaConf.to_container(master.hydra.sweeper, resolve=True)
+        self.composer = Composer(master, loader)
+        named = tidied(node["params"])
+        problems = []
+        try:
+            self.settings = read_settings(node)
+        except ConfigError as e:
+            problems += e.problems
+        try:
+            self.space = read_space(self.composer.parser, [*named, *arguments])
+            probe(self.composer, self.space)
+        except ConfigError as e:
+            problems += e.problems
+        problems = problems or _fit(self.settings, self.space)
+        if problems:
+            raise ConfigError(*problems)
+        self.proposals = Proposals(
+            self.space,
+            sampler=self.settings.sampler,
+            directions=[o.direction for o in self.settings.objectives],
+        )
+        self.total = min(self.settings.n_trials, most(self.space, self.settings.sampler))
+        self.trials: list[Trial] = []
+        self.outcomes: list[Outcome] = []
+        self.told: list[Told] = []
+        self.tried: set[Path] = set()  # trained by this process: not again, whatever came of it
+
+    def batches(self) -> Iterator[list[Trial]]:
+        """Trials batch by batch; those of a batch are told when the next is asked for."""
+        while len(self.trials) < self.total:
+            count = min(self.settings.batch, self.total - len(self.trials))
+            trials = [self._trial(*_) for _ in self._asked(count)]
+            self.trials += trials
+            yield trials
+            self._tell(trials)
+
+    def _asked(self, count: int) -> list[tuple[int, list[str]]]:
+        asked = self.proposals.ask(count)
+        return [(p.number, self.space.words(p.params)) for p in asked]
+
+    def _trial(self, number: int, words: list[str]) -> Trial:
+        try:
+            first = compose_job(self.composer, words)
+            jobs = [first]
+            for seed in range(1, self.settings.seeds):
+                seeded = f"seed={first.config['seed'] + seed}"
+                jobs.append(compose_job(self.composer, [*words, seeded]))
+        except ConfigError as e:
+            return Trial(number, tuple(words), (), "; ".join(e.problems))
+        if self.settings.pruner:
+            told = tuple(self.told)
+            watch = Watch(pruner=self.settings.pruner, number=number, told=told)
+            jobs = [replace(job, watch=watch) for job in jobs]
+        return Trial(number, tuple(words), tuple(jobs))
+
+    def missing(self, trials: Sequence[Trial]) -> list[Job]:
+        """The runs of a batch that are to be trained, each once."""
+        known = {job.folder for trial in self.trials[: trials[0].number] for job in trial.jobs}
+        jobs: dict[Path, Job] = {}
+        for job in (job for trial in trials for job in trial.jobs):
+            if job.folder not in known and self._missing(job):
+                jobs.setdefault(job.folder, job)
+        return list(jobs.values())
+
+    def _missing(self, job: Job) -> bool:
+        if job.folder in self.tried:
+            return False
+        status = outcome.status(job.folder)
+        if job.config["rerun"]:
+            return True
+        if status == "pruned":
+            return not (job.watch and job.watch.ends_with(outcome.curve(job.folder, status)))
+        retried = status == "failed" and self.settings.retry_failed
+        return retried or status not in ("finished", "failed", "diverged")
+
+    def _tell(self, trials: Sequence[Trial]) -> None:
+        told = []
+        for trial in trials:
+            found = self._outcome(trial)
+            self.outcomes.append(found)
+            self.proposals.tell(trial.number, found.status, found.values, found.scores)
+            watch = trial.jobs[0].watch if trial.jobs else None
+            marks = watch.marks(found.scores) if watch else {}
+            told.append(Told(found.scores, found.status, marks))
+        self.told += told
+
+    def _outcome(self, trial: Trial) -> Outcome:
+        if trial.problem:
+            log.info("trial %d cannot be run: %s", trial.number + 1, trial.problem)
+            return Outcome("failed", error=trial.problem)
+        return outcome.read(
+            [job.folder for job in trial.jobs],
+            self.settings.objectives,
+            watched=bool(self.settings.pruner),
+        )
+
+    def span(self, trials: Sequence[Trial]) -> tuple[int, int]:
+        return trials[0].number + 1, trials[-1].number + 1
+
+    def studies(self) -> list[Path]:
+        jobs = [job for trial in self.trials for job in trial.jobs]
+        return list(dict.fromkeys(job.folder.parent for job in jobs))
+
+    def __str__(self) -> str:
+        s, end = self.settings, "" if self.total == self.settings.n_trials else ", then all is seen"
+        each = f", {s.seeds} seeds each" if s.seeds > 1 else ""
+        head = f"search by {s.named}: {self.total} trials in batches of {s.batch}{each}{end}"
+        return "\n".join([head, *(f"  {d}" for d in self.space.dimensions.values())])
+
+
+def _fit(settings: Settings, space: Space) -> list[str]:
+    """A line for each dimension that the sampler can do nothing with."""
+    if settings.named in NUMBERS and not space.numeric():
+        return [
+            f"hydra/sweeper/sampler: {settings.named} searches numbers and there are only choices "
+            f"({', '.join(space.dimensions)}); use tpe"
+        ]
+    if settings.named != "GridSampler":
+        return []
+    return [
+        f"{key}: an interval has no list of values for hydra/sweeper/sampler=grid; give choices or "
+        "a range"
+        for key, dimension in space.dimensions.items()
+        if not dimension.grid()
+    ]
+
+
+@dataclass(frozen=True)
+class Preview(Plan):
+    """What a search would do: its trials up to the first batch that has to be trained."""
+
+    head: str
+    known: int
+    unknown: int
+
+    def __str__(self) -> str:
+        left = f"{len(self.to_do)} runs to train next" if self.to_do else "nothing to train"
+        later = f", {self.unknown} trials follow from their results" if self.unknown else ""
+        return f"{self.head}\n{self.known} trials are there, {left}{later}"
+
+
+def preview(master, loader, arguments: Sequence[str]) -> Preview:
+    """The search that `lepton train -m` would go on with; nothing is trained or written."""
+    way, known, missing = Way(master, loader, arguments), 0, []
+    for trials in way.batches():
+        missing = way.missing(trials)
+        if missing:
+            break
+        known = len(way.trials)
+    jobs = {job.folder: job for trial in way.trials for job in trial.jobs}
+    return Preview(
+        jobs=list(jobs.values()),
+        combinations=len(way.trials),
+        head=str(way),
+        known=known,
+        unknown=way.total - len(way.trials),
+    )
