@@ -141,7 +141,7 @@ def expand(parser: OverridesParser, arguments: Sequence[str]) -> list[list[str]]
             continue
         if not override.is_discrete_sweep():
             raise ConfigError(
-                f"{override.input_line}: an interval has no list of values to train; "
+                f"{override.input_line.lstrip('+')}: an interval has no list of values to train; "
                 "hydra/sweeper=search looks for the best"
             )
         choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]

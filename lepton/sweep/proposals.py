@@ -4,7 +4,7 @@ import math
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Proposals:
 
         states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
         state = states.get(status, TrialState.FAIL)
-        with quiet(), suppress_stop():
+        with quiet(), _unstopped():
             for epoch, score in enumerate(scores, 1):
                 self.trials[number].report(score, epoch)
             known = list(values) if state == TrialState.COMPLETE else None
@@ -66,7 +66,7 @@ class Proposals:
 
 
 @contextmanager
-def suppress_stop():
+def _unstopped():
     """Grid search asks for its end where none listens."""
     try:
         yield

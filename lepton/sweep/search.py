@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from lepton.errors import ConfigError, FailedRuns, LeptonError
+from lepton.errors import ConfigError, FailedRuns
 from lepton.report import show
 from lepton.sweep import outcome
 from lepton.sweep.grid import Grid, _make
@@ -59,7 +59,7 @@ class Search(Grid):
         for trials in way.batches():
             jobs = way.missing(trials)
             if jobs:
-                log.info("trials %d to %d: %d runs to train", *way.span(trials), len(jobs))
+                log.info("trials %d to %d: %s", *way.span(trials), _runs(len(jobs)))
                 _make({job.folder.parent for job in jobs})
                 self._launch(jobs)
                 way.tried.update(job.folder for job in jobs)
@@ -211,9 +211,13 @@ class Preview(Plan):
     unknown: int
 
     def __str__(self) -> str:
-        left = f"{len(self.to_do)} runs to train next" if self.to_do else "nothing to train"
+        left = f"{_runs(len(self.to_do))} next" if self.to_do else "nothing to train"
         later = f", {self.unknown} trials follow from their results" if self.unknown else ""
         return f"{self.head}\n{self.known} trials are there, {left}{later}"
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'} to train"
 
 
 def preview(master, loader, arguments: Sequence[str]) -> Preview:

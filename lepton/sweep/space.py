@@ -77,7 +77,7 @@ class Dimension:
     def __str__(self) -> str:
         if not self.numeric:
             return f"{self.key}: {', '.join(self.options)}"
-        scale = " (log)" if self.log else f" by {self.step:g}" if self.step else ""
+        scale = " (log)" if self.log else f" by {self.step:g}" if (self.step or 1) != 1 else ""
         return f"{self.key}: {self.low:g} to {self.high:g}{scale}"
 
 
@@ -138,7 +138,7 @@ def dimension(override: Override) -> Dimension:
     sweep, names = override.value(), (override.key_or_group, override.get_key_element())
     wrong = sorted(sweep.tags - {"log"})
     if wrong:
-        raise ConfigError(f"{override.input_line}: no such tag {wrong[0]!r}; there is log")
+        raise ConfigError(f"{said(override)}: no such tag {wrong[0]!r}; there is log")
     log = "log" in sweep.tags
     if isinstance(sweep, IntervalSweep):
         _bounds(override, sweep.start, sweep.end, log)
@@ -147,17 +147,22 @@ def dimension(override: Override) -> Dimension:
     if isinstance(sweep, RangeSweep):
         return _range(override, sweep, options, log)
     if log or not isinstance(sweep, ChoiceSweep):
-        raise ConfigError(f"{override.input_line}: log is for interval and range, not for choices")
+        raise ConfigError(f"{said(override)}: log is for interval and range, not for choices")
     return Dimension(*names, options=tuple(dict.fromkeys(options)))
+
+
+def said(override: Override) -> str:
+    """An override as the user wrote it."""
+    return override.input_line.lstrip("+")
 
 
 def _listed(override: Override) -> list[str]:
     try:
         options = list(override.sweep_string_iterator())
     except ValueError as e:
-        raise ConfigError(f"{override.input_line}: {e}") from None
+        raise ConfigError(f"{said(override)}: {e}") from None
     if not options:
-        raise ConfigError(f"{override.input_line}: holds no value")
+        raise ConfigError(f"{said(override)}: holds no value")
     return options
 
 
@@ -169,16 +174,16 @@ def _range(override: Override, sweep: RangeSweep, options: list[str], log: bool)
         low, high, step = int(options[0]), int(options[-1]), abs(sweep.step)
         _bounds(override, low, high, log)
         if log and step > 1:
-            raise ConfigError(f"{override.input_line}: a log range has no step")
+            raise ConfigError(f"{said(override)}: a log range has no step")
         return Dimension(*names, low=low, high=high, step=step, log=log)
     low, high = float(options[0]), float(options[-1])
     if log:
-        raise ConfigError(f"{override.input_line}: a log range has no step; use interval")
+        raise ConfigError(f"{said(override)}: a log range has no step; use interval")
     return Dimension(*names, tuple(options), low=low, high=high, step=float(abs(sweep.step)))
 
 
 def _bounds(override: Override, low: float, high: float, log: bool) -> None:
-    text = override.input_line
+    text = said(override)
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ConfigError(f"{text}: a bound is not a finite number")
     if low > high:

@@ -78,7 +78,7 @@ def _frozen(trial: Told):
     known = {} if state == TrialState.FAIL else {"value": max(trial.scores, default=0.0)}
     return create_trial(
         state=state,
-        intermediate_values={epoch: score for epoch, score in enumerate(trial.scores, 1)},
+        intermediate_values=dict(enumerate(trial.scores, 1)),
         system_attrs=trial.marks,
         **known,
     )
