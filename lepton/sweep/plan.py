@@ -157,6 +157,7 @@ class Composer:
         self.master, self.loader = master, loader
         self.parser = OverridesParser.create(config_loader=loader)
         self.composed: dict[tuple[str, ...], Any] = {}
+        self.groups: dict[str, bool] = {}  # asking Hydra reads its whole search path
 
     def compose(self, words: Sequence[str]):
         parsed = self.parser.parse_overrides(list(words))
@@ -175,4 +176,6 @@ class Composer:
         return override.package is not None or key.startswith("hydra") or self.is_group(key)
 
     def is_group(self, key: str) -> bool:
-        return bool(self.loader.get_group_options(key))
+        if key not in self.groups:
+            self.groups[key] = bool(self.loader.get_group_options(key))
+        return self.groups[key]

@@ -122,20 +122,199 @@ def told(capsys):
     return out[out.index("trials looked at") :].replace("study=two ", "study=one ")
 
 
-@pytest.mark.parametrize("name", ["tpe", "nsgaii", "cmaes"])
-@pytest.mark.parametrize("stop", range(TRIALS))
+@pytest.mark.parametrize(
+    ("name", "kills"),
+    [("tpe", range(TRIALS)), ("nsgaii", [5]), ("cmaes", [4]), ("gp", [6])],
+)
 def test_a_search_killed_after_any_run_ends_as_one_that_was_not(
-    name, stop, search, training, capsys
+    name, kills, search, training, capsys
 ):
-    if name != "tpe" and stop % 4 != 1:
-        pytest.skip("one sampler at every place is enough, the others at some")
     words = ["optimizer=adam,adamw", *SIZE, f"{NAME}={name}", *FURTHER.get(name, [])]
     whole, said = search(*words, "study=one"), told(capsys)
-    training.stop_after = TRIALS + stop
-    with pytest.raises(KeyboardInterrupt):
-        search(*words, "study=two")
+    for number in kills:
+        training.stop_after = TRIALS + number
+        with pytest.raises(KeyboardInterrupt):
+            search(*words, "study=two")
+        assert len(training.configs) == TRIALS + number
     training.stop_after = math.inf
     search(*words, "study=two")
     assert [point(c) for c in training.configs[TRIALS:]] == whole
     assert told(capsys) == said
     pd.testing.assert_frame_equal(table("one"), table("two"))
+
+
+def test_a_search_that_is_finished_trains_nothing_and_goes_on_when_enlarged(search):
+    first = search("optimizer=adam,adamw", *SIZE)
+    assert search("optimizer=adam,adamw", *SIZE) == []
+    more = search("optimizer=adam,adamw", SIZE[1], "hydra.sweeper.n_trials=13")
+    assert first + more == plain_loop(SAMPLERS["tpe"](), 13)
+
+
+def test_a_failed_trial_is_told_as_failed_at_every_start(search, training, capsys):
+    lost = plain_loop(SAMPLERS["tpe"]())[1]
+    training.fail = lambda config: point(config) == lost
+    with pytest.raises(FailedRuns, match="1 of 8 trials failed") as e:
+        search("optimizer=adam,adamw", *SIZE)
+    assert f"lr={lost[1]}" in str(e.value)
+    assert "no luck" in str(e.value)
+    expected = plain_loop(SAMPLERS["tpe"](), failed=[1])
+    assert [point(c) for c in training.configs] == expected
+    training.fail = lambda config: False
+    with pytest.raises(FailedRuns):
+        search("optimizer=adam,adamw", SIZE[1], "hydra.sweeper.n_trials=10")
+    assert [point(c) for c in training.configs] == plain_loop(SAMPLERS["tpe"](), 10, failed=[1])
+    assert "10 trials looked at: 9 finished, 1 failed" in capsys.readouterr().out
+
+
+def test_retried_and_then_fine_a_trial_is_told_with_its_value(search, training):
+    words, lost = ["optimizer=adam,adamw", *SIZE], plain_loop(SAMPLERS["tpe"]())[7]
+    training.fail = lambda config: point(config) == lost
+    with pytest.raises(FailedRuns):
+        search(*words)
+    with pytest.raises(FailedRuns):
+        search(*words, "hydra.sweeper.retry_failed=true")
+    assert len(training.configs) == TRIALS + 1
+    training.fail = lambda config: False
+    assert search(*words, "hydra.sweeper.retry_failed=true") == [lost]
+    more = search("optimizer=adam,adamw", SIZE[1], "hydra.sweeper.n_trials=10")
+    assert more == plain_loop(SAMPLERS["tpe"](), 10)[8:]
+
+
+def test_a_diverged_trial_is_no_best_and_no_failure_of_the_search(search, training, capsys):
+    first = plain_loop(SAMPLERS["tpe"]())[0]
+    training.diverge = lambda config: point(config) == first
+    search("optimizer=adam,adamw", *SIZE, "hydra.sweeper.retry_failed=true")
+    assert "8 trials looked at: 7 finished, 1 diverged" in capsys.readouterr().out
+    assert search("optimizer=adam,adamw", *SIZE, "hydra.sweeper.retry_failed=true") == []
+    expected = plain_loop(SAMPLERS["tpe"](), failed=[0])
+    assert [point(c) for c in training.configs] == expected
+
+
+def test_several_seeds_a_trial_tell_their_mean(search, training, capsys):
+    points = search("hydra.sweeper.seeds=3", "seed=5", "hydra.sweeper.n_trials=2")
+    assert [c["seed"] for c in training.configs] == [5, 6, 7, 5, 6, 7]
+    assert len({*points}) == 2
+    out = capsys.readouterr().out
+    means = [hill(named(p)) - 0.01 * 6 for p in (points[0], points[3])]
+    assert f"score {max(means):.6g}" in out
+    assert "lepton train -m " in out
+    assert "seed=range(5,8)" in out
+
+
+def named(point):
+    return dict(zip(("optimizer", "optimizer.lr", "model.dropout"), point, strict=True))
+
+
+def test_one_seed_that_fails_is_a_trial_that_failed(search, training, capsys):
+    training.fail = lambda config: config["seed"] == 1 and len(training.configs) < 3
+    with pytest.raises(FailedRuns, match="1 of 3 trials failed"):
+        search("hydra.sweeper.seeds=2", "hydra.sweeper.n_trials=3")
+    assert len(training.configs) == 6
+    assert "2 finished, 1 failed" in capsys.readouterr().out
+
+
+def test_the_best_trial_is_a_command_that_gives_its_run(search, lepton, study, capsys):
+    points = search("optimizer=adam,adamw", *SIZE)
+    (best,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("best: ")]
+    words = best.partition(": lepton ")[2].split()
+    code, out, _ = lepton("check", *words[1:])
+    assert code == 0
+    assert "finished" in out.splitlines()[1]
+    expected = max(points, key=lambda p: hill(named(p)))
+    assert f"optimizer.lr={expected[1]}" in words
+
+
+def test_two_objectives_give_the_pareto_front(search, training, capsys):
+    words = [f"{NAME}=nsgaii", "hydra.sweeper.objectives=[val/auroc,parameters]"]
+    search(*words, "hydra.sweeper.n_trials=30", "hydra.sweeper.batch=10")
+    runs = [(c["model"]["dropout"], int(1e4 * c["optimizer"]["lr"])) for c in training.configs]
+    front = {(a, p) for a, p in runs if not any(_beats(other, (a, p)) for other in runs)}
+    out = capsys.readouterr().out
+    lines = [x.split() for x in out.splitlines() if "val/auroc" in x and "lepton train" in x]
+    shown = {(float(x[3]), int(x[5].rstrip(":"))) for x in lines}
+    assert shown == {(float(f"{a:.6g}"), p) for a, p in front}
+    assert f"Pareto front, {len(lines)} trials" in out
+
+
+def _beats(one, two):
+    return one != two and one[0] >= two[0] and one[1] <= two[1]
+
+
+def test_directions_turn_an_objective_around(search, capsys):
+    words = ["hydra.sweeper.objectives=[val/log_loss]", *SIZE]
+    best = min(-hill(named(p)) for p in search(*words))
+    assert f"val/log_loss {best:.6g}" in capsys.readouterr().out
+    search(*words, "hydra.sweeper.directions=[maximize]", f"{NAME}=random")
+    worst = max(-row for row in load("default")["score"])
+    assert f"val/log_loss {worst:.6g}" in capsys.readouterr().out
+
+
+def test_naming_a_search_changes_no_run(here):
+    plain, named = compose("model=mlp"), compose("model=mlp", "search=resnet")
+    assert run_id(_plain(plain)) == run_id(_plain(named))
+    assert "search" not in named.choices
+    assert named.model == plain.model
+
+
+def _plain(cfg):
+    from lepton.check import check
+
+    return check(cfg)
+
+
+def test_check_says_what_a_search_would_do_and_writes_nothing(search, training, lepton):
+    words = ("check", "-m", "hydra/sweeper=search", "dataset=wine", "model=mlp_small")
+    space = ("optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.5)")
+    code, out, _ = lepton(*words, *space, *SIZE)
+    assert code == 0
+    head, *lines = out.splitlines()
+    assert head == "search by TPESampler: 8 trials in batches of 3"
+    assert lines[:2] == ["  model.dropout: 0 to 0.5", "  optimizer.lr: 0.0001 to 0.1 (log)"]
+    known = "0 trials are there, 3 runs to train next, 5 trials follow from their results"
+    assert lines[2] == known
+    assert not Path("runs").exists()
+    training.stop_after = 4
+    with pytest.raises(KeyboardInterrupt):
+        search(*SIZE)
+    out = lepton(*words, *space, *SIZE)[1]
+    assert "3 trials are there, 2 runs to train next, 2 trials follow" in out
+    training.stop_after = math.inf
+    search(*SIZE)
+    assert "8 trials are there, nothing to train" in lepton(*words, *space, *SIZE)[1]
+
+
+SEEN = """
+import sys
+from lepton.cli import main
+sys.argv = ["lepton", *sys.argv[1:]]
+code = main()
+print("optuna" in sys.modules)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["check", "-m", "seed=1,2"],
+        ["train", "dataset=wine", "model=linear", "trainer=smoke"],
+    ],
+    ids=" ".join,
+)
+def test_optuna_is_imported_by_a_search_alone(words, here):
+    path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    ran = subprocess.run(
+        [sys.executable, "-c", SEEN, *words],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines()[-1] == "False"
+
+
+def test_optuna_says_nothing_of_its_own(search, capfd, recwarn):
+    search(f"{NAME}=gp", *SIZE, *FURTHER["gp"])
+    assert not [w for w in recwarn if "optuna" in str(w.category) or "optuna" in w.filename]
+    assert "[I " not in capfd.readouterr().err
