@@ -16,26 +16,28 @@ def probe(composer: Composer, space: Space) -> None:
     Raises: ConfigError with the mistakes of all of them.
     """
     problems: dict[str, None] = {}
-    for words in corners(composer, space):
-        try:
-            compose_job(composer, words)
-        except ConfigError as e:
-            problems.update(dict.fromkeys(e.problems))
+    for ends in corners(composer, space):
+        for words in ends:
+            try:
+                compose_job(composer, words)
+            except ConfigError as e:
+                problems.update(dict.fromkeys(e.problems))
+                break  # the other end would say it with another number
     if problems:
         raise ConfigError(*problems)
 
 
-def corners(composer: Composer, space: Space) -> Iterator[list[str]]:
-    """The overrides of each corner."""
+def corners(composer: Composer, space: Space) -> Iterator[list[list[str]]]:
+    """The overrides of the corners, those that differ in numbers alone together."""
     groups = [d for d in space.dimensions.values() if composer.is_group(d.key)]
     values = [d for d in space.dimensions.values() if not composer.is_group(d.key)]
     ends = [d.ends() for d in values]
     low, high = [end[0] for end in ends], [end[1] for end in ends]
     options = [[d.word(option) for option in d.options] for d in groups]
     for chosen in itertools.islice(itertools.product(*options), MOST):
-        yield [*space.fixed, *chosen, *low]
-        yield [*space.fixed, *chosen, *high]
-    first = [words[0] for words in options]
+        start = [*space.fixed, *chosen]
+        yield [[*start, *low], [*start, *high]]
+    start = [*space.fixed, *(words[0] for words in options)]
     for i, d in enumerate(values):
         for option in () if d.numeric else d.options[1:-1]:
-            yield [*space.fixed, *first, *low[:i], d.word(option), *low[i + 1 :]]
+            yield [[*start, *low[:i], d.word(option), *low[i + 1 :]]]

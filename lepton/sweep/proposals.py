@@ -13,6 +13,11 @@ from lepton.sweep.space import Space
 
 NAME = "lepton"  # part of what Hyperband draws from
 MISSING = "hydra/sweeper=search: needs Optuna; pip install 'lepton-experiments[sweeps]'"
+NEEDED = {  # what Optuna imports only in the middle of a search
+    "CmaEsSampler": ("cmaes",),
+    "GPSampler": ("scipy", "torch"),  # torch also so that `quiet` knows of its threads
+    "QMCSampler": ("scipy",),
+}
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ def _sampler(node: dict[str, Any], space: Space):
 
 
 def pruner(node: dict[str, Any]):
+    """Optuna's pruner of a node that names one."""
     return _made("pruner", node)
 
 
@@ -130,9 +136,9 @@ def _made(kind: str, node: dict[str, Any], **supplied):
 
     module, _, name = node["_target_"].rpartition(".")
     values = {k: v for k, v in node.items() if k != "_target_"}
-    if name == "GPSampler":
-        importlib.import_module("torch")  # now, so that `quiet` knows of its threads
     try:
+        for package in NEEDED.get(name, ()):
+            importlib.import_module(package)
         return getattr(importlib.import_module(module), name)(**supplied, **values)
     except ImportError as e:
         raise LeptonError(f"{name}: {e}; pip install 'lepton-experiments[sweeps]'") from None

@@ -12,14 +12,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from lepton.errors import ConfigError, FailedRuns
+from lepton.errors import ConfigError, FailedRuns, NothingToSearch
 from lepton.report import show
 from lepton.sweep import outcome
 from lepton.sweep.grid import Grid, _make
 from lepton.sweep.outcome import Outcome
 from lepton.sweep.plan import Composer, Job, Plan, compose_job, tidied
 from lepton.sweep.probe import probe
-from lepton.sweep.proposals import Proposals, most
+from lepton.sweep.proposals import Proposals, most, pruner
 from lepton.sweep.settings import NUMBERS, Settings, read_settings
 from lepton.sweep.space import Space, read_space
 from lepton.sweep.summary import summary
@@ -86,6 +86,9 @@ class Way:
         try:
             self.space = read_space(self.composer.parser, [*named, *arguments])
             probe(self.composer, self.space)
+        except NothingToSearch:
+            if not problems:
+                raise
         except ConfigError as e:
             problems += e.problems
         problems = problems or _fit(self.settings, self.space)
@@ -96,6 +99,8 @@ class Way:
             sampler=self.settings.sampler,
             directions=[o.direction for o in self.settings.objectives],
         )
+        if self.settings.pruner:
+            pruner(self.settings.pruner)  # refuses its values now, not in a worker
         self.total = min(self.settings.n_trials, most(self.space, self.settings.sampler))
         self.trials: list[Trial] = []
         self.outcomes: list[Outcome] = []

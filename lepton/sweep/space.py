@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, NothingToSearch
 from lepton.identity import COSMETIC
 
 REPEATS = {  # a search over these would pick luck, or compare what cannot be compared
@@ -114,13 +114,13 @@ def read_space(parser: OverridesParser, arguments: Sequence[str]) -> Space:
             dimensions[key] = dimension(override)
         except ConfigError as e:
             problems += e.problems
-    if not (dimensions or problems):
-        problems = [
-            "hydra/sweeper=search: nothing to search; give key=interval(LOW,HIGH), key=A,B or "
-            "search=NAME (lepton list search)"
-        ]
     if problems:
         raise ConfigError(*problems)
+    if not dimensions:
+        raise NothingToSearch(
+            "hydra/sweeper=search: nothing to search; give key=interval(LOW,HIGH), key=A,B or "
+            "search=NAME (lepton list search)"
+        )
     return Space(tuple(fixed), dimensions)
 
 
