@@ -14,6 +14,7 @@ usage: lepton COMMAND ...
   lepton train [group=option ...] [key=value ...]    train one run, or read it when it is finished
   lepton train -m model=mlp,resnet seed='range(5)'   every combination, and a table
   lepton check [-m] [group=option ...] [key=value]   compose and check; what would run, and where
+  lepton sweep status STUDY                          done, failed, running and still to do
   lepton list [group[/option]]                       groups, options, keys and what they do
   lepton results STUDY [--group-by KEYS] [--metric NAMES] [--csv FILE] [--parquet FILE]
                                                      seeds grouped, intervals, paired differences
@@ -102,10 +103,12 @@ def _train(words: list[str]) -> int:
     cfg = compose(*overrides)
     from lepton.report import show_run
     from lepton.run import train
+    from lepton.sweep.study import refresh
 
     _say()
     try:
         show_run(train(cfg))
+        refresh(Path(cfg.runs) / cfg.study)
     except LeptonError:
         raise
     except Exception as e:
@@ -146,8 +149,10 @@ def _check(words: list[str]) -> int:
         raise LeptonError(f"{flags.hydra[0]}: for `lepton train` alone")
     plan = planned(overrides, sweep=flags.multirun)
     print(plan)
-    for job in plan.jobs:
-        print(f"  {'finished' if job.finished else 'to train'}  {job.folder}  {job}".rstrip())
+    to_do = {job.folder for job in plan.to_do}
+    for job, known in zip(plan.jobs, plan.statuses, strict=True):
+        word = known if job.folder not in to_do or known == "running" else "to train"
+        print(f"  {word:8}  {job.folder}  {job}".rstrip())
     return 0
 
 
@@ -240,4 +245,16 @@ def _results(words: list[str]) -> int:
     return results_command(words)
 
 
-COMMANDS = {"train": _train, "check": _check, "list": _list, "results": _results}
+def _sweep(words: list[str]) -> int:
+    from lepton.sweep.status import sweep_command
+
+    return sweep_command(words)
+
+
+COMMANDS = {
+    "train": _train,
+    "check": _check,
+    "sweep": _sweep,
+    "list": _list,
+    "results": _results,
+}

@@ -26,11 +26,44 @@ class DataError(LeptonError):
     """The data cannot be used as they are."""
 
 
+class Claimed(LeptonError):
+    """Another process is training this run."""
+
+
+class Finished(Claimed):
+    """Another process finished this run between the look for its result and the claim."""
+
+
 class TrainingError(Exception):
-    """Training cannot go on: the loss or the validation metric is not a finite number."""
+    """Training cannot go on."""
+
+
+class Diverged(TrainingError):
+    """The loss or the validation metric is not a finite number; `weights` says what was kept."""
+
+    weights: str | None = None
+
+
+class Pruned(Exception):
+    """The watcher of a run ended it; `scores` holds val/score of every epoch trained."""
+
+    def __init__(self, epoch: int, scores: list[float]):
+        super().__init__(epoch, scores)
+        self.epoch, self.scores = epoch, scores
+
+    def __str__(self) -> str:
+        return f"pruned after epoch {self.epoch} (val/score {self.scores[-1]:.4g})"
 
 
 class FailedRuns(LeptonError):
     """Some runs of a sweep failed; the others are finished."""
 
     exit_code = 1
+
+
+class WorkerLost(Exception):
+    """The process that trained a run ended before the run did."""
+
+
+class TimedOut(Exception):
+    """A run took longer than it was given."""

@@ -22,7 +22,8 @@ class Estimator:
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained = "alone"
 
-    def fit(self, data, folder: Path) -> None:
+    def fit(self, data, folder: Path, watch=None) -> None:
+        """Fits anew whatever an earlier process had begun; there are no epochs to watch."""
         started = time.perf_counter()
         self.model.fit(data.splits["train"], data.splits["val"], weights(self.task))
         self.seconds = time.perf_counter() - started

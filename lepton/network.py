@@ -41,7 +41,7 @@ class Network:
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained = "alone"
 
-    def fit(self, data, folder: Path) -> None:
+    def fit(self, data, folder: Path, watch=None) -> None:
         """Trains, and ends with the weights of the best epoch."""
         cfg = self.cfg
         learner = Learner(

@@ -7,9 +7,11 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from lepton import line
+
 
 class Progress(pl.Callback):
-    """A rich progress bar over epochs on a terminal, nothing elsewhere."""
+    """A rich progress bar over epochs on a terminal, nothing elsewhere; in a sweep, its words."""
 
     def on_train_start(self, trainer, learner) -> None:
         shown = trainer.progress if trainer.progress is not None else sys.stderr.isatty()
@@ -19,7 +21,7 @@ class Progress(pl.Callback):
             TextColumn("{task.description}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
-            disable=not (shown and trainer.is_global_zero),
+            disable=not (shown and trainer.is_global_zero) or line.of_sweep is not None,
             transient=True,
         )
         self.bar.start()
@@ -29,6 +31,8 @@ class Progress(pl.Callback):
         shown = trainer.progress_bar_metrics
         words = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
         self.bar.update(self.row, completed=trainer.current_epoch + 1, description=words)
+        if line.of_sweep:
+            line.of_sweep(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {words}")
 
     def on_train_end(self, trainer, learner) -> None:
         self.bar.stop()

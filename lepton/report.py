@@ -174,7 +174,7 @@ def results_command(words: list[str]) -> int:
         if asked.csv:
             load(asked.study).to_csv(asked.csv, index=False)
         if asked.parquet:
-            _as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
+            as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
     except OSError as e:
         raise LeptonError(f"results: cannot write the table ({e})") from None
     return 0
@@ -184,7 +184,7 @@ def _split(words: str | None) -> list[str] | None:
     return None if words is None else [w.strip() for w in words.split(",") if w.strip()]
 
 
-def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns that hold values of several kinds as text, since Parquet holds one kind a column."""
     mixed = [c for c in frame if frame[c].dropna().map(type).nunique() > 1]
     return frame.assign(**{c: frame[c].map(str, na_action="ignore") for c in mixed})

@@ -1,29 +1,65 @@
-"""Run folders: written whole or not at all, read one by one or as a table."""
+"""Results of runs, read one by one or as a table; the states a run can be in are its folders'."""
 
-import errno
 import json
-import os
-import shutil
-import socket
-import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from lepton.errors import LeptonError
+from lepton.files import sync_all, write_json
+from lepton.folders import (
+    CONFIG,
+    FAILURE,
+    LOG,
+    PRUNED,
+    RESULT,
+    SUFFIXES,
+    failed,
+    failure,
+    pruned,
+    read_config,
+    read_failure,
+    read_pruned,
+    record_failure,
+    status,
+    unfinished,
+    write_config,
+    writing,
+)
 
+__all__ = [
+    "CONFIG",
+    "LOG",
+    "RESULT",
+    "Result",
+    "failed",
+    "failure",
+    "load",
+    "pruned",
+    "read",
+    "read_config",
+    "read_pruned",
+    "record_failure",
+    "save",
+    "status",
+    "study_folder",
+    "unfinished",
+    "write_config",
+    "write_json",
+    "writing",
+]
 HEADLINE = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
-RESULT, FAILURE, CONFIG = "result.json", "failure.json", "config.yaml"
+FORMAT = 1  # raised when a result can no longer be read as before; fields may be added without
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """One finished run.
 
-    Units: `seconds` of fitting alone, in a stack its share of them; `score` is the monitored validation metric of the best
-        epoch, turned so that larger is better. Metric keys are `split/name`.
+    Units: `seconds` of fitting alone, in a stack its share of them; `score` is the monitored
+        validation metric of the best epoch, turned so that larger is better. Metric keys are
+        `split/name`.
     """
 
     run: str
@@ -56,158 +92,41 @@ def read(folder: Path) -> Result | None:
     if not path.is_file():
         return None
     try:
-        return Result(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as e:
+        known = json.loads(path.read_text())
+        version = known.pop("format", 1)
+        if version != FORMAT:
+            raise LeptonError(
+                f"{path}: has format {version}, and this version of lepton reads {FORMAT}; read "
+                "it with the version that wrote it (environment.json), or take another study"
+            )
+        names = {field.name for field in fields(Result)}
+        return Result(**{name: value for name, value in known.items() if name in names})
+    except (ValueError, TypeError, AttributeError) as e:
         raise LeptonError(f"{path}: not a result of lepton's ({e}); remove the folder") from None
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Writes beside, syncs, then renames: a file that exists is whole."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w") as file:
-        json.dump(content, file, indent=1, default=str)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-
-
 def save(result: Result, folder: Path) -> None:
-    write_json(folder / RESULT, asdict(result))
-
-
-def failed(folder: Path) -> Path:
-    """Where the last failure of a run is kept, beside the run's own folder."""
-    return folder.with_name(folder.name + ".failed")
-
-
-def _part(folder: Path) -> Path:
-    """Where this process writes a run before it has its name."""
-    return folder.with_name(f"{folder.name}.part-{socket.gethostname()}-{os.getpid()}")
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[Path]:
-    """A folder to write a run into, renamed to its own name when all went well.
-
-    A run that was there before stays until then. An error that is not the user's leaves the
-    folder's content and its traceback in `failed(folder)`.
-    """
-    part = _part(folder)
-    shutil.rmtree(part, ignore_errors=True)  # of a killed process that had the same id
-    try:
-        part.mkdir(parents=True)
-    except OSError as e:
-        raise LeptonError(f"runs: cannot write to {folder.parent} ({e.strerror})") from None
-    try:
-        yield part
-    except Exception as e:
-        if isinstance(e, LeptonError):
-            _forget(part)
-        else:
-            _fail(part, folder, e)
-        raise
-    except BaseException:
-        _forget(part)
-        raise
-    _replace(part, folder)
-    shutil.rmtree(failed(folder), ignore_errors=True)
-
-
-def _forget(part: Path) -> None:
-    """Removes what was written of a run, and its study if that holds nothing else."""
-    shutil.rmtree(part, ignore_errors=True)
-    with suppress(OSError):
-        part.parent.rmdir()
-
-
-def record_failure(folder: Path, config: dict[str, Any], error: Exception) -> None:
-    """Keeps why a run of a sweep failed that left nothing itself."""
-    part = _part(folder)
-    part.mkdir(parents=True, exist_ok=True)
-    write_config(config, part)
-    _fail(part, folder, error)
-
-
-def _fail(part: Path, folder: Path, error: Exception) -> None:
-    """What a failed run left, with its traceback, becomes its last failure."""
-    lines = "".join(traceback.format_exception(error))
-    said = " ".join(f"{error}".split()) or type(error).__name__
-    kind = type(error).__name__
-    write_json(part / FAILURE, {"run": folder.name, "error": f"{kind}: {said}", "traceback": lines})
-    _replace(part, failed(folder))
-
-
-def failure(folder: Path) -> dict[str, str] | None:
-    """What is known of a run's last failure, or None."""
-    path = failed(folder) / FAILURE
-    return _read_failure(path) if path.is_file() else None
-
-
-def _read_failure(path: Path) -> dict[str, str]:
-    try:
-        known = json.loads(path.read_text())
-        return {name: known[name] for name in ("run", "error", "traceback")}
-    except (ValueError, TypeError, KeyError):
-        raise LeptonError(f"{path}: not a failure that lepton kept; remove the folder") from None
-
-
-def _replace(part: Path, folder: Path) -> None:
-    """Gives `part` the name `folder`; what had that name goes last."""
-    old = part.with_name(part.name + ".old")
-    while True:
-        with suppress(FileNotFoundError):
-            os.replace(folder, old)
-        try:
-            os.replace(part, folder)
-            break
-        except OSError as e:
-            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-        shutil.rmtree(old, ignore_errors=True)  # another process took the name meanwhile
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def clear_unfinished(study: Path) -> int:
-    """Removes what killed processes of this machine left in a study; returns how many.
-
-    A finished run that was to be replaced and lost its name gets it back.
-    """
-    count = 0
-    for part in study.glob(f"*.part-{socket.gethostname()}-*"):
-        pid = part.name.removesuffix(".old").rpartition("-")[2]
-        if pid.isdigit() and not _alive(int(pid)):
-            if part.suffix == ".old" and (part / RESULT).is_file():
-                with suppress(OSError):
-                    os.rename(part, part.with_name(part.name.partition(".part-")[0]))
-            shutil.rmtree(part, ignore_errors=True)
-            count += 1
-    return count
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """Writes the result once everything else in the folder lasts, so that it vouches for it."""
+    sync_all(folder)
+    write_json(folder / RESULT, {"format": FORMAT, **asdict(result)})
 
 
 def load(study: str | Path):
-    """A study as a DataFrame, one row a run, finished or failed.
+    """A study as a DataFrame, one row a run that is not in progress.
 
-    Columns: run, status (finished, failed), error; the chosen option of each group under its
-    name (model, optimizer, ...); every config value under its key (optimizer.lr, seed, ...);
-    metrics as split/name, those of the constant predictor as constant/split/name; score,
-    trained, seconds, epochs, best_epoch, parameters, trainable; folder.
+    Columns: run, status (finished, failed, diverged, pruned), error; the chosen option of each
+    group under its name (model, optimizer, ...); every config value under its key (optimizer.lr,
+    seed, ...); metrics as split/name, those of the constant predictor as constant/split/name;
+    score, trained, seconds, epochs, best_epoch, parameters, trainable; folder.
 
     Raises: LeptonError when there is no such study or a result cannot be read.
     """
     import pandas as pd
 
-    rows = [_row(result) for result in _results(study_folder(study))]
-    rows += [_failed_row(path) for path in sorted(study_folder(study).glob(f"*.failed/{FAILURE}"))]
+    folder = study_folder(study)
+    rows = [_row(result) for result in _results(folder)]
+    rows += [_failed_row(path) for path in sorted(folder.glob(f"*.failed/{FAILURE}"))]
+    rows += [_pruned_row(path) for path in sorted(folder.glob(f"*.pruned/{PRUNED}"))]
     return pd.DataFrame(rows)
 
 
@@ -223,7 +142,7 @@ def study_folder(study: str | Path) -> Path:
 
 def _results(folder: Path) -> Iterator[tuple[Path, Result]]:
     for path in sorted(folder.glob(f"*/{RESULT}")):
-        if ".part-" not in path.parent.name:
+        if path.parent.suffix not in SUFFIXES:
             yield path.parent, read(path.parent)
 
 
@@ -242,27 +161,20 @@ def _row(item: tuple[Path, Result]) -> dict[str, Any]:
 
 
 def _failed_row(path: Path) -> dict[str, Any]:
-    known = _read_failure(path)
+    known = read_failure(path)
+    row = {name: known[name] for name in ("run", "status", "error")}
+    return {**row, **_settings_beside(path), "folder": str(path.parent)}
+
+
+def _pruned_row(path: Path) -> dict[str, Any]:
+    known = read_pruned(path.parent.with_suffix(""))
+    row = {"run": known["run"], "status": "pruned", "epochs": known["epoch"] + 1}
+    return {**row, **_settings_beside(path), "folder": str(path.parent)}
+
+
+def _settings_beside(path: Path) -> dict[str, Any]:
     config = path.with_name(CONFIG)
-    settings = _settings(read_config(config)) if config.is_file() else {}
-    row = {"run": known["run"], "status": "failed", "error": known["error"]}
-    return {**row, **settings, "folder": str(path.parent)}
-
-
-def write_config(config: dict[str, Any], folder: Path) -> None:
-    import yaml
-
-    (folder / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        why = " ".join(str(e).split())
-        raise LeptonError(f"{path}: not a config of lepton's ({why}); remove the folder") from None
+    return _settings(read_config(config)) if config.is_file() else {}
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """One run from top to bottom; read this first."""
 
 import logging
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from lepton import build, results
 from lepton.check import TRAINING, check, fits_itself
 from lepton.environment import environment
+from lepton.errors import Diverged, Finished, Pruned
 from lepton.estimator import Estimator
 from lepton.evaluate import predictions_frame, score
 from lepton.identity import run_folder
@@ -19,37 +21,70 @@ from lepton.results import Result
 
 log = logging.getLogger("lepton")
 SPLITS = ("val", "test")
+Watch = Callable[[int, float], bool]
 SAID: set[str] = set()  # notes on the data that this process has shown
 
 
 def train(cfg) -> Result:
     """The result of a composed config: trained now, or read when the same run is finished.
 
-    Raises: ConfigError, DataError; TrainingError when the loss is not a finite number.
+    Raises: ConfigError, DataError; and what `train_checked` raises.
     """
     plain = check(cfg)
     return train_checked(plain, run_folder(plain))
 
 
-def train_checked(plain: dict[str, Any], folder: Path) -> Result:
-    """What `train` does, for a config that was checked and whose folder is known."""
+def train_checked(plain: dict[str, Any], folder: Path, watch: Watch | None = None) -> Result:
+    """What `train` does, for a config that was checked and whose folder is known.
+
+    `watch` is called after each epoch with its number and val/score, and ends the run by saying
+    True. A run that goes on from a checkpoint tells it the earlier epochs again, and then does
+    not listen to the answer.
+
+    Raises: Claimed while another process trains the run; Pruned when `watch` ends it; Diverged,
+        also when the run is known to; Interrupted on SIGTERM or Ctrl-C, with a checkpoint saved.
+    """
     known = results.read(folder)
     if known and not plain["rerun"]:
         log.info("%s is finished; rerun=true trains it again", folder)
         return known
-    results.clear_unfinished(folder.parent)
-    with results.writing(folder) as part, _logged(part / "log.txt"):
-        results.write_config(plain, part)
-        (part / "overrides.yaml").write_text(yaml.safe_dump(plain.get("overrides") or []))
-        results.save(_train(plain, part, name=folder.name), part)
+    if not plain["rerun"]:
+        _known_end(folder, watched=watch is not None)
+    try:
+        with results.writing(folder, rerun=plain["rerun"]) as part:
+            if not (part / results.RESULT).is_file():
+                _write(plain, part, name=folder.name, watch=watch)
+    except Finished as e:
+        log.info("%s", e)
     return results.read(folder)
 
 
-def _train(cfg: dict[str, Any], folder: Path, *, name: str) -> Result:
+def _known_end(folder: Path, *, watched: bool) -> None:
+    """Raises what an earlier attempt ended with, where another one would end the same."""
+    state = results.status(folder)
+    if state == "diverged":
+        known = results.failure(folder)
+        error = Diverged(f"{known['error'].removeprefix('Diverged: ')}; rerun=true tries again")
+        error.weights = known.get("weights")
+        raise error
+    if state == "pruned" and watched:
+        known = results.read_pruned(folder)
+        raise Pruned(known["epoch"], known["scores"])
+
+
+def _write(plain: dict[str, Any], part: Path, *, name: str, watch: Watch | None) -> None:
+    """Trains, and writes the run folder whose result comes last."""
+    with _logged(part / results.LOG):
+        results.write_config(plain, part)
+        (part / "overrides.yaml").write_text(yaml.safe_dump(plain.get("overrides") or []))
+        results.save(_train(plain, part, name=name, watch=watch), part)
+
+
+def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None) -> Result:
     """Data, model, fit, scores: everything of the run folder but its config and result."""
     data = prepare(cfg, folder)
     learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
-    learner.fit(data, folder)
+    learner.fit(data, folder, watch)
     return record(cfg, learner, data, folder, name=name)
 
 
@@ -112,10 +147,17 @@ def _say_once(text: str) -> None:
     SAID.add(text)
 
 
+class Log(logging.FileHandler):
+    """A log that a full disk cuts short, and that then does not end the run."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
 @contextmanager
 def _logged(path: Path):
     """Everything said under the logger `lepton` goes to the run's log as well."""
-    handler = logging.FileHandler(path)
+    handler = Log(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     level = log.level
@@ -125,4 +167,5 @@ def _logged(path: Path):
     finally:
         log.setLevel(level)
         log.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()

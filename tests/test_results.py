@@ -3,72 +3,80 @@
 import json
 import os
 import random
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from lepton import load, results
-from lepton.errors import LeptonError
+from lepton.errors import Diverged, Finished, LeptonError, Pruned
 
 ROOT = str(Path(__file__).parents[1])
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-PREAMBLE = "import os, sys; from pathlib import Path; from lepton import results\n"
+PREAMBLE = """
+import os, sys
+from pathlib import Path
+from lepton import results
+from lepton.errors import Claimed
+"""
 WRITER = """
-for number in range(int(sys.argv[1])):
-    with results.writing(Path("study/run")) as part:
-        (part / "a").write_text(f"{os.getpid()} {number}")
-        results.write_json(part / "result.json", {"from": f"{os.getpid()} {number}"})
+done = 0
+while done < int(sys.argv[1]):
+    try:
+        with results.writing(Path("study/run")) as part:
+            (part / "a").write_text(f"{os.getpid()} {done}")
+            results.write_json(part / "result.json", {"from": f"{os.getpid()} {done}"})
+        done += 1
+    except Claimed:
+        pass
 """
 
 
 def python(code, *words):
-    """A process that has imported nothing but `lepton.results`."""
+    """A process that has imported nothing but `lepton.results` and what it needs."""
     environment = dict(os.environ, PYTHONPATH=ROOT)
     return subprocess.Popen([sys.executable, "-c", PREAMBLE + code, *words], env=environment)
-
-
-def dead_pid():
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def part(study, name, pid, *, host=None):
-    folder = study / f"{name}.part-{host or socket.gethostname()}-{pid}"
-    folder.mkdir(parents=True)
-    return folder
 
 
 def is_whole(folder):
     return json.loads((folder / "result.json").read_text())["from"] == (folder / "a").read_text()
 
 
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
 def test_processes_that_replace_the_same_run_leave_one_whole_folder(here):
-    writers = [python(WRITER, "60") for _ in range(3)]
+    writers = [python(WRITER, "40") for _ in range(3)]
     assert [w.wait(120) for w in writers] == [0, 0, 0]
-    assert [p.name for p in Path("study").iterdir()] == ["run"]
+    assert names(Path("study")) == ["run"]
+    assert names(Path("study/run")) == ["a", "result.json"]
     assert is_whole(Path("study/run"))
 
 
-def test_a_writer_killed_at_any_time_leaves_a_whole_folder(here):
-    rng, study = random.Random(0), Path("study")
-    for _ in range(15):
+@pytest.mark.parametrize("kills", [15, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_writer_killed_at_any_time_loses_no_finished_run(here, kills):
+    rng, run, old = random.Random(kills), Path("study/run"), Path("study/run.old")
+    for _ in range(kills):
         writer = python(WRITER, "1000000")
-        while not (study / "run").is_dir():
+        begun = time.monotonic()
+        while not run.is_dir() or time.monotonic() - begun < 0.1:
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.1))
         writer.kill()
         writer.wait()
-        results.clear_unfinished(study)
-        assert [p.name for p in study.iterdir()] in (["run"], [])
-        assert not (study / "run").exists() or is_whole(study / "run")
+        assert is_whole(run if run.exists() else old)
+        assert set(names(Path("study"))) <= {"run", "run.part", "run.old"}
+    assert python(WRITER, "1").wait(60) == 0
+    assert names(Path("study")) == ["run"]
+    assert names(run) == ["a", "result.json"]
 
 
 def test_a_finished_run_survives_a_kill_while_it_is_replaced(here):
@@ -79,34 +87,80 @@ def test_a_finished_run_survives_a_kill_while_it_is_replaced(here):
         "real = os.replace\ndef once(a, b):\n  real(a, b)\n  if str(a).endswith('run'): os._exit(9)"
     )
     assert python(f"{killed}\nos.replace = once\n{WRITER}", "1").wait(60) == 9
-    assert not (study / "run").exists()
-    assert results.clear_unfinished(study) == 2
-    assert [p.name for p in study.iterdir()] == ["run"]
+    assert names(study) == ["run.old", "run.part"]
+    assert (study / "run.old" / "a").read_text() == first
+    with pytest.raises(Finished), results.writing(study / "run", rerun=False):
+        pass
+    assert names(study) == ["run"]
     assert (study / "run" / "a").read_text() == first
 
 
-def test_only_what_dead_processes_of_this_machine_left_is_cleared(here):
-    study = Path("study")
-    dead = part(study, "a", dead_pid())
-    alive, elsewhere = part(study, "b", os.getpid()), part(study, "c", 1, host="elsewhere")
-    other = study / "d.failed"
-    other.mkdir()
-    assert results.clear_unfinished(study) == 1
-    assert not dead.exists()
-    assert all(p.exists() for p in (alive, elsewhere, other))
+def test_a_whole_run_that_only_lacks_its_name_gets_it_and_is_not_written_again(here):
+    killed = "from lepton import folders; folders._finish = lambda *_: os._exit(9)\n"
+    assert python(killed + WRITER, "1").wait(60) == 9
+    with results.writing(Path("study/run"), rerun=False) as part:
+        assert is_whole(part)
+    assert names(Path("study")) == ["run"]
 
 
-def test_a_study_that_does_not_exist_has_nothing_to_clear(here):
-    assert results.clear_unfinished(Path("nowhere")) == 0
+def test_only_checkpoints_and_the_log_of_a_killed_run_are_kept(here):
+    part = Path("study/run.part")
+    (part / "predictions").mkdir(parents=True)
+    (part / "checkpoint").mkdir()
+    for name in ("predictions/val.parquet", "spec.json", "log.txt", "checkpoint/last.ckpt"):
+        (part / name).write_text(name)
+    with results.writing(Path("study/run")) as folder:
+        kept = [p for p in names(folder) if not p.startswith(".claim")]
+        assert kept == ["checkpoint", "log.txt"]
+        (folder / "new").touch()
+    assert names(Path("study/run")) == ["log.txt", "new"]
 
 
-def test_json_appears_whole_under_its_name_and_synced_before(tmp_path, monkeypatch):
+def test_a_run_that_another_process_has_finished_meanwhile_is_not_written(here):
+    with results.writing(Path("study/run")) as folder:
+        results.write_json(folder / "result.json", {})
+    again = results.writing(Path("study/run"), rerun=False)
+    with pytest.raises(Finished, match="another process"):
+        again.__enter__()
+    assert names(Path("study")) == ["run"]
+
+
+def traced(monkeypatch):
+    """The order of what reaches the disk: names synced and renamed."""
     done = []
-    monkeypatch.setattr(os, "fsync", lambda fd: done.append("sync"))
-    monkeypatch.setattr(os, "replace", lambda a, b: done.append((Path(a).read_text(), b)))
+    replace = os.replace
+
+    def opened(number):
+        return Path(os.readlink(f"/proc/self/fd/{number}")).name
+
+    def renamed(a, b):
+        replace(a, b)
+        done.append(f"{Path(a).name} -> {Path(b).name}")
+
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(opened(number)))
+    monkeypatch.setattr(os, "replace", renamed)
+    return done
+
+
+def test_json_lasts_before_it_has_its_name_and_its_name_after(tmp_path, monkeypatch):
+    done = traced(monkeypatch)
     results.write_json(tmp_path / "x.json", {"a": 1})
-    assert done == ["sync", ('{\n "a": 1\n}', tmp_path / "x.json")]
-    assert not (tmp_path / "x.json").exists()
+    assert done == ["x.json.part", "x.json.part -> x.json", tmp_path.name]
+    assert (tmp_path / "x.json").read_text() == '{\n "a": 1\n}'
+
+
+def test_all_files_of_a_run_last_before_it_has_its_name_and_its_name_after(run, monkeypatch):
+    done = traced(monkeypatch)
+    folder = run(*WINE)
+    whole, named = (
+        done.index("result.json.part"),
+        done.index(f"{folder.name}.part -> {folder.name}"),
+    )
+    files = [p.name for p in folder.rglob("*") if p.is_file()]
+    assert {*files, "predictions"} - {"result.json", "log.txt"} <= set(done[:whole])
+    assert whole < done.index("result.json.part -> result.json") < named
+    assert {*files, "predictions", f"{folder.name}.part"} <= set(done[:named])
+    assert "default" in done[named:]
 
 
 def half_written(error):
@@ -215,8 +269,110 @@ def test_a_failure_that_cannot_be_read_is_named(here, content):
         load("study")
 
 
-def test_runs_that_are_being_written_are_not_loaded(run):
+@pytest.mark.parametrize("suffix", ["part", "old", "failed", "pruned"])
+def test_only_finished_folders_are_loaded_as_finished_runs(run, suffix):
     folder = run(*WINE)
-    copy = part(folder.parent, "other", os.getpid())
+    copy = folder.with_name(f"other.{suffix}")
+    copy.mkdir()
     (copy / "result.json").write_text((folder / "result.json").read_text())
     assert load("default")["run"].tolist() == [folder.name]
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name, copy.name]
+
+
+def test_a_result_of_another_format_is_named_with_what_to_do_and_one_without_is_read(run):
+    file = run(*WINE) / "result.json"
+    content = json.loads(file.read_text())
+    assert content.pop("format") == results.FORMAT == 1
+    first = load("default")
+    file.write_text(json.dumps({**content, "added_later": 1}))
+    assert load("default").equals(first)
+    file.write_text(json.dumps({**content, "format": 2}))
+    with pytest.raises(LeptonError) as error:
+        load("default")
+    assert re.fullmatch(
+        rf"{file}: has format 2, and this version of lepton reads 1; read it with .*",
+        str(error.value),
+    )
+
+
+def fail(error):
+    with suppress(type(error)), results.writing(Path("study/run")) as part:
+        results.write_config({"seed": 3}, part)
+        raise error
+
+
+def test_the_status_of_a_run_follows_from_its_folders(here):
+    folder = Path("study/run")
+    assert results.status(folder) == "to do"
+    fail(ZeroDivisionError())
+    assert results.status(folder) == "failed"
+    fail(Diverged("training loss is nan"))
+    assert results.status(folder) == "diverged"
+    fail(Pruned(1, [0.5, 0.25]))
+    assert results.status(folder) == "pruned"
+    assert names(Path("study")) == ["run.pruned"]
+    with results.writing(folder) as part:
+        assert results.status(folder) == "running"
+        results.write_json(part / "result.json", {})
+    assert results.status(folder) == "finished"
+    assert names(Path("study")) == ["run"]
+    with results.writing(folder):
+        assert results.status(folder) == "running"
+
+
+def test_what_a_killed_process_left_is_to_do(here):
+    held = "with results.writing(Path('study/run')) as p:\n  (p/'x').touch()\n  sys.stdin.read()"
+    environment = dict(os.environ, PYTHONPATH=ROOT)
+    line = [sys.executable, "-c", PREAMBLE + held]
+    with subprocess.Popen(line, env=environment, stdin=subprocess.PIPE) as owner:
+        while not Path("study/run.part/x").exists():
+            time.sleep(0.01)
+        assert results.status(Path("study/run")) == "running"
+        owner.kill()
+        owner.wait()
+    assert results.status(Path("study/run")) == "to do"
+
+
+def test_a_diverged_and_a_pruned_run_load_as_rows_with_their_settings(here):
+    fail(Diverged("training loss is nan"))
+    (row,) = load("study").to_dict("records")
+    assert (row["run"], row["status"], row["seed"]) == ("run", "diverged", 3)
+    assert row["error"] == "Diverged: training loss is nan"
+    fail(Pruned(1, [0.5, 0.25]))
+    (row,) = load("study").to_dict("records")
+    assert (row["run"], row["status"], row["seed"], row["epochs"]) == ("run", "pruned", 3, 2)
+    assert results.read_pruned(Path("study/run"))["scores"] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{}"])
+def test_a_pruned_run_that_cannot_be_read_is_named(here, content):
+    folder = here / "study" / "run.pruned"
+    folder.mkdir(parents=True)
+    (folder / "pruned.json").write_text(content)
+    with pytest.raises(LeptonError, match=r"run.pruned/pruned.json: not a pruned run"):
+        load("study")
+
+
+def test_an_interruption_keeps_a_checkpoint_and_lets_the_run_go(here):
+    with suppress(KeyboardInterrupt), results.writing(Path("study/run")) as part:
+        (part / "checkpoint").mkdir()
+        (part / "checkpoint" / "last.ckpt").touch()
+        raise KeyboardInterrupt
+    assert names(Path("study")) == ["run.part"]
+    assert names(Path("study/run.part")) == ["checkpoint"]
+    assert results.status(Path("study/run")) == "to do"
+
+
+def test_a_failure_that_cannot_be_recorded_is_said_and_not_raised(here, caplog):
+    Path("study").touch()
+    results.record_failure(Path("study/run"), {}, LeptonError("no"))
+    assert "study/run.failed: cannot record the failure" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), Exception("os error 28")]
+)
+def test_a_full_disk_is_said_in_a_line_that_names_the_folder(here, error):
+    with pytest.raises(LeptonError, match=r"^study/run.part: no space left on the disk; free some"):
+        half_written(error)
+    assert not Path("study").exists()

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -252,9 +253,9 @@ def trainings(monkeypatch):
     """The names of the runs that are trained."""
     names, real = [], lepton.run._train
 
-    def counted(cfg, folder, *, name):
+    def counted(cfg, folder, *, name, **given):
         names.append(name)
-        return real(cfg, folder, name=name)
+        return real(cfg, folder, name=name, **given)
 
     monkeypatch.setattr(lepton.run, "_train", counted)
     return names
@@ -342,25 +343,29 @@ def test_a_loss_that_is_not_finite_is_a_failure_and_no_result(run):
     assert "TrainingError" in row["error"]
 
 
-def test_what_a_killed_process_of_the_same_number_left_does_not_get_into_a_run(run, monkeypatch):
+def test_what_a_killed_process_left_does_not_get_into_a_run(run):
     name = run_folder(check(compose(*WINE))).name
-    stale = (
-        Path("runs/default") / f"{name}.part-{lepton.results.socket.gethostname()}-{os.getpid()}"
-    )
-    (stale / "predictions").mkdir(parents=True)
-    (stale / "predictions" / "old.parquet").touch()
+    stale = Path("runs/default") / f"{name}.part" / "predictions"
+    stale.mkdir(parents=True)
+    (stale / "old.parquet").touch()
     folder = run(*WINE)
     assert not (folder / "predictions" / "old.parquet").exists()
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
 
-def test_two_processes_that_start_the_same_run_at_once_leave_one_whole_folder(
-    start, here, run, fingerprint
-):
-    words = ("train", *WINE, "study=both", "rerun=true")
+def test_two_processes_that_start_the_same_run_at_once_train_it_once(start, here, run, fingerprint):
+    words = ("train", *WINE, "trainer.max_epochs=100", "study=both")
     both = [start(*words, said=here / f"{i}.txt") for i in range(2)]
     for process in both:
         process.join(120)
-    assert [p.exitcode for p in both] == [0, 0], [p.read_text() for p in here.glob("?.txt")]
+    said = [path.read_text() for path in sorted(here.glob("?.txt"))]
+    assert sorted(p.exitcode for p in both) in ([0, 0], [0, 2]), said
+    for process, text in zip(both, said, strict=True):
+        claimed = re.search(
+            rf"lepton: wine-.*: process {both[1 - both.index(process)].pid} on", text
+        )
+        assert (process.exitcode == 2) == bool(claimed)
+        assert "Traceback" not in text
     (folder,) = (here / "runs" / "both").iterdir()
-    assert fingerprint(folder) == fingerprint(run(*WINE))
+    assert fingerprint(folder) == fingerprint(run(*WINE, "trainer.max_epochs=100"))
+    assert (folder / "log.txt").read_text().count("rows: 113 train") == 1

@@ -1,7 +1,7 @@
 """Hydra sweeper: every combination of the values given, each run once."""
 
 import logging
-from pathlib import Path
+import time
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
@@ -9,16 +9,20 @@ from hydra.core.utils import JobStatus
 from lepton import results
 from lepton.errors import FailedRuns, LeptonError
 from lepton.report import show
-from lepton.sweep.plan import Job, Plan, plan
+from lepton.sweep import study
+from lepton.sweep.plan import TO_DO, Job, Plan, plan
+from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
+GOOD = ("finished", "pruned")
+LOOK = 1.0  # seconds between two looks at runs that another process has
 
 
 class Grid:
     """Plans all jobs, leaves out what is finished, and hands the rest to the launcher."""
 
-    def __init__(self, *, params: dict[str, str]):
-        self.params = params
+    def __init__(self, *, params: dict[str, str], retry_failed: bool, fail_fast: bool):
+        self.params, self.retry_failed, self.fail_fast = params, retry_failed, fail_fast
 
     def setup(self, *, hydra_context, task_function, config) -> None:
         self.loader, self.master = hydra_context.config_loader, config
@@ -31,40 +35,37 @@ class Grid:
 
         Raises: FailedRuns when a run did not finish; ConfigError before anything has started.
         """
-        planned = plan(self.master, self.loader, self.params, arguments)
+        planned = plan(
+            self.master, self.loader, self.params, arguments, retry_failed=self.retry_failed
+        )
         log.info("%s", planned)
         jobs = planned.to_do
-        _make({job.folder.parent for job in jobs})
-        self._launch(jobs)
-        for study in dict.fromkeys(job.folder.parent for job in planned.jobs):
-            show(study)
-        lost = [job for job in jobs if _lost(job.folder)]
-        if lost:
-            raise FailedRuns(_summary(lost, planned))
+        study.make({job.folder.parent for job in jobs})
+        study.remember(planned.jobs)
+        progress = self.train(jobs)
+        for folder in dict.fromkeys(job.folder.parent for job in planned.jobs):
+            show(folder)
+        _tell(planned, progress)
 
-    def _launch(self, jobs: list[Job]) -> None:
-        """lepton's launchers take planned jobs; others take overrides and compose again."""
-        if not jobs:
-            return
-        if hasattr(self.launcher, "launch_jobs"):
-            self.launcher.launch_jobs(jobs)
-            return
-        words = [list(job.overrides) for job in jobs]
-        for job, done in zip(jobs, self.launcher.launch(words, initial_job_idx=0), strict=True):
-            if done.status != JobStatus.COMPLETED:
-                _keep(job, done._return_value)
+    def train(self, jobs: list[Job]) -> SweepProgress:
+        """Has the launcher train jobs, and waits for those that another process has."""
+        with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
+            if jobs:
+                launch(self.launcher, jobs, progress)
+                wait_for_others(self.launcher, progress)
+        return progress
 
 
-def _make(studies: set[Path]) -> None:
-    """Makes the folders that runs will be written to, before the first run starts.
-
-    Raises: LeptonError where that is not possible.
-    """
-    for study in studies:
-        try:
-            study.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
+def launch(launcher, jobs: list[Job], progress: SweepProgress) -> None:
+    """lepton's launchers take planned jobs; others take overrides and compose again."""
+    if hasattr(launcher, "launch_jobs"):
+        launcher.launch_jobs(jobs, progress)
+        return
+    words = [list(job.overrides) for job in jobs]
+    for job, done in zip(jobs, launcher.launch(words, initial_job_idx=0), strict=True):
+        if done.status != JobStatus.COMPLETED:
+            _keep(job, done._return_value)
+        progress.ended(job)
 
 
 def _keep(job: Job, error: object) -> None:
@@ -74,14 +75,49 @@ def _keep(job: Job, error: object) -> None:
         results.record_failure(job.folder, job.config, error)
 
 
-def _lost(folder: Path) -> bool:
-    """Whether the attempt just made failed: a success removes what an earlier failure left."""
-    return results.failure(folder) is not None or not (folder / results.RESULT).is_file()
+def wait_for_others(launcher, progress: SweepProgress) -> None:
+    """Until every run that another process had is done; one that it gave up is trained here."""
+    told = False
+    while progress.elsewhere and not progress.stopped:
+        jobs, progress.elsewhere = progress.elsewhere, []
+        known = {job.folder: results.status(job.folder) for job in jobs}
+        given_up = [job for job in jobs if known[job.folder] == TO_DO]
+        for job in jobs:
+            if known[job.folder] == "running":
+                progress.elsewhere.append(job)
+            elif job not in given_up:
+                progress.ended(job)
+        if given_up:
+            launch(launcher, given_up, progress)
+        elif progress.elsewhere:
+            if not told:
+                log.info("waiting for %d runs of another process", len(progress.elsewhere))
+            told = True
+            time.sleep(LOOK)
 
 
-def _summary(lost, planned: Plan) -> str:
-    lines = [f"{len(lost)} of {len(planned.jobs)} runs failed; the same command tries them again"]
-    for job in lost:
-        known = results.failure(job.folder) or {"error": "no word of why"}
-        lines.append(f"{job}: {known['error']} ({results.failed(job.folder)})")
-    return "\n".join(lines)
+def _tell(planned: Plan, progress: SweepProgress) -> None:
+    """Raises: FailedRuns with a line for each run that did not finish."""
+    tried = {job.folder for job in planned.to_do}
+    lost = [job for job in planned.jobs if _lost(job, tried=job.folder in tried)]
+    waiting = sum(results.status(job.folder) == TO_DO for job in planned.jobs)
+    lines = []
+    if lost:
+        again = "tries them again" if planned.retry_failed else "leaves them, rerun=true does not"
+        lines.append(f"{len(lost)} of {len(planned.jobs)} runs failed; the same command {again}")
+        lines += [_line(job) for job in lost]
+    if progress.stopped:
+        lines.append(f"{progress.stopped}; {waiting} not started; the same command goes on")
+    if lines:
+        raise FailedRuns("\n".join(lines))
+
+
+def _lost(job: Job, *, tried: bool) -> bool:
+    """Whether the last attempt failed: a success removes what an earlier failure left."""
+    failed = results.failure(job.folder) is not None
+    return failed and (tried or results.status(job.folder) not in GOOD)
+
+
+def _line(job: Job) -> str:
+    known = results.failure(job.folder)
+    return f"{job}: {known['error']} ({results.failed(job.folder)})"

@@ -1,6 +1,5 @@
 """What became of a trial, read from its run folders alone."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from lepton import results
-from lepton.errors import LeptonError
 from lepton.sweep.settings import Objective
-
-PRUNED = "pruned.json"
 
 
 @dataclass(frozen=True)
@@ -24,30 +20,10 @@ class Outcome:
     error: str = ""
 
 
-def status(folder: Path) -> str:
-    """finished, pruned, diverged, failed or to do."""
-    if (folder / results.RESULT).is_file():
-        return "finished"
-    if (_pruned(folder) / PRUNED).is_file():
-        return "pruned"
-    known = results.failed(folder) / results.FAILURE
-    if known.is_file():
-        return json.loads(known.read_text()).get("status", "failed")
-    return "to do"
-
-
-def _pruned(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.pruned")
-
-
 def curve(folder: Path, status: str) -> tuple[float, ...]:
     """The score of each epoch of a run that is finished or pruned; () without epochs."""
     if status == "pruned":
-        path = _pruned(folder) / PRUNED
-        try:
-            return tuple(float(score) for score in json.loads(path.read_text())["scores"])
-        except (ValueError, TypeError, KeyError):
-            raise LeptonError(f"{path}: not a pruned run of lepton's; remove the folder") from None
+        return tuple(results.read_pruned(folder)["scores"])
     import pandas as pd
 
     history = pd.read_parquet(folder / "history.parquet")
@@ -59,7 +35,7 @@ def read(folders: Sequence[Path], objectives: Sequence[Objective], *, watched: b
 
     One run that failed is a trial that failed.
     """
-    said = {folder: status(folder) for folder in folders}
+    said = {folder: results.status(folder) for folder in folders}
     for folder, word in said.items():
         if word not in ("finished", "pruned"):
             known = results.failure(folder) or {"error": "no word of why"}

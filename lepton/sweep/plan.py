@@ -2,8 +2,10 @@
 
 import copy
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +19,24 @@ from lepton.check import check, check_plugins
 from lepton.config import as_given, explained, finish, search_path, session, tidy
 from lepton.errors import ConfigError
 from lepton.identity import run_folder
-from lepton.results import RESULT
+from lepton.results import status
+
+TO_DO = "to do"
+ENDED = ("finished", "diverged")  # what the same run would come to again
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep: what was asked for, its config as plain values, its folder."""
+    """One run of a sweep: what was asked for, its config as plain values, its folder.
+
+    `watch(epoch, score)` is called after each epoch, with the larger score the better one; when it
+    returns true, the run ends as pruned.
+    """
 
     overrides: tuple[str, ...]
     config: dict[str, Any]
     folder: Path
-    watch: Callable[[int, float], bool] | None = None  # picklable: says when to prune
-
-    @property
-    def finished(self) -> bool:
-        return (self.folder / RESULT).is_file() and not self.config["rerun"]
+    watch: Callable[[int, float], bool] | None = None
 
     def __str__(self) -> str:
         return " ".join(word.lstrip("+") for word in self.overrides)
@@ -43,18 +48,40 @@ class Plan:
 
     jobs: list[Job]
     combinations: int
+    retry_failed: bool = True
 
-    @property
+    @cached_property
+    def statuses(self) -> list[str]:
+        """What is known of each job, when first asked: finished, failed, ..., to do."""
+        return [status(job.folder) for job in self.jobs]
+
+    @cached_property
     def to_do(self) -> list[Job]:
-        return [job for job in self.jobs if not job.finished]
+        """The jobs to train; one that runs elsewhere is among them, in case its process dies."""
+        pairs = zip(self.jobs, self.statuses, strict=True)
+        return [job for job, known in pairs if job.config["rerun"] or not self._left(job, known)]
+
+    def _left(self, job: Job, known: str) -> bool:
+        """Whether a job of that status is left as it is."""
+        pruned = known == "pruned" and job.watch is not None
+        return known in ENDED or pruned or (known == "failed" and not self.retry_failed)
 
     def __str__(self) -> str:
         runs, doubled = len(self.jobs), self.combinations - len(self.jobs)
         same = (
             f" ({self.combinations} combinations, {doubled} mean the same run)" if doubled else ""
         )
-        left, word = len(self.to_do), "run" if runs == 1 else "runs"
-        return f"{runs} {word}{same}: {runs - left} finished, {left} to train"
+        to_do = {job.folder for job in self.to_do}
+        pairs = [*zip(self.jobs, self.statuses, strict=True)]
+        left = Counter(known for job, known in pairs if job.folder not in to_do)
+        elsewhere = sum(known == "running" for job, known in pairs)
+        again = sum(known == "failed" for job, known in pairs if job.folder in to_do)
+        counts = [f"{left.pop('finished', 0)} finished"]
+        counts += [f"{count} {known}" for known, count in sorted(left.items())]
+        counts += [f"{elsewhere} running in another process"] if elsewhere else []
+        counts += [f"{len(to_do) - elsewhere} to train"]
+        counts += [f"{again} of them after a failure"] if again else []
+        return f"{runs} {'run' if runs == 1 else 'runs'}{same}: {', '.join(counts)}"
 
 
 def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
@@ -71,7 +98,8 @@ def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
             return preview(master, loader, asked)
         params = master.hydra.sweeper.params if sweep else {}
         asked = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
-        return plan(master, loader, params, asked)
+        retry = master.hydra.sweeper.get("retry_failed", True)
+        return plan(master, loader, params, asked, retry_failed=retry)
 
 
 def multirun(overrides: Sequence[str]) -> None:
@@ -94,7 +122,14 @@ def train_composed(cfg) -> float:
     return train(finish(cfg, hydra.overrides.task, choices=hydra.runtime.choices)).score
 
 
-def plan(master, loader: ConfigLoaderImpl, params: dict, arguments: Sequence[str]) -> Plan:
+def plan(
+    master,
+    loader: ConfigLoaderImpl,
+    params: dict,
+    arguments: Sequence[str],
+    *,
+    retry_failed: bool = True,
+) -> Plan:
     """Every combination of an experiment's own sweep and of the arguments, composed and checked.
 
     Raises: ConfigError with the mistakes of all jobs.
@@ -110,7 +145,7 @@ def plan(master, loader: ConfigLoaderImpl, params: dict, arguments: Sequence[str
             jobs.setdefault(job.folder, job)
     if problems:
         raise ConfigError(*problems)
-    return Plan(list(jobs.values()), len(combinations))
+    return Plan(list(jobs.values()), len(combinations), retry_failed)
 
 
 def tidied(params: dict[str, str]) -> list[str]:

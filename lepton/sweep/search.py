@@ -14,8 +14,9 @@ from omegaconf import OmegaConf
 
 from lepton.errors import ConfigError, FailedRuns, NothingToSearch
 from lepton.report import show
-from lepton.sweep import outcome
-from lepton.sweep.grid import Grid, _make
+from lepton.results import status
+from lepton.sweep import outcome, study
+from lepton.sweep.grid import Grid
 from lepton.sweep.outcome import Outcome
 from lepton.sweep.plan import Composer, Job, Plan, compose_job, tidied
 from lepton.sweep.probe import probe
@@ -41,8 +42,10 @@ class Trial:
 class Search(Grid):
     """Trains what the trials of a search lack, batch by batch."""
 
-    def __init__(self, *, params: dict[str, str], **values: Any):
-        super().__init__(params=params)
+    def __init__(
+        self, *, params: dict[str, str], retry_failed: bool, fail_fast: bool, **values: Any
+    ):
+        super().__init__(params=params, retry_failed=retry_failed, fail_fast=fail_fast)
 
     def sweep(self, arguments: list[str]) -> None:
         """Looks at all trials, shows the study's table and the best of them.
@@ -59,16 +62,23 @@ class Search(Grid):
         for trials in way.batches():
             jobs = way.missing(trials)
             if jobs:
-                log.info("trials %d to %d: %s", *way.span(trials), _runs(len(jobs)))
-                _make({job.folder.parent for job in jobs})
-                self._launch(jobs)
-                way.tried.update(job.folder for job in jobs)
-        for study in way.studies():
-            show(study)
+                self._train(way, trials, jobs)
+        for folder in way.studies():
+            show(folder)
         lines, lost = summary(way)
         print("\n".join(lines))
         if lost:
             raise FailedRuns("\n".join(lost))
+
+    def _train(self, way: "Way", trials: Sequence[Trial], jobs: list[Job]) -> None:
+        """Raises: FailedRuns when no further run may start."""
+        log.info("trials %d to %d: %s", *way.span(trials), _runs(len(jobs)))
+        study.make({job.folder.parent for job in jobs})
+        study.remember(jobs)
+        progress = self.train(jobs)
+        if progress.stopped:
+            raise FailedRuns(f"{progress.stopped}; the same command goes on")
+        way.tried.update(job.folder for job in jobs)
 
 
 class Way:
@@ -140,20 +150,19 @@ class Way:
         known = {job.folder for trial in self.trials[: trials[0].number] for job in trial.jobs}
         jobs: dict[Path, Job] = {}
         for job in (job for trial in trials for job in trial.jobs):
-            if job.folder not in known and self._missing(job):
-                jobs.setdefault(job.folder, job)
+            if job.folder not in known | self.tried | jobs.keys():
+                jobs.update((job.folder, found) for found in self._missing(job))
         return list(jobs.values())
 
-    def _missing(self, job: Job) -> bool:
-        if job.folder in self.tried:
-            return False
-        status = outcome.status(job.folder)
-        if job.config["rerun"]:
-            return True
-        if status == "pruned":
-            return not (job.watch and job.watch.ends_with(outcome.curve(job.folder, status)))
-        retried = status == "failed" and self.settings.retry_failed
-        return retried or status not in ("finished", "failed", "diverged")
+    def _missing(self, job: Job) -> list[Job]:
+        """The job, if it is to be trained."""
+        known = status(job.folder)
+        if known == "pruned" and job.watch and not job.config["rerun"]:
+            if job.watch.ends_with(outcome.curve(job.folder, known)):
+                return []  # else another search's pruner ended it, which this one would not
+            return [replace(job, config=job.config | {"rerun": True})]
+        again = job.config["rerun"] or (known == "failed" and self.settings.retry_failed)
+        return [job] if again or known not in ("finished", "failed", "diverged") else []
 
     def _tell(self, trials: Sequence[Trial]) -> None:
         told = []
@@ -211,9 +220,14 @@ def _fit(settings: Settings, space: Space) -> list[str]:
 class Preview(Plan):
     """What a search would do: its trials up to the first batch that has to be trained."""
 
-    head: str
-    known: int
-    unknown: int
+    missing: tuple[Job, ...] = ()
+    head: str = ""
+    known: int = 0
+    unknown: int = 0
+
+    @property
+    def to_do(self) -> list[Job]:
+        return list(self.missing)
 
     def __str__(self) -> str:
         left = f"{_runs(len(self.to_do))} next" if self.to_do else "nothing to train"
@@ -237,6 +251,7 @@ def preview(master, loader, arguments: Sequence[str]) -> Preview:
     return Preview(
         jobs=list(jobs.values()),
         combinations=len(way.trials),
+        missing=tuple(missing),
         head=str(way),
         known=known,
         unknown=way.total - len(way.trials),

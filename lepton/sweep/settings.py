@@ -61,8 +61,11 @@ def read_settings(node: dict[str, Any]) -> Settings:
         for name in ("n_trials", "batch", "seeds")
         if type(node[name]) is not int or node[name] < 1
     ]
-    if type(node["retry_failed"]) is not bool:
-        problems.append(f"{HERE}.retry_failed: {node['retry_failed']!r} is not true or false")
+    problems += [
+        f"{HERE}.{name}: {node[name]!r} is not true or false"
+        for name in ("retry_failed", "fail_fast")
+        if type(node[name]) is not bool
+    ]
     objectives, wrong = _objectives(node["objectives"], node["directions"])
     problems += wrong + _made("sampler", node["sampler"], ("search_space",))
     if node["pruner"] != {}:

@@ -12,6 +12,7 @@ QUIET = (  # said on every run, and nothing the user can act on
     ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
     ".*The number of training batches .* is smaller than the logging interval.*",
     ".*lr_scheduler.step.*before.*optimizer.step.*",
+    ".*`srun` command is available.*",
 )
 
 

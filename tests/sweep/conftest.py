@@ -1,17 +1,15 @@
 """Searches whose runs cost nothing: a stand-in for training that writes the folders of a run."""
 
-import json
 import math
-import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import lepton.run
-import lepton.sweep.basic
 from lepton import results
+from lepton.errors import Diverged, Pruned
 from lepton.results import Result
 from lepton.sweep.plan import multirun
 
@@ -41,26 +39,30 @@ class Training:
         if len(self.configs) >= self.stop_after:
             raise KeyboardInterrupt
         self.configs.append(plain)
+        with results.writing(folder) as part:
+            results.write_config(plain, part)
+            self._write(plain, part, folder.name, watch)
+        return results.read(folder)
+
+    def _write(self, plain, part, name, watch):
         if self.diverge(plain):
-            _fail(plain, folder, "diverged")
-            raise RuntimeError("diverged")
+            raise Diverged("loss is nan")
         if self.fail(plain):
-            results.record_failure(folder, plain, RuntimeError("no luck"))
             raise RuntimeError("no luck")
         scores = []
         for epoch in range(self.epochs):
             scores.append(self.curve(plain, epoch) if self.curve else score(plain))
             if watch and watch(epoch, scores[-1]):
-                _prune(plain, folder, scores)
-                raise RuntimeError("pruned")
-        return _finish(plain, folder, scores)
+                raise Pruned(epoch, scores)
+        pd.DataFrame({"val/score": scores}).to_parquet(part / "history.parquet")
+        results.save(_result(plain, name, scores), part)
 
 
-def _finish(plain, folder, scores):
-    result = Result(
-        run=folder.name,
-        metrics={"val/auroc": plain["model"]["dropout"], "val/log_loss": -max(scores)}
-        | {"test/auroc": 0.5},
+def _result(plain, name, scores):
+    metrics = {"val/auroc": plain["model"]["dropout"], "val/log_loss": -max(scores)}
+    return Result(
+        run=name,
+        metrics=metrics | {"test/auroc": 0.5},
         constant={"test/auroc": 0.5},
         score=max(scores),
         seconds=0.1,
@@ -73,26 +75,6 @@ def _finish(plain, folder, scores):
         choices=plain["choices"],
         config=plain,
     )
-    with results.writing(folder) as part:
-        results.write_config(plain, part)
-        pd.DataFrame({"val/score": scores}).to_parquet(part / "history.parquet")
-        results.write_json(part / "result.json", asdict(result))
-    return result
-
-
-def _prune(plain, folder, scores):
-    pruned = folder.with_name(f"{folder.name}.pruned")
-    shutil.rmtree(pruned, ignore_errors=True)
-    pruned.mkdir(parents=True)
-    results.write_config(plain, pruned)
-    said = {"run": folder.name, "status": "pruned", "epoch": len(scores) - 1, "scores": scores}
-    (pruned / "pruned.json").write_text(json.dumps(said))
-
-
-def _fail(plain, folder, status):
-    results.record_failure(folder, plain, RuntimeError(status))
-    path = results.failed(folder) / results.FAILURE
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"status": status}))
 
 
 @pytest.fixture

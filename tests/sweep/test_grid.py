@@ -26,9 +26,9 @@ def trainings(monkeypatch):
     """The names of the runs that are trained."""
     names, real = [], lepton.run._train
 
-    def counted(cfg, folder, *, name):
+    def counted(cfg, folder, *, name, **given):
         names.append(name)
-        return real(cfg, folder, name=name)
+        return real(cfg, folder, name=name, **given)
 
     monkeypatch.setattr(lepton.run, "_train", counted)
     return names
@@ -36,6 +36,11 @@ def trainings(monkeypatch):
 
 def study(name="default"):
     return Path("runs") / name
+
+
+def runs(name="default"):
+    """The folders of a study's runs."""
+    return sorted(path for path in study(name).iterdir() if path.is_dir())
 
 
 def table(name):
@@ -52,7 +57,7 @@ def same(one, two):
 def test_the_order_of_a_sweep_does_not_matter(here, fingerprint):
     multirun([*WINE, "seed=1,2", "model=mlp_small,linear", "study=one"])
     multirun([*WINE, "model=linear,mlp_small", "seed=2,1", "study=two"])
-    one, two = sorted(study("one").iterdir()), sorted(study("two").iterdir())
+    one, two = runs("one"), runs("two")
     assert [p.name for p in one] == [p.name for p in two]
     assert len(one) == 4
     assert [fingerprint(p) for p in one] == [fingerprint(p) for p in two]
@@ -130,7 +135,7 @@ def test_a_mistake_in_the_data_of_one_job_is_a_failure_with_its_settings(here, t
 
 def test_a_rerun_that_fails_is_told_and_the_finished_run_kept(fragile, fingerprint):
     multirun([*FRAGILE, "seed=1,2"])
-    before = {p.name: fingerprint(p) for p in study().iterdir()}
+    before = {p.name: fingerprint(p) for p in runs()}
     (fragile / "2").touch()
     with pytest.raises(FailedRuns, match="1 of 2 runs failed"):
         multirun([*FRAGILE, "seed=1,2", "rerun=true"])
@@ -152,7 +157,7 @@ def test_a_launcher_that_is_not_leptons_gives_the_same_runs(foreign, command, fi
     code, said = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
     assert code == 0, said
     multirun([*words, "study=ours"])
-    theirs, ours = sorted(study("theirs").iterdir()), sorted(study("ours").iterdir())
+    theirs, ours = runs("theirs"), runs("ours")
     assert [p.name for p in theirs] == [p.name for p in ours]
     assert [fingerprint(p) for p in theirs] == [fingerprint(p) for p in ours]
     assert {p.name for p in Path().iterdir()} == {"conf", "runs", "said.txt"}
@@ -192,13 +197,13 @@ def killed_until_done(start, rng, kills):
         process.join()
         finished |= {p: p.stat().st_mtime_ns for p in study("long").glob("*/result.json")}
         load("long")
-    return {p: t for p, t in finished.items() if ".part-" not in p.parent.name}
+    return {p: t for p, t in finished.items() if p.parent.suffix != ".part"}
 
 
 def _begun(before):
     """Whether a run that was not there before has finished."""
     now = study("long").glob("*/result.json") if study("long").exists() else ()
-    return any(p.parent not in before and ".part-" not in p.parent.name for p in now)
+    return any(p.parent not in before and p.parent.suffix != ".part" for p in now)
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
@@ -210,4 +215,4 @@ def test_a_sweep_killed_at_random_times_ends_as_one_that_was_not(here, start, co
     assert code == 0, said
     assert same(table("whole"), table("long"))
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
-    assert sorted(p.name for p in study("long").iterdir()) == load("long")["run"].tolist()
+    assert [p.name for p in runs("long")] == load("long")["run"].tolist()

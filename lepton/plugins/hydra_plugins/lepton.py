@@ -4,8 +4,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 
-# conf/hydra/launcher/basic.yaml takes the place of Hydra's own, which would be merged into it
-ConfigStore.instance().repo["hydra"]["launcher"].pop("basic.yaml", None)
+# files of conf/hydra/launcher take the place of plugins' own, which would be merged into them
+for name in ("basic", "ray", "submitit_local", "submitit_slurm"):
+    ConfigStore.instance().repo["hydra"]["launcher"].pop(f"{name}.yaml", None)
 
 
 class Grid(Sweeper):
@@ -34,11 +35,8 @@ class Search(Sweeper):
         return self.work.sweep(arguments)
 
 
-class Basic(Launcher):
-    def __init__(self, **values):
-        from lepton.sweep.basic import Basic as Work
-
-        self.work = Work(**values)
+class _Planned(Launcher):
+    """A launcher of lepton's: the sweeper hands it jobs that are composed and checked."""
 
     def setup(self, **given):
         self.work.setup(**given)
@@ -46,5 +44,33 @@ class Basic(Launcher):
     def launch(self, job_overrides, initial_job_idx):
         raise TypeError("this launcher takes planned jobs: hydra/sweeper=grid")
 
-    def launch_jobs(self, jobs):
-        self.work.launch_jobs(jobs)
+    def launch_jobs(self, jobs, progress=None):
+        self.work.launch_jobs(jobs, progress)
+
+
+class Basic(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.basic import Basic as Work
+
+        self.work = Work(**values)
+
+
+class Parallel(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.parallel import Parallel as Work
+
+        self.work = Work(**values)
+
+
+class Submitit(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.slurm import Submitit as Work
+
+        self.work = Work(**values)
+
+
+class Ray(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.ray import Ray as Work
+
+        self.work = Work(**values)

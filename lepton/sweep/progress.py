@@ -1,0 +1,127 @@
+"""How far a sweep is: counts, one line that moves on a terminal, tables; and whether to go on."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from lepton import line, results
+from lepton.sweep.plan import Job
+from lepton.sweep.study import Tables
+
+CLAIMED, FULL = "claimed", "disk full"
+
+
+class SweepProgress:
+    """Told by a launcher of each run that starts and ends, from any thread.
+
+    `stopped` is why no further run may start, or empty; `elsewhere` are the jobs that another
+    process had.
+    """
+
+    def __init__(self, jobs: Sequence[Job], *, fail_fast: bool = False):
+        self.total, self.fail_fast = len(jobs), fail_fast
+        self.done = self.failed = 0
+        self.running: dict[Path, Job] = {}
+        self.elsewhere: list[Job] = []
+        self.stopped = ""
+        self.tables: dict[Path, Tables] = {}
+        self.begun = time.monotonic()
+        self.lock = threading.Lock()
+        self.moving: _Line | None = None
+
+    def __enter__(self) -> "SweepProgress":
+        if self.total > 1 and sys.stderr.isatty():
+            self.moving = _Line(self.total)
+        return self
+
+    def __exit__(self, *error) -> None:
+        if self.moving:
+            self.moving.close()
+            self.moving = None
+        for table in self.tables.values():
+            table.refresh(now=True)
+
+    def started(self, job: Job) -> None:
+        with self.lock:
+            self.running[job.folder] = job
+            self._show()
+
+    def ended(self, job: Job, kind: str = "ended") -> None:
+        """`kind` is one of the words of `lepton.sweep.basic`; how the run went is in its folder."""
+        with self.lock:
+            self.running.pop(job.folder, None)
+            if kind == CLAIMED:
+                self.elsewhere.append(job)
+            else:
+                self._count(job, kind)
+            self._show()
+
+    def _count(self, job: Job, kind: str) -> None:
+        failed = results.failure(job.folder) is not None or kind == FULL
+        self.failed += failed
+        self.done += not failed
+        if kind == FULL:
+            self.stopped = f"no space left on the disk of {job.folder.parent}"
+        elif failed and self.fail_fast:
+            self.stopped = "fail_fast: a run failed"
+        study = job.folder.parent
+        self.tables.setdefault(study, Tables(study)).refresh()
+
+    def _show(self) -> None:
+        if self.moving:
+            self.moving.show(self.done, self.failed, self.running, self._left())
+
+    def _left(self) -> float | None:
+        """Seconds until the end, at the pace so far."""
+        ended = self.done + self.failed
+        pace = (time.monotonic() - self.begun) / ended if ended else None
+        return pace and pace * (self.total - ended)
+
+    def __str__(self) -> str:
+        return f"{self.done} finished, {self.failed} failed, {len(self.running)} running"
+
+
+class _Line:
+    """The line on a terminal; what is logged meanwhile appears above it."""
+
+    def __init__(self, total: int):
+        self.bar = Progress(
+            BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)
+        )
+        self.bar.start()
+        self.row, self.words, self.epoch = self.bar.add_task("", total=total), "", ""
+        log = logging.getLogger("lepton")
+        self.handlers = [h for h in log.handlers if isinstance(h, logging.StreamHandler)]
+        self.streams = [h.setStream(sys.stderr) for h in self.handlers]  # rich's own stderr by now
+        line.of_sweep = self.tell
+
+    def show(self, done: int, failed: int, running: dict[Path, Job], left: float | None) -> None:
+        words = [f"{done}/{self.bar.tasks[0].total:.0f} done"]
+        words += [f"{failed} failed"] if failed else []
+        words += [f"{len(running)} running"] if len(running) != 1 else map(str, running.values())
+        words += [f"{_clock(left)} left"] if left else []
+        self.words, self.epoch = ", ".join(words), ""
+        self.bar.update(self.row, completed=done + failed, description=self.words)
+
+    def tell(self, epoch: str) -> None:
+        """What the run of this process says of itself."""
+        self.bar.update(self.row, description=f"{self.words}  {epoch}")
+
+    def close(self) -> None:
+        line.of_sweep = None
+        self.bar.stop()
+        for handler, stream in zip(self.handlers, self.streams, strict=True):
+            if stream is not None:
+                handler.setStream(stream)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

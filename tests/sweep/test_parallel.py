@@ -1,0 +1,283 @@
+"""The launcher with a pool of workers: the same results, and a death that costs one job."""
+
+import logging
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from lepton import load, results
+from lepton.errors import LeptonError
+from lepton.sweep.basic import Basic
+from lepton.sweep.parallel import Parallel, threads_of
+from lepton.sweep.plan import planned
+from lepton.sweep.progress import SweepProgress
+from lepton.sweep.slot import Slot, warm_up
+from lepton.sweep.warm import here as surroundings
+
+WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
+DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
+MODEL = '''"""A user's model that does what the file named like its seed says, when there is one."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from torch import nn
+
+
+def hang():
+    child = subprocess.Popen(["sleep", "600"])
+    Path("pids").write_text(f"{os.getpid()} {child.pid}")
+    time.sleep(600)
+
+
+def memory():
+    raise MemoryError("no room")
+
+
+DEATHS = {
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "segfault": lambda: ctypes.string_at(0),
+    "exit": lambda: os._exit(3),
+    "quiet": lambda: os._exit(0),
+    "memory": memory,
+    "hang": hang,
+    "speak": lambda: (print("half a", end=" "), print("line"), os.system("echo from below")),
+    "where": lambda: Path("where").write_text(f"{os.getcwd()} {os.environ.get('TOLD')}"),
+}
+
+
+class Deadly(nn.Module):
+    def __init__(self, *, spec, draw: int):
+        super().__init__()
+        word = Path("trap", str(draw))
+        if word.exists():
+            with open("tries", "a") as tries:
+                print(draw, file=tries)
+            how, _, once = word.read_text().partition(" ")
+            if once:
+                word.unlink()
+            DEATHS[how]()
+        self.layer = nn.Linear(len(spec.num_features), spec.outputs)
+
+    def forward(self, batch):
+        return self.layer(batch["num"])
+'''
+OPTION = """# Does as it is told.
+_target_: deadly.Deadly
+draw: ${seed}    # the run's seed
+"""
+
+
+@pytest.fixture
+def trap(here, monkeypatch):
+    """Tells the run of a seed how to die: trap(2, "kill"), or trap(2, "kill once")."""
+    (here / "deadly.py").write_text(MODEL)
+    (here / "conf" / "model").mkdir(parents=True)
+    (here / "conf" / "model" / "deadly.yaml").write_text(OPTION)
+    (here / "trap").mkdir()
+    monkeypatch.setenv("LEPTON_ALLOW", "deadly")
+    monkeypatch.syspath_prepend(str(here))
+    return lambda seed, how: (here / "trap" / str(seed)).write_text(how)
+
+
+@pytest.fixture
+def said(caplog):
+    caplog.set_level(logging.INFO, "lepton")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def jobs(*words):
+    return planned(words, sweep=True).jobs
+
+
+def pool(workers=2, timeout=None):
+    return Parallel(workers=workers, per_gpu=1, timeout=timeout)
+
+
+def status(found):
+    return [results.status(job.folder) for job in found]
+
+
+def prints(fingerprint, study):
+    return {p.parent.name: fingerprint(p.parent) for p in Path("runs", study).glob("*/result.json")}
+
+
+def gone(pid):
+    """Whether a process has ended, within seconds."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_order(
+    here, fingerprint
+):
+    Basic().launch_jobs(jobs(*WINE, "seed=1,2", "study=alone"))
+    wanted = prints(fingerprint, "alone")
+    for workers in (1, 2, 3):
+        found = jobs(*WINE, "seed=1,2", f"study=by{workers}")
+        random.Random(workers).shuffle(found)
+        pool(workers).launch_jobs(found)
+        assert prints(fingerprint, f"by{workers}") == wanted
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("kill", "killed by SIGKILL"),
+        ("segfault", "killed by SIGSEGV"),
+        ("exit", "exited with code 3"),
+        ("quiet", "exited with code 0"),
+        ("memory", "MemoryError: no room"),
+    ],
+)
+def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, how, why):
+    trap(2, how)
+    found = jobs(*DEADLY, "seed=1,2,3")
+    progress = SweepProgress(found)
+    pool().launch_jobs(found, progress)
+    assert status(found) == ["finished", "failed", "finished"]
+    assert why in results.failure(found[1].folder)["error"]
+    assert Path("tries").read_text().split() == ["2", "2"]
+    assert (progress.done, progress.failed) == (2, 1)
+
+
+def test_a_death_that_does_not_come_again_costs_nothing(trap, fingerprint):
+    found = jobs(*DEADLY, "seed=1,2")
+    Basic().launch_jobs(found)
+    wanted = [fingerprint(job.folder) for job in found]
+    trap(2, "kill once")
+    again = jobs(*DEADLY, "seed=1,2", "study=again")
+    pool().launch_jobs(again)
+    assert [fingerprint(job.folder) for job in again] == wanted
+    assert Path("tries").read_text().split() == ["2"]
+
+
+def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap):
+    trap(1, "hang")
+    found = jobs(*DEADLY, "seed=1,2,3")
+    started = time.monotonic()
+    pool(timeout=3).launch_jobs(found)
+    assert time.monotonic() - started < 13 + 10  # and the start of the workers
+    assert status(found) == ["failed", "finished", "finished"]
+    assert "timed out after 3 s" in results.failure(found[0].folder)["error"]
+    assert Path("tries").read_text().split() == ["1"]
+    assert all(gone(pid) for pid in Path("pids").read_text().split())
+
+
+def test_workers_have_the_surroundings_of_their_parent(trap, here, monkeypatch):
+    monkeypatch.setenv("TOLD", "so")
+    trap(1, "where")
+    pool().launch_jobs(jobs(*DEADLY, "seed=1"))
+    assert Path("where").read_text() == f"{here} so"
+
+
+def test_what_a_run_prints_comes_in_whole_lines_with_its_job(trap, said, capfd):
+    trap(1, "speak")
+    trap(2, "speak")
+    pool().launch_jobs(jobs(*DEADLY, "seed=1,2"))
+    lines = said()
+    for seed in (1, 2):
+        prefix = f"dataset=wine model=deadly trainer.max_epochs=1 seed={seed}: "
+        assert {f"{prefix}half a line", f"{prefix}from below"} <= set(lines)
+    assert sum(line.startswith("rows: ") for line in lines) == 1
+    assert "half a line" not in "".join(capfd.readouterr())
+
+
+def test_the_imports_are_paid_before_the_first_job(here):
+    warm_up()
+    slot = Slot(surroundings(), lambda *heard: None)
+    try:
+        slot.open()
+        assert slot.do(_loaded)
+    finally:
+        slot.close()
+
+
+def _loaded():
+    import sys
+
+    return {"torch", "pytorch_lightning", "lepton.run"} <= set(sys.modules)
+
+
+def test_a_worker_is_not_the_main_module_again(here):
+    slot = Slot(surroundings(), lambda *heard: None)
+    try:
+        assert not slot.do(_main_file)
+    finally:
+        slot.close()
+
+
+def _main_file():
+    import __main__
+
+    return getattr(__main__, "__file__", None)
+
+
+@pytest.mark.parametrize(
+    ("threads", "model", "taken"),
+    [("1", "mlp", 1), ("3", "mlp", 3), ("null", "mlp", 8), ("null", "gradient_boosting", 1)],
+)
+def test_thethreads_of_of_a_job_are_those_it_is_given(here, threads, model, taken):
+    (job,) = jobs("dataset=wine", f"model={model}", f"trainer.threads={threads}")
+    assert threads_of(job.config, 8) == taken
+
+
+def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):
+    from lepton.sweep.parallel import _Pool
+
+    def leases(per_gpu, workers, *words):
+        found = jobs("dataset=wine", "seed=range(9)", *words)
+        launcher = Parallel(workers=workers, per_gpu=per_gpu, timeout=None)
+        given = _Pool(launcher, found, SweepProgress(found))._leases(2, fit=16)
+        return [lease.get("CUDA_VISIBLE_DEVICES") for lease in given]
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert leases(1, None) == ["0", "1"]
+    assert leases(2, None) == ["0", "1", "0", "1"]
+    assert leases(2, 3) == ["0", "1", "0"]
+    assert leases(1, None, "trainer=ddp") == [None]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert leases(1, None) == ["3", "5"]
+
+
+@pytest.mark.parametrize("key", ["workers", "per_gpu", "timeout"])
+def test_a_number_that_makes_no_pool_is_refused(key):
+    given = {"workers": None, "per_gpu": 1, "timeout": None, key: 0}
+    with pytest.raises(LeptonError, match=f"hydra.launcher.{key}: 0 is not"):
+        Parallel(**given)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_end_of_the_parent_is_that_of_its_workers(trap, start, number):
+    trap(1, "hang")
+    process = start("train", "-m", *DEADLY, "seed=1,2,3", "hydra/launcher=parallel")
+    while process.is_alive() and not (Path("pids").exists() and len(load_or_none()) == 2):
+        time.sleep(0.05)
+    begun = time.monotonic()
+    os.kill(process.pid, number)
+    process.join(60)
+    assert time.monotonic() - begun < 30
+    expected = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
+    assert process.exitcode == expected[number], Path("said.txt").read_text()
+    assert all(gone(pid) for pid in Path("pids").read_text().split())
+    assert "Traceback" not in Path("said.txt").read_text()
+    assert load("default")["status"].tolist() == ["finished", "finished"]
+
+
+def load_or_none():
+    return load("default") if list(Path("runs").glob("default/*/result.json")) else []
