@@ -43,6 +43,7 @@ FURTHER = {
     "nsgaii": ["hydra.sweeper.sampler.population_size=4"],
 }
 NAME = "hydra/sweeper/sampler"
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 
 def hill(params):
@@ -67,7 +68,6 @@ def plain_loop(sampler, trials=TRIALS, failed=()):
     return points
 
 
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_every_sampler_proposes_what_optuna_alone_would(name, search):
     words = ["optimizer=adam,adamw", f"{NAME}={name}", *SIZE, *FURTHER.get(name, [])]
