@@ -49,6 +49,7 @@ sys.exit(main())
 """
 # a server that has imported torch forks the processes, which saves each of them the seconds of it
 SERVER = multiprocessing.get_context("forkserver")
+ROOT = str(Path(__file__).parents[1])
 NEEDED = "run report sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
 SERVER.set_forkserver_preload([f"lepton.{name}" for name in NEEDED.split()])
 
@@ -171,7 +172,7 @@ def fragile(here, monkeypatch):
 
 
 @pytest.fixture
-def start(here):
+def start(here, monkeypatch):
     """Starts the command in a process and a session of its own; what it says goes to `said`."""
     started = []
 
@@ -181,10 +182,12 @@ def start(here):
             "folder": str(here),
             "said": str(said),
             "environment": {k: v for k, v in os.environ.items() if k.startswith("LEPTON_")},
-            "root": str(Path(__file__).parents[1]),
+            "root": ROOT,
         }
         process = SERVER.Process(target=exec, args=(COMMAND, given))
-        process.start()
+        with monkeypatch.context() as patched:
+            patched.setenv("PYTHONPATH", ROOT)  # the server imports this lepton, no installed one
+            process.start()
         started.append(process)
         return process
 

@@ -107,7 +107,7 @@ def _tell(planned: Plan, progress: SweepProgress) -> None:
         lines.append(f"{len(lost)} of {len(planned.jobs)} runs failed; the same command {again}")
         lines += [_line(job) for job in lost]
     if progress.stopped:
-        lines.append(f"{progress.stopped}; {waiting} not started; the same command goes on")
+        lines.append(f"{progress.stopped}; {waiting} not trained; the same command goes on")
     if lines:
         raise FailedRuns("\n".join(lines))
 

@@ -75,7 +75,7 @@ class SweepProgress:
 
     def _show(self) -> None:
         if self.moving:
-            self.moving.show(self.done, self.failed, self.running, self._left())
+            self.moving.show(self.done, self.failed, len(self.running), self._left())
 
     def _left(self) -> float | None:
         """Seconds until the end, at the pace so far."""
@@ -95,18 +95,18 @@ class _Line:
             BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)
         )
         self.bar.start()
-        self.row, self.words, self.epoch = self.bar.add_task("", total=total), "", ""
+        self.row, self.words = self.bar.add_task("", total=total), ""
         log = logging.getLogger("lepton")
         self.handlers = [h for h in log.handlers if isinstance(h, logging.StreamHandler)]
         self.streams = [h.setStream(sys.stderr) for h in self.handlers]  # rich's own stderr by now
         line.of_sweep = self.tell
 
-    def show(self, done: int, failed: int, running: dict[Path, Job], left: float | None) -> None:
+    def show(self, done: int, failed: int, running: int, left: float | None) -> None:
         words = [f"{done}/{self.bar.tasks[0].total:.0f} done"]
         words += [f"{failed} failed"] if failed else []
-        words += [f"{len(running)} running"] if len(running) != 1 else map(str, running.values())
+        words += [f"{running} running"] if running > 1 else []
         words += [f"{_clock(left)} left"] if left else []
-        self.words, self.epoch = ", ".join(words), ""
+        self.words = ", ".join(words)
         self.bar.update(self.row, completed=done + failed, description=self.words)
 
     def tell(self, epoch: str) -> None:

@@ -216,3 +216,96 @@ def test_a_sweep_killed_at_random_times_ends_as_one_that_was_not(here, start, co
     assert same(table("whole"), table("long"))
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
     assert [p.name for p in runs("long")] == load("long")["run"].tolist()
+
+
+def test_failed_runs_that_are_to_be_left_are_told_and_not_trained(fragile, trainings):
+    (fragile / "2").touch()
+    words = [*FRAGILE, "seed=1,2,3"]
+    with pytest.raises(FailedRuns):
+        multirun(words)
+    (fragile / "2").unlink()
+    trainings.clear()
+    with pytest.raises(FailedRuns, match="1 of 3 runs failed") as error:
+        multirun([*words, "hydra.sweeper.retry_failed=false"])
+    assert trainings == []
+    assert "no luck with 2" in str(error.value)
+    multirun(words)
+    assert len(trainings) == 1
+
+
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, launcher):
+    (fragile / "2").touch()
+    words = [*FRAGILE, "seed=1,2,3,4,5,6", f"hydra/launcher={launcher}"]
+    alone = ["hydra.launcher.workers=1"] if launcher == "parallel" else []
+    with pytest.raises(FailedRuns) as error:
+        multirun([*words, *alone, "hydra.sweeper.fail_fast=true"])
+    assert error.value.exit_code == 1
+    assert "fail_fast: a run failed; 4 not trained; the same command goes on" in str(error.value)
+    assert load("default")["status"].value_counts().to_dict() == {"finished": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_a_full_disk_stops_the_sweep_and_takes_nothing_from_it(trap, launcher, fingerprint):
+    trap(2, "full")
+    words = ["dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2,3,4"]
+    words += [f"hydra/launcher={launcher}"]
+    alone = ["hydra.launcher.workers=1"] if launcher == "parallel" else []
+    with pytest.raises(FailedRuns) as error:
+        multirun([*words, *alone])
+    told = "no space left on the disk of runs/default; 3 not trained; the same command goes on"
+    assert str(error.value) == told
+    (finished,) = runs()
+    kept = fingerprint(finished)
+    Path("trap/2").unlink()
+    multirun([*words, *alone])
+    assert load("default")["status"].tolist() == ["finished"] * 4
+    assert fingerprint(finished) == kept
+
+
+def test_a_study_that_cannot_be_written_to_is_one_line(here, command):
+    Path("runs").write_text("a file")
+    code, said = command("train", "-m", *WINE, "seed=1,2")
+    assert code == 2
+    assert said.splitlines()[-1].startswith("lepton: runs: cannot write to runs/default (")
+
+
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launcher):
+    for seed in range(6):
+        trap(seed, "nap")
+    words = ["train", "-m", "dataset=wine", "model=deadly", "trainer.max_epochs=1"]
+    words += ["seed=range(6)", f"hydra/launcher={launcher}"]
+    both = [start(*words, said=Path(f"said{n}.txt").absolute()) for n in (1, 2)]
+    for n, process in enumerate(both, 1):
+        process.join(120)
+        assert process.exitcode == 0, Path(f"said{n}.txt").read_text()
+    assert sorted(Path("tries").read_text().split()) == [*"012345"]
+    assert load("default")["status"].tolist() == ["finished"] * 6
+
+
+def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(trap, start):
+    trap(1, "hang once")
+    words = ["train", "-m", "dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2"]
+    first = start(*words, said=Path("said1.txt").absolute())
+    while first.is_alive() and not Path("pids").exists():
+        time.sleep(0.05)
+    second = start(*words, said=Path("said2.txt").absolute())
+    told = Path("said2.txt")
+    while second.is_alive() and not (told.exists() and "waiting for 1 run" in told.read_text()):
+        time.sleep(0.05)
+    first.kill()
+    second.join(60)
+    assert second.exitcode == 0, told.read_text()
+    assert load("default")["status"].tolist() == ["finished"] * 2
+
+
+def test_sweeps_started_together_on_two_studies_do_not_meet(here, start, fingerprint):
+    words = ["train", "-m", *WINE, "seed=1,2"]
+    both = [start(*words, f"study={name}", said=Path(f"{name}.txt").absolute()) for name in "ab"]
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert [p.name for p in runs("a")] == [p.name for p in runs("b")]
+    assert [fingerprint(p) for p in runs("a")] == [fingerprint(p) for p in runs("b")]
+    assert {p.name for p in Path().iterdir()} == {"a.txt", "b.txt", "runs"}

@@ -20,72 +20,6 @@ from lepton.sweep.warm import here as surroundings
 
 WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
 DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
-MODEL = '''"""A user's model that does what the file named like its seed says, when there is one."""
-
-import ctypes
-import os
-import signal
-import subprocess
-import time
-from pathlib import Path
-
-from torch import nn
-
-
-def hang():
-    child = subprocess.Popen(["sleep", "600"])
-    Path("pids").write_text(f"{os.getpid()} {child.pid}")
-    time.sleep(600)
-
-
-def memory():
-    raise MemoryError("no room")
-
-
-DEATHS = {
-    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "segfault": lambda: ctypes.string_at(0),
-    "exit": lambda: os._exit(3),
-    "quiet": lambda: os._exit(0),
-    "memory": memory,
-    "hang": hang,
-    "speak": lambda: (print("half a", end=" "), print("line"), os.system("echo from below")),
-    "where": lambda: Path("where").write_text(f"{os.getcwd()} {os.environ.get('TOLD')}"),
-}
-
-
-class Deadly(nn.Module):
-    def __init__(self, *, spec, draw: int):
-        super().__init__()
-        word = Path("trap", str(draw))
-        if word.exists():
-            with open("tries", "a") as tries:
-                print(draw, file=tries)
-            how, _, once = word.read_text().partition(" ")
-            if once:
-                word.unlink()
-            DEATHS[how]()
-        self.layer = nn.Linear(len(spec.num_features), spec.outputs)
-
-    def forward(self, batch):
-        return self.layer(batch["num"])
-'''
-OPTION = """# Does as it is told.
-_target_: deadly.Deadly
-draw: ${seed}    # the run's seed
-"""
-
-
-@pytest.fixture
-def trap(here, monkeypatch):
-    """Tells the run of a seed how to die: trap(2, "kill"), or trap(2, "kill once")."""
-    (here / "deadly.py").write_text(MODEL)
-    (here / "conf" / "model").mkdir(parents=True)
-    (here / "conf" / "model" / "deadly.yaml").write_text(OPTION)
-    (here / "trap").mkdir()
-    monkeypatch.setenv("LEPTON_ALLOW", "deadly")
-    monkeypatch.syspath_prepend(str(here))
-    return lambda seed, how: (here / "trap" / str(seed)).write_text(how)
 
 
 @pytest.fixture
@@ -108,19 +42,6 @@ def status(found):
 
 def prints(fingerprint, study):
     return {p.parent.name: fingerprint(p.parent) for p in Path("runs", study).glob("*/result.json")}
-
-
-def gone(pid):
-    """Whether a process has ended, within seconds."""
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_order(
@@ -167,7 +88,7 @@ def test_a_death_that_does_not_come_again_costs_nothing(trap, fingerprint):
     assert Path("tries").read_text().split() == ["2"]
 
 
-def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap):
+def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap, gone):
     trap(1, "hang")
     found = jobs(*DEADLY, "seed=1,2,3")
     started = time.monotonic()
@@ -263,7 +184,7 @@ def test_a_number_that_makes_no_pool_is_refused(key):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_end_of_the_parent_is_that_of_its_workers(trap, start, number):
+def test_the_end_of_the_parent_is_that_of_its_workers(trap, gone, start, number):
     trap(1, "hang")
     process = start("train", "-m", *DEADLY, "seed=1,2,3", "hydra/launcher=parallel")
     while process.is_alive() and not (Path("pids").exists() and len(load_or_none()) == 2):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lepton import compose
+from lepton import compose, results
 from lepton.check import check
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, Diverged
 from lepton.identity import run_folder
 from lepton.sweep.plan import planned
 
@@ -147,3 +147,53 @@ def test_a_larger_grid_holds_the_jobs_of_the_smaller_one(here):
     large = folders("dataset=wine", "seed=range(4)", "optimizer.lr=0.1,0.2")
     assert set(small) < set(large)
     assert len(large) == 8
+
+
+@pytest.fixture
+def states(here):
+    """Four runs of seeds 1 to 4: finished, failed, diverged, still to do."""
+    words = ["dataset=wine", "seed=1,2,3,4"]
+    finished, failed, diverged, _ = planned(words, sweep=True).jobs
+    finished.folder.mkdir(parents=True)
+    (finished.folder / "result.json").touch()
+    results.record_failure(failed.folder, failed.config, RuntimeError("no"))
+    results.record_failure(diverged.folder, diverged.config, Diverged("inf"))
+    return words
+
+
+def seeds(plan):
+    return [job.config["seed"] for job in plan.to_do]
+
+
+def test_failed_runs_are_tried_again_and_diverged_ones_are_not(states):
+    plan = planned(states, sweep=True)
+    assert seeds(plan) == [2, 4]
+    assert str(plan) == "4 runs: 1 finished, 1 diverged, 2 to train, 1 of them after a failure"
+
+
+def test_failed_runs_are_left_where_that_is_asked_for(states):
+    plan = planned([*states, "hydra.sweeper.retry_failed=false"], sweep=True)
+    assert seeds(plan) == [4]
+    assert str(plan) == "4 runs: 1 finished, 1 diverged, 1 failed, 1 to train"
+
+
+def test_rerun_takes_all_of_them(states):
+    words = [*states, "rerun=true", "hydra.sweeper.retry_failed=false"]
+    assert seeds(planned(words, sweep=True)) == [1, 2, 3, 4]
+
+
+def test_runs_of_another_process_are_planned_in_case_it_dies(here):
+    words = ["dataset=wine", "seed=1,2"]
+    first, _ = planned(words, sweep=True).jobs
+    with results.writing(first.folder):
+        plan = planned(words, sweep=True)
+        assert str(plan) == "2 runs: 0 finished, 1 running in another process, 1 to train"
+        assert seeds(plan) == [1, 2]
+
+
+def test_the_plan_is_shown_with_the_state_of_each_run(states, lepton):
+    code, out, _ = lepton("check", "-m", *states)
+    head, *lines = out.splitlines()
+    assert code == 0
+    assert head.startswith("4 runs: 1 finished, 1 diverged")
+    assert [line[:12].strip() for line in lines] == ["finished", "to train", "diverged", "to train"]

@@ -1,0 +1,109 @@
+"""How far a sweep is, and one line for it on a terminal."""
+
+import io
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from lepton import line
+from lepton.sweep.plan import Job, multirun
+from lepton.sweep.progress import SweepProgress, _clock
+
+
+def job(name):
+    return Job((f"seed={name}",), {"rerun": False}, Path("runs/default") / str(name))
+
+
+def fail(job):
+    folder = job.folder.with_name(job.folder.name + ".failed")
+    folder.mkdir(parents=True)
+    (folder / "failure.json").write_text('{"run": "x", "error": "E: no", "traceback": ""}')
+
+
+def test_runs_are_counted_by_what_lies_in_their_folders(here):
+    found = [job(n) for n in range(4)]
+    progress = SweepProgress(found)
+    for each in found:
+        progress.started(each)
+    fail(found[1])
+    progress.ended(found[0])
+    progress.ended(found[1])
+    progress.ended(found[2], "claimed")
+    assert str(progress) == "1 finished, 1 failed, 1 running"
+    assert progress.elsewhere == [found[2]]
+    assert not progress.stopped
+
+
+def test_a_failure_stops_a_sweep_that_is_to_fail_fast(here):
+    found = [job(1), job(2)]
+    progress = SweepProgress(found, fail_fast=True)
+    progress.ended(found[0])
+    assert not progress.stopped
+    fail(found[1])
+    progress.ended(found[1])
+    assert "fail_fast" in progress.stopped
+
+
+def test_a_full_disk_stops_a_sweep(here):
+    progress = SweepProgress([job(1)])
+    progress.ended(job(1), "disk full")
+    assert progress.stopped == "no space left on the disk of runs/default"
+
+
+def test_the_rest_is_estimated_at_the_pace_so_far(here, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("lepton.sweep.progress.time.monotonic", lambda: now[0])
+    found = [job(n) for n in range(10)]
+    progress = SweepProgress(found)
+    assert progress._left() is None
+    now[0] = 6.0
+    for each in found[:3]:
+        progress.ended(each)
+    assert progress._left() == pytest.approx(14.0)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(5, "0:05"), (61.4, "1:01"), (3725, "1:02:05")])
+def test_time_left_is_told_as_a_clock_does(seconds, words):
+    assert _clock(seconds) == words
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Puts a terminal of 120 columns in the place of stderr, for this process's log too."""
+
+    def terminal():
+        shown = Terminal()
+        monkeypatch.setattr(sys, "stderr", shown)
+        monkeypatch.setenv("COLUMNS", "120")
+        monkeypatch.setenv("TERM", "xterm")
+        logging.getLogger("lepton").addHandler(logging.StreamHandler(shown))
+        logging.getLogger("lepton").setLevel(logging.INFO)
+        return shown
+
+    return terminal
+
+
+def test_one_line_moves_on_a_terminal_and_the_log_stays_above_it(here, terminal):
+    terminal = terminal()
+    multirun(["dataset=wine", "model=linear", "trainer.max_epochs=2", "seed=1,2,3"])
+    shown = terminal.getvalue()
+    assert "3/3 done" in shown
+    assert "epoch 2/2" in shown
+    assert shown.count("[1/3] ") == 1
+    logged = [text for text in shown.replace("\r", "\n").split("\n") if "[2/3] " in text]
+    assert len(logged) == 1
+    assert "done" not in logged[0]
+    assert line.of_sweep is None
+    assert "left" in shown
+
+
+def test_nothing_moves_where_there_is_no_terminal(here, capsys):
+    multirun(["dataset=wine", "model=linear", "trainer.max_epochs=2", "seed=1,2"])
+    assert "\x1b[" not in capsys.readouterr().err

@@ -1,0 +1,132 @@
+"""What a study holds beside its runs: the plan of its sweeps and the table of its results."""
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lepton import load
+from lepton.errors import LeptonError
+from lepton.sweep import study
+from lepton.sweep.plan import multirun, planned
+
+WINE = ("dataset=wine", "model=linear", "trainer.max_epochs=1")
+STUDY = Path("runs/default")
+
+
+def jobs(*words):
+    return planned(["dataset=wine", *words], sweep=True).jobs
+
+
+def test_the_plan_holds_the_runs_of_all_sweeps(here):
+    STUDY.mkdir(parents=True)
+    study.remember(jobs("seed=1,2"))
+    study.remember(jobs("seed=2,3"))
+    assert list(study.planned(STUDY)) == [job.folder.name for job in jobs("seed=1,2,3")]
+    assert set(study.planned(STUDY).values()) == {f"dataset=wine seed={n}" for n in (1, 2, 3)}
+
+
+def _remember(folder, seeds):
+    import os
+
+    os.chdir(folder)
+    for seed in seeds:
+        study.remember(jobs(f"seed={seed}"))
+
+
+def test_sweeps_at_one_time_lose_nothing_of_the_plan(here):
+    STUDY.mkdir(parents=True)
+    context = multiprocessing.get_context("forkserver")
+    groups = [range(10), range(10, 20), range(20, 30)]
+    found = [context.Process(target=_remember, args=(str(here), group)) for group in groups]
+    for process in found:
+        process.start()
+    for process in found:
+        process.join(60)
+    assert len(study.planned(STUDY)) == 30
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"runs": 3}', "null"])
+def test_a_plan_that_cannot_be_read_is_named(here, text):
+    STUDY.mkdir(parents=True)
+    (STUDY / "sweep.json").write_text(text)
+    with pytest.raises(LeptonError, match=r"sweep\.json: not a plan of lepton's; remove the file"):
+        study.remember(jobs("seed=1"))
+
+
+def test_the_tables_of_a_study_are_what_load_gives(here):
+    multirun([*WINE, "seed=1,2"])
+    frame = load("default")
+    assert len(frame) == 2
+    parquet = pd.read_parquet(STUDY / "results.parquet")
+    pd.testing.assert_frame_equal(
+        parquet[["run", "score", "seed"]], frame[["run", "score", "seed"]]
+    )
+    csv = pd.read_csv(STUDY / "results.csv")
+    assert csv["run"].tolist() == frame["run"].tolist()
+    assert csv["test/accuracy"].tolist() == pytest.approx(frame["test/accuracy"].tolist())
+
+
+def test_a_single_run_brings_the_tables_of_a_sweep_up_to_date_and_makes_none(here, lepton):
+    assert lepton("train", *WINE, "seed=1")[0] == 0
+    assert not (STUDY / "results.csv").exists()
+    assert lepton("train", "-m", *WINE, "seed=1,2")[0] == 0
+    assert lepton("train", *WINE, "seed=3")[0] == 0
+    assert len(pd.read_csv(STUDY / "results.csv")) == 3
+
+
+def test_the_tables_are_fresh_while_the_sweep_goes_on(here, monkeypatch):
+    import lepton.run
+
+    seen, real = [], lepton.run.train_checked
+
+    def watched(*given, **named):
+        seen.append(
+            len(pd.read_csv(STUDY / "results.csv"))
+            if STUDY.glob("*.csv") and (STUDY / "results.csv").is_file()
+            else 0
+        )
+        return real(*given, **named)
+
+    monkeypatch.setattr(lepton.run, "train_checked", watched)
+    monkeypatch.setattr(study, "SHARE", 0)
+    multirun([*WINE, "seed=1,2,3"])
+    assert seen == [0, 1, 2]
+
+
+def test_writing_the_tables_takes_a_small_part_of_the_time(here, monkeypatch):
+    now, written = [0.0], []
+
+    def tabulate(folder):
+        written.append(now[0])
+        now[0] += 1.0
+
+    monkeypatch.setattr(study, "tabulate", tabulate)
+    monkeypatch.setattr(study.time, "monotonic", lambda: now[0])
+    tables = study.Tables(STUDY)
+    while now[0] < 1000:
+        tables.refresh()
+        now[0] += 0.1
+    assert len(written) <= 1000 / study.SHARE
+    assert len(written) > 40
+    tables.refresh(now=True)
+    assert written[-1] == pytest.approx(now[0] - 1)
+
+
+def test_a_table_that_cannot_be_written_takes_nothing_from_the_runs(here, monkeypatch):
+    def full(*given, **named):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    multirun([*WINE, "seed=1,2"])
+    assert load("default")["status"].tolist() == ["finished"] * 2
+    assert not list(STUDY.glob(".results*"))
+
+
+def test_the_plan_is_plain_words(here):
+    STUDY.mkdir(parents=True)
+    study.remember(jobs("seed=1"))
+    known = json.loads((STUDY / "sweep.json").read_text())
+    assert [*known["runs"].values()] == ["dataset=wine seed=1"]
