@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lepton.errors import LeptonError
+from lepton.interrupt import Interrupted
 
 HELP = """\
 usage: lepton COMMAND ...
@@ -46,6 +47,9 @@ def main() -> int:
         for line in str(e).splitlines():
             print(f"lepton: {line}", file=sys.stderr)
         return e.exit_code
+    except Interrupted as e:
+        print(f"lepton: {e}", file=sys.stderr)
+        return e.code
     except KeyboardInterrupt:
         print(
             "lepton: interrupted; finished runs are kept, the same command goes on", file=sys.stderr

@@ -15,6 +15,7 @@ PACKAGES = (
     *("omegaconf", "numpy", "pandas", "scikit-learn", "scipy", "rtdl-revisiting-models"),
     *("rtdl-num-embeddings", "tabm", "lion-pytorch", "schedulefree"),
 )
+TRAINING = ("lepton-experiments", "torch", "pytorch-lightning")
 
 
 def environment() -> dict[str, Any]:
@@ -24,6 +25,11 @@ def environment() -> dict[str, Any]:
         **_machine(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Of what a training in progress must not change: resumed under another, it is another one."""
+    return {name: _version(name) for name in TRAINING}
 
 
 @cache

@@ -52,7 +52,7 @@ class Pruned(Exception):
         self.epoch, self.scores = epoch, scores
 
     def __str__(self) -> str:
-        return f"pruned after epoch {self.epoch} (val/score {self.scores[-1]:.4g})"
+        return f"pruned after epoch {self.epoch + 1} (val/score {self.scores[-1]:.4g})"
 
 
 class FailedRuns(LeptonError):

@@ -13,6 +13,7 @@ from lepton.rules import data_files
 
 FORMAT = 1  # raised when the same config would mean another training
 COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides")
+TRAINER_COSMETIC = ("progress", "checkpoint_every")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -21,7 +22,7 @@ def canonical(plain: dict[str, Any]) -> dict[str, Any]:
     dropped = {*COSMETIC, *(["batch_size"] if fits_itself(plain) else [])}
     kept = {k: v for k, v in plain.items() if k not in dropped}
     if kept.get("trainer"):
-        kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k != "progress"}
+        kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in TRAINER_COSMETIC}
     contents = {key: _content(Path(path)) for key, path in data_files(plain).items()}
     kept["dataset"] = {**kept["dataset"], **contents}
     return kept

@@ -12,7 +12,11 @@ Batch = dict[str, Tensor]
 
 
 class Method:
-    """A regularizer, an augmentation or a fine-tuning strategy; every hook may be left out."""
+    """A regularizer, an augmentation or a fine-tuning strategy; every hook may be left out.
+
+    What it remembers from step to step belongs into the `state_dict` of one of its callbacks: only
+    then does a killed run go on exactly.
+    """
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         """The model to train: changed in place, wrapped, or as it was.

@@ -8,10 +8,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lepton.errors import TrainingError
+from lepton.errors import Diverged, Pruned
 from lepton.evaluate import monitor_value
+from lepton.finite import Losses
 from lepton.method import Batch, Method
 from lepton.optimizer.groups import parameter_groups
+from lepton.resume import put_back_noise
 from lepton.seeds import derive
 from lepton.task import Task
 
@@ -34,6 +36,7 @@ class Learner(pl.LightningModule):
         steps_by_batch: bool,
         accumulate: int,
         seed: int,
+        watch: Callable[[int, float], bool] | None = None,
     ):
         super().__init__()
         self.automatic_optimization = False
@@ -45,6 +48,9 @@ class Learner(pl.LightningModule):
         self.losses: list[Tensor] = []
         self.rows: list[int] = []
         self.validated: list[tuple[Tensor, Tensor]] = []
+        self.watch, self.finite = watch, Losses()
+        self.in_progress: dict | None = None  # a saved epoch to go on with
+        self.between_steps = self.between_epochs = lambda learner: None
 
     def forward(self, batch: Batch) -> Tensor:
         return self.model(batch)
@@ -53,11 +59,23 @@ class Learner(pl.LightningModule):
         optimizer = self.optimizers()
         for batch in block:
             loss = self._loss(batch)
+            self._check(loss)
             self.manual_backward(loss if self.accumulate == 1 else loss * self._share(batch))
             self.losses.append(loss.detach())
             self.rows.append(len(batch["id"]))
             if len(self.losses) % self.accumulate == 0 or len(self.losses) == self.batches:
                 self._step(optimizer)
+                if len(self.losses) < self.batches:
+                    self.between_steps(self)
+
+    def _check(self, loss: Tensor) -> None:
+        """Several processes end together, at the end of the epoch."""
+        if self.trainer.world_size > 1:
+            return
+        if wrong := self.finite.wrong(len(self.losses) + 1, loss):
+            number, value = wrong
+            where = f"epoch {self.current_epoch + 1}, batch {number}"
+            raise Diverged(f"training loss is {value} in {where}")
 
     def _loss(self, batch: Batch) -> Tensor:
         batch = {**batch, "target": self.task.encode(batch["target"])}
@@ -87,11 +105,21 @@ class Learner(pl.LightningModule):
         for method in self.methods:
             method.before_step(self.model, optimizer)
 
+    def on_train_start(self) -> None:
+        """Who watches is told again what an earlier process had told."""
+        for row in self.history if self.watch else ():
+            self.watch(row["epoch"], row["val/score"])
+
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive(self.seed, "noise", self.current_epoch, self.global_rank))
         self.losses, self.rows, self.started = [], [], time.perf_counter()
         self.batches = self.trainer.train_dataloader.num_batches
         self._averaged("train")
+        if self.in_progress:
+            saved, self.in_progress = self.in_progress, None
+            self.losses = list(saved["losses"].to(self.device))
+            self.rows, self.started = list(saved["rows"]), self.started - saved["elapsed"]
+            put_back_noise(saved["noise"], self.device)
 
     def on_validation_start(self) -> None:
         self._averaged("eval")
@@ -112,7 +140,7 @@ class Learner(pl.LightningModule):
         value = monitor_value(prediction, target, task=self.task.name, metric=name)
         better = value if self.task.larger_is_better else -value
         if not math.isfinite(value):
-            raise TrainingError(f"validation {name} is {value} after epoch {self.current_epoch}")
+            raise Diverged(f"validation {name} is {value} after epoch {self.current_epoch + 1}")
         self._tell({f"val/{name}": value}, prog_bar=True)
         self._tell({"val/score": better})
         if better > self.best_score:
@@ -124,7 +152,7 @@ class Learner(pl.LightningModule):
         rows = torch.tensor(self.rows, device=losses.device, dtype=losses.dtype)
         loss = float(self.trainer.strategy.reduce(losses @ rows / rows.sum()))
         if not math.isfinite(loss):
-            raise TrainingError(f"training loss is {loss} in epoch {self.current_epoch}")
+            raise Diverged(f"training loss is {loss} in epoch {self.current_epoch + 1}")
         self._tell({"train/loss": loss}, prog_bar=True)
         lr = self.optimizers().param_groups[0]["lr"]
         seen = {k: float(v) for k, v in self.trainer.callback_metrics.items() if "/" in k}
@@ -133,6 +161,15 @@ class Learner(pl.LightningModule):
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
         if self.make_scheduler and not self.steps_by_batch:
             self._step_by_epoch(self.lr_schedulers(), seen["val/score"])
+        self._look(seen["val/score"])
+        self.between_epochs(self)
+
+    def _look(self, score: float) -> None:
+        """Ends training when the watcher says so, in all processes at once."""
+        stop = self.watch is not None and self.watch(self.current_epoch, score)
+        if self.trainer.strategy.broadcast(bool(stop)):
+            scores = [row["val/score"] for row in self.history]
+            raise Pruned(self.current_epoch, scores)
 
     def _tell(self, values: dict[str, float], *, prog_bar: bool = False) -> None:
         """Loggers, progress bar and callbacks are told once an epoch; loggers count epochs."""

@@ -3,7 +3,8 @@
 import logging
 import signal
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lepton import build
+from lepton import build, interrupt
+from lepton.checkpoint import Checkpoints
+from lepton.environment import versions
+from lepton.errors import Diverged
+from lepton.finite import all_finite
+from lepton.folders import CHECKPOINTS
+from lepton.identity import canonical
 from lepton.module import Learner
 from lepton.progress import Progress
+from lepton.resume import Resume
 from lepton.seeds import derive
 from lepton.signature import signature
 from lepton.spec import DataSpec
@@ -22,6 +30,7 @@ from lepton.worker import workers
 
 log = logging.getLogger("lepton")
 FILE = "model.safetensors"
+QUIET = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 CHUNK = 8192  # rows predicted at once
 
 
@@ -41,8 +50,11 @@ class Network:
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained = "alone"
 
-    def fit(self, data, folder: Path, watch=None) -> None:
-        """Trains, and ends with the weights of the best epoch."""
+    def fit(self, data, folder: Path, watch: Callable[[int, float], bool] | None = None) -> None:
+        """Trains, from the folder's checkpoint if there is one; ends with the best epoch's weights.
+
+        Raises: Diverged, Pruned; Interrupted when a signal asked for the end, with a checkpoint.
+        """
         cfg = self.cfg
         learner = Learner(
             model=self.model,
@@ -53,13 +65,9 @@ class Network:
             steps_by_batch=self._steps_by_batch(),
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             seed=cfg["seed"],
+            watch=watch,
         )
-        for name in (
-            "pytorch_lightning",
-            "lightning_fabric",
-            "lightning.pytorch",
-            "lightning.fabric",
-        ):
+        for name in QUIET:
             logging.getLogger(name).setLevel(logging.WARNING)
         callbacks = [c for method in self.methods for c in method.callbacks()]
         trainer = build.make(
@@ -67,15 +75,48 @@ class Network:
             callbacks=[*callbacks, Progress()],
             logger=build.logger(cfg, folder),
         )
+        resume = self._resume(trainer, folder)
         started = time.perf_counter()
-        with torch.random.fork_rng(), _interruptible(), workers(folder):
-            trainer.fit(learner, datamodule=data)
-        self.seconds = time.perf_counter() - started
+        try:
+            if resume is not None and resume.is_over(learner):
+                trainer.precision_plugin.convert_module(learner)
+            else:
+                with torch.random.fork_rng(), _interruptible(resume is not None), workers(folder):
+                    trainer.fit(learner, datamodule=data)
+        except Diverged as e:
+            raise self._kept(e, learner, resume, folder) from e
+        self.seconds = time.perf_counter() - started + (resume.seconds if resume else 0.0)
         if cfg["trainer"]["profiler"]:
             log.info("%s", trainer.profiler.summary())
         learner.restore_best()
         self.history, self.best_epoch = learner.history, learner.best_epoch
         self.device = trainer.strategy.root_device
+
+    def _resume(self, trainer, folder: Path) -> Resume | None:
+        """What saves this training and goes on with it; nothing does for several processes."""
+        if trainer.world_size > 1:
+            return None
+        about = {"config": canonical(self.cfg), "versions": versions()}
+        resume = Resume(Checkpoints(folder / CHECKPOINTS, about), trainer.checkpoint_every)
+        trainer.callbacks.insert(0, resume)
+        return resume
+
+    def _kept(self, error: Diverged, learner: Learner, resume, folder: Path) -> Diverged:
+        """Keeps the last weights that are finite, and says in the error which those are."""
+        saved = resume.checkpoints.load() if resume else None
+        for which, state in (
+            ("of the step before", learner.model.state_dict()),
+            (f"of epoch {learner.best_epoch + 1}, the best", learner.best_state),
+            ("of the last checkpoint", saved["model"] if saved else {}),
+        ):
+            if state and all_finite(state):
+                save_file(
+                    {k: v.detach().cpu().contiguous() for k, v in state.items()}, folder / FILE
+                )
+                error.weights = which
+                return error
+        error.weights = "none: no finite ones were left"
+        return error
 
     def _scheduler(self):
         return partial(build.part, self.cfg, "scheduler") if self.cfg["scheduler"] else None
@@ -95,8 +136,7 @@ class Network:
         return torch.cat(parts)
 
     def save(self, folder: Path) -> None:
-        state = {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
-        save_file(state, folder / FILE)
+        _save(self.model.state_dict(), folder / FILE)
 
     def load(self, folder: Path) -> None:
         self.model.load_state_dict(load_file(folder / FILE))
@@ -107,11 +147,22 @@ class Network:
         return {"parameters": sum(p.numel() for p in parameters), "trainable": trainable}
 
 
+def _save(state: dict[str, Tensor], path: Path) -> None:
+    save_file({name: t.detach().cpu().contiguous() for name, t in state.items()}, path)
+
+
 @contextmanager
-def _interruptible():
-    """Lightning turns Ctrl-C into exit code 1 and ignores the next one; this gives it back."""
+def _interruptible(saving: bool):
+    """Where checkpoints are made a signal asks for one; else, and the second time, it ends at once.
+
+    Lightning turns Ctrl-C into exit code 1 and ignores the next one; this gives it back.
+    """
+    handler = signal.getsignal(signal.SIGINT)
     try:
-        yield
+        with interrupt.watching() if saving else nullcontext():
+            yield
+    except interrupt.Interrupted:
+        raise
     except SystemExit:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None

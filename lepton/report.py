@@ -46,7 +46,7 @@ def _number(value: float | None) -> str:
 
 
 def show(study: str | Path, by: list[str] | None = None, metrics: list[str] | None = None) -> None:
-    """A study's table, what it means, and what failed."""
+    """A study's table, what it means, what failed or diverged, and how many runs were pruned."""
     frame, out = load(study), console()
     if frame.empty:
         raise LeptonError(f"{study_folder(study)}: holds no run yet")
@@ -56,8 +56,10 @@ def show(study: str | Path, by: list[str] | None = None, metrics: list[str] | No
         names = _metrics(metrics, finished)
         out.print(_table(finished, by, names))
         out.print(_meaning(finished, names), highlight=False)
-    for row in frame[frame["status"] == "failed"].itertuples():
-        out.print(f"failed: {row.run}: {row.error}", highlight=False, soft_wrap=True)
+    for row in frame[frame["status"].isin(["failed", "diverged"])].itertuples():
+        out.print(f"{row.status}: {row.run}: {row.error}", highlight=False, soft_wrap=True)
+    if count := int((frame["status"] == "pruned").sum()):
+        out.print(f"pruned: {count} {'run' if count == 1 else 'runs'}", highlight=False)
 
 
 def _choices(frame: pd.DataFrame) -> set[str]:

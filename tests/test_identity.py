@@ -43,7 +43,8 @@ def other(value):
 
 
 def cosmetic(path):
-    return path[0] in SAID_TO_CHANGE_NOTHING or path == ("trainer", "progress")
+    quiet = ("progress", "checkpoint_every")
+    return path[0] in SAID_TO_CHANGE_NOTHING or (path[0] == "trainer" and path[1] in quiet)
 
 
 def at(plain, path):

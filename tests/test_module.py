@@ -278,7 +278,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_without_a_result(tmp_path):
         train(compose(*words, f"runs={tmp_path}", "study=s"))
     assert not list(tmp_path.glob("s/*/result.json"))
     [row] = load(tmp_path / "s").to_dict("records")
-    assert row["status"] == "failed"
+    assert row["status"] == "diverged"
     assert "is nan" in row["error"] or "is inf" in row["error"]
 
 

@@ -136,7 +136,7 @@ def test_every_run_of_a_sweep_takes_two_processes_and_the_next_one_process(tmp_p
     assert table["status"].tolist() == ["finished"] * 3
     assert sorted(table["seed"]) == [0, 0, 1]
     assert not torch.distributed.is_initialized()
-    assert not list(tmp_path.glob("sweep/*.part-*"))
+    assert not list(tmp_path.glob("sweep/*.part"))
 
 
 @pytest.mark.slow
@@ -144,7 +144,7 @@ def test_a_failure_in_two_processes_is_told_once_and_ends_both(tmp_path, reachab
     words = [*TINY, *ALIKE, *TWO, "optimizer=sgd", "optimizer.lr=1e30", f"runs={tmp_path}"]
     with pytest.raises(TrainingError):
         train(compose(*words, "study=s"))
-    assert load(tmp_path / "s")["status"].tolist() == ["failed"]
+    assert load(tmp_path / "s")["status"].tolist() == ["diverged"]
     time.sleep(7)  # Lightning looks after its processes every 5 seconds, and kills this one
     train(compose(*TINY, "trainer=smoke", f"runs={tmp_path}", "study=s"))
-    assert sorted(load(tmp_path / "s")["status"]) == ["failed", "finished"]
+    assert sorted(load(tmp_path / "s")["status"]) == ["diverged", "finished"]

@@ -335,14 +335,6 @@ def test_a_mistake_in_the_data_leaves_nothing_behind(run, here):
     assert list(here.glob("runs/*/*")) == []
 
 
-def test_a_loss_that_is_not_finite_is_a_failure_and_no_result(run):
-    with pytest.raises(Exception, match=r"is nan|is inf"):
-        run("dataset=diabetes", "model=mlp_small", "optimizer=sgd", "optimizer.lr=1e30")
-    (row,) = load("default").to_dict("records")
-    assert row["status"] == "failed"
-    assert "TrainingError" in row["error"]
-
-
 def test_what_a_killed_process_left_does_not_get_into_a_run(run):
     name = run_folder(check(compose(*WINE))).name
     stale = Path("runs/default") / f"{name}.part" / "predictions"

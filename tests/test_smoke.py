@@ -82,7 +82,7 @@ def hold(result, study):
     assert row["status"] == "finished"
     assert {name: row[name] for name in result.metrics} == result.metrics
     assert {group: row[group] for group in result.choices} == result.choices
-    assert not list(study.glob("*.part-*"))
+    assert not list(study.glob("*.part"))
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -41,6 +41,7 @@ class Batches:
     """An epoch of training: blocks (lists) of batches, shuffled anew by `sampler.set_epoch`.
 
     A last batch of a single row is left out where others are there: batch normalization needs two.
+    `done` = (epoch, batches) leaves out that many first batches of that epoch, not their blocks.
     """
 
     def __init__(
@@ -60,13 +61,20 @@ class Batches:
             rows = min(rows, limit_batches * batch_size)
         self.rows, self.block_rows = rows, block * batch_size
         self.num_batches = ceil(rows / batch_size)  # optimizer steps of an epoch
+        self.done = (0, 0)
 
     def __len__(self) -> int:
         return ceil(self.rows / self.block_rows)
 
     def __iter__(self) -> Iterator[list[Batch]]:
         order = self.sampler.draw()[: self.rows].to(self.tensors["id"].device)
+        epoch, batches = self.done
+        done = batches * self.batch_size if epoch == self.sampler.epoch else 0
         for rows in order.split(self.block_rows):
+            rows, done = rows[done:], max(0, done - len(rows))
+            if not len(rows):
+                yield []
+                continue
             parts = {
                 name: tensor.index_select(0, rows).split(self.batch_size)
                 for name, tensor in self.tensors.items()

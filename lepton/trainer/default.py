@@ -40,10 +40,16 @@ class Trainer(pl.Trainer):
         detect_anomaly: bool,
         profiler: str | None,
         progress: bool | None,
+        checkpoint_every: float | None,
         callbacks: list,
         logger,
     ):
-        self.progress = progress
+        if checkpoint_every is not None and checkpoint_every < 0:
+            raise ConfigError(
+                f"trainer.checkpoint_every: {checkpoint_every} seconds; 0 saves after every step, "
+                "null only when training is asked to end"
+            )
+        self.progress, self.checkpoint_every = progress, checkpoint_every
         if threads is not None:
             torch.set_num_threads(threads)
         for said in QUIET:

@@ -1,0 +1,314 @@
+"""Checkpoints: whole or noticed not to be, and the one before is there."""
+
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+import lepton.run
+from lepton import checkpoint, compose, results
+from lepton.check import check
+from lepton.checkpoint import Checkpoints, pack, unpack
+from lepton.errors import LeptonError
+from lepton.identity import run_folder
+from lepton.interrupt import ASKED, Interrupted
+from lepton.resume import Resume
+from lepton.run import train_checked
+
+WORDS = (
+    *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu", "study=stopped"),
+    *("model=mlp_small", "model.dropout=0.3", "trainer.max_epochs=4", "optimizer.lr=0.01"),
+)
+ABOUT = {"config": {"model": {"hidden": [8]}, "seed": 0}, "versions": {"torch": "1"}}
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Two checkpoints of a made-up training."""
+    kept = Checkpoints(tmp_path / "checkpoint", ABOUT)
+    for step in (1, 2):
+        kept.save({"step": step, "weights": torch.arange(64.0) + step})
+    return kept
+
+
+def test_the_newest_of_two_is_loaded_and_no_third_is_kept(kept):
+    kept.save({"step": 3})
+    assert kept.load() == {"step": 3}
+    assert sorted(p.name for p in kept.folder.iterdir()) == ["last.ckpt", "previous.ckpt"]
+    assert unpack((kept.folder / "previous.ckpt").read_bytes())["state"]["step"] == 2
+    assert Checkpoints(kept.folder.with_name("none"), ABOUT).load() is None
+
+
+def test_every_single_flipped_bit_is_noticed_and_the_one_before_is_taken(kept, caplog):
+    rng, last = random.Random(0), kept.folder / "last.ckpt"
+    whole = last.read_bytes()
+    places = [rng.randrange(8 * len(whole)) for _ in range(100)]
+    for place in (*places, 0, 8 * len(checkpoint.MAGIC) + 5, 8 * len(whole) - 1):
+        spoilt = bytearray(whole)
+        spoilt[place // 8] ^= 1 << place % 8
+        last.write_bytes(spoilt)
+        caplog.clear()
+        assert kept.load()["step"] == 1
+        (record,) = caplog.records
+        assert record.levelname == "WARNING"
+        assert record.getMessage().startswith(f"{last}: ")
+        assert "damaged" in record.getMessage()
+
+
+@pytest.mark.parametrize("length", [0, 1, 19, 20, 50, 84, 85, 500, -1])
+def test_a_file_cut_short_is_noticed_and_the_one_before_is_taken(kept, length, caplog):
+    last = kept.folder / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:length])
+    assert kept.load()["step"] == 1
+    assert len(caplog.records) == 1
+    assert not last.exists()
+
+
+def test_a_page_of_zeros_is_noticed(kept):
+    last = kept.folder / "last.ckpt"
+    content = bytearray(last.read_bytes())
+    content[300:400] = bytes(100)
+    last.write_bytes(content)
+    assert kept.load()["step"] == 1
+
+
+def test_training_starts_anew_when_both_are_damaged(kept, caplog):
+    for path in kept.folder.iterdir():
+        path.write_bytes(b"")
+    assert kept.load() is None
+    assert len(caplog.records) == 2
+
+
+def test_a_pickle_that_would_run_something_does_not(kept, tmp_path):
+    class Poison:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "poisoned"),)
+
+    (kept.folder / "last.ckpt").write_bytes(pack({"about": "{}", "state": Poison()}))
+    assert kept.load()["step"] == 1
+    assert not (tmp_path / "poisoned").exists()
+
+
+def test_a_checkpoint_of_another_config_is_refused_with_the_keys_that_differ(kept):
+    other = {"config": {"model": {"hidden": [16]}, "seed": 0, "new": 1}, "versions": {"torch": "1"}}
+    with pytest.raises(LeptonError) as error:
+        Checkpoints(kept.folder, other).load()
+    assert str(error.value) == (
+        f"{kept.folder}/last.ckpt: a checkpoint of another config (model.hidden: [8] there, [16] "
+        f"here; new: None there, 1 here); remove {kept.folder} to train anew"
+    )
+
+
+def test_a_checkpoint_of_other_versions_is_not_used_and_told_of(kept, caplog):
+    assert Checkpoints(kept.folder, ABOUT | {"versions": {"torch": "2"}}).load() is None
+    assert "versions.torch: '1' there, '2' here); training starts anew" in caplog.text
+
+
+def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(kept, monkeypatch):
+    done, replace = [], os.replace
+
+    def renamed(a, b):
+        replace(a, b)
+        done.append(f"{Path(a).name} -> {Path(b).name}")
+
+    monkeypatch.setattr(
+        os, "fsync", lambda n: done.append(Path(os.readlink(f"/proc/self/fd/{n}")).name)
+    )
+    monkeypatch.setattr(os, "replace", renamed)
+    kept.save({"step": 3})
+    assert done == [
+        *("last.ckpt -> previous.ckpt", "last.ckpt.part", "last.ckpt.part -> last.ckpt"),
+        "checkpoint",
+    ]
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_the_system_is_asked_to_sync_in_that_order(here):
+    code = (
+        "from pathlib import Path; from lepton import results\n"
+        "with results.writing(Path('study/run')) as part:\n"
+        "    results.write_json(part / 'result.json', {})\n"
+    )
+    line = ["strace", "-f", "-y", "-e", "trace=fsync,rename,renameat,renameat2", "-o", "trace.txt"]
+    root = str(Path(__file__).parents[1])
+    environment = dict(os.environ, PYTHONPATH=root)
+    done = subprocess.run(
+        [*line, shutil.which("python") or "python", "-c", code], env=environment, check=False
+    )
+    if done.returncode:
+        pytest.skip("strace may not trace here")
+    calls = [call for call in Path("trace.txt").read_text().splitlines() if "study" in call]
+    order = [
+        r"fsync(", "result.json.part>",
+        *("rename", 'result.json"'),
+        *("fsync(", "run.part>"),
+        *("rename", '"study/run"'),
+        *("fsync(", "study>"),
+    ]  # fmt: skip
+    wanted = list(zip(order[::2], order[1::2], strict=True))
+    for call in calls:
+        if wanted and wanted[0][0] in call and wanted[0][1] in call:
+            wanted.pop(0)
+    assert not wanted, calls
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_first_step(run, monkeypatch, here):
+    steps = []
+    monkeypatch.setattr("lepton.module.Learner._step", lambda *_: steps.append(1))
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "runs" not in str(path) and access(path, mode)
+    )
+    with pytest.raises(LeptonError, match=r"^runs/.*/checkpoint: checkpoints cannot be written"):
+        run(*WORDS)
+    assert not steps
+    assert not list(here.glob("runs/*/*"))
+
+
+def test_a_file_in_the_place_of_the_folder_is_said_before_the_first_step(tmp_path):
+    (tmp_path / "checkpoint").touch()
+    with pytest.raises(LeptonError, match=r"checkpoint: checkpoints cannot be written there$"):
+        Checkpoints(tmp_path / "checkpoint", ABOUT).check(1)
+
+
+def test_a_disk_without_room_for_two_is_said_before_the_first_step(tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    with pytest.raises(LeptonError, match=r"checkpoint: .* MB are free .*: no space to train"):
+        Checkpoints(tmp_path / "checkpoint", ABOUT).check(free)
+    Checkpoints(tmp_path / "checkpoint", ABOUT).check(free // 4)
+
+
+def test_a_disk_that_is_full_is_said_and_the_one_before_is_whole(kept, monkeypatch):
+    real = os.fsync
+
+    def full(number):
+        if os.readlink(f"/proc/self/fd/{number}").endswith(".part"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", full)
+    expected = r"^.*/last.ckpt: the checkpoint cannot be written \(No space left on device\); mend"
+    with pytest.raises(LeptonError, match=expected):
+        kept.save({"step": 3})
+    assert kept.load()["step"] == 2
+    assert [p.name for p in kept.folder.iterdir()] == ["previous.ckpt"]
+
+
+@pytest.fixture
+def small_disk(here):
+    """A file system of three megabytes, where root may mount one."""
+    disk = here / "disk"
+    disk.mkdir()
+    line = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(line, capture_output=True).returncode:
+        pytest.skip("may not mount a small file system")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def fill(path):
+    """Writes until there is no room for another byte."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT)
+    with suppress(OSError):
+        while os.write(number, bytes(4096)):
+            pass
+    os.close(number)
+
+
+def test_a_run_that_fills_the_disk_goes_on_when_there_is_room(
+    small_disk, here, run, fingerprint, monkeypatch
+):
+    words = [*WORDS, "model.hidden=[64,64]", "trainer.checkpoint_every=0"]
+    plain = check(compose(*words, f"runs={small_disk}"))
+    folder, written, real = run_folder(plain), [], checkpoint.write_bytes
+
+    def filled(path, content):
+        written.append(path)
+        if len(written) == 9:
+            fill(small_disk / "filler")
+        real(path, content)
+
+    monkeypatch.setattr(checkpoint, "write_bytes", filled)
+    with pytest.raises(LeptonError, match=r"^/.*/checkpoint/last.ckpt: .*No space left on device"):
+        train_checked(plain, folder)
+    assert len(written) == 9
+    kept = [p for p in small_disk.rglob("*") if p.suffix in (".ckpt", ".json")]
+    assert {p.name for p in kept} >= {"previous.ckpt"}
+    for path in kept:
+        unpack(path.read_bytes()) if path.suffix == ".ckpt" else json.loads(path.read_text())
+    (small_disk / "filler").unlink()
+    train_checked(plain, folder)
+    assert len(written) > 10
+    assert fingerprint(folder) == fingerprint(run(*words, "study=whole"))
+
+
+def test_a_run_that_cannot_write_its_result_for_want_of_room_goes_on_when_there_is(
+    small_disk, run, fingerprint, monkeypatch
+):
+    words = [*WORDS, "trainer.checkpoint_every=0"]
+    plain = check(compose(*words, f"runs={small_disk}"))
+    folder, real = run_folder(plain), lepton.run.record
+
+    def filled(*given, **named):
+        fill(small_disk / "filler")
+        return real(*given, **named)
+
+    monkeypatch.setattr(lepton.run, "record", filled)
+    with pytest.raises(LeptonError, match=r"^/.*\.part: no space left on the disk; free some"):
+        train_checked(plain, folder)
+    assert results.status(folder) == "to do"
+    (small_disk / "filler").unlink()
+    monkeypatch.setattr(lepton.run, "record", real)
+    train_checked(plain, folder)
+    assert "goes on after epoch 4" in (folder / "log.txt").read_text()
+    assert fingerprint(folder) == fingerprint(run(*words, "study=whole"))
+
+
+@pytest.fixture
+def stopped(here, monkeypatch):
+    """The unfinished folder of a run stopped after its twelfth boundary, with two checkpoints."""
+    plain = check(compose(*WORDS, "trainer.checkpoint_every=0"))
+    real, seen = Resume._due, []
+
+    def due(self):
+        seen.append(1)
+        if len(seen) == 12:
+            ASKED.append(signal.SIGTERM)
+        return real(self)
+
+    monkeypatch.setattr(Resume, "_due", due)
+    with pytest.raises(Interrupted):
+        train_checked(plain, run_folder(plain))
+    return results.unfinished(run_folder(plain))
+
+
+@pytest.mark.parametrize("spoil", ["flip", "cut", "empty", "both"])
+def test_a_run_with_a_damaged_checkpoint_still_ends_as_one_that_was_never_stopped(
+    spoil, stopped, run, fingerprint, caplog
+):
+    last, previous = (stopped / "checkpoint" / f"{n}.ckpt" for n in ("last", "previous"))
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes({"flip": content, "cut": content[:999]}.get(spoil, b""))
+    if spoil == "both":
+        previous.write_bytes(b"")
+    caplog.set_level("INFO", logger="lepton")
+    folder = run(*WORDS)
+    assert ("goes on after epoch 2, batch 4" in caplog.text) == (spoil != "both")
+    assert "it is not used" in caplog.text
+    assert fingerprint(folder) == fingerprint(run(*WORDS, "study=whole"))
+
+
+def test_a_run_does_not_go_on_from_another_ones_checkpoint(stopped, run):
+    other = run_folder(check(compose(*WORDS, "optimizer.lr=0.5")))
+    stopped.rename(results.unfinished(other))
+    with pytest.raises(LeptonError, match=r"another config \(optimizer.lr: 0.01 there, 0.5 here\)"):
+        run(*WORDS, "optimizer.lr=0.5")

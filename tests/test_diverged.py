@@ -1,0 +1,182 @@
+"""A loss that is not finite ends its run at once, keeps what was finite, and harms no other run."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import lepton.module
+import lepton.run
+from lepton import load, results
+from lepton.errors import Diverged, FailedRuns
+from lepton.finite import Losses, all_finite
+from lepton.module import Learner
+from lepton.sweep.plan import multirun
+
+WORDS = (
+    *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu"),  # 7 steps an epoch
+    *("model=resnet", "model.width=8", "trainer.max_epochs=3", "optimizer.lr=0.01"),
+)
+HUGE = ("dataset=diabetes", "model=mlp_small", "optimizer=sgd", "trainer.max_epochs=2")
+
+
+@pytest.fixture
+def states(monkeypatch):
+    """The weights after every optimizer step."""
+    states, step = [], Learner._step
+
+    def noted(self, optimizer):
+        step(self, optimizer)
+        states.append({k: v.clone() for k, v in self.model.state_dict().items()})
+
+    monkeypatch.setattr(Learner, "_step", noted)
+    return states
+
+
+@pytest.fixture
+def spoil(monkeypatch):
+    """Makes a loss wrong from a batch on, and the weights too if asked for."""
+
+    def spoil(batch, value, *, weights=False):
+        real, seen = Learner._loss, []
+
+        def loss(self, given):
+            seen.append(1)
+            if len(seen) < batch:
+                return real(self, given)
+            if weights:
+                with torch.no_grad():
+                    next(self.model.parameters()).fill_(math.nan)
+            return real(self, given) * value
+
+        monkeypatch.setattr(Learner, "_loss", loss)
+
+    return spoil
+
+
+def kept(study="default"):
+    """The only folder of the study, its failure and the weights in it."""
+    (folder,) = (Path("runs") / study).iterdir()
+    assert folder.suffix == ".failed"
+    known = json.loads((folder / "failure.json").read_text())
+    file = folder / "model.safetensors"
+    return known, load_file(file) if file.exists() else None
+
+
+def same(one, two):
+    return set(one) == set(two) and all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("batch", [1, 4, 9])
+def test_the_optimizer_does_not_move_after_the_loss_and_the_weights_before_are_kept(
+    run, states, spoil, batch, value
+):
+    spoil(batch, value)
+    epoch, number = 1 + (batch - 1) // 7, 1 + (batch - 1) % 7
+    expected = rf"^training loss is (nan|-?inf) in epoch {epoch}, batch {number}$"
+    with pytest.raises(Diverged, match=expected):
+        run(*WORDS)
+    assert len(states) == batch - 1
+    known, weights = kept()
+    assert (known["status"], known["weights"]) == ("diverged", "of the step before")
+    assert all_finite(weights)
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    moved = {k: v for k, v in weights.items() if not k.endswith(buffers)}
+    assert not states or same(moved, {k: states[-1][k] for k in moved})
+
+
+def test_the_best_epochs_weights_are_kept_where_the_last_ones_are_not_finite(
+    run, states, spoil, monkeypatch
+):
+    spoil(17, 1.0, weights=True)
+    with pytest.raises(Diverged, match=r"in epoch 3, batch 3$"):
+        run(*WORDS)
+    known, weights = kept()
+    best = int(known["weights"].split()[2].rstrip(","))
+    assert known["weights"] == f"of epoch {best}, the best"
+    assert same(weights, states[7 * best - 1])
+
+
+def test_the_last_checkpoints_weights_are_kept_where_there_is_no_best_epoch(run, states, spoil):
+    spoil(5, 1.0, weights=True)
+    with pytest.raises(Diverged, match=r"in epoch 1, batch 5$"):
+        run(*WORDS, "trainer.checkpoint_every=0")
+    known, weights = kept()
+    assert known["weights"] == "of the last checkpoint"
+    assert same(weights, states[3])
+
+
+def test_that_no_finite_weights_are_left_is_said(run, spoil):
+    spoil(1, 1.0, weights=True)
+    with pytest.raises(Diverged):
+        run(*WORDS)
+    known, weights = kept()
+    assert known["weights"] == "none: no finite ones were left"
+    assert weights is None
+
+
+def test_a_validation_metric_that_is_not_finite_ends_the_run(run, states, monkeypatch):
+    monkeypatch.setattr(
+        lepton.module, "monitor_value", lambda *_, **__: math.nan if len(states) > 7 else 0.5
+    )
+    with pytest.raises(Diverged, match=r"^validation log_loss is nan after epoch 2$"):
+        run(*WORDS)
+    known, weights = kept()
+    assert known["status"] == "diverged"
+    assert same(weights, states[13])
+
+
+def test_a_diverged_run_is_not_trained_again_unless_asked_for(run, monkeypatch):
+    names, real = [], lepton.run._train
+    monkeypatch.setattr(
+        lepton.run, "_train", lambda *a, **given: names.append(1) or real(*a, **given)
+    )
+    words = (*HUGE, "optimizer.lr=1e30")
+    with pytest.raises(Diverged) as first:
+        run(*words)
+    with pytest.raises(Diverged) as again:
+        run(*words)
+    assert len(names) == 1
+    assert str(again.value) == f"{first.value}; rerun=true tries again"
+    assert again.value.weights == first.value.weights
+    with pytest.raises(Diverged):
+        run(*words, "rerun=true")
+    assert len(names) == 2
+
+
+def test_a_sweep_goes_on_and_a_diverged_run_never_ranks(here, capsys):
+    with pytest.raises(FailedRuns, match=r"^1 of 2 runs"):
+        multirun([*HUGE, "optimizer.lr=1e30,0.001"])
+    frame = load("default").set_index("optimizer.lr")
+    assert frame["status"].to_dict() == {1e30: "diverged", 0.001: "finished"}
+    assert frame["score"].idxmax() == 0.001
+    assert frame["score"].isna().to_dict() == {1e30: True, 0.001: False}
+    said = capsys.readouterr().out
+    assert "diverged: diabetes-mlp_small-s0-" in said
+    assert "1e+30" not in said.partition("diverged: ")[0]
+    statuses = {results.status(p.with_suffix("")) for p in Path("runs/default").glob("*.failed")}
+    assert statuses == {"diverged"}
+
+
+def test_the_command_says_it_in_a_line(lepton):
+    code, _, said = lepton("train", *HUGE, "optimizer.lr=1e30")
+    assert code == 1
+    assert said.splitlines()[-1].startswith("lepton: the run failed: Diverged: training loss is ")
+    assert "Traceback" not in said
+
+
+def test_losses_are_looked_at_one_by_one_on_the_cpu():
+    losses = Losses()
+    assert losses.wrong(1, torch.tensor(2.0)) is None
+    assert losses.wrong(2, torch.tensor(math.inf)) == (2, math.inf)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_losses_are_looked_at_one_step_late_on_a_gpu():
+    losses = Losses()
+    assert losses.wrong(1, torch.tensor(math.inf, device="cuda")) is None
+    assert losses.wrong(2, torch.tensor(1.0, device="cuda")) == (1, math.inf)

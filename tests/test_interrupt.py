@@ -1,0 +1,159 @@
+"""SIGTERM and Ctrl-C: saved and ended within a batch, and the second time at once."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lepton import compose, interrupt, results, resume
+from lepton.check import check
+from lepton.identity import run_folder
+from lepton.interrupt import Interrupted, requested, watching
+from lepton.run import train_checked
+
+LONG = (
+    *("dataset=synthetic", "dataset.rows=2000", "model=resnet", "model.hidden_dropout=0.2"),
+    *("regularization=ema", "scheduler=cosine", "trainer.max_epochs=1000", "batch_size=32"),
+)
+WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4")
+
+
+def handlers():
+    return [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+
+def test_the_first_signal_is_noted_and_the_second_ends_at_once():
+    before = handlers()
+    with watching():
+        assert requested() is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert requested() == signal.SIGTERM
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert requested() == signal.SIGTERM
+    assert requested() is None
+    assert handlers() == before
+
+
+def test_another_thread_than_the_main_one_sets_no_handler():
+    seen, before = [], handlers()
+
+    def watch():
+        with watching():
+            seen.append(handlers())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_training_ends_with_a_checkpoint_and_the_handlers_are_those_of_before(here, number, code):
+    plain = check(compose(*WINE))
+    folder, before = run_folder(plain), handlers()
+
+    def kill(epoch, score):
+        os.kill(os.getpid(), number)
+        return False
+
+    with pytest.raises(Interrupted) as error:
+        train_checked(plain, folder, kill)
+    assert error.value.code == code
+    assert "after epoch 1; the same command goes on" in str(error.value)
+    assert handlers() == before
+    assert (results.unfinished(folder) / "checkpoint" / "last.ckpt").is_file()
+    assert results.status(folder) == "to do"
+
+
+def test_a_long_validation_is_not_waited_for(here, monkeypatch):
+    plain = check(compose(*WINE, "trainer.checkpoint_every=0"))
+    real, epochs = resume.Resume.on_validation_batch_start, []
+
+    def kill(self, *given):
+        epochs.append(1)
+        if len(epochs) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+            monkeypatch.setattr(resume, "PATIENCE", -1.0)
+        real(self, *given)
+
+    monkeypatch.setattr(resume.Resume, "on_validation_batch_start", kill)
+    with pytest.raises(Interrupted, match="after the last checkpoint; the same command goes on"):
+        train_checked(plain, run_folder(plain))
+    assert results.status(run_folder(plain)) == "to do"
+    assert results.unfinished(run_folder(plain)).exists()
+
+
+@pytest.fixture
+def training(start, here):
+    """Starts the command and waits for training to have begun."""
+
+    def training(*words):
+        process = start("train", *words, "trainer.checkpoint_every=0")
+        while process.is_alive() and not list(here.glob("runs/*/*.part/checkpoint/last.ckpt")):
+            time.sleep(0.01)
+        return process
+
+    return training
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "name"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")]
+)
+def test_the_command_ends_soon_says_so_in_a_line_and_goes_on(
+    number, code, name, training, command, here, run, fingerprint
+):
+    words = [*LONG, "trainer.max_epochs=15", "study=ended"]
+    process = training(*words)
+    began = time.monotonic()
+    os.kill(process.pid, number)
+    process.join(20)
+    assert time.monotonic() - began < 5
+    assert process.exitcode == code
+    said = (here / "said.txt").read_text().splitlines()
+    assert said[-1].startswith(f"lepton: stopped by {name} after epoch ")
+    assert not any("Traceback" in line for line in said)
+    code, said = command("train", *words)
+    assert code == 0, said
+    assert "goes on after epoch" in said
+    (folder,) = Path("runs/ended").iterdir()
+    assert fingerprint(folder) == fingerprint(run(*words, "study=whole"))
+
+
+def test_the_second_ctrl_c_ends_the_command_at_once(training, here, monkeypatch):
+    process = training(*LONG)
+    for _ in range(2):
+        os.kill(process.pid, signal.SIGINT)
+    process.join(20)
+    assert process.exitcode == 130
+    said = (here / "said.txt").read_text()
+    assert "Traceback" not in said
+    assert len(said.splitlines()[-1]) > 10
+
+
+def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint):
+    words = [*LONG, "trainer.max_epochs=8", "study=ended"]
+    process = training("-m", *words, "seed=1,2")
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(20)
+    assert process.exitcode == 143
+    names = sorted(p.suffix for p in Path("runs/ended").iterdir())
+    assert ".part" in names
+    assert ".failed" not in names
+    code, said = command("train", "-m", *words, "seed=1,2")
+    assert code == 0, said
+    folders = sorted(Path("runs/ended").iterdir())
+    assert len(folders) == 2
+    for seed, folder in enumerate(folders, 1):
+        assert fingerprint(folder) == fingerprint(run(*words, "study=whole", f"seed={seed}"))
+
+
+def test_what_was_asked_is_forgotten_with_the_training(here):
+    plain = check(compose(*WINE))
+    with pytest.raises(Interrupted):
+        train_checked(plain, run_folder(plain), lambda *_: interrupt.ASKED.append(15))
+    assert requested() is None
+    assert train_checked(plain, run_folder(plain)).epochs == 4

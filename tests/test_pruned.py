@@ -1,0 +1,105 @@
+"""Who watches a run sees every epoch's score and may end it; a pruned run is no failure."""
+
+import json
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lepton import compose, load, results
+from lepton.check import check
+from lepton.errors import Pruned
+from lepton.identity import run_folder
+from lepton.interrupt import ASKED, Interrupted
+from lepton.run import train_checked
+
+WORDS = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4", "optimizer.lr=0.01")
+
+
+class Watch:
+    """Notes what it is told; ends the run after an epoch, if asked to."""
+
+    def __init__(self, last=None):
+        self.last, self.told = last, []
+
+    def __call__(self, epoch, score):
+        self.told.append((epoch, score))
+        return epoch == self.last
+
+
+@pytest.fixture
+def train(here):
+    plain = check(compose(*WORDS))
+    return lambda watch=None: train_checked(plain, run_folder(plain), watch)
+
+
+@pytest.fixture
+def folder(here):
+    return run_folder(check(compose(*WORDS)))
+
+
+def history(folder):
+    frame = pd.read_parquet(folder / "history.parquet")
+    return list(zip(frame["epoch"], frame["val/score"], strict=True))
+
+
+def test_who_watches_is_told_every_epoch_and_changes_nothing(train, folder, run, fingerprint):
+    watch = Watch()
+    train(watch)
+    assert watch.told == history(folder)
+    assert len(watch.told) == 4
+    assert fingerprint(folder) == fingerprint(run(*WORDS, "study=alone"))
+
+
+def test_a_run_that_is_ended_is_kept_as_pruned_with_its_scores(train, folder, run):
+    watch = Watch(last=1)
+    with pytest.raises(Pruned) as error:
+        train(watch)
+    assert [p.name for p in folder.parent.iterdir()] == [f"{folder.name}.pruned"]
+    assert results.status(folder) == "pruned"
+    known = json.loads((results.pruned(folder) / "pruned.json").read_text())
+    scores = [score for _, score in watch.told]
+    assert known == {"run": folder.name, "status": "pruned", "epoch": 1, "scores": scores}
+    assert (error.value.epoch, error.value.scores) == (1, scores)
+    assert scores == [score for _, score in history(run(*WORDS, "study=whole"))][:2]
+    (row,) = load("default").to_dict("records")
+    assert (row["status"], row["epochs"], row["optimizer.lr"]) == ("pruned", 2, 0.01)
+    assert not any(name.startswith("test/") for name in row)
+
+
+def test_a_pruned_run_is_not_trained_for_the_next_watcher_and_is_for_none(
+    train, folder, run, fingerprint
+):
+    for _ in range(2):
+        watch = Watch(last=0)
+        with pytest.raises(Pruned) as error:
+            train(watch)
+    assert watch.told == []
+    assert error.value.epoch == 0
+    train()
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+    assert fingerprint(folder) == fingerprint(run(*WORDS, "study=alone"))
+
+
+def test_who_watches_a_run_that_goes_on_is_told_the_epochs_before_again(train, folder):
+    def stop(epoch, score):
+        if epoch == 1:
+            ASKED.append(signal.SIGTERM)
+        return False
+
+    with pytest.raises(Interrupted):
+        train(stop)
+    watch = Watch(last=0)  # an answer that comes too late
+    train(watch)
+    assert watch.told == history(folder)
+
+
+def test_an_error_of_who_watches_is_a_failure(train, folder):
+    def broken(epoch, score):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train(broken)
+    assert results.status(folder) == "failed"
+    assert Path(results.failed(folder) / "config.yaml").is_file()

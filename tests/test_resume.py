@@ -1,0 +1,179 @@
+"""A training that was stopped or killed anywhere goes on to the very end it would have had."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from lepton import compose, results
+from lepton.check import check
+from lepton.identity import run_folder
+from lepton.interrupt import ASKED, Interrupted
+from lepton.resume import Resume
+from lepton.run import train_checked
+
+SMALL = (
+    "dataset=synthetic",
+    "dataset.rows=170",
+    "batch_size=16",
+    "trainer=cpu",
+)  # 7 steps an epoch
+MLP = (*SMALL, "model=mlp_small", "model.dropout=0.3", "optimizer.lr=0.01")
+SETTINGS = {
+    "batch norm, ema, one cycle, early stopping": (
+        *(*SMALL, "model=resnet", "model.width=8", "model.hidden_dropout=0.3"),
+        *("optimizer.lr=0.03", "scheduler=one_cycle", "regularization=[ema,early_stopping]"),
+        *("regularization.early_stopping.patience=2", "trainer.max_epochs=9"),
+    ),
+    "accumulated": (
+        *(*MLP, "trainer.accumulate_grad_batches=3", "optimizer=sgd", "trainer.max_epochs=4"),
+        *("regularization=[l1,gradient_clipping,label_smoothing]", "scheduler=warmup_cosine"),
+    ),
+    "double precision": (*MLP, "trainer.precision=64-true", "trainer.max_epochs=3"),
+    "limited": (*MLP, "trainer.limit_batches=4", "trainer.max_epochs=3"),
+    "fitting itself": ("dataset=wine", "model=gradient_boosting", "model.max_iter=3"),
+}
+SHORT = (*MLP, "trainer.max_epochs=3")
+OPTIMIZERS = ["adam", "nadam", "sgd", "rmsprop", "lion", "muon", "adafactor", "schedule_free_adamw"]
+SCHEDULERS = ["cosine", "warmup_linear", "step", "exponential", "plateau", "inverse_sqrt"]
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Makes every training end after so many boundaries between steps or epochs; returns where."""
+    seen = {"left": None, "stops": 0}
+    real = Resume._due
+
+    def due(self):
+        if seen["left"] is not None:
+            seen["left"] -= 1
+            if not seen["left"]:
+                seen["stops"] += 1
+                ASKED.append(signal.SIGTERM)
+        return real(self)
+
+    monkeypatch.setattr(Resume, "_due", due)
+    return seen
+
+
+@pytest.fixture
+def stopped(here, stopping):
+    """Trains with a stop after every so many boundaries, going on each time; folder and stops."""
+
+    def stopped(every, *words):
+        plain = check(compose(*words, "study=stopped"))
+        folder = run_folder(plain)
+        while True:
+            stopping["left"] = every
+            try:
+                train_checked(plain, folder)
+            except Interrupted:
+                assert [p.name for p in folder.parent.iterdir()] == [f"{folder.name}.part"]
+                assert results.status(folder) == "to do"
+            else:
+                stopping["left"] = None
+                assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+                return folder, stopping["stops"]
+
+    return stopped
+
+
+@pytest.mark.parametrize("every", [3, 10])
+@pytest.mark.parametrize("words", SETTINGS.values(), ids=SETTINGS)
+def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
+    words, every, stopped, run, fingerprint
+):
+    folder, stops = stopped(every, *words)
+    assert stops >= (2 if "trainer=cpu" in words and every == 3 else 0)
+    assert fingerprint(folder) == fingerprint(run(*words))
+
+
+@pytest.mark.parametrize("word", [f"optimizer={name}" for name in OPTIMIZERS])
+def test_every_optimizer_goes_on_exactly(word, stopped, run, fingerprint):
+    folder, stops = stopped(5, *SHORT, word)
+    assert stops > 1
+    assert fingerprint(folder) == fingerprint(run(*SHORT, word))
+
+
+@pytest.mark.parametrize("word", [f"scheduler={name}" for name in SCHEDULERS])
+def test_every_scheduler_goes_on_exactly(word, stopped, run, fingerprint):
+    folder, stops = stopped(5, *SHORT, word)
+    assert stops > 1
+    assert fingerprint(folder) == fingerprint(run(*SHORT, word))
+
+
+@pytest.mark.parametrize("boundary", range(1, 22))
+@pytest.mark.slow
+def test_a_training_goes_on_from_every_boundary(boundary, stopped, stopping, run, fingerprint):
+    words = SETTINGS["batch norm, ema, one cycle, early stopping"]
+    folder, _ = stopped(boundary, *words)
+    assert fingerprint(folder) == fingerprint(run(*words))
+
+
+def test_a_training_that_only_lacked_its_scores_is_not_trained_again(stopped, run, fingerprint):
+    words = (*MLP, "trainer.max_epochs=1")
+    folder, stops = stopped(7, *words)  # six boundaries between steps, one after the epoch
+    assert stops == 1
+    assert "goes on after epoch 1\n" in (folder / "log.txt").read_text()
+    assert fingerprint(folder) == fingerprint(run(*words))
+
+
+def test_the_seconds_of_all_processes_are_added_up(stopped, monkeypatch):
+    real, looks = time.time, []
+
+    def jumping():
+        looks.append(1)
+        return real() + 86_400 * (-1) ** len(looks)
+
+    monkeypatch.setattr(time, "time", jumping)
+    began = time.monotonic()
+    folder, stops = stopped(6, *SHORT)
+    assert stops > 1
+    assert 0 < results.read(folder).seconds < time.monotonic() - began
+
+
+LONG = (
+    *("dataset=synthetic", "dataset.rows=2000", "model=resnet", "model.hidden_dropout=0.2"),
+    *("regularization=[ema,early_stopping]", "scheduler=cosine", "trainer.max_epochs=25"),
+    *("batch_size=32", "regularization.early_stopping.patience=25", "study=long"),
+)
+
+
+def killed(start, rng, *words):
+    """Kills the command in the middle of training, after its first checkpoint."""
+    process = start("train", *words)
+    study, first = Path("runs/long"), time.monotonic()
+    before = {p: p.stat().st_mtime_ns for p in study.glob("*.part/checkpoint/last.ckpt")}
+    while process.is_alive() and time.monotonic() - first < 60:
+        now = list(study.glob("*.part/checkpoint/last.ckpt"))
+        if now and before.get(now[0]) != _changed(now[0]):
+            break
+        time.sleep(0.005)
+    time.sleep(rng.uniform(0, 0.3))
+    process.kill()
+    process.join()
+    return process.exitcode
+
+
+def _changed(path):
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.slow)])
+def test_a_run_killed_in_the_middle_of_training_ends_as_one_that_was_not(
+    kills, here, start, command, run, fingerprint
+):
+    """Also in the middle of writing a checkpoint: one is written after every step."""
+    rng = random.Random(kills)
+    codes = [killed(start, rng, *LONG, "trainer.checkpoint_every=0") for _ in range(kills)]
+    assert codes == [-signal.SIGKILL] * kills
+    code, said = command("train", *LONG)
+    assert code == 0, said
+    assert "goes on after epoch" in said
+    (folder,) = Path("runs/long").iterdir()
+    assert not list(folder.glob(".*"))
+    assert not (folder / "checkpoint").exists()
+    words = [word for word in LONG if word != "study=long"]
+    assert fingerprint(folder) == fingerprint(run(*words))
