@@ -1,4 +1,4 @@
-"""Runs that do as they are told: a model that dies in its process, and training that costs nothing."""
+"""Runs that do as they are told: a model that dies on request, and training that costs nothing."""
 
 import math
 import time
