@@ -198,13 +198,19 @@ class Composer:
         parsed = self.parser.parse_overrides(list(words))
         groups = tuple(o.input_line for o in parsed if self._chooses(o))
         if groups not in self.composed:
-            cfg = self.loader.load_sweep_config(self.master, list(groups))
+            cfg = self.loader.load_sweep_config(self.master, [*groups, *self._space(groups)])
             self.composed[groups] = finish(cfg, (), choices=cfg.hydra.runtime.choices)
         cfg = copy.deepcopy(self.composed[groups])
         values = [o for o in parsed if not self._chooses(o)]
         ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
         cfg.overrides = as_given(words)
         return cfg
+
+    def _space(self, groups: Sequence[str]) -> list[str]:
+        """The named space, which the words of a trial leave out: Hydra 1.4 wants it in each job."""
+        name = self.master.hydra.runtime.choices.get("search")
+        named = any(word.startswith("search=") for word in groups)
+        return [] if named or not name else [f"search={name}"]
 
     def _chooses(self, override: Override) -> bool:
         key = override.key_or_group

@@ -9,12 +9,16 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import pytest
+import torch
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from lepton import load
 from lepton.config import compose
 from lepton.errors import FailedRuns
 from lepton.identity import run_id
+from lepton.sweep.proposals import Proposals
+from lepton.sweep.space import read_space
 
 TRIALS, BATCH = 8, 3
 SIZE = (f"hydra.sweeper.n_trials={TRIALS}", f"hydra.sweeper.batch={BATCH}")
@@ -312,6 +316,28 @@ def test_optuna_is_imported_by_a_search_alone(words, here):
         check=True,
     )
     assert ran.stdout.splitlines()[-1] == "False"
+
+
+def test_all_trials_are_trained_again_when_asked_to_and_are_the_same(search):
+    first = search("optimizer=adam,adamw", *SIZE)
+    assert search("optimizer=adam,adamw", *SIZE, "rerun=true") == first
+    assert search("optimizer=adam,adamw", *SIZE) == []
+
+
+def test_the_number_of_threads_changes_no_proposal(here):
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        space = read_space(OverridesParser.create(), ["optimizer=a,b", "x=interval(0,1)"])
+        node = {"_target_": "optuna.samplers.GPSampler", "seed": 0, "n_startup_trials": 3}
+        proposals = Proposals(space, sampler=node, directions=["maximize"])
+        for _ in range(6):
+            (asked,) = proposals.ask(1)
+            proposals.tell(asked.number, "finished", [asked.params["x"]], [])
+        found.append([trial.params for trial in proposals.trials])
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(1)
+    assert found[0] == found[1]
 
 
 def test_optuna_says_nothing_of_its_own(search, capfd, recwarn):

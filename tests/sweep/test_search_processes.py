@@ -1,4 +1,4 @@
-"""A search with real training: killed, by several processes, with other launchers, ends the same."""
+"""A search with real training: killed, shared by processes, with other launchers, ends the same."""
 
 import random
 import time
@@ -31,11 +31,12 @@ def ended(name):
     return [name for name in names if not name.endswith(".part")]
 
 
-def test_a_search_killed_at_random_times_ends_as_one_that_was_not(here, start, command):
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_search_killed_at_random_times_ends_as_one_that_was_not(here, start, command, kills):
     multirun([*WORDS, "study=whole"])
     assert {"finished", "pruned"} == set(table("whole")["status"])
-    draw = random.Random(3)
-    for _ in range(3):
+    draw = random.Random(kills)
+    for _ in range(kills):
         before = len(ended("parts")) if Path("runs/parts").exists() else 0
         process = start("train", "-m", *WORDS, "study=parts")
         while process.is_alive() and not (
@@ -51,6 +52,7 @@ def test_a_search_killed_at_random_times_ends_as_one_that_was_not(here, start, c
     pd.testing.assert_frame_equal(table("parts"), table("whole"), check_exact=True)
 
 
+@pytest.mark.slow
 def test_two_processes_search_one_study_together(here, start, command):
     multirun([*WORDS, "study=whole"])
     first = start("train", "-m", *WORDS, "study=both", said=here / "first.txt")
