@@ -9,6 +9,8 @@ from statistics import fmean
 from lepton import results
 from lepton.sweep.settings import Objective
 
+ENDED = ("finished", "pruned", "diverged", "failed")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -18,6 +20,12 @@ class Outcome:
     values: tuple[float, ...] = ()  # of the objectives, when finished
     scores: tuple[float, ...] = ()  # by epoch, of a trial that was watched
     error: str = ""
+
+
+def status(folder: Path) -> str:
+    """What `results.status` says, but finished while another process trains it once more."""
+    known = results.status(folder)
+    return "finished" if known == "running" and (folder / results.RESULT).is_file() else known
 
 
 def curve(folder: Path, status: str) -> tuple[float, ...]:
@@ -35,7 +43,7 @@ def read(folders: Sequence[Path], objectives: Sequence[Objective], *, watched: b
 
     One run that failed is a trial that failed.
     """
-    said = {folder: results.status(folder) for folder in folders}
+    said = {folder: status(folder) for folder in folders}
     for folder, word in said.items():
         if word not in ("finished", "pruned"):
             known = results.failure(folder) or {"error": "no word of why"}

@@ -14,13 +14,12 @@ from omegaconf import OmegaConf
 
 from lepton.errors import ConfigError, FailedRuns, NothingToSearch
 from lepton.report import show
-from lepton.results import status
 from lepton.sweep import outcome, study
 from lepton.sweep.grid import Grid
 from lepton.sweep.outcome import Outcome
 from lepton.sweep.plan import Composer, Job, Plan, compose_job, tidied
 from lepton.sweep.probe import probe
-from lepton.sweep.proposals import Proposals, most, pruner
+from lepton.sweep.proposals import Proposal, Proposals, most, pruner
 from lepton.sweep.settings import NUMBERS, Settings, read_settings
 from lepton.sweep.space import Space, read_space
 from lepton.sweep.summary import summary
@@ -78,6 +77,11 @@ class Search(Grid):
         progress = self.train(jobs)
         if progress.stopped:
             raise FailedRuns(f"{progress.stopped}; the same command goes on")
+        for job in jobs:
+            if outcome.status(job.folder) not in outcome.ENDED:  # told as failed, it would be
+                raise FailedRuns(  # trained at the next start, and other trials would follow
+                    f"{job}: ended without a word of why; the same command tries it again"
+                )
         way.tried.update(job.folder for job in jobs)
 
 
@@ -121,27 +125,21 @@ class Way:
         """Trials batch by batch; those of a batch are told when the next is asked for."""
         while len(self.trials) < self.total:
             count = min(self.settings.batch, self.total - len(self.trials))
-            trials = [self._trial(*_) for _ in self._asked(count)]
+            trials = [self._trial(proposal) for proposal in self.proposals.ask(count)]
             self.trials += trials
             yield trials
             self._tell(trials)
 
-    def _asked(self, count: int) -> list[tuple[int, list[str]]]:
-        asked = self.proposals.ask(count)
-        return [(p.number, self.space.words(p.params)) for p in asked]
-
-    def _trial(self, number: int, words: list[str]) -> Trial:
+    def _trial(self, proposal: Proposal) -> Trial:
+        number, words = proposal.number, self.space.words(proposal.params)
         try:
             first = compose_job(self.composer, words)
-            jobs = [first]
-            for seed in range(1, self.settings.seeds):
-                seeded = f"seed={first.config['seed'] + seed}"
-                jobs.append(compose_job(self.composer, [*words, seeded]))
+            seeds = range(first.config["seed"] + 1, first.config["seed"] + self.settings.seeds)
+            jobs = [first, *(compose_job(self.composer, [*words, f"seed={s}"]) for s in seeds)]
         except ConfigError as e:
             return Trial(number, tuple(words), (), "; ".join(e.problems))
         if self.settings.pruner:
-            told = tuple(self.told)
-            watch = Watch(pruner=self.settings.pruner, number=number, told=told)
+            watch = Watch(pruner=self.settings.pruner, number=number, told=self.told)
             jobs = [replace(job, watch=watch) for job in jobs]
         return Trial(number, tuple(words), tuple(jobs))
 
@@ -156,13 +154,13 @@ class Way:
 
     def _missing(self, job: Job) -> list[Job]:
         """The job, if it is to be trained."""
-        known = status(job.folder)
+        known = outcome.status(job.folder)
         if known == "pruned" and job.watch and not job.config["rerun"]:
             if job.watch.ends_with(outcome.curve(job.folder, known)):
                 return []  # else another search's pruner ended it, which this one would not
             return [replace(job, config=job.config | {"rerun": True})]
         again = job.config["rerun"] or (known == "failed" and self.settings.retry_failed)
-        return [job] if again or known not in ("finished", "failed", "diverged") else []
+        return [job] if again or known not in outcome.ENDED or known == "pruned" else []
 
     def _tell(self, trials: Sequence[Trial]) -> None:
         told = []
@@ -231,8 +229,8 @@ class Preview(Plan):
 
     def __str__(self) -> str:
         left = f"{_runs(len(self.to_do))} next" if self.to_do else "nothing to train"
-        later = f", {self.unknown} trials follow from their results" if self.unknown else ""
-        return f"{self.head}\n{self.known} trials are there, {left}{later}"
+        later = f", {self.unknown} to follow from their results" if self.unknown else ""
+        return f"{self.head}\ntrials: {self.known} there, {left}{later}"
 
 
 def _runs(count: int) -> str:

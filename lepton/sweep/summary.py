@@ -3,14 +3,14 @@
 import shlex
 from collections import Counter
 
-WORDS = ("finished", "pruned", "diverged", "failed")
+from lepton.sweep.outcome import ENDED
 
 
 def summary(way) -> tuple[list[str], list[str]]:
     """The lines to show, and those that say what failed."""
     outcomes, objectives = way.outcomes, way.settings.objectives
     counts = Counter(found.status for found in outcomes)
-    said = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
+    said = ", ".join(f"{counts[word]} {word}" for word in ENDED if counts[word])
     lines = [f"{len(outcomes)} trials looked at: {said}"]
     best = [number for number in way.proposals.best() if outcomes[number].status == "finished"]
     if best and len(objectives) == 1:
