@@ -49,6 +49,7 @@ sys.exit(main())
 """
 # a server that has imported torch forks the processes, which saves each of them the seconds of it
 SERVER = multiprocessing.get_context("forkserver")
+HANDED = ("LEPTON_", "PATH", "QUEUE")  # variables that the command gets of the test's
 ROOT = str(Path(__file__).parents[1])
 NEEDED = "run report sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
 SERVER.set_forkserver_preload([f"lepton.{name}" for name in NEEDED.split()])
@@ -181,7 +182,7 @@ def start(here, monkeypatch):
             "words": words,
             "folder": str(here),
             "said": str(said),
-            "environment": {k: v for k, v in os.environ.items() if k.startswith("LEPTON_")},
+            "environment": {k: v for k, v in os.environ.items() if k.startswith(HANDED)},
             "root": ROOT,
         }
         process = SERVER.Process(target=exec, args=(COMMAND, given))

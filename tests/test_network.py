@@ -121,6 +121,12 @@ def test_two_processes_learn_what_one_does_with_batches_twice_as_large(tmp_path,
         for study, run in (("one", one.run), ("two", two.run))
     ]
     pd.testing.assert_frame_equal(*history, rtol=1e-4, atol=1e-5)
+    for split in ("val", "test"):
+        pairs = (("one", one.run), ("two", two.run))
+        paths = [
+            tmp_path / study / run / "predictions" / f"{split}.parquet" for study, run in pairs
+        ]
+        pd.testing.assert_frame_equal(*map(pd.read_parquet, paths), rtol=0, atol=1e-4)
     [folder] = (tmp_path / "two").iterdir()
     assert json.loads((folder / "result.json").read_text())["run"] == two.run
     said = (folder / "log.txt").read_text()

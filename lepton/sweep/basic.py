@@ -11,7 +11,11 @@ from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
 ENDED, CLAIMED, FULL, MEMORY = "ended", "claimed", "disk full", "out of memory"
-NO_SPACE = ("no space left on", "os error 28")  # as libraries say ENOSPC without its number
+NO_SPACE = (
+    "no space left on",
+    "no space to train",
+    "os error 28",
+)  # as libraries say ENOSPC without its number
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from lepton.errors import LeptonError, TimedOut, WorkerLost
-from lepton.sweep.basic import MEMORY, Outcome, attempt, level, lost
+from lepton.interrupt import Interrupted
+from lepton.sweep.basic import MEMORY, Outcome, level, lost
 from lepton.sweep.plan import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.slot import Slot, end, warm_up
-from lepton.sweep.warm import gpus, here
+from lepton.sweep.warm import INTERRUPTED, gpus, here, train
 
 log = logging.getLogger("lepton")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -131,7 +132,10 @@ class _Pool:
 
     def _try(self, slot: Slot, job: Job) -> Outcome:
         try:
-            return slot.do(attempt, job, timeout=self.launcher.timeout)
+            outcome = slot.do(train, job, timeout=self.launcher.timeout)
+            if outcome.kind == INTERRUPTED:
+                raise WorkerLost(outcome.line)
+            return outcome
         except TimedOut as error:
             return lost(job, error)
         except WorkerLost as error:
@@ -184,4 +188,4 @@ def terminable():
 
 
 def _terminated(number: int, frame) -> None:
-    raise SystemExit(128 + number)
+    raise Interrupted(number, "the runs that are finished")

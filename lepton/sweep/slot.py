@@ -9,6 +9,7 @@ import time
 import types
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
@@ -40,6 +41,7 @@ class Slot:
         self.reader, self.writer = self.context.Pipe(duplex=False)
         self.pool: ProcessPool | None = None
         self.pid: int | None = None
+        self.busy = False
         self.last: deque[str] = deque(maxlen=LAST_WORDS)
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
@@ -78,7 +80,13 @@ class Slot:
         """
         self.open()
         self.last.clear()
-        future = self.pool.schedule(function, args=given)
+        self.busy = True
+        try:
+            return self._result(self.pool.schedule(function, args=given), timeout)
+        finally:
+            self.busy = False
+
+    def _result(self, future: Future, timeout: float | None) -> Any:
         started, missing = time.monotonic(), 0
         while True:
             try:
@@ -139,7 +147,7 @@ def end(slots: list[Slot]) -> None:
         slot.tell_to_end()
     deadline = time.monotonic() + GRACE
     try:
-        while time.monotonic() < deadline and any(_alive(slot.pid) for slot in slots):
+        while time.monotonic() < deadline and any(s.busy and _alive(s.pid) for s in slots):
             time.sleep(TICK / 2)
     finally:
         for slot in slots:

@@ -12,6 +12,11 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 
+from lepton.interrupt import Interrupted
+from lepton.sweep.basic import Outcome, attempt
+from lepton.sweep.plan import Job
+
+INTERRUPTED = "interrupted"
 LOGGED = "\x1e"  # begins a line that lepton says, as against one that a user's code prints
 GRACE = 20.0  # seconds in which a run that is told to end may save where it was
 
@@ -88,6 +93,14 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE)
     os.killpg(0, signal.SIGKILL)
+
+
+def train(job: Job) -> Outcome:
+    """What the pool has a worker do; one that is told to end says so, and takes no other job."""
+    try:
+        return attempt(job)
+    except Interrupted as told:
+        return Outcome(INTERRUPTED, str(told))
 
 
 def gpus() -> int:

@@ -202,3 +202,21 @@ def test_the_end_of_the_parent_is_that_of_its_workers(trap, gone, start, number)
 
 def load_or_none():
     return load("default") if list(Path("runs").glob("default/*/result.json")) else []
+
+
+def test_ctrl_c_lets_the_workers_save_where_they_were(here, start, command, fingerprint):
+    words = ["train", "-m", "dataset=synthetic", "dataset.rows=1500", "trainer.max_epochs=120"]
+    words += ["model=mlp_small", "seed=1,2", "hydra/launcher=parallel"]
+    process = start(*words, "study=cut")
+    while process.is_alive() and len(list(Path("runs").glob("cut/*.part/spec.json"))) < 2:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    begun = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 130
+    assert time.monotonic() - begun < 15
+    assert len(list(Path("runs").glob("cut/*.part/checkpoint/*.ckpt"))) >= 2
+    assert command(*words, "study=cut")[0] == 0
+    assert command(*words, "study=whole")[0] == 0
+    assert prints(fingerprint, "cut") == prints(fingerprint, "whole")

@@ -1,0 +1,148 @@
+"""The launchers for other machines: the same runs in the same study, and only lost jobs fail."""
+
+import os
+import signal
+import stat
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from lepton import load, results
+from lepton.sweep.plan import multirun, planned
+
+pytestmark = pytest.mark.slow  # Ray and submitit are the extra `cluster`
+WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
+DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
+RAY, LOCAL, SLURM = (
+    "hydra/launcher=" + name for name in ("ray", "submitit_local", "submitit_slurm")
+)
+# What Slurm's commands do, on this machine and without its daemons: queue, run, tell, cancel.
+SBATCH = r"""
+import os, re, subprocess, sys, uuid
+text = open(sys.argv[-1]).read()
+queue, job = os.environ["QUEUE"], str(uuid.uuid4().int % 10**6)
+first, last = re.search(r"--array=(\d+)-(\d+)", text).groups() if "--array" in text else (0, 0)
+for task in range(int(first), int(last) + 1):
+    name = f"{job}_{task}" if "--array" in text else job
+    given = {"SLURM_JOB_ID": job, "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "lepton"}
+    given |= {"SLURM_ARRAY_JOB_ID": job, "SLURM_ARRAY_TASK_ID": str(task)} if "_" in name else {}
+    run = f"bash {sys.argv[-1]}; rm -f {queue}/{name}"
+    started = subprocess.Popen(["bash", "-c", run], env={**os.environ, **given},
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    open(f"{queue}/{name}", "w").write(str(started.pid))
+print(f"Submitted batch job {job}")
+"""
+SRUN = r"""
+import os, subprocess, sys
+words = sys.argv[1:]
+while words[0].startswith("--"):
+    if words[0] in ("--output", "--error"):
+        path = words[1]
+        for mark, name in (("%A", "SLURM_ARRAY_JOB_ID"), ("%a", "SLURM_ARRAY_TASK_ID")):
+            path = path.replace(mark, os.environ.get(name, ""))
+        path = path.replace("%j", os.environ["SLURM_JOB_ID"]).replace("%t", "0")
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644), 1 if words[0] == "--output" else 2)
+        words = words[1:]
+    words = words[1:]
+sys.exit(subprocess.run(words, env={**os.environ, "SLURM_PROCID": "0"}).returncode)
+"""
+SQUEUE = 'import os; print("\\n".join(os.listdir(os.environ["QUEUE"])))'
+SCANCEL = r"""
+import os, pathlib, signal, sys
+for path in pathlib.Path(os.environ["QUEUE"]).glob(sys.argv[-1] + "*"):
+    os.killpg(int(path.read_text()), signal.SIGKILL)
+    path.unlink()
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path_factory, monkeypatch):
+    """Stand-ins for Slurm's commands, first on the path."""
+    folder = tmp_path_factory.mktemp("slurm")
+    commands = {"sbatch": SBATCH, "srun": SRUN, "squeue": SQUEUE, "scancel": SCANCEL}
+    for name, text in {**commands, "sacct": "import sys; sys.exit(1)"}.items():
+        (folder / name).write_text(f"#!{sys.executable}\n{text}")
+        (folder / name).chmod(stat.S_IRWXU)
+    (folder / "queue").mkdir()
+    monkeypatch.setenv("QUEUE", str(folder / "queue"))
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+@pytest.fixture
+def sweep(command, start):
+    """Runs a sweep to its end, or starts one."""
+
+    def sweep(*words, running=False):
+        return (start if running else command)("train", "-m", *words)
+
+    return sweep
+
+
+def prints(fingerprint, study):
+    return {p.parent.name: fingerprint(p.parent) for p in Path("runs", study).glob("*/result.json")}
+
+
+@pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
+def test_runs_are_those_of_one_process_in_the_same_study(here, slurm, sweep, fingerprint, launcher):
+    multirun([*WINE, "seed=range(4)", "study=alone"])
+    code, said = sweep(*WINE, "seed=range(4)", "study=far", launcher)
+    assert code == 0, said
+    assert len(prints(fingerprint, "far")) == 4
+    assert prints(fingerprint, "far") == prints(fingerprint, "alone")
+    code, said = sweep(*WINE, "seed=range(4)", "study=far", launcher)
+    assert code == 0
+    assert "4 runs: 4 finished, 0 to train" in said
+    assert not list(Path("runs/far").rglob("*.pkl"))
+
+
+@pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
+def test_a_job_that_dies_is_the_only_one_that_fails(trap, slurm, sweep, launcher):
+    trap(2, "kill")
+    code, said = sweep(*DEADLY, "seed=1,2,3", launcher)
+    assert code == 1
+    assert "1 of 3 runs failed" in said
+    assert "Traceback" not in said
+    found = planned([*DEADLY, "seed=1,2,3"], sweep=True).jobs
+    assert [results.status(job.folder) for job in found] == ["finished", "failed", "finished"]
+    assert results.failure(found[1].folder)["error"].startswith("WorkerLost: ")
+
+
+@pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
+def test_a_failure_keeps_its_own_traceback(fragile, slurm, sweep, launcher):
+    (fragile / "2").touch()
+    code, said = sweep("dataset=wine", "model=fragile", "seed=1,2", launcher)
+    assert code == 1, said
+    row = load("default").set_index("status").loc["failed"]
+    assert "no luck with 2" in row["error"]
+
+
+@pytest.mark.parametrize("launcher", [LOCAL, SLURM, RAY])
+def test_ctrl_c_ends_the_jobs(trap, slurm, sweep, gone, launcher):
+    trap(1, "hang")
+    process = sweep(*DEADLY, "seed=1", launcher, running=True)
+    while process.is_alive() and not Path("pids").exists():
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 130, Path("said.txt").read_text()
+    assert gone(Path("pids").read_text().split()[0])
+
+
+def test_no_more_jobs_run_at_once_than_there_are_cores_for(trap, sweep):
+    for seed in range(4):
+        trap(seed, "nap")
+    code, said = sweep(*DEADLY, "seed=range(4)", LOCAL, "hydra.launcher.at_once=1")
+    assert code == 0, said
+    ended = sorted(p.stat().st_mtime for p in Path("runs").glob("default/*/result.json"))
+    assert all(later - earlier > 0.3 for earlier, later in pairwise(ended))
+
+
+def test_an_option_that_submitit_does_not_know_is_one_line(slurm, lepton):
+    words = ["train", "-m", *WINE, "seed=1,2", SLURM, "+hydra.launcher.options.slurm_colour=red"]
+    code, _, err = lepton(*words)
+    assert code == 2
+    assert "slurm_colour" in err.splitlines()[-1]
+    assert "Traceback" not in err
