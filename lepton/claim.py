@@ -103,6 +103,13 @@ def check(mine: Path) -> None:
         raise Claimed(f"{run}: another process has taken this run over, because this one was still")
 
 
+def guard(part: Path) -> None:
+    """Raises: Claimed when a folder that this process writes into is another one's by now."""
+    found = [claim.absolute() for claim in claims(part)]
+    if found and not HEART.held.intersection(found):
+        check(part / PREFIX)
+
+
 def release(mine: Path) -> None:
     """Gives a claim back; the folder is free, and stays."""
     HEART.drop(mine)

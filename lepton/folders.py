@@ -15,7 +15,7 @@ from typing import Any
 
 from lepton import claim
 from lepton.errors import Diverged, Finished, LeptonError, Pruned
-from lepton.files import is_full, rename, sync, sync_all, write_json
+from lepton.files import is_full, rename, sync_all, write_json
 
 RESULT, FAILURE, PRUNED, CONFIG = "result.json", "failure.json", "pruned.json", "config.yaml"
 CHECKPOINTS, LOG = "checkpoint", "log.txt"
@@ -54,8 +54,7 @@ def writing(folder: Path, *, rerun: bool = True) -> Iterator[Path]:
     """Claims a run and yields a folder to write it into, which gets the run's name when whole.
 
     A run that was there before stays until then. Checkpoints that an earlier process left are
-    there; if a result is too, that process ended while renaming, and nothing is left to write.
-    An error that is not the user's leaves the folder's content and its traceback in
+    there. An error that is not the user's leaves the folder's content and its traceback in
     `failed(folder)`; an interruption leaves the folder if it holds a checkpoint.
 
     Raises: Claimed when another process trains the run; Finished (a Claimed) when `rerun` is
@@ -98,8 +97,6 @@ def _recover(folder: Path) -> None:
 
 def _clear(part: Path) -> None:
     """Removes what an earlier process left that the next one writes anew."""
-    if (part / RESULT).is_file():
-        return
     for path in part.iterdir():
         if path.is_dir() and path.name != CHECKPOINTS:
             shutil.rmtree(path)
@@ -109,8 +106,8 @@ def _clear(part: Path) -> None:
 
 def _finish(part: Path, folder: Path, mine: Path) -> None:
     """Gives the whole run its name; what had that name goes last."""
-    shutil.rmtree(part / CHECKPOINTS, ignore_errors=True)
     sync_all(part)
+    shutil.rmtree(part / CHECKPOINTS, ignore_errors=True)
     old = folder.with_name(folder.name + ".old")
     if folder.exists():
         os.replace(folder, old)
@@ -125,7 +122,6 @@ def _move(part: Path, folder: Path, mine: Path) -> None:
     rename(part, folder)
     for left in (folder / mine.name, *claim.claims(folder)):
         left.unlink(missing_ok=True)
-    sync(folder)
 
 
 def _end(part: Path, folder: Path, mine: Path, error: BaseException) -> None:

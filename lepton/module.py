@@ -59,7 +59,8 @@ class Learner(pl.LightningModule):
         optimizer = self.optimizers()
         for batch in block:
             loss = self._loss(batch)
-            self._check(loss)
+            if self.alone:  # several processes end together, after the epoch
+                self._check(loss)
             self.manual_backward(loss if self.accumulate == 1 else loss * self._share(batch))
             self.losses.append(loss.detach())
             self.rows.append(len(batch["id"]))
@@ -69,9 +70,6 @@ class Learner(pl.LightningModule):
                     self.between_steps(self)
 
     def _check(self, loss: Tensor) -> None:
-        """Several processes end together, at the end of the epoch."""
-        if self.trainer.world_size > 1:
-            return
         if wrong := self.finite.wrong(len(self.losses) + 1, loss):
             number, value = wrong
             where = f"epoch {self.current_epoch + 1}, batch {number}"
@@ -106,14 +104,23 @@ class Learner(pl.LightningModule):
             method.before_step(self.model, optimizer)
 
     def on_train_start(self) -> None:
-        """Who watches is told again what an earlier process had told."""
-        for row in self.history if self.watch else ():
-            self.watch(row["epoch"], row["val/score"])
+        self.tell_again(self.trainer.loggers)
+
+    def tell_again(self, loggers: list) -> None:
+        """Who watches, and the loggers, are told what an earlier process had told."""
+        for row in self.history:
+            if self.watch:
+                self.watch(row["epoch"], row["val/score"])
+            for logger in loggers:
+                for split in ("val", "train"):
+                    values = {key: row[key] for key in row if key.startswith(f"{split}/")}
+                    logger.log_metrics(values, step=row["epoch"])
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive(self.seed, "noise", self.current_epoch, self.global_rank))
         self.losses, self.rows, self.started = [], [], time.perf_counter()
         self.batches = self.trainer.train_dataloader.num_batches
+        self.alone = self.trainer.world_size == 1
         self._averaged("train")
         if self.in_progress:
             saved, self.in_progress = self.in_progress, None

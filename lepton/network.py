@@ -55,30 +55,11 @@ class Network:
 
         Raises: Diverged, Pruned; Interrupted when a signal asked for the end, with a checkpoint.
         """
-        cfg = self.cfg
-        learner = Learner(
-            model=self.model,
-            task=self.task,
-            methods=self.methods,
-            make_optimizer=partial(build.part, cfg, "optimizer"),
-            make_scheduler=self._scheduler(),
-            steps_by_batch=self._steps_by_batch(),
-            accumulate=cfg["trainer"]["accumulate_grad_batches"],
-            seed=cfg["seed"],
-            watch=watch,
-        )
-        for name in QUIET:
-            logging.getLogger(name).setLevel(logging.WARNING)
-        callbacks = [c for method in self.methods for c in method.callbacks()]
-        trainer = build.make(
-            cfg["trainer"],
-            callbacks=[*callbacks, Progress()],
-            logger=build.logger(cfg, folder),
-        )
+        learner, trainer = self._learner(watch), self._trainer(folder)
         resume = self._resume(trainer, folder)
         started = time.perf_counter()
         try:
-            if resume is not None and resume.is_over(learner):
+            if resume is not None and resume.is_over(learner, trainer):
                 trainer.precision_plugin.convert_module(learner)
             else:
                 with torch.random.fork_rng(), _interruptible(resume is not None), workers(folder):
@@ -86,11 +67,34 @@ class Network:
         except Diverged as e:
             raise self._kept(e, learner, resume, folder) from e
         self.seconds = time.perf_counter() - started + (resume.seconds if resume else 0.0)
-        if cfg["trainer"]["profiler"]:
+        if self.cfg["trainer"]["profiler"]:
             log.info("%s", trainer.profiler.summary())
         learner.restore_best()
         self.history, self.best_epoch = learner.history, learner.best_epoch
         self.device = trainer.strategy.root_device
+
+    def _learner(self, watch: Callable[[int, float], bool] | None) -> Learner:
+        return Learner(
+            model=self.model,
+            task=self.task,
+            methods=self.methods,
+            make_optimizer=partial(build.part, self.cfg, "optimizer"),
+            make_scheduler=self._scheduler(),
+            steps_by_batch=self._steps_by_batch(),
+            accumulate=self.cfg["trainer"]["accumulate_grad_batches"],
+            seed=self.cfg["seed"],
+            watch=watch,
+        )
+
+    def _trainer(self, folder: Path):
+        for name in QUIET:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        callbacks = [c for method in self.methods for c in method.callbacks()]
+        return build.make(
+            self.cfg["trainer"],
+            callbacks=[*callbacks, Progress()],
+            logger=build.logger(self.cfg, folder),
+        )
 
     def _resume(self, trainer, folder: Path) -> Resume | None:
         """What saves this training and goes on with it; nothing does for several processes."""
@@ -101,7 +105,9 @@ class Network:
         trainer.callbacks.insert(0, resume)
         return resume
 
-    def _kept(self, error: Diverged, learner: Learner, resume, folder: Path) -> Diverged:
+    def _kept(
+        self, error: Diverged, learner: Learner, resume: Resume | None, folder: Path
+    ) -> Diverged:
         """Keeps the last weights that are finite, and says in the error which those are."""
         saved = resume.checkpoints.load() if resume else None
         for which, state in (
@@ -110,9 +116,7 @@ class Network:
             ("of the last checkpoint", saved["model"] if saved else {}),
         ):
             if state and all_finite(state):
-                save_file(
-                    {k: v.detach().cpu().contiguous() for k, v in state.items()}, folder / FILE
-                )
+                _save(state, folder / FILE)
                 error.weights = which
                 return error
         error.weights = "none: no finite ones were left"

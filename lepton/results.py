@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import LeptonError
-from lepton.files import sync_all, write_json
+from lepton.files import write_json
 from lepton.folders import (
     CONFIG,
     FAILURE,
@@ -106,9 +106,9 @@ def read(folder: Path) -> Result | None:
 
 
 def save(result: Result, folder: Path) -> None:
-    """Writes the result once everything else in the folder lasts, so that it vouches for it."""
-    sync_all(folder)
-    write_json(folder / RESULT, {"format": FORMAT, **asdict(result)})
+    """The last file of a run; `writing` makes all of them last before the run has its name."""
+    known = {"format": FORMAT, **asdict(result)}
+    (folder / RESULT).write_text(json.dumps(known, indent=1, default=str))
 
 
 def load(study: str | Path):

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from lepton import interrupt
+from lepton import claim, interrupt
 from lepton.checkpoint import Checkpoints
 
 log = logging.getLogger("lepton")
@@ -28,13 +28,16 @@ class Resume(pl.Callback):
         self.seconds = self.state["seconds"] if self.state else 0.0
         self.asked: float | None = None
 
-    def is_over(self, learner) -> bool:
-        """Whether the saved training had only to be scored; then its best weights are put back."""
+    def is_over(self, learner, trainer: pl.Trainer) -> bool:
+        """Whether the saved training had only to be scored; then all that it knew is put back."""
         if self.state is None:
             return False
         log.info("goes on after %s", place(self.state["epoch"], self.state["batches"]))
         if self.state["over"]:
             put_back_scores(self.state, learner)
+            learner.tell_again(trainer.loggers)
+            for logger in trainer.loggers:
+                logger.finalize("success")
         return self.state["over"]
 
     def on_train_start(self, trainer: pl.Trainer, learner) -> None:
@@ -44,6 +47,7 @@ class Resume(pl.Callback):
         self.checkpoints.check(5 * size)  # weights, their best, two moments, perhaps an average
         if self.state:
             put_back(self.state, trainer, learner)
+            self.state = None
 
     def between_steps(self, learner) -> None:
         """Called between two steps of an epoch; saves when it is time.
@@ -62,6 +66,7 @@ class Resume(pl.Callback):
         return late or interrupt.requested() is not None
 
     def _save(self, learner, epoch: int, batches: int) -> None:
+        claim.guard(self.checkpoints.folder.parent)
         state = taken(learner, epoch, batches)
         state["seconds"] = self.seconds + time.monotonic() - self.began
         self.checkpoints.save(state)

@@ -1,5 +1,6 @@
 """One run from top to bottom; read this first."""
 
+import json
 import logging
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
@@ -52,8 +53,7 @@ def train_checked(plain: dict[str, Any], folder: Path, watch: Watch | None = Non
         _known_end(folder, watched=watch is not None)
     try:
         with results.writing(folder, rerun=plain["rerun"]) as part:
-            if not (part / results.RESULT).is_file():
-                _write(plain, part, name=folder.name, watch=watch)
+            _write(plain, part, name=folder.name, watch=watch)
     except Finished as e:
         log.info("%s", e)
     return results.read(folder)
@@ -90,7 +90,7 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None 
 
 def prepare(cfg: dict[str, Any], folder: Path):
     """The data module of a run; what is known before training is written to its folder."""
-    results.write_json(folder / "environment.json", environment())
+    (folder / "environment.json").write_text(json.dumps(environment(), indent=1))
     data = build.data(cfg)
     rows = {split: len(part["id"]) for split, part in data.splits.items()}
     _say_once("rows: " + ", ".join(f"{count} {split}" for split, count in rows.items()))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch.distributed
@@ -56,11 +56,13 @@ def _end_processes() -> None:
 def main(folder: Path) -> None:
     """Takes part in the fit of the run in `folder`; the first process keeps the result."""
     from lepton import build, results
+    from lepton.errors import Pruned
     from lepton.network import Network
 
     cfg = results.read_config(folder / results.CONFIG)
     data = build.data(cfg)
-    Network(cfg, data.spec).fit(data, folder)
+    with suppress(Pruned):  # the first process tells
+        Network(cfg, data.spec).fit(data, folder)
 
 
 if __name__ == "__main__":

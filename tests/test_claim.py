@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lepton import claim, results
+from lepton import claim, compose, results
+from lepton.check import check
 from lepton.errors import Claimed
+from lepton.identity import run_folder
+from lepton.run import train_checked
 
 ROOT = str(Path(__file__).parents[1])
 TAKER = """
@@ -202,3 +205,61 @@ def test_a_run_that_was_taken_over_is_left_to_its_new_owner(part):
     kept = sorted(p.name for p in part.iterdir())
     assert kept[0].endswith("f" * 12)
     assert kept[1:] == ["theirs"]
+
+
+def test_a_process_whose_run_was_taken_over_stops_before_it_writes_a_checkpoint(part, run):
+    def lose(epoch, score):
+        (folder,) = Path("runs/default").iterdir()
+        (mine,) = claim.claims(folder)
+        mine.rename(mine.with_name(mine.name[:-12] + "f" * 12))
+        return False
+
+    plain = check(compose("dataset=wine", "model=linear", "trainer.checkpoint_every=0"))
+    with pytest.raises(Claimed, match="taken this run over"):
+        train_checked(plain, run_folder(plain), lose)
+    (folder,) = Path("runs/default").iterdir()
+    assert folder.suffix == ".part"
+    assert not list(folder.glob("checkpoint/*"))
+
+
+COUNTED = """
+import time
+from torch import nn
+
+
+class Counted(nn.Module):
+    def __init__(self, *, spec, number: int):
+        super().__init__()
+        with open("built.txt", "a") as file:
+            file.write(f"{number}\\n")
+        time.sleep(0.1)
+        self.layer = nn.Linear(len(spec.num_features), spec.outputs)
+
+    def forward(self, batch):
+        return self.layer(batch["num"])
+"""
+
+
+@pytest.fixture
+def counted(here, monkeypatch):
+    """A user's model that notes in a file each time that it is built."""
+    (here / "counted.py").write_text(COUNTED)
+    (here / "conf" / "model").mkdir(parents=True)
+    yaml = "# Counts.\n_target_: counted.Counted\nnumber: ${seed}  # the run\n"
+    (here / "conf" / "model" / "counted.yaml").write_text(yaml)
+    monkeypatch.setenv("LEPTON_ALLOW", "counted")
+    return here / "built.txt"
+
+
+def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, start, here):
+    words = ("dataset=wine", "model=counted", "trainer.max_epochs=20", "seed=range(8)")
+    both = [start("train", "-m", *words, said=here / f"{i}.txt") for i in range(2)]
+    for process in both:
+        process.join(120)
+    said = [path.read_text() for path in sorted(here.glob("?.txt"))]
+    assert [process.exitcode for process in both] == [0, 0], said
+    assert sorted(counted.read_text().split()) == [str(seed) for seed in range(8)]
+    assert any("is training this run" in text for text in said)
+    folders = sorted(Path("runs/default").iterdir())
+    assert [results.status(folder) for folder in folders] == ["finished"] * 8
+    assert not list(Path("runs/default").rglob(".*"))

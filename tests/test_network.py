@@ -9,8 +9,10 @@ import torch
 
 from lepton import build, compose, load, train
 from lepton.check import check
-from lepton.errors import TrainingError
+from lepton.errors import Pruned, TrainingError
+from lepton.identity import run_folder
 from lepton.network import CHUNK, Network
+from lepton.run import train_checked
 from lepton.sweep.plan import multirun
 
 TINY = ["dataset=synthetic", "dataset.rows=200", "batch_size=32", "model=mlp_small", "trainer=cpu"]
@@ -154,3 +156,16 @@ def test_a_failure_in_two_processes_is_told_once_and_ends_both(tmp_path, reachab
     time.sleep(7)  # Lightning looks after its processes every 5 seconds, and kills this one
     train(compose(*TINY, "trainer=smoke", f"runs={tmp_path}", "study=s"))
     assert sorted(load(tmp_path / "s")["status"]) == ["diverged", "finished"]
+
+
+def third(epoch, score):
+    return epoch == 2
+
+
+@pytest.mark.slow
+def test_who_watches_two_processes_ends_both(tmp_path, reachable):
+    plain = check(compose(*TINY, *ALIKE, *TWO, f"runs={tmp_path}", "study=s"))
+    with pytest.raises(Pruned, match="after epoch 3"):
+        train_checked(plain, run_folder(plain), third)
+    assert load(tmp_path / "s")["status"].tolist() == ["pruned"]
+    assert not list(tmp_path.rglob("*.ckpt"))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton import load, results
+from lepton import files, load, results
 from lepton.errors import Diverged, Finished, LeptonError, Pruned
 
 ROOT = str(Path(__file__).parents[1])
@@ -95,14 +95,6 @@ def test_a_finished_run_survives_a_kill_while_it_is_replaced(here):
     assert (study / "run" / "a").read_text() == first
 
 
-def test_a_whole_run_that_only_lacks_its_name_gets_it_and_is_not_written_again(here):
-    killed = "from lepton import folders; folders._finish = lambda *_: os._exit(9)\n"
-    assert python(killed + WRITER, "1").wait(60) == 9
-    with results.writing(Path("study/run"), rerun=False) as part:
-        assert is_whole(part)
-    assert names(Path("study")) == ["run"]
-
-
 def test_only_checkpoints_and_the_log_of_a_killed_run_are_kept(here):
     part = Path("study/run.part")
     (part / "predictions").mkdir(parents=True)
@@ -125,13 +117,14 @@ def test_a_run_that_another_process_has_finished_meanwhile_is_not_written(here):
     assert names(Path("study")) == ["run"]
 
 
+def opened(number):
+    return Path(os.readlink(f"/proc/self/fd/{number}")).name
+
+
 def traced(monkeypatch):
     """The order of what reaches the disk: names synced and renamed."""
     done = []
     replace = os.replace
-
-    def opened(number):
-        return Path(os.readlink(f"/proc/self/fd/{number}")).name
 
     def renamed(a, b):
         replace(a, b)
@@ -149,17 +142,19 @@ def test_json_lasts_before_it_has_its_name_and_its_name_after(tmp_path, monkeypa
     assert (tmp_path / "x.json").read_text() == '{\n "a": 1\n}'
 
 
-def test_all_files_of_a_run_last_before_it_has_its_name_and_its_name_after(run, monkeypatch):
+@pytest.mark.parametrize("at_once", [True, False])
+def test_all_files_of_a_run_last_before_it_has_its_name_and_its_name_after(
+    run, monkeypatch, at_once
+):
     done = traced(monkeypatch)
+    all_of_it = lambda number: done.append(f"all of {opened(number)}") or 0  # noqa: E731
+    monkeypatch.setattr(files, "SYNCFS", all_of_it if at_once else None)
     folder = run(*WINE)
-    whole, named = (
-        done.index("result.json.part"),
-        done.index(f"{folder.name}.part -> {folder.name}"),
-    )
-    files = [p.name for p in folder.rglob("*") if p.is_file()]
-    assert {*files, "predictions"} - {"result.json", "log.txt"} <= set(done[:whole])
-    assert whole < done.index("result.json.part -> result.json") < named
-    assert {*files, "predictions", f"{folder.name}.part"} <= set(done[:named])
+    named = done.index(f"{folder.name}.part -> {folder.name}")
+    written = {p.name for p in folder.rglob("*")}
+    assert len(written) == 12
+    expected = {f"all of {folder.name}.part"} if at_once else {*written, f"{folder.name}.part"}
+    assert expected <= set(done[:named])
     assert "default" in done[named:]
 
 

@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lepton import compose, results
@@ -132,6 +133,33 @@ def test_the_seconds_of_all_processes_are_added_up(stopped, monkeypatch):
     folder, stops = stopped(6, *SHORT)
     assert stops > 1
     assert 0 < results.read(folder).seconds < time.monotonic() - began
+
+
+def test_the_time_that_a_training_may_take_counts_all_processes(here, monkeypatch):
+    words = (*MLP, "trainer.max_epochs=100000", "trainer.max_time=00:00:00:02")
+    plain = check(compose(*words))
+    began = time.monotonic()
+
+    def stop(epoch, score):
+        if time.monotonic() - began > 1.2:
+            ASKED.append(signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        train_checked(plain, run_folder(plain), stop)
+    seconds = train_checked(plain, run_folder(plain)).seconds
+    assert 1.9 < seconds < 2.9
+
+
+@pytest.mark.parametrize("every", [5, 7])
+def test_loggers_are_told_all_epochs_by_the_process_that_ends_the_training(every, stopped, run):
+    words = (*SHORT, "logger=csv")
+    folder, stops = stopped(every, *words)  # 7: also one that only had to be scored
+    assert stops > 1
+    ours, whole = (
+        pd.read_csv(path / "csv" / "metrics.csv") for path in (folder, run(*words, "study=whole"))
+    )
+    assert len(ours) == len(whole) == 6
+    pd.testing.assert_frame_equal(ours, whole, check_like=True, rtol=1e-6)
 
 
 LONG = (

@@ -7,11 +7,12 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 
 from lepton import results
-from lepton.errors import FailedRuns, LeptonError
+from lepton.errors import Claimed, FailedRuns, LeptonError
 from lepton.report import show
 from lepton.sweep import study
+from lepton.sweep.basic import CLAIMED, ENDED
 from lepton.sweep.plan import TO_DO, Job, Plan, plan
-from lepton.sweep.progress import SweepProgress
+from lepton.sweep.progress import SweepProgress, ends
 
 log = logging.getLogger("lepton")
 GOOD = ("finished", "pruned")
@@ -63,9 +64,10 @@ def launch(launcher, jobs: list[Job], progress: SweepProgress) -> None:
         return
     words = [list(job.overrides) for job in jobs]
     for job, done in zip(jobs, launcher.launch(words, initial_job_idx=0), strict=True):
-        if done.status != JobStatus.COMPLETED:
-            _keep(job, done._return_value)
-        progress.ended(job)
+        error = None if done.status == JobStatus.COMPLETED else done._return_value
+        if error is not None and not isinstance(error, Claimed):
+            _keep(job, error)
+        progress.ended(job, CLAIMED if isinstance(error, Claimed) else ENDED)
 
 
 def _keep(job: Job, error: object) -> None:
@@ -79,13 +81,13 @@ def wait_for_others(launcher, progress: SweepProgress) -> None:
     """Until every run that another process had is done; one that it gave up is trained here."""
     told = False
     while progress.elsewhere and not progress.stopped:
-        jobs, progress.elsewhere = progress.elsewhere, []
-        known = {job.folder: results.status(job.folder) for job in jobs}
-        given_up = [job for job in jobs if known[job.folder] == TO_DO]
+        jobs, progress.elsewhere, given_up = progress.elsewhere, [], []
         for job in jobs:
-            if known[job.folder] == "running":
+            if results.status(job.folder) == "running":
                 progress.elsewhere.append(job)
-            elif job not in given_up:
+            elif ends(job) == progress.claimed[job.folder]:
+                given_up.append(job)
+            else:
                 progress.ended(job)
         if given_up:
             launch(launcher, given_up, progress)

@@ -21,7 +21,7 @@ class SweepProgress:
     """Told by a launcher of each run that starts and ends, from any thread.
 
     `stopped` is why no further run may start, or empty; `elsewhere` are the jobs that another
-    process had.
+    process had, and `claimed` what each had come to then.
     """
 
     def __init__(self, jobs: Sequence[Job], *, fail_fast: bool = False):
@@ -29,6 +29,7 @@ class SweepProgress:
         self.done = self.failed = 0
         self.running: dict[Path, Job] = {}
         self.elsewhere: list[Job] = []
+        self.claimed: dict[Path, list[int]] = {}
         self.stopped = ""
         self.tables: dict[Path, Tables] = {}
         self.begun = time.monotonic()
@@ -58,6 +59,7 @@ class SweepProgress:
             self.running.pop(job.folder, None)
             if kind == CLAIMED:
                 self.elsewhere.append(job)
+                self.claimed[job.folder] = ends(job)
             else:
                 self._count(job, kind)
             self._show()
@@ -85,6 +87,12 @@ class SweepProgress:
 
     def __str__(self) -> str:
         return f"{self.done} finished, {self.failed} failed, {len(self.running)} running"
+
+
+def ends(job: Job) -> list[int]:
+    """When what a run has come to was written: while this stays, it has come to nothing new."""
+    kept = (job.folder / results.RESULT, results.failed(job.folder), results.pruned(job.folder))
+    return [path.stat().st_mtime_ns for path in kept if path.exists()]
 
 
 class _Line:

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import lepton.run
-from lepton import load
+from lepton import load, results
 from lepton.errors import ConfigError, FailedRuns
-from lepton.sweep.plan import multirun
+from lepton.sweep.plan import multirun, planned
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
@@ -284,9 +284,17 @@ def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launch
     assert load("default")["status"].tolist() == ["finished"] * 6
 
 
-def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(trap, start):
-    trap(1, "hang once")
+@pytest.mark.parametrize("before", [None, "failed", "finished"])
+def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(trap, start, before):
     words = ["train", "-m", "dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2"]
+    found = planned(words[2:], sweep=True).jobs
+    if before == "failed":
+        results.record_failure(found[0].folder, found[0].config, RuntimeError("before"))
+    if before == "finished":
+        multirun(words[2:])
+        words.append("rerun=true")
+    times = [p.stat().st_mtime_ns for p in Path("runs").glob("default/*/result.json")]
+    trap(1, "hang once")
     first = start(*words, said=Path("said1.txt").absolute())
     while first.is_alive() and not Path("pids").exists():
         time.sleep(0.05)
@@ -298,6 +306,8 @@ def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(trap,
     second.join(60)
     assert second.exitcode == 0, told.read_text()
     assert load("default")["status"].tolist() == ["finished"] * 2
+    now = [p.stat().st_mtime_ns for p in Path("runs").glob("default/*/result.json")]
+    assert not set(times) & set(now)
 
 
 def test_sweeps_started_together_on_two_studies_do_not_meet(here, start, fingerprint):

@@ -220,3 +220,13 @@ def test_ctrl_c_lets_the_workers_save_where_they_were(here, start, command, fing
     assert command(*words, "study=cut")[0] == 0
     assert command(*words, "study=whole")[0] == 0
     assert prints(fingerprint, "cut") == prints(fingerprint, "whole")
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_is_the_same_in_the_pool(here, fingerprint, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # for lepton.worker
+    words = [*WINE, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "seed=1"]
+    Basic().launch_jobs(jobs(*words, "study=alone"))
+    Parallel(workers=None, per_gpu=1, timeout=None).launch_jobs(jobs(*words, "study=pool"))
+    assert len(prints(fingerprint, "pool")) == 2
+    assert prints(fingerprint, "pool") == prints(fingerprint, "alone")
