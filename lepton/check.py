@@ -49,7 +49,12 @@ ROOT = {
     **dict.fromkeys(SUPPLIED, "dict | None"),
 }
 TASK = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
-PLUGINS = ("hydra_plugins.", "hydra._internal.core_plugins.")
+PLUGINS = (
+    "hydra_plugins.",
+    "hydra._internal.core_plugins.",
+    "optuna.samplers.",
+    "optuna.pruners.",
+)
 HYDRA_KEYS = {"_partial_", "_args_", "_recursive_", "_convert_"}  # that could hide a call
 TRAINING = ("optimizer", "scheduler", "regularization", "trainer")  # of networks alone
 

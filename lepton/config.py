@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, NothingToSearch
 
 _HERE = Path(__file__).resolve().parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if (p / "train.yaml").is_file())
@@ -66,8 +66,9 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     for text in overrides:
         try:
             override = parser.parse_override(text)
-        except Exception:  # the grammar raises several unrelated kinds
-            problems.append(_unreadable(text))
+        except Exception as e:  # the grammar raises several unrelated kinds
+            said = re.search("while evaluating '.*': (.*)", str(e))
+            problems.append(f"{text}: {said[1]}" if said else _unreadable(text))
             continue
         key = override.key_or_group
         head = re.split(r"[./@]", key)[0]
@@ -81,7 +82,7 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
             chosen = _chosen(override, list(known[key]))
             wrong = _wrong_options(text, key, chosen, known[key])
             problems += wrong
-            spoilt |= {head} if wrong else set()
+            spoilt |= {key if head == "hydra" else head} if wrong else set()
             globbed = ",".join(str(name) for job in chosen for name in job)
             result.append(f"{key}={globbed}" if "glob(" in text else text.lstrip("+"))
         elif head == "hydra" or override.is_delete() or override.package is not None:
@@ -91,9 +92,15 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
         else:
             result.append("++" + text.lstrip("+"))
     if problems:
-        rest = [w for w in result if re.split(r"[./@=]", w.lstrip("+~"))[0] not in spoilt]
+        rest = [w for w in result if not spoilt & _named(w)]
         raise ConfigError(*problems, *_further(rest, sweep=sweep))
     return result
+
+
+def _named(word: str) -> set[str]:
+    """The key that an override sets, and the group or node at its root."""
+    key = word.lstrip("+~").partition("=")[0]
+    return {key, re.split(r"[./@]", key)[0]}
 
 
 def _further(words: list[str], *, sweep: bool) -> tuple[str, ...]:
@@ -102,6 +109,8 @@ def _further(words: list[str], *, sweep: bool) -> tuple[str, ...]:
 
     try:
         planned(words, sweep=sweep)
+    except NothingToSearch:
+        return ()
     except ConfigError as e:
         return e.problems
     return ()
@@ -191,7 +200,7 @@ def finish(cfg, overrides: Sequence[str], *, choices):
     named = {
         group: "+".join(map(str, choice)) if OmegaConf.is_list(choice) else choice
         for group, choice in choices.items()
-        if not (group.startswith("hydra") or "@" in group or _hidden(choice))
+        if not (group.startswith("hydra") or group == "search" or "@" in group or _hidden(choice))
     }
     for group in SEVERAL:
         if cfg.get(group):  # Hydra does not say which options of a list were chosen

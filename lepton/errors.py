@@ -18,6 +18,10 @@ class ConfigError(LeptonError):
         return type(self), self.problems
 
 
+class NothingToSearch(ConfigError):
+    """A search without a space, which is no further mistake when its space cannot be read."""
+
+
 class DataError(LeptonError):
     """The data cannot be used as they are."""
 

@@ -21,7 +21,10 @@ FLOOR = {  # fewer mean that a file was lost, or that a glob found nothing
     "logger": 5,
     "experiment": 2,
     "hydra/launcher": 1,
-    "hydra/sweeper": 1,
+    "hydra/sweeper": 2,
+    "hydra/sweeper/sampler": 7,
+    "hydra/sweeper/pruner": 4,
+    "search": 7,
 }
 WORDS = {  # what an option cannot do without
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
@@ -38,6 +41,7 @@ KEY = re.compile(r"^(?!#)\s*([\w.]+):")  # a line that sets a key
 def composed(option):
     """The option among the defaults, as plain checked values."""
     words = [word.format(file=__file__) for word in WORDS.get(option, [])]
+    words += ["hydra/sweeper=search"] if option.startswith("hydra/sweeper/") else []
     return check(compose(option, *words))
 
 
@@ -70,7 +74,9 @@ def test_every_group_has_a_floor_and_every_folder_is_a_group():
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes_with_the_defaults_and_passes_check(option):
     (group, name), plain = option.split("="), composed(option)
-    if not (group.startswith("hydra") or "fit" in signature(plain["model"]["_target_"]).methods):
+    if group == "search":
+        assert plain == composed("search=none") | {"overrides": plain["overrides"]}
+    elif not (group.startswith("hydra") or "fit" in signature(plain["model"]["_target_"]).methods):
         assert plain["choices"][group] == name
 
 
@@ -145,7 +151,7 @@ def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(pat
 def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
     lines = (CONF_DIR / "train.yaml").read_text().partition("\nhydra:")[0].splitlines()
     choices = [line for line in lines if re.match(r"  - \w+: ", line)]
-    assert [re.match(r"  - (\w+):", c)[1] for c in choices] == [*SUPPLIED, "experiment"]
+    assert [re.match(r"  - (\w+):", c)[1] for c in choices] == [*SUPPLIED, "experiment", "search"]
     values = [line for line in lines if re.match(r"\w+: \S", line)]
     nested = [line for line in lines if re.match(r"  \w+: ", line)]
     assert all("  # " in line for line in choices + values + nested)

@@ -91,6 +91,11 @@ def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
         loader = hydra.config_loader
         master = loader.load_configuration("train", words, RunMode.MULTIRUN)
         check_plugins(master.hydra)
+        if sweep and master.hydra.sweeper._target_.endswith(".Search"):
+            from lepton.sweep.search import preview
+
+            asked = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
+            return preview(master, loader, asked)
         params = master.hydra.sweeper.params if sweep else {}
         asked = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
         retry = master.hydra.sweeper.get("retry_failed", True)
@@ -130,13 +135,10 @@ def plan(
     Raises: ConfigError with the mistakes of all jobs.
     """
     composer, jobs, problems = Composer(master, loader), {}, {}
-    named = tidy([f"{key}={value}" for key, value in params.items()], sweep=True)
-    combinations = expand(composer.parser, [*named, *arguments])
+    combinations = expand(composer.parser, [*tidied(params), *arguments])
     for words in combinations:
         try:
-            with explained():
-                config = check(composer.compose(words))
-                job = Job(tuple(words), config, run_folder(config))
+            job = compose_job(composer, words)
         except ConfigError as e:
             problems.update(dict.fromkeys(e.problems))
         else:
@@ -144,6 +146,21 @@ def plan(
     if problems:
         raise ConfigError(*problems)
     return Plan(list(jobs.values()), len(combinations), retry_failed)
+
+
+def tidied(params: dict[str, str]) -> list[str]:
+    """An experiment's own sweep as overrides."""
+    return tidy([f"{key}={value}" for key, value in params.items()], sweep=True)
+
+
+def compose_job(composer: "Composer", words: Sequence[str]) -> Job:
+    """The run that overrides mean.
+
+    Raises: ConfigError with every mistake.
+    """
+    with explained():
+        config = check(composer.compose(words))
+        return Job(tuple(words), config, run_folder(config))
 
 
 def expand(parser: OverridesParser, arguments: Sequence[str]) -> list[list[str]]:
@@ -158,7 +175,10 @@ def expand(parser: OverridesParser, arguments: Sequence[str]) -> list[list[str]]
             choices[key] = [f"{key}={override.get_value_element_as_str()}"]
             continue
         if not override.is_discrete_sweep():
-            raise ConfigError(f"{override.input_line}: an interval has no list of values to train")
+            raise ConfigError(
+                f"{override.input_line.lstrip('+')}: an interval has no list of values to train; "
+                "hydra/sweeper=search looks for the best"
+            )
         choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         if not choices[key]:
             raise ConfigError(f"{override.input_line}: holds no value")
@@ -176,20 +196,27 @@ class Composer:
 
     def compose(self, words: Sequence[str]):
         parsed = self.parser.parse_overrides(list(words))
-        groups = tuple(o.input_line for o in parsed if self._is_group(o))
+        groups = tuple(o.input_line for o in parsed if self._chooses(o))
         if groups not in self.composed:
-            cfg = self.loader.load_sweep_config(self.master, list(groups))
+            cfg = self.loader.load_sweep_config(self.master, [*groups, *self._space(groups)])
             self.composed[groups] = finish(cfg, (), choices=cfg.hydra.runtime.choices)
         cfg = copy.deepcopy(self.composed[groups])
-        values = [o for o in parsed if not self._is_group(o)]
+        values = [o for o in parsed if not self._chooses(o)]
         ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
         cfg.overrides = as_given(words)
         return cfg
 
-    def _is_group(self, override: Override) -> bool:
+    def _space(self, groups: Sequence[str]) -> list[str]:
+        """The named space, which the words of a trial leave out: Hydra 1.4 wants it in each job."""
+        name = self.master.hydra.runtime.choices.get("search")
+        named = any(word.startswith("search=") for word in groups)
+        return [] if named or not name else [f"search={name}"]
+
+    def _chooses(self, override: Override) -> bool:
         key = override.key_or_group
-        if override.package is not None or key.startswith("hydra"):
-            return True
+        return override.package is not None or key.startswith("hydra") or self.is_group(key)
+
+    def is_group(self, key: str) -> bool:
         if key not in self.groups:
             self.groups[key] = bool(self.loader.get_group_options(key))
         return self.groups[key]

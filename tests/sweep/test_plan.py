@@ -82,7 +82,11 @@ def test_ranges_and_choices_are_expanded(here, values, count):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("interval(0,1)", "optimizer.lr=interval(0,1): an interval has no list of values to train"),
+        (
+            "interval(0,1)",
+            "optimizer.lr=interval(0,1): an interval has no list of values to train; "
+            "hydra/sweeper=search looks for the best",
+        ),
         ("range(3,3)", "optimizer.lr=range(3,3): holds no value"),
     ],
 )

@@ -22,6 +22,19 @@ class Grid(Sweeper):
         return self.work.sweep(arguments)
 
 
+class Search(Sweeper):
+    def __init__(self, **values):
+        from lepton.sweep.search import Search as Work
+
+        self.work = Work(**values)
+
+    def setup(self, **given):
+        self.work.setup(**given)
+
+    def sweep(self, arguments):
+        return self.work.sweep(arguments)
+
+
 class _Planned(Launcher):
     """A launcher of lepton's: the sweeper hands it jobs that are composed and checked."""
 

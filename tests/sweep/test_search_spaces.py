@@ -1,0 +1,129 @@
+"""What a space means: the spaces of conf/search, log scales, and the values that are proposed."""
+
+import math
+from functools import cache
+
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from scipy.stats import kstest
+
+from lepton.config import compose, options
+from lepton.results import load
+from lepton.sweep.plan import multirun, planned
+from lepton.sweep.proposals import Proposals
+from lepton.sweep.space import read_space
+
+FOUND = options()
+NAMES = sorted(set(FOUND["search"]) - {"none"})
+RANDOM = {"_target_": "optuna.samplers.RandomSampler", "seed": 0}
+SMALL = {  # sizes that cost less; the command line wins over the space
+    "mlp": ["model.hidden=[8],[8,8]"],
+    "resnet": ["model.width=range(8,17)", "model.blocks=1,2"],
+    "ft_transformer": ["model.width=range(8,17,8)", "model.blocks=1"],
+    "tabm": ["model.width=range(16,33,16)", "model.blocks=1,2", "model.k=4"],
+    "gradient_boosting": ["model.max_iter=5"],
+}
+
+
+@cache
+def params(name):
+    node = yaml.safe_load(FOUND["search"][name].read_text())
+    return node["hydra"]["sweeper"]["params"]
+
+
+def drawn(*words, count=1000):
+    """Points of a space drawn at random, as the overrides of their trials."""
+    space = read_space(OverridesParser.create(), words)
+    proposals = Proposals(space, sampler=RANDOM, directions=["maximize"])
+    points = [space.words(p.params) for p in proposals.ask(count)]
+    return [dict(word.split("=") for word in words) for words in points]
+
+
+def test_every_model_of_tables_has_a_space():
+    models = {"linear", "mlp", "resnet", "ft_transformer", "tabm", "gradient_boosting"}
+    assert models <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_space_names_its_source_its_model_and_keys_that_the_model_has(name):
+    head = FOUND["search"][name].read_text().splitlines()[1]
+    assert "Source: https://" in head
+    assert params(name)["model"] == name
+    cfg = compose(
+        f"model={params(name)['model']}", f"optimizer={params(name).get('optimizer', 'adamw')}"
+    )
+    for key in set(params(name)) - {"model", "optimizer"}:
+        group, leaf = key.split(".")
+        assert leaf in cfg[group], key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_of_a_space_lies_in_its_range(name, here):
+    space = read_space(OverridesParser.create(), [f"{k}={v}" for k, v in params(name).items()])
+    proposals = Proposals(space, sampler=RANDOM, directions=["maximize"])
+    for proposal in proposals.ask(200):
+        for key, value in proposal.params.items():
+            dimension = space.dimensions[key]
+            if dimension.numeric:
+                assert dimension.low <= value <= dimension.high
+            else:
+                assert value in dimension.options
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trial_of_every_space_trains(name, here):
+    words = ["hydra/sweeper=search", f"search={name}", "hydra.sweeper.n_trials=1", "trainer=smoke"]
+    multirun([*words, "dataset=synthetic", "dataset.rows=120", *SMALL.get(name, [])])
+    (row,) = load("runs/default").to_dict("records")
+    assert (row["status"], row["model"]) == ("finished", name)
+    assert "search" not in row
+
+
+def test_the_command_line_wins_over_a_space_key_by_key(here):
+    words = ["hydra/sweeper=search", "search=mlp", "dataset=wine", "hydra.sweeper.batch=5"]
+    plan = planned([*words, "model.dropout=0.25", "optimizer.lr=1e-3,2e-3"], sweep=True)
+    rates = {job.config["optimizer"]["lr"] for job in plan.jobs}
+    assert rates <= {1e-3, 2e-3}
+    assert {job.config["model"]["dropout"] for job in plan.jobs} == {0.25}
+    assert len({job.config["optimizer"]["weight_decay"] for job in plan.jobs}) == 5
+
+
+def test_a_log_interval_is_uniform_in_the_logarithm():
+    points = drawn("a=tag(log,interval(1e-4,1e-1))", "b=interval(1e-4,1e-1)")
+    logs = [(math.log10(float(p["a"])) + 4) / 3 for p in points]
+    assert kstest(logs, "uniform").pvalue > 0.01
+    flat = [(float(p["b"]) - 1e-4) / (1e-1 - 1e-4) for p in points]
+    assert kstest(flat, "uniform").pvalue > 0.01
+    assert kstest([(math.log10(float(p["b"])) + 4) / 3 for p in points], "uniform").pvalue < 1e-6
+
+
+def test_whole_numbers_stay_whole_and_reach_both_ends():
+    words = ["a=int(interval(1,4))", "b=range(1,4)", "c=tag(log,range(1,65))", "d=range(9,0,-4)"]
+    points = drawn(*words)
+    assert {p["a"] for p in points} == {"1", "2", "3", "4"}
+    assert {p["b"] for p in points} == {"1", "2", "3"}
+    assert {p["d"] for p in points} == {"1", "5", "9"}
+    whole = [int(p["c"]) for p in points]
+    assert (min(whole), max(whole)) == (1, 64)
+    assert 0.4 < sum(c <= 8 for c in whole) / len(whole) < 0.65  # half of it in the logarithm
+
+
+def test_choices_keep_lists_words_and_null():
+    points = drawn("a=[64,64],[128]", "b=none,balanced,null", "c=true,false")
+    assert {p["a"] for p in points} == {"[64,64]", "[128]"}
+    assert {p["b"] for p in points} == {"none", "balanced", "null"}
+    assert {p["c"] for p in points} == {"True", "False"}
+
+
+def test_a_range_of_fractions_takes_the_values_of_a_grid():
+    parser = OverridesParser.create()
+    listed = [*parser.parse_override("a=range(0,0.5,0.1)").sweep_string_iterator()]
+    assert {p["a"] for p in drawn("a=range(0,0.5,0.1)")} == {*listed}
+
+
+def test_a_search_and_a_grid_share_their_runs(search, training, capsys):
+    space = ["model.dropout=0.1,0.2", "optimizer.lr=0.01,0.02"]
+    multirun(["dataset=wine", "model=mlp_small", *space])
+    assert search("hydra/sweeper/sampler=grid", space=space) == []
+    assert len(training.configs) == 4
