@@ -1,11 +1,12 @@
 """Hydra launcher: runs that differ in numbers alone are trained as one, the others one by one."""
 
 import logging
-import os
 from collections.abc import Sequence
 
 from lepton.sweep.basic import Basic
+from lepton.sweep.parallel import cores_of
 from lepton.sweep.plan import Job
+from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
 
@@ -19,24 +20,32 @@ class Vectorized:
     def setup(self, *, hydra_context, task_function, config) -> None:
         pass
 
-    def launch_jobs(self, jobs: Sequence[Job]) -> None:
-        Basic().launch_jobs(self.stack(jobs, alone=1))
+    def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
+        progress = progress or SweepProgress(jobs)
+        Basic().launch_jobs(self.stack(jobs, progress, alone=1), progress)
 
-    def stack(self, jobs: Sequence[Job], *, alone: int) -> list[Job]:
-        """Trains what can be stacked; returns the rest. `alone`: how many of it train at once."""
+    def stack(self, jobs: Sequence[Job], progress: SweepProgress, *, alone: int) -> list[Job]:
+        """Trains what can be stacked; returns the rest, in order.
+
+        `alone`: how many runs of the rest would train at once.
+        """
         from lepton.vectorize.group import groups  # torch loads only once there is a run to train
         from lepton.vectorize.train import Group, Options
 
-        options = Options(threads=self.threads or cores(), alone=alone, size=self.size)
+        options = Options(threads=self.threads or cores_of(), alone=alone, size=self.size)
         together, rest = groups(jobs)
+        log.info("%s", _plan(together, rest))
         for members in together:
-            rest += Group(members, options, ended=lambda job: None).train()
+            rest += Group(members, options, progress).train()
         for reason in dict.fromkeys(reason for _, reason in rest):
-            same = [job for job, why in rest if why == reason]
-            log.info("one by one, %d of %d runs: %s", len(same), len(jobs), reason)
-        return [job for job, _ in rest]
+            same = sum(why == reason for _, why in rest)
+            log.info("one by one, %d of %d runs: %s", same, len(jobs), reason)
+        left = {job.folder for job, _ in rest}
+        return [job for job in jobs if job.folder in left]
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _plan(together: list[list[Job]], rest: list) -> str:
+    stacked = sum(map(len, together))
+    words = [f"{stacked} runs in {len(together)} group(s) to stack"] if together else []
+    words += [f"{len(rest)} one by one"] if rest else []
+    return ", ".join(words)

@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from lepton import interrupt
 from lepton.method import Batch
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.member import Member
@@ -46,6 +47,8 @@ class StackedLearner(pl.LightningModule):
         batches = self.trainer.train_dataloader
         for rows in block.split(batches.batch_size, -1):
             self.stack.train(rows, batches)
+            if interrupt.requested():
+                raise interrupt.Interrupted(interrupt.requested(), "the runs that are finished")
 
     def validation_step(self, batch: Batch, _: int) -> None:
         self.stack.validate(batch)

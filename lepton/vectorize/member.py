@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lepton import build, results, run
-from lepton.errors import TrainingError
+from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.evaluate import monitor_value
 from lepton.network import Network
 from lepton.sweep.plan import Job
@@ -33,12 +33,14 @@ class Member:
     def begin(self) -> None:
         """Begins the run folder.
 
-        Raises: Claimed when another process is training this run.
+        Raises: Claimed when another process is training this run; LeptonError.
         """
-        self.closing = ExitStack()
-        self.folder: Path = self.closing.enter_context(results.writing(self.job.folder))
-        run.begin(self.job.config, self.folder)
-        self.logger = build.logger(self.job.config, self.folder)
+        cfg, folder = self.job.config, self.job.folder
+        with ExitStack() as opening:
+            self.folder: Path = opening.enter_context(results.writing(folder, rerun=cfg["rerun"]))
+            run.begin(cfg, self.folder)
+            self.logger = build.logger(cfg, self.folder)
+            self.closing = opening.pop_all()
 
     def validated(self, prediction: Tensor, target: Tensor, epoch: int) -> None:
         """Scores an epoch; `told` is the score as Lightning tells it, in the default float type."""
@@ -49,9 +51,9 @@ class Member:
         self.values = {name: float(torch.tensor(number)) for name, number in named.items()}
         self.told = self.values["val/score"]
         self.is_best = score > self.best_score
-        if not math.isfinite(value) and self.error is None:
-            text = f"validation {task.monitor} is {value} after epoch {epoch}"
-            self.error = TrainingError(text)
+        if not math.isfinite(value):
+            best = f"of epoch {self.network.best_epoch + 1}, the best" if epoch else "the first"
+            self.diverged(f"validation {task.monitor} is {value} in epoch {epoch + 1}", best)
         if self.is_best:
             self.best_score, self.network.best_epoch = score, epoch
 
@@ -67,27 +69,37 @@ class Member:
         if self.logger:
             self.logger.log_metrics(self.values, step=epoch)
             self.logger.log_metrics({"train/loss": loss}, step=epoch)
+        if self.error is None and self.job.watch and self.job.watch(epoch, self.told):
+            self.error = Pruned(epoch, [row["val/score"] for row in self.network.history])
+
+    def diverged(self, what: str, weights: str) -> None:
+        """Ends the run at the end of the epoch; `weights` says which are kept."""
+        if self.error is None:
+            self.error = Diverged(what)
+            self.error.weights = weights
 
     def finish(self, data, described: Path, constant: dict[str, float], lines: list[str]) -> None:
-        """Scores the run and gives its folder its name; or keeps why it failed."""
+        """Scores the run and gives its folder its name.
+
+        Raises: what ended the run, once that is recorded in its folder.
+        """
         self.network.seconds = self.seconds
         if self.logger:
             self.logger.finalize("failed" if self.error else "success")
-        (self.folder / "log.txt").write_text("".join(f"{line}\n" for line in lines))
-        if self.error:
-            self.close(self.error)
-            return
-        shutil.copytree(described, self.folder, dirs_exist_ok=True)
-        name, cfg = self.job.folder.name, self.job.config
-        done = run.record(cfg, self.network, data, self.folder, name=name, constant=constant)
-        results.save(done, self.folder)
-        self.close(None)
+        with self.closing:
+            (self.folder / results.LOG).write_text("".join(f"{line}\n" for line in lines))
+            if isinstance(self.error, Diverged):
+                self.network.save(self.folder)
+            if self.error:
+                raise self.error
+            shutil.copytree(described, self.folder, dirs_exist_ok=True)
+            name, cfg = self.job.folder.name, self.job.config
+            done = run.record(cfg, self.network, data, self.folder, name=name, constant=constant)
+            results.save(done, self.folder)
         log.info("    %s", done)
 
-    def close(self, error: BaseException | None) -> None:
-        """Ends the writing of the folder, as an error would end it where there is one."""
-        if error is None:
-            self.closing.close()
-        else:
-            with suppress(type(error)):
-                self.closing.__exit__(type(error), error, error.__traceback__)
+    def forget(self, why: BaseException | None = None) -> None:
+        """Leaves nothing of a run that its stack could not train to the end."""
+        why = why or LeptonError("its stack ended")
+        with suppress(type(why)):
+            self.closing.__exit__(type(why), why, why.__traceback__)

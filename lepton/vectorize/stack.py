@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lepton.errors import TrainingError
 from lepton.method import Batch
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.body import Body
@@ -93,11 +92,13 @@ class Stack:
         for row in (~torch.isfinite(losses)).nonzero().flatten().tolist():
             member = self.members[row]
             if member.error is None:
-                loss = float(losses[row].detach())
-                member.error = TrainingError(f"training loss is {loss} in epoch {self.epoch}")
-                values = self.weights.values
+                values, kept = self.weights.values, "of the best epoch, or the first"
                 if all(bool(torch.isfinite(value[row]).all()) for value in values):
                     self._keep_best([row], values)
+                    kept = "of the step before"
+                loss, batch = float(losses[row].detach()), len(self.losses) + 1
+                where = f"epoch {self.epoch + 1}, batch {batch}"
+                member.diverged(f"training loss is {loss} in {where}", kept)
 
     def validate(self, batch: Batch) -> None:
         if not self.validated:

@@ -1,7 +1,7 @@
 """A group of runs as stacks: built, compared, cut to size, trained, and each recorded by itself."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
@@ -10,11 +10,13 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from lepton import build, results, run
-from lepton.errors import LeptonError
+from lepton import build, run
+from lepton.errors import Claimed, Finished, LeptonError, Pruned
 from lepton.network import Network, interruptible, quiet
 from lepton.progress import Progress
+from lepton.sweep.basic import CLAIMED, lost
 from lepton.sweep.plan import Job
+from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.hyper import Schedule
 from lepton.vectorize.learner import StackedLearner
@@ -40,17 +42,20 @@ class Options:
 
 
 class Group:
-    """Runs that may share stacks, on one copy of their data; `ended` is told of each that is."""
+    """Runs that may share stacks, on one copy of their data."""
 
-    def __init__(self, jobs: Sequence[Job], options: Options, ended: Callable[[Job], None]):
-        self.jobs, self.options, self.ended = jobs, options, ended
+    def __init__(self, jobs: Sequence[Job], options: Options, progress: SweepProgress):
+        self.jobs, self.options, self.progress = jobs, options, progress
         self.known: dict[str, list] = {}  # schedules that several members follow
 
     def train(self) -> Alone:
         """Trains what it can; returns the rest, each job with the reason."""
         cfg = self.jobs[0].config
         with _lines() as self.lines, TemporaryDirectory() as described:
-            self.data, self.described = run.read(cfg), Path(described)
+            try:
+                self.data, self.described = run.read(cfg), Path(described)
+            except Exception as e:
+                return [(job, f"their data cannot be read ({_last(e)})") for job in self.jobs]
             run.describe(self.data, self.described)
             self.constant = run.constant(self.data, build.task(cfg, self.data.spec))
             alone = []
@@ -64,10 +69,10 @@ class Group:
         for job in self.jobs:
             try:
                 member = self._member(job)
-            except LeptonError as e:
-                results.record_failure(job.folder, job.config, e)
-                log.error("%s: failed: %s", job, e)
-                self.ended(job)
+            except Exception as e:
+                outcome = lost(job, e)
+                log.error("%s: %s", job, outcome.line)
+                self.progress.ended(job, outcome.kind)
                 continue
             for same in alike:
                 apart = difference(same[0].network.model, member.network.model)
@@ -98,7 +103,8 @@ class Group:
         size = -(-len(members) // stacks)
         with using(best.threads):
             for start in range(0, len(members), size):
-                alone += self._fit(members[start : start + size])
+                if not self.progress.stopped:
+                    alone += self._fit(members[start : start + size])
         return alone
 
     def _choice(self, trial: Trial) -> Choice | str:
@@ -110,6 +116,7 @@ class Group:
         cfg = members[0].job.config
         epochs = max(member.job.config["trainer"]["max_epochs"] for member in members)
         setting = {"max_epochs": epochs, "threads": None}
+        quiet()
         return build.make(cfg["trainer"] | setting, callbacks=[Progress()], logger=False)
 
     def _fit(self, members: list[Member]) -> Alone:
@@ -123,7 +130,7 @@ class Group:
         except Exception as e:
             left = [member for member in members if member in self.open]
             for member in left:
-                member.close(LeptonError("its stack ended"))
+                member.forget()
             if _out_of_memory(e) and len(left) > 1:
                 log.info("not enough memory for %d runs at once; halving", len(left))
                 again = [self._member(member.job) for member in left]
@@ -132,17 +139,23 @@ class Group:
             return [(member.job, f"its stack ended: {_last(e)}") for member in left]
         except BaseException as e:
             for member in self.open:
-                member.close(e)
+                member.forget(e)
             raise
         return []
 
     def _begin(self, member: Member) -> None:
         try:
             member.begin()
+        except Finished:
+            self.progress.ended(member.job)
+        except Claimed as e:
+            log.info("    %s", e)
+            self.progress.ended(member.job, CLAIMED)
         except LeptonError as e:
-            log.info("%s: %s", member.job, e)
+            self._lost(member, e)
         else:
             self.open.append(member)
+            self.progress.started(member.job)
 
     def _train(self) -> None:
         log.info("training %d runs as one stack ...", len(self.open))
@@ -155,8 +168,7 @@ class Group:
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             ended=self._end,
         )
-        quiet()
-        with torch.random.fork_rng(), interruptible():
+        with torch.random.fork_rng(), interruptible(True):
             self._trainer(self.open).fit(learner, datamodule=learner.data)
 
     def _end(self, member: Member) -> None:
@@ -164,10 +176,18 @@ class Group:
         self.open.remove(member)
         try:
             member.finish(self.data, self.described, self.constant, self.lines)
+        except Pruned as e:
+            log.info("    %s: %s", member.job, e)
+            self.progress.ended(member.job)
         except Exception as e:
-            member.close(e)
-            log.error("%s: failed: %s", member.job, _last(e))
-        self.ended(member.job)
+            self._lost(member, e)
+        else:
+            self.progress.ended(member.job)
+
+    def _lost(self, member: Member, error: Exception) -> None:
+        outcome = lost(member.job, error, recorded=not isinstance(error, LeptonError))
+        log.error("%s: %s", member.job, outcome.line)
+        self.progress.ended(member.job, outcome.kind)
 
 
 def _out_of_memory(e: Exception) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from lepton.sweep.basic import attempt
 from lepton.sweep.plan import planned
+from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.group import groups
 from lepton.vectorize.train import Group, Options
 
@@ -58,7 +59,7 @@ def both(here):
         (members,), rest = groups(stacked)
         assert rest == []
         options = Options(threads=1, alone=1, size=size or len(members))
-        assert Group(members, options, ended=lambda job: None).train() == []
+        assert Group(members, options, SweepProgress(members)).train() == []
         return [(Path(a.folder), Path(b.folder)) for a, b in zip(alone, stacked, strict=True)]
 
     return both

@@ -10,6 +10,7 @@ import torch
 from lepton import load, results
 from lepton.sweep.basic import attempt
 from lepton.sweep.plan import planned
+from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.group import groups
 from lepton.vectorize.learner import StackedLearner
 from lepton.vectorize.stack import Stack
@@ -21,9 +22,10 @@ def stacked(*words, size=99):
     jobs = planned(words, sweep=True).jobs
     (members,), rest = groups(jobs)
     assert not rest
-    ended = []
-    alone = Group(members, Options(threads=1, alone=1, size=size), ended=ended.append).train()
-    assert len(ended) + len(alone) == len(jobs)
+    progress = SweepProgress(members)
+    alone = Group(members, Options(threads=1, alone=1, size=size), progress).train()
+    assert progress.done + progress.failed + len(progress.elsewhere) + len(alone) == len(jobs)
+    assert not progress.running or alone
     return jobs, [reason for _, reason in alone]
 
 

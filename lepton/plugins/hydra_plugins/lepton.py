@@ -81,3 +81,10 @@ class Vectorized(_Planned):
         from lepton.sweep.vectorized import Vectorized as Work
 
         self.work = Work(**values)
+
+
+class Auto(_Planned):
+    def __init__(self, **values):
+        from lepton.sweep.auto import Auto as Work
+
+        self.work = Work(**values)

@@ -1,0 +1,70 @@
+"""Hydra launcher, the default: stacks what can be stacked; a pool for the rest where it pays."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from lepton.sweep.basic import Basic
+from lepton.sweep.parallel import Parallel, cores_of, threads_of
+from lepton.sweep.plan import Job
+from lepton.sweep.progress import SweepProgress
+from lepton.sweep.vectorized import Vectorized
+
+log = logging.getLogger("lepton")
+POOL = 10.0  # seconds that a pool's imports take at most; less than that it must not save
+
+
+class Auto:
+    """Vectorized, then as many runs one by one as tell whether a pool would be done sooner."""
+
+    def __init__(
+        self,
+        *,
+        threads: int | None,
+        size: int | None,
+        workers: int | None,
+        per_gpu: int,
+        timeout: float | None,
+    ):
+        self.stacks = Vectorized(threads=threads, size=size)
+        self.pool = Parallel(workers=workers, per_gpu=per_gpu, timeout=timeout)
+
+    def setup(self, *, hydra_context, task_function, config) -> None:
+        pass
+
+    def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
+        progress = progress or SweepProgress(jobs)
+        workers = self.pool.workers or _workers(jobs)
+        rest = list(jobs)
+        if len(jobs) > 1 and self.pool.timeout is None:  # a stack's runs have no time of their own
+            rest = self.stacks.stack(jobs, progress, alone=workers)
+        if self.pool.timeout is None:
+            rest = self._inline(rest, workers, progress)
+        if rest and not progress.stopped:
+            log.info("%d runs on a pool of %d workers", len(rest), min(workers, len(rest)))
+            self.pool.launch_jobs(rest, progress)
+
+    def _inline(self, jobs: list[Job], workers: int, progress: SweepProgress) -> list[Job]:
+        """Trains in this process until a pool would save more than it costs; returns the rest."""
+        started = time.monotonic()
+        for count in range(len(jobs)):
+            if progress.stopped:
+                return []
+            if count and _saved(time.monotonic() - started, count, len(jobs), workers) > POOL:
+                return jobs[count:]
+            Basic().launch_jobs(jobs[count : count + 1], progress)
+        return []
+
+
+def _workers(jobs: Sequence[Job]) -> int:
+    cores = cores_of()
+    return max(1, cores // max(threads_of(job.config, cores) for job in jobs))
+
+
+def _saved(seconds: float, done: int, total: int, workers: int) -> float:
+    """Seconds that so many workers would save on what is left, at the pace so far.
+
+    >>> _saved(20.0, 2, 10, 4)
+    60.0
+    """
+    return seconds / done * (total - done) * (1 - 1 / workers)
