@@ -65,7 +65,8 @@ class Network:
                 with torch.random.fork_rng(), interruptible(resume is not None), workers(folder):
                     trainer.fit(learner, datamodule=data)
         except Diverged as e:
-            raise self._kept(e, learner, resume, folder) from e
+            self._keep(e, learner, resume, folder)
+            raise
         self.seconds = time.perf_counter() - started + (resume.seconds if resume else 0.0)
         if self.cfg["trainer"]["profiler"]:
             log.info("%s", trainer.profiler.summary())
@@ -104,9 +105,9 @@ class Network:
         trainer.callbacks.insert(0, resume)
         return resume
 
-    def _kept(
+    def _keep(
         self, error: Diverged, learner: Learner, resume: Resume | None, folder: Path
-    ) -> Diverged:
+    ) -> None:
         """Keeps the last weights that are finite, and says in the error which those are."""
         saved = resume.checkpoints.load() if resume else None
         for which, state in (
@@ -117,9 +118,8 @@ class Network:
             if state and all_finite(state):
                 _save(state, folder / FILE)
                 error.weights = which
-                return error
+                return
         error.weights = "none: no finite ones were left"
-        return error
 
     def _scheduler(self):
         return partial(build.part, self.cfg, "scheduler") if self.cfg["scheduler"] else None

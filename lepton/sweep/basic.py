@@ -80,9 +80,11 @@ def lost(job: Job, error: Exception, *, recorded: bool = False) -> Outcome:
 
 def _no_space(error: BaseException | None) -> bool:
     """Whether the disk is full: said anywhere in the chain of what led to the error."""
-    while error is not None:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:  # a chain may lead back to itself
         if any(words in str(error).lower() for words in NO_SPACE):
             return True
+        seen.append(error)
         error = error.__cause__ or error.__context__
     return False
 
