@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,29 @@ def test_a_worker_is_not_the_main_module_again(here):
     slot = Slot(surroundings(), lambda *heard: None)
     try:
         assert not slot.do(_main_file)
+    finally:
+        slot.close()
+
+
+def test_a_worker_killed_while_it_waits_is_replaced(here):
+    slot = Slot(surroundings(), lambda *heard: None)
+    try:
+        for pause in (0, 0.5):  # before and after the pool has noticed
+            slot.open()
+            first = slot.pid
+            os.kill(first, signal.SIGKILL)
+            time.sleep(pause)
+            assert slot.do(os.getpid) not in (first, os.getpid())
+    finally:
+        slot.close()
+
+
+def test_a_worker_that_cannot_start_is_one_line(here, monkeypatch):
+    slot = Slot(surroundings(), lambda *heard: None)
+    slot.surroundings = replace(slot.surroundings, folder="/nowhere")
+    try:
+        with pytest.raises(LeptonError, match="a worker process could not start: "):
+            slot.do(os.getpid)
     finally:
         slot.close()
 
