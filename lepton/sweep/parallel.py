@@ -190,4 +190,4 @@ def terminable():
 
 
 def _terminated(number: int, frame) -> None:
-    raise Interrupted(number, "the runs that are finished")
+    raise Interrupted(number, "a part of the sweep")
