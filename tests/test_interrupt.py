@@ -146,12 +146,12 @@ def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint
     os.kill(process.pid, signal.SIGTERM)
     process.join(20)
     assert process.exitcode == 143
-    names = sorted(p.suffix for p in Path("runs/ended").iterdir())
+    names = sorted(p.suffix for p in Path("runs/ended").iterdir() if p.is_dir())
     assert ".part" in names
     assert ".failed" not in names
     code, said = command("train", "-m", *words, "seed=1,2")
     assert code == 0, said
-    folders = sorted(Path("runs/ended").iterdir())
+    folders = sorted(p for p in Path("runs/ended").iterdir() if p.is_dir())
     assert len(folders) == 2
     for seed, folder in enumerate(folders, 1):
         assert fingerprint(folder) == fingerprint(run(*words, "study=whole", f"seed={seed}"))

@@ -67,4 +67,4 @@ def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, c
     assert code == 0
     assert {p: p.stat().st_mtime_ns for p in finished} == finished
     assert len(load("long")) == 5
-    assert sorted(p.name for p in folder.iterdir()) == sorted(load("long")["run"])
+    assert sorted(p.name for p in folder.iterdir() if p.is_dir()) == sorted(load("long")["run"])

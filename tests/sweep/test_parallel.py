@@ -228,6 +228,7 @@ def load_or_none():
     return load("default") if list(Path("runs").glob("default/*/result.json")) else []
 
 
+@pytest.mark.slow
 def test_ctrl_c_lets_the_workers_save_where_they_were(here, start, command, fingerprint):
     words = ["train", "-m", "dataset=synthetic", "dataset.rows=1500", "trainer.max_epochs=120"]
     words += ["model=mlp_small", "seed=1,2", "hydra/launcher=parallel"]
