@@ -91,12 +91,15 @@ class Checkpoints:
                 yield path, content
 
 
-def pack(content: dict[str, Any]) -> bytes:
+def pack(content: dict[str, Any]) -> memoryview:
     """A checkpoint's bytes: what it is, the SHA-256 of the rest, the rest."""
     buffer = io.BytesIO()
+    buffer.write(MAGIC + bytes(DIGEST))
     torch.save(content, buffer)
-    rest = buffer.getvalue()
-    return b"".join([MAGIC, hashlib.sha256(rest).hexdigest().encode(), rest])
+    whole, start = buffer.getbuffer(), len(MAGIC)
+    digest = hashlib.sha256(whole[start + DIGEST :]).hexdigest()
+    whole[start : start + DIGEST] = digest.encode()
+    return whole
 
 
 def unpack(content: bytes) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, json.dumps(content, indent=1, default=str).encode())
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes beside, syncs, renames, syncs the folder: a file that exists is whole."""
     part = path.with_name(path.name + ".part")
     try:

@@ -25,7 +25,8 @@ class Interrupted(SystemExit):
 
     def __str__(self) -> str:
         name = "Ctrl-C" if self.number == signal.SIGINT else signal.Signals(self.number).name
-        return f"stopped by {name} after {self.place}; the same command goes on from there"
+        kept = "finished runs are kept, the same command goes on from there"
+        return f"stopped by {name} after {self.place}; {kept}"
 
 
 def requested() -> int | None:

@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 import torch
 
 from lepton import claim, interrupt
-from lepton.checkpoint import Checkpoints
+from lepton.checkpoint import Checkpoints, differences
+from lepton.errors import LeptonError
 
 log = logging.getLogger("lepton")
 PATIENCE = 5.0  # seconds that a stop may wait for a validation to end
@@ -46,8 +47,22 @@ class Resume(pl.Callback):
         size = sum(t.numel() * t.element_size() for t in learner.model.state_dict().values())
         self.checkpoints.check(5 * size)  # weights, their best, two moments, perhaps an average
         if self.state:
+            self._fits(learner)
             put_back(self.state, trainer, learner)
             self.state = None
+
+    def _fits(self, learner) -> None:
+        """Raises: LeptonError when the model is no longer the one that was saved."""
+        there, here = (
+            {name: list(t.shape) for name, t in state.items()}
+            for state in (self.state["model"], learner.model.state_dict())
+        )
+        if differ := sorted(differences(there, here)):
+            folder = self.checkpoints.folder
+            raise LeptonError(
+                f"{folder}: a checkpoint of another architecture ({'; '.join(differ[:5])}"
+                f"{'; ...' if len(differ) > 5 else ''}); remove {folder} to train anew"
+            )
 
     def between_steps(self, learner) -> None:
         """Called between two steps of an epoch; saves when it is time.

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import lepton.network
 import lepton.run
 from lepton import checkpoint, compose, results
 from lepton.check import check
@@ -311,3 +312,26 @@ def test_a_run_does_not_go_on_from_another_ones_checkpoint(stopped, run):
     stopped.rename(results.unfinished(other))
     with pytest.raises(LeptonError, match=r"another config \(optimizer.lr: 0.01 there, 0.5 here\)"):
         run(*WORDS, "optimizer.lr=0.5")
+
+
+def test_a_run_does_not_go_on_from_a_model_of_another_shape(stopped, run, monkeypatch):
+    real = lepton.network.build.part
+
+    def wider(cfg, group, **given):
+        if group == "model":
+            cfg = {**cfg, "model": {**cfg["model"], "hidden": [9]}}
+        return real(cfg, group, **given)
+
+    monkeypatch.setattr(lepton.network.build, "part", wider)
+    with pytest.raises(LeptonError) as error:
+        run(*WORDS)
+    assert "checkpoint: a checkpoint of another architecture (blocks.0.bias: [" in str(error.value)
+    assert "] there, [9] here; " in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_disk_that_is_read_only_is_said_in_a_line(small_disk, lepton):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    code, _, said = lepton("train", *WORDS, f"runs={small_disk}")
+    assert code == 2
+    assert said == f"lepton: runs: cannot write to {small_disk}/stopped (Read-only file system)\n"

@@ -260,6 +260,6 @@ def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, st
     assert [process.exitcode for process in both] == [0, 0], said
     assert sorted(counted.read_text().split()) == [str(seed) for seed in range(8)]
     assert any("is training this run" in text for text in said)
-    folders = sorted(Path("runs/default").iterdir())
+    folders = sorted(p for p in Path("runs/default").iterdir() if p.is_dir())
     assert [results.status(folder) for folder in folders] == ["finished"] * 8
     assert not list(Path("runs/default").rglob(".*"))

@@ -15,8 +15,14 @@ from lepton.interrupt import Interrupted, requested, watching
 from lepton.run import train_checked
 
 LONG = (
-    *("dataset=synthetic", "dataset.rows=2000", "model=resnet", "model.hidden_dropout=0.2"),
-    *("regularization=ema", "scheduler=cosine", "trainer.max_epochs=1000", "batch_size=32"),
+    *("dataset=synthetic", "dataset.rows=1000", "model=resnet", "model.hidden_dropout=0.2"),
+    *(
+        "model.width=16",
+        "regularization=ema",
+        "scheduler=cosine",
+        "trainer.max_epochs=1000",
+        "batch_size=32",
+    ),
 )
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4")
 
@@ -63,7 +69,7 @@ def test_training_ends_with_a_checkpoint_and_the_handlers_are_those_of_before(he
     with pytest.raises(Interrupted) as error:
         train_checked(plain, folder, kill)
     assert error.value.code == code
-    assert "after epoch 1; the same command goes on" in str(error.value)
+    assert "after epoch 1; finished runs are kept, the same command goes on" in str(error.value)
     assert handlers() == before
     assert (results.unfinished(folder) / "checkpoint" / "last.ckpt").is_file()
     assert results.status(folder) == "to do"
@@ -81,7 +87,7 @@ def test_a_long_validation_is_not_waited_for(here, monkeypatch):
         real(self, *given)
 
     monkeypatch.setattr(resume.Resume, "on_validation_batch_start", kill)
-    with pytest.raises(Interrupted, match="after the last checkpoint; the same command goes on"):
+    with pytest.raises(Interrupted, match="after the last checkpoint; "):
         train_checked(plain, run_folder(plain))
     assert results.status(run_folder(plain)) == "to do"
     assert results.unfinished(run_folder(plain)).exists()
@@ -140,12 +146,12 @@ def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint
     os.kill(process.pid, signal.SIGTERM)
     process.join(20)
     assert process.exitcode == 143
-    names = sorted(p.suffix for p in Path("runs/ended").iterdir())
+    names = sorted(p.suffix for p in Path("runs/ended").iterdir() if p.is_dir())
     assert ".part" in names
     assert ".failed" not in names
     code, said = command("train", "-m", *words, "seed=1,2")
     assert code == 0, said
-    folders = sorted(Path("runs/ended").iterdir())
+    folders = sorted(p for p in Path("runs/ended").iterdir() if p.is_dir())
     assert len(folders) == 2
     for seed, folder in enumerate(folders, 1):
         assert fingerprint(folder) == fingerprint(run(*words, "study=whole", f"seed={seed}"))

@@ -163,9 +163,9 @@ def test_loggers_are_told_all_epochs_by_the_process_that_ends_the_training(every
 
 
 LONG = (
-    *("dataset=synthetic", "dataset.rows=2000", "model=resnet", "model.hidden_dropout=0.2"),
+    *("dataset=synthetic", "dataset.rows=1000", "model=resnet", "model.hidden_dropout=0.2"),
     *("regularization=[ema,early_stopping]", "scheduler=cosine", "trainer.max_epochs=25"),
-    *("batch_size=32", "regularization.early_stopping.patience=25", "study=long"),
+    *("model.width=16", "batch_size=32", "regularization.early_stopping.patience=25", "study=long"),
 )
 
 

@@ -45,6 +45,8 @@ class Grid:
         study.remember(planned.jobs)
         progress = self.train(jobs)
         for folder in dict.fromkeys(job.folder.parent for job in planned.jobs):
+            if not jobs:
+                study.tabulate(folder)  # a killed sweep may have left an older table
             show(folder)
         _tell(planned, progress)
 

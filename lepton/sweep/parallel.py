@@ -28,6 +28,8 @@ class Parallel:
     """
 
     def __init__(self, *, workers: int | None, per_gpu: int, timeout: float | None):
+        if not hasattr(os, "setsid"):
+            raise LeptonError("hydra/launcher=parallel: needs Linux or macOS; take basic")
         for name, value in (("workers", workers), ("per_gpu", per_gpu), ("timeout", timeout)):
             if value is not None and not value > 0:
                 raise LeptonError(f"hydra.launcher.{name}: {value!r} is not a number above 0")
@@ -188,4 +190,4 @@ def terminable():
 
 
 def _terminated(number: int, frame) -> None:
-    raise Interrupted(number, "the runs that are finished")
+    raise Interrupted(number, "a part of the sweep")

@@ -60,17 +60,20 @@ class Slot:
 
         Raises: LeptonError when it cannot start.
         """
-        if self.pool is None:
-            given = (self.writer, self.surroundings)
-            self.pool = ProcessPool(
-                max_workers=1, initializer=begin, initargs=given, context=self.context
-            )
-        try:
-            self.pid = self.pool.schedule(os.getpid).result(TO_START)
-        except (OSError, TimeoutError, BrokenProcessPool) as error:
-            said = self.last[-1] if self.last else type(error).__name__
-            self.close()
-            raise LeptonError(f"a worker process could not start: {said}") from None
+        for fresh in (self.pool is None, True):
+            if self.pool is None:
+                given = (self.writer, self.surroundings)
+                self.pool = ProcessPool(
+                    max_workers=1, initializer=begin, initargs=given, context=self.context
+                )
+            try:
+                self.pid = self.pool.schedule(os.getpid).result(TO_START)
+                return
+            except (OSError, TimeoutError, RuntimeError) as error:
+                said = self.last[-1] if self.last else type(error).__name__
+                self.kill()
+                if fresh:  # an old one may have been killed while it had nothing to do
+                    raise LeptonError(f"a worker process could not start: {said}") from None
 
     def do(self, function: Callable, *given: Any, timeout: float | None = None) -> Any:
         """What the function returns in the worker.

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,29 @@ def test_a_worker_is_not_the_main_module_again(here):
         slot.close()
 
 
+def test_a_worker_killed_while_it_waits_is_replaced(here):
+    slot = Slot(surroundings(), lambda *heard: None)
+    try:
+        for pause in (0, 0.5):  # before and after the pool has noticed
+            slot.open()
+            first = slot.pid
+            os.kill(first, signal.SIGKILL)
+            time.sleep(pause)
+            assert slot.do(os.getpid) not in (first, os.getpid())
+    finally:
+        slot.close()
+
+
+def test_a_worker_that_cannot_start_is_one_line(here, monkeypatch):
+    slot = Slot(surroundings(), lambda *heard: None)
+    slot.surroundings = replace(slot.surroundings, folder="/nowhere")
+    try:
+        with pytest.raises(LeptonError, match="a worker process could not start: "):
+            slot.do(os.getpid)
+    finally:
+        slot.close()
+
+
 def _main_file():
     import __main__
 
@@ -204,6 +228,7 @@ def load_or_none():
     return load("default") if list(Path("runs").glob("default/*/result.json")) else []
 
 
+@pytest.mark.slow
 def test_ctrl_c_lets_the_workers_save_where_they_were(here, start, command, fingerprint):
     words = ["train", "-m", "dataset=synthetic", "dataset.rows=1500", "trainer.max_epochs=120"]
     words += ["model=mlp_small", "seed=1,2", "hydra/launcher=parallel"]

@@ -83,17 +83,22 @@ def test_the_tables_are_fresh_while_the_sweep_goes_on(here, monkeypatch):
     seen, real = [], lepton.run.train_checked
 
     def watched(*given, **named):
-        seen.append(
-            len(pd.read_csv(STUDY / "results.csv"))
-            if STUDY.glob("*.csv") and (STUDY / "results.csv").is_file()
-            else 0
-        )
+        seen.append(sum(len(pd.read_csv(path)) for path in STUDY.glob("results.csv")))
         return real(*given, **named)
 
     monkeypatch.setattr(lepton.run, "train_checked", watched)
     monkeypatch.setattr(study, "SHARE", 0)
     multirun([*WINE, "seed=1,2,3"])
     assert seen == [0, 1, 2]
+
+
+def test_the_same_command_mends_a_table_that_a_killed_sweep_left(here):
+    multirun([*WINE, "seed=1,2"])
+    (STUDY / "results.csv").unlink()
+    (STUDY / "results.parquet").write_bytes(b"old")
+    multirun([*WINE, "seed=1,2"])
+    assert len(pd.read_csv(STUDY / "results.csv")) == 2
+    assert len(pd.read_parquet(STUDY / "results.parquet")) == 2
 
 
 def test_writing_the_tables_takes_a_small_part_of_the_time(here, monkeypatch):
