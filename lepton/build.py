@@ -20,16 +20,26 @@ def make(node: dict[str, Any], **supplied) -> Any:
     """
     names = [name for _, name in check.targets(node)]
     for name in names:
-        if not check.allowed(name):
-            raise ConfigError(f"_target_: {name!r} is not in a trusted package")
-        found = hydra.utils.get_object(name)
-        real = f"{found.__module__}.{found.__qualname__}" if _plain(found) else name
-        if not (_plain(found) and check.allowed(real)):
-            raise ConfigError(f"_target_: {real!r} is not in a trusted package")
+        _trusted(name)
     options = {"_partial_": True, "_convert_": "all"}
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
         options["_execution_whitelist_"] = names
     return hydra.utils.instantiate(node, **options)(**supplied)
+
+
+def target(node: dict[str, Any]) -> Any:
+    """The class or function that a node names, without making anything of it."""
+    return _trusted(node["_target_"])
+
+
+def _trusted(name: str) -> Any:
+    if not check.allowed(name):
+        raise ConfigError(f"_target_: {name!r} is not in a trusted package")
+    found = hydra.utils.get_object(name)
+    real = f"{found.__module__}.{found.__qualname__}" if _plain(found) else name
+    if not (_plain(found) and check.allowed(real)):
+        raise ConfigError(f"_target_: {real!r} is not in a trusted package")
+    return found
 
 
 def part(cfg: dict[str, Any], group: str, **supplied) -> Any:

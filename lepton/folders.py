@@ -211,7 +211,8 @@ def read_pruned(folder: Path) -> dict[str, Any]:
 def write_config(config: dict[str, Any], folder: Path) -> None:
     import yaml
 
-    (folder / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    (folder / CONFIG).write_text(yaml.dump(config, Dumper=dumper, sort_keys=False))
 
 
 def read_config(path: Path) -> dict[str, Any]:

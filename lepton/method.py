@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -16,7 +17,12 @@ class Method:
 
     What it remembers from step to step belongs into the `state_dict` of one of its callbacks: only
     then does a killed run go on exactly.
+
+    `stackable` names the attributes, called as in YAML, that may differ between the members of a
+    stack; there `on_batch` and `penalty` run under vmap, with tensors for these attributes.
     """
+
+    stackable: tuple[str, ...] = ()
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         """The model to train: changed in place, wrapped, or as it was.
@@ -42,3 +48,43 @@ class Method:
     def callbacks(self) -> Sequence[pl.Callback]:
         """Lightning callbacks for what happens once an epoch."""
         return ()
+
+    @classmethod
+    def stacked(cls, members: Sequence["Method"]) -> "StackedMethod | None":
+        """What the hooks around a step do to a whole stack; None where they have no such form."""
+        hooks = ("before_step", "after_step", "callbacks")
+        own = any(getattr(cls, hook) is not getattr(Method, hook) for hook in hooks)
+        return None if own else StackedMethod(members)
+
+
+class StackedMethod:
+    """One method of all members of a stack; every hook may be left out.
+
+    `stack` has `weights`, with lists of `values` and `grads` (members, n), each `decayed` or not,
+    and the members' hyperparameters `hyper`.
+    """
+
+    def __init__(self, members: Sequence[Method]):
+        self.members = list(members)
+
+    def column(self, name: str, like: Tensor) -> Tensor:
+        """An attribute of the members. Shapes: -> (members, 1)."""
+        values = [getattr(member, name) for member in self.members]
+        return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None]
+
+    def before_step(self, stack) -> None:
+        """Called when the gradients of a step are there."""
+
+    def after_step(self, stack) -> None:
+        """Called when the parameters have moved."""
+
+    def weights(self, stack) -> list[Tensor] | None:
+        """The parameters to validate and keep, where they are not the trained ones."""
+
+    def stops(self, scores: Sequence[float]) -> list[bool]:
+        """Which members end after an epoch with these validation scores."""
+        return [False] * len(scores)
+
+    def keep(self, rows: Tensor) -> None:
+        """Goes on with these members alone."""
+        self.members = [self.members[row] for row in rows.tolist()]

@@ -12,8 +12,10 @@ from lepton.errors import Diverged, Pruned
 from lepton.evaluate import monitor_value
 from lepton.finite import Losses
 from lepton.method import Batch, Method
+from lepton.objective import objective
 from lepton.optimizer.groups import parameter_groups
 from lepton.resume import put_back_noise
+from lepton.scheduler.when import step_epoch
 from lepton.seeds import derive
 from lepton.task import Task
 
@@ -58,7 +60,7 @@ class Learner(pl.LightningModule):
     def training_step(self, block: list[Batch], _: int) -> None:
         optimizer = self.optimizers()
         for batch in block:
-            loss = self._loss(batch)
+            loss = objective(self.model, self.task, self.methods, batch)
             if self.alone:  # several processes end together, after the epoch
                 self._check(loss)
             self.manual_backward(loss if self.accumulate == 1 else loss * self._share(batch))
@@ -74,15 +76,6 @@ class Learner(pl.LightningModule):
             number, value = wrong
             where = f"epoch {self.current_epoch + 1}, batch {number}"
             raise Diverged(f"training loss is {value} in {where}")
-
-    def _loss(self, batch: Batch) -> Tensor:
-        batch = {**batch, "target": self.task.encode(batch["target"])}
-        for method in self.methods:
-            batch = method.on_batch(batch)
-        loss = self.task.loss(self.model(batch), batch["target"])
-        for method in self.methods:
-            loss = loss + method.penalty(self.model)
-        return loss
 
     def _share(self, batch: Batch) -> float:
         """The batch's share of the rows that its step is made of; the last step may have fewer."""
@@ -167,7 +160,7 @@ class Learner(pl.LightningModule):
         row = {"epoch": self.current_epoch, **seen, "train/loss": loss}
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
         if self.make_scheduler and not self.steps_by_batch:
-            self._step_by_epoch(self.lr_schedulers(), seen["val/score"])
+            step_epoch(self.lr_schedulers(), seen["val/score"])
         self._look(seen["val/score"])
         self.between_epochs(self)
 
@@ -182,13 +175,6 @@ class Learner(pl.LightningModule):
         """Loggers, progress bar and callbacks are told once an epoch; loggers count epochs."""
         self.log("step", float(self.current_epoch), sync_dist=True)
         self.log_dict(values, prog_bar=prog_bar, sync_dist=True)
-
-    @staticmethod
-    def _step_by_epoch(scheduler, score: float) -> None:
-        if "metrics" in scheduler.step.__code__.co_varnames[:2]:
-            scheduler.step(score)
-        else:
-            scheduler.step()
 
     def configure_optimizers(self) -> dict:
         optimizer = self.make_optimizer(params=parameter_groups(self.model))

@@ -23,8 +23,8 @@ from lepton.identity import canonical
 from lepton.module import Learner
 from lepton.progress import Progress
 from lepton.resume import Resume
+from lepton.scheduler.when import by_batch
 from lepton.seeds import derive
-from lepton.signature import signature
 from lepton.spec import DataSpec
 from lepton.worker import workers
 
@@ -62,7 +62,11 @@ class Network:
             if resume is not None and resume.is_over(learner, trainer):
                 trainer.precision_plugin.convert_module(learner)
             else:
-                with torch.random.fork_rng(), _interruptible(resume is not None), workers(folder):
+                with (
+                    torch.random.fork_rng(),
+                    interruptible(saving=resume is not None),
+                    workers(folder),
+                ):
                     trainer.fit(learner, datamodule=data)
         except Diverged as e:
             raise self._kept(e, learner, resume, folder) from e
@@ -80,15 +84,14 @@ class Network:
             methods=self.methods,
             make_optimizer=partial(build.part, self.cfg, "optimizer"),
             make_scheduler=self._scheduler(),
-            steps_by_batch=self._steps_by_batch(),
+            steps_by_batch=by_batch(self.cfg),
             accumulate=self.cfg["trainer"]["accumulate_grad_batches"],
             seed=self.cfg["seed"],
             watch=watch,
         )
 
     def _trainer(self, folder: Path):
-        for name in QUIET:
-            logging.getLogger(name).setLevel(logging.WARNING)
+        quiet()
         callbacks = [c for method in self.methods for c in method.callbacks()]
         return build.make(
             self.cfg["trainer"],
@@ -125,17 +128,14 @@ class Network:
     def _scheduler(self):
         return partial(build.part, self.cfg, "scheduler") if self.cfg["scheduler"] else None
 
-    def _steps_by_batch(self) -> bool:
-        node = self.cfg["scheduler"]
-        return bool(node) and "total_steps" in signature(node["_target_"]).parameters
-
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Predictions for whole tensors, on the CPU; rows are taken in chunks."""
         self.model.eval().to(self.device)
-        parts = []
-        with torch.inference_mode():
+        dtype, parts = next(self.model.parameters()).dtype, []
+        with torch.inference_mode(), default_dtype(dtype):
             for start in range(0, len(next(iter(inputs.values()))), CHUNK):
-                rows = {k: v[start : start + CHUNK].to(self.device) for k, v in inputs.items()}
+                part = {k: v[start : start + CHUNK].to(self.device) for k, v in inputs.items()}
+                rows = {k: v.to(dtype) if v.is_floating_point() else v for k, v in part.items()}
                 parts.append(self.task.predict(self.model(rows)).cpu())
         return torch.cat(parts)
 
@@ -143,7 +143,9 @@ class Network:
         _save(self.model.state_dict(), folder / FILE)
 
     def load(self, folder: Path) -> None:
-        self.model.load_state_dict(load_file(folder / FILE))
+        state = load_file(folder / FILE)
+        self.model.to(next(v.dtype for v in state.values() if v.is_floating_point()))
+        self.model.load_state_dict(state)
 
     def sizes(self) -> dict[str, int]:
         parameters = list(self.model.parameters())
@@ -155,8 +157,25 @@ def _save(state: dict[str, Tensor], path: Path) -> None:
     save_file({name: t.detach().cpu().contiguous() for name, t in state.items()}, path)
 
 
+def quiet() -> None:
+    """Leaves of what Lightning says on every fit its warnings alone."""
+    for package in QUIET:
+        logging.getLogger(package).setLevel(logging.WARNING)
+
+
 @contextmanager
-def _interruptible(saving: bool):
+def default_dtype(dtype: torch.dtype):
+    """The float type of tensors that a model makes itself."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def interruptible(*, saving: bool):
     """Where checkpoints are made a signal asks for one; else, and the second time, it ends at once.
 
     Lightning turns Ctrl-C into exit code 1 and ignores the next one; this gives it back.

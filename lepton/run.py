@@ -19,6 +19,7 @@ from lepton.evaluate import predictions_frame, score
 from lepton.identity import run_folder
 from lepton.network import Network
 from lepton.results import Result
+from lepton.task import Task
 
 log = logging.getLogger("lepton")
 SPLITS = ("val", "test")
@@ -75,56 +76,75 @@ def _known_end(folder: Path, *, watched: bool) -> None:
 def _write(plain: dict[str, Any], part: Path, *, name: str, watch: Watch | None) -> None:
     """Trains, and writes the run folder whose result comes last."""
     with _logged(part / results.LOG):
-        results.write_config(plain, part)
-        (part / "overrides.yaml").write_text(yaml.safe_dump(plain.get("overrides") or []))
+        begin(plain, part)
         results.save(_train(plain, part, name=name, watch=watch), part)
+
+
+def begin(cfg: dict[str, Any], folder: Path) -> None:
+    """What of a run is known before its data are read."""
+    results.write_config(cfg, folder)
+    (folder / "overrides.yaml").write_text(yaml.safe_dump(cfg.get("overrides") or []))
+    (folder / "environment.json").write_text(json.dumps(environment(), indent=1))
 
 
 def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None) -> Result:
     """Data, model, fit, scores: everything of the run folder but its config and result."""
-    data = prepare(cfg, folder)
+    data = read(cfg)
+    describe(data, folder)
     learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
     learner.fit(data, folder, watch)
-    return record(cfg, learner, data, folder, name=name)
+    return record(cfg, learner, data, folder, name=name, constant=constant(data, learner.task))
 
 
-def prepare(cfg: dict[str, Any], folder: Path):
-    """The data module of a run; what is known before training is written to its folder."""
-    (folder / "environment.json").write_text(json.dumps(environment(), indent=1))
+def read(cfg: dict[str, Any]):
+    """The data module of a run; says what was done to the data."""
     data = build.data(cfg)
     rows = {split: len(part["id"]) for split, part in data.splits.items()}
     _say_once("rows: " + ", ".join(f"{count} {split}" for split, count in rows.items()))
     for note in data.notes:
         _say_once(f"data: {note}")
-    data.spec.save(folder / "spec.json")
-    data.preprocessor.save(folder / "preprocessing.skops")
     if fits_itself(cfg):
         _say_once(f"model={cfg['choices']['model']} fits itself: {', '.join(TRAINING)} do nothing")
     return data
 
 
-def record(cfg: dict[str, Any], learner, data, folder: Path, *, name: str) -> Result:
+def describe(data, folder: Path) -> None:
+    """What a run folder says of its data."""
+    data.spec.save(folder / "spec.json")
+    data.preprocessor.save(folder / "preprocessing.skops")
+
+
+def constant(data, task: Task) -> dict[str, float]:
+    """The metrics of the constant predictor."""
+    metrics = {}
+    for split in SPLITS:
+        target = data.splits[split]["target"].cpu()
+        metrics |= _named(split, score(task.constant(len(target)), target, task=task.name))
+    return metrics
+
+
+def record(
+    cfg: dict[str, Any], learner, data, folder: Path, *, name: str, constant: dict[str, float]
+) -> Result:
     """Scores what has been fitted, and writes its weights, history and predictions."""
     learner.save(folder)
     pd.DataFrame(learner.history).to_parquet(folder / "history.parquet")
 
-    metrics, constant = {}, {}
+    metrics, task = {}, learner.task
     (folder / "predictions").mkdir()
     for split in SPLITS:
-        part, task = data.splits[split], learner.task
+        part = data.splits[split]
         prediction, target = learner.predict(part), part["target"].cpu()
-        flat = task.constant(len(target))
         frame = predictions_frame(part["id"].cpu(), target, prediction, data.spec)
         frame.to_parquet(folder / "predictions" / f"{split}.parquet")
         metrics |= _named(split, score(prediction, target, task=task.name))
-        constant |= _named(split, score(flat, target, task=task.name))
 
-    monitored = metrics[f"val/{learner.task.monitor}"]
+    monitored = metrics[f"val/{task.monitor}"]
     return Result(
         run=name,
         metrics=metrics,
         constant=constant,
-        score=monitored if learner.task.larger_is_better else -monitored,
+        score=monitored if task.larger_is_better else -monitored,
         seconds=learner.seconds,
         trained=learner.trained,
         epochs=len(learner.history),

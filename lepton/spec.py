@@ -1,7 +1,7 @@
 """What data says about itself: all that a model or a task is told."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ class DataSpec:
         return [np.unique(np.interp(wanted, kept, values)) for values in self.quantiles]
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self)))
+        path.write_text(json.dumps(vars(self)))
 
     @classmethod
     def load(cls, path: Path) -> "DataSpec":

@@ -14,6 +14,8 @@ class Dropout(Method):
     Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
+    stackable = ("rate",)
+
     def __init__(self, *, rate: float):
         if not 0 <= rate < 1:
             raise ConfigError(f"regularization.dropout.rate: {rate} is not a share in [0, 1)")

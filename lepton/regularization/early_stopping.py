@@ -1,10 +1,11 @@
 """Early stopping."""
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import EarlyStopping as Stopper
 
 from lepton.errors import ConfigError
-from lepton.method import Method
+from lepton.method import Method, StackedMethod
 
 
 class EarlyStopping(Method):
@@ -13,6 +14,8 @@ class EarlyStopping(Method):
     Watches `val/score`: the monitor, negated where smaller is better.
     Source: Prechelt 1998, https://doi.org/10.1007/3-540-49430-8_3
     """
+
+    stackable = ("patience", "min_delta")
 
     def __init__(self, *, patience: int, min_delta: float):
         if patience < 1:
@@ -27,12 +30,33 @@ class EarlyStopping(Method):
         self.patience, self.min_delta = patience, min_delta
 
     def callbacks(self) -> list[pl.Callback]:
-        return [
-            Stopper(
-                monitor="val/score",
-                mode="max",
-                patience=self.patience,
-                min_delta=self.min_delta,
-                check_on_train_epoch_end=False,
-            )
-        ]
+        return [self.stopper()]
+
+    def stopper(self) -> Stopper:
+        return Stopper(
+            monitor="val/score",
+            mode="max",
+            patience=self.patience,
+            min_delta=self.min_delta,
+            check_on_train_epoch_end=False,
+        )
+
+    @classmethod
+    def stacked(cls, members) -> StackedMethod:
+        return StackedStopping(members)
+
+
+class StackedStopping(StackedMethod):
+    """A stopper a member, told the score as Lightning would tell it: in the default float type."""
+
+    def __init__(self, members):
+        super().__init__(members)
+        self.stoppers = [member.stopper() for member in members]
+
+    def stops(self, scores) -> list[bool]:
+        told = zip(self.stoppers, map(torch.tensor, scores), strict=True)
+        return [stopper._evaluate_stopping_criteria(score)[0] for stopper, score in told]
+
+    def keep(self, rows) -> None:
+        super().keep(rows)
+        self.stoppers = [self.stoppers[row] for row in rows.tolist()]

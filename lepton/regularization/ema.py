@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lepton.errors import ConfigError
-from lepton.method import Method
+from lepton.method import Method, StackedMethod
 
 
 class EMA(Method):
@@ -16,6 +16,8 @@ class EMA(Method):
     Source: Polyak and Juditsky 1992, https://doi.org/10.1137/0330046; the warm-up of the decay is
         https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage
     """
+
+    stackable = ("decay",)
 
     def __init__(self, *, decay: float):
         if not 0 <= decay < 1:
@@ -32,7 +34,7 @@ class EMA(Method):
 
     @torch.no_grad()
     def after_step(self, model: nn.Module, optimizer: Optimizer) -> None:
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        decay = min(self.decay, warm_up(self.steps))
         torch._foreach_lerp_(list(self.average.values()), self.parameters, 1 - decay)
         self.steps += 1
 
@@ -63,6 +65,43 @@ class EMA(Method):
 
     def callbacks(self) -> list[pl.Callback]:
         return [SwapAverage(self)]
+
+    @classmethod
+    def stacked(cls, members) -> StackedMethod:
+        return StackedEMA(members)
+
+
+def warm_up(steps: int) -> float:
+    """The largest decay after so many steps, so that the first weights are forgotten."""
+    return (1 + steps) / (10 + steps)
+
+
+class StackedEMA(StackedMethod):
+    """The averages of all members."""
+
+    def __init__(self, members):
+        super().__init__(members)
+        self.steps = 0
+        self.average: list[Tensor] = []
+
+    def before_step(self, stack) -> None:
+        if not self.average:
+            self.average = stack.weights.copy()
+
+    @torch.no_grad()
+    def after_step(self, stack) -> None:
+        values = stack.weights.values
+        new = 1 - self.column("decay", values[0]).clamp(max=warm_up(self.steps))
+        for average, value in zip(self.average, values, strict=True):
+            average.lerp_(value, new)
+        self.steps += 1
+
+    def weights(self, stack) -> list[Tensor] | None:
+        return self.average
+
+    def keep(self, rows) -> None:
+        super().keep(rows)
+        self.average = [average[rows] for average in self.average]
 
 
 class SwapAverage(pl.Callback):

@@ -1,10 +1,11 @@
 """Gradient clipping by norm."""
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from lepton.errors import ConfigError
-from lepton.method import Method
+from lepton.method import Method, StackedMethod
 
 
 class GradientClipping(Method):
@@ -12,6 +13,8 @@ class GradientClipping(Method):
 
     Source: Pascanu et al. 2013, https://arxiv.org/abs/1211.5063
     """
+
+    stackable = ("max_norm",)
 
     def __init__(self, *, max_norm: float):
         if max_norm <= 0:
@@ -24,3 +27,18 @@ class GradientClipping(Method):
     def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
         moving = [p for group in optimizer.param_groups for p in group["params"]]
         nn.utils.clip_grad_norm_(moving, self.max_norm)
+
+    @classmethod
+    def stacked(cls, members) -> StackedMethod:
+        return StackedClipping(members)
+
+
+class StackedClipping(StackedMethod):
+    """As nn.utils.clip_grad_norm_, whose guard against a norm of zero it shares."""
+
+    def before_step(self, stack) -> None:
+        grads = stack.weights.grads
+        parts = [torch.linalg.vector_norm(grad, dim=1, keepdim=True) for grad in grads]
+        norms = torch.linalg.vector_norm(torch.cat(parts, 1), dim=1, keepdim=True)
+        scale = (self.column("max_norm", norms) / (norms + 1e-6)).clamp(max=1.0)
+        stack.weights.grads = [grad * scale for grad in grads]

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from lepton.errors import ConfigError
 from lepton.method import Method
 from lepton.optimizer.groups import parameter_groups
+from lepton.spec import DataSpec
 
 
 class L1(Method):
@@ -13,15 +14,18 @@ class L1(Method):
     Source: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
     """
 
+    stackable = ("rate",)
+
     def __init__(self, *, rate: float):
         if rate < 0:
             raise ConfigError(f"regularization.l1.rate: {rate} is negative; 0 is none")
         self.rate = rate
-        self.names: set[str] = set()
+
+    def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
+        groups = [group for group in parameter_groups(model) if group["decay"]]
+        self.names = {name for group in groups for name in group["names"]}
+        return model
 
     def penalty(self, model: nn.Module) -> Tensor | float:
-        if not self.names:
-            groups = [group for group in parameter_groups(model) if group["decay"]]
-            self.names = {name for group in groups for name in group["names"]}
         weights = [p for name, p in model.named_parameters() if name in self.names]
         return self.rate * sum(p.abs().sum() for p in weights)

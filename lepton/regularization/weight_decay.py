@@ -5,7 +5,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lepton.errors import ConfigError
-from lepton.method import Method
+from lepton.method import Method, StackedMethod
 
 
 class WeightDecay(Method):
@@ -13,6 +13,8 @@ class WeightDecay(Method):
 
     Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101, in AdamW's form
     """
+
+    stackable = ("rate",)
 
     def __init__(self, *, rate: float):
         if rate < 0:
@@ -25,3 +27,18 @@ class WeightDecay(Method):
             moving = [p for p in group["params"] if p.grad is not None]
             if group["decay"] and moving:
                 torch._foreach_mul_(moving, 1 - group["lr"] * self.rate)
+
+    @classmethod
+    def stacked(cls, members) -> StackedMethod:
+        return StackedDecay(members)
+
+
+class StackedDecay(StackedMethod):
+    """The same for a stack."""
+
+    def before_step(self, stack) -> None:
+        lr = stack.hyper["lr"]
+        left = 1 - lr * self.column("rate", lr)
+        for value, decayed in zip(stack.weights.values, stack.weights.decayed, strict=True):
+            if decayed:
+                value *= left.to(value.dtype)

@@ -136,6 +136,7 @@ class Composer:
         self.master, self.loader = master, loader
         self.parser = OverridesParser.create(config_loader=loader)
         self.composed: dict[tuple[str, ...], Any] = {}
+        self.groups: dict[str, bool] = {}  # Hydra copies its whole config to answer
 
     def compose(self, words: Sequence[str]):
         parsed = self.parser.parse_overrides(list(words))
@@ -151,8 +152,8 @@ class Composer:
 
     def _is_group(self, override: Override) -> bool:
         key = override.key_or_group
-        return (
-            override.package is not None
-            or key.startswith("hydra")
-            or bool(self.loader.get_group_options(key))
-        )
+        if override.package is not None or key.startswith("hydra"):
+            return True
+        if key not in self.groups:
+            self.groups[key] = bool(self.loader.get_group_options(key))
+        return self.groups[key]

@@ -11,6 +11,7 @@ QUIET = (  # said on every run, and nothing the user can act on
     ".*does not have many workers.*",
     ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
     ".*The number of training batches .* is smaller than the logging interval.*",
+    ".*configure_optimizers.* returned .None.*",
     ".*lr_scheduler.step.*before.*optimizer.step.*",
 )
 

@@ -35,3 +35,19 @@ class Basic(Launcher):
 
     def launch_jobs(self, jobs):
         self.work.launch_jobs(jobs)
+
+
+class Vectorized(Launcher):
+    def __init__(self, **values):
+        from lepton.sweep.vectorized import Vectorized as Work
+
+        self.work = Work(**values)
+
+    def setup(self, **given):
+        self.work.setup(**given)
+
+    def launch(self, job_overrides, initial_job_idx):
+        raise TypeError("this launcher takes planned jobs: hydra/sweeper=grid")
+
+    def launch_jobs(self, jobs):
+        self.work.launch_jobs(jobs)

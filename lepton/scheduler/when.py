@@ -1,0 +1,18 @@
+"""When a scheduler steps: after every batch where it asks for `total_steps`, else every epoch."""
+
+from typing import Any
+
+from lepton.signature import signature
+
+
+def by_batch(cfg: dict[str, Any]) -> bool:
+    node = cfg["scheduler"]
+    return bool(node) and "total_steps" in signature(node["_target_"]).parameters
+
+
+def step_epoch(scheduler, score: float) -> None:
+    """One step of a scheduler that counts epochs; some are told the validation score."""
+    if "metrics" in scheduler.step.__code__.co_varnames[:2]:
+        scheduler.step(score)
+    else:
+        scheduler.step()

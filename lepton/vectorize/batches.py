@@ -1,0 +1,76 @@
+"""Batches of a stack: each member's own order of the rows that all of them share."""
+
+from collections.abc import Iterator, Sequence
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lepton.dataset.batches import BLOCK, Batches, Order
+
+
+class StackedBatches:
+    """Row numbers for blocks of batches, drawn as each member alone would draw them.
+
+    Shapes: a block (K, rows); (rows,) where all members have the same order (`common`).
+    """
+
+    def __init__(self, batches: Batches, seeds: Sequence[int], device: torch.device):
+        self.batches, self.seeds, self.device = batches, list(seeds), device
+        self.batch_size, self.num_batches = batches.batch_size, batches.num_batches
+        self.common = len(set(self.seeds)) == 1
+        self.epoch, self.sampler = 0, self  # Lightning tells a loader's sampler the epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        orders = {seed: self._order(seed) for seed in dict.fromkeys(self.seeds)}
+        rows = (
+            orders[self.seeds[0]] if self.common else torch.stack([orders[s] for s in self.seeds])
+        )
+        yield from rows.to(self.device).split(BLOCK * self.batch_size, -1)
+
+    def _order(self, seed: int) -> Tensor:
+        order = Order(rows=self.batches.sampler.rows, seed=seed, rank=0, world_size=1)
+        order.set_epoch(self.epoch)
+        return order.draw()[: self.batches.rows]
+
+    def share(self, done: int, accumulate: int, rows: int) -> float:
+        """A batch's share of the rows of its optimizer step; the last step may have fewer."""
+        full = self.batch_size * accumulate
+        return rows / min(full, self.batches.rows - done // accumulate * full)
+
+    def keep(self, seeds: Sequence[int]) -> None:
+        """Goes on for the members with these seeds."""
+        self.seeds, self.common = list(seeds), len(set(seeds)) == 1
+
+
+class StackedData(pl.LightningDataModule):
+    """A data module as a stack sees it: whole tensors on the device, shared by all members."""
+
+    def __init__(self, data: pl.LightningDataModule, seeds: Sequence[int]):
+        super().__init__()
+        self.data, self.seeds = data, list(seeds)
+        self.train, self.val = data.train_dataloader(), data.val_dataloader()
+
+    def place(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Moves the tensors, once, and gives their numbers the float type of the stack."""
+        self.device = device
+        for loader in (self.train, self.val):
+            loader.tensors = {
+                name: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+                for name, tensor in loader.tensors.items()
+            }
+
+    def transfer_batch_to_device(self, batch, device, dataloader_idx):
+        return batch
+
+    def train_dataloader(self) -> StackedBatches:
+        return StackedBatches(self.train, self.seeds, self.device)
+
+    def val_dataloader(self):
+        return self.val

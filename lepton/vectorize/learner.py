@@ -1,0 +1,62 @@
+"""The LightningModule around a stack: what Lightning calls, and when."""
+
+from collections.abc import Callable, Sequence
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lepton.method import Batch
+from lepton.vectorize.batches import StackedData
+from lepton.vectorize.member import Member
+from lepton.vectorize.stack import Stack
+
+
+class StackedLearner(pl.LightningModule):
+    """Trains a stack; members that have ended are handed to `ended` after their last epoch."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        data: StackedData,
+        *,
+        accumulate: int,
+        ended: Callable[[Member], None],
+    ):
+        super().__init__()
+        self.automatic_optimization = False
+        self.members, self.data, self.accumulate, self.ended = members, data, accumulate, ended
+
+    def setup(self, stage: str) -> None:
+        self.stack = Stack(
+            self.members,
+            self.data,
+            accumulate=self.accumulate,
+            device=self.trainer.strategy.root_device,
+            dtype=torch.float64 if self.trainer.precision == "64-true" else torch.float32,
+        )
+
+    def configure_optimizers(self) -> None:
+        """A stack's rule is no optimizer of torch's; there is none for Lightning to look after."""
+
+    def on_train_epoch_start(self) -> None:
+        self.stack.start(self.current_epoch)
+
+    def training_step(self, block: Tensor, _: int) -> None:
+        batches = self.trainer.train_dataloader
+        for rows in block.split(batches.batch_size, -1):
+            self.stack.train(rows, batches)
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        self.stack.validate(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self.stack.score()
+
+    def on_train_epoch_end(self) -> None:
+        gone = self.stack.end()
+        for member in gone:
+            self.ended(member)
+        if gone:
+            self.trainer.train_dataloader.keep([m.seed for m in self.stack.members])
+        self.trainer.should_stop = not self.stack.members

@@ -1,0 +1,164 @@
+"""Many runs as one: parameters, gradients, optimizer and history of members that train together."""
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lepton.errors import Diverged
+from lepton.method import Batch
+from lepton.vectorize.batches import StackedBatches, StackedData
+from lepton.vectorize.body import Body
+from lepton.vectorize.hyper import Hyper
+from lepton.vectorize.member import Member
+from lepton.vectorize.noise import Noise
+from lepton.vectorize.optimizer import RULES
+from lepton.vectorize.weights import Weights
+
+
+class Stack:
+    """Members whose models have the same structure, each trained as it would be alone.
+
+    The networks of the members are read at the start, and written when a member is let go.
+    Shapes: tensors of the stack have the members first.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        data: StackedData,
+        *,
+        accumulate: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ):
+        self.members, self.accumulate = list(members), accumulate
+        networks = [member.network for member in self.members]
+        data.place(device, dtype)
+        self.tensors = data.train.tensors
+        self.noise = Noise([network.cfg["seed"] for network in networks], device)
+        self.body = Body(networks, self.noise, dtype)
+        models = [network.model for network in networks]
+        self.weights = Weights(models, device=device, dtype=dtype)
+        self.best = self.weights.copy()
+        self.best_buffers = {name: value.clone() for name, value in self.body.buffers.items()}
+        self.schedules = [member.schedule for member in self.members]
+        optimizer = self.schedules[0].optimizer
+        self.rule = RULES[type(optimizer)](self.weights, optimizer.param_groups[0])
+        methods = zip(*(network.methods for network in networks), strict=True)
+        self.methods = [type(same[0]).stacked(same) for same in methods]
+        self.validated: list[tuple[Tensor, Tensor]] = []
+
+    def start(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.noise.start(epoch)
+        self.hyper = Hyper([schedule.epoch() for schedule in self.schedules], self.noise.device)
+        self.losses, self.rows, self.started = [], [], time.perf_counter()
+
+    def train(self, rows: Tensor, batches: StackedBatches) -> None:
+        """One batch of every member. Shapes: (K, B) row numbers, or (B,) for all members."""
+        size = rows.shape[-1]
+        losses = self.body.losses(self.weights.views, self.gather(rows), common=batches.common)
+        self._watch(losses)
+        done, share = len(self.losses), 1.0
+        if self.accumulate > 1:
+            share = batches.share(done, self.accumulate, size)
+        self.weights.backward(losses.sum() * share, add=done % self.accumulate > 0)
+        self.losses.append(losses.detach())
+        self.rows.append(size)
+        if (done + 1) % self.accumulate == 0 or done + 1 == batches.num_batches:
+            self._step()
+
+    def gather(self, rows: Tensor) -> Batch:
+        flat = rows.reshape(-1)
+        return {
+            name: tensor.index_select(0, flat).view(*rows.shape, *tensor.shape[1:])
+            for name, tensor in self.tensors.items()
+        }
+
+    @torch.no_grad()
+    def _step(self) -> None:
+        for method in self.methods:
+            method.before_step(self)
+        self.rule.step(self.weights, self.hyper)
+        for method in self.methods:
+            method.after_step(self)
+        self.hyper.step += 1
+
+    def _watch(self, losses: Tensor) -> None:
+        """A member whose loss is no number has diverged; what it had learned until now is kept."""
+        if bool(torch.isfinite(losses).all()):
+            return
+        for row in (~torch.isfinite(losses)).nonzero().flatten().tolist():
+            member = self.members[row]
+            if member.error is None:
+                loss = float(losses[row].detach())
+                member.error = Diverged(f"training loss is {loss} in epoch {self.epoch + 1}")
+                values = self.weights.values
+                if all(bool(torch.isfinite(value[row]).all()) for value in values):
+                    self._keep_best([row], values)
+
+    def validate(self, batch: Batch) -> None:
+        if not self.validated:
+            averages = [method.weights(self) for method in self.methods]
+            self.looked_at = next((a for a in averages if a is not None), self.weights.values)
+        prediction = self.body.predict(self.weights.shaped(self.looked_at), batch)
+        self.validated.append((prediction, batch["target"]))
+
+    def score(self) -> None:
+        """Scores the epoch, and keeps the weights of the members for which it is the best."""
+        predictions, targets = zip(*self.validated, strict=True)
+        self.validated.clear()
+        prediction, target = torch.cat(predictions, 1).cpu(), torch.cat(targets).cpu()
+        for member, own in zip(self.members, prediction, strict=True):
+            member.validated(own, target, self.epoch)
+        better = [row for row, m in enumerate(self.members) if m.is_best and m.error is None]
+        self._keep_best(better, self.looked_at)
+
+    def _keep_best(self, members: list[int], values: list[Tensor]) -> None:
+        rows = torch.tensor(members, dtype=torch.int64, device=self.noise.device)
+        for best, value in zip(self.best, values, strict=True):
+            best[rows] = value[rows]
+        for name, value in self.body.buffers.items():
+            self.best_buffers[name][rows] = value[rows]
+
+    def end(self) -> list[Member]:
+        """Writes the epoch's history; returns the members that have ended, and goes on without."""
+        losses = torch.stack(self.losses).cpu()
+        rows = torch.tensor(self.rows, dtype=losses.dtype)
+        means = (rows @ losses / rows.sum()).tolist()
+        seconds = (time.perf_counter() - self.started) / len(self.members)
+        for member, schedule, loss in zip(self.members, self.schedules, means, strict=True):
+            lr = schedule.ended(member.told)
+            member.record(self.epoch, loss=loss, lr=lr, seconds=seconds)
+        ended = [m.at_end or m.error is not None for m in self.members]
+        scores = [member.told for member in self.members]
+        for method in self.methods:
+            ended = [a or b for a, b in zip(ended, method.stops(scores), strict=True)]
+        gone = [member for member, out in zip(self.members, ended, strict=True) if out]
+        for row, member in enumerate(self.members):
+            if ended[row]:
+                self._restore(member, row)
+        if gone:
+            self._keep([row for row, out in enumerate(ended) if not out])
+        return gone
+
+    def _restore(self, member: Member, row: int) -> None:
+        """Puts the weights of a member's best epoch into its own model."""
+        state = self.weights.shaped([value[row] for value in self.best])
+        state |= {name: value[row] for name, value in self.best_buffers.items()}
+        model = member.network.model.to(self.best[0].dtype)
+        model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
+        member.network.device = self.noise.device
+
+    def _keep(self, left: list[int]) -> None:
+        self.members = [self.members[row] for row in left]
+        self.schedules = [self.schedules[row] for row in left]
+        if not left:
+            return
+        rows = torch.tensor(left, device=self.noise.device)
+        for part in (self.weights, self.rule, self.body, self.noise, *self.methods):
+            part.keep(rows)
+        self.best = [value[rows] for value in self.best]
+        self.best_buffers = {name: value[rows] for name, value in self.best_buffers.items()}

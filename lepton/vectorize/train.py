@@ -1,0 +1,195 @@
+"""A group of runs as stacks: built, compared, cut to size, trained, and each recorded by itself."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from lepton import build, results, run
+from lepton.errors import LeptonError
+from lepton.network import Network, interruptible, quiet
+from lepton.progress import Progress
+from lepton.sweep.plan import Job
+from lepton.vectorize.batches import StackedData
+from lepton.vectorize.hyper import Schedule
+from lepton.vectorize.learner import StackedLearner
+from lepton.vectorize.member import Member
+from lepton.vectorize.structure import difference
+from lepton.vectorize.trial import Choice, Trial, using
+
+log = logging.getLogger("lepton")
+Alone = list[tuple[Job, str]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How groups become stacks.
+
+    Units: `threads` of the CPU, None for all; `alone`: runs that would train at once outside a
+        stack; `size`: members at most, None for what a calibration finds fastest.
+    """
+
+    threads: int
+    alone: int
+    size: int | None
+
+
+class Group:
+    """Runs that may share stacks, on one copy of their data; `ended` is told of each that is."""
+
+    def __init__(self, jobs: Sequence[Job], options: Options, ended: Callable[[Job], None]):
+        self.jobs, self.options, self.ended = jobs, options, ended
+        self.known: dict[str, list] = {}  # schedules that several members follow
+
+    def train(self) -> Alone:
+        """Trains what it can; returns the rest, each job with the reason."""
+        cfg = self.jobs[0].config
+        with _lines() as self.lines, TemporaryDirectory() as described:
+            self.data, self.described = run.read(cfg), Path(described)
+            run.describe(self.data, self.described)
+            self.constant = run.constant(self.data, build.task(cfg, self.data.spec))
+            alone = []
+            for members in self._alike():
+                alone += self._stacks(members)
+        return alone
+
+    def _alike(self) -> list[list[Member]]:
+        """The runs with their first weights, divided into those of the same structure."""
+        alike: list[list[Member]] = []
+        for job in self.jobs:
+            try:
+                member = self._member(job)
+            except LeptonError as e:
+                results.record_failure(job.folder, job.config, e)
+                log.error("%s: failed: %s", job, e)
+                self.ended(job)
+                continue
+            for same in alike:
+                apart = difference(same[0].network.model, member.network.model)
+                if apart is None:
+                    same.append(member)
+                    break
+                member.apart = same[0].apart = apart
+            else:
+                alike.append([member])
+        return alike
+
+    def _member(self, job: Job) -> Member:
+        batches = self.data.train_dataloader().num_batches
+        steps = ceil(batches / job.config["trainer"]["accumulate_grad_batches"])
+        schedule = Schedule(job.config, steps=steps, known=self.known)
+        return Member(job, Network(job.config, self.data.spec), schedule)
+
+    def _stacks(self, members: list[Member]) -> Alone:
+        """Cuts runs of one structure into stacks of the size that is best here, and trains them."""
+        if len(members) == 1:
+            return [(members[0].job, f"its model differs in {members[0].apart}")]
+        trainer, threads = self._trainer(members), self.options.threads
+        trial = Trial(members, self.data, trainer, threads=threads)
+        best = trial.mismatch() or self._choice(trial)
+        if isinstance(best, str):
+            return [(member.job, best) for member in members]
+        stacks, alone = -(-len(members) // best.size), []
+        size = -(-len(members) // stacks)
+        with using(best.threads):
+            for start in range(0, len(members), size):
+                alone += self._fit(members[start : start + size])
+        return alone
+
+    def _choice(self, trial: Trial) -> Choice | str:
+        if self.options.size is not None:
+            return Choice(self.options.size, self.options.threads)
+        return trial.best(self.options.alone)
+
+    def _trainer(self, members: list[Member]):
+        cfg = members[0].job.config
+        epochs = max(member.job.config["trainer"]["max_epochs"] for member in members)
+        setting = {"max_epochs": epochs, "threads": None}
+        return build.make(cfg["trainer"] | setting, callbacks=[Progress()], logger=False)
+
+    def _fit(self, members: list[Member]) -> Alone:
+        """Trains one stack; where memory is too small for it, two of half its size."""
+        self.open = []
+        try:
+            for member in members:
+                self._begin(member)
+            if self.open:
+                self._train()
+        except Exception as e:
+            left = [member for member in members if member in self.open]
+            for member in left:
+                member.close(LeptonError("its stack ended"))
+            if _out_of_memory(e) and len(left) > 1:
+                log.info("not enough memory for %d runs at once; halving", len(left))
+                again = [self._member(member.job) for member in left]
+                half = len(again) // 2
+                return self._fit(again[:half]) + self._fit(again[half:])
+            return [(member.job, f"its stack ended: {_last(e)}") for member in left]
+        except BaseException as e:
+            for member in self.open:
+                member.close(e)
+            raise
+        return []
+
+    def _begin(self, member: Member) -> None:
+        try:
+            member.begin()
+        except LeptonError as e:
+            log.info("%s: %s", member.job, e)
+        else:
+            self.open.append(member)
+
+    def _train(self) -> None:
+        log.info("training %d runs as one stack ...", len(self.open))
+        for member in self.open:
+            member.network.trained = f"stack of {len(self.open)}"
+        cfg = self.open[0].job.config
+        learner = StackedLearner(
+            list(self.open),
+            StackedData(self.data, [member.seed for member in self.open]),
+            accumulate=cfg["trainer"]["accumulate_grad_batches"],
+            ended=self._end,
+        )
+        quiet()
+        with torch.random.fork_rng(), interruptible(saving=False):
+            self._trainer(self.open).fit(learner, datamodule=learner.data)
+
+    def _end(self, member: Member) -> None:
+        """Records a run that has left its stack; what goes wrong is its own failure."""
+        self.open.remove(member)
+        try:
+            member.finish(self.data, self.described, self.constant, self.lines)
+        except Exception as e:
+            member.close(e)
+            log.error("%s: failed: %s", member.job, _last(e))
+        self.ended(member.job)
+
+
+def _out_of_memory(e: Exception) -> bool:
+    return isinstance(e, MemoryError | torch.OutOfMemoryError) or "can't allocate" in str(e)
+
+
+def _last(e: Exception) -> str:
+    return f"{type(e).__name__}: {' '.join(str(e).split())}"
+
+
+@contextmanager
+def _lines() -> Iterator[list[str]]:
+    """What is said under the logger `lepton` meanwhile, as the lines of a run's log."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.emit = lambda record: lines.append(handler.format(record))
+    log.addHandler(handler)
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    try:
+        yield lines
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)

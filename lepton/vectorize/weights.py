@@ -1,0 +1,51 @@
+"""The trainable parameters of several models of one structure, a matrix a parameter."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lepton.optimizer.groups import parameter_groups
+
+
+class Weights:
+    """Parameters and gradients of K members, with the views that a model computes with.
+
+    Shapes: each of `values` and `grads` (K, n), contiguous; `views[name]` (K, *shape), leaves that
+        share `values`. `decayed` says of each whether weight decay applies to it.
+    """
+
+    def __init__(self, models: Sequence[nn.Module], *, device: torch.device, dtype: torch.dtype):
+        groups = parameter_groups(models[0])
+        self.names = [name for group in groups for name in group["names"]]
+        self.decayed = [group["decay"] for group in groups for _ in group["names"]]
+        named = [dict(model.named_parameters()) for model in models]
+        self.shapes = [named[0][name].shape for name in self.names]
+        self._set(
+            [
+                torch.stack([own[name].detach().flatten() for own in named]).to(device, dtype)
+                for name in self.names
+            ]
+        )
+
+    def _set(self, values: list[Tensor]) -> None:
+        self.values = values
+        self.grads: list[Tensor] = []
+        self.views = {name: v.detach().requires_grad_() for name, v in self.shaped(values).items()}
+
+    def shaped(self, rows: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Views of matrices, or of one row of each, in the shapes of the parameters, by name."""
+        named = zip(self.names, rows, self.shapes, strict=True)
+        return {name: row.view(*row.shape[:-1], *shape) for name, row, shape in named}
+
+    def backward(self, loss: Tensor, *, add: bool) -> None:
+        """Gradients of the summed losses, each member's own, into `grads`."""
+        grads = torch.autograd.grad(loss, [self.views[name] for name in self.names])
+        new = [grad.reshape(len(grad), -1) for grad in grads]
+        self.grads = [a + b for a, b in zip(self.grads, new, strict=True)] if add else new
+
+    def copy(self) -> list[Tensor]:
+        return [value.clone() for value in self.values]
+
+    def keep(self, rows: Tensor) -> None:
+        self._set([value[rows] for value in self.values])

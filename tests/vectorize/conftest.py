@@ -1,0 +1,77 @@
+"""Runs trained as one stack beside the same runs trained alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lepton.sweep.basic import attempt
+from lepton.sweep.plan import planned
+from lepton.vectorize.group import groups
+from lepton.vectorize.train import Group, Options
+
+DATA = ("dataset=synthetic", "dataset.rows=300", "dataset.missing=0.05", "batch_size=32")
+SMALL = (*DATA, "model=mlp_small", "model.hidden=[8,6]", "model.dropout=0", "trainer.max_epochs=4")
+EXACT = "trainer.precision=64-true"
+
+
+def _smooth(metric):
+    """Whether it moves little where predictions do; ranks and thresholds turn a tie into a jump."""
+    return metric.partition("/")[2] in ("log_loss", "brier", "rmse", "mae", "r2")
+
+
+def differences(alone, stacked, *, same_run=True):
+    """The largest differences of two runs in history, predictions and metrics; facts must agree."""
+    one, two = (json.loads((f / "result.json").read_text()) for f in (alone, stacked))
+    facts = ("epochs", "best_epoch", "parameters", "trainable", "rows", "run", "cleaning")
+    for fact in facts if same_run else ():
+        assert one[fact] == two[fact], fact
+    assert one["metrics"].keys() == two["metrics"].keys()
+    assert one["constant"] == two["constant"]
+    gaps = [abs(value - two["metrics"][n]) for n, value in one["metrics"].items() if _smooth(n)]
+    for file in ("history.parquet", "predictions/val.parquet", "predictions/test.parquet"):
+        a, b = (
+            pd.read_parquet(f / file).drop(columns="seconds", errors="ignore")
+            for f in (alone, stacked)
+        )
+        assert list(a) == list(b)
+        assert a.dtypes.equals(b.dtypes)
+        assert len(a) == len(b)
+        gaps.append(np.abs(a.to_numpy(float) - b.to_numpy(float)).max())
+    names = [{p.relative_to(f).as_posix() for p in f.rglob("*")} for f in (alone, stacked)]
+    assert names[0] == names[1]
+    return max(gaps)
+
+
+@pytest.fixture
+def both(here):
+    """Trains every combination alone and as one stack; gives the folders of each, in order."""
+
+    def both(*words, size=None):
+        alone, stacked = (
+            planned([*words, f"study={name}"], sweep=True).jobs for name in ("alone", "stacked")
+        )
+        for job in alone:
+            attempt(job)
+        (members,), rest = groups(stacked)
+        assert rest == []
+        options = Options(threads=1, alone=1, size=size or len(members))
+        assert Group(members, options, ended=lambda job: None).train() == []
+        return [(Path(a.folder), Path(b.folder)) for a, b in zip(alone, stacked, strict=True)]
+
+    return both
+
+
+@pytest.fixture
+def gap(both):
+    """The largest difference between members of a stack and the same runs alone."""
+
+    def gap(*words, size=None):
+        pairs = both(*words, size=size)
+        histories = [(b / "history.parquet").read_bytes() for _, b in pairs]
+        assert len(set(histories)) == len(pairs)  # what is swept makes a difference
+        return max(differences(a, b) for a, b in pairs)
+
+    return gap

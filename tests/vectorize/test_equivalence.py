@@ -1,0 +1,211 @@
+"""A member of a stack ends as the same run alone: every optimizer, schedule, model and key."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
+
+TWO = ("seed=1,2", "optimizer.lr=0.003,0.02")
+OPTIMIZERS = {
+    "adam": ("optimizer.weight_decay=0,0.1", "optimizer.lr=0.003,0.02"),
+    "adam, betas": ("optimizer.betas=[0.9,0.999],[0.5,0.9]", "optimizer.eps=1e-8,1e-3"),
+    "adamw": ("optimizer.weight_decay=0,0.3", "optimizer.lr=0.003,0.02"),
+    "adamw, not fused": ("optimizer.fused=false", *TWO),
+    "sgd": ("optimizer.momentum=0.5,0.9", "optimizer.weight_decay=0,0.1", "optimizer.lr=0.01,0.1"),
+    "sgd, plain": ("optimizer.nesterov=false", "optimizer.momentum=0,0.9", "optimizer.lr=0.01,0.1"),
+    "nadam": ("optimizer.momentum_decay=0.004,0.1", "optimizer.weight_decay=0,0.2"),
+    "nadam, coupled": ("optimizer.decoupled_weight_decay=false", "optimizer.weight_decay=0,0.2"),
+    "rmsprop": ("optimizer.alpha=0.9,0.99", "optimizer.momentum=0,0.5", "optimizer.eps=1e-8,1e-2"),
+    "rmsprop, centered": ("optimizer.centered=true", "optimizer.weight_decay=0,0.1"),
+    "lion": ("optimizer.betas=[0.9,0.99],[0.8,0.9]", "optimizer.weight_decay=0,1"),
+}
+
+
+@pytest.mark.parametrize("case", OPTIMIZERS)
+def test_optimizers(gap, case):
+    assert gap(*SMALL, EXACT, f"optimizer={case.split(',')[0]}", *OPTIMIZERS[case]) < 1e-9
+
+
+SCHEDULERS = {
+    "cosine": ("scheduler.final=0,0.5",),
+    "warmup_cosine": ("scheduler.warmup=0.1,0.4",),
+    "warmup_linear": ("scheduler.warmup=3,10",),
+    "inverse_sqrt": ("scheduler.warmup=0.1,0.4",),
+    "one_cycle": ("scheduler.pct_start=0.2,0.5", "scheduler.cycle_momentum=true"),
+    "step": ("scheduler.step_size=1,2", "scheduler.gamma=0.5"),
+    "exponential": ("scheduler.gamma=0.5,0.9",),
+    "plateau": ("scheduler.patience=0,1", "scheduler.threshold=0.05"),
+}
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_schedulers(gap, scheduler):
+    words = (f"scheduler={scheduler}", *SCHEDULERS[scheduler], "optimizer.lr=0.005,0.05")
+    assert gap(*SMALL, EXACT, *words) < 1e-9
+
+
+def test_runs_with_other_kinds_of_schedule_share_a_stack(gap):
+    kinds = ",".join(["none", *(set(SCHEDULERS) - {"step", "plateau"})])  # these fall later
+    assert gap(*SMALL, EXACT, f"scheduler={kinds}", "optimizer.lr=0.01") < 1e-9
+
+
+MODELS = {
+    "linear": (),
+    "mlp": ("model.hidden=[6]", "model.dropout=0", "model.activation=gelu"),
+    "mlp, batch": ("model.hidden=[6]", "model.dropout=0", "model.normalization=batch"),
+    "mlp, layer": ("model.hidden=[6]", "model.dropout=0", "model.normalization=layer"),
+    "resnet": ("model.width=8", "model.hidden_dropout=0"),
+    "ft_transformer": (
+        *("model.width=8", "model.heads=2", "model.blocks=1"),
+        *("model.attention_dropout=0", "model.ffn_dropout=0"),
+    ),
+}
+EMBEDDINGS = {
+    "none": (),
+    "piecewise_linear": ("model.num_embedding=piecewise_linear", "model.bins=4"),
+    "periodic": ("model.num_embedding=periodic", "model.frequencies=3"),
+}
+CASES = [(m, e) for m in MODELS for e in EMBEDDINGS if e == "none" or m not in ("linear",)]
+
+
+@pytest.mark.parametrize(("model", "embedding"), CASES)
+def test_models_with_every_embedding_of_numbers(gap, model, embedding):
+    words = (f"model={model.split(',')[0]}", *MODELS[model], *EMBEDDINGS[embedding])
+    words = (*DATA, *words, "trainer.max_epochs=3", "seed=1,2,3", "optimizer.lr=0.001,0.01")
+    assert gap(*words, EXACT) < 1e-9
+
+
+REGULARIZATION = {
+    "label_smoothing": ("regularization.label_smoothing.amount=0,0.1,0.3",),
+    "l1": ("regularization.l1.rate=0,1e-3,1e-2",),
+    "weight_decay": ("regularization.weight_decay.rate=0,0.1,1",),
+    "gradient_clipping": ("regularization.gradient_clipping.max_norm=0.05,0.2,9",),
+    "ema": ("regularization.ema.decay=0.1,0.3,0.6",),
+    "early_stopping": (
+        *("regularization.early_stopping.patience=1,2,3", "trainer.max_epochs=12"),
+        *("regularization.early_stopping.min_delta=0.02", "optimizer.lr=0.05"),
+    ),
+}
+METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing", "weight_decay"]
+
+
+@pytest.mark.parametrize("method", REGULARIZATION)
+def test_regularization(gap, method):
+    words = (f"regularization={method}", *REGULARIZATION[method], "seed=1,2")
+    assert gap(*SMALL, EXACT, *words) < 1e-9
+
+
+def test_all_regularization_at_once_with_a_schedule(gap):
+    model = ("model=resnet", *MODELS["resnet"], "scheduler=one_cycle", "trainer.max_epochs=8")
+    swept = ("regularization.ema.decay=0.3,0.6", "regularization.early_stopping.patience=1,2")
+    swept += ("regularization.early_stopping.min_delta=0.05",)
+    methods = f"regularization=[{','.join(METHODS)}]"
+    assert gap(*DATA, EXACT, *model, methods, *swept, "seed=1,2") < 1e-9
+
+
+TASKS = {
+    "binary": (),
+    "multiclass": ("dataset.classes=3",),
+    "multilabel": ("dataset.labels=3",),
+    "regression": ("dataset.classes=0",),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_tasks(gap, task):
+    assert gap(*SMALL, EXACT, *TASKS[task], *TWO) < 1e-9
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_class_weights_and_monitors_are_each_members_own(gap, task):
+    count = {"binary": 2}.get(task, 3)
+    weights = f"balanced,[{','.join(['1', '4', '2'][:count])}]"
+    words = (f"task.class_weights={weights}", "task.monitor=null,brier", "seed=1,2")
+    assert gap(*SMALL, EXACT, *TASKS[task], *words, "optimizer.lr=0.05") < 1e-9
+
+
+def test_runs_of_other_lengths_share_a_stack(both):
+    words = ("trainer.max_epochs=1,3,6", "scheduler=cosine", "optimizer.lr=0.01")
+    pairs = both(*[w for w in SMALL if "epochs" not in w], EXACT, *words)
+    assert [len(pd.read_parquet(b / "history.parquet")) for _, b in pairs] == [1, 3, 6]
+
+
+BATCHES = {
+    "accumulated": ("trainer.accumulate_grad_batches=3",),
+    "accumulated, by step": ("trainer.accumulate_grad_batches=4", "scheduler=warmup_linear"),
+    "limited": ("trainer.limit_batches=2",),
+    "a last row alone": ("batch_size=191",),
+    "one batch": ("batch_size=500",),
+}
+
+
+@pytest.mark.parametrize("case", BATCHES)
+def test_batches(gap, case):
+    assert gap(*SMALL, EXACT, *BATCHES[case], *TWO) < 1e-9
+
+
+def test_members_of_one_seed_share_their_batches(gap):
+    assert gap(*SMALL, EXACT, "seed=3", "optimizer.lr=0.001,0.01,0.1") < 1e-9
+
+
+def test_a_group_cut_into_stacks(gap):
+    assert gap(*SMALL, EXACT, "seed=range(5)", size=2) < 1e-9
+
+
+@pytest.mark.parametrize("model", ["mlp", "mlp, batch", "resnet", "ft_transformer"])
+def test_32_bits_agree_over_a_few_epochs(gap, model):
+    words = (f"model={model.split(',')[0]}", *MODELS[model], "trainer.max_epochs=3", "seed=1,2,3")
+    # a smaller eps lets Adam blow up gradients that are zero but for rounding: see the next test
+    assert gap(*DATA, *words, "optimizer.lr=0.001,0.003", "optimizer.eps=1e-5") < 1e-4
+
+
+def test_in_32_bits_a_stack_is_as_near_as_another_kernel_is(both, run):
+    words = (*DATA, "model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
+    pairs = both(*words, "seed=range(8)")
+    other = [run(*words, f"seed={seed}", "optimizer.fused=false") for seed in range(8)]
+    stacked = [differences(a, b) for a, b in pairs]
+    unfused = [differences(a, b, same_run=False) for (a, _), b in zip(pairs, other, strict=True)]
+    assert np.median(stacked) < 5 * np.median(unfused)
+
+
+def test_what_the_folders_say_besides(both):
+    for alone, stacked in both(*SMALL, "seed=1,2"):
+        one, two = (json.loads((f / "result.json").read_text()) for f in (alone, stacked))
+        assert (one["trained"], two["trained"]) == ("alone", "stack of 2")
+        said = {"study": "", "overrides": []}
+        assert one["config"] | said == two["config"] | said
+        assert two["seconds"] > 0
+        assert "rows: 192 train" in (stacked / "log.txt").read_text()
+        for name in ("overrides.yaml", "spec.json"):
+            a, b = ((f / name).read_text().replace("stacked", "alone") for f in (alone, stacked))
+            assert a == b, name
+
+
+def test_a_tracker_is_told_the_same(both):
+    for pair in both(*SMALL, EXACT, "seed=1,2", "logger=csv"):
+        a, b = (
+            pd.read_csv(folder / "csv" / "metrics.csv").groupby("step").first() for folder in pair
+        )
+        assert len(a) == 4
+        pd.testing.assert_frame_equal(a, b, check_like=True, atol=1e-9)
+
+
+def test_with_dropout_the_scores_have_the_same_distribution(both):
+    words = ("model.dropout=0.5", "optimizer.lr=0.01", "seed=range(40)")
+    pairs = both(*SMALL, *words, "trainer.max_epochs=3")
+    alone, stacked = (
+        [json.loads((f / "result.json").read_text())["metrics"]["val/log_loss"] for f in side]
+        for side in zip(*pairs, strict=True)
+    )
+    assert not np.allclose(alone, stacked)
+    assert stats.ttest_rel(alone, stacked).pvalue > 0.01
+    assert stats.ks_2samp(alone, stacked).pvalue > 0.01
+    without = both(*SMALL, *words[1:], "trainer.max_epochs=3")
+    plain = [
+        json.loads((f / "result.json").read_text())["metrics"]["val/log_loss"] for f, _ in without
+    ]
+    assert stats.ttest_rel(plain, stacked).pvalue < 0.01  # the test would see it missing

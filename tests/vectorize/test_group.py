@@ -1,0 +1,102 @@
+"""Which runs may share a stack, and the sentence for each that may not."""
+
+import pytest
+
+from lepton.sweep.plan import planned
+from lepton.vectorize.group import groups
+
+BASE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
+
+
+def found(*words):
+    together, alone = groups(planned([*BASE, *words], sweep=True).jobs)
+    return sorted(map(len, together)), [reason for _, reason in alone]
+
+
+STACKABLE = [
+    "seed=1,2,3",
+    "optimizer.lr=0.1,0.2,0.3",
+    "optimizer.betas=[0.9,0.99],[0.8,0.99],[0.7,0.99]",
+    "scheduler=none,cosine,step",
+    "model.dropout=0,0.1,0.2",
+    "trainer.max_epochs=2,3,4",
+    "task.monitor=log_loss,auroc,brier",
+    "task.class_weights=balanced,[1,2,3],[3,2,1]",
+    "study=a,b,c",
+]
+
+
+@pytest.mark.parametrize("words", STACKABLE)
+def test_runs_that_differ_in_a_stackable_key_are_a_group(here, words):
+    assert found(words) == ([3], [])
+
+
+def test_values_of_methods_are_stackable(here):
+    words = ("regularization=[label_smoothing,l1]", "regularization.l1.rate=0,1")
+    assert found(*words, "regularization.label_smoothing.amount=0,0.1") == ([4], [])
+
+
+APART = [
+    "model.hidden=[4],[5]",
+    "batch_size=16,32",
+    "dataset.split_seed=0,1",
+    "optimizer=adam,adamw",
+    "regularization=none,ema",
+    "task.class_weights=null,balanced",
+    "trainer.precision=32-true,64-true",
+    "preprocessing=standard,quantile",
+]
+
+
+@pytest.mark.parametrize("words", APART)
+def test_runs_that_differ_in_anything_else_are_groups_of_their_own(here, words):
+    assert found(words, "seed=1,2") == ([2, 2], [])
+
+
+ALONE = {
+    "model=gradient_boosting": "model=gradient_boosting fits itself",
+    "optimizer=muon": "optimizer=muon has no stacked form",
+    "++optimizer.amsgrad=true": "optimizer.amsgrad=true has no stacked form",
+    "trainer.max_time='00:00:01:00'": "trainer.max_time is about one run",
+    "trainer.overfit_batches=1": "trainer.overfit_batches is about one run",
+    "trainer.profiler=simple": "trainer.profiler is about one run",
+    "trainer.precision=bf16-mixed": "trainer.precision=bf16-mixed is neither 32 nor 64 bits",
+    "trainer=ddp": "several devices already share it",
+}
+
+
+@pytest.mark.parametrize("words", ALONE)
+def test_what_cannot_be_stacked_says_why(here, words):
+    base = [w for w in BASE if not words.startswith(w.partition("=")[0] + "=")]
+    together, alone = groups(planned([*base, words, "seed=1,2"], sweep=True).jobs)
+    assert together == []
+    assert [reason for _, reason in alone] == [ALONE[words]] * 2
+
+
+def test_a_run_unlike_all_others_says_so(here):
+    assert found() == ([], ["no other run differs from it in stackable keys alone"])
+
+
+METHOD = """from lepton.method import Method
+
+
+class Loud(Method):
+    def __init__(self, *, volume: float):
+        self.volume = volume
+
+    def before_step(self, model, optimizer):
+        pass
+"""
+YAML = "# Does nothing, before every step.\nloud:\n  _target_: loud.Loud\n  volume: 1.0  # unused\n"
+
+
+def test_a_method_of_the_users_own_with_hooks_around_a_step_stays_alone(here, monkeypatch):
+    (here / "loud.py").write_text(METHOD)
+    (here / "conf" / "regularization").mkdir(parents=True)
+    (here / "conf" / "regularization" / "loud.yaml").write_text(YAML)
+    monkeypatch.syspath_prepend(str(here))
+    monkeypatch.setenv("LEPTON_ALLOW", "loud")
+    assert found("regularization=loud", "seed=1,2") == (
+        [],
+        ["regularization=loud has no stacked form"] * 2,
+    )

@@ -1,0 +1,213 @@
+"""Stacks that cannot be, or lose members: each run is recorded, or named with a reason."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from lepton import load, results
+from lepton.sweep.basic import attempt
+from lepton.sweep.plan import planned
+from lepton.vectorize.group import groups
+from lepton.vectorize.learner import StackedLearner
+from lepton.vectorize.stack import Stack
+from lepton.vectorize.train import Group, Options
+from tests.vectorize.conftest import EXACT, SMALL, differences
+
+
+def stacked(*words, size=99):
+    jobs = planned(words, sweep=True).jobs
+    (members,), rest = groups(jobs)
+    assert not rest
+    ended = []
+    alone = Group(members, Options(threads=1, alone=1, size=size), ended=ended.append).train()
+    assert len(ended) + len(alone) == len(jobs)
+    return jobs, [reason for _, reason in alone]
+
+
+MODELS = '''"""Models that a stack cannot or must not compute."""
+
+import torch
+from torch import nn
+
+
+class Base(nn.Module):
+    def __init__(self, *, spec, scale: float):
+        super().__init__()
+        self.layer = nn.Linear(len(spec.num_features), spec.outputs)
+        self.prepare(scale)
+
+    def prepare(self, scale):
+        pass
+
+    def forward(self, batch):
+        return self.layer(batch["num"])
+
+
+class Branching(Base):
+    def forward(self, batch):
+        y = super().forward(batch)
+        return y if y.sum() > 0 else 2 * y
+
+
+class Hidden(Base):
+    """Scales by what no comparison of layers sees."""
+
+    def prepare(self, scale):
+        number = float(scale)
+        self.layer.register_forward_hook(lambda layer, given, y: y * number)
+
+
+class Scaled(Base):
+    def prepare(self, scale):
+        self.scale = scale
+
+    def forward(self, batch):
+        return super().forward(batch) * self.scale
+'''
+
+
+@pytest.fixture
+def models(here, monkeypatch):
+    (here / "odd.py").write_text(MODELS)
+    (here / "conf" / "model").mkdir(parents=True)
+    for name in ("Branching", "Hidden", "Scaled"):
+        text = f"# A test's.\n_target_: odd.{name}\nscale: 1.0  # of the logits\n"
+        (here / "conf" / "model" / f"{name.lower()}.yaml").write_text(text)
+    monkeypatch.syspath_prepend(str(here))
+    monkeypatch.setenv("LEPTON_ALLOW", "odd")
+    return ("dataset=wine", "trainer.max_epochs=2")
+
+
+def test_a_model_that_branches_on_values_is_left_alone_with_torchs_reason(models):
+    jobs, reasons = stacked(*models, "model=branching", "seed=1,2")
+    assert len(reasons) == 2
+    assert reasons[0].startswith("the model cannot be stacked (")
+    assert not any(job.folder.exists() for job in jobs)
+
+
+def test_a_model_that_differs_where_no_comparison_sees_is_found_out_by_its_loss(models):
+    _, reasons = stacked(*models, "model=hidden", "model.scale=1,3")
+    assert reasons == ["the stack computes another loss than the run alone"] * 2
+
+
+def test_models_that_differ_in_an_attribute_are_not_stacked(models):
+    _, reasons = stacked(*models, "model=scaled", "model.scale=1,3")
+    assert reasons == ["its model differs in scale of the model"] * 2
+
+
+def test_a_wrong_value_is_the_failure_of_its_run_alone(here):
+    _, reasons = stacked(*SMALL, "optimizer.betas=[0.9,0.99],[2,0.99],[0.8,0.99]")
+    assert reasons == []
+    frame = load("default").set_index("status")
+    assert len(frame.loc[["finished"]]) == 2
+    assert "refuses its values" in frame.loc["failed", "error"]
+
+
+def test_a_diverging_member_ends_as_it_would_alone_and_the_others_go_on(here):
+    words = (*SMALL, "optimizer=sgd", "trainer.max_epochs=5", "dataset.classes=0")
+    swept = "optimizer.lr=0.001,1e20,0.002"
+    for job in planned([*words, swept, "study=alone"], sweep=True).jobs:
+        attempt(job)
+    _, reasons = stacked(*words, swept, "study=stack")
+    assert reasons == []
+    one, two = (load(study).sort_values("optimizer.lr") for study in ("alone", "stack"))
+    assert one["status"].tolist() == two["status"].tolist()
+    assert one["status"].tolist().count("finished") == 2
+    good = two[two["status"] == "finished"]
+    assert (good["metrics"] if "metrics" in good else good["score"]).notna().all()
+    for run in good["run"]:
+        assert differences(Path("runs/alone") / run, Path("runs/stack") / run) < 1e-4
+
+
+def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
+    sizes = []
+    real = Stack.score
+
+    def counted(self):
+        sizes.append(len(self.weights.values[0]))
+        assert len(self.members) == len(self.weights.values[0]) == len(self.noise.seeds)
+        real(self)
+
+    monkeypatch.setattr(Stack, "score", counted)
+    stacked(*SMALL, "trainer.max_epochs=1,3,4")
+    assert sizes == [3, 2, 2, 1]
+
+
+def test_runs_appear_when_they_leave_and_not_at_the_end(here, monkeypatch):
+    seen = []
+    real = StackedLearner.on_train_epoch_end
+
+    def looked(self):
+        real(self)
+        seen.append(len(list(Path("runs/default").glob("*/result.json"))))
+
+    monkeypatch.setattr(StackedLearner, "on_train_epoch_end", looked)
+    stacked(*SMALL, "trainer.max_epochs=1,3")
+    assert seen == [1, 1, 2]
+
+
+def test_a_stack_too_large_for_memory_is_halved(here, monkeypatch):
+    real, sizes = StackedLearner.setup, []
+
+    def limited(self, stage):
+        sizes.append(len(self.members))
+        if len(self.members) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        real(self, stage)
+
+    monkeypatch.setattr(StackedLearner, "setup", limited)
+    jobs, reasons = stacked(*SMALL, "seed=range(4)")
+    assert reasons == []
+    assert sizes == [4, 2, 2]
+    assert all((job.folder / "result.json").is_file() for job in jobs)
+
+
+def test_a_stack_that_breaks_leaves_its_runs_to_be_trained_alone(here, monkeypatch):
+    def broken(self, rows, batches):
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(Stack, "train", broken)
+    jobs, reasons = stacked(*SMALL, "seed=1,2")
+    assert reasons == ["its stack ended: RuntimeError: no luck"] * 2
+    assert list(jobs[0].folder.parent.iterdir() if jobs[0].folder.parent.exists() else []) == []
+
+
+def test_ctrl_c_leaves_nothing_half_written(here, monkeypatch):
+    def interrupted(self, epoch):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Stack, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stacked(*SMALL, "seed=1,2")
+    assert not list(Path("runs").rglob("result.json"))
+
+
+def test_with_dropout_a_member_is_the_same_in_any_stack(here):
+    words = (*SMALL, "model.dropout=0.3", EXACT)
+    stacked(*words, "seed=1,2,3", "study=three")
+    stacked(*words, "seed=3,1", "study=two")
+    names = [path.name for path in Path("runs/two").iterdir()]
+    assert len(names) == 2
+    for name in names:
+        assert differences(Path("runs/three") / name, Path("runs/two") / name) < 1e-9
+
+
+def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
+    real = results.save
+
+    def full(result, folder):
+        if result.config["seed"] == 1:
+            raise OSError(28, "No space left on device")
+        real(result, folder)
+
+    monkeypatch.setattr(results, "save", full)
+    jobs, reasons = stacked(*SMALL, "seed=1,2")
+    assert reasons == []
+    frame = load("default").set_index("status")
+    assert "no space left" in frame.loc["failed", "error"]
+    assert frame.loc["finished", "seed"] == 2
+    history = pd.read_parquet(Path(frame.loc["finished", "folder"]) / "history.parquet")
+    assert len(history) == json.loads((jobs[1].folder / "result.json").read_text())["epochs"]
