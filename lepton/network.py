@@ -62,7 +62,11 @@ class Network:
             if resume is not None and resume.is_over(learner, trainer):
                 trainer.precision_plugin.convert_module(learner)
             else:
-                with torch.random.fork_rng(), interruptible(resume is not None), workers(folder):
+                with (
+                    torch.random.fork_rng(),
+                    interruptible(saving=resume is not None),
+                    workers(folder),
+                ):
                     trainer.fit(learner, datamodule=data)
         except Diverged as e:
             self._keep(e, learner, resume, folder)
@@ -105,9 +109,7 @@ class Network:
         trainer.callbacks.insert(0, resume)
         return resume
 
-    def _keep(
-        self, error: Diverged, learner: Learner, resume: Resume | None, folder: Path
-    ) -> None:
+    def _keep(self, error: Diverged, learner: Learner, resume: Resume | None, folder: Path) -> None:
         """Keeps the last weights that are finite, and says in the error which those are."""
         saved = resume.checkpoints.load() if resume else None
         for which, state in (
@@ -171,7 +173,7 @@ def _save(state: dict[str, Tensor], path: Path) -> None:
 
 
 @contextmanager
-def interruptible(saving: bool):
+def interruptible(*, saving: bool):
     """Where checkpoints are made a signal asks for one; else, and the second time, it ends at once.
 
     Lightning turns Ctrl-C into exit code 1 and ignores the next one; this gives it back.

@@ -168,7 +168,7 @@ class Group:
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             ended=self._end,
         )
-        with torch.random.fork_rng(), interruptible(True):
+        with torch.random.fork_rng(), interruptible(saving=True):
             self._trainer(self.open).fit(learner, datamodule=learner.data)
 
     def _end(self, member: Member) -> None:

@@ -209,7 +209,7 @@ def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
     jobs, reasons = stacked(*SMALL, "seed=1,2")
     assert reasons == []
     frame = load("default").set_index("status")
-    assert "No space left" in frame.loc["failed", "error"]
+    assert "no space left" in frame.loc["failed", "error"]
     assert frame.loc["finished", "seed"] == 2
     history = pd.read_parquet(Path(frame.loc["finished", "folder"]) / "history.parquet")
     assert len(history) == json.loads((jobs[1].folder / "result.json").read_text())["epochs"]
