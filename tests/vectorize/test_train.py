@@ -1,6 +1,7 @@
 """Stacks that cannot be, or lose members: each run is recorded, or named with a reason."""
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -191,7 +192,7 @@ def test_with_dropout_a_member_is_the_same_in_any_stack(here):
     words = (*SMALL, "model.dropout=0.3", EXACT)
     stacked(*words, "seed=1,2,3", "study=three")
     stacked(*words, "seed=3,1", "study=two")
-    names = [path.name for path in Path("runs/two").iterdir()]
+    names = [path.parent.name for path in Path("runs/two").glob("*/result.json")]
     assert len(names) == 2
     for name in names:
         assert differences(Path("runs/three") / name, Path("runs/two") / name) < 1e-9
@@ -200,16 +201,55 @@ def test_with_dropout_a_member_is_the_same_in_any_stack(here):
 def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
     real = results.save
 
+    def broken(result, folder):
+        if result.config["seed"] == 1:
+            raise RuntimeError("no luck")
+        real(result, folder)
+
+    monkeypatch.setattr(results, "save", broken)
+    jobs, reasons = stacked(*SMALL, "seed=1,2")
+    assert reasons == []
+    frame = load("default").set_index("status")
+    assert "no luck" in frame.loc["failed", "error"]
+    assert frame.loc["finished", "seed"] == 2
+    history = pd.read_parquet(Path(frame.loc["finished", "folder"]) / "history.parquet")
+    assert len(history) == json.loads((jobs[1].folder / "result.json").read_text())["epochs"]
+
+
+def test_a_full_disk_stops_the_sweep_and_costs_no_finished_run(here, monkeypatch, lepton):
+    real = results.save
+
     def full(result, folder):
         if result.config["seed"] == 1:
             raise OSError(28, "No space left on device")
         real(result, folder)
 
     monkeypatch.setattr(results, "save", full)
-    jobs, reasons = stacked(*SMALL, "seed=1,2")
-    assert reasons == []
-    frame = load("default").set_index("status")
-    assert "no space left" in frame.loc["failed", "error"]
-    assert frame.loc["finished", "seed"] == 2
-    history = pd.read_parquet(Path(frame.loc["finished", "folder"]) / "history.parquet")
-    assert len(history) == json.loads((jobs[1].folder / "result.json").read_text())["epochs"]
+    words = ("hydra/launcher=vectorized", "hydra.launcher.size=2", "seed=0,1,2,3")
+    code, _, said = lepton("train", "-m", *SMALL, *words)
+    assert code == 1
+    assert "no space left on the disk" in said
+    assert "Traceback" not in said
+    done = [path.parent.name for path in Path("runs/default").glob("*/result.json")]
+    assert [name.split("-")[2] for name in done] == ["s0"]
+
+
+def test_a_watched_member_is_pruned_and_the_others_are_not(here):
+    jobs = [replace(job, watch=Below(1)) for job in planned([*SMALL, "seed=1,2"], sweep=True).jobs]
+    jobs[1] = replace(jobs[1], watch=None)
+    Group(jobs, Options(threads=1, alone=1, size=2), SweepProgress(jobs)).train()
+    attempt(replace(jobs[0], folder=Path("runs/alone/x")))
+    assert [results.status(job.folder) for job in jobs] == ["pruned", "finished"]
+    stacked, alone = results.read_pruned(jobs[0].folder), results.read_pruned(Path("runs/alone/x"))
+    assert stacked["epoch"] == alone["epoch"] == 1
+    assert stacked["scores"] == pytest.approx(alone["scores"], rel=1e-4)
+
+
+@dataclass(frozen=True)
+class Below:
+    """Ends a run at an epoch."""
+
+    last: int
+
+    def __call__(self, epoch, score):
+        return epoch >= self.last

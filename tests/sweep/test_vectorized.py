@@ -1,0 +1,124 @@
+"""The launchers that stack: what is stacked, what is said of the rest, and the same study."""
+
+from pathlib import Path
+
+import pytest
+
+from lepton import load
+from lepton.sweep import auto
+from lepton.sweep.auto import Auto
+from lepton.sweep.basic import Basic
+from lepton.sweep.parallel import Parallel
+from lepton.sweep.plan import planned
+from tests.vectorize.conftest import EXACT, SMALL, differences
+
+STACKED = ("hydra/launcher=vectorized", "hydra.launcher.size=9")
+
+
+def test_a_sweep_is_stacked_where_it_can_be_and_says_of_the_rest_why_not(lepton):
+    base = [w for w in SMALL if not w.startswith("model")]
+    code, out, said = lepton(
+        "train", "-m", *base, "model=mlp_small,gradient_boosting", "seed=1,2", *STACKED
+    )
+    assert code == 0, said
+    assert "2 runs in 1 group(s) to stack, 2 one by one" in said
+    assert "one by one, 2 of 4 runs: model=gradient_boosting fits itself" in said
+    trained = load("default").set_index("model")["trained"]
+    assert set(trained["mlp_small"]) == {"stack of 2"}
+    assert set(trained["gradient_boosting"]) == {"alone"}
+    assert "gradient_boosting" in out
+
+
+@pytest.mark.parametrize("launcher", ["vectorized", "auto"])
+def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
+    words = ("train", "-m", *SMALL, EXACT, "seed=1,2", "optimizer.lr=0.01,0.02")
+    assert lepton(*words, "study=one", "hydra/launcher=basic")[0] == 0
+    assert (
+        lepton(*words, "study=two", f"hydra/launcher={launcher}", "hydra.launcher.size=9")[0] == 0
+    )
+    names = {path.parent.name for path in Path("runs/one").glob("*/result.json")}
+    assert names == {path.parent.name for path in Path("runs/two").glob("*/result.json")}
+    assert len(names) == 4
+    gaps = [differences(Path("runs/one") / name, Path("runs/two") / name) for name in names]
+    assert max(gaps) < 1e-9
+    assert set(load("two")["trained"]) == {"stack of 4"}
+
+
+def test_auto_is_the_default_and_an_enlarged_grid_stacks_only_what_is_new(lepton):
+    words = ("train", "-m", *SMALL, "hydra.launcher.size=9")
+    assert lepton(*words, "seed=1,2")[0] == 0
+    code, _, said = lepton(*words, "seed=range(5)")
+    assert code == 0
+    assert "5 runs: 2 finished, 3 to train" in said
+    assert load("default").sort_values("seed")["trained"].tolist() == [
+        "stack of 3",
+        "stack of 2",
+        "stack of 2",
+        "stack of 3",
+        "stack of 3",
+    ]
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """Which launcher was given how many runs; nothing is trained."""
+    calls = []
+
+    def instead(kind):
+        def launch_jobs(self, jobs, progress=None):
+            calls.append((kind.__name__, len(jobs)))
+
+        return launch_jobs
+
+    for kind in (Basic, Parallel):
+        monkeypatch.setattr(kind, "launch_jobs", instead(kind))
+    return calls
+
+
+def jobs(count):
+    words = ["model=gradient_boosting", "dataset=wine", f"seed=range({count})"]
+    return planned(words, sweep=True).jobs
+
+
+def launcher(**given):
+    defaults = {"threads": None, "size": None, "workers": 2, "per_gpu": 1, "timeout": None}
+    return Auto(**defaults | given)
+
+
+def test_quick_runs_are_not_worth_a_pool(here, launched):
+    launcher().launch_jobs(jobs(4))
+    assert launched == [("Basic", 1)] * 4
+
+
+def test_slow_runs_go_to_the_pool_once_one_has_shown_it(here, launched, monkeypatch):
+    clock = iter(range(0, 10_000, 30))
+    monkeypatch.setattr(auto.time, "monotonic", lambda: next(clock))
+    launcher().launch_jobs(jobs(6))
+    assert launched == [("Basic", 1), ("Parallel", 5)]
+
+
+def test_runs_with_a_time_limit_all_go_to_the_pool(here, launched):
+    launcher(timeout=60.0).launch_jobs(jobs(3))
+    assert launched == [("Parallel", 3)]
+
+
+def test_a_pruned_search_through_stacks_ends_as_one_by_one(lepton):
+    words = (
+        "train",
+        "-m",
+        *SMALL,
+        EXACT,
+        "hydra/sweeper=search",
+        "hydra/sweeper/pruner=median",
+        "hydra.sweeper.n_trials=12",
+        "hydra.sweeper.batch=6",
+        "hydra.sweeper.pruner.n_startup_trials=2",
+        "optimizer.lr=tag(log,interval(1e-5,1e-1))",
+    )
+    assert lepton(*words, "study=one", "hydra/launcher=basic")[0] == 0
+    assert lepton(*words, "study=two", *STACKED)[0] == 0
+    one, two = (load(study).sort_values("run").reset_index() for study in ("one", "two"))
+    assert one["status"].tolist() == two["status"].tolist()
+    assert one["run"].tolist() == two["run"].tolist()
+    assert set(one["status"]) == {"finished", "pruned"}
+    assert two["trained"].dropna().str.startswith("stack of").any()
