@@ -35,7 +35,7 @@ def refused(lepton, here):
     [
         ("model=mpl", "model=mpl: no such option", "did you mean 'mlp'?"),
         ("model=MLP", "model=MLP: no such option", "options: ft_transformer"),
-        ("hydra/launcher=joblib", "hydra/launcher=joblib: no such option", "options: basic"),
+        ("hydra/launcher=joblib", "hydra/launcher=joblib: no such option", "options: auto, basic"),
         ("modle/x=mlp", "modle/x: no such group", "did you mean 'model'?"),
         ("optimizer.lrr=1", "optimizer.lrr: optimizer=adamw has no such key", "mean 'lr'?"),
         ("+optimizer.lrr=1", "optimizer.lrr: optimizer=adamw has no such key", "mean 'lr'?"),

@@ -12,13 +12,14 @@ from lepton.dataset.batches import BLOCK, Batches, Order
 class StackedBatches:
     """Row numbers for blocks of batches, drawn as each member alone would draw them.
 
-    Shapes: a block (K, rows); (rows,) where all members have the same order (`common`).
+    Shapes: a block (S, rows) for S distinct seeds, of which `member` (K,) says whose is whose;
+        (rows,) where all members have the same order (`common`).
     """
 
     def __init__(self, batches: Batches, seeds: Sequence[int], device: torch.device):
-        self.batches, self.seeds, self.device = batches, list(seeds), device
+        self.batches, self.device = batches, device
         self.batch_size, self.num_batches = batches.batch_size, batches.num_batches
-        self.common = len(set(self.seeds)) == 1
+        self.keep(seeds)
         self.epoch, self.sampler = 0, self  # Lightning tells a loader's sampler the epoch
 
     def set_epoch(self, epoch: int) -> None:
@@ -28,10 +29,8 @@ class StackedBatches:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Tensor]:
-        orders = {seed: self._order(seed) for seed in dict.fromkeys(self.seeds)}
-        rows = (
-            orders[self.seeds[0]] if self.common else torch.stack([orders[s] for s in self.seeds])
-        )
+        orders = [self._order(seed) for seed in self.seeds]
+        rows = orders[0] if self.common else torch.stack(orders)
         yield from rows.to(self.device).split(BLOCK * self.batch_size, -1)
 
     def _order(self, seed: int) -> Tensor:
@@ -46,7 +45,16 @@ class StackedBatches:
 
     def keep(self, seeds: Sequence[int]) -> None:
         """Goes on for the members with these seeds."""
-        self.seeds, self.common = list(seeds), len(set(seeds)) == 1
+        self.seeds = list(dict.fromkeys(seeds))
+        self.common = len(self.seeds) == 1
+        member = [self.seeds.index(seed) for seed in seeds]
+        self.member = None if len(self.seeds) == len(member) else torch.tensor(member)
+
+    def spread(self, tensor: Tensor) -> Tensor:
+        """What was gathered for each seed, for each member. Shapes: (S, ...) -> (K, ...)."""
+        if self.common or self.member is None:
+            return tensor
+        return tensor.index_select(0, self.member.to(tensor.device))
 
 
 class StackedData(pl.LightningDataModule):

@@ -56,9 +56,10 @@ class Stack:
         self.losses, self.rows, self.started = [], [], time.perf_counter()
 
     def train(self, rows: Tensor, batches: StackedBatches) -> None:
-        """One batch of every member. Shapes: (K, B) row numbers, or (B,) for all members."""
+        """One batch of every member, of the rows that `batches` gives."""
         size = rows.shape[-1]
-        losses = self.body.losses(self.weights.views, self.gather(rows), common=batches.common)
+        batch = {name: batches.spread(part) for name, part in self.gather(rows).items()}
+        losses = self.body.losses(self.weights.views, batch, common=batches.common)
         self._watch(losses)
         done, share = len(self.losses), 1.0
         if self.accumulate > 1:
@@ -70,6 +71,7 @@ class Stack:
             self._step()
 
     def gather(self, rows: Tensor) -> Batch:
+        """Shapes: row numbers (...) -> (..., *shape)."""
         flat = rows.reshape(-1)
         return {
             name: tensor.index_select(0, flat).view(*rows.shape, *tensor.shape[1:])

@@ -146,7 +146,7 @@ class Trial:
 
     def _fits(self) -> int:
         """How many members memory holds, from what the graph of a step keeps for two of them."""
-        stack, _, rows = self._stack(self.members[:2])
+        stack, batches, rows = self._stack(self.members[:2])
         kept: dict[int, int] = {}
 
         def pack(tensor: Tensor) -> Tensor:
@@ -154,9 +154,9 @@ class Trial:
             kept[storage.data_ptr()] = storage.nbytes()
             return tensor
 
-        common = rows.ndim == 1
+        batch = {name: batches.spread(part) for name, part in stack.gather(rows).items()}
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            stack.body.losses(stack.weights.views, stack.gather(rows), common=common)
+            stack.body.losses(stack.weights.views, batch, common=batches.common)
         own = COPIES * sum(v[0].numel() * v.element_size() for v in stack.weights.values)
         return int(SHARE * self._free() / (2 * sum(kept.values()) / 2 + own))
 

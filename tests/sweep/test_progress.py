@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -92,10 +93,18 @@ def terminal(monkeypatch):
 
 def test_one_line_moves_on_a_terminal_and_the_log_stays_above_it(here, terminal):
     terminal = terminal()
-    multirun(["dataset=wine", "model=linear", "trainer.max_epochs=2", "seed=1,2,3"])
+    multirun(
+        [
+            "hydra/launcher=basic",
+            "dataset=wine",
+            "model=linear",
+            "trainer.max_epochs=200",
+            "seed=1,2,3",
+        ]
+    )
     shown = terminal.getvalue()
     assert "3/3 done" in shown
-    assert "epoch 2/2" in shown
+    assert re.search(r"epoch \d+/200", shown)  # the line moves ten times a second
     assert shown.count("[1/3] ") == 1
     logged = [text for text in shown.replace("\r", "\n").split("\n") if "[2/3] " in text]
     assert len(logged) == 1

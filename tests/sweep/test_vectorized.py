@@ -113,6 +113,7 @@ def test_a_pruned_search_through_stacks_ends_as_one_by_one(lepton):
         "hydra.sweeper.n_trials=12",
         "hydra.sweeper.batch=6",
         "hydra.sweeper.pruner.n_startup_trials=2",
+        "hydra.sweeper.pruner.n_warmup_steps=1",
         "optimizer.lr=tag(log,interval(1e-5,1e-1))",
     )
     assert lepton(*words, "study=one", "hydra/launcher=basic")[0] == 0
