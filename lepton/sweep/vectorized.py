@@ -46,6 +46,7 @@ class Vectorized:
 
 def _plan(together: list[list[Job]], rest: list) -> str:
     stacked = sum(map(len, together))
-    words = [f"{stacked} runs in {len(together)} group(s) to stack"] if together else []
+    word = "group" if len(together) == 1 else "groups"
+    words = [f"{stacked} runs in {len(together)} {word} to stack"] if together else []
     words += [f"{len(rest)} one by one"] if rest else []
     return ", ".join(words)

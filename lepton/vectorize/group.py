@@ -7,6 +7,7 @@ from typing import Any
 
 from lepton import build
 from lepton.check import fits_itself
+from lepton.folders import CHECKPOINTS, unfinished
 from lepton.identity import canonical
 from lepton.method import Method
 from lepton.signature import signature
@@ -29,7 +30,7 @@ def groups(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, str]]]
     together: dict[str, list[Job]] = {}
     alone = []
     for job in jobs:
-        reason = obstacle(job.config)
+        reason = _begun(job) or obstacle(job.config)
         if reason:
             alone.append((job, reason))
         else:
@@ -39,6 +40,11 @@ def groups(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, str]]]
             alone.append((members[0], "no other run differs from it in stackable keys alone"))
             del together[key]
     return list(together.values()), alone
+
+
+def _begun(job: Job) -> str | None:
+    checkpoints = unfinished(job.folder) / CHECKPOINTS
+    return "a checkpoint is there to go on from" if any(checkpoints.glob("*.ckpt")) else None
 
 
 def obstacle(plain: dict[str, Any]) -> str | None:
@@ -78,8 +84,8 @@ def _stacks(method: type[Method]) -> bool:
 def common(plain: dict[str, Any]) -> str:
     """All of a run that its stack must share, as text; dropped is what a member has of its own.
 
-    Models are compared again once they are built: a number of theirs may be stacked where it
-    changes nothing but first weights and dropout.
+    Models are compared again once they are built: a number of theirs may differ where it changes
+    nothing but dropout.
     """
     kept = canonical(plain)
     for key in ("seed", "scheduler"):

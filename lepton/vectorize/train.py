@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from lepton import build, run
+from lepton.dataset.batches import Batches
 from lepton.errors import Claimed, Finished, LeptonError, Pruned
 from lepton.network import Network, interruptible, quiet
 from lepton.progress import Progress
@@ -32,8 +33,8 @@ Alone = list[tuple[Job, str]]
 class Options:
     """How groups become stacks.
 
-    Units: `threads` of the CPU, None for all; `alone`: runs that would train at once outside a
-        stack; `size`: members at most, None for what a calibration finds fastest.
+    Units: `threads` of the CPU; `alone`: runs that would train at once outside a stack; `size`:
+        members at most, None for what a trial finds fastest.
     """
 
     threads: int
@@ -55,13 +56,18 @@ class Group:
             try:
                 self.data, self.described = run.read(cfg), Path(described)
             except Exception as e:
-                return [(job, f"their data cannot be read ({_last(e)})") for job in self.jobs]
+                return self._all(f"their data cannot be read ({_last(e)})")
+            if not isinstance(self.data.train_dataloader(), Batches):
+                return self._all("their data set cuts batches in a way of its own")
             run.describe(self.data, self.described)
             self.constant = run.constant(self.data, build.task(cfg, self.data.spec))
             alone = []
             for members in self._alike():
                 alone += self._stacks(members)
         return alone
+
+    def _all(self, why: str) -> Alone:
+        return [(job, why) for job in self.jobs]
 
     def _alike(self) -> list[list[Member]]:
         """The runs with their first weights, divided into those of the same structure."""
@@ -128,20 +134,25 @@ class Group:
             if self.open:
                 self._train()
         except Exception as e:
-            left = [member for member in members if member in self.open]
-            for member in left:
-                member.forget()
-            if _out_of_memory(e) and len(left) > 1:
-                log.info("not enough memory for %d runs at once; halving", len(left))
-                again = [self._member(member.job) for member in left]
-                half = len(again) // 2
-                return self._fit(again[:half]) + self._fit(again[half:])
-            return [(member.job, f"its stack ended: {_last(e)}") for member in left]
+            why, halve = f"its stack ended: {_last(e)}", _out_of_memory(e) and len(self.open) > 1
         except BaseException as e:
             for member in self.open:
                 member.forget(e)
             raise
-        return []
+        else:
+            return []
+        jobs = [member.job for member in self.open]
+        for member in self.open:
+            member.forget()
+        if not halve:
+            return [(job, why) for job in jobs]
+        log.info("not enough memory for %d runs at once; halving", len(jobs))
+        half = len(jobs) // 2
+        return [
+            left
+            for part in (jobs[:half], jobs[half:])
+            for left in self._fit([self._member(job) for job in part])
+        ]
 
     def _begin(self, member: Member) -> None:
         try:

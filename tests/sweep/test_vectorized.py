@@ -21,7 +21,7 @@ def test_a_sweep_is_stacked_where_it_can_be_and_says_of_the_rest_why_not(lepton)
         "train", "-m", *base, "model=mlp_small,gradient_boosting", "seed=1,2", *STACKED
     )
     assert code == 0, said
-    assert "2 runs in 1 group(s) to stack, 2 one by one" in said
+    assert "2 runs in 1 group to stack, 2 one by one" in said
     assert "one by one, 2 of 4 runs: model=gradient_boosting fits itself" in said
     trained = load("default").set_index("model")["trained"]
     assert set(trained["mlp_small"]) == {"stack of 2"}

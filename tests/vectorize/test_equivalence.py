@@ -59,6 +59,7 @@ MODELS = {
     "mlp, batch": ("model.hidden=[6]", "model.dropout=0", "model.normalization=batch"),
     "mlp, layer": ("model.hidden=[6]", "model.dropout=0", "model.normalization=layer"),
     "resnet": ("model.width=8", "model.hidden_dropout=0"),
+    "tabm": ("model.k=3", "model.blocks=1", "model.width=8", "model.dropout=0"),
     "ft_transformer": (
         *("model.width=8", "model.heads=2", "model.blocks=1"),
         *("model.attention_dropout=0", "model.ffn_dropout=0"),

@@ -77,6 +77,16 @@ def test_a_run_unlike_all_others_says_so(here):
     assert found() == ([], ["no other run differs from it in stackable keys alone"])
 
 
+def test_a_run_with_a_checkpoint_goes_on_alone(here):
+    jobs = planned([*BASE, "seed=1,2,3"], sweep=True).jobs
+    checkpoint = jobs[1].folder.with_name(jobs[1].folder.name + ".part") / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "last.ckpt").touch()
+    (together,), alone = groups(jobs)
+    assert together == [jobs[0], jobs[2]]
+    assert alone == [(jobs[1], "a checkpoint is there to go on from")]
+
+
 METHOD = """from lepton.method import Method
 
 
