@@ -55,7 +55,15 @@ def main() -> int:
 
 def orchestration(command: str, jobs: int, runs: str) -> float:
     """CPU seconds of `lepton COMMAND -m` over so many seeds, but those inside the trainings."""
-    words = [command, "-m", "trainer=smoke", f"seed=range({jobs})", f"runs={runs}", "study=bench"]
+    words = [
+        command,
+        "-m",
+        "hydra/launcher=basic",
+        "trainer=smoke",
+        f"seed=range({jobs})",
+        f"runs={runs}",
+        "study=bench",
+    ]
     done = subprocess.run(
         [sys.executable, "-c", CHILD, *words],
         capture_output=True,

@@ -50,7 +50,8 @@ class Auto:
         for count in range(len(jobs)):
             if progress.stopped:
                 return []
-            if count and _saved(time.monotonic() - started, count, len(jobs), workers) > POOL:
+            pace = (time.monotonic() - started) / count if count else 0.0
+            if saved(pace * (len(jobs) - count), workers) > POOL:
                 return jobs[count:]
             Basic().launch_jobs(jobs[count : count + 1], progress)
         return []
@@ -61,10 +62,10 @@ def _workers(jobs: Sequence[Job]) -> int:
     return max(1, cores // max(threads_of(job.config, cores) for job in jobs))
 
 
-def _saved(seconds: float, done: int, total: int, workers: int) -> float:
-    """Seconds that so many workers would save on what is left, at the pace so far.
+def saved(seconds: float, workers: int) -> float:
+    """What so many workers save of work that takes one so many seconds.
 
-    >>> _saved(20.0, 2, 10, 4)
+    >>> saved(80.0, 4)
     60.0
     """
-    return seconds / done * (total - done) * (1 - 1 / workers)
+    return seconds * (1 - 1 / workers)

@@ -34,10 +34,11 @@ class Basic:
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         progress = progress or SweepProgress(jobs)
-        for number, job in enumerate(jobs, 1):
+        for job in jobs:
             if progress.stopped:
                 break
-            log.info("[%d/%d] %s", number, len(jobs), job)
+            number = progress.done + progress.failed + 1
+            log.info("[%d/%d] %s", number, progress.total, job)
             progress.started(job)
             outcome = attempt(job)
             log.log(level(outcome), "    %s", outcome.line)

@@ -14,6 +14,7 @@ from torch import Tensor
 from lepton import build
 from lepton.objective import objective
 from lepton.optimizer.groups import parameter_groups
+from lepton.sweep.auto import POOL, saved
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.member import Member
 from lepton.vectorize.stack import Stack
@@ -22,6 +23,7 @@ SECONDS = 0.03  # of steps that a measurement takes at least
 SHARE = 0.5  # of the memory at hand that a stack may fill
 COPIES = 8  # of the parameters: gradients, optimizer, best epoch, and what a step makes
 FEWEST = 2
+EPOCH = 0.005  # seconds of an epoch apart from its steps, once for a stack
 SMALLER = (32, 8)  # stacks that fit a cache better
 WORTH = 0.8  # of a larger stack's time a run, from which a smaller one is taken
 
@@ -42,6 +44,8 @@ class Trial:
         self.members, self.data, self.threads = members, data, threads
         self.device = trainer.strategy.root_device
         self.dtype = torch.float64 if trainer.precision == "64-true" else torch.float32
+        self.batches = data.train_dataloader().num_batches
+        self.overhead = EPOCH / self.batches
         self.accumulate = members[0].job.config["trainer"]["accumulate_grad_batches"]
 
     def _stack(self, members: Sequence[Member]) -> tuple[Stack, StackedBatches, Tensor]:
@@ -86,12 +90,15 @@ class Trial:
     def best(self, alone: int) -> Choice | str:
         """The stack that trains a run fastest; a reason where one by one is faster still.
 
-        `alone`: how many runs would train at the same time outside a stack.
+        `alone`: how many runs would train at the same time in a pool, where that paid.
         """
         most = min(len(self.members), self._fits())
         if most < FEWEST:
             return "memory holds no two of these runs"
-        single = self._seconds_alone() / alone
+        single = self._seconds_alone() + self.overhead
+        epochs = sum(member.job.config["trainer"]["max_epochs"] for member in self.members)
+        if saved(single * self.batches * epochs, alone) > POOL:
+            single /= alone
         best = self._measured(most)
         for size in (s for s in SMALLER if s < most):
             smaller = self._measured(size)
@@ -110,8 +117,8 @@ class Trial:
         found = []
         for threads in dict.fromkeys((self.threads, 1)):
             with using(threads):
-                seconds = self._timed(lambda: stack.train(rows, batches)) / size
-            found.append(Choice(size, threads, seconds))
+                seconds = self._timed(lambda: stack.train(rows, batches)) + self.overhead
+            found.append(Choice(size, threads, seconds / size))
         return min(found, key=lambda choice: choice.seconds)
 
     def _seconds_alone(self) -> float:

@@ -46,7 +46,15 @@ def test_a_mistake_that_shows_in_the_data_is_kept_with_the_config(here):
 
 
 def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, command):
-    words = ("train", "-m", *WINE[:2], "trainer.max_epochs=100", "seed=range(5)", "study=long")
+    words = (
+        "train",
+        "-m",
+        "hydra/launcher=basic",
+        *WINE[:2],
+        "trainer.max_epochs=100",
+        "seed=range(5)",
+        "study=long",
+    )
     process = start(*words)
     folder = Path("runs/long")
     while process.is_alive() and not list(folder.glob("*/result.json")):

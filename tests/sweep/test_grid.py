@@ -12,10 +12,12 @@ from lepton import load, results
 from lepton.errors import ConfigError, FailedRuns
 from lepton.sweep.plan import multirun, planned
 
+BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
 FOREIGN = "_target_: hydra._internal.core_plugins.basic_launcher.BasicLauncher\n"
 LONG = (
+    BASIC,
     *("dataset=synthetic", "dataset.rows=300", "trainer.max_epochs=30", "optimizer.lr=0.01"),
     *("model=mlp_small,gradient_boosting", "seed=range(3)", "study=long"),
 )
@@ -55,8 +57,8 @@ def same(one, two):
 
 
 def test_the_order_of_a_sweep_does_not_matter(here, fingerprint):
-    multirun([*WINE, "seed=1,2", "model=mlp_small,linear", "study=one"])
-    multirun([*WINE, "model=linear,mlp_small", "seed=2,1", "study=two"])
+    multirun([BASIC, *WINE, "seed=1,2", "model=mlp_small,linear", "study=one"])
+    multirun([BASIC, *WINE, "model=linear,mlp_small", "seed=2,1", "study=two"])
     one, two = runs("one"), runs("two")
     assert [p.name for p in one] == [p.name for p in two]
     assert len(one) == 4
@@ -64,22 +66,22 @@ def test_the_order_of_a_sweep_does_not_matter(here, fingerprint):
 
 
 def test_a_run_alone_is_the_run_of_a_sweep_and_is_not_repeated(here, run, fingerprint, trainings):
-    multirun([*WINE, "seed=1,2", "study=swept"])
+    multirun([BASIC, *WINE, "seed=1,2", "study=swept"])
     alone = run(*WINE, "seed=2", "study=alone")
     assert fingerprint(alone) == fingerprint(study("swept") / alone.name)
     assert len(trainings) == 3
     run(*WINE, "seed=2", "study=swept")
-    multirun([*WINE, "seed=2,3", "study=alone"])
+    multirun([BASIC, *WINE, "seed=2,3", "study=alone"])
     assert len(trainings) == 4
 
 
 def test_enlarging_a_grid_trains_only_the_new_points(here, trainings):
-    multirun([*WINE, "seed=1,2"])
+    multirun([BASIC, *WINE, "seed=1,2"])
     first = list(trainings)
-    multirun([*WINE, "seed=1,2,3", "optimizer.lr=0.001,0.1"])
+    multirun([BASIC, *WINE, "seed=1,2,3", "optimizer.lr=0.001,0.1"])
     assert len(trainings) == 2 + 4
     assert not set(first) & set(trainings[2:])
-    multirun([*WINE, "seed=1,2,3", "optimizer.lr=0.001,0.1"])
+    multirun([BASIC, *WINE, "seed=1,2,3", "optimizer.lr=0.001,0.1"])
     assert len(trainings) == 6
 
 
@@ -156,7 +158,7 @@ def test_a_launcher_that_is_not_leptons_gives_the_same_runs(foreign, command, fi
     words = [*WINE, "seed=1,2", "model=mlp_small,linear"]
     code, said = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
     assert code == 0, said
-    multirun([*words, "study=ours"])
+    multirun([BASIC, *words, "study=ours"])
     theirs, ours = runs("theirs"), runs("ours")
     assert [p.name for p in theirs] == [p.name for p in ours]
     assert [fingerprint(p) for p in theirs] == [fingerprint(p) for p in ours]
