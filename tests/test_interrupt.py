@@ -141,7 +141,7 @@ def test_the_second_ctrl_c_ends_the_command_at_once(training, here, monkeypatch)
 
 
 def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint):
-    words = [*LONG, "trainer.max_epochs=8", "study=ended"]
+    words = [*LONG, "trainer.max_epochs=8", "study=ended", "hydra/launcher=basic"]
     process = training("-m", *words, "seed=1,2")
     os.kill(process.pid, signal.SIGTERM)
     process.join(20)

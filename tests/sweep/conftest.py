@@ -108,7 +108,7 @@ def gone():
 
 
 SPACE = ("optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.5)")
-WORDS = ("hydra/sweeper=search", "dataset=wine", "model=mlp_small")
+WORDS = ("hydra/sweeper=search", "hydra/launcher=basic", "dataset=wine", "model=mlp_small")
 
 
 def score(config):

@@ -87,7 +87,7 @@ def prints(fingerprint, study):
 
 @pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
 def test_runs_are_those_of_one_process_in_the_same_study(here, slurm, sweep, fingerprint, launcher):
-    multirun([*WINE, "seed=range(4)", "study=alone"])
+    multirun([*WINE, "seed=range(4)", "study=alone", "hydra/launcher=basic"])
     code, said = sweep(*WINE, "seed=range(4)", "study=far", launcher)
     assert code == 0, said
     assert len(prints(fingerprint, "far")) == 4

@@ -124,6 +124,6 @@ def test_a_range_of_fractions_takes_the_values_of_a_grid():
 
 def test_a_search_and_a_grid_share_their_runs(search, training, capsys):
     space = ["model.dropout=0.1,0.2", "optimizer.lr=0.01,0.02"]
-    multirun(["dataset=wine", "model=mlp_small", *space])
+    multirun(["hydra/launcher=basic", "dataset=wine", "model=mlp_small", *space])
     assert search("hydra/sweeper/sampler=grid", space=space) == []
     assert len(training.configs) == 4

@@ -12,7 +12,7 @@ from lepton.errors import LeptonError
 from lepton.sweep import study
 from lepton.sweep.plan import multirun, planned
 
-WINE = ("dataset=wine", "model=linear", "trainer.max_epochs=1")
+WINE = ("hydra/launcher=basic", "dataset=wine", "model=linear", "trainer.max_epochs=1")
 STUDY = Path("runs/default")
 
 
