@@ -9,6 +9,16 @@ from torch import Tensor, nn
 from lepton.vectorize.noise import LEVELS, Noise
 
 
+class _WayOut(torch.autograd.Function):
+    @staticmethod
+    def forward(*given):
+        raise TypeError("a stacked layer works under vmap alone")
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+
 class StackedLinear(nn.Module):
     """nn.Linear with a weight a member: one batched product, the bias added on the way."""
 
@@ -20,15 +30,7 @@ class StackedLinear(nn.Module):
         return _Linear.apply(x, self.weight, self.bias)
 
 
-class _Linear(torch.autograd.Function):
-    @staticmethod
-    def forward(x, weight, bias):
-        raise TypeError("a stacked layer works under vmap alone")
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        pass
-
+class _Linear(_WayOut):
     @staticmethod
     def vmap(info, in_dims, x, weight, bias):
         k, outputs, width = info.batch_size, *weight.shape[-2:]
@@ -94,16 +96,8 @@ class StackedDropout(nn.Module):
         return _Drop.apply(x, self.member, self)
 
 
-class _Drop(torch.autograd.Function):
+class _Drop(_WayOut):
     """`member` differs between members, so that the rule applies to an input that does not."""
-
-    @staticmethod
-    def forward(x, member, layer):
-        raise TypeError("a stacked layer works under vmap alone")
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        pass
 
     @staticmethod
     def vmap(info, in_dims, x, member, layer):
