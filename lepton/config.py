@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lepton.errors import ConfigError, NothingToSearch
+from lepton.errors import ConfigError, LeptonError, NothingToSearch
 
 _HERE = Path(__file__).resolve().parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if (p / "train.yaml").is_file())
@@ -251,6 +251,8 @@ def explained():
     except OmegaConfBaseException as e:
         raise ConfigError(_first_line(e)) from None
     except HydraException as e:
+        if isinstance(e.__cause__, LeptonError):  # what a launcher or sweeper says of its values
+            raise e.__cause__ from None
         cause = e.__cause__ if isinstance(e.__cause__, OmegaConfBaseException) else e
         raise ConfigError(_first_line(cause)) from None
 

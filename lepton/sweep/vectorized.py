@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from lepton.errors import LeptonError
 from lepton.sweep.basic import Basic
 from lepton.sweep.parallel import cores_of
 from lepton.sweep.plan import Job
@@ -15,6 +16,9 @@ class Vectorized:
     """Stacks what can be stacked, and says of the rest why not."""
 
     def __init__(self, *, threads: int | None, size: int | None):
+        for name, value in (("threads", threads), ("size", size)):
+            if value is not None and not (type(value) is int and value > 0):
+                raise LeptonError(f"hydra.launcher.{name}: {value!r} is not a whole number above 0")
         self.threads, self.size = threads, size
 
     def setup(self, *, hydra_context, task_function, config) -> None:

@@ -123,3 +123,22 @@ def test_a_pruned_search_through_stacks_ends_as_one_by_one(lepton):
     assert one["run"].tolist() == two["run"].tolist()
     assert set(one["status"]) == {"finished", "pruned"}
     assert two["trained"].dropna().str.startswith("stack of").any()
+
+
+WRONG = [
+    (launcher, word)
+    for launcher in ("vectorized", "auto")
+    for word in ("size=0", "size=abc", "threads=-1", "threads=1.5")
+]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "word"), [*WRONG, ("parallel", "workers=0"), ("auto", "timeout=-1")]
+)
+def test_a_wrong_size_is_told_in_a_line_before_anything_is_written(lepton, here, launcher, word):
+    words = (f"hydra/launcher={launcher}", f"hydra.launcher.{word}", "seed=1,2")
+    code, _, said = lepton("train", "-m", *SMALL, *words)
+    assert code == 2
+    (line,) = said.splitlines()
+    assert line.startswith(f"lepton: hydra.launcher.{word.partition('=')[0]}: ")
+    assert not (here / "runs").exists()
