@@ -111,7 +111,7 @@ def read(cfg: dict[str, Any]):
 def describe(data, folder: Path) -> None:
     """What a run folder says of its data."""
     data.spec.save(folder / "spec.json")
-    data.preprocessor.save(folder / "preprocessing.skops")
+    data.save(folder)
 
 
 def constant(data, task: Task) -> dict[str, float]:
