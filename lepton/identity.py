@@ -10,6 +10,7 @@ from typing import Any
 from lepton.check import fits_itself
 from lepton.errors import ConfigError
 from lepton.rules import data_files
+from lepton.weights import content
 
 FORMAT = 1  # raised when the same config would mean another training
 COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides")
@@ -25,7 +26,16 @@ def canonical(plain: dict[str, Any]) -> dict[str, Any]:
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in TRAINER_COSMETIC}
     contents = {key: _content(Path(path)) for key, path in data_files(plain).items()}
     kept["dataset"] = {**kept["dataset"], **contents}
+    kept["model"] = _by_content(kept["model"])
     return kept
+
+
+def _by_content(node: dict[str, Any]) -> dict[str, Any]:
+    """A model's node with the content of each pretrained folder for its path."""
+    named = {k: _by_content(v) if isinstance(v, dict) else v for k, v in node.items()}
+    if isinstance(path := node.get("path"), str) and (files := content(path)):
+        named["path"] = [[file.name, _content(file)] for file in files]
+    return named
 
 
 def run_id(plain: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ class Splitting:
         else:
             parts = self._divide(own, total, self._cut(own, labels, classes, values))
         parts = {name: np.sort(rows) for name, rows in parts.items()}
-        _require_all(parts, labels, classes)
+        require_all(parts, labels, classes)
         return parts
 
     def _cut(self, own: int, labels, classes, values) -> Cut:
@@ -144,7 +144,8 @@ def _by_name(values: pd.Series) -> dict[str, np.ndarray]:
     return {part: np.flatnonzero(names == part) for part in ("train", "val", "test")}
 
 
-def _require_all(parts: dict[str, np.ndarray], labels, classes) -> None:
+def require_all(parts: dict[str, np.ndarray], labels, classes) -> None:
+    """Raises: DataError when a split is empty, or a class missing from train."""
     counts = ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
     for name, rows in parts.items():
         if not len(rows):

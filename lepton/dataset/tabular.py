@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lepton.dataset.columns import infer_kinds, typed
 from lepton.dataset.data import Data, target_tensor
-from lepton.dataset.describe import cleaning_notes, make_spec, split_notes
+from lepton.dataset.describe import cleaning_notes, make_spec, split_notes, table_spec
 from lepton.dataset.note import Note
 from lepton.dataset.target import Target
 from lepton.errors import DataError
@@ -40,7 +40,8 @@ class TabularData(Data):
                 "target": target_tensor(target, rows),
                 "id": torch.from_numpy(ids[rows]),
             }
-        self.spec = make_spec(target, target.values[train], self.preprocessor, splits["train"])
+        inputs = table_spec(self.preprocessor, splits["train"])
+        self.spec = make_spec(target, target.values[train], **inputs)
         self.notes += [
             *target.notes,
             *notes,
