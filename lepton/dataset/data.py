@@ -1,5 +1,6 @@
 """What every data set shares: its rows and target are read, divided, and cut into batches."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from lepton.dataset.batches import Batches, InOrder, Order
 from lepton.dataset.cuts import times
 from lepton.dataset.note import Note
-from lepton.dataset.split import Splitting
+from lepton.dataset.split import Parts, Splitting
 from lepton.dataset.target import Target, encode_target
 from lepton.errors import DataError
 from lepton.seeds import derive
@@ -109,8 +110,17 @@ class Data(pl.LightningDataModule):
     def target_columns(self) -> list[str]:
         return [self.target] if isinstance(self.target, str) else self.target
 
-    def divide(self, frame: pd.DataFrame, own: int, target: Target) -> dict[str, np.ndarray]:
-        """Positions of train, val and test among the rows that have a target."""
+    def divide(
+        self,
+        frame: pd.DataFrame,
+        own: int,
+        target: Target,
+        clean: Callable[[Parts], Parts] | None = None,
+    ) -> Parts:
+        """Positions of train, val and test among the rows that have a target.
+
+        `clean` may take some out, before anything is drawn from them.
+        """
         column = self.splitting.column
         if column is not None and column not in frame.columns:
             there = ", ".join(map(str, frame.columns[:12]))
@@ -126,6 +136,7 @@ class Data(pl.LightningDataModule):
             else None,
             classes=tuple(target.classes),
             values=None if values is None else values[target.kept],
+            clean=clean,
         )
 
     def _order(self) -> Order:

@@ -11,7 +11,7 @@ from torch import Tensor
 from lepton.dataset.data import Data, target_tensor
 from lepton.dataset.describe import absent_notes, make_spec
 from lepton.dataset.note import Note
-from lepton.dataset.split import require_all
+from lepton.dataset.split import Parts
 from lepton.dataset.target import Target
 from lepton.dataset.token_batches import ByLength, TokenBatches
 from lepton.dataset.words import Cleaned, leaked, repeated, rows_of, texts_of
@@ -38,10 +38,11 @@ class TextData(Data):
         self, frame: pd.DataFrame, own: int, target: Target
     ) -> dict[str, dict[str, Tensor]]:
         cleaned = self._clean(frame, target)
-        target = cleaned.target
-        parts = self.divide(frame, own, target)
+        target, notes = cleaned.target, cleaned.notes
         texts = cleaned.texts[target.kept]
-        notes = [*cleaned.notes, *self._no_leak(parts, texts, target)]
+        parts = self.divide(frame, own, target, lambda parts: self._no_leak(parts, texts, notes))
+        if again := repeated(texts[parts["train"]]):
+            notes.append(Note("rows whose text came before, kept", again, "the train split"))
         ids = np.flatnonzero(target.kept)
         splits = {
             name: {
@@ -87,26 +88,19 @@ class TextData(Data):
             raise DataError(f"dataset.text: {taken[0]!r} is the target")
         return texts_of(frame, self.columns, target)
 
-    def _no_leak(self, parts: dict[str, np.ndarray], texts: np.ndarray, target: Target):
+    def _no_leak(self, parts: Parts, texts: np.ndarray, notes: list[Note]) -> Parts:
         """Drops from train what val or test hold too, and from val what test holds."""
-        notes, drop = [], self.duplicates == "drop"
+        left, drop = dict(parts), self.duplicates == "drop"
         for name, others in (("val", ["test"]), ("train", ["val", "test"])):
-            where = f"the {name} split"
             held = np.concatenate([parts[other] for other in others])
             found = leaked(texts[parts[name]], texts[held])
             if found.any():
                 what = f"rows whose text is in {' or '.join(others)} too"
                 done = "dropped" if drop else "kept; dataset.duplicates=drop drops them"
-                notes.append(Note(f"{what}, {done}", int(found.sum()), where))
+                notes.append(Note(f"{what}, {done}", int(found.sum()), f"the {name} split"))
             if drop:
-                parts[name] = parts[name][~found]
-        again = repeated(texts[parts["train"]])
-        if again:
-            notes.append(Note("rows whose text came before, kept", again, "the train split"))
-        labels = target.values if target.task in ("binary", "multiclass") else None
-        labels = None if labels is None else labels.astype(np.int64)
-        require_all(parts, labels, tuple(target.classes))
-        return notes
+                left[name] = parts[name][~found]
+        return left
 
     def _inputs(self, texts: np.ndarray, parts, name: str, notes: list[Note]) -> dict:
         if self.tokenizer is None:

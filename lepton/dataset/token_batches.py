@@ -80,7 +80,7 @@ class TokenBatches:
         whole = len(order) // self.batch_size * self.batch_size
         windows = order[:whole].split(WINDOW * self.batch_size)
         sorted_rows = [rows[length[rows].argsort(stable=True)] for rows in windows]
-        full = [rows for window in sorted_rows for rows in window.split(self.batch_size)]
+        full = [r for window in sorted_rows if len(window) for r in window.split(self.batch_size)]
         draw = derive(self.sampler.seed, "batches", self.sampler.epoch, self.sampler.rank)
         generator = torch.Generator().manual_seed(draw)
         shuffled = [full[i] for i in torch.randperm(len(full), generator=generator)]

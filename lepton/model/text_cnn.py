@@ -27,19 +27,20 @@ class TextCnn(nn.Module):
     ):
         super().__init__()
         self.embeddings = TokenEmbeddings(spec=spec, width=width)
-        self.convolutions = nn.ModuleList(
-            nn.Conv1d(width, filters, kernel, padding="same") for kernel in kernels
-        )
+        self.convolutions = nn.ModuleList(nn.Conv1d(width, filters, kernel) for kernel in kernels)
         self.head = make_head(filters * len(kernels), spec.outputs, dropout)
 
     def layers(self) -> list[str]:
         return ["embeddings", "convolutions", "head"]
 
     def features(self, batch: Batch) -> Tensor:
-        values = self.embeddings(batch).mT  # zeros around a text, as many as a kernel sees
-        outside = ~batch["mask"][:, None]
-        answers = [conv(values).masked_fill(outside, -torch.inf) for conv in self.convolutions]
-        return torch.cat([answer.amax(2) for answer in answers], 1).relu()
+        values, outside = self.embeddings(batch).mT, ~batch["mask"][:, None]
+        answers = []
+        for convolution in self.convolutions:
+            rest = convolution.kernel_size[0] - 1
+            around = nn.functional.pad(values, (rest // 2, rest - rest // 2))
+            answers.append(convolution(around).masked_fill(outside, -torch.inf).amax(2))
+        return torch.cat(answers, 1).relu()
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

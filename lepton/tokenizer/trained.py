@@ -1,5 +1,7 @@
 """A small vocabulary of word pieces, learned from the training split."""
 
+from collections import Counter
+
 from lepton import cache
 from lepton.errors import ConfigError
 from lepton.tokenizer.tokens import Texts, Tokens
@@ -33,25 +35,46 @@ class Trained:
         return Tokens(Tokenizer.from_str(text.decode()), max_length=self.max_length, pad=0)
 
     def _train(self, texts: list[str]) -> str:
+        """The tokenizer as JSON, the same whenever and wherever it is trained.
+
+        The trainer numbers letters in the order of a hash table, and breaks ties by number: it is
+        given the letters in an order of our own.
+        """
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-        wanted = self.settings["vocabulary"]
         made = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
         made.normalizer = normalizers.BertNormalizer(
             lowercase=self.settings["lowercase"], strip_accents=False
         )
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        letters, inner = _letters(made, texts, self.settings["vocabulary"] // 2)
         trainer = trainers.WordPieceTrainer(
-            vocab_size=wanted,
+            vocab_size=self.settings["vocabulary"],
             min_frequency=self.settings["min_frequency"],
-            special_tokens=SPECIAL,
-            limit_alphabet=wanted // 2,
+            special_tokens=[*SPECIAL, *(f"##{letter}" for letter in inner)],
+            initial_alphabet=letters,
+            limit_alphabet=len(letters),
             show_progress=False,
         )
         made.train_from_iterator(texts, trainer)
-        made.post_processor = processors.TemplateProcessing(
+        final = Tokenizer(models.WordPiece(made.get_vocab(), unk_token=UNKNOWN))
+        final.normalizer, final.pre_tokenizer = made.normalizer, made.pre_tokenizer
+        final.post_processor = processors.TemplateProcessing(
             single=f"{BEGIN} $A {END}",
             pair=f"{BEGIN} $A {END} $B:1 {END}:1",
-            special_tokens=[(token, made.token_to_id(token)) for token in (BEGIN, END)],
+            special_tokens=[(token, SPECIAL.index(token)) for token in (BEGIN, END)],
         )
-        return made.to_str()
+        return final.to_str()
+
+
+def _letters(tokenizer, texts: list[str], most: int) -> tuple[list[str], list[str]]:
+    """The commonest letters, sorted, and those of them that stand inside a word."""
+    split, normal = tokenizer.pre_tokenizer.pre_tokenize_str, tokenizer.normalizer.normalize_str
+    words = Counter(word for text in texts for word, _ in split(normal(text)))
+    counts, inside = Counter(), set()
+    for word, count in words.items():
+        inside.update(word[1:])
+        for letter in word:
+            counts[letter] += count
+    kept = sorted(sorted(counts, key=lambda letter: (-counts[letter], letter))[:most])
+    return kept, [letter for letter in kept if letter in inside]
