@@ -49,7 +49,7 @@ class Transformer(nn.Module):
         self.attention = Attention(width) if self.pooling == "attention" else None
         self.head = make_head(width, spec.outputs, dropout)
         if gradient_checkpointing:
-            self.encoder.gradient_checkpointing_enable({"use_reentrant": False})
+            _checkpoint(self.encoder)
 
     def layers(self) -> list[str]:
         pool = ["attention"] if self.attention is not None else []
@@ -69,6 +69,12 @@ class Transformer(nn.Module):
     def save_architecture(self, folder: Path) -> None:
         """Writes what builds the encoder again without its weights."""
         self.encoder.config.save_pretrained(folder)
+
+
+def _checkpoint(encoder: nn.Module) -> None:
+    """Computes a block's activations again for its gradients; called another name before 5.24."""
+    enable = getattr(encoder, "activation_checkpointing_enable", None)
+    (enable or encoder.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def load_encoder(
@@ -181,11 +187,20 @@ def _size(module: nn.Module) -> int:
 
 @contextmanager
 def _explained(path: str | None) -> Iterator[None]:
-    """What goes wrong in transformers, in one line."""
+    """What goes wrong in transformers, in one line; what it says besides is left out."""
     try:
-        with reached(path or "null"):
-            yield
+        from transformers.utils import logging
     except ImportError as e:
         raise LeptonError(
             f"transformers is needed or too old ({e}); pip install 'lepton-experiments[text]'"
         ) from e
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with reached(path or "null"):
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
