@@ -104,3 +104,9 @@ def data_files(plain: dict[str, Any]) -> dict[str, str]:
         for key, value in dataset.items()
         if value is not None and (key == "path" or key.endswith("_path"))
     }
+
+
+def data_folders(plain: dict[str, Any]) -> dict[str, str]:
+    """The folder a data set reads: its key `name`, where that is one."""
+    name = (plain.get("dataset") or {}).get("name")
+    return {"name": name} if isinstance(name, str) and Path(name).expanduser().is_dir() else {}

@@ -33,7 +33,7 @@ from lepton import build
 from lepton.check import check
 from lepton.config import compose
 from lepton.dataset.note import Note
-from lepton.dataset.token_batches import gathered
+from lepton.dataset.token_batches import cut
 from lepton.evaluate import monitor_value
 from lepton.example import make_batch
 from lepton.method import Method
@@ -282,7 +282,7 @@ def _check_rows(data) -> None:
     batch = next(iter(loader))[0]
     at = torch.tensor([place[row] for row in batch["id"].tolist()])
     tokens = "tokens" in train
-    wanted = gathered(train, at) if tokens else {name: value[at] for name, value in train.items()}
+    wanted = cut(train, train["length"], at) if tokens else {k: v[at] for k, v in train.items()}
     for name, value in wanted.items():
         assert torch.equal(batch[name], value), f"`{name}` of a batch must be that of its ids"
 

@@ -51,8 +51,8 @@ def problem(path: str, *, weights: bool) -> str | None:
 
 
 @contextmanager
-def reached(path: str) -> Iterator[None]:
-    """Says in one line why a name could not be loaded.
+def reached(path: str | None) -> Iterator[None]:
+    """Says in one line why a name could not be loaded, or no model made without one.
 
     Raises: DataError.
     """
@@ -60,6 +60,8 @@ def reached(path: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, RuntimeError) as e:
         said = " ".join(str(e).split())[:200]
+        if path is None:
+            raise DataError(f"model.architecture: {said}") from e
         where = (
             "" if local(path) else ", neither a folder nor found on or reached at huggingface.co"
         )

@@ -172,6 +172,15 @@ def test_a_sweep_over_text_models_trains_each_alone_and_says_why(reviews, lepton
             "model.path: 'nowhere/at/all': no such",
         ),
         (["model.tokenizer.max_lenght=3"], "did you mean 'max_length'?"),
+        (
+            ["model.tokenizer.max_length=3"],
+            "model.tokenizer.max_length: 3 is too small; 4 at least",
+        ),
+        (
+            ["model=transformer_tiny", "model.pretrained=true"],
+            "model.pretrained=true: needs model.",
+        ),
+        (["model=transformer_tiny", "model.architecture.model_type=brt"], "model.architecture: "),
         (["model=mlp_small"], "dataset=text_csv holds texts, and model=mlp_small reads a table"),
         (["model=transformer_tiny", "model.tokenizer.max_length=400"], "has positions for 256"),
     ],

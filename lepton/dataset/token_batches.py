@@ -15,14 +15,13 @@ WINDOW = 64  # batches among whose rows the equally long are looked for
 TOKENS = 32_768  # of an evaluation batch, padding included, where a training batch is not larger
 
 
-def gathered(part: Batch, rows: Tensor) -> Batch:
-    """A batch of these rows, as wide as its longest.
+def gathered(part: Batch, rows: Tensor, width: int) -> Batch:
+    """A batch of these rows, cut to a width; known beforehand, so that no device is waited for.
 
     Shapes: tokens (B, T) int64; mask (B, T) bool, true on a text's own tokens; for pairs segments
         (B, T) int64, 1 from where the second text begins.
     """
     length = part["length"][rows]
-    width = int(length.max())
     place = torch.arange(width, device=length.device)
     batch = {
         "tokens": part["tokens"][:, :width].index_select(0, rows).long(),
@@ -33,6 +32,11 @@ def gathered(part: Batch, rows: Tensor) -> Batch:
         batch["segments"] = batch["segments"].long()
     rest = part.keys() - {"tokens", "length", "second"}
     return batch | {name: part[name].index_select(0, rows) for name in rest}
+
+
+def cut(part: Batch, length: Tensor, rows: Tensor) -> Batch:
+    """A batch of these rows, as wide as its longest; lengths and rows on the CPU."""
+    return gathered(part, rows.to(part["length"].device), int(length[rows].max()))
 
 
 class TokenBatches:
@@ -66,17 +70,16 @@ class TokenBatches:
         return ceil(self.num_batches / self.block)
 
     def __iter__(self) -> Iterator[list[Batch]]:
-        batches, (epoch, done) = self._draw(), self.done
+        length = self.tensors["length"].cpu()
+        batches, (epoch, done) = self._draw(length), self.done
         done = done if epoch == self.sampler.epoch else 0
-        device = self.tensors["id"].device
         for start in range(0, len(batches), self.block):
             block = batches[max(start, done) : start + self.block]
-            yield [gathered(self.tensors, rows.to(device)) for rows in block]
+            yield [cut(self.tensors, length, rows) for rows in block]
 
-    def _draw(self) -> list[Tensor]:
+    def _draw(self, length: Tensor) -> list[Tensor]:
         """The rows of each batch; a function of seed and epoch alone."""
         order = self.sampler.draw()[: self.rows]
-        length = self.tensors["length"].cpu()
         whole = len(order) // self.batch_size * self.batch_size
         windows = order[:whole].split(WINDOW * self.batch_size)
         sorted_rows = [rows[length[rows].argsort(stable=True)] for rows in windows]
@@ -91,8 +94,8 @@ class ByLength:
     """Every row once, from the shortest to the longest, in batches of about TOKENS tokens."""
 
     def __init__(self, *, tensors: Batch, batch_size: int, limit_batches: int | None):
-        self.tensors = tensors
-        self.rows = list(by_length(tensors["length"].cpu(), batch_size))[:limit_batches]
+        self.tensors, self.length = tensors, tensors["length"].cpu()
+        self.rows = list(by_length(self.length, batch_size))[:limit_batches]
         self.num_batches = len(self.rows)
 
     def __len__(self) -> int:
@@ -100,7 +103,7 @@ class ByLength:
 
     def __iter__(self) -> Iterator[Batch]:
         for rows in self.rows:
-            yield gathered(self.tensors, rows.to(self.tensors["id"].device))
+            yield cut(self.tensors, self.length, rows)
 
 
 def by_length(length: Tensor, batch_size: int) -> Iterator[Tensor]:

@@ -12,11 +12,13 @@ class TokenEmbeddings(nn.Module):
     """Embeddings of tokens, zero where nothing stands.
 
     Shapes: tokens and mask (B, T) -> (B, T, width).
+    Source: initial range as in Kim 2014, https://arxiv.org/abs/1408.5882, section 3.2
     """
 
     def __init__(self, *, spec: DataSpec, width: int):
         super().__init__()
         self.table = nn.Embedding(spec.vocabulary, width, padding_idx=spec.pad)
+        nn.init.uniform_(self.table.weight, -0.25, 0.25)
 
     def forward(self, batch: Batch) -> Tensor:
         return self.table(batch["tokens"]) * batch["mask"][..., None]

@@ -86,6 +86,8 @@ def load_encoder(
     folder = local(path) if path else None
     options = {"trust_remote_code": False}
     if path is None:
+        if pretrained:
+            raise ConfigError("model.pretrained=true: needs model.path, where the weights lie")
         sizes = {"vocab_size": spec.vocabulary, "pad_token_id": spec.pad} | architecture
         config = AutoConfig.for_model(**sizes)
     else:
@@ -198,7 +200,7 @@ def _explained(path: str | None) -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        with reached(path or "null"):
+        with reached(path):
             yield
     finally:
         logging.set_verbosity(level)

@@ -11,10 +11,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from lepton import cache
+from lepton.errors import ConfigError
 from lepton.spec import DataSpec
 from lepton.weights import TOKENIZER
 
 PART = 16_384  # texts encoded at a time, which bounds the memory of their details
+SHORTEST = 4  # tokens: the marks around a pair, and one of a text
 Texts = Sequence[str] | Sequence[tuple[str, str]]
 
 
@@ -22,6 +24,10 @@ class Tokens:
     """A fitted tokenizer with a longest length; `pad` fills the tokens behind a text's own."""
 
     def __init__(self, tokenizer, *, max_length: int, pad: int):
+        if max_length < SHORTEST:
+            raise ConfigError(
+                f"model.tokenizer.max_length: {max_length} is too small; {SHORTEST} at least"
+            )
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # says that a fork is no surprise
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length)

@@ -1,5 +1,6 @@
 """Data sets of the package datasets, from disk; without a network a name is refused in a line."""
 
+import shutil
 import sys
 
 import pandas as pd
@@ -9,6 +10,7 @@ from lepton import build
 from lepton.check import check
 from lepton.config import compose
 from lepton.errors import DataError, LeptonError
+from lepton.identity import run_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning")
 WORDS = ["dataset=huggingface", "dataset.text=text", "dataset.target=label", "model=text_cnn"]
@@ -48,6 +50,15 @@ def test_a_set_without_a_test_split_says_so_and_can_be_divided(saved):
         read(saved / "one")
     data = read(saved / "one", "dataset.test=null")
     assert sum(len(part["id"]) for part in data.splits.values()) == 90
+
+
+def test_the_run_is_named_by_what_lies_in_the_folder(saved, tmp_path):
+    shutil.copytree(saved / "both", tmp_path / "set")
+    words = [*WORDS, f"dataset.name={tmp_path / 'set'}"]
+    first = run_folder(check(compose(*words)))
+    assert run_folder(check(compose(*WORDS, f"dataset.name={saved / 'both'}"))) == first
+    (tmp_path / "set" / "test" / "state.json").write_text("{}")
+    assert run_folder(check(compose(*words))) != first
 
 
 def test_a_folder_that_holds_no_set_is_refused(tmp_path):

@@ -5,7 +5,7 @@ import torch
 
 from lepton.dataset import token_batches
 from lepton.dataset.batches import Order
-from lepton.dataset.token_batches import ByLength, TokenBatches, by_length, gathered
+from lepton.dataset.token_batches import ByLength, TokenBatches, by_length, cut
 
 ROWS = 203
 
@@ -48,7 +48,7 @@ def rows(loader):
 
 def test_a_batch_holds_what_padding_row_by_row_would_give(part):
     rows = torch.tensor([5, 0, 77])
-    batch = gathered(part, rows)
+    batch = cut(part, part["length"], rows)
     width = max(int(part["length"][r]) for r in rows)
     for i, r in enumerate(rows.tolist()):
         n, half = int(part["length"][r]), int(part["second"][r])
