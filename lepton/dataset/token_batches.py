@@ -6,7 +6,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from lepton.dataset.batches import Order
+from lepton.dataset.batches import Order, rows_shown
 from lepton.seeds import derive
 
 Batch = dict[str, Tensor]
@@ -57,13 +57,8 @@ class TokenBatches:
         block: int = BLOCK,
     ):
         self.tensors, self.batch_size, self.sampler = tensors, batch_size, sampler
-        rows = len(sampler)
-        if rows % batch_size == 1 and rows > batch_size:
-            rows -= 1
-        if limit_batches is not None:
-            rows = min(rows, limit_batches * batch_size)
-        self.rows, self.block = rows, block
-        self.num_batches = ceil(rows / batch_size)
+        self.rows, self.block = rows_shown(len(sampler), batch_size, limit_batches), block
+        self.num_batches = ceil(self.rows / batch_size)
         self.done = (0, 0)
 
     def __len__(self) -> int:
