@@ -16,7 +16,7 @@ from lepton.errors import LeptonError
 from lepton.files import write_bytes
 
 log = logging.getLogger("lepton")
-MAGIC = b"lepton checkpoint 1\n"
+MAGIC = b"lepton checkpoint 2\n"
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 DIGEST = 64  # hexadecimal digits of SHA-256
 

@@ -21,6 +21,7 @@ from lepton.finite import all_finite
 from lepton.folders import CHECKPOINTS
 from lepton.identity import canonical
 from lepton.module import Learner
+from lepton.noise import Noise, take_masks_from
 from lepton.progress import Progress
 from lepton.resume import Resume
 from lepton.scheduler.when import by_batch
@@ -46,6 +47,8 @@ class Network:
             for method in self.methods:
                 model = method.prepare(model, spec)
         self.model: nn.Module = model
+        self.noise = Noise([cfg["seed"]])
+        take_masks_from(self.noise, model)
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained = "alone"
@@ -88,6 +91,7 @@ class Network:
             steps_by_batch=by_batch(self.cfg),
             accumulate=self.cfg["trainer"]["accumulate_grad_batches"],
             seed=self.cfg["seed"],
+            noise=self.noise,
             watch=watch,
         )
 

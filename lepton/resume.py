@@ -114,6 +114,7 @@ def taken(learner, epoch: int, batches: int) -> dict[str, Any]:
         "rows": learner.rows if batches else [],
         "elapsed": time.perf_counter() - learner.started if batches else 0.0,
         "noise": noise(learner.device),
+        "drawn": learner.noise.drawn,
         "model": learner.model.state_dict(),
         "optimizer": learner.optimizers().optimizer.state_dict(),
         "scheduler": scheduler.state_dict() if scheduler else None,
@@ -156,7 +157,7 @@ def _callbacks(trainer: pl.Trainer):
 
 
 def noise(device: torch.device) -> dict[str, torch.Tensor]:
-    """The states of the generators that dropout draws from."""
+    """The states of torch's generators, which a model's own code may draw from."""
     states = {"cpu": torch.get_rng_state()}
     if device.type != "cpu":
         states[device.type] = torch.get_device_module(device).get_rng_state()

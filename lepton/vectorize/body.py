@@ -9,10 +9,10 @@ from torch.func import functional_call, vmap
 
 from lepton.method import Batch, Method
 from lepton.network import Network
+from lepton.noise import Dropout, Noise
 from lepton.objective import objective
 from lepton.task import Task
 from lepton.vectorize.layers import StackedDropout, StackedLinear
-from lepton.vectorize.noise import Noise
 
 
 class Body:
@@ -32,7 +32,7 @@ class Body:
         self.varied = _varied(networks, device, dtype)
         self.dropouts = {}
         for name, layer in list(self.model.named_modules()):
-            if type(layer) is nn.Dropout:
+            if type(layer) is Dropout:
                 rates = [network.model.get_submodule(name).p for network in networks]
                 rates = torch.tensor(rates, dtype=torch.float64, device=device)
                 self.dropouts[name] = StackedDropout(rates, noise)

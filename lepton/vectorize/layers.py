@@ -6,7 +6,7 @@ Each is a way out of vmap: an autograd function whose rule sees whole tensors, m
 import torch
 from torch import Tensor, nn
 
-from lepton.vectorize.noise import LEVELS, Noise
+from lepton.noise import LEVELS, Noise
 
 
 class _WayOut(torch.autograd.Function):
@@ -76,9 +76,9 @@ class StackedDropout(nn.Module):
     def set(self, rates: Tensor) -> None:
         """One rate a member; each is met to one part in LEVELS, and scaled for exactly."""
         self.rates, self.idle = rates, not rates.any()
-        dropped = (rates * LEVELS).round().clamp(max=LEVELS - 1)
-        self.least = (dropped - LEVELS // 2).to(torch.int16)  # smallest number that is kept
-        self.scale = LEVELS / (LEVELS - dropped)
+        dropped = (rates * LEVELS).round()
+        self.least = (dropped - LEVELS // 2).to(torch.int32)  # smallest number that is kept
+        self.scale = torch.where(dropped < LEVELS, LEVELS / (LEVELS - dropped), 0.0)
         self.mask = torch.empty(0)
 
     def draw(self, like: Tensor) -> Tensor:

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from lepton.method import Batch
+from lepton.noise import Noise
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.body import Body
 from lepton.vectorize.hyper import Hyper
 from lepton.vectorize.member import Member
-from lepton.vectorize.noise import Noise
 from lepton.vectorize.optimizer import RULES
 from lepton.vectorize.weights import Weights
 
