@@ -15,11 +15,8 @@ from torch import Tensor, nn
 
 from lepton import build, interrupt
 from lepton.checkpoint import Checkpoints
-from lepton.environment import versions
 from lepton.errors import Diverged
 from lepton.finite import all_finite
-from lepton.folders import CHECKPOINTS
-from lepton.identity import canonical
 from lepton.module import Learner
 from lepton.noise import Noise, take_masks_from
 from lepton.progress import Progress
@@ -108,8 +105,8 @@ class Network:
         """What saves this training and goes on with it; nothing does for several processes."""
         if trainer.world_size > 1:
             return None
-        about = {"config": canonical(self.cfg), "versions": versions()}
-        resume = Resume(Checkpoints(folder / CHECKPOINTS, about), trainer.checkpoint_every)
+        checkpoints = Checkpoints.of(folder, self.cfg, trained=self.trained)
+        resume = Resume(checkpoints, trainer.checkpoint_every)
         trainer.callbacks.insert(0, resume)
         return resume
 

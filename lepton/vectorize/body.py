@@ -13,9 +13,10 @@ from lepton.noise import Dropout, Noise
 from lepton.objective import objective
 from lepton.task import Task
 from lepton.vectorize.layers import StackedDropout, StackedLinear
+from lepton.vectorize.part import Part
 
 
-class Body:
+class Body(Part):
     """The members' common forward pass; parameters are given, all else that differs is held here.
 
     Shapes: `buffers[name]` (K, *shape), where members differ or change them in training.
@@ -70,8 +71,14 @@ class Body:
     def _named(tensors: Batch) -> Batch:
         return {f"model.{name}": tensor for name, tensor in tensors.items()}
 
+    def tensors(self) -> Batch:
+        return self.buffers
+
+    def put(self, tensors: Batch) -> None:
+        self.buffers = dict(tensors)
+
     def keep(self, rows: Tensor) -> None:
-        self.buffers = {name: value[rows] for name, value in self.buffers.items()}
+        super().keep(rows)
         self.varied = {key: value[rows] for key, value in self.varied.items()}
         for layer in self.dropouts.values():
             layer.set(layer.rates[rows])

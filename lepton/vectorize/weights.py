@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from lepton.optimizer.groups import parameter_groups
+from lepton.vectorize.part import Part
 
 
-class Weights:
+class Weights(Part):
     """Parameters and gradients of K members, with the views that a model computes with.
 
     Shapes: each of `values` and `grads` (K, n), contiguous; `views[name]` (K, *shape), leaves that
@@ -47,5 +48,8 @@ class Weights:
     def copy(self) -> list[Tensor]:
         return [value.clone() for value in self.values]
 
-    def keep(self, rows: Tensor) -> None:
-        self._set([value[rows] for value in self.values])
+    def tensors(self) -> dict[str, Tensor]:
+        return dict(zip(self.names, self.values, strict=True))
+
+    def put(self, tensors: dict[str, Tensor]) -> None:
+        self._set([tensors[name] for name in self.names])
