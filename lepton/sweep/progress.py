@@ -4,7 +4,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -63,6 +63,12 @@ class SweepProgress:
             else:
                 self._count(job, kind)
             self._show()
+
+    def left(self, jobs: Iterable[Job]) -> None:
+        """Told of runs that started and did not end: they will start again."""
+        with self.lock:
+            for job in jobs:
+                self.running.pop(job.folder, None)
 
     def _count(self, job: Job, kind: str) -> None:
         failed = results.failure(job.folder) is not None or kind == FULL

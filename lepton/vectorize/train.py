@@ -36,12 +36,13 @@ class Options:
     """How groups become stacks.
 
     Units: `threads` of the CPU; `alone`: runs that would train at once outside a stack; `size`:
-        members at most, None for what a trial finds fastest.
+        members at most, None for what a trial finds fastest; `share` of the memory at hand.
     """
 
     threads: int
     alone: int
     size: int | None
+    share: float = 0.5
 
 
 class Group:
@@ -116,7 +117,7 @@ class Group:
             apart = members[0].apart
             return f"its model differs in {apart}" if apart else "the others have begun already"
         trainer, threads = self._trainer(members), self.options.threads
-        trial = Trial(members, self.data, trainer, threads=threads)
+        trial = Trial(members, self.data, trainer, threads=threads, share=self.options.share)
         return trial.mismatch() or self._choice(trial)
 
     def _cut(self, members: list[Member], best: Choice | str) -> Alone:

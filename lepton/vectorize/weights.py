@@ -42,7 +42,7 @@ class Weights(Part):
     def backward(self, loss: Tensor, *, add: bool) -> None:
         """Gradients of the summed losses, each member's own, into `grads`."""
         grads = torch.autograd.grad(loss, [self.views[name] for name in self.names])
-        new = [grad.reshape(len(grad), -1) for grad in grads]
+        new = [grad.reshape(len(grad), -1).contiguous() for grad in grads]  # as kernels want it
         self.grads = [a + b for a, b in zip(self.grads, new, strict=True)] if add else new
 
     def copy(self) -> list[Tensor]:

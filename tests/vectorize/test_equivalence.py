@@ -148,8 +148,11 @@ def test_batches(gap, case):
     assert gap(*SMALL, EXACT, *BATCHES[case], *TWO) < 1e-9
 
 
-def test_members_of_one_seed_share_their_batches(gap):
-    assert gap(*SMALL, EXACT, "seed=3", "optimizer.lr=0.001,0.01,0.1") < 1e-9
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("model", MODELS)
+def test_members_of_one_seed_share_their_batches(gap, model, optimizer):
+    words = (f"model={model.split(',')[0]}", *MODELS[model], "seed=3", f"optimizer={optimizer}")
+    assert gap(*DATA, *words, EXACT, "optimizer.lr=0.001,0.03", "trainer.max_epochs=2") < 1e-9
 
 
 def test_a_group_cut_into_stacks(gap):

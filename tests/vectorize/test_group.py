@@ -89,8 +89,7 @@ def test_a_run_with_a_checkpoint_goes_on_alone(here):
     assert alone == [(jobs[1], "a checkpoint is there to go on from")]
 
 
-METHOD = """from lepton.checkpoint import Checkpoints
-from lepton.method import Method
+METHOD = """from lepton.method import Method
 
 
 class Loud(Method):
