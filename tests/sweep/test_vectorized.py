@@ -152,8 +152,8 @@ GROUPS = ("model=linear,mlp_small,deadly", "seed=2", "optimizer.lr=0.01,0.02", "
 
 @pytest.fixture
 def paying(monkeypatch, trap):
-    """A pool always pays."""
-    monkeypatch.setattr(vectorized, "POOL", -1.0)
+    """A pool pays from the second group on."""
+    monkeypatch.setattr(vectorized, "POOL", 0.0)
     return trap
 
 
