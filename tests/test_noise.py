@@ -89,3 +89,11 @@ def test_every_dropout_layer_of_a_model_is_given_the_runs_stream_and_its_state_s
     assert [type(model[1]), type(model[2][0])] == [Dropout, Dropout]
     assert [model[1].p, model[1].training, model[2][0].training] == [0.2, True, False]
     assert list(model.state_dict()) == names
+
+
+def test_a_layer_under_two_names_stays_one_layer():
+    layer = nn.Dropout(0.2)
+    model = nn.ModuleDict({"one": layer, "two": nn.Sequential(layer)})
+    take_masks_from(Noise([1]), model)
+    assert type(model["one"]) is Dropout
+    assert model["two"][0] is model["one"]
