@@ -32,13 +32,15 @@ class Body(Part):
         self.buffers = _buffers(networks, device, dtype)
         self.varied = _varied(networks, device, dtype)
         self.dropouts = {}
-        for name, layer in list(self.model.named_modules()):
-            if type(layer) is Dropout:
+        for name, layer in list(self.model.named_modules(remove_duplicate=False)):
+            if layer in self.dropouts:
+                self.model.set_submodule(name, self.dropouts[layer])
+            elif type(layer) is Dropout:
                 rates = [network.model.get_submodule(name).p for network in networks]
                 rates = torch.tensor(rates, dtype=torch.float64, device=device)
-                self.dropouts[name] = StackedDropout(rates, noise)
+                self.dropouts[layer] = StackedDropout(rates, noise)
                 self.buffers[f"{name}.member"] = torch.zeros(len(rates), device=device)
-                self.model.set_submodule(name, self.dropouts[name])
+                self.model.set_submodule(name, self.dropouts[layer])
             elif type(layer) is nn.Linear and layer.weight.requires_grad:
                 self.model.set_submodule(name, StackedLinear(layer))
 
@@ -47,6 +49,8 @@ class Body(Part):
     ) -> Tensor:
         """A loss a member. Shapes: batch (K, B, ...), or (B, ...) where it is common -> (K,)."""
         self.model.train(training)
+        for layer in self.dropouts.values():
+            layer.begin()
         dims = (0, 0, 0, None if common else 0)
         given = (self._named(parameters), self._named(self.buffers), self.varied, batch)
         return vmap(self._loss, in_dims=dims, randomness="different")(*given)
