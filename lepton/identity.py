@@ -12,7 +12,7 @@ from lepton.errors import ConfigError
 from lepton.rules import data_files, data_folders
 from lepton.weights import content
 
-FORMAT = 1  # raised when the same config would mean another training
+FORMAT = 2  # raised when the same config would mean another training
 COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides")
 TRAINER_COSMETIC = ("progress", "checkpoint_every")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -84,6 +84,11 @@ def test_pairs_are_learned_from(model, reviews):
         load_model(folder).predict(reviews[["review"]])
 
 
+def test_blocks_can_be_computed_again_under_dropout(reviews):
+    more = ["model.gradient_checkpointing=true", "model.architecture.hidden_dropout_prob=0.3"]
+    assert trained(*words("transformer_tiny", "y", *more))[1].epochs == 2
+
+
 def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(reviews):
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 

@@ -71,8 +71,16 @@ class Transformer(nn.Module):
         self.encoder.config.save_pretrained(folder)
 
 
+class Repeated(nn.Dropout):
+    """Dropout whose mask is torch's own, which draws the same when a block is computed again."""
+
+
 def _checkpoint(encoder: nn.Module) -> None:
-    """Computes a block's activations again for its gradients; called another name before 5.24."""
+    """Computes a block's activations again for its gradients."""
+    for name, module in list(encoder.named_modules()):
+        if type(module) is nn.Dropout:
+            encoder.set_submodule(name, Repeated(module.p))
+    # the older name warns from 5.24 on
     enable = getattr(encoder, "activation_checkpointing_enable", None)
     (enable or encoder.gradient_checkpointing_enable)({"use_reentrant": False})
 
