@@ -105,7 +105,7 @@ def load_encoder(
     if pretrained:
         encoder = _weights(folder or path, config, options)
     else:
-        encoder = AutoModel.from_config(config, attn_implementation="sdpa", **options)
+        encoder = AutoModel.from_config(config, **options)
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # of another task, and no part of what is learned here
     return encoder.float().train(), _causal(config)
@@ -119,7 +119,6 @@ def _weights(where, config, options: dict) -> nn.Module:
         where,
         config=config,
         use_safetensors=True,
-        attn_implementation="sdpa",
         output_loading_info=True,
         dtype=torch.float32,
         **options,
@@ -172,7 +171,7 @@ def positions(encoder: nn.Module) -> int | None:
 def in_order(encoder: nn.Module) -> list[str]:
     """Dotted names from the embeddings over each block to what follows the blocks.
 
-    The blocks are the longest list of modules that holds the most parameters.
+    The blocks are the list of modules with the most parameters.
     """
     lists = {n: m for n, m in encoder.named_modules() if isinstance(m, nn.ModuleList) and len(m)}
     blocks = max(lists, key=lambda name: _size(lists[name]), default=None)

@@ -34,6 +34,7 @@ FAMILIES = {  # model type -> what of its sizes has other names
     "roberta": {"pad_token_id": 1},
     "distilbert": None,
     "modernbert": {"pad_token_id": 0},
+    "deberta-v2": {"type_vocab_size": 0, "relative_attention": True, "position_buckets": 8},
     "llama": {"num_key_value_heads": 2},
     "gpt2": None,
 }
