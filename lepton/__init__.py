@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from lepton.light import install
+
 _PUBLIC = {
     "allow": "lepton.check",
     "compose": "lepton.config",
@@ -10,6 +12,7 @@ _PUBLIC = {
     "train": "lepton.run",
 }
 __all__ = sorted(_PUBLIC)
+install()
 
 
 def __getattr__(name: str):

@@ -67,7 +67,7 @@ def data(cfg: dict[str, Any]):
     trainer = cfg["trainer"] or {}
     module = make(
         cfg["dataset"],
-        preprocessing=make(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"]),
+        **_inputs(cfg),
         batch_size=cfg["batch_size"],
         seed=cfg["seed"],
         limit_batches=trainer.get("limit_batches"),
@@ -75,6 +75,14 @@ def data(cfg: dict[str, Any]):
     )
     module.setup()
     return module
+
+
+def _inputs(cfg: dict[str, Any]) -> dict[str, Any]:
+    """What makes inputs of rows: for texts the model's tokenizer, where it has one."""
+    if check.kind(cfg, "dataset") == "text":
+        node = cfg["model"].get("tokenizer")
+        return {"tokenizer": make(node) if node else None}
+    return {"preprocessing": make(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"])}
 
 
 def task(cfg: dict[str, Any], spec: DataSpec):

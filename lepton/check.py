@@ -15,6 +15,7 @@ ALLOW = "LEPTON_ALLOW"  # further packages, comma-separated; the environment car
 ALLOWED = (
     "lepton.dataset.",
     "lepton.preprocessing.",
+    "lepton.tokenizer.",
     "lepton.model.",
     "lepton.optimizer.",
     "lepton.scheduler.",
@@ -28,7 +29,10 @@ ALLOWED = (
     "schedulefree.",
 )
 SUPPLIED = {  # what code gives a group's target beside its YAML
-    "dataset": ("preprocessing", "batch_size", "seed", "limit_batches", "overfit_batches"),
+    "dataset": (
+        *("preprocessing", "tokenizer", "batch_size", "seed"),
+        *("limit_batches", "overfit_batches"),
+    ),
     "preprocessing": ("seed",),
     "model": ("spec", "seed"),
     "optimizer": ("params",),
@@ -95,7 +99,8 @@ def check(cfg, *, files: bool = True) -> dict[str, Any]:
         for path, part in _parts(group, node, nested=nested):
             problems += _target(path, part, supplied, option)
     if not problems:
-        problems = together(plain, alone=fits_itself(plain)) + (
+        kinds = kind(plain, "dataset"), kind(plain, "model")
+        problems = together(plain, alone=fits_itself(plain), kinds=kinds) + (
             missing_files(plain) if files else []
         )
     if problems:
@@ -103,7 +108,16 @@ def check(cfg, *, files: bool = True) -> dict[str, Any]:
     if fits_itself(plain):
         plain |= dict.fromkeys(TRAINING)
         plain["choices"] = {k: v for k, v in choices.items() if k not in TRAINING}
+    if kind(plain, "dataset") != "table":
+        plain["preprocessing"] = None
+        plain["choices"] = {k: v for k, v in plain["choices"].items() if k != "preprocessing"}
     return plain
+
+
+def kind(plain: dict[str, Any], group: str) -> str:
+    """What the data set holds, or the model reads: table, text, ...; a class says it as `kind`."""
+    node = plain[group] or {}
+    return signature(node["_target_"]).kind if "_target_" in node else "table"
 
 
 def fits_itself(plain: dict[str, Any]) -> bool:

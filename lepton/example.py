@@ -1,10 +1,21 @@
 """Made-up specs and batches, to try a model without data."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from lepton.spec import LEVELS, DataSpec
+
+WORDS = 50  # pieces of a made-up vocabulary
+
+
+def make_text_spec(task: str, *, texts: int = 1) -> DataSpec:
+    """The spec of made-up texts, or with two of them of pairs."""
+    spec = make_spec(task, numbers=0, cardinalities=())
+    said = {"vocabulary": WORDS, "pad": 0, "max_length": 16}
+    return replace(spec, text_features=("text", "other")[:texts], **said)
 
 
 def make_spec(task: str, *, numbers: int = 3, cardinalities: tuple[int, ...] = (4, 6)) -> DataSpec:
@@ -37,6 +48,8 @@ def make_batch(spec: DataSpec, *, rows: int = 64, seed: int = 0) -> dict[str, Te
     if spec.cat_features:
         codes = [torch.randint(n, (rows,), generator=g) for n in spec.cat_cardinalities]
         batch["cat"] = torch.stack(codes, 1)
+    if spec.text_features:
+        batch |= _tokens(spec, rows, g)
     match spec.task:
         case "binary":
             batch["target"] = torch.randint(2, (rows,), generator=g).float()
@@ -46,4 +59,17 @@ def make_batch(spec: DataSpec, *, rows: int = 64, seed: int = 0) -> dict[str, Te
             batch["target"] = torch.randint(2, (rows, spec.outputs), generator=g).float()
         case "regression":
             batch["target"] = spec.target_mean + spec.target_std * torch.randn(rows, generator=g)
+    return batch
+
+
+def _tokens(spec: DataSpec, rows: int, g: torch.Generator) -> dict[str, Tensor]:
+    """Rows of 2 tokens to as many as there can be, one of each."""
+    length = torch.randint(2, spec.max_length + 1, (rows,), generator=g)
+    length[:2] = torch.tensor([2, spec.max_length])
+    place = torch.arange(spec.max_length)
+    mask = place < length[:, None]
+    tokens = torch.randint(1, spec.vocabulary, mask.shape, generator=g)
+    batch = {"tokens": tokens.masked_fill(~mask, spec.pad), "mask": mask}
+    if len(spec.text_features) == 2:
+        batch["segments"] = (mask & (place >= length[:, None] // 2)).long()
     return batch

@@ -9,7 +9,8 @@ from typing import Any
 
 from lepton.check import fits_itself
 from lepton.errors import ConfigError
-from lepton.rules import data_files
+from lepton.rules import data_files, data_folders
+from lepton.weights import content
 
 FORMAT = 2  # raised when the same config would mean another training
 COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides")
@@ -24,8 +25,24 @@ def canonical(plain: dict[str, Any]) -> dict[str, Any]:
     if kept.get("trainer"):
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in TRAINER_COSMETIC}
     contents = {key: _content(Path(path)) for key, path in data_files(plain).items()}
+    contents |= {key: _all(Path(path)) for key, path in data_folders(plain).items()}
     kept["dataset"] = {**kept["dataset"], **contents}
+    kept["model"] = _by_content(kept["model"])
     return kept
+
+
+def _by_content(node: dict[str, Any]) -> dict[str, Any]:
+    """A model's node with the content of each pretrained folder for its path."""
+    named = {k: _by_content(v) if isinstance(v, dict) else v for k, v in node.items()}
+    if isinstance(path := node.get("path"), str) and (files := content(path)):
+        named["path"] = [[file.name, _content(file)] for file in files]
+    return named
+
+
+def _all(folder: Path) -> list[list[str]]:
+    """Every file of a folder by its content."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [[path.relative_to(folder).as_posix(), _content(path)] for path in files]
 
 
 def run_id(plain: dict[str, Any]) -> str:

@@ -47,16 +47,14 @@ def _option(path: Path) -> str:
     """The option's file, followed by the files that it takes further keys from."""
     import yaml
 
-    texts = [path.read_text(encoding="utf-8", errors="replace").rstrip()]
+    text = path.read_text(encoding="utf-8", errors="replace").rstrip()
     try:
-        content = yaml.safe_load(texts[0])
+        content = yaml.safe_load(text)
     except yaml.YAMLError:
         content = None  # shown as it is; `check` says what is wrong with it
-    for name in content.get("defaults", []) if isinstance(content, dict) else []:
-        other = _beside(path, name)
-        if other:
-            texts.append(f"# from {other.stem}:\n{other.read_text(encoding='utf-8').rstrip()}")
-    return "\n\n".join(texts)
+    names = content.get("defaults", []) if isinstance(content, dict) else []
+    others = [other for name in names if (other := _beside(path, name)) and other != path]
+    return "\n\n".join([text, *(f"# from {other.stem}:\n{_option(other)}" for other in others)])
 
 
 def _beside(path: Path, name: object) -> Path | None:

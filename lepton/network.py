@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lepton import build, interrupt
 from lepton.checkpoint import Checkpoints
+from lepton.dataset.chunks import in_chunks
 from lepton.errors import Diverged
 from lepton.finite import all_finite
 from lepton.module import Learner
@@ -29,7 +30,7 @@ from lepton.worker import workers
 log = logging.getLogger("lepton")
 FILE = "model.safetensors"
 QUIET = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
-CHUNK = 8192  # rows predicted at once
+ARCHITECTURE = "architecture"  # folder of a run that says how its pretrained model is built
 
 
 class Network:
@@ -128,18 +129,24 @@ class Network:
         return partial(build.part, self.cfg, "scheduler") if self.cfg["scheduler"] else None
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Predictions for whole tensors, on the CPU; rows are taken in chunks."""
+        """Predictions for whole tensors, on the CPU; rows are taken in chunks, of like length."""
         self.model.eval().to(self.device)
-        dtype, parts = next(self.model.parameters()).dtype, []
+        dtype, parts, places = next(self.model.parameters()).dtype, [], []
         with torch.inference_mode(), default_dtype(dtype):
-            for start in range(0, len(next(iter(inputs.values()))), CHUNK):
-                part = {k: v[start : start + CHUNK].to(self.device) for k, v in inputs.items()}
-                rows = {k: v.to(dtype) if v.is_floating_point() else v for k, v in part.items()}
+            for place, part in in_chunks(inputs):
+                rows = {
+                    k: v.to(self.device, dtype if v.is_floating_point() else None)
+                    for k, v in part.items()
+                }
+                places.append(place)
                 parts.append(self.task.predict(self.model(rows)).cpu())
-        return torch.cat(parts)
+        return torch.cat(parts)[torch.cat(places).argsort()]
 
     def save(self, folder: Path) -> None:
         _save(self.model.state_dict(), folder / FILE)
+        for module in self.model.modules():
+            if hasattr(module, "save_architecture"):
+                module.save_architecture(folder / ARCHITECTURE)
 
     def load(self, folder: Path) -> None:
         state = load_file(folder / FILE)

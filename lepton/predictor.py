@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,22 +13,24 @@ from lepton.check import check, fits_itself
 from lepton.dataset.columns import typed
 from lepton.errors import LeptonError
 from lepton.estimator import Estimator
-from lepton.network import FILE, Network
+from lepton.network import ARCHITECTURE, FILE, Network
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
 
 
 class Predictor:
-    """Raw rows -> predictions, with the preprocessing that the run was trained with."""
+    """Raw rows -> predictions, prepared as those were that the run was trained with."""
 
     def __init__(self, folder: Path):
         from omegaconf import OmegaConf
 
         config = results.read_config(folder / results.CONFIG)
         cfg = check(OmegaConf.create(config), files=False)
+        if (folder / ARCHITECTURE).is_dir():
+            cfg["model"] |= {"path": str(folder / ARCHITECTURE), "pretrained": False}
         with _named(folder / "spec.json") as path:
             self.spec = DataSpec.load(path)
-        self.preprocessor = TablePreprocessing.load(folder / "preprocessing.skops")
+        self.inputs = (TextInputs if self.spec.text_features else TableInputs)(folder, self.spec)
         self.learner = (Estimator if fits_itself(cfg) else Network)(cfg, self.spec)
         with _named(folder if fits_itself(cfg) else folder / FILE):
             self.learner.load(folder)
@@ -39,12 +42,43 @@ class Predictor:
         target's unit); `p_CLASS` for multiclass and multilabel.
         Raises: DataError when a column is missing or holds what it did not when training.
         """
-        numbers, codes = self.preprocessor.transform(typed(frame, self.preprocessor.kinds))
-        inputs = {k: v for k, v in {"num": numbers, "cat": codes}.items() if v.shape[1]}
+        inputs = self.inputs(frame)
         single = self.spec.task in ("binary", "regression")
         names = ["prediction"] if single else [f"p_{name}" for name in self.spec.classes]
         values = self.learner.predict(inputs) if len(frame) else torch.empty(0)
         return pd.DataFrame(values.view(-1, len(names)).numpy(), columns=names, index=frame.index)
+
+
+class TableInputs:
+    """Rows of a table as numbers and category codes."""
+
+    def __init__(self, folder: Path, spec: DataSpec):
+        self.preprocessor = TablePreprocessing.load(folder / "preprocessing.skops")
+
+    def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
+        numbers, codes = self.preprocessor.transform(typed(frame, self.preprocessor.kinds))
+        return {k: v for k, v in {"num": numbers, "cat": codes}.items() if v.shape[1]}
+
+
+class TextInputs:
+    """Rows with texts as tokens, or as they are for a model that reads texts itself."""
+
+    def __init__(self, folder: Path, spec: DataSpec):
+        from lepton.tokenizer.tokens import TOKENIZER, Tokens
+
+        self.columns, self.tokens = list(spec.text_features), None
+        if spec.vocabulary:
+            with _named(folder / TOKENIZER):
+                self.tokens = Tokens.load(folder, spec)
+
+    def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
+        from lepton.dataset.words import read_texts, rows_of
+
+        texts = read_texts(frame, self.columns)
+        if self.tokens is None:
+            return {"texts": texts}
+        encoded = self.tokens.encode(rows_of(texts), keep=False)
+        return {name: tensor for name, tensor in encoded.items() if name != "cut"}
 
 
 @contextmanager

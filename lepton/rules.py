@@ -5,6 +5,7 @@ from typing import Any
 
 from lepton.config import near
 from lepton.metric import LARGER_IS_BETTER
+from lepton.weights import problem
 
 LEAST = {  # smallest numbers that mean something
     "batch_size": 1,
@@ -14,20 +15,26 @@ LEAST = {  # smallest numbers that mean something
     "trainer.overfit_batches": 0,
     "trainer.threads": 1,
 }
+PLURAL = {"table": "a table", "text": "texts"}
 
 
-def together(plain: dict[str, Any], *, alone: bool) -> list[str]:
+def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> list[str]:
     """A line for every part that is not there, number too small, or option in another's way.
 
-    `alone`: the model fits itself, so that nothing meant for networks matters.
+    `alone`: the model fits itself, so that nothing meant for networks matters. `kinds`: what the
+    data set holds and what the model reads.
     """
-    needed = ("dataset", "preprocessing", "model", *(() if alone else ("optimizer", "trainer")))
+    needed = ["dataset", "model", *(() if alone else ("optimizer", "trainer"))]
+    if kinds[0] == "table":
+        needed.insert(1, "preprocessing")
     problems = [
         f"{group}: needed to train; choose one with {group}=NAME"
         for group in needed
         if not plain.get(group)
     ]
     problems += _too_small(plain) + _monitor(plain)
+    if plain["dataset"] and plain["model"]:
+        problems += _other_kind(plain, *kinds)
     if alone:
         return problems
     schedule_free = (plain["optimizer"] or {}).get("_target_", "").startswith("schedulefree.")
@@ -42,6 +49,18 @@ def together(plain: dict[str, Any], *, alone: bool) -> list[str]:
             "leave out ema or use another optimizer"
         )
     return problems
+
+
+def _other_kind(plain: dict[str, Any], held: str, read: str) -> list[str]:
+    """A line for a model that cannot read what the data set holds."""
+    if held == read:
+        return []
+    names = {group: plain["choices"].get(group, "?") for group in ("dataset", "model")}
+    return [
+        f"dataset, model: dataset={names['dataset']} holds {PLURAL.get(held, held)}, and "
+        f"model={names['model']} reads {PLURAL.get(read, read)}; `lepton list model` says what "
+        "each model reads"
+    ]
 
 
 def _too_small(plain: dict[str, Any]) -> list[str]:
@@ -64,12 +83,17 @@ def _monitor(plain: dict[str, Any]) -> list[str]:
 
 
 def missing_files(plain: dict[str, Any]) -> list[str]:
-    """A line for every data file that is not there."""
-    return [
+    """A line for every data file, and every pretrained model, that is not there."""
+    model = plain.get("model") or {}
+    lines = [
         f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"
         for key, path in data_files(plain).items()
         if not Path(path).is_file()
     ]
+    if isinstance(path := model.get("path"), str):
+        wrong = problem(path, weights=bool(model.get("pretrained")))
+        lines += [f"model.path: {path!r}: {wrong}"] if wrong else []
+    return lines
 
 
 def data_files(plain: dict[str, Any]) -> dict[str, str]:
@@ -80,3 +104,9 @@ def data_files(plain: dict[str, Any]) -> dict[str, str]:
         for key, value in dataset.items()
         if value is not None and (key == "path" or key.endswith("_path"))
     }
+
+
+def data_folders(plain: dict[str, Any]) -> dict[str, str]:
+    """The folder a data set reads: its key `name`, where that is one."""
+    name = (plain.get("dataset") or {}).get("name")
+    return {"name": name} if isinstance(name, str) and Path(name).expanduser().is_dir() else {}

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from lepton import build, results
-from lepton.check import TRAINING, check, fits_itself
+from lepton.check import TRAINING, check, fits_itself, kind
 from lepton.environment import environment
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.estimator import Estimator
@@ -103,6 +103,8 @@ def read(cfg: dict[str, Any]):
     _say_once("rows: " + ", ".join(f"{count} {split}" for split, count in rows.items()))
     for note in data.notes:
         _say_once(f"data: {note}")
+    if kind(cfg, "dataset") != "table":
+        _say_once(f"dataset={cfg['choices']['dataset']} is no table: preprocessing does nothing")
     if fits_itself(cfg):
         _say_once(f"model={cfg['choices']['model']} fits itself: {', '.join(TRAINING)} do nothing")
     return data
@@ -111,7 +113,7 @@ def read(cfg: dict[str, Any]):
 def describe(data, folder: Path) -> None:
     """What a run folder says of its data."""
     data.spec.save(folder / "spec.json")
-    data.preprocessor.save(folder / "preprocessing.skops")
+    data.save(folder)
 
 
 def constant(data, task: Task) -> dict[str, float]:

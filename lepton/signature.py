@@ -29,6 +29,7 @@ class Signature:
     parameters: dict[str, Parameter]
     open: bool  # takes any further keyword
     methods: frozenset[str]  # names defined in the class body, for a class
+    kind: str = "table"  # the `kind` that a class body sets: of data that it holds or reads
 
 
 class TargetError(Exception):
@@ -195,6 +196,21 @@ def _of_function(node: ast.FunctionDef, origin: str, *, skip: int) -> Signature:
 
 
 def _of_class(node: ast.ClassDef, module: str, path: Path) -> Signature:
+    return replace(_made_of(node, module, path), **_kind(node))
+
+
+def _kind(node: ast.ClassDef) -> dict[str, str]:
+    match [n.value for n in node.body if isinstance(n, ast.Assign) and _names(n) == ["kind"]]:
+        case [ast.Constant(value=str(kind))]:
+            return {"kind": kind}
+    return {}
+
+
+def _names(node: ast.Assign) -> list[str]:
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+
+
+def _made_of(node: ast.ClassDef, module: str, path: Path) -> Signature:
     methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
     origin, names = f"{module}.{node.name}", frozenset(methods)
     if "__init__" not in methods and any(
@@ -209,7 +225,7 @@ def _of_class(node: ast.ClassDef, module: str, path: Path) -> Signature:
         return replace(own, methods=names)
     base = _of_base(node, module, path)
     parameters = {**base.parameters, **own.parameters}
-    return Signature(origin, parameters, base.open, names | base.methods)
+    return Signature(origin, parameters, base.open, names | base.methods, base.kind)
 
 
 def _fields(node: ast.ClassDef, module: str, path: Path) -> dict[str, Parameter]:

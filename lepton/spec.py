@@ -30,6 +30,10 @@ class DataSpec:
     cat_cardinalities: tuple[int, ...]  # codes per categorical column, missing and unseen included
     quantiles: tuple[tuple[float, ...], ...]
     train_rows: int
+    text_features: tuple[str, ...] = ()  # columns of texts: none, one, or the two of a pair
+    vocabulary: int = 0  # one more than the largest token; 0 where the model reads texts itself
+    pad: int = 0  # token behind a text's own
+    max_length: int = 0  # tokens of the longest row that can come
 
     def bin_edges(self, count: int) -> list[np.ndarray]:
         """Edges of `count` equally filled bins for each number, without repeats.
@@ -45,7 +49,7 @@ class DataSpec:
     @classmethod
     def load(cls, path: Path) -> "DataSpec":
         values = json.loads(path.read_text())
-        return cls(**{f.name: _frozen(values[f.name]) for f in fields(cls)})
+        return cls(**{f.name: _frozen(values[f.name]) for f in fields(cls) if f.name in values})
 
 
 def _frozen(value):

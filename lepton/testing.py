@@ -33,6 +33,7 @@ from lepton import build
 from lepton.check import check
 from lepton.config import compose
 from lepton.dataset.note import Note
+from lepton.dataset.token_batches import cut
 from lepton.evaluate import monitor_value
 from lepton.example import make_batch
 from lepton.method import Method
@@ -110,12 +111,21 @@ def _check_evaluation(model: nn.Module, batch: dict[str, Tensor]) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     first = model(batch)
     assert torch.equal(first, model(batch)), "in eval mode the same batch must give the same logits"
-    one = model({name: value[:1] for name, value in batch.items()})
+    one = model(_first_row(batch))
     assert torch.allclose(one, first[:1], rtol=1e-4, atol=1e-5), (
         "in eval mode a row must give the same logits alone and among others"
     )
     changed = [name for name, value in model.state_dict().items() if not value.equal(before[name])]
     assert not changed, f"in eval mode nothing may change; {changed} did"
+
+
+def _first_row(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The first row alone; a text without the padding that longer ones brought."""
+    row = {name: value[:1] for name, value in batch.items()}
+    if "mask" in row:
+        texts, length = {"tokens", "mask", "segments"} & row.keys(), int(row["mask"].sum())
+        row |= {name: row[name][:, :length] for name in texts}
+    return row
 
 
 @torch.no_grad()
@@ -176,6 +186,15 @@ def _check_inputs(part: dict[str, Tensor], spec: DataSpec, split: str) -> None:
             got = (part[name].shape[1], part[name].dtype)
             wanted = (width, dtypes[name])
             assert got == wanted, f"{split}: `{name}` must have columns, dtype {wanted}; has {got}"
+    assert ("tokens" in part) == bool(spec.vocabulary), (
+        f"{split}: `tokens` must be there if the spec has a vocabulary, and only then"
+    )
+    if "tokens" in part:
+        known = (part["tokens"] >= 0) & (part["tokens"] < spec.vocabulary)
+        assert known.all(), f"{split}: tokens must lie in [0, vocabulary)"
+        longest = min(spec.max_length, part["tokens"].shape[1])
+        fits = ((part["length"] >= 1) & (part["length"] <= longest)).all()
+        assert fits, f"{split}: lengths must be from 1 to the spec's max_length"
     if "num" in part:
         assert part["num"].isfinite().all(), f"{split}: numbers must be finite"
     if "cat" in part:
@@ -262,8 +281,10 @@ def _check_rows(data) -> None:
     place = {row: i for i, row in enumerate(train["id"].tolist())}
     batch = next(iter(loader))[0]
     at = torch.tensor([place[row] for row in batch["id"].tolist()])
-    for name, value in train.items():
-        assert torch.equal(batch[name], value[at]), f"`{name}` of a batch must be that of its ids"
+    tokens = "tokens" in train
+    wanted = cut(train, train["length"], at) if tokens else {k: v[at] for k, v in train.items()}
+    for name, value in wanted.items():
+        assert torch.equal(batch[name], value), f"`{name}` of a batch must be that of its ids"
 
 
 def check_method(method: Method, *overrides: str) -> None:

@@ -95,6 +95,14 @@ def alone(monkeypatch):
         logging.root.removeHandler(handler)  # Hydra's, on a stream that ends with the test
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """A cache folder of the test's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("LEPTON_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """An empty working directory."""

@@ -11,17 +11,15 @@ from lepton import build
 from lepton.check import check, fits_itself
 from lepton.config import compose, options
 from lepton.dataset.synthetic import make_table
-from lepton.example import make_batch, make_spec
+from lepton.example import make_batch, make_spec, make_text_spec
 from lepton.method import Method
-from lepton.signature import signature
 from lepton.testing import TASKS, check_dataset, check_method, check_model, composed_data
 
 FOUND = options()
-NETWORKS = [
-    name
-    for name in FOUND["model"]
-    if "fit" not in signature(compose(f"model={name}").model._target_).methods
-]
+TEXT = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
+PRETRAINED = ["minilm", "transformer"]  # the class of transformer_tiny on weights from elsewhere
+ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
+NETWORKS = [name for name in FOUND["model"] if name not in [*TEXT, *PRETRAINED, *ESTIMATORS]]
 DATASETS = ["breast_cancer", "diabetes", "digits_flat", "german_credit", "wine", "synthetic"]
 METHODS = [name for name in FOUND["regularization"] if name != "none"]
 
@@ -29,7 +27,9 @@ METHODS = [name for name in FOUND["regularization"] if name != "none"]
 def test_no_option_is_left_out():
     assert len(NETWORKS) >= 6
     assert len(METHODS) >= 7
-    assert set(FOUND["dataset"]) - set(DATASETS) == {"csv", "parquet", "openml"}
+    assert set(FOUND["dataset"]) - set(DATASETS) == {
+        *("csv", "parquet", "openml", "vader", "text_csv", "huggingface")
+    }
 
 
 @cache
@@ -47,6 +47,20 @@ def network(name, *, spec):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_keeps_the_contract_of_models(name, task):
     check_model(partial(network, name), make_spec(task))
+
+
+@pytest.mark.parametrize("texts", [1, 2])
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", TEXT)
+def test_every_text_network_keeps_the_contract_of_models(name, task, texts):
+    node = plain(f"model={name}", "dataset=vader")["model"]
+    check_model(partial(build.make, node), make_text_spec(task, texts=texts))
+
+
+@pytest.mark.parametrize("words", [[], ["dataset.target=rating"]])
+def test_the_shipped_texts_keep_the_contract_of_datasets(words):
+    few = ["dataset.source=reviews", "dataset.split=random", "dataset.split_column=null"]
+    check_dataset(composed_data("dataset=vader", "model=text_cnn", *few, *words))
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -340,9 +354,10 @@ def test_a_method_that_breaks_a_promise_is_told_which(broken, said):
         check_method(broken())
 
 
-def test_gradient_boosting_is_the_one_model_that_fits_itself():
-    assert [n for n in FOUND["model"] if fits_itself(plain(f"model={n}"))] == ["gradient_boosting"]
-    assert set(FOUND["model"]) == {*NETWORKS, "gradient_boosting"}
+def test_two_models_fit_themselves_and_none_is_left_out():
+    alone = [plain("model=gradient_boosting"), plain("model=tfidf_linear", "dataset=vader")]
+    assert all(map(fits_itself, alone))
+    assert set(FOUND["model"]) == {*NETWORKS, *TEXT, *PRETRAINED, *ESTIMATORS}
 
 
 def test_example_batches_hold_what_the_spec_says():

@@ -9,9 +9,10 @@ import torch
 
 from lepton import build, compose, load, train
 from lepton.check import check
+from lepton.dataset.chunks import CHUNK
 from lepton.errors import Pruned, TrainingError
 from lepton.identity import run_folder
-from lepton.network import CHUNK, Network
+from lepton.network import Network
 from lepton.run import train_checked
 from lepton.sweep.plan import multirun
 

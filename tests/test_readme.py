@@ -27,6 +27,10 @@ def loans(here):
     frame = frame.assign(late=[r % 3 == 0 for r in rows], defaulted=[r % 2 for r in rows])
     frame.to_csv(here / "loans.csv", index=False)
     frame.astype({"late": int}).to_parquet(here / "loans.parquet")
+    texts = [f"{'dull' if r % 2 else 'fine'} film {r}" for r in rows]
+    frame.assign(review=texts, stars=[r % 5 for r in rows]).to_csv(
+        here / "reviews.csv", index=False
+    )
     (here / "conf" / "model").mkdir(parents=True)
     option = "# One hidden layer.\n_target_: mymodels.Wide\nunits: 512   # width of the layer\n"
     (here / "conf" / "model" / "wide.yaml").write_text(option)

@@ -37,6 +37,13 @@ class Order:
         return self.rows[order]
 
 
+def rows_shown(rows: int, batch_size: int, limit_batches: int | None) -> int:
+    """How many of a process's rows an epoch shows: not a lone last one, and no batch too many."""
+    if rows % batch_size == 1 and rows > batch_size:
+        rows -= 1
+    return rows if limit_batches is None else min(rows, limit_batches * batch_size)
+
+
 class Batches:
     """An epoch of training: blocks (lists) of batches, shuffled anew by `sampler.set_epoch`.
 
@@ -54,13 +61,9 @@ class Batches:
         block: int = BLOCK,
     ):
         self.tensors, self.batch_size, self.sampler = tensors, batch_size, sampler
-        rows = len(sampler)
-        if rows % batch_size == 1 and rows > batch_size:
-            rows -= 1
-        if limit_batches is not None:
-            rows = min(rows, limit_batches * batch_size)
-        self.rows, self.block_rows = rows, block * batch_size
-        self.num_batches = ceil(rows / batch_size)  # optimizer steps of an epoch
+        self.rows = rows_shown(len(sampler), batch_size, limit_batches)
+        self.block_rows = block * batch_size
+        self.num_batches = ceil(self.rows / batch_size)  # optimizer steps of an epoch
         self.done = (0, 0)
 
     def __len__(self) -> int:

@@ -81,9 +81,7 @@ def read_csv(
 
     Raises: DataError naming the file, and line or column, for whatever is not a regular table.
     """
-    text = _decoded(path, _bytes(path), encoding)
-    if not text.strip():
-        raise DataError(f"{path}: the file is empty")
+    text = read_text(path, encoding)
     layout = find_layout(path, text, separator, quote)
     line, first = next(numbered(path, text[:HEAD], layout))
     found, notes = _names(path, line, first, header, names)
@@ -98,6 +96,17 @@ def read_csv(
     frame = pa.table(columns, names=found).to_pandas()
     frame.attrs["notes"] = notes
     return frame
+
+
+def read_text(path: str, encoding: str) -> str:
+    """A file's text.
+
+    Raises: DataError naming the file when it is not there, not text, or empty.
+    """
+    text = _decoded(path, _bytes(path), encoding)
+    if not text.strip():
+        raise DataError(f"{path}: the file is empty")
+    return text
 
 
 def _bytes(path: str) -> bytes:

@@ -11,11 +11,11 @@ from lepton.preprocessing.categories import UNSEEN, merged
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import LEVELS, DataSpec
 
+NO_TABLE = dict.fromkeys(("num_features", "cat_features", "cat_cardinalities", "quantiles"), ())
 
-def make_spec(
-    target: Target, train_values: np.ndarray, fitted: TablePreprocessing, train: dict[str, Tensor]
-) -> DataSpec:
-    """Sizes, names and statistics of the training split."""
+
+def make_spec(target: Target, train_values: np.ndarray, **inputs) -> DataSpec:
+    """Sizes, names and statistics of the training split; `inputs` are the spec's fields on them."""
     classes, mean, std = tuple(target.classes), 0.0, 1.0
     if target.task == "regression":
         counts = ()
@@ -32,12 +32,19 @@ def make_spec(
         target_names=tuple(target.names),
         target_mean=mean,
         target_std=std,
-        num_features=fitted.num_features,
-        cat_features=fitted.cat_features,
-        cat_cardinalities=fitted.cat_cardinalities,
-        quantiles=_quantiles(train),
-        train_rows=len(train["id"]),
+        train_rows=len(train_values),
+        **NO_TABLE | inputs,
     )
+
+
+def table_spec(fitted: TablePreprocessing, train: dict[str, Tensor]) -> dict:
+    """The fields of a spec on the columns of a table."""
+    return {
+        "num_features": fitted.num_features,
+        "cat_features": fitted.cat_features,
+        "cat_cardinalities": fitted.cat_cardinalities,
+        "quantiles": _quantiles(train),
+    }
 
 
 def cleaning_notes(frame: pd.DataFrame, kept: np.ndarray, fitted: TablePreprocessing) -> list[Note]:
@@ -67,9 +74,16 @@ def split_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> list[No
             if count:
                 what = f"{split} values that training has not seen, given their own code"
                 notes.append(Note(what, count, f"column {name}"))
-        for name in _absent(tensors["target"], spec):
-            notes.append(Note(f"class {name!r} is absent from {split}", 0, f"the {split} split"))
-    return notes
+    return notes + absent_notes(splits, spec)
+
+
+def absent_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> list[Note]:
+    """Classes that val or test lack."""
+    return [
+        Note(f"class {name!r} is absent from {split}", 0, f"the {split} split")
+        for split in ("val", "test")
+        for name in _absent(splits[split]["target"], spec)
+    ]
 
 
 def _absent(target: Tensor, spec: DataSpec) -> list[str]:

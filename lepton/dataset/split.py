@@ -1,5 +1,6 @@
 """Which rows train, which choose the best epoch, which are kept for the test."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -12,6 +13,8 @@ from lepton.errors import ConfigError, DataError
 NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("val", "valid", "validation", "dev"), "val"
 )
+
+Parts = dict[str, np.ndarray]  # row positions by the name of their split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,9 @@ class Splitting:
         labels: np.ndarray | None,
         classes: tuple[str, ...],
         values: pd.Series | None,
-    ) -> dict[str, np.ndarray]:
-        """Sorted row positions of train, val and test.
+        clean: Callable[[Parts], Parts] | None = None,
+    ) -> Parts:
+        """Sorted row positions of train, val and test, without those that `clean` takes out.
 
         Shapes: the first `own` of `total` rows come from the data file, the others from a test
             file; labels (total,) class indices, None where there are none; values (total,), the
@@ -73,6 +77,7 @@ class Splitting:
         else:
             parts = self._divide(own, total, self._cut(own, labels, classes, values))
         parts = {name: np.sort(rows) for name, rows in parts.items()}
+        parts = clean(parts) if clean else parts
         _require_all(parts, labels, classes)
         return parts
 
@@ -85,7 +90,7 @@ class Splitting:
             return ByClass(labels, classes)
         return ByRow()
 
-    def _divide(self, own: int, total: int, cut: Cut) -> dict[str, np.ndarray]:
+    def _divide(self, own: int, total: int, cut: Cut) -> Parts:
         rows = np.arange(own)
         units = cut.units(rows)
         if total > own:
@@ -134,7 +139,7 @@ class Splitting:
         return []
 
 
-def _by_name(values: pd.Series) -> dict[str, np.ndarray]:
+def _by_name(values: pd.Series) -> Parts:
     names = values.astype(str).str.strip().str.lower().map(NAMES)
     if names.isna().any():
         wrong = values[names.isna()].iloc[0]
@@ -144,7 +149,7 @@ def _by_name(values: pd.Series) -> dict[str, np.ndarray]:
     return {part: np.flatnonzero(names == part) for part in ("train", "val", "test")}
 
 
-def _require_all(parts: dict[str, np.ndarray], labels, classes) -> None:
+def _require_all(parts: Parts, labels, classes) -> None:
     counts = ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
     for name, rows in parts.items():
         if not len(rows):

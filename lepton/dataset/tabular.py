@@ -1,82 +1,34 @@
-"""A table as tensors: read, divided, preprocessed by what the training split says, batched."""
+"""A table as tensors: preprocessed by what the training split says."""
 
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lepton.dataset.batches import Batches, InOrder, Order
 from lepton.dataset.columns import infer_kinds, typed
-from lepton.dataset.cuts import times
-from lepton.dataset.describe import cleaning_notes, make_spec, split_notes
+from lepton.dataset.data import Data, target_tensor
+from lepton.dataset.describe import cleaning_notes, make_spec, split_notes, table_spec
 from lepton.dataset.note import Note
-from lepton.dataset.split import Splitting
-from lepton.dataset.target import Target, encode_target
+from lepton.dataset.target import Target
 from lepton.errors import DataError
-from lepton.seeds import derive
 
 
-class TabularData(pl.LightningDataModule):
+class TabularData(Data):
     """Base of the tabular data sets; one of them only says how to `read` its table.
 
-    After `setup`: `spec`, `notes`, `kinds`, `preprocessor` and `splits`, which holds the tensors
-    `num`, `cat`, `target` and `id` of train, val and test.
-    Units: `id` counts the rows as read from 0; those of a test file go on after the data file's.
+    After `setup` also `kinds` and `preprocessor`; the inputs are `num` and `cat`.
     """
 
-    def __init__(
-        self,
-        *,
-        target: str | list[str],
-        task: str | None,
-        columns: dict,
-        positive: str | int | bool | None,
-        split: Literal["stratified", "random", "group", "time", "column"],
-        split_column: str | None,
-        val_size: float,
-        test_size: float,
-        split_seed: int,
-        folds: int | None,
-        fold: int | None,
-        preprocessing,
-        batch_size: int,
-        seed: int,
-        limit_batches: int | None,
-        overfit_batches: int,
-    ):
-        super().__init__()
-        self.target = target if isinstance(target, str) else list(target)
-        self.task, self.positive, self.columns = task, positive, dict(columns)
-        self.splitting = Splitting(
-            how=split,
-            column=split_column,
-            val_size=val_size,
-            test_size=test_size,
-            seed=split_seed,
-            folds=folds,
-            fold=fold,
-        )
-        self.preprocessor, self.batch_size, self.seed = preprocessing, batch_size, seed
-        self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
-        self.splits: dict[str, dict[str, Tensor]] = {}
-        self.notes: list[Note] = []
+    def __init__(self, *, columns: dict, preprocessing, **rows):
+        super().__init__(**rows)
+        self.columns, self.preprocessor = dict(columns), preprocessing
 
-    def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-        """The table, target included, and that of a test file where there is one.
-
-        `attrs["notes"]` of a table may hold Notes on its reading.
-        """
-        raise NotImplementedError
-
-    def setup(self, stage: str | None = None) -> None:
-        if self.splits:
-            return
-        frame, own = self._table()
-        target = encode_target(frame, self.target, self.task, self.positive)
-        parts = self._divide(frame, own, target)
+    def prepare(
+        self, frame: pd.DataFrame, own: int, target: Target
+    ) -> dict[str, dict[str, Tensor]]:
+        parts = self.divide(frame, own, target)
         frame, notes = self._features(frame)
         train = parts["train"]
         ids = np.flatnonzero(target.kept)
@@ -85,87 +37,27 @@ class TabularData(pl.LightningDataModule):
         for name, rows in parts.items():
             num, cat = self.preprocessor.transform(frame, ids[rows])
             splits[name] = _inputs(num, cat) | {
-                "target": _target_tensor(target, rows),
+                "target": target_tensor(target, rows),
                 "id": torch.from_numpy(ids[rows]),
             }
-        self.spec = make_spec(target, target.values[train], self.preprocessor, splits["train"])
+        inputs = table_spec(self.preprocessor, splits["train"])
+        self.spec = make_spec(target, target.values[train], **inputs)
         self.notes += [
             *target.notes,
             *notes,
             *cleaning_notes(frame, target.kept, self.preprocessor),
             *split_notes(splits, self.spec),
         ]
-        self.splits = splits
+        return splits
 
-    def transfer_batch_to_device(self, batch, device, dataloader_idx):
-        """Nothing to move: batches are cut from tensors that lie where the trainer computes."""
-        return batch
-
-    def train_dataloader(self) -> Batches:
-        tensors = self._on_device("train")
-        chosen = self._overfit_rows()
-        rank, world_size = (
-            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        )
-        return Batches(
-            tensors=tensors,
-            batch_size=self.batch_size,
-            sampler=Order(rows=chosen, seed=self.seed, rank=rank, world_size=world_size),
-            limit_batches=self.limit_batches,
-        )
-
-    def val_dataloader(self) -> InOrder:
-        return self.predict_dataloader("val")
-
-    def test_dataloader(self) -> InOrder:
-        return self.predict_dataloader("test")
-
-    def predict_dataloader(self, split: str = "test") -> InOrder:
-        """The rows of a split in order; with `overfit_batches`, val is what is trained on."""
-        if split == "val" and self.overfit_batches:
-            tensors = self._on_device("train")
-            rows = self._overfit_rows().to(tensors["id"].device)
-            tensors = {name: tensor[rows] for name, tensor in tensors.items()}
-        else:
-            tensors = self._on_device(split)
-        return InOrder(
-            tensors=tensors, batch_size=self.batch_size, limit_batches=self.limit_batches
-        )
-
-    def _table(self) -> tuple[pd.DataFrame, int]:
-        """The rows of all files, and how many come from the data file."""
-        frame, test = self.read()
-        self.notes = [note for file in (frame, test) if file is not None for note in _said(file)]
-        self.splitting.check(test_file=test is not None)
-        if test is None:
-            return frame, len(frame)
-        absent = [repr(name) for name in frame.columns if name not in test.columns]
-        if absent:
-            raise DataError(f"the test file lacks {', '.join(absent)}, which the data file has")
-        return pd.concat([frame, test[list(frame.columns)]], ignore_index=True), len(frame)
-
-    def _divide(self, frame: pd.DataFrame, own: int, target: Target) -> dict[str, np.ndarray]:
-        column = self.splitting.column
-        if column is not None and column not in frame.columns:
-            there = ", ".join(map(str, frame.columns[:12]))
-            raise DataError(f"dataset.split_column={column}: no such column (there are: {there})")
-        values = None if column is None else frame[column]
-        if self.splitting.how == "time":
-            values = times(values)
-        return self.splitting.rows(
-            own=int(target.kept[:own].sum()),
-            total=int(target.kept.sum()),
-            labels=target.values.astype(np.int64)
-            if target.task in ("binary", "multiclass")
-            else None,
-            classes=tuple(target.classes),
-            values=None if values is None else values[target.kept],
-        )
+    def save(self, folder: Path) -> None:
+        """Writes what turns further rows into inputs."""
+        self.preprocessor.save(folder / "preprocessing.skops")
 
     def _features(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
         """The typed feature columns; sets `kinds`."""
-        names = [self.target] if isinstance(self.target, str) else self.target
-        column, notes = self.splitting.column, []
+        names, notes = self.target_columns(), []
+        column = self.splitting.column
         if column is not None:
             names = [*names, column]
             what = f"splits the rows by {self.splitting.how}, left out of the features"
@@ -183,31 +75,6 @@ class TabularData(pl.LightningDataModule):
         }
         return pd.DataFrame(columns, index=frame.index, copy=False), notes + found
 
-    def _overfit_rows(self) -> Tensor:
-        """The training rows in use: all, or those of the few batches to overfit."""
-        rows = len(self.splits["train"]["id"])
-        if not self.overfit_batches:
-            return torch.arange(rows)
-        generator = torch.Generator().manual_seed(derive(self.seed, "overfit"))
-        chosen = torch.randperm(rows, generator=generator)
-        return chosen[: self.overfit_batches * self.batch_size].sort().values
-
-    def _on_device(self, split: str) -> dict[str, Tensor]:
-        """A split's tensors, moved whole, once, to where the trainer computes."""
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        self.splits[split] = {name: t.to(device) for name, t in self.splits[split].items()}
-        return self.splits[split]
-
-
-def _said(frame: pd.DataFrame) -> list[Note]:
-    """The notes of whoever read the table, taken off it."""
-    return frame.attrs.pop("notes", [])
-
 
 def _inputs(num: Tensor, cat: Tensor) -> dict[str, Tensor]:
     return {name: t for name, t in (("num", num), ("cat", cat)) if t.shape[1]}
-
-
-def _target_tensor(target: Target, rows: np.ndarray) -> Tensor:
-    dtype = torch.int64 if target.task == "multiclass" else torch.float32
-    return torch.from_numpy(np.asarray(target.values)[rows]).to(dtype)

@@ -11,7 +11,7 @@ def open_dataset():
 
     def build(option, **given):
         folder = CONF_DIR / "dataset"
-        parts = [OmegaConf.load(folder / f"{name}.yaml") for name in ("_table", option)]
+        parts = [OmegaConf.load(folder / f"{name}.yaml") for name in ("_rows", "_table", option)]
         values = OmegaConf.to_container(OmegaConf.merge(*parts, given))
         del values["defaults"]
         target = get_class(values.pop("_target_"))

@@ -1,0 +1,34 @@
+"""Files of JSON objects, one a line, as tables."""
+
+import json
+
+import pandas as pd
+
+from lepton.dataset.csv import read_text
+from lepton.errors import DataError
+
+
+def read_json_lines(path: str, *, encoding: str) -> pd.DataFrame:
+    """One row an object; a key that an object lacks is missing there.
+
+    Raises: DataError naming file and line of what is no object of plain values.
+    """
+    rows = []
+    for number, line in enumerate(read_text(path, encoding).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as e:
+            raise DataError(f"{path}, line {number}: not JSON ({e})") from None
+        if not isinstance(row, dict):
+            raise DataError(f'{path}, line {number}: not an object, as {{"text": ...}} is')
+        nested = [key for key, value in row.items() if isinstance(value, dict | list)]
+        if nested:
+            raise DataError(
+                f"{path}, line {number}: {nested[0]!r} is not one number, text or truth value"
+            )
+        rows.append(row)
+    if not rows:
+        raise DataError(f"{path}: the file is empty")
+    return pd.DataFrame(rows)

@@ -1,0 +1,31 @@
+"""Lines whose last field is all the rest of them, as tables: a label, a blank, a text."""
+
+import numpy as np
+import pandas as pd
+
+from lepton.dataset.csv import read_text
+from lepton.errors import DataError
+
+
+def read_lines(
+    path: str, *, separator: str | None, encoding: str, header: bool, names: list[str] | None
+) -> pd.DataFrame:
+    """As many text columns as names; separators behind the last of them belong to the text.
+
+    Raises: DataError naming file and line where a field is missing.
+    """
+    if not separator or not names or len(names) < 2:
+        raise DataError(
+            "dataset.rest=true needs dataset.separator and dataset.names, as ' ' and [label, text]"
+        )
+    rows = []
+    for number, line in enumerate(read_text(path, encoding).split("\n"), 1):
+        if (number == 1 and header) or not line.strip():
+            continue
+        fields = line.split(separator, len(names) - 1)
+        if len(fields) < len(names):
+            raise DataError(f"{path}, line {number}: nothing for column {names[len(fields)]!r}")
+        rows.append([field.strip() or np.nan for field in fields])
+    if not rows:
+        raise DataError(f"{path}: a header and no rows")
+    return pd.DataFrame(rows, columns=names, dtype=object)

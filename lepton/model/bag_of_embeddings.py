@@ -1,0 +1,34 @@
+"""The mean of a text's token embeddings, and a linear map of it."""
+
+from torch import Tensor, nn
+
+from lepton.model.text_inputs import Batch, TokenEmbeddings, make_head, masked_mean, pair_features
+from lepton.spec import DataSpec
+
+
+class BagOfEmbeddings(nn.Module):
+    """A classifier that does not see the order of tokens; pairs are compared mean by mean.
+
+    Shapes: tokens and mask (B, T), for pairs segments (B, T) -> (B, outputs).
+    """
+
+    kind = "text"
+
+    def __init__(self, *, spec: DataSpec, tokenizer, width: int, dropout: float):
+        super().__init__()
+        self.pairs = len(spec.text_features) == 2
+        self.embeddings = TokenEmbeddings(spec=spec, width=width)
+        self.head = make_head(4 * width if self.pairs else width, spec.outputs, dropout)
+
+    def layers(self) -> list[str]:
+        return ["embeddings", "head"]
+
+    def features(self, batch: Batch) -> Tensor:
+        values, mask = self.embeddings(batch), batch["mask"]
+        if not self.pairs:
+            return masked_mean(values, mask)
+        second = batch["segments"].bool()
+        return pair_features(masked_mean(values, mask & ~second), masked_mean(values, second))
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.head(self.features(batch))

@@ -1,0 +1,83 @@
+"""Data sets of the package datasets, from disk; without a network a name is refused in a line."""
+
+import shutil
+import sys
+
+import pandas as pd
+import pytest
+
+from lepton import build
+from lepton.check import check
+from lepton.config import compose
+from lepton.errors import DataError, LeptonError
+from lepton.identity import run_folder
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning")
+WORDS = ["dataset=huggingface", "dataset.text=text", "dataset.target=label", "model=text_cnn"]
+
+
+def read(name, *words):
+    return build.data(check(compose(*WORDS, f"dataset.name={name}", *words)))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    datasets = pytest.importorskip("datasets", reason="needs the package datasets")
+    features = datasets.Features(
+        text=datasets.Value("string"), label=datasets.ClassLabel(names=["bad", "good"])
+    )
+    parts = {}
+    for name, rows in (("train", range(90)), ("test", range(90, 120))):
+        content = {"text": [f"text number {i}" for i in rows], "label": [i % 2 for i in rows]}
+        parts[name] = datasets.Dataset.from_dict(content, features=features)
+    folder = tmp_path_factory.mktemp("saved")
+    datasets.disable_progress_bars()
+    datasets.DatasetDict(parts).save_to_disk(folder / "both")
+    parts["train"].save_to_disk(folder / "one")
+    return folder
+
+
+def test_a_saved_set_keeps_its_own_test_split_and_the_names_of_its_classes(saved):
+    data = read(saved / "both")
+    assert data.splits["test"]["id"].tolist() == list(range(90, 120))
+    assert data.spec.classes == ("bad", "good")
+    train = data.splits["train"]
+    assert (train["target"] == train["id"] % 2).all()
+
+
+def test_a_set_without_a_test_split_says_so_and_can_be_divided(saved):
+    with pytest.raises(DataError, match=r"no split 'test' \(there are: train\); dataset.test=null"):
+        read(saved / "one")
+    data = read(saved / "one", "dataset.test=null")
+    assert sum(len(part["id"]) for part in data.splits.values()) == 90
+
+
+def test_the_run_is_named_by_what_lies_in_the_folder(saved, tmp_path):
+    shutil.copytree(saved / "both", tmp_path / "set")
+    words = [*WORDS, f"dataset.name={tmp_path / 'set'}"]
+    first = run_folder(check(compose(*words)))
+    assert run_folder(check(compose(*WORDS, f"dataset.name={saved / 'both'}"))) == first
+    (tmp_path / "set" / "test" / "state.json").write_text("{}")
+    assert run_folder(check(compose(*words))) != first
+
+
+def test_a_folder_that_holds_no_set_is_refused(tmp_path):
+    pytest.importorskip("datasets", reason="needs the package datasets")
+    pd.DataFrame({"x": [1]}).to_csv(tmp_path / "x.csv")
+    with pytest.raises(DataError, match=r"dataset=huggingface, .*: not loaded: "):
+        read(tmp_path)
+
+
+def test_a_name_without_a_network_is_refused_in_a_line(monkeypatch):
+    datasets = pytest.importorskip("datasets", reason="needs the package datasets")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DataError, match=r"dataset=huggingface, no/such: not loaded .*network") as e:
+        read("no/such")
+    assert "\n" not in str(e.value)
+
+
+def test_without_the_package_its_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(LeptonError, match=r"pip install 'lepton-experiments\[text\]'"):
+        read("no/such")

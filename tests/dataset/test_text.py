@@ -1,0 +1,246 @@
+"""Texts from files: read, told from other columns, cleaned, divided; what is said of them."""
+
+import json
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lepton import build
+from lepton.check import check
+from lepton.config import compose
+from lepton.dataset.words import leaked
+from lepton.errors import ConfigError, DataError
+from lepton.testing import check_dataset, composed_data
+
+NOUNS = ["cat", "dog", "house", "river", "hill", "teacher", "letter", "window", "engine", "garden"]
+
+
+def table(rows=120):
+    """Distinct texts of two classes, told by one word."""
+    texts = [
+        f"{NOUNS[i % 10]} {NOUNS[i // 10 % 10]} {'good' if i % 2 else 'bad'} {i}"
+        for i in range(rows)
+    ]
+    return pd.DataFrame({"text": texts, "label": ["pos" if i % 2 else "neg" for i in range(rows)]})
+
+
+@pytest.fixture
+def data(tmp_path):
+    """The data module of a table, written as a file, and of words for the command line."""
+
+    def make(frame, *words, test=None, model="text_cnn"):
+        paths = {"path": frame, **({} if test is None else {"test_path": test})}
+        files = []
+        for key, content in paths.items():
+            content.to_parquet(tmp_path / f"{key}.parquet")
+            files.append(f"dataset.{key}={tmp_path / key}.parquet")
+        fixed = ["dataset=text_csv", "dataset.text=text", "dataset.target=label", f"model={model}"]
+        return build.data(check(compose(*fixed, *files, *words)))
+
+    return make
+
+
+def notes(data):
+    return [str(note) for note in data.notes]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.ndjson", "t.parquet", "t.txt"])
+def test_every_kind_of_file_gives_the_same_splits(name, tmp_path, data):
+    frame, path = table(), tmp_path / name
+    words = [f"dataset.path={path}"]
+    match name.partition(".")[2]:
+        case "csv":
+            frame.to_csv(path, index=False)
+        case "tsv":
+            frame.to_csv(path, index=False, sep="\t", header=False)
+            words += ["dataset.header=false", "dataset.names=[text,label]", "dataset.quote=null"]
+        case "jsonl" | "ndjson":
+            frame.to_json(path, orient="records", lines=True, force_ascii=False)
+        case "parquet":
+            frame.to_parquet(path)
+        case "txt":
+            path.write_text("\n".join(frame["label"] + " " + frame["text"]))
+            words += ["dataset.rest=true", "dataset.separator=' '", "dataset.names=[label,text]"]
+            words += ["dataset.header=false"]
+    expected, found = data(frame).splits, data(frame, *words).splits
+    for split, part in expected.items():
+        for key, value in part.items():
+            assert value.equal(found[split][key]), (split, key)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["model=transformer_tiny"],
+        ["dataset.folds=3", "dataset.fold=1"],
+        ["dataset.split=random"],
+        ["dataset.split=group", "dataset.split_column=source"],
+        ["dataset.split=column", "dataset.split_column=part"],
+        ["dataset.split=time", "dataset.split_column=when"],
+        ["dataset.text=[text,other]"],
+        ["dataset.target=[a,b]"],
+        ["dataset.target=score"],
+        ["dataset.target=three"],
+    ],
+)
+def test_the_contract_holds_for_every_split_and_task(words, tmp_path):
+    frame = table()
+    n = np.arange(len(frame))
+    frame = frame.assign(
+        source=n // 4,
+        part=np.where(n % 5 == 0, "test", np.where(n % 5 == 1, "dev", "train")),
+        when=n,
+        other=frame["text"].str[::-1],
+        a=n % 2,
+        b=n // 2 % 2,
+        score=n * 0.25,
+        three=np.array(["x", "y", "z"])[n % 3],
+    )
+    frame.to_parquet(tmp_path / "f.parquet")
+    fixed = ["dataset=text_csv", f"dataset.path={tmp_path}/f.parquet", "model=text_cnn"]
+    check_dataset(composed_data(*fixed, "dataset.text=text", "dataset.target=label", *words))
+
+
+def test_groups_stay_together_and_a_test_file_is_the_test(data):
+    frame = table().assign(source=np.arange(120) // 4)
+    grouped = data(frame, "dataset.split=group", "dataset.split_column=source").splits
+    held = [set(frame["source"].iloc[part["id"]]) for part in grouped.values()]
+    assert all(not (one & other) for one, other in combinations(held, 2))
+    own = data(table(100), test=table(120).iloc[100:]).splits
+    assert own["test"]["id"].tolist() == list(range(100, 120))
+
+
+def test_empty_texts_are_dropped_and_counted(data):
+    frame = table()
+    frame.loc[[3, 7], "text"] = ["  ", None]
+    found = data(frame)
+    ids = {i for part in found.splits.values() for i in part["id"].tolist()}
+    assert ids == set(range(120)) - {3, 7}
+    assert "column text: empty text, row dropped (2)" in notes(found)
+
+
+def test_a_text_of_the_test_split_is_not_trained_on(data):
+    frame, test = table(100), table(120).iloc[100:].copy()
+    test.loc[100, "text"] = f"  {frame['text'][5].upper()}  "
+    dropped = data(frame, test=test)
+    held = {name: part["id"].tolist() for name, part in dropped.splits.items()}
+    assert 5 not in held["train"] + held["val"]
+    assert len(held["train"]) + len(held["val"]) == 99
+    assert any("whose text is in" in note and "dropped (1)" in note for note in notes(dropped))
+    kept = data(frame, "dataset.duplicates=keep", test=test)
+    assert len(kept.splits["train"]["id"]) + len(kept.splits["val"]["id"]) == 100
+    assert any("kept; dataset.duplicates=drop" in note for note in notes(kept))
+
+
+def test_rows_that_repeat_within_train_stay_and_are_counted(data):
+    frame = pd.concat([table(60), table(60)], ignore_index=True)
+    names = np.where(
+        np.arange(120) % 60 < 10, "test", np.where(np.arange(120) % 60 < 20, "val", "")
+    )
+    frame["part"] = np.where(names == "", "train", names)
+    found = data(frame, "dataset.split=column", "dataset.split_column=part")
+    assert len(found.splits["train"]["id"]) == 80
+    assert "the train split: rows whose text came before, kept (40)" in notes(found)
+
+
+def test_leaks_are_found_but_for_case_and_blanks():
+    texts = np.array([["A  cat", "x"], ["a cat", "y"], ["dog", ""]], dtype=object)
+    others = np.array([["a CAT ", "X"], ["", "dog"]], dtype=object)
+    assert leaked(texts, others).tolist() == [True, False, False]
+
+
+def test_long_texts_are_cut_and_the_share_is_said(data):
+    frame = table()
+    frame.loc[0:59, "text"] = frame["text"][0:60] + " word" * 30
+    found = data(frame, "model.tokenizer.max_length=20")
+    assert max(int(part["length"].max()) for part in found.splits.values()) == 20
+    longer = (found.splits["train"]["id"] < 60).double().mean()
+    [said] = [note for note in notes(found) if "of train" in note]
+    assert f"longer than 20 tokens, cut ({100 * longer:.1f} % of train)" in said
+
+
+def test_the_vocabulary_is_of_the_training_split_alone(data):
+    frame, test = table(100), table(120).iloc[100:].assign(text="zzz qqq")
+    test["text"] += [f" {i}" for i in range(20)]
+    vocabulary = data(frame, test=test).tokens.tokenizer.get_vocab()
+    assert "good" in vocabulary
+    assert not any("q" in piece for piece in vocabulary)
+
+
+def test_a_model_that_reads_texts_itself_gets_them_as_they_are(data):
+    found = data(table(), model="tfidf_linear")
+    train = found.splits["train"]
+    assert train["texts"].tolist() == table()["text"].iloc[train["id"]].to_frame().values.tolist()
+    assert (found.spec.vocabulary, found.spec.text_features) == (0, ("text",))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"text": np.arange(120)}, r"column 'text' holds integer values, not texts"),
+        ({"text": [f"{i}.5" for i in range(120)]}, r"'text' is not text: 100 % of its cells are n"),
+        ({"text": ["2024-01-02"] * 120}, r"'text' is not text: 100 % of its cells are dates"),
+        ({"text": [""] * 120}, "column text: every text is empty"),
+        ({"text": ["same"] * 120}, "column 'text': every text is 'same'"),
+    ],
+)
+def test_a_column_that_holds_no_texts_is_refused(change, said, data):
+    with pytest.raises(DataError, match=said):
+        data(table().assign(**change))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dataset.text=txt"], r"column 'txt' is missing; did you mean 'text'\?"),
+        (["dataset.text=label"], "dataset.text: 'label' is the target"),
+        (
+            ["dataset.text=[text,label,x]"],
+            r"dataset.text: .* give one column, or the two of a pair",
+        ),
+        (["dataset.rest=true", "dataset.path={txt}"], "dataset.rest=true needs dataset.separator"),
+    ],
+)
+def test_keys_that_name_no_texts_are_refused(words, said, data, tmp_path):
+    (tmp_path / "x.txt").write_text("pos a text")
+    with pytest.raises(DataError, match=said):
+        data(table(), *(word.format(txt=tmp_path / "x.txt") for word in words))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", r"lines\.jsonl, line 2: not JSON"),
+        ("[1]", r"lines\.jsonl, line 2: not an object"),
+        (json.dumps({"text": ["a"], "label": 1}), r"line 2: 'text' is not one number, text or"),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(line, said, tmp_path, data):
+    path = tmp_path / "lines.jsonl"
+    path.write_text(json.dumps({"text": "a", "label": 1}) + "\n" + line)
+    with pytest.raises(DataError, match=said):
+        data(table(), f"dataset.path={path}")
+
+
+def test_a_line_without_a_text_is_named(tmp_path, data):
+    path = tmp_path / "lines.txt"
+    path.write_text("pos a text\nneg\n")
+    words = ["dataset.rest=true", "dataset.separator=' '", "dataset.names=[label,text]"]
+    with pytest.raises(DataError, match=r"lines\.txt, line 2: nothing for column 'text'"):
+        data(table(), f"dataset.path={path}", *words, "dataset.header=false")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dataset=vader"], "dataset=vader holds texts, and model=mlp reads a table"),
+        (["model=text_cnn"], "dataset=german_credit holds a table, and model=text_cnn reads texts"),
+        (["model=tfidf_linear"], "dataset=german_credit holds a table, and model=tfidf_linear"),
+    ],
+)
+def test_a_model_that_cannot_read_the_data_is_refused_before_anything_is_read(words, said):
+    with pytest.raises(ConfigError, match=said):
+        compose(*words)

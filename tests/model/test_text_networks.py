@@ -1,0 +1,118 @@
+"""What text networks compute, against other implementations and the slow way."""
+
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lepton import build
+from lepton.check import check
+from lepton.config import compose
+from lepton.example import make_batch, make_text_spec
+from lepton.model.text_cnn import TextCnn
+from lepton.testing import TASKS
+
+NAMES = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
+
+
+@cache
+def node(name):
+    return check(compose(f"model={name}", "dataset=vader"))["model"]
+
+
+def network(name, spec, **changes):
+    torch.manual_seed(0)
+    return build.make(node(name) | changes, spec=spec)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_enters_the_head_and_the_head_give_the_logits(name, task):
+    spec = make_text_spec(task)
+    model, batch = network(name, spec).eval(), make_batch(spec)
+    features = model.features(batch)
+    assert features.shape == (64, features.shape[1])
+    assert torch.equal(model(batch), model.head(features))
+    assert model(batch).shape == (64, spec.outputs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_lies_under_one_layer_and_the_head_is_last(name):
+    model = network(name, make_text_spec("binary"))
+    layers = model.layers()
+    for parameter, _ in model.named_parameters():
+        under = [layer for layer in layers if f"{parameter}.".startswith(f"{layer}.")]
+        assert len(under) == 1, parameter
+    assert layers[-1] == "head"
+    assert "embeddings" in layers[0]
+    assert all(list(model.get_submodule(layer).parameters()) for layer in layers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_stands_behind_a_text_changes_nothing(name):
+    spec = make_text_spec("multiclass", texts=2)
+    model, batch = network(name, spec).eval(), make_batch(spec)
+    noise = torch.randint(1, spec.vocabulary, batch["tokens"].shape)
+    other = {**batch, "tokens": torch.where(batch["mask"], batch["tokens"], noise)}
+    torch.testing.assert_close(model(other), model(batch), rtol=1e-5, atol=1e-5)
+
+
+def test_a_bag_is_the_mean_of_the_embeddings_of_its_tokens():
+    spec = make_text_spec("binary")
+    model, batch = network("bag_of_embeddings", spec).eval(), make_batch(spec)
+    found, table = model.features(batch), model.embeddings.table.weight
+    for row, tokens, mask in zip(found, batch["tokens"], batch["mask"], strict=True):
+        torch.testing.assert_close(row, table[tokens[mask]].mean(0))
+
+
+def test_the_bags_of_a_pair_are_compared():
+    spec = make_text_spec("binary", texts=2)
+    model, batch = network("bag_of_embeddings", spec).eval(), make_batch(spec)
+    found, table = model.features(batch), model.embeddings.table.weight
+    i = 5
+    own, side = batch["mask"][i], batch["segments"][i].bool()
+    one = table[batch["tokens"][i][own & ~side]].mean(0)
+    two = table[batch["tokens"][i][side]].mean(0)
+    torch.testing.assert_close(
+        found[i], torch.cat([one, two, (one - two).abs(), one * two]), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_filter_keeps_its_largest_answer_over_the_windows_of_a_text():
+    spec = make_text_spec("binary")
+    model = TextCnn(spec=spec, tokenizer=None, width=6, kernels=[2, 3], filters=4, dropout=0.0)
+    batch = make_batch(spec)
+    found, table = model.features(batch), model.embeddings.table.weight
+    for row, tokens, mask in zip(found, batch["tokens"], batch["mask"], strict=True):
+        words, answers = table[tokens[mask]], []
+        for convolution in model.convolutions:
+            k = convolution.kernel_size[0]
+            around = F.pad(words, (0, 0, (k - 1) // 2, k - 1 - (k - 1) // 2))
+            windows = around.unfold(0, k, 1)  # (places, width, k)
+            scores = torch.einsum("twk,fwk->tf", windows, convolution.weight) + convolution.bias
+            answers.append(scores.amax(0))
+        torch.testing.assert_close(row, torch.cat(answers).relu(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_tells_which_token_decides(name):
+    spec = make_text_spec("binary")
+    batch = make_batch(spec, rows=128)
+    target = (batch["tokens"] == 7).any(1).float()
+    model = network(name, spec, dropout=0.0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(60):
+        loss = F.binary_cross_entropy_with_logits(model(batch).squeeze(-1), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    constant = F.binary_cross_entropy(target.mean().expand_as(target), target)
+    assert loss < 0.6 * constant
+
+
+def test_the_head_has_dropout_of_its_own():
+    model = network("text_cnn", make_text_spec("binary"))
+    assert isinstance(model.head[0], nn.Dropout)
+    assert model.head[0].p == 0.5

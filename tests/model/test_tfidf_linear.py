@@ -1,0 +1,130 @@
+"""The reference for texts, against scikit-learn's own pipeline."""
+
+import numpy as np
+import pytest
+import skops.io
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline, make_union
+
+from lepton.errors import ConfigError, DataError, LeptonError
+from lepton.example import make_text_spec
+from lepton.model.tfidf_linear import TfidfLinear
+
+GIVEN = {
+    "words": [1, 2],
+    "characters": [2, 4],
+    "min_documents": 2,
+    "max_features": 500,
+    "strengths": [1.0],
+    "max_iter": 300,
+    "seed": 0,
+}
+WORDS = ["good", "bad", "fine", "awful", "film", "plot", "actor", "scene", "音乐"]
+
+
+def split(task, rows, seed):
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(rng.choice(WORDS, 6)) for _ in range(rows)]
+    score = np.array([t.count("good") + t.count("fine") - t.count("bad") for t in texts])
+    target = {
+        "binary": (score > 0).astype(np.float32),
+        "multiclass": (np.clip(score, -1, 1) + 1).astype(np.int64),
+        "multilabel": np.stack(
+            [["film" in t, "bad" in t, "音乐" in t, "plot" in t] for t in texts]
+        ).astype(np.float32),
+        "regression": score.astype(np.float32),
+    }[task]
+    column = np.array(texts, dtype=object)[:, None]
+    return {"texts": column, "target": torch.from_numpy(target)}
+
+
+def fitted(task, texts=1, weights=None, **changes):
+    model = TfidfLinear(spec=make_text_spec(task, texts=texts), **GIVEN | changes)
+    train, val = split(task, 200, 0), split(task, 60, 1)
+    if texts == 2:
+        for part in (train, val):
+            part["texts"] = np.concatenate([part["texts"], part["texts"][::-1]], 1)
+    model.fit(train, val, weights)
+    return model, train, val
+
+
+def pipeline(last):
+    options = {"min_df": 2, "max_features": 500, "sublinear_tf": True}
+    words = TfidfVectorizer(ngram_range=(1, 2), **options)
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), **options)
+    return make_pipeline(make_union(words, letters), last)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+def test_predictions_are_those_of_scikit_learns_pipeline(task):
+    model, train, val = fitted(task)
+    x, y, x_val = train["texts"][:, 0], train["target"].numpy(), val["texts"][:, 0]
+    if task == "regression":
+        expected = pipeline(Ridge(alpha=1.0, solver="sparse_cg")).fit(x, y).predict(x_val)
+    else:
+        columns = y.T if task == "multilabel" else [y]
+        found = [
+            pipeline(LogisticRegression(max_iter=300)).fit(x, c).predict_proba(x_val)
+            for c in columns
+        ]
+        positive = [p[:, 1] for p in found]
+        expected = {"binary": positive[0], "multiclass": found[0], "multilabel": positive}[task]
+        expected = np.stack(expected, 1) if task == "multilabel" else expected
+    np.testing.assert_allclose(model.predict(val), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_strength_of_the_lowest_validation_loss_is_kept():
+    chosen = fitted("multiclass", strengths=[0.01, 1.0, 100.0])[0]
+    losses = {}
+    for strength in (0.01, 1.0, 100.0):
+        model, _, val = fitted("multiclass", strengths=[strength])
+        p = model.predict(val).gather(1, val["target"][:, None]).double()
+        losses[strength] = -p.log().mean().item()
+    assert min(losses, key=losses.get) == chosen.models[0].C
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+@pytest.mark.parametrize("texts", [1, 2])
+def test_a_saved_model_predicts_as_before(task, texts, tmp_path):
+    model, _, val = fitted(task, texts)
+    model.save(tmp_path)
+    again = TfidfLinear(spec=model.spec, **GIVEN)
+    again.load(tmp_path)
+    assert torch.equal(again.predict(val), model.predict(val))
+
+
+def test_class_weights_are_those_of_scikit_learn():
+    weights = torch.tensor([1.0, 5.0])
+    model, train, val = fitted("binary", weights=weights)
+    reference = pipeline(LogisticRegression(max_iter=300, class_weight={0: 1.0, 1: 5.0}))
+    reference.fit(train["texts"][:, 0], train["target"].numpy())
+    expected = reference.predict_proba(val["texts"][:, 0])[:, 1]
+    np.testing.assert_allclose(model.predict(val), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_file_with_foreign_types_is_refused(tmp_path):
+    import types
+
+    skops.io.dump({"models": [types.SimpleNamespace(a=1)]}, tmp_path / "model.skops")
+    with pytest.raises(LeptonError, match=r"SimpleNamespace, which no tfidf_linear model does"):
+        TfidfLinear(spec=make_text_spec("binary"), **GIVEN).load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"strengths": []}, r"model\.strengths: \[\]"),
+        ({"strengths": [0.0]}, r"model\.strengths: \[0\.0\]"),
+        ({"words": [], "characters": []}, r"model\.words, model\.characters: one of them"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(changes, said):
+    with pytest.raises(ConfigError, match=said):
+        TfidfLinear(spec=make_text_spec("binary"), **GIVEN | changes)
+
+
+def test_texts_that_share_nothing_are_refused():
+    with pytest.raises(DataError, match=r"model=tfidf_linear: .*model\.min_documents=1 keeps more"):
+        fitted("binary", min_documents=201)

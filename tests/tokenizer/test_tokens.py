@@ -1,0 +1,97 @@
+"""Encoding against the package transformers, text by text; what the cache keeps."""
+
+import logging
+
+import pytest
+import torch
+
+from lepton.tokenizer.pretrained import Pretrained
+from lepton.tokenizer.tokens import Tokens
+from lepton.tokenizer.trained import Trained
+
+TEXTS = ["a cat", "the dog sat on the mat and looked at the cat", "", "猫"]
+PAIRS = [("a cat", "a dog"), ("the cat sat on the mat", "it did"), ("mat", "on")]
+SIZES = {"vocabulary": 80, "min_frequency": 1, "lowercase": True}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A tokenizer as transformers saves it."""
+    from transformers import PreTrainedTokenizerFast
+
+    made = Trained(max_length=64, **SIZES).fit(TEXTS).tokenizer
+    made.no_truncation()
+    special = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=made, **special).save_pretrained(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+def encoder(folder):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("most", [64, 6])
+def test_tokens_are_those_of_transformers_one_text_at_a_time(folder, most):
+    found = Pretrained(path=str(folder), max_length=most).fit([]).encode(TEXTS)
+    reference = encoder(folder)
+    for i, text in enumerate(TEXTS):
+        expected = reference(text, truncation=True, max_length=most)["input_ids"]
+        n = int(found["length"][i])
+        assert found["tokens"][i, :n].tolist() == expected
+        assert not found["tokens"][i, n:].any()
+        assert bool(found["cut"][i]) == (len(reference(text)["input_ids"]) > most)
+    assert found["tokens"].dtype == torch.int32
+
+
+def test_pairs_have_the_segments_of_transformers(folder):
+    found = Pretrained(path=str(folder), max_length=64).fit([]).encode(PAIRS)
+    reference = encoder(folder)
+    for i, (first, second) in enumerate(PAIRS):
+        expected = reference(first, second, return_token_type_ids=True)
+        n = int(found["length"][i])
+        assert found["tokens"][i, :n].tolist() == expected["input_ids"]
+    assert found["second"].tolist()[0] == len(reference("a cat")["input_ids"])
+
+
+def test_the_second_time_nothing_is_encoded(caplog, monkeypatch, cache):
+    caplog.set_level(logging.DEBUG, "lepton")
+    tokens = Trained(max_length=8, **SIZES).fit(TEXTS)
+    first = tokens.encode(TEXTS)
+    assert "tokens made" in caplog.text
+    assert "tokens from the cache" not in caplog.text
+    monkeypatch.setattr(Tokens, "_encode", lambda *_: pytest.fail("encoded again"))
+    again = Trained(max_length=8, **SIZES).fit(TEXTS).encode(TEXTS)
+    assert "tokens from the cache" in caplog.text
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert {path.parent.name for path in cache.rglob("*") if path.is_file()} == {
+        "tokens",
+        "tokenizer",
+    }
+
+
+@pytest.mark.parametrize("other", [{"max_length": 7}, {"lowercase": False}])
+def test_another_tokenizer_or_other_texts_are_encoded_anew(other, cache):
+    Trained(**{"max_length": 8, **SIZES}).fit(TEXTS).encode(TEXTS)
+    Trained(**{"max_length": 8, **SIZES}).fit(TEXTS).encode(TEXTS[:2])
+    Trained(**{"max_length": 8, **SIZES} | other).fit(TEXTS).encode(TEXTS)
+    assert len(list((cache / "tokens").iterdir())) == 3
+
+
+def test_a_cache_that_cannot_be_written_costs_a_word(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LEPTON_CACHE", str(tmp_path / "file"))
+    tokens = Trained(max_length=8, **SIZES).fit(TEXTS)
+    assert tokens.encode(TEXTS)["length"].tolist()
+    assert "LEPTON_CACHE names another folder" in caplog.text
+
+
+def test_saved_tokens_are_loaded_as_they_were(tmp_path):
+    from types import SimpleNamespace
+
+    tokens = Trained(max_length=6, **SIZES).fit(TEXTS)
+    tokens.save(tmp_path)
+    again = Tokens.load(tmp_path, SimpleNamespace(max_length=6, pad=tokens.pad))
+    for name, value in tokens.encode(TEXTS).items():
+        assert torch.equal(again.encode(TEXTS)[name], value)
