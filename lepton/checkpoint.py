@@ -22,10 +22,14 @@ DIGEST = 64  # hexadecimal digits of SHA-256
 
 
 class Checkpoints:
-    """The checkpoints of one run: `about` is what must be equal for one to be gone on from."""
+    """The checkpoints of one run: `about` is what must be equal for one to be gone on from.
 
-    def __init__(self, folder: Path, about: dict[str, Any]):
+    `part` begins the names of those of one part of a training that has several.
+    """
+
+    def __init__(self, folder: Path, about: dict[str, Any], part: str = ""):
         self.folder, self.about = folder, json.loads(json.dumps(about, default=str))
+        self.last, self.previous = folder / f"{part}{LAST}", folder / f"{part}{PREVIOUS}"
 
     def check(self, size: int) -> None:
         """Before the first step: can two checkpoints of so many bytes be written?
@@ -44,11 +48,11 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any]) -> None:
         """Raises: LeptonError when it cannot be written; the one before is whole then."""
-        last = self.folder / LAST
+        last = self.last
         try:
             self.folder.mkdir(exist_ok=True)
             if last.exists():
-                os.replace(last, self.folder / PREVIOUS)
+                os.replace(last, self.previous)
             write_bytes(last, pack({"about": json.dumps(self.about), "state": state}))
         except OSError as e:
             why = e.strerror or str(e)
@@ -78,8 +82,7 @@ class Checkpoints:
         return None
 
     def _whole(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        for name in (LAST, PREVIOUS):
-            path = self.folder / name
+        for path in (self.last, self.previous):
             if not path.exists():
                 continue
             try:

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from lepton import results
-from lepton.check import check, fits_itself
+from lepton.check import check, completed, fits_itself
 from lepton.dataset.columns import typed
 from lepton.errors import LeptonError
 from lepton.estimator import Estimator
@@ -21,16 +21,8 @@ class Predictor:
     """Raw rows -> predictions, with the preprocessing that the run was trained with."""
 
     def __init__(self, folder: Path):
-        from omegaconf import OmegaConf
-
-        config = results.read_config(folder / results.CONFIG)
-        cfg = check(OmegaConf.create(config), files=False)
-        with _named(folder / "spec.json") as path:
-            self.spec = DataSpec.load(path)
+        self.learner, self.spec = _learner(folder)
         self.preprocessor = TablePreprocessing.load(folder / "preprocessing.skops")
-        self.learner = (Estimator if fits_itself(cfg) else Network)(cfg, self.spec)
-        with _named(folder if fits_itself(cfg) else folder / FILE):
-            self.learner.load(folder)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """One row of predictions for each row given, with its index.
@@ -45,6 +37,28 @@ class Predictor:
         names = ["prediction"] if single else [f"p_{name}" for name in self.spec.classes]
         values = self.learner.predict(inputs) if len(frame) else torch.empty(0)
         return pd.DataFrame(values.view(-1, len(names)).numpy(), columns=names, index=frame.index)
+
+
+def network_of(folder: Path) -> Network:
+    """The trained network of a finished run.
+
+    Raises: LeptonError, as `load_model`.
+    """
+    return _learner(folder)[0]
+
+
+def _learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
+    from omegaconf import OmegaConf
+
+    config = completed(results.read_config(folder / results.CONFIG))
+    cfg = check(OmegaConf.create(config), files=False)
+    with _named(folder / "spec.json") as path:
+        spec = DataSpec.load(path)
+    own = fits_itself(cfg)
+    learner = Estimator(cfg, spec) if own else Network(cfg, spec, saved=folder)
+    with _named(folder if own or not (folder / FILE).is_file() else folder / FILE):
+        learner.load(folder)
+    return learner, spec
 
 
 @contextmanager

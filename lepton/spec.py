@@ -30,6 +30,7 @@ class DataSpec:
     cat_cardinalities: tuple[int, ...]  # codes per categorical column, missing and unseen included
     quantiles: tuple[tuple[float, ...], ...]
     train_rows: int
+    categories: tuple[tuple[str, ...], ...] = ()  # names of each categorical column's codes from 2 on
 
     def bin_edges(self, count: int) -> list[np.ndarray]:
         """Edges of `count` equally filled bins for each number, without repeats.
@@ -45,7 +46,8 @@ class DataSpec:
     @classmethod
     def load(cls, path: Path) -> "DataSpec":
         values = json.loads(path.read_text())
-        return cls(**{f.name: _frozen(values[f.name]) for f in fields(cls)})
+        known = [f.name for f in fields(cls) if f.name in values]  # earlier versions have fewer
+        return cls(**{name: _frozen(values[name]) for name in known})
 
 
 def _frozen(value):

@@ -41,6 +41,8 @@ class TabularData(pl.LightningDataModule):
         split_seed: int,
         folds: int | None,
         fold: int | None,
+        shots: int | None,
+        fraction: float,
         preprocessing,
         batch_size: int,
         seed: int,
@@ -58,6 +60,8 @@ class TabularData(pl.LightningDataModule):
             seed=split_seed,
             folds=folds,
             fold=fold,
+            shots=shots,
+            fraction=fraction,
         )
         self.preprocessor, self.batch_size, self.seed = preprocessing, batch_size, seed
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
