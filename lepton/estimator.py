@@ -40,7 +40,10 @@ class Estimator:
         self.model.load(folder)
 
     def sizes(self) -> dict[str, int]:
-        return {"parameters": 0, "trainable": 0, "memory_mb": memory.peak(self.device)}
+        return {"parameters": 0, "trainable": 0}
+
+    def facts(self) -> dict[str, float]:
+        return {"memory_mb": memory.peak(self.device)}
 
 
 def weights(task: Task) -> Tensor | None:

@@ -219,12 +219,14 @@ class Network:
 
         return merged(self.model)
 
-    def sizes(self) -> dict[str, Any]:
-        """What a result says of the network beside its scores."""
+    def sizes(self) -> dict[str, int]:
         parameters = list(self.model.parameters())
         trainable = sum(p.numel() for p in parameters if p.requires_grad)
-        found = {"parameters": sum(p.numel() for p in parameters), "trainable": trainable}
-        found["memory_mb"] = memory.peak(self.device)
+        return {"parameters": sum(p.numel() for p in parameters), "trainable": trainable}
+
+    def facts(self) -> dict[str, Any]:
+        """What a result says of the training beside its scores."""
+        found: dict[str, Any] = {"memory_mb": memory.peak(self.device)}
         if self.tuning:
             found["before"] = self.tuning.before
             if self.tuning.forgetting:

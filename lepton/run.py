@@ -154,6 +154,7 @@ def record(
         choices=cfg["choices"],
         config=cfg,
         **learner.sizes(),
+        **learner.facts(),
     )
 
 

@@ -38,7 +38,7 @@ class Stack:
         self.tensors = data.train.tensors
         self.noise = Noise([network.cfg["seed"] for network in networks], device)
         self.body = Body(networks, self.noise, dtype)
-        models = [network.model for network in networks]
+        models = [network.moving for network in networks]
         self.weights = Weights(models, device=device, dtype=dtype)
         self.best = self.weights.copy()
         self.best_buffers = {name: value.clone() for name, value in self.body.buffers.items()}
@@ -151,7 +151,7 @@ class Stack:
         """Puts the weights of a member's best epoch into its own model."""
         state = self.weights.shaped([value[row] for value in self.best])
         state |= {name: value[row] for name, value in self.best_buffers.items()}
-        model = member.network.model.to(self.best[0].dtype)
+        model = member.network.moving.to(self.best[0].dtype)
         model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
         member.network.device = self.noise.device
 
