@@ -32,7 +32,7 @@ def canonical(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without(node: dict[str, Any], unset: dict[str, Any]) -> dict[str, Any]:
-    """A mapping without the keys of later versions that are unset, so that ids stay as they were."""
+    """A mapping without unset keys of later versions, so that ids stay as they were."""
     return {k: v for k, v in node.items() if not (k in unset and (v is None or v == unset[k]))}
 
 

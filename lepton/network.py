@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -28,9 +28,6 @@ from lepton.scheduler.when import by_batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
 from lepton.worker import workers
-
-if TYPE_CHECKING:
-    from lepton.finetune.tuning import Tuning
 
 log = logging.getLogger("lepton")
 FILE = origin.WEIGHTS
@@ -54,14 +51,10 @@ class Network:
     def __init__(self, cfg: dict[str, Any], spec: DataSpec, saved: Path | None = None):
         """`saved`: the run folder whose weights `load` will be asked for."""
         self.cfg, self.spec, self.task = cfg, spec, build.task(cfg, spec)
-        self.tuning: Tuning | None = None
         with torch.random.fork_rng():
             torch.manual_seed(derive(cfg["seed"], "init"))
             model = build.part(cfg, "model", spec=spec)
-            if cfg.get("finetune"):
-                from lepton.finetune.tuning import Tuning
-
-                self.tuning = Tuning(cfg, model, spec, saved)
+            self.tuning = _tuning(cfg, model, spec, saved) if cfg.get("finetune") else None
             self.methods = build.methods(cfg)
             for method in self.methods:
                 model = method.prepare(model, spec)
@@ -232,6 +225,13 @@ class Network:
             if self.tuning.forgetting:
                 found["forgetting"] = self.tuning.forgetting.scores(self.model, self.spec)
         return found
+
+
+def _tuning(*given):
+    """Fine-tuning, which a run from scratch need not import."""
+    from lepton.finetune.tuning import Tuning
+
+    return Tuning(*given)
 
 
 def quiet() -> None:

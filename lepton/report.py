@@ -188,8 +188,8 @@ def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
         lines.append("One run a row: a difference can be chance; add seed='range(5)'.")
     if tuned:
         lines.append(
-            f"untuned: {names[0]} of the best linear head of scikit-learn's on the features as they "
-            "were before tuning; trained: the share of the parameters that was."
+            f"untuned: {names[0]} of the best linear head of scikit-learn's on the features "
+            "as they were before tuning; trained: the share of the parameters that was."
         )
     return "\n".join(lines)
 

@@ -77,8 +77,8 @@ class Result:
     config: dict[str, Any]
     trained: str = "alone"  # or in which stack; runs of earlier versions do not say it
     memory_mb: float | None = None  # the most that training took, of the device or the process
-    before: dict[str, float] = field(default_factory=dict)  # a linear head on the untuned backbone
-    forgetting: dict[str, float] = field(default_factory=dict)  # the source's task, before and after
+    before: dict[str, float] = field(default_factory=dict)  # a linear head, untuned backbone
+    forgetting: dict[str, float] = field(default_factory=dict)  # the source's task
 
     def __str__(self) -> str:
         test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from lepton.config import near
-from lepton.origin import missing
 from lepton.metric import LARGER_IS_BETTER
+from lepton.origin import missing
 
 LEAST = {  # smallest numbers that mean something
     "batch_size": 1,
@@ -71,7 +71,7 @@ def _finetuning(plain: dict[str, Any], *, alone: bool) -> list[str]:
         chosen = (plain.get("choices") or {}).get("model")
         problems.append(f"finetune, init_from: model={chosen} fits itself; nothing to start from")
     elif given and not plain.get("finetune"):
-        problems.append("init_from: finetune=none trains from scratch; choose finetune=full or other")
+        problems.append("init_from: finetune=none trains from scratch; choose finetune=full")
     if plain.get("forgetting") and not given:
         problems.append("forgetting: needs init_from=RUN, whose task may be forgotten")
     return problems

@@ -30,7 +30,7 @@ class DataSpec:
     cat_cardinalities: tuple[int, ...]  # codes per categorical column, missing and unseen included
     quantiles: tuple[tuple[float, ...], ...]
     train_rows: int
-    categories: tuple[tuple[str, ...], ...] = ()  # names of each categorical column's codes from 2 on
+    categories: tuple[tuple[str, ...], ...] = ()  # what each column's codes from 2 on mean
 
     def bin_edges(self, count: int) -> list[np.ndarray]:
         """Edges of `count` equally filled bins for each number, without repeats.

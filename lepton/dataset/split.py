@@ -125,7 +125,7 @@ class Splitting:
         if not 0 < self.fraction <= 1:
             problems.append(f"dataset.fraction={self.fraction}: a share, above 0 and at most 1")
         if self.shots is not None and self.fraction != 1:
-            problems.append("dataset.shots and dataset.fraction both shrink the train split; set one")
+            problems.append("dataset.shots and dataset.fraction shrink the train split; set one")
         return problems
 
     def _fold_problems(self, test_file: bool) -> list[str]:

@@ -19,7 +19,13 @@ from lepton.files import write_unique
 from lepton.finetune.features import Splits
 from lepton.task import Task
 
-STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties that the validation split chooses from
+STRENGTHS = (
+    1e-3,
+    1e-2,
+    1e-1,
+    1.0,
+    10.0,
+)  # inverse penalties; validation chooses
 ITERATIONS = 500
 
 

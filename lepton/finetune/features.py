@@ -1,4 +1,4 @@
-"""What a frozen backbone makes of a data set: computed once, kept by content, batched as a table."""
+"""What a frozen backbone makes of a data set: computed once, kept by content, batched."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ Splits = dict[str, dict[str, Tensor]]
 
 
 class FeatureData(TabularData):
-    """The splits of a data set with `features` in place of its inputs; batches in the same order."""
+    """A data set with `features` in place of its inputs; batches in the same order."""
 
     def __init__(self, data, splits: Splits):
         pl.LightningDataModule.__init__(self)

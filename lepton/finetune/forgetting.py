@@ -25,7 +25,7 @@ class Forgetting:
 
         path = Path(init_from or "")
         if init_from is None or not origin.is_run(path):
-            raise ConfigError(f"forgetting: init_from={init_from} is no run, so its task is unknown")
+            raise ConfigError(f"forgetting: init_from={init_from} is no run; its task is unknown")
         self.network = network_of(path)
         config = completed(results.read_config(path / results.CONFIG))
         self.data = build.data(check(OmegaConf.create(config)))
@@ -52,4 +52,3 @@ class Forgetting:
         part, task = self.data.splits["test"], self.network.task
         metrics = score(self.network.predict(part), part["target"].cpu(), task=task.name)
         return {f"test/{name}": value for name, value in metrics.items()}
-

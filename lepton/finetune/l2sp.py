@@ -35,7 +35,11 @@ class L2SP(Method):
         away, new = [], []
         for name, parameter in model.named_parameters():
             if name in self.start:
-                away.append((parameter - self.start[name].to(parameter.device, parameter.dtype)).square().sum())
+                away.append(
+                    (parameter - self.start[name].to(parameter.device, parameter.dtype))
+                    .square()
+                    .sum()
+                )
             else:
                 new.append(parameter.square().sum())
         return self.alpha / 2 * torch.stack(away).sum() + self.beta / 2 * torch.stack(new).sum()

@@ -124,11 +124,10 @@ def copy_by_key(tensor: Tensor, there: Tensor | None, column, other) -> int:
 
 def _judge(model: nn.Module, given: Given, loaded: Loaded) -> None:
     """Raises: ConfigError when the weights are those of another network."""
-    wrong = [f"{len(loaded.misfit)} of another shape ({_some(loaded.misfit)})"] * bool(loaded.misfit)
-    wrong += [f"{len(loaded.missing)} missing ({_some(loaded.missing)})"] * bool(loaded.missing)
+    kinds = {"of another shape": loaded.misfit, "missing": loaded.missing}
     if given.strict:
-        count = len(loaded.unknown)
-        wrong += [f"{count} unknown here ({_some(loaded.unknown)})"] * bool(count)
+        kinds["unknown here"] = loaded.unknown
+    wrong = [f"{len(names)} {kind} ({_some(names)})" for kind, names in kinds.items() if names]
     if wrong:
         raise ConfigError(
             f"init_from={given.name}: weights of another network than {type(model).__name__}: "

@@ -1,4 +1,4 @@
-"""Fine-tuning of one run: where its network starts, what is computed once, what it is compared with."""
+"""Fine-tuning of one run: where it starts, what is computed once, what it is compared with."""
 
 import json
 import logging

@@ -62,9 +62,9 @@ def obstacle(plain: dict[str, Any]) -> str | None:
     for name, node in (plain["regularization"] or {}).items():
         if not _stacks(build.target(node)):
             return f"regularization={name} has no stacked form"
-    if strategy := plain.get("finetune") and build.target(plain["finetune"]):
-        if strategy.alone or not _stacks(strategy):
-            return f"finetune={chosen.get('finetune')} {strategy.alone or 'has no stacked form'}"
+    strategy = build.target(plain["finetune"]) if plain.get("finetune") else Method
+    if strategy.alone or not _stacks(strategy):
+        return f"finetune={chosen.get('finetune')} {strategy.alone or 'has no stacked form'}"
     trainer = plain["trainer"]
     for key, off in KEPT_ALONE.items():
         if trainer.get(key) != off:

@@ -1,5 +1,6 @@
 """Hyperparameters of a stack: what each member's own optimizer and scheduler say, step by step."""
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -39,9 +40,11 @@ class Schedule:
 
     def _all(self, scheduler, total: int) -> list[dict[str, float]]:
         rows = [self._now()]
-        for _ in range(total):
-            scheduler.step()
-            rows.append(self._now())
+        with warnings.catch_warnings():  # the anchor never moves, which torch takes for a mistake
+            warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+            for _ in range(total):
+                scheduler.step()
+                rows.append(self._now())
         return rows
 
     def _now(self) -> dict[str, float]:
