@@ -95,6 +95,7 @@ class Network:
         return torch.device("cuda" if gpu and torch.cuda.is_available() else "cpu")
 
     def _fit(self, part: Part, folder: Path, watch: Callable[[int, float], bool] | None) -> None:
+        part.module.train()  # Lightning leaves modes as it finds them
         learner, trainer = self._learner(part, watch), self._trainer(part.cfg, folder)
         resume = self._resume(trainer, folder, part.name)
         started = time.perf_counter()

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lepton.sweep.plan import planned
+from lepton.vectorize.group import groups
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
 
 TWO = ("seed=1,2", "optimizer.lr=0.003,0.02")
@@ -210,3 +212,30 @@ def test_with_dropout_the_scores_have_the_same_distribution(both):
         json.loads((f / "result.json").read_text())["metrics"]["val/log_loss"] for f, _ in without
     ]
     assert stats.ttest_rel(plain, stacked).pvalue < 0.01  # the test would see it missing
+
+
+TUNED = {
+    "full": (),
+    "head": ("optimizer.lr=0.01,0.1",),
+    "l2sp": ("finetune.alpha=0.01,1", "finetune.beta=0,0.1"),
+    "last_k": (),
+    "bitfit": (),
+    "norm": (),
+}
+
+
+@pytest.mark.parametrize("strategy", TUNED)
+def test_fine_tuned_runs(gap, run, strategy):
+    model = ("model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
+    source = run(*DATA, *model, "dataset.classes=3", "study=source")
+    start = (f"finetune={strategy}", f"init_from={source}", "dataset.data_seed=4")
+    assert gap(*DATA, EXACT, *model, *start, *TUNED[strategy], "seed=1,2") < 1e-9
+
+
+@pytest.mark.parametrize("strategy", ["gradual_unfreeze", "layerwise_lr", "lora", "lp_ft"])
+def test_strategies_that_cannot_share_a_stack_say_why(run, strategy):
+    source = run(*SMALL, "study=source")
+    words = (*SMALL, f"finetune={strategy}", f"init_from={source}", "seed=1,2")
+    together, alone = groups(planned(words, sweep=True).jobs)
+    assert together == []
+    assert {reason.partition(" ")[0] for _, reason in alone} == {f"finetune={strategy}"}
