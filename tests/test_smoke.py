@@ -36,6 +36,7 @@ PRESETS = {  # beside the preset, what makes it short
     "profile": [],
     "smoke": [],
 }
+LORA = dict.fromkeys(("lora", "dora", "ia3"), "finetune.keep=whole")  # the file looked for
 FILES = {
     "config.yaml",
     "overrides.yaml",
@@ -135,6 +136,16 @@ def test_every_scheduler_goes_along(option, smoke):
 @pytest.mark.parametrize("option", FOUND["regularization"])
 def test_every_regularization_goes_along(option, smoke):
     smoke(*TINY, f"regularization={option}")
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("option", [n for n in FOUND["finetune"] if n not in ("none", "prompt")])
+def test_every_strategy_goes_along_with_every_task(option, task, smoke, tmp_path):
+    model = ("model=resnet", *NARROW["resnet"])
+    source = smoke(*TINY, *model)
+    words = [*model, f"finetune={option}", f"init_from={tmp_path}/smoke/{source.run}"]
+    result = smoke(*TINY, *TASKS[task], "dataset.data_seed=3", *words, LORA.get(option, "seed=1"))
+    assert set(result.before) == set(result.metrics)
 
 
 @pytest.mark.parametrize("option", ["multiclass", "multilabel"])

@@ -80,7 +80,8 @@ def exact(names: list[str]) -> str:
 @contextmanager
 def switched_off(model: nn.Module) -> Iterator[None]:
     """The network as it would be without adapters."""
-    switches = [m for m in model.modules() if hasattr(m, "enable_adapters")]
+    own = ("get_base_layer", "prompt")  # transformers' models have another enable_adapters
+    switches = [m for m in model.modules() if any(hasattr(m, name) for name in own)]
     grads = [(p, p.requires_grad) for p in model.parameters()]
     for module in switches:
         module.enable_adapters(False)

@@ -1,5 +1,7 @@
 """Learned tokens before the text."""
 
+import warnings
+
 from torch import nn
 
 from lepton.errors import ConfigError
@@ -52,7 +54,9 @@ class Prompted(nn.Module):
         config = peft.PromptTuningConfig(
             task_type="FEATURE_EXTRACTION", num_virtual_tokens=tokens, inference_mode=False
         )
-        self.prompt = peft.get_peft_model(encoder, config)
+        with warnings.catch_warnings():  # what peft asks of transformers has another name by now
+            warnings.filterwarnings("ignore", message=".*gradient_checkpointing")
+            self.prompt = peft.get_peft_model(encoder, config)
 
     @property
     def config(self):

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from omegaconf import OmegaConf
+from safetensors.torch import load_file, save_file
 
-from lepton import load, load_model, origin, results
+from lepton import build, load, load_model, origin, results
+from lepton.check import check
 from lepton.config import options
 from lepton.errors import LeptonError
 from lepton.finetune.tuning import Tuning
@@ -20,17 +22,17 @@ STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
 ADAPTERS = ("lora", "dora", "ia3")
 
 
+def data_of(folder):
+    """The data that a run learned from."""
+    config = OmegaConf.create(results.read_config(folder / "config.yaml"))
+    return build.data(check(config, files=False))
+
+
 def predictions(folder):
     """Predictions of a run read back from its folder, beside those that it wrote."""
-    network = network_of(folder)
-    from omegaconf import OmegaConf
-
-    from lepton import build
-    from lepton.check import check
-
-    data = build.data(check(OmegaConf.create(results.read_config(folder / "config.yaml"))))
     written = pd.read_parquet(folder / "predictions" / "test.parquet").filter(regex="^p_")
-    return network.predict(data.splits["test"]).numpy(), written.to_numpy()
+    ours = network_of(folder).predict(data_of(folder).splits["test"])
+    return ours.numpy(), written.to_numpy()
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -53,13 +55,7 @@ def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     assert {n for n, _ in merged.named_parameters()} == {n for n, _ in plain.named_parameters()}
     ours, _ = predictions(folder)
     network.model = network.moving = merged
-    from omegaconf import OmegaConf
-
-    from lepton import build
-    from lepton.check import check
-
-    data = build.data(check(OmegaConf.create(results.read_config(folder / "config.yaml"))))
-    theirs = network.predict(data.splits["test"]).numpy()
+    theirs = network.predict(data_of(folder).splits["test"]).numpy()
     assert np.abs(ours - theirs).max() < 1e-5
     changed = [
         n
@@ -85,8 +81,6 @@ def test_an_adapter_alone_is_kept_and_finds_its_base_by_content(tune, pretrained
     (folder / "base.json").write_text(json.dumps(known | {"init_from": str(moved)}))
     assert np.array_equal(predictions(folder)[0], ours)
     spoilt = load_file(moved / "model.safetensors")
-    from safetensors.torch import save_file
-
     save_file(
         {n: t + 1 if t.is_floating_point() else t for n, t in spoilt.items()},
         moved / "model.safetensors",
@@ -127,9 +121,8 @@ def test_a_head_on_cached_features_is_the_head_trained_without_them(
     assert one.keys() == two.keys()
     for name, tensor in one.items():
         torch.testing.assert_close(tensor, two[name], atol=1e-6, rtol=1e-5)
-    a, b = (
-        pd.read_parquet(f / "predictions/test.parquet").to_numpy(float) for f in (cached, whole)
-    )
+    tables = [pd.read_parquet(f / "predictions/test.parquet") for f in (cached, whole)]
+    a, b = (table.to_numpy(float) for table in tables)
     np.testing.assert_allclose(a, b, atol=1e-5)
     start = network_of(source).model.state_dict()
     for name, tensor in one.items():

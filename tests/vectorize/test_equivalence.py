@@ -226,10 +226,12 @@ TUNED = {
 
 @pytest.mark.parametrize("strategy", TUNED)
 def test_fine_tuned_runs(gap, run, strategy):
+    """Not l2sp behind batch normalization, which leaves biases a gradient of rounding alone."""
     model = ("model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
-    source = run(*DATA, *model, "dataset.classes=3", "study=source")
+    words = (*DATA, *model) if strategy != "l2sp" else SMALL
+    source = run(*words, "dataset.classes=3", "study=source")
     start = (f"finetune={strategy}", f"init_from={source}", "dataset.data_seed=4")
-    assert gap(*DATA, EXACT, *model, *start, *TUNED[strategy], "seed=1,2") < 1e-9
+    assert gap(*words, EXACT, *start, *TUNED[strategy], "seed=1,2") < 1e-9
 
 
 @pytest.mark.parametrize("strategy", ["gradual_unfreeze", "layerwise_lr", "lora", "lp_ft"])
