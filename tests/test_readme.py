@@ -43,7 +43,7 @@ def loans(here):
 @pytest.fixture
 def pretrained(here, run, request):
     """The run that the commands of fine-tuning start from."""
-    if any("pretrained" in word for word in request.node.funcargs["words"]):
+    if any("pretrained" in word for word in request.node.callspec.params["words"]):
         shutil.copytree(run("model=mlp_small", "study=before", *SHORT), here / "pretrained")
 
 
