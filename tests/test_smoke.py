@@ -77,7 +77,8 @@ def hold(result, study):
         assert len(frame) == result.rows[split] > 0
         assert not frame.isna().any(axis=None)
     assert own or 0 < result.trainable <= result.parameters
-    assert own or 0 < result.epochs <= result.config["trainer"]["max_epochs"]
+    probe = (result.config["finetune"] or {}).get("probe_epochs", 0)
+    assert own or 0 < result.epochs - probe <= result.config["trainer"]["max_epochs"]
     table = load(study)
     [row] = table[table["run"] == result.run].to_dict("records")
     assert row["status"] == "finished"

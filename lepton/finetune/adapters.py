@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from torch import nn
 
 from lepton.errors import ConfigError, LeptonError
-from lepton.finetune.layers import always, in_words, layers, made_new, train_only, under
+from lepton.finetune.layers import always, in_words, layers, made_new, train_only
 
 INSTALL = "pip install 'lepton-experiments[finetune]'"
 
@@ -49,23 +49,18 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
     return chosen
 
 
-def inject(model: nn.Module, config, kept: set[str]) -> nn.Module:
-    """Puts adapters into the layers that peft's config names; they and `kept` are trained."""
+def inject(model: nn.Module, config) -> nn.Module:
+    """Puts adapters into the layers that peft's config names, and trains them."""
+    kept = always(model)
     peft().inject_adapter_in_model(config, model)
     return train_with(model, kept)
 
 
 def train_with(model: nn.Module, kept: set[str]) -> nn.Module:
-    """Trains `kept` and what peft would train; `layers` still name what they did."""
-    adapters = {name for name, p in model.named_parameters() if p.requires_grad}
-    adapters = {name for name in adapters if is_adapter(name)}
-    train_only(model, {n for n, _ in model.named_parameters() if n in kept} | adapters)
+    """Trains `kept` and the adapters; `layers` still name what they did."""
+    adapters = {name for name, _ in model.named_parameters() if is_adapter(name)}
+    train_only(model, kept | adapters)
     return model
-
-
-def kept_of(model: nn.Module) -> set[str]:
-    """What is trained beside adapters."""
-    return always(model) | set(under(model, layers(model)[-1]))
 
 
 def is_adapter(name: str) -> bool:

@@ -19,13 +19,7 @@ from lepton.files import write_unique
 from lepton.finetune.features import Splits
 from lepton.task import Task
 
-STRENGTHS = (
-    1e-3,
-    1e-2,
-    1e-1,
-    1.0,
-    10.0,
-)  # inverse penalties; validation chooses
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties to choose from
 ITERATIONS = 500
 
 

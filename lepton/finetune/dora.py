@@ -1,5 +1,7 @@
 """Low-rank updates of the direction of weights, and their size apart."""
 
+from typing import Literal
+
 from torch import nn
 
 from lepton.finetune.lora import low_rank
@@ -13,7 +15,13 @@ class DoRA(Method):
     alone = "puts adapters into the network"
 
     def __init__(
-        self, *, rank: int, alpha: float, dropout: float, targets: list[str] | None, keep: str
+        self,
+        *,
+        rank: int,
+        alpha: float,
+        dropout: float,
+        targets: list[str] | None,
+        keep: Literal["adapter", "whole"],
     ):
         self.rank, self.alpha, self.dropout = rank, alpha, dropout
         self.targets, self.keep = targets, keep

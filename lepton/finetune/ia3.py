@@ -1,5 +1,7 @@
 """Scales of what linear layers give."""
 
+from typing import Literal
+
 from torch import nn
 
 from lepton.finetune import adapters
@@ -15,7 +17,7 @@ class IA3(Method):
 
     alone = "puts adapters into the network"
 
-    def __init__(self, *, targets: list[str] | None, keep: str):
+    def __init__(self, *, targets: list[str] | None, keep: Literal["adapter", "whole"]):
         self.targets, self.keep = targets, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
@@ -23,4 +25,4 @@ class IA3(Method):
         config = adapters.peft().IA3Config(
             target_modules=adapters.exact(names), feedforward_modules=[]
         )
-        return adapters.inject(model, config, adapters.always(model))
+        return adapters.inject(model, config)

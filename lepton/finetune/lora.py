@@ -1,5 +1,7 @@
 """Low-rank updates of linear layers."""
 
+from typing import Literal
+
 from torch import nn
 
 from lepton.finetune import adapters
@@ -16,7 +18,13 @@ class LoRA(Method):
     alone = "puts adapters into the network"
 
     def __init__(
-        self, *, rank: int, alpha: float, dropout: float, targets: list[str] | None, keep: str
+        self,
+        *,
+        rank: int,
+        alpha: float,
+        dropout: float,
+        targets: list[str] | None,
+        keep: Literal["adapter", "whole"],
     ):
         self.rank, self.alpha, self.dropout = rank, alpha, dropout
         self.targets, self.keep = targets, keep
@@ -34,4 +42,4 @@ def low_rank(method, model: nn.Module, *, option: str, use_dora: bool) -> nn.Mod
         target_modules=adapters.exact(names),
         use_dora=use_dora,
     )
-    return adapters.inject(model, config, adapters.always(model))
+    return adapters.inject(model, config)

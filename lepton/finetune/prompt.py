@@ -1,6 +1,7 @@
 """Learned tokens before the text."""
 
 import warnings
+from typing import Literal
 
 from torch import nn
 
@@ -18,7 +19,7 @@ class Prompt(Method):
 
     alone = "puts adapters into the network"
 
-    def __init__(self, *, tokens: int, keep: str):
+    def __init__(self, *, tokens: int, keep: Literal["adapter", "whole"]):
         if tokens < 1:
             raise ConfigError(f"finetune.tokens: {tokens}; at least 1")
         self.tokens, self.keep = tokens, keep

@@ -193,7 +193,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("every", [3, 10])
+@pytest.mark.parametrize("every", [10, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
     name, every, pretrained, stopped, run, fingerprint
@@ -319,3 +319,15 @@ def test_an_old_run_is_read_back(run):
     del spec["categories"]
     (folder / "spec.json").write_text(json.dumps(spec))
     assert load_model(folder).spec.categories == ()
+
+
+def test_a_search_looks_at_strategies_and_learning_rates(pretrained, lepton):
+    words = (*TABLE, *MODELS["mlp"], *OTHER, f"init_from={pretrained()}", "study=searched")
+    space = ("finetune=head,full", "optimizer.lr=tag(log,interval(1e-4,1e-1))")
+    search = ("hydra/sweeper=search", "hydra.sweeper.n_trials=3", "hydra/launcher=basic")
+    code, _, said = lepton("train", "-m", *words, *space, *search)
+    assert code == 0, said
+    frame = load("searched")
+    assert len(frame) == 3
+    assert frame["optimizer.lr"].nunique() == 3
+    assert not frame["before/test/auroc"].isna().any()
