@@ -79,13 +79,15 @@ class Network:
             self._fit(part, folder, watch)
         return parts[-1].data
 
-    def ready(self, data) -> list:
+    def ready(self, data) -> list[Part]:
         """The parts of the training, before any of it; a single one where nothing is tuned."""
         memory.start()
         self.device = self._device()
+        if not self.tuning:
+            return [Part(self.model, data, self.cfg)]
         if self.cfg["trainer"]["precision"] in ("64-true", 64, "64"):
             self.model.double()
-        parts = self.tuning.ready(self, data) if self.tuning else [Part(self.model, data, self.cfg)]
+        parts = self.tuning.ready(self, data)
         self.moving = parts[0].module
         return parts
 
@@ -176,7 +178,7 @@ class Network:
 
     def features(self, inputs: dict[str, Tensor]) -> Tensor:
         """What enters the head, for whole tensors, on the CPU."""
-        return self._by_chunk(self.model, inputs, self.model.features).clone()
+        return self._by_chunk(self.model, inputs, self.model.features)
 
     def _by_chunk(self, model: nn.Module, inputs: dict[str, Tensor], compute) -> Tensor:
         model.eval().to(self.device)

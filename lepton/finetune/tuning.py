@@ -35,7 +35,7 @@ class Tuning:
         `base`: the run folder to be read back, whose weights are loaded later.
         Raises: ConfigError, LeptonError when they do not fit, or are not there.
         """
-        self.cfg, self.given, self.before = cfg, None, {}
+        self.cfg, self.before = cfg, {}
         self.forgetting: Forgetting | None = None
         layers(model)
         if base is not None and not (base / origin.ADAPTER).is_file():
@@ -48,8 +48,7 @@ class Tuning:
             )
         new = always(model)
         if init_from is not None:
-            self.given = source.read(init_from)
-            loaded = transfer(model, spec, self.given)
+            loaded = transfer(model, spec, source.read(init_from))
             names = {name for name, _ in model.named_parameters()}
             new = names & {*loaded.new, *loaded.part}
             line = f"init_from={init_from}: {loaded}"
@@ -62,13 +61,9 @@ class Tuning:
     def ready(self, network, data) -> list[Part]:
         """Computes what the untuned backbone is worth; the parts of the training, in order."""
         model, strategy, cfg = network.model, network.methods[0], self.cfg
-        if not hasattr(model, "features"):
-            self.given = None
-            return [Part(model, data, cfg)]
         with adapters.switched_off(model):
             splits, key = features(model, cfg, data, network.features)
         self.before = before(splits, network.task, Path(cfg["runs"]) / CACHE / key)
-        self.given = None  # the memory is wanted
         probes, whole = hasattr(strategy, "probes"), Part(model, data, cfg)
         if not (probes or hasattr(strategy, "probe_epochs")):
             return [whole]
