@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from itertools import cycle
 
 import pandas as pd
 import pytest
@@ -139,9 +140,11 @@ def test_every_regularization_goes_along(option, smoke):
     smoke(*TINY, f"regularization={option}")
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("option", [n for n in FOUND["finetune"] if n not in ("none", "prompt")])
-def test_every_strategy_goes_along_with_every_task(option, task, smoke, tmp_path):
+TUNED = [name for name in FOUND["finetune"] if name not in ("none", "prompt")]
+
+
+@pytest.mark.parametrize(("option", "task"), [*zip(TUNED, cycle(TASKS), strict=False)])
+def test_every_strategy_goes_along(option, task, smoke, tmp_path):
     model = ("model=resnet", *NARROW["resnet"])
     source = smoke(*TINY, *model)
     words = [*model, f"finetune={option}", f"init_from={tmp_path}/smoke/{source.run}"]

@@ -35,7 +35,11 @@ def predictions(folder):
     return ours.numpy(), written.to_numpy()
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+QUICK = ("full", "head", "lp_ft", "lora", "dora", "ia3")  # of each way of saving
+SAVED = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in STRATEGIES]
+
+
+@pytest.mark.parametrize("name", SAVED)
 def test_a_run_rebuilt_from_its_folder_predicts_identically(name, tune):
     ours, written = predictions(tune(name, "resnet", "optimizer.lr=0.01"))
     if name in ("head",):  # trained on features, read back as a whole
