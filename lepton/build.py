@@ -93,8 +93,9 @@ def task(cfg: dict[str, Any], spec: DataSpec):
 
 
 def methods(cfg: dict[str, Any]) -> list:
-    """The chosen regularizers by name: a run is the same in whichever order they were asked for."""
-    return [make(node) for _, node in sorted((cfg["regularization"] or {}).items())]
+    """The fine-tuning strategy, then the regularizers by name, in whichever order given."""
+    strategy = [make(cfg["finetune"])] if cfg.get("finetune") else []
+    return strategy + [make(node) for _, node in sorted((cfg["regularization"] or {}).items())]
 
 
 def logger(cfg: dict[str, Any], folder) -> Any:

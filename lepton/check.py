@@ -20,6 +20,7 @@ ALLOWED = (
     "lepton.optimizer.",
     "lepton.scheduler.",
     "lepton.regularization.",
+    "lepton.finetune.",
     "lepton.trainer.",
     "torch.nn.",
     "torch.optim.",
@@ -38,6 +39,7 @@ SUPPLIED = {  # what code gives a group's target beside its YAML
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps"),
     "regularization": (),
+    "finetune": (),
     "trainer": ("callbacks", "logger"),
     "logger": ("save_dir",),
 }
@@ -48,10 +50,16 @@ ROOT = {
     "study": "str",
     "runs": "str",
     "rerun": "bool",
+    "init_from": "None | str",
+    "forgetting": "bool",
+    "kind": "str",
+    "suggested": "dict",
     "choices": "dict",
     "overrides": "list",
     **dict.fromkeys(SUPPLIED, "dict | None"),
 }
+LATER = ("finetune", "init_from", "forgetting", "kind", "suggested")  # not in configs of old runs
+WHOLE = {"shots": None, "fraction": 1.0}  # keys of a data set that are not in them either
 TASK = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
 PLUGINS = (
     "hydra_plugins.",
@@ -60,7 +68,7 @@ PLUGINS = (
     "optuna.pruners.",
 )
 HYDRA_KEYS = {"_partial_", "_args_", "_recursive_", "_convert_"}  # that could hide a call
-TRAINING = ("optimizer", "scheduler", "regularization", "trainer")  # of networks alone
+TRAINING = ("optimizer", "scheduler", "regularization", "finetune", "trainer")  # of networks alone
 
 
 def allow(*packages: str) -> None:
@@ -120,6 +128,13 @@ def kind(plain: dict[str, Any], group: str) -> str:
     return signature(node["_target_"]).kind if "_target_" in node else "table"
 
 
+def completed(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of a finished run, with the keys of its data set that are younger than the run."""
+    taken = signature(config["dataset"]["_target_"]).parameters
+    added = {key: value for key, value in WHOLE.items() if key in taken}
+    return config | {"dataset": added | config["dataset"]}
+
+
 def fits_itself(plain: dict[str, Any]) -> bool:
     """Whether the model has a `fit` of its own, so that nothing of TRAINING applies to it."""
     model = plain["model"] or {}
@@ -128,7 +143,7 @@ def fits_itself(plain: dict[str, Any]) -> bool:
 
 @cache
 def _schema(items: tuple[tuple[str, str], ...]) -> Signature:
-    found = {k: Parameter(True, ast.parse(v, mode="eval").body) for k, v in items}
+    found = {k: Parameter(k not in LATER, ast.parse(v, mode="eval").body) for k, v in items}
     return Signature("", found, False, frozenset())
 
 

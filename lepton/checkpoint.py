@@ -25,16 +25,22 @@ DIGEST = 64  # hexadecimal digits of SHA-256
 
 
 class Checkpoints:
-    """The checkpoints of one run: `about` is what must be equal for one to be gone on from."""
+    """The checkpoints of one run: `about` is what must be equal for one to be gone on from.
+
+    `part` begins the names of those of one part of a training that has several.
+    """
 
     @classmethod
-    def of(cls, part: Path, cfg: dict[str, Any], *, trained: str) -> "Checkpoints":
+    def of(
+        cls, folder: Path, cfg: dict[str, Any], *, trained: str, part: str = ""
+    ) -> "Checkpoints":
         """Those in a run's unfinished folder, of a training alone or in a stack."""
         about = {"config": canonical(cfg), "versions": versions(), "trained": trained}
-        return cls(part / CHECKPOINTS, about)
+        return cls(folder / CHECKPOINTS, about, part)
 
-    def __init__(self, folder: Path, about: dict[str, Any]):
+    def __init__(self, folder: Path, about: dict[str, Any], part: str = ""):
         self.folder, self.about = folder, json.loads(json.dumps(about, default=str))
+        self.last, self.previous = folder / f"{part}{LAST}", folder / f"{part}{PREVIOUS}"
 
     def check(self, size: int) -> None:
         """Before the first step: can two checkpoints of so many bytes be written?
@@ -53,11 +59,11 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any]) -> None:
         """Raises: LeptonError when it cannot be written; the one before is whole then."""
-        last = self.folder / LAST
+        last = self.last
         try:
             self.folder.mkdir(exist_ok=True)
             if last.exists():
-                os.replace(last, self.folder / PREVIOUS)
+                os.replace(last, self.previous)
             write_bytes(last, pack({"about": json.dumps(self.about), "state": state}))
         except OSError as e:
             why = e.strerror or str(e)
@@ -88,17 +94,16 @@ class Checkpoints:
 
     def peek(self) -> dict[str, Any] | None:
         """The state that `load` would give, or None; nothing is said, and nothing removed."""
-        for name in (LAST, PREVIOUS):
+        for path in (self.last, self.previous):
             try:
-                content = unpack((self.folder / name).read_bytes())
+                content = unpack(path.read_bytes())
             except (ValueError, OSError):
                 continue
             return content["state"] if json.loads(content["about"]) == self.about else None
         return None
 
     def _whole(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        for name in (LAST, PREVIOUS):
-            path = self.folder / name
+        for path in (self.last, self.previous):
             if not path.exists():
                 continue
             try:

@@ -5,25 +5,38 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit  # scipy.stats costs half a second
 
 REPEATS = ["seed", "dataset.fold"]  # what makes two runs repetitions of each other
-FACTS = {"run", "status", "error", "folder", "study", "runs", "rerun", "logger", "experiment"}
+FACTS = {
+    *("run", "status", "error", "folder", "study", "runs", "rerun", "logger", "experiment"),
+    *("kind", "suggested"),
+}
+COMPARED = ("batch_size", "init_from")  # of the root's own keys
+BROUGHT = ("scheduler", "regularization", "optimizer")  # what a fine-tuning strategy sets as well
 
 
 def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
     """The settings in which the runs differ: chosen options first, then values.
 
-    A value belongs to its group's option: it counts only if it differs within one option.
+    A value belongs to its group's option: it counts only if it differs within one option. So does
+    what a fine-tuning strategy brings with it, as its learning rate.
     """
-    settings = [c for c in frame.columns if c not in FACTS and c.partition("/")[1] == ""]
+    settings = [c for c in frame.columns if c.partition(".")[0] not in FACTS and "/" not in c]
     options = [c for c in settings if c in groups and frame[c].nunique() > 1]
     found = list(options)
     for column in settings:
         group = column.partition(".")[0]
-        if column in groups or column in REPEATS or ("." not in column and column != "batch_size"):
+        if column in groups or column in REPEATS or ("." not in column and column not in COMPARED):
             continue
         parts = [part for _, part in frame.groupby(group)] if group in groups else [frame]
         if any(_values(part[column]) > 1 for part in parts):
             found.append(column)
-    return found
+    return [c for c in found if c.partition(".")[0] not in BROUGHT or not _brought(frame, c)]
+
+
+def _brought(frame: pd.DataFrame, column: str) -> bool:
+    """Whether a setting differs with the fine-tuning strategy alone."""
+    if "finetune" not in frame or frame["finetune"].nunique() < 2:
+        return False
+    return all(_values(part[column]) == 1 for _, part in frame.groupby("finetune"))
 
 
 def _values(column: pd.Series) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lepton import build
+from lepton import build, memory
 from lepton.spec import DataSpec
 from lepton.task import Task
 
@@ -22,11 +22,13 @@ class Estimator:
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained = "alone"
 
-    def fit(self, data, folder: Path, watch=None) -> None:
+    def fit(self, data, folder: Path, watch=None):
         """Fits anew whatever an earlier process had begun; there are no epochs to watch."""
+        memory.start()
         started = time.perf_counter()
         self.model.fit(data.splits["train"], data.splits["val"], weights(self.task))
         self.seconds = time.perf_counter() - started
+        return data
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         return self.model.predict(inputs)
@@ -39,6 +41,9 @@ class Estimator:
 
     def sizes(self) -> dict[str, int]:
         return {"parameters": 0, "trainable": 0}
+
+    def facts(self) -> dict[str, float]:
+        return {"memory_mb": memory.peak(self.device)}
 
 
 def weights(task: Task) -> Tensor | None:

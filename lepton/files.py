@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,18 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         part.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def write_unique(path: Path, content: bytes) -> None:
+    """Puts a file in place whole, whoever else writes the same one at this moment."""
+    number, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        os.replace(part, path)
+    except OSError:
+        Path(part).unlink(missing_ok=True)
+        raise
 
 
 def sync(path: Path) -> None:

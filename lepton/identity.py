@@ -3,17 +3,19 @@
 import hashlib
 import json
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lepton.check import fits_itself
+from lepton import origin
+from lepton.check import WHOLE, fits_itself
 from lepton.errors import ConfigError
+from lepton.origin import sha256
 from lepton.rules import data_files, data_folders
 from lepton.weights import content
 
 FORMAT = 2  # raised when the same config would mean another training
-COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides")
+COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides", "kind", "suggested")
+UNSET = {"finetune": {}, "init_from": None, "forgetting": False}  # as if they were not there
 TRAINER_COSMETIC = ("progress", "checkpoint_every")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -24,25 +26,32 @@ def canonical(plain: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in plain.items() if k not in dropped}
     if kept.get("trainer"):
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in TRAINER_COSMETIC}
-    contents = {key: _content(Path(path)) for key, path in data_files(plain).items()}
+    contents = {key: sha256(Path(path)) for key, path in data_files(plain).items()}
     contents |= {key: _all(Path(path)) for key, path in data_folders(plain).items()}
-    kept["dataset"] = {**kept["dataset"], **contents}
+    kept["dataset"] = _without({**kept["dataset"], **contents}, WHOLE)
     kept["model"] = _by_content(kept["model"])
-    return kept
+    if kept.get("init_from"):
+        kept["init_from"] = origin.content(kept["init_from"]) or kept["init_from"]
+    return _without(kept, UNSET)
+
+
+def _without(node: dict[str, Any], unset: dict[str, Any]) -> dict[str, Any]:
+    """A mapping without unset keys of later versions, so that ids stay as they were."""
+    return {k: v for k, v in node.items() if not (k in unset and (v is None or v == unset[k]))}
 
 
 def _by_content(node: dict[str, Any]) -> dict[str, Any]:
     """A model's node with the content of each pretrained folder for its path."""
     named = {k: _by_content(v) if isinstance(v, dict) else v for k, v in node.items()}
     if isinstance(path := node.get("path"), str) and (files := content(path)):
-        named["path"] = [[file.name, _content(file)] for file in files]
+        named["path"] = [[file.name, sha256(file)] for file in files]
     return named
 
 
 def _all(folder: Path) -> list[list[str]]:
     """Every file of a folder by its content."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [[path.relative_to(folder).as_posix(), _content(path)] for path in files]
+    return [[path.relative_to(folder).as_posix(), sha256(path)] for path in files]
 
 
 def run_id(plain: dict[str, Any]) -> str:
@@ -65,14 +74,3 @@ def run_folder(plain: dict[str, Any]) -> Path:
     words = [choices.get("dataset", "data"), choices.get("model", "model"), f"s{plain['seed']}"]
     name = "-".join(re.sub(r"[^A-Za-z0-9._+-]", "_", word) for word in words)
     return Path(plain["runs"]) / study / f"{name}-{run_id(plain)}"
-
-
-def _content(path: Path) -> str:
-    stat = path.stat()
-    return _sha256(path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, modified: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

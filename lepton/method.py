@@ -11,6 +11,7 @@ from lepton.spec import DataSpec
 from lepton.vectorize.part import Part
 
 Batch = dict[str, Tensor]
+HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch")  # unknown to vmap
 
 
 class Method:
@@ -23,6 +24,7 @@ class Method:
     """
 
     stackable: tuple[str, ...] = ()
+    alone: str | None = None  # why a run with this method cannot share a stack, where that is so
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         """The model to train: changed in place, wrapped, or as it was.
@@ -30,6 +32,13 @@ class Method:
         Raises: ConfigError when the method makes no sense for this model or task.
         """
         return model
+
+    def groups(self, model: nn.Module, groups: list[dict]) -> list[dict]:
+        """The optimizer's parameter groups; `lr_scale` of one multiplies its learning rate."""
+        return groups
+
+    def on_epoch(self, model: nn.Module, epoch: int) -> None:
+        """Called before the training of an epoch, also of one that is gone on with."""
 
     def on_batch(self, batch: Batch) -> Batch:
         """The training batch to learn from; `target` is already encoded by the task."""
@@ -52,8 +61,7 @@ class Method:
     @classmethod
     def stacked(cls, members: Sequence["Method"]) -> "StackedMethod | None":
         """What the hooks around a step do to a whole stack; None where they have no such form."""
-        hooks = ("before_step", "after_step", "callbacks")
-        own = any(getattr(cls, hook) is not getattr(Method, hook) for hook in hooks)
+        own = any(getattr(cls, hook) is not getattr(Method, hook) for hook in HOOKS)
         return None if own else StackedMethod(members)
 
 

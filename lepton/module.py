@@ -20,6 +20,8 @@ from lepton.scheduler.when import step_epoch
 from lepton.seeds import derive
 from lepton.task import Task
 
+ONE_CYCLE = ("lr", "initial_lr", "max_lr", "min_lr")  # which its scheduler sets anew in each group
+
 
 class Learner(pl.LightningModule):
     """Trains a model on blocks of batches and keeps the weights of its best epoch.
@@ -40,6 +42,7 @@ class Learner(pl.LightningModule):
         accumulate: int,
         seed: int,
         noise: Noise,
+        history: list[dict[str, float]],
         watch: Callable[[int, float], bool] | None = None,
     ):
         super().__init__()
@@ -48,7 +51,7 @@ class Learner(pl.LightningModule):
         self.make_optimizer, self.make_scheduler = make_optimizer, make_scheduler
         self.steps_by_batch, self.accumulate = steps_by_batch, accumulate
         self.seed, self.noise = seed, noise
-        self.history: list[dict[str, float]] = []
+        self.history, self.first = list(history), len(history)  # of the parts before this one
         self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
         self.losses: list[Tensor] = []
         self.rows: list[int] = []
@@ -116,6 +119,8 @@ class Learner(pl.LightningModule):
         torch.manual_seed(derive(self.seed, "noise", self.current_epoch, self.global_rank))
         self.noise.move(self.device)
         self.noise.start(self.current_epoch, rank=self.global_rank)
+        for method in self.methods:
+            method.on_epoch(self.model, self.current_epoch)
         self.losses, self.rows, self.started = [], [], time.perf_counter()
         self.batches = self.trainer.train_dataloader.num_batches
         self.alone = self.trainer.world_size == 1
@@ -150,7 +155,7 @@ class Learner(pl.LightningModule):
         self._tell({f"val/{name}": value}, prog_bar=True)
         self._tell({"val/score": better})
         if better > self.best_score:
-            self.best_score, self.best_epoch = better, self.current_epoch
+            self.best_score, self.best_epoch = better, self.epoch
             self.best_state = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
     def on_train_epoch_end(self) -> None:
@@ -160,10 +165,10 @@ class Learner(pl.LightningModule):
         if not math.isfinite(loss):
             raise Diverged(f"training loss is {loss} in epoch {self.current_epoch + 1}")
         self._tell({"train/loss": loss}, prog_bar=True)
-        lr = self.optimizers().param_groups[0]["lr"]
+        lr = max(group["lr"] for group in self.optimizers().param_groups)
         seen = {k: float(v) for k, v in self.trainer.callback_metrics.items() if "/" in k}
         seconds = time.perf_counter() - self.started
-        row = {"epoch": self.current_epoch, **seen, "train/loss": loss}
+        row = {"epoch": self.epoch, **seen, "train/loss": loss}
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
         if self.make_scheduler and not self.steps_by_batch:
             step_epoch(self.lr_schedulers(), seen["val/score"])
@@ -172,18 +177,27 @@ class Learner(pl.LightningModule):
 
     def _look(self, score: float) -> None:
         """Ends training when the watcher says so, in all processes at once."""
-        stop = self.watch is not None and self.watch(self.current_epoch, score)
+        stop = self.watch is not None and self.watch(self.epoch, score)
         if self.trainer.strategy.broadcast(bool(stop)):
             scores = [row["val/score"] for row in self.history]
-            raise Pruned(self.current_epoch, scores)
+            raise Pruned(self.epoch, scores)
 
     def _tell(self, values: dict[str, float], *, prog_bar: bool = False) -> None:
         """Loggers, progress bar and callbacks are told once an epoch; loggers count epochs."""
-        self.log("step", float(self.current_epoch), sync_dist=True)
+        self.log("step", float(self.epoch), sync_dist=True)
         self.log_dict(values, prog_bar=prog_bar, sync_dist=True)
 
+    @property
+    def epoch(self) -> int:
+        """The epoch of the whole training, of which this may be a later part."""
+        return self.first + self.current_epoch
+
     def configure_optimizers(self) -> dict:
-        optimizer = self.make_optimizer(params=parameter_groups(self.model))
+        groups = parameter_groups(self.model)
+        for method in self.methods:
+            groups = method.groups(self.model, groups)
+        optimizer = self.make_optimizer(params=groups)
+        scale(optimizer, ("lr",))
         if not self.make_scheduler:
             return {"optimizer": optimizer}
         supplied = {"optimizer": optimizer}
@@ -191,8 +205,17 @@ class Learner(pl.LightningModule):
             batches = self.trainer.datamodule.train_dataloader().num_batches
             steps = math.ceil(batches / self.accumulate) * self.trainer.max_epochs
             supplied["total_steps"] = steps
-        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(**supplied)}
+        scheduler = self.make_scheduler(**supplied)
+        scale(optimizer, ONE_CYCLE)
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def restore_best(self) -> None:
         """Puts the weights of the best epoch back into the model."""
         self.model.load_state_dict(self.best_state)
+
+
+def scale(optimizer, keys: tuple[str, ...]) -> None:
+    """Multiplies a parameter group's own learning rates by its `lr_scale`, where it has both."""
+    for group in optimizer.param_groups:
+        if "lr_scale" in group and all(key in group for key in keys):
+            group |= {key: group[key] * group["lr_scale"] for key in keys}

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lepton import build, interrupt
+from lepton import build, interrupt, memory, origin
 from lepton.checkpoint import Checkpoints
 from lepton.dataset.chunks import in_chunks
 from lepton.errors import Diverged
@@ -28,36 +29,78 @@ from lepton.spec import DataSpec
 from lepton.worker import workers
 
 log = logging.getLogger("lepton")
-FILE = "model.safetensors"
+FILE = origin.WEIGHTS
 QUIET = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 ARCHITECTURE = "architecture"  # folder of a run that says how its pretrained model is built
+
+
+@dataclass
+class Part:
+    """A part of a training: what is trained, on which data, with which values in the config."""
+
+    module: nn.Module
+    data: Any
+    cfg: dict[str, Any]
+    name: str = ""  # of its checkpoints, where another part follows
 
 
 class Network:
     """A model that learns by gradient descent, with what to know after training."""
 
-    def __init__(self, cfg: dict[str, Any], spec: DataSpec):
-        self.cfg, self.task = cfg, build.task(cfg, spec)
+    def __init__(self, cfg: dict[str, Any], spec: DataSpec, saved: Path | None = None):
+        """`saved`: the run folder whose weights `load` will be asked for."""
+        self.cfg, self.spec, self.task = cfg, spec, build.task(cfg, spec)
         with torch.random.fork_rng():
             torch.manual_seed(derive(cfg["seed"], "init"))
             model = build.part(cfg, "model", spec=spec)
+            self.tuning = _tuning(cfg, model, spec, saved) if cfg.get("finetune") else None
             self.methods = build.methods(cfg)
             for method in self.methods:
                 model = method.prepare(model, spec)
         self.model: nn.Module = model
         self.noise = Noise([cfg["seed"]])
         take_masks_from(self.noise, model)
+        self.moving = model  # what is trained: the whole, or a head on features
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
-        self.trained = "alone"
+        self.trained, self.seconds = "alone", 0.0
 
-    def fit(self, data, folder: Path, watch: Callable[[int, float], bool] | None = None) -> None:
+    def fit(self, data, folder: Path, watch: Callable[[int, float], bool] | None = None):
         """Trains, from the folder's checkpoint if there is one; ends with the best epoch's weights.
+
+        Returns the data as the network looked at them in the end.
 
         Raises: Diverged, Pruned; Interrupted when a signal asked for the end, with a checkpoint.
         """
-        learner, trainer = self._learner(watch), self._trainer(folder)
-        resume = self._resume(trainer, folder)
+        parts = self.ready(data)
+        for part in parts:
+            if part is not parts[0]:
+                self.methods[0].thaw(self.model)
+            self.moving = part.module
+            self._fit(part, folder, watch)
+        return parts[-1].data
+
+    def ready(self, data) -> list[Part]:
+        """The parts of the training, before any of it; a single one where nothing is tuned."""
+        memory.start()
+        self.device = self._device()
+        if not self.tuning:
+            return [Part(self.model, data, self.cfg)]
+        if self.cfg["trainer"]["precision"] in ("64-true", 64, "64"):
+            self.model.double()
+        parts = self.tuning.ready(self, data)
+        self.moving = parts[0].module
+        return parts
+
+    def _device(self) -> torch.device:
+        """Where features are computed ahead."""
+        gpu = self.cfg["trainer"]["accelerator"] in ("auto", "gpu", "cuda")
+        return torch.device("cuda" if gpu and torch.cuda.is_available() else "cpu")
+
+    def _fit(self, part: Part, folder: Path, watch: Callable[[int, float], bool] | None) -> None:
+        part.module.train()  # Lightning leaves modes as it finds them
+        learner, trainer = self._learner(part, watch), self._trainer(part.cfg, folder)
+        resume = self._resume(trainer, folder, part.name)
         started = time.perf_counter()
         try:
             if resume is not None and resume.is_over(learner, trainer):
@@ -68,46 +111,47 @@ class Network:
                     interruptible(saving=resume is not None),
                     workers(folder),
                 ):
-                    trainer.fit(learner, datamodule=data)
+                    trainer.fit(learner, datamodule=part.data)
         except Diverged as e:
             self._keep(e, learner, resume, folder)
             raise
-        self.seconds = time.perf_counter() - started + (resume.seconds if resume else 0.0)
+        self.seconds += time.perf_counter() - started + (resume.seconds if resume else 0.0)
         if self.cfg["trainer"]["profiler"]:
             log.info("%s", trainer.profiler.summary())
         learner.restore_best()
         self.history, self.best_epoch = learner.history, learner.best_epoch
         self.device = trainer.strategy.root_device
 
-    def _learner(self, watch: Callable[[int, float], bool] | None) -> Learner:
+    def _learner(self, part: Part, watch: Callable[[int, float], bool] | None) -> Learner:
         return Learner(
-            model=self.model,
+            model=part.module,
             task=self.task,
             methods=self.methods,
-            make_optimizer=partial(build.part, self.cfg, "optimizer"),
+            noise=self.noise,
+            history=self.history,
+            make_optimizer=partial(build.part, part.cfg, "optimizer"),
             make_scheduler=self._scheduler(),
             steps_by_batch=by_batch(self.cfg),
             accumulate=self.cfg["trainer"]["accumulate_grad_batches"],
             seed=self.cfg["seed"],
-            noise=self.noise,
             watch=watch,
         )
 
-    def _trainer(self, folder: Path):
+    def _trainer(self, cfg: dict[str, Any], folder: Path):
         quiet()
         callbacks = [c for method in self.methods for c in method.callbacks()]
         return build.make(
-            self.cfg["trainer"],
+            cfg["trainer"],
             callbacks=[*callbacks, Progress()],
             logger=build.logger(self.cfg, folder),
         )
 
-    def _resume(self, trainer, folder: Path) -> Resume | None:
+    def _resume(self, trainer, folder: Path, part: str) -> Resume | None:
         """What saves this training and goes on with it; nothing does for several processes."""
         if trainer.world_size > 1:
             return None
-        checkpoints = Checkpoints.of(folder, self.cfg, trained=self.trained)
-        resume = Resume(checkpoints, trainer.checkpoint_every)
+        kept = Checkpoints.of(folder, self.cfg, trained=self.trained, part=part)
+        resume = Resume(kept, trainer.checkpoint_every, keep_end=bool(part))
         trainer.callbacks.insert(0, resume)
         return resume
 
@@ -120,7 +164,7 @@ class Network:
             ("of the last checkpoint", saved["model"] if saved else {}),
         ):
             if state and all_finite(state):
-                _save(state, folder / FILE)
+                _save(self.model.state_dict() | state, folder / FILE)
                 error.weights = which
                 return
         error.weights = "none: no finite ones were left"
@@ -130,8 +174,16 @@ class Network:
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Predictions for whole tensors, on the CPU; rows are taken in chunks, of like length."""
-        self.model.eval().to(self.device)
-        dtype, parts, places = next(self.model.parameters()).dtype, [], []
+        model = self.moving if "features" in inputs else self.model
+        return self._by_chunk(model, inputs, lambda rows: self.task.predict(model(rows)))
+
+    def features(self, inputs: dict[str, Tensor]) -> Tensor:
+        """What enters the head, for whole tensors, on the CPU."""
+        return self._by_chunk(self.model, inputs, self.model.features)
+
+    def _by_chunk(self, model: nn.Module, inputs: dict[str, Tensor], compute) -> Tensor:
+        model.eval().to(self.device)
+        dtype, parts, places = next(model.parameters()).dtype, [], []
         with torch.inference_mode(), default_dtype(dtype):
             for place, part in in_chunks(inputs):
                 rows = {
@@ -139,24 +191,57 @@ class Network:
                     for k, v in part.items()
                 }
                 places.append(place)
-                parts.append(self.task.predict(self.model(rows)).cpu())
+                parts.append(compute(rows).cpu())
         return torch.cat(parts)[torch.cat(places).argsort()]
 
     def save(self, folder: Path) -> None:
-        _save(self.model.state_dict(), folder / FILE)
         for module in self.model.modules():
             if hasattr(module, "save_architecture"):
                 module.save_architecture(folder / ARCHITECTURE)
+        if self.tuning and self.tuning.adapter_only(self.methods[0]):
+            _save(self.tuning.save(self.model, folder), folder / origin.ADAPTER)
+        else:
+            _save(self.model.state_dict(), folder / FILE)
 
     def load(self, folder: Path) -> None:
+        if self.tuning and not (folder / FILE).is_file():
+            self.tuning.load(self.model, folder)
+            return
         state = load_file(folder / FILE)
         self.model.to(next(v.dtype for v in state.values() if v.is_floating_point()))
         self.model.load_state_dict(state)
+
+    def merged(self) -> nn.Module:
+        """The network as plain layers: adapters are added into the weights that they change.
+
+        Raises: LeptonError for learned tokens, which are no change of weights.
+        """
+        if not self.tuning:
+            return self.model
+        from lepton.finetune.adapters import merged
+
+        return merged(self.model)
 
     def sizes(self) -> dict[str, int]:
         parameters = list(self.model.parameters())
         trainable = sum(p.numel() for p in parameters if p.requires_grad)
         return {"parameters": sum(p.numel() for p in parameters), "trainable": trainable}
+
+    def facts(self) -> dict[str, Any]:
+        """What a result says of the training beside its scores."""
+        found: dict[str, Any] = {"memory_mb": memory.peak(self.device)}
+        if self.tuning:
+            found["before"] = self.tuning.before
+            if self.tuning.forgetting:
+                found["forgetting"] = self.tuning.forgetting.scores(self.model, self.spec)
+        return found
+
+
+def _tuning(*given):
+    """Fine-tuning, which a run from scratch need not import."""
+    from lepton.finetune.tuning import Tuning
+
+    return Tuning(*given)
 
 
 def quiet() -> None:

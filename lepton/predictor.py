@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from lepton import results
-from lepton.check import check, fits_itself
+from lepton.check import check, completed, fits_itself
 from lepton.dataset.columns import typed
 from lepton.errors import LeptonError
 from lepton.estimator import Estimator
@@ -22,18 +22,8 @@ class Predictor:
     """Raw rows -> predictions, prepared as those were that the run was trained with."""
 
     def __init__(self, folder: Path):
-        from omegaconf import OmegaConf
-
-        config = results.read_config(folder / results.CONFIG)
-        cfg = check(OmegaConf.create(config), files=False)
-        if (folder / ARCHITECTURE).is_dir():
-            cfg["model"] |= {"path": str(folder / ARCHITECTURE), "pretrained": False}
-        with _named(folder / "spec.json") as path:
-            self.spec = DataSpec.load(path)
+        self.learner, self.spec = _learner(folder)
         self.inputs = (TextInputs if self.spec.text_features else TableInputs)(folder, self.spec)
-        self.learner = (Estimator if fits_itself(cfg) else Network)(cfg, self.spec)
-        with _named(folder if fits_itself(cfg) else folder / FILE):
-            self.learner.load(folder)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """One row of predictions for each row given, with its index.
@@ -79,6 +69,30 @@ class TextInputs:
             return {"texts": texts}
         encoded = self.tokens.encode(rows_of(texts), keep=False)
         return {name: tensor for name, tensor in encoded.items() if name != "cut"}
+
+
+def network_of(folder: Path) -> Network:
+    """The trained network of a finished run.
+
+    Raises: LeptonError, as `load_model`.
+    """
+    return _learner(folder)[0]
+
+
+def _learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
+    from omegaconf import OmegaConf
+
+    config = completed(results.read_config(folder / results.CONFIG))
+    cfg = check(OmegaConf.create(config), files=False)
+    if (folder / ARCHITECTURE).is_dir() and (folder / FILE).is_file():
+        cfg["model"] |= {"path": str(folder / ARCHITECTURE), "pretrained": False}
+    with _named(folder / "spec.json") as path:
+        spec = DataSpec.load(path)
+    own = fits_itself(cfg)
+    learner = Estimator(cfg, spec) if own else Network(cfg, spec, saved=folder)
+    with _named(folder if own or not (folder / FILE).is_file() else folder / FILE):
+        learner.load(folder)
+    return learner, spec
 
 
 @contextmanager

@@ -27,18 +27,34 @@ def console() -> Console:
 
 def show_run(result: Result) -> None:
     """A run's test metrics beside the constant predictor's."""
-    table = Table("metric", "validation", "test", "test, constant predictor", box=None)
+    before = ["test, untuned"] if result.before else []
+    table = Table("metric", "validation", "test", *before, "test, constant predictor", box=None)
     for key, value in result.metrics.items():
         split, _, name = key.partition("/")
         if split == "test":
             val, flat = result.metrics.get(f"val/{name}"), result.constant.get(key)
-            table.add_row(name, _number(val), _number(value), _number(flat))
+            untuned = [_number(result.before.get(key))] * len(before)
+            table.add_row(name, _number(val), _number(value), *untuned, _number(flat))
     out = console()
     out.print(table)
     epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
-    out.print(f"{result.seconds:.1f} s{epochs}; {result.trainable} parameters", highlight=False)
+    tuned = f" of {result.parameters}" if result.before else ""
+    memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
+    sizes = f"{result.trainable}{tuned} parameters{memory}"
+    out.print(f"{result.seconds:.1f} s{epochs}; {sizes}", highlight=False)
+    if result.before:
+        out.print("untuned: the best linear head of scikit-learn's on the features as they were")
+    if result.forgetting:
+        out.print(f"the task it came from, test: {_forgotten(result.forgetting)}", highlight=False)
     folder = Path(result.config["runs"]) / result.config["study"] / result.run
     out.print(f"{folder}", highlight=False, soft_wrap=True)
+
+
+def _forgotten(scores: dict[str, float]) -> str:
+    """The first metric that is shown, before and after."""
+    name = next(name for name in SHOWN if f"before/test/{name}" in scores)
+    before, after = (scores[f"{when}/test/{name}"] for when in ("before", "after"))
+    return f"{name} {before:.4f} before, {after:.4f} after"
 
 
 def _number(value: float | None) -> str:
@@ -98,6 +114,9 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     if len(keys) > 1:
         table.add_column("minus first row [95 %]", justify="right", no_wrap=True)
+    extra = _tuned(frame, by, names[0])
+    for title in extra:
+        table.add_column(title, justify="right", no_wrap=True)
     for row in order.index:
         cells = [
             _cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)
@@ -107,11 +126,25 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
             [] if len(keys) < 2 else [_interval(first.loc[row, "difference"], first.loc[row], "+")]
         )
         n, validated = str(order.loc[row, "n"]), f"{order.loc[row, 'mean']:.4f}"
-        table.add_row(*words, n, validated, *cells, *gap)
+        more = [column[row] for column in extra.values()]
+        table.add_row(*words, n, validated, *cells, *gap, *more)
     if len(frame):
         flat = [_flat(frame, name) for name in names]
         table.add_row("constant", *[""] * (len(by) + 1), *flat, style="dim")
     return table
+
+
+def _tuned(frame: pd.DataFrame, by: list[str], name: str) -> dict[str, list[str]]:
+    """Where something was fine-tuned: what the untuned backbone was worth, and what was trained."""
+    if f"before/{name}" not in frame:
+        return {}
+    untuned = summary(frame, by, f"before/{name}")["mean"]
+    share = frame.assign(share=100 * frame["trainable"] / frame["parameters"])
+    trained = summary(share, by, "share")["mean"]
+    return {
+        "untuned": [_number(value) for value in untuned],
+        "trained": [f"{value:.3g} %" for value in trained],
+    }
 
 
 def _word(value: object) -> str:
@@ -139,6 +172,7 @@ def _interval(value: float, row: pd.Series, sign: str) -> str:
 
 def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
     repeats = [c for c in REPEATS if c in frame.columns and frame[c].nunique() > 1]
+    tuned = f"before/{names[0]}" in frame
     larger = LARGER_IS_BETTER[names[0].partition("/")[2]]
     lines = [
         f"Ordered by score, the validation split's monitored metric (larger is better), never by "
@@ -152,6 +186,11 @@ def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
         ]
     else:
         lines.append("One run a row: a difference can be chance; add seed='range(5)'.")
+    if tuned:
+        lines.append(
+            f"untuned: {names[0]} of the best linear head of scikit-learn's on the features "
+            "as they were before tuning; trained: the share of the parameters that was."
+        )
     return "\n".join(lines)
 
 

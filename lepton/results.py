@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,9 @@ class Result:
     choices: dict[str, str]
     config: dict[str, Any]
     trained: str = "alone"  # or in which stack; runs of earlier versions do not say it
+    memory_mb: float | None = None  # the most that training took, of the device or the process
+    before: dict[str, float] = field(default_factory=dict)  # a linear head, untuned backbone
+    forgetting: dict[str, float] = field(default_factory=dict)  # the source's task
 
     def __str__(self) -> str:
         test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}
@@ -116,8 +119,10 @@ def load(study: str | Path):
 
     Columns: run, status (finished, failed, diverged, pruned), error; the chosen option of each
     group under its name (model, optimizer, ...); every config value under its key (optimizer.lr,
-    seed, ...); metrics as split/name, those of the constant predictor as constant/split/name;
-    score, trained, seconds, epochs, best_epoch, parameters, trainable; folder.
+    seed, ...); metrics as split/name, those of the constant predictor as constant/split/name, those
+    of the untuned backbone as before/split/name, those of the task that a tuned network came from
+    as source/before/test/name and source/after/test/name; score, trained, seconds, epochs,
+    best_epoch, parameters, trainable, memory_mb; folder.
 
     Raises: LeptonError when there is no such study or a result cannot be read.
     """
@@ -135,7 +140,7 @@ def study_folder(study: str | Path) -> Path:
     for folder in (Path(study), Path("runs") / study):
         if folder.is_dir():
             return folder
-    have = sorted(p.name for p in Path("runs").glob("*") if p.is_dir())
+    have = sorted(p.name for p in Path("runs").glob("[!.]*") if p.is_dir())
     known = f"studies in ./runs: {', '.join(have)}" if have else "`lepton train` writes to ./runs"
     raise LeptonError(f"{study}: no such study; {known}")
 
@@ -148,13 +153,18 @@ def _results(folder: Path) -> Iterator[tuple[Path, Result]]:
 
 def _row(item: tuple[Path, Result]) -> dict[str, Any]:
     folder, result = item
-    facts = ("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable")
+    facts = (
+        *("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable"),
+        "memory_mb",
+    )
     return {
         "run": result.run,
         "status": "finished",
         **_settings(result.config),
         **result.metrics,
         **{f"constant/{k}": v for k, v in result.constant.items()},
+        **{f"before/{k}": v for k, v in result.before.items()},
+        **{f"source/{k}": v for k, v in result.forgetting.items()},
         **{name: getattr(result, name) for name in facts},
         "folder": str(folder),
     }

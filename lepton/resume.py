@@ -20,11 +20,12 @@ class Resume(pl.Callback):
     """Saves the training that it is given at times, and puts back what was saved; the first
     callback of the trainer, so that the others find their states.
 
+    `keep_end`: the end is saved as well, because another part of the training follows.
     Units: `seconds` of training before this process.
     """
 
-    def __init__(self, checkpoints: Checkpoints, every: float | None):
-        self.checkpoints, self.every = checkpoints, every
+    def __init__(self, checkpoints: Checkpoints, every: float | None, *, keep_end: bool):
+        self.checkpoints, self.every, self.keep_end = checkpoints, every, keep_end
         self.state: dict[str, Any] | None = checkpoints.load()
         self.seconds = self.state["seconds"] if self.state else 0.0
         self.asked: float | None = None
@@ -73,7 +74,9 @@ class Resume(pl.Callback):
             self._save(learner, learner.current_epoch, len(learner.losses))
 
     def between_epochs(self, learner) -> None:
-        if self._due():
+        trainer = learner.trainer
+        over = trainer.should_stop or learner.current_epoch + 1 >= trainer.max_epochs
+        if self._due() or (self.keep_end and over):
             self._save(learner, learner.current_epoch + 1, 0)
 
     def _due(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from lepton.config import near
 from lepton.metric import LARGER_IS_BETTER
+from lepton.origin import missing
 from lepton.weights import problem
 
 LEAST = {  # smallest numbers that mean something
@@ -32,7 +33,7 @@ def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> l
         for group in needed
         if not plain.get(group)
     ]
-    problems += _too_small(plain) + _monitor(plain)
+    problems += _too_small(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
     if plain["dataset"] and plain["model"]:
         problems += _other_kind(plain, *kinds)
     if alone:
@@ -82,10 +83,24 @@ def _monitor(plain: dict[str, Any]) -> list[str]:
     return [f"task.monitor: no metric {name!r}{near(name, LARGER_IS_BETTER)}"]
 
 
+def _finetuning(plain: dict[str, Any], *, alone: bool) -> list[str]:
+    """A line for every key of fine-tuning that would do nothing."""
+    given, problems = plain.get("init_from"), []
+    if alone and (plain.get("finetune") or given):
+        chosen = (plain.get("choices") or {}).get("model")
+        problems.append(f"finetune, init_from: model={chosen} fits itself; nothing to start from")
+    elif given and not plain.get("finetune"):
+        problems.append("init_from: finetune=none trains from scratch; choose finetune=full")
+    if plain.get("forgetting") and not given:
+        problems.append("forgetting: needs init_from=RUN, whose task may be forgotten")
+    return problems
+
+
 def missing_files(plain: dict[str, Any]) -> list[str]:
-    """A line for every data file, and every pretrained model, that is not there."""
+    """A line for every data file, pretrained model, and weights to start from, not there."""
     model = plain.get("model") or {}
-    lines = [
+    wrong = missing(plain["init_from"]) if plain.get("init_from") else None
+    lines = [wrong] * bool(wrong) + [
         f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"
         for key, path in data_files(plain).items()
         if not Path(path).is_file()

@@ -92,8 +92,8 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None 
     data = read(cfg)
     describe(data, folder)
     learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
-    learner.fit(data, folder, watch)
-    return record(cfg, learner, data, folder, name=name, constant=constant(data, learner.task))
+    seen = learner.fit(data, folder, watch)
+    return record(cfg, learner, seen, folder, name=name, constant=constant(seen, learner.task))
 
 
 def read(cfg: dict[str, Any]):
@@ -156,6 +156,7 @@ def record(
         choices=cfg["choices"],
         config=cfg,
         **learner.sizes(),
+        **learner.facts(),
     )
 
 

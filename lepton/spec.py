@@ -34,6 +34,7 @@ class DataSpec:
     vocabulary: int = 0  # one more than the largest token; 0 where the model reads texts itself
     pad: int = 0  # token behind a text's own
     max_length: int = 0  # tokens of the longest row that can come
+    categories: tuple[tuple[str, ...], ...] = ()  # what each column's codes from 2 on mean
 
     def bin_edges(self, count: int) -> list[np.ndarray]:
         """Edges of `count` equally filled bins for each number, without repeats.
@@ -49,7 +50,8 @@ class DataSpec:
     @classmethod
     def load(cls, path: Path) -> "DataSpec":
         values = json.loads(path.read_text())
-        return cls(**{f.name: _frozen(values[f.name]) for f in fields(cls) if f.name in values})
+        known = [f.name for f in fields(cls) if f.name in values]  # earlier versions have fewer
+        return cls(**{name: _frozen(values[name]) for name in known})
 
 
 def _frozen(value):

@@ -51,7 +51,8 @@ SMALL = (  # what check_method trains, unless told otherwise
 def check_model(make: Callable[..., nn.Module], spec: DataSpec) -> None:
     """Holds the network that `make(spec=...)` builds to what training relies on.
 
-    Also with the spec's numbers alone and with its categories alone.
+    Also with the spec's numbers alone and with its categories alone. What fine-tuning relies on,
+    `layers()`, `features(batch)` and `head`, is held to where the network has `layers`.
     """
     parts = [spec]
     if spec.num_features and spec.cat_features:
@@ -65,6 +66,8 @@ def check_model(make: Callable[..., nn.Module], spec: DataSpec) -> None:
             _check_gradients(model, batch, part)
             _check_evaluation(model, batch)
             _check_state(model, make(spec=part), batch)
+            if hasattr(model, "layers"):
+                _check_layers(model, batch)
 
 
 @contextmanager
@@ -139,6 +142,30 @@ def _check_state(model: nn.Module, other: nn.Module, batch: dict[str, Tensor]) -
     assert torch.equal(model.eval()(batch), other.eval()(batch)), (
         "a model given another's state must give the other's logits; "
         "something it computes with is neither parameter nor buffer"
+    )
+
+
+def _check_layers(model: nn.Module, batch: dict[str, Tensor]) -> None:
+    """Each layer is one or more names joined by `+`, from the input to the head."""
+    layers = [name for joined in model.layers() for name in joined.split("+")]
+    for name, _ in model.named_parameters():
+        places = [layer for layer in layers if f"{name}.".startswith(f"{layer}.")]
+        assert len(places) == 1, f"every parameter must lie in one of layers(); {name} in {places}"
+    empty = [
+        layer
+        for layer in layers
+        if not any(f"{name}.".startswith(f"{layer}.") for name, _ in model.named_parameters())
+    ]
+    assert not empty, f"every one of layers() must hold parameters; {empty} do not"
+    assert model.get_submodule(layers[-1]) is model.head, "the last of layers() must be the head"
+    model.eval()
+    with torch.no_grad():
+        features = model.features(batch)
+        same = torch.equal(model.head(features), model(batch))
+    assert same, "forward(batch) must be head(features(batch))"
+    assert features.ndim in (2, 3), (
+        "features must be (rows, width), or (rows, k, width) for k parallel predictions; "
+        f"they are {tuple(features.shape)}"
     )
 
 

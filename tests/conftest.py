@@ -5,6 +5,7 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -218,3 +219,52 @@ def command(start, here):
         return process.exitcode, said.read_text() if said.exists() else ""
 
     return command
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Makes every training end after so many boundaries between steps or epochs; returns where."""
+    seen = {"left": None, "stops": 0}
+    from lepton.interrupt import ASKED
+    from lepton.resume import Resume
+
+    real = Resume._due
+
+    def due(self):
+        if seen["left"] is not None:
+            seen["left"] -= 1
+            if not seen["left"]:
+                seen["stops"] += 1
+                ASKED.append(signal.SIGTERM)
+        return real(self)
+
+    monkeypatch.setattr(Resume, "_due", due)
+    return seen
+
+
+@pytest.fixture
+def stopped(here, stopping):
+    """Trains with a stop after every so many boundaries, going on each time; folder and stops."""
+
+    from lepton import compose, results
+    from lepton.check import check
+    from lepton.identity import run_folder
+    from lepton.interrupt import Interrupted
+    from lepton.run import train_checked
+
+    def stopped(every, *words):
+        plain = check(compose(*words, "study=stopped"))
+        folder = run_folder(plain)
+        while True:
+            stopping["left"] = every
+            try:
+                train_checked(plain, folder)
+            except Interrupted:
+                assert [p.name for p in folder.parent.glob("[!.]*")] == [f"{folder.name}.part"]
+                assert results.status(folder) == "to do"
+            else:
+                stopping["left"] = None
+                assert [p.name for p in folder.parent.glob("[!.]*")] == [folder.name]
+                return folder, stopping["stops"]
+
+    return stopped

@@ -10,7 +10,16 @@ from lepton.errors import ConfigError
 from lepton.identity import COSMETIC, run_folder, run_id
 
 WORDS = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
-SAID_TO_CHANGE_NOTHING = {"study", "runs", "rerun", "logger", "choices", "overrides"}
+SAID_TO_CHANGE_NOTHING = {
+    "study",
+    "runs",
+    "rerun",
+    "logger",
+    "choices",
+    "overrides",
+    "kind",
+    "suggested",
+}
 
 
 @pytest.fixture(scope="module")

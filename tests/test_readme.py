@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -43,12 +44,19 @@ def loans(here):
     )
 
 
+@pytest.fixture
+def pretrained(here, run, request):
+    """The run that the commands of fine-tuning start from."""
+    if any("pretrained" in word for word in request.node.callspec.params["words"]):
+        shutil.copytree(run("model=mlp_small", "study=before", *SHORT), here / "pretrained")
+
+
 def test_there_are_commands_to_run():
     assert len(commands()) >= 13
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_a_command_of_the_readme_checks_or_answers(lepton, loans, words):
+def test_a_command_of_the_readme_checks_or_answers(lepton, loans, pretrained, words):
     name, rest = words[1], words[2:]
     if name == "results":
         lepton("train", "-m", "study=lr", "model=linear", "seed=0,1", *SHORT)
@@ -58,7 +66,7 @@ def test_a_command_of_the_readme_checks_or_answers(lepton, loans, words):
 
 
 @pytest.mark.parametrize("words", [w for w in commands() if w[1] == "train" and "-m" not in w])
-def test_a_single_run_of_the_readme_trains(lepton, loans, words):
+def test_a_single_run_of_the_readme_trains(lepton, loans, pretrained, words):
     assert lepton(*words[1:], *SHORT)[0] == 0
 
 
@@ -71,7 +79,9 @@ def test_the_python_of_the_readme_runs(here, capsys):
     assert list(raw["model"]) == ["linear"]
 
 
-@pytest.mark.parametrize("group", ["dataset", "model", "optimizer", "scheduler", "trainer"])
+@pytest.mark.parametrize(
+    "group", ["dataset", "model", "optimizer", "scheduler", "finetune", "trainer"]
+)
 def test_the_table_of_groups_names_every_option(group):
     (line,) = [line for line in README.splitlines() if line.startswith(f"| `{group}`")]
     assert set(re.findall(r"`([\w]+)`", line)) - {group} == set(options()[group])

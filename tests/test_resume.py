@@ -12,7 +12,6 @@ from lepton import compose, results
 from lepton.check import check
 from lepton.identity import run_folder
 from lepton.interrupt import ASKED, Interrupted
-from lepton.resume import Resume
 from lepton.run import train_checked
 
 SMALL = (
@@ -43,46 +42,6 @@ SETTINGS = {
 SHORT = (*MLP, "trainer.max_epochs=3")
 OPTIMIZERS = ["adam", "nadam", "sgd", "rmsprop", "lion", "muon", "adafactor", "schedule_free_adamw"]
 SCHEDULERS = ["cosine", "warmup_linear", "step", "exponential", "plateau", "inverse_sqrt"]
-
-
-@pytest.fixture
-def stopping(monkeypatch):
-    """Makes every training end after so many boundaries between steps or epochs; returns where."""
-    seen = {"left": None, "stops": 0}
-    real = Resume._due
-
-    def due(self):
-        if seen["left"] is not None:
-            seen["left"] -= 1
-            if not seen["left"]:
-                seen["stops"] += 1
-                ASKED.append(signal.SIGTERM)
-        return real(self)
-
-    monkeypatch.setattr(Resume, "_due", due)
-    return seen
-
-
-@pytest.fixture
-def stopped(here, stopping):
-    """Trains with a stop after every so many boundaries, going on each time; folder and stops."""
-
-    def stopped(every, *words):
-        plain = check(compose(*words, "study=stopped"))
-        folder = run_folder(plain)
-        while True:
-            stopping["left"] = every
-            try:
-                train_checked(plain, folder)
-            except Interrupted:
-                assert [p.name for p in folder.parent.iterdir()] == [f"{folder.name}.part"]
-                assert results.status(folder) == "to do"
-            else:
-                stopping["left"] = None
-                assert [p.name for p in folder.parent.iterdir()] == [folder.name]
-                return folder, stopping["stops"]
-
-    return stopped
 
 
 @pytest.mark.parametrize("every", [3, 10])

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from itertools import cycle
 
 import pandas as pd
 import pytest
@@ -39,6 +40,7 @@ PRESETS = {  # beside the preset, what makes it short
     "profile": [],
     "smoke": [],
 }
+LORA = dict.fromkeys(("lora", "dora", "ia3"), "finetune.keep=whole")  # the file looked for
 FILES = {
     "config.yaml",
     "overrides.yaml",
@@ -79,7 +81,8 @@ def hold(result, study):
         assert len(frame) == result.rows[split] > 0
         assert not frame.isna().any(axis=None)
     assert own or 0 < result.trainable <= result.parameters
-    assert own or 0 < result.epochs <= result.config["trainer"]["max_epochs"]
+    probe = (result.config["finetune"] or {}).get("probe_epochs", 0)
+    assert own or 0 < result.epochs - probe <= result.config["trainer"]["max_epochs"]
     table = load(study)
     [row] = table[table["run"] == result.run].to_dict("records")
     assert row["status"] == "finished"
@@ -138,6 +141,18 @@ def test_every_scheduler_goes_along(option, smoke):
 @pytest.mark.parametrize("option", FOUND["regularization"])
 def test_every_regularization_goes_along(option, smoke):
     smoke(*TINY, f"regularization={option}")
+
+
+TUNED = [name for name in FOUND["finetune"] if name not in ("none", "prompt")]
+
+
+@pytest.mark.parametrize(("option", "task"), [*zip(TUNED, cycle(TASKS), strict=False)])
+def test_every_strategy_goes_along(option, task, smoke, tmp_path):
+    model = ("model=resnet", *NARROW["resnet"])
+    source = smoke(*TINY, *model)
+    words = [*model, f"finetune={option}", f"init_from={tmp_path}/smoke/{source.run}"]
+    result = smoke(*TINY, *TASKS[task], "dataset.data_seed=3", *words, LORA.get(option, "seed=1"))
+    assert set(result.before) == set(result.metrics)
 
 
 @pytest.mark.parametrize("option", ["multiclass", "multilabel"])

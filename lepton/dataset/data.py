@@ -39,6 +39,8 @@ class Data(pl.LightningDataModule):
         split_seed: int,
         folds: int | None,
         fold: int | None,
+        shots: int | None,
+        fraction: float,
         batch_size: int,
         seed: int,
         limit_batches: int | None,
@@ -55,6 +57,8 @@ class Data(pl.LightningDataModule):
             seed=split_seed,
             folds=folds,
             fold=fold,
+            shots=shots,
+            fraction=fraction,
         )
         self.batch_size, self.seed = batch_size, seed
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lepton.dataset.note import Note
 from lepton.dataset.target import Target
-from lepton.preprocessing.categories import UNSEEN, merged
+from lepton.preprocessing.categories import UNSEEN, merged, names
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import LEVELS, DataSpec
 
@@ -43,6 +43,7 @@ def table_spec(fitted: TablePreprocessing, train: dict[str, Tensor]) -> dict:
         "num_features": fitted.num_features,
         "cat_features": fitted.cat_features,
         "cat_cardinalities": fitted.cat_cardinalities,
+        "categories": tuple(names(fitted.encoders[name]) for name in fitted.cat_features),
         "quantiles": _quantiles(train),
     }
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.dataset.cuts import ByClass, ByGroup, ByRow, ByTime, Cut
+from lepton.dataset.few import few
 from lepton.errors import ConfigError, DataError
 
 NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
@@ -31,6 +32,8 @@ class Splitting:
     seed: int
     folds: int | None
     fold: int | None
+    shots: int | None
+    fraction: float
 
     def check(self, test_file: bool) -> None:
         """Raises: ConfigError with everything that does not go together."""
@@ -45,6 +48,7 @@ class Splitting:
             )
         if self.how == "column" and test_file:
             problems.append("dataset.split=column names the test rows; leave out the test file")
+        problems += self._few_problems()
         if not 0 <= self.seed < 2**32:
             problems.append(f"dataset.split_seed={self.seed}: from 0 to {2**32 - 1}")
         if problems:
@@ -79,7 +83,8 @@ class Splitting:
         parts = {name: np.sort(rows) for name, rows in parts.items()}
         parts = clean(parts) if clean else parts
         _require_all(parts, labels, classes)
-        return parts
+        drawn = {"shots": self.shots, "fraction": self.fraction, "seed": self.seed}
+        return parts | {"train": few(parts["train"], labels=labels, classes=classes, **drawn)}
 
     def _cut(self, own: int, labels, classes, values) -> Cut:
         if self.how == "group":
@@ -116,6 +121,16 @@ class Splitting:
         if not problems and sum(sizes.values()) >= 1:
             text = " and ".join(f"dataset.{name}={size}" for name, size in sizes.items())
             problems.append(f"{text} leave no row to train on")
+        return problems
+
+    def _few_problems(self) -> list[str]:
+        problems = []
+        if self.shots is not None and self.shots < 1:
+            problems.append(f"dataset.shots={self.shots}: rows of each class; at least 1")
+        if not 0 < self.fraction <= 1:
+            problems.append(f"dataset.fraction={self.fraction}: a share, above 0 and at most 1")
+        if self.shots is not None and self.fraction != 1:
+            problems.append("dataset.shots and dataset.fraction shrink the train split; set one")
         return problems
 
     def _fold_problems(self, test_file: bool) -> list[str]:

@@ -8,6 +8,13 @@ from torch import Tensor, nn
 
 from lepton.errors import ConfigError
 from lepton.model.inputs import CategoryEmbeddings, number_embeddings
+from lepton.model.layers import (
+    AllButLast,
+    category_keys,
+    code_keys,
+    embedding_columns,
+    with_parameters,
+)
 from lepton.spec import DataSpec
 
 
@@ -61,8 +68,12 @@ class FTTransformer(nn.Module):
             ffn_dropout=ffn_dropout,
             residual_dropout=residual_dropout,
         )
+        self.backbone.output = AllButLast(self.backbone.output)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.head(self.features(batch))
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
         tokens = []
         if self.numbers is not None:
             tokens.append(self.numbers(batch["num"]))
@@ -70,6 +81,24 @@ class FTTransformer(nn.Module):
             tokens.append(self.categories(batch["cat"]) + self.category_bias)
         first = self.class_token.expand(len(tokens[0]), 1, -1)
         return self.backbone(torch.cat([first, *tokens], 1))
+
+    @property
+    def head(self) -> nn.Module:
+        return self.backbone.output.linear
+
+    def layers(self) -> list[str]:
+        tokens = ["numbers", "categories", "category_bias", "class_token"]
+        blocks = [f"backbone.blocks.{i}" for i in range(len(self.backbone.blocks))]
+        blocks[-1] += "+backbone.output.normalization"
+        tokens = "+".join(with_parameters(self, tokens))
+        return [tokens, *blocks, "backbone.output.linear"]
+
+    def columns(self, spec: DataSpec) -> dict:
+        return {
+            **embedding_columns("numbers", self.numbers, spec),
+            "categories.table.weight": (0, code_keys(spec)),
+            "category_bias": (0, category_keys(spec, 1)),
+        }
 
 
 def token_init(*shape: int) -> Tensor:

@@ -6,6 +6,13 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lepton.model.inputs import FlatInputs, number_embeddings
+from lepton.model.layers import (
+    category_keys,
+    code_keys,
+    embedding_columns,
+    number_keys,
+    with_parameters,
+)
 from lepton.spec import DataSpec
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -42,6 +49,7 @@ class MLP(nn.Module):
             frequencies=frequencies,
             frequency_scale=frequency_scale,
         )
+        self.widths = num_width, cat_width
         self.inputs = FlatInputs(
             spec=spec, cat_width=cat_width, numbers=numbers, num_width=num_width
         )
@@ -57,4 +65,30 @@ class MLP(nn.Module):
         self.output = nn.Linear(widths[-1], spec.outputs)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.output(self.blocks(self.inputs(batch)))
+        return self.output(self.features(batch))
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.blocks(self.inputs(batch))
+
+    @property
+    def head(self) -> nn.Module:
+        return self.output
+
+    def layers(self) -> list[str]:
+        starts = [i for i, layer in enumerate(self.blocks) if isinstance(layer, nn.Linear)]
+        ends = [*starts[1:], len(self.blocks)] if starts else []
+        hidden = [
+            "+".join(with_parameters(self, (f"blocks.{i}" for i in range(*span))))
+            for span in zip(starts, ends, strict=True)
+        ]
+        return with_parameters(self, ["inputs", *hidden, "output"])
+
+    def columns(self, spec: DataSpec) -> dict:
+        embedded, width = self.inputs.numbers, self.widths[0]
+        flat = number_keys(spec, 1 if embedded is None else width)
+        first = "blocks.0.weight" if len(self.blocks) else "output.weight"
+        return {
+            **embedding_columns("inputs.numbers", embedded, spec),
+            "inputs.categories.table.weight": (0, code_keys(spec)),
+            first: (1, [*flat, *category_keys(spec, self.widths[1])]),
+        }

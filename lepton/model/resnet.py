@@ -6,6 +6,14 @@ import rtdl_revisiting_models as rtdl
 from torch import Tensor, nn
 
 from lepton.model.inputs import FlatInputs, number_embeddings
+from lepton.model.layers import (
+    AllButLast,
+    category_keys,
+    code_keys,
+    embedding_columns,
+    number_keys,
+    with_parameters,
+)
 from lepton.spec import DataSpec
 
 
@@ -40,6 +48,7 @@ class ResNet(nn.Module):
             frequencies=frequencies,
             frequency_scale=frequency_scale,
         )
+        self.widths = num_width, cat_width
         self.inputs = FlatInputs(
             spec=spec, cat_width=cat_width, numbers=numbers, num_width=num_width
         )
@@ -52,6 +61,29 @@ class ResNet(nn.Module):
             dropout1=hidden_dropout,
             dropout2=residual_dropout,
         )
+        self.backbone.output = AllButLast(self.backbone.output)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.head(self.features(batch))
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
         return self.backbone(self.inputs(batch))
+
+    @property
+    def head(self) -> nn.Module:
+        return self.backbone.output.linear
+
+    def layers(self) -> list[str]:
+        blocks = [f"backbone.blocks.{i}" for i in range(len(self.backbone.blocks))]
+        blocks[-1] += "+backbone.output.normalization"
+        names = ["inputs", "backbone.input_projection", *blocks, "backbone.output.linear"]
+        return with_parameters(self, names)
+
+    def columns(self, spec: DataSpec) -> dict:
+        embedded, width = self.inputs.numbers, self.widths[0]
+        flat = number_keys(spec, 1 if embedded is None else width)
+        return {
+            **embedding_columns("inputs.numbers", embedded, spec),
+            "inputs.categories.table.weight": (0, code_keys(spec)),
+            "backbone.input_projection.weight": (1, [*flat, *category_keys(spec, self.widths[1])]),
+        }

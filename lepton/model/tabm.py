@@ -7,6 +7,7 @@ from tabm import EnsembleView, LinearEnsemble, make_tabm_backbone
 from torch import Tensor, nn
 
 from lepton.model.inputs import OneHot, number_embeddings
+from lepton.model.layers import code_keys, embedding_columns, number_keys, with_parameters
 from lepton.spec import DataSpec
 
 
@@ -32,6 +33,7 @@ class TabM(nn.Module):
         frequency_scale: float,
     ):
         super().__init__()
+        self.num_width = num_width
         self.has_numbers = bool(spec.num_features)
         self.numbers = number_embeddings(
             spec=spec,
@@ -59,13 +61,35 @@ class TabM(nn.Module):
         self.output = LinearEnsemble(width, spec.outputs, k=k)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.output(self.features(batch))
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """Shapes: -> (B, K, width)."""
         parts = []
         if self.has_numbers:
             num = batch["num"]
             parts.append(num if self.numbers is None else self.numbers(num).flatten(1))
         if self.categories is not None:
             parts.append(self.categories(batch["cat"]))
-        return self.output(self.backbone(self.view(torch.cat(parts, 1))))
+        return self.backbone(self.view(torch.cat(parts, 1)))
+
+    @property
+    def head(self) -> nn.Module:
+        return self.output
+
+    def layers(self) -> list[str]:
+        blocks = [f"backbone.blocks.{i}" for i in range(len(self.backbone.blocks))]
+        first = "+".join(with_parameters(self, ["backbone.affine", blocks[0]]))
+        return with_parameters(self, ["numbers", first, *blocks[1:], "output"])
+
+    def columns(self, spec: DataSpec) -> dict:
+        flat = number_keys(spec, 1 if self.numbers is None else self.num_width)
+        flat += code_keys(spec, unseen=False)
+        first = ("affine.weight", "affine.bias", "blocks.0.0.weight", "blocks.0.0.r")
+        return {
+            **embedding_columns("numbers", self.numbers, spec),
+            **{f"backbone.{name}": (1, flat) for name in first},
+        }
 
 
 def make_backbone(*, arch: str, widths: list[int], embedded: bool, **sizes) -> nn.Module:

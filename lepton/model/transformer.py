@@ -44,6 +44,7 @@ class Transformer(nn.Module):
         _fits(self.encoder, spec)
         if causal and pooling == "cls":
             raise ConfigError("model.pooling=cls: a causal decoder's first token sees no other")
+        self.pretrained = pretrained  # there is something to tune
         self.pooling = pooling or ("last" if causal else "mean")
         width = self.encoder.config.hidden_size
         self.attention = Attention(width) if self.pooling == "attention" else None

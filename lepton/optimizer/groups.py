@@ -20,7 +20,7 @@ SCALES = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, tabm.ElementwiseAffine)
 def parameter_groups(model: nn.Module) -> list[dict]:
     """Trainable parameters in up to two groups: decayed, and with a `weight_decay` of zero.
 
-    Undecayed are biases, norms, embeddings, TabM's member scales and whatever has fewer than two
+    Undecayed are biases, norms, embeddings, factors (TabM's, IA3's) and whatever has fewer than two
     dimensions. `hidden` names the matrices between the first and the last decayed weight.
     Source: the undecayed set follows Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, and
         https://github.com/yandex-research/tabm (which decays the scales); hidden matrices as in
@@ -42,6 +42,7 @@ def parameter_groups(model: nn.Module) -> list[dict]:
 def undecayed(model: nn.Module) -> set[str]:
     """Names of the parameters that no optimizer shrinks by default."""
     names = {name for name, p in model.named_parameters() if p.ndim < 2 or name.endswith("bias")}
+    names |= {name for name, _ in model.named_parameters() if ".ia3_l." in name}  # factors from 1
     for prefix, module in model.named_modules():
         if isinstance(module, EMBEDDINGS + SCALES):
             names |= {name for name, _ in module.named_parameters(prefix)}

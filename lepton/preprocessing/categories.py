@@ -47,3 +47,13 @@ def cardinality(encoder: OrdinalEncoder | None) -> int:
         return FIRST
     few = merged(encoder)
     return FIRST + len(encoder.categories_[0]) - few + (few > 0)
+
+
+def names(encoder: OrdinalEncoder | None) -> tuple[str, ...]:
+    """What each code from FIRST on stands for; the code of rare categories, the last, has none."""
+    if encoder is None:
+        return ()
+    rare = getattr(encoder, "infrequent_categories_", [None])[0]
+    rare = set() if rare is None else set(rare)
+    kept = [str(name) for name in encoder.categories_[0] if name not in rare]
+    return (*kept, "") if rare else tuple(kept)

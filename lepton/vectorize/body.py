@@ -25,7 +25,7 @@ class Body(Part):
     def __init__(self, networks: Sequence[Network], noise: Noise, dtype: torch.dtype):
         first = networks[0]
         device = noise.device
-        self.model = copy.deepcopy(first.model).to(device, dtype)
+        self.model = copy.deepcopy(first.moving).to(device, dtype)
         self.inner = _Objective(
             self.model, copy.copy(first.task), list(map(copy.copy, first.methods))
         )
@@ -35,8 +35,8 @@ class Body(Part):
         for name, layer in list(self.model.named_modules(remove_duplicate=False)):
             if layer in self.dropouts:
                 self.model.set_submodule(name, self.dropouts[layer])
-            elif type(layer) is Dropout:
-                rates = [network.model.get_submodule(name).p for network in networks]
+            elif type(layer) is Dropout and not getattr(layer, "still", False):
+                rates = [network.moving.get_submodule(name).p for network in networks]
                 rates = torch.tensor(rates, dtype=torch.float64, device=device)
                 self.dropouts[layer] = StackedDropout(rates, noise)
                 self.buffers[f"{name}.member"] = torch.zeros(len(rates), device=device)
@@ -107,14 +107,14 @@ class _Objective(nn.Module):
 
 def _buffers(networks: Sequence[Network], device: torch.device, dtype: torch.dtype) -> Batch:
     """What of a model is not trained: all of its state, and constants where members differ."""
-    first = networks[0].model
+    first = networks[0].moving
     trained = {name for name, p in first.named_parameters() if p.requires_grad}
     everything = dict(first.named_parameters()) | dict(first.named_buffers())
     stacked = {}
     for name in everything:
         if name in trained:
             continue
-        values = [_tensor(network.model, name).detach() for network in networks]
+        values = [_tensor(network.moving, name).detach() for network in networks]
         if name in first.state_dict() or not all(torch.equal(v, values[0]) for v in values):
             rows = torch.stack(values).to(device)
             stacked[name] = rows.to(dtype) if rows.is_floating_point() else rows

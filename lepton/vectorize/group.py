@@ -10,7 +10,7 @@ from lepton.check import fits_itself
 from lepton.checkpoint import Checkpoints
 from lepton.folders import CHECKPOINTS, unfinished
 from lepton.identity import canonical
-from lepton.method import Method
+from lepton.method import HOOKS, Method
 from lepton.signature import signature
 from lepton.sweep.plan import Job
 from lepton.vectorize.optimizer import RULES
@@ -71,6 +71,9 @@ def obstacle(plain: dict[str, Any]) -> str | None:
     for name, node in (plain["regularization"] or {}).items():
         if not _stacks(build.target(node)):
             return f"regularization={name} has no stacked form"
+    strategy = build.target(plain["finetune"]) if plain.get("finetune") else Method
+    if strategy.alone or not _stacks(strategy):
+        return f"finetune={chosen.get('finetune')} {strategy.alone or 'has no stacked form'}"
     trainer = plain["trainer"]
     for key, off in KEPT_ALONE.items():
         if trainer.get(key) != off:
@@ -85,8 +88,7 @@ def obstacle(plain: dict[str, Any]) -> str | None:
 def _stacks(method: type[Method]) -> bool:
     """Whether a method says what it does to a stack, or has nothing to say."""
     return method.stacked.__func__ is not Method.stacked.__func__ or not any(
-        getattr(method, hook) is not getattr(Method, hook)
-        for hook in ("before_step", "after_step", "callbacks")
+        getattr(method, hook) is not getattr(Method, hook) for hook in HOOKS
     )
 
 
@@ -106,6 +108,9 @@ def common(plain: dict[str, Any]) -> str:
     kept["task"] = {"class_weights": plain["task"]["class_weights"] is None}
     floats = _floats(plain["model"]["_target_"])
     kept["model"] = {k: v for k, v in kept["model"].items() if k not in floats}
+    if kept.get("finetune"):
+        own = build.target(kept["finetune"]).stackable
+        kept["finetune"] = {k: v for k, v in kept["finetune"].items() if k not in own}
     kept["regularization"] = {
         name: {k: v for k, v in node.items() if k not in build.target(node).stackable}
         for name, node in (kept["regularization"] or {}).items()

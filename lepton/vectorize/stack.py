@@ -40,7 +40,7 @@ class Stack:
         self.tensors = data.train.tensors
         self.noise = Noise([network.cfg["seed"] for network in networks], device)
         self.body = Body(networks, self.noise, dtype)
-        models = [network.model for network in networks]
+        models = [network.moving for network in networks]
         self.weights = Weights(models, device=device, dtype=dtype)
         self.best = Best(self.weights, self.body)
         self.schedules = [member.schedule for member in self.members]
@@ -145,7 +145,7 @@ class Stack:
         """Puts the weights of a member's best epoch into its own model."""
         state = self.weights.shaped([value[row] for value in self.best.values])
         state |= {name: value[row] for name, value in self.best.buffers.items()}
-        model = member.network.model.to(self.best.values[0].dtype)
+        model = member.network.moving.to(self.best.values[0].dtype)
         model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
         member.network.device = self.noise.device
 

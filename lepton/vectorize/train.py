@@ -57,17 +57,21 @@ class Group:
         cfg = self.jobs[0].config
         with _lines() as self.lines, TemporaryDirectory() as described:
             try:
-                self.data, self.described = run.read(cfg), Path(described)
+                self.raw, self.described = run.read(cfg), Path(described)
             except Exception as e:
                 return self._all(f"their data cannot be read ({_last(e)})")
-            if not isinstance(self.data.train_dataloader(), Batches):
+            self.data = self.raw
+            run.describe(self.raw, self.described)
+            self.constant = run.constant(self.raw, build.task(cfg, self.raw.spec))
+            alike, alone = self._alike(), []
+            if not self._cut_by_row():
                 return self._all("their data set cuts batches in a way of its own")
-            run.describe(self.data, self.described)
-            self.constant = run.constant(self.data, build.task(cfg, self.data.spec))
-            alone = []
-            for members in self._alike():
+            for members in alike:
                 alone += self._stacks(members)
         return alone
+
+    def _cut_by_row(self) -> bool:
+        return isinstance(self.data.train_dataloader(), Batches)
 
     def _all(self, why: str) -> Alone:
         return [(job, why) for job in self.jobs]
@@ -83,8 +87,10 @@ class Group:
                 log.error("%s: %s", job, outcome.line)
                 self.progress.ended(job, outcome.kind)
                 continue
+            if not self._cut_by_row():
+                break
             for same in alike:
-                apart = difference(same[0].network.model, member.network.model)
+                apart = difference(same[0].network.moving, member.network.moving)
                 if apart is None:
                     same.append(member)
                     break
@@ -94,10 +100,14 @@ class Group:
         return alike
 
     def _member(self, job: Job) -> Member:
+        network = Network(job.config, self.raw.spec)
+        [part] = network.ready(self.raw)
+        if self.data is self.raw:
+            self.data = part.data  # features, where all members have the same frozen backbone
         batches = self.data.train_dataloader().num_batches
         steps = ceil(batches / job.config["trainer"]["accumulate_grad_batches"])
         schedule = Schedule(job.config, steps=steps, known=self.known)
-        return Member(job, Network(job.config, self.data.spec), schedule)
+        return Member(job, network, schedule)
 
     def _stacks(self, members: list[Member]) -> Alone:
         """Cuts runs of one structure into stacks of the size that is best here, and trains them."""

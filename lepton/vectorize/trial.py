@@ -80,7 +80,7 @@ class Trial:
 
     def _alone(self, member: Member, batch, names: list[str]) -> tuple[Tensor, Tensor]:
         network = member.network
-        model = copy.deepcopy(network.model).to(self.device, self.dtype).eval()
+        model = copy.deepcopy(network.moving).to(self.device, self.dtype).eval()
         named = dict(model.named_parameters())
         loss = objective(model, network.task, network.methods, batch)
         grads = torch.autograd.grad(loss, [named[name] for name in names])
@@ -122,7 +122,7 @@ class Trial:
 
     def _seconds_alone(self) -> float:
         network, cfg = self.members[0].network, self.members[0].job.config
-        model = copy.deepcopy(network.model).to(self.device, self.dtype)
+        model = copy.deepcopy(network.moving).to(self.device, self.dtype)
         optimizer = build.part(cfg, "optimizer", params=parameter_groups(model))
         stack, _, rows = self._stack(self.members[:1])
         rows = rows.flatten()

@@ -18,6 +18,8 @@ PLAIN = {
     "seed": 0,
     "folds": None,
     "fold": None,
+    "shots": None,
+    "fraction": 1.0,
 }
 
 

@@ -25,6 +25,8 @@ PLAIN = {
     "split_seed": 0,
     "folds": None,
     "fold": None,
+    "shots": None,
+    "fraction": 1.0,
     "batch_size": 16,
     "seed": 0,
     "limit_batches": None,

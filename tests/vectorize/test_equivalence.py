@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lepton.sweep.plan import planned
+from lepton.vectorize.group import groups
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
 
 TWO = ("seed=1,2", "optimizer.lr=0.003,0.02")
@@ -220,3 +222,32 @@ def test_dropout_set_by_regularization(both, gap):
     pairs = both(*words, "regularization.dropout.rate=0.5", "optimizer.lr=0.03")
     plain = both(*words, "regularization.dropout.rate=0", "optimizer.lr=0.03")
     assert differences(pairs[0][1], plain[0][1], same_run=False) > 1e-3
+
+
+TUNED = {
+    "full": (),
+    "head": ("optimizer.lr=0.01,0.1",),
+    "l2sp": ("finetune.alpha=0.01,1", "finetune.beta=0,0.1"),
+    "last_k": (),
+    "bitfit": (),
+    "norm": (),
+}
+
+
+@pytest.mark.parametrize("strategy", TUNED)
+def test_fine_tuned_runs(gap, run, strategy):
+    """Not l2sp behind batch normalization, which leaves biases a gradient of rounding alone."""
+    model = ("model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
+    words = (*DATA, *model) if strategy != "l2sp" else SMALL
+    source = run(*words, "dataset.classes=3", "study=source")
+    start = (f"finetune={strategy}", f"init_from={source}", "dataset.data_seed=4")
+    assert gap(*words, EXACT, *start, *TUNED[strategy], "seed=1,2") < 1e-9
+
+
+@pytest.mark.parametrize("strategy", ["gradual_unfreeze", "layerwise_lr", "lora", "lp_ft"])
+def test_strategies_that_cannot_share_a_stack_say_why(run, strategy):
+    source = run(*SMALL, "study=source")
+    words = (*SMALL, f"finetune={strategy}", f"init_from={source}", "seed=1,2")
+    together, alone = groups(planned(words, sweep=True).jobs)
+    assert together == []
+    assert {reason.partition(" ")[0] for _, reason in alone} == {f"finetune={strategy}"}

@@ -1,0 +1,39 @@
+"""A few of the training rows: so many a class, or a share; the larger draw holds the smaller."""
+
+import numpy as np
+
+from lepton.errors import DataError
+
+
+def few(
+    rows: np.ndarray,
+    *,
+    labels: np.ndarray | None,
+    classes: tuple[str, ...],
+    shots: int | None,
+    fraction: float,
+    seed: int,
+) -> np.ndarray:
+    """Sorted positions drawn from `rows`: `shots` of every class, or `fraction` of every class.
+
+    Shapes: labels (total,) class indices, None where there are none; a share is then of all rows.
+    Raises: DataError when there are no classes to take shots of, or a class has fewer rows.
+    """
+    if shots is None and fraction == 1:
+        return rows
+    if shots is not None and labels is None:
+        raise DataError(
+            f"dataset.shots={shots}: this target has no classes to take rows of; "
+            "dataset.fraction takes a share of all"
+        )
+    order = np.random.default_rng(seed).permutation(rows)
+    own = np.zeros(len(order), dtype=int) if labels is None else labels[order]
+    counts = np.bincount(own)
+    if shots is not None and counts.min() < shots:
+        raise DataError(
+            f"dataset.shots={shots}: class {classes[counts.argmin()]!r} has {counts.min()} rows "
+            "in the train split; take fewer"
+        )
+    taken = [shots or max(1, round(fraction * count)) for count in counts]
+    parts = [order[own == label][:count] for label, count in enumerate(taken)]
+    return np.sort(np.concatenate(parts))

@@ -1,0 +1,30 @@
+"""Low-rank updates of the direction of weights, and their size apart."""
+
+from typing import Literal
+
+from torch import nn
+
+from lepton.finetune.lora import low_rank
+from lepton.method import Method
+from lepton.spec import DataSpec
+
+
+class DoRA(Method):
+    """Source: Liu et al. 2024, https://arxiv.org/abs/2402.09353"""
+
+    alone = "puts adapters into the network"
+
+    def __init__(
+        self,
+        *,
+        rank: int,
+        alpha: float,
+        dropout: float,
+        targets: list[str] | None,
+        keep: Literal["adapter", "whole"],
+    ):
+        self.rank, self.alpha, self.dropout = rank, alpha, dropout
+        self.targets, self.keep = targets, keep
+
+    def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
+        return low_rank(self, model, option="dora", use_dora=True)

@@ -1,0 +1,15 @@
+"""Every parameter is tuned."""
+
+from torch import nn
+
+from lepton.finetune.layers import layers
+from lepton.method import Method
+from lepton.spec import DataSpec
+
+
+class Full(Method):
+    """Source: Devlin et al. 2019, https://arxiv.org/abs/1810.04805"""
+
+    def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
+        layers(model)
+        return model.requires_grad_(True)

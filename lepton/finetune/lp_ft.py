@@ -1,0 +1,35 @@
+"""First the head alone, then everything."""
+
+from torch import nn
+
+from lepton.errors import ConfigError
+from lepton.finetune.head import probe
+from lepton.finetune.layers import hold_still
+from lepton.method import Method
+from lepton.spec import DataSpec
+
+
+class ProbeThenFull(Method):
+    """A linear probe, from whose best epoch all parameters are tuned.
+
+    Source: Kumar et al. 2022, https://arxiv.org/abs/2202.10054
+    """
+
+    alone = "trains in two parts"
+
+    def __init__(self, *, probe_epochs: int, probe_lr: float):
+        if probe_epochs < 1 or probe_lr <= 0:
+            raise ConfigError(
+                f"finetune.probe_epochs={probe_epochs}, probe_lr={probe_lr}: at least 1, above 0"
+            )
+        self.probe_epochs, self.probe_lr = probe_epochs, probe_lr
+
+    def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
+        probe(model)
+        return model
+
+    def thaw(self, model: nn.Module) -> None:
+        """The second part."""
+        model.requires_grad_(True)
+        for module in model.modules():
+            hold_still(module, still=False)

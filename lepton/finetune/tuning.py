@@ -1,0 +1,159 @@
+"""Fine-tuning of one run: where it starts, what is computed once, what it is compared with."""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lepton import origin
+from lepton.errors import ConfigError, LeptonError
+from lepton.finetune import adapters, source
+from lepton.finetune.before import before
+from lepton.finetune.features import CACHE, FeatureData, Probe, features
+from lepton.finetune.forgetting import Forgetting
+from lepton.finetune.layers import always, layers, under
+from lepton.finetune.transfer import transfer
+from lepton.network import Part
+from lepton.spec import DataSpec
+
+log = logging.getLogger("lepton")
+SAID: set[str] = set()  # what this process has shown of weights that were loaded
+SHARED: dict[str, dict[str, Tensor]] = {}  # the last backbone that features were computed with
+
+
+class Tuning:
+    """The strategy of a run, and all that is known of where it started."""
+
+    def __init__(self, cfg: dict[str, Any], model: nn.Module, spec: DataSpec, base: Path | None):
+        """Loads the weights that training starts from.
+
+        `base`: the run folder to be read back, whose weights are loaded later.
+        Raises: ConfigError, LeptonError when they do not fit, or are not there.
+        """
+        self.cfg, self.before = cfg, {}
+        self.forgetting: Forgetting | None = None
+        layers(model)
+        if base is not None and not (base / origin.ADAPTER).is_file():
+            return
+        init_from = cfg["init_from"] if base is None else _found(base)
+        if init_from is None and not getattr(model, "pretrained", False):
+            option = (cfg.get("choices") or {}).get("finetune", "?")
+            raise ConfigError(
+                f"finetune={option}: there is nothing to tune yet; give init_from=RUN_OR_WEIGHTS"
+            )
+        new = always(model)
+        if init_from is not None:
+            loaded = transfer(model, spec, source.read(init_from))
+            names = {name for name, _ in model.named_parameters()}
+            new = names & {*loaded.new, *loaded.part}
+            line = f"init_from={init_from}: {loaded}"
+            log.log(logging.DEBUG if line in SAID else logging.INFO, "%s", line)
+            SAID.add(line)
+        model.made_new = frozenset(new)
+        if cfg["forgetting"] and base is None:
+            self.forgetting = Forgetting(init_from)
+
+    def ready(self, network, data) -> list[Part]:
+        """Computes what the untuned backbone is worth; the parts of the training, in order."""
+        model, strategy, cfg = network.model, network.methods[0], self.cfg
+        with adapters.switched_off(model):
+            splits, key = features(model, cfg, data, network.features)
+        self.before = before(splits, network.task, Path(cfg["runs"]) / CACHE / key)
+        probes, whole = hasattr(strategy, "probes"), Part(model, data, cfg)
+        if not (probes or hasattr(strategy, "probe_epochs")):
+            return [whole]
+        if self._whole_backbone(model):
+            if probes:  # the backbone never moves
+                _share(model, key)
+            probe = Part(Probe(model), FeatureData(data, splits), cfg)
+        else:
+            log.info("layers are made new below the head: features are not computed ahead")
+            probe = Part(model, data, cfg)
+        if probes:
+            return [probe]
+        probe.cfg, probe.name = _of_probe(cfg, strategy), "probe-"
+        return [probe, whole]
+
+    @staticmethod
+    def _whole_backbone(model: nn.Module) -> bool:
+        """Whether nothing but the head is made new, so that features stay what they are."""
+        return always(model) == set(under(model, layers(model)[-1]))
+
+    def adapter_only(self, strategy) -> bool:
+        return getattr(strategy, "keep", "whole") == "adapter"
+
+    def save(self, model: nn.Module, folder: Path) -> dict[str, Tensor]:
+        """What of the state the run folder must hold; writes where the rest comes from."""
+        init_from = self.cfg["init_from"]
+        known = {"init_from": init_from, "sha256": None, "absolute": None, "beside": None}
+        if init_from is not None:
+            path = Path(init_from).absolute()
+            known |= {"sha256": origin.content(path), "absolute": str(path)}
+            known["beside"] = os.path.relpath(path, folder.parent.absolute())
+        (folder / origin.BASE).write_text(json.dumps(known, indent=1))
+        return {name: t for name, t in model.state_dict().items() if name not in _frozen(model)}
+
+    @staticmethod
+    def load(model: nn.Module, folder: Path) -> None:
+        """Puts the saved part into a network that holds the rest.
+
+        Raises: LeptonError when something is missing.
+        """
+        path = folder / origin.ADAPTER
+        found = model.load_state_dict(load_file(path), strict=False)
+        lost = set(found.missing_keys) - _frozen(model)
+        if lost or found.unexpected_keys:
+            wrong = sorted([*lost, *found.unexpected_keys])
+            raise LeptonError(f"{path}: not the adapter of this run ({', '.join(wrong[:5])})")
+
+
+def _found(folder: Path) -> str | None:
+    """Where the weights lie that an adapter belongs to; known by their content.
+
+    Raises: LeptonError when they are no longer there, or others.
+    """
+    known = json.loads((folder / origin.BASE).read_text())
+    if known["init_from"] is None:
+        return None
+    places = [known["init_from"], known["absolute"], str(folder.parent / known["beside"])]
+    for place in places:
+        if origin.content(place) == known["sha256"]:
+            return place
+    state = "has changed" if any(map(origin.content, places)) else "is gone"
+    raise LeptonError(
+        f"{folder}: holds an adapter for {known['init_from']}, which {state}; put the weights of "
+        f"SHA-256 {known['sha256'][:12]}... there, or train with finetune.keep=whole"
+    )
+
+
+def _frozen(model: nn.Module) -> set[str]:
+    """Entries of the state that training left as they were."""
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    for prefix, module in model.named_modules():
+        if getattr(module, "still", False):
+            frozen |= {f"{prefix}.{name}" for name, _ in module.named_buffers(recurse=False)}
+    return frozen
+
+
+def _of_probe(cfg: dict[str, Any], strategy) -> dict[str, Any]:
+    return cfg | {
+        "optimizer": cfg["optimizer"] | {"lr": strategy.probe_lr},
+        "trainer": cfg["trainer"] | {"max_epochs": strategy.probe_epochs},
+    }
+
+
+@torch.no_grad()
+def _share(model: nn.Module, key: str) -> None:
+    """Lets networks with the same frozen backbone hold it in memory once."""
+    head = under(model, layers(model)[-1])
+    frozen = {name: p for name, p in model.named_parameters() if name not in head}
+    if key not in SHARED:
+        SHARED.clear()
+        SHARED[key] = {name: p.data for name, p in frozen.items()}
+    for name, parameter in frozen.items():
+        parameter.data = SHARED[key][name]

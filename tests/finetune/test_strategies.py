@@ -1,0 +1,208 @@
+"""What each strategy trains and leaves, for every network."""
+
+import pytest
+import torch
+from torch import nn
+
+from lepton import build
+from lepton.check import check
+from lepton.config import compose, options
+from lepton.errors import ConfigError
+from lepton.finetune.layers import layers, under
+from lepton.testing import check_method
+from tests.finetune.conftest import MODELS, TABLE
+
+STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
+REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization
+    ("lora", "tabm"): "TabM has no linear layer below its head",
+    ("dora", "tabm"): "TabM has no linear layer below its head",
+    ("ia3", "tabm"): "TabM has no linear layer below its head",
+    ("norm", "tabm"): "TabM has no normalization layer with parameters below its head; its layers:",
+}
+
+
+def strategy(name, *words):
+    return build.make(check(compose(f"finetune={name}", *words))["finetune"])
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
+    method = strategy(name)
+    if (name, model) in REFUSED:
+        with pytest.raises(ConfigError, match=REFUSED[name, model]):
+            check_method(method, *MODELS[model])
+    else:
+        check_method(method, *MODELS[model], "optimizer.lr=0.01")
+
+
+TRAINED = {  # of an MLP with two hidden layers and batch normalization
+    "full": {"inputs", "blocks.0", "blocks.1", "blocks.4", "blocks.5", "output"},
+    "head": {"output"},
+    "lp_ft": {"output"},
+    "last_k": {"blocks.4", "blocks.5", "output"},
+    "norm": {"blocks.1", "blocks.5", "output"},
+    "l2sp": {"inputs", "blocks.0", "blocks.1", "blocks.4", "blocks.5", "output"},
+    "lora": {"blocks.0.lora_A", "blocks.0.lora_B", "blocks.4.lora_A", "blocks.4.lora_B", "output"},
+    "ia3": {"blocks.0.ia3_l", "blocks.4.ia3_l", "output"},
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_strategy_trains_exactly_what_it_names(name, network):
+    made, _ = network(*TABLE, *MODELS["mlp"])
+    model = strategy(name).prepare(made.model, None)
+    trained = [n for n, p in model.named_parameters() if p.requires_grad]
+    assert all(under(model, [part]) for part in TRAINED[name])
+    assert set(trained) == {n for part in TRAINED[name] for n in under(model, [part])}
+
+
+def test_bitfit_trains_biases_and_the_head_alone(network):
+    model = strategy("bitfit").prepare(network(*TABLE, *MODELS["ft_transformer"])[0].model, None)
+    trained = {n for n, p in model.named_parameters() if p.requires_grad}
+    head = set(under(model, layers(model)[-1]))
+    assert trained - head == {n for n, _ in model.named_parameters() if n.endswith("bias")} - head
+    assert head <= trained
+
+
+@pytest.mark.parametrize("name", ["head", "last_k", "bitfit", "lora"])
+def test_statistics_of_a_frozen_normalization_stay_and_those_of_a_trained_one_move(name, tune):
+    from lepton.predictor import network_of
+
+    folder = tune(name, "resnet")
+    state = network_of(folder).model.state_dict()
+    source = network_of(next(folder.parents[1].glob("source/*-*"))).model.state_dict()
+    same = {
+        part: torch.equal(state[key], source[key])
+        for part in ("blocks.0", "blocks.1")
+        for key in [f"backbone.{part}.normalization.running_mean"]
+    }
+    moves = {"last_k": {"blocks.1"}, "bitfit": {"blocks.0", "blocks.1"}}.get(name, set())
+    assert {part for part, kept in same.items() if not kept} == moves
+
+
+def test_gradual_unfreezing_thaws_from_the_output_down_every_few_epochs(network, tmp_path):
+    words = (*TABLE, *MODELS["mlp"], "trainer.max_epochs=9", "optimizer.lr=0.01")
+    made, data = network(*words)
+    method = strategy("gradual_unfreeze", "finetune.every=2")
+    made.model, made.methods = method.prepare(made.model, data.spec), [method]
+    made.moving = made.model
+    seen, weights = [], [snapshot(made.model)]
+
+    class Look(type(method)):
+        def on_epoch(self, model, epoch):
+            if epoch:
+                weights.append(snapshot(model))
+                seen.append(moved(model, *weights[-2:]))
+            super().on_epoch(model, epoch)
+
+    method.__class__ = Look
+    made.fit(data, tmp_path)
+    assert seen == [1, 1, 2, 2, 3, 3, 4, 4]  # output, blocks.4, blocks.0, inputs
+
+
+def snapshot(model):
+    return {name: p.detach().clone() for name, p in model.named_parameters()}
+
+
+def moved(model, before, after):
+    """How many layers moved, counted from the output; those below must not have."""
+    moves = [
+        any(not torch.equal(before[n], after[n]) for n in under(model, names))
+        for names in reversed(layers(model))
+    ]
+    assert moves == sorted(moves, reverse=True)
+    return sum(moves)
+
+
+def test_layerwise_rates_fall_by_the_same_factor_a_layer(network, tmp_path, monkeypatch):
+    words = (*TABLE, *MODELS["mlp"], "trainer.max_epochs=1", "scheduler=one_cycle")
+    made, data = network(*words, "optimizer.lr=0.01")
+    method = strategy("layerwise_lr", "finetune.decay=0.5")
+    made.methods = [method]
+    rates = {}
+
+    def note(model, optimizer):
+        for group in optimizer.param_groups:
+            rates.update(dict.fromkeys(group["names"], group["lr"]))
+
+    method.before_step = note
+    made.fit(data, tmp_path)
+    head = rates["output.weight"]
+    depth = {"output": 0, "blocks.5": 1, "blocks.4": 1, "blocks.0": 2, "blocks.1": 2, "inputs": 3}
+    for name, rate in rates.items():
+        layer = next(key for key in depth if name.startswith(key))
+        assert rate == pytest.approx(head * 0.5 ** depth[layer])
+    assert len(rates) == len(dict(made.model.named_parameters()))
+
+
+def test_l2sp_is_the_penalty_of_its_paper(network):
+    made, _ = network(*TABLE, *MODELS["mlp"])
+    method = strategy("l2sp", "finetune.alpha=0.3", "finetune.beta=0.2")
+    model = method.prepare(made.model, None)
+    start = snapshot(model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    expected = sum(
+        0.1 * float((p.detach() ** 2).sum())
+        if name.startswith("output")
+        else 0.15 * float(((p.detach() - start[name]) ** 2).sum())
+        for name, p in model.named_parameters()
+    )
+    assert float(method.penalty(model).detach()) == pytest.approx(expected, rel=1e-5)
+
+
+class Bare(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+
+@pytest.mark.parametrize("name", [*STRATEGIES, "prompt"])
+def test_a_model_that_does_not_say_its_layers_is_refused_in_a_line(name):
+    with pytest.raises(ConfigError, match="Bare does not say which layers it has") as error:
+        strategy(name).prepare(Bare(), None)
+    assert len(error.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["finetune=norm"],
+            "normalization layer with parameters below its head; its layers: in",
+        ),
+        (
+            ["finetune=last_k", "finetune.k=9"],
+            "finetune.k: 9; MLP has 3 layers before its head: ",
+        ),
+        (
+            ["finetune=lora", "finetune.targets=[x]"],
+            r"matches finetune.targets=\['x'\]; there are",
+        ),
+        (["finetune=prompt"], "MLP reads no tokens of a transformer"),
+    ],
+)
+def test_a_strategy_that_matches_nothing_says_which_layers_there_are(words, said, network):
+    made, _ = network(*TABLE, "model=mlp_small")
+    method = build.make(check(compose(*words))["finetune"])
+    with pytest.raises(ConfigError, match=said):
+        method.prepare(made.model, None)
+
+
+def test_targets_choose_among_the_linear_layers(network):
+    made, _ = network(*TABLE, *MODELS["ft_transformer"])
+    method = strategy("lora", "finetune.targets=['.*W_[qv]']")
+    names = [n for n, _ in method.prepare(made.model, None).named_parameters() if "lora_A" in n]
+    assert len(names) == 6
+    assert all(".attention.W_q." in n or ".attention.W_v." in n for n in names)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_suggested_learning_rate_is_the_one_in_the_config_and_an_explicit_one_wins(name):
+    plain = check(compose(f"finetune={name}"))
+    assert plain["optimizer"]["lr"] == plain["suggested"]["table"]
+    plain = check(compose(f"finetune={name}", "kind=transformer"))
+    assert plain["optimizer"]["lr"] == plain["suggested"]["transformer"]
+    assert check(compose("optimizer.lr=0.5", f"finetune={name}"))["optimizer"]["lr"] == 0.5
