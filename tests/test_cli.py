@@ -34,7 +34,7 @@ def refused(lepton, here):
     ("word", "start", "holds"),
     [
         ("model=mpl", "model=mpl: no such option", "did you mean 'mlp'?"),
-        ("model=MLP", "model=MLP: no such option", "options: ft_transformer"),
+        ("model=MLP", "model=MLP: no such option", "options: bag_of_embeddings"),
         ("hydra/launcher=joblib", "hydra/launcher=joblib: no such option", "options: auto, basic"),
         ("modle/x=mlp", "modle/x: no such group", "did you mean 'model'?"),
         ("optimizer.lrr=1", "optimizer.lrr: optimizer=adamw has no such key", "mean 'lr'?"),
@@ -69,7 +69,7 @@ def refused(lepton, here):
         ("model=[mlp,resnet]", "model=[mlp,resnet]: model takes one option", "model=A,B with -m"),
         ("model=[mlp]", "model=[mlp]: model takes one option", ""),
         ("~model", "~model: chooses nothing", "write model=NAME"),
-        ("model=", "model=: chooses nothing", "options: ft_transformer"),
+        ("model=", "model=: chooses nothing", "options: bag_of_embeddings"),
         ("model=null", "model=null: chooses nothing", "write model=NAME"),
         ("regularization=[]", "regularization=[]: chooses nothing", "regularization=none"),
         ("", "'' cannot be read", "key=value"),
