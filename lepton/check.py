@@ -20,6 +20,7 @@ ALLOWED = (
     "lepton.scheduler.",
     "lepton.regularization.",
     "lepton.trainer.",
+    "lepton.ensemble.",
     "torch.nn.",
     "torch.optim.",
     "sklearn.preprocessing.",

@@ -16,6 +16,7 @@ USER_DIR = "LEPTON_CONFIG_DIR"  # the environment carries it to worker processes
 LONGEST = 200  # characters of a key; Hydra looks for files of that name
 PLUGINS = str(_HERE / "plugins")
 SEVERAL = ("regularization",)  # groups of which several options may be chosen at once
+BETWEEN = ("ensemble",)  # groups of commands that read finished runs
 
 
 def config_dirs() -> list[Path]:
@@ -61,7 +62,8 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    parser, known, result, problems = OverridesParser.create(), options(), [], []
+    known = {group: names for group, names in options().items() if group not in BETWEEN}
+    parser, result, problems = OverridesParser.create(), [], []
     spoilt: set[str] = set()  # groups whose option is wrong, so that their keys cannot be judged
     for text in overrides:
         try:

@@ -24,6 +24,7 @@ class Predictor:
         from omegaconf import OmegaConf
 
         config = results.read_config(folder / results.CONFIG)
+        config.pop("ensemble", None)  # what a soup was made of
         cfg = check(OmegaConf.create(config), files=False)
         with _named(folder / "spec.json") as path:
             self.spec = DataSpec.load(path)
@@ -58,13 +59,18 @@ def _named(path: Path) -> Iterator[Path]:
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from e
 
 
-def load_model(run: str | Path) -> Predictor:
-    """The model of a finished run.
+def load_model(run: str | Path):
+    """The model of a finished run, which may be an ensemble: something with `predict` and `spec`.
 
     Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when
         its config names something outside the trusted packages.
     """
     folder = Path(run)
-    if results.read(folder) is None:
+    result = results.read(folder)
+    if result is None:
         raise LeptonError(f"{folder}: holds no finished run")
+    if result.config.get("ensemble", {}).get("kind") == "predictions":
+        from lepton.ensemble.predictor import EnsemblePredictor
+
+        return EnsemblePredictor(folder, load_model)
     return Predictor(folder)
