@@ -1,4 +1,4 @@
-"""Commands between runs: `key=value` words -> the checked config of a root of conf/ beside train."""
+"""Commands between runs: `key=value` words -> the checked config of another root than train."""
 
 from collections.abc import Sequence
 from typing import Any

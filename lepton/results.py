@@ -178,8 +178,14 @@ def _settings_beside(path: Path) -> dict[str, Any]:
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Chosen options under their group's name, then every other value under its dotted key."""
-    rest = {k: v for k, v in config.items() if k not in ("choices", "overrides")}
+    """Chosen options under their group's name, then every other value under its dotted key.
+
+    What an ensemble was told stands where runs have the values of their model.
+    """
+    rest = {k: v for k, v in config.items() if k not in ("choices", "overrides", "ensemble")}
+    if own := config.get("ensemble"):
+        limits = ("metric", "max_members", "max_size", "folds")
+        rest["model"] = {**own["method"], **{name: own[name] for name in limits}}
     return {**_flat(rest), **config.get("choices", {})}
 
 

@@ -38,14 +38,15 @@ class Averager:
         _same_shapes(members, self.states)
 
     def mix(self, chosen: list[int]) -> None:
-        """Gives the network the mean of these members' weights."""
+        """Gives the network the mean of these members' weights, or one member as it is."""
         states = [self.states[i] for i in chosen]
         mean = {name: _mean([state[name] for state in states]) for name in states[0]}
         self.network.model.to(next(t.dtype for t in mean.values() if t.is_floating_point()))
         self.network.model.load_state_dict(mean)
-        with torch.random.fork_rng():
-            torch.manual_seed(derive(self.seed, "soup"))
-            update_bn(self._batches(), self.network.model)
+        if len(chosen) > 1:
+            with torch.random.fork_rng():
+                torch.manual_seed(derive(self.seed, "soup"))
+                update_bn(self._batches(), self.network.model)
 
     def _batches(self) -> Iterator[dict[str, Tensor]]:
         dtype = next(self.network.model.parameters()).dtype

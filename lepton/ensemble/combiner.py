@@ -54,7 +54,7 @@ class Known:
 class Combiner:
     """Base of the options of the group ensemble that work on predictions.
 
-    `possible`: the tasks it makes sense for; `learns`: its weights come from validation predictions;
+    `possible`: the tasks it makes sense for; `learns`: it chooses by validation predictions;
     `limits`: it heeds max_members and max_size itself, else the best members that fit are given;
     `refits`: leaving a member out means fitting anew, else the other weights are scaled up;
     `across_folds`: its members are settings, trained once a fold.
@@ -65,6 +65,11 @@ class Combiner:
 
     def __init__(self, *, task: str):
         self.task = task
+
+    @property
+    def scored(self) -> str:
+        """What validation scores are: crossed, out_of_fold, or plain; of a soup also chosen."""
+        return "crossed" if self.learns else "out_of_fold" if self.across_folds else "plain"
 
     def fit(self, known: Known) -> Tensor:
         """The members' weights, of sum 1; may keep more in itself. Shapes: -> (members,)."""

@@ -63,7 +63,7 @@ def facts(made: Made, members: pd.DataFrame, skipped: list[tuple[Any, str]]) -> 
         "score": found,
         "compared": not alone,
         "beaten": not alone and found <= best,
-        "learned": getattr(made.method, "learns", False),
+        "scored": made.method.scored,
         "best": {"run": made.pool.parts[0].name, "score": best},
         "used": len(made.used),
         "considered": len(made.pool),

@@ -27,7 +27,7 @@ def error_correlation(prediction: Tensor, target: Tensor, task: str) -> Tensor:
     truth = target.double()
     if task == "multiclass":
         truth = torch.nn.functional.one_hot(target, prediction.shape[-1]).double()
-    return torch.corrcoef((prediction.double() - truth).flatten(1))
+    return torch.atleast_2d(torch.corrcoef((prediction.double() - truth).flatten(1)))
 
 
 def with_others(pairs: Tensor | None) -> Tensor | None:

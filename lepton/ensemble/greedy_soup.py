@@ -12,6 +12,8 @@ class GreedySoup(Soup):
     Source: Wortsman et al. 2022, https://arxiv.org/abs/2203.05482, recipe 1.
     """
 
+    scored = "chosen"
+
     def choose(self, known: Known, taste: Callable[[list[int]], float]) -> list[int]:
         chosen, best = [0], taste([0])
         for member in range(1, len(known.sizes)):

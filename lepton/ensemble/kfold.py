@@ -4,6 +4,6 @@ from lepton.ensemble.combiner import Combiner
 
 
 class KFold(Combiner):
-    """The mean of the models of all folds, scored on rows by the fold that did not train on them."""
+    """The mean of the models of all folds; a row is scored by those that did not train on it."""
 
     across_folds = True

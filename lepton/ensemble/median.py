@@ -6,7 +6,7 @@ from lepton.ensemble.combiner import Combiner
 
 
 class Median(Combiner):
-    """The middle prediction, of an even number the mean of the two; classes' are scaled to sum 1."""
+    """The middle prediction, or the mean of the two middle ones; classes are scaled to sum 1."""
 
     def combine(self, prediction: Tensor, weights: Tensor) -> Tensor:
         middle = prediction[weights > 0].quantile(0.5, dim=0)

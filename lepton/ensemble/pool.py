@@ -96,7 +96,7 @@ def _bytes(split: str, what: str) -> Callable[[Part], bytes]:
 
 
 def _same(items: Sequence[Any], what: str, key: Callable[[Any], Any]) -> None:
-    """Refuses items of which some differ in `what`, with their names and what their data differ in."""
+    """Refuses items that differ in `what`, with their names and what their data differ in."""
     groups = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)
@@ -166,8 +166,8 @@ def _joined(members: list[Member]) -> list[Part]:
         count = first.config["dataset"]["folds"]
         if absent := sorted(set(range(count)) - set(known)):
             raise ConfigError(
-                f"runs: {first.run}: of its {count} folds {', '.join(map(str, absent))} "
-                f"{'is' if len(absent) == 1 else 'are'} missing; train dataset.fold='range({count})'"
+                f"runs: {first.run}: of its {count} folds these are missing: "
+                f"{', '.join(map(str, absent))}; train dataset.fold='range({count})'"
             )
     parts = [[known[fold] for fold in sorted(known)] for known in settings.values()]
     return [Part(found, {name: _join(found, name) for name in SPLITS}) for found in parts]

@@ -24,10 +24,9 @@ class EnsemblePredictor:
         self.parts = torch.tensor([known["part"] for known in own["members"]])
         counts = self.parts.bincount()
         self.shares = 1 / counts[self.parts].double()
-        known = torch.tensor([known["weight"] for known in own["members"]], dtype=torch.float64)
-        self.weights = torch.zeros(len(counts), dtype=torch.float64).index_add_(
-            0, self.parts, known
-        )
+        weights = [known["weight"] for known in own["members"]]
+        self.weights = torch.zeros(len(counts), dtype=torch.float64)
+        self.weights.index_add_(0, self.parts, torch.tensor(weights, dtype=torch.float64))
         self.method = build.make(own["method"], task=self.spec.task)
         self.method.load(folder)
 

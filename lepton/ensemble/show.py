@@ -10,6 +10,12 @@ from lepton.ensemble.make import Outcome
 from lepton.report import console
 
 ROWS = 20  # members shown
+SCORED = {
+    "crossed": "its validation scores are cross-validated: no row is predicted by weights it chose",
+    "chosen": "its validation scores flatter it, since the same rows chose its members",
+    "out_of_fold": "scores are of each row by those that did not train on it; of their mean, which "
+    "predicts new rows, no row can say how good it is",
+}
 SHOWN = ("log_loss", "auroc", "accuracy", "ece", "rmse", "mae", "r2")
 
 
@@ -68,10 +74,8 @@ def lines(facts: dict) -> list[str]:
         found[0] += f"; two disagree on {facts['disagreement']:.1%} of the validation rows"
     if facts["error_correlation"] is not None:
         found[0] += f", errors correlate by {facts['error_correlation']:.2f}"
-    if facts["learned"]:
-        found.append(
-            "validation scores of the ensemble are cross-validated: no row by weights it chose"
-        )
+    if facts["scored"] in SCORED:
+        found.append(SCORED[facts["scored"]])
     gap = f"{facts['score']:.4f} against {facts['best']['score']:.4f} of {facts['best']['run']}"
     if facts["beaten"]:
         found.append(f"it does not beat its best member on validation: score {gap}")

@@ -11,6 +11,7 @@ class Soup:
     `taste` gives the validation score of the soup of some members; larger is better.
     """
 
+    scored = "plain"
     across_folds = False
 
     def __init__(self, *, task: str):
