@@ -39,14 +39,14 @@ class Greedy(Combiner):
         generator = np.random.default_rng(derive(known.seed, "bags"))
         for _ in range(self.bags):
             taken = self._select(known, self._bag(tried, generator))
-            counts += torch.bincount(torch.tensor(taken), minlength=len(counts)) / len(taken)
+            counts += _counts(taken, len(counts)) / len(taken)
         if not known.fits(counts.nonzero().flatten().tolist()):  # bags chose different ones
             kept: list[int] = []
             for member in counts.argsort(descending=True, stable=True).tolist():
                 if counts[member] and known.fits([*kept, member]):
                     kept.append(member)
             taken = self._select(known, sorted(kept))
-            counts = torch.bincount(torch.tensor(taken), minlength=len(counts)).double()
+            counts = _counts(taken, len(counts))
         return counts / counts.sum()
 
     def _bag(self, tried: list[int], generator: np.random.Generator) -> list[int]:
@@ -87,3 +87,8 @@ class Greedy(Combiner):
     @staticmethod
     def _score(known: Known, prediction: Tensor) -> float:
         return known.judge(prediction, known.target)
+
+
+def _counts(taken: Sequence[int], members: int) -> Tensor:
+    """How often each member was taken. Shapes: -> (members,)."""
+    return torch.bincount(torch.tensor(taken), minlength=members).double()
