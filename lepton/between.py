@@ -63,11 +63,13 @@ def _words(root: str, overrides: Sequence[str], groups: dict[str, str]) -> list[
         try:
             override = parser.parse_override(text)
         except Exception:  # the grammar raises several unrelated kinds
-            problems.append(_unreadable(text))
+            problems.append(_hinted(text))
             continue
         key = override.key_or_group
         if override.package is not None or not key or override.is_delete() or "/" in key:
             problems.append(_unreadable(text))
+        elif key in known and key not in groups:
+            problems.append(f"{key}: lepton {root} has no such key")
         elif override.is_sweep_override():
             problems.append(f"{text}: lepton {root} takes one value; write a list as {key}=[A,B]")
         elif key in groups:
@@ -79,3 +81,11 @@ def _words(root: str, overrides: Sequence[str], groups: dict[str, str]) -> list[
     if problems:
         raise ConfigError(*problems)
     return words
+
+
+def _hinted(text: str) -> str:
+    """The line for what cannot be read; a glob's brackets need quotes."""
+    key, _, value = text.partition("=")
+    said = _unreadable(text)
+    needed = set("[]{}") & set(value) and not set("\"'") & set(text) and "quotes" not in said
+    return f"{said}, with quotes around the value: '{key}=\"{value}\"'" if needed else said

@@ -62,8 +62,7 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    known = {group: names for group, names in options().items() if group not in BETWEEN}
-    parser, result, problems = OverridesParser.create(), [], []
+    parser, known, result, problems = OverridesParser.create(), options(), [], []
     spoilt: set[str] = set()  # groups whose option is wrong, so that their keys cannot be judged
     for text in overrides:
         try:
@@ -80,6 +79,8 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
             problems.append(f"{text}: several values need a sweep; add -m, or quote the comma")
         elif head in ("choices", "overrides"):
             problems.append(f"{key}: set by lepton, not by hand")
+        elif head in BETWEEN:
+            problems.append(f"{key}: lepton train has no such key; it belongs to lepton {head}")
         elif key in known and override.package is None:
             chosen = _chosen(override, list(known[key]))
             wrong = _wrong_options(text, key, chosen, known[key])

@@ -1,11 +1,13 @@
 """The words of `lepton ensemble`: mistakes cost a line and write nothing; the result is shown."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from lepton.config import options
-from lepton.ensemble.command import compose
+from lepton.config import CONF_DIR, options
+from lepton.ensemble.command import SCHEMA, compose
+from lepton.signature import signature
 
 
 @pytest.mark.parametrize("method", sorted(options()["ensemble"]))
@@ -13,6 +15,22 @@ def test_every_method_composes(method):
     plain = compose("runs=x", f"method={method}")
     assert plain["choices"] == {"method": method}
     assert plain["method"]["_target_"].startswith(f"lepton.ensemble.{method}.")
+
+
+@pytest.mark.parametrize("method", sorted(options()["ensemble"]))
+def test_the_keys_of_a_method_are_its_arguments_and_no_argument_has_a_default(method):
+    node = compose("runs=x", f"method={method}")["method"]
+    found = signature(node["_target_"])
+    assert set(node) - {"_target_"} == set(found.parameters) - {"task"}
+    assert not found.open
+    assert all(parameter.required for parameter in found.parameters.values())
+
+
+def test_the_root_has_a_comment_for_each_key_and_no_other_keys_than_are_checked():
+    lines = (CONF_DIR / "ensemble.yaml").read_text().splitlines()
+    values = [line for line in lines if re.match(r"\w+: \S", line)]
+    assert {line.partition(":")[0] for line in values} == set(SCHEMA)
+    assert all("  # " in line for line in values)
 
 
 def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
