@@ -76,7 +76,8 @@ def lines(facts: dict) -> list[str]:
         found[0] += f", errors correlate by {facts['error_correlation']:.2f}"
     if facts["scored"] in SCORED:
         found.append(SCORED[facts["scored"]])
-    gap = f"{facts['score']:.4f} against {facts['best']['score']:.4f} of {facts['best']['run']}"
+    best = f"{facts['best']['score']:.4f} of {facts['best']['run']}"
+    gap = f"{facts['score']:.4f} against {best}, picked by these very rows"
     if facts["beaten"]:
         found.append(f"it does not beat its best member on validation: score {gap}")
     elif facts["compared"]:
