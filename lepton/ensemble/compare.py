@@ -52,7 +52,9 @@ def table(made: Made) -> pd.DataFrame:
     return frame
 
 
-def facts(made: Made, members: pd.DataFrame, skipped: list[tuple[Any, str]]) -> dict[str, Any]:
+def facts(
+    made: Made, members: pd.DataFrame, skipped: list[tuple[Any, str]], *, picked: float
+) -> dict[str, Any]:
     """What is kept of an ensemble beside its predictions and its members' table."""
     used = members.iloc[made.used]
     judge, val = made.pool.judge, made.pool.splits["val"]
@@ -64,7 +66,7 @@ def facts(made: Made, members: pd.DataFrame, skipped: list[tuple[Any, str]]) -> 
         "compared": not alone,
         "beaten": not alone and found <= best,
         "scored": made.method.scored,
-        "best": {"run": made.pool.parts[0].name, "score": best},
+        "best": {"run": made.pool.parts[0].name, "score": best, "picked": picked},
         "used": len(made.used),
         "considered": len(made.pool),
         "skipped": [{"folder": str(path), "why": why} for path, why in skipped],

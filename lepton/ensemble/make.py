@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from lepton import build, results
-from lepton.ensemble.blend import blend
+from lepton.ensemble.blend import blend, picked
 from lepton.ensemble.combiner import Combiner, Known
 from lepton.ensemble.compare import facts, table
 from lepton.ensemble.members import read_members
@@ -62,7 +62,7 @@ def ensemble(plain: dict[str, Any]) -> Outcome:
     else:
         made, average = make_soup(method, pool, known)
     members = table(made)
-    about = facts(made, members, found.skipped)
+    about = facts(made, members, found.skipped, picked=picked(known, plain["folds"]))
     if about["beaten"] and not plain["keep"]:
         return Outcome(None, about, members)
     seconds = time.perf_counter() - started

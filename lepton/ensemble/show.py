@@ -76,8 +76,10 @@ def lines(facts: dict) -> list[str]:
         found[0] += f", errors correlate by {facts['error_correlation']:.2f}"
     if facts["scored"] in SCORED:
         found.append(SCORED[facts["scored"]])
-    best = f"{facts['best']['score']:.4f} of {facts['best']['run']}"
-    gap = f"{facts['score']:.4f} against {best}, picked by these very rows"
+    best = facts["best"]
+    gap = f"{facts['score']:.4f} against {best['score']:.4f} of {best['run']}"
+    if facts["compared"]:
+        gap += f" (a member picked by other rows than it is scored by: {best['picked']:.4f})"
     if facts["beaten"]:
         found.append(f"it does not beat its best member on validation: score {gap}")
     elif facts["compared"]:

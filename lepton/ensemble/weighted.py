@@ -19,11 +19,17 @@ class Weighted(Combiner):
 
     learns = True
 
-    def __init__(self, *, task: str, penalty: float, max_iter: int):
+    def __init__(self, *, task: str, penalty: float, max_iter: int, library: int):
         super().__init__(task=task)
-        self.penalty, self.max_iter = penalty, max_iter
+        self.penalty, self.max_iter, self.library = penalty, max_iter, library
 
     def fit(self, known: Known) -> Tensor:
+        weights = torch.zeros(len(known.prediction), dtype=torch.float64)
+        tried = range(min(len(weights), self.library))
+        weights[list(tried)] = self._fit(known.only(tried))
+        return weights
+
+    def _fit(self, known: Known) -> Tensor:
         count, start = len(known.prediction), equal(len(known.prediction)).numpy()
         unit = self._loss(start, known, 1.0)[0] or 1.0  # the solver's tolerance is absolute
         found = minimize(

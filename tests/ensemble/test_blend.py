@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import log_loss
 
 from lepton import build
-from lepton.ensemble.blend import blend, deal
+from lepton.ensemble.blend import blend, deal, picked
 from lepton.ensemble.combiner import Known
 from lepton.ensemble.command import compose
 from lepton.ensemble.members import read_members
@@ -91,3 +92,16 @@ def test_parts_are_even_in_size_and_in_classes(parts):
         assert counts.max() - counts.min() <= 1
     assert not torch.equal(part, deal(target, parts, 1))
     assert torch.equal(part, deal(target, parts, 0))
+
+
+def test_the_best_member_is_also_scored_by_rows_that_did_not_pick_it(study):
+    _, pool = ready(study("binary"), "method=mean")
+    known = known_of(pool)
+    parts = deal(known.target, 5, 0)
+    found = np.empty(len(parts))
+    for part in range(5):
+        inside = (parts == part).numpy()
+        y, p = known.target.numpy(), known.prediction.numpy()
+        losses = [log_loss(y[~inside], member[~inside]) for member in p]
+        found[inside] = p[int(np.argmin(losses))][inside]
+    assert picked(known, 5) == pytest.approx(-log_loss(known.target.numpy(), found))

@@ -26,7 +26,11 @@ def fit(y, p, task, **settings):
     known = Known(
         torch.tensor(p), torch.tensor(y), Judge(task, metric), [1] * len(p), None, None, 0
     )
-    return Weighted(task=task, **{"penalty": 0.0, "max_iter": 200} | settings).fit(known).numpy()
+    return (
+        Weighted(task=task, **{"penalty": 0.0, "max_iter": 200, "library": 100} | settings)
+        .fit(known)
+        .numpy()
+    )
 
 
 LOSSES = {"binary": log_loss, "regression": root_mean_squared_error}
@@ -72,3 +76,10 @@ def test_a_penalty_draws_the_weights_together():
 def test_a_member_that_is_always_right_gets_everything():
     y, p = data("regression")
     assert fit(y, np.stack([p[0], y]), "regression") == pytest.approx([0, 1], abs=1e-3)
+
+
+def test_beyond_the_library_nothing_gets_a_weight():
+    y, p = data("binary", members=5)
+    found = fit(y, p, "binary", library=2)
+    assert found[:2] == pytest.approx(fit(y, p[:2], "binary"))
+    assert list(found[2:]) == [0, 0, 0]
