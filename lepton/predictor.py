@@ -72,5 +72,6 @@ def load_model(run: str | Path):
     if result.config.get("ensemble", {}).get("kind") == "predictions":
         from lepton.ensemble.predictor import EnsemblePredictor
 
-        return EnsemblePredictor(folder, load_model)
+        with _named(folder):
+            return EnsemblePredictor(folder, load_model)
     return Predictor(folder)

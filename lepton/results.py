@@ -117,7 +117,8 @@ def load(study: str | Path):
     Columns: run, status (finished, failed, diverged, pruned), error; the chosen option of each
     group under its name (model, optimizer, ...); every config value under its key (optimizer.lr,
     seed, ...); metrics as split/name, those of the constant predictor as constant/split/name;
-    score, trained, seconds, epochs, best_epoch, parameters, trainable; folder.
+    score, trained, seconds, epochs, best_epoch, parameters, trainable; folder. Of ensembles also
+    ensemble, the method.
 
     Raises: LeptonError when there is no such study or a result cannot be read.
     """

@@ -86,6 +86,15 @@ class Combiner:
         """Takes back what `save` wrote."""
 
 
+def at_least(**values: tuple[float, float]) -> list[str]:
+    """A line for each of a method's values that is too small: (value, least)."""
+    return [
+        f"method.{name}: {value} is too small; {least} at least"
+        for name, (value, least) in values.items()
+        if value < least
+    ]
+
+
 def equal(members: int) -> Tensor:
     """Weights that do not differ."""
     return torch.full((members,), 1 / members, dtype=torch.float64)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lepton.ensemble.combiner import Combiner, Known
+from lepton.ensemble.combiner import Combiner, Known, at_least
 from lepton.errors import ConfigError
 from lepton.seeds import derive
 
@@ -24,8 +24,7 @@ class Greedy(Combiner):
         self, *, task: str, size: int, initial: int, bags: int, bag_share: float, library: int
     ):
         super().__init__(task=task)
-        least = {"size": size, "bags": bags, "library": library, "initial": initial}
-        wrong = [f"method.{k}: {v} is too small; 1 at least" for k, v in least.items() if v < 1]
+        wrong = at_least(size=(size, 1), initial=(initial, 1), bags=(bags, 1), library=(library, 1))
         if not 0 < bag_share <= 1:
             wrong.append(f"method.bag_share: {bag_share} is not above 0 and at most 1")
         if wrong:

@@ -21,7 +21,7 @@ from lepton.ensemble.pool import Pool, make_pool
 from lepton.ensemble.soup import Soup
 from lepton.ensemble.souping import make_soup
 from lepton.ensemble.write import model_name, write
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, LeptonError
 from lepton.run import logged
 from lepton.sweep.study import refresh
 
@@ -77,9 +77,16 @@ def ensemble(plain: dict[str, Any]) -> Outcome:
 
 
 def read(folder: Path) -> Outcome:
-    """What was kept of an ensemble."""
-    about = json.loads((folder / FACTS).read_text())
-    return Outcome(folder, about, pd.read_parquet(folder / MEMBERS))
+    """What was kept of an ensemble.
+
+    Raises: LeptonError when it cannot be read.
+    """
+    try:
+        about = json.loads((folder / FACTS).read_text())
+        return Outcome(folder, about, pd.read_parquet(folder / MEMBERS))
+    except (OSError, ValueError) as e:
+        said = " ".join(str(e).split())
+        raise LeptonError(f"{folder}: damaged ({said}); rerun=true makes it again") from None
 
 
 def _possible(method: Combiner | Soup, pool: Pool, plain: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from lepton.ensemble.combiner import Combiner, Known, equal, log_odds
+from lepton.ensemble.combiner import Combiner, Known, at_least, equal, log_odds
+from lepton.errors import ConfigError
 from lepton.model.gradient_boosting import columns_of, read_models
 
 FILE = "stack.skops"
@@ -39,6 +40,11 @@ class Stacking(Combiner):
         leaves: int,
     ):
         super().__init__(task=task)
+        wrong = at_least(trees=(trees, 1), leaves=(leaves, 2))
+        above = {"c": c, "learning_rate": learning_rate}
+        wrong += [f"method.{k}: {v} is too small; above 0" for k, v in above.items() if v <= 0]
+        if wrong:
+            raise ConfigError(*wrong)
         self.across_folds = learns_from == "out_of_fold"
         self.linear, self.c = model == "linear", c
         self.boosting = {

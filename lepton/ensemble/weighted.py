@@ -5,7 +5,8 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from lepton.ensemble.combiner import Combiner, Known, equal
+from lepton.ensemble.combiner import Combiner, Known, at_least, equal
+from lepton.errors import ConfigError
 from lepton.evaluate import METRICS
 
 SETTLED = 1e-4  # weights below it are no more than the solver's own error
@@ -21,6 +22,9 @@ class Weighted(Combiner):
 
     def __init__(self, *, task: str, penalty: float, max_iter: int, library: int):
         super().__init__(task=task)
+        wrong = at_least(penalty=(penalty, 0), max_iter=(max_iter, 1), library=(library, 1))
+        if wrong:
+            raise ConfigError(*wrong)
         self.penalty, self.max_iter, self.library = penalty, max_iter, library
 
     def fit(self, known: Known) -> Tensor:

@@ -64,6 +64,13 @@ def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
         (["runs=binary", "method.siz=3"], "method.siz: method=greedy has no such key", "'size'?"),
         (["runs=binary", "method.size=x"], "method.size: 'x' is not int", ""),
         (["runs=binary", "method.size=0"], "method.size: 0 is too small", ""),
+        (["runs=binary", "method=weighted", "method.penalty=-1"], "method.penalty: -1 is too", ""),
+        (["runs=binary", "method=stacking", "method.c=0"], "method.c: 0 is too small", "above 0"),
+        (
+            ["runs=binary", "method=stacking", "method.leaves=1"],
+            "method.leaves: 1 is too small",
+            "",
+        ),
         (["runs=binary", "method.task=x"], "method.task: set by lepton, not by hand", ""),
         (["runs=binary", "keap=true"], "keap: lepton ensemble has no such key", "mean 'keep'?"),
         (["runs=binary", "study=../x"], "study: '../x' is not a plain name", ""),

@@ -146,6 +146,27 @@ def test_a_member_that_was_trained_again_and_predicts_otherwise_is_told(study, e
         load_model(made.folder)
 
 
+@pytest.mark.parametrize("name", ["stack.skops", "spec.json", "config.yaml"])
+def test_a_file_of_an_ensemble_that_is_gone_or_wrong_is_told_in_a_line(study, ensemble, name):
+    study("binary")
+    folder = ensemble("runs=binary", "method=stacking", *QUICK).folder
+    path = folder / name
+    path.unlink() if name != "config.yaml" else path.write_text("ensemble: {kind: predictions}")
+    with pytest.raises(LeptonError) as e:
+        load_model(folder)
+    assert str(e.value).startswith(str(folder))
+    assert len(str(e.value).splitlines()) == 1
+
+
+def test_an_ensemble_whose_report_is_damaged_is_told_and_made_again(study, ensemble):
+    study("binary")
+    made = ensemble("runs=binary", "method=mean", *QUICK)
+    (made.folder / "ensemble.json").write_text("{")
+    with pytest.raises(LeptonError, match="rerun=true makes it again"):
+        ensemble("runs=binary", "method=mean", *QUICK)
+    assert ensemble("runs=binary", "method=mean", "rerun=true", *QUICK).facts == made.facts
+
+
 def test_folds_are_joined_by_the_rows_that_they_did_not_train_on(study, ensemble, stored):
     folders = [f for f in study("folds") if "linear" in f.name]
     made = ensemble('runs="runs/folds/*linear*"', "method=kfold")
