@@ -27,7 +27,11 @@ def scores(made: Made) -> dict[str, dict[str, float]]:
 
 
 def table(made: Made) -> pd.DataFrame:
-    """A row a part: run, weight, score, contribution, disagreement, error_correlation, size."""
+    """A row a part, the best first; NaN where it is not used.
+
+    Columns: run, runs (one a fold), weight, score, contribution, size (bytes of weights),
+    disagreement and error_correlation (means over the other parts in use).
+    """
     val, task = made.pool.splits["val"], made.pool.spec.task
     frame = pd.DataFrame(
         {

@@ -15,9 +15,9 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.evaluate import from_frame
 from lepton.folders import FAILURE, SUFFIXES, failed, read_failure
 from lepton.results import RESULT, Result
+from lepton.run import SPLITS
 from lepton.spec import DataSpec
 
-SPLITS = ("val", "test")
 WEIGHTS = "model.*"  # the file of a run that holds its weights
 SHOWN = 4  # names in a message
 
