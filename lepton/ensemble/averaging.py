@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
@@ -14,6 +13,7 @@ from lepton.check import check, fits_itself
 from lepton.ensemble.members import Member
 from lepton.errors import ConfigError, LeptonError
 from lepton.network import FILE, Network
+from lepton.predictor import _named
 from lepton.seeds import derive
 
 
@@ -34,8 +34,13 @@ class Averager:
         if not any(_init_from(config) for config in configs):
             _same_start(members, configs, self.network)
         self.seed = configs[0]["seed"]
-        self.states = [load_file(member.folder / FILE) for member in members]
-        _same_shapes(members, self.states)
+        self.states = [self._state(member) for member in members]
+
+    def _state(self, member: Member) -> dict[str, Tensor]:
+        """The trained weights of a member, which must be of the network's shapes."""
+        with _named(member.folder / FILE):
+            self.network.load(member.folder)
+        return {name: t.clone() for name, t in self.network.model.state_dict().items()}
 
     def mix(self, chosen: list[int]) -> None:
         """Gives the network the mean of these members' weights, or one member as it is."""
@@ -112,13 +117,6 @@ def _same_start(members: list[Member], configs: list[dict[str, Any]], first: Net
                 f"{configs[0]['seed']} and {config['seed']}); their mean is no model. Average "
                 "predictions (method=mean), or train from one seed or one init_from"
             )
-
-
-def _same_shapes(members: list[Member], states: list[dict[str, Tensor]]) -> None:
-    shapes = [{name: tuple(t.shape) for name, t in state.items()} for state in states]
-    for member, found in zip(members, shapes, strict=True):
-        if found != shapes[0]:
-            raise ConfigError(f"method: {members[0].run} and {member.run} have other weights")
 
 
 def _unchanged(member: Member, data) -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from lepton import build, compose, load_model, train
 from lepton.check import check
 from lepton.ensemble.averaging import Averager
+from lepton.ensemble.averaging import _init_from as init_from
 from lepton.ensemble.members import read_members
 from lepton.errors import ConfigError, LeptonError
 from lepton.results import read_config
@@ -107,3 +108,23 @@ def test_data_that_changed_since_are_told(here, ensemble):
     (here / "d.csv").write_text("a,y\n" + "".join(f"{i % 7},{i * 7 % 5 % 2}\n" for i in range(90)))
     with pytest.raises(LeptonError, match="no longer what it was trained on"):
         ensemble("runs=default", "method=soup")
+
+
+def test_init_from_is_found_wherever_a_config_has_it():
+    assert init_from({"model": {"a": 1}, "init_from": "runs/a/b"}) == "runs/a/b"
+    assert init_from({"model": {"init_from": "x"}}) == "x"
+    assert init_from({"init_from": None, "model": {"a": {}}}) is None
+
+
+@pytest.mark.parametrize("damage", ["other shape", "not a file of weights"])
+def test_weights_that_cannot_be_averaged_are_told_in_a_line(study, ensemble, damage):
+    folder, other, *_ = study("soups")
+    path = other / "model.safetensors"
+    state = weights(folder)
+    if damage == "other shape":
+        save_file({name: t[:1].clone() if t.ndim else t for name, t in state.items()}, path)
+    else:
+        path.write_bytes(b"damaged")
+    with pytest.raises(LeptonError, match=other.name) as e:
+        ensemble("runs=soups", "method=soup")
+    assert len(str(e.value).splitlines()) == 1
