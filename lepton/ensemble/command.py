@@ -5,6 +5,7 @@ from typing import Any
 
 from lepton.between import composed
 from lepton.config import near
+from lepton.ensemble.find import run_folders
 from lepton.errors import ConfigError
 from lepton.identity import NAME
 from lepton.metric import LARGER_IS_BETTER
@@ -65,6 +66,7 @@ def _metric(name: str | None) -> list[str]:
 def ensemble_command(overrides: Sequence[str]) -> int:
     """Makes the ensemble, or reads it, and shows it."""
     plain = compose(*overrides)
+    run_folders(plain["runs"])
     from lepton.ensemble.make import ensemble
     from lepton.ensemble.show import show
 

@@ -1,9 +1,8 @@
 """Finished runs that may become members of an ensemble: found, read, the others told."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from glob import glob, has_magic
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +10,10 @@ import torch
 from torch import Tensor
 
 from lepton import results
+from lepton.ensemble.find import run_folders
 from lepton.errors import ConfigError, LeptonError
 from lepton.evaluate import from_frame
-from lepton.folders import FAILURE, SUFFIXES, failed, read_failure
+from lepton.folders import FAILURE, SUFFIXES, read_failure
 from lepton.results import RESULT, Result
 from lepton.run import SPLITS
 from lepton.spec import DataSpec
@@ -83,10 +83,8 @@ def read_members(runs: str | Sequence[str]) -> Found:
 
     Raises: ConfigError when a word names nothing, or when there are not two members.
     """
-    words, found = [runs] if isinstance(runs, str) else [str(word) for word in runs], Found()
-    folders = {path.resolve(): path for word in words for path in _named(word)}
-    digests: dict[str, str] = {}
-    for path in folders.values():
+    found, digests = Found(), {}
+    for path in run_folders(runs):
         try:
             member = read_member(path)
         except Ensemble:
@@ -103,31 +101,10 @@ def read_members(runs: str | Sequence[str]) -> Found:
     if len(found.members) < 2:
         why = f" ({found.left_out})" if found.left_out else ""
         raise ConfigError(
-            f"runs: {' '.join(words)}: an ensemble needs two finished runs at least, and here is "
+            f"runs: {runs}: an ensemble needs two finished runs at least, and here is "
             f"{'one' if found.members else 'none'}{why}"
         )
     return found
-
-
-def _named(word: str) -> Iterator[Path]:
-    """The run folders that a path, a glob or the name of a study means."""
-    if has_magic(word):
-        paths = [Path(path) for path in sorted(glob(str(Path(word).expanduser())))]
-        paths = [path for path in paths if path.is_dir()]
-        if not paths:
-            raise ConfigError(f"runs: {word}: no folder matches (looked in {Path.cwd()})")
-    elif (path := Path(word).expanduser()).is_dir() or not failed(path).is_dir():
-        paths = [path if _is_run(path) else results.study_folder(word)]
-    else:
-        paths = [failed(path)]
-    for path in paths:
-        yield from [path] if _is_run(path) else sorted(p for p in path.iterdir() if p.is_dir())
-
-
-def _is_run(path: Path) -> bool:
-    """Whether a folder is a run in any state, and no study."""
-    known = (path / RESULT).is_file() or (path / results.CONFIG).is_file()
-    return known or path.suffix in SUFFIXES
 
 
 def read_member(folder: Path) -> Member:
