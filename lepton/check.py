@@ -22,6 +22,7 @@ ALLOWED = (
     "lepton.regularization.",
     "lepton.finetune.",
     "lepton.trainer.",
+    "lepton.ensemble.",
     "torch.nn.",
     "torch.optim.",
     "sklearn.preprocessing.",

@@ -22,8 +22,10 @@ usage: lepton COMMAND ...
   lepton list [group[/option]]                       groups, options, keys and what they do
   lepton results STUDY [--group-by KEYS] [--metric NAMES] [--csv FILE] [--parquet FILE]
                                                      seeds grouped, intervals, paired differences
+  lepton ensemble runs=RUNS [method=NAME] [key=value]
+                                                     finished runs as one, which is a run itself
 
-  for train and check:
+  for train, check and ensemble:
     --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
     --allow PACKAGE       lets a _target_ name something in your own package
     --cfg job, --info ... Hydra's own flags; completion: eval "$(lepton -sc install=bash)"
@@ -254,6 +256,16 @@ def _results(words: list[str]) -> int:
     return results_command(words)
 
 
+def _ensemble(words: list[str]) -> int:
+    flags, overrides = _flags(words)
+    if flags.hydra or flags.multirun:
+        raise LeptonError(f"{(*flags.hydra, '-m')[0]}: for `lepton train` alone")
+    from lepton.ensemble.command import ensemble_command
+
+    _say()
+    return ensemble_command(overrides)
+
+
 def _sweep(words: list[str]) -> int:
     from lepton.sweep.status import sweep_command
 
@@ -266,4 +278,5 @@ COMMANDS = {
     "sweep": _sweep,
     "list": _list,
     "results": _results,
+    "ensemble": _ensemble,
 }

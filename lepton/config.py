@@ -16,6 +16,7 @@ USER_DIR = "LEPTON_CONFIG_DIR"  # the environment carries it to worker processes
 LONGEST = 200  # characters of a key; Hydra looks for files of that name
 PLUGINS = str(_HERE / "plugins")
 SEVERAL = ("regularization",)  # groups of which several options may be chosen at once
+BETWEEN = ("ensemble",)  # groups of commands that read finished runs
 
 
 def config_dirs() -> list[Path]:
@@ -78,6 +79,8 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
             problems.append(f"{text}: several values need a sweep; add -m, or quote the comma")
         elif head in ("choices", "overrides"):
             problems.append(f"{key}: set by lepton, not by hand")
+        elif head in BETWEEN:
+            problems.append(f"{key}: lepton train has no such key; it belongs to lepton {head}")
         elif key in known and override.package is None:
             chosen = _chosen(override, list(known[key]))
             wrong = _wrong_options(text, key, chosen, known[key])

@@ -83,6 +83,7 @@ def _learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
     from omegaconf import OmegaConf
 
     config = completed(results.read_config(folder / results.CONFIG))
+    config.pop("ensemble", None)  # what a soup was made of
     cfg = check(OmegaConf.create(config), files=False)
     if (folder / ARCHITECTURE).is_dir() and (folder / FILE).is_file():
         cfg["model"] |= {"path": str(folder / ARCHITECTURE), "pretrained": False}
@@ -106,13 +107,19 @@ def _named(path: Path) -> Iterator[Path]:
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from e
 
 
-def load_model(run: str | Path) -> Predictor:
-    """The model of a finished run.
+def load_model(run: str | Path):
+    """The model of a finished run, which may be an ensemble: something with `predict` and `spec`.
 
     Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when
         its config names something outside the trusted packages.
     """
     folder = Path(run)
-    if results.read(folder) is None:
+    result = results.read(folder)
+    if result is None:
         raise LeptonError(f"{folder}: holds no finished run")
+    if result.config.get("ensemble", {}).get("kind") == "predictions":
+        from lepton.ensemble.predictor import EnsemblePredictor
+
+        with _named(folder):
+            return EnsemblePredictor(folder, load_model)
     return Predictor(folder)

@@ -122,7 +122,7 @@ def load(study: str | Path):
     seed, ...); metrics as split/name, those of the constant predictor as constant/split/name, those
     of the untuned backbone as before/split/name, those of the task that a tuned network came from
     as source/before/test/name and source/after/test/name; score, trained, seconds, epochs,
-    best_epoch, parameters, trainable, memory_mb; folder.
+    best_epoch, parameters, trainable, memory_mb; folder. Of ensembles also ensemble, the method.
 
     Raises: LeptonError when there is no such study or a result cannot be read.
     """
@@ -188,8 +188,14 @@ def _settings_beside(path: Path) -> dict[str, Any]:
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Chosen options under their group's name, then every other value under its dotted key."""
-    rest = {k: v for k, v in config.items() if k not in ("choices", "overrides")}
+    """Chosen options under their group's name, then every other value under its dotted key.
+
+    What an ensemble was told stands where runs have the values of their model.
+    """
+    rest = {k: v for k, v in config.items() if k not in ("choices", "overrides", "ensemble")}
+    if own := config.get("ensemble"):
+        limits = ("metric", "max_members", "max_size", "folds")
+        rest["model"] = {**own["method"], **{name: own[name] for name in limits}}
     return {**_flat(rest), **config.get("choices", {})}
 
 

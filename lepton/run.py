@@ -75,7 +75,7 @@ def _known_end(folder: Path, *, watched: bool) -> None:
 
 def _write(plain: dict[str, Any], part: Path, *, name: str, watch: Watch | None) -> None:
     """Trains, and writes the run folder whose result comes last."""
-    with _logged(part / results.LOG):
+    with logged(part / results.LOG):
         begin(plain, part)
         results.save(_train(plain, part, name=name, watch=watch), part)
 
@@ -178,7 +178,7 @@ class Log(logging.FileHandler):
 
 
 @contextmanager
-def _logged(path: Path):
+def logged(path: Path):
     """Everything said under the logger `lepton` goes to the run's log as well."""
     handler = Log(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

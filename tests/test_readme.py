@@ -58,6 +58,10 @@ def test_there_are_commands_to_run():
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_a_command_of_the_readme_checks_or_answers(lepton, loans, pretrained, words):
     name, rest = words[1], words[2:]
+    if name == "ensemble":
+        study = re.search(r"runs=(?:runs/)?(\w+)", " ".join(rest))[1]
+        lepton("train", "-m", f"study={study}", "model=mlp_small", "seed=0,1", *SHORT)
+        rest = [*rest, "keep=true"]
     if name == "results":
         lepton("train", "-m", "study=lr", "model=linear", "seed=0,1", *SHORT)
     code, out, said = lepton("check" if name == "train" else name, *rest)

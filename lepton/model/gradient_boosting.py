@@ -98,18 +98,8 @@ class GradientBoosting:
         skops.io.dump(self.models, folder / "model.skops")
 
     def load(self, folder: Path) -> None:
-        """Take the fitted models back from `save`'s file.
-
-        Raises: LeptonError when the file holds what no fitted model does.
-        """
-        path = folder / "model.skops"
-        foreign = set(skops.io.get_untrusted_types(file=path)) - TRUSTED
-        if foreign:
-            raise LeptonError(
-                f"{path}: holds {', '.join(sorted(foreign))}, which no gradient_boosting model "
-                "does; load only files that lepton has written"
-            )
-        self.models = skops.io.load(path, trusted=sorted(TRUSTED))
+        """Take the fitted models back from `save`'s file."""
+        self.models = read_models(folder / "model.skops")
 
     def _fit_one(self, x, y, weight, x_val, y_val, weight_val):
         if self.spec.task == "regression":
@@ -129,6 +119,20 @@ class GradientBoosting:
 
     def _by_class(self, weights: np.ndarray, label: int) -> np.ndarray:
         return np.array([1.0, weights[label]]) if self.spec.task == "multilabel" else weights
+
+
+def read_models(path: Path) -> list:
+    """Fitted models, and numbers beside them, from a skops file.
+
+    Raises: LeptonError when the file holds what no fitted model does.
+    """
+    foreign = set(skops.io.get_untrusted_types(file=path)) - TRUSTED
+    if foreign:
+        raise LeptonError(
+            f"{path}: holds {', '.join(sorted(foreign))}, which no fitted model does; load only "
+            "files that lepton has written"
+        )
+    return skops.io.load(path, trusted=sorted(TRUSTED))
 
 
 @contextmanager

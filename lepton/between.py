@@ -1,0 +1,91 @@
+"""Commands between runs: `key=value` words -> the checked config of another root than train."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lepton.check import _keys, _schema, _target, _unresolved
+from lepton.config import (
+    _chosen,
+    _unreadable,
+    _wrong_options,
+    explained,
+    options,
+    search_path,
+    session,
+)
+from lepton.errors import ConfigError
+
+
+def composed(
+    root: str,
+    overrides: Sequence[str],
+    *,
+    schema: dict[str, str],
+    groups: dict[str, tuple[str, tuple[str, ...]]],
+) -> dict[str, Any]:
+    """The config that `lepton ROOT OVERRIDES` means, as plain values, with `choices`.
+
+    `schema` holds the types of the root's keys; `groups` the key that each of its groups is
+    chosen by, with the group's name and what code gives its targets.
+
+    Raises: ConfigError with every mistake, one line each.
+    """
+    from hydra import compose
+    from omegaconf import OmegaConf, open_dict
+
+    words = _words(root, overrides, {key: group for key, (group, _) in groups.items()})
+    with explained(), session():
+        cfg = compose(root, [*search_path(), *words], return_hydra_config=True)
+        chosen = cfg.hydra.runtime.choices
+        choices = {key: chosen[f"{group}@{key}"] for key, (group, _) in groups.items()}
+        OmegaConf.set_readonly(cfg, False)
+        with open_dict(cfg):
+            cfg.pop("hydra", None)
+        problems = _unresolved(cfg)
+        if problems:
+            raise ConfigError(*problems)
+        plain = OmegaConf.to_container(cfg, resolve=True)
+    types = _schema(tuple((schema | dict.fromkeys(groups, "dict")).items()))
+    problems = _keys("", plain, types, f"lepton {root}", ())
+    for key, (_, supplied) in groups.items():
+        problems += _target(key, plain.get(key), supplied, f"{key}={choices[key]}")
+    if problems:
+        raise ConfigError(*problems)
+    return plain | {"choices": choices}
+
+
+def _words(root: str, overrides: Sequence[str], groups: dict[str, str]) -> list[str]:
+    """The overrides as Hydra wants them; a group is named by the key that it fills."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parser, known, words, problems = OverridesParser.create(), options(), [], []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+        except Exception:  # the grammar raises several unrelated kinds
+            problems.append(_hinted(text))
+            continue
+        key = override.key_or_group
+        if override.package is not None or not key or override.is_delete() or "/" in key:
+            problems.append(_unreadable(text))
+        elif key in known and key not in groups:
+            problems.append(f"{key}: lepton {root} has no such key")
+        elif override.is_sweep_override():
+            problems.append(f"{text}: lepton {root} takes one value; write a list as {key}=[A,B]")
+        elif key in groups:
+            have = known[groups[key]]
+            problems += _wrong_options(text, key, _chosen(override, list(have)), have)
+            words.append(f"{groups[key]}@{text.lstrip('+')}")
+        else:
+            words.append("++" + text.lstrip("+"))
+    if problems:
+        raise ConfigError(*problems)
+    return words
+
+
+def _hinted(text: str) -> str:
+    """The line for what cannot be read; a glob's brackets need quotes."""
+    key, _, value = text.partition("=")
+    said = _unreadable(text)
+    needed = set("[]{}") & set(value) and not set("\"'") & set(text) and "quotes" not in said
+    return f"{said}, with quotes around the value: '{key}=\"{value}\"'" if needed else said

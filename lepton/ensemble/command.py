@@ -1,0 +1,74 @@
+"""`lepton ensemble`: the words, what they mean, what is said of the result."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lepton.between import composed
+from lepton.config import near
+from lepton.ensemble.find import run_folders
+from lepton.errors import ConfigError
+from lepton.identity import NAME
+from lepton.metric import LARGER_IS_BETTER
+
+SCHEMA = {
+    "runs": "str | list[str]",
+    "select": "str",
+    "metric": "str | None",
+    "max_members": "int | None",
+    "max_size": "int | None",
+    "folds": "int",
+    "keep": "bool",
+    "seed": "int",
+    "study": "str | None",
+    "rerun": "bool",
+}
+LEAST = {"max_members": 2, "max_size": 1, "folds": 2, "seed": 0}
+
+
+def compose(*overrides: str) -> dict[str, Any]:
+    """The config that `lepton ensemble OVERRIDES` means, as plain values.
+
+    Raises: ConfigError with every mistake, one line each.
+    """
+    groups = {"method": ("ensemble", ("task",))}
+    plain = composed("ensemble", overrides, schema=SCHEMA, groups=groups)
+    problems = [*_split(plain), *_metric(plain["metric"])]
+    for key, least in LEAST.items():
+        if plain[key] is not None and plain[key] < least:
+            problems.append(f"{key}: {plain[key]} is too small; {least} at least")
+    if plain["study"] is not None and not NAME.fullmatch(plain["study"]):
+        problems.append(f"study: {plain['study']!r} is not a plain name")
+    if problems:
+        raise ConfigError(*problems)
+    return plain | {"overrides": list(overrides)}
+
+
+def _split(plain: dict[str, Any]) -> list[str]:
+    asked = plain["select"]
+    if asked == "val":
+        return []
+    if asked == "test":
+        return ["select: test: what is chosen on the test split has no honest test score; use val"]
+    return [f"select: no such split {asked!r}; members are chosen on val"]
+
+
+def _metric(name: str | None) -> list[str]:
+    if name is None or name in LARGER_IS_BETTER:
+        return []
+    split, _, metric = name.rpartition("/")
+    if split == "test":
+        return [f"metric: {name}: what is chosen on the test split has no honest test score"]
+    if split and metric in LARGER_IS_BETTER:
+        return [f"metric: {name}: it is validation's anyway; metric={metric}"]
+    return [f"metric: no metric {name!r}{near(name, LARGER_IS_BETTER)}"]
+
+
+def ensemble_command(overrides: Sequence[str]) -> int:
+    """Makes the ensemble, or reads it, and shows it."""
+    plain = compose(*overrides)
+    run_folders(plain["runs"])
+    from lepton.ensemble.make import ensemble
+    from lepton.ensemble.show import show
+
+    show(ensemble(plain))
+    return 0

@@ -1,0 +1,39 @@
+"""The folders that `runs=` means; imports nothing heavy, so that a mistake in it costs no time."""
+
+from collections.abc import Iterator, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+
+from lepton import results
+from lepton.errors import ConfigError
+from lepton.folders import SUFFIXES, failed
+
+
+def run_folders(runs: str | Sequence[str]) -> list[Path]:
+    """The run folders that paths, globs and names of studies mean, each once.
+
+    Raises: LeptonError when a word names nothing.
+    """
+    words = [runs] if isinstance(runs, str) else runs
+    return list({path.resolve(): path for word in words for path in _named(word)}.values())
+
+
+def _named(word: str) -> Iterator[Path]:
+    """The run folders that a path, a glob or the name of a study means."""
+    if has_magic(word):
+        paths = [Path(path) for path in sorted(glob(str(Path(word).expanduser())))]
+        paths = [path for path in paths if path.is_dir()]
+        if not paths:
+            raise ConfigError(f"runs: {word}: no folder matches (looked in {Path.cwd()})")
+    elif (path := Path(word).expanduser()).is_dir() or not failed(path).is_dir():
+        paths = [path if _is_run(path) else results.study_folder(word)]
+    else:
+        paths = [failed(path)]
+    for path in paths:
+        yield from [path] if _is_run(path) else sorted(p for p in path.iterdir() if p.is_dir())
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder is a run in any state, and no study."""
+    known = (path / results.RESULT).is_file() or (path / results.CONFIG).is_file()
+    return known or path.suffix in SUFFIXES

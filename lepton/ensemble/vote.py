@@ -1,0 +1,14 @@
+"""Majority voting."""
+
+from torch import Tensor
+
+from lepton.ensemble.combiner import Combiner, classes_of
+
+
+class Vote(Combiner):
+    """The share of the members that predict a class, or the label."""
+
+    possible = ("binary", "multiclass", "multilabel")
+
+    def combine(self, prediction: Tensor, weights: Tensor) -> Tensor:
+        return super().combine(classes_of(prediction, self.task), weights)

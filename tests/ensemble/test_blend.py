@@ -1,0 +1,107 @@
+"""Honest validation scores: a row never sees weights that its own target chose."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from lepton import build
+from lepton.ensemble.blend import blend, deal, picked
+from lepton.ensemble.combiner import Known
+from lepton.ensemble.command import compose
+from lepton.ensemble.members import read_members
+from lepton.ensemble.pool import make_pool
+
+LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
+
+
+def ready(folders, *words):
+    plain = compose(f"runs=[{','.join(map(str, folders))}]", *words)
+    method = build.make(plain["method"], task="binary")
+    members = read_members(plain["runs"]).members
+    pool = make_pool(members, None, across_folds=method.across_folds)
+    return method, pool
+
+
+def known_of(pool, target=None):
+    val = pool.splits["val"]
+    target = val.target if target is None else target
+    return Known(val.prediction, target, pool.judge, [1] * len(pool), None, None, 0)
+
+
+@pytest.mark.parametrize("word", LEARNING)
+def test_targets_of_a_part_do_not_move_its_own_predictions(study, word, monkeypatch):
+    method, pool = ready(study("binary"), word)
+    known = known_of(pool)
+    parts = deal(known.target, 5, 0)
+    monkeypatch.setattr("lepton.ensemble.blend.deal", lambda *_: parts)
+    before = blend(method, pool, known, 5).predictions["val"]
+    other = torch.where(parts == 2, 1 - known.target, known.target)
+    after = blend(method, pool, known_of(pool, other), 5).predictions["val"]
+    assert torch.equal(before[parts == 2], after[parts == 2])
+    assert not torch.equal(before[parts != 2], after[parts != 2])
+
+
+def test_targets_of_a_fold_do_not_move_its_test_predictions(study):
+    words = ["method=stacking", "method.learns_from=out_of_fold"]
+    method, pool = ready(study("folds"), *words)
+    ids = pool.splits["val"].ids
+    tested = pool.parts[0].members[1].splits["test"].ids
+    mine = torch.isin(pool.splits["test"].ids, tested)
+    before = blend(method, pool, known_of(pool), 5).predictions["test"]
+    target = pool.splits["val"].target
+    other = torch.where(torch.isin(ids, tested), 1 - target, target)
+    after = blend(method, pool, known_of(pool, other), 5).predictions["test"]
+    assert torch.isin(ids, tested).any()
+    assert torch.equal(before[mine], after[mine])
+    assert not torch.equal(before[~mine], after[~mine])
+
+
+def test_a_stack_is_scored_worse_than_on_the_rows_it_learned(study):
+    words = ["method=stacking", "method.model=boosted", "method.trees=200", "method.leaves=8"]
+    method, pool = ready(study("binary"), *words, "method.learning_rate=0.3")
+    made = blend(method, pool, known_of(pool), 5)
+    val = pool.splits["val"]
+    flattered = method.combine(val.prediction, made.weights)
+    assert pool.judge(flattered, val.target) > pool.judge(made.predictions["val"], val.target) + 0.1
+
+
+@pytest.mark.parametrize("word", ["method=mean", "method=median", "method=stacking"])
+def test_contribution_is_the_score_minus_that_of_the_ensemble_without(study, word):
+    folders = study("binary")
+    method, pool = ready(folders, word)
+    made = blend(method, pool, known_of(pool), 5)
+    score = pool.judge(made.predictions["val"], pool.splits["val"].target)
+    for part in made.used:
+        rest = [folder for folder in folders if folder.name != pool.parts[part].name]
+        method, other = ready(rest, word)
+        less = blend(method, other, known_of(other), 5).predictions["val"]
+        expected = score - pool.judge(less, pool.splits["val"].target)
+        assert made.contribution[part].item() == pytest.approx(expected, abs=1e-6)
+    assert len(made.used) == 4
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_parts_are_even_in_size_and_in_classes(parts):
+    target = torch.tensor(np.random.default_rng(0).integers(0, 3, 103))
+    part = deal(target, parts, 0)
+    sizes = part.bincount()
+    assert sizes.max() - sizes.min() <= 1
+    for value in range(3):
+        counts = part[target == value].bincount(minlength=parts)
+        assert counts.max() - counts.min() <= 1
+    assert not torch.equal(part, deal(target, parts, 1))
+    assert torch.equal(part, deal(target, parts, 0))
+
+
+def test_the_best_member_is_also_scored_by_rows_that_did_not_pick_it(study):
+    _, pool = ready(study("binary"), "method=mean")
+    known = known_of(pool)
+    parts = deal(known.target, 5, 0)
+    found = np.empty(len(parts))
+    for part in range(5):
+        inside = (parts == part).numpy()
+        y, p = known.target.numpy(), known.prediction.numpy()
+        losses = [log_loss(y[~inside], member[~inside]) for member in p]
+        found[inside] = p[int(np.argmin(losses))][inside]
+    assert picked(known, 5) == pytest.approx(-log_loss(known.target.numpy(), found))

@@ -1,0 +1,134 @@
+"""The words of `lepton ensemble`: mistakes cost a line and write nothing; the result is shown."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lepton.config import CONF_DIR, options
+from lepton.ensemble.command import SCHEMA, compose
+from lepton.signature import signature
+
+
+@pytest.mark.parametrize("method", sorted(options()["ensemble"]))
+def test_every_method_composes(method):
+    plain = compose("runs=x", f"method={method}")
+    assert plain["choices"] == {"method": method}
+    assert plain["method"]["_target_"].startswith(f"lepton.ensemble.{method}.")
+
+
+@pytest.mark.parametrize("method", sorted(options()["ensemble"]))
+def test_the_keys_of_a_method_are_its_arguments_and_no_argument_has_a_default(method):
+    node = compose("runs=x", f"method={method}")["method"]
+    found = signature(node["_target_"])
+    assert set(node) - {"_target_"} == set(found.parameters) - {"task"}
+    assert not found.open
+    assert all(parameter.required for parameter in found.parameters.values())
+
+
+def test_the_root_has_a_comment_for_each_key_and_no_other_keys_than_are_checked():
+    lines = (CONF_DIR / "ensemble.yaml").read_text().splitlines()
+    values = [line for line in lines if re.match(r"\w+: \S", line)]
+    assert {line.partition(":")[0] for line in values} == set(SCHEMA)
+    assert all("  # " in line for line in values)
+
+
+def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
+    plain = compose("runs=[a,runs/b*]", "method=greedy", "method.size=3", "max_members=4")
+    assert (plain["runs"], plain["method"]["size"], plain["max_members"]) == (
+        ["a", "runs/b*"],
+        3,
+        4,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "start", "holds"),
+    [
+        ([], "runs: has no value yet", "give runs=..."),
+        (["runs=nothing"], "nothing: no such study", "studies in ./runs: binary"),
+        (["runs=nothing/*"], "runs: nothing/*: no folder matches", ""),
+        (["runs=[]"], "runs: ", "here is none"),
+        (["runs=binary", "method=greddy"], "method=greddy: no such option", "mean 'greedy'?"),
+        (["runs=binary", "method=[mean,vote]"], "method=[mean,vote]: method takes one", ""),
+        (["runs=binary", "method=mean,vote"], "method=mean,vote: lepton ensemble takes one", ""),
+        (["runs=a,b"], "runs=a,b: lepton ensemble takes one value", "runs=[A,B]"),
+        (["runs=binary", "select=test"], "select: test: ", "no honest test score"),
+        (["runs=binary", "select=vla"], "select: no such split 'vla'", ""),
+        (["runs=binary", "metric=test/auroc"], "metric: test/auroc: ", "no honest test score"),
+        (["runs=binary", "metric=aurok"], "metric: no metric 'aurok'", "mean 'auroc'?"),
+        (["runs=binary", "metric=rmse"], "metric: binary has no metric 'rmse'", "log_loss"),
+        (["runs=binary", "metric=val/auroc"], "metric: val/auroc: ", "metric=auroc"),
+        (["runs=binary", "max_members=1"], "max_members: 1 is too small", "2 at least"),
+        (["runs=binary", "folds=1"], "folds: 1 is too small", ""),
+        (["runs=binary", "method.siz=3"], "method.siz: method=greedy has no such key", "'size'?"),
+        (["runs=binary", "method.size=x"], "method.size: 'x' is not int", ""),
+        (["runs=binary", "method.size=0"], "method.size: 0 is too small", ""),
+        (["runs=binary", "method=weighted", "method.penalty=-1"], "method.penalty: -1 is too", ""),
+        (["runs=binary", "method=stacking", "method.c=0"], "method.c: 0 is too small", "above 0"),
+        (
+            ["runs=binary", "method=stacking", "method.leaves=1"],
+            "method.leaves: 1 is too small",
+            "",
+        ),
+        (["runs=binary", "method.task=x"], "method.task: set by lepton, not by hand", ""),
+        (["runs=binary", "keap=true"], "keap: lepton ensemble has no such key", "mean 'keep'?"),
+        (["runs=binary", "study=../x"], "study: '../x' is not a plain name", ""),
+        (["runs=binary", "-m"], "-m: for `lepton train` alone", ""),
+        (["runs=runs/b[x"], "'runs=runs/b[x' cannot be read", "quotes"),
+        (["runs=binary", "model=mlp"], "model: lepton ensemble has no such key", ""),
+        (["runs=binary", "~method"], "'~method' cannot be read", ""),
+    ],
+)
+def test_a_mistake_gets_one_line_and_writes_nothing(study, lepton, words, start, holds):
+    study("binary")
+    before = sorted(Path().rglob("*"))
+    code, out, said = lepton("ensemble", *words)
+    (line,) = said.splitlines()
+    assert (code, out) == (2, "")
+    assert line.startswith(f"lepton: {start}")
+    assert holds in line
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_one_run_is_no_ensemble(study, lepton):
+    folder, *_ = study("binary")
+    code, _, said = lepton("ensemble", f"runs={folder}")
+    assert code == 2
+    assert "needs two finished runs at least, and here is one" in said
+
+
+def test_training_has_no_ensembles(lepton):
+    code, _, said = lepton("train", "ensemble=mean")
+    assert code == 2
+    assert said.startswith("lepton: ensemble: lepton train has no such key")
+
+
+def test_members_scores_and_the_folder_are_shown_and_results_take_it(study, lepton):
+    folders = study("binary")
+    code, out, said = lepton("ensemble", "runs=runs/binary/*", "method=mean", "keep=true")
+    assert (code, said) == (0, "")
+    for folder in folders:
+        assert folder.name in out
+    for word in ("weight", "minus without it", "log_loss", "ece", "disagree on", "best member"):
+        assert word in out
+    assert out.splitlines()[-1].startswith("runs/binary/synthetic-ensemble_mean-s0-")
+    code, out, _ = lepton("results", "binary")
+    assert code == 0
+    assert "ensemble_mean" in out
+
+
+def test_an_ensemble_of_the_users_own_is_taken_once_allowed(study, lepton, here):
+    study("binary")
+    (here / "conf" / "ensemble").mkdir(parents=True)
+    option = "# The best member alone.\n_target_: mine.First\nshare: 1.0  # of the first member\n"
+    (here / "conf" / "ensemble" / "mine.yaml").write_text(option)
+    (here / "mine.py").write_text(
+        "from lepton.ensemble.combiner import Combiner\n\n\nclass First(Combiner):\n"
+        "    def __init__(self, *, task: str, share: float):\n        super().__init__(task=task)\n"
+    )
+    words = ("ensemble", "runs=binary", "method=mine", "keep=true")
+    assert "--allow mine" in lepton(*words)[2]
+    code, out, said = lepton(*words, "--allow", "mine")
+    assert (code, said) == (0, "")
+    assert "ensemble_mine" in out

@@ -1,0 +1,130 @@
+"""Averaged weights: of the right runs alone, and with statistics of the mean network."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lepton import build, compose, load_model, train
+from lepton.check import check
+from lepton.ensemble.averaging import Averager
+from lepton.ensemble.averaging import _init_from as init_from
+from lepton.ensemble.members import read_members
+from lepton.errors import ConfigError, LeptonError
+from lepton.results import read_config
+
+from .conftest import MLP, RESNET, SMALL
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def test_the_weights_are_the_mean_of_the_members(study, ensemble):
+    folders = study("soups")
+    made = ensemble("runs=soups", "method=soup", "keep=true")
+    found, states = weights(made.folder), [weights(folder) for folder in folders]
+    assert list(made.members["weight"]) == [1 / 3] * 3
+    for name, tensor in found.items():
+        if "running" not in name and "num_batches" not in name:
+            mean = np.mean([state[name].numpy() for state in states], axis=0)
+            np.testing.assert_allclose(tensor.numpy(), mean, rtol=1e-6, atol=1e-7)
+    assert any("running_mean" in name for name in found)
+
+
+def test_batch_statistics_are_those_of_the_training_split_under_the_mean_weights(study, ensemble):
+    study("soups")
+    made = ensemble("runs=soups", "method=soup", "keep=true")
+    predictor = load_model(made.folder)
+    network = predictor.learner.model
+    norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d))
+    seen = []
+    norm.register_forward_hook(lambda module, inputs, _: seen.append(inputs[0]))
+    config = read_config(made.folder / "config.yaml")
+    config.pop("ensemble")
+    data = build.data(config)
+    assert len(data.splits["train"]["id"]) % data.batch_size == 0  # else batches weigh differently
+    predictor.learner.predict(data.splits["train"])
+    torch.testing.assert_close(norm.running_mean, torch.cat(seen).mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_soup_is_an_ordinary_run_of_a_network(study, ensemble):
+    study("soups")
+    folder = ensemble("runs=soups", "method=soup", "keep=true").folder
+    raw = build.data(check(compose(*SMALL))).read()[0]
+    for path in folder.parent.iterdir():
+        if path != folder:
+            shutil.rmtree(path)  # it needs none of its members any more
+    for split in ("val", "test"):
+        frame = pd.read_parquet(folder / "predictions" / f"{split}.parquet").set_index("id")
+        found = load_model(folder).predict(raw.loc[frame.index])
+        pd.testing.assert_series_equal(found["prediction"], frame["prediction"], check_names=False)
+
+
+def test_a_greedy_soup_never_scores_below_its_best_member(study, ensemble):
+    study("soups")
+    made = ensemble("runs=soups", "method=greedy_soup", "keep=true")
+    assert made.facts["score"] >= made.facts["best"]["score"]
+    assert made.members["weight"].iloc[0] > 0
+    only = made.members["weight"] > 0
+    assert set(made.members["weight"][only]) == {1 / only.sum()}
+
+
+def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
+    members = read_members([str(folder) for folder in study("soups")]).members
+    average = Averager(members)
+    average.mix([0, 1])
+    average.mix([2])
+    expected = members[2].splits["test"].prediction
+    torch.testing.assert_close(average.predict("test"), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([(*MLP, "seed=0"), (*MLP, "seed=1")], r"different weights \(seed [01] and [01]\)"),
+        ([MLP, ("model=linear",)], "different models"),
+        ([MLP, ("model=gradient_boosting", "model.max_iter=5")], "needs networks"),
+        ([MLP, (*MLP, "preprocessing=standard")], "different preprocessing"),
+        ([RESNET, (*RESNET, "model.width=8")], "different models"),
+    ],
+)
+@pytest.mark.parametrize("method", ["soup", "greedy_soup"])
+def test_runs_of_other_initial_weights_are_refused_and_named(here, ensemble, words, said, method):
+    names = [train(compose(*SMALL, "trainer.max_epochs=1", *word)).run for word in words]
+    with pytest.raises(ConfigError, match=said) as e:
+        ensemble("runs=default", f"method={method}")
+    assert any(name in str(e.value) for name in names)
+
+
+def test_data_that_changed_since_are_told(here, ensemble):
+    (here / "d.csv").write_text("a,y\n" + "".join(f"{i % 7},{i * 5 % 3 % 2}\n" for i in range(90)))
+    data = ("dataset=csv", "dataset.path=d.csv", "dataset.target=y", "trainer.max_epochs=1", *MLP)
+    for lr in ("1e-3", "1e-2"):
+        train(compose(*data, f"optimizer.lr={lr}"))
+    (here / "d.csv").write_text("a,y\n" + "".join(f"{i % 7},{i * 7 % 5 % 2}\n" for i in range(90)))
+    with pytest.raises(LeptonError, match="no longer what it was trained on"):
+        ensemble("runs=default", "method=soup")
+
+
+def test_init_from_is_found_wherever_a_config_has_it():
+    assert init_from({"model": {"a": 1}, "init_from": "runs/a/b"}) == "runs/a/b"
+    assert init_from({"model": {"init_from": "x"}}) == "x"
+    assert init_from({"init_from": None, "model": {"a": {}}}) is None
+
+
+@pytest.mark.parametrize("damage", ["other shape", "not a file of weights"])
+def test_weights_that_cannot_be_averaged_are_told_in_a_line(study, ensemble, damage):
+    folder, other, *_ = study("soups")
+    path = other / "model.safetensors"
+    state = weights(folder)
+    if damage == "other shape":
+        save_file({name: t[:1].clone() if t.ndim else t for name, t in state.items()}, path)
+    else:
+        path.write_bytes(b"damaged")
+    with pytest.raises(LeptonError, match=other.name) as e:
+        ensemble("runs=soups", "method=soup")
+    assert len(str(e.value).splitlines()) == 1
