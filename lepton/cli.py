@@ -110,9 +110,9 @@ def _train(words: list[str]) -> int:
     from lepton.config import compose
 
     cfg = compose(*overrides)
-    from lepton.report import show_run
     from lepton.run import train
     from lepton.sweep.study import refresh
+    from lepton.terminal import show_run
 
     _say()
     try:
@@ -249,9 +249,15 @@ def _list(words: list[str]) -> int:
 
 
 def _results(words: list[str]) -> int:
-    from lepton.report import results_command
+    from lepton.terminal import results_command
 
     return results_command(words)
+
+
+def _report(words: list[str]) -> int:
+    from lepton.report.command import report_command
+
+    return report_command(words)
 
 
 def _sweep(words: list[str]) -> int:
@@ -266,4 +272,5 @@ COMMANDS = {
     "sweep": _sweep,
     "list": _list,
     "results": _results,
+    "report": _report,
 }

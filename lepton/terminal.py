@@ -56,7 +56,7 @@ def show(study: str | Path, by: list[str] | None = None, metrics: list[str] | No
         names = _metrics(metrics, finished)
         out.print(_table(finished, by, names))
         out.print(_meaning(finished, names), highlight=False)
-    for row in frame[frame["status"].isin(["failed", "diverged"])].itertuples():
+    for row in frame[frame["status"].isin(["failed", "diverged", "unreadable"])].itertuples():
         out.print(f"{row.status}: {row.run}: {row.error}", highlight=False, soft_wrap=True)
     if count := int((frame["status"] == "pruned").sum()):
         out.print(f"pruned: {count} {'run' if count == 1 else 'runs'}", highlight=False)

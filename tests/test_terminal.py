@@ -9,7 +9,7 @@ import pytest
 from lepton import load
 from lepton.compare import differences, summary
 from lepton.errors import LeptonError
-from lepton.report import results_command, show, show_run
+from lepton.terminal import results_command, show, show_run
 from lepton.results import read
 
 WINE = ("dataset=wine", "trainer.max_epochs=2")
