@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lepton.compare import choices, groups, summary, varying
+from lepton.compare import choices, varying
 from lepton.errors import LeptonError
 from lepton.folders import CONFIG, read_config
 from lepton.question import larger_is_better
@@ -31,17 +31,17 @@ class Best:
 def best(finished: pd.DataFrame, select: str) -> Best:
     """Of finished runs on one data set."""
     by = varying(finished, choices(finished))
-    table = summary(finished, by, select).reset_index(drop=True)
-    sign = 1 if larger_is_better(select) else -1
-    place = int((sign * table["mean"]).fillna(-float("inf")).argmax())
-    rows = groups(finished, by)[place][1].sort_values(["seed", "run"])
+    settings = finished.groupby(by, dropna=False).ngroup() if by else finished[select] * 0
+    means = finished.groupby(settings)[select].mean()
+    place = (means if larger_is_better(select) else -means).idxmax()
+    rows = finished[settings == place].sort_values(["seed", "run"])
     folder = Path(rows["folder"].iloc[0])
     config = read_config(folder / CONFIG)
     shown = {k: v for k, v in config.items() if k not in ("choices", "overrides")}
     return Best(
         run=folder.name,
         folder=folder,
-        score=float(table["mean"].iloc[place]),
+        score=float(means[place]),
         runs=len(rows),
         looked_at=len(finished),
         command=command(folder, config),

@@ -20,8 +20,12 @@ usage: lepton COMMAND ...
   lepton check [-m] [group=option ...] [key=value]   compose and check; what would run, and where
   lepton sweep status STUDY                          done, failed, running and still to do
   lepton list [group[/option]]                       groups, options, keys and what they do
-  lepton results STUDY [--group-by KEYS] [--metric NAMES] [--csv FILE] [--parquet FILE]
+  lepton results STUDY [--compare KEYS] [--format text|markdown|latex]   (also --group-by KEYS,
+      --metric NAMES, --baseline OPTION, --select NAME, --csv FILE, --parquet FILE)
                                                      seeds grouped, intervals, paired differences
+  lepton report STUDY [STUDY...] [--compare KEYS]    the same as one page with plots, in reports/
+      (also --metric, --baseline, --select, --out FOLDER, --figure NAME)
+  lepton verify RUN                                  trains a run again: are the numbers the same?
 
   for train and check:
     --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
@@ -260,6 +264,12 @@ def _report(words: list[str]) -> int:
     return report_command(words)
 
 
+def _verify(words: list[str]) -> int:
+    from lepton.verify import verify_command
+
+    return verify_command(words)
+
+
 def _sweep(words: list[str]) -> int:
     from lepton.sweep.status import sweep_command
 
@@ -273,4 +283,5 @@ COMMANDS = {
     "list": _list,
     "results": _results,
     "report": _report,
+    "verify": _verify,
 }

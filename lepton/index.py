@@ -83,7 +83,9 @@ def _keep(study: Path, table: dict[str, tuple[Stamp, Row]]) -> None:
     for i, (name, (stamp, row)) in enumerate(table.items()):
         seen.append((name, *stamp, sets.setdefault(tuple(row), len(sets))))
         for key, value in row.items():
-            columns.setdefault(key, [None] * len(table))[i] = value
+            if key not in columns:
+                columns[key] = [None] * len(table)
+            columns[key][i] = value
     packed = {name: _pack(column) for name, column in columns.items()}
     content = {"format": FORMAT, "rows": len(table), "sets": list(sets), "seen": seen}
     part = study / f"{INDEX}.{os.getpid()}.part"

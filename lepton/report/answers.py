@@ -7,13 +7,14 @@ from lepton.compare import groups
 from lepton.question import Comparison, larger_is_better, word
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures import options as draw
+from lepton.report.style import SAMPLE
 from lepton.sentence import headline, sentences
 from lepton.stats.bayes import signed_rank
 from lepton.stats.ranks import Ranks, ranks
 
 DRAWN = 4  # data sets with figures of their own
 HEAD = ("runs", "n", "validation score", "{metric}", "sd", "95 % interval")
-GAPS = ("minus baseline", "95 % interval", "pairs", "p (Holm)", "P(better)")
+GAPS = ("minus baseline", "its 95 % interval", "pairs", "p (Holm)", "P(better)")
 
 
 def section(comparison: Comparison, finished: pd.DataFrame, *, figures: bool) -> Section:
@@ -30,19 +31,27 @@ def section(comparison: Comparison, finished: pd.DataFrame, *, figures: bool) ->
 
 
 def table(comparison: Comparison) -> Table:
-    """The comparison as text, the baseline among its options."""
+    """The comparison as text, the baseline among its options; no column that says nothing."""
     metric = comparison.metric.replace("/", " ")
-    lost = comparison.table["lost"].any()
-    head = [*comparison.keys, *(h.format(metric=metric) for h in HEAD)]
-    head += [*(GAPS if len(comparison.table) > 1 else ()), *(["without result"] if lost else [])]
+    head = [*comparison.keys, *(h.format(metric=metric) for h in HEAD), *GAPS, "without result"]
     rows = []
     for option, (_, row) in zip(comparison.options(), comparison.table.iterrows(), strict=True):
         cells = [*map(word, option), str(row["runs"]), str(row["n"]), number(row["score"])]
         cells += [number(row["mean"]), number(row["sd"]), span(row["low"], row["high"])]
-        if len(comparison.table) > 1:
-            cells += _gap(row) if option != comparison.baseline else ["baseline", *[""] * 4]
-        rows.append([*cells, *([str(row["lost"] or "")] if lost else [])])
+        cells += _gap(row) if option != comparison.baseline else ["baseline", *[""] * 4]
+        rows.append([*cells, str(row["lost"] or "")])
+    known = comparison.table
+    rest = known[[option != comparison.baseline for option in comparison.options()]]
+    needless = {
+        "runs": (known["runs"] == known["n"]).all(),
+        "pairs": (rest["pairs"] == rest["n"]).all(),
+        "without result": not known["lost"].any(),
+        **dict.fromkeys(GAPS if len(known) < 2 else (), True),
+    }
+    kept = [i for i, name in enumerate(head) if not needless.get(name)]
+    rows = [[row[i] for i in kept] for row in rows]
     name = "comparison" + (f"_{comparison.dataset}" if comparison.dataset else "")
+    head = [head[i] for i in kept]
     return Table(name, _caption(comparison), head, rows, len(comparison.keys))
 
 
@@ -88,7 +97,7 @@ def _figures(comparison: Comparison, finished: pd.DataFrame) -> list[Block]:
     blocks: list[Block] = [
         Figure(
             f"distribution{suffix}",
-            f"{metric} of every run; black: mean and its 95 % interval.",
+            f"{metric} of {_drawn(values)}; bar: mean and its 95 % interval.",
             f"{metric} by option: " + _means(comparison),
             lambda: draw.distribution(comparison, values),
         )
@@ -102,12 +111,19 @@ def _figures(comparison: Comparison, finished: pd.DataFrame) -> list[Block]:
             Figure(
                 f"change{suffix}",
                 f"From {names[0]} to {names[1]}: a line a {found.unit}, green where {metric} gets "
-                "better; black: the mean.",
+                "better; thick: the mean.",
                 f"{metric} of {len(found.gaps)} pairs, mean difference {found.gaps.mean():+.4f}",
                 lambda: draw.change(found, names, comparison.metric, comparison.larger),
             )
         )
     return blocks
+
+
+def _drawn(values: dict[tuple, np.ndarray]) -> str:
+    most = SAMPLE // len(values)
+    if all(len(found) <= most for found in values.values()):
+        return "every run"
+    return f"at most {most} runs of each option, drawn by chance"
 
 
 def _means(comparison: Comparison) -> str:

@@ -9,6 +9,7 @@ from lepton.report.blocks import Block, Code, Figure, Note, Report, Runs, Sectio
 
 HERE = Path(__file__).parent
 FIRST = 25  # runs shown before the page's script has pages of them
+NAMES = r"[\w.]+=(?:[\w.+\-\[\]]*[\w\]]|&#x27;.*?&#x27;)|--[a-z]+ KEY"  # of settings, in prose
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
@@ -91,9 +92,7 @@ def _block(block: Block) -> str:
 def _prose(words: str) -> str:
     """Text in which the names of settings are set as code."""
     text = escape(words)
-    return re.sub(
-        r"[\w.]+=[\w.+\-\[\]]*[\w\]]|--[a-z]+ KEY", lambda m: f"<code>{m[0]}</code>", text
-    )
+    return re.sub(NAMES, lambda m: f"<code>{m[0]}</code>", text)
 
 
 def _table(name: str, caption: str, head: list[str], rows: list[list[str]], numbers: int) -> str:

@@ -12,6 +12,7 @@ from lepton.question import larger_is_better, word
 from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text
 from lepton.report.figures import options as draw
 from lepton.report.figures import training
+from lepton.report.style import SAMPLE
 from lepton.stats.importance import Importance
 
 OPTIONS, SEEDS = 6, 12  # drawn as learning curves
@@ -25,6 +26,10 @@ def mattered(found: Importance | None, finished: pd.DataFrame, score: str) -> Se
         return Section(title, [Note(words)])
     rows = [[k, str(found.levels[k]), _percent(v)] for k, v in found.shares.items()]
     rows += [[f"{a} with {b}", "", _percent(v)] for (a, b), v in [*found.pairs.items()][:3]]
+    head = ["key", "values", "variance explained"]
+    if found.chance:
+        head.append("by chance alone")
+        rows = [[*row, _percent(found.chance[row[0]]) if row[1] else ""] for row in rows]
     caption = (
         f"Share of the variance of the validation score, by {found.method}. All keys together "
         f"explain {_percent(found.explained)}; the rest is seeds and chance. A pair's share is "
@@ -33,7 +38,7 @@ def mattered(found: Importance | None, finished: pd.DataFrame, score: str) -> Se
     first, share = next(iter(found.shares.items()))
     blocks: list[Block] = [
         Text(f"{first} explains most: {_percent(share)} of the variance."),
-        Table("importance", caption, ["key", "values", "variance explained"], rows, 1),
+        Table("importance", caption, head, rows, 1),
         Figure(
             "importance",
             f"Variance of the validation score explained by each key ({found.method}).",
@@ -105,13 +110,14 @@ def went(finished: pd.DataFrame, keys: list[str], metric: str, varied: list[str]
             )
         )
     names = _names(one, keys)
+    sample = f" Dots: {SAMPLE} runs drawn by chance." if len(one) > SAMPLE else ""
     for column, what in (("seconds", "training time"), ("parameters", "parameters")):
         if one[column].nunique() > 1 and one[metric].notna().any():
             blocks.append(
                 Figure(
                     f"score_by_{column}",
-                    f"{metric.replace('/', ' ')} against {what}; black: runs that no other beats "
-                    "in both.",
+                    f"{metric.replace('/', ' ')} against {what}; line: runs that no other beats "
+                    f"in both.{sample}",
                     f"{metric} against {what} of {len(one)} runs",
                     lambda column=column: training.cost(
                         one, column, metric, larger=larger_is_better(metric), options=names

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from lepton.errors import LeptonError
 
 SERIES = ("#1f5fa8", "#b9500d", "#14775a", "#7648ae", "#ad2f52", "#0c7283", "#74552a", "#59657a")
@@ -17,14 +19,16 @@ OF_PAGE = {  # what the page says in its light or dark style
     PAPER: "var(--card)",
 }
 DOTS = 120  # markers an SVG holds as such; more become an image in it
+SAMPLE = 400  # runs drawn of more
 LARGEST = 30_000  # bytes of an SVG
+PIXELS = 1.5  # of a page, a point of a figure at most
 XLINK = ' xmlns:xlink="http://www.w3.org/1999/xlink"'
 WIDTH, HEIGHT = 5.2, 3.3  # inches
 
 RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "lepton",
-    "font.family": "sans-serif",
+    "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": MUTED,
@@ -87,11 +91,40 @@ def dense(count: int) -> dict:
     return {"rasterized": count > DOTS}
 
 
+def sampled(count: int, most: int = SAMPLE) -> np.ndarray:
+    """Which of so many are drawn, in order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+
+
 def svg(figure) -> str:
     """The figure as an SVG file."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format")))
-    return stream.getvalue()
+    text = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
+    text = re.sub(r' (?:d|x|y|transform)="[^"]+"', _rounded, text)
+    return re.sub(r'\n\s*(?:<g id="[^"]*"/>\n\s*)*', "\n", text)
+
+
+def _rounded(attribute: re.Match) -> str:
+    """Coordinates to a tenth of a point, which no eye tells from the six decimals given."""
+    text = re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.1f}", attribute[0])
+    return re.sub(r"\s*\n\s*", " ", text)
+
+
+def flat(figure):
+    """The figure with what it shows as one image in each of its axes; text stays text."""
+    for ax in figure.axes:
+        for artist in (*ax.lines, *ax.collections, *ax.patches):
+            artist.set_zorder(artist.get_zorder() - 100)
+        ax.patch.set_visible(False)
+        ax.set_rasterization_zorder(0)
+    return figure
+
+
+def _page_font(found: re.Match) -> str:
+    return f"{'font-family: ' if found[0].startswith('font') else ''}var(--sans)"
 
 
 def inlined(text: str, name: str, alt: str) -> str:
@@ -99,12 +132,12 @@ def inlined(text: str, name: str, alt: str) -> str:
     from html import escape
 
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r"#[0-9a-f]{6}", lambda m: OF_PAGE.get(m[0], m[0]), text)
-    text = re.sub(r"font: ([^;\"]*?)'[^\"]*?sans-serif", r"font: \1var(--sans)", text)
-    size = re.search(r'viewBox="[^"]+"', text)[0]
-    head = f'<svg role="img" aria-label="{escape(alt, quote=True)}" {size} class="plot"'
+    text = re.sub(r"font-family: [^;\"]*|(?<=px )'DejaVu Sans'[^;\"]*", _page_font, text)
+    size = re.search(r'viewBox="0 0 ([\d.]+) [\d.]+"', text)
+    wide = round(float(size[1]) * PIXELS)
+    style = f'style="max-width:{wide}px"'
+    head = f'<svg role="img" aria-label="{escape(alt, quote=True)}" {size[0]} class="plot" {style}'
     return re.sub(r"<svg\b[^>]*", head + XLINK, text, count=1)

@@ -9,7 +9,7 @@ import pandas as pd
 from lepton.errors import LeptonError
 from lepton.report import html, markdown
 from lepton.report.blocks import Report
-from lepton.report.style import LARGEST, inlined, styled, svg
+from lepton.report.style import LARGEST, flat, inlined, styled, svg
 
 PAGE = "report.html"
 
@@ -58,20 +58,12 @@ def plots(report: Report, folder: Path, only: str | None = None) -> dict[str, st
             drawn = figure.draw()
             text = svg(drawn)
             if len(text) > LARGEST:
-                text = svg(_flat(drawn))
+                text = svg(flat(drawn))
             name = _plain(figure.name)
             (folder / f"{name}.svg").write_text(text)
             drawn.savefig(folder / f"{name}.png")
             found[figure.name] = inlined(text, name, figure.alt)
     return found
-
-
-def _flat(figure):
-    """The figure with everything but text and axes as an image."""
-    for ax in figure.axes:
-        for artist in (*ax.lines, *ax.collections, *ax.patches):
-            artist.set_rasterized(True)
-    return figure
 
 
 def _plain(name: str) -> str:

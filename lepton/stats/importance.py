@@ -23,6 +23,9 @@ class Importance:
     pairs: dict[tuple[str, str], float]
     explained: float  # by all keys together; the rest is seeds and chance
     levels: dict[str, int]
+    chance: (
+        dict[str, float] | None
+    )  # what a key of as many values explains of noise; None: not known
 
     @property
     def largest(self) -> tuple[str, str] | None:
@@ -76,9 +79,9 @@ def _anova(coded: pd.DataFrame, y: np.ndarray) -> Importance:
         for a, b in combinations(coded, 2)
     }
     explained = _between([coded[key] for key in coded], y) / total
-    return _sorted(
-        "functional ANOVA of a balanced grid", single, double, explained, coded.nunique()
-    )
+    levels = coded.nunique()
+    chance = {key: (levels[key] - 1) / (len(y) - 1) for key in coded}
+    return _sorted("functional ANOVA of a balanced grid", single, double, explained, levels, chance)
 
 
 def _between(by: list[pd.Series], y: np.ndarray) -> float:
@@ -120,7 +123,7 @@ def _forest(frame: pd.DataFrame, keys: list[str], y: np.ndarray) -> Importance:
         double[keys[a], keys[b]] = max(0.0, joint - single[keys[a]] - single[keys[b]])
     levels = frame[keys].nunique()
     method = "permutation importance of a random forest on held-out runs"
-    return _sorted(method, single, double, max(0.0, 1 - base / scale), levels)
+    return _sorted(method, single, double, max(0.0, 1 - base / scale), levels, None)
 
 
 def _error(fitted: list, x: np.ndarray, y: np.ndarray, columns: tuple[int, ...]) -> float:
@@ -143,7 +146,7 @@ def _numbers(column: pd.Series) -> np.ndarray:
     return _codes(column).astype(float)
 
 
-def _sorted(method, single, double, explained, levels) -> Importance:
+def _sorted(method, single, double, explained, levels, chance) -> Importance:
     order = dict(sorted(single.items(), key=lambda item: -item[1]))
     pairs = dict(sorted(double.items(), key=lambda item: -item[1]))
-    return Importance(method, order, pairs, float(explained), levels.to_dict())
+    return Importance(method, order, pairs, float(explained), levels.to_dict(), chance)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.question import Comparison, word
-from lepton.report.style import INK, LINE, MUTED, axes, dense, series
+from lepton.report.style import INK, LINE, MUTED, SAMPLE, axes, dense, sampled, series
 from lepton.stats.importance import Importance
 from lepton.stats.pairs import Pairs
 from lepton.stats.ranks import Ranks
@@ -22,9 +22,9 @@ def distribution(comparison: Comparison, values: dict[tuple, np.ndarray]):
     options = comparison.options()
     figure, ax = axes(height=0.9 + 0.36 * len(options))
     generator = np.random.default_rng(0)
-    many = sum(map(len, values.values()))
+    many = min(sum(map(len, values.values())), SAMPLE)
     for i, (option, (_, row)) in enumerate(zip(options, comparison.table.iterrows(), strict=True)):
-        found = values[option]
+        found = values[option][sampled(len(values[option]), SAMPLE // len(options))]
         shake = generator.uniform(-0.16, 0.16, len(found))
         ax.scatter(found, i + shake, s=12, color=series(0), alpha=0.4, lw=0, **dense(many))
         if np.isfinite(row["low"]):

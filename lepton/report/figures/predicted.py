@@ -7,7 +7,7 @@ from lepton.report.figures.options import label
 from lepton.report.predictions import Predictions
 from lepton.report.style import INK, LINE, MUTED, axes, dense, series
 
-POINTS = 90  # of a curve
+POINTS = 70  # of a curve
 BINS = 10
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 
 from lepton.question import word
 from lepton.report.figures.options import label
-from lepton.report.style import INK, LINE, MUTED, axes, dense, series
+from lepton.report.style import INK, LINE, MUTED, PAPER, axes, dense, sampled, series
 
-POINTS = 80  # of a curve
+POINTS = 60  # of a curve
 CURVES = ("val/score", "train/loss")
 
 
@@ -37,6 +37,8 @@ def cost(frame: pd.DataFrame, column: str, metric: str, *, larger: bool, options
     """Runs by what they cost and score; the line joins those that no other beats in both."""
     figure, ax = axes()
     frame = frame[frame[column].notna() & frame[metric].notna()]
+    x, y = pareto(frame[column].to_numpy(float), frame[metric].to_numpy(float), larger=larger)
+    frame = frame.iloc[sampled(len(frame))]
     names = list(dict.fromkeys(options.loc[frame.index]))
     for i, name in enumerate(names[:8]):
         part = frame[options.loc[frame.index] == name]
@@ -45,7 +47,6 @@ def cost(frame: pd.DataFrame, column: str, metric: str, *, larger: bool, options
             **{"s": 16, "color": series(i), "alpha": 0.65, "lw": 0, "label": name},
             **dense(len(frame)),
         )
-    x, y = pareto(frame[column].to_numpy(float), frame[metric].to_numpy(float), larger=larger)
     ax.plot(x, y, color=INK, lw=1.2, drawstyle="steps-post", zorder=0)
     if len(frame) and frame[column].min() > 0 and frame[column].max() / frame[column].min() > 20:
         ax.set_xscale("log")
@@ -72,17 +73,18 @@ def parallel(frame: pd.DataFrame, keys: list[str], score: str, *, most: int = 60
         frame = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, most).round().astype(int))]
     columns = [*keys, score]
     places, ticks = zip(*(_place(frame[c]) for c in columns), strict=True)
-    figure, ax = axes(max(5.2, 1.25 * len(columns)), 3.4)
+    figure, ax = axes(max(5.2, 1.25 * len(columns)), 2.9)
     grid, best = np.column_stack(places), len(frame) - max(1, len(frame) // 10)
     generator = np.random.default_rng(0)
     grid[:, :-1] += generator.uniform(-0.012, 0.012, grid[:, :-1].shape)
     for i, row in enumerate(grid):
         top = i >= best
-        ax.plot(row, color=series(1) if top else series(7), lw=1.3, alpha=0.9 if top else 0.3)
+        ax.plot(row, color=series(1) if top else series(7), lw=1.1, alpha=0.9 if top else 0.3)
     for x, marks in enumerate(ticks):
         ax.axvline(x, color=LINE, lw=1)
         for place, text in marks:
-            ax.text(x, place, f" {label((text,))}", fontsize=7, va="center", color=INK)
+            box = {"fc": PAPER, "lw": 0, "pad": 1.2, "alpha": 0.85}
+            ax.text(x + 0.03, place, label((text,)), fontsize=8, va="center", color=INK, bbox=box)
     names = [c.replace(".", ".\n", 1) for c in keys] + ["validation\nscore"]
     ax.set_xticks(range(len(columns)), names, color=MUTED)
     ax.set_xlim(-0.1, len(columns) - 0.6)
