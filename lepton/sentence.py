@@ -72,6 +72,8 @@ def headline(comparison: Comparison) -> str:
     if len(comparison.table) < 2:
         return f"{start}; there is nothing to compare it with."
     rest = comparison.table[[o != comparison.baseline for o in comparison.options()]]
+    if rest["pairs"].max() < 2:
+        return f"{start}; too few runs are equal in everything else to compare options by."
     sure = int((rest["p_holm"] < SURE).sum())
     base = comparison.name(comparison.baseline)
     if not sure:

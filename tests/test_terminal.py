@@ -9,8 +9,8 @@ import pytest
 from lepton import load
 from lepton.compare import differences, summary
 from lepton.errors import LeptonError
-from lepton.terminal import results_command, show, show_run
 from lepton.results import read
+from lepton.terminal import results_command, show, show_run
 
 WINE = ("dataset=wine", "trainer.max_epochs=2")
 

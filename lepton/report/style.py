@@ -19,7 +19,7 @@ OF_PAGE = {  # what the page says in its light or dark style
     PAPER: "var(--card)",
 }
 DOTS = 120  # markers an SVG holds as such; more become an image in it
-SAMPLE = 400  # runs drawn of more
+SAMPLE = 240  # runs drawn of more
 LARGEST = 30_000  # bytes of an SVG
 PIXELS = 1.5  # of a page, a point of a figure at most
 XLINK = ' xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -101,7 +101,9 @@ def sampled(count: int, most: int = SAMPLE) -> np.ndarray:
 def svg(figure) -> str:
     """The figure as an SVG file."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format")))
+    figure.savefig(
+        stream, format="svg", dpi=100, metadata=dict.fromkeys(("Date", "Creator", "Format"))
+    )
     text = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
     text = re.sub(r' (?:d|x|y|transform)="[^"]+"', _rounded, text)
     return re.sub(r'\n\s*(?:<g id="[^"]*"/>\n\s*)*', "\n", text)

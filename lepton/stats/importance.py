@@ -94,8 +94,10 @@ def _between(by: list[pd.Series], y: np.ndarray) -> float:
 def _forest(frame: pd.DataFrame, keys: list[str], y: np.ndarray) -> Importance:
     """How much worse a forest predicts held-out runs once a key's values are shuffled.
 
-    Repetitions of a setting are held out together. Source: Breiman 2001,
-    https://doi.org/10.1023/A:1010933404324
+    Half the added squared error is the variance that a key explains, alone or with others; what
+    two share is counted in both, and so is their interaction. Repetitions of a setting are held
+    out together. Sources: Breiman 2001, https://doi.org/10.1023/A:1010933404324; the half is
+    Jansen's estimate, https://doi.org/10.1016/S0010-4655(98)00154-4
     """
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.model_selection import GroupKFold
@@ -106,7 +108,6 @@ def _forest(frame: pd.DataFrame, keys: list[str], y: np.ndarray) -> Importance:
     x = np.column_stack([_numbers(frame[key]) for key in keys])
     settings = pd.DataFrame(x).groupby(list(range(len(keys))), dropna=False).ngroup().to_numpy()
     parts = min(PARTS, len(np.unique(settings)))
-    errors = {(): 0.0}
     order: list[tuple[int, ...]] = [(i,) for i in range(len(keys))]
     fitted = []
     for train, held in GroupKFold(parts, shuffle=True, random_state=0).split(x, y, settings):
@@ -114,16 +115,16 @@ def _forest(frame: pd.DataFrame, keys: list[str], y: np.ndarray) -> Importance:
         fitted.append((forest.fit(x[train], y[train]), held))
     errors = {(): _error(fitted, x, y, ())} | {c: _error(fitted, x, y, c) for c in order}
     top = sorted(order, key=lambda c: -errors[c])[:2]
-    scale, base = y.var(), errors[()]
+    scale, base = 2 * y.var(), errors[()]
     single = {keys[i]: max(0.0, (errors[(i,)] - base) / scale) for (i,) in order}
     double = {}
     if len(top) == 2:
         a, b = top[0][0], top[1][0]
         joint = (_error(fitted, x, y, (a, b)) - base) / scale
-        double[keys[a], keys[b]] = max(0.0, joint - single[keys[a]] - single[keys[b]])
+        double[keys[a], keys[b]] = max(0.0, single[keys[a]] + single[keys[b]] - joint)
     levels = frame[keys].nunique()
     method = "permutation importance of a random forest on held-out runs"
-    return _sorted(method, single, double, max(0.0, 1 - base / scale), levels, None)
+    return _sorted(method, single, double, max(0.0, 1 - base / y.var()), levels, None)
 
 
 def _error(fitted: list, x: np.ndarray, y: np.ndarray, columns: tuple[int, ...]) -> float:

@@ -1,5 +1,7 @@
 """Where a run errs more or less than elsewhere: every value of every column is a slice."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -37,6 +39,12 @@ def slices(inputs: pd.DataFrame, errors: np.ndarray) -> pd.DataFrame:
 def _parts(column: pd.Series) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= PARTS:
         return column.astype("str").where(column.notna())
-    bins = pd.qcut(column, PARTS, duplicates="drop")
-    names = [f"{b.left:.4g} to {b.right:.4g}" for b in bins.cat.categories]
-    return bins.cat.rename_categories(names).astype("str").where(column.notna())
+    return binned(column, PARTS, "{:.4g} to {:.4g}").astype("str").where(column.notna())
+
+
+def binned(column: pd.Series, count: int, name: str) -> pd.Series:
+    """Numbers as the bins they lie in, as many in each, called by their edges."""
+    bins, edges = pd.qcut(column.astype(float), count, retbins=True, duplicates="drop")
+    return bins.cat.rename_categories(
+        [name.format(low, high) for low, high in pairwise(edges)] if len(edges) > 1 else []
+    )

@@ -8,6 +8,7 @@ from lepton.report.style import INK, LINE, MUTED, SAMPLE, axes, dense, sampled, 
 from lepton.stats.importance import Importance
 from lepton.stats.pairs import Pairs
 from lepton.stats.ranks import Ranks
+from lepton.stats.slices import binned
 
 LONGEST = 26  # characters of a label
 
@@ -131,12 +132,8 @@ def _binned(column: pd.Series, most: int = 8) -> pd.Series:
     """Values as text in their order; many numbers in bins of as many runs each."""
     numbers = pd.api.types.is_numeric_dtype(column)
     if numbers and column.nunique() > most:
-        bins = pd.qcut(column, 6, duplicates="drop")
-        return bins.cat.rename_categories(
-            [f"{b.left:.3g} to {b.right:.3g}" for b in bins.cat.categories]
-        )
-    order = (
-        sorted(column.dropna().unique()) if numbers else sorted(map(str, column.dropna().unique()))
-    )
+        return binned(column, 6, "{:.3g} to {:.3g}")
+    known = column.dropna().unique()
+    order = map(word, sorted(known if numbers else map(str, known)))
     text = column.map(word)
-    return pd.Categorical(text, list(dict.fromkeys([*map(word, order), *text])), ordered=True)
+    return pd.Categorical(text, list(dict.fromkeys([*order, *text])), ordered=True)
