@@ -42,7 +42,7 @@ def compose(frame: pd.DataFrame, asked: Asked) -> Report:
     title = ", ".join(Path(study).name for study in asked.studies)
     facts = {"Runs looked at": counts(frame)}
     if finished.empty:
-        sections = [Section("Runs", [Note("No run has finished."), *_runs(frame, [], None)])]
+        sections = [Section("Runs", [*reasons.lost(frame), *_runs(frame, [], None)])]
         return Report(title, ["No run has finished."], facts, sections, asked.command)
     select = known_select(asked.select, finished)
     varied = varying(finished, choices(finished))

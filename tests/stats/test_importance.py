@@ -7,7 +7,7 @@ import pytest
 from lepton.stats.importance import importance
 
 Y = [3.1, 2.9, 4.0, 4.2, 5.1, 4.8, 3.0, 3.3, 6.1, 5.9, 8.2, 8.0]
-# statsmodels 0.14, anova_lm(ols("y ~ C(a) * C(b)")): sums of squares
+# statsmodels 0.15, anova_lm(ols("y ~ C(a) * C(b)")): sums of squares
 A, B, AB, REST = 9.013333, 23.971667, 4.541667, 0.170000
 
 

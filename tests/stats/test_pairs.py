@@ -30,7 +30,7 @@ def test_over_five_folds_the_variance_is_corrected_as_nadeau_and_bengio_do():
 
 
 def test_holm_is_that_of_statsmodels():
-    # statsmodels 0.14, multipletests(p, method="holm")[1]
+    # statsmodels 0.15, multipletests(p, method="holm")[1]
     p = np.array([0.01, 0.04, 0.03, 0.005, 0.2])
     assert holm(p) == pytest.approx([0.04, 0.09, 0.09, 0.025, 0.2])
 

@@ -29,7 +29,8 @@ def learning_curves(histories: dict[tuple, list[pd.DataFrame]]):
             ax.plot(epochs, table.mean(axis=1), color=series(i), label=label(option))
         ax.set_title({"val/score": "validation score", "train/loss": "training loss"}[column])
         ax.set_xlabel("epoch")
-    axs[0][0].legend()
+    if len(histories) > 1:
+        axs[0][0].legend()
     return figure
 
 
