@@ -9,21 +9,24 @@ SURE = 0.05
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """One for each option beside the baseline, then one on what the whole says nothing about."""
-    said = [
+    """One for each option beside the baseline."""
+    if len(comparison.table) < 2:
+        return ["One option alone: there is nothing to compare it with."]
+    return [
         sentence(comparison, option, row)
         for option, (_, row) in zip(comparison.options(), comparison.table.iterrows(), strict=True)
         if option != comparison.baseline
     ]
-    if len(comparison.table) < 2:
-        return ["One option alone: there is nothing to compare it with."]
-    rest = comparison.table[[option != comparison.baseline for option in comparison.options()]]
-    if (rest["unit"] == "seed").any():
-        said.append(
-            "All of this is about one split of the data: seeds say how much training varies, not "
-            "what another split would give (dataset.folds=5 dataset.fold='range(5)' does)."
-        )
-    return said
+
+
+def caveat(comparisons: list[Comparison]) -> list[str]:
+    """What seeds say nothing about, where pairs are seeds."""
+    if not any(p.unit == "seed" and len(p.gaps) for c in comparisons for p in c.pairs.values()):
+        return []
+    return [
+        "All of this is about one split of the data: seeds say how much training varies, not "
+        "what another split would give (dataset.folds=5 dataset.fold='range(5)' does)."
+    ]
 
 
 def sentence(comparison: Comparison, option: tuple, row: pd.Series) -> str:

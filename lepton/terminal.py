@@ -21,10 +21,12 @@ from lepton.question import (
     larger_is_better,
 )
 from lepton.report import latex, markdown
+from lepton.report.answers import across
 from lepton.report.answers import table as comparison_table
+from lepton.report.blocks import Note, Text
 from lepton.report.blocks import Table as Block
 from lepton.results import Result, load
-from lepton.sentence import sentences
+from lepton.sentence import caveat, sentences
 
 SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first two of a study
 ORDERED = {"score": "score, the validation split's monitored metric (larger is better)"}
@@ -97,29 +99,34 @@ def answer(study: str, asked: argparse.Namespace) -> None:
     select = known_select(asked.select, finished)
     own = metric if asked.metric else None  # each data set's, unless one was named
     found = compare(frame, keys, metric=own, baseline=asked.baseline, select=select)
-    for comparison in found:
-        block = comparison_table(comparison)
-        if asked.format == "text":
-            _say(comparison, block, out)
-        else:
-            print({"markdown": markdown, "latex": latex}[asked.format].table(block))
+    blocks = [block for comparison in found for block in _blocks(comparison)]
+    blocks += [block for section in across(found) for block in section.blocks]
     if asked.format == "text":
+        for block in [*blocks, *map(Text, caveat(found))]:
+            _show_block(block, out)
         _rest(frame, out)
+    else:
+        written = {"markdown": markdown, "latex": latex}[asked.format]
+        print("\n\n".join(written.table(b) for b in blocks if isinstance(b, Block)))
     return None
 
 
-def _say(comparison: Comparison, block: Block, out: Console) -> None:
-    if comparison.dataset:
-        out.print(comparison.dataset, style="bold")
-    table = Table(box=None)
-    for i, name in enumerate(block.head):
-        side = {"justify": "right", "no_wrap": True} if i >= block.numbers else {"overflow": "fold"}
-        table.add_column(name, **side)
-    for row in block.rows:
-        table.add_row(*row)
-    out.print(table)
-    for line in sentences(comparison):
-        out.print(line, highlight=False)
+def _blocks(comparison: Comparison) -> list[Block | Text]:
+    head = [Text(f"{comparison.dataset}:")] if comparison.dataset else []
+    return [*head, comparison_table(comparison), *map(Text, sentences(comparison))]
+
+
+def _show_block(block: object, out: Console) -> None:
+    if isinstance(block, Text | Note):
+        out.print(block.words, highlight=False)
+    elif isinstance(block, Block):
+        table = Table(box=None)
+        for i, name in enumerate(block.head):
+            number = {"justify": "right", "no_wrap": True}
+            table.add_column(name, **(number if i >= block.numbers else {"overflow": "fold"}))
+        for row in block.rows:
+            table.add_row(*row)
+        out.print(table)
 
 
 def _known(columns: list[str], frame: pd.DataFrame) -> list[str]:

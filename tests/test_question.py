@@ -7,7 +7,7 @@ from scipy import stats
 
 from lepton.errors import LeptonError
 from lepton.question import compare, known_keys, known_select
-from lepton.sentence import headline, sentences
+from lepton.sentence import caveat, headline, sentences
 
 
 def study(effect=0.02, seeds=5, models=("mlp", "linear"), noise=0.01, **more):
@@ -157,7 +157,8 @@ def test_a_metric_that_no_run_has_is_a_line():
 
 def test_a_clear_difference_is_said_with_its_interval_and_p():
     (found,) = ask(study(effect=0.1), "model")
-    first, last = sentences(found)
+    (first,) = sentences(found)
+    (last,) = caveat([found])
     assert first.startswith("model=linear is worse than model=mlp by 0.")
     assert "5 seeds" in first
     assert "p < 0.001" in first
@@ -193,3 +194,9 @@ def test_differences_that_do_not_vary_are_said_as_such():
     assert (
         sentences(found)[0] == "model=linear and model=mlp gave the same test auroc on all 5 seeds."
     )
+
+
+def test_over_splits_nothing_is_said_of_one_split():
+    frame = study(seeds=1)
+    folds = pd.concat([frame.assign(**{"dataset.fold": fold}) for fold in range(3)])
+    assert caveat(ask(folds, "model")) == []

@@ -8,7 +8,7 @@ from lepton.question import Comparison, larger_is_better, word
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures import options as draw
 from lepton.report.style import SAMPLE
-from lepton.sentence import headline, sentences
+from lepton.sentence import caveat, headline, sentences
 from lepton.stats.bayes import signed_rank
 from lepton.stats.ranks import Ranks, ranks
 
@@ -210,4 +210,4 @@ def answer(comparisons: list[Comparison]) -> list[str]:
     said = [headline(comparison) for comparison in comparisons[:DRAWN]]
     if len(comparisons) > 1 and (found := _ranks(comparisons)).datasets > 1:
         said.append(_said(found))
-    return said
+    return [*said, *caveat(comparisons)]

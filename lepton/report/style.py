@@ -98,11 +98,11 @@ def sampled(count: int, most: int = SAMPLE) -> np.ndarray:
     return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
 
 
-def svg(figure) -> str:
-    """The figure as an SVG file."""
+def svg(figure, dpi: int = 100) -> str:
+    """The figure as an SVG file; `dpi` of the images in it."""
     stream = io.StringIO()
     figure.savefig(
-        stream, format="svg", dpi=100, metadata=dict.fromkeys(("Date", "Creator", "Format"))
+        stream, format="svg", dpi=dpi, metadata=dict.fromkeys(("Date", "Creator", "Format"))
     )
     text = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
     text = re.sub(r' (?:d|x|y|transform)="[^"]+"', _rounded, text)
@@ -115,14 +115,21 @@ def _rounded(attribute: re.Match) -> str:
     return re.sub(r"\s*\n\s*", " ", text)
 
 
-def flat(figure):
-    """The figure with what it shows as one image in each of its axes; text stays text."""
+def small(figure) -> str:
+    """The figure as an SVG file of at most LARGEST bytes.
+
+    What is too much for that becomes one image in each of its axes; text stays text.
+    """
+    text = svg(figure)
+    if len(text) <= LARGEST:
+        return text
     for ax in figure.axes:
         for artist in (*ax.lines, *ax.collections, *ax.patches):
             artist.set_zorder(artist.get_zorder() - 100)
         ax.patch.set_visible(False)
         ax.set_rasterization_zorder(0)
-    return figure
+    texts = (svg(figure, dpi) for dpi in (100, 72, 48, 30))
+    return next((text for text in texts if len(text) <= LARGEST), text)
 
 
 def _page_font(found: re.Match) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from lepton.errors import LeptonError
 from lepton.report import html, markdown
 from lepton.report.blocks import Report
-from lepton.report.style import LARGEST, flat, inlined, styled, svg
+from lepton.report.style import inlined, small, styled
 
 PAGE = "report.html"
 
@@ -56,9 +56,7 @@ def plots(report: Report, folder: Path, only: str | None = None) -> dict[str, st
     with styled():
         for figure in figures:
             drawn = figure.draw()
-            text = svg(drawn)
-            if len(text) > LARGEST:
-                text = svg(flat(drawn))
+            text = small(drawn)
             name = _plain(figure.name)
             (folder / f"{name}.svg").write_text(text)
             drawn.savefig(folder / f"{name}.png")

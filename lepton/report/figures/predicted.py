@@ -7,7 +7,7 @@ from lepton.report.figures.options import label
 from lepton.report.predictions import Predictions
 from lepton.report.style import INK, LINE, MUTED, axes, dense, series
 
-POINTS = 70  # of a curve
+POINTS = 200  # of all curves of a kind together
 BINS = 10
 
 
@@ -18,9 +18,9 @@ def curves(runs: dict[str, Predictions]):
     figure, (roc, pr, ks) = axes(9.0, 3.1, columns=3)
     for i, (name, run) in enumerate(runs.items()):
         fpr, tpr, _ = roc_curve(run.target, run.prediction)
-        roc.plot(*_thin(fpr, tpr), color=series(i), label=label((name,)))
+        roc.plot(*_thin(fpr, tpr, len(runs)), color=series(i), label=label((name,)))
         precision, recall, _ = precision_recall_curve(run.target, run.prediction)
-        pr.plot(*_thin(recall, precision), color=series(i), drawstyle="steps-post")
+        pr.plot(*_thin(recall, precision, len(runs)), color=series(i), drawstyle="steps-post")
     first = next(iter(runs.values()))
     roc.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
     pr.axhline(first.target.mean(), color=MUTED, lw=1, ls=":")
@@ -48,7 +48,7 @@ def _ks(ax, run: Predictions) -> None:
         for c in (0, 1)
     ]
     for c, name in enumerate(run.spec.classes):
-        ax.plot(*_thin(grid, below[c]), color=series((2, 4)[c]), label=label((name,)))
+        ax.plot(*_thin(grid, below[c], 3), color=series((2, 4)[c]), label=label((name,)))
     at = int(np.abs(below[0] - below[1]).argmax())
     ax.plot([grid[at]] * 2, [below[0][at], below[1][at]], color=INK, lw=1.6)
     gap, middle = abs(below[0][at] - below[1][at]), (below[0][at] + below[1][at]) / 2
@@ -56,10 +56,8 @@ def _ks(ax, run: Predictions) -> None:
     ax.legend(loc="lower right")
 
 
-def _thin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if len(x) <= POINTS:
-        return x, y
-    kept = np.unique(np.linspace(0, len(x) - 1, POINTS).round().astype(int))
+def _thin(x: np.ndarray, y: np.ndarray, curves: int) -> tuple[np.ndarray, np.ndarray]:
+    kept = np.unique(np.linspace(0, len(x) - 1, POINTS // curves).round().astype(int))
     return x[kept], y[kept]
 
 

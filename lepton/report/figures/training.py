@@ -7,7 +7,7 @@ from lepton.question import word
 from lepton.report.figures.options import label
 from lepton.report.style import INK, LINE, MUTED, PAPER, axes, dense, sampled, series
 
-POINTS = 60  # of a curve
+POINTS = 240  # of all curves of a column together
 CURVES = ("val/score", "train/loss")
 
 
@@ -21,7 +21,7 @@ def learning_curves(histories: dict[tuple, list[pd.DataFrame]]):
             if not curves:
                 continue
             table = pd.concat(curves, axis=1).ffill().sort_index()
-            table = table.iloc[:: max(1, len(table) // POINTS)]
+            table = table.iloc[:: max(1, len(table) * len(histories) // POINTS)]
             epochs = table.index.to_numpy() + 1
             ax.fill_between(
                 epochs, table.min(axis=1), table.max(axis=1), color=series(i), alpha=0.18, lw=0
