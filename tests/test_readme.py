@@ -11,6 +11,7 @@ from lepton.config import options
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+COMPARED = ["model=linear,mlp_small", "regularization=none,dropout", "optimizer.lr=0.1,0.2"]
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
 
 
@@ -46,8 +47,8 @@ def test_there_are_commands_to_run():
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_a_command_of_the_readme_checks_or_answers(lepton, loans, words):
     name, rest = words[1], words[2:]
-    if name == "results":
-        lepton("train", "-m", "study=lr", "model=linear", "seed=0,1", *SHORT)
+    if name in ("results", "report"):
+        lepton("train", "-m", f"study={rest[0]}", *COMPARED, *SHORT)
     code, out, said = lepton("check" if name == "train" else name, *rest)
     assert (code, said) == (0, "")
     assert out
