@@ -24,21 +24,10 @@ def mattered(found: Importance | None, finished: pd.DataFrame, score: str) -> Se
     if found is None:
         words = "Too few finished runs, or too little that differs between them, to weigh choices."
         return Section(title, [Note(words)])
-    rows = [[k, str(found.levels[k]), _percent(v)] for k, v in found.shares.items()]
-    rows += [[f"{a} with {b}", "", _percent(v)] for (a, b), v in [*found.pairs.items()][:3]]
-    head = ["key", "values", "variance explained"]
-    if found.chance:
-        head.append("by chance alone")
-        rows = [[*row, _percent(found.chance[row[0]]) if row[1] else ""] for row in rows]
-    caption = (
-        f"Share of the variance of the validation score, by {found.method}. All keys together "
-        f"explain {_percent(found.explained)}; the rest is seeds and chance. A pair's share is "
-        "what the two explain beyond what each does alone."
-    )
     first, share = next(iter(found.shares.items()))
     blocks: list[Block] = [
         Text(f"{first} explains most: {_percent(share)} of the variance."),
-        Table("importance", caption, head, rows, 1),
+        _shares(found),
         Figure(
             "importance",
             f"Variance of the validation score explained by each key ({found.method}).",
@@ -59,6 +48,22 @@ def mattered(found: Importance | None, finished: pd.DataFrame, score: str) -> Se
                 )
             )
     return Section(title, blocks)
+
+
+def _shares(found: Importance) -> Table:
+    """What each key explains, the largest first, then three pairs."""
+    rows = [[k, str(found.levels[k]), _percent(v)] for k, v in found.shares.items()]
+    rows += [[f"{a} with {b}", "", _percent(v)] for (a, b), v in [*found.pairs.items()][:3]]
+    head = ["key", "values", "variance explained"]
+    if found.chance:
+        head.append("by chance alone")
+        rows = [[*row, _percent(found.chance[row[0]]) if row[1] else ""] for row in rows]
+    caption = (
+        f"Share of the variance of the validation score, by {found.method}. All keys together "
+        f"explain {_percent(found.explained)}; the rest is seeds and chance. A pair's share is "
+        "what the two explain beyond what each does alone."
+    )
+    return Table("importance", caption, head, rows, 1)
 
 
 def _percent(share: float) -> str:
@@ -109,6 +114,24 @@ def went(finished: pd.DataFrame, keys: list[str], metric: str, varied: list[str]
                 wide=True,
             )
         )
+    blocks += _costs(one, keys, metric)
+    if varied and len(one) > 2:
+        blocks.append(
+            Figure(
+                "parallel_coordinates",
+                "A line a run through its settings to its validation score; orange: the best "
+                f"tenth.{' A sample of 60 runs.' if len(one) > 60 else ''}",
+                "settings and validation score of every run",
+                lambda: training.parallel(one, varied[:6], "score"),
+                wide=True,
+            )
+        )
+    return Section("How training went", blocks)
+
+
+def _costs(one: pd.DataFrame, keys: list[str], metric: str) -> list[Block]:
+    """Score against time and against parameters, where these differ."""
+    blocks: list[Block] = []
     names = _names(one, keys)
     sample = f" Dots: {SAMPLE} runs drawn by chance." if len(one) > SAMPLE else ""
     for column, what in (("seconds", "training time"), ("parameters", "parameters")):
@@ -124,18 +147,7 @@ def went(finished: pd.DataFrame, keys: list[str], metric: str, varied: list[str]
                     ),
                 )
             )
-    if varied and len(one) > 2:
-        blocks.append(
-            Figure(
-                "parallel_coordinates",
-                "A line a run through its settings to its validation score; orange: the best "
-                f"tenth.{' A sample of 60 runs.' if len(one) > 60 else ''}",
-                "settings and validation score of every run",
-                lambda: training.parallel(one, varied[:6], "score"),
-                wide=True,
-            )
-        )
-    return Section("How training went", blocks)
+    return blocks
 
 
 def _names(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
