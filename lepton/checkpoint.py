@@ -12,17 +12,26 @@ from typing import Any
 
 import torch
 
+from lepton.environment import versions
 from lepton.errors import LeptonError
 from lepton.files import write_bytes
+from lepton.folders import CHECKPOINTS
+from lepton.identity import canonical
 
 log = logging.getLogger("lepton")
-MAGIC = b"lepton checkpoint 1\n"
+MAGIC = b"lepton checkpoint 2\n"
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 DIGEST = 64  # hexadecimal digits of SHA-256
 
 
 class Checkpoints:
     """The checkpoints of one run: `about` is what must be equal for one to be gone on from."""
+
+    @classmethod
+    def of(cls, part: Path, cfg: dict[str, Any], *, trained: str) -> "Checkpoints":
+        """Those in a run's unfinished folder, of a training alone or in a stack."""
+        about = {"config": canonical(cfg), "versions": versions(), "trained": trained}
+        return cls(part / CHECKPOINTS, about)
 
     def __init__(self, folder: Path, about: dict[str, Any]):
         self.folder, self.about = folder, json.loads(json.dumps(about, default=str))
@@ -72,9 +81,19 @@ class Checkpoints:
                 )
             if about != self.about:
                 said = "; ".join(sorted(differences(about, self.about)))
-                log.warning("%s: made by other versions (%s); training starts anew", path, said)
+                log.warning("%s: made otherwise (%s); training starts anew", path, said)
                 return None
             return content["state"]
+        return None
+
+    def peek(self) -> dict[str, Any] | None:
+        """The state that `load` would give, or None; nothing is said, and nothing removed."""
+        for name in (LAST, PREVIOUS):
+            try:
+                content = unpack((self.folder / name).read_bytes())
+            except (ValueError, OSError):
+                continue
+            return content["state"] if json.loads(content["about"]) == self.about else None
         return None
 
     def _whole(self) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from lepton.check import fits_itself
 from lepton.errors import ConfigError
 from lepton.rules import data_files
 
-FORMAT = 1  # raised when the same config would mean another training
+FORMAT = 2  # raised when the same config would mean another training
 COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides")
 TRAINER_COSMETIC = ("progress", "checkpoint_every")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

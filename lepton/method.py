@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lepton.spec import DataSpec
+from lepton.vectorize.part import Part
 
 Batch = dict[str, Tensor]
 
@@ -56,9 +57,10 @@ class Method:
         return None if own else StackedMethod(members)
 
 
-class StackedMethod:
+class StackedMethod(Part):
     """One method of all members of a stack; every hook may be left out.
 
+    What changes in training belongs into its `tensors`, unless the scores tell it again.
     `stack` has `weights`, with lists of `values` and `grads` (members, n), each `decayed` or not,
     and the members' hyperparameters `hyper`.
     """
@@ -81,9 +83,10 @@ class StackedMethod:
         """The parameters to validate and keep, where they are not the trained ones."""
 
     def stops(self, scores: Sequence[float]) -> list[bool]:
-        """Which members end after an epoch with these validation scores."""
+        """Which members end after an epoch with these validation scores; told all of them again
+        where a stack goes on from a checkpoint."""
         return [False] * len(scores)
 
     def keep(self, rows: Tensor) -> None:
-        """Goes on with these members alone."""
+        super().keep(rows)
         self.members = [self.members[row] for row in rows.tolist()]

@@ -12,6 +12,7 @@ from lepton.errors import Diverged, Pruned
 from lepton.evaluate import monitor_value
 from lepton.finite import Losses
 from lepton.method import Batch, Method
+from lepton.noise import Noise
 from lepton.objective import objective
 from lepton.optimizer.groups import parameter_groups
 from lepton.resume import put_back_noise
@@ -38,13 +39,15 @@ class Learner(pl.LightningModule):
         steps_by_batch: bool,
         accumulate: int,
         seed: int,
+        noise: Noise,
         watch: Callable[[int, float], bool] | None = None,
     ):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.task, self.methods = model, task, methods
         self.make_optimizer, self.make_scheduler = make_optimizer, make_scheduler
-        self.steps_by_batch, self.accumulate, self.seed = steps_by_batch, accumulate, seed
+        self.steps_by_batch, self.accumulate = steps_by_batch, accumulate
+        self.seed, self.noise = seed, noise
         self.history: list[dict[str, float]] = []
         self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
         self.losses: list[Tensor] = []
@@ -111,6 +114,8 @@ class Learner(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive(self.seed, "noise", self.current_epoch, self.global_rank))
+        self.noise.move(self.device)
+        self.noise.start(self.current_epoch, rank=self.global_rank)
         self.losses, self.rows, self.started = [], [], time.perf_counter()
         self.batches = self.trainer.train_dataloader.num_batches
         self.alone = self.trainer.world_size == 1
@@ -120,6 +125,7 @@ class Learner(pl.LightningModule):
             self.losses = list(saved["losses"].to(self.device))
             self.rows, self.started = list(saved["rows"]), self.started - saved["elapsed"]
             put_back_noise(saved["noise"], self.device)
+            self.noise.go_on(saved["drawn"])
 
     def on_validation_start(self) -> None:
         self._averaged("eval")

@@ -15,12 +15,10 @@ from torch import Tensor, nn
 
 from lepton import build, interrupt
 from lepton.checkpoint import Checkpoints
-from lepton.environment import versions
 from lepton.errors import Diverged
 from lepton.finite import all_finite
-from lepton.folders import CHECKPOINTS
-from lepton.identity import canonical
 from lepton.module import Learner
+from lepton.noise import Noise, take_masks_from
 from lepton.progress import Progress
 from lepton.resume import Resume
 from lepton.scheduler.when import by_batch
@@ -46,6 +44,8 @@ class Network:
             for method in self.methods:
                 model = method.prepare(model, spec)
         self.model: nn.Module = model
+        self.noise = Noise([cfg["seed"]])
+        take_masks_from(self.noise, model)
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained = "alone"
@@ -88,6 +88,7 @@ class Network:
             steps_by_batch=by_batch(self.cfg),
             accumulate=self.cfg["trainer"]["accumulate_grad_batches"],
             seed=self.cfg["seed"],
+            noise=self.noise,
             watch=watch,
         )
 
@@ -104,8 +105,8 @@ class Network:
         """What saves this training and goes on with it; nothing does for several processes."""
         if trainer.world_size > 1:
             return None
-        about = {"config": canonical(self.cfg), "versions": versions()}
-        resume = Resume(Checkpoints(folder / CHECKPOINTS, about), trainer.checkpoint_every)
+        checkpoints = Checkpoints.of(folder, self.cfg, trained=self.trained)
+        resume = Resume(checkpoints, trainer.checkpoint_every)
         trainer.callbacks.insert(0, resume)
         return resume
 

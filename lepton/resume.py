@@ -114,6 +114,7 @@ def taken(learner, epoch: int, batches: int) -> dict[str, Any]:
         "rows": learner.rows if batches else [],
         "elapsed": time.perf_counter() - learner.started if batches else 0.0,
         "noise": noise(learner.device),
+        "drawn": learner.noise.drawn,
         "model": learner.model.state_dict(),
         "optimizer": learner.optimizers().optimizer.state_dict(),
         "scheduler": scheduler.state_dict() if scheduler else None,
@@ -128,9 +129,7 @@ KEPT = ("history", "best_score", "best_epoch", "best_state")
 
 def put_back(state: dict[str, Any], trainer: pl.Trainer, learner) -> None:
     """Everything but the epoch in progress, which `Learner.on_train_epoch_start` goes on with."""
-    progress = trainer.fit_loop.epoch_progress.current
-    for name in ("ready", "started", "processed", "completed"):
-        setattr(progress, name, state["epoch"])
+    start_at(trainer, state["epoch"])
     trainer.train_dataloader.done = (state["epoch"], state["batches"])
     learner.model.load_state_dict(state["model"])
     learner.optimizers().optimizer.load_state_dict(state["optimizer"])
@@ -141,6 +140,12 @@ def put_back(state: dict[str, Any], trainer: pl.Trainer, learner) -> None:
         callback.load_state_dict(state["callbacks"][key])
     put_back_scores(state, learner)
     learner.in_progress = state if state["batches"] else None
+
+
+def start_at(trainer: pl.Trainer, epoch: int) -> None:
+    progress = trainer.fit_loop.epoch_progress.current
+    for name in ("ready", "started", "processed", "completed"):
+        setattr(progress, name, epoch)
 
 
 def put_back_scores(state: dict[str, Any], learner) -> None:
@@ -156,7 +161,7 @@ def _callbacks(trainer: pl.Trainer):
 
 
 def noise(device: torch.device) -> dict[str, torch.Tensor]:
-    """The states of the generators that dropout draws from."""
+    """The states of torch's generators, which a model's own code may draw from."""
     states = {"cpu": torch.get_rng_state()}
     if device.type != "cpu":
         states[device.type] = torch.get_device_module(device).get_rng_state()

@@ -81,7 +81,6 @@ class StackedEMA(StackedMethod):
 
     def __init__(self, members):
         super().__init__(members)
-        self.steps = 0
         self.average: list[Tensor] = []
 
     def before_step(self, stack) -> None:
@@ -91,17 +90,18 @@ class StackedEMA(StackedMethod):
     @torch.no_grad()
     def after_step(self, stack) -> None:
         values = stack.weights.values
-        new = 1 - self.column("decay", values[0]).clamp(max=warm_up(self.steps))
+        new = 1 - self.column("decay", values[0]).clamp(max=warm_up(stack.rule.steps - 1))
         for average, value in zip(self.average, values, strict=True):
             average.lerp_(value, new)
-        self.steps += 1
 
     def weights(self, stack) -> list[Tensor] | None:
         return self.average
 
-    def keep(self, rows) -> None:
-        super().keep(rows)
-        self.average = [average[rows] for average in self.average]
+    def tensors(self) -> dict[str, Tensor]:
+        return {f"{i}": average for i, average in enumerate(self.average)}
+
+    def put(self, tensors: dict[str, Tensor]) -> None:
+        self.average = [tensors[f"{i}"] for i in range(len(tensors))]
 
 
 class SwapAverage(pl.Callback):

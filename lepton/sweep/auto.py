@@ -5,13 +5,12 @@ import time
 from collections.abc import Sequence
 
 from lepton.sweep.basic import Basic
-from lepton.sweep.parallel import Parallel, cores_of, threads_of
+from lepton.sweep.parallel import POOL, Parallel, cores_of, saved, threads_of
 from lepton.sweep.plan import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.vectorized import Vectorized
 
 log = logging.getLogger("lepton")
-POOL = 10.0  # seconds that a pool's imports take at most; less than that it must not save
 
 
 class Auto:
@@ -26,7 +25,7 @@ class Auto:
         per_gpu: int,
         timeout: float | None,
     ):
-        self.stacks = Vectorized(threads=threads, size=size)
+        self.stacks = Vectorized(threads=threads, size=size, workers=workers)
         self.pool = Parallel(workers=workers, per_gpu=per_gpu, timeout=timeout)
 
     def setup(self, *, hydra_context, task_function, config) -> None:
@@ -60,12 +59,3 @@ class Auto:
 def _workers(jobs: Sequence[Job]) -> int:
     cores = cores_of()
     return max(1, cores // max(threads_of(job.config, cores) for job in jobs))
-
-
-def saved(seconds: float, workers: int) -> float:
-    """What so many workers save of work that takes one so many seconds.
-
-    >>> saved(80.0, 4)
-    60.0
-    """
-    return seconds * (1 - 1 / workers)

@@ -43,20 +43,19 @@ class Grid:
         jobs = planned.to_do
         study.make({job.folder.parent for job in jobs})
         study.remember(planned.jobs)
-        progress = self.train(jobs)
+        with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
+            self.train(jobs, progress)
         for folder in dict.fromkeys(job.folder.parent for job in planned.jobs):
             if not jobs:
                 study.tabulate(folder)  # a killed sweep may have left an older table
             show(folder)
         _tell(planned, progress)
 
-    def train(self, jobs: list[Job]) -> SweepProgress:
+    def train(self, jobs: list[Job], progress: SweepProgress) -> None:
         """Has the launcher train jobs, and waits for those that another process has."""
-        with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
-            if jobs:
-                launch(self.launcher, jobs, progress)
-                wait_for_others(self.launcher, progress)
-        return progress
+        if jobs:
+            launch(self.launcher, jobs, progress)
+            wait_for_others(self.launcher, progress)
 
 
 def launch(launcher, jobs: list[Job], progress: SweepProgress) -> None:

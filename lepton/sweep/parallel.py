@@ -19,6 +19,7 @@ from lepton.sweep.warm import INTERRUPTED, gpus, here, train
 
 log = logging.getLogger("lepton")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+POOL = 10.0  # seconds that a pool's imports take at most; less than that it must not save
 
 
 class Parallel:
@@ -42,10 +43,10 @@ class Parallel:
         """Returns when every job has ended, or was not started because the sweep stops."""
         if jobs:
             warm_up()
-            _Pool(self, jobs, progress or SweepProgress(jobs)).run()
+            Pool(self, jobs, progress or SweepProgress(jobs)).run()
 
 
-class _Pool:
+class Pool:
     """The workers of one launch: each slot takes the next job when it has done one."""
 
     def __init__(self, launcher: Parallel, jobs: Sequence[Job], progress: SweepProgress):
@@ -91,7 +92,7 @@ class _Pool:
                 leases = self._leases(found, fit)
             asked.close()
             self.slots.clear()
-        self.slots += [Slot(here(**lease), self._heard) for lease in leases[: len(self.jobs)]]
+        self.slots += [Slot(here(**lease), self._heard) for lease in leases[: len(self.waiting)]]
 
     def _leases(self, found: int, fit: int) -> list[dict[str, str]]:
         """The GPU that each slot sees; a job that needs several, or names them, has them all."""
@@ -109,19 +110,23 @@ class _Pool:
                     job = self.waiting.popleft()
                 except IndexError:
                     return
-                self.training[slot] = job
-                self.progress.started(job)
-                outcome = self._train(slot, job)
+                self.serve(slot, job)
                 if self.ending.is_set():
                     return
-                self.count += 1
-                log.log(
-                    level(outcome), "[%d/%d] %s: %s", self.count, len(self.jobs), job, outcome.line
-                )
-                self.progress.ended(job, outcome.kind)
         except BaseException as error:
             self.broken = error
             self.waiting.clear()
+
+    def serve(self, slot: Slot, job: Job) -> None:
+        """Trains what waited, and tells how it ended."""
+        self.training[slot] = job
+        self.progress.started(job)
+        outcome = self._train(slot, job)
+        if self.ending.is_set():
+            return
+        self.count += 1
+        log.log(level(outcome), "[%d/%d] %s: %s", self.count, len(self.jobs), job, outcome.line)
+        self.progress.ended(job, outcome.kind)
 
     def _train(self, slot: Slot, job: Job) -> Outcome:
         """A job that takes its worker with it, or its memory, is tried once more in a fresh one."""
@@ -168,6 +173,15 @@ def threads_of(config: dict[str, Any], cores: int) -> int:
     devices = trainer.get("devices")
     processes = devices if isinstance(devices, int) and trainer["accelerator"] == "cpu" else 1
     return min(cores, (trainer["threads"] or cores) * max(1, processes))
+
+
+def saved(seconds: float, workers: int) -> float:
+    """What so many workers save of work that takes one so many seconds.
+
+    >>> saved(80.0, 4)
+    60.0
+    """
+    return seconds * (1 - 1 / workers)
 
 
 def _wants_gpu(config: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sized
 from pathlib import Path
 
 from rich.console import Console
@@ -24,7 +24,7 @@ class SweepProgress:
     process had, and `claimed` what each had come to then.
     """
 
-    def __init__(self, jobs: Sequence[Job], *, fail_fast: bool = False):
+    def __init__(self, jobs: Sized, *, fail_fast: bool = False):
         self.total, self.fail_fast = len(jobs), fail_fast
         self.done = self.failed = 0
         self.running: dict[Path, Job] = {}
@@ -38,7 +38,7 @@ class SweepProgress:
 
     def __enter__(self) -> "SweepProgress":
         if self.total > 1 and sys.stderr.isatty():
-            self.moving = _Line(self.total)
+            self.moving = _Line()
         return self
 
     def __exit__(self, *error) -> None:
@@ -64,6 +64,18 @@ class SweepProgress:
                 self._count(job, kind)
             self._show()
 
+    def spare(self, count: int) -> None:
+        """Told of runs that need no training after all."""
+        with self.lock:
+            self.total -= count
+            self._show()
+
+    def left(self, jobs: Iterable[Job]) -> None:
+        """Told of runs that started and did not end: they will start again."""
+        with self.lock:
+            for job in jobs:
+                self.running.pop(job.folder, None)
+
     def _count(self, job: Job, kind: str) -> None:
         failed = results.failure(job.folder) is not None or kind == FULL
         self.failed += failed
@@ -77,9 +89,9 @@ class SweepProgress:
 
     def _show(self) -> None:
         if self.moving:
-            self.moving.show(self.done, self.failed, len(self.running), self._left())
+            self.moving.show(self)
 
-    def _left(self) -> float | None:
+    def time_left(self) -> float | None:
         """Seconds until the end, at the pace so far."""
         ended = self.done + self.failed
         pace = (time.monotonic() - self.begun) / ended if ended else None
@@ -98,24 +110,25 @@ def ends(job: Job) -> list[int]:
 class _Line:
     """The line on a terminal; what is logged meanwhile appears above it."""
 
-    def __init__(self, total: int):
+    def __init__(self):
         self.bar = Progress(
             BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)
         )
         self.bar.start()
-        self.row, self.words = self.bar.add_task("", total=total), ""
+        self.row, self.words = self.bar.add_task(""), ""
         log = logging.getLogger("lepton")
         self.handlers = [h for h in log.handlers if isinstance(h, logging.StreamHandler)]
         self.streams = [h.setStream(sys.stderr) for h in self.handlers]  # rich's own stderr by now
         line.of_sweep = self.tell
 
-    def show(self, done: int, failed: int, running: int, left: float | None) -> None:
-        words = [f"{done}/{self.bar.tasks[0].total:.0f} done"]
-        words += [f"{failed} failed"] if failed else []
+    def show(self, sweep: SweepProgress) -> None:
+        running, left = len(sweep.running), sweep.time_left()
+        words = [f"{sweep.done}/{sweep.total} done"]
+        words += [f"{sweep.failed} failed"] if sweep.failed else []
         words += [f"{running} running"] if running > 1 else []
         words += [f"{_clock(left)} left"] if left else []
-        self.words = ", ".join(words)
-        self.bar.update(self.row, completed=done + failed, description=self.words)
+        self.words, ended = ", ".join(words), sweep.done + sweep.failed
+        self.bar.update(self.row, total=sweep.total, completed=ended, description=self.words)
 
     def tell(self, epoch: str) -> None:
         """What the run of this process says of itself."""

@@ -18,6 +18,7 @@ from lepton.sweep.grid import Grid
 from lepton.sweep.outcome import Outcome
 from lepton.sweep.plan import Composer, Job, Plan, compose_job, tidied
 from lepton.sweep.probe import probe
+from lepton.sweep.progress import SweepProgress
 from lepton.sweep.proposals import Proposal, Proposals, most, pruner
 from lepton.sweep.settings import NUMBERS, Settings, read_settings
 from lepton.sweep.space import Space, read_space
@@ -58,10 +59,12 @@ class Search(Grid):
                 "hydra/sweeper/pruner=none or another hydra/launcher"
             )
         log.info("%s", way)
-        for trials in way.batches():
-            jobs = way.missing(trials)
-            if jobs:
-                self._train(way, trials, jobs)
+        with SweepProgress(range(way.runs), fail_fast=self.fail_fast) as self.progress:
+            for trials in way.batches():
+                jobs = way.missing(trials)
+                self.progress.spare(way.settings.seeds * len(trials) - len(jobs))
+                if jobs:
+                    self._train(way, trials, jobs)
         for folder in way.studies():
             show(folder)
         lines, lost = summary(way)
@@ -74,9 +77,9 @@ class Search(Grid):
         log.info("trials %d to %d: %s", *way.span(trials), _runs(len(jobs)))
         study.make({job.folder.parent for job in jobs})
         study.remember(jobs)
-        progress = self.train(jobs)
-        if progress.stopped:
-            raise FailedRuns(f"{progress.stopped}; the same command goes on")
+        self.train(jobs, self.progress)
+        if self.progress.stopped:
+            raise FailedRuns(f"{self.progress.stopped}; the same command goes on")
         for job in jobs:
             if outcome.status(job.folder) not in outcome.ENDED:  # told as failed, it would be
                 raise FailedRuns(  # trained at the next start, and other trials would follow
@@ -116,6 +119,7 @@ class Way:
         if self.settings.pruner:
             pruner(self.settings.pruner)  # refuses its values now, not in a worker
         self.total = min(self.settings.n_trials, most(self.space, self.settings.sampler))
+        self.runs = self.total * self.settings.seeds
         self.trials: list[Trial] = []
         self.outcomes: list[Outcome] = []
         self.told: list[Told] = []

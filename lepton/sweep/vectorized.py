@@ -1,13 +1,15 @@
 """Hydra launcher: runs that differ in numbers alone are trained as one, the others one by one."""
 
 import logging
+import time
 from collections.abc import Sequence
 
 from lepton.errors import LeptonError
 from lepton.sweep.basic import Basic
-from lepton.sweep.parallel import cores_of
+from lepton.sweep.parallel import POOL, cores_of, saved
 from lepton.sweep.plan import Job
 from lepton.sweep.progress import SweepProgress
+from lepton.sweep.stacks import in_pool
 
 log = logging.getLogger("lepton")
 
@@ -15,11 +17,11 @@ log = logging.getLogger("lepton")
 class Vectorized:
     """Stacks what can be stacked, and says of the rest why not."""
 
-    def __init__(self, *, threads: int | None, size: int | None):
-        for name, value in (("threads", threads), ("size", size)):
+    def __init__(self, *, threads: int | None, size: int | None, workers: int | None):
+        for name, value in (("threads", threads), ("size", size), ("workers", workers)):
             if value is not None and not (type(value) is int and value > 0):
                 raise LeptonError(f"hydra.launcher.{name}: {value!r} is not a whole number above 0")
-        self.threads, self.size = threads, size
+        self.threads, self.size, self.workers = threads, size, workers
 
     def setup(self, *, hydra_context, task_function, config) -> None:
         pass
@@ -39,13 +41,27 @@ class Vectorized:
         options = Options(threads=self.threads or cores_of(), alone=alone, size=self.size)
         together, rest = groups(jobs)
         log.info("%s", _plan(together, rest))
-        for members in together:
+        started = time.monotonic()
+        for number, members in enumerate(together):
+            pace = (time.monotonic() - started) / number if number else 0.0
+            workers = self._workers(together[number:], pace)
+            if workers > 1:
+                log.info("%d groups on a pool of %d workers", len(together) - number, workers)
+                rest += in_pool(together[number:], options, workers, progress)
+                break
             rest += Group(members, options, progress).train()
         for reason in dict.fromkeys(reason for _, reason in rest):
             same = sum(why == reason for _, why in rest)
             log.info("one by one, %d of %d runs: %s", same, len(jobs), reason)
         left = {job.folder for job, _ in rest}
         return [job for job in jobs if job.folder in left]
+
+    def _workers(self, left: list[list[Job]], pace: float) -> int:
+        """Workers for the groups that are left, of which each takes so many seconds here; 0 is
+        not known yet. A pool must save more than its start costs.
+        """
+        workers = min(self.workers or cores_of(), len(left))
+        return workers if saved(pace * len(left), workers) > POOL else 1
 
 
 def _plan(together: list[list[Job]], rest: list) -> str:

@@ -20,6 +20,7 @@ class StackedBatches:
         self.batches, self.device = batches, device
         self.batch_size, self.num_batches = batches.batch_size, batches.num_batches
         self.keep(seeds)
+        self.done = (0, 0)  # epoch, and batches of it to leave out
         self.epoch, self.sampler = 0, self  # Lightning tells a loader's sampler the epoch
 
     def set_epoch(self, epoch: int) -> None:
@@ -31,7 +32,11 @@ class StackedBatches:
     def __iter__(self) -> Iterator[Tensor]:
         orders = [self._order(seed) for seed in self.seeds]
         rows = orders[0] if self.common else torch.stack(orders)
-        yield from rows.to(self.device).split(BLOCK * self.batch_size, -1)
+        epoch, batches = self.done
+        done = batches * self.batch_size if epoch == self.epoch else 0
+        for block in rows.to(self.device).split(BLOCK * self.batch_size, -1):
+            yield block[..., done:]
+            done = max(0, done - block.shape[-1])
 
     def _order(self, seed: int) -> Tensor:
         order = Order(rows=self.batches.sampler.rows, seed=seed, rank=0, world_size=1)

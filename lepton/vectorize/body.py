@@ -9,13 +9,14 @@ from torch.func import functional_call, vmap
 
 from lepton.method import Batch, Method
 from lepton.network import Network
+from lepton.noise import Dropout, Noise
 from lepton.objective import objective
 from lepton.task import Task
 from lepton.vectorize.layers import StackedDropout, StackedLinear
-from lepton.vectorize.noise import Noise
+from lepton.vectorize.part import Part
 
 
-class Body:
+class Body(Part):
     """The members' common forward pass; parameters are given, all else that differs is held here.
 
     Shapes: `buffers[name]` (K, *shape), where members differ or change them in training.
@@ -31,13 +32,15 @@ class Body:
         self.buffers = _buffers(networks, device, dtype)
         self.varied = _varied(networks, device, dtype)
         self.dropouts = {}
-        for name, layer in list(self.model.named_modules()):
-            if type(layer) is nn.Dropout:
+        for name, layer in list(self.model.named_modules(remove_duplicate=False)):
+            if layer in self.dropouts:
+                self.model.set_submodule(name, self.dropouts[layer])
+            elif type(layer) is Dropout:
                 rates = [network.model.get_submodule(name).p for network in networks]
                 rates = torch.tensor(rates, dtype=torch.float64, device=device)
-                self.dropouts[name] = StackedDropout(rates, noise)
+                self.dropouts[layer] = StackedDropout(rates, noise)
                 self.buffers[f"{name}.member"] = torch.zeros(len(rates), device=device)
-                self.model.set_submodule(name, self.dropouts[name])
+                self.model.set_submodule(name, self.dropouts[layer])
             elif type(layer) is nn.Linear and layer.weight.requires_grad:
                 self.model.set_submodule(name, StackedLinear(layer))
 
@@ -46,6 +49,8 @@ class Body:
     ) -> Tensor:
         """A loss a member. Shapes: batch (K, B, ...), or (B, ...) where it is common -> (K,)."""
         self.model.train(training)
+        for layer in self.dropouts.values():
+            layer.begin()
         dims = (0, 0, 0, None if common else 0)
         given = (self._named(parameters), self._named(self.buffers), self.varied, batch)
         return vmap(self._loss, in_dims=dims, randomness="different")(*given)
@@ -70,8 +75,14 @@ class Body:
     def _named(tensors: Batch) -> Batch:
         return {f"model.{name}": tensor for name, tensor in tensors.items()}
 
+    def tensors(self) -> Batch:
+        return self.buffers
+
+    def put(self, tensors: Batch) -> None:
+        self.buffers = dict(tensors)
+
     def keep(self, rows: Tensor) -> None:
-        self.buffers = {name: value[rows] for name, value in self.buffers.items()}
+        super().keep(rows)
         self.varied = {key: value[rows] for key, value in self.varied.items()}
         for layer in self.dropouts.values():
             layer.set(layer.rates[rows])

@@ -7,6 +7,7 @@ from typing import Any
 
 from lepton import build
 from lepton.check import fits_itself
+from lepton.checkpoint import Checkpoints
 from lepton.folders import CHECKPOINTS, unfinished
 from lepton.identity import canonical
 from lepton.method import Method
@@ -36,15 +37,23 @@ def groups(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, str]]]
         else:
             together.setdefault(common(job.config), []).append(job)
     for key, members in list(together.items()):
-        if len(members) == 1:
+        if len(members) == 1 and not saved(members[0]):
             alone.append((members[0], "no other run differs from it in stackable keys alone"))
             del together[key]
     return list(together.values()), alone
 
 
 def _begun(job: Job) -> str | None:
-    checkpoints = unfinished(job.folder) / CHECKPOINTS
-    return "a checkpoint is there to go on from" if any(checkpoints.glob("*.ckpt")) else None
+    if not (unfinished(job.folder) / CHECKPOINTS).is_dir():
+        return None
+    mine = Checkpoints.of(unfinished(job.folder), job.config, trained="alone")
+    return None if mine.peek() is None else "a checkpoint is there to go on from"
+
+
+def saved(job: Job) -> dict[str, Any] | None:
+    """The checkpoint of a run that was part of a stack."""
+    part = unfinished(job.folder)
+    return Checkpoints.of(part, job.config, trained="stack").peek() if part.is_dir() else None
 
 
 def obstacle(plain: dict[str, Any]) -> str | None:

@@ -25,7 +25,6 @@ class Schedule:
         groups = [anchor | {"decay": True, "hidden": []}]
         self.optimizer = build.part(cfg, "optimizer", params=groups)
         build_scheduler = partial(build.part, cfg, "scheduler", optimizer=self.optimizer)
-        self.optimizer.step()  # schedulers want to follow one; the anchor has no gradient
         self.by_batch, self.steps, self.taken = by_batch(cfg), steps, 0
         if self.by_batch:
             total = steps * cfg["trainer"]["max_epochs"]
@@ -35,10 +34,12 @@ class Schedule:
             self.rows = known[key]
         else:
             self.scheduler = build_scheduler() if cfg["scheduler"] else None
+            self.optimizer.step()
             self.rows = [self._now()]
 
     def _all(self, scheduler, total: int) -> list[dict[str, float]]:
         rows = [self._now()]
+        self.optimizer.step()  # schedulers want to follow one; the anchor has no gradient
         for _ in range(total):
             scheduler.step()
             rows.append(self._now())

@@ -6,7 +6,7 @@ Each is a way out of vmap: an autograd function whose rule sees whole tensors, m
 import torch
 from torch import Tensor, nn
 
-from lepton.vectorize.noise import LEVELS, Noise
+from lepton.noise import LEVELS, Noise
 
 
 class _WayOut(torch.autograd.Function):
@@ -76,19 +76,31 @@ class StackedDropout(nn.Module):
     def set(self, rates: Tensor) -> None:
         """One rate a member; each is met to one part in LEVELS, and scaled for exactly."""
         self.rates, self.idle = rates, not rates.any()
-        dropped = (rates * LEVELS).round().clamp(max=LEVELS - 1)
-        self.least = (dropped - LEVELS // 2).to(torch.int16)  # smallest number that is kept
-        self.scale = LEVELS / (LEVELS - dropped)
-        self.mask = torch.empty(0)
+        dropped = (rates * LEVELS).round()
+        self.least = (dropped - LEVELS // 2).to(torch.int32)  # smallest number that is kept
+        self.scale = torch.where(dropped < LEVELS, LEVELS / (LEVELS - dropped), 0.0)
+        self.masks: list[Tensor] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """A step begins: the memory of the last one's masks is free."""
+        self.drawn = 0
 
     def draw(self, like: Tensor) -> Tensor:
-        """Zeros and scales, in memory that the next draw takes again. Shapes: as `like`."""
+        """Zeros and scales, in memory that the next step takes again. Shapes: as `like`."""
         each = [len(like)] + [1] * (like.ndim - 1)
-        if self.mask.shape != like.shape or self.mask.dtype != like.dtype:
-            self.mask = torch.empty_like(like, requires_grad=False)
+        mask = self._memory(like)
         bits = self.noise.draw(like[0].numel()).view(like.shape)
-        torch.ge(bits, self.least.view(each), out=self.mask)
-        return self.mask.mul_(self.scale.to(like.dtype).view(each))
+        torch.ge(bits, self.least.view(each), out=mask)
+        return mask.mul_(self.scale.to(like.dtype).view(each))
+
+    def _memory(self, like: Tensor) -> Tensor:
+        self.drawn += 1
+        fits = self.masks[self.drawn - 1 : self.drawn]
+        if not fits or fits[0].shape != like.shape or fits[0].dtype != like.dtype:
+            fits = [torch.empty_like(like, requires_grad=False)]
+            self.masks[self.drawn - 1 :] = fits
+        return fits[0]
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.idle:

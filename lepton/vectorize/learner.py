@@ -6,10 +6,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lepton import interrupt
 from lepton.method import Batch
+from lepton.resume import start_at
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.member import Member
+from lepton.vectorize.saving import Saving, go_on, put_back
 from lepton.vectorize.stack import Stack
 
 
@@ -23,10 +24,12 @@ class StackedLearner(pl.LightningModule):
         *,
         accumulate: int,
         ended: Callable[[Member], None],
+        saving: Saving,
     ):
         super().__init__()
         self.automatic_optimization = False
         self.members, self.data, self.accumulate, self.ended = members, data, accumulate, ended
+        self.saving = saving
 
     def setup(self, stage: str) -> None:
         self.stack = Stack(
@@ -40,15 +43,29 @@ class StackedLearner(pl.LightningModule):
     def configure_optimizers(self) -> None:
         """A stack's rule is no optimizer of torch's; there is none for Lightning to look after."""
 
+    def on_train_start(self) -> None:
+        self.saving.check(self.stack)
+        state = self.members[0].saved
+        if state is None:
+            return
+        put_back(self.stack)
+        start_at(self.trainer, state["epoch"])
+        self.trainer.train_dataloader.done = (state["epoch"], state["batches"])
+
     def on_train_epoch_start(self) -> None:
         self.stack.start(self.current_epoch)
+        epoch, batches = self.trainer.train_dataloader.done
+        if batches and epoch == self.current_epoch:
+            go_on(self.stack)
 
     def training_step(self, block: Tensor, _: int) -> None:
         batches = self.trainer.train_dataloader
-        for rows in block.split(batches.batch_size, -1):
+        for rows in block.split(batches.batch_size, -1) if block.numel() else ():
             self.stack.train(rows, batches)
-            if interrupt.requested():
-                raise interrupt.Interrupted(interrupt.requested(), "the runs that are finished")
+            done = len(self.stack.losses)
+            between = done % self.accumulate == 0 and done < batches.num_batches
+            if between and self.saving.due():
+                self.saving.save(self.stack, self.current_epoch, done)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         self.stack.validate(batch)
@@ -63,3 +80,5 @@ class StackedLearner(pl.LightningModule):
         if gone:
             self.trainer.train_dataloader.keep([m.seed for m in self.stack.members])
         self.trainer.should_stop = not self.stack.members
+        if self.stack.members and self.saving.due():
+            self.saving.save(self.stack, self.current_epoch + 1, 0)

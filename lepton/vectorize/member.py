@@ -5,13 +5,16 @@ import math
 import shutil
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lepton import build, results, run
+from lepton.checkpoint import Checkpoints
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.evaluate import monitor_value
+from lepton.folders import unfinished
 from lepton.network import Network
 from lepton.sweep.plan import Job
 from lepton.vectorize.hyper import Schedule
@@ -24,6 +27,8 @@ class Member:
 
     def __init__(self, job: Job, network: Network, schedule: Schedule):
         self.job, self.network, self.schedule = job, network, schedule
+        self.checkpoints = Checkpoints.of(unfinished(job.folder), job.config, trained="stack")
+        self.saved = self.checkpoints.peek()
         self.seed = job.config["seed"]
         self.best_score, self.told, self.seconds = -math.inf, -math.inf, 0.0
         self.values: dict[str, float] = {}
@@ -40,7 +45,24 @@ class Member:
             self.folder: Path = opening.enter_context(results.writing(folder, rerun=cfg["rerun"]))
             run.begin(cfg, self.folder)
             self.logger = build.logger(cfg, self.folder)
+            self._take_up(self.checkpoints.load())
             self.closing = opening.pop_all()
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Epoch and batch at which it was saved, of a stack of which size."""
+        saved = self.saved or {"epoch": 0, "batches": 0, "size": 0}
+        return saved["epoch"], saved["batches"], saved["size"]
+
+    def _take_up(self, state: dict[str, Any] | None) -> None:
+        """What is known of the epochs that are over."""
+        before, self.saved = self.place, state
+        if self.place != before:
+            raise LeptonError(f"{self.job.folder}: another process has trained this run meanwhile")
+        if state:
+            network = self.network
+            network.history, network.best_epoch = state["history"], state["best_epoch"]
+            self.best_score, self.seconds = state["best_score"], state["seconds"]
 
     def validated(self, prediction: Tensor, target: Tensor, epoch: int) -> None:
         """Scores an epoch; `told` is the score as Lightning tells it, in the default float type."""
@@ -66,11 +88,22 @@ class Member:
         row = {"epoch": epoch, **self.values, "train/loss": loss, "lr": lr, "seconds": seconds}
         self.network.history.append(row)
         self.seconds += seconds
-        if self.logger:
-            self.logger.log_metrics(self.values, step=epoch)
-            self.logger.log_metrics({"train/loss": loss}, step=epoch)
+        self._log(row)
         if self.error is None and self.job.watch and self.job.watch(epoch, self.told):
             self.error = Pruned(epoch, [row["val/score"] for row in self.network.history])
+
+    def tell_again(self) -> None:
+        """Who watches, and the logger, are told what an earlier process had told."""
+        for row in self.network.history:
+            if self.job.watch:
+                self.job.watch(row["epoch"], row["val/score"])
+            self._log(row)
+
+    def _log(self, row: dict[str, float]) -> None:
+        if self.logger:
+            for split in ("val", "train"):
+                values = {key: row[key] for key in row if key.startswith(f"{split}/")}
+                self.logger.log_metrics(values, step=row["epoch"])
 
     def diverged(self, what: str, weights: str) -> None:
         """Ends the run at the end of the epoch; `weights` says which are kept."""
@@ -98,8 +131,10 @@ class Member:
             results.save(done, self.folder)
         log.info("    %s", done)
 
-    def forget(self, why: BaseException | None = None) -> None:
-        """Leaves nothing of a run that its stack could not train to the end."""
+    def forget(self, why: BaseException | None = None, *, keep: bool = True) -> None:
+        """Leaves of a run that its stack could not train to the end a checkpoint, or nothing."""
         why = why or LeptonError("its stack ended")
+        if not keep:
+            shutil.rmtree(self.checkpoints.folder, ignore_errors=True)
         with suppress(type(why)):
             self.closing.__exit__(type(why), why, why.__traceback__)

@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lepton.vectorize.hyper import Hyper
+from lepton.vectorize.part import Part
 from lepton.vectorize.weights import Weights
 
 Values = dict[str, Tensor]
 
 
-class Rule:
+class Rule(Part):
     """State and step; `steps` counts from 1 and is the same for all members.
 
     Shapes: hyperparameters and what is made of them (K, 1); parameters, gradients, state (K, n).
@@ -60,8 +61,12 @@ class Rule:
     def update(self, p: Tensor, g: Tensor, state: Values, n: Values) -> None:
         raise NotImplementedError
 
-    def keep(self, rows: Tensor) -> None:
-        self.state = [{name: value[rows] for name, value in s.items()} for s in self.state]
+    def tensors(self) -> Values:
+        return {f"{name} {i}": value for i, s in enumerate(self.state) for name, value in s.items()}
+
+    def put(self, tensors: Values) -> None:
+        for i, state in enumerate(self.state):
+            state.update({name: tensors[f"{name} {i}"] for name in state})
 
 
 class SGD(Rule):
@@ -169,9 +174,12 @@ class NAdam(Rule):
         p.addcmul_(g / root, n["along gradient"])
         p.addcmul_(state["mean"] / root, n["along mean"])
 
-    def keep(self, rows):
-        super().keep(rows)
-        self.product = self.product[rows]
+    def tensors(self):
+        return super().tensors() | {"product": self.product}
+
+    def put(self, tensors):
+        super().put(tensors)
+        self.product = tensors["product"]
 
 
 class RMSprop(Rule):

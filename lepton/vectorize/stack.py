@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from lepton.method import Batch
+from lepton.noise import Noise
 from lepton.vectorize.batches import StackedBatches, StackedData
+from lepton.vectorize.best import Best
 from lepton.vectorize.body import Body
 from lepton.vectorize.hyper import Hyper
 from lepton.vectorize.member import Member
-from lepton.vectorize.noise import Noise
 from lepton.vectorize.optimizer import RULES
+from lepton.vectorize.part import Part
 from lepton.vectorize.weights import Weights
 
 
@@ -40,8 +42,7 @@ class Stack:
         self.body = Body(networks, self.noise, dtype)
         models = [network.model for network in networks]
         self.weights = Weights(models, device=device, dtype=dtype)
-        self.best = self.weights.copy()
-        self.best_buffers = {name: value.clone() for name, value in self.body.buffers.items()}
+        self.best = Best(self.weights, self.body)
         self.schedules = [member.schedule for member in self.members]
         optimizer = self.schedules[0].optimizer
         self.rule = RULES[type(optimizer)](self.weights, optimizer.param_groups[0])
@@ -96,7 +97,7 @@ class Stack:
             if member.error is None:
                 values, kept = self.weights.values, "of the best epoch, or the first"
                 if all(bool(torch.isfinite(value[row]).all()) for value in values):
-                    self._keep_best([row], values)
+                    self.best.take([row], values, self.body)
                     kept = "of the step before"
                 loss, batch = float(losses[row].detach()), len(self.losses) + 1
                 where = f"epoch {self.epoch + 1}, batch {batch}"
@@ -117,14 +118,7 @@ class Stack:
         for member, own in zip(self.members, prediction, strict=True):
             member.validated(own, target, self.epoch)
         better = [row for row, m in enumerate(self.members) if m.is_best and m.error is None]
-        self._keep_best(better, self.looked_at)
-
-    def _keep_best(self, members: list[int], values: list[Tensor]) -> None:
-        rows = torch.tensor(members, dtype=torch.int64, device=self.noise.device)
-        for best, value in zip(self.best, values, strict=True):
-            best[rows] = value[rows]
-        for name, value in self.body.buffers.items():
-            self.best_buffers[name][rows] = value[rows]
+        self.best.take(better, self.looked_at, self.body)
 
     def end(self) -> list[Member]:
         """Writes the epoch's history; returns the members that have ended, and goes on without."""
@@ -149,9 +143,9 @@ class Stack:
 
     def _restore(self, member: Member, row: int) -> None:
         """Puts the weights of a member's best epoch into its own model."""
-        state = self.weights.shaped([value[row] for value in self.best])
-        state |= {name: value[row] for name, value in self.best_buffers.items()}
-        model = member.network.model.to(self.best[0].dtype)
+        state = self.weights.shaped([value[row] for value in self.best.values])
+        state |= {name: value[row] for name, value in self.best.buffers.items()}
+        model = member.network.model.to(self.best.values[0].dtype)
         model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
         member.network.device = self.noise.device
 
@@ -161,7 +155,10 @@ class Stack:
         if not left:
             return
         rows = torch.tensor(left, device=self.noise.device)
-        for part in (self.weights, self.rule, self.body, self.noise, *self.methods):
+        for part in (self.noise, *self.parts().values()):
             part.keep(rows)
-        self.best = [value[rows] for value in self.best]
-        self.best_buffers = {name: value[rows] for name, value in self.best_buffers.items()}
+
+    def parts(self) -> dict[str, Part]:
+        """What of the stack changes in training, but for noise and schedules."""
+        own = {"weights": self.weights, "rule": self.rule, "body": self.body, "best": self.best}
+        return own | {f"method {i}": method for i, method in enumerate(self.methods)}

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lepton.noise import Dropout
+
 INTERNAL = set(vars(nn.Module()))  # parameters, buffers, hooks, submodules: compared by themselves
 
 
@@ -18,7 +20,7 @@ def difference(one: nn.Module, other: nn.Module) -> str | None:
         if type(layer) is not type(twin):
             return f"the kind of {where}"
         for attribute in sorted((vars(layer).keys() | vars(twin).keys()) - INTERNAL):
-            if attribute == "p" and type(layer) is nn.Dropout:
+            if attribute in ("p", "noise") and type(layer) is Dropout:
                 continue
             if not _same(vars(layer).get(attribute), vars(twin).get(attribute)):
                 return f"{attribute} of {where}"

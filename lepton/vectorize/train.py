@@ -15,6 +15,7 @@ from lepton.dataset.batches import Batches
 from lepton.errors import Claimed, Finished, LeptonError, Pruned
 from lepton.network import Network, interruptible, quiet
 from lepton.progress import Progress
+from lepton.resume import place
 from lepton.sweep.basic import CLAIMED, lost
 from lepton.sweep.plan import Job
 from lepton.sweep.progress import SweepProgress
@@ -22,6 +23,7 @@ from lepton.vectorize.batches import StackedData
 from lepton.vectorize.hyper import Schedule
 from lepton.vectorize.learner import StackedLearner
 from lepton.vectorize.member import Member
+from lepton.vectorize.saving import Saving, together
 from lepton.vectorize.structure import difference
 from lepton.vectorize.trial import Choice, Trial, using
 
@@ -34,12 +36,13 @@ class Options:
     """How groups become stacks.
 
     Units: `threads` of the CPU; `alone`: runs that would train at once outside a stack; `size`:
-        members at most, None for what a trial finds fastest.
+        members at most, None for what a trial finds fastest; `share` of the memory at hand.
     """
 
     threads: int
     alone: int
     size: int | None
+    share: float = 0.5
 
 
 class Group:
@@ -98,11 +101,26 @@ class Group:
 
     def _stacks(self, members: list[Member]) -> Alone:
         """Cuts runs of one structure into stacks of the size that is best here, and trains them."""
+        alone = []
+        for same in together(members):
+            alone += self._cut(same, self._kept(same[0]) or self._best(same))
+        return alone
+
+    def _kept(self, member: Member) -> Choice | None:
+        """The stack that a member was saved in."""
+        state = member.saved
+        return Choice(state["size"], state["threads"]) if state else None
+
+    def _best(self, members: list[Member]) -> Choice | str:
+        """The stack to train in, or why there is none."""
         if len(members) == 1:
-            return [(members[0].job, f"its model differs in {members[0].apart}")]
+            apart = members[0].apart
+            return f"its model differs in {apart}" if apart else "the others have begun already"
         trainer, threads = self._trainer(members), self.options.threads
-        trial = Trial(members, self.data, trainer, threads=threads)
-        best = trial.mismatch() or self._choice(trial)
+        trial = Trial(members, self.data, trainer, threads=threads, share=self.options.share)
+        return trial.mismatch() or self._choice(trial)
+
+    def _cut(self, members: list[Member], best: Choice | str) -> Alone:
         if isinstance(best, str):
             return [(member.job, best) for member in members]
         stacks, alone = -(-len(members) // best.size), []
@@ -143,7 +161,7 @@ class Group:
             return []
         jobs = [member.job for member in self.open]
         for member in self.open:
-            member.forget()
+            member.forget(keep=halve)
         if not halve:
             return [(job, why) for job in jobs]
         log.info("not enough memory for %d runs at once; halving", len(jobs))
@@ -169,7 +187,8 @@ class Group:
             self.progress.started(member.job)
 
     def _train(self) -> None:
-        log.info("training %d runs as one stack ...", len(self.open))
+        begun = f", from {place(*self.open[0].place[:2])} on" if self.open[0].saved else ""
+        log.info("training %d runs as one stack%s ...", len(self.open), begun)
         for member in self.open:
             member.network.trained = f"stack of {len(self.open)}"
         cfg = self.open[0].job.config
@@ -178,6 +197,7 @@ class Group:
             StackedData(self.data, [member.seed for member in self.open]),
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             ended=self._end,
+            saving=Saving(cfg["trainer"]["checkpoint_every"]),
         )
         with torch.random.fork_rng(), interruptible(saving=True):
             self._trainer(self.open).fit(learner, datamodule=learner.data)

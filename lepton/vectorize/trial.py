@@ -14,13 +14,12 @@ from torch import Tensor
 from lepton import build
 from lepton.objective import objective
 from lepton.optimizer.groups import parameter_groups
-from lepton.sweep.auto import POOL, saved
+from lepton.sweep.parallel import POOL, saved
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.member import Member
 from lepton.vectorize.stack import Stack
 
 SECONDS = 0.03  # of steps that a measurement takes at least
-SHARE = 0.5  # of the memory at hand that a stack may fill
 COPIES = 8  # of the parameters: gradients, optimizer, best epoch, and what a step makes
 FEWEST = 2
 EPOCH = 0.005  # seconds of an epoch apart from its steps, once for a stack
@@ -40,8 +39,8 @@ class Choice:
 class Trial:
     """Steps of stacks and of a run alone, on copies: the members stay as they are."""
 
-    def __init__(self, members: Sequence[Member], data, trainer, *, threads: int):
-        self.members, self.data, self.threads = members, data, threads
+    def __init__(self, members: Sequence[Member], data, trainer, *, threads: int, share: float):
+        self.members, self.data, self.threads, self.share = members, data, threads, share
         self.device = trainer.strategy.root_device
         self.dtype = torch.float64 if trainer.precision == "64-true" else torch.float32
         self.batches = data.train_dataloader().num_batches
@@ -165,7 +164,7 @@ class Trial:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             stack.body.losses(stack.weights.views, batch, common=batches.common)
         own = COPIES * sum(v[0].numel() * v.element_size() for v in stack.weights.values)
-        return int(SHARE * self._free() / (2 * sum(kept.values()) / 2 + own))
+        return int(self.share * self._free() / (2 * sum(kept.values()) / 2 + own))
 
     def _free(self) -> int:
         if self.device.type == "cuda":

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from lepton.optimizer.groups import parameter_groups
+from lepton.vectorize.part import Part
 
 
-class Weights:
+class Weights(Part):
     """Parameters and gradients of K members, with the views that a model computes with.
 
     Shapes: each of `values` and `grads` (K, n), contiguous; `views[name]` (K, *shape), leaves that
@@ -41,11 +42,14 @@ class Weights:
     def backward(self, loss: Tensor, *, add: bool) -> None:
         """Gradients of the summed losses, each member's own, into `grads`."""
         grads = torch.autograd.grad(loss, [self.views[name] for name in self.names])
-        new = [grad.reshape(len(grad), -1) for grad in grads]
+        new = [grad.reshape(len(grad), -1).contiguous() for grad in grads]  # as kernels want it
         self.grads = [a + b for a, b in zip(self.grads, new, strict=True)] if add else new
 
     def copy(self) -> list[Tensor]:
         return [value.clone() for value in self.values]
 
-    def keep(self, rows: Tensor) -> None:
-        self._set([value[rows] for value in self.values])
+    def tensors(self) -> dict[str, Tensor]:
+        return dict(zip(self.names, self.values, strict=True))
+
+    def put(self, tensors: dict[str, Tensor]) -> None:
+        self._set([tensors[name] for name in self.names])

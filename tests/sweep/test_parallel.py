@@ -183,12 +183,12 @@ def test_thethreads_of_of_a_job_are_those_it_is_given(here, threads, model, take
 
 
 def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):
-    from lepton.sweep.parallel import _Pool
+    from lepton.sweep.parallel import Pool
 
     def leases(per_gpu, workers, *words):
         found = jobs("dataset=wine", "seed=range(9)", *words)
         launcher = Parallel(workers=workers, per_gpu=per_gpu, timeout=None)
-        given = _Pool(launcher, found, SweepProgress(found))._leases(2, fit=16)
+        given = Pool(launcher, found, SweepProgress(found))._leases(2, fit=16)
         return [lease.get("CUDA_VISIBLE_DEVICES") for lease in given]
 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

@@ -58,11 +58,11 @@ def test_the_rest_is_estimated_at_the_pace_so_far(here, monkeypatch):
     monkeypatch.setattr("lepton.sweep.progress.time.monotonic", lambda: now[0])
     found = [job(n) for n in range(10)]
     progress = SweepProgress(found)
-    assert progress._left() is None
+    assert progress.time_left() is None
     now[0] = 6.0
     for each in found[:3]:
         progress.ended(each)
-    assert progress._left() == pytest.approx(14.0)
+    assert progress.time_left() == pytest.approx(14.0)
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(5, "0:05"), (61.4, "1:01"), (3725, "1:02:05")])

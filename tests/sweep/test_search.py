@@ -249,3 +249,13 @@ def test_optuna_says_nothing_of_its_own(search, capfd, recwarn):
     search(f"{NAME}=gp", *SIZE, *FURTHER["gp"])
     assert not [w for w in recwarn if "optuna" in str(w.category) or "optuna" in w.filename]
     assert "[I " not in capfd.readouterr().err
+
+
+def test_progress_counts_the_runs_of_all_batches_and_those_there_already(search, caplog):
+    caplog.set_level("INFO", "lepton")
+    expected = {4: ["[1/4]", "[2/4]", "[3/4]", "[4/4]"], 7: ["[1/3]", "[2/3]", "[3/3]"]}
+    for trials, numbers in expected.items():
+        caplog.clear()
+        search(f"hydra.sweeper.n_trials={trials}", "hydra.sweeper.batch=2")
+        said = [record.getMessage().split()[0] for record in caplog.records]
+        assert [word for word in said if word.startswith("[")] == numbers

@@ -1,15 +1,18 @@
 """The launchers that stack: what is stacked, what is said of the rest, and the same study."""
 
+import logging
 from pathlib import Path
 
 import pytest
 
 from lepton import load
-from lepton.sweep import auto
+from lepton.sweep import auto, vectorized
 from lepton.sweep.auto import Auto
 from lepton.sweep.basic import Basic
 from lepton.sweep.parallel import Parallel
 from lepton.sweep.plan import planned
+from lepton.sweep.progress import SweepProgress
+from lepton.sweep.vectorized import Vectorized
 from tests.vectorize.conftest import EXACT, SMALL, differences
 
 STACKED = ("hydra/launcher=vectorized", "hydra.launcher.size=9")
@@ -142,3 +145,42 @@ def test_a_wrong_size_is_told_in_a_line_before_anything_is_written(lepton, here,
     (line,) = said.splitlines()
     assert line.startswith(f"lepton: hydra.launcher.{word.partition('=')[0]}: ")
     assert not (here / "runs").exists()
+
+
+GROUPS = ("model=linear,mlp_small,deadly", "seed=2", "optimizer.lr=0.01,0.02", "trainer.threads=1")
+
+
+@pytest.fixture
+def paying(monkeypatch, trap):
+    """A pool pays from the second group on."""
+    monkeypatch.setattr(vectorized, "POOL", 0.0)
+    return trap
+
+
+def stacked(*words):
+    found = planned(words, sweep=True).jobs
+    progress = SweepProgress(found)
+    Vectorized(threads=2, size=9, workers=2).launch_jobs(found, progress)
+    return found, progress
+
+
+def test_groups_train_at_the_same_time_on_a_pool_with_the_same_results(paying, caplog):
+    caplog.set_level(logging.INFO, "lepton")
+    words = (*[w for w in SMALL if not w.startswith("model")], EXACT, *GROUPS)
+    Basic().launch_jobs(planned([*words, "study=alone"], sweep=True).jobs)
+    found, progress = stacked(*words, "study=pool")
+    assert "2 groups on a pool of 2 workers" in caplog.text
+    assert (progress.done, progress.failed, progress.running) == (6, 0, {})
+    for job in found:
+        assert differences(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
+    assert set(load("pool")["trained"]) == {"stack of 2"}
+
+
+def test_a_worker_that_dies_with_its_stack_costs_no_run(paying, caplog):
+    paying(2, "kill once")
+    _, progress = stacked("dataset=wine", "trainer.max_epochs=2", *GROUPS)
+    assert (progress.done, progress.failed, progress.running) == (6, 0, {})
+    assert "killed by SIGKILL" in caplog.text
+    trained = load("default").set_index("model")["trained"]
+    assert trained["deadly"].tolist() == ["alone"] * 2
+    assert trained["mlp_small"].tolist() == ["stack of 2"] * 2

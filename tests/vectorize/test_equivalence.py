@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
 
@@ -149,8 +148,11 @@ def test_batches(gap, case):
     assert gap(*SMALL, EXACT, *BATCHES[case], *TWO) < 1e-9
 
 
-def test_members_of_one_seed_share_their_batches(gap):
-    assert gap(*SMALL, EXACT, "seed=3", "optimizer.lr=0.001,0.01,0.1") < 1e-9
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("model", MODELS)
+def test_members_of_one_seed_share_their_batches(gap, model, optimizer):
+    words = (f"model={model.split(',')[0]}", *MODELS[model], "seed=3", f"optimizer={optimizer}")
+    assert gap(*DATA, *words, EXACT, "optimizer.lr=0.001,0.03", "trainer.max_epochs=2") < 1e-9
 
 
 def test_a_group_cut_into_stacks(gap):
@@ -195,18 +197,26 @@ def test_a_tracker_is_told_the_same(both):
         pd.testing.assert_frame_equal(a, b, check_like=True, atol=1e-9)
 
 
-def test_with_dropout_the_scores_have_the_same_distribution(both):
-    words = ("model.dropout=0.5", "optimizer.lr=0.01", "seed=range(40)")
-    pairs = both(*SMALL, *words, "trainer.max_epochs=3")
-    alone, stacked = (
-        [json.loads((f / "result.json").read_text())["metrics"]["val/log_loss"] for f in side]
-        for side in zip(*pairs, strict=True)
-    )
-    assert not np.allclose(alone, stacked)
-    assert stats.ttest_rel(alone, stacked).pvalue > 0.01
-    assert stats.ks_2samp(alone, stacked).pvalue > 0.01
-    without = both(*SMALL, *words[1:], "trainer.max_epochs=3")
-    plain = [
-        json.loads((f / "result.json").read_text())["metrics"]["val/log_loss"] for f, _ in without
-    ]
-    assert stats.ttest_rel(plain, stacked).pvalue < 0.01  # the test would see it missing
+DROPOUT = {
+    "mlp": ("model.hidden=[6,5]", "model.dropout=0.3,0.5"),
+    "resnet": ("model.width=8", "model.hidden_dropout=0.3,0.5", "model.residual_dropout=0.2"),
+    "tabm": ("model.k=3", "model.blocks=2", "model.width=8", "model.dropout=0.3,0.5"),
+    "ft_transformer": (
+        *("model.width=8", "model.heads=2", "model.blocks=2", "model.residual_dropout=0.1"),
+        *("model.attention_dropout=0.2", "model.ffn_dropout=0.3,0.5"),
+    ),
+}
+
+
+@pytest.mark.parametrize("model", DROPOUT)
+def test_with_dropout_too_masks_are_those_of_the_run_alone(gap, model):
+    words = (*DATA, f"model={model}", *DROPOUT[model], "trainer.max_epochs=3", "seed=1,2")
+    assert gap(*words, "optimizer.lr=0.01", EXACT) < 1e-9
+
+
+def test_dropout_set_by_regularization(both, gap):
+    words = (*SMALL, "regularization=dropout", "seed=1,2", EXACT)
+    assert gap(*words, "regularization.dropout.rate=0,0.2,0.9") < 1e-9
+    pairs = both(*words, "regularization.dropout.rate=0.5", "optimizer.lr=0.03")
+    plain = both(*words, "regularization.dropout.rate=0", "optimizer.lr=0.03")
+    assert differences(pairs[0][1], plain[0][1], same_run=False) > 1e-3

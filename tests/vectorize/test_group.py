@@ -2,6 +2,7 @@
 
 import pytest
 
+from lepton.checkpoint import Checkpoints
 from lepton.sweep.plan import planned
 from lepton.vectorize.group import groups
 
@@ -79,9 +80,10 @@ def test_a_run_unlike_all_others_says_so(here):
 
 def test_a_run_with_a_checkpoint_goes_on_alone(here):
     jobs = planned([*BASE, "seed=1,2,3"], sweep=True).jobs
-    checkpoint = jobs[1].folder.with_name(jobs[1].folder.name + ".part") / "checkpoint"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "last.ckpt").touch()
+    for job, trained in ((jobs[1], "alone"), (jobs[2], "stack")):
+        part = job.folder.with_name(job.folder.name + ".part")
+        part.mkdir(parents=True)
+        Checkpoints.of(part, job.config, trained=trained).save({"epoch": 1})
     (together,), alone = groups(jobs)
     assert together == [jobs[0], jobs[2]]
     assert alone == [(jobs[1], "a checkpoint is there to go on from")]

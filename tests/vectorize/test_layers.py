@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
+from lepton.noise import Noise
 from lepton.vectorize.layers import StackedDropout, StackedLinear
-from lepton.vectorize.noise import Noise
 
 ROWS = 40_000
 

@@ -55,6 +55,18 @@ class Branching(Base):
         return y if y.sum() > 0 else 2 * y
 
 
+class Twice(Base):
+    """One dropout layer under two names, used three times."""
+
+    def prepare(self, scale):
+        self.hidden = nn.Linear(self.layer.in_features, self.layer.in_features)
+        self.first = self.second = nn.Dropout(0.3)
+
+    def forward(self, batch):
+        hidden = self.first(self.hidden(self.second(batch["num"])))
+        return self.layer(self.first(hidden.relu()))
+
+
 class Hidden(Base):
     """Scales by what no comparison of layers sees."""
 
@@ -76,12 +88,22 @@ class Scaled(Base):
 def models(here, monkeypatch):
     (here / "odd.py").write_text(MODELS)
     (here / "conf" / "model").mkdir(parents=True)
-    for name in ("Branching", "Hidden", "Scaled"):
+    for name in ("Branching", "Hidden", "Scaled", "Twice"):
         text = f"# A test's.\n_target_: odd.{name}\nscale: 1.0  # of the logits\n"
         (here / "conf" / "model" / f"{name.lower()}.yaml").write_text(text)
     monkeypatch.syspath_prepend(str(here))
     monkeypatch.setenv("LEPTON_ALLOW", "odd")
     return ("dataset=wine", "trainer.max_epochs=2")
+
+
+def test_a_dropout_layer_that_is_used_again_has_masks_of_its_own_each_time(models):
+    words = (*models, "model=twice", EXACT, "seed=1,2")
+    for job in planned([*words, "study=alone"], sweep=True).jobs:
+        attempt(job)
+    jobs, reasons = stacked(*words, "study=stack")
+    assert reasons == []
+    for job in jobs:
+        assert differences(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
 
 
 def test_a_model_that_branches_on_values_is_left_alone_with_torchs_reason(models):

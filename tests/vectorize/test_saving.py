@@ -1,0 +1,135 @@
+"""A killed stack goes on from its members' checkpoints and ends as if it had not been."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from lepton.interrupt import Interrupted
+from lepton.sweep.basic import attempt
+from lepton.sweep.plan import planned
+from lepton.vectorize.saving import Saving
+from lepton.vectorize.stack import Stack
+from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
+from tests.vectorize.test_train import stacked
+
+CASES = {
+    "dropout, batch normalization, Adam": (
+        *(*DATA, EXACT, "model=resnet", "model.width=8", "model.hidden_dropout=0.3"),
+        *("trainer.max_epochs=4", "seed=1,2,3", "scheduler=one_cycle"),
+    ),
+    "averages, patience, a schedule of epochs": (
+        *(*SMALL, EXACT, "regularization=[ema,early_stopping]", "scheduler=plateau"),
+        *("regularization.ema.decay=0.3,0.6", "scheduler.patience=0", "seed=1,2"),
+        *("regularization.early_stopping.patience=1", "optimizer.lr=0.05", "optimizer=nadam"),
+    ),
+    "accumulation, lengths, common batches": (
+        *(*DATA, EXACT, "model=mlp_small", "trainer.accumulate_grad_batches=2", "seed=4"),
+        *("optimizer=rmsprop", "optimizer.momentum=0.5", "trainer.max_epochs=3,4,5"),
+    ),
+}
+
+
+@pytest.fixture
+def killed(monkeypatch):
+    """Ends a stack at the places (epoch, batches) given, one a call, where it has saved."""
+
+    def killed(place, *words):
+        real = Saving.save
+
+        def save(self, stack, epoch, batches):
+            if (epoch, batches) == place:
+                real(self, stack, epoch, batches)
+                raise Interrupted(signal.SIGTERM, "here")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Saving, "save", save)
+            patch.setattr(Saving, "due", lambda self: True)
+            with pytest.raises(Interrupted):
+                stacked(*words)
+
+    return killed
+
+
+def same(one, two, count):
+    names = [path.parent.name for path in Path("runs", one).glob("*/result.json")]
+    assert len(names) == count
+    assert not list(Path("runs", two).glob("*.part"))
+    for name in names:
+        assert differences(Path("runs", one, name), Path("runs", two, name)) == 0
+        a, b = (json.loads(Path("runs", s, name, "result.json").read_text()) for s in (one, two))
+        assert a["metrics"] == b["metrics"]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("place", [(0, 2), (1, 0), (2, 4)])
+def test_a_killed_stack_goes_on_bit_for_bit(here, killed, case, place):
+    words = CASES[case]
+    jobs, _ = stacked(*words, "study=whole")
+    killed(place, *words, "study=cut")
+    _, reasons = stacked(*words, "study=cut")
+    assert reasons == []
+    same("whole", "cut", len(jobs))
+
+
+def test_it_may_be_killed_again_and_a_damaged_checkpoint_is_not_believed(here, killed, caplog):
+    words = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
+    stacked(*words, "study=whole")
+    for place in ((0, 2), (1, 1), (2, 0)):
+        killed(place, *words, "study=cut")
+    for last in Path("runs/cut").glob("*.part/checkpoint/last.ckpt"):
+        content = bytearray(last.read_bytes())
+        content[len(content) // 2] ^= 1
+        last.write_bytes(content)
+    _, reasons = stacked(*words, "study=cut")
+    assert reasons == []
+    assert "damaged" in caplog.text
+    same("whole", "cut", 2)
+
+
+def test_the_last_member_of_a_stack_goes_on_by_itself(here, killed):
+    words = (*SMALL, EXACT, "trainer.max_epochs=1,4")
+    jobs, _ = stacked(*words, "study=whole")
+    killed((2, 3), *words, "study=cut")
+    assert len(list(Path("runs/cut").glob("*/result.json"))) == 1
+    stacked(*words, "study=cut")
+    same("whole", "cut", len(jobs))
+
+
+def test_new_runs_beside_those_that_go_on_are_a_stack_of_their_own(here, killed):
+    words = (*SMALL, EXACT)
+    stacked(*words, "seed=1,2", "study=whole")
+    stacked(*words, "seed=3,4", "study=whole")
+    killed((1, 2), *words, "seed=1,2", "study=cut")
+    stacked(*words, "seed=1,2,3,4", "study=cut")
+    same("whole", "cut", 4)
+
+
+def test_sigterm_saves_and_ends(here, monkeypatch):
+    words = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
+    stacked(*words, "study=whole")
+    real = Stack.train
+
+    def train(self, rows, batches):
+        real(self, rows, batches)
+        if self.epoch == 1 and len(self.losses) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stack, "train", train)
+        with pytest.raises(Interrupted, match="epoch 2, batch 3"):
+            stacked(*words, "study=cut")
+    assert len(list(Path("runs/cut").glob("*.part/checkpoint/last.ckpt"))) == 2
+    stacked(*words, "study=cut")
+    same("whole", "cut", 2)
+
+
+def test_alone_a_run_starts_anew_and_says_so(here, killed, caplog):
+    words = (*SMALL, EXACT, "seed=1,2")
+    killed((1, 2), *words, "study=cut")
+    for job in planned([*words, "study=cut"], sweep=True).jobs:
+        attempt(job)
+        assert (job.folder / "result.json").is_file()
+    assert "trained: 'stack' there, 'alone' here" in caplog.text
