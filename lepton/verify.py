@@ -9,6 +9,7 @@ import pandas as pd
 
 from lepton import results
 from lepton.errors import LeptonError
+from lepton.identity import known_as
 from lepton.rules import data_files
 
 USAGE = "usage: lepton verify RUN (a run's folder)"
@@ -32,12 +33,12 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     first = results.read(folder)
     if first is None:
         raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
-    plain, named = _checked(folder)
+    plain = _checked(folder)
     with tempfile.TemporaryDirectory() as runs:
         again = Path(runs) / folder.name
         second = _trained(plain, again)
         gaps = _differences(folder, again, first, second)
-        causes = _causes(folder, again, plain, first, named)
+        causes = _causes(folder, again, plain, first)
     if not gaps:
         what = f"{len(first.metrics)} metrics, the history and every prediction"
         lines = [f"{folder.name}: the same again, bit for bit: {what}"]
@@ -47,16 +48,13 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     return [*lines, "what is different:", *(f"  {cause}" for cause in known)], False
 
 
-def _checked(folder: Path) -> tuple[dict[str, Any], str]:
-    """The run's config, and the name that it would be given now."""
+def _checked(folder: Path) -> dict[str, Any]:
+    """The run's config, held against today's options."""
     from omegaconf import OmegaConf
 
     from lepton.check import check
-    from lepton.identity import run_folder
 
-    config = OmegaConf.create(results.read_config(folder / results.CONFIG))
-    plain = check(config)
-    return plain, run_folder(plain).name
+    return check(OmegaConf.create(results.read_config(folder / results.CONFIG)))
 
 
 def _trained(plain: dict[str, Any], again: Path) -> results.Result:
@@ -104,13 +102,12 @@ def _table_gap(first: Path, second: Path) -> str | None:
     return f"differs by up to {(a[numbers] - b[numbers]).abs().max().max():.3g}"
 
 
-def _causes(folder: Path, again: Path, plain, first, named: str) -> list[str]:
+def _causes(folder: Path, again: Path, plain, first) -> list[str]:
     """What of data, code, versions and machine is not what it was."""
     causes = []
-    if named != folder.name:
+    if not known_as(plain, folder.name):
         files = ", ".join(data_files(plain).values())
-        what = f"data: {files}" if files else "code: lepton gives this config another name now"
-        causes.append(f"{what} (the run would be {named})")
+        causes.append(f"data: {files}" if files else "code: an option has other values or keys now")
     if first.trained != "alone":
         causes.append(f"training: then in a {first.trained}, now alone; last digits differ")
     then, now = (_environment(path) for path in (folder, again))

@@ -74,11 +74,11 @@ def inputs(folder: Path, ids: np.ndarray) -> pd.DataFrame:
 
     from lepton import build
     from lepton.check import check
-    from lepton.identity import run_folder
+    from lepton.identity import known_as
     from lepton.results import CONFIG, read_config
 
     cfg = check(OmegaConf.create(read_config(folder / CONFIG)))
-    if run_folder(cfg).name != folder.name:
+    if not known_as(cfg, folder.name):
         raise LeptonError(f"{folder}: its data or its options are no longer what they were")
     module = build.make(
         cfg["dataset"],
