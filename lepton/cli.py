@@ -20,10 +20,14 @@ usage: lepton COMMAND ...
   lepton check [-m] [group=option ...] [key=value]   compose and check; what would run, and where
   lepton sweep status STUDY                          done, failed, running and still to do
   lepton list [group[/option]]                       groups, options, keys and what they do
-  lepton results STUDY [--group-by KEYS] [--metric NAMES] [--csv FILE] [--parquet FILE]
+  lepton results STUDY [--compare KEYS] [--format text|markdown|latex]   (also --group-by KEYS,
+      --metric NAMES, --baseline OPTION, --select NAME, --csv FILE, --parquet FILE)
                                                      seeds grouped, intervals, paired differences
   lepton ensemble runs=RUNS [method=NAME] [key=value]
                                                      finished runs as one, which is a run itself
+  lepton report STUDY [STUDY...] [--compare KEYS]    the same as one page with plots, in reports/
+      (also --metric, --baseline, --select, --out FOLDER, --figure NAME)
+  lepton verify RUN                                  trains a run again: are the numbers the same?
 
   for train, check and ensemble:
     --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
@@ -112,9 +116,9 @@ def _train(words: list[str]) -> int:
     from lepton.config import compose
 
     cfg = compose(*overrides)
-    from lepton.report import show_run
     from lepton.run import train
     from lepton.sweep.study import refresh
+    from lepton.terminal import show_run
 
     _say()
     try:
@@ -251,7 +255,7 @@ def _list(words: list[str]) -> int:
 
 
 def _results(words: list[str]) -> int:
-    from lepton.report import results_command
+    from lepton.terminal import results_command
 
     return results_command(words)
 
@@ -264,6 +268,18 @@ def _ensemble(words: list[str]) -> int:
 
     _say()
     return ensemble_command(overrides)
+
+
+def _report(words: list[str]) -> int:
+    from lepton.report.command import report_command
+
+    return report_command(words)
+
+
+def _verify(words: list[str]) -> int:
+    from lepton.verify import verify_command
+
+    return verify_command(words)
 
 
 def _sweep(words: list[str]) -> int:
@@ -279,4 +295,6 @@ COMMANDS = {
     "list": _list,
     "results": _results,
     "ensemble": _ensemble,
+    "report": _report,
+    "verify": _verify,
 }

@@ -1,10 +1,14 @@
 """Runs of a study grouped over seeds: means, intervals, paired differences; plain DataFrames."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit  # scipy.stats costs half a second
 
-REPEATS = ["seed", "dataset.fold"]  # what makes two runs repetitions of each other
+from lepton.check import SUPPLIED
+from lepton.stats.pairs import Pairs, interval, pairs
+
+REPEATS = ["seed", "dataset.fold", "dataset.split_seed"]  # what repetitions of a run differ in
 FACTS = {
     *("run", "status", "error", "folder", "study", "runs", "rerun", "logger", "experiment"),
     *("kind", "suggested"),
@@ -26,6 +30,8 @@ def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
         group = column.partition(".")[0]
         if column in groups or column in REPEATS or ("." not in column and column not in COMPARED):
             continue
+        if _values(frame[column]) < 2:
+            continue
         parts = [part for _, part in frame.groupby(group)] if group in groups else [frame]
         if any(_values(part[column]) > 1 for part in parts):
             found.append(column)
@@ -39,6 +45,11 @@ def _brought(frame: pd.DataFrame, column: str) -> bool:
     return all(_values(part[column]) == 1 for _, part in frame.groupby("finetune"))
 
 
+def choices(frame: pd.DataFrame) -> set[str]:
+    """The groups of which a study's table has the chosen options."""
+    return {group for group in SUPPLIED if group in frame.columns and group != "logger"}
+
+
 def _values(column: pd.Series) -> int:
     """How many different values; null is one."""
     return column.nunique() + column.isna().any()
@@ -50,7 +61,7 @@ def summary(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
     Columns: those of `by`, then n, mean, sd, low, high; low and high are NaN for one run.
     """
     rows = []
-    for key, part in _groups(frame, by):
+    for key, part in groups(frame, by):
         values = part[metric].dropna().to_numpy(float)
         mean, low, high = interval(values)
         sd = values.std(ddof=1) if len(values) > 1 else np.nan
@@ -59,53 +70,63 @@ def summary(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean and its 95 % t-interval; the interval is NaN for fewer than two values."""
-    if len(values) < 2:
-        return (float(values.mean()) if len(values) else np.nan), np.nan, np.nan
-    mean, error = values.mean(), values.std(ddof=1) / np.sqrt(len(values))
-    half = stdtrit(len(values) - 1, 0.975) * error
-    return float(mean), float(mean - half), float(mean + half)
-
-
 def differences(frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple) -> pd.DataFrame:
-    """Each group's metric minus the baseline's, paired over equal repetitions.
+    """Each group's metric minus the baseline's, paired over runs equal in everything else.
 
-    Runs of a group that are the same repetition count as one, by their mean.
-
-    Columns: those of `by`, then pairs, difference, low, high (95 % t-interval) and p (paired
-    t-test); NaN where fewer than two pairs exist.
+    Columns: those of `by`, then pairs, difference, low, high (95 % interval), p (paired t-test),
+    p_holm (Holm's correction over the groups), larger (probability that the difference is above
+    0), unit (what a pair is: seed, split, setting); NaN where fewer than two pairs exist.
     """
-    repeats = [c for c in REPEATS if c in frame.columns]
-    groups = dict(_groups(frame, by))
-    baseline = _key(baseline)
-    base = groups[baseline].groupby(repeats, dropna=False)[metric].mean()
+    from lepton.stats.bayes import correlated_t
+    from lepton.stats.pairs import holm
+
     rows = []
-    for key, part in groups.items():
-        other = part.groupby(repeats, dropna=False)[metric].mean()
-        gap = (other - base).dropna().to_numpy(float) if key != baseline else np.array([])
-        mean, low, high = interval(gap)
-        found = {"pairs": len(gap), "difference": mean, "low": low, "high": high}
-        found["p"] = _p_value(gap)
-        rows.append({**dict(zip(by, key, strict=True)), **found})
-    return pd.DataFrame(rows)
+    for key, found in paired(frame, by, metric, baseline).items():
+        mean, low, high = interval(found.gaps, found.ratio)
+        row = {"pairs": len(found.gaps), "difference": mean, "low": low, "high": high}
+        row |= {"p": found.p, "larger": correlated_t(found.gaps, found.ratio), "unit": found.unit}
+        rows.append({**dict(zip(by, key, strict=True)), **row})
+    table = pd.DataFrame(rows)
+    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"].to_numpy(float)))
+    return table
 
 
-def _p_value(gap: np.ndarray) -> float:
-    """Of a two-sided paired t-test; NaN where the differences do not vary."""
-    if len(gap) < 2 or gap.std() == 0:
-        return np.nan
-    t = gap.mean() / (gap.std(ddof=1) / np.sqrt(len(gap)))
-    return float(2 * stdtr(len(gap) - 1, -abs(t)))
+def paired(frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple) -> dict[tuple, Pairs]:
+    """The pairs of each group with the baseline's runs; those of the baseline are none."""
+    parts = dict(groups(frame, by))
+    baseline = tidy_key(baseline)
+    found = {}
+    for key, part in parts.items():
+        base = parts[baseline] if key != baseline else part.iloc[:0]
+        found[key] = pairs(part, base, metric, others(part, base, by), REPEATS)
+    return found
 
 
-def _groups(frame: pd.DataFrame, by: list[str]):
+def others(part: pd.DataFrame, base: pd.DataFrame, by: Iterable[str]) -> list[str]:
+    """The settings, beside those compared, in which runs that make a pair must be equal.
+
+    What belongs to a compared option is part of it, and so is what an option has no use for.
+    """
+    both = pd.concat([part.dropna(axis=1, how="all"), base.dropna(axis=1, how="all")])
+    known, compared = choices(both), {key.partition(".")[0] for key in by if "." not in key}
+    kept = []
+    for column in varying(both, known):
+        root = column.partition(".")[0]
+        unused = root in known and any(
+            root not in side or side[root].isna().all() for side in (part, base)
+        )
+        if column not in by and root not in compared and not unused:
+            kept.append(column)
+    return kept
+
+
+def groups(frame: pd.DataFrame, by: list[str]) -> list[tuple[tuple, pd.DataFrame]]:
     """(key, rows) per group in order of appearance; one group when `by` is empty."""
     if not by:
         return [((), frame)]
-    return [(_key(key), part) for key, part in frame.groupby(by, sort=False, dropna=False)]
+    return [(tidy_key(key), part) for key, part in frame.groupby(by, sort=False, dropna=False)]
 
 
-def _key(values: tuple) -> tuple:
+def tidy_key(values: tuple) -> tuple:
     """Missing values as None, because NaN is not equal to itself."""
     return tuple(None if pd.isna(value) else value for value in values)

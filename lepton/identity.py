@@ -54,10 +54,15 @@ def _all(folder: Path) -> list[list[str]]:
     return [[path.relative_to(folder).as_posix(), sha256(path)] for path in files]
 
 
-def run_id(plain: dict[str, Any]) -> str:
-    """Ten hexadecimal digits that differ when the result can."""
-    text = json.dumps([FORMAT, canonical(plain)], sort_keys=True, default=str)
+def run_id(plain: dict[str, Any], version: int = FORMAT) -> str:
+    """Ten hexadecimal digits that differ when the result can; `version` is one of FORMAT."""
+    text = json.dumps([version, canonical(plain)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def known_as(plain: dict[str, Any], name: str) -> bool:
+    """Whether a run of this config and these data has this name, now or in an earlier FORMAT."""
+    return any(name.endswith(f"-{run_id(plain, version)}") for version in range(1, FORMAT + 1))
 
 
 def run_folder(plain: dict[str, Any]) -> Path:

@@ -1,7 +1,6 @@
 """Results of runs, read one by one or as a table; the states a run can be in are its folders'."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from lepton.errors import LeptonError
 from lepton.files import write_json
 from lepton.folders import (
     CONFIG,
-    FAILURE,
     LOG,
-    PRUNED,
     RESULT,
     SUFFIXES,
     failed,
@@ -32,6 +29,8 @@ __all__ = [
     "CONFIG",
     "LOG",
     "RESULT",
+    "SUFFIXES",
+    "TYPES",
     "Result",
     "failed",
     "failure",
@@ -50,6 +49,11 @@ __all__ = [
     "writing",
 ]
 HEADLINE = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
+TYPES = {
+    **dict.fromkeys(("run", "status", "error", "folder", "trained"), "str"),
+    **dict.fromkeys(("seed", "epochs", "best_epoch", "parameters", "trainable"), "Int64"),
+    **dict.fromkeys(("score", "seconds"), "float64"),
+}
 FORMAT = 1  # raised when a result can no longer be read as before; fields may be added without
 
 
@@ -117,22 +121,28 @@ def save(result: Result, folder: Path) -> None:
 def load(study: str | Path):
     """A study as a DataFrame, one row a run that is not in progress.
 
-    Columns: run, status (finished, failed, diverged, pruned), error; the chosen option of each
-    group under its name (model, optimizer, ...); every config value under its key (optimizer.lr,
-    seed, ...); metrics as split/name, those of the constant predictor as constant/split/name, those
-    of the untuned backbone as before/split/name, those of the task that a tuned network came from
-    as source/before/test/name and source/after/test/name; score, trained, seconds, epochs,
-    best_epoch, parameters, trainable, memory_mb; folder. Of ensembles also ensemble, the method.
+    Columns: run, status (finished, failed, diverged, pruned, unreadable), error; the chosen option
+    of each group under its name (model, optimizer, ...); every config value under its key
+    (optimizer.lr, seed, ...); metrics as split/name, those of the constant predictor as
+    constant/split/name, those of the untuned backbone as before/split/name, those of the task that
+    a tuned network came from as source/before/test/name and source/after/test/name; rows/train,
+    rows/val, rows/test; score, trained, seconds, epochs, best_epoch, parameters, trainable,
+    memory_mb; folder. Of ensembles also ensemble, the method. Those of TYPES are always there, with
+    those types.
 
-    Raises: LeptonError when there is no such study or a result cannot be read.
+    Raises: LeptonError when there is no such study.
     """
     import pandas as pd
 
+    from lepton import index
+
     folder = study_folder(study)
-    rows = [_row(result) for result in _results(folder)]
-    rows += [_failed_row(path) for path in sorted(folder.glob(f"*.failed/{FAILURE}"))]
-    rows += [_pruned_row(path) for path in sorted(folder.glob(f"*.pruned/{PRUNED}"))]
-    return pd.DataFrame(rows)
+    found = index.columns(index.rows(folder, _row))
+    frame = pd.DataFrame(found, index=range(len(found.get("run", []))))
+    absent = {name: pd.Series(index=frame.index, dtype=kind) for name, kind in TYPES.items()}
+    frame = frame.assign(**{name: col for name, col in absent.items() if name not in frame})
+    frame["folder"] = [str(folder / name) for name in frame["folder"]]
+    return frame.astype(TYPES)
 
 
 def study_folder(study: str | Path) -> Path:
@@ -145,14 +155,21 @@ def study_folder(study: str | Path) -> Path:
     raise LeptonError(f"{study}: no such study; {known}")
 
 
-def _results(folder: Path) -> Iterator[tuple[Path, Result]]:
-    for path in sorted(folder.glob(f"*/{RESULT}")):
-        if path.parent.suffix not in SUFFIXES:
-            yield path.parent, read(path.parent)
+def _row(path: Path) -> dict[str, Any]:
+    """What a file that ends a run says, or that it cannot be read."""
+    name, suffix = path.parent.name, path.parent.suffix
+    reads = {".failed": _failed_row, ".pruned": _pruned_row}
+    try:
+        row = reads.get(suffix, _finished_row)(path)
+    except (LeptonError, OSError, ValueError, TypeError, AttributeError, KeyError) as e:
+        error = str(e).removeprefix(f"{path.parent}/")
+        row = {"run": name.removesuffix(suffix) if suffix in reads else name}
+        row |= {"status": "unreadable", "error": error}
+    return {**row, "folder": name}
 
 
-def _row(item: tuple[Path, Result]) -> dict[str, Any]:
-    folder, result = item
+def _finished_row(path: Path) -> dict[str, Any]:
+    result = read(path.parent)
     facts = (
         *("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable"),
         "memory_mb",
@@ -165,21 +182,21 @@ def _row(item: tuple[Path, Result]) -> dict[str, Any]:
         **{f"constant/{k}": v for k, v in result.constant.items()},
         **{f"before/{k}": v for k, v in result.before.items()},
         **{f"source/{k}": v for k, v in result.forgetting.items()},
+        **{f"rows/{k}": v for k, v in result.rows.items()},
         **{name: getattr(result, name) for name in facts},
-        "folder": str(folder),
     }
 
 
 def _failed_row(path: Path) -> dict[str, Any]:
     known = read_failure(path)
     row = {name: known[name] for name in ("run", "status", "error")}
-    return {**row, **_settings_beside(path), "folder": str(path.parent)}
+    return {**row, **_settings_beside(path)}
 
 
 def _pruned_row(path: Path) -> dict[str, Any]:
     known = read_pruned(path.parent.with_suffix(""))
     row = {"run": known["run"], "status": "pruned", "epochs": known["epoch"] + 1}
-    return {**row, **_settings_beside(path), "folder": str(path.parent)}
+    return {**row, **_settings_beside(path)}
 
 
 def _settings_beside(path: Path) -> dict[str, Any]:

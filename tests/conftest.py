@@ -52,7 +52,7 @@ sys.exit(main())
 SERVER = multiprocessing.get_context("forkserver")
 HANDED = ("LEPTON_", "PATH", "QUEUE")  # variables that the command gets of the test's
 ROOT = str(Path(__file__).parents[1])
-NEEDED = "run report sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
+NEEDED = "run terminal sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
 SERVER.set_forkserver_preload([f"lepton.{name}" for name in NEEDED.split()])
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lepton.compare import differences, interval, summary, varying
+from lepton.compare import differences, others, summary, varying
+from lepton.stats.pairs import interval
 
 GROUPS = {"model", "optimizer", "dataset"}
 
@@ -90,14 +91,15 @@ def test_only_seeds_that_both_have_make_pairs(frame):
     assert row["p"] == pytest.approx(expected.pvalue)
 
 
-def test_folds_pair_with_the_same_fold_of_the_same_seed(frame):
+def test_folds_pair_with_the_same_fold_of_the_same_seed_and_seeds_of_a_fold_are_averaged(frame):
     both = pd.concat([frame.assign(**{"dataset.fold": fold}) for fold in (0, 1)], ignore_index=True)
-    both.loc[(both["dataset.fold"] == 1), "test/auroc"] += 0.1 * both["seed"]
+    second = both["dataset.fold"] == 1
+    both.loc[second, "test/auroc"] += 0.1 * (both["model"] == "linear")
     row = differences(both, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
-    gap = of(frame, "linear") - of(frame, "mlp")
-    assert row["pairs"] == 10
-    assert row["difference"] == pytest.approx(gap.mean())
-    assert row["p"] == pytest.approx(stats.ttest_1samp(np.tile(gap, 2), 0).pvalue)
+    gap = (of(frame, "linear") - of(frame, "mlp")).mean()
+    assert (row["pairs"], row["unit"]) == (2, "split")
+    assert row["difference"] == pytest.approx(gap + 0.05)
+    assert row["p"] == pytest.approx(stats.ttest_1samp([gap, gap + 0.1], 0).pvalue)
 
 
 def test_runs_with_and_without_folds_do_not_pair(frame):
@@ -168,10 +170,51 @@ RESNET = {"model": "resnet", "optimizer": "adam", "seed": 0, "model.depth": 2, "
         ([MLP, MLP | {"optimizer.lr": 0.2}, BOOSTING], ["model", "optimizer.lr"]),
         ([MLP, MLP | {"optimizer": "sgd", "optimizer.momentum": 0.9}], ["optimizer"]),
         ([MLP, MLP | {"dataset.fold": 1}], []),
-        ([MLP, MLP | {"dataset.split_seed": 1}], ["dataset.split_seed"]),
+        ([MLP, MLP | {"dataset.split_seed": 1}], []),
         ([MLP | {"task.monitor": None}, MLP | {"task.monitor": "auroc"}], ["task.monitor"]),
         ([MLP, MLP | {"study": "t", "experiment": "e", "logger": "csv"}], []),
     ],
 )
 def test_what_varies_are_the_settings_that_differ_within_their_own_option(rows, expected):
     assert varying(study(*rows), GROUPS) == expected
+
+
+def test_p_values_are_corrected_by_holm_over_the_options(frame):
+    third = frame[frame["model"] == "mlp"].assign(model="resnet")
+    third["test/auroc"] += np.random.default_rng(1).normal(0.01, 0.01, len(third))
+    table = differences(pd.concat([frame, third]), ["model"], "test/auroc", ("mlp",))
+    table = table.set_index("model").drop("mlp")
+    small, large = table["p"].min(), table["p"].max()
+    assert table["p_holm"].min() == pytest.approx(min(2 * small, 1))
+    assert table["p_holm"].max() == pytest.approx(max(large, min(2 * small, 1)))
+
+
+def test_runs_that_make_a_pair_are_equal_in_every_setting_that_is_not_compared():
+    rows = [
+        MLP | {"optimizer.lr": lr, "model": model, "model.width": width, "seed": seed}
+        for lr in (0.1, 0.2)
+        for model, width in (("mlp", 64), ("resnet", 32))
+        for seed in (0, 1)
+    ]
+    frame = study(*rows)
+    sides = [frame[frame["model"] == model] for model in ("mlp", "resnet")]
+    assert others(*sides, ["model"]) == ["optimizer.lr"]
+    table = differences(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
+    assert table.loc["resnet", "pairs"] == 2
+
+
+def test_what_an_option_has_no_use_for_is_part_of_it():
+    boosting = [BOOSTING | {"seed": seed} for seed in (0, 1)]
+    rows = [MLP | {"optimizer.lr": lr, "seed": seed} for lr in (0.1, 0.2) for seed in (0, 1)]
+    frame = study(*rows, *boosting)
+    table = differences(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
+    assert table.loc["gradient_boosting", "pairs"] == 2
+
+
+def test_options_that_differ_in_something_else_as_well_are_not_compared():
+    frame = study(
+        *(MLP | {"seed": s, "batch_size": 32} for s in (0, 1)),
+        *(RESNET | {"seed": s, "batch_size": 64} for s in (0, 1)),
+    )
+    table = differences(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
+    assert table.loc["resnet", "pairs"] == 0

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from lepton import identity
 from lepton.check import TRAINING, check
 from lepton.config import compose
 from lepton.errors import ConfigError
@@ -198,3 +199,13 @@ def test_no_name_of_an_option_leads_out_of_the_study(plain, name):
     assert folder.parent.parts == (plain["runs"], plain["study"])
     assert folder.parent.resolve() == folder.resolve().parent
     assert "\0" not in folder.name
+
+
+def test_a_run_is_known_by_the_names_of_earlier_formats_and_by_no_other():
+    plain = check(compose("dataset=wine", "model=linear"))
+    for version in range(1, identity.FORMAT + 1):
+        assert identity.known_as(plain, f"wine-linear-s0-{identity.run_id(plain, version)}")
+    later = identity.run_id(plain, identity.FORMAT + 1)
+    assert not identity.known_as(plain, f"wine-linear-s0-{later}")
+    other = check(compose("dataset=wine", "model=linear", "seed=1"))
+    assert not identity.known_as(other, f"wine-linear-s0-{identity.run_id(plain)}")

@@ -12,6 +12,7 @@ from lepton.config import options
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+COMPARED = ["model=linear,mlp_small", "regularization=none,dropout", "optimizer.lr=0.1,0.2"]
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
 
 
@@ -62,8 +63,8 @@ def test_a_command_of_the_readme_checks_or_answers(lepton, loans, pretrained, wo
         study = re.search(r"runs=(?:runs/)?(\w+)", " ".join(rest))[1]
         lepton("train", "-m", f"study={study}", "model=mlp_small", "seed=0,1", *SHORT)
         rest = [*rest, "keep=true"]
-    if name == "results":
-        lepton("train", "-m", "study=lr", "model=linear", "seed=0,1", *SHORT)
+    if name in ("results", "report"):
+        lepton("train", "-m", f"study={rest[0]}", *COMPARED, *SHORT)
     code, out, said = lepton("check" if name == "train" else name, *rest)
     assert (code, said) == (0, "")
     assert out

@@ -249,10 +249,12 @@ def test_a_study_that_does_not_exist_names_those_that_do(here):
 def test_a_result_that_cannot_be_read_is_named(run, content):
     folder = run(*WINE)
     (folder / "result.json").write_text(content)
-    with pytest.raises(LeptonError) as error:
-        load("default")
-    assert str(error.value).startswith(f"{folder}/result.json: not a result")
-    assert len(str(error.value).splitlines()) == 1
+    (row,) = load("default").to_dict("records")
+    assert (row["run"], row["status"]) == (folder.name, "unreadable")
+    assert row["error"].startswith("result.json: not a result")
+    assert len(row["error"].splitlines()) == 1
+    with pytest.raises(LeptonError, match=f"{folder}/result.json: not a result"):
+        results.read(folder)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{}"])
@@ -260,8 +262,9 @@ def test_a_failure_that_cannot_be_read_is_named(here, content):
     folder = here / "study" / "run.failed"
     folder.mkdir(parents=True)
     (folder / "failure.json").write_text(content)
-    with pytest.raises(LeptonError, match=r"run.failed/failure.json: not a failure"):
-        load("study")
+    (row,) = load("study").to_dict("records")
+    assert (row["run"], row["status"]) == ("run", "unreadable")
+    assert row["error"].startswith("failure.json: not a failure")
 
 
 @pytest.mark.parametrize("suffix", ["part", "old", "failed", "pruned"])
@@ -282,12 +285,25 @@ def test_a_result_of_another_format_is_named_with_what_to_do_and_one_without_is_
     file.write_text(json.dumps({**content, "added_later": 1}))
     assert load("default").equals(first)
     file.write_text(json.dumps({**content, "format": 2}))
-    with pytest.raises(LeptonError) as error:
-        load("default")
-    assert re.fullmatch(
-        rf"{file}: has format 2, and this version of lepton reads 1; read it with .*",
-        str(error.value),
-    )
+    (row,) = load("default").to_dict("records")
+    assert row["status"] == "unreadable"
+    said = r"result.json: has format 2, and this version of lepton reads 1; read it with .*"
+    assert re.fullmatch(said, row["error"])
+
+
+def test_the_columns_that_are_always_there_have_their_types_whatever_the_runs(run, here):
+    (here / "runs" / "empty").mkdir(parents=True)
+    fail(ZeroDivisionError())
+    run(*WINE)
+    for study in ("empty", "study", "default"):
+        frame = load(study)
+        assert {name: str(frame[name].dtype) for name in results.TYPES} == results.TYPES
+
+
+def test_a_run_says_how_many_rows_each_split_had(run):
+    run(*WINE)
+    (row,) = load("default").to_dict("records")
+    assert [row[f"rows/{split}"] for split in ("train", "val", "test")] == [113, 29, 36]
 
 
 def fail(error):
@@ -344,8 +360,9 @@ def test_a_pruned_run_that_cannot_be_read_is_named(here, content):
     folder = here / "study" / "run.pruned"
     folder.mkdir(parents=True)
     (folder / "pruned.json").write_text(content)
-    with pytest.raises(LeptonError, match=r"run.pruned/pruned.json: not a pruned run"):
-        load("study")
+    (row,) = load("study").to_dict("records")
+    assert (row["run"], row["status"]) == ("run", "unreadable")
+    assert row["error"].startswith("pruned.json: not a pruned run")
 
 
 def test_an_interruption_keeps_a_checkpoint_and_lets_the_run_go(here):

@@ -7,7 +7,7 @@ import pandas as pd
 from rich.table import Table
 
 from lepton.ensemble.make import Outcome
-from lepton.report import console
+from lepton.terminal import console
 
 ROWS = 20  # members shown
 SCORED = {

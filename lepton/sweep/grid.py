@@ -8,11 +8,11 @@ from hydra.core.utils import JobStatus
 
 from lepton import results
 from lepton.errors import Claimed, FailedRuns, LeptonError
-from lepton.report import show
 from lepton.sweep import study
 from lepton.sweep.basic import CLAIMED, ENDED
 from lepton.sweep.plan import TO_DO, Job, Plan, plan
 from lepton.sweep.progress import SweepProgress, ends
+from lepton.terminal import show
 
 log = logging.getLogger("lepton")
 GOOD = ("finished", "pruned")

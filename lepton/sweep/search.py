@@ -13,7 +13,6 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lepton.errors import ConfigError, FailedRuns, NothingToSearch
-from lepton.report import show
 from lepton.sweep import outcome, study
 from lepton.sweep.grid import Grid
 from lepton.sweep.outcome import Outcome
@@ -25,6 +24,7 @@ from lepton.sweep.settings import NUMBERS, Settings, read_settings
 from lepton.sweep.space import Space, read_space
 from lepton.sweep.summary import summary
 from lepton.sweep.watch import Told, Watch
+from lepton.terminal import show
 
 log = logging.getLogger("lepton")
 

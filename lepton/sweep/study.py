@@ -89,7 +89,7 @@ def tabulate(study: Path) -> None:
 
     A full disk or a result that cannot be read takes nothing from the runs, and is told by others.
     """
-    from lepton.report import as_text
+    from lepton.terminal import as_text
 
     with suppress(OSError, LeptonError), _alone(study):
         frame = results.load(study)

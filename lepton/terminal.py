@@ -9,14 +9,27 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from lepton.check import SUPPLIED
-from lepton.compare import REPEATS, differences, summary, varying
+from lepton.compare import REPEATS, choices, differences, summary, varying
 from lepton.config import near
 from lepton.errors import LeptonError
-from lepton.metric import LARGER_IS_BETTER
-from lepton.results import Result, load, study_folder
+from lepton.gather import LOST, counts, gather
+from lepton.question import (
+    Comparison,
+    compare,
+    known_keys,
+    known_select,
+    larger_is_better,
+)
+from lepton.report import latex, markdown
+from lepton.report.answers import across
+from lepton.report.answers import table as comparison_table
+from lepton.report.blocks import Note, Text
+from lepton.report.blocks import Table as Block
+from lepton.results import Result, load
+from lepton.sentence import caveat, sentences
 
 SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first two of a study
+ORDERED = {"score": "score, the validation split's monitored metric (larger is better)"}
 WIDTH = 160  # where the output is not a terminal
 
 
@@ -61,25 +74,75 @@ def _number(value: float | None) -> str:
     return "" if value is None or np.isnan(value) else f"{value:.4f}"
 
 
-def show(study: str | Path, by: list[str] | None = None, metrics: list[str] | None = None) -> None:
-    """A study's table, what it means, what failed or diverged, and how many runs were pruned."""
-    frame, out = load(study), console()
-    if frame.empty:
-        raise LeptonError(f"{study_folder(study)}: holds no run yet")
+def show(
+    study: str | Path,
+    by: list[str] | None = None,
+    metrics: list[str] | None = None,
+    select: str = "score",
+) -> None:
+    """A study's table, what it means, which runs have no result and why, how many were pruned."""
+    frame, out = gather([study]), console()
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if len(finished):
-        by = _known(by, finished) if by is not None else varying(finished, _choices(finished))
+        select = known_select(select, finished)
+        by = _known(by, finished) if by is not None else varying(finished, choices(finished))
         names = _metrics(metrics, finished)
-        out.print(_table(finished, by, names))
-        out.print(_meaning(finished, names), highlight=False)
-    for row in frame[frame["status"].isin(["failed", "diverged"])].itertuples():
+        out.print(_table(finished, by, names, select))
+        out.print(_meaning(finished, names, select), highlight=False)
+    _rest(frame, out)
+
+
+def _rest(frame: pd.DataFrame, out: Console) -> None:
+    """Every run without a result, and how many runs were looked at."""
+    for row in frame[frame["status"].isin(LOST)].itertuples():
         out.print(f"{row.status}: {row.run}: {row.error}", highlight=False, soft_wrap=True)
     if count := int((frame["status"] == "pruned").sum()):
         out.print(f"pruned: {count} {'run' if count == 1 else 'runs'}", highlight=False)
+    out.print(f"Looked at {counts(frame)}.", highlight=False)
 
 
-def _choices(frame: pd.DataFrame) -> set[str]:
-    return {g for g in SUPPLIED if g in frame.columns and g != "logger"}
+def answer(study: str, asked: argparse.Namespace) -> None:
+    """The options of the keys asked for, compared; as text with what may be concluded."""
+    frame, out = gather([study]), console()
+    finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
+    if finished.empty:
+        return _rest(frame, out)
+    keys = _split(asked.compare) or _split(asked.group_by)
+    keys = known_keys(keys, finished) if keys else varying(finished, choices(finished))
+    if not keys:
+        raise LeptonError(f"{study}: all finished runs have the same settings; nothing to compare")
+    (metric, *_) = _metrics(_split(asked.metric), finished) or [None]
+    select = known_select(asked.select, finished)
+    own = metric if asked.metric else None  # each data set's, unless one was named
+    found = compare(frame, keys, metric=own, baseline=asked.baseline, select=select)
+    blocks = [block for comparison in found for block in _blocks(comparison)]
+    blocks += [block for section in across(found) for block in section.blocks]
+    if asked.format == "text":
+        for block in [*blocks, *map(Text, caveat(found))]:
+            _show_block(block, out)
+        _rest(frame, out)
+    else:
+        written = {"markdown": markdown, "latex": latex}[asked.format]
+        print("\n\n".join(written.table(b) for b in blocks if isinstance(b, Block)))
+    return None
+
+
+def _blocks(comparison: Comparison) -> list[Block | Text]:
+    head = [Text(f"{comparison.dataset}:")] if comparison.dataset else []
+    return [*head, comparison_table(comparison), *map(Text, sentences(comparison))]
+
+
+def _show_block(block: object, out: Console) -> None:
+    if isinstance(block, Text | Note):
+        out.print(block.words, highlight=False)
+    elif isinstance(block, Block):
+        table = Table(box=None)
+        for i, name in enumerate(block.head):
+            number = {"justify": "right", "no_wrap": True}
+            table.add_column(name, **(number if i >= block.numbers else {"overflow": "fold"}))
+        for row in block.rows:
+            table.add_row(*row)
+        out.print(table)
 
 
 def _known(columns: list[str], frame: pd.DataFrame) -> list[str]:
@@ -100,14 +163,15 @@ def _metrics(asked: list[str] | None, frame: pd.DataFrame) -> list[str]:
     return _known(full, frame[have])
 
 
-def _table(frame: pd.DataFrame, by: list[str], names: list[str]) -> Table:
+def _table(frame: pd.DataFrame, by: list[str], names: list[str], select: str) -> Table:
     """Groups ordered by validation score; the first metric with its interval and differences."""
-    order = summary(frame, by, "score").sort_values("mean", ascending=False)
+    smaller = not larger_is_better(select)
+    order = summary(frame, by, select).sort_values("mean", ascending=smaller, kind="stable")
     keys = [tuple(row) for row in order[by].itertuples(index=False)] if by else [()]
     first = differences(frame, by, names[0], keys[0]) if by else None
     columns = {name: summary(frame, by, name) for name in names}
     table = Table(box=None)
-    for name in (*by, "runs", "score"):
+    for name in (*by, "runs", select.replace("/", " ")):
         table.add_column(name, overflow="fold")
     for i, name in enumerate(names):
         title = name.replace("/", " ") + (" [95 %]" if i == 0 else "")
@@ -170,13 +234,13 @@ def _interval(value: float, row: pd.Series, sign: str) -> str:
     return f"{value:{sign}.4f}" + (f" [{low:{sign}.4f}, {high:{sign}.4f}]" if known else "")
 
 
-def _meaning(frame: pd.DataFrame, names: list[str]) -> str:
+def _meaning(frame: pd.DataFrame, names: list[str], select: str) -> str:
     repeats = [c for c in REPEATS if c in frame.columns and frame[c].nunique() > 1]
     tuned = f"before/{names[0]}" in frame
-    larger = LARGER_IS_BETTER[names[0].partition("/")[2]]
+    larger = larger_is_better(names[0])
     lines = [
-        f"Ordered by score, the validation split's monitored metric (larger is better), never by "
-        f"the test split; {'larger' if larger else 'smaller'} {names[0]} is better."
+        f"Ordered by {ORDERED.get(select, select)}, never by the test split; "
+        f"{'larger' if larger else 'smaller'} {names[0]} is better."
     ]
     if repeats:
         lines += [
@@ -209,8 +273,16 @@ def results_command(words: list[str]) -> int:
     parser.add_argument("--metric", metavar="NAMES")
     parser.add_argument("--csv", metavar="FILE", type=Path)
     parser.add_argument("--parquet", metavar="FILE", type=Path)
+    parser.add_argument("--compare", metavar="KEYS")
+    parser.add_argument("--baseline", metavar="OPTION")
+    parser.add_argument("--select", metavar="NAME", default="score")
+    parser.add_argument("--format", choices=("text", "markdown", "latex"))
     asked = parser.parse_args(words)
-    show(asked.study, _split(asked.group_by), _split(asked.metric))
+    if asked.compare or asked.baseline or asked.format:
+        asked.format = asked.format or "text"
+        answer(asked.study, asked)
+    else:
+        show(asked.study, _split(asked.group_by), _split(asked.metric), asked.select)
     try:
         if asked.csv:
             load(asked.study).to_csv(asked.csv, index=False)

@@ -9,8 +9,8 @@ import pytest
 from lepton import load
 from lepton.compare import differences, summary
 from lepton.errors import LeptonError
-from lepton.report import results_command, show, show_run
 from lepton.results import read
+from lepton.terminal import results_command, show, show_run
 
 WINE = ("dataset=wine", "trainer.max_epochs=2")
 
@@ -223,3 +223,50 @@ def test_a_run_is_shown_beside_the_constant_predictor(run, capsys):
     assert line.split()[1:] == [f"{value:.4f}" for value in values]
     assert str(folder) in text
     assert "best epoch" in text
+
+
+def test_a_comparison_is_shown_with_what_may_be_concluded_and_how_much_was_looked_at(study, say):
+    text, frame = say(study, "--compare", "model"), load(study)
+    for model in ("mlp_small", "gradient_boosting"):
+        values = frame.loc[frame["model"] == model, "test/auroc"]
+        assert f"{values.mean():.4f}" in lines(text, model)[0]
+    assert "2 seeds" in text
+    assert "one split of the data" in text
+    assert text.splitlines()[-1] == "Looked at 4 runs: 4 finished."
+
+
+def test_a_comparison_is_written_as_markdown_and_as_latex(study, say):
+    rows = say(study, "--compare", "model", "--format", "markdown").splitlines()
+    assert rows[0].startswith("| model | n | validation score | test auroc |")
+    assert {row.count("|") for row in rows} == {rows[0].count("|")}
+    assert len(rows) == 4
+    text = say(study, "--compare", "model", "--format", "latex")
+    assert text.count(r"\\") == 3
+    assert r"gradient\_boosting &" in text
+    assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
+
+
+def test_several_data_sets_are_ranked(study, run, say):
+    for seed in (0, 1):
+        for model in ("mlp_small", "gradient_boosting"):
+            words = ("dataset=breast_cancer", "trainer.max_epochs=1", f"model={model}")
+            run(*words, f"seed={seed}")
+    text = say(study, "--compare", "model", "--baseline", "mlp_small")
+    assert "average rank" in text
+    assert "wine:" in text.splitlines()
+    assert "has the better average rank" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--select", "test/auroc"), "use val/auroc"),
+        (("--compare", "dataset"), "all 4 finished runs have dataset=wine"),
+        (("--compare", "model", "--baseline", "x"), "--baseline x: no such option of model"),
+        (("--format", "html"), "results: argument --format: invalid choice"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_a_line(study, words, said):
+    with pytest.raises(LeptonError) as error:
+        results_command([study, *words])
+    assert said in str(error.value)

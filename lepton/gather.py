@@ -1,0 +1,69 @@
+"""Every run of one or more studies, also those that are planned and not there."""
+
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from lepton import results
+from lepton.errors import LeptonError
+from lepton.sweep.study import planned
+
+ORDER = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "missing")
+LOST = ORDER[2:5]  # ended without a result
+
+
+def gather(studies: list[str | Path]) -> pd.DataFrame:
+    """The rows of `results.load`, and one with status missing or running for each planned run.
+
+    Raises: LeptonError when a study is not there, or none of them holds a run.
+    """
+    folders = list(dict.fromkeys(results.study_folder(study) for study in studies))
+    frames = [part for folder in folders for part in (results.load(folder), _planned(folder))]
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
+        raise LeptonError(f"{', '.join(map(str, folders))}: holds no run yet")
+    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    return frame.drop_duplicates("folder", ignore_index=True)
+
+
+def _planned(folder: Path) -> pd.DataFrame:
+    there = {path.name for path in folder.iterdir()}
+    absent = {
+        name: words
+        for name, words in planned(folder).items()
+        if not there & {name, f"{name}.failed", f"{name}.pruned"}
+    }
+    rows = [
+        {
+            **_settings(words),
+            "run": name,
+            "status": "running" if results.status(folder / name) == "running" else "missing",
+            "folder": str(folder / name),
+        }
+        for name, words in absent.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _settings(words: str) -> dict[str, Any]:
+    """The values that override words give; lists stay text, as in a study's table."""
+    found = {}
+    for word in shlex.split(words):
+        key, _, text = word.lstrip("+").partition("=")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = text
+        found[key] = text if isinstance(value, list | dict) else value
+    return found
+
+
+def counts(frame: pd.DataFrame) -> str:
+    """'12 runs: 10 finished, 1 failed, 1 missing'."""
+    known = Counter(frame["status"])
+    said = ", ".join(f"{known[word]} {word}" for word in ORDER if known[word])
+    return f"{len(frame)} {'run' if len(frame) == 1 else 'runs'}: {said}"

@@ -1,0 +1,93 @@
+"""What a finished run predicted for its test split, and the inputs it saw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lepton.errors import LeptonError
+from lepton.spec import DataSpec
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Shapes: ids (N,); target (N,) or (N, labels); prediction (N,) or (N, classes)."""
+
+    ids: np.ndarray
+    target: np.ndarray
+    prediction: np.ndarray
+    spec: DataSpec
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """An error a sample: 1 for a wrong class, the share of wrong labels, or a distance."""
+        match self.spec.task:
+            case "regression":
+                return np.abs(self.prediction - self.target)
+            case "multiclass":
+                return (self.prediction.argmax(1) != self.target).astype(float)
+            case "multilabel":
+                return ((self.prediction > 0.5) != (self.target == 1)).mean(1)
+        return ((self.prediction > 0.5) != (self.target == 1)).astype(float)
+
+    @property
+    def loss(self) -> np.ndarray:
+        """How bad a prediction is, to order mistakes by: negative log-likelihood, or a distance."""
+        if self.spec.task == "regression":
+            return self.wrong
+        p = np.clip(self.prediction.astype(float), 1e-7, 1 - 1e-7)
+        if self.spec.task == "multiclass":
+            return -np.log(p[np.arange(len(p)), self.target.astype(int)])
+        each = -np.where(self.target == 1, np.log(p), np.log1p(-p))
+        return each.mean(1) if each.ndim > 1 else each
+
+    @property
+    def measure(self) -> str:
+        names = {"regression": "absolute error", "multilabel": "share of wrong labels"}
+        return names.get(self.spec.task, "share of wrong predictions")
+
+
+def predictions(folder: Path, split: str = "test") -> Predictions:
+    """The stored predictions of a run.
+
+    Raises: LeptonError when they are not there or cannot be read.
+    """
+    path = folder / "predictions" / f"{split}.parquet"
+    try:
+        spec = DataSpec.load(folder / "spec.json")
+        frame = pd.read_parquet(path)
+        several = spec.task in ("multiclass", "multilabel")
+        p = [f"p_{name}" for name in spec.classes] if several else "prediction"
+        t = [f"target_{n}" for n in spec.classes] if spec.task == "multilabel" else "target"
+        return Predictions(*(frame[c].to_numpy() for c in ("id", t, p)), spec)
+    except (OSError, KeyError, ValueError, TypeError) as e:
+        raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from None
+
+
+def inputs(folder: Path, ids: np.ndarray) -> pd.DataFrame:
+    """The rows that a run predicted, as they stood in its data, read again as its config says.
+
+    Raises: LeptonError when the data are not there, or are not what the run saw.
+    """
+    from omegaconf import OmegaConf
+
+    from lepton import build
+    from lepton.check import check
+    from lepton.identity import known_as
+    from lepton.results import CONFIG, read_config
+
+    cfg = check(OmegaConf.create(read_config(folder / CONFIG)))
+    if not known_as(cfg, folder.name):
+        raise LeptonError(f"{folder}: its data or its options are no longer what they were")
+    module = build.make(
+        cfg["dataset"],
+        preprocessing=build.make(cfg["preprocessing"], seed=cfg["dataset"].get("split_seed", 0)),
+        **{"batch_size": 1, "seed": 0, "limit_batches": None, "overfit_batches": 0},
+    )
+    if not hasattr(module, "read"):
+        raise LeptonError(f"{folder}: its data set has no table of inputs")
+    tables = [part for part in module.read() if part is not None]
+    frame = pd.concat(tables, ignore_index=True)
+    target = [module.target] if isinstance(module.target, str) else list(module.target)
+    return frame.drop(columns=target).iloc[ids].reset_index(drop=True)

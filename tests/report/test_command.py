@@ -1,0 +1,245 @@
+"""`lepton report`: what it writes, that its numbers are the study's, and what it refuses."""
+
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+import lepton.report.write
+from lepton import load
+from lepton.errors import LeptonError
+from lepton.report.command import report_command
+from lepton.report.style import LARGEST
+
+
+@pytest.fixture
+def report(study, here, capsys, monkeypatch):
+    """Words -> the page, what was said, and the folder; figures are drawn where they matter."""
+
+    def blank(report, folder, only=None):
+        return {figure.name: "<svg></svg>" for figure in report.figures()}
+
+    def report(*words, studies=(study,), drawn=False):
+        if not drawn:
+            monkeypatch.setattr(lepton.report.write, "plots", blank)
+        assert report_command([*map(str, studies), *words]) == 0
+        out = here / "reports" / "+".join(path.name for path in studies)
+        return (out / "report.html").read_text(), capsys.readouterr().out, out
+
+    return report
+
+
+class Page(HTMLParser):
+    """Whether a page closes what it opens, and what it links to."""
+
+    VOID = ("meta", "link", "input", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.links, self.tables, self.images = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        known = dict(attributes)
+        self.links += [known[n] for n in ("href", "src", "xlink:href") if n in known]
+        if tag == "svg":
+            self.images.append(known.get("aria-label"))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.links += [v for n, v in attributes if n in ("href", "src", "xlink:href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_a_report_is_a_page_markdown_csv_files_and_plots(report, study):
+    _, said, out = report(drawn=True)
+    assert said.splitlines()[-1] == "reports/small/report.html"
+    names = {path.name for path in out.iterdir()}
+    assert {"report.html", "report.md", "runs.csv", "comparison.csv", "plots"} <= names
+    plots = {path.name for path in (out / "plots").iterdir()}
+    assert {"distribution.svg", "learning_curves.png", "roc_pr_ks.svg", "confusion.svg"} <= plots
+    assert {"calibration.svg", "slices.svg", "score_by_parameters.svg", "change.svg"} <= plots
+    assert {p.split(".")[0] for p in plots if p.endswith("svg")} == {
+        p.split(".")[0] for p in plots if p.endswith("png")
+    }
+    assert max(p.stat().st_size for p in (out / "plots").glob("*.svg")) <= LARGEST
+    runs = pd.read_csv(out / "runs.csv")
+    assert len(runs) == 9
+    assert set(load(study)["run"]) <= set(runs["run"])
+    assert not [p for p in out.parent.iterdir() if p.name.startswith(".")]
+
+
+def test_the_page_is_well_formed_needs_nothing_else_and_names_its_pictures(report):
+    page, _, _ = report(drawn=True)
+    found = Page(page)
+    assert found.open == []
+    assert {link for link in found.links if not link.startswith(("#", "data:"))} == set()
+    assert all(found.images)
+    assert "default-src 'none'" in page
+    assert page.count("<th scope=") > 20
+
+
+def test_the_table_has_the_numbers_of_the_study(report, study):
+    page, _, out = report("--compare", "model")
+    frame = load(study)
+    table = pd.read_csv(out / "comparison.csv", index_col="model")
+    for model in ("mlp_small", "gradient_boosting"):
+        values = frame.loc[frame["model"] == model, "test/auroc"]
+        assert table.loc[model, "test auroc"] == pytest.approx(values.mean(), abs=1e-4)
+        assert table.loc[model, "n"] == 3
+        assert f"{values.mean():.4f}" in page
+
+
+def test_failed_missing_and_damaged_runs_are_named_and_counted(report):
+    page, _, out = report()
+    assert "9 runs: 6 finished, 1 failed, 1 unreadable, 1 missing" in page
+    text = (out / "report.md").read_text()
+    for name in ("german_credit-linear-s0-0", "damaged", "german_credit-resnet-s0-1"):
+        assert name in page
+        assert name in text
+    assert "ValueError: &lt;no&gt; luck" in page
+    assert "<no>" not in page
+    assert "3 of 9 runs have no result" in page
+
+
+def test_every_figure_says_the_command_that_makes_it_again(report, study, capsys):
+    page, _, out = report("--compare", "model", drawn=True)
+    commands = re.findall(r"<code>(lepton report \S+ --compare model --figure (\w+))</code>", page)
+    assert len(commands) == len(list((out / "plots").glob("*.svg")))
+    picture = out / "plots" / "confusion.svg"
+    before = picture.read_text()
+    picture.unlink()
+    assert report_command(f"{study} --compare model --figure confusion".split()) == 0
+    assert picture.read_text() == before
+
+
+def test_the_best_is_told_with_how_many_were_looked_at_and_as_a_command(report):
+    page, _, _ = report()
+    assert "Best of 6 finished runs looked at" in page
+    assert "<code>lepton train dataset=german_credit" in page
+    assert "chose nothing" in page
+
+
+def test_the_worst_mistakes_are_shown_with_the_inputs_of_the_data(report, study):
+    from lepton.dataset.german_credit import FILE
+
+    _, _, out = report()
+    table, data = pd.read_csv(out / "mistakes.csv"), pd.read_csv(FILE, keep_default_na=False)
+    assert len(table) == 10
+    for row in table.itertuples():
+        raw = data.loc[row.sample]
+        assert (row.age_years, row.purpose, row.true) == (
+            raw["age_years"],
+            raw["purpose"],
+            raw["credit_risk"],
+        )
+
+
+def test_two_reports_of_the_same_runs_are_the_same(report):
+    first, _, out = report(drawn=True)
+    plots = {p.name: p.read_bytes() for p in (out / "plots").glob("*.svg")}
+    second, _, _ = report(drawn=True)
+    assert first == second
+    assert plots == {p.name: p.read_bytes() for p in (out / "plots").glob("*.svg")}
+
+
+def test_several_studies_are_one_report(report, study, here):
+    other = here / "runs" / "other"
+    shutil.copytree(study, other)
+    page, _, out = report("--compare", "model", studies=(study, other))
+    assert out.name == "small+other"
+    assert "18 runs: 12 finished" in page
+
+
+def test_one_run_alone_is_said_to_be_alone(report, study):
+    keep = next(study.glob("*mlp_small-s0*"))
+    for path in study.iterdir():
+        if path != keep:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    page, _, _ = report(drawn=True)
+    assert "One run alone: there is nothing to compare it with" in page
+    assert "roc pr ks" in page
+
+
+def test_runs_of_different_tasks_are_compared_each_on_its_own_data(report, study, run):
+    for model in ("linear", "gradient_boosting"):
+        for seed in (0, 1):
+            words = ("dataset=diabetes", f"model={model}", f"seed={seed}", "study=small")
+            run(*words, "trainer.max_epochs=1")
+    page, _, _ = report("--compare", "model")
+    assert "Which model is better on diabetes?" in page
+    assert "Which model is better on german_credit?" in page
+    assert "test rmse" in page
+    assert (
+        "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).split("</style>")[1]
+    )
+
+
+def test_a_study_in_which_nothing_finished_is_a_note_with_its_failures(report, study):
+    for path in study.glob("*-s?-*"):
+        if path.suffix != ".failed":
+            shutil.rmtree(path)
+    page, _, _ = report()
+    assert "No run has finished." in page
+    assert "german_credit-linear-s0-0" in page
+    assert "ValueError" in page
+
+
+def test_predictions_or_a_history_that_are_gone_are_a_note(report, study):
+    for path in study.glob("*/predictions"):
+        shutil.rmtree(path)
+    for path in study.glob("*/history.parquet"):
+        path.unlink()
+    page, _, _ = report()
+    assert "test.parquet: cannot be read" in page
+    assert "learning_curves" not in page
+
+
+def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, study):
+    for folder in study.glob("german_credit-*-s?-*"):
+        if folder.suffix != ".failed":
+            folder.rename(folder.with_name(folder.name[:-10] + "0123456789"))
+    page, _, out = report()
+    assert "no longer what they were" in page
+    assert list(pd.read_csv(out / "mistakes.csv")) == ["sample", "true", "predicted"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--compare", "modle"], "--compare modle: no such setting; did you mean 'model'?"),
+        (["--compare", "dataset"], "all 6 finished runs have dataset=german_credit"),
+        (["--select", "test/auroc"], "use val/auroc"),
+        (["--baseline", "x"], "--baseline x: no such option of model"),
+        (["--metric", "rmse"], "test/rmse: no finished run has it"),
+        (["--figure", "x"], "--figure x: no such figure (figures: distribution, "),
+        (["--out", "runs"], "--out runs: is there and holds no report.html"),
+        (["--fast"], "report: unrecognized arguments: --fast; usage: lepton report STUDY"),
+    ],
+)
+def test_a_mistake_is_a_line_and_writes_nothing(study, here, words, said):
+    before = sorted(here.rglob("*"))
+    with pytest.raises(LeptonError) as error:
+        report_command([str(study), *words])
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+    assert [p for p in here.rglob("*") if p.is_file() and p not in before] == []
+
+
+def test_an_empty_study_is_a_line(here):
+    (here / "runs" / "empty").mkdir(parents=True)
+    with pytest.raises(LeptonError, match=r"empty: holds no run yet$"):
+        report_command(["empty"])
+
+
+def test_without_matplotlib_a_line_says_what_to_install(study, here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(LeptonError, match=r"pip install 'lepton-experiments\[report\]'$"):
+        report_command([str(study)])
+    assert not (here / "reports" / "small").exists()

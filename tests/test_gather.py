@@ -1,0 +1,44 @@
+"""Every run of a study, also those that are not there."""
+
+import json
+
+import pytest
+
+from lepton.errors import LeptonError
+from lepton.gather import counts, gather
+
+WORDS = "dataset=wine model=mlp_small trainer.max_epochs=1"
+
+
+@pytest.fixture
+def study(run):
+    """One run that finished and two that a sweep has planned."""
+    folder = run(*WORDS.split())
+    lost = {"wine-linear-s1-0": "model=linear seed=1 optimizer.lr=1e-3", "b": "seed=2 x=[1,2]"}
+    plan = {"runs": {folder.name: WORDS, **lost}}
+    (folder.parent / "sweep.json").write_text(json.dumps(plan))
+    return folder.parent
+
+
+def test_planned_runs_that_are_not_there_are_missing_with_the_settings_asked_for(study):
+    frame = gather([study]).set_index("run")
+    assert frame["status"].tolist() == ["finished", "missing", "missing"]
+    row = frame.loc["wine-linear-s1-0"]
+    assert (row["model"], row["seed"], float(row["optimizer.lr"])) == ("linear", 1, 1e-3)
+    assert frame.loc["b", "x"] == "[1,2]"
+    assert counts(frame) == "3 runs: 1 finished, 2 missing"
+
+
+def test_several_studies_are_one_table_and_a_study_named_twice_counts_once(study, run):
+    other = run(*WORDS.split(), "study=other")
+    frame = gather([study, other.parent, study])
+    assert len(frame) == 4
+    assert frame["study"].dropna().tolist() == ["default", "other"]
+
+
+def test_studies_without_runs_are_a_line(here):
+    (here / "runs" / "empty").mkdir(parents=True)
+    with pytest.raises(LeptonError, match=r"empty: holds no run yet$"):
+        gather(["empty"])
+    with pytest.raises(LeptonError, match="nowhere: no such study"):
+        gather(["nowhere"])

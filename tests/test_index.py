@@ -1,0 +1,125 @@
+"""The index of a study gives the very table that its runs give, or is not believed."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from lepton import index, load
+
+FAILURE = {"run": "x", "error": "ValueError: no", "traceback": ""}
+
+
+@pytest.fixture
+def study(run, monkeypatch):
+    """Copies of a run with another score each, a failed and a pruned one; any number is many."""
+    monkeypatch.setattr(index, "SMALL", 1)
+    first = run("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
+    for i in range(6):
+        shutil.copytree(first, first.with_name(f"run{i}"))
+        change(first.with_name(f"run{i}"), run=f"run{i}", score=i / 10)
+    (first.with_name("lost.failed")).mkdir()
+    (first.with_name("lost.failed") / "failure.json").write_text(json.dumps(FAILURE))
+    return first.parent
+
+
+def change(folder, **values):
+    path = folder / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def plain(study, monkeypatch):
+    """The table as read without an index."""
+    with monkeypatch.context() as m:
+        m.setattr(index, "SMALL", 10**9)
+        return load(study)
+
+
+def reads(monkeypatch):
+    """Which files are read from now on."""
+    seen, rows = [], index.rows
+
+    def counted(folder, read):
+        return rows(folder, lambda path: seen.append(path.parent.name) or read(path))
+
+    monkeypatch.setattr(index, "rows", counted)
+    return seen
+
+
+def test_the_second_time_nothing_is_read_and_the_table_is_the_same(study, monkeypatch):
+    expected = plain(study, monkeypatch)
+    assert load(study).equals(expected)
+    assert (study / index.INDEX).is_file()
+    seen = reads(monkeypatch)
+    assert load(study).equals(expected)
+    assert seen == []
+    assert len(expected) == 8
+
+
+def test_only_what_changed_is_read_again(study, monkeypatch):
+    load(study)
+    seen = reads(monkeypatch)
+    change(study / "run3", score=9.5, added_later=1)
+    shutil.copytree(study / "run0", study / "run9")
+    shutil.rmtree(study / "run1")
+    frame = load(study)
+    assert sorted(seen) == ["run3", "run9"]
+    assert frame.equals(plain(study, monkeypatch))
+    assert frame.set_index("folder").loc[str(study / "run3"), "score"] == 9.5
+    assert load(study).equals(frame)
+
+
+def test_a_change_of_the_same_size_is_seen_by_its_time(study, monkeypatch):
+    load(study)
+    path = study / "run2" / "result.json"
+    stat = path.stat()
+    text = path.read_text()
+    path.write_text(text.replace('"score": 0.2', '"score": 0.7'))
+    assert path.stat().st_size == stat.st_size
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    assert load(study).set_index("run").loc["run2", "score"] == 0.7
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"format": 1}', b"\xff\xfe", b'{"format": 99, "rows": 0}']
+)
+def test_a_damaged_index_is_made_again(study, monkeypatch, content):
+    expected = plain(study, monkeypatch)
+    (study / index.INDEX).write_bytes(content)
+    assert load(study).equals(expected)
+    assert json.loads((study / index.INDEX).read_text())["format"] == index.FORMAT
+
+
+def test_a_study_that_cannot_be_written_to_is_read_without(study, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert len(load(study)) == 8
+    assert not list(study.glob(".index*"))
+
+
+def test_a_few_runs_have_no_index(run):
+    folder = run("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
+    load(folder.parent)
+    assert not (folder.parent / index.INDEX).exists()
+
+
+def test_what_cannot_be_read_stays_so_until_it_changes(study, monkeypatch):
+    good = (study / "run0" / "result.json").read_text()
+    (study / "run0" / "result.json").write_text("{")
+    for _ in range(2):
+        frame = load(study).set_index("folder")
+        assert frame.loc[str(study / "run0"), "status"] == "unreadable"
+    (study / "run0" / "result.json").write_text(good)
+    assert load(study).equals(plain(study, monkeypatch))
+
+
+def test_values_of_every_kind_come_back_as_they_were(tmp_path):
+    rows = [{"a": 1, "b": None, "c": "x"}, {"a": True, "c": float("nan"), "d": 2.5}, {"a": 1.0}]
+    table = {f"r{i}/result.json": ((i, 9), row) for i, row in enumerate(rows)}
+    index._keep(tmp_path, table)
+    found = index._known(tmp_path)
+    assert str(found) == str(table)
+    assert [type(row["a"]) for _, row in found.values()] == [int, bool, float]

@@ -1,0 +1,202 @@
+"""What a comparison holds, which questions are refused, and what the sentences dare to say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lepton.errors import LeptonError
+from lepton.question import compare, known_keys, known_select
+from lepton.sentence import caveat, headline, sentences
+
+
+def study(effect=0.02, seeds=5, models=("mlp", "linear"), noise=0.01, **more):
+    """Finished runs of models, each `effect` worse than the one before it."""
+    generator = np.random.default_rng(3)
+    rows = [
+        {
+            "run": f"{model}{seed}",
+            "status": "finished",
+            "dataset": "german_credit",
+            "model": model,
+            "seed": seed,
+            "score": -i * 1.0,
+            "val/log_loss": i * 1.0,
+            "test/auroc": 0.8 - i * effect + generator.normal(0, noise),
+            "test/log_loss": 0.5 + i * effect + generator.normal(0, noise),
+            **more,
+        }
+        for i, model in enumerate(models)
+        for seed in range(seeds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def ask(frame, *keys, metric=None, baseline=None, select="score"):
+    return compare(frame, [*keys], metric=metric, baseline=baseline, select=select)
+
+
+def row(comparison, **option):
+    table = comparison.table
+    for key, value in option.items():
+        table = table[table[key] == value]
+    return table.iloc[0]
+
+
+def test_an_options_row_holds_what_scipy_says_of_its_runs_and_of_their_pairs():
+    frame = study()
+    (found,) = ask(frame, "model")
+    a, b = (frame.loc[frame["model"] == m, "test/auroc"].to_numpy() for m in ("linear", "mlp"))
+    linear, expected = row(found, model="linear"), stats.ttest_rel(a, b)
+    low, high = stats.t.interval(0.95, 4, a.mean(), stats.sem(a))
+    assert linear[["n", "runs", "pairs", "lost"]].tolist() == [5, 5, 5, 0]
+    assert linear[["mean", "sd", "low", "high"]].tolist() == pytest.approx(
+        [a.mean(), a.std(ddof=1), low, high]
+    )
+    gap_low, gap_high = expected.confidence_interval(0.95)
+    assert linear[["gap_low", "gap_high", "p"]].tolist() == pytest.approx(
+        [gap_low, gap_high, expected.pvalue]
+    )
+    assert linear["better"] == pytest.approx(expected.pvalue / 2)
+
+
+def test_the_probability_of_being_better_turns_where_smaller_is_better():
+    (found,) = ask(study(effect=0.1), "model", metric="test/log_loss")
+    assert row(found, model="linear")["difference"] > 0
+    assert row(found, model="linear")["better"] < 0.01
+    assert "is worse than model=mlp" in " ".join(sentences(found))
+
+
+def test_options_are_ordered_by_validation_and_never_by_test():
+    frame = study(effect=-0.2)
+    (found,) = ask(frame, "model")
+    assert found.options() == [("mlp",), ("linear",)]
+    assert row(found, model="linear")["mean"] > row(found, model="mlp")["mean"]
+    (found,) = ask(frame, "model", select="val/log_loss")
+    assert found.options() == [("mlp",), ("linear",)]
+
+
+def test_the_baseline_is_the_one_named_else_none_else_the_best_by_validation():
+    frame = study(models=("mlp", "none", "linear"))
+    assert ask(frame, "model")[0].baseline == ("none",)
+    assert ask(frame, "model", baseline="linear")[0].baseline == ("linear",)
+    assert ask(study(), "model")[0].baseline == ("mlp",)
+
+
+def test_two_keys_are_compared_as_combinations():
+    frame = pd.concat([study(), study().assign(batch_size=64)]).fillna({"batch_size": 32})
+    (found,) = ask(frame, "model", "batch_size", baseline="linear,64")
+    assert len(found.table) == 4
+    assert found.baseline == ("linear", 64)
+    assert found.name(("mlp", 32.0)) == "model=mlp, batch_size=32"
+
+
+def test_every_data_set_has_a_comparison_of_its_own_and_its_own_metric():
+    other = study(dataset="diabetes").drop(columns=["test/auroc", "test/log_loss"])
+    frame = pd.concat([study(), other.assign(**{"test/rmse": np.arange(10.0)})])
+    credit, diabetes = ask(frame, "model")
+    assert (credit.dataset, credit.metric, credit.larger) == ("german_credit", "test/auroc", True)
+    assert (diabetes.dataset, diabetes.metric, diabetes.larger) == ("diabetes", "test/rmse", False)
+
+
+def test_runs_without_a_result_are_counted_beside_their_option():
+    lost = study().head(2).assign(status="failed", **{"test/auroc": np.nan, "score": np.nan})
+    (found,) = ask(pd.concat([study(), lost]), "model")
+    assert row(found, model="mlp")["lost"] == 2
+    assert row(found, model="linear")["lost"] == 0
+
+
+def test_runs_that_lack_the_metric_are_counted_and_left_out():
+    frame = study()
+    frame.loc[frame["seed"] == 0, "test/auroc"] = np.nan
+    (found,) = ask(frame, "model")
+    assert found.lacking == 2
+    assert found.table["n"].tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["modle"], "--compare modle: no such setting; did you mean 'model'?"),
+        (["dataset"], "all 10 finished runs have dataset=german_credit; they differ in model"),
+        (["run"], "--compare run: no such setting"),
+    ],
+)
+def test_keys_that_cannot_be_compared_are_a_line(keys, said):
+    with pytest.raises(LeptonError) as error:
+        known_keys(keys, study())
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_too_many_options_are_a_search_and_not_a_table():
+    frame = study(models=[f"m{i}" for i in range(41)], seeds=1)
+    with pytest.raises(LeptonError, match="41 options are too many for a table"):
+        known_keys(["model"], frame)
+
+
+def test_a_test_score_chooses_nothing():
+    with pytest.raises(LeptonError, match=r"use val/auroc$"):
+        known_select("test/auroc", study())
+    assert known_select("log_loss", study()) == "val/log_loss"
+    with pytest.raises(LeptonError, match="no such metric; did you mean 'val/log_loss'"):
+        known_select("val/logloss", study())
+
+
+def test_a_baseline_that_is_no_option_names_those_there_are():
+    with pytest.raises(
+        LeptonError, match=r"--baseline mpl: .*did you mean 'mlp'\? \(mlp, linear\)"
+    ):
+        ask(study(), "model", baseline="mpl")
+
+
+def test_a_metric_that_no_run_has_is_a_line():
+    with pytest.raises(LeptonError, match=r"^test/rmse: no finished run has it$"):
+        ask(study(), "model", metric="test/rmse")
+
+
+def test_a_clear_difference_is_said_with_its_interval_and_p():
+    (found,) = ask(study(effect=0.1), "model")
+    (first,) = sentences(found)
+    (last,) = caveat([found])
+    assert first.startswith("model=linear is worse than model=mlp by 0.")
+    assert "5 seeds" in first
+    assert "p < 0.001" in first
+    assert "one split of the data" in last
+    assert headline(found).endswith("1 of 1 option can be told from model=mlp by test/auroc.")
+
+
+def test_what_chance_explains_is_said_to_be_not_told_apart():
+    (found,) = ask(study(effect=0.0), "model")
+    assert sentences(found)[0].startswith("5 seeds cannot tell model=linear and model=mlp apart:")
+    assert "No option can be told from model=mlp" in headline(found)
+
+
+def test_one_pair_is_said_to_be_chance():
+    (found,) = ask(study(seeds=1), "model")
+    assert "in one pair of runs, which can be chance; add seed='range(5)'" in sentences(found)[0]
+    assert "too few runs" in headline(found)
+
+
+def test_nothing_in_common_is_said():
+    frame = study()
+    frame["seed"] += (frame["model"] == "linear") * 10
+    (found,) = ask(frame, "model")
+    assert "no two runs that are equal in everything else: not comparable" in sentences(found)[0]
+
+
+def test_differences_that_do_not_vary_are_said_as_such():
+    (found,) = ask(study(noise=0.0), "model")
+    assert sentences(found)[0] == (
+        "model=linear differs from model=mlp by -0.0200 test auroc on each of 5 seeds."
+    )
+    (found,) = ask(study(noise=0.0, effect=0.0), "model")
+    assert (
+        sentences(found)[0] == "model=linear and model=mlp gave the same test auroc on all 5 seeds."
+    )
+
+
+def test_over_splits_nothing_is_said_of_one_split():
+    frame = study(seeds=1)
+    folds = pd.concat([frame.assign(**{"dataset.fold": fold}) for fold in range(3)])
+    assert caveat(ask(folds, "model")) == []

@@ -1,0 +1,80 @@
+"""`lepton verify`: the same again, or what differs and why."""
+
+import json
+
+import pytest
+
+from lepton.errors import LeptonError
+from lepton.verify import verify, verify_command
+
+CSV = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late", "trainer.max_epochs=2")
+
+
+@pytest.fixture
+def mlp(run):
+    return run("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
+
+
+def edit(path, change):
+    known = json.loads(path.read_text())
+    change(known)
+    path.write_text(json.dumps(known))
+
+
+@pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
+def test_a_run_comes_out_the_same_bit_for_bit_and_is_left_as_it_was(run, capsys, model):
+    folder = run("dataset=wine", f"model={model}", "trainer.max_epochs=2")
+    before = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.parent.rglob("*")}
+    assert verify_command([str(folder)]) == 0
+    assert "the same again, bit for bit" in capsys.readouterr().out
+    after = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.parent.rglob("*")}
+    assert after == before
+
+
+def test_a_number_that_is_not_the_same_is_named(mlp):
+    def move(known):
+        known["metrics"]["test/accuracy"] += 1e-9
+
+    edit(mlp / "result.json", move)
+    lines, same = verify(mlp)
+    assert not same
+    assert "1 of 18 metrics, the most in test/accuracy" in lines[1]
+    assert "training is not deterministic" in lines[-1]
+
+
+def test_other_versions_and_another_commit_are_named(mlp, capsys):
+    def older(known):
+        known["packages"]["torch"] = "1.0"
+        known["git"]["lepton"] = "abc"
+
+    edit(mlp / "environment.json", older)
+    edit(mlp / "result.json", lambda known: known["metrics"].update({"val/log_loss": 0.0}))
+    assert verify_command([str(mlp)]) == 1
+    said = capsys.readouterr().out
+    assert "version: torch 1.0, now" in said
+    assert "code: lepton commit abc, now" in said
+
+
+def test_data_that_changed_are_named(run, here):
+    rows = ["age,job,late"] + [f"{20 + i},{'ab'[i % 2]},{i % 3 == 0}" for i in range(60)]
+    (here / "loans.csv").write_text("\n".join(rows))
+    folder = run(*CSV, "model=linear")
+    (here / "loans.csv").write_text("\n".join(rows).replace("29,", "59,"))
+    lines, same = verify(folder)
+    assert not same
+    assert any(line.strip().startswith("data: loans.csv") for line in lines)
+
+
+def test_a_run_of_a_stack_says_that_it_is_alone_now(mlp):
+    edit(mlp / "result.json", lambda known: known.update(trained="stack of 5", score=1))
+    edit(mlp / "result.json", lambda known: known["metrics"].update({"val/log_loss": 0.0}))
+    lines, _ = verify(mlp)
+    assert any("then in a stack of 5, now alone" in line for line in lines)
+
+
+def test_what_is_no_run_is_a_line(here):
+    for words in ([], ["a", "b"], ["--fast"]):
+        with pytest.raises(LeptonError, match="usage: lepton verify RUN"):
+            verify_command(words)
+    with pytest.raises(LeptonError, match="nowhere: holds no finished run"):
+        verify_command(["nowhere"])
