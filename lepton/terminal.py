@@ -203,7 +203,7 @@ def _tuned(frame: pd.DataFrame, by: list[str], name: str) -> dict[str, list[str]
     if f"before/{name}" not in frame:
         return {}
     untuned = summary(frame, by, f"before/{name}")["mean"]
-    share = frame.assign(share=100 * frame["trainable"] / frame["parameters"])
+    share = frame[by].assign(share=100 * frame["trainable"] / frame["parameters"])
     trained = summary(share, by, "share")["mean"]
     return {
         "untuned": [_number(value) for value in untuned],
