@@ -6,11 +6,13 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from lepton.files import write_bytes
+from lepton.files import write_unique
 
 log = logging.getLogger("lepton")
 FOLDER = "LEPTON_CACHE"
+T = TypeVar("T")
 
 
 def folder() -> Path:
@@ -27,23 +29,26 @@ def key(*parts: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def kept(kind: str, name: str, make: Callable[[], bytes]) -> bytes:
-    """The bytes kept under a name; made and kept where there are none.
+def kept(kind: str, name: str, make: Callable[[], bytes], read: Callable[[bytes], T]) -> T:
+    """What `read` makes of the bytes kept under a name; made and kept where there are none.
 
-    A folder that cannot be written costs the time of making them again, and a word.
+    Damaged ones are made anew. A folder that cannot be written costs the time of making them
+    again, and a word.
     """
     path = folder() / kind / name
     try:
-        found = path.read_bytes()
+        found = read(path.read_bytes())
     except OSError:
         log.debug("%s made: %s", kind, path)
+    except Exception as e:  # of several unrelated kinds
+        log.warning("%s: damaged (%s); made anew", path, " ".join(str(e).split())[:200])
     else:
         log.debug("%s from the cache: %s", kind, path)
         return found
     made = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, made)
+        write_unique(path, made)
     except OSError as e:
         log.warning("%s: not kept (%s); LEPTON_CACHE names another folder", path, e.strerror)
-    return made
+    return read(made)

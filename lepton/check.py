@@ -131,7 +131,10 @@ def kind(plain: dict[str, Any], group: str) -> str:
 
 def completed(config: dict[str, Any]) -> dict[str, Any]:
     """The config of a finished run, with the keys of its data set that are younger than the run."""
-    taken = signature(config["dataset"]["_target_"]).parameters
+    try:
+        taken = signature(config["dataset"]["_target_"]).parameters
+    except (TargetError, KeyError, TypeError):  # which `check` refuses in its own words
+        return config
     added = {key: value for key, value in WHOLE.items() if key in taken}
     return config | {"dataset": added | config["dataset"]}
 

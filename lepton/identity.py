@@ -29,7 +29,7 @@ def canonical(plain: dict[str, Any]) -> dict[str, Any]:
     contents = {key: sha256(Path(path)) for key, path in data_files(plain).items()}
     contents |= {key: _all(Path(path)) for key, path in data_folders(plain).items()}
     kept["dataset"] = _without({**kept["dataset"], **contents}, WHOLE)
-    kept["model"] = _by_content(kept["model"])
+    kept["model"] = by_content(kept["model"])
     if kept.get("init_from"):
         kept["init_from"] = origin.content(kept["init_from"]) or kept["init_from"]
     return _without(kept, UNSET)
@@ -40,9 +40,9 @@ def _without(node: dict[str, Any], unset: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in node.items() if not (k in unset and (v is None or v == unset[k]))}
 
 
-def _by_content(node: dict[str, Any]) -> dict[str, Any]:
+def by_content(node: dict[str, Any]) -> dict[str, Any]:
     """A model's node with the content of each pretrained folder for its path."""
-    named = {k: _by_content(v) if isinstance(v, dict) else v for k, v in node.items()}
+    named = {k: by_content(v) if isinstance(v, dict) else v for k, v in node.items()}
     if isinstance(path := node.get("path"), str) and (files := content(path)):
         named["path"] = [[file.name, sha256(file)] for file in files]
     return named

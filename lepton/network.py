@@ -198,7 +198,7 @@ class Network:
         for module in self.model.modules():
             if hasattr(module, "save_architecture"):
                 module.save_architecture(folder / ARCHITECTURE)
-        if self.tuning and self.tuning.adapter_only(self.methods[0]):
+        if self.tuning and self.tuning.adapter_only(self.model, self.methods[0]):
             _save(self.tuning.save(self.model, folder), folder / origin.ADAPTER)
         else:
             _save(self.model.state_dict(), folder / FILE)

@@ -103,7 +103,12 @@ class Dropout(nn.Dropout):
 
 
 def take_masks_from(noise: Noise, model: nn.Module) -> None:
-    """Gives the dropout layers of a run's model their stream; they stay the same objects."""
+    """Gives the dropout layers of a run's model their stream; they stay the same objects.
+
+    Those in a module that says `recomputed` keep torch's, which draws the same when a block is
+    computed again for its gradients.
+    """
+    again = {m for part in model.modules() if hasattr(part, "recomputed") for m in part.modules()}
     for layer in model.modules():
-        if type(layer) is nn.Dropout:
+        if type(layer) is nn.Dropout and layer not in again:
             layer.__class__, layer.noise = Dropout, noise

@@ -1,11 +1,18 @@
-"""What `init_from` names: a run, a Hugging Face folder or a file of weights; its content as a hash.
+"""What training starts from: a run, a folder or a file of weights; its content as a hash.
 
 Nothing is loaded here, so that a mistake costs no torch.
 """
 
 import hashlib
+import json
+import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from lepton.errors import LeptonError
+from lepton.weights import CONFIG as ARCHITECTURE
+from lepton.weights import local
 
 RESULT, SPEC, CONFIG = "result.json", "spec.json", "config.yaml"
 WEIGHTS, ADAPTER, BASE = "model.safetensors", "adapter.safetensors", "base.json"
@@ -33,8 +40,66 @@ def content(path: str | Path) -> str | None:
         return None
     if Path(path).is_file():
         return sha256(files[0])
-    digests = [f"{file.name} {sha256(file)}" for file in files]
+    return _digest(files)
+
+
+def _digest(files: list[Path]) -> str:
+    """Of files by their names; of where a run's base lay only its content."""
+    digests = [
+        f"{file.name} {_known(file)['sha256'] if file.name == BASE else sha256(file)}"
+        for file in files
+    ]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def base(cfg: dict[str, Any]) -> dict[str, Any]:
+    """The `key` and `path` of the weights that a run starts from, and their `sha256`.
+
+    That is None where there are none, or only a name on the hub is known of them.
+    """
+    if cfg["init_from"] is not None:
+        path = cfg["init_from"]
+        return {"key": "init_from", "path": path, "sha256": content(path)}
+    path = cfg["model"].get("path") if cfg["model"].get("pretrained") else None
+    return {"key": "model.path", "path": path, "sha256": _encoder(path)}
+
+
+def _encoder(path: str | None) -> str | None:
+    """The content of a pretrained encoder: its weights and what it is built like."""
+    folder = local(path) if path else None
+    if folder is None or not (folder / ARCHITECTURE).is_file():
+        return None
+    return _digest([folder / ARCHITECTURE, *weight_files(folder)])
+
+
+def write_base(cfg: dict[str, Any], folder: Path) -> None:
+    """Says in a run folder which weights the saved part belongs to, and where they lie."""
+    known = base(cfg)
+    path = (local(known["path"]) or Path(known["path"])).absolute()
+    known |= {"absolute": str(path), "beside": os.path.relpath(path, folder.parent.absolute())}
+    (folder / BASE).write_text(json.dumps(known, indent=1))
+
+
+def find_base(folder: Path) -> tuple[str, str]:
+    """The key and the place of the weights that a run's saved part belongs to, by their content.
+
+    Raises: LeptonError when they are no longer there, or others.
+    """
+    known = _known(folder / BASE)
+    read = content if known["key"] == "init_from" else _encoder
+    places = [known["path"], known["absolute"], str(folder.parent / known["beside"])]
+    for place in places:
+        if read(place) == known["sha256"]:
+            return known["key"], place
+    state = "has changed" if any(map(read, places)) else "is gone"
+    raise LeptonError(
+        f"{folder}: holds an adapter for {known['key']}={known['path']}, which {state}; put the "
+        f"weights of SHA-256 {known['sha256'][:12]}... there, or train with finetune.keep=whole"
+    )
+
+
+def _known(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
 
 
 def sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from lepton import results
+from lepton import origin, results
 from lepton.check import check, completed, fits_itself
 from lepton.dataset.columns import typed
 from lepton.errors import LeptonError
@@ -85,8 +85,8 @@ def _learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
     config = completed(results.read_config(folder / results.CONFIG))
     config.pop("ensemble", None)  # what a soup was made of
     cfg = check(OmegaConf.create(config), files=False)
-    if (folder / ARCHITECTURE).is_dir() and (folder / FILE).is_file():
-        cfg["model"] |= {"path": str(folder / ARCHITECTURE), "pretrained": False}
+    if (folder / ARCHITECTURE).is_dir():
+        cfg["model"] |= _encoder(folder)
     with _named(folder / "spec.json") as path:
         spec = DataSpec.load(path)
     own = fits_itself(cfg)
@@ -94,6 +94,16 @@ def _learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
     with _named(folder if own or not (folder / FILE).is_file() else folder / FILE):
         learner.load(folder)
     return learner, spec
+
+
+def _encoder(folder: Path) -> dict[str, Any]:
+    """What a run's encoder is built from: the weights below its adapter, or its form alone."""
+    if not (folder / FILE).is_file():
+        with _named(folder / origin.BASE):
+            key, place = origin.find_base(folder)
+        if key == "model.path":
+            return {"path": place}
+    return {"path": str(folder / ARCHITECTURE), "pretrained": False}
 
 
 @contextmanager

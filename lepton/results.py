@@ -139,11 +139,11 @@ def load(study: str | Path):
 
     folder = study_folder(study)
     found = index.columns(index.rows(folder, _row))
-    frame = pd.DataFrame(found, index=range(len(found.get("run", []))))
-    absent = {name: pd.Series(index=frame.index, dtype=kind) for name, kind in TYPES.items()}
-    frame = frame.assign(**{name: col for name, col in absent.items() if name not in frame})
-    frame["folder"] = [str(folder / name) for name in frame["folder"]]
-    return frame.astype(TYPES).copy()  # its columns beside each other in memory
+    rows = range(len(found.get("run", [])))
+    absent = {name: pd.Series(index=rows, dtype=kind) for name, kind in TYPES.items()}
+    found |= {name: column for name, column in absent.items() if name not in found}
+    found["folder"] = [str(folder / name) for name in found["folder"]]
+    return pd.DataFrame(found, index=rows).astype(TYPES).copy()  # columns beside each other
 
 
 def as_text(frame):

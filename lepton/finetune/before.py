@@ -3,7 +3,6 @@
 import hashlib
 import json
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton import cache
 from lepton.evaluate import score
-from lepton.files import write_unique
 from lepton.finetune.features import Splits
 from lepton.task import Task
 
@@ -23,19 +22,17 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties to choose from
 ITERATIONS = 500
 
 
-def before(splits: Splits, task: Task, cache: Path) -> dict[str, float]:
-    """Validation and test metrics, by `split/name`; kept by the content of features and targets."""
-    found = hashlib.sha256(f"{cache.name} {task.name} {task.monitor}".encode())
+def before(splits: Splits, task: Task, features: str) -> dict[str, float]:
+    """Validation and test metrics, by `split/name`; kept by what names features, and targets."""
+    found = hashlib.sha256(f"{features} {task.name} {task.monitor}".encode())
     for part in splits.values():
         found.update(part["target"].cpu().numpy().tobytes())
-    path = cache.with_name(f"before-{found.hexdigest()[:24]}.json")
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        metrics = _fitted(splits, task)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_unique(path, json.dumps(metrics).encode())
-        return metrics
+    name = f"{found.hexdigest()[:32]}.json"
+
+    def make() -> bytes:
+        return json.dumps(_fitted(splits, task)).encode()
+
+    return cache.kept("before", name, make, json.loads)
 
 
 def _fitted(splits: Splits, task: Task) -> dict[str, float]:

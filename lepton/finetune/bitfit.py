@@ -1,5 +1,7 @@
 """Biases and the head are tuned."""
 
+from typing import Literal
+
 from torch import nn
 
 from lepton.finetune.layers import always, matched, train_only
@@ -9,6 +11,9 @@ from lepton.spec import DataSpec
 
 class BitFit(Method):
     """Source: Ben Zaken et al. 2022, https://arxiv.org/abs/2106.10199"""
+
+    def __init__(self, *, keep: Literal["adapter", "whole"] | None):
+        self.keep = keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         named = [name for name, _ in model.named_parameters()]

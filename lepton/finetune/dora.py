@@ -21,7 +21,7 @@ class DoRA(Method):
         alpha: float,
         dropout: float,
         targets: list[str] | None,
-        keep: Literal["adapter", "whole"],
+        keep: Literal["adapter", "whole"] | None,
     ):
         self.rank, self.alpha, self.dropout = rank, alpha, dropout
         self.targets, self.keep = targets, keep

@@ -2,25 +2,23 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytorch_lightning as pl
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from lepton import cache, origin
 from lepton.dataset.data import Data
 from lepton.environment import versions
-from lepton.files import write_unique
 from lepton.finetune.adapters import is_adapter
-from lepton.finetune.layers import layers
+from lepton.finetune.layers import layers, made_new
+from lepton.identity import by_content
 
-log = logging.getLogger("lepton")
-CACHE = ".cache"  # in the folder of the studies
+KNOWN: WeakKeyDictionary = WeakKeyDictionary()  # of data in use: their content and features
 SPLITS = ("train", "val", "test")
 Splits = dict[str, dict[str, Tensor]]
 
@@ -63,12 +61,14 @@ def features(
     `compute` gives the features of whole tensors.
     """
     key = content(model, cfg, data)
-    path = Path(cfg["runs"]) / CACHE / f"features-{key}.safetensors"
-    found = _read(path)
-    if found is None:
-        found = {split: compute(_inputs(data, split)) for split in SPLITS}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_unique(path, save({name: value.contiguous() for name, value in found.items()}))
+
+    def make() -> bytes:
+        return save({s: compute(_inputs(data, s)).contiguous() for s in SPLITS})
+
+    known = KNOWN.setdefault(data, {})
+    if key not in known:
+        known[key] = cache.kept("features", f"{key}.safetensors", make, load)
+    found = known[key]
     splits = {
         split: {"features": found[split], **{n: data.splits[split][n] for n in ("target", "id")}}
         for split in SPLITS
@@ -80,29 +80,33 @@ def _inputs(data, split: str) -> dict[str, Tensor]:
     return {name: t for name, t in data.splits[split].items() if name not in ("target", "id")}
 
 
-def _read(path: Path) -> dict[str, Tensor] | None:
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        return None
-    except (SafetensorError, OSError, ValueError):
-        log.warning("%s: damaged; computed anew", path)
-        return None
-
-
 def content(model: nn.Module, cfg: dict[str, Any], data) -> str:
-    """A hash of all that features depend on: the backbone without adapters, inputs, versions."""
+    """A hash of all that features depend on: the backbone without adapters, inputs, versions.
+
+    What was loaded whole from files of known content is told by that, without looking at it.
+    """
     head = tuple(f"{name}." for name in layers(model)[-1])
-    about = [cfg["model"], cfg["trainer"]["precision"], str(next(model.parameters()).dtype)]
+    whole = None if hasattr(model, "columns") else origin.base(cfg)["sha256"]
+    dtype = str(next(model.parameters()).dtype)
+    about = [by_content(cfg["model"]), cfg["trainer"]["precision"], dtype, whole]
     found = hashlib.sha256(json.dumps([about, versions()], default=str).encode())
     for name, tensor in model.state_dict().items():
-        plain = name.replace(".base_layer.", ".")
-        if not (is_adapter(name) or f"{name}.".startswith(head)):
-            _add(found, plain, tensor)
-    for split in SPLITS:
-        for name, tensor in sorted(_inputs(data, split).items()):
-            _add(found, f"{split} {name}", tensor)
-    return found.hexdigest()[:24]
+        below = not (is_adapter(name) or f"{name}.".startswith(head))
+        if below and (whole is None or name in made_new(model)):
+            _add(found, name.replace(".base_layer.", "."), tensor)
+    found.update(_content_of(data).encode())
+    return found.hexdigest()[:32]
+
+
+def _content_of(data) -> str:
+    known = KNOWN.setdefault(data, {})
+    if "inputs" not in known:
+        found = hashlib.sha256()
+        for split in SPLITS:
+            for name, tensor in sorted(_inputs(data, split).items()):
+                _add(found, f"{split} {name}", tensor)
+        known["inputs"] = found.hexdigest()
+    return known["inputs"]
 
 
 def _add(found, name: str, tensor: Tensor) -> None:

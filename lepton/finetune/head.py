@@ -1,5 +1,7 @@
 """The head alone is trained; what enters it never changes."""
 
+from typing import Literal
+
 from torch import nn
 
 from lepton.finetune.layers import always, hold_still, layers, train_only
@@ -15,6 +17,9 @@ class Head(Method):
     """
 
     probes = True
+
+    def __init__(self, *, keep: Literal["adapter", "whole"] | None):
+        self.keep = keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         probe(model)

@@ -17,7 +17,7 @@ class IA3(Method):
 
     alone = "puts adapters into the network"
 
-    def __init__(self, *, targets: list[str] | None, keep: Literal["adapter", "whole"]):
+    def __init__(self, *, targets: list[str] | None, keep: Literal["adapter", "whole"] | None):
         self.targets, self.keep = targets, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:

@@ -1,5 +1,7 @@
 """The last blocks and the head are tuned."""
 
+from typing import Literal
+
 from torch import nn
 
 from lepton.errors import ConfigError
@@ -14,8 +16,8 @@ class LastBlocks(Method):
     Source: Lee et al. 2019, https://arxiv.org/abs/1911.03090
     """
 
-    def __init__(self, *, k: int):
-        self.k = k
+    def __init__(self, *, k: int, keep: Literal["adapter", "whole"] | None):
+        self.k, self.keep = k, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         below = layers(model)[:-1]

@@ -24,7 +24,7 @@ class LoRA(Method):
         alpha: float,
         dropout: float,
         targets: list[str] | None,
-        keep: Literal["adapter", "whole"],
+        keep: Literal["adapter", "whole"] | None,
     ):
         self.rank, self.alpha, self.dropout = rank, alpha, dropout
         self.targets, self.keep = targets, keep

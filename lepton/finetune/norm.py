@@ -1,5 +1,7 @@
 """Normalization layers and the head are tuned."""
 
+from typing import Literal
+
 from torch import nn
 
 from lepton.finetune.layers import always, matched, train_only, under
@@ -12,6 +14,9 @@ class Norm(Method):
 
     Source: Frankle et al. 2021, https://arxiv.org/abs/2003.00152
     """
+
+    def __init__(self, *, keep: Literal["adapter", "whole"] | None):
+        self.keep = keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         norms = [name for name, module in model.named_modules() if _normalizes(module)]

@@ -19,7 +19,7 @@ class Prompt(Method):
 
     alone = "puts adapters into the network"
 
-    def __init__(self, *, tokens: int, keep: Literal["adapter", "whole"]):
+    def __init__(self, *, tokens: int, keep: Literal["adapter", "whole"] | None):
         if tokens < 1:
             raise ConfigError(f"finetune.tokens: {tokens}; at least 1")
         self.tokens, self.keep = tokens, keep

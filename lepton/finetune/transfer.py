@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.layers import layers, under
+from lepton.finetune.layers import layers, made_new, under
 from lepton.spec import DataSpec
 
 SHOWN = 5  # names in a line
@@ -66,6 +66,8 @@ def transfer(model: nn.Module, spec: DataSpec, given: Given) -> Loaded:
             _put(tensor, there, loaded, name) if fits else loaded.new.append(name)
         elif name in columns:
             _by_column(name, tensor, there, columns[name], given, loaded)
+        elif there is None and name in made_new(model):
+            loaded.new.append(name)
         elif there is None:
             loaded.missing.append(name)
         elif there.shape != tensor.shape:

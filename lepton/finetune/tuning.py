@@ -1,8 +1,6 @@
 """Fine-tuning of one run: where it starts, what is computed once, what it is compared with."""
 
-import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from lepton import origin
 from lepton.errors import ConfigError, LeptonError
 from lepton.finetune import adapters, source
 from lepton.finetune.before import before
-from lepton.finetune.features import CACHE, FeatureData, Probe, features
+from lepton.finetune.features import FeatureData, Probe, features
 from lepton.finetune.forgetting import Forgetting
 from lepton.finetune.layers import always, layers, under
 from lepton.finetune.transfer import transfer
@@ -22,6 +20,7 @@ from lepton.network import Part
 from lepton.spec import DataSpec
 
 log = logging.getLogger("lepton")
+LARGE = 2**20  # bytes of frozen weights from which on a run folder does without them
 SAID: set[str] = set()  # what this process has shown of weights that were loaded
 SHARED: dict[str, dict[str, Tensor]] = {}  # the last backbone that features were computed with
 
@@ -40,7 +39,10 @@ class Tuning:
         layers(model)
         if base is not None and not (base / origin.ADAPTER).is_file():
             return
-        init_from = cfg["init_from"] if base is None else _found(base)
+        init_from = cfg["init_from"]
+        if base is not None:
+            key, place = origin.find_base(base)
+            init_from = place if key == "init_from" else None
         if init_from is None and not getattr(model, "pretrained", False):
             option = (cfg.get("choices") or {}).get("finetune", "?")
             raise ConfigError(
@@ -55,15 +57,27 @@ class Tuning:
             log.log(logging.DEBUG if line in SAID else logging.INFO, "%s", line)
             SAID.add(line)
         model.made_new = frozenset(new)
+        if base is None:
+            self._can_be_kept(cfg)
         if cfg["forgetting"] and base is None:
             self.forgetting = Forgetting(init_from)
+
+    @staticmethod
+    def _can_be_kept(cfg: dict[str, Any]) -> None:
+        """Raises: ConfigError when an adapter's base could not be found again."""
+        known = origin.base(cfg)
+        if cfg["finetune"].get("keep") == "adapter" and known["sha256"] is None:
+            raise ConfigError(
+                f"finetune.keep=adapter: {known['key']}={known['path']} is no folder or file, by "
+                "whose content it is found again; give one, or take finetune.keep=whole"
+            )
 
     def ready(self, network, data) -> list[Part]:
         """Computes what the untuned backbone is worth; the parts of the training, in order."""
         model, strategy, cfg = network.model, network.methods[0], self.cfg
         with adapters.switched_off(model):
             splits, key = features(model, cfg, data, network.features)
-        self.before = before(splits, network.task, Path(cfg["runs"]) / CACHE / key)
+        self.before = before(splits, network.task, key)
         probes, whole = hasattr(strategy, "probes"), Part(model, data, cfg)
         if not (probes or hasattr(strategy, "probe_epochs")):
             return [whole]
@@ -84,18 +98,19 @@ class Tuning:
         """Whether nothing but the head is made new, so that features stay what they are."""
         return always(model) == set(under(model, layers(model)[-1]))
 
-    def adapter_only(self, strategy) -> bool:
-        return getattr(strategy, "keep", "whole") == "adapter"
+    def adapter_only(self, model: nn.Module, strategy) -> bool:
+        """Whether the run folder holds only what training moved."""
+        keep = getattr(strategy, "keep", "whole")
+        if keep is not None:
+            return keep == "adapter"
+        state, frozen = model.state_dict(), _frozen(model)
+        spared = sum(t.numel() * t.element_size() for n, t in state.items() if n in frozen)
+        adapted = any(map(adapters.is_adapter, state))
+        return (adapted or spared >= LARGE) and origin.base(self.cfg)["sha256"] is not None
 
     def save(self, model: nn.Module, folder: Path) -> dict[str, Tensor]:
         """What of the state the run folder must hold; writes where the rest comes from."""
-        init_from = self.cfg["init_from"]
-        known = {"init_from": init_from, "sha256": None, "absolute": None, "beside": None}
-        if init_from is not None:
-            path = Path(init_from).absolute()
-            known |= {"sha256": origin.content(path), "absolute": str(path)}
-            known["beside"] = os.path.relpath(path, folder.parent.absolute())
-        (folder / origin.BASE).write_text(json.dumps(known, indent=1))
+        origin.write_base(self.cfg, folder)
         return {name: t for name, t in model.state_dict().items() if name not in _frozen(model)}
 
     @staticmethod
@@ -110,25 +125,6 @@ class Tuning:
         if lost or found.unexpected_keys:
             wrong = sorted([*lost, *found.unexpected_keys])
             raise LeptonError(f"{path}: not the adapter of this run ({', '.join(wrong[:5])})")
-
-
-def _found(folder: Path) -> str | None:
-    """Where the weights lie that an adapter belongs to; known by their content.
-
-    Raises: LeptonError when they are no longer there, or others.
-    """
-    known = json.loads((folder / origin.BASE).read_text())
-    if known["init_from"] is None:
-        return None
-    places = [known["init_from"], known["absolute"], str(folder.parent / known["beside"])]
-    for place in places:
-        if origin.content(place) == known["sha256"]:
-            return place
-    state = "has changed" if any(map(origin.content, places)) else "is gone"
-    raise LeptonError(
-        f"{folder}: holds an adapter for {known['init_from']}, which {state}; put the weights of "
-        f"SHA-256 {known['sha256'][:12]}... there, or train with finetune.keep=whole"
-    )
 
 
 def _frozen(model: nn.Module) -> set[str]:

@@ -1,5 +1,6 @@
 """A pretrained transformer of the package transformers under a linear head."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError, LeptonError
+from lepton.model.lent import shared
 from lepton.model.pooling import Attention, first, last
 from lepton.model.text_inputs import Batch, make_head, masked_mean
 from lepton.spec import DataSpec
@@ -39,8 +41,13 @@ class Transformer(nn.Module):
         gradient_checkpointing: bool,
     ):
         super().__init__()
-        with _explained(path):
-            self.encoder, causal = load_encoder(path, pretrained, architecture, spec)
+        # what loading draws does not reach the head, which is the same on a shared encoder
+        key = (path, json.dumps(architecture, sort_keys=True), gradient_checkpointing)
+        with _explained(path), torch.random.fork_rng(enabled=pretrained):
+            self.encoder, causal = shared(
+                key if pretrained else None,
+                lambda: load_encoder(path, pretrained, architecture, spec),
+            )
         _fits(self.encoder, spec)
         if causal and pooling == "cls":
             raise ConfigError("model.pooling=cls: a causal decoder's first token sees no other")
@@ -49,6 +56,9 @@ class Transformer(nn.Module):
         width = self.encoder.config.hidden_size
         self.attention = Attention(width) if self.pooling == "attention" else None
         self.head = make_head(width, spec.outputs, dropout)
+        if pretrained and self.attention is not None:
+            names = (name for name, _ in self.attention.named_parameters())
+            self.made_new = frozenset(f"attention.{name}" for name in names)
         if gradient_checkpointing:
             _checkpoint(self.encoder)
 
@@ -72,15 +82,9 @@ class Transformer(nn.Module):
         self.encoder.config.save_pretrained(folder)
 
 
-class Repeated(nn.Dropout):
-    """Dropout whose mask is torch's own, which draws the same when a block is computed again."""
-
-
 def _checkpoint(encoder: nn.Module) -> None:
     """Computes a block's activations again for its gradients."""
-    for name, module in list(encoder.named_modules()):
-        if type(module) is nn.Dropout:
-            encoder.set_submodule(name, Repeated(module.p))
+    encoder.recomputed = True
     # the older name warns from 5.24 on
     enable = getattr(encoder, "activation_checkpointing_enable", None)
     (enable or encoder.gradient_checkpointing_enable)({"use_reentrant": False})

@@ -58,7 +58,8 @@ class Tokens:
         if not keep:
             return self._encode(texts)
         name = cache.key(self.tokenizer.to_str(), self.pad, list(texts))
-        return load(cache.kept("tokens", f"{name}.safetensors", lambda: save(self._encode(texts))))
+        file = f"{name}.safetensors"
+        return cache.kept("tokens", file, lambda: save(self._encode(texts)), load)
 
     def _encode(self, texts: Texts) -> dict[str, Tensor]:
         rest, rows, cut, second = iter(texts), [], [], []

@@ -31,8 +31,13 @@ class Trained:
 
         plain = [text for row in texts for text in ([row] if isinstance(row, str) else row)]
         name = cache.key(self.settings, plain)
-        text = cache.kept("tokenizer", f"{name}.json", lambda: self._train(plain).encode())
-        return Tokens(Tokenizer.from_str(text.decode()), max_length=self.max_length, pad=0)
+        tokenizer = cache.kept(
+            "tokenizer",
+            f"{name}.json",
+            make=lambda: self._train(plain).encode(),
+            read=lambda text: Tokenizer.from_str(text.decode()),
+        )
+        return Tokens(tokenizer, max_length=self.max_length, pad=0)
 
     def _train(self, texts: list[str]) -> str:
         """The tokenizer as JSON, the same whenever and wherever it is trained.

@@ -13,6 +13,7 @@ import torch
 from lepton import build, run
 from lepton.dataset.batches import Batches
 from lepton.errors import Claimed, Finished, LeptonError, Pruned
+from lepton.model.lent import lending
 from lepton.network import Network, interruptible, quiet
 from lepton.progress import Progress
 from lepton.resume import place
@@ -51,6 +52,9 @@ class Group:
     def __init__(self, jobs: Sequence[Job], options: Options, progress: SweepProgress):
         self.jobs, self.options, self.progress = jobs, options, progress
         self.known: dict[str, list] = {}  # schedules that several members follow
+        strategy = jobs[0].config["finetune"]
+        probes = strategy and hasattr(build.target(strategy), "probes")
+        self.frozen = {} if probes else None  # encoders that all members look at the data with
 
     def train(self) -> Alone:
         """Trains what it can; returns the rest, each job with the reason."""
@@ -100,7 +104,8 @@ class Group:
         return alike
 
     def _member(self, job: Job) -> Member:
-        network = Network(job.config, self.raw.spec)
+        with lending(self.frozen):
+            network = Network(job.config, self.raw.spec)
         [part] = network.ready(self.raw)
         if self.data is self.raw:
             self.data = part.data  # features, where all members have the same frozen backbone

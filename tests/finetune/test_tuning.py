@@ -82,7 +82,7 @@ def test_an_adapter_alone_is_kept_and_finds_its_base_by_content(tune, pretrained
     with pytest.raises(LeptonError, match=r"adapter for .*, which is gone; put the weights of SHA"):
         load_model(folder)
     known = json.loads((folder / "base.json").read_text())
-    (folder / "base.json").write_text(json.dumps(known | {"init_from": str(moved)}))
+    (folder / "base.json").write_text(json.dumps(known | {"path": str(moved)}))
     assert np.array_equal(predictions(folder)[0], ours)
     spoilt = load_file(moved / "model.safetensors")
     save_file(
@@ -134,7 +134,7 @@ def test_a_head_on_cached_features_is_the_head_trained_without_them(
             assert torch.equal(tensor, start[name]), name
 
 
-def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, pretrained, here):
+def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, pretrained, cache):
     from lepton.network import Network
 
     source, calls, real = pretrained(), [], Network.features
@@ -144,8 +144,8 @@ def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, p
         tune("head", "mlp", "seed=1", "optimizer.lr=0.1", source=source)
         tune("lora", "mlp", source=source)
         assert len(calls) == 3  # a split each
-        [cache] = (here / "runs" / ".cache").glob("features-*")
-        cache.write_bytes(cache.read_bytes()[:99])
+        [kept] = (cache / "features").iterdir()
+        kept.write_bytes(kept.read_bytes()[:99])
         again = tune("head", "mlp", "study=again", source=source)
         assert len(calls) == 6
     finally:

@@ -48,7 +48,7 @@ def runs(name="default"):
 def table(name):
     """What of a study must not depend on how it came about."""
     frame = load(name).sort_values("run", ignore_index=True)
-    return frame.drop(columns=["seconds", "folder", "study"])
+    return frame.drop(columns=["seconds", "memory_mb", "folder", "study"])
 
 
 def same(one, two):

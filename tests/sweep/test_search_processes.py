@@ -22,7 +22,7 @@ FOREIGN = "_target_: hydra._internal.core_plugins.basic_launcher.BasicLauncher\n
 def table(name):
     """What of a study must not depend on how it came about."""
     frame = load(name).sort_values("run", ignore_index=True)
-    return frame.drop(columns=["seconds", "folder", "study"])
+    return frame.drop(columns=["seconds", "memory_mb", "folder", "study"])
 
 
 def ended(name):
