@@ -52,7 +52,8 @@ def best(finished: pd.DataFrame, select: str) -> Best:
 def command(folder: Path, config: dict[str, Any]) -> str:
     """The words that make the run of a folder again."""
     if "overrides" in config:
-        return shlex.join(["lepton", "train", *config["overrides"]])
+        verb = "ensemble" if "ensemble" in config else "train"
+        return shlex.join(["lepton", verb, *config["overrides"]])
     try:
         known = json.loads((folder / "environment.json").read_text())
         return shlex.join(["lepton", *known["command"][1:]])

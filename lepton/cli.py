@@ -255,7 +255,7 @@ def _list(words: list[str]) -> int:
 
 
 def _results(words: list[str]) -> int:
-    from lepton.terminal import results_command
+    from lepton.answer import results_command
 
     return results_command(words)
 

@@ -39,10 +39,28 @@ def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
 
 
 def _brought(frame: pd.DataFrame, column: str) -> bool:
-    """Whether a setting differs with the fine-tuning strategy alone."""
-    if "finetune" not in frame or frame["finetune"].nunique() < 2:
+    """Whether a setting differs with the fine-tuning strategy, and the model it tunes, alone."""
+    if "finetune" not in frame or not (frame["finetune"].dropna() != "none").any():
         return False
-    return all(_values(part[column]) == 1 for _, part in frame.groupby("finetune"))
+    by = [c for c in ("finetune", "model") if c in frame and frame[c].nunique() > 1]
+    return bool(by) and all(_values(part[column]) == 1 for _, part in frame.groupby(by))
+
+
+def trained(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs without the ensembles made of them, which are no options of what was swept.
+
+    Where there are ensembles alone, these.
+    """
+    if "ensemble" not in frame or frame["ensemble"].notna().all():
+        return frame
+    return frame[frame["ensemble"].isna()].dropna(axis=1, how="all")
+
+
+def told_apart(frame: pd.DataFrame) -> pd.DataFrame:
+    """Ensembles of one method by the ends of their names, since they are no repetitions."""
+    names = frame["ensemble"]
+    twice = names.notna() & names.duplicated(keep=False)
+    return frame.assign(ensemble=names.where(~twice, names + " " + frame["run"].str[-10:]))
 
 
 def choices(frame: pd.DataFrame) -> set[str]:

@@ -66,4 +66,6 @@ def counts(frame: pd.DataFrame) -> str:
     """'12 runs: 10 finished, 1 failed, 1 missing'."""
     known = Counter(frame["status"])
     said = ", ".join(f"{known[word]} {word}" for word in ORDER if known[word])
-    return f"{len(frame)} {'run' if len(frame) == 1 else 'runs'}: {said}"
+    made = int(frame["ensemble"].notna().sum()) if "ensemble" in frame else 0
+    of_them = f" ({made} of them {'an ensemble' if made == 1 else 'ensembles'})" if made else ""
+    return f"{len(frame)} {'run' if len(frame) == 1 else 'runs'}: {said}{of_them}"

@@ -15,7 +15,7 @@ from typing import Any
 from lepton.folders import FAILURE, PRUNED, RESULT, SUFFIXES
 
 INDEX = ".index.json"
-FORMAT = 1  # raised when rows get other columns
+FORMAT = 2  # raised when rows get other columns
 SMALL = 200  # runs; fewer are read as fast without
 SOURCES = {"": RESULT, ".failed": FAILURE, ".pruned": PRUNED}
 

@@ -14,6 +14,7 @@ from lepton.compare import (
     paired,
     summary,
     tidy_key,
+    trained,
     varying,
 )
 from lepton.config import near
@@ -68,6 +69,11 @@ def larger_is_better(metric: str) -> bool:
     return LARGER_IS_BETTER.get(metric.rpartition("/")[2], True)
 
 
+def asked_of(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The runs that a question about these keys is asked of; ensembles only where it names them."""
+    return frame if "ensemble" in keys else trained(frame)
+
+
 def known_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:
     """The keys, which are settings of the study in which its finished runs differ.
 
@@ -117,6 +123,7 @@ def compare(
 
     Raises: LeptonError when the baseline is none of the options, or no run has the metric.
     """
+    frame = asked_of(frame, keys)
     names = [None]
     if "dataset" in frame and "dataset" not in keys:
         names = [*frame["dataset"].dropna().unique()]

@@ -32,6 +32,7 @@ __all__ = [
     "SUFFIXES",
     "TYPES",
     "Result",
+    "as_text",
     "failed",
     "failure",
     "load",
@@ -52,7 +53,7 @@ HEADLINE = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
 TYPES = {
     **dict.fromkeys(("run", "status", "error", "folder", "trained"), "str"),
     **dict.fromkeys(("seed", "epochs", "best_epoch", "parameters", "trainable"), "Int64"),
-    **dict.fromkeys(("score", "seconds"), "float64"),
+    **dict.fromkeys(("score", "seconds", "memory_mb"), "float64"),
 }
 FORMAT = 1  # raised when a result can no longer be read as before; fields may be added without
 
@@ -142,7 +143,13 @@ def load(study: str | Path):
     absent = {name: pd.Series(index=rows, dtype=kind) for name, kind in TYPES.items()}
     found |= {name: column for name, column in absent.items() if name not in found}
     found["folder"] = [str(folder / name) for name in found["folder"]]
-    return pd.DataFrame(found, index=rows).astype(TYPES)
+    return pd.DataFrame(found, index=rows).astype(TYPES).copy()  # columns beside each other
+
+
+def as_text(frame):
+    """Columns that hold values of several kinds as text, since Parquet holds one kind a column."""
+    mixed = [c for c in frame if frame[c].dropna().map(type).nunique() > 1]
+    return frame.assign(**{c: frame[c].map(str, na_action="ignore") for c in mixed})
 
 
 def study_folder(study: str | Path) -> Path:

@@ -1,32 +1,27 @@
 """Tables for the terminal: one run, or a study with its seeds grouped."""
 
-import argparse
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from lepton.compare import REPEATS, choices, differences, summary, varying
+from lepton.compare import (
+    REPEATS,
+    choices,
+    differences,
+    summary,
+    tidy_key,
+    told_apart,
+    trained,
+    varying,
+)
 from lepton.config import near
 from lepton.errors import LeptonError
 from lepton.gather import LOST, counts, gather
-from lepton.question import (
-    Comparison,
-    compare,
-    known_keys,
-    known_select,
-    larger_is_better,
-)
-from lepton.report import latex, markdown
-from lepton.report.answers import across
-from lepton.report.answers import table as comparison_table
-from lepton.report.blocks import Note, Text
-from lepton.report.blocks import Table as Block
-from lepton.results import Result, load
-from lepton.sentence import caveat, sentences
+from lepton.question import known_select, larger_is_better
+from lepton.results import Result
 
 SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first two of a study
 ORDERED = {"score": "score, the validation split's monitored metric (larger is better)"}
@@ -85,64 +80,32 @@ def show(
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if len(finished):
         select = known_select(select, finished)
-        by = _known(by, finished) if by is not None else varying(finished, choices(finished))
-        names = _metrics(metrics, finished)
+        finished, by = _grouped(finished, by)
+        names = metrics_of(metrics, finished)
         out.print(_table(finished, by, names, select))
         out.print(_meaning(finished, names, select), highlight=False)
-    _rest(frame, out)
+    rest(frame, out)
 
 
-def _rest(frame: pd.DataFrame, out: Console) -> None:
+def _grouped(finished: pd.DataFrame, asked: list[str] | None) -> tuple[pd.DataFrame, list[str]]:
+    """The runs of a table and what it groups them by; an ensemble stands for itself."""
+    if asked is not None:
+        own = {"model", "ensemble"} & {*_known(asked, finished)}
+        return (finished if own else trained(finished)), asked
+    runs = trained(finished)
+    by = varying(runs, choices(runs))
+    if len(runs) == len(finished) and "ensemble" not in finished:
+        return finished, by
+    return told_apart(finished), [*by, "ensemble"]
+
+
+def rest(frame: pd.DataFrame, out: Console) -> None:
     """Every run without a result, and how many runs were looked at."""
     for row in frame[frame["status"].isin(LOST)].itertuples():
         out.print(f"{row.status}: {row.run}: {row.error}", highlight=False, soft_wrap=True)
     if count := int((frame["status"] == "pruned").sum()):
         out.print(f"pruned: {count} {'run' if count == 1 else 'runs'}", highlight=False)
     out.print(f"Looked at {counts(frame)}.", highlight=False)
-
-
-def answer(study: str, asked: argparse.Namespace) -> None:
-    """The options of the keys asked for, compared; as text with what may be concluded."""
-    frame, out = gather([study]), console()
-    finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
-    if finished.empty:
-        return _rest(frame, out)
-    keys = _split(asked.compare) or _split(asked.group_by)
-    keys = known_keys(keys, finished) if keys else varying(finished, choices(finished))
-    if not keys:
-        raise LeptonError(f"{study}: all finished runs have the same settings; nothing to compare")
-    (metric, *_) = _metrics(_split(asked.metric), finished) or [None]
-    select = known_select(asked.select, finished)
-    own = metric if asked.metric else None  # each data set's, unless one was named
-    found = compare(frame, keys, metric=own, baseline=asked.baseline, select=select)
-    blocks = [block for comparison in found for block in _blocks(comparison)]
-    blocks += [block for section in across(found) for block in section.blocks]
-    if asked.format == "text":
-        for block in [*blocks, *map(Text, caveat(found))]:
-            _show_block(block, out)
-        _rest(frame, out)
-    else:
-        written = {"markdown": markdown, "latex": latex}[asked.format]
-        print("\n\n".join(written.table(b) for b in blocks if isinstance(b, Block)))
-    return None
-
-
-def _blocks(comparison: Comparison) -> list[Block | Text]:
-    head = [Text(f"{comparison.dataset}:")] if comparison.dataset else []
-    return [*head, comparison_table(comparison), *map(Text, sentences(comparison))]
-
-
-def _show_block(block: object, out: Console) -> None:
-    if isinstance(block, Text | Note):
-        out.print(block.words, highlight=False)
-    elif isinstance(block, Block):
-        table = Table(box=None)
-        for i, name in enumerate(block.head):
-            number = {"justify": "right", "no_wrap": True}
-            table.add_column(name, **(number if i >= block.numbers else {"overflow": "fold"}))
-        for row in block.rows:
-            table.add_row(*row)
-        out.print(table)
 
 
 def _known(columns: list[str], frame: pd.DataFrame) -> list[str]:
@@ -152,7 +115,7 @@ def _known(columns: list[str], frame: pd.DataFrame) -> list[str]:
     return columns
 
 
-def _metrics(asked: list[str] | None, frame: pd.DataFrame) -> list[str]:
+def metrics_of(asked: list[str] | None, frame: pd.DataFrame) -> list[str]:
     """Full names of the metrics to show; a bare name means the test split's."""
     have = [c for c in frame.columns if c.startswith(("val/", "test/"))]
     if asked is None:
@@ -167,8 +130,7 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str], select: str) ->
     """Groups ordered by validation score; the first metric with its interval and differences."""
     smaller = not larger_is_better(select)
     order = summary(frame, by, select).sort_values("mean", ascending=smaller, kind="stable")
-    keys = [tuple(row) for row in order[by].itertuples(index=False)] if by else [()]
-    first = differences(frame, by, names[0], keys[0]) if by else None
+    gaps = _gaps(frame, by, names[0], order)
     columns = {name: summary(frame, by, name) for name in names}
     table = Table(box=None)
     for name in (*by, "runs", select.replace("/", " ")):
@@ -176,8 +138,9 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str], select: str) ->
     for i, name in enumerate(names):
         title = name.replace("/", " ") + (" [95 %]" if i == 0 else "")
         table.add_column(title, justify="right", no_wrap=True)
-    if len(keys) > 1:
-        table.add_column("minus first row [95 %]", justify="right", no_wrap=True)
+    if gaps:
+        what = "first row" if len(gaps) == len(order) else "first row of runs"
+        table.add_column(f"minus {what} [95 %]", justify="right", no_wrap=True)
     extra = _tuned(frame, by, names[0])
     for title in extra:
         table.add_column(title, justify="right", no_wrap=True)
@@ -186,9 +149,7 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str], select: str) ->
             _cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)
         ]
         words = [_word(order.loc[row, c]) for c in by]
-        gap = (
-            [] if len(keys) < 2 else [_interval(first.loc[row, "difference"], first.loc[row], "+")]
-        )
+        gap = [gaps.get(row, "")] if gaps else []
         n, validated = str(order.loc[row, "n"]), f"{order.loc[row, 'mean']:.4f}"
         more = [column[row] for column in extra.values()]
         table.add_row(*words, n, validated, *cells, *gap, *more)
@@ -198,16 +159,30 @@ def _table(frame: pd.DataFrame, by: list[str], names: list[str], select: str) ->
     return table
 
 
+def _gaps(frame: pd.DataFrame, by: list[str], name: str, order: pd.DataFrame) -> dict[int, str]:
+    """By row, what it has more than the first of runs; ensembles share their rows with no run."""
+    runs = frame if "ensemble" not in by else trained(frame)
+    keys = [c for c in by if c != "ensemble" or runs is frame]
+    alone = order if runs is frame else order[order["ensemble"].isna()]
+    if not keys or len(alone) < 2:
+        return {}
+    places = {tidy_key(key): row for row, *key in alone[keys].itertuples()}
+    found = differences(runs, keys, name, next(iter(places)))
+    rows = [places[tidy_key(key)] for key in found[keys].itertuples(index=False)]
+    cells = [_interval(gap["difference"], gap, "+") for _, gap in found.iterrows()]
+    return dict(zip(rows, cells, strict=True))
+
+
 def _tuned(frame: pd.DataFrame, by: list[str], name: str) -> dict[str, list[str]]:
     """Where something was fine-tuned: what the untuned backbone was worth, and what was trained."""
     if f"before/{name}" not in frame:
         return {}
     untuned = summary(frame, by, f"before/{name}")["mean"]
-    share = frame[by].assign(share=100 * frame["trainable"] / frame["parameters"])
-    trained = summary(share, by, "share")["mean"]
+    moved = frame[by].assign(share=100 * frame["trainable"] / frame["parameters"])
+    shares = summary(moved, by, "share")["mean"].where(untuned.notna())
     return {
         "untuned": [_number(value) for value in untuned],
-        "trained": [f"{value:.3g} %" for value in trained],
+        "trained": ["" if np.isnan(value) else f"{value:.3g} %" for value in shares],
     }
 
 
@@ -256,48 +231,3 @@ def _meaning(frame: pd.DataFrame, names: list[str], select: str) -> str:
             "as they were before tuning; trained: the share of the parameters that was."
         )
     return "\n".join(lines)
-
-
-class Parser(argparse.ArgumentParser):
-    """Says a mistake as lepton does, in every version of Python."""
-
-    def error(self, message: str) -> NoReturn:
-        raise LeptonError(f"results: {message}; usage: lepton results STUDY [--csv FILE]")
-
-
-def results_command(words: list[str]) -> int:
-    """`lepton results STUDY`, with its flags."""
-    parser = Parser(prog="lepton results", add_help=False)
-    parser.add_argument("study")
-    parser.add_argument("--group-by", metavar="KEYS")
-    parser.add_argument("--metric", metavar="NAMES")
-    parser.add_argument("--csv", metavar="FILE", type=Path)
-    parser.add_argument("--parquet", metavar="FILE", type=Path)
-    parser.add_argument("--compare", metavar="KEYS")
-    parser.add_argument("--baseline", metavar="OPTION")
-    parser.add_argument("--select", metavar="NAME", default="score")
-    parser.add_argument("--format", choices=("text", "markdown", "latex"))
-    asked = parser.parse_args(words)
-    if asked.compare or asked.baseline or asked.format:
-        asked.format = asked.format or "text"
-        answer(asked.study, asked)
-    else:
-        show(asked.study, _split(asked.group_by), _split(asked.metric), asked.select)
-    try:
-        if asked.csv:
-            load(asked.study).to_csv(asked.csv, index=False)
-        if asked.parquet:
-            as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
-    except OSError as e:
-        raise LeptonError(f"results: cannot write the table ({e})") from None
-    return 0
-
-
-def _split(words: str | None) -> list[str] | None:
-    return None if words is None else [w.strip() for w in words.split(",") if w.strip()]
-
-
-def as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns that hold values of several kinds as text, since Parquet holds one kind a column."""
-    mixed = [c for c in frame if frame[c].dropna().map(type).nunique() > 1]
-    return frame.assign(**{c: frame[c].map(str, na_action="ignore") for c in mixed})

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lepton import results
+from lepton.best import command
 from lepton.errors import LeptonError
 from lepton.identity import known_as
 from lepton.rules import data_files
@@ -33,6 +34,9 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     first = results.read(folder)
     if first is None:
         raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
+    if "ensemble" in first.config:
+        made = command(folder, first.config)
+        raise LeptonError(f"{folder}: an ensemble, which nothing trained; `{made}` makes it again")
     plain = _checked(folder)
     with tempfile.TemporaryDirectory() as runs:
         again = Path(runs) / folder.name

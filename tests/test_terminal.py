@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from lepton import load
+from lepton.answer import results_command
 from lepton.compare import differences, summary
 from lepton.errors import LeptonError
 from lepton.results import read
-from lepton.terminal import results_command, show, show_run
+from lepton.terminal import show, show_run
 
 WINE = ("dataset=wine", "trainer.max_epochs=2")
 

@@ -6,37 +6,25 @@ import logging
 import os
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from lepton import build, results
 from lepton.ensemble.blend import blend, picked
 from lepton.ensemble.combiner import Combiner, Known
 from lepton.ensemble.compare import facts, table
 from lepton.ensemble.members import read_members
+from lepton.ensemble.outcome import FACTS, MEMBERS, Outcome, read
 from lepton.ensemble.pool import Pool, make_pool
 from lepton.ensemble.soup import Soup
 from lepton.ensemble.souping import make_soup
 from lepton.ensemble.write import model_name, write
-from lepton.errors import ConfigError, LeptonError
+from lepton.errors import ConfigError
 from lepton.run import logged
 from lepton.sweep.study import refresh
 
 log = logging.getLogger("lepton")
 FORMAT = 1  # raised when the same words would mean another ensemble
-FACTS, MEMBERS = "ensemble.json", "members.parquet"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it; `folder` is None where the ensemble was not kept."""
-
-    folder: Path | None
-    facts: dict[str, Any]
-    members: pd.DataFrame
 
 
 def ensemble(plain: dict[str, Any]) -> Outcome:
@@ -74,19 +62,6 @@ def ensemble(plain: dict[str, Any]) -> Outcome:
         write(plain, made, average, part, folder=folder, seconds=seconds)
     refresh(folder.parent)
     return read(folder)
-
-
-def read(folder: Path) -> Outcome:
-    """What was kept of an ensemble.
-
-    Raises: LeptonError when it cannot be read.
-    """
-    try:
-        about = json.loads((folder / FACTS).read_text())
-        return Outcome(folder, about, pd.read_parquet(folder / MEMBERS))
-    except (OSError, ValueError) as e:
-        said = " ".join(str(e).split())
-        raise LeptonError(f"{folder}: damaged ({said}); rerun=true makes it again") from None
 
 
 def _possible(method: Combiner | Soup, pool: Pool, plain: dict[str, Any]) -> None:

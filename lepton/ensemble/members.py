@@ -18,7 +18,7 @@ from lepton.results import RESULT, Result
 from lepton.run import SPLITS
 from lepton.spec import DataSpec
 
-WEIGHTS = "model.*"  # the file of a run that holds its weights
+WEIGHTS = ("model.*", "adapter.*")  # the file of a run that holds its weights
 SHOWN = 4  # names in a message
 
 
@@ -116,7 +116,7 @@ def read_member(folder: Path) -> Member:
     result = results.read(folder)
     if "ensemble" in result.config:
         raise Ensemble(f"{folder}: an ensemble itself")
-    weights = [path for path in folder.glob(WEIGHTS) if path.is_file()]
+    weights = [path for name in WEIGHTS for path in folder.glob(name) if path.is_file()]
     if not weights:
         raise LeptonError(f"{folder}: its weights are gone")
     try:

@@ -6,17 +6,10 @@ import os
 import pandas as pd
 from rich.table import Table
 
-from lepton.ensemble.make import Outcome
+from lepton.ensemble.outcome import SHOWN, Outcome, lines
 from lepton.terminal import console
 
 ROWS = 20  # members shown
-SCORED = {
-    "crossed": "its validation scores are cross-validated: no row is predicted by weights it chose",
-    "chosen": "its validation scores flatter it, since the same rows chose its members",
-    "out_of_fold": "scores are of each row by those that did not train on it; of their mean, which "
-    "predicts new rows, no row can say how good it is",
-}
-SHOWN = ("log_loss", "auroc", "accuracy", "ece", "rmse", "mae", "r2")
 
 
 def show(outcome: Outcome) -> None:
@@ -65,26 +58,6 @@ def _scores(facts: dict) -> Table:
             cells = [row.get(key) for row in rows for key in ("best", "members", "ensemble")]
             table.add_row(name, *[_number(cell, ".4f") for cell in cells])
     return table
-
-
-def lines(facts: dict) -> list[str]:
-    """What the numbers mean, a sentence each."""
-    found = [f"{facts['used']} of {facts['considered']} members"]
-    if facts["disagreement"] is not None:
-        found[0] += f"; two disagree on {facts['disagreement']:.1%} of the validation rows"
-    if facts["error_correlation"] is not None:
-        found[0] += f", errors correlate by {facts['error_correlation']:.2f}"
-    if facts["scored"] in SCORED:
-        found.append(SCORED[facts["scored"]])
-    best = facts["best"]
-    gap = f"{facts['score']:.4f} against {best['score']:.4f} of {best['run']}"
-    if facts["compared"]:
-        gap += f" (a member picked by other rows than it is scored by: {best['picked']:.4f})"
-    if facts["beaten"]:
-        found.append(f"it does not beat its best member on validation: score {gap}")
-    elif facts["compared"]:
-        found.append(f"it beats its best member on validation: score {gap}")
-    return found
 
 
 def _number(value: float | None, form: str) -> str:

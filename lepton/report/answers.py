@@ -6,6 +6,7 @@ import pandas as pd
 from lepton.compare import groups
 from lepton.question import Comparison, larger_is_better, word
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
+from lepton.report.figures import changes
 from lepton.report.figures import options as draw
 from lepton.report.style import SAMPLE
 from lepton.sentence import caveat, headline, sentences
@@ -57,7 +58,7 @@ def table(comparison: Comparison) -> Table:
 
 def _gap(row: pd.Series) -> list[str]:
     cells = [number(row["difference"], "+"), span(row["gap_low"], row["gap_high"], "+")]
-    p = "" if np.isnan(row["p_holm"]) else f"{row['p_holm']:.3f}"
+    p = "" if np.isnan(row["p_holm"]) else small_p(row["p_holm"])
     better = "" if np.isnan(row["better"]) else f"{row['better']:.3f}"
     return [*cells, f"{row['pairs']:g}", p, better]
 
@@ -82,6 +83,10 @@ def number(value: float, sign: str = "") -> str:
     return "" if pd.isna(value) else f"{value:{sign}.4f}"
 
 
+def small_p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def span(low: float, high: float, sign: str = "") -> str:
     known = pd.notna(low) and high > low
     return f"{low:{sign}.4f} to {high:{sign}.4f}" if known else ""
@@ -102,6 +107,7 @@ def _figures(comparison: Comparison, finished: pd.DataFrame) -> list[Block]:
             lambda: draw.distribution(comparison, values),
         )
     ]
+    blocks += _over(comparison, finished, suffix)
     rivals = [o for o in comparison.options() if o != comparison.baseline]
     rivals = [o for o in rivals if len(comparison.pairs[o].gaps) > 1]
     if rivals:
@@ -114,6 +120,36 @@ def _figures(comparison: Comparison, finished: pd.DataFrame) -> list[Block]:
                 "better; thick: the mean.",
                 f"{metric} of {len(found.gaps)} pairs, mean difference {found.gaps.mean():+.4f}",
                 lambda: draw.change(found, names, comparison.metric, comparison.larger),
+            )
+        )
+    return blocks
+
+
+def _over(comparison: Comparison, finished: pd.DataFrame, suffix: str) -> list[Block]:
+    """The score over each compared key that is a number, a line an option of the other keys."""
+    metric, blocks = comparison.metric, []
+    for key in comparison.keys:
+        column = finished[key].dropna()
+        plain = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        if not plain or finished[key].nunique() < 3:
+            continue
+        rest = [other for other in comparison.keys if other != key]
+        options = groups(finished, rest) if rest else []
+        untuned = f"before/{metric}" if f"before/{metric}" in finished else None
+        lines = f", a line for each {', '.join(rest)}" if rest else ""
+        more = len(options) - changes.LINES
+        cut = f" {more} more options are not drawn." if more > 0 else ""
+        dots = "; dotted: a linear head on the untuned features" if untuned else ""
+        blocks.append(
+            Figure(
+                f"score_over_{key}{suffix}",
+                f"{metric.replace('/', ' ')} over {key}{lines}: mean of the runs, band from the "
+                f"lowest to the highest{dots}.{cut}",
+                f"{metric} over {key}{lines}",
+                lambda key=key, rest=rest, untuned=untuned: changes.over(
+                    finished, key, rest, metric, untuned
+                ),
+                wide=True,
             )
         )
     return blocks

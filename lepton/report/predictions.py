@@ -77,7 +77,10 @@ def inputs(folder: Path, ids: np.ndarray) -> pd.DataFrame:
     from lepton.identity import known_as
     from lepton.results import CONFIG, read_config
 
-    cfg = check(OmegaConf.create(read_config(folder / CONFIG)))
+    config = read_config(folder / CONFIG)
+    if "ensemble" in config:
+        return inputs(folder / config["ensemble"]["members"][0]["path"], ids)
+    cfg = check(OmegaConf.create(config))
     if not known_as(cfg, folder.name):
         raise LeptonError(f"{folder}: its data or its options are no longer what they were")
     module = build.make(

@@ -89,8 +89,6 @@ def tabulate(study: Path) -> None:
 
     A full disk or a result that cannot be read takes nothing from the runs, and is told by others.
     """
-    from lepton.terminal import as_text
-
     with suppress(OSError, LeptonError), _alone(study):
         frame = results.load(study)
         if frame.empty:
@@ -101,7 +99,7 @@ def tabulate(study: Path) -> None:
                 if name.endswith(".csv"):
                     frame.to_csv(part, index=False)
                 else:
-                    as_text(frame).to_parquet(part, index=False)
+                    results.as_text(frame).to_parquet(part, index=False)
                 os.replace(part, study / name)
             finally:
                 part.unlink(missing_ok=True)
