@@ -34,8 +34,9 @@ SETTINGS = {
     "double precision": (*MLP, "trainer.precision=64-true", "trainer.max_epochs=3"),
     "limited": (*MLP, "trainer.limit_batches=4", "trainer.max_epochs=3"),
     "texts": (
-        *("dataset=vader", "dataset.source=reviews", "batch_size=900", "model=transformer_tiny"),
-        *("trainer=cpu", "trainer.max_epochs=2", "optimizer.lr=0.01"),
+        *("dataset=vader", "dataset.source=reviews", "dataset.fraction=0.2", "batch_size=100"),
+        *("model=transformer_tiny", "model.tokenizer.max_length=24", "trainer=cpu"),
+        *("trainer.max_epochs=2", "optimizer.lr=0.01"),
     ),
     "fitting itself": ("dataset=wine", "model=gradient_boosting", "model.max_iter=3"),
 }
