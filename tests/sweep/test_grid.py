@@ -313,7 +313,7 @@ def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(trap,
 
 
 def test_sweeps_started_together_on_two_studies_do_not_meet(here, start, fingerprint):
-    words = ["train", "-m", *WINE, "seed=1,2"]
+    words = ["train", "-m", BASIC, *WINE, "seed=1,2"]
     both = [start(*words, f"study={name}", said=Path(f"{name}.txt").absolute()) for name in "ab"]
     for process in both:
         process.join(120)
