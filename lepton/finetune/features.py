@@ -20,6 +20,7 @@ from lepton.identity import by_content
 
 KNOWN: WeakKeyDictionary = WeakKeyDictionary()  # of data in use: their content and features
 SPLITS = ("train", "val", "test")
+NOT_INPUTS = ("target", "id")
 Splits = dict[str, dict[str, Tensor]]
 
 
@@ -58,30 +59,37 @@ def features(
 ) -> tuple[Splits, str]:
     """Features, target and id of each split, and the name of their content.
 
-    `compute` gives the features of whole tensors.
+    `compute` gives the features of whole tensors. Each split is kept by itself, so that data sets
+    which differ in their training rows alone share the others.
     """
-    key = content(model, cfg, data)
-
-    def make() -> bytes:
-        return save({s: compute(_inputs(data, s)).contiguous() for s in SPLITS})
-
-    known = KNOWN.setdefault(data, {})
-    if key not in known:
-        known[key] = cache.kept("features", f"{key}.safetensors", make, load)
-    found = known[key]
+    backbone, held = _content_of(model, cfg), KNOWN.setdefault(data, {})
+    if backbone not in held:
+        held[backbone] = {}
+        for split in SPLITS:
+            inputs = _inputs(data, split)
+            key = _hash(backbone, _content_of_inputs(inputs))
+            held[backbone][split] = (key, _kept(key, inputs, compute))
+    found = held[backbone]
     splits = {
-        split: {"features": found[split], **{n: data.splits[split][n] for n in ("target", "id")}}
+        split: {"features": found[split][1], **{n: data.splits[split][n] for n in NOT_INPUTS}}
         for split in SPLITS
     }
-    return splits, key
+    return splits, _hash(*(key for key, _ in found.values()))
+
+
+def _kept(key: str, inputs: dict[str, Tensor], compute: Callable[[dict], Tensor]) -> Tensor:
+    def make() -> bytes:
+        return save({"features": compute(inputs).contiguous()})
+
+    return cache.kept("features", f"{key}.safetensors", make, load)["features"]
 
 
 def _inputs(data, split: str) -> dict[str, Tensor]:
-    return {name: t for name, t in data.splits[split].items() if name not in ("target", "id")}
+    return {name: t for name, t in data.splits[split].items() if name not in NOT_INPUTS}
 
 
-def content(model: nn.Module, cfg: dict[str, Any], data) -> str:
-    """A hash of all that features depend on: the backbone without adapters, inputs, versions.
+def _content_of(model: nn.Module, cfg: dict[str, Any]) -> str:
+    """A hash of all that features depend on but inputs: the backbone without adapters, versions.
 
     What was loaded whole from files of known content is told by that, without looking at it.
     """
@@ -94,19 +102,18 @@ def content(model: nn.Module, cfg: dict[str, Any], data) -> str:
         below = not (is_adapter(name) or f"{name}.".startswith(head))
         if below and (whole is None or name in made_new(model)):
             _add(found, name.replace(".base_layer.", "."), tensor)
-    found.update(_content_of(data).encode())
-    return found.hexdigest()[:32]
+    return found.hexdigest()
 
 
-def _content_of(data) -> str:
-    known = KNOWN.setdefault(data, {})
-    if "inputs" not in known:
-        found = hashlib.sha256()
-        for split in SPLITS:
-            for name, tensor in sorted(_inputs(data, split).items()):
-                _add(found, f"{split} {name}", tensor)
-        known["inputs"] = found.hexdigest()
-    return known["inputs"]
+def _content_of_inputs(inputs: dict[str, Tensor]) -> str:
+    found = hashlib.sha256()
+    for name, tensor in sorted(inputs.items()):
+        _add(found, name, tensor)
+    return found.hexdigest()
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:32]
 
 
 def _add(found, name: str, tensor: Tensor) -> None:

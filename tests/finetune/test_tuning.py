@@ -14,6 +14,7 @@ from lepton import build, load, load_model, origin, results
 from lepton.check import check
 from lepton.config import options
 from lepton.errors import LeptonError
+from lepton.finetune.features import features
 from lepton.finetune.tuning import Tuning
 from lepton.predictor import network_of
 from tests.finetune.conftest import MODELS, OTHER, TABLE
@@ -144,14 +145,32 @@ def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, p
         tune("head", "mlp", "seed=1", "optimizer.lr=0.1", source=source)
         tune("lora", "mlp", source=source)
         assert len(calls) == 3  # a split each
-        [kept] = (cache / "features").iterdir()
+        kept, *_ = (cache / "features").iterdir()
         kept.write_bytes(kept.read_bytes()[:99])
         again = tune("head", "mlp", "study=again", source=source)
-        assert len(calls) == 6
+        assert len(calls) == 4
     finally:
         Network.features = real
     a, b = (load_file(folder / "model.safetensors") for folder in (first, again))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_fewer_examples_leave_the_features_of_validation_and_test(network, pretrained):
+    start = (f"init_from={pretrained()}", "finetune=full")
+    seen = []
+    for rows, computed in ((99, ["train", "val", "test"]), (12, ["train"])):
+        made, data = network(*TABLE, *MODELS["mlp"], *start)
+        data.splits["train"] = {n: t[:rows] for n, t in data.splits["train"].items()}
+        seen.clear()
+
+        def compute(inputs, made=made):
+            seen.append(len(inputs["num"]))
+            return made.features(inputs)
+
+        splits, _ = features(made.model, made.cfg, data, compute)
+        for split, part in data.splits.items():
+            assert torch.equal(splits[split]["features"], made.features(part))
+        assert seen == [len(data.splits[split]["id"]) for split in computed]
 
 
 def test_the_second_part_starts_from_the_best_probe(tune, pretrained, monkeypatch):
