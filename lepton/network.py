@@ -119,6 +119,7 @@ class Network:
         if self.cfg["trainer"]["profiler"]:
             log.info("%s", trainer.profiler.summary())
         learner.restore_best()
+        folded(part.module)
         self.history, self.best_epoch = learner.history, learner.best_epoch
         self.device = trainer.strategy.root_device
 
@@ -164,7 +165,9 @@ class Network:
             ("of the last checkpoint", saved["model"] if saved else {}),
         ):
             if state and all_finite(state):
-                _save(self.model.state_dict() | state, folder / FILE)
+                learner.model.load_state_dict(state)
+                folded(learner.model)
+                _save(self.model.state_dict(), folder / FILE)
                 error.weights = which
                 return
         error.weights = "none: no finite ones were left"
@@ -235,6 +238,12 @@ class Network:
             if self.tuning.forgetting:
                 found["forgetting"] = self.tuning.forgetting.scores(self.model, self.spec)
         return found
+
+
+def folded(module: nn.Module) -> None:
+    """A trained part as a part of its model again, where it was trained as something else."""
+    if hasattr(module, "fold"):
+        module.fold()
 
 
 def _tuning(*given):

@@ -34,26 +34,6 @@ class FeatureData(Data):
         self.limit_batches, self.overfit_batches = data.limit_batches, data.overfit_batches
 
 
-class Probe(nn.Module):
-    """The head of a model, under the name it has there, on features.
-
-    Shapes: features (B, D), or (B, K, D) for K parallel predictions -> as the model's.
-    """
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        [self.path] = layers(model)[-1]
-        *parents, last = self.path.split(".")
-        place: nn.Module = self
-        for name in parents:
-            place.add_module(name, nn.Module())
-            place = place.get_submodule(name)
-        place.add_module(last, model.head)
-
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.get_submodule(self.path)(batch["features"])
-
-
 def features(
     model: nn.Module, cfg: dict[str, Any], data, compute: Callable[[dict], Tensor]
 ) -> tuple[Splits, str]:

@@ -18,8 +18,8 @@ class Head(Method):
 
     probes = True
 
-    def __init__(self, *, keep: Literal["adapter", "whole"] | None):
-        self.keep = keep
+    def __init__(self, *, standardize: bool, keep: Literal["adapter", "whole"] | None):
+        self.standardize, self.keep = standardize, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         probe(model)

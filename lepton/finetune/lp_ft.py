@@ -17,12 +17,13 @@ class ProbeThenFull(Method):
 
     alone = "trains in two parts"
 
-    def __init__(self, *, probe_epochs: int, probe_lr: float):
+    def __init__(self, *, probe_epochs: int, probe_lr: float, standardize: bool):
         if probe_epochs < 1 or probe_lr <= 0:
             raise ConfigError(
                 f"finetune.probe_epochs={probe_epochs}, probe_lr={probe_lr}: at least 1, above 0"
             )
         self.probe_epochs, self.probe_lr = probe_epochs, probe_lr
+        self.standardize = standardize
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         probe(model)

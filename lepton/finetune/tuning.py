@@ -12,9 +12,10 @@ from lepton import origin
 from lepton.errors import ConfigError, LeptonError
 from lepton.finetune import adapters, source
 from lepton.finetune.before import before
-from lepton.finetune.features import FeatureData, Probe, features
+from lepton.finetune.features import FeatureData, features
 from lepton.finetune.forgetting import Forgetting
 from lepton.finetune.layers import always, layers, under
+from lepton.finetune.probe import Probe
 from lepton.finetune.transfer import transfer
 from lepton.network import Part
 from lepton.spec import DataSpec
@@ -84,7 +85,8 @@ class Tuning:
         if self._whole_backbone(model):
             if probes:  # the backbone never moves
                 _share(model, key)
-            probe = Part(Probe(model), FeatureData(data, splits), cfg)
+            seen = splits["train"]["features"] if strategy.standardize else None
+            probe = Part(Probe(model, seen), FeatureData(data, splits), cfg)
         else:
             log.info("layers are made new below the head: features are not computed ahead")
             probe = Part(model, data, cfg)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lepton.method import Batch
+from lepton.network import folded
 from lepton.noise import Noise
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.best import Best
@@ -147,6 +148,7 @@ class Stack:
         state |= {name: value[row] for name, value in self.best.buffers.items()}
         model = member.network.moving.to(self.best.values[0].dtype)
         model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
+        folded(model)
         member.network.device = self.noise.device
 
     def _keep(self, left: list[int]) -> None:

@@ -118,10 +118,10 @@ def test_a_run_may_start_from_an_adapted_run(tune, network):
 def test_a_head_on_cached_features_is_the_head_trained_without_them(
     model, tune, pretrained, monkeypatch
 ):
-    source = pretrained(model)
-    cached = tune("head", model, "optimizer.lr=0.01", source=source)
+    source, plain = pretrained(model), ("optimizer.lr=0.01", "finetune.standardize=false")
+    cached = tune("head", model, *plain, source=source)
     monkeypatch.setattr(Tuning, "_whole_backbone", staticmethod(lambda model: False))
-    whole = tune("head", model, "optimizer.lr=0.01", "study=whole", source=source)
+    whole = tune("head", model, *plain, "study=whole", source=source)
     one, two = (network_of(folder).model.state_dict() for folder in (cached, whole))
     assert one.keys() == two.keys()
     for name, tensor in one.items():
