@@ -76,7 +76,8 @@ def _content_of(model: nn.Module, cfg: dict[str, Any]) -> str:
     head = tuple(f"{name}." for name in layers(model)[-1])
     whole = None if hasattr(model, "columns") else origin.base(cfg)["sha256"]
     dtype = str(next(model.parameters()).dtype)
-    about = [by_content(cfg["model"]), cfg["trainer"]["precision"], dtype, whole]
+    kept = {k: v for k, v in cfg["model"].items() if "dropout" not in k}  # none in eval mode
+    about = [by_content(kept), cfg["trainer"]["precision"], dtype, whole]
     found = hashlib.sha256(json.dumps([about, versions()], default=str).encode())
     for name, tensor in model.state_dict().items():
         below = not (is_adapter(name) or f"{name}.".startswith(head))

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import rms_norm
 
 from lepton.errors import ConfigError, LeptonError
 from lepton.model.lent import shared
@@ -37,6 +38,7 @@ class Transformer(nn.Module):
         pretrained: bool,
         architecture: dict,
         pooling: Literal["cls", "mean", "attention", "last"] | None,
+        normalize: bool,
         dropout: float,
         gradient_checkpointing: bool,
     ):
@@ -53,6 +55,7 @@ class Transformer(nn.Module):
             raise ConfigError("model.pooling=cls: a causal decoder's first token sees no other")
         self.pretrained = pretrained  # there is something to tune
         self.pooling = pooling or ("last" if causal else "mean")
+        self.normalize = normalize
         width = self.encoder.config.hidden_size
         self.attention = Attention(width) if self.pooling == "attention" else None
         self.head = make_head(width, spec.outputs, dropout)
@@ -72,7 +75,8 @@ class Transformer(nn.Module):
             inputs["token_type_ids"] = batch["segments"]
         hidden = self.encoder(**inputs, return_dict=True).last_hidden_state
         pool = POOLINGS.get(self.pooling, self.attention)
-        return pool(hidden, batch["mask"])
+        pooled = pool(hidden, batch["mask"])
+        return rms_norm(pooled, pooled.shape[-1:]) if self.normalize else pooled
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

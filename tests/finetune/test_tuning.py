@@ -142,7 +142,7 @@ def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, p
     Network.features = lambda *given: calls.append(1) or real(*given)
     try:
         first = tune("head", source=source)
-        tune("head", "mlp", "seed=1", "optimizer.lr=0.1", source=source)
+        tune("head", "mlp", "seed=1", "optimizer.lr=0.1", "model.dropout=0.3", source=source)
         tune("lora", "mlp", source=source)
         assert len(calls) == 3  # a split each
         kept, *_ = (cache / "features").iterdir()

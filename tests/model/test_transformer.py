@@ -27,6 +27,7 @@ GIVEN = {
     "architecture": {},
     "pooling": None,
     "dropout": 0.0,
+    "normalize": False,
     "gradient_checkpointing": False,
 }
 FAMILIES = {  # model type -> what of its sizes has other names
@@ -89,6 +90,15 @@ def test_the_mean_is_taken_over_a_texts_own_tokens(tmp_path):
             torch.testing.assert_close(
                 model.features(batch)[i], hidden[0].mean(0), rtol=1e-4, atol=1e-5
             )
+
+
+def test_normalized_outputs_keep_their_direction_and_have_a_root_mean_square_of_1(tmp_path):
+    path = saved(made("bert"), tmp_path)
+    (plain, batch), (scaled, _) = loaded(path), loaded(path, normalize=True)
+    with torch.no_grad():
+        one, other = plain.features(batch), scaled.features(batch)
+    lengths = one.square().mean(1, keepdim=True).sqrt()
+    torch.testing.assert_close(other, one / lengths, rtol=1e-4, atol=1e-5)
 
 
 def test_the_first_token_and_segments_are_used_as_by_transformers(tmp_path):
