@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -128,6 +129,25 @@ def read_member(folder: Path) -> Member:
         raise LeptonError(f"{folder}: its predictions are not all finite")
     size = sum(path.stat().st_size for path in weights)
     return Member(folder, result, spec, splits, size, digest(splits))
+
+
+def member_of(folder: Path, known: dict[str, Any]) -> Member:
+    """The run that an ensemble knows by the path from its folder.
+
+    Raises: LeptonError when it is gone.
+    """
+    path = folder / known["path"]
+    if not path.is_dir():
+        raise LeptonError(
+            f"{folder}: its member {known['run']} is gone (looked in {path.parent.resolve()}); an "
+            "ensemble needs the folders of its members"
+        )
+    return read_member(path)
+
+
+def unchanged(member: Member, known: dict[str, Any]) -> bool:
+    """Whether it is the very run that the ensemble was made of."""
+    return (member.run, member.digest) == (known["run"], known["digest"])
 
 
 def _finished(folder: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from lepton.errors import LeptonError
 
 FACTS, MEMBERS = "ensemble.json", "members.parquet"
+POOL = "pool"  # of the facts: who could have become a member, and where it lies
 SHOWN = ("log_loss", "auroc", "accuracy", "ece", "rmse", "mae", "r2")
 SCORED = {
     "crossed": "its validation scores are cross-validated: no row is predicted by weights it chose",
