@@ -8,7 +8,7 @@ import pandas as pd
 
 from lepton.errors import LeptonError
 from lepton.report import html, markdown
-from lepton.report.blocks import Report
+from lepton.report.blocks import Report, plain
 from lepton.report.style import inlined, small, styled
 
 PAGE = "report.html"
@@ -31,7 +31,7 @@ def write(report: Report, frame: pd.DataFrame, out: Path) -> None:
         frame.to_csv(part / "runs.csv", index=False)
         for table in report.tables():
             found = pd.DataFrame(table.rows, columns=table.head)
-            found.to_csv(part / f"{_plain(table.name)}.csv", index=False)
+            found.to_csv(part / f"{plain(table.name)}.csv", index=False)
         old = out.with_name(f".{out.name}.{os.getpid()}.old")
         if out.exists():
             os.replace(out, old)
@@ -57,13 +57,7 @@ def plots(report: Report, folder: Path, only: str | None = None) -> dict[str, st
         for figure in figures:
             drawn = figure.draw()
             text = small(drawn)
-            name = _plain(figure.name)
-            (folder / f"{name}.svg").write_text(text)
-            drawn.savefig(folder / f"{name}.png")
-            found[figure.name] = inlined(text, name, figure.alt)
+            (folder / f"{figure.file}.svg").write_text(text)
+            drawn.savefig(folder / f"{figure.file}.png")
+            found[figure.name] = inlined(text, figure.file, figure.alt)
     return found
-
-
-def _plain(name: str) -> str:
-    """A name that is one of a file."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)

@@ -29,6 +29,7 @@ def learning_curves(histories: dict[tuple, list[pd.DataFrame]]):
             ax.plot(epochs, table.mean(axis=1), color=series(i), label=label(option))
         ax.set_title({"val/score": "validation score", "train/loss": "training loss"}[column])
         ax.set_xlabel("epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
     if len(histories) > 1:
         axs[0][0].legend()
     return figure
