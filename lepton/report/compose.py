@@ -69,7 +69,7 @@ def compose(frame: pd.DataFrame, asked: Asked) -> Report:
         *(_wrong(part, made, keys, select) for part in by_data[: answers.DRAWN]),
         Section("Every run", [*reasons.lost(frame), *_runs(frame, varied, metrics)]),
     ]
-    said = answers.answer(found) or [f"{len(finished)} finished runs of one setting."]
+    said = answers.answer(found) or [_uncompared(finished, varied)]
     facts |= _facts(finished, asked, metrics, select)
     return Report(title, said, facts, sections, asked.command)
 
@@ -116,6 +116,11 @@ def _of(frame: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
     if comparison.dataset is None:
         return finished
     return finished[finished["dataset"] == comparison.dataset]
+
+
+def _uncompared(finished: pd.DataFrame, varied: list[str]) -> str:
+    runs = f"{len(finished)} finished run{'' if len(finished) == 1 else 's'}"
+    return f"{runs}, and no options to compare." if varied else f"{runs} of one setting."
 
 
 def _alone(finished: pd.DataFrame, metric: str, varied: list[str]) -> Section:

@@ -107,7 +107,8 @@ def went(parts: list[Part], keys: list[str], varied: list[str], *, left: int) ->
 
 def _curves(part: Part, keys: list[str]) -> list[Block]:
     known = groups(part.runs, part.differ(keys))
-    if not any(_history(folder).is_file() for folder in part.runs["folder"]):
+    found = _histories(known)
+    if not found:
         return []
     drawn = f"{min(len(known), OPTIONS)} of {len(known)} options, at most {SEEDS} runs each"
     return [
@@ -116,7 +117,7 @@ def _curves(part: Part, keys: list[str]) -> list[Block]:
             f"Learning curves{part.where}: mean over an option's runs, band from the lowest to the "
             f"highest ({drawn}).",
             f"validation score and training loss by epoch{part.where}",
-            lambda: training.learning_curves(_histories(known)),
+            lambda: training.learning_curves(found),
             wide=True,
         )
     ]
@@ -168,19 +169,23 @@ def _names(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
     return labels
 
 
-def _history(folder: str) -> Path:
-    return Path(folder) / "history.parquet"
-
-
 def _histories(known: list[tuple[tuple, pd.DataFrame]]) -> dict[tuple, list[pd.DataFrame]]:
+    """What is drawn of each option's epochs; models that fit themselves have none."""
     found = {}
     for key, part in known[:OPTIONS]:
-        paths = [_history(folder) for folder in part["folder"][:SEEDS]]
-        frames = [pd.read_parquet(path) for path in paths if path.is_file()]
-        frames = [frame for frame in frames if "epoch" in frame]
-        if frames:
+        frames = [_history(Path(folder)) for folder in part["folder"][:SEEDS]]
+        if frames := [frame for frame in frames if frame is not None]:
             found[key] = frames
     return found
+
+
+def _history(folder: Path) -> pd.DataFrame | None:
+    """None where it cannot be read, or holds nothing that is drawn."""
+    try:
+        frame = pd.read_parquet(folder / "history.parquet")
+    except (OSError, ValueError):
+        return None
+    return frame if "epoch" in frame and {*training.CURVES} & {*frame} else None
 
 
 def lost(frame: pd.DataFrame) -> list[Block]:
