@@ -84,7 +84,8 @@ def summary(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
     for key, part in groups(frame, by):
         values = part[metric].dropna().to_numpy(float)
         mean, low, high = interval(values)
-        sd = values.std(ddof=1) if len(values) > 1 else np.nan
+        with np.errstate(invalid="ignore"):  # of an infinity, whose mean is shown
+            sd = values.std(ddof=1) if len(values) > 1 else np.nan
         row = {"n": len(values), "mean": mean, "sd": sd, "low": low, "high": high}
         rows.append({**dict(zip(by, key, strict=True)), **row})
     return pd.DataFrame(rows)

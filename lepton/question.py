@@ -147,7 +147,10 @@ def _compare(part, keys, metric, baseline, select, dataset) -> Comparison | None
     metric = metric or default_metric(finished)
     if metric is None or metric not in finished or not set(keys) <= set(finished):
         return None
-    have = finished[finished[metric].notna()]
+    have = finished[np.isfinite(finished[metric].astype(float))]
+    if have.empty:
+        return None
+    select = select if select in finished else "score"
     sign = 1 if larger_is_better(select) else -1
     order = summary(have, keys, select)
     order = order.iloc[(-sign * order["mean"]).argsort(kind="stable")]

@@ -124,9 +124,13 @@ def _table_gap(first: Path, second: Path) -> str | None:
     """How two tables differ; durations do not count."""
     if not first.is_file():
         return "was not kept"
-    a, b = (
-        pd.read_parquet(path).drop(columns="seconds", errors="ignore") for path in (first, second)
-    )
+    try:
+        a, b = (
+            pd.read_parquet(path).drop(columns="seconds", errors="ignore")
+            for path in (first, second)
+        )
+    except (OSError, ValueError):
+        return "cannot be read"
     if a.equals(b):
         return None
     if a.shape != b.shape or list(a) != list(b):
@@ -154,6 +158,7 @@ def _changed(folder: Path, again: Path) -> list[str]:
 
 def _environment(folder: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((folder / "environment.json").read_text())
-    except (OSError, ValueError):
+        known = json.loads((folder / "environment.json").read_text())
+        return known if known["packages"] and known["git"] else None
+    except (OSError, ValueError, TypeError, KeyError):
         return None

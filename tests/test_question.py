@@ -114,6 +114,21 @@ def test_runs_that_lack_the_metric_are_counted_and_left_out():
     assert found.table["n"].tolist() == [4, 4]
 
 
+def test_an_infinity_is_no_value_of_a_metric_and_is_counted():
+    frame = study()
+    frame.loc[frame["seed"] == 0, "test/auroc"] = np.inf
+    (found,) = ask(frame, "model")
+    assert (found.lacking, found.table["n"].tolist()) == (2, [4, 4])
+
+
+def test_a_data_set_whose_runs_lack_what_options_are_ordered_by_is_ordered_by_score():
+    other = study(dataset="diabetes").drop(columns=["test/auroc", "val/log_loss"])
+    frame = pd.concat([study(), other.assign(**{"test/rmse": np.arange(10.0)})])
+    credit, diabetes = ask(frame, "model", select="val/log_loss")
+    assert credit.table["score"].tolist() == [0, 1]
+    assert diabetes.table["score"].tolist() == [0, -1]
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [

@@ -1,6 +1,7 @@
 """Finished runs that may become members of an ensemble: found, read, the others told."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,6 +118,8 @@ def read_member(folder: Path) -> Member:
     result = results.read(folder)
     if "ensemble" in result.config:
         raise Ensemble(f"{folder}: an ensemble itself")
+    if lacking := [name for name in ("task", "dataset", "choices") if name not in result.config]:
+        raise LeptonError(f"{folder}: damaged (its config lacks {', '.join(lacking)})")
     weights = [path for name in WEIGHTS for path in folder.glob(name) if path.is_file()]
     if not weights:
         raise LeptonError(f"{folder}: its weights are gone")
@@ -136,7 +139,7 @@ def member_of(folder: Path, known: dict[str, Any]) -> Member:
 
     Raises: LeptonError when it is gone.
     """
-    path = folder / known["path"]
+    path = Path(os.path.normpath(folder / known["path"]))
     if not path.is_dir():
         raise LeptonError(
             f"{folder}: its member {known['run']} is gone (looked in {path.parent.resolve()}); an "

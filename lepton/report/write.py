@@ -24,7 +24,7 @@ def write(report: Report, frame: pd.DataFrame, out: Path) -> None:
         raise LeptonError(f"--out {out}: is there and holds no {PAGE}; choose another folder")
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        (part / "plots").mkdir(parents=True)
+        part.mkdir(parents=True)
         figures = plots(report, part / "plots")
         (part / PAGE).write_text(html.page(report, figures))
         (part / "report.md").write_text(markdown.document(report))
@@ -49,10 +49,11 @@ def plots(report: Report, folder: Path, only: str | None = None) -> dict[str, st
     Raises: LeptonError when `only` names none of them, or matplotlib is not installed.
     """
     figures = [figure for figure in report.figures() if only in (None, figure.name)]
-    if only and not figures:
+    if only is not None and not figures:
         have = ", ".join(figure.name for figure in report.figures())
         raise LeptonError(f"--figure {only}: no such figure (figures: {have})")
     found = {}
+    folder.mkdir(parents=True, exist_ok=True)
     with styled():
         for figure in figures:
             drawn = figure.draw()

@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from lepton import load_model
 from lepton.errors import LeptonError
 from lepton.verify import verify
 
@@ -78,6 +79,40 @@ def test_what_an_ensemble_lacks_to_be_made_again_is_a_line(study, ensemble):
     spoil(folder / "ensemble.json", lambda known: known.pop("pool"))
     with pytest.raises(LeptonError, match="does not say who could have become a member"):
         verify(folder)
+
+
+def test_files_of_an_ensemble_that_are_damaged_are_told(study, ensemble, lepton):
+    study("binary")
+    folder = ensemble("runs=binary", "method=mean", "keep=true").folder
+    (folder / "predictions" / "val.parquet").write_text("{")
+    (folder / "environment.json").write_text("[1]")
+    lines, same = verify(folder)
+    assert not same
+    assert lines[1:] == [
+        "  predictions/val.parquet: cannot be read",
+        "what is different:",
+        "  environment.json cannot be read: versions are not known",
+    ]
+    for name, said in (
+        ("ensemble.json", "damaged (ensemble.json lacks 'used'); rerun=true makes it again"),
+        ("config.yaml", "config.yaml: not a config of lepton's"),
+    ):
+        kept = (folder / name).read_bytes()
+        (folder / name).write_text("{}" if name == "ensemble.json" else "null")
+        assert lepton("report", "binary", "--figure", "ensemble_weights_mean")[2].startswith(
+            "lepton: --figure ensemble_weights_mean: no such figure"
+        )
+        with pytest.raises(LeptonError) as error:
+            verify(folder) if name == "ensemble.json" else load_model(folder)
+        assert said in str(error.value)
+        (folder / name).write_bytes(kept)
+
+
+def test_a_member_whose_config_is_not_whole_is_left_out(study, ensemble):
+    first, *_ = study("binary")
+    spoil(first / "result.json", lambda known: known["config"].pop("task"))
+    facts = ensemble("runs=binary", "method=mean", "keep=true").facts
+    assert facts["skipped"] == [{"folder": str(first), "why": "damaged (its config lacks task)"}]
 
 
 def test_check_says_who_may_join_and_where_it_goes_and_writes_nothing(study, lepton, here):
