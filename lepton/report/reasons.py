@@ -16,6 +16,10 @@ from lepton.report.parts import Part
 from lepton.report.style import SAMPLE
 from lepton.stats.importance import Importance, comparable
 
+TOTAL = (
+    "what only the two together explain, which the share of each holds too, so that shares may "
+    "add up to more than all"
+)
 OPTIONS, SEEDS = 6, 12  # drawn as learning curves
 
 
@@ -64,7 +68,7 @@ def _shares(found: Importance) -> Table:
     caption = (
         f"Share of the variance of the validation score, by {found.method}. All keys together "
         f"explain {_percent(found.explained)}; the rest is seeds and chance. A pair's share is "
-        "what the two explain beyond what each does alone."
+        f"{'what the two explain beyond what each does alone' if found.chance else TOTAL}."
     )
     return Table("importance", caption, head, rows, 1)
 
