@@ -40,7 +40,7 @@ def read(folder: Path) -> Outcome:
     """
     try:
         about = json.loads((folder / FACTS).read_text())
-        lines(about), about["scores"]
+        _ = lines(about), about["scores"]  # whatever is shown of it is there
         return Outcome(folder, about, pd.read_parquet(folder / MEMBERS, columns=COLUMNS))
     except (OSError, ValueError, TypeError, KeyError, IndexError) as e:
         said = f"{FACTS} lacks {e}" if isinstance(e, KeyError) else " ".join(str(e).split())
