@@ -144,8 +144,8 @@ def _alone(finished: pd.DataFrame, metric: str, varied: list[str]) -> Section:
 
 def _wrong(part: Part, made: pd.DataFrame, keys: list[str], select: str) -> Section:
     """Of the best run on a data set, beside the best of each option and ensembles."""
-    sign, by = (1 if larger_is_better(select) else -1), part.runs.get(select, part.runs["score"])
-    order = part.runs.assign(_by=sign * by).sort_values("_by", ascending=False, kind="stable")
+    by = part.chosen_by(select)
+    order = part.runs.sort_values(by, ascending=not larger_is_better(by), kind="stable")
     keys = [key for key in keys if key in order]
     found = groups(order, keys) if keys else [((), order)]
     rivals = {label(key) or "best": Path(part["folder"].iloc[0]) for key, part in found}

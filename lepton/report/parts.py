@@ -25,6 +25,10 @@ class Part:
         """In a sentence."""
         return f" on {self.dataset}" if self.dataset else ""
 
+    def chosen_by(self, select: str) -> str:
+        """What options are ordered by, where these runs have it."""
+        return select if select in self.runs else "score"
+
     def differ(self, keys: list[str]) -> list[str]:
         """The keys in which these runs differ."""
         found = [key for key in keys if key in self.runs]

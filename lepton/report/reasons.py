@@ -44,7 +44,8 @@ def mattered(found: Importance | None, finished: pd.DataFrame, score: str) -> Se
         a, b = found.largest
         several = "dataset" in finished and finished["dataset"].nunique() > 1
         unit = ", in standard deviations from the mean on each data set" if several else ""
-        scores = finished.assign(score=comparable(finished, score))
+        known = finished[finished[score].notna()]
+        scores = known.assign(score=comparable(known, score))
         better = "fuller" if larger_is_better(score) else "emptier"
         blocks.append(
             Figure(
@@ -81,7 +82,7 @@ def best_setting(parts: list[Part], select: str) -> Section:
     """The best setting of each data set, as a command and as YAML."""
     blocks: list[Block] = []
     for part in parts:
-        by = select if select in part.runs else "score"
+        by = part.chosen_by(select)
         try:
             found = best(part.runs, by)
         except LeptonError as e:

@@ -180,8 +180,12 @@ def test_runs_of_different_tasks_are_compared_each_on_its_own_data(report, study
         for seed in (0, 1):
             words = ("dataset=diabetes", f"model={model}", f"seed={seed}", "study=small")
             run(*words, "trainer.max_epochs=1")
-    page, _, out = report("--compare", "model")
-    for name in ("diabetes", "german_credit"):
+    page, _, out = report("--compare", "model", "--select", "val/log_loss")
+    frame = load(study)
+    for name, by in (("diabetes", "score"), ("german_credit", "val/log_loss")):
+        runs = frame[frame["dataset"] == name].sort_values(by, ascending=by != "score")
+        assert f"Best on {name} of {len(runs)} finished runs looked at, by {by}" in page
+        assert f"<p>{runs['run'].iloc[0]} on its" in page
         for figure in ("learning_curves", "parallel_coordinates", "score_by_parameters", "slices"):
             assert f"--figure {figure}_{name}<" in page
         assert f"What the best run gets wrong on {name}" in page
