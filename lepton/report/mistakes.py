@@ -64,7 +64,7 @@ def _figures(run: Predictions, rivals: dict[str, Path], suffix: str) -> list[Blo
                 wide=True,
             )
         )
-    if task in ("multiclass", "multilabel"):
+    if task in ("multiclass", "multilabel") and draw.both_kinds(run):
         blocks.append(
             Figure(
                 f"roc_pr{suffix}",

@@ -62,7 +62,10 @@ def predictions(folder: Path, split: str = "test") -> Predictions:
         several = spec.task in ("multiclass", "multilabel")
         p = [f"p_{name}" for name in spec.classes] if several else "prediction"
         t = [f"target_{n}" for n in spec.classes] if spec.task == "multilabel" else "target"
-        return Predictions(*(frame[c].to_numpy() for c in ("id", t, p)), spec)
+        found = Predictions(*(frame[c].to_numpy() for c in ("id", t, p)), spec)
+        if not len(frame) or not np.isfinite(found.prediction.astype(float)).all():
+            raise ValueError("not a number for every sample")
+        return found
     except (OSError, KeyError, ValueError, TypeError) as e:
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from None
 

@@ -18,7 +18,7 @@ class Unpaired:
 
     option: np.ndarray
     baseline: np.ndarray
-    unit: str  # setting, where these differ; else run
+    unit: str  # what a value is of: a setting, a run, a sample
     settings: tuple[str, ...]  # what else the two sides differ in
 
     @property

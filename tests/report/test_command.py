@@ -5,14 +5,18 @@ import shutil
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import lepton.report.write
 from lepton import load
 from lepton.errors import LeptonError
+from lepton.gather import gather
+from lepton.report.blocks import Figure, Note, Text
 from lepton.report.command import report_command
-from lepton.report.style import LARGEST
+from lepton.report.compose import Asked, compose
+from lepton.report.style import LARGEST, small, styled
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +223,27 @@ def test_predictions_or_a_history_that_are_gone_are_a_note(report, study):
     page, _, _ = report()
     assert "test.parquet: cannot be read" in page
     assert "learning_curves" not in page
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda frame: frame.assign(prediction=np.nan), "not a number for every sample"),
+        (lambda frame: frame.head(0), "not a number for every sample"),
+        (lambda frame: frame.rename(columns={"target": "t"}), "'target'"),
+        (lambda frame: frame.assign(prediction=frame["target"]), "gets nothing wrong"),
+        (lambda frame: frame.assign(target=1.0, prediction=0.4), "share of wrong predictions 1.0"),
+    ],
+)
+def test_predictions_that_say_little_are_drawn_or_told(study, here, change, said):
+    for path in study.glob("*/predictions/test.parquet"):
+        change(pd.read_parquet(path)).to_parquet(path)
+    report = compose(gather([study]), Asked([str(study)], ["model"], None, None, "score", ""))
+    section = next(s for s in report.sections if s.title.startswith("What the best run gets"))
+    words = [b.words for b in section.blocks if isinstance(b, Text | Note)]
+    assert said in " ".join(words)
+    with styled():
+        assert all(small(b.draw()) for b in section.blocks if isinstance(b, Figure))
 
 
 def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, study):

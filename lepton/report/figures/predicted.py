@@ -37,10 +37,7 @@ def class_curves(run: Predictions):
     """ROC and precision-recall of each class against the rest, the one told worst first."""
     from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
-    target = run.target
-    if target.ndim == 1:
-        target = np.eye(run.prediction.shape[1])[target.astype(int)]
-    known = [i for i in range(target.shape[1]) if 0 < target[:, i].mean() < 1]
+    target, known = _each_class(run), both_kinds(run)
     areas = {i: roc_auc_score(target[:, i], run.prediction[:, i]) for i in known}
     worst = sorted(known, key=areas.__getitem__)[:CLASSES]
     figure, (roc, pr) = axes(7.4, 3.3, columns=2)
@@ -55,6 +52,18 @@ def class_curves(run: Predictions):
     _square(pr, "Precision and recall", "recall", "precision")
     roc.legend(loc="lower right")
     return figure
+
+
+def both_kinds(run: Predictions) -> list[int]:
+    """The classes that some samples are of and some are not."""
+    return [i for i, share in enumerate(_each_class(run).mean(0)) if 0 < share < 1]
+
+
+def _each_class(run: Predictions) -> np.ndarray:
+    """Shapes: -> (N, classes), 1 where a sample is of the class."""
+    if run.target.ndim > 1:
+        return run.target
+    return np.eye(run.prediction.shape[1])[run.target.astype(int)]
 
 
 def _square(ax, title: str, x: str, y: str) -> None:
