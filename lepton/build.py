@@ -64,17 +64,22 @@ def _plain(found: Any) -> bool:
 
 def data(cfg: dict[str, Any]):
     """The data module, read, split and preprocessed."""
+    module = unread(cfg, **_inputs(cfg))
+    module.setup()
+    return module
+
+
+def unread(cfg: dict[str, Any], **inputs):
+    """The data module, which has read nothing yet; what makes inputs of its rows may be None."""
     trainer = cfg["trainer"] or {}
-    module = make(
+    return make(
         cfg["dataset"],
-        **_inputs(cfg),
+        **inputs,
         batch_size=cfg["batch_size"],
         seed=cfg["seed"],
         limit_batches=trainer.get("limit_batches"),
         overfit_batches=trainer.get("overfit_batches") or 0,
     )
-    module.setup()
-    return module
 
 
 def _inputs(cfg: dict[str, Any]) -> dict[str, Any]:

@@ -25,9 +25,10 @@ usage: lepton COMMAND ...
                                                      seeds grouped, intervals, paired differences
   lepton ensemble runs=RUNS [method=NAME] [key=value]
                                                      finished runs as one, which is a run itself
+                                                     (`lepton check ensemble ...`: who may join)
   lepton report STUDY [STUDY...] [--compare KEYS]    the same as one page with plots, in reports/
       (also --metric, --baseline, --select, --out FOLDER, --figure NAME)
-  lepton verify RUN                                  trains a run again: are the numbers the same?
+  lepton verify RUN                                  makes a run again: are the numbers the same?
 
   for train, check and ensemble:
     --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
@@ -157,6 +158,8 @@ def _say() -> None:
 
 
 def _check(words: list[str]) -> int:
+    if words[:1] == ["ensemble"]:
+        return _ensemble(words[1:], check=True)
     from lepton.sweep.plan import planned
 
     flags, overrides = _flags(words)
@@ -260,14 +263,14 @@ def _results(words: list[str]) -> int:
     return results_command(words)
 
 
-def _ensemble(words: list[str]) -> int:
+def _ensemble(words: list[str], *, check: bool = False) -> int:
     flags, overrides = _flags(words)
     if flags.hydra or flags.multirun:
         raise LeptonError(f"{(*flags.hydra, '-m')[0]}: for `lepton train` alone")
-    from lepton.ensemble.command import ensemble_command
+    from lepton.ensemble.command import check_command, ensemble_command
 
     _say()
-    return ensemble_command(overrides)
+    return (check_command if check else ensemble_command)(overrides)
 
 
 def _report(words: list[str]) -> int:

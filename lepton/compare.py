@@ -7,6 +7,8 @@ import pandas as pd
 
 from lepton.check import SUPPLIED
 from lepton.stats.pairs import Pairs, interval, pairs
+from lepton.stats.welch import Unpaired
+from lepton.stats.welch import unpaired as without_pairs
 
 REPEATS = ["seed", "dataset.fold", "dataset.split_seed"]  # what repetitions of a run differ in
 FACTS = {
@@ -82,7 +84,8 @@ def summary(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
     for key, part in groups(frame, by):
         values = part[metric].dropna().to_numpy(float)
         mean, low, high = interval(values)
-        sd = values.std(ddof=1) if len(values) > 1 else np.nan
+        with np.errstate(invalid="ignore"):  # of an infinity, whose mean is shown
+            sd = values.std(ddof=1) if len(values) > 1 else np.nan
         row = {"n": len(values), "mean": mean, "sd": sd, "low": low, "high": high}
         rows.append({**dict(zip(by, key, strict=True)), **row})
     return pd.DataFrame(rows)
@@ -120,10 +123,27 @@ def paired(frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple) -> 
     return found
 
 
-def others(part: pd.DataFrame, base: pd.DataFrame, by: Iterable[str]) -> list[str]:
+def unpaired(
+    frame: pd.DataFrame, by: list[str], metric: str, found: dict[tuple, Pairs], baseline: tuple
+) -> dict[tuple, Unpaired]:
+    """Each group with fewer than two pairs beside all runs of the baseline, where that can be."""
+    parts = dict(groups(frame, by))
+    base = parts[tidy_key(baseline)]
+    sides = {
+        key: without_pairs(parts[key], base, metric, others(parts[key], base, by, own=True))
+        for key, pairs in found.items()
+        if key != tidy_key(baseline) and len(pairs.gaps) < 2
+    }
+    return {key: side for key, side in sides.items() if side}
+
+
+def others(
+    part: pd.DataFrame, base: pd.DataFrame, by: Iterable[str], *, own: bool = False
+) -> list[str]:
     """The settings, beside those compared, in which runs that make a pair must be equal.
 
-    What belongs to a compared option is part of it, and so is what an option has no use for.
+    What belongs to a compared option is part of it, unless both sides were tried with several
+    values of it that are not the same, or `own`. So is what an option has no use for.
     """
     both = pd.concat([part.dropna(axis=1, how="all"), base.dropna(axis=1, how="all")])
     known, compared = choices(both), {key.partition(".")[0] for key in by if "." not in key}
@@ -133,9 +153,16 @@ def others(part: pd.DataFrame, base: pd.DataFrame, by: Iterable[str]) -> list[st
         unused = root in known and any(
             root not in side or side[root].isna().all() for side in (part, base)
         )
-        if column not in by and root not in compared and not unused:
+        free = own or root not in compared or _drawn(part[column], base[column])
+        if column not in by and not unused and free:
             kept.append(column)
     return kept
+
+
+def _drawn(first: pd.Series, second: pd.Series) -> bool:
+    """Whether two options were not tried with the same values, as it is in a search."""
+    values = [set(column.map(lambda v: None if pd.isna(v) else v)) for column in (first, second)]
+    return values[0] != values[1] and min(map(len, values)) > 1
 
 
 def groups(frame: pd.DataFrame, by: list[str]) -> list[tuple[tuple, pd.DataFrame]]:

@@ -219,7 +219,12 @@ def read_config(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text())
+        config = yaml.safe_load(path.read_text())
+    except OSError as e:
+        raise LeptonError(f"{path}: cannot be read ({e.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as e:
         why = " ".join(str(e).split())
         raise LeptonError(f"{path}: not a config of lepton's ({why}); remove the folder") from None
+    if not isinstance(config, dict):
+        raise LeptonError(f"{path}: not a config of lepton's; remove the folder")
+    return config

@@ -1,5 +1,6 @@
 """Every run of one or more studies, also those that are planned and not there."""
 
+import os
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -22,7 +23,10 @@ def gather(studies: list[str | Path]) -> pd.DataFrame:
     Raises: LeptonError when a study is not there, or none of them holds a run.
     """
     folders = list(dict.fromkeys(results.study_folder(study) for study in studies))
-    frames = [part for folder in folders for part in (results.load(folder), _planned(folder))]
+    frames = []
+    for folder in folders:
+        there = results.load(folder)
+        frames += [there, _planned(folder, there)]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
         raise LeptonError(f"{', '.join(map(str, folders))}: holds no run yet")
@@ -30,12 +34,13 @@ def gather(studies: list[str | Path]) -> pd.DataFrame:
     return frame.drop_duplicates("folder", ignore_index=True)
 
 
-def _planned(folder: Path) -> pd.DataFrame:
-    there = {path.name for path in folder.iterdir()}
+def _planned(folder: Path, there: pd.DataFrame) -> pd.DataFrame:
+    """The runs that were planned and did not end; a folder without what says so is none."""
+    ended = {os.path.basename(path) for path in there["folder"]}
     absent = {
         name: words
         for name, words in planned(folder).items()
-        if not there & {name, f"{name}.failed", f"{name}.pruned"}
+        if not ended & {name, f"{name}.failed", f"{name}.pruned"}
     }
     rows = [
         {

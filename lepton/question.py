@@ -15,13 +15,15 @@ from lepton.compare import (
     summary,
     tidy_key,
     trained,
+    unpaired,
     varying,
 )
 from lepton.config import near
 from lepton.errors import LeptonError
 from lepton.gather import LOST
 from lepton.metric import LARGER_IS_BETTER
-from lepton.stats.pairs import Pairs
+from lepton.stats.pairs import Pairs, holm
+from lepton.stats.welch import Unpaired
 
 FIRST = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # the first that is there
 MOST = 40  # options of a question; more are a search, whose keys are weighed instead
@@ -41,6 +43,7 @@ class Comparison:
     baseline: tuple
     table: pd.DataFrame
     pairs: dict[tuple, Pairs]
+    unpaired: dict[tuple, Unpaired]  # options without pairs whose runs can be compared all the same
     dataset: str | None  # where the study has several
     lacking: int  # finished runs that lack the metric
 
@@ -144,26 +147,32 @@ def _compare(part, keys, metric, baseline, select, dataset) -> Comparison | None
     metric = metric or default_metric(finished)
     if metric is None or metric not in finished or not set(keys) <= set(finished):
         return None
-    have = finished[finished[metric].notna()]
+    have = finished[np.isfinite(finished[metric].astype(float))]
+    if have.empty:
+        return None
+    select = select if select in finished else "score"
     sign = 1 if larger_is_better(select) else -1
     order = summary(have, keys, select)
     order = order.iloc[(-sign * order["mean"]).argsort(kind="stable")]
     options = [tidy_key(key) for key in order[keys].itertuples(index=False)]
     base = _baseline(baseline, options, keys)
+    pairs = paired(have, keys, metric, base)
+    alone = unpaired(have, keys, metric, pairs, base)
     return Comparison(
         keys=keys,
         metric=metric,
         baseline=base,
-        table=_table(part, have, keys, metric, base, order),
-        pairs=paired(have, keys, metric, base),
+        table=_table(part, have, keys, metric, base, order, alone),
+        pairs=pairs,
+        unpaired=alone,
         dataset=dataset,
         lacking=len(finished) - len(have),
     )
 
 
-def _table(part, have, keys, metric, base, order) -> pd.DataFrame:
+def _table(part, have, keys, metric, base, order, alone) -> pd.DataFrame:
     scores = order[[*keys, "n", "mean"]].rename(columns={"n": "runs", "mean": "score"})
-    gaps = differences(have, keys, metric, base)
+    gaps = _with_unpaired(differences(have, keys, metric, base), keys, alone)
     gaps = gaps.rename(columns={"low": "gap_low", "high": "gap_high"})
     gaps["better"] = gaps["larger"] if larger_is_better(metric) else 1 - gaps["larger"]
     repeats = [c for c in REPEATS if c in have and have[c].notna().any()]
@@ -174,6 +183,15 @@ def _table(part, have, keys, metric, base, order) -> pd.DataFrame:
     here = {key: len(rows) for key, rows in groups(lost, keys)} if len(lost) else {}
     options = [tidy_key(key) for key in table[keys].itertuples(index=False)]
     return table.assign(lost=[here.get(option, 0) for option in options])
+
+
+def _with_unpaired(gaps, keys, alone: dict[tuple, Unpaired]) -> pd.DataFrame:
+    """The differences, where there are no pairs of means; Holm's correction is over both kinds."""
+    for i, key in enumerate(gaps[keys].itertuples(index=False)):
+        if found := alone.get(tidy_key(key)):
+            gaps.loc[gaps.index[i], ["difference", "low", "high"]] = found.difference
+            gaps.loc[gaps.index[i], ["p", "unit"]] = found.p, found.unit
+    return gaps.assign(p_holm=holm(gaps["p"].to_numpy(float)))
 
 
 def default_metric(finished: pd.DataFrame) -> str | None:

@@ -55,6 +55,7 @@ TYPES = {
     **dict.fromkeys(("seed", "epochs", "best_epoch", "parameters", "trainable"), "Int64"),
     **dict.fromkeys(("score", "seconds", "memory_mb"), "float64"),
 }
+COUNTS = ("epochs", "best_epoch", "parameters", "trainable")
 FORMAT = 1  # raised when a result can no longer be read as before; fields may be added without
 
 
@@ -108,9 +109,23 @@ def read(folder: Path) -> Result | None:
                 "it with the version that wrote it (environment.json), or take another study"
             )
         names = {field.name for field in fields(Result)}
-        return Result(**{name: value for name, value in known.items() if name in names})
+        result = Result(**{name: value for name, value in known.items() if name in names})
+        _refuse_other(result)
+        return result
     except (ValueError, TypeError, AttributeError) as e:
         raise LeptonError(f"{path}: not a result of lepton's ({e}); remove the folder") from None
+
+
+def _refuse_other(result: Result) -> None:
+    """Raises: ValueError for a value that cannot be one of a result's."""
+    numbers = {name: getattr(result, name) for name in ("score", "seconds", "memory_mb")}
+    scores = (result.metrics, result.constant, result.before, result.forgetting)
+    counts = {name: getattr(result, name) for name in COUNTS} | {"seed": result.config.get("seed")}
+    kinds = [(values, float | int | None) for values in (numbers, *scores)]
+    for values, kind in [*kinds, (counts, int | None), ({"run": result.run}, str)]:
+        for name, value in values.items():
+            if not isinstance(value, kind):
+                raise ValueError(f"{name} is {value!r}")
 
 
 def save(result: Result, folder: Path) -> None:

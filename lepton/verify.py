@@ -1,4 +1,4 @@
-"""`lepton verify RUN`: trains a run again from its folder, and says whether the same comes out."""
+"""`lepton verify RUN`: makes a run again from its folder, and says whether the same comes out."""
 
 import json
 import tempfile
@@ -8,12 +8,17 @@ from typing import Any
 import pandas as pd
 
 from lepton import results
-from lepton.best import command
 from lepton.errors import LeptonError
 from lepton.identity import known_as
 from lepton.rules import data_files
 
 USAGE = "usage: lepton verify RUN (a run's folder)"
+TABLES = (
+    "history.parquet",
+    "members.parquet",
+    *(f"predictions/{s}.parquet" for s in ("val", "test")),
+)
+FACTS, ELSEWHERE = "ensemble.json", ("skipped", "pool")
 MACHINE = ("python", "platform", "gpus")  # of environment.json, what can change a number
 
 
@@ -29,44 +34,57 @@ def verify_command(words: list[str]) -> int:
 def verify(folder: Path) -> tuple[list[str], bool]:
     """What a reader is told of a run trained again, and whether nothing differs.
 
-    Raises: LeptonError when there is no finished run, or its data are not there.
+    An ensemble is made again from its members.
+
+    Raises: LeptonError when there is no finished run, or its data or its members are not there.
     """
     first = results.read(folder)
     if first is None:
         raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
-    if "ensemble" in first.config:
-        made = command(folder, first.config)
-        raise LeptonError(f"{folder}: an ensemble, which nothing trained; `{made}` makes it again")
-    plain = _checked(folder)
+    made = "ensemble" in first.config
     with tempfile.TemporaryDirectory() as runs:
         again = Path(runs) / folder.name
-        second = _trained(plain, again)
-        gaps = _differences(folder, again, first, second)
-        causes = _causes(folder, again, plain, first)
+        causes = (_combined if made else _trained)(folder, again, first)
+        gaps = _differences(folder, again, first, results.read(again))
+        causes += _changed(folder, again)
     if not gaps:
-        what = f"{len(first.metrics)} metrics, the history and every prediction"
+        kept = "every member's weight" if made else "the history"
+        what = f"{len(first.metrics)} metrics, {kept} and every prediction"
         lines = [f"{folder.name}: the same again, bit for bit: {what}"]
         return [*lines, *(f"  although {cause}" for cause in causes)], True
     lines = [f"{folder.name}: not the same again", *(f"  {gap}" for gap in gaps)]
-    known = causes or ["nothing that is known: training is not deterministic on this machine"]
+    how = "combining the members" if made else "training"
+    known = causes or [f"nothing that is known: {how} is not deterministic on this machine"]
     return [*lines, "what is different:", *(f"  {cause}" for cause in known)], False
 
 
-def _checked(folder: Path) -> dict[str, Any]:
-    """The run's config, held against today's options."""
+def _combined(folder: Path, again: Path, first: results.Result) -> list[str]:
+    """Makes an ensemble anew in another place; says what its members are no longer."""
+    from lepton.ensemble.again import make_again
+
+    return make_again(folder, first.config, again)
+
+
+def _trained(folder: Path, again: Path, first: results.Result) -> list[str]:
+    """Trains the run anew in another place, without telling its logger; says what is not the same.
+
+    Its config is held against today's options.
+    """
     from omegaconf import OmegaConf
 
     from lepton.check import check
-
-    return check(OmegaConf.create(results.read_config(folder / results.CONFIG)))
-
-
-def _trained(plain: dict[str, Any], again: Path) -> results.Result:
-    """The run trained anew in another place, without telling its logger."""
     from lepton.run import train_checked
 
+    plain = check(OmegaConf.create(results.read_config(folder / results.CONFIG)))
     quiet = {"runs": str(again.parent), "study": ".", "rerun": False, "logger": {}}
-    return train_checked({**plain, **quiet}, again)
+    train_checked({**plain, **quiet}, again)
+    causes = []
+    if not known_as(plain, folder.name):
+        files = ", ".join(data_files(plain).values())
+        causes.append(f"data: {files}" if files else "code: an option has other values or keys now")
+    if first.trained != "alone":
+        causes.append(f"training: then in a {first.trained}, now alone; last digits differ")
+    return causes
 
 
 def _differences(folder: Path, again: Path, first, second) -> list[str]:
@@ -81,9 +99,11 @@ def _differences(folder: Path, again: Path, first, second) -> list[str]:
         before, after = changed[name]
         most = f"the most in {name}: {before!r}, now {after!r}"
         found.append(f"{len(changed)} of {len(first.metrics)} metrics, {most}")
-    for name in ("history.parquet", "predictions/val.parquet", "predictions/test.parquet"):
-        if line := _table_gap(folder / name, again / name):
+    for name in TABLES:
+        if (again / name).is_file() and (line := _table_gap(folder / name, again / name)):
             found.append(f"{name}: {line}")
+    if (line := _facts_gap(folder / FACTS, again / FACTS)) is not None:
+        found.append(f"{FACTS}: {line}")
     weights = [path / "model.safetensors" for path in (folder, again)]
     if all(path.is_file() for path in weights):
         contents = [path.read_bytes() for path in weights]
@@ -91,13 +111,26 @@ def _differences(folder: Path, again: Path, first, second) -> list[str]:
     return found
 
 
+def _facts_gap(first: Path, second: Path) -> str | None:
+    """In what an ensemble's facts differ, beside where its members lie."""
+    if not second.is_file():
+        return None
+    a, b = (json.loads(path.read_text()) for path in (first, second))
+    other = [k for k in b if k not in ELSEWHERE and json.dumps(a.get(k)) != json.dumps(b[k])]
+    return ", ".join(other) or None
+
+
 def _table_gap(first: Path, second: Path) -> str | None:
     """How two tables differ; durations do not count."""
     if not first.is_file():
         return "was not kept"
-    a, b = (
-        pd.read_parquet(path).drop(columns="seconds", errors="ignore") for path in (first, second)
-    )
+    try:
+        a, b = (
+            pd.read_parquet(path).drop(columns="seconds", errors="ignore")
+            for path in (first, second)
+        )
+    except (OSError, ValueError):
+        return "cannot be read"
     if a.equals(b):
         return None
     if a.shape != b.shape or list(a) != list(b):
@@ -106,17 +139,12 @@ def _table_gap(first: Path, second: Path) -> str | None:
     return f"differs by up to {(a[numbers] - b[numbers]).abs().max().max():.3g}"
 
 
-def _causes(folder: Path, again: Path, plain, first) -> list[str]:
-    """What of data, code, versions and machine is not what it was."""
-    causes = []
-    if not known_as(plain, folder.name):
-        files = ", ".join(data_files(plain).values())
-        causes.append(f"data: {files}" if files else "code: an option has other values or keys now")
-    if first.trained != "alone":
-        causes.append(f"training: then in a {first.trained}, now alone; last digits differ")
+def _changed(folder: Path, again: Path) -> list[str]:
+    """What of code, versions and machine is not what it was."""
     then, now = (_environment(path) for path in (folder, again))
     if then is None:
-        return [*causes, "environment.json cannot be read: versions are not known"]
+        return ["environment.json cannot be read: versions are not known"]
+    causes = []
     commits = [known.get("git", {}).get("lepton") for known in (then, now)]
     pairs = {"lepton commit": commits} | {k: [then.get(k), now.get(k)] for k in MACHINE}
     packages = then.get("packages", {})
@@ -130,6 +158,7 @@ def _causes(folder: Path, again: Path, plain, first) -> list[str]:
 
 def _environment(folder: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((folder / "environment.json").read_text())
-    except (OSError, ValueError):
+        known = json.loads((folder / "environment.json").read_text())
+        return known if known["packages"] and known["git"] else None
+    except (OSError, ValueError, TypeError, KeyError):
         return None

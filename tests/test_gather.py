@@ -27,6 +27,8 @@ def test_planned_runs_that_are_not_there_are_missing_with_the_settings_asked_for
     assert (row["model"], row["seed"], float(row["optimizer.lr"])) == ("linear", 1, 1e-3)
     assert frame.loc["b", "x"] == "[1,2]"
     assert counts(frame) == "3 runs: 1 finished, 2 missing"
+    next(study.glob("*/result.json")).unlink()
+    assert counts(gather([study])) == "3 runs: 3 missing"
 
 
 def test_several_studies_are_one_table_and_a_study_named_twice_counts_once(study, run):

@@ -114,6 +114,21 @@ def test_runs_that_lack_the_metric_are_counted_and_left_out():
     assert found.table["n"].tolist() == [4, 4]
 
 
+def test_an_infinity_is_no_value_of_a_metric_and_is_counted():
+    frame = study()
+    frame.loc[frame["seed"] == 0, "test/auroc"] = np.inf
+    (found,) = ask(frame, "model")
+    assert (found.lacking, found.table["n"].tolist()) == (2, [4, 4])
+
+
+def test_a_data_set_whose_runs_lack_what_options_are_ordered_by_is_ordered_by_score():
+    other = study(dataset="diabetes").drop(columns=["test/auroc", "val/log_loss"])
+    frame = pd.concat([study(), other.assign(**{"test/rmse": np.arange(10.0)})])
+    credit, diabetes = ask(frame, "model", select="val/log_loss")
+    assert credit.table["score"].tolist() == [0, 1]
+    assert diabetes.table["score"].tolist() == [0, -1]
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
@@ -178,11 +193,70 @@ def test_one_pair_is_said_to_be_chance():
     assert "too few runs" in headline(found)
 
 
-def test_nothing_in_common_is_said():
+def search(seeds=1, trials=(12, 9, 2)):
+    """Trials of three optimizers, each with settings of its own, averaged over seeds or not."""
+    generator = np.random.default_rng(7)
+    frame = pd.concat(
+        study(seeds=seeds, models=("mlp",), effect=0).assign(
+            optimizer=name,
+            **{"optimizer.lr": lr, "test/auroc": 0.7 + 3 * lr + generator.normal(0, 0.001, seeds)},
+        )
+        for name, count in zip(("adam", "sgd", "lion"), trials, strict=True)
+        for lr in generator.uniform(0.001, 0.01 if name == "adam" else 0.05, count)
+    )
+    return frame.assign(score=frame["test/auroc"], run=[f"r{i}" for i in range(len(frame))])
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_options_of_a_search_are_compared_without_pairs_a_setting_each(seeds):
+    frame = search(seeds)
+    (found,) = ask(frame, "optimizer", baseline="adam")
+    settings = frame.groupby(["optimizer", "optimizer.lr"])["test/auroc"].mean()
+    adam = settings["adam"].to_numpy()
+    p = {}
+    for name in ("sgd", "lion"):
+        expected = stats.ttest_ind(settings[name].to_numpy(), adam, equal_var=False)
+        low, high = expected.confidence_interval(0.95)
+        known = row(found, optimizer=name)
+        assert known["pairs"] == 0
+        assert known[["gap_low", "gap_high", "p"]].tolist() == pytest.approx(
+            [low, high, expected.pvalue], rel=1e-6
+        )
+        assert np.isnan(known["better"])
+        p[name] = expected.pvalue
+    corrected = [row(found, optimizer=name)["p_holm"] for name in p]
+    assert sorted(corrected) == pytest.approx(
+        [2 * min(p.values()), max(*p.values(), 2 * min(p.values()))]
+    )
+    said = " ".join(sentences(found))
+    assert "Without pairs, optimizer=sgd and optimizer=adam are told apart: +0." in said
+    assert "means of 9 and 12 settings, which differ in optimizer.lr too (Welch's 95 %:" in said
+    assert "also one of all else that the runs differ in" in " ".join(caveat([found]))
+    assert "can be told from optimizer=adam" in headline(found)
+
+
+def test_options_tried_with_the_same_values_are_compared_in_pairs():
+    frame = search(seeds=4, trials=(3, 3, 3))
+    frame["optimizer.lr"] = np.tile(np.repeat([0.1, 0.2, 0.3], 4), 3)
+    (found,) = ask(frame, "optimizer")
+    assert found.unpaired == {}
+    assert found.table["pairs"].dropna().tolist() == [0, 4, 4]  # the baseline has none
+
+
+def test_without_pairs_seeds_that_differ_are_runs_and_single_runs_say_what_to_do():
     frame = study()
     frame["seed"] += (frame["model"] == "linear") * 10
     (found,) = ask(frame, "model")
-    assert "no two runs that are equal in everything else: not comparable" in sentences(found)[0]
+    assert "between the means of 5 and 5 runs (Welch's 95 %" in sentences(found)[0]
+    frame["dataset.split_seed"] = frame["seed"]
+    assert ask(frame, "model")[0].unpaired == {}
+    frame = frame[frame["seed"] % 10 == 0].assign(**{"optimizer.lr": [1.0, 2.0]})
+    (found,) = ask(frame, "model")
+    assert sentences(found) == [
+        "Not comparable with model=mlp, since no two runs are equal in everything else (they "
+        "differ in optimizer.lr too): model=linear. Train each with the same other settings and "
+        "seeds."
+    ]
 
 
 def test_differences_that_do_not_vary_are_said_as_such():

@@ -245,16 +245,21 @@ def test_a_study_that_does_not_exist_names_those_that_do(here):
         load("credit")
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"run": "x"}', "[1]", "\0\0", '{"a": 1}'])
-def test_a_result_that_cannot_be_read_is_named(run, content):
+def test_a_result_that_cannot_be_read_or_holds_other_things_than_results_is_named(run):
     folder = run(*WINE)
-    (folder / "result.json").write_text(content)
-    (row,) = load("default").to_dict("records")
-    assert (row["run"], row["status"]) == (folder.name, "unreadable")
-    assert row["error"].startswith("result.json: not a result")
-    assert len(row["error"].splitlines()) == 1
-    with pytest.raises(LeptonError, match=f"{folder}/result.json: not a result"):
-        results.read(folder)
+    known = json.loads((folder / "result.json").read_text())
+    odd = [known | {"score": "high"}, known | {"seconds": []}, known | {"parameters": 1.5}]
+    odd += [known | {"metrics": known["metrics"] | {"test/auroc": "x"}}, known | {"metrics": []}]
+    odd += [known | {"run": 3}, known | {"config": known["config"] | {"seed": "a"}}]
+    wrong = ["", "{", '{"run": "x"}', "[1]", "\0\0", '{"a": 1}', *map(json.dumps, odd)]
+    for content in wrong:
+        (folder / "result.json").write_text(content)
+        (row,) = load("default").to_dict("records")
+        assert (row["run"], row["status"]) == (folder.name, "unreadable")
+        assert row["error"].startswith("result.json: not a result")
+        assert len(row["error"].splitlines()) == 1
+        with pytest.raises(LeptonError, match=f"{folder}/result.json: not a result"):
+            results.read(folder)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{}"])

@@ -63,6 +63,25 @@ def _metric(name: str | None) -> list[str]:
     return [f"metric: no metric {name!r}{near(name, LARGER_IS_BETTER)}"]
 
 
+def check_command(overrides: Sequence[str]) -> int:
+    """Says who may become a member, who may not and why, and where the ensemble would go."""
+    plain = compose(*overrides)
+    run_folders(plain["runs"])
+    from lepton.ensemble.make import planned
+    from lepton.ensemble.members import read_members
+    from lepton.results import status
+
+    plan = planned(plain, read_members(plain["runs"]))
+    print(f"{len(plan.pool.members)} runs may become members, chosen by {plan.pool.judge.metric}")
+    for path, why in plan.found.skipped:
+        print(f"  left out  {path}: {why}")
+    if count := plan.found.ensembles:
+        print(f"  left out  {count} ensemble{'' if count == 1 else 's'}")
+    finished = status(plan.folder) == "finished" and not plain["rerun"]
+    print(f"  {'finished' if finished else 'to make '}  {plan.folder}")
+    return 0
+
+
 def ensemble_command(overrides: Sequence[str]) -> int:
     """Makes the ensemble, or reads it, and shows it."""
     plain = compose(*overrides)

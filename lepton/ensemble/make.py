@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from lepton import build, results
 from lepton.ensemble.blend import blend, picked
 from lepton.ensemble.combiner import Combiner, Known
 from lepton.ensemble.compare import facts, table
-from lepton.ensemble.members import read_members
-from lepton.ensemble.outcome import FACTS, MEMBERS, Outcome, read
+from lepton.ensemble.members import Found, read_members
+from lepton.ensemble.outcome import FACTS, MEMBERS, POOL, Outcome, read
 from lepton.ensemble.pool import Pool, make_pool
 from lepton.ensemble.soup import Soup
 from lepton.ensemble.souping import make_soup
-from lepton.ensemble.write import model_name, write
+from lepton.ensemble.write import model_name, place, write
 from lepton.errors import ConfigError
 from lepton.run import logged
 from lepton.sweep.study import refresh
@@ -27,40 +28,63 @@ log = logging.getLogger("lepton")
 FORMAT = 1  # raised when the same words would mean another ensemble
 
 
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a checked config means: who may be a member, how they become one, and where it goes."""
+
+    plain: dict[str, Any]
+    found: Found
+    method: Combiner | Soup
+    pool: Pool
+    folder: Path
+
+
 def ensemble(plain: dict[str, Any]) -> Outcome:
     """The ensemble that a checked config means: made now, or read when it is there already.
 
-    Raises: ConfigError when there are too few members, or they do not go together.
+    Raises: as `planned`.
     """
-    started = time.perf_counter()
-    found = read_members(plain["runs"])
-    if found.left_out:
-        log.info("runs: %s", found.left_out)
+    plan = planned(plain, read_members(plain["runs"]))
+    if plan.found.left_out:
+        log.info("runs: %s", plan.found.left_out)
+    if results.read(plan.folder) and not plain["rerun"]:
+        log.info("%s is finished; rerun=true makes it again", plan.folder)
+        return read(plan.folder)
+    made = make(plan)
+    if made.folder:
+        refresh(made.folder.parent)
+    return made
+
+
+def planned(plain: dict[str, Any], found: Found) -> Plan:
+    """Raises: ConfigError when the members do not go together, or with the method."""
     method = build.make(plain["method"], task=found.members[0].spec.task)
     pool = make_pool(found.members, plain["metric"], across_folds=method.across_folds)
     _possible(method, pool, plain)
-    folder = _folder(plain, pool)
-    if results.read(folder) and not plain["rerun"]:
-        log.info("%s is finished; rerun=true makes it again", folder)
-        return read(folder)
-    known = _known(plain, pool)
-    average = None
+    return Plan(plain, found, method, pool, _folder(plain, pool))
+
+
+def make(plan: Plan) -> Outcome:
+    """Combines the members, and writes what came of it unless its best member is better."""
+    started = time.perf_counter()
+    plain, method, pool, folder = plan.plain, plan.method, plan.pool, plan.folder
+    known, average = _known(plain, pool), None
     if isinstance(method, Combiner):
         made = blend(method, pool, known, plain["folds"])
     else:
         made, average = make_soup(method, pool, known)
     members = table(made)
-    about = facts(made, members, found.skipped, picked=picked(known, plain["folds"]))
+    about = facts(made, members, plan.found.skipped, picked=picked(known, plain["folds"]))
     if about["beaten"] and not plain["keep"]:
         return Outcome(None, about, members)
     seconds = time.perf_counter() - started
     with results.writing(folder, rerun=plain["rerun"]) as part, logged(part / results.LOG):
-        for path, why in found.skipped:
+        for path, why in plan.found.skipped:
             log.debug("no member: %s: %s", path, why)
         members.to_parquet(part / MEMBERS, index=False)
-        results.write_json(part / FACTS, about)
+        pooled = [place(member, folder) for member in pool.members]
+        results.write_json(part / FACTS, {**about, POOL: pooled})
         write(plain, made, average, part, folder=folder, seconds=seconds)
-    refresh(folder.parent)
     return read(folder)
 
 

@@ -1,9 +1,11 @@
 """Finished runs that may become members of an ensemble: found, read, the others told."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -116,6 +118,8 @@ def read_member(folder: Path) -> Member:
     result = results.read(folder)
     if "ensemble" in result.config:
         raise Ensemble(f"{folder}: an ensemble itself")
+    if lacking := [name for name in ("task", "dataset", "choices") if name not in result.config]:
+        raise LeptonError(f"{folder}: damaged (its config lacks {', '.join(lacking)})")
     weights = [path for name in WEIGHTS for path in folder.glob(name) if path.is_file()]
     if not weights:
         raise LeptonError(f"{folder}: its weights are gone")
@@ -128,6 +132,25 @@ def read_member(folder: Path) -> Member:
         raise LeptonError(f"{folder}: its predictions are not all finite")
     size = sum(path.stat().st_size for path in weights)
     return Member(folder, result, spec, splits, size, digest(splits))
+
+
+def member_of(folder: Path, known: dict[str, Any]) -> Member:
+    """The run that an ensemble knows by the path from its folder.
+
+    Raises: LeptonError when it is gone.
+    """
+    path = Path(os.path.normpath(folder / known["path"]))
+    if not path.is_dir():
+        raise LeptonError(
+            f"{folder}: its member {known['run']} is gone (looked in {path.parent.resolve()}); an "
+            "ensemble needs the folders of its members"
+        )
+    return read_member(path)
+
+
+def unchanged(member: Member, known: dict[str, Any]) -> bool:
+    """Whether it is the very run that the ensemble was made of."""
+    return (member.run, member.digest) == (known["run"], known["digest"])
 
 
 def _finished(folder: Path) -> None:

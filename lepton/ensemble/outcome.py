@@ -10,6 +10,11 @@ import pandas as pd
 from lepton.errors import LeptonError
 
 FACTS, MEMBERS = "ensemble.json", "members.parquet"
+POOL = "pool"  # of the facts: who could have become a member, and where it lies
+COLUMNS = [
+    *("run", "runs", "weight", "score", "contribution", "size"),
+    *("disagreement", "error_correlation"),
+]
 SHOWN = ("log_loss", "auroc", "accuracy", "ece", "rmse", "mae", "r2")
 SCORED = {
     "crossed": "its validation scores are cross-validated: no row is predicted by weights it chose",
@@ -35,9 +40,10 @@ def read(folder: Path) -> Outcome:
     """
     try:
         about = json.loads((folder / FACTS).read_text())
-        return Outcome(folder, about, pd.read_parquet(folder / MEMBERS))
-    except (OSError, ValueError) as e:
-        said = " ".join(str(e).split())
+        _ = lines(about), about["scores"]  # whatever is shown of it is there
+        return Outcome(folder, about, pd.read_parquet(folder / MEMBERS, columns=COLUMNS))
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as e:
+        said = f"{FACTS} lacks {e}" if isinstance(e, KeyError) else " ".join(str(e).split())
         raise LeptonError(f"{folder}: damaged ({said}); rerun=true makes it again") from None
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lepton import build, results
-from lepton.ensemble.members import Member, read_member
+from lepton.ensemble.members import Member, member_of, unchanged
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
 
@@ -53,14 +53,8 @@ class EnsemblePredictor:
 
 def _verified(folder: Path, known: dict[str, Any]) -> Member:
     """A member, which must be the very run that the ensemble was made of."""
-    path = folder / known["path"]
-    if not path.is_dir():
-        raise LeptonError(
-            f"{folder}: its member {known['run']} is gone (looked in {path.parent.resolve()}); an "
-            "ensemble needs the folders of its members"
-        )
-    member = read_member(path)
-    if (member.run, member.digest) != (known["run"], known["digest"]):
+    member = member_of(folder, known)
+    if not unchanged(member, known):
         raise LeptonError(
             f"{folder}: its member {known['run']} was trained again and predicts otherwise; make "
             "the ensemble again"

@@ -78,15 +78,19 @@ def _members(made: Made, folder: Path) -> list[dict[str, Any]]:
     weights = made.weights.tolist()
     return [
         {
-            "run": member.run,
-            "path": os.path.relpath(member.folder.absolute(), folder.absolute()),
-            "digest": member.digest,
+            **place(member, folder),
             "part": number,
             "weight": weights[i] / len(made.pool.parts[i].members),
         }
         for number, i in enumerate(made.used)
         for member in made.pool.parts[i].members
     ]
+
+
+def place(member: Member, folder: Path) -> dict[str, str]:
+    """By what a member is found again: its run, where that is from here, what it predicts."""
+    path = os.path.relpath(member.folder.absolute(), folder.absolute())
+    return {"run": member.run, "path": path, "digest": member.digest}
 
 
 def _result(

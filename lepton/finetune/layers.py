@@ -16,7 +16,7 @@ def layers(model: nn.Module) -> list[tuple[str, ...]]:
     if not hasattr(model, "layers"):
         raise ConfigError(
             f"finetune: {type(model).__name__} does not say which layers it has below its head; "
-            "give it layers(), features(batch) and head (lepton/testing.py), or take another"
+            "give it layers(), features(batch) and head (lepton/testing/), or take another"
         )
     return [tuple(joined.split("+")) for joined in model.layers()]
 

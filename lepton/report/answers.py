@@ -68,6 +68,11 @@ def _caption(comparison: Comparison) -> str:
     said = f"Ordered by validation score, never by the test split; {way} is better in "
     said += f"{comparison.metric}. n counts repetitions, over which other settings are averaged."
     found = [c for o, c in comparison.pairs.items() if o != comparison.baseline and len(c.gaps)]
+    if comparison.unpaired:
+        said += (
+            " With fewer than two pairs, the difference is one of means over settings, and its "
+            "interval and p (corrected by Holm) are Welch's."
+        )
     if not found:
         return said
     test = "paired t-test"

@@ -38,6 +38,11 @@ class Figure:
     draw: Callable[[], Any] = field(repr=False)
     wide: bool = False
 
+    @property
+    def file(self) -> str:
+        """The name as one of a file, without its end."""
+        return plain(self.name)
+
 
 @dataclass(frozen=True)
 class Code:
@@ -54,6 +59,11 @@ class Runs:
     head: list[str]
     rows: list[list[str]]
     numbers: int
+
+
+def plain(name: str) -> str:
+    """A name with nothing in it that a file system, a page or LaTeX would take otherwise."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
 Block = Text | Note | Table | Figure | Code | Runs

@@ -38,9 +38,11 @@ def report_command(words: list[str]) -> int:
     report = compose(frame, asked)
     name = "+".join(Path(study).resolve().name for study in said.studies)
     out = said.out or Path("reports") / name
-    if said.figure:
-        (out / "plots").mkdir(parents=True, exist_ok=True)
-        plots(report, out / "plots", only=said.figure)
+    if said.figure is not None:
+        try:
+            plots(report, out / "plots", only=said.figure)
+        except OSError as e:
+            raise LeptonError(f"--out {out}: cannot write the figure ({e.strerror})") from None
         print(f"{out / 'plots' / said.figure}.svg")
         return 0
     write(report, frame, out)

@@ -11,7 +11,6 @@ from lepton.question import (
     Comparison,
     asked_of,
     compare,
-    default_metric,
     known_keys,
     known_select,
     larger_is_better,
@@ -20,6 +19,7 @@ from lepton.question import (
 from lepton.report import answers, ensembles, mistakes, reasons, tuned
 from lepton.report.blocks import Block, Note, Report, Runs, Section, Text
 from lepton.report.figures.options import label
+from lepton.report.parts import Part, parts
 from lepton.stats.importance import Importance, importance
 
 FEW = 12  # options of a key that is compared without being asked for
@@ -43,7 +43,7 @@ def compose(frame: pd.DataFrame, asked: Asked) -> Report:
     title = ", ".join(Path(study).name for study in asked.studies)
     facts = {"Runs looked at": counts(frame)}
     if finished.empty:
-        sections = [Section("Runs", [*reasons.lost(frame), *_runs(frame, [], None)])]
+        sections = [Section("Runs", [*reasons.lost(frame), *_runs(frame, [], [])])]
         return Report(title, ["No run has finished."], facts, sections, asked.command)
     select = known_select(asked.select, finished)
     finished, made = trained(finished), _ensembles(finished)
@@ -51,25 +51,26 @@ def compose(frame: pd.DataFrame, asked: Asked) -> Report:
     weighed = importance(finished, varied, select)
     keys = _keys(asked, frame, finished, varied, weighed)
     found = _compared(frame, keys, asked, select)
-    metric = found[0].metric if found else asked.metric or default_metric(finished) or "score"
+    by_data = parts(finished, found, _full(asked.metric))
+    metrics = [*dict.fromkeys(part.metric for part in by_data)]
     sections = [
         answers.section(comparison, _of(frame, comparison), figures=i < answers.DRAWN)
         for i, comparison in enumerate(found)
     ]
-    sections = sections or [_alone(finished, metric, varied)]
+    sections = sections or [_alone(finished, metrics[0], varied)]
     sections += answers.across(found)
-    sections += tuned.section(finished, keys, metric)
+    sections += tuned.section(by_data, keys)
     if varied:
         sections.append(reasons.mattered(weighed, finished, select))
     sections += [
-        reasons.best_setting(finished, select),
+        reasons.best_setting(by_data, select),
         *ensembles.section(made),
-        reasons.went(finished, keys, metric, varied),
-        _wrong(finished, made, keys, select),
-        Section("Every run", [*reasons.lost(frame), *_runs(frame, varied, metric)]),
+        reasons.went(by_data[: answers.DRAWN], keys, varied, left=len(by_data) - answers.DRAWN),
+        *(_wrong(part, made, keys, select) for part in by_data[: answers.DRAWN]),
+        Section("Every run", [*reasons.lost(frame), *_runs(frame, varied, metrics)]),
     ]
-    said = answers.answer(found) or [f"{len(finished)} finished runs of one setting."]
-    facts |= _facts(finished, asked, metric, select)
+    said = answers.answer(found) or [_uncompared(finished, varied)]
+    facts |= _facts(finished, asked, metrics, select)
     return Report(title, said, facts, sections, asked.command)
 
 
@@ -86,15 +87,26 @@ def _keys(asked, frame, finished, varied: list[str], weighed: Importance | None)
     if asked.keys:
         every = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
         return known_keys(asked.keys, asked_of(every, asked.keys))
-    few = [k for k in varied if k != "dataset" and 2 <= len(finished[k].drop_duplicates()) <= FEW]
+    few = [k for k in varied if k != "dataset" and _few(finished, k)]
     order = [k for k in weighed.shares if k in few] if weighed else []
     return (order or few)[:1]
+
+
+def _few(finished: pd.DataFrame, key: str) -> bool:
+    """Whether a key has few enough options, and a value not of its own for each run."""
+    count = len(finished[key].drop_duplicates())
+    repeated = key in choices(finished) or 2 * count <= len(finished)
+    return 2 <= count <= FEW and repeated
+
+
+def _full(metric: str | None) -> str | None:
+    return metric and (metric if "/" in metric else f"test/{metric}")
 
 
 def _compared(frame, keys, asked: Asked, select: str) -> list[Comparison]:
     if not keys:
         return []
-    metric = asked.metric and (asked.metric if "/" in asked.metric else f"test/{asked.metric}")
+    metric = _full(asked.metric)
     return compare(frame, keys, metric=metric, baseline=asked.baseline, select=select)
 
 
@@ -104,6 +116,11 @@ def _of(frame: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
     if comparison.dataset is None:
         return finished
     return finished[finished["dataset"] == comparison.dataset]
+
+
+def _uncompared(finished: pd.DataFrame, varied: list[str]) -> str:
+    runs = f"{len(finished)} finished run{'' if len(finished) == 1 else 's'}"
+    return f"{runs}, and no options to compare." if varied else f"{runs} of one setting."
 
 
 def _alone(finished: pd.DataFrame, metric: str, varied: list[str]) -> Section:
@@ -125,13 +142,10 @@ def _alone(finished: pd.DataFrame, metric: str, varied: list[str]) -> Section:
     return Section("The result", blocks)
 
 
-def _wrong(finished: pd.DataFrame, made: pd.DataFrame, keys: list[str], select: str) -> Section:
-    """Of the best run of the first data set, beside the best of each option and ensembles."""
-    sign = 1 if larger_is_better(select) else -1
-    one = finished
-    if "dataset" in finished:
-        one = finished[finished["dataset"] == finished["dataset"].iloc[0]]
-    order = one.assign(_by=sign * one[select]).sort_values("_by", ascending=False, kind="stable")
+def _wrong(part: Part, made: pd.DataFrame, keys: list[str], select: str) -> Section:
+    """Of the best run on a data set, beside the best of each option and ensembles."""
+    by = part.chosen_by(select)
+    order = part.runs.sort_values(by, ascending=not larger_is_better(by), kind="stable")
     keys = [key for key in keys if key in order]
     found = groups(order, keys) if keys else [((), order)]
     rivals = {label(key) or "best": Path(part["folder"].iloc[0]) for key, part in found}
@@ -139,15 +153,14 @@ def _wrong(finished: pd.DataFrame, made: pd.DataFrame, keys: list[str], select: 
         made = made[made["dataset"] == order["dataset"].iloc[0]]
     for name, folder in zip(made.get("ensemble", ()), made["folder"], strict=True):
         rivals.setdefault(f"ensemble {name}", Path(folder))
-    return mistakes.section(Path(order["folder"].iloc[0]), rivals)
+    return mistakes.section(Path(order["folder"].iloc[0]), rivals, part)
 
 
-def _runs(frame: pd.DataFrame, varied: list[str], metric: str | None) -> list[Block]:
+def _runs(frame: pd.DataFrame, varied: list[str], metrics: list[str]) -> list[Block]:
     """Every run with its status, settings that differ, and scores, best first."""
     settings = [c for c in ("dataset", "model", "ensemble") if c in frame and c not in varied]
     settings = [*settings, *varied[:8], *(["seed"] if "seed" in frame else [])]
-    facts = ["score", *([metric] if metric and metric != "score" else []), "seconds", "epochs"]
-    facts = [c for c in facts if c in frame]
+    facts = [c for c in dict.fromkeys(["score", *metrics, "seconds", "epochs"]) if c in frame]
     if "score" in frame:
         frame = frame.sort_values("score", ascending=False, kind="stable")
     columns = [["" if pd.isna(v) else word(v) for v in frame[c]] for c in settings]
@@ -161,12 +174,12 @@ def _runs(frame: pd.DataFrame, varied: list[str], metric: str | None) -> list[Bl
     return [Runs(caption, head, [list(row) for row in rows], 2 + len(settings))]
 
 
-def _facts(finished: pd.DataFrame, asked: Asked, metric: str, select: str) -> dict[str, str]:
+def _facts(finished, asked: Asked, metrics: list[str], select: str) -> dict[str, str]:
     chosen = "score (the monitored metric, larger is better)" if select == "score" else select
     seconds = finished["seconds"].sum()
     return {
         "Chosen by": f"validation {chosen}; the test split chose nothing",
-        "Compared by": metric.replace("/", " "),
+        "Compared by": ", ".join(metrics).replace("/", " "),
         "Training time": f"{seconds:.0f} s" if seconds < 7200 else f"{seconds / 3600:.1f} h",
         "Studies": ", ".join(asked.studies),
     }

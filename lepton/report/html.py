@@ -8,6 +8,7 @@ from pathlib import Path
 from lepton.report.blocks import Block, Code, Figure, Note, Report, Runs, Section, Table, Text
 
 HERE = Path(__file__).parent
+LONG = 60  # characters of a cell that may break into lines
 FIRST = 25  # runs shown before the page's script has pages of them
 NAMES = r"[\w.]+=(?:[\w.+\-\[\]]*[\w\]]|&#x27;.*?&#x27;)|--[a-z]+ KEY"  # of settings, in prose
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -116,9 +117,13 @@ def _scrolled(kind: str, name: str) -> str:
 def _cells(row: list[str], numbers: int) -> str:
     first, *rest = row
     others = "".join(
-        f"<td{_right(i, numbers)}>{escape(cell)}</td>" for i, cell in enumerate(rest, 1)
+        f"<td{_kind(i, numbers, cell)}>{escape(cell)}</td>" for i, cell in enumerate(rest, 1)
     )
     return f'<th scope="row">{escape(first)}</th>{others}'
+
+
+def _kind(i: int, numbers: int, cell: str) -> str:
+    return _right(i, numbers) or (' class="t"' if len(cell) > LONG else "")
 
 
 def _right(i: int, numbers: int) -> str:
@@ -151,7 +156,7 @@ def _runs(block: Runs) -> str:
     )
     body = "".join(f"<tr>{_cells(row, block.numbers)}</tr>" for row in block.rows[:FIRST])
     data = {"numbers": block.numbers, "page": FIRST, "rows": block.rows}
-    packed = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
+    packed = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return (
         '<div class="runs" id="runs"><p class="tools"><label>Find <input type="search" '
         'autocomplete="off"></label> <button type="button" class="back">Back</button> '

@@ -2,7 +2,7 @@
 
 import re
 
-from lepton.report.blocks import Table
+from lepton.report.blocks import Table, plain
 
 SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
@@ -30,7 +30,7 @@ def table(block: Table) -> str:
             r"\bottomrule",
             r"\end{tabular}",
             rf"\caption{{{text(block.caption)}}}",
-            rf"\label{{tab:{block.name}}}",
+            rf"\label{{tab:{plain(block.name)}}}",
             r"\end{table}",
         ]
     )

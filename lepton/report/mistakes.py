@@ -8,16 +8,17 @@ import pandas as pd
 from lepton.errors import LeptonError
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures import predicted as draw
+from lepton.report.parts import Part
 from lepton.report.predictions import Predictions, inputs, predictions
 from lepton.stats.slices import slices
 
 WORST = 10  # mistakes shown
-CUT = 40  # characters of an input
+CUT, CUT_TEXT = 40, 300  # characters of an input
 
 
-def section(folder: Path, rivals: dict[str, Path]) -> Section:
-    """Of a run, beside the runs of other options by name."""
-    title = "What the best run gets wrong"
+def section(folder: Path, rivals: dict[str, Path], part: Part) -> Section:
+    """Of the best run of a part, beside the runs of other options by name."""
+    title = f"What the best run gets wrong{part.where}"
     try:
         run = predictions(folder)
     except LeptonError as e:
@@ -28,27 +29,34 @@ def section(folder: Path, rivals: dict[str, Path]) -> Section:
             f"{run.wrong.mean():.4f}."
         )
     ]
-    blocks += _figures(run, rivals)
+    blocks += _figures(run, rivals, part.suffix)
     try:
         rows = inputs(folder, run.ids)
     except (LeptonError, OSError, KeyError, ValueError, TypeError, IndexError) as e:
         reason = " ".join(str(e).split())
         blocks.append(Note(f"No inputs are shown, and no slices: {reason}."))
-        return Section(title, [*blocks, _mistakes(run, None)])
-    return Section(title, [*blocks, *_slices(run, rows), _mistakes(run, rows)])
+        return Section(title, [*blocks, _mistakes(run, None, part.suffix)])
+    sliced = _slices(run, rows.sliced, part.suffix)
+    return Section(title, [*blocks, *sliced, _mistakes(run, rows.shown, part.suffix)])
 
 
-def _figures(run: Predictions, rivals: dict[str, Path]) -> list[Block]:
+def _figures(run: Predictions, rivals: dict[str, Path], suffix: str) -> list[Block]:
     task, blocks = run.spec.task, []
     if task == "regression":
-        alt = "predicted against true values"
         return [
-            Figure("residuals", "Predicted against true values.", alt, lambda: draw.residuals(run))
+            Figure(
+                f"residuals{suffix}",
+                "Test split. Left: predicted against true values; right: what is left of the true "
+                "value when the prediction is taken off it, and its mean in ten bins.",
+                "predicted against true values, and residuals against predicted values",
+                lambda: draw.residuals(run),
+                wide=True,
+            )
         ]
     if task == "binary" and 0 < run.target.mean() < 1:
         blocks.append(
             Figure(
-                "roc_pr_ks",
+                f"roc_pr_ks{suffix}",
                 "Test split. ROC, precision and recall of the best run of each option; KS of the "
                 "best: both classes' distributions and their largest gap.",
                 "ROC, precision-recall and KS curves",
@@ -56,11 +64,22 @@ def _figures(run: Predictions, rivals: dict[str, Path]) -> list[Block]:
                 wide=True,
             )
         )
+    if task in ("multiclass", "multilabel") and draw.both_kinds(run):
+        blocks.append(
+            Figure(
+                f"roc_pr{suffix}",
+                "Test split. ROC and its area, precision and recall of each class against the "
+                f"rest; at most {draw.CLASSES} classes, those told worst.",
+                "ROC and precision-recall curves of classes",
+                lambda: draw.class_curves(run),
+                wide=True,
+            )
+        )
     if task in ("binary", "multiclass"):
         table = draw.confusion_table(run)
         blocks.append(
             Figure(
-                "confusion",
+                f"confusion{suffix}",
                 "Test samples by true and predicted class; shaded by the share of the true class.",
                 f"{int(np.trace(table))} of {int(table.sum())} right",
                 lambda: draw.confusion(run),
@@ -68,7 +87,7 @@ def _figures(run: Predictions, rivals: dict[str, Path]) -> list[Block]:
         )
     blocks.append(
         Figure(
-            "calibration",
+            f"calibration{suffix}",
             "Predicted against observed, in ten bins of as many samples each, with 95 % intervals; "
             "dotted: perfect.",
             "calibration curve",
@@ -90,7 +109,7 @@ def _others(run: Predictions, rivals: dict[str, Path]) -> dict[str, Predictions]
     return found or {"best": run}
 
 
-def _slices(run: Predictions, rows: pd.DataFrame) -> list[Block]:
+def _slices(run: Predictions, rows: pd.DataFrame, suffix: str) -> list[Block]:
     table = slices(rows, run.wrong)
     if table.empty:
         return []
@@ -99,7 +118,7 @@ def _slices(run: Predictions, rows: pd.DataFrame) -> list[Block]:
     return [
         Text(f"{said} from the rest beyond chance (Welch's t-test, corrected by Holm)."),
         Figure(
-            "slices",
+            f"slices{suffix}",
             f"{run.measure.capitalize()} on the 12 slices that differ most surely from the rest, "
             "with 95 % intervals (number of samples); orange: beyond chance; dotted: all samples.",
             f"{run.measure} by slice, overall {run.wrong.mean():.4f}",
@@ -109,21 +128,26 @@ def _slices(run: Predictions, rows: pd.DataFrame) -> list[Block]:
     ]
 
 
-def _mistakes(run: Predictions, rows: pd.DataFrame | None) -> Table:
+def _mistakes(run: Predictions, rows: pd.DataFrame | None, suffix: str) -> Block:
     """The samples predicted worst, with what the run was shown of them."""
-    order = np.argsort(-run.loss, kind="stable")[:WORST]
+    order = np.argsort(-run.loss, kind="stable")
+    order = order[run.wrong[order] > 0][:WORST]
+    if not len(order):
+        return Text("It gets nothing wrong on the test split.")
     head = ["sample", "true", "predicted"]
     cells = [[str(run.ids[i]), *_told(run, i)] for i in order]
     if rows is not None:
         head += [str(c) for c in rows]
+        most = CUT_TEXT if run.spec.text_features else CUT
         cells = [
-            [*row, *(_short(v) for v in rows.iloc[i])] for row, i in zip(cells, order, strict=True)
+            [*row, *(_short(v, most) for v in rows.iloc[i])]
+            for row, i in zip(cells, order, strict=True)
         ]
     shown = "" if rows is None else ", with their inputs"
     caption = (
         f"The {len(order)} worst mistakes on the test split{shown}; sample counts rows from 0."
     )
-    return Table("mistakes", caption, head, cells, len(head))
+    return Table(f"mistakes{suffix}", caption, head, cells, len(head))
 
 
 def _told(run: Predictions, i: int) -> list[str]:
@@ -144,6 +168,6 @@ def _told(run: Predictions, i: int) -> list[str]:
     return [", ".join(names) or "none", ", ".join(found) or "none"]
 
 
-def _short(value: object) -> str:
-    text = f"{value:.5g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= CUT else text[: CUT - 1] + "…"
+def _short(value: object, most: int) -> str:
+    text = f"{value:.5g}" if isinstance(value, float) else " ".join(str(value).split())
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -9,6 +9,8 @@ import pandas as pd
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
 
+FEW = 12  # values of a column that texts are sliced by
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -60,20 +62,31 @@ def predictions(folder: Path, split: str = "test") -> Predictions:
         several = spec.task in ("multiclass", "multilabel")
         p = [f"p_{name}" for name in spec.classes] if several else "prediction"
         t = [f"target_{n}" for n in spec.classes] if spec.task == "multilabel" else "target"
-        return Predictions(*(frame[c].to_numpy() for c in ("id", t, p)), spec)
+        found = Predictions(*(frame[c].to_numpy() for c in ("id", t, p)), spec)
+        if not len(frame) or not np.isfinite(found.prediction.astype(float)).all():
+            raise ValueError("not a number for every sample")
+        return found
     except (OSError, KeyError, ValueError, TypeError) as e:
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from None
 
 
-def inputs(folder: Path, ids: np.ndarray) -> pd.DataFrame:
-    """The rows that a run predicted, as they stood in its data, read again as its config says.
+@dataclass(frozen=True)
+class Inputs:
+    """The rows that a run predicted: what it was shown of them, and what they are sliced by."""
+
+    shown: pd.DataFrame
+    sliced: pd.DataFrame
+
+
+def inputs(folder: Path, ids: np.ndarray) -> Inputs:
+    """The rows of a run as they stood in its data, read again as its config says.
 
     Raises: LeptonError when the data are not there, or are not what the run saw.
     """
     from omegaconf import OmegaConf
 
     from lepton import build
-    from lepton.check import check
+    from lepton.check import check, kind
     from lepton.identity import known_as
     from lepton.results import CONFIG, read_config
 
@@ -83,14 +96,24 @@ def inputs(folder: Path, ids: np.ndarray) -> pd.DataFrame:
     cfg = check(OmegaConf.create(config))
     if not known_as(cfg, folder.name):
         raise LeptonError(f"{folder}: its data or its options are no longer what they were")
-    module = build.make(
-        cfg["dataset"],
-        preprocessing=build.make(cfg["preprocessing"], seed=cfg["dataset"].get("split_seed", 0)),
-        **{"batch_size": 1, "seed": 0, "limit_batches": None, "overfit_batches": 0},
-    )
+    texts = kind(cfg, "dataset") == "text"
+    module = build.unread(cfg, **{"tokenizer" if texts else "preprocessing": None})
     if not hasattr(module, "read"):
         raise LeptonError(f"{folder}: its data set has no table of inputs")
     tables = [part for part in module.read() if part is not None]
     frame = pd.concat(tables, ignore_index=True)
     target = [module.target] if isinstance(module.target, str) else list(module.target)
-    return frame.drop(columns=target).iloc[ids].reset_index(drop=True)
+    rows = frame.drop(columns=target).iloc[ids].reset_index(drop=True)
+    return (
+        Inputs(rows[module.columns], _of_texts(rows, module.columns))
+        if texts
+        else Inputs(rows, rows)
+    )
+
+
+def _of_texts(rows: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
+    """How long texts are, and what stands beside them that has few values."""
+    found = {f"words of {name}": rows[name].fillna("").str.split().str.len() for name in texts}
+    beside = rows.drop(columns=texts).select_dtypes(exclude="number")
+    few = {name: column for name, column in beside.items() if column.nunique() <= FEW}
+    return pd.DataFrame({**found, **few})

@@ -12,9 +12,14 @@ from lepton.question import larger_is_better, word
 from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text
 from lepton.report.figures import options as draw
 from lepton.report.figures import training
+from lepton.report.parts import Part
 from lepton.report.style import SAMPLE
-from lepton.stats.importance import Importance
+from lepton.stats.importance import Importance, comparable
 
+TOTAL = (
+    "what only the two together explain, which the share of each holds too, so that shares may "
+    "add up to more than all"
+)
 OPTIONS, SEEDS = 6, 12  # drawn as learning curves
 
 
@@ -37,16 +42,19 @@ def mattered(found: Importance | None, finished: pd.DataFrame, score: str) -> Se
     ]
     if found.largest:
         a, b = found.largest
-        same_data = finished["dataset"].nunique() == 1 if "dataset" in finished else True
-        if same_data:
-            blocks.append(
-                Figure(
-                    "interaction",
-                    f"Mean validation score for values of {a} and {b}; fuller is better.",
-                    f"mean validation score by {a} and {b}",
-                    lambda: draw.interaction(finished, (a, b), score),
-                )
+        several = "dataset" in finished and finished["dataset"].nunique() > 1
+        unit = ", in standard deviations from the mean on each data set" if several else ""
+        known = finished[finished[score].notna()]
+        scores = known.assign(score=comparable(known, score))
+        better = "fuller" if larger_is_better(score) else "emptier"
+        blocks.append(
+            Figure(
+                "interaction",
+                f"Mean validation score for values of {a} and {b}{unit}; {better} is better.",
+                f"mean validation score by {a} and {b}",
+                lambda: draw.interaction(scores, (a, b), "score"),
             )
+        )
     return Section(title, blocks)
 
 
@@ -61,7 +69,7 @@ def _shares(found: Importance) -> Table:
     caption = (
         f"Share of the variance of the validation score, by {found.method}. All keys together "
         f"explain {_percent(found.explained)}; the rest is seeds and chance. A pair's share is "
-        "what the two explain beyond what each does alone."
+        f"{'what the two explain beyond what each does alone' if found.chance else TOTAL}."
     )
     return Table("importance", caption, head, rows, 1)
 
@@ -70,22 +78,19 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def best_setting(finished: pd.DataFrame, select: str) -> Section:
+def best_setting(parts: list[Part], select: str) -> Section:
     """The best setting of each data set, as a command and as YAML."""
-    parts = [(None, finished)]
-    if "dataset" in finished and finished["dataset"].nunique() > 1:
-        parts = [*finished.groupby("dataset")]
     blocks: list[Block] = []
-    for dataset, part in parts:
+    for part in parts:
+        by = part.chosen_by(select)
         try:
-            found = best(part.dropna(axis=1, how="all"), select)
+            found = best(part.runs, by)
         except LeptonError as e:
             blocks.append(Note(str(e)))
             continue
-        where = f" on {dataset}" if dataset else ""
         runs = f"{found.runs} run{'s' if found.runs > 1 else ''}"
         words = (
-            f"Best{where} of {found.looked_at} finished runs looked at, by {select} "
+            f"Best{part.where} of {found.looked_at} finished runs looked at, by {by} "
             f"({word(found.score)}, mean of {runs}). The best of many looks better on the "
             "validation split than it is."
         )
@@ -94,56 +99,68 @@ def best_setting(finished: pd.DataFrame, select: str) -> Section:
     return Section("The best setting", blocks)
 
 
-def went(finished: pd.DataFrame, keys: list[str], metric: str, varied: list[str]) -> Section:
-    """Learning curves, cost against score, and every run through its settings."""
+def went(parts: list[Part], keys: list[str], varied: list[str], *, left: int) -> Section:
+    """Learning curves, cost against score, and every run through its settings, by data set."""
     blocks: list[Block] = []
-    one = finished
-    if "dataset" in finished and finished["dataset"].nunique() > 1:
-        first = finished["dataset"].iloc[0]
-        one = finished[finished["dataset"] == first]
-        blocks.append(Note(f"Figures of training show {first}, the first of the data sets."))
-    known = groups(one, keys) if keys else [((), one)]
-    if any(_history(folder).is_file() for folder in one["folder"]):
-        blocks.append(
-            Figure(
-                "learning_curves",
-                f"Mean over seeds, band from the lowest to the highest ({min(len(known), OPTIONS)} "
-                f"of {len(known)} options, at most {SEEDS} runs each).",
-                "validation score and training loss by epoch",
-                lambda: training.learning_curves(_histories(known)),
-                wide=True,
-            )
-        )
-    blocks += _costs(one, keys, metric)
-    if varied and len(one) > 2:
-        blocks.append(
-            Figure(
-                "parallel_coordinates",
-                "A line a run through its settings to its validation score; orange: the best "
-                f"tenth.{' A sample of 60 runs.' if len(one) > 60 else ''}",
-                "settings and validation score of every run",
-                lambda: training.parallel(one, varied[:6], "score"),
-                wide=True,
-            )
-        )
+    if left > 0:
+        more = f"{left} more data set{'' if left == 1 else 's'}"
+        blocks.append(Note(f"No figures of training are drawn of {more}."))
+    for part in parts:
+        blocks += [*_curves(part, keys), *_costs(part, keys), *_parallel(part, varied)]
     return Section("How training went", blocks)
 
 
-def _costs(one: pd.DataFrame, keys: list[str], metric: str) -> list[Block]:
+def _curves(part: Part, keys: list[str]) -> list[Block]:
+    known = groups(part.runs, part.differ(keys))
+    found = _histories(known)
+    if not found:
+        return []
+    drawn = f"{min(len(known), OPTIONS)} of {len(known)} options, at most {SEEDS} runs each"
+    return [
+        Figure(
+            f"learning_curves{part.suffix}",
+            f"Learning curves{part.where}: mean over an option's runs, band from the lowest to the "
+            f"highest ({drawn}).",
+            f"validation score and training loss by epoch{part.where}",
+            lambda: training.learning_curves(found),
+            wide=True,
+        )
+    ]
+
+
+def _parallel(part: Part, varied: list[str]) -> list[Block]:
+    keys = part.differ(varied)[:6]
+    if not keys or len(part.runs) < 3:
+        return []
+    sample = " A sample of 60 runs." if len(part.runs) > 60 else ""
+    return [
+        Figure(
+            f"parallel_coordinates{part.suffix}",
+            f"A line a run{part.where} through its settings to its validation score; orange: the "
+            f"best tenth.{sample}",
+            f"settings and validation score of every run{part.where}",
+            lambda: training.parallel(part.runs, keys, "score"),
+            wide=True,
+        )
+    ]
+
+
+def _costs(part: Part, keys: list[str]) -> list[Block]:
     """Score against time and against parameters, where these differ."""
     blocks: list[Block] = []
-    names = _names(one, keys)
-    sample = f" Dots: {SAMPLE} runs drawn by chance." if len(one) > SAMPLE else ""
+    runs, metric = part.runs, part.metric
+    names = _names(runs, part.differ(keys))
+    sample = f" Dots: {SAMPLE} runs drawn by chance." if len(runs) > SAMPLE else ""
     for column, what in (("seconds", "training time"), ("parameters", "parameters")):
-        if one[column].nunique() > 1 and one[metric].notna().any():
+        if runs[column].nunique() > 1 and runs[metric].notna().any():
             blocks.append(
                 Figure(
-                    f"score_by_{column}",
-                    f"{metric.replace('/', ' ')} against {what}; line: runs that no other beats "
-                    f"in both.{sample}",
-                    f"{metric} against {what} of {len(one)} runs",
+                    f"score_by_{column}{part.suffix}",
+                    f"{metric.replace('/', ' ')} against {what}{part.where}; line: runs that no "
+                    f"other beats in both.{sample}",
+                    f"{metric} against {what} of {len(runs)} runs{part.where}",
                     lambda column=column: training.cost(
-                        one, column, metric, larger=larger_is_better(metric), options=names
+                        runs, column, metric, larger=larger_is_better(metric), options=names
                     ),
                 )
             )
@@ -157,19 +174,23 @@ def _names(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
     return labels
 
 
-def _history(folder: str) -> Path:
-    return Path(folder) / "history.parquet"
-
-
 def _histories(known: list[tuple[tuple, pd.DataFrame]]) -> dict[tuple, list[pd.DataFrame]]:
+    """What is drawn of each option's epochs; models that fit themselves have none."""
     found = {}
     for key, part in known[:OPTIONS]:
-        paths = [_history(folder) for folder in part["folder"][:SEEDS]]
-        frames = [pd.read_parquet(path) for path in paths if path.is_file()]
-        frames = [frame for frame in frames if "epoch" in frame]
-        if frames:
+        frames = [_history(Path(folder)) for folder in part["folder"][:SEEDS]]
+        if frames := [frame for frame in frames if frame is not None]:
             found[key] = frames
     return found
+
+
+def _history(folder: Path) -> pd.DataFrame | None:
+    """None where it cannot be read, or holds nothing that is drawn."""
+    try:
+        frame = pd.read_parquet(folder / "history.parquet")
+    except (OSError, ValueError):
+        return None
+    return frame if "epoch" in frame and {*training.CURVES} & {*frame} else None
 
 
 def lost(frame: pd.DataFrame) -> list[Block]:

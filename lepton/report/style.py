@@ -27,6 +27,7 @@ WIDTH, HEIGHT = 5.2, 3.3  # inches
 
 RC = {
     "svg.fonttype": "none",
+    "text.parse_math": False,
     "svg.hashsalt": "lepton",
     "font.family": "DejaVu Sans",
     "font.size": 9,

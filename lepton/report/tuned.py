@@ -8,26 +8,21 @@ from lepton.report.answers import number, small_p, span
 from lepton.report.blocks import Block, Figure, Section, Table, Text
 from lepton.report.figures import changes as draw
 from lepton.report.figures.options import label
+from lepton.report.parts import Part
 from lepton.stats.pairs import Pairs, holm, interval, pairs
 
 MOST = 24  # options shown
 FIRST = ("auroc", "rmse", "accuracy", "log_loss", "mae", "r2")
 
 
-def section(finished: pd.DataFrame, keys: list[str], metric: str) -> list[Section]:
+def section(parts: list[Part], keys: list[str]) -> list[Section]:
     """Tuned against untuned, and what is left of the first task; none where nothing was tuned."""
-    if "finetune" not in finished:
-        return []
-    keys = keys or ["finetune"]
     blocks = []
-    parts = [(None, finished)]
-    if "dataset" in finished and "dataset" not in keys and finished["dataset"].nunique() > 1:
-        parts = [*finished.groupby("dataset", sort=False)]
-    for dataset, part in parts:
-        suffix = f"_{dataset}" if dataset else ""
-        where = f" on {dataset}" if dataset else ""
-        blocks += _tuned(part, keys, metric, suffix, where)
-        blocks += _forgotten(part, keys, suffix, where)
+    for part in parts:
+        if "finetune" in part.runs:
+            own = part.differ(keys) or ["finetune"]
+            blocks += _tuned(part.runs, own, part.metric, part.suffix, part.where)
+            blocks += _forgotten(part.runs, own, part.suffix, part.where)
     return [Section("Before and after fine-tuning", blocks)] if blocks else []
 
 

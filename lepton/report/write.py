@@ -8,7 +8,7 @@ import pandas as pd
 
 from lepton.errors import LeptonError
 from lepton.report import html, markdown
-from lepton.report.blocks import Report
+from lepton.report.blocks import Report, plain
 from lepton.report.style import inlined, small, styled
 
 PAGE = "report.html"
@@ -24,14 +24,14 @@ def write(report: Report, frame: pd.DataFrame, out: Path) -> None:
         raise LeptonError(f"--out {out}: is there and holds no {PAGE}; choose another folder")
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        (part / "plots").mkdir(parents=True)
+        part.mkdir(parents=True)
         figures = plots(report, part / "plots")
         (part / PAGE).write_text(html.page(report, figures))
         (part / "report.md").write_text(markdown.document(report))
         frame.to_csv(part / "runs.csv", index=False)
         for table in report.tables():
             found = pd.DataFrame(table.rows, columns=table.head)
-            found.to_csv(part / f"{_plain(table.name)}.csv", index=False)
+            found.to_csv(part / f"{plain(table.name)}.csv", index=False)
         old = out.with_name(f".{out.name}.{os.getpid()}.old")
         if out.exists():
             os.replace(out, old)
@@ -49,21 +49,16 @@ def plots(report: Report, folder: Path, only: str | None = None) -> dict[str, st
     Raises: LeptonError when `only` names none of them, or matplotlib is not installed.
     """
     figures = [figure for figure in report.figures() if only in (None, figure.name)]
-    if only and not figures:
+    if only is not None and not figures:
         have = ", ".join(figure.name for figure in report.figures())
         raise LeptonError(f"--figure {only}: no such figure (figures: {have})")
     found = {}
+    folder.mkdir(parents=True, exist_ok=True)
     with styled():
         for figure in figures:
             drawn = figure.draw()
             text = small(drawn)
-            name = _plain(figure.name)
-            (folder / f"{name}.svg").write_text(text)
-            drawn.savefig(folder / f"{name}.png")
-            found[figure.name] = inlined(text, name, figure.alt)
+            (folder / f"{figure.file}.svg").write_text(text)
+            drawn.savefig(folder / f"{figure.file}.png")
+            found[figure.name] = inlined(text, figure.file, figure.alt)
     return found
-
-
-def _plain(name: str) -> str:
-    """A name that is one of a file."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)

@@ -43,7 +43,7 @@ def importance(frame: pd.DataFrame, keys: list[str], score: str = "score") -> Im
     keys = [key for key in keys if frame[key].nunique() + frame[key].isna().any() > 1]
     if len(frame) < LEAST or not keys:
         return None
-    y = _comparable(frame, score)
+    y = comparable(frame, score)
     if y.std() == 0:
         return None
     coded = pd.DataFrame({key: _codes(frame[key]) for key in keys}, index=frame.index)
@@ -52,7 +52,8 @@ def importance(frame: pd.DataFrame, keys: list[str], score: str = "score") -> Im
     return _anova(coded, y) if balanced else _forest(frame, keys, y)
 
 
-def _comparable(frame: pd.DataFrame, score: str) -> np.ndarray:
+def comparable(frame: pd.DataFrame, score: str) -> np.ndarray:
+    """Scores; of several data sets in standard deviations from the mean on each."""
     values = frame[score].astype(float)
     if "dataset" in frame and frame["dataset"].nunique() > 1:
         by = values.groupby(frame["dataset"])

@@ -101,7 +101,8 @@ def standard_error(values: np.ndarray, ratio: float = 0.0) -> float:
     Source: Nadeau & Bengio 2003, https://doi.org/10.1023/A:1024068626366; with
         ratio 0 the usual one.
     """
-    return float(values.std(ddof=1) * np.sqrt(1 / len(values) + ratio))
+    with np.errstate(invalid="ignore"):  # of an infinity, which has no spread
+        return float(values.std(ddof=1) * np.sqrt(1 / len(values) + ratio))
 
 
 def p_value(gaps: np.ndarray, ratio: float = 0.0) -> float:
@@ -113,7 +114,11 @@ def p_value(gaps: np.ndarray, ratio: float = 0.0) -> float:
 
 def varied(gaps: np.ndarray) -> bool:
     """Whether differences can be tested: at least two, and not all the same."""
-    return len(gaps) > 1 and bool(np.ptp(gaps) > 1e-12 * np.abs(gaps).max())
+    return (
+        len(gaps) > 1
+        and np.isfinite(gaps).all()
+        and bool(np.ptp(gaps) > 1e-12 * np.abs(gaps).max())
+    )
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.stats.pairs import holm, interval
+from lepton.stats.welch import Unpaired
 
 LEAST = 8  # samples of a slice
 PARTS = 4  # of a column of numbers, as many samples in each
@@ -17,8 +18,6 @@ def slices(inputs: pd.DataFrame, errors: np.ndarray) -> pd.DataFrame:
     Columns: slice, n, mean, low, high (95 % t-interval), p_holm (Welch's t-test against the rest,
     corrected for the number of slices).
     """
-    from scipy.stats import ttest_ind
-
     rows = []
     for column in inputs:
         parts = _parts(inputs[column])
@@ -27,8 +26,8 @@ def slices(inputs: pd.DataFrame, errors: np.ndarray) -> pd.DataFrame:
             if not LEAST <= inside.sum() <= len(inputs) - LEAST:
                 continue
             mean, low, high = interval(errors[inside])
-            varies = errors[inside].std() + errors[~inside].std() > 0
-            p = ttest_ind(errors[inside], errors[~inside], equal_var=False).pvalue if varies else 1
+            sides = errors[inside].astype(float), errors[~inside].astype(float)
+            p = Unpaired(*sides, "sample", ()).p if sum(map(np.ptp, sides)) else 1
             row = {"slice": f"{column} = {value}", "n": int(inside.sum()), "mean": mean}
             rows.append({**row, "low": low, "high": high, "p": float(p)})
     table = pd.DataFrame(rows, columns=["slice", "n", "mean", "low", "high", "p"])

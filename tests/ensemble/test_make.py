@@ -20,8 +20,12 @@ from lepton.spec import DataSpec
 
 from .conftest import SMALL, STUDIES
 
-TASKS = ("binary", "multiclass", "multilabel", "regression")
-METHODS = ("mean", "geometric_mean", "median", "vote", "weighted", "greedy", "stacking")
+METHODS = {  # those that do something of their own for a task
+    "binary": ("mean", "geometric_mean", "median", "vote", "weighted", "greedy", "stacking"),
+    "multiclass": ("geometric_mean", "vote", "stacking"),
+    "multilabel": ("geometric_mean", "stacking"),
+    "regression": ("median", "stacking", "weighted", "geometric_mean", "vote"),
+}
 QUICK = ("keep=true",)
 FILES = {"config.yaml", "overrides.yaml", "environment.json", "result.json", "spec.json", "log.txt"}
 FILES |= {"history.parquet", "members.parquet", "ensemble.json", "predictions"}
@@ -32,8 +36,7 @@ def raw(task):
     return build.data(check(compose(*SMALL, *words))).read()[0]
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("task", "method"), [(t, m) for t in METHODS for m in METHODS[t]])
 def test_every_method_makes_a_run_that_predicts_what_it_was_scored_by(
     study, ensemble, task, method
 ):

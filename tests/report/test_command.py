@@ -5,26 +5,38 @@ import shutil
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import lepton.report.write
 from lepton import load
 from lepton.errors import LeptonError
+from lepton.gather import gather
+from lepton.report.blocks import Figure, Note, Text
 from lepton.report.command import report_command
-from lepton.report.style import LARGEST
+from lepton.report.compose import Asked, compose
+from lepton.report.style import LARGEST, small, styled
+
+
+@pytest.fixture(scope="module")
+def drawn(trained):
+    """The study's report with its figures, made once by `lepton report ... --compare model`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(trained.parent.parent)
+        assert report_command(["runs/small", "--compare", "model"]) == 0
+    return trained.parent.parent / "reports" / "small"
 
 
 @pytest.fixture
 def report(study, here, capsys, monkeypatch):
-    """Words -> the page, what was said, and the folder; figures are drawn where they matter."""
+    """Words -> the page, what was said, and the folder; no figure is drawn."""
 
     def blank(report, folder, only=None):
         return {figure.name: "<svg></svg>" for figure in report.figures()}
 
-    def report(*words, studies=(study,), drawn=False):
-        if not drawn:
-            monkeypatch.setattr(lepton.report.write, "plots", blank)
+    def report(*words, studies=(study,)):
+        monkeypatch.setattr(lepton.report.write, "plots", blank)
         assert report_command([*map(str, studies), *words]) == 0
         out = here / "reports" / "+".join(path.name for path in studies)
         return (out / "report.html").read_text(), capsys.readouterr().out, out
@@ -57,9 +69,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_a_report_is_a_page_markdown_csv_files_and_plots(report, study):
-    _, said, out = report(drawn=True)
-    assert said.splitlines()[-1] == "reports/small/report.html"
+def test_a_report_is_a_page_markdown_csv_files_and_plots(drawn, trained):
+    out, study = drawn, trained
     names = {path.name for path in out.iterdir()}
     assert {"report.html", "report.md", "runs.csv", "comparison.csv", "plots"} <= names
     plots = {path.name for path in (out / "plots").iterdir()}
@@ -75,8 +86,8 @@ def test_a_report_is_a_page_markdown_csv_files_and_plots(report, study):
     assert not [p for p in out.parent.iterdir() if p.name.startswith(".")]
 
 
-def test_the_page_is_well_formed_needs_nothing_else_and_names_its_pictures(report):
-    page, _, _ = report(drawn=True)
+def test_the_page_is_well_formed_needs_nothing_else_and_names_its_pictures(drawn):
+    page = (drawn / "report.html").read_text()
     found = Page(page)
     assert found.open == []
     assert {link for link in found.links if not link.startswith(("#", "data:"))} == set()
@@ -86,7 +97,8 @@ def test_the_page_is_well_formed_needs_nothing_else_and_names_its_pictures(repor
 
 
 def test_the_table_has_the_numbers_of_the_study(report, study):
-    page, _, out = report("--compare", "model")
+    page, said, out = report("--compare", "model")
+    assert said.splitlines()[-1] == "reports/small/report.html"
     frame = load(study)
     table = pd.read_csv(out / "comparison.csv", index_col="model")
     for model in ("mlp_small", "gradient_boosting"):
@@ -108,15 +120,17 @@ def test_failed_missing_and_damaged_runs_are_named_and_counted(report):
     assert "3 of 9 runs have no result" in page
 
 
-def test_every_figure_says_the_command_that_makes_it_again(report, study, capsys):
-    page, _, out = report("--compare", "model", drawn=True)
-    commands = re.findall(r"<code>(lepton report \S+ --compare model --figure (\w+))</code>", page)
-    assert len(commands) == len(list((out / "plots").glob("*.svg")))
-    picture = out / "plots" / "confusion.svg"
-    before = picture.read_text()
-    picture.unlink()
-    assert report_command(f"{study} --compare model --figure confusion".split()) == 0
-    assert picture.read_text() == before
+def test_every_figure_says_the_command_that_makes_the_same_again(drawn, trained, monkeypatch):
+    page = (drawn / "report.html").read_text()
+    commands = re.findall(r"<code>lepton (report \S+ --compare model --figure (\w+))</code>", page)
+    assert len(commands) == len(list((drawn / "plots").glob("*.svg")))
+    monkeypatch.chdir(trained.parent.parent)
+    for words, name in [c for c in commands if c[1] in ("confusion", "distribution", "slices")]:
+        picture = drawn / "plots" / f"{name}.svg"
+        before = picture.read_bytes()
+        picture.unlink()
+        assert report_command(words.split()[1:]) == 0
+        assert picture.read_bytes() == before
 
 
 def test_the_best_is_told_with_how_many_were_looked_at_and_as_a_command(report):
@@ -131,7 +145,7 @@ def test_the_worst_mistakes_are_shown_with_the_inputs_of_the_data(report, study)
 
     _, _, out = report()
     table, data = pd.read_csv(out / "mistakes.csv"), pd.read_csv(FILE, keep_default_na=False)
-    assert len(table) == 10
+    assert 1 <= len(table) <= 10
     for row in table.itertuples():
         raw = data.loc[row.sample]
         assert (row.age_years, row.purpose, row.true) == (
@@ -139,14 +153,12 @@ def test_the_worst_mistakes_are_shown_with_the_inputs_of_the_data(report, study)
             raw["purpose"],
             raw["credit_risk"],
         )
+        guessed = "bad" if float(row.predicted.split()[-1]) > 0.5 else "good"
+        assert guessed != row.true
 
 
 def test_two_reports_of_the_same_runs_are_the_same(report):
-    first, _, out = report(drawn=True)
-    plots = {p.name: p.read_bytes() for p in (out / "plots").glob("*.svg")}
-    second, _, _ = report(drawn=True)
-    assert first == second
-    assert plots == {p.name: p.read_bytes() for p in (out / "plots").glob("*.svg")}
+    assert report()[0] == report()[0]
 
 
 def test_several_studies_are_one_report(report, study, here):
@@ -162,7 +174,7 @@ def test_one_run_alone_is_said_to_be_alone(report, study):
     for path in study.iterdir():
         if path != keep:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    page, _, _ = report(drawn=True)
+    page, _, _ = report()
     assert "One run alone: there is nothing to compare it with" in page
     assert "roc pr ks" in page
 
@@ -172,7 +184,19 @@ def test_runs_of_different_tasks_are_compared_each_on_its_own_data(report, study
         for seed in (0, 1):
             words = ("dataset=diabetes", f"model={model}", f"seed={seed}", "study=small")
             run(*words, "trainer.max_epochs=1")
-    page, _, _ = report("--compare", "model")
+    page, _, out = report("--compare", "model", "--select", "val/log_loss")
+    frame = load(study)
+    for name, by in (("diabetes", "score"), ("german_credit", "val/log_loss")):
+        runs = frame[frame["dataset"] == name].sort_values(by, ascending=by != "score")
+        assert f"Best on {name} of {len(runs)} finished runs looked at, by {by}" in page
+        assert f"<p>{runs['run'].iloc[0]} on its" in page
+        for figure in ("learning_curves", "parallel_coordinates", "score_by_parameters", "slices"):
+            assert f"--figure {figure}_{name}<" in page
+        assert f"What the best run gets wrong on {name}" in page
+        assert (out / f"mistakes_{name}.csv").is_file()
+    assert "--figure residuals_diabetes<" in page
+    assert "test rmse against training time on diabetes" in page
+    assert "test auroc against training time on german_credit" in page
     assert "Which model is better on diabetes?" in page
     assert "Which model is better on german_credit?" in page
     assert "test rmse" in page
@@ -201,6 +225,27 @@ def test_predictions_or_a_history_that_are_gone_are_a_note(report, study):
     assert "learning_curves" not in page
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda frame: frame.assign(prediction=np.nan), "not a number for every sample"),
+        (lambda frame: frame.head(0), "not a number for every sample"),
+        (lambda frame: frame.rename(columns={"target": "t"}), "'target'"),
+        (lambda frame: frame.assign(prediction=frame["target"]), "gets nothing wrong"),
+        (lambda frame: frame.assign(target=1.0, prediction=0.4), "share of wrong predictions 1.0"),
+    ],
+)
+def test_predictions_that_say_little_are_drawn_or_told(study, here, change, said):
+    for path in study.glob("*/predictions/test.parquet"):
+        change(pd.read_parquet(path)).to_parquet(path)
+    report = compose(gather([study]), Asked([str(study)], ["model"], None, None, "score", ""))
+    section = next(s for s in report.sections if s.title.startswith("What the best run gets"))
+    words = [b.words for b in section.blocks if isinstance(b, Text | Note)]
+    assert said in " ".join(words)
+    with styled():
+        assert all(small(b.draw()) for b in section.blocks if isinstance(b, Figure))
+
+
 def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, study):
     for folder in study.glob("german_credit-*-s?-*"):
         if folder.suffix != ".failed":
@@ -219,6 +264,9 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
         (["--baseline", "x"], "--baseline x: no such option of model"),
         (["--metric", "rmse"], "test/rmse: no finished run has it"),
         (["--figure", "x"], "--figure x: no such figure (figures: distribution, "),
+        (["--figure", ""], "--figure : no such figure (figures: distribution, "),
+        (["--figure", "slices", "--out", "runs/small/damaged/result.json"], "cannot write the fig"),
+        (["--out", "runs/small/damaged/result.json/x"], "x: cannot write the report (Not a dir"),
         (["--out", "runs"], "--out runs: is there and holds no report.html"),
         (["--fast"], "report: unrecognized arguments: --fast; usage: lepton report STUDY"),
     ],

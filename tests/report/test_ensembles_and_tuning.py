@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import lepton.report.write as lepton_write
 from lepton import compose, results, train
 
 SHORT = ("model=mlp_small", "trainer.max_epochs=2", "trainer.progress=false")
@@ -40,10 +41,18 @@ def tuned(tmp_path_factory):
 
 @pytest.fixture
 def reported(tuned, lepton, monkeypatch):
-    """Writes the report with these words; gives its folder."""
+    """Writes the report with these words, its figures only where asked; gives its folder."""
 
-    def reported(*words):
+    def reported(*words, drawn=False):
         monkeypatch.chdir(tuned.parent.parent)
+        if not drawn:
+            monkeypatch.setattr(
+                lepton_write,
+                "plots",
+                lambda report, *_: dict.fromkeys(
+                    (figure.name for figure in report.figures()), "<svg></svg>"
+                ),
+            )
         assert lepton("report", "few", *words)[0] == 0
         return Path("reports/few")
 
@@ -68,7 +77,8 @@ def test_before_and_after_are_the_means_of_the_runs(tuned, reported):
 
 
 def test_a_number_that_is_compared_has_a_line_for_each_other_option(reported):
-    folder = reported("--compare", "finetune,dataset.shots")
+    words = ("--compare", "finetune,dataset.shots", "--figure", "score_over_dataset.shots")
+    folder = reported(*words, drawn=True)
     drawn = (folder / "plots" / "score_over_dataset.shots.svg").read_text()
     for word in ("head", "full", "untuned"):
         assert f">{word}<" in drawn
@@ -86,12 +96,3 @@ def test_an_ensemble_stands_beside_its_members_and_is_no_option(tuned, reported)
     assert shown.to_dict() == pytest.approx(kept.to_dict(), abs=1e-4)
     assert "lepton ensemble runs=few method=mean keep=true" in page
     assert made.name in (folder / "runs.csv").read_text()
-
-
-def test_an_ensemble_is_not_verified_but_made_again(tuned, lepton, monkeypatch):
-    monkeypatch.chdir(tuned.parent.parent)
-    [made] = Path("runs/few").glob(f"*{MADE}*")
-    code, _, said = lepton("verify", str(made))
-    assert code == 2
-    assert "an ensemble, which nothing trained; `lepton ensemble runs=few" in said
-    assert said.count("\n") <= 1

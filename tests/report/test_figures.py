@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binned_statistic, binomtest, mannwhitneyu
 from sklearn.metrics import confusion_matrix
 
 from lepton.example import make_spec
@@ -14,8 +14,11 @@ from lepton.report.figures.options import change, interaction
 from lepton.report.figures.predicted import (
     calibration,
     calibration_table,
+    class_curves,
     confusion_table,
     curves,
+    residual_means,
+    residuals,
     wilson,
 )
 from lepton.report.figures.training import cost, learning_curves, parallel, pareto
@@ -37,6 +40,14 @@ def multiclass(n=300):
     generator = np.random.default_rng(1)
     p = generator.dirichlet(np.ones(3), n)
     return Predictions(np.arange(n), generator.integers(3, size=n), p, make_spec("multiclass"))
+
+
+def regression(n=2000):
+    generator = np.random.default_rng(2)
+    true = generator.normal(size=n)
+    return Predictions(
+        np.arange(n), true, true / 2 + generator.normal(size=n), make_spec("regression")
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +92,23 @@ def test_predictions_that_are_true_lie_on_the_diagonal():
     assert inside.sum() >= 8
 
 
+def test_curves_of_classes_have_the_areas_of_mann_and_whitney_the_worst_first():
+    run = multiclass()
+    areas = {}
+    for i, name in enumerate(run.spec.classes):
+        p, own = run.prediction[:, i], run.target == i
+        areas[name] = mannwhitneyu(p[own], p[~own]).statistic / own.sum() / (~own).sum()
+    drawn = [text.get_text() for text in class_curves(run).axes[0].get_legend().get_texts()]
+    assert drawn == [f"{name} {areas[name]:.3f}" for name in sorted(areas, key=areas.get)]
+
+
+def test_what_is_left_of_the_target_is_its_mean_in_ten_bins_of_the_prediction():
+    run, edges = regression(), np.arange(0, 101, 10)
+    edges = np.percentile(run.prediction, edges)
+    expected = binned_statistic(run.prediction, run.target - run.prediction, bins=edges).statistic
+    assert residual_means(run)["left"].to_numpy() == pytest.approx(expected, abs=0.02)
+
+
 def test_losses_order_mistakes_as_their_likelihoods_do():
     run = multiclass()
     own = run.prediction[np.arange(300), run.target]
@@ -120,11 +148,16 @@ def many(kind):
             return curves({f"m{i}": binary(50_000, i) for i in range(5)})
         case "calibration":
             return calibration(binary(50_000))
+        case "class_curves":
+            return class_curves(multiclass(50_000))
+        case "residuals":
+            return residuals(regression(50_000))
     pairs = Pairs(np.arange(500.0), np.arange(500.0)[::-1], "seed", 0.0, ())
     return change(pairs, ("before", "after"), "test/auroc", True)
 
 
 KINDS = ["cost", "parallel", "interaction", "learning_curves", "curves", "calibration", "change"]
+KINDS += ["class_curves", "residuals"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

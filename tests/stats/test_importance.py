@@ -76,6 +76,17 @@ def test_a_product_of_two_keys_is_an_interaction():
     assert found.pairs["optimizer.lr", "model.dropout"] > 0.5
 
 
+def test_a_search_tells_an_interaction_from_what_keys_do_alone_as_integrals_do():
+    # x + y + xy, x uniform on (-1.5, 1.5), y on (-1, 1): variances 3/4, 1/3 and their product 1/4
+    frame = search(400)
+    x, y = np.log10(frame["optimizer.lr"]) + 2.5, 4 * (frame["model.dropout"] - 0.25)
+    found = importance(frame.assign(score=x + y + x * y), ["optimizer.lr", "model.dropout"])
+    total = 3 / 4 + 1 / 3 + 1 / 4
+    assert found.shares["optimizer.lr"] == pytest.approx(1 / total, abs=0.1)
+    assert found.shares["model.dropout"] == pytest.approx((1 / 3 + 1 / 4) / total, abs=0.1)
+    assert found.pairs["optimizer.lr", "model.dropout"] == pytest.approx(1 / 4 / total, abs=0.1)
+
+
 def test_chance_is_not_taken_for_a_choice():
     frame = search().assign(score=np.random.default_rng(5).normal(size=240))
     found = importance(frame, ["optimizer.lr", "model.dropout"])

@@ -14,8 +14,14 @@ LONGEST = 26  # characters of a label
 
 
 def label(option: tuple) -> str:
-    text = ", ".join(map(word, option))
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return short(", ".join(map(word, option)), LONGEST)
+
+
+def short(text: str, most: int) -> str:
+    """Text that a figure can hold; matplotlib leaves out of a legend what begins with _."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    text = f" {text}" if text.startswith("_") else text
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def distribution(comparison: Comparison, values: dict[tuple, np.ndarray]):
@@ -117,7 +123,7 @@ def interaction(finished: pd.DataFrame, keys: tuple[str, str], score: str):
                 ax.text(j, i, f"{value:.4g}", ha="center", va="center", fontsize=8)
     ax.set_xlim(-0.5, table.shape[1] - 0.5)
     ax.set_ylim(len(table) - 0.5, -0.5)
-    ax.set_yticks(range(len(table)), map(str, table.index))
+    ax.set_yticks(range(len(table)), [label((c,)) for c in table.index])
     ax.set_xticks(range(table.shape[1]), [label((c,)) for c in table.columns])
     if table.shape[1] > 5:
         ax.tick_params(axis="x", rotation=30)

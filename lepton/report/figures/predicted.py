@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from lepton.report.figures.options import label
+from lepton.report.figures.options import label, short
 from lepton.report.predictions import Predictions
 from lepton.report.style import INK, LINE, MUTED, axes, dense, series
 
 POINTS = 200  # of all curves of a kind together
 BINS = 10
+CLASSES = 5  # drawn of a run with more
 
 
 def curves(runs: dict[str, Predictions]):
@@ -25,18 +26,53 @@ def curves(runs: dict[str, Predictions]):
     roc.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
     pr.axhline(first.target.mean(), color=MUTED, lw=1, ls=":")
     _ks(ks, first)
-    for ax, title, x, y in (
-        (roc, "ROC", "false positive rate", "true positive rate"),
-        (pr, "Precision and recall", "recall", "precision"),
-        (ks, "KS", "predicted probability", "share of samples below"),
-    ):
-        ax.set_title(title)
-        ax.set_xlabel(x)
-        ax.set_ylabel(y)
-        ax.set_xlim(-0.02, 1.02)
-        ax.set_ylim(-0.02, 1.02)
+    _square(roc, "ROC", "false positive rate", "true positive rate")
+    _square(pr, "Precision and recall", "recall", "precision")
+    _square(ks, "KS", "predicted probability", "share of samples below")
     roc.legend(loc="lower right")
     return figure
+
+
+def class_curves(run: Predictions):
+    """ROC and precision-recall of each class against the rest, the one told worst first."""
+    from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
+
+    target, known = _each_class(run), both_kinds(run)
+    areas = {i: roc_auc_score(target[:, i], run.prediction[:, i]) for i in known}
+    worst = sorted(known, key=areas.__getitem__)[:CLASSES]
+    figure, (roc, pr) = axes(7.4, 3.3, columns=2)
+    for n, i in enumerate(worst):
+        fpr, tpr, _ = roc_curve(target[:, i], run.prediction[:, i])
+        name = f"{label((run.spec.classes[i],))} {areas[i]:.3f}"
+        roc.plot(*_thin(fpr, tpr, len(worst)), color=series(n), label=name)
+        precision, recall, _ = precision_recall_curve(target[:, i], run.prediction[:, i])
+        pr.plot(*_thin(recall, precision, len(worst)), color=series(n), drawstyle="steps-post")
+    roc.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
+    _square(roc, "ROC, area", "false positive rate", "true positive rate")
+    _square(pr, "Precision and recall", "recall", "precision")
+    roc.legend(loc="lower right")
+    return figure
+
+
+def both_kinds(run: Predictions) -> list[int]:
+    """The classes that some samples are of and some are not."""
+    return [i for i, share in enumerate(_each_class(run).mean(0)) if 0 < share < 1]
+
+
+def _each_class(run: Predictions) -> np.ndarray:
+    """Shapes: -> (N, classes), 1 where a sample is of the class."""
+    if run.target.ndim > 1:
+        return run.target
+    return np.eye(run.prediction.shape[1])[run.target.astype(int)]
+
+
+def _square(ax, title: str, x: str, y: str) -> None:
+    """Names, and both axes from 0 to 1."""
+    ax.set_title(title)
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_ylim(-0.02, 1.02)
 
 
 def _ks(ax, run: Predictions) -> None:
@@ -107,7 +143,9 @@ def calibration(run: Predictions):
     )
     several = run.spec.task == "multiclass"
     ax.set_xlabel("confidence in the predicted class" if several else "predicted probability")
-    ax.set_ylabel("share that was right" if several else f"share of {run.spec.classes[-1]!r}")
+    ax.set_ylabel(
+        "share that was right" if several else f"share of {label((run.spec.classes[-1],))}"
+    )
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(-0.02, 1.02)
     return figure
@@ -139,8 +177,8 @@ def wilson(successes, n):
 
 
 def residuals(run: Predictions):
-    """Predicted against true values."""
-    figure, ax = axes(4.6, 3.6)
+    """Predicted against true values; what is left of these against predicted ones."""
+    figure, (ax, rest) = axes(7.8, 3.4, columns=2)
     low, high = (
         min(run.target.min(), run.prediction.min()),
         max(run.target.max(), run.prediction.max()),
@@ -148,9 +186,23 @@ def residuals(run: Predictions):
     ax.plot([low, high], [low, high], color=MUTED, lw=1, ls=":")
     style = {"s": 12, "alpha": 0.5, "lw": 0, "color": series(0)}
     ax.scatter(run.target, run.prediction, **style, **dense(len(run.ids)))
-    ax.set_xlabel(f"true {run.spec.target_names[0]}")
+    ax.set_xlabel(f"true {label((run.spec.target_names[0],))}")
     ax.set_ylabel("predicted")
+    left = run.target - run.prediction
+    rest.axhline(0, color=MUTED, lw=1, ls=":")
+    rest.scatter(run.prediction, left, **style, **dense(len(run.ids)))
+    means = residual_means(run)
+    rest.plot(means["predicted"], means["left"], "o-", ms=4, color=series(1))
+    rest.set_xlabel("predicted")
+    rest.set_ylabel("true minus predicted")
     return figure
+
+
+def residual_means(run: Predictions) -> pd.DataFrame:
+    """Columns: predicted, left; means in bins of as many samples each."""
+    bins = pd.qcut(run.prediction, BINS, labels=False, duplicates="drop")
+    table = pd.DataFrame({"predicted": run.prediction, "left": run.target - run.prediction})
+    return table.groupby(bins).mean()
 
 
 def slice_errors(table: pd.DataFrame, overall: float, measure: str):
@@ -162,7 +214,7 @@ def slice_errors(table: pd.DataFrame, overall: float, measure: str):
         color = series(1) if row.p_holm < 0.05 else series(7)
         ax.plot([row.low, row.high], [i, i], color=color, lw=1.4)
         ax.plot(row.mean, i, "o", ms=5, color=color)
-    names = [f"{row.slice[:34]} ({row.n})" for row in table.itertuples()]
+    names = [f"{short(row.slice, 34)} ({row.n})" for row in table.itertuples()]
     ax.set_yticks(range(len(table)), names, color=INK)
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.set_xlabel(measure)

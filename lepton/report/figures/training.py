@@ -26,9 +26,11 @@ def learning_curves(histories: dict[tuple, list[pd.DataFrame]]):
             ax.fill_between(
                 epochs, table.min(axis=1), table.max(axis=1), color=series(i), alpha=0.18, lw=0
             )
-            ax.plot(epochs, table.mean(axis=1), color=series(i), label=label(option))
+            alone = "o" if len(epochs) == 1 else None  # one epoch is no line
+            ax.plot(epochs, table.mean(axis=1), color=series(i), marker=alone, label=label(option))
         ax.set_title({"val/score": "validation score", "train/loss": "training loss"}[column])
         ax.set_xlabel("epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
     if len(histories) > 1:
         axs[0][0].legend()
     return figure
