@@ -65,7 +65,7 @@ def main(file: str, strategy: str, lr: str, epochs: str, batch: str) -> None:
         per_device_train_batch_size=int(batch),
         per_device_eval_batch_size=int(batch),
         lr_scheduler_type="linear",
-        warmup_ratio=0.1,
+        warmup_steps=0.1,
         weight_decay=0.01,
         eval_strategy="epoch",
         save_strategy="no",
