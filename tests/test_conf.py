@@ -26,7 +26,7 @@ FLOOR = {  # fewer mean that a file was lost, or that a glob found nothing
     "hydra/sweeper": 2,
     "hydra/sweeper/sampler": 7,
     "hydra/sweeper/pruner": 4,
-    "search": 7,
+    "search": 11,
     "ensemble": 10,
 }
 CNN, VADER = "model=text_cnn", "dataset=vader"
