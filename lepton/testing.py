@@ -319,7 +319,8 @@ def check_method(method: Method, *overrides: str) -> None:
 
     The first parameter of the model is frozen, and must stay as it is.
     """
-    cfg = check(compose(*SMALL, *overrides))
+    own = any(word.startswith("dataset=") for word in overrides)
+    cfg = check(compose(*(SMALL[2:] if own else SMALL), *overrides))
     data = build.data(cfg)
     network = Network(cfg, data.spec)
     next(network.model.parameters()).requires_grad_(False)
