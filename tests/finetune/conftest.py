@@ -15,8 +15,8 @@ TRAINED = ("batch_size=16", "trainer=cpu", "trainer.max_epochs=3", "trainer.prog
 TABLE = ("dataset=synthetic", "dataset.rows=170", "dataset.classes=3", *TRAINED)
 TEXTS = ("dataset=text_csv", "dataset.path=texts.csv", "dataset.text=text", *TRAINED)
 READER = (  # the smallest that still has all that a larger one has
-    *("model=transformer_tiny", "model.architecture.hidden_size=8", "model.tokenizer.max_length=24"),
-    "model.architecture.intermediate_size=12",
+    *("model=transformer_tiny", "model.architecture.hidden_size=8"),
+    *("model.architecture.intermediate_size=12", "model.tokenizer.max_length=24"),
 )
 MODELS = {
     "mlp": ("model=mlp_small", "model.hidden=[8,6]", "model.normalization=batch"),

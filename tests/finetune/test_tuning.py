@@ -36,9 +36,12 @@ def predictions(folder):
     return ours.numpy(), written.to_numpy()
 
 
-QUICK = ("full", "head", "lp_ft", "lora", "dora", "ia3")  # of each way of saving
+QUICK = {  # of each way of saving
+    "resnet": ("full", "head", "lp_ft", "lora", "dora", "ia3"),
+    "reader": ("lp_ft", "lora", "prompt"),
+}
 SAVED = [
-    pytest.param(model, name, marks=[] if name in QUICK else pytest.mark.slow)
+    pytest.param(model, name, marks=[] if name in QUICK[model] else pytest.mark.slow)
     for model, names in (("resnet", STRATEGIES), ("reader", [*STRATEGIES, "prompt"]))
     for name in names
 ]
