@@ -17,7 +17,7 @@ def layers(model: nn.Module) -> list[tuple[str, ...]]:
         why = getattr(model, "nothing_below", "does not say which layers it has below its head")
         raise ConfigError(
             f"finetune: {type(model).__name__} {why}; take another network, or give one of yours "
-            "layers(), features(batch) and head (lepton/testing.py)"
+            "layers(), features(batch) and head (lepton/testing/)"
         )
     return [tuple(joined.split("+")) for joined in model.layers()]
 

@@ -44,6 +44,15 @@ class Body(Part):
             elif type(layer) is nn.Linear and layer.weight.requires_grad:
                 self.model.set_submodule(name, StackedLinear(layer))
 
+    @property
+    def known(self) -> bool:
+        """Whether tensors alone tell one step from another, as in torch's and lepton's parts.
+
+        A part of somebody else's may count steps, or draw numbers of Python's.
+        """
+        parts = [*self.model.modules(), self.inner.task, *self.inner.methods]
+        return all(type(part).__module__.split(".")[0] in ("torch", "lepton") for part in parts)
+
     def losses(
         self, parameters: Batch, batch: Batch, *, common: bool, training: bool = True
     ) -> Tensor:

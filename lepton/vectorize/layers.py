@@ -3,10 +3,13 @@
 Each is a way out of vmap: an autograd function whose rule sees whole tensors, members first.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from lepton.noise import LEVELS, Noise
+from lepton.vectorize.tape import again
 
 
 class _WayOut(torch.autograd.Function):
@@ -88,11 +91,15 @@ class StackedDropout(nn.Module):
 
     def draw(self, like: Tensor) -> Tensor:
         """Zeros and scales, in memory that the next step takes again. Shapes: as `like`."""
-        each = [len(like)] + [1] * (like.ndim - 1)
         mask = self._memory(like)
-        bits = self.noise.draw(like[0].numel()).view(like.shape)
+        again(partial(self._fill, mask))
+        return mask
+
+    def _fill(self, mask: Tensor) -> None:
+        each = [len(mask)] + [1] * (mask.ndim - 1)
+        bits = self.noise.draw(mask[0].numel()).view(mask.shape)
         torch.ge(bits, self.least.view(each), out=mask)
-        return mask.mul_(self.scale.to(like.dtype).view(each))
+        mask.mul_(self.scale.to(mask.dtype).view(each))
 
     def _memory(self, like: Tensor) -> Tensor:
         self.drawn += 1

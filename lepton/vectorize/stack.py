@@ -15,6 +15,7 @@ from lepton.vectorize.hyper import Hyper
 from lepton.vectorize.member import Member
 from lepton.vectorize.optimizer import RULES
 from lepton.vectorize.part import Part
+from lepton.vectorize.tape import Taped
 from lepton.vectorize.weights import Weights
 
 
@@ -49,6 +50,10 @@ class Stack:
         methods = zip(*(network.methods for network in networks), strict=True)
         self.methods = [type(same[0]).stacked(same) for same in methods]
         self.validated: list[tuple[Tensor, Tensor]] = []
+        self._tape()
+
+    def _tape(self) -> None:
+        self.gradients = Taped(self._gradients) if self.body.known else self._gradients
 
     def start(self, epoch: int) -> None:
         self.epoch = epoch
@@ -60,16 +65,20 @@ class Stack:
         """One batch of every member, of the rows that `batches` gives."""
         size = rows.shape[-1]
         batch = {name: batches.spread(part) for name, part in self.gather(rows).items()}
-        losses = self.body.losses(self.weights.views, batch, common=batches.common)
-        self._watch(losses)
         done, share = len(self.losses), 1.0
         if self.accumulate > 1:
             share = batches.share(done, self.accumulate, size)
-        self.weights.backward(losses.sum() * share, add=done % self.accumulate > 0)
-        self.losses.append(losses.detach())
+        losses, *grads = self.gradients(batch, batches.common, share)
+        self._watch(losses)
+        self.weights.take(grads, add=done % self.accumulate > 0)
+        self.losses.append(losses)
         self.rows.append(size)
         if (done + 1) % self.accumulate == 0 or done + 1 == batches.num_batches:
             self._step()
+
+    def _gradients(self, batch: Batch, common: bool, share: float) -> list[Tensor]:
+        losses = self.body.losses(self.weights.views, batch, common=common)
+        return [losses.detach(), *self.weights.gradients(losses.sum() * share)]
 
     def gather(self, rows: Tensor) -> Batch:
         """Shapes: row numbers (...) -> (..., *shape)."""
@@ -99,7 +108,7 @@ class Stack:
                 if all(bool(torch.isfinite(value[row]).all()) for value in values):
                     self.best.take([row], values, self.body)
                     kept = "of the step before"
-                loss, batch = float(losses[row].detach()), len(self.losses) + 1
+                loss, batch = float(losses[row]), len(self.losses) + 1
                 where = f"epoch {self.epoch + 1}, batch {batch}"
                 member.diverged(f"training loss is {loss} in {where}", kept)
 
@@ -157,6 +166,7 @@ class Stack:
         rows = torch.tensor(left, device=self.noise.device)
         for part in (self.noise, *self.parts().values()):
             part.keep(rows)
+        self._tape()
 
     def parts(self) -> dict[str, Part]:
         """What of the stack changes in training, but for noise and schedules."""

@@ -64,13 +64,13 @@ class Trial:
             stack, _, rows = self._stack(pair)
             batch = stack.gather(rows if rows.ndim == 1 else rows[0])
             losses = stack.body.losses(stack.weights.views, batch, common=True, training=False)
-            stack.weights.backward(losses.sum(), add=False)
+            stacked = stack.weights.gradients(losses.sum())
         except Exception as e:
             return f"the model cannot be stacked ({' '.join(str(e).split())[:200]})"
         precise = 1e-9 if self.dtype == torch.float64 else 1e-3
         for row, member in enumerate(pair):
             loss, grads = self._alone(member, batch, stack.weights.names)
-            own = torch.cat([grad[row] for grad in stack.weights.grads])
+            own = torch.cat([grad[row] for grad in stacked])
             gap = (own - grads).norm()
             if abs(losses[row] - loss) > precise * (1 + abs(loss)) or gap > precise * (
                 1 + grads.norm()

@@ -39,11 +39,15 @@ class Weights(Part):
         named = zip(self.names, rows, self.shapes, strict=True)
         return {name: row.view(*row.shape[:-1], *shape) for name, row, shape in named}
 
-    def backward(self, loss: Tensor, *, add: bool) -> None:
-        """Gradients of the summed losses, each member's own, into `grads`."""
+    def gradients(self, loss: Tensor) -> list[Tensor]:
+        """Of the summed losses, each member's own. Shapes: as `grads`."""
         grads = torch.autograd.grad(loss, [self.views[name] for name in self.names])
-        new = [grad.reshape(len(grad), -1).contiguous() for grad in grads]  # as kernels want it
-        self.grads = [a + b for a, b in zip(self.grads, new, strict=True)] if add else new
+        return [grad.reshape(len(grad), -1).contiguous() for grad in grads]  # as kernels want it
+
+    def take(self, grads: list[Tensor], *, add: bool) -> None:
+        """Makes these the gradients, or adds them to those there are."""
+        pairs = zip(self.grads, grads, strict=True)
+        self.grads = [old + new for old, new in pairs] if add else grads
 
     def copy(self) -> list[Tensor]:
         return [value.clone() for value in self.values]

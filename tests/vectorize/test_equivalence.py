@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -77,16 +76,16 @@ CASES = [(m, e) for m in MODELS for e in EMBEDDINGS if e == "none" or m not in (
 @pytest.mark.parametrize(("model", "embedding"), CASES)
 def test_models_with_every_embedding_of_numbers(gap, model, embedding):
     words = (f"model={model.split(',')[0]}", *MODELS[model], *EMBEDDINGS[embedding])
-    words = (*DATA, *words, "trainer.max_epochs=3", "seed=1,2,3", "optimizer.lr=0.001,0.01")
+    words = (*DATA, *words, "trainer.max_epochs=3", "seed=1,2", "optimizer.lr=0.001,0.01")
     assert gap(*words, EXACT) < 1e-9
 
 
 REGULARIZATION = {
-    "label_smoothing": ("regularization.label_smoothing.amount=0,0.1,0.3",),
-    "l1": ("regularization.l1.rate=0,1e-3,1e-2",),
-    "weight_decay": ("regularization.weight_decay.rate=0,0.1,1",),
-    "gradient_clipping": ("regularization.gradient_clipping.max_norm=0.05,0.2,9",),
-    "ema": ("regularization.ema.decay=0.1,0.3,0.6",),
+    "label_smoothing": ("regularization.label_smoothing.amount=0,0.2",),
+    "l1": ("regularization.l1.rate=0,1e-2",),
+    "weight_decay": ("regularization.weight_decay.rate=0,1",),
+    "gradient_clipping": ("regularization.gradient_clipping.max_norm=0.05,0.2",),
+    "ema": ("regularization.ema.decay=0.1,0.6",),
     "early_stopping": (
         *("regularization.early_stopping.patience=1,2,3", "trainer.max_epochs=12"),
         *("regularization.early_stopping.min_delta=0.02", "optimizer.lr=0.05"),
@@ -126,7 +125,7 @@ def test_tasks(gap, task):
 def test_class_weights_and_monitors_are_each_members_own(gap, task):
     count = {"binary": 2}.get(task, 3)
     weights = f"balanced,[{','.join(['1', '4', '2'][:count])}]"
-    words = (f"task.class_weights={weights}", "task.monitor=null,brier", "seed=1,2")
+    words = (f"task.class_weights={weights}", "task.monitor=null,brier")
     assert gap(*SMALL, EXACT, *TASKS[task], *words, "optimizer.lr=0.05") < 1e-9
 
 
@@ -163,18 +162,18 @@ def test_a_group_cut_into_stacks(gap):
 
 @pytest.mark.parametrize("model", ["mlp", "mlp, batch", "resnet", "ft_transformer"])
 def test_32_bits_agree_over_a_few_epochs(gap, model):
-    words = (f"model={model.split(',')[0]}", *MODELS[model], "trainer.max_epochs=3", "seed=1,2,3")
+    words = (f"model={model.split(',')[0]}", *MODELS[model], "trainer.max_epochs=3", "seed=1,2")
     # a smaller eps lets Adam blow up gradients that are zero but for rounding: see the next test
     assert gap(*DATA, *words, "optimizer.lr=0.001,0.003", "optimizer.eps=1e-5") < 1e-4
 
 
 def test_in_32_bits_a_stack_is_as_near_as_another_kernel_is(both, run):
     words = (*DATA, "model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
-    pairs = both(*words, "seed=range(8)")
-    other = [run(*words, f"seed={seed}", "optimizer.fused=false") for seed in range(8)]
+    pairs = both(*words, "seed=range(5)")
+    other = [run(*words, f"seed={seed}", "optimizer.fused=false") for seed in range(5)]
     stacked = [differences(a, b) for a, b in pairs]
     unfused = [differences(a, b, same_run=False) for (a, _), b in zip(pairs, other, strict=True)]
-    assert np.median(stacked) < 5 * np.median(unfused)
+    assert max(stacked) < 5 * max(unfused)  # of some seeds both kernels give the same bits
 
 
 def test_what_the_folders_say_besides(both):
@@ -218,7 +217,7 @@ def test_with_dropout_too_masks_are_those_of_the_run_alone(gap, model):
 
 def test_dropout_set_by_regularization(both, gap):
     words = (*SMALL, "regularization=dropout", "seed=1,2", EXACT)
-    assert gap(*words, "regularization.dropout.rate=0,0.2,0.9") < 1e-9
+    assert gap(*words, "regularization.dropout.rate=0.2,0.9") < 1e-9
     pairs = both(*words, "regularization.dropout.rate=0.5", "optimizer.lr=0.03")
     plain = both(*words, "regularization.dropout.rate=0", "optimizer.lr=0.03")
     assert differences(pairs[0][1], plain[0][1], same_run=False) > 1e-3

@@ -1,0 +1,136 @@
+"""A step's tensor operations, written down once and done again without Python's way to them.
+
+Under vmap and autograd a small model's step is mostly that way; what reaches the kernels is the
+same each time, and so are the results, bit for bit.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from functools import partial
+from operator import getitem
+
+import torch
+from torch import Tensor, fx
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lepton.method import Batch
+
+OFTEN = 3  # steps of one shape after which writing it down is worth it
+SAME = {torch.ops.aten.detach.default, torch.ops.aten.alias.default}  # without autograd
+FROM_VALUES = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+
+
+class Taped:
+    """A function of named tensors and fixed values, taped for every shape that comes often.
+
+    Whatever else it reads must be tensors that change in place, or not at all.
+    """
+
+    def __init__(self, function: Callable[..., list[Tensor]]):
+        self.function = function
+        self.calls: Counter = Counter()
+        self.tapes: dict[tuple, Tape] = {}
+
+    def __call__(self, inputs: Batch, *values: Hashable) -> list[Tensor]:
+        key = (*values, *((name, tensor.shape) for name, tensor in inputs.items()))
+        tape = self.tapes.get(key)
+        if tape is not None and tape.whole:
+            return tape.play(inputs)
+        self.calls[key] += 1
+        if tape is not None or self.calls[key] <= OFTEN:
+            return self.function(inputs, *values)
+        self.tapes[key] = tape = Tape(inputs)
+        return tape.record(partial(self.function, inputs, *values))
+
+
+class Tape(TorchDispatchMode):
+    """The operations between named tensors and a list of results, below vmap and autograd."""
+
+    running: "Tape | None" = None
+
+    def __init__(self, inputs: Batch):
+        super().__init__()
+        self.graph, self.before = fx.Graph(), []
+        self.nodes: dict[int, fx.Node] = {}
+        self.seen: list[Tensor] = []  # so that no other tensor gets the id of one
+        self.fixed: dict[str, Tensor] = {}
+        self.whole = self.paused = False
+        for name, tensor in inputs.items():
+            self._is(tensor, self.graph.placeholder(name))
+
+    def record(self, function: Callable[[], list[Tensor]]) -> list[Tensor]:
+        """Calls the function; `whole` then says whether the tape can be played in its place."""
+        Tape.running, self.whole = self, True
+        try:
+            with self:
+                results = function()
+        finally:
+            Tape.running = None
+        if self.whole:
+            self.graph.output([self._node(result) for result in results])
+            self.again = fx.GraphModule(self.fixed, self.graph).forward
+        del self.nodes, self.seen
+        return results
+
+    @torch.no_grad()
+    def play(self, inputs: Batch) -> list[Tensor]:
+        for action in self.before:
+            action()
+        return self.again(*inputs.values())
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        results = func(*args, **kwargs)
+        if not self.paused:
+            self._write(func, args, kwargs, results)
+        return results
+
+    def _write(self, func, args, kwargs, results) -> None:
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        made = [leaf for leaf in tree_leaves(results) if isinstance(leaf, Tensor)]
+        if given and not made and not func._schema.is_mutable:
+            self.whole = False  # a value: the next step may go another way
+        if FROM_VALUES & set(func.tags):
+            self.whole = False
+        if not self.whole or (not given and not made):
+            return
+        if func in SAME:
+            self._is(results, self._node(args[0]))
+        elif func.is_view and not any(id(tensor) in self.nodes for tensor in given):
+            self.seen += made  # a view of what stays where it is does so too
+        else:
+            put = fx.node.map_aggregate((args, kwargs), self._put)
+            node = self.graph.call_function(func, *put)
+            if isinstance(results, Tensor):
+                self._is(results, node)
+                return
+            for place, result in enumerate(results or ()):
+                if isinstance(result, Tensor):
+                    self._is(result, self.graph.call_function(getitem, (node, place)))
+
+    def _put(self, value):
+        return self._node(value) if isinstance(value, Tensor) else value
+
+    def _node(self, tensor: Tensor) -> fx.Node:
+        if id(tensor) not in self.nodes:
+            name = f"fixed_{len(self.fixed)}"
+            self.fixed[name] = tensor.detach()
+            self._is(tensor, self.graph.get_attr(name))
+        return self.nodes[id(tensor)]
+
+    def _is(self, tensor: Tensor, node: fx.Node) -> None:
+        self.seen.append(tensor)
+        self.nodes[id(tensor)] = node
+
+
+def again(action: Callable[[], None]) -> None:
+    """Does what a tape that is recording must do anew before each play, as it is."""
+    tape = Tape.running
+    if tape is None:
+        action()
+        return
+    tape.before.append(action)
+    tape.paused = True
+    action()
+    tape.paused = False

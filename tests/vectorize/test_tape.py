@@ -1,0 +1,83 @@
+"""A tape's play is the step itself, bit for bit, and is refused where it could not be."""
+
+import pytest
+import torch
+from torch import nn
+
+from lepton.vectorize.tape import OFTEN, Taped, again
+
+
+def gradients(model):
+    """Losses of three members, and the gradients of all parameters, under vmap."""
+    parameters = {n: torch.stack([p] * 3).detach() for n, p in model.named_parameters()}
+    for value in parameters.values():
+        value.requires_grad_()
+    buffers = {n: torch.stack([b] * 3) for n, b in model.named_buffers()}
+
+    def loss(parameters, buffers, x):
+        return torch.func.functional_call(model, parameters | buffers, (x,)).square().mean()
+
+    def step(inputs):
+        losses = torch.vmap(loss)(parameters, buffers, inputs["x"])
+        return [losses.detach(), *torch.autograd.grad(losses.sum(), list(parameters.values()))]
+
+    return step, parameters, buffers
+
+
+MODELS = {
+    "linear": lambda: nn.Sequential(nn.Linear(4, 5), nn.GELU(), nn.Linear(5, 1)),
+    "norm": lambda: nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.LayerNorm(5)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_played_steps_are_the_steps_bit_for_bit(name):
+    torch.manual_seed(0)
+    model = MODELS[name]()
+    taped, parameters, buffers = gradients(model)
+    plain, others, same = gradients(model)
+    taped = Taped(taped)
+    for number in range(OFTEN + 4):
+        x = torch.randn(3, 6, 4)
+        got, wanted = taped({"x": x}), plain({"x": x})
+        assert all(map(torch.equal, got, wanted)), number
+        assert all(map(torch.equal, buffers.values(), same.values())), number
+        for mine, grads in ((parameters, got), (others, wanted)):  # the weights move in place
+            for value, grad in zip(mine.values(), grads[1:], strict=True):
+                value.data.sub_(grad)
+    assert [tape.whole for tape in taped.tapes.values()] == [True]
+
+
+def test_another_shape_is_another_tape():
+    step, _, _ = gradients(MODELS["linear"]())
+    taped = Taped(step)
+    for rows in (6, 6, 6, 6, 2, 6, 2):
+        x = torch.randn(3, rows, 4)
+        assert all(map(torch.equal, taped({"x": x}), step({"x": x})))
+    assert len(taped.tapes) == 1
+
+
+def test_what_is_not_of_the_tape_is_done_before_each_play():
+    mask, drawn = torch.zeros(4), []
+
+    def draw():
+        drawn.append(len(drawn))
+        mask.fill_(drawn[-1])
+
+    def step(inputs):
+        again(draw)
+        return [inputs["x"] * mask]
+
+    taped = Taped(step)
+    x = torch.ones(4)
+    assert [float(taped({"x": x})[0][0]) for _ in range(OFTEN + 3)] == list(range(OFTEN + 3))
+
+
+def test_a_step_that_reads_values_is_never_played():
+    def step(inputs):
+        return [inputs["x"] * (2 if inputs["x"].sum().item() > 0 else 3)]
+
+    taped = Taped(step)
+    for sign in (1.0, 1.0, 1.0, 1.0, 1.0, -1.0):
+        x = torch.full((2,), sign)
+        assert torch.equal(taped({"x": x})[0], step({"x": x})[0])
