@@ -1,6 +1,7 @@
 """Objects from a checked config: the only caller of hydra.utils.instantiate."""
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import hydra.utils
@@ -9,7 +10,9 @@ from hydra.errors import InstantiationException
 from lepton import check
 from lepton.errors import ConfigError, LeptonError
 from lepton.spec import DataSpec
+from lepton.weights import TOKENIZER
 
+LEARNED = "lepton.tokenizer.trained.Trained"  # whose vocabulary is the training split's own
 TRACK = "pip install 'lepton-experiments[track]'"
 
 
@@ -86,8 +89,24 @@ def _inputs(cfg: dict[str, Any]) -> dict[str, Any]:
     """What makes inputs of rows: for texts the model's tokenizer, where it has one."""
     if check.kind(cfg, "dataset") == "text":
         node = cfg["model"].get("tokenizer")
-        return {"tokenizer": make(node) if node else None}
+        return {"tokenizer": make(_as_loaded(node, cfg.get("init_from"))) if node else None}
     return {"preprocessing": make(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"])}
+
+
+def _as_loaded(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
+    """A tokenizer whose tokens mean what they did to the weights that training starts from.
+
+    Raises: ConfigError where weights come without the words that they were learned with.
+    """
+    if init_from is None or node["_target_"] != LEARNED:
+        return node
+    if not (Path(init_from) / TOKENIZER).is_file():
+        raise ConfigError(
+            f"init_from={init_from}: has no {TOKENIZER}, and a vocabulary learned anew would give "
+            "other numbers to words; give the folder of the run"
+        )
+    known = {"path": init_from, "max_length": node["max_length"]}
+    return {"_target_": "lepton.tokenizer.pretrained.Pretrained", **known}
 
 
 def task(cfg: dict[str, Any], spec: DataSpec):

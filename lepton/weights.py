@@ -2,9 +2,12 @@
 
 import importlib.util
 import re
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from lepton.errors import DataError
 
@@ -57,7 +60,8 @@ def reached(path: str | None) -> Iterator[None]:
     Raises: DataError.
     """
     try:
-        yield
+        with nullcontext() if path is None or local(path) else _asked_once():
+            yield
     except (OSError, ValueError, RuntimeError) as e:
         said = " ".join(str(e).split())[:200]
         if path is None:
@@ -66,3 +70,24 @@ def reached(path: str | None) -> Iterator[None]:
             "" if local(path) else ", neither a folder nor found on or reached at huggingface.co"
         )
         raise DataError(f"model.path={path}{where}: {said}") from e
+
+
+@contextmanager
+def _asked_once() -> Iterator[None]:
+    """Where the hub has no address its cache alone is read, without the minute of further tries."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _has_address(urlsplit(constants.ENDPOINT).hostname)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _has_address(host: str) -> bool:
+    """Whether a host can be reached by name, or whoever is in between may know it."""
+    try:
+        return bool(getproxies() or socket.getaddrinfo(host, 443))
+    except OSError:
+        return False

@@ -6,7 +6,8 @@
 every epoch (of which it trains --lightning-epochs, computed up). `cached` is lepton's second run on
 the same texts. `full`, `lora`: against transformers.Trainer and peft with the same batch size,
 epochs and learning rate. Both sides have one thread, one process each, and validate every epoch;
-seconds are those of the training, for the first run of `head` with those of its features.
+seconds are CPU time of the training, for the first run of `head` with that of its features, so
+that what else a machine does matters little.
 """
 
 import argparse

@@ -14,9 +14,10 @@ def layers(model: nn.Module) -> list[tuple[str, ...]]:
     Raises: ConfigError when the model does not say.
     """
     if not hasattr(model, "layers"):
+        why = getattr(model, "nothing_below", "does not say which layers it has below its head")
         raise ConfigError(
-            f"finetune: {type(model).__name__} does not say which layers it has below its head; "
-            "give it layers(), features(batch) and head (lepton/testing/), or take another"
+            f"finetune: {type(model).__name__} {why}; take another network, or give one of yours "
+            "layers(), features(batch) and head (lepton/testing/)"
         )
     return [tuple(joined.split("+")) for joined in model.layers()]
 

@@ -14,6 +14,8 @@ class Linear(nn.Module):
     Shapes: num (B, F) and cat (B, C) -> (B, outputs).
     """
 
+    nothing_below = "is a head alone, with no layer below it to tune or to freeze"
+
     def __init__(self, *, spec: DataSpec):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(spec.outputs))

@@ -17,6 +17,13 @@ QUIET = (  # said on every run, and nothing the user can act on
 )
 
 
+def best(accelerator: str) -> str:
+    """bf16-mixed where an accelerator computes in it natively, elsewhere 32-true."""
+    gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    native = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16-mixed" if native else "32-true"
+
+
 class Trainer(pl.Trainer):
     """Where and how long; batches, precision and checks on the way.
 
@@ -60,7 +67,7 @@ class Trainer(pl.Trainer):
                 accelerator=accelerator,
                 devices=devices,
                 strategy=strategy,
-                precision=precision,
+                precision=best(accelerator) if precision == "auto" else precision,
                 max_epochs=max_epochs,
                 max_time=max_time,
                 deterministic=deterministic,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.noise import LEVELS, Noise
-from lepton.vectorize.tape import again
+from lepton.vectorize.tape import again, once
 
 
 class _WayOut(torch.autograd.Function):
@@ -91,7 +91,7 @@ class StackedDropout(nn.Module):
 
     def draw(self, like: Tensor) -> Tensor:
         """Zeros and scales, in memory that the next step takes again. Shapes: as `like`."""
-        mask = self._memory(like)
+        mask = once(partial(self._memory, like))
         again(partial(self._fill, mask))
         return mask
 

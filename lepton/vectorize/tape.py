@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from functools import partial
 from operator import getitem
+from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -126,11 +127,17 @@ class Tape(TorchDispatchMode):
 
 def again(action: Callable[[], None]) -> None:
     """Does what a tape that is recording must do anew before each play, as it is."""
+    if Tape.running is not None:
+        Tape.running.before.append(action)
+    once(action)
+
+
+def once(action: Callable[[], Any]) -> Any:
+    """What an action gives that a tape which is recording must leave out; it makes fixed memory."""
     tape = Tape.running
     if tape is None:
-        action()
-        return
-    tape.before.append(action)
+        return action()
     tape.paused = True
-    action()
+    result = action()
     tape.paused = False
+    return result

@@ -10,7 +10,7 @@ from lepton.config import compose, options
 from lepton.errors import ConfigError
 from lepton.finetune.layers import layers, under
 from lepton.testing import check_method
-from tests.finetune.conftest import MODELS, TABLE
+from tests.finetune.conftest import MODELS, TABLE, begin
 
 STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
 REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization
@@ -34,6 +34,11 @@ def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
             check_method(method, *MODELS[model])
     else:
         check_method(method, *MODELS[model], "optimizer.lr=0.01")
+
+
+@pytest.mark.parametrize("name", [*STRATEGIES, "prompt"])
+def test_frozen_parameters_of_a_network_on_tokens_stay_and_trainable_ones_move(name, texts):
+    check_method(strategy(name), *begin("reader"), "optimizer.lr=0.01")
 
 
 TRAINED = {  # of an MLP with two hidden layers and batch normalization
@@ -81,9 +86,11 @@ def test_statistics_of_a_frozen_normalization_stay_and_those_of_a_trained_one_mo
     assert {part for part, kept in same.items() if not kept} == moves
 
 
-def test_gradual_unfreezing_thaws_from_the_output_down_every_few_epochs(network, tmp_path):
-    words = (*TABLE, *MODELS["mlp"], "trainer.max_epochs=9", "optimizer.lr=0.01")
-    made, data = network(*words)
+@pytest.mark.parametrize("model", ["mlp", "reader"])
+def test_gradual_unfreezing_thaws_from_the_output_down_every_few_epochs(
+    model, network, texts, tmp_path
+):
+    made, data = network(*begin(model), "trainer.max_epochs=9", "optimizer.lr=0.01")
     method = strategy("gradual_unfreeze", "finetune.every=2")
     made.model, made.methods = method.prepare(made.model, data.spec), [method]
     made.moving = made.model
@@ -98,7 +105,7 @@ def test_gradual_unfreezing_thaws_from_the_output_down_every_few_epochs(network,
 
     method.__class__ = Look
     made.fit(data, tmp_path)
-    assert seen == [1, 1, 2, 2, 3, 3, 4, 4]  # output, blocks.4, blocks.0, inputs
+    assert seen == [1, 1, 2, 2, 3, 3, 4, 4]  # output, both blocks, inputs or embeddings
 
 
 def snapshot(model):

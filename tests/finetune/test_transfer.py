@@ -216,7 +216,7 @@ def test_weights_that_do_not_fit_are_told_by_number_and_name(spoil, said, pretra
         ),
         (
             ["init_from={run}", "finetune=full", "model=linear"],
-            "Linear does not say which layers",
+            "Linear is a head alone, with no layer below it",
         ),
         (
             ["init_from={run}", "finetune=full", "model=gradient_boosting"],

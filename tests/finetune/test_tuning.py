@@ -15,9 +15,10 @@ from lepton.check import check
 from lepton.config import options
 from lepton.errors import LeptonError
 from lepton.finetune.features import features
+from lepton.finetune.layers import layers, under
 from lepton.finetune.tuning import Tuning
 from lepton.predictor import network_of
-from tests.finetune.conftest import MODELS, OTHER, TABLE
+from tests.finetune.conftest import MODELS, OTHER, TABLE, begin
 
 STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
 ADAPTERS = ("lora", "dora", "ia3")
@@ -36,20 +37,27 @@ def predictions(folder):
     return ours.numpy(), written.to_numpy()
 
 
-QUICK = ("full", "head", "lp_ft", "lora", "dora", "ia3")  # of each way of saving
-SAVED = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in STRATEGIES]
+QUICK = {  # of each way of saving
+    "resnet": ("full", "head", "lp_ft", "lora", "dora", "ia3"),
+    "reader": ("lp_ft", "lora", "prompt"),
+}
+SAVED = [
+    pytest.param(model, name, marks=[] if name in QUICK[model] else pytest.mark.slow)
+    for model, names in (("resnet", STRATEGIES), ("reader", [*STRATEGIES, "prompt"]))
+    for name in names
+]
 
 
-@pytest.mark.parametrize("name", SAVED)
-def test_a_run_rebuilt_from_its_folder_predicts_identically(name, tune):
-    ours, written = predictions(tune(name, "resnet", "optimizer.lr=0.01"))
+@pytest.mark.parametrize(("model", "name"), SAVED)
+def test_a_run_rebuilt_from_its_folder_predicts_identically(model, name, tune):
+    ours, written = predictions(tune(name, model, "optimizer.lr=0.01"))
     if name in ("head",):  # trained on features, read back as a whole
         np.testing.assert_allclose(ours, written, atol=1e-6)
     else:
         assert np.array_equal(ours, written)
 
 
-@pytest.mark.parametrize("model", ["mlp", "ft_transformer"])
+@pytest.mark.parametrize("model", ["mlp", "ft_transformer", "reader"])
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     folder = tune(name, model, "optimizer.lr=0.03")
@@ -62,12 +70,9 @@ def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     network.model = network.moving = merged
     theirs = network.predict(data_of(folder).splits["test"]).numpy()
     assert np.abs(ours - theirs).max() < 1e-5
-    changed = [
-        n
-        for n, p in merged.named_parameters()
-        if not torch.equal(p, plain.state_dict()[n]) and "output" not in n
-    ]
-    assert changed  # the adapters did something
+    start, head = plain.state_dict(), under(plain, layers(plain)[-1])
+    below = [(n, p) for n, p in merged.named_parameters() if n not in head]
+    assert any(not torch.equal(p, start[n]) for n, p in below)  # the adapters did something
 
 
 def test_an_adapter_alone_is_kept_and_finds_its_base_by_content(tune, pretrained, tmp_path):
@@ -173,8 +178,9 @@ def test_fewer_examples_leave_the_features_of_validation_and_test(network, pretr
         assert seen == [len(data.splits[split]["id"]) for split in computed]
 
 
-def test_the_second_part_starts_from_the_best_probe(tune, pretrained, monkeypatch):
-    source, seen = pretrained(), []
+@pytest.mark.parametrize("model", ["mlp", "reader"])
+def test_the_second_part_starts_from_the_best_probe(model, tune, pretrained, monkeypatch):
+    source, seen = pretrained(model), []
     from lepton.finetune.lp_ft import ProbeThenFull
 
     real = ProbeThenFull.thaw
@@ -185,10 +191,10 @@ def test_the_second_part_starts_from_the_best_probe(tune, pretrained, monkeypatc
 
     monkeypatch.setattr(ProbeThenFull, "thaw", thaw)
     words = ("finetune.probe_epochs=6", "finetune.probe_lr=0.05")
-    folder = tune("lp_ft", "mlp", *words, source=source)
+    folder = tune("lp_ft", model, *words, source=source)
     probed = tune(
         "head",
-        "mlp",
+        model,
         "optimizer.lr=0.05",
         "trainer.max_epochs=6",
         "scheduler=warmup_linear",
@@ -203,7 +209,8 @@ def test_the_second_part_starts_from_the_best_probe(tune, pretrained, monkeypatc
     first = pd.read_parquet(probed / "history.parquet")
     assert list(history["val/score"][:6]) == list(first["val/score"])
     final = load_file(folder / "model.safetensors")
-    assert not torch.equal(final["blocks.0.weight"], start["blocks.0.weight"])
+    head = under(network_of(folder).model, layers(network_of(folder).model)[-1])
+    assert any(not torch.equal(final[name], start[name]) for name in final if name not in head)
 
 
 SETTINGS = {
@@ -217,12 +224,15 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("every", [10, pytest.param(3, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [*(("mlp", name) for name in SETTINGS), ("reader", "lp_ft"), ("reader", "gradual_unfreeze")],
+)
 def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
-    name, every, pretrained, stopped, run, fingerprint
+    model, name, every, pretrained, stopped, run, fingerprint
 ):
-    start = (f"finetune={name}", f"init_from={pretrained()}")
-    words = (*TABLE, *MODELS["mlp"], *OTHER, *start, *SETTINGS[name])
+    start = (f"finetune={name}", f"init_from={pretrained(model)}")
+    words = (*begin(model, other=True), *start, *SETTINGS[name])
     folder, stops = stopped(every, *words)
     assert stops >= 2
     assert fingerprint(folder) == fingerprint(run(*words))

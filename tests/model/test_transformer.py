@@ -1,6 +1,7 @@
 """The transformer against the package that it comes from; weights that cannot be used."""
 
 import json
+import socket
 from dataclasses import replace
 
 import pytest
@@ -233,11 +234,18 @@ def test_the_first_token_of_a_causal_decoder_is_refused(tmp_path):
         loaded(saved(made("llama"), tmp_path), pooling="cls")
 
 
-def test_a_name_without_a_network_is_refused_in_a_line(monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+def test_a_name_without_a_network_is_refused_in_a_line_and_asked_for_once(monkeypatch):
+    def unknown(host, *_):
+        asked.append(host)
+        raise socket.gaierror(f"{host} is not known")
+
+    asked = []
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    monkeypatch.setattr("lepton.weights.getproxies", dict)
     with pytest.raises(DataError, match=r"model\.path=no/such, neither a folder nor found") as e:
         loaded("no/such")
     assert "\n" not in str(e.value)
+    assert asked == ["huggingface.co"]
 
 
 @pytest.mark.parametrize(

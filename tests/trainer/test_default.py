@@ -5,6 +5,7 @@ import torch
 from lepton import build, compose, train
 from lepton.check import check
 from lepton.errors import ConfigError
+from lepton.trainer.default import best
 
 TINY = ["dataset=synthetic", "dataset.rows=150", "batch_size=16", "model=mlp_small"]
 
@@ -35,6 +36,27 @@ def test_lightning_gets_what_the_config_says():
     assert made.num_devices == 1
     assert made.checkpoint_callback is None
     assert made.progress_bar_callback is None
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "there", "native", "expected"),
+    [
+        ("auto", True, True, "bf16-mixed"),
+        ("gpu", True, False, "32-true"),
+        ("auto", False, True, "32-true"),
+        ("cpu", True, True, "32-true"),
+    ],
+)
+def test_precision_is_halved_where_a_gpu_computes_so_natively(
+    accelerator, there, native, expected, monkeypatch
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
+    assert best(accelerator) == expected
+
+
+def test_precision_auto_is_full_on_a_cpu():
+    assert trainer("trainer=cpu", "trainer.precision=auto").precision == "32-true"
 
 
 def test_the_devices_of_ddp_are_processes():

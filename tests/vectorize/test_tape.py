@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from lepton.noise import Noise
+from lepton.vectorize.layers import StackedDropout
 from lepton.vectorize.tape import OFTEN, Taped, again
 
 
@@ -71,6 +73,28 @@ def test_what_is_not_of_the_tape_is_done_before_each_play():
     taped = Taped(step)
     x = torch.ones(4)
     assert [float(taped({"x": x})[0][0]) for _ in range(OFTEN + 3)] == list(range(OFTEN + 3))
+
+
+def dropped():
+    """A step of nothing but dropout with its own masks."""
+    layer = StackedDropout(torch.full((3,), 0.5), Noise([0, 1, 2]))
+
+    def one(x, member):
+        return torch.func.functional_call(layer, {"member": member}, (x,))
+
+    def step(inputs):
+        layer.begin()
+        return [torch.vmap(one)(inputs["x"], torch.zeros(3))]
+
+    return step
+
+
+def test_masks_are_the_steps_own_where_a_smaller_batch_ends_each_epoch():
+    taped, plain = Taped(dropped()), dropped()
+    for number in range(2 * OFTEN + 6):
+        x = torch.ones(3, 3 if number % 2 else 8, 5)
+        assert torch.equal(taped({"x": x})[0], plain({"x": x})[0]), number
+    assert len(taped.tapes) == 2
 
 
 def test_a_step_that_reads_values_is_never_played():

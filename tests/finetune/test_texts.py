@@ -1,0 +1,66 @@
+"""Fine-tuning of networks on tokens, where it is not that of tables."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lepton.dataset.token_batches import cut
+from lepton.finetune.features import features
+from lepton.predictor import network_of
+from lepton.weights import TOKENIZER
+from tests.finetune.conftest import begin
+
+STILL = (  # nothing drawn, and steps in proportion to gradients
+    *("model.dropout=0", "model.architecture.hidden_dropout_prob=0"),
+    *("+model.architecture.attention_probs_dropout_prob=0", "optimizer=sgd", "optimizer.lr=0.5"),
+)
+
+
+def test_features_are_those_of_each_text_alone_in_the_order_of_the_rows(network, pretrained):
+    start = ("finetune=head", f"init_from={pretrained('reader')}")
+    made, data = network(*begin("reader", other=True), *start)
+    found, _ = features(made.model, made.cfg, data, made.features)
+    model = made.model.eval()
+    for split, part in data.splits.items():
+        assert part["length"].unique().numel() > 3
+        assert torch.equal(found[split]["id"], part["id"])
+        for row in range(0, len(part["id"]), 5):
+            alone = cut(part, part["length"], torch.tensor([row]))
+            assert alone["mask"].all()
+            expected = model.features(alone)[0]
+            torch.testing.assert_close(found[split]["features"][row], expected)
+
+
+def test_another_data_set_is_read_with_the_tokens_that_the_weights_know(
+    pretrained, tune, texts, here, lepton
+):
+    source = pretrained("reader")
+    path = here / "texts.csv"
+    path.write_text(path.read_text().replace("film", "play").replace("dull", "grim"))
+    folder = tune("full", "reader", source=source)
+    assert (folder / TOKENIZER).read_text() == (source / TOKENIZER).read_text()
+    words = (*begin("reader"), "finetune=full", f"init_from={source}/model.safetensors")
+    code, _, said = lepton("train", *words, "study=bad")
+    assert code == 2
+    assert "has no tokenizer.json, and a vocabulary learned anew would give" in said
+    assert not (here / "runs" / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("model.gradient_checkpointing=false",), ("model.gradient_checkpointing=true",)),
+        (("batch_size=77",), ("batch_size=11", "trainer.accumulate_grad_batches=7")),
+    ],
+    ids=["checkpointing", "accumulation"],
+)
+def test_what_spares_memory_trains_adapters_the_same(one, other, tune, pretrained):
+    source, states = pretrained("reader", *STILL[:3]), []
+    for words in (one, other):
+        folder = tune("lora", "reader", *STILL, *words, "scheduler=none", source=source)
+        states.append(load_file(folder / "adapter.safetensors"))
+    start = network_of(folder).model.state_dict()
+    assert states[0].keys() == states[1].keys() <= start.keys()
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(tensor, states[1][name], atol=1e-5, rtol=1e-4)
+    assert any(tensor.any() for name, tensor in states[0].items() if "lora_B" in name)
