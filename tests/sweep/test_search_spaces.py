@@ -1,7 +1,9 @@
 """What a space means: the spaces of conf/search, log scales, and the values that are proposed."""
 
 import math
+import shutil
 from functools import cache
+from pathlib import Path
 
 import pytest
 import yaml
@@ -23,6 +25,16 @@ SMALL = {  # sizes that cost less; the command line wins over the space
     "ft_transformer": ["model.width=range(8,17,8)", "model.blocks=1"],
     "tabm": ["model.width=range(16,33,16)", "model.blocks=1,2", "model.k=4"],
     "gradient_boosting": ["model.max_iter=5"],
+    "text_cnn": ["model.filters=100,200", "model.width=8"],
+}
+TEXTS = ("dataset=vader", "dataset.source=tweets", "dataset.fraction=0.05")
+TUNED = ("model=transformer_tiny", "init_from=start")  # spaces that leave the network open
+TABLE = ("dataset=synthetic", "dataset.rows=120")
+GIVEN = {
+    "finetune": (*TEXTS, *TUNED, "finetune=bitfit"),
+    "transformer": (*TEXTS, *TUNED),
+    "text_cnn": TEXTS,
+    "tfidf_linear": TEXTS,
 }
 
 
@@ -46,16 +58,19 @@ def test_every_model_of_tables_has_a_space():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_space_names_its_source_its_model_and_keys_that_the_model_has(name):
+def test_a_space_names_its_source_its_model_and_keys_that_there_are(name, here):
+    Path("start.pt").touch()
     head = FOUND["search"][name].read_text().splitlines()[1]
     assert "Source: https://" in head
-    assert params(name)["model"] == name
-    cfg = compose(
-        f"model={params(name)['model']}", f"optimizer={params(name).get('optimizer', 'adamw')}"
-    )
-    for key in set(params(name)) - {"model", "optimizer"}:
-        group, leaf = key.split(".")
-        assert leaf in cfg[group], key
+    model = next((w[6:] for w in GIVEN.get(name, ()) if w.startswith("model=")), name)
+    assert params(name).get("model", model) == model
+    chosen = {key: params(name)[key] for key in ("optimizer", "finetune") if key in params(name)}
+    words = [f"{key}={value}" for key, value in {"model": model, **chosen}.items()]
+    words += ["init_from=start.pt"] if "finetune" in chosen else []
+    cfg = compose(*(w for w in GIVEN.get(name, ()) if not w.startswith("init_from=")), *words)
+    for key in set(params(name)) - {"model", *chosen}:
+        group, _, leaf = key.rpartition(".")
+        assert leaf in (cfg[group] if group else cfg), key
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -72,11 +87,15 @@ def test_every_value_of_a_space_lies_in_its_range(name, here):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_trial_of_every_space_trains(name, here):
+def test_a_trial_of_every_space_trains(name, here, run):
+    given = GIVEN.get(name, TABLE)
+    if "init_from=start" in given:
+        shutil.copytree(run(*TEXTS, *TUNED[:1], "trainer=smoke", "study=before"), "start")
     words = ["hydra/sweeper=search", f"search={name}", "hydra.sweeper.n_trials=1", "trainer=smoke"]
-    multirun([*words, "dataset=synthetic", "dataset.rows=120", *SMALL.get(name, [])])
+    multirun([*words, *given, *SMALL.get(name, [])])
     (row,) = load("runs/default").to_dict("records")
-    assert (row["status"], row["model"]) == ("finished", name)
+    model = "transformer_tiny" if "init_from=start" in given else name
+    assert (row["status"], row["model"]) == ("finished", model)
     assert "search" not in row
 
 
