@@ -27,6 +27,7 @@ def test_torchmetrics_is_imported_without_transformers():
     assert python(code) == ["False"]
 
 
+@pytest.mark.slow
 def test_the_metric_that_wants_transformers_still_finds_it():
     code = """
 import lepton, torchmetrics.functional.text.bert as bert, sys
@@ -39,6 +40,7 @@ print(AutoModel.__module__)"""
     assert kind != "Names"
 
 
+@pytest.mark.slow
 def test_transformers_that_is_there_already_is_used_as_it_is():
     code = """
 import transformers, lepton, torchmetrics.functional.text.bert as bert

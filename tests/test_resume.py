@@ -13,6 +13,7 @@ from lepton.check import check
 from lepton.identity import run_folder
 from lepton.interrupt import ASKED, Interrupted
 from lepton.run import train_checked
+from tests.quick import quick
 
 SMALL = (
     "dataset=synthetic",
@@ -45,7 +46,7 @@ OPTIMIZERS = ["adam", "nadam", "sgd", "rmsprop", "lion", "muon", "adafactor", "s
 SCHEDULERS = ["cosine", "warmup_linear", "step", "exponential", "plateau", "inverse_sqrt"]
 
 
-@pytest.mark.parametrize("every", [3, 10])
+@pytest.mark.parametrize("every", quick([3, 10], 3))
 @pytest.mark.parametrize("words", SETTINGS.values(), ids=SETTINGS)
 def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
     words, every, stopped, run, fingerprint

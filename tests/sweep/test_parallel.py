@@ -18,6 +18,7 @@ from lepton.sweep.plan import planned
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.slot import Slot, warm_up
 from lepton.sweep.warm import here as surroundings
+from tests.quick import quick
 
 WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
 DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
@@ -207,7 +208,9 @@ def test_a_number_that_makes_no_pool_is_refused(key):
         Parallel(**given)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", quick([signal.SIGINT, signal.SIGTERM, signal.SIGKILL], signal.SIGKILL)
+)
 def test_the_end_of_the_parent_is_that_of_its_workers(trap, gone, start, number):
     trap(1, "hang")
     process = start("train", "-m", *DEADLY, "seed=1,2,3", "hydra/launcher=parallel")

@@ -124,9 +124,12 @@ def told(capsys):
     return out[out.index("trials looked at") :].replace("study=two ", "study=one ")
 
 
+OTHERS = [("nsgaii", [5]), ("cmaes", [4]), ("gp", [6])]
+
+
 @pytest.mark.parametrize(
     ("name", "kills"),
-    [("tpe", range(TRIALS)), ("nsgaii", [5]), ("cmaes", [4]), ("gp", [6])],
+    [("tpe", range(TRIALS)), *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS)],
 )
 def test_a_search_killed_after_any_run_ends_as_one_that_was_not(
     name, kills, search, training, capsys

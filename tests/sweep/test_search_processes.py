@@ -31,7 +31,8 @@ def ended(name):
     return [name for name in names if not name.endswith(".part")]
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, 5])
 def test_a_search_killed_at_random_times_ends_as_one_that_was_not(here, start, command, kills):
     multirun([*WORDS, "study=whole"])
     assert {"finished", "pruned"} == set(table("whole")["status"])

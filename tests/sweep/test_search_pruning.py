@@ -7,6 +7,7 @@ import pytest
 
 import lepton.sweep.grid
 from lepton import load
+from tests.quick import quick
 
 PRUNER = "hydra/sweeper/pruner"
 SIZE = ("hydra.sweeper.n_trials=16", "hydra.sweeper.batch=4")
@@ -48,7 +49,7 @@ def test_a_clearly_bad_trial_is_pruned_and_the_best_is_not(curved, search, capsy
     assert "optimizer.lr=0.01\n" in out
 
 
-@pytest.mark.parametrize("name", ["successive_halving", "hyperband"])
+@pytest.mark.parametrize("name", quick(["successive_halving", "hyperband"], "hyperband"))
 def test_the_order_in_which_a_batch_is_trained_changes_nothing(name, curved, search, monkeypatch):
     words = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
     straight = search(*words, "study=straight")
@@ -63,7 +64,7 @@ def test_the_order_in_which_a_batch_is_trained_changes_nothing(name, curved, sea
     assert set(outcomes("straight").values()) == {"finished", "pruned"}
 
 
-@pytest.mark.parametrize("name", ["median", "hyperband"])
+@pytest.mark.parametrize("name", quick(["median", "hyperband"], "median"))
 def test_a_pruned_search_killed_anywhere_ends_as_one_that_was_not(name, curved, search):
     words = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
     whole = search(*words, "study=whole")

@@ -15,6 +15,7 @@ from lepton.results import load
 from lepton.sweep.plan import multirun, planned
 from lepton.sweep.proposals import Proposals
 from lepton.sweep.space import read_space
+from tests.quick import quick
 
 FOUND = options()
 NAMES = sorted(set(FOUND["search"]) - {"none"})
@@ -86,7 +87,7 @@ def test_every_value_of_a_space_lies_in_its_range(name, here):
                 assert value in dimension.options
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", quick(NAMES, *set(NAMES) - {"transformer"}))
 def test_a_trial_of_every_space_trains(name, here, run):
     given = GIVEN.get(name, TABLE)
     if "init_from=start" in given:

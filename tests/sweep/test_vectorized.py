@@ -13,6 +13,7 @@ from lepton.sweep.parallel import Parallel
 from lepton.sweep.plan import planned
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.vectorized import Vectorized
+from tests.quick import quick
 from tests.vectorize.conftest import EXACT, SMALL, differences
 
 STACKED = ("hydra/launcher=vectorized", "hydra.launcher.size=9")
@@ -32,7 +33,7 @@ def test_a_sweep_is_stacked_where_it_can_be_and_says_of_the_rest_why_not(lepton)
     assert "gradient_boosting" in out
 
 
-@pytest.mark.parametrize("launcher", ["vectorized", "auto"])
+@pytest.mark.parametrize("launcher", quick(["vectorized", "auto"], "auto"))
 def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
     words = ("train", "-m", *SMALL, EXACT, "seed=1,2", "optimizer.lr=0.01,0.02")
     assert lepton(*words, "study=one", "hydra/launcher=basic")[0] == 0

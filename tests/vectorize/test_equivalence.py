@@ -7,6 +7,7 @@ import pytest
 
 from lepton.sweep.plan import planned
 from lepton.vectorize.group import groups
+from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
 
 TWO = ("seed=1,2", "optimizer.lr=0.003,0.02")
@@ -24,8 +25,10 @@ OPTIMIZERS = {
     "lion": ("optimizer.betas=[0.9,0.99],[0.8,0.9]", "optimizer.weight_decay=0,1"),
 }
 
+COMMON = [name for name in OPTIMIZERS if "," not in name]
 
-@pytest.mark.parametrize("case", OPTIMIZERS)
+
+@pytest.mark.parametrize("case", quick(OPTIMIZERS, *COMMON))
 def test_optimizers(gap, case):
     assert gap(*SMALL, EXACT, f"optimizer={case.split(',')[0]}", *OPTIMIZERS[case]) < 1e-9
 
@@ -42,7 +45,9 @@ SCHEDULERS = {
 }
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize(
+    "scheduler", quick(SCHEDULERS, "warmup_linear", "one_cycle", "plateau", "step")
+)
 def test_schedulers(gap, scheduler):
     words = (f"scheduler={scheduler}", *SCHEDULERS[scheduler], "optimizer.lr=0.005,0.05")
     assert gap(*SMALL, EXACT, *words) < 1e-9
@@ -70,11 +75,14 @@ EMBEDDINGS = {
     "piecewise_linear": ("model.num_embedding=piecewise_linear", "model.bins=4"),
     "periodic": ("model.num_embedding=periodic", "model.frequencies=3"),
 }
+EACH = [("linear", "none"), *((m, "none") for m in ("mlp, batch", "mlp, layer", "tabm"))]
+EACH += [("mlp", "periodic"), ("resnet", "piecewise_linear"), ("ft_transformer", "periodic")]
 CASES = [(m, e) for m in MODELS for e in EMBEDDINGS if e == "none" or m not in ("linear",)]
 
 
-@pytest.mark.parametrize(("model", "embedding"), CASES)
-def test_models_with_every_embedding_of_numbers(gap, model, embedding):
+@pytest.mark.parametrize("case", quick(CASES, *EACH))
+def test_models_with_every_embedding_of_numbers(gap, case):
+    model, embedding = case
     words = (f"model={model.split(',')[0]}", *MODELS[model], *EMBEDDINGS[embedding])
     words = (*DATA, *words, "trainer.max_epochs=3", "seed=1,2", "optimizer.lr=0.001,0.01")
     assert gap(*words, EXACT) < 1e-9
@@ -121,7 +129,7 @@ def test_tasks(gap, task):
     assert gap(*SMALL, EXACT, *TASKS[task], *TWO) < 1e-9
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("task", quick(["binary", "multiclass", "multilabel"], "multiclass"))
 def test_class_weights_and_monitors_are_each_members_own(gap, task):
     count = {"binary": 2}.get(task, 3)
     weights = f"balanced,[{','.join(['1', '4', '2'][:count])}]"
@@ -149,7 +157,7 @@ def test_batches(gap, case):
     assert gap(*SMALL, EXACT, *BATCHES[case], *TWO) < 1e-9
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", quick(["adamw", "sgd"], "adamw"))
 @pytest.mark.parametrize("model", MODELS)
 def test_members_of_one_seed_share_their_batches(gap, model, optimizer):
     words = (f"model={model.split(',')[0]}", *MODELS[model], "seed=3", f"optimizer={optimizer}")
@@ -160,7 +168,9 @@ def test_a_group_cut_into_stacks(gap):
     assert gap(*SMALL, EXACT, "seed=range(5)", size=2) < 1e-9
 
 
-@pytest.mark.parametrize("model", ["mlp", "mlp, batch", "resnet", "ft_transformer"])
+@pytest.mark.parametrize(
+    "model", quick(["mlp", "mlp, batch", "resnet", "ft_transformer"], "resnet")
+)
 def test_32_bits_agree_over_a_few_epochs(gap, model):
     words = (f"model={model.split(',')[0]}", *MODELS[model], "trainer.max_epochs=3", "seed=1,2")
     # a smaller eps lets Adam blow up gradients that are zero but for rounding: see the next test
@@ -233,7 +243,7 @@ TUNED = {
 }
 
 
-@pytest.mark.parametrize("strategy", TUNED)
+@pytest.mark.parametrize("strategy", quick(TUNED, "head", "l2sp", "last_k"))
 def test_fine_tuned_runs(gap, run, strategy):
     """Not l2sp behind batch normalization, which leaves biases a gradient of rounding alone."""
     model = ("model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
