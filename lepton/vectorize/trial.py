@@ -114,9 +114,15 @@ class Trial:
         """A stack of so many members, with all threads or one, whichever is faster."""
         stack, batches, rows = self._stack(self.members[:size])
         found = []
+
+        def step():
+            if len(stack.losses) == batches.num_batches:  # schedules know no later step
+                stack.start(0)
+            stack.train(rows, batches)
+
         for threads in dict.fromkeys((self.threads, 1)):
             with using(threads):
-                seconds = self._timed(lambda: stack.train(rows, batches)) + self.overhead
+                seconds = self._timed(step) + self.overhead
             found.append(Choice(size, threads, seconds / size))
         return min(found, key=lambda choice: choice.seconds)
 

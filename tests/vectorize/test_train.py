@@ -210,6 +210,12 @@ def test_ctrl_c_leaves_nothing_half_written(here, monkeypatch):
     assert not list(Path("runs").rglob("result.json"))
 
 
+def test_a_trial_of_more_steps_than_an_epoch_has_is_within_the_schedule(here):
+    words = (*SMALL, "scheduler=one_cycle", "batch_size=128", "seed=1,2,3")
+    jobs, _ = stacked(*words, size=None)  # two batches an epoch; a trial takes three at least
+    assert sum(results.read(job.folder) is not None for job in jobs) in (0, 3)
+
+
 def test_with_dropout_a_member_is_the_same_in_any_stack(here):
     words = (*SMALL, "model.dropout=0.3", EXACT)
     stacked(*words, "seed=1,2,3", "study=three")
