@@ -16,6 +16,7 @@ LEAST = {  # smallest numbers that mean something
     "trainer.overfit_batches": 0,
     "trainer.threads": 1,
 }
+LARGEST = 2**63 - 1  # the integers of tables and of generators of random numbers
 PLURAL = {"table": "a table", "text": "texts"}
 
 
@@ -33,7 +34,7 @@ def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> l
         for group in needed
         if not plain.get(group)
     ]
-    problems += _too_small(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
+    problems += _too_small(plain) + _too_large(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
     if plain["dataset"] and plain["model"]:
         problems += _other_kind(plain, *kinds)
     if alone:
@@ -73,6 +74,16 @@ def _too_small(plain: dict[str, Any]) -> list[str]:
         if value is not None and value < least:
             problems.append(f"{key}: {value!r} is too small; {least} at least")
     return problems
+
+
+def _too_large(node: Any, path: str = "") -> list[str]:
+    """A line for every integer that no table of results could hold."""
+    if isinstance(node, int) and abs(node) > LARGEST:
+        return [f"{path}: {node} does not fit 64 bits; {LARGEST} at most"]
+    if not isinstance(node, dict | list):
+        return []
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    return [line for key, part in items for line in _too_large(part, f"{path}.{key}".lstrip("."))]
 
 
 def _monitor(plain: dict[str, Any]) -> list[str]:
