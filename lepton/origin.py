@@ -116,6 +116,8 @@ def _sha256(path: Path, modified: int, size: int) -> str:
 
 def missing(init_from: str) -> str | None:
     """Why `init_from` cannot be started from, in a line; None where it can."""
+    if not init_from:
+        return "init_from: is empty; give a run, folder or file, or null"
     path = Path(init_from)
     if path.is_file():
         known = ", ".join(SUFFIXES)
