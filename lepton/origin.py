@@ -99,7 +99,11 @@ def find_base(folder: Path) -> tuple[str, str]:
 
 
 def _known(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
+    try:
+        found = json.loads(path.read_text())
+        return {key: found[key] for key in ("key", "path", "sha256", "absolute", "beside")}
+    except (OSError, ValueError, TypeError, KeyError):
+        raise LeptonError(f"{path}: not what lepton wrote; train the run again") from None
 
 
 def sha256(path: Path) -> str:

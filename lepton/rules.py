@@ -34,7 +34,9 @@ def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> l
         for group in needed
         if not plain.get(group)
     ]
-    problems += _too_small(plain) + _too_large(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
+    problems += (
+        _too_small(plain) + _too_large(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
+    )
     if plain["dataset"] and plain["model"]:
         problems += _other_kind(plain, *kinds)
     if alone:
