@@ -112,7 +112,8 @@ def _finetuning(plain: dict[str, Any], *, alone: bool) -> list[str]:
 def missing_files(plain: dict[str, Any]) -> list[str]:
     """A line for every data file, pretrained model, and weights to start from, not there."""
     model = plain.get("model") or {}
-    wrong = missing(plain["init_from"]) if plain.get("init_from") else None
+    given = plain.get("init_from")
+    wrong = None if given is None else missing(given)
     lines = [wrong] * bool(wrong) + [
         f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"
         for key, path in data_files(plain).items()
