@@ -7,7 +7,7 @@ from typing import Any
 import hydra.utils
 from hydra.errors import InstantiationException
 
-from lepton import check
+from lepton import check, origin
 from lepton.errors import ConfigError, LeptonError
 from lepton.spec import DataSpec
 from lepton.weights import TOKENIZER
@@ -101,6 +101,11 @@ def _as_loaded(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
     if init_from is None or node["_target_"] != LEARNED:
         return node
     if not (Path(init_from) / TOKENIZER).is_file():
+        if origin.is_run(Path(init_from)):
+            raise ConfigError(
+                f"init_from={init_from}: a run without {TOKENIZER}, so of a model that reads no "
+                "tokens; give a run of one that does"
+            )
         raise ConfigError(
             f"init_from={init_from}: has no {TOKENIZER}, and a vocabulary learned anew would give "
             "other numbers to words; give the folder of the run"

@@ -99,7 +99,11 @@ def find_base(folder: Path) -> tuple[str, str]:
 
 
 def _known(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
+    try:
+        found = json.loads(path.read_text())
+        return {key: found[key] for key in ("key", "path", "sha256", "absolute", "beside")}
+    except (OSError, ValueError, TypeError, KeyError):
+        raise LeptonError(f"{path}: not what lepton wrote; train the run again") from None
 
 
 def sha256(path: Path) -> str:
@@ -116,6 +120,8 @@ def _sha256(path: Path, modified: int, size: int) -> str:
 
 def missing(init_from: str) -> str | None:
     """Why `init_from` cannot be started from, in a line; None where it can."""
+    if not init_from:
+        return "init_from: is empty; give a run, folder or file, or null"
     path = Path(init_from)
     if path.is_file():
         known = ", ".join(SUFFIXES)

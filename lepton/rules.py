@@ -16,6 +16,7 @@ LEAST = {  # smallest numbers that mean something
     "trainer.overfit_batches": 0,
     "trainer.threads": 1,
 }
+LARGEST = 2**63 - 1  # the integers of tables and of generators of random numbers
 PLURAL = {"table": "a table", "text": "texts"}
 
 
@@ -33,7 +34,9 @@ def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> l
         for group in needed
         if not plain.get(group)
     ]
-    problems += _too_small(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
+    problems += (
+        _too_small(plain) + _too_large(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
+    )
     if plain["dataset"] and plain["model"]:
         problems += _other_kind(plain, *kinds)
     if alone:
@@ -75,6 +78,16 @@ def _too_small(plain: dict[str, Any]) -> list[str]:
     return problems
 
 
+def _too_large(node: Any, path: str = "") -> list[str]:
+    """A line for every integer that no table of results could hold."""
+    if isinstance(node, int) and abs(node) > LARGEST:
+        return [f"{path}: {node} does not fit 64 bits; {LARGEST} at most"]
+    if not isinstance(node, dict | list):
+        return []
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    return [line for key, part in items for line in _too_large(part, f"{path}.{key}".lstrip("."))]
+
+
 def _monitor(plain: dict[str, Any]) -> list[str]:
     """A line for a metric that no task has."""
     name = plain["task"]["monitor"]
@@ -99,7 +112,8 @@ def _finetuning(plain: dict[str, Any], *, alone: bool) -> list[str]:
 def missing_files(plain: dict[str, Any]) -> list[str]:
     """A line for every data file, pretrained model, and weights to start from, not there."""
     model = plain.get("model") or {}
-    wrong = missing(plain["init_from"]) if plain.get("init_from") else None
+    given = plain.get("init_from")
+    wrong = None if given is None else missing(given)
     lines = [wrong] * bool(wrong) + [
         f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"
         for key, path in data_files(plain).items()

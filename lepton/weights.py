@@ -62,7 +62,7 @@ def reached(path: str | None) -> Iterator[None]:
     try:
         with nullcontext() if path is None or local(path) else _asked_once():
             yield
-    except (OSError, ValueError, RuntimeError) as e:
+    except (OSError, ValueError, RuntimeError, _damaged()) as e:
         said = " ".join(str(e).split())[:200]
         if path is None:
             raise DataError(f"model.architecture: {said}") from e
@@ -70,6 +70,13 @@ def reached(path: str | None) -> Iterator[None]:
             "" if local(path) else ", neither a folder nor found on or reached at huggingface.co"
         )
         raise DataError(f"model.path={path}{where}: {said}") from e
+
+
+def _damaged() -> type[Exception]:
+    """What safetensors raises for a file cut short; imported by those alone who load one."""
+    from safetensors import SafetensorError
+
+    return SafetensorError
 
 
 @contextmanager

@@ -15,6 +15,7 @@ BASE = ("train", "dataset=wine", "trainer=smoke", "trainer.accelerator=cpu")
         (["model.hidden=[-1]"], "model: model=mlp refuses its values: "),
         (["model=gradient_boosting", "model.learning_rate=-1"], "model: The 'learning_rate'"),
         (["trainer.devices=abc"], "trainer: "),
+        (["seed=9223372036854775808"], "seed: 9223372036854775808 does not fit 64 bits"),
         (["task.monitor=aurok"], "task.monitor: no metric 'aurok'; did you mean 'auroc'?"),
     ],
 )

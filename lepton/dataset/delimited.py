@@ -47,8 +47,14 @@ class Layout:
 def find_layout(path: str, text: str, separator: str | None, quote: str | None) -> Layout:
     """The layout with the separator given, or that which the first line shows.
 
-    Raises: DataError when the first line has one field only, or two separators fit alike.
+    Raises: DataError when the first line has one field only, two separators fit alike, or what is
+        given cannot separate or quote.
     """
+    for key, sign in (("separator", separator), ("quote", quote)):
+        if sign is not None and (len(sign) != 1 or sign in "\r\n"):
+            raise DataError(f"dataset.{key}: {sign!r}; give one character, or null")
+    if separator is not None and separator == quote:
+        raise DataError(f"dataset.separator, dataset.quote: both are {quote!r}; give two")
     counts = {s: _fields(path, text, Layout(s, quote)) for s in SEPARATORS}
     if separator is not None:
         others = [s for s, n in counts.items() if s != separator and n[0] > 1]

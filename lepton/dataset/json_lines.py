@@ -28,7 +28,18 @@ def read_json_lines(path: str, *, encoding: str) -> pd.DataFrame:
             raise DataError(
                 f"{path}, line {number}: {nested[0]!r} is not one number, text or truth value"
             )
+        if not _plain(row):
+            raise DataError(f"{path}, line {number}: half a character (a lone \\ud800 to \\udfff)")
         rows.append(row)
     if not rows:
         raise DataError(f"{path}: the file is empty")
     return pd.DataFrame(rows)
+
+
+def _plain(row: dict) -> bool:
+    """Whether all its texts are whole characters, which JSON's escapes need not be."""
+    try:
+        "".join([*row, *(v for v in row.values() if isinstance(v, str))]).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -98,6 +98,11 @@ class TextData(Data):
                 what = f"rows whose text is in {' or '.join(others)} too"
                 done = "dropped" if drop else "kept; dataset.duplicates=drop drops them"
                 notes.append(Note(f"{what}, {done}", int(found.sum()), f"the {name} split"))
+            if drop and found.size and found.all():
+                raise DataError(
+                    f"the {name} split is empty: every text of it is in {' or '.join(others)} too; "
+                    "is it another file? dataset.duplicates=keep leaves them in"
+                )
             if drop:
                 left[name] = parts[name][~found]
         return left

@@ -28,7 +28,7 @@ def peft():
 def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> list[str]:
     """Linear layers below the head that were loaded, or those of them that `targets` match.
 
-    Raises: ConfigError when there are none.
+    Raises: ConfigError when there are none, or one of `targets` is no regular expression.
     """
     head = tuple(f"{name}." for name in layers(model)[-1])
     found = [
@@ -38,7 +38,8 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
         and not f"{name}.".startswith(head)
         and f"{name}.weight" not in made_new(model)
     ]
-    chosen = [n for n in found if targets is None or any(re.fullmatch(t, n) for t in targets)]
+    patterns = None if targets is None else [_pattern(text) for text in targets]
+    chosen = [n for n in found if patterns is None or any(p.fullmatch(n) for p in patterns)]
     if not chosen:
         asked = "" if targets is None else f" that matches finetune.targets={targets}"
         have = ", ".join(found) if found else f"none among its layers {in_words(model)}"
@@ -47,6 +48,13 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
             f"there are: {have}"
         )
     return chosen
+
+
+def _pattern(text: str) -> re.Pattern:
+    try:
+        return re.compile(text)
+    except re.error as e:
+        raise ConfigError(f"finetune.targets: {text!r} is no regular expression ({e})") from None
 
 
 def inject(model: nn.Module, config) -> nn.Module:

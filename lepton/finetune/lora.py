@@ -4,6 +4,7 @@ from typing import Literal
 
 from torch import nn
 
+from lepton.errors import ConfigError
 from lepton.finetune import adapters
 from lepton.method import Method
 from lepton.spec import DataSpec
@@ -34,6 +35,16 @@ class LoRA(Method):
 
 
 def low_rank(method, model: nn.Module, *, option: str, use_dora: bool) -> nn.Module:
+    """The network with updates of the method's rank.
+
+    Raises: ConfigError for sizes with which nothing would be learned.
+    """
+    if method.rank < 1:
+        raise ConfigError(f"finetune.rank: {method.rank} is too small; 1 at least")
+    if not method.alpha > 0:
+        raise ConfigError(f"finetune.alpha: {method.alpha} would undo every update; above 0")
+    if not 0 <= method.dropout < 1:
+        raise ConfigError(f"finetune.dropout: {method.dropout} is not a share, 0 to below 1")
     names = adapters.linear_layers(model, method.targets, option)
     config = adapters.peft().LoraConfig(
         r=method.rank,

@@ -18,7 +18,7 @@ INSIDE = ("state_dict", "model_state_dict", "model")  # where other tools put th
 def read(init_from: str) -> Given:
     """Weights, and for a run what its columns and its head mean.
 
-    Raises: LeptonError when a file cannot be read, or holds more than tensors.
+    Raises: LeptonError when a file cannot be read, or more than finite tensors.
     """
     path = Path(init_from)
     if origin.is_run(path):
@@ -37,8 +37,9 @@ def read(init_from: str) -> Given:
 def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, weights_only=True, map_location="cpu")
+            found = load_file(path)
+        else:
+            found = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as e:  # of several unrelated kinds
         why = " ".join(str(e).split())[:200]
         raise LeptonError(f"init_from={path}: not a file of weights alone ({why})") from None
@@ -46,8 +47,15 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
             found = found[name]
     wrong = not isinstance(found, Mapping) or [
-        str(name) for name, value in found.items() if not isinstance(value, Tensor)
+        str(name) for name, value in found.items() if not (isinstance(name, str) and _dense(value))
     ]
     if wrong:
         raise LeptonError(f"init_from={path}: holds other things than named tensors ({wrong})")
+    broken = [name for name, value in found.items() if not value.isfinite().all()]
+    if broken:
+        raise LeptonError(f"init_from={path}: {broken[0]} holds values that are not finite")
     return dict(found)
+
+
+def _dense(value: object) -> bool:
+    return isinstance(value, Tensor) and value.layout is torch.strided

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from lepton.identity import run_folder
 from lepton.results import status
 
 TO_DO = "to do"
+MOST = 100_000  # runs of a sweep, each of which is composed before the first starts
 ENDED = ("finished", "diverged")  # what the same run would come to again
 
 
@@ -166,22 +168,28 @@ def compose_job(composer: "Composer", words: Sequence[str]) -> Job:
 def expand(parser: OverridesParser, arguments: Sequence[str]) -> list[list[str]]:
     """The product of all values given, one list of overrides a job; a later key wins.
 
-    Raises: ConfigError for a range that holds no value or needs a search.
+    Raises: ConfigError for a range that holds no value or needs a search, and for more than MOST.
     """
     choices: dict[str, list[str]] = {}
     for override in parser.parse_overrides(list(arguments)):
-        key = override.get_key_element()
+        key, said = override.get_key_element(), override.input_line.lstrip("+")
         if not override.is_sweep_override():
             choices[key] = [f"{key}={override.get_value_element_as_str()}"]
             continue
         if not override.is_discrete_sweep():
             raise ConfigError(
-                f"{override.input_line.lstrip('+')}: an interval has no list of values to train; "
+                f"{said}: an interval has no list of values to train; "
                 "hydra/sweeper=search looks for the best"
             )
-        choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        if not choices[key]:
-            raise ConfigError(f"{override.input_line}: holds no value")
+        try:
+            values = list(itertools.islice(override.sweep_string_iterator(), MOST + 1))
+        except ValueError as e:  # a step of 0
+            raise ConfigError(f"{said}: {e}") from None
+        if not values:
+            raise ConfigError(f"{said}: holds no value")
+        choices[key] = [f"{key}={value}" for value in values]
+        if math.prod(map(len, choices.values())) > MOST:
+            raise ConfigError(f"{said}: more than {MOST} runs; try fewer values, or a search")
     return [list(words) for words in itertools.product(*choices.values())]
 
 

@@ -59,7 +59,7 @@ def planned(study: Path) -> dict[str, str]:
         return dict(json.loads(path.read_text())["runs"])
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError):
         raise LeptonError(f"{path}: not a plan of lepton's; remove the file") from None
 
 

@@ -1,5 +1,6 @@
 """The tokenizer that a pretrained model was trained with."""
 
+from lepton.errors import ConfigError
 from lepton.tokenizer.tokens import Texts, Tokens
 from lepton.weights import TOKENIZER, local, reached
 
@@ -16,7 +17,10 @@ class Pretrained:
 
         folder = local(self.path)
         if folder and (folder / TOKENIZER).is_file():
-            found = Tokenizer.from_file(str(folder / TOKENIZER))
+            try:
+                found = Tokenizer.from_file(str(folder / TOKENIZER))
+            except Exception as e:  # which the package raises as nothing narrower
+                raise ConfigError(f"{folder / TOKENIZER}: not a tokenizer ({e})") from None
         else:
             found = self._converted(str(folder or self.path))
         return Tokens(found, max_length=self.max_length, pad=_pad(found))

@@ -18,6 +18,8 @@ class Trained:
     def __init__(self, *, vocabulary: int, min_frequency: int, lowercase: bool, max_length: int):
         if vocabulary <= 2 * len(SPECIAL):
             raise ConfigError(f"model.tokenizer.vocabulary: {vocabulary} is too small; 100 or more")
+        if min_frequency < 1:
+            raise ConfigError(f"model.tokenizer.min_frequency: {min_frequency}; 1 at least")
         self.settings = {
             "vocabulary": vocabulary,
             "min_frequency": min_frequency,

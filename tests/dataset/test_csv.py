@@ -60,6 +60,21 @@ def test_a_malformed_file_is_refused_with_its_name_and_place(case, tmp_path):
     assert "\n" not in str(e.value)
 
 
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"separator": ""}, "separator: '';"),
+        ({"separator": "ab"}, "separator: 'ab'; give one character"),
+        ({"separator": "\n"}, "separator: "),
+        ({"quote": "ab"}, "quote: 'ab'; give one character"),
+        ({"separator": ";", "quote": ";"}, "separator, dataset.quote: both are ';'"),
+    ],
+)
+def test_what_cannot_separate_or_quote_is_refused(form, said, tmp_path):
+    with pytest.raises(DataError, match=f"^dataset.{said}"):
+        read(tmp_path, "a,b\n1,2\n", **form)
+
+
 @pytest.mark.parametrize("what", ["nothing", "a folder"])
 def test_a_path_without_a_file_is_refused(what, tmp_path):
     path = tmp_path if what == "a folder" else tmp_path / "none.csv"

@@ -135,6 +135,11 @@ def test_a_text_of_the_test_split_is_not_trained_on(data):
     assert any("kept; dataset.duplicates=drop" in note for note in notes(kept))
 
 
+def test_a_test_file_that_holds_every_text_leaves_nothing_to_train_on(data):
+    with pytest.raises(DataError, match="val split is empty: every text of it is in test too; is"):
+        data(table(), test=table())
+
+
 def test_rows_that_repeat_within_train_stay_and_are_counted(data):
     frame = pd.concat([table(60), table(60)], ignore_index=True)
     names = np.where(
@@ -216,6 +221,7 @@ def test_keys_that_name_no_texts_are_refused(words, said, data, tmp_path):
         ("{", r"lines\.jsonl, line 2: not JSON"),
         ("[1]", r"lines\.jsonl, line 2: not an object"),
         (json.dumps({"text": ["a"], "label": 1}), r"line 2: 'text' is not one number, text or"),
+        ('{"text": "\\ud800", "label": 1}', r"lines\.jsonl, line 2: half a character"),
     ],
 )
 def test_a_line_that_is_no_row_is_named(line, said, tmp_path, data):

@@ -62,6 +62,22 @@ def test_a_strategy_trains_exactly_what_it_names(name, network):
     assert set(trained) == {n for part in TRAINED[name] for n in under(model, [part])}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("rank", 0, "finetune.rank: 0 is too small"),
+        ("alpha", 0.0, "finetune.alpha: 0.0 would undo every update"),
+        ("dropout", 1.0, "finetune.dropout: 1.0 is not a share"),
+        ("targets", ["("], r"finetune.targets: '\(' is no regular expression"),
+    ],
+)
+def test_sizes_of_an_update_that_learns_nothing_are_refused(name, value, said, network):
+    method = strategy("lora")
+    setattr(method, name, value)
+    with pytest.raises(ConfigError, match=said):
+        method.prepare(network(*TABLE, *MODELS["mlp"])[0].model, None)
+
+
 def test_bitfit_trains_biases_and_the_head_alone(network):
     model = strategy("bitfit").prepare(network(*TABLE, *MODELS["ft_transformer"])[0].model, None)
     trained = {n for n, p in model.named_parameters() if p.requires_grad}

@@ -6,6 +6,7 @@ from safetensors.torch import load_file
 
 from lepton.dataset.token_batches import cut
 from lepton.finetune.features import features
+from lepton.origin import RESULT, WEIGHTS
 from lepton.predictor import network_of
 from lepton.weights import TOKENIZER
 from tests.finetune.conftest import begin
@@ -43,6 +44,12 @@ def test_another_data_set_is_read_with_the_tokens_that_the_weights_know(
     code, _, said = lepton("train", *words, "study=bad")
     assert code == 2
     assert "has no tokenizer.json, and a vocabulary learned anew would give" in said
+    (here / "table").mkdir()
+    for name in (RESULT, WEIGHTS):
+        (here / "table" / name).write_text("{}")
+    code, _, said = lepton("train", *begin("reader"), "finetune=full", "init_from=table")
+    assert code == 2
+    assert "init_from=table: a run without tokenizer.json, so of a model that reads no" in said
     assert not (here / "runs" / "bad").exists()
 
 

@@ -207,6 +207,7 @@ def test_weights_that_do_not_fit_are_told_by_number_and_name(spoil, said, pretra
             "no such run, folder or file 'nowhere'",
         ),
         (["init_from=here.txt", "finetune=full"], "init_from: here.txt: not a file of weights"),
+        (["init_from=", "finetune=full"], "init_from: is empty"),
         (["init_from=empty", "finetune=full"], "init_from: empty: neither a finished run nor"),
         (["init_from={run}"], "init_from: finetune=none trains from scratch"),
         (["forgetting=true"], "forgetting: needs init_from=RUN"),

@@ -60,3 +60,8 @@ def test_the_same_is_learned_each_time_whatever_a_process_did_before():
 def test_too_small_a_vocabulary_is_refused():
     with pytest.raises(ConfigError, match=r"model\.tokenizer\.vocabulary: 3 is too small"):
         Trained(vocabulary=3, **SIZES)
+
+
+def test_a_piece_must_occur():
+    with pytest.raises(ConfigError, match=r"model\.tokenizer\.min_frequency: 0; 1 at least"):
+        Trained(vocabulary=100, **SIZES | {"min_frequency": 0})

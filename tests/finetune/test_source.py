@@ -1,0 +1,30 @@
+"""What `init_from` names, read or refused."""
+
+import pytest
+import torch
+
+from lepton.errors import LeptonError
+from lepton.finetune.source import read
+from lepton.origin import find_base
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({1: torch.ones(2)}, "holds other things than named tensors"),
+        ({"a": torch.ones(2).to_sparse()}, "holds other things than named tensors"),
+        ({"a": torch.tensor([1.0, torch.nan])}, "a holds values that are not finite"),
+    ],
+    ids=["numbered", "sparse", "not finite"],
+)
+def test_what_is_no_plain_state_is_refused(state, said, tmp_path):
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(LeptonError, match=said):
+        read(str(tmp_path / "w.pt"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_damaged_note_of_what_an_adapter_needs_is_named(text, tmp_path):
+    (tmp_path / "base.json").write_text(text)
+    with pytest.raises(LeptonError, match=r"base\.json: not what lepton wrote"):
+        find_base(tmp_path)

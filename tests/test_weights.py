@@ -1,0 +1,12 @@
+"""Weights cut short, told as what they are."""
+
+import pytest
+from safetensors.torch import load
+
+from lepton.errors import DataError
+from lepton.weights import reached
+
+
+def test_weights_that_are_cut_short_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"model\.path=.*header"), reached(str(tmp_path)):
+        load(b"x" * 50)
