@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.check import _keys, _schema, _target, _unresolved
+from lepton.check import typed_keys, unresolved, wrong_keys, wrong_target
 from lepton.config import (
-    _chosen,
-    _unreadable,
-    _wrong_options,
     explained,
     options,
+    options_of,
     search_path,
     session,
+    unreadable,
+    wrong_options,
 )
 from lepton.errors import ConfigError
 
@@ -41,14 +41,14 @@ def composed(
         OmegaConf.set_readonly(cfg, False)
         with open_dict(cfg):
             cfg.pop("hydra", None)
-        problems = _unresolved(cfg)
+        problems = unresolved(cfg)
         if problems:
             raise ConfigError(*problems)
         plain = OmegaConf.to_container(cfg, resolve=True)
-    types = _schema(tuple((schema | dict.fromkeys(groups, "dict")).items()))
-    problems = _keys("", plain, types, f"lepton {root}", ())
+    types = typed_keys(tuple((schema | dict.fromkeys(groups, "dict")).items()))
+    problems = wrong_keys("", plain, types, f"lepton {root}", ())
     for key, (_, supplied) in groups.items():
-        problems += _target(key, plain.get(key), supplied, f"{key}={choices[key]}")
+        problems += wrong_target(key, plain.get(key), supplied, f"{key}={choices[key]}")
     if problems:
         raise ConfigError(*problems)
     return plain | {"choices": choices}
@@ -67,14 +67,14 @@ def _words(root: str, overrides: Sequence[str], groups: dict[str, str]) -> list[
             continue
         key = override.key_or_group
         if override.package is not None or not key or override.is_delete() or "/" in key:
-            problems.append(_unreadable(text))
+            problems.append(unreadable(text))
         elif key in known and key not in groups:
             problems.append(f"{key}: lepton {root} has no such key")
         elif override.is_sweep_override():
             problems.append(f"{text}: lepton {root} takes one value; write a list as {key}=[A,B]")
         elif key in groups:
             have = known[groups[key]]
-            problems += _wrong_options(text, key, _chosen(override, list(have)), have)
+            problems += wrong_options(text, key, options_of(override, list(have)), have)
             words.append(f"{groups[key]}@{text.lstrip('+')}")
         else:
             words.append("++" + text.lstrip("+"))
@@ -86,6 +86,6 @@ def _words(root: str, overrides: Sequence[str], groups: dict[str, str]) -> list[
 def _hinted(text: str) -> str:
     """The line for what cannot be read; a glob's brackets need quotes."""
     key, _, value = text.partition("=")
-    said = _unreadable(text)
+    said = unreadable(text)
     needed = set("[]{}") & set(value) and not set("\"'") & set(text) and "quotes" not in said
     return f"{said}, with quotes around the value: '{key}=\"{value}\"'" if needed else said

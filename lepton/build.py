@@ -89,7 +89,7 @@ def _inputs(cfg: dict[str, Any]) -> dict[str, Any]:
     """What makes inputs of rows: for texts the model's tokenizer, where it has one."""
     if check.kind(cfg, "dataset") == "text":
         node = cfg["model"].get("tokenizer")
-        return {"tokenizer": make(_as_loaded(node, cfg.get("init_from"))) if node else None}
+        return {"tokenizer": make(_as_loaded(node, cfg["init_from"])) if node else None}
     return {"preprocessing": make(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"])}
 
 
@@ -123,7 +123,7 @@ def task(cfg: dict[str, Any], spec: DataSpec):
 
 def methods(cfg: dict[str, Any]) -> list:
     """The fine-tuning strategy, then the regularizers by name, in whichever order given."""
-    strategy = [make(cfg["finetune"])] if cfg.get("finetune") else []
+    strategy = [make(cfg["finetune"])] if cfg["finetune"] else []
     return strategy + [make(node) for _, node in sorted((cfg["regularization"] or {}).items())]
 
 

@@ -59,7 +59,10 @@ ROOT = {
     "overrides": "list",
     **dict.fromkeys(SUPPLIED, "dict | None"),
 }
-LATER = ("finetune", "init_from", "forgetting", "kind", "suggested")  # not in configs of old runs
+LATER = {  # keys that configs of old runs lack, as those runs had them
+    **{"finetune": {}, "init_from": None, "forgetting": False},
+    **{"kind": "table", "suggested": {}},
+}
 WHOLE = {"shots": None, "fraction": 1.0}  # keys of a data set that are not in them either
 TASK = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
 PLUGINS = (
@@ -92,21 +95,21 @@ def check(cfg, *, files: bool = True) -> dict[str, Any]:
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
     """
-    problems = _unresolved(cfg)
+    problems = unresolved(cfg)
     if problems:
         raise ConfigError(*problems)
     from omegaconf import OmegaConf
 
-    plain = OmegaConf.to_container(cfg, resolve=True)
+    plain = LATER | OmegaConf.to_container(cfg, resolve=True)
     choices = plain.get("choices") or {}
-    problems = _keys("", plain, _schema(tuple(ROOT.items())), "lepton train", ())
+    problems = wrong_keys("", plain, typed_keys(tuple(ROOT.items())), "lepton train", ())
     if isinstance(plain.get("task"), dict):
-        problems += _keys("task.", plain["task"], _schema(tuple(TASK.items())), "task", ())
+        problems += wrong_keys("task.", plain["task"], typed_keys(tuple(TASK.items())), "task", ())
     for group, supplied in SUPPLIED.items():
         node, option = plain.get(group), f"{group}={choices.get(group, '?')}"
         nested = group == "regularization"
         for path, part in _parts(group, node, nested=nested):
-            problems += _target(path, part, supplied, option)
+            problems += wrong_target(path, part, supplied, option)
     if not problems:
         kinds = kind(plain, "dataset"), kind(plain, "model")
         problems = together(plain, alone=fits_itself(plain), kinds=kinds) + (
@@ -146,12 +149,12 @@ def fits_itself(plain: dict[str, Any]) -> bool:
 
 
 @cache
-def _schema(items: tuple[tuple[str, str], ...]) -> Signature:
-    found = {k: Parameter(k not in LATER, ast.parse(v, mode="eval").body) for k, v in items}
+def typed_keys(items: tuple[tuple[str, str], ...]) -> Signature:
+    found = {k: Parameter(True, ast.parse(v, mode="eval").body) for k, v in items}
     return Signature("", found, False, frozenset())
 
 
-def _unresolved(cfg) -> list[str]:
+def unresolved(cfg) -> list[str]:
     """A line for every value that is missing or cannot be interpolated."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -184,7 +187,7 @@ def _parts(group: str, node: Any, *, nested: bool) -> list[tuple[str, Any]]:
     return [(f"{group}.{name}", part) for name, part in node.items()]
 
 
-def _target(path: str, node: Any, supplied: tuple[str, ...], option: str) -> list[str]:
+def wrong_target(path: str, node: Any, supplied: tuple[str, ...], option: str) -> list[str]:
     """Problems of one node with a `_target_`, and of the targets inside it."""
     if node is None or node == {}:
         return []
@@ -205,13 +208,13 @@ def _target(path: str, node: Any, supplied: tuple[str, ...], option: str) -> lis
     hidden = [f"{path}.{k}: not allowed; give arguments by name" for k in HYDRA_KEYS & set(node)]
     shown = {k: v for k, v in values.items() if k not in HYDRA_KEYS}
     inner = _inner(path, values, option)
-    return _keys(f"{path}.", shown, found, option, supplied) + sorted(hidden) + inner
+    return wrong_keys(f"{path}.", shown, found, option, supplied) + sorted(hidden) + inner
 
 
 def _inner(path: str, value: Any, option: str) -> list[str]:
     """Problems of the targets anywhere inside a value."""
     if isinstance(value, dict) and "_target_" in value:
-        return _target(path, value, (), option)
+        return wrong_target(path, value, (), option)
     items = value.items() if isinstance(value, dict) else enumerate(value)
     nested = [(f"{path}.{key}", part) for key, part in items if isinstance(part, dict | list)]
     return [line for where, part in nested for line in _inner(where, part, option)]
@@ -250,7 +253,7 @@ def _refused(path: str, name: str) -> str:
     )
 
 
-def _keys(prefix: str, node: Any, found: Signature, where: str, supplied) -> list[str]:
+def wrong_keys(prefix: str, node: Any, found: Signature, where: str, supplied) -> list[str]:
     """Unknown, missing and ill-typed keys of a mapping, held against a signature."""
     problems = []
     known = {k: p for k, p in found.parameters.items() if k not in supplied}

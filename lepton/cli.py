@@ -2,9 +2,10 @@
 
 import atexit
 import gc
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -257,12 +258,6 @@ def _list(words: list[str]) -> int:
     return 0
 
 
-def _results(words: list[str]) -> int:
-    from lepton.answer import results_command
-
-    return results_command(words)
-
-
 def _ensemble(words: list[str], *, check: bool = False) -> int:
     flags, overrides = _flags(words)
     if flags.hydra or flags.multirun:
@@ -273,31 +268,18 @@ def _ensemble(words: list[str], *, check: bool = False) -> int:
     return (check_command if check else ensemble_command)(overrides)
 
 
-def _report(words: list[str]) -> int:
-    from lepton.report.command import report_command
-
-    return report_command(words)
-
-
-def _verify(words: list[str]) -> int:
-    from lepton.verify import verify_command
-
-    return verify_command(words)
-
-
-def _sweep(words: list[str]) -> int:
-    from lepton.sweep.status import sweep_command
-
-    return sweep_command(words)
+def _of(module: str, name: str) -> Callable[[list[str]], int]:
+    """A command that takes its words as they are, imported once it is asked for."""
+    return lambda words: getattr(importlib.import_module(module), name)(words)
 
 
 COMMANDS = {
     "train": _train,
     "check": _check,
-    "sweep": _sweep,
+    "sweep": _of("lepton.sweep.status", "sweep_command"),
     "list": _list,
-    "results": _results,
+    "results": _of("lepton.answer", "results_command"),
     "ensemble": _ensemble,
-    "report": _report,
-    "verify": _verify,
+    "report": _of("lepton.report.command", "report_command"),
+    "verify": _of("lepton.verify", "verify_command"),
 }

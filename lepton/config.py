@@ -69,12 +69,12 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
             override = parser.parse_override(text)
         except Exception as e:  # the grammar raises several unrelated kinds
             said = re.search("while evaluating '.*': (.*)", str(e))
-            problems.append(f"{text}: {said[1]}" if said else _unreadable(text))
+            problems.append(f"{text}: {said[1]}" if said else unreadable(text))
             continue
         key = override.key_or_group
         head = re.split(r"[./@]", key)[0]
         if not head or key == "hydra" or len(key) > LONGEST:
-            problems.append(_unreadable(text))
+            problems.append(unreadable(text))
         elif override.is_sweep_override() and not sweep:
             problems.append(f"{text}: several values need a sweep; add -m, or quote the comma")
         elif head in ("choices", "overrides"):
@@ -82,8 +82,8 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
         elif head in BETWEEN:
             problems.append(f"{key}: lepton train has no such key; it belongs to lepton {head}")
         elif key in known and override.package is None:
-            chosen = _chosen(override, list(known[key]))
-            wrong = _wrong_options(text, key, chosen, known[key])
+            chosen = options_of(override, list(known[key]))
+            wrong = wrong_options(text, key, chosen, known[key])
             problems += wrong
             spoilt |= {key if head == "hydra" else head} if wrong else set()
             globbed = ",".join(str(name) for job in chosen for name in job)
@@ -119,7 +119,7 @@ def _further(words: list[str], *, sweep: bool) -> tuple[str, ...]:
     return ()
 
 
-def _unreadable(text: str) -> str:
+def unreadable(text: str) -> str:
     """The line for an override that Hydra's grammar refuses; most often quotes are missing."""
     key, equals, value = text.partition("=")
     odd = re.search(r"[^\w.,:/\[\]{}()$+-]|[^\x00-\x7f]", value) and not re.search("[\"']", value)
@@ -128,7 +128,7 @@ def _unreadable(text: str) -> str:
     return f"{text!r} cannot be read; write key=value{hint}"
 
 
-def _chosen(override, have: list[str]) -> list[list]:
+def options_of(override, have: list[str]) -> list[list]:
     """The options that an override chooses, one list a job."""
     from hydra.core.override_parser.types import Glob
 
@@ -146,7 +146,7 @@ def _listed(value) -> list:
     return value if isinstance(value, list) else [value]
 
 
-def _wrong_options(text: str, group: str, chosen: list[list], known: dict[str, Path]) -> list[str]:
+def wrong_options(text: str, group: str, chosen: list[list], known: dict[str, Path]) -> list[str]:
     """A line for every option that the group does not have, and for too many or none of them."""
     have, names = ", ".join(known), [name for job in chosen for name in job]
     if not names or None in names or "" in names:

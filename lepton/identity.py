@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton import origin
-from lepton.check import WHOLE, fits_itself
+from lepton.check import LATER, WHOLE, fits_itself
 from lepton.errors import ConfigError
 from lepton.origin import sha256
 from lepton.rules import data_files, data_folders
@@ -15,7 +15,6 @@ from lepton.weights import content
 
 FORMAT = 2  # raised when the same config would mean another training
 COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides", "kind", "suggested")
-UNSET = {"finetune": {}, "init_from": None, "forgetting": False}  # as if they were not there
 TRAINER_COSMETIC = ("progress", "checkpoint_every")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -30,9 +29,9 @@ def canonical(plain: dict[str, Any]) -> dict[str, Any]:
     contents |= {key: _all(Path(path)) for key, path in data_folders(plain).items()}
     kept["dataset"] = _without({**kept["dataset"], **contents}, WHOLE)
     kept["model"] = by_content(kept["model"])
-    if kept.get("init_from"):
+    if kept["init_from"]:
         kept["init_from"] = origin.content(kept["init_from"]) or kept["init_from"]
-    return _without(kept, UNSET)
+    return _without(kept, LATER)
 
 
 def _without(node: dict[str, Any], unset: dict[str, Any]) -> dict[str, Any]:

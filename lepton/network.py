@@ -53,7 +53,7 @@ class Network:
         with torch.random.fork_rng():
             torch.manual_seed(derive(cfg["seed"], "init"))
             model = build.part(cfg, "model", spec=spec)
-            self.tuning = _tuning(cfg, model, spec, saved) if cfg.get("finetune") else None
+            self.tuning = _tuning(cfg, model, spec, saved) if cfg["finetune"] else None
             self.methods = build.methods(cfg)
             for method in self.methods:
                 model = method.prepare(model, spec)

@@ -58,7 +58,7 @@ class TextInputs:
 
         self.columns, self.tokens = list(spec.text_features), None
         if spec.vocabulary:
-            with _named(folder / TOKENIZER):
+            with named(folder / TOKENIZER):
                 self.tokens = Tokens.load(folder, spec)
 
     def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
@@ -87,11 +87,11 @@ def _learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
     cfg = check(OmegaConf.create(config), files=False)
     if (folder / ARCHITECTURE).is_dir():
         cfg["model"] |= _encoder(folder)
-    with _named(folder / "spec.json") as path:
+    with named(folder / "spec.json") as path:
         spec = DataSpec.load(path)
     own = fits_itself(cfg)
     learner = Estimator(cfg, spec) if own else Network(cfg, spec, saved=folder)
-    with _named(folder if own or not (folder / FILE).is_file() else folder / FILE):
+    with named(folder if own or not (folder / FILE).is_file() else folder / FILE):
         learner.load(folder)
     return learner, spec
 
@@ -99,7 +99,7 @@ def _learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
 def _encoder(folder: Path) -> dict[str, Any]:
     """What a run's encoder is built from: the weights below its adapter, or its form alone."""
     if not (folder / FILE).is_file():
-        with _named(folder / origin.BASE):
+        with named(folder / origin.BASE):
             key, place = origin.find_base(folder)
         if key == "model.path":
             return {"path": place}
@@ -107,7 +107,7 @@ def _encoder(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[Path]:
+def named(path: Path) -> Iterator[Path]:
     """Whatever goes wrong in reading a file of the run names that file."""
     try:
         yield path
@@ -130,6 +130,6 @@ def load_model(run: str | Path):
     if result.config.get("ensemble", {}).get("kind") == "predictions":
         from lepton.ensemble.predictor import EnsemblePredictor
 
-        with _named(folder):
+        with named(folder):
             return EnsemblePredictor(folder, load_model)
     return Predictor(folder)

@@ -98,13 +98,13 @@ def _monitor(plain: dict[str, Any]) -> list[str]:
 
 def _finetuning(plain: dict[str, Any], *, alone: bool) -> list[str]:
     """A line for every key of fine-tuning that would do nothing."""
-    given, problems = plain.get("init_from"), []
-    if alone and (plain.get("finetune") or given):
+    given, problems = plain["init_from"], []
+    if alone and (plain["finetune"] or given):
         chosen = (plain.get("choices") or {}).get("model")
         problems.append(f"finetune, init_from: model={chosen} fits itself; nothing to start from")
-    elif given and not plain.get("finetune"):
+    elif given and not plain["finetune"]:
         problems.append("init_from: finetune=none trains from scratch; choose finetune=full")
-    if plain.get("forgetting") and not given:
+    if plain["forgetting"] and not given:
         problems.append("forgetting: needs init_from=RUN, whose task may be forgotten")
     return problems
 
@@ -112,7 +112,7 @@ def _finetuning(plain: dict[str, Any], *, alone: bool) -> list[str]:
 def missing_files(plain: dict[str, Any]) -> list[str]:
     """A line for every data file, pretrained model, and weights to start from, not there."""
     model = plain.get("model") or {}
-    given = plain.get("init_from")
+    given = plain["init_from"]
     wrong = None if given is None else missing(given)
     lines = [wrong] * bool(wrong) + [
         f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"

@@ -83,7 +83,7 @@ def _write(plain: dict[str, Any], part: Path, *, name: str, watch: Watch | None)
 def begin(cfg: dict[str, Any], folder: Path) -> None:
     """What of a run is known before its data are read."""
     results.write_config(cfg, folder)
-    (folder / "overrides.yaml").write_text(yaml.safe_dump(cfg.get("overrides") or []))
+    (folder / "overrides.yaml").write_text(yaml.safe_dump(cfg["overrides"]))
     (folder / "environment.json").write_text(json.dumps(environment(), indent=1))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lepton import results
+from lepton import origin, results
 from lepton.errors import LeptonError
 from lepton.identity import known_as
 from lepton.rules import data_files
@@ -80,11 +80,19 @@ def _trained(folder: Path, again: Path, first: results.Result) -> list[str]:
     train_checked({**plain, **quiet}, again)
     causes = []
     if not known_as(plain, folder.name):
-        files = ", ".join(data_files(plain).values())
-        causes.append(f"data: {files}" if files else "code: an option has other values or keys now")
+        causes.append(_otherwise(plain))
     if first.trained != "alone":
         causes.append(f"training: then in a {first.trained}, now alone; last digits differ")
     return causes
+
+
+def _otherwise(plain: dict[str, Any]) -> str:
+    """What a run's name no longer stands for: files that it was made of, or else an option."""
+    files = {"data": list(data_files(plain).values())}
+    if (weights := origin.base(plain)["path"]) is not None:
+        files["weights"] = [weights]
+    found = ", or ".join(f"{kind}: {', '.join(paths)}" for kind, paths in files.items() if paths)
+    return found or "code: an option has other values or keys now"
 
 
 def _differences(folder: Path, again: Path, first, second) -> list[str]:

@@ -1,6 +1,7 @@
 """`lepton verify`: the same again, or what differs and why."""
 
 import json
+import shutil
 
 import pytest
 
@@ -63,6 +64,17 @@ def test_data_that_changed_are_named(run, here):
     lines, same = verify(folder)
     assert not same
     assert any(line.strip().startswith("data: loans.csv") for line in lines)
+
+
+def test_weights_to_start_from_that_changed_are_named(run, here):
+    words = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
+    one, two = (run(*words, f"seed={seed}", "study=before") for seed in (1, 2))
+    shutil.copytree(one, here / "start")
+    folder = run(*words, "finetune=full", "init_from=start")
+    shutil.copy(two / "model.safetensors", here / "start")
+    lines, same = verify(folder)
+    assert not same
+    assert lines[-1].strip() == "weights: start"
 
 
 def test_a_run_of_a_stack_says_that_it_is_alone_now(mlp):

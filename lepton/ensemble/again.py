@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lepton.check import _target
+from lepton.check import wrong_target
 from lepton.ensemble.make import make, planned
 from lepton.ensemble.members import Found, member_of, unchanged
 from lepton.ensemble.outcome import POOL, read
@@ -26,7 +26,7 @@ def make_again(folder: Path, config: dict[str, Any], again: Path) -> list[str]:
         method = config["choices"]["ensemble"]
     except (KeyError, TypeError) as e:
         raise LeptonError(f"{folder}: its config does not say {e} of the ensemble") from None
-    if problems := _target("method", plain["method"], ("task",), f"method={method}"):
+    if problems := wrong_target("method", plain["method"], ("task",), f"method={method}"):
         raise ConfigError(*problems)
     plain |= {"choices": {"method": method}, "overrides": config["overrides"]}
     plain |= {"study": None, "keep": True, "rerun": False}

@@ -13,7 +13,7 @@ from lepton.check import check, fits_itself
 from lepton.ensemble.members import Member
 from lepton.errors import ConfigError, LeptonError
 from lepton.network import FILE, Network
-from lepton.predictor import _named
+from lepton.predictor import named
 from lepton.seeds import derive
 
 
@@ -38,7 +38,7 @@ class Averager:
 
     def _state(self, member: Member) -> dict[str, Tensor]:
         """The trained weights of a member, which must be of the network's shapes."""
-        with _named(member.folder / FILE):
+        with named(member.folder / FILE):
             self.network.load(member.folder)
         return {name: t.clone() for name, t in self.network.model.state_dict().items()}
 

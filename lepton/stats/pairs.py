@@ -57,14 +57,14 @@ def pairs(
 def _means(side: pd.DataFrame, index: list[str], metric: str) -> pd.Series:
     if not index:
         return pd.Series({0: side[metric].astype(float).mean()})
-    values = side[metric].astype(float).groupby([_filled(side[c]) for c in index]).mean()
+    values = side[metric].astype(float).groupby([filled(side[c]) for c in index]).mean()
     values.index = pd.MultiIndex.from_tuples(
         [key if isinstance(key, tuple) else (key,) for key in values.index], names=index
     )
     return values
 
 
-def _filled(column: pd.Series) -> pd.Series:
+def filled(column: pd.Series) -> pd.Series:
     """Text that is equal where values are; null is a value."""
     numbers = column.map(lambda v: "" if pd.isna(v) else f"{v:g}" if _number(v) else str(v))
     return numbers.rename(column.name)

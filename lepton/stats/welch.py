@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from lepton.stats.pairs import SPLITS, _filled
+from lepton.stats.pairs import SPLITS, filled
 
 
 @dataclass(frozen=True)
@@ -76,5 +76,5 @@ def _values(side: pd.DataFrame, metric: str, settings: list[str]) -> np.ndarray:
     known = side[side[metric].notna()]
     values = known[metric].astype(float)
     if settings and len(known):
-        values = values.groupby([_filled(known[c]) for c in settings]).mean()
+        values = values.groupby([filled(known[c]) for c in settings]).mean()
     return values.to_numpy(float)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lepton.check import _keys
+from lepton.check import wrong_keys
 from lepton.config import near
 from lepton.errors import ConfigError
 from lepton.metric import LARGER_IS_BETTER
@@ -129,7 +129,7 @@ def _made(kind: str, node: Any, supplied: tuple[str, ...]) -> list[str]:
         found = signature(node["_target_"])
     except TargetError:
         return []  # not installed, which is told when it is used
-    return _keys(f"{where}.", values, found, node["_target_"].rpartition(".")[2], supplied)
+    return wrong_keys(f"{where}.", values, found, node["_target_"].rpartition(".")[2], supplied)
 
 
 def _together(node: dict[str, Any], objectives: tuple[Objective, ...]) -> list[str]:

@@ -71,7 +71,7 @@ def obstacle(plain: dict[str, Any]) -> str | None:
     for name, node in (plain["regularization"] or {}).items():
         if not _stacks(build.target(node)):
             return f"regularization={name} has no stacked form"
-    strategy = build.target(plain["finetune"]) if plain.get("finetune") else Method
+    strategy = build.target(plain["finetune"]) if plain["finetune"] else Method
     if strategy.alone or not _stacks(strategy):
         return f"finetune={chosen.get('finetune')} {strategy.alone or 'has no stacked form'}"
     trainer = plain["trainer"]

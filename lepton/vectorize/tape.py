@@ -41,8 +41,10 @@ class Taped:
         self.calls[key] += 1
         if tape is not None or self.calls[key] <= OFTEN:
             return self.function(inputs, *values)
-        self.tapes[key] = tape = Tape(inputs)
-        return tape.record(partial(self.function, inputs, *values))
+        tape = Tape(inputs)
+        results = tape.record(partial(self.function, inputs, *values))
+        self.tapes[key] = tape
+        return results
 
 
 class Tape(TorchDispatchMode):
@@ -138,6 +140,7 @@ def once(action: Callable[[], Any]) -> Any:
     if tape is None:
         return action()
     tape.paused = True
-    result = action()
-    tape.paused = False
-    return result
+    try:
+        return action()
+    finally:
+        tape.paused = False

@@ -121,14 +121,14 @@ def test_members_scores_and_the_folder_are_shown_and_results_take_it(study, lept
 def test_an_ensemble_of_the_users_own_is_taken_once_allowed(study, lepton, here):
     study("binary")
     (here / "conf" / "ensemble").mkdir(parents=True)
-    option = "# The best member alone.\n_target_: mine.First\nshare: 1.0  # of the first member\n"
+    option = "# The best member alone.\n_target_: ours.First\nshare: 1.0  # of the first member\n"
     (here / "conf" / "ensemble" / "mine.yaml").write_text(option)
-    (here / "mine.py").write_text(
+    (here / "ours.py").write_text(
         "from lepton.ensemble.combiner import Combiner\n\n\nclass First(Combiner):\n"
         "    def __init__(self, *, task: str, share: float):\n        super().__init__(task=task)\n"
     )
     words = ("ensemble", "runs=binary", "method=mine", "keep=true")
-    assert "--allow mine" in lepton(*words)[2]
-    code, out, said = lepton(*words, "--allow", "mine")
+    assert "--allow ours" in lepton(*words)[2]
+    code, out, said = lepton(*words, "--allow", "ours")
     assert (code, said) == (0, "")
     assert "ensemble_mine" in out
