@@ -154,7 +154,7 @@ class Learner(pl.LightningModule):
             raise Diverged(f"validation {name} is {value} after epoch {self.current_epoch + 1}")
         self._tell({f"val/{name}": value}, prog_bar=True)
         self._tell({"val/score": better})
-        if better > self.best_score:
+        if self.trainer.strategy.broadcast(better > self.best_score):
             self.best_score, self.best_epoch = better, self.epoch
             self.best_state = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 

@@ -46,7 +46,7 @@ def content(path: str | Path) -> str | None:
 def _digest(files: list[Path]) -> str:
     """Of files by their names; of where a run's base lay only its content."""
     digests = [
-        f"{file.name} {_known(file)['sha256'] if file.name == BASE else sha256(file)}"
+        f"{file.name} {read_base(file)['sha256'] if file.name == BASE else sha256(file)}"
         for file in files
     ]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
@@ -85,7 +85,7 @@ def find_base(folder: Path) -> tuple[str, str]:
 
     Raises: LeptonError when they are no longer there, or others.
     """
-    known = _known(folder / BASE)
+    known = read_base(folder / BASE)
     read = content if known["key"] == "init_from" else _encoder
     places = [known["path"], known["absolute"], str(folder.parent / known["beside"])]
     for place in places:
@@ -98,7 +98,11 @@ def find_base(folder: Path) -> tuple[str, str]:
     )
 
 
-def _known(path: Path) -> dict[str, Any]:
+def read_base(path: Path) -> dict[str, Any]:
+    """What `write_base` wrote.
+
+    Raises: LeptonError when the file is not whole.
+    """
     try:
         found = json.loads(path.read_text())
         return {key: found[key] for key in ("key", "path", "sha256", "absolute", "beside")}
@@ -131,6 +135,8 @@ def missing(init_from: str) -> str | None:
         return f"init_from: no such run, folder or file {init_from!r} (looked in {Path.cwd()})"
     if (path / RESULT).is_file() and not is_run(path):
         return f"init_from: {init_from}: a run without a network to start from"
+    if (path / CONFIG).is_file() and not (path / RESULT).is_file():
+        return f"init_from: {init_from}: a run that is not finished; it has no {RESULT}"
     if not weight_files(path):
         return f"init_from: {init_from}: neither a finished run nor a folder with *.safetensors"
     return None

@@ -17,6 +17,14 @@ LEAST = {  # smallest numbers that mean something
     "trainer.threads": 1,
 }
 LARGEST = 2**63 - 1  # the integers of tables and of generators of random numbers
+WHOLE = (  # what looks at a weight as one tensor in every step
+    "torch.optim.Adafactor",
+    "lepton.optimizer.muon.Muon",
+    "lepton.finetune.l2sp.L2SP",
+    "lepton.finetune.prompt.Prompt",
+    "lepton.regularization.l1.L1",
+)
+GRADUAL = "lepton.finetune.gradual_unfreeze.GradualUnfreeze"
 PLURAL = {"table": "a table", "text": "texts"}
 
 
@@ -41,6 +49,7 @@ def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> l
         problems += _other_kind(plain, *kinds)
     if alone:
         return problems
+    problems += _devices(plain)
     schedule_free = (plain["optimizer"] or {}).get("_target_", "").startswith("schedulefree.")
     if schedule_free and plain["scheduler"]:
         problems.append(
@@ -51,6 +60,29 @@ def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> l
         problems.append(
             "optimizer, regularization: a schedule-free optimizer averages the weights itself; "
             "leave out ema or use another optimizer"
+        )
+    return problems
+
+
+def _devices(plain: dict[str, Any]) -> list[str]:
+    """A line for every option that does not go with how several devices share the work."""
+    strategy, rule = (plain["trainer"] or {}).get("strategy"), plain["optimizer"] or {}
+    methods = [rule, plain["finetune"] or {}, *(plain["regularization"] or {}).values()]
+    targets = [(part or {}).get("_target_") for part in methods]
+    if strategy == "ddp" and GRADUAL in targets:
+        unused = "trainer.strategy=ddp_find_unused_parameters_true"
+        return [f"trainer.strategy: finetune=gradual_unfreeze leaves weights out; {unused}"]
+    if strategy != "fsdp":
+        return []
+    problems = [
+        f"trainer.strategy: fsdp gives each device a share of the weights, and "
+        f"{target.rpartition('.')[2]} needs them whole; take another, or trainer=ddp"
+        for target in targets
+        if target in WHOLE
+    ]
+    if rule.get("_target_") == "torch.optim.SGD" and rule.get("fused"):
+        problems.append(
+            "optimizer.fused: fsdp has no fused SGD for shares of weights; optimizer.fused=false"
         )
     return problems
 
@@ -115,7 +147,7 @@ def missing_files(plain: dict[str, Any]) -> list[str]:
     given = plain["init_from"]
     wrong = None if given is None else missing(given)
     lines = [wrong] * bool(wrong) + [
-        f"dataset.{key}: no such file {str(path)!r} (looked in {Path.cwd()})"
+        f"dataset.{key}: {_no_file(Path(path))}"
         for key, path in data_files(plain).items()
         if not Path(path).is_file()
     ]
@@ -139,3 +171,9 @@ def data_folders(plain: dict[str, Any]) -> dict[str, str]:
     """The folder a data set reads: its key `name`, where that is one."""
     name = (plain.get("dataset") or {}).get("name")
     return {"name": name} if isinstance(name, str) and Path(name).expanduser().is_dir() else {}
+
+
+def _no_file(path: Path) -> str:
+    if path.is_dir():
+        return f"{str(path)!r} is a folder, not a file"
+    return f"no such file {str(path)!r} (looked in {Path.cwd()})"

@@ -112,11 +112,23 @@ def _differences(folder: Path, again: Path, first, second) -> list[str]:
             found.append(f"{name}: {line}")
     if (line := _facts_gap(folder / FACTS, again / FACTS)) is not None:
         found.append(f"{FACTS}: {line}")
-    weights = [path / "model.safetensors" for path in (folder, again)]
-    if all(path.is_file() for path in weights):
-        contents = [path.read_bytes() for path in weights]
-        found += ["model.safetensors"] if contents[0] != contents[1] else []
+    for name in (origin.WEIGHTS, origin.ADAPTER):
+        weights = [path / name for path in (folder, again)]
+        if all(path.is_file() for path in weights):
+            contents = [path.read_bytes() for path in weights]
+            found += [name] if contents[0] != contents[1] else []
+    if (again / origin.BASE).is_file():
+        found += _base_gap(folder / origin.BASE, again / origin.BASE)
     return found
+
+
+def _base_gap(first: Path, second: Path) -> list[str]:
+    """Whether the weights that an adapter belongs to are known, and the same."""
+    try:
+        contents = [origin.read_base(path)["sha256"] for path in (first, second)]
+    except LeptonError as e:
+        return [f"{origin.BASE}: {str(e).removeprefix(f'{first}: ')}"]
+    return [f"{origin.BASE}: names other weights"] if contents[0] != contents[1] else []
 
 
 def _facts_gap(first: Path, second: Path) -> str | None:

@@ -129,6 +129,7 @@ def test_a_very_long_word_is_refused_as_any_other(refused, word):
         (("optimizer=schedule_free_adamw", "regularization=ema"), "optimizer, regularization: "),
         (("model.dropout=0.3", "model=resnet"), "model.dropout: model=resnet has no such key"),
         (("dataset=csv", "dataset.path=no.csv", "dataset.target=y"), "dataset.path: no such file"),
+        (("dataset=csv", "dataset.path=.", "dataset.target=y"), "dataset.path: '.' is a folder"),
     ],
 )
 def test_options_that_are_wrong_together_are_told_in_a_line(refused, words, said):

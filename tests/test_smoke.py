@@ -170,7 +170,7 @@ def test_every_trainer_that_runs_anywhere_runs(option, smoke):
 
 
 def test_no_trainer_is_left_out():
-    assert set(FOUND["trainer"]) == {*PRESETS, "gpu", "ddp"}
+    assert set(FOUND["trainer"]) == {*PRESETS, "gpu", "ddp", "fsdp"}
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from lepton.errors import LeptonError
 from lepton.verify import verify, verify_command
@@ -75,6 +76,39 @@ def test_weights_to_start_from_that_changed_are_named(run, here):
     lines, same = verify(folder)
     assert not same
     assert lines[-1].strip() == "weights: start"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda path: path.write_text("{"),
+            "base.json: not what lepton wrote; train the run again",
+        ),
+        (lambda path: edit(path, lambda known: known.update(sha256="0")), "base.json: names other"),
+    ],
+    ids=["damaged", "other"],
+)
+def test_a_note_of_what_an_adapter_needs_that_is_not_whole_is_named(run, change, said):
+    words = ("dataset=wine", "model=mlp", "trainer.max_epochs=1")
+    start = run(*words, "study=start")
+    folder = run(*words, "finetune=lora", f"init_from={start}")
+    assert verify(folder)[1]
+    change(folder / "base.json")
+    lines, same = verify(folder)
+    assert not same
+    assert said in lines[1]
+
+
+def test_an_adapter_that_is_not_the_same_is_named(run):
+    words = ("dataset=wine", "model=mlp", "trainer.max_epochs=1")
+    start = run(*words, "study=start")
+    folder = run(*words, "finetune=lora", f"init_from={start}")
+    saved = load_file(folder / "adapter.safetensors")
+    save_file({name: value + 1 for name, value in saved.items()}, folder / "adapter.safetensors")
+    lines, same = verify(folder)
+    assert not same
+    assert lines[1].strip() == "adapter.safetensors"
 
 
 def test_a_run_of_a_stack_says_that_it_is_alone_now(mlp):

@@ -139,9 +139,11 @@ def _frozen(model: nn.Module) -> set[str]:
 
 
 def _of_probe(cfg: dict[str, Any], strategy) -> dict[str, Any]:
+    """The probe's own rate and length; of several devices one is enough for a head."""
+    own = {"max_epochs": strategy.probe_epochs, "devices": 1, "strategy": "auto"}
     return cfg | {
         "optimizer": cfg["optimizer"] | {"lr": strategy.probe_lr},
-        "trainer": cfg["trainer"] | {"max_epochs": strategy.probe_epochs},
+        "trainer": cfg["trainer"] | own,
     }
 
 

@@ -1,5 +1,7 @@
 """Exponential moving average of the weights."""
 
+from collections.abc import Iterable
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
@@ -50,12 +52,12 @@ class EMA(Method):
         """Puts the average into the model, if there is one yet."""
         self.trained = [p.clone() for p in self.parameters]
         if self.parameters:
-            torch._foreach_copy_(self.parameters, list(self.average.values()))
+            _copy(self.parameters, self.average.values())
 
     @torch.no_grad()
     def swap_out(self) -> None:
         if self.trained:
-            torch._foreach_copy_(self.parameters, self.trained)
+            _copy(self.parameters, self.trained)
         self.trained = []
 
     def finish(self) -> None:
@@ -69,6 +71,12 @@ class EMA(Method):
     @classmethod
     def stacked(cls, members) -> StackedMethod:
         return StackedEMA(members)
+
+
+def _copy(into: Iterable[Tensor], values: Iterable[Tensor]) -> None:
+    """One by one, as shares of weights on several devices can be."""
+    for tensor, value in zip(into, values, strict=True):
+        tensor.copy_(value)
 
 
 def warm_up(steps: int) -> float:

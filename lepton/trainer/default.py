@@ -24,6 +24,15 @@ def best(accelerator: str) -> str:
     return "bf16-mixed" if native else "32-true"
 
 
+def shared(strategy: str):
+    """What shares the work among devices, as Lightning takes it."""
+    if strategy != "fsdp":
+        return strategy
+    from lepton.trainer.sharded import Sharded
+
+    return Sharded()
+
+
 class Trainer(pl.Trainer):
     """Where and how long; batches, precision and checks on the way.
 
@@ -66,7 +75,7 @@ class Trainer(pl.Trainer):
             super().__init__(
                 accelerator=accelerator,
                 devices=devices,
-                strategy=strategy,
+                strategy=shared(strategy),
                 precision=best(accelerator) if precision == "auto" else precision,
                 max_epochs=max_epochs,
                 max_time=max_time,
@@ -83,3 +92,8 @@ class Trainer(pl.Trainer):
             )
         except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError) as e:
             raise ConfigError(f"trainer: {' '.join(str(e).split())}") from e
+        if strategy == "fsdp" and self.world_size == 1:
+            raise ConfigError(
+                "trainer.strategy=fsdp: one device has nobody to share a network with; take "
+                "trainer.devices=2 or more, or trainer.strategy=auto"
+            )

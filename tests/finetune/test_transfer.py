@@ -1,6 +1,7 @@
 """Weights of a run, a folder or a file in another network: what is loaded, what is refused."""
 
 import re
+import shutil
 
 import pytest
 import torch
@@ -209,6 +210,7 @@ def test_weights_that_do_not_fit_are_told_by_number_and_name(spoil, said, pretra
         (["init_from=here.txt", "finetune=full"], "init_from: here.txt: not a file of weights"),
         (["init_from=", "finetune=full"], "init_from: is empty"),
         (["init_from=empty", "finetune=full"], "init_from: empty: neither a finished run nor"),
+        (["init_from=begun", "finetune=full"], "init_from: begun: a run that is not finished"),
         (["init_from={run}"], "init_from: finetune=none trains from scratch"),
         (["forgetting=true"], "forgetting: needs init_from=RUN"),
         (
@@ -239,6 +241,8 @@ def test_a_mistake_is_told_in_a_line_and_leaves_no_run(words, said, pretrained, 
     source = pretrained("mlp")
     (here / "here.txt").write_text("x")
     (here / "empty").mkdir()
+    shutil.copytree(source, here / "begun")
+    (here / "begun" / "result.json").unlink()
     known = {"run": source, "file": source / "model.safetensors"}
     words = [word.format(**known) for word in words]
     small = [] if any(word.startswith("model=") for word in words) else MODELS["mlp"][:2]

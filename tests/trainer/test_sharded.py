@@ -1,0 +1,165 @@
+"""trainer=fsdp: what two processes with halves of the weights learn, held against two with all."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from safetensors.torch import load_file
+from torch import nn
+
+from lepton import build, compose, train
+from lepton.check import check
+from lepton.errors import ConfigError, Diverged
+from lepton.finite import all_finite
+from lepton.trainer.sharded import Sharded, remembered, restore, shard, whole
+
+TWO = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=3")
+TABLE = ("dataset=synthetic", "dataset.rows=150", "batch_size=16", "optimizer.lr=0.02")
+TEXTS = (
+    *("dataset=vader", "dataset.source=tweets", "dataset.shots=16", "batch_size=8"),
+    *("model=transformer_tiny", "optimizer.lr=0.003"),
+)
+
+
+@pytest.fixture
+def reachable(monkeypatch):
+    """Worker processes find lepton from any folder."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
+@pytest.fixture
+def both(tmp_path, reachable):
+    """A run folder of ddp and one of fsdp, of the same words."""
+
+    def make(*words: str, ddp: str = "ddp") -> list[Path]:
+        found = []
+        for strategy in (ddp, "fsdp"):
+            own = (f"trainer.strategy={strategy}", f"runs={tmp_path}", f"study={strategy}")
+            run = train(compose("trainer=fsdp", *TWO, *words, *own)).run
+            found.append(tmp_path / strategy / run)
+        return found
+
+    return make
+
+
+def same(one: Path, two: Path) -> None:
+    histories = [pd.read_parquet(path / "history.parquet") for path in (one, two)]
+    a, b = (history.drop(columns="seconds") for history in histories)
+    pd.testing.assert_frame_equal(a, b, rtol=1e-4, atol=1e-5)
+    a, b = (load_file(next(path.glob("*.safetensors"))) for path in (one, two))
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("model=mlp_small", "regularization=[ema,gradient_clipping]", "scheduler=warmup_cosine"),
+        ("model=tabm", "trainer.precision=bf16-mixed", "trainer.accumulate_grad_batches=2"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_shares_of_the_weights_of_tables_learn_what_copies_do(both, words):
+    same(*both(*TABLE, *words))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["lora", "lp_ft", "gradual_unfreeze"])
+def test_shares_of_the_weights_of_texts_are_tuned_as_copies_are(both, tmp_path, strategy):
+    start = train(compose(*TEXTS, "trainer=smoke", f"runs={tmp_path}", "study=start"))
+    ddp = "ddp_find_unused_parameters_true" if strategy == "gradual_unfreeze" else "ddp"
+    source = f"{tmp_path}/start/{start.run}"
+    same(*both(*TEXTS, f"finetune={strategy}", f"init_from={source}", ddp=ddp))
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_keeps_whole_finite_weights(tmp_path, reachable):
+    words = (*TABLE, "model=mlp_small", "optimizer.lr=1e30", f"runs={tmp_path}", "study=s")
+    with pytest.raises(Diverged) as caught:
+        train(compose(*TWO, "trainer=fsdp", *words))
+    [folder] = (tmp_path / "s").glob("*.failed")
+    kept = list(folder.glob("*.safetensors"))
+    assert bool(kept) == ("none" not in caught.value.weights)
+    assert all(all_finite(load_file(path)) for path in kept)
+
+
+class Blocks(nn.Module):
+    """Two layers that a model names, one of them a mere list, and a weight in none."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(6))
+        self.body = nn.ModuleList([nn.Linear(6, 8), nn.Linear(8, 6)])
+        self.norm = nn.BatchNorm1d(6)
+        self.head = nn.Linear(6, 2)
+
+    def layers(self) -> list[str]:
+        return ["scale", "body+norm", "head"]
+
+    def forward(self, x):
+        for layer in self.body:
+            x = layer(x)
+        return self.head(self.norm(x * self.scale))
+
+
+def divide(rank: int, folder: str) -> None:
+    """What one of two processes finds; it ends with an error where that is wrong."""
+    dist.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.manual_seed(0)
+    model, rows = Blocks().eval(), torch.ones(4, 6)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    kinds, answer = [type(module) for module in model.modules()], model(rows)
+    everything = sum(p.numel() for p in model.parameters())
+    known = list(remembered(model))
+    shard(model, dist.device_mesh.init_device_mesh("cpu", (2,)))
+    assert 2 * sum(p.to_local().numel() for p in model.parameters()) == everything
+    model(rows).sum().backward()
+    state = {name: whole(value) for name, value in model.state_dict().items()}
+    restore(known)
+    model.load_state_dict(state, assign=True)
+    dist.destroy_process_group()
+    assert [type(module) for module in model.modules()] == kinds
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert torch.equal(model(rows), answer)
+
+
+@pytest.mark.slow
+def test_each_of_two_processes_holds_half_and_a_whole_model_comes_back(tmp_path):
+    mp.spawn(divide, (str(tmp_path),), nprocs=2)
+
+
+def test_fsdp_is_lightnings_strategy_for_as_many_processes_as_devices():
+    cfg = check(compose("dataset=synthetic", "model=mlp_small", "trainer=fsdp", *TWO))
+    made = build.make(cfg["trainer"], callbacks=[], logger=False)
+    assert isinstance(made.strategy, Sharded)
+    assert made.world_size == 2
+
+
+def test_one_device_has_nobody_to_share_with():
+    with pytest.raises(ConfigError, match=r"trainer\.devices=2 or more"):
+        train(compose(*TABLE, "model=mlp_small", "trainer=fsdp", "trainer.accelerator=cpu"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("optimizer=adafactor",), "Adafactor needs them whole"),
+        (("optimizer=muon",), "Muon needs them whole"),
+        (("regularization=[l1]",), "L1 needs them whole"),
+        (("finetune=l2sp",), "L2SP needs them whole"),
+        (("optimizer=sgd",), "optimizer.fused: fsdp has no fused SGD"),
+        (
+            ("finetune=gradual_unfreeze", "trainer=ddp"),
+            "trainer.strategy=ddp_find_unused_parameters_true",
+        ),
+    ],
+)
+def test_what_does_not_go_with_several_devices_is_told_before_training(words, said):
+    with pytest.raises(ConfigError) as caught:
+        check(compose(*TABLE, "model=mlp_small", "trainer=fsdp", *TWO, *words))
+    assert said in str(caught.value)
