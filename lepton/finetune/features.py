@@ -77,7 +77,7 @@ def _content_of(model: nn.Module, cfg: dict[str, Any]) -> str:
     whole = None if hasattr(model, "columns") else origin.base(cfg)["sha256"]
     dtype = str(next(model.parameters()).dtype)
     kept = {k: v for k, v in cfg["model"].items() if "dropout" not in k}  # none in eval mode
-    about = [by_content(kept), cfg["trainer"]["precision"], dtype, whole]
+    about = [by_content(kept), dtype, whole]
     found = hashlib.sha256(json.dumps([about, versions()], default=str).encode())
     for name, tensor in model.state_dict().items():
         below = not (is_adapter(name) or f"{name}.".startswith(head))

@@ -139,8 +139,10 @@ def _frozen(model: nn.Module) -> set[str]:
 
 
 def _of_probe(cfg: dict[str, Any], strategy) -> dict[str, Any]:
-    """The probe's own rate and length; of several devices one is enough for a head."""
+    """The probe's own rate and length; for a head one device and 32 bits are enough."""
     own = {"max_epochs": strategy.probe_epochs, "devices": 1, "strategy": "auto"}
+    if cfg["trainer"]["precision"] == "auto":
+        own["precision"] = "32-true"
     return cfg | {
         "optimizer": cfg["optimizer"] | {"lr": strategy.probe_lr},
         "trainer": cfg["trainer"] | own,

@@ -229,3 +229,17 @@ def test_the_suggested_learning_rate_is_the_one_in_the_config_and_an_explicit_on
     plain = check(compose(f"finetune={name}", "kind=transformer"))
     assert plain["optimizer"]["lr"] == plain["suggested"]["transformer"]
     assert check(compose("optimizer.lr=0.5", f"finetune={name}"))["optimizer"]["lr"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "precision"),
+    [
+        (["finetune=lora"], "32-true"),
+        (["dataset=vader", "model=minilm", "finetune=lora"], "auto"),
+        (["dataset=vader", "model=minilm", "finetune=head"], "32-true"),
+        (["dataset=vader", "model=minilm", "trainer=debug"], "auto"),
+        (["dataset=vader", "model=minilm", "trainer.precision=16-mixed"], "16-mixed"),
+    ],
+)
+def test_transformers_are_trained_in_half_precision_where_it_is_native(words, precision):
+    assert compose(*words).trainer.precision == precision

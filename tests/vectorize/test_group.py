@@ -74,6 +74,17 @@ def test_what_cannot_be_stacked_says_why(here, words):
     assert [reason for _, reason in alone] == [ALONE[words]] * 2
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_what_precision_auto_is_on_this_machine_says_whether_runs_stack(here, monkeypatch, native):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: native)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
+    words = [*BASE, "trainer.precision=auto", "seed=1,2"]
+    together, alone = groups(planned(words, sweep=True).jobs)
+    reason = "trainer.precision=bf16-mixed is neither 32 nor 64 bits"
+    assert [len(group) for group in together] == ([] if native else [2])
+    assert [why for _, why in alone] == ([reason] * 2 if native else [])
+
+
 def test_a_run_unlike_all_others_says_so(here):
     assert found() == ([], ["no other run differs from it in stackable keys alone"])
 
