@@ -84,6 +84,9 @@ def _devices(plain: dict[str, Any]) -> list[str]:
         problems.append(
             "optimizer.fused: fsdp has no fused SGD for shares of weights; optimizer.fused=false"
         )
+    if str(precision := plain["trainer"]["precision"]) in ("64-true", "64", "16-mixed", "16"):
+        known = "32-true, bf16-mixed, bf16-true, 16-true or auto"
+        problems.append(f"trainer.precision: fsdp cannot train in {precision}; {known}")
     return problems
 
 

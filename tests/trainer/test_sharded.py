@@ -152,6 +152,7 @@ def test_one_device_has_nobody_to_share_with():
         (("optimizer=muon",), "Muon needs them whole"),
         (("regularization=[l1]",), "L1 needs them whole"),
         (("finetune=l2sp",), "L2SP needs them whole"),
+        (("trainer.precision=64-true",), "trainer.precision: fsdp cannot train in 64-true; 32-"),
         (("optimizer=sgd",), "optimizer.fused: fsdp has no fused SGD"),
         (
             ("finetune=gradual_unfreeze", "trainer=ddp"),
