@@ -56,13 +56,16 @@ def _end_processes() -> None:
 def main(folder: Path) -> None:
     """Takes part in the fit of the run in `folder`; the first process keeps the result."""
     from lepton import build, results
-    from lepton.errors import Pruned
+    from lepton.errors import Diverged, LeptonError, Pruned
     from lepton.network import Network
 
     cfg = results.read_config(folder / results.CONFIG)
-    data = build.data(cfg)
-    with suppress(Pruned):  # the first process tells
-        Network(cfg, data.spec).fit(data, folder)
+    try:
+        data = build.data(cfg)
+        with suppress(Pruned, Diverged):  # the first process tells
+            Network(cfg, data.spec).fit(data, folder)
+    except LeptonError as e:
+        sys.exit(f"lepton: {folder}: process {os.environ.get('LOCAL_RANK', '?')}: {e}")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,9 @@ def test_shares_of_the_weights_of_texts_are_tuned_as_copies_are(both, tmp_path, 
 
 
 @pytest.mark.slow
-def test_a_run_that_diverges_keeps_whole_finite_weights(tmp_path, reachable):
+def test_a_run_that_diverges_says_so_once_and_keeps_whole_finite_weights(
+    tmp_path, reachable, capfd
+):
     words = (*TABLE, "model=mlp_small", "optimizer.lr=1e30", f"runs={tmp_path}", "study=s")
     with pytest.raises(Diverged) as caught:
         train(compose(*TWO, "trainer=fsdp", *words))
@@ -86,6 +88,7 @@ def test_a_run_that_diverges_keeps_whole_finite_weights(tmp_path, reachable):
     kept = list(folder.glob("*.safetensors"))
     assert bool(kept) == ("none" not in caught.value.weights)
     assert all(all_finite(load_file(path)) for path in kept)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 class Blocks(nn.Module):
