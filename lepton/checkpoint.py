@@ -17,6 +17,7 @@ from lepton.errors import LeptonError
 from lepton.files import write_bytes
 from lepton.folders import CHECKPOINTS
 from lepton.identity import canonical
+from lepton.trainer.default import resolved
 
 log = logging.getLogger("lepton")
 MAGIC = b"lepton checkpoint 2\n"
@@ -36,6 +37,8 @@ class Checkpoints:
     ) -> "Checkpoints":
         """Those in a run's unfinished folder, of a training alone or in a stack."""
         about = {"config": canonical(cfg), "versions": versions(), "trained": trained}
+        if cfg["trainer"]["precision"] == "auto":
+            about["precision"] = resolved(cfg["trainer"])
         return cls(folder / CHECKPOINTS, about, part)
 
     def __init__(self, folder: Path, about: dict[str, Any], part: str = ""):

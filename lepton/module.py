@@ -134,6 +134,9 @@ class Learner(pl.LightningModule):
 
     def on_validation_start(self) -> None:
         self._averaged("eval")
+        if not self.alone:  # all judge by the statistics of the first, whose weights are kept
+            for buffer in self.model.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
     def _averaged(self, mode: str) -> None:
         """Schedule-free optimizers hold two sets of weights and are told which is looked at."""

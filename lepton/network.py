@@ -26,6 +26,7 @@ from lepton.resume import Resume
 from lepton.scheduler.when import by_batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
+from lepton.trainer.default import resolved
 from lepton.worker import workers
 
 log = logging.getLogger("lepton")
@@ -113,8 +114,11 @@ class Network:
                 ):
                     trainer.fit(learner, datamodule=part.data)
         except Diverged as e:
-            self._keep(e, learner, resume, folder)
+            if trainer.is_global_zero:
+                self._keep(e, learner, resume, folder)
             raise
+        if not trainer.is_global_zero:
+            return  # the first process has what was learned
         self.seconds += time.perf_counter() - started + (resume.seconds if resume else 0.0)
         if self.cfg["trainer"]["profiler"]:
             log.info("%s", trainer.profiler.summary())
@@ -232,7 +236,8 @@ class Network:
 
     def facts(self) -> dict[str, Any]:
         """What a result says of the training beside its scores."""
-        found: dict[str, Any] = {"memory_mb": memory.peak(self.device)}
+        precision = str(resolved(self.cfg["trainer"]))
+        found: dict[str, Any] = {"memory_mb": memory.peak(self.device), "precision": precision}
         if self.tuning:
             found["before"] = self.tuning.before
             if self.tuning.forgetting:

@@ -16,6 +16,7 @@ from lepton.weights import local
 
 RESULT, SPEC, CONFIG = "result.json", "spec.json", "config.yaml"
 WEIGHTS, ADAPTER, BASE = "model.safetensors", "adapter.safetensors", "base.json"
+BEGUN, ENDED = ("overrides.yaml", "environment.json"), (RESULT, "failure.json")  # of a run
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")  # of files that hold weights
 
 
@@ -135,7 +136,7 @@ def missing(init_from: str) -> str | None:
         return f"init_from: no such run, folder or file {init_from!r} (looked in {Path.cwd()})"
     if (path / RESULT).is_file() and not is_run(path):
         return f"init_from: {init_from}: a run without a network to start from"
-    if (path / CONFIG).is_file() and not (path / RESULT).is_file():
+    if all((path / n).is_file() for n in BEGUN) and not any((path / n).is_file() for n in ENDED):
         return f"init_from: {init_from}: a run that is not finished; it has no {RESULT}"
     if not weight_files(path):
         return f"init_from: {init_from}: neither a finished run nor a folder with *.safetensors"

@@ -83,6 +83,7 @@ class Result:
     config: dict[str, Any]
     trained: str = "alone"  # or in which stack; runs of earlier versions do not say it
     memory_mb: float | None = None  # the most that training took, of the device or the process
+    precision: str | None = None  # that the network was trained in, as trainer.precision=auto chose
     before: dict[str, float] = field(default_factory=dict)  # a linear head, untuned backbone
     forgetting: dict[str, float] = field(default_factory=dict)  # the source's task
 

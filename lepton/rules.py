@@ -17,7 +17,7 @@ LEAST = {  # smallest numbers that mean something
     "trainer.threads": 1,
 }
 LARGEST = 2**63 - 1  # the integers of tables and of generators of random numbers
-WHOLE = (  # what looks at a weight as one tensor in every step
+NEED_WHOLE = (  # what looks at a weight as one tensor in every step
     "torch.optim.Adafactor",
     "lepton.optimizer.muon.Muon",
     "lepton.finetune.l2sp.L2SP",
@@ -66,10 +66,13 @@ def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> l
 
 def _devices(plain: dict[str, Any]) -> list[str]:
     """A line for every option that does not go with how several devices share the work."""
-    strategy, rule = (plain["trainer"] or {}).get("strategy"), plain["optimizer"] or {}
+    if not (trainer := plain["trainer"]):
+        return []
+    strategy, rule = str(trainer["strategy"]), plain["optimizer"] or {}
     methods = [rule, plain["finetune"] or {}, *(plain["regularization"] or {}).values()]
     targets = [(part or {}).get("_target_") for part in methods]
-    if strategy == "ddp" and GRADUAL in targets:
+    copies = strategy.startswith("ddp") or (strategy == "auto" and _several(trainer["devices"]))
+    if copies and "find_unused" not in strategy and GRADUAL in targets:
         unused = "trainer.strategy=ddp_find_unused_parameters_true"
         return [f"trainer.strategy: finetune=gradual_unfreeze leaves weights out; {unused}"]
     if strategy != "fsdp":
@@ -78,16 +81,20 @@ def _devices(plain: dict[str, Any]) -> list[str]:
         f"trainer.strategy: fsdp gives each device a share of the weights, and "
         f"{target.rpartition('.')[2]} needs them whole; take another, or trainer=ddp"
         for target in targets
-        if target in WHOLE
+        if target in NEED_WHOLE
     ]
     if rule.get("_target_") == "torch.optim.SGD" and rule.get("fused"):
         problems.append(
             "optimizer.fused: fsdp has no fused SGD for shares of weights; optimizer.fused=false"
         )
-    if str(precision := plain["trainer"]["precision"]) in ("64-true", "64", "16-mixed", "16"):
+    if str(precision := trainer["precision"]) in ("64-true", "64", "16-mixed", "16"):
         known = "32-true, bf16-mixed, bf16-true, 16-true or auto"
         problems.append(f"trainer.precision: fsdp cannot train in {precision}; {known}")
     return problems
+
+
+def _several(devices: int | str | list[int]) -> bool:
+    return devices not in (1, "1") and not (isinstance(devices, list) and len(devices) == 1)
 
 
 def _other_kind(plain: dict[str, Any], held: str, read: str) -> list[str]:

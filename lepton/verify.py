@@ -81,6 +81,9 @@ def _trained(folder: Path, again: Path, first: results.Result) -> list[str]:
     causes = []
     if not known_as(plain, folder.name):
         causes.append(_otherwise(plain))
+    now = results.read(again).precision
+    if first.precision not in (None, now):
+        causes.append(f"machine: trained in {first.precision}, now in {now}")
     if first.trained != "alone":
         causes.append(f"training: then in a {first.trained}, now alone; last digits differ")
     return causes
@@ -113,13 +116,17 @@ def _differences(folder: Path, again: Path, first, second) -> list[str]:
     if (line := _facts_gap(folder / FACTS, again / FACTS)) is not None:
         found.append(f"{FACTS}: {line}")
     for name in (origin.WEIGHTS, origin.ADAPTER):
-        weights = [path / name for path in (folder, again)]
-        if all(path.is_file() for path in weights):
-            contents = [path.read_bytes() for path in weights]
-            found += [name] if contents[0] != contents[1] else []
+        if (again / name).is_file():
+            found += _file_gap(folder / name, again / name)
     if (again / origin.BASE).is_file():
         found += _base_gap(folder / origin.BASE, again / origin.BASE)
     return found
+
+
+def _file_gap(first: Path, second: Path) -> list[str]:
+    if not first.is_file():
+        return [f"{first.name}: was not kept"]
+    return [] if first.read_bytes() == second.read_bytes() else [first.name]
 
 
 def _base_gap(first: Path, second: Path) -> list[str]:

@@ -59,8 +59,8 @@ def main(folder: Path) -> None:
     from lepton.errors import Diverged, LeptonError, Pruned
     from lepton.network import Network
 
-    cfg = results.read_config(folder / results.CONFIG)
     try:
+        cfg = results.read_config(folder / results.CONFIG)
         data = build.data(cfg)
         with suppress(Pruned, Diverged):  # the first process tells
             Network(cfg, data.spec).fit(data, folder)

@@ -115,6 +115,16 @@ def test_a_checkpoint_of_other_versions_is_not_used_and_told_of(kept, caplog):
     assert "versions.torch: '1' there, '2' here); training starts anew" in caplog.text
 
 
+def test_a_training_in_the_precision_of_another_machine_starts_anew(tmp_path, monkeypatch, caplog):
+    cfg = check(compose(*WORDS, "trainer.precision=auto"))
+    monkeypatch.setattr("lepton.trainer.default.best", lambda accelerator: "bf16-mixed")
+    Checkpoints.of(tmp_path, cfg, trained="alone").save({"step": 1})
+    assert Checkpoints.of(tmp_path, cfg, trained="alone").load() == {"step": 1}
+    monkeypatch.setattr("lepton.trainer.default.best", lambda accelerator: "32-true")
+    assert Checkpoints.of(tmp_path, cfg, trained="alone").load() is None
+    assert "precision: 'bf16-mixed' there, '32-true' here); training starts anew" in caplog.text
+
+
 def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(kept, monkeypatch):
     done, replace = [], os.replace
 

@@ -109,6 +109,17 @@ def test_an_adapter_that_is_not_the_same_is_named(run):
     lines, same = verify(folder)
     assert not same
     assert lines[1].strip() == "adapter.safetensors"
+    (folder / "adapter.safetensors").unlink()
+    lines, same = verify(folder)
+    assert not same
+    assert lines[1].strip() == "adapter.safetensors: was not kept"
+
+
+def test_another_precision_that_auto_chose_is_named(mlp):
+    edit(mlp / "result.json", lambda known: known.update(precision="bf16-mixed"))
+    lines, same = verify(mlp)
+    assert same
+    assert lines[-1].strip() == "although machine: trained in bf16-mixed, now in 32-true"
 
 
 def test_a_run_of_a_stack_says_that_it_is_alone_now(mlp):

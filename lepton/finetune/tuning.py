@@ -92,7 +92,7 @@ class Tuning:
             probe = Part(model, data, cfg)
         if probes:
             return [probe]
-        probe.cfg, probe.name = _of_probe(cfg, strategy), "probe-"
+        probe.cfg, probe.name = _of_probe(cfg, strategy, alone=probe.module is not model), "probe-"
         return [probe, whole]
 
     @staticmethod
@@ -138,10 +138,14 @@ def _frozen(model: nn.Module) -> set[str]:
     return frozen
 
 
-def _of_probe(cfg: dict[str, Any], strategy) -> dict[str, Any]:
-    """The probe's own rate and length; for a head one device and 32 bits are enough."""
+def _of_probe(cfg: dict[str, Any], strategy, *, alone: bool) -> dict[str, Any]:
+    """The probe's own rate and length; a head `alone` needs no half precision.
+
+    It takes one device: of several processes, those that start with the second part read its end
+    from the first one's checkpoint.
+    """
     own = {"max_epochs": strategy.probe_epochs, "devices": 1, "strategy": "auto"}
-    if cfg["trainer"]["precision"] == "auto":
+    if alone and cfg["trainer"]["precision"] == "auto":
         own["precision"] = "32-true"
     return cfg | {
         "optimizer": cfg["optimizer"] | {"lr": strategy.probe_lr},

@@ -33,6 +33,12 @@ def shared(strategy: str):
     return Sharded()
 
 
+def resolved(trainer: dict) -> str | int:
+    """The precision that a trainer of these settings computes in, on this machine."""
+    asked = trainer["precision"]
+    return best(trainer["accelerator"]) if asked == "auto" else asked
+
+
 class Trainer(pl.Trainer):
     """Where and how long; batches, precision and checks on the way.
 
@@ -76,7 +82,7 @@ class Trainer(pl.Trainer):
                 accelerator=accelerator,
                 devices=devices,
                 strategy=shared(strategy),
-                precision=best(accelerator) if precision == "auto" else precision,
+                precision=resolved({"precision": precision, "accelerator": accelerator}),
                 max_epochs=max_epochs,
                 max_time=max_time,
                 deterministic=deterministic,

@@ -1,5 +1,6 @@
 """Training whose devices each hold a share of every weight, gradient and optimizer state."""
 
+import logging
 from collections.abc import Iterator
 from copy import copy
 
@@ -8,18 +9,18 @@ from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from lepton.errors import ConfigError, Diverged, Pruned
+from lepton.errors import ConfigError, Diverged
 from lepton.method import Method
 
+log = logging.getLogger("lepton")
 Known = tuple[nn.Module, type, dict]  # a module, what it is, and what it holds
-TOGETHER = (Diverged, Pruned)  # what ends all processes at the same place
 
 
 class Sharded(ModelParallelStrategy):
     """Fully sharded data parallelism, a layer as the model says it has them at a time.
 
     While it is used, forward and backward, a layer is whole on every device. When the training is
-    over, the learner's model is whole again, on the CPU, and the same modules as before.
+    over, the first process has its model whole again, on the CPU, as the modules it was before.
 
     Source: Zhao et al. 2023, https://arxiv.org/abs/2304.11277, as torch's fully_shard has it
     Raises: ConfigError in `setup` for methods that ask for whole weights in every step.
@@ -39,29 +40,52 @@ class Sharded(ModelParallelStrategy):
                     "every step; take another strategy or leave it out"
                 )
         self.modules = list(remembered(learner.model))
-        shard(learner.model, self.device_mesh["data_parallel"])
+        left = shard(learner.model, self.device_mesh["data_parallel"])
+        if left > 0.5 and self.is_global_zero:
+            log.info(
+                "trainer.strategy=fsdp: %.0f %% of the weights lie in no layer that is gathered by "
+                "itself; a device has them all while it computes",
+                100 * left,
+            )
         super(ModelParallelStrategy, self).setup(trainer)  # whose own asks for another hook
 
     def on_train_end(self) -> None:
-        self._gather()
+        learner = self.lightning_module
+        learner.best_state = self._whole(learner.best_state)
+        self._restore(learner.best_state)
 
     def on_exception(self, exception: BaseException) -> None:
-        if isinstance(exception, TOGETHER):
-            self._gather()
+        if isinstance(exception, Diverged):  # in all processes at the same place
+            learner = self.lightning_module
+            learner.best_state = self._whole(learner.best_state)
+            self._restore(self._whole(learner.model.state_dict()))
 
-    def _gather(self) -> None:
-        """Makes the learner's model, and the weights of its best epoch, those of one device."""
-        learner = self.lightning_module
-        learner.best_state = {name: whole(value) for name, value in learner.best_state.items()}
-        state = {name: whole(value) for name, value in learner.model.state_dict().items()}
+    def teardown(self) -> None:
+        super().teardown()
+        self.optimizers = []  # their shares would lie beside the whole weights
+
+    def _whole(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the first process keeps of a state; all ask for it together."""
+        found = ((name, whole(value)) for name, value in state.items())
+        return {name: value for name, value in found if self.is_global_zero}
+
+    def _restore(self, state: dict[str, Tensor]) -> None:
+        """Makes the model of the first process what it would be on one device."""
+        if not self.is_global_zero:
+            return
+        model = self.lightning_module.model
+        moving = {name: p.requires_grad for name, p in model.named_parameters()}
         restore(self.modules)
-        learner.model.load_state_dict(state, assign=True)
+        model.load_state_dict(state, assign=True)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(moving[name])
 
 
-def shard(model: nn.Module, mesh) -> None:
+def shard(model: nn.Module, mesh) -> float:
     """Divides the parameters of each layer, then those in none, among the devices.
 
-    A layer that is a mere list of modules, with no forward to make it whole, counts as in none.
+    A layer that is a mere list of modules, with no forward to make it whole, counts as none.
+    Returns the share of the parameters in none.
     """
     from torch.distributed.fsdp import fully_shard
 
@@ -73,7 +97,9 @@ def shard(model: nn.Module, mesh) -> None:
                 and next(module.parameters(), None) is not None
             ):
                 fully_shard(module, mesh=mesh)
-    fully_shard(model, mesh=mesh)
+    sizes = [(p.numel(), isinstance(p, DTensor)) for p in model.parameters()]
+    fully_shard(model, mesh=mesh, reshard_after_forward=True)  # torch would leave the rest whole
+    return sum(n for n, divided in sizes if not divided) / sum(n for n, _ in sizes)
 
 
 def remembered(model: nn.Module) -> Iterator[Known]:

@@ -13,7 +13,7 @@ from lepton.identity import canonical
 from lepton.method import HOOKS, Method
 from lepton.signature import signature
 from lepton.sweep.plan import Job
-from lepton.trainer.default import best
+from lepton.trainer.default import resolved
 from lepton.vectorize.optimizer import RULES
 
 ORIGINS = {f"{kind.__module__}.{kind.__qualname__}": rule for kind, rule in RULES.items()}
@@ -79,17 +79,11 @@ def obstacle(plain: dict[str, Any]) -> str | None:
     for key, off in KEPT_ALONE.items():
         if trainer.get(key) != off:
             return f"trainer.{key} is about one run"
-    if (bits := _precision(trainer)) not in EXACT:
+    if (bits := resolved(trainer)) not in EXACT:
         return f"trainer.precision={bits} is neither 32 nor 64 bits"
     if trainer["devices"] != 1 or trainer["strategy"] != "auto":
         return "several devices already share it"
     return None
-
-
-def _precision(trainer: dict[str, Any]) -> str | int:
-    """What the trainer computes in, on this machine."""
-    asked = trainer["precision"]
-    return best(trainer["accelerator"]) if asked == "auto" else asked
 
 
 def _stacks(method: type[Method]) -> bool:
@@ -111,7 +105,7 @@ def common(plain: dict[str, Any]) -> str:
     kept["optimizer"] = {k: v for k, v in kept["optimizer"].items() if not _numbers(k, v)}
     own = ("max_epochs", "threads", "precision")
     kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in own}
-    kept["trainer"]["precision"] = str(_precision(plain["trainer"]))[:2]
+    kept["trainer"]["precision"] = str(resolved(plain["trainer"]))[:2]
     kept["task"] = {"class_weights": plain["task"]["class_weights"] is None}
     floats = _floats(plain["model"]["_target_"])
     kept["model"] = {k: v for k, v in kept["model"].items() if k not in floats}
