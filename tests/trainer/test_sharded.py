@@ -1,6 +1,7 @@
 """trainer=fsdp: what two processes with halves of the weights learn, held against two with all."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -9,11 +10,13 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from safetensors.torch import load_file
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from lepton import build, compose, results, train
 from lepton.check import check
 from lepton.errors import ConfigError, Diverged
 from lepton.finite import all_finite
+from lepton.method import Method
 from lepton.trainer.sharded import Sharded, remembered, restore, shard, whole
 
 TWO = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=3")
@@ -58,14 +61,25 @@ def same(one: Path, two: Path) -> None:
         torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-4)
 
 
+SGD = ("optimizer=sgd", "optimizer.fused=false", "optimizer.lr=1")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
         ("model=mlp_small", "regularization=[ema,gradient_clipping]", "scheduler=warmup_cosine"),
-        ("model=ft_transformer", "regularization=[ema]", "optimizer.lr=0.05"),  # no layer of which
-        ("model=resnet", "optimizer=sgd", "optimizer.fused=false"),  # has statistics
-        ("model=tabm", "trainer.accumulate_grad_batches=2", "regularization=[label_smoothing]"),
+        # has weights outside of every layer
+        ("model=ft_transformer", "regularization=[ema]", "optimizer.lr=0.05"),
+        # has statistics, which each process counts from rows of its own
+        ("model=resnet", *SGD, "optimizer.lr=0.02"),
+        # adds two gradients up; Adam would divide those that are only rounding by themselves
+        (
+            "model=tabm",
+            "trainer.accumulate_grad_batches=2",
+            "regularization=[label_smoothing]",
+            *SGD,
+        ),
     ],
     ids=lambda words: words[0],
 )
@@ -156,12 +170,24 @@ def test_one_device_has_nobody_to_share_with():
         train(compose(*TABLE, "model=mlp_small", "trainer=fsdp", "trainer.accelerator=cpu"))
 
 
+def test_a_method_that_asks_for_whole_weights_is_told_before_the_model_is_divided():
+    class Ridge(Method):
+        def penalty(self, model):
+            return model.weight.square().sum()
+
+    strategy, model = Sharded(), nn.Linear(2, 1)
+    strategy._lightning_module = SimpleNamespace(methods=[Method(), Ridge()], model=model)
+    with pytest.raises(ConfigError, match="fsdp: Ridge asks for whole weights"):
+        strategy.setup(None)
+    assert not isinstance(model.weight, DTensor)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("optimizer=adafactor",), "Adafactor needs them whole"),
         (("optimizer=muon",), "Muon needs them whole"),
-        (("dataset=vader", "model=minilm", "finetune=prompt"), "Prompt needs them whole"),
+        (("dataset=vader", "model=transformer_tiny", "finetune=prompt"), "Prompt needs them whole"),
         (("regularization=[l1]",), "L1 needs them whole"),
         (("finetune=l2sp",), "L2SP needs them whole"),
         (("trainer.precision=64-true",), "trainer.precision: fsdp cannot train in 64-true; 32-"),
