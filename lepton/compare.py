@@ -17,13 +17,14 @@ FACTS = {
 }
 COMPARED = ("batch_size", "init_from")  # of the root's own keys
 BROUGHT = ("scheduler", "regularization", "optimizer")  # what a fine-tuning strategy sets as well
+PRECISION = "trainer.precision"  # which strategies and models suggest
 
 
 def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
     """The settings in which the runs differ: chosen options first, then values.
 
     A value belongs to its group's option: it counts only if it differs within one option. So does
-    what a fine-tuning strategy brings with it, as its learning rate.
+    what a fine-tuning strategy brings with it, as its learning rate, or a model, as its precision.
     """
     settings = [c for c in frame.columns if c.partition(".")[0] not in FACTS and "/" not in c]
     options = [c for c in settings if c in groups and frame[c].nunique() > 1]
@@ -37,12 +38,13 @@ def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
         parts = [part for _, part in frame.groupby(group)] if group in groups else [frame]
         if any(_values(part[column]) > 1 for part in parts):
             found.append(column)
-    return [c for c in found if c.partition(".")[0] not in BROUGHT or not _brought(frame, c)]
+    return [c for c in found if not (c.startswith((*BROUGHT, PRECISION)) and _brought(frame, c))]
 
 
 def _brought(frame: pd.DataFrame, column: str) -> bool:
     """Whether a setting differs with the fine-tuning strategy, and the model it tunes, alone."""
-    if "finetune" not in frame or not (frame["finetune"].dropna() != "none").any():
+    tuned = "finetune" in frame and (frame["finetune"].dropna() != "none").any()
+    if not tuned and column != PRECISION:
         return False
     by = [c for c in ("finetune", "model") if c in frame and frame[c].nunique() > 1]
     return bool(by) and all(_values(part[column]) == 1 for _, part in frame.groupby(by))

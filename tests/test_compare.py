@@ -218,3 +218,18 @@ def test_options_that_differ_in_something_else_as_well_are_not_compared():
     )
     table = differences(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
     assert table.loc["resnet", "pairs"] == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "names"), [("finetune", ["head", "lora"]), ("model", ["tfidf_linear", "minilm"])]
+)
+def test_a_precision_that_came_with_an_option_is_no_difference_of_its_own(column, names):
+    rows = [
+        {column: name, "trainer.precision": precision, "seed": seed}
+        for name, precision in zip(names, ["32-true", "auto"], strict=True)
+        for seed in range(2)
+    ]
+    frame = pd.DataFrame(rows)
+    assert varying(frame, {column}) == [column]
+    rows[0]["trainer.precision"] = "auto"
+    assert varying(pd.DataFrame(rows), {column}) == [column, "trainer.precision"]
