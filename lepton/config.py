@@ -77,6 +77,7 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
             problems.append(unreadable(text))
         elif override.is_sweep_override() and not sweep:
             problems.append(f"{text}: several values need a sweep; add -m, or quote the comma")
+            spoilt |= {key} & known.keys()
         elif head in ("choices", "overrides"):
             problems.append(f"{key}: set by lepton, not by hand")
         elif head in BETWEEN:
@@ -95,6 +96,7 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
         else:
             result.append("++" + text.lstrip("+"))
     if problems:
+        spoilt |= {"init_from", "forgetting"} if "finetune" in spoilt else set()
         rest = [w for w in result if not spoilt & _named(w)]
         raise ConfigError(*problems, *_further(rest, sweep=sweep))
     return result

@@ -1,7 +1,7 @@
 """Whether losses and weights are finite numbers, asked without making a GPU wait."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -35,4 +35,10 @@ def _send(loss: Tensor) -> tuple[Tensor, torch.cuda.Event]:
 
 
 def all_finite(state: Mapping[str, Tensor]) -> bool:
-    return all(t.isfinite().all() for t in state.values() if t.is_floating_point())
+    return next(not_finite(state), None) is None
+
+
+def not_finite(state: Mapping[str, Tensor]) -> Iterator[str]:
+    """Names of the tensors that hold something else than finite numbers."""
+    floats = ((name, t) for name, t in state.items() if t.is_floating_point())
+    return (name for name, t in floats if not t.isfinite().all())

@@ -31,7 +31,7 @@ def weight_files(path: Path) -> list[Path]:
         return [path]
     if is_run(path):
         return [path / name for name in (WEIGHTS, ADAPTER, BASE, SPEC) if (path / name).is_file()]
-    return sorted(path.glob("*.safetensors"))
+    return sorted(file for file in path.glob("*.safetensors") if file.is_file())
 
 
 def content(path: str | Path) -> str | None:

@@ -1,5 +1,6 @@
 """What a config with the right keys and types can still get wrong."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> l
         if not plain.get(group)
     ]
     problems += (
-        _too_small(plain) + _too_large(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
+        _too_small(plain) + _beyond(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
     )
     if plain["dataset"] and plain["model"]:
         problems += _other_kind(plain, *kinds)
@@ -71,6 +72,8 @@ def _devices(plain: dict[str, Any]) -> list[str]:
     strategy, rule = str(trainer["strategy"]), plain["optimizer"] or {}
     methods = [rule, plain["finetune"] or {}, *(plain["regularization"] or {}).values()]
     targets = [(part or {}).get("_target_") for part in methods]
+    if {"spawn", "fork", "notebook"} & set(strategy.split("_")):
+        return [f"trainer.strategy: {strategy} copies this process; lepton starts others, with ddp"]
     copies = strategy.startswith("ddp") or (strategy == "auto" and _several(trainer["devices"]))
     if copies and "find_unused" not in strategy and GRADUAL in targets:
         unused = "trainer.strategy=ddp_find_unused_parameters_true"
@@ -120,14 +123,16 @@ def _too_small(plain: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _too_large(node: Any, path: str = "") -> list[str]:
-    """A line for every integer that no table of results could hold."""
+def _beyond(node: Any, path: str = "") -> list[str]:
+    """A line for every number that is none, or that no table of results could hold."""
+    if isinstance(node, float) and not math.isfinite(node):
+        return [f"{path}: {node} is no finite number"]
     if isinstance(node, int) and abs(node) > LARGEST:
         return [f"{path}: {node} does not fit 64 bits; {LARGEST} at most"]
     if not isinstance(node, dict | list):
         return []
     items = node.items() if isinstance(node, dict) else enumerate(node)
-    return [line for key, part in items for line in _too_large(part, f"{path}.{key}".lstrip("."))]
+    return [line for key, part in items for line in _beyond(part, f"{path}.{key}".lstrip("."))]
 
 
 def _monitor(plain: dict[str, Any]) -> list[str]:

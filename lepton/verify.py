@@ -115,7 +115,7 @@ def _differences(folder: Path, again: Path, first, second) -> list[str]:
             found.append(f"{name}: {line}")
     if (line := _facts_gap(folder / FACTS, again / FACTS)) is not None:
         found.append(f"{FACTS}: {line}")
-    for name in (origin.WEIGHTS, origin.ADAPTER):
+    for name in (origin.WEIGHTS, origin.ADAPTER, origin.SPEC):
         if (again / name).is_file():
             found += _file_gap(folder / name, again / name)
     if (again / origin.BASE).is_file():

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from lepton.errors import DataError
+from lepton.errors import DataError, LeptonError
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 PACKAGE = "pkg://"
@@ -62,21 +62,16 @@ def reached(path: str | None) -> Iterator[None]:
     try:
         with nullcontext() if path is None or local(path) else _asked_once():
             yield
-    except (OSError, ValueError, RuntimeError, _damaged()) as e:
-        said = " ".join(str(e).split())[:200]
+    except LeptonError:
+        raise
+    except Exception as e:  # of many kinds, for all that can be wrong with files of others
+        said = " ".join((repr(e) if isinstance(e, KeyError) else str(e)).split())[:200]
         if path is None:
             raise DataError(f"model.architecture: {said}") from e
         where = (
             "" if local(path) else ", neither a folder nor found on or reached at huggingface.co"
         )
         raise DataError(f"model.path={path}{where}: {said}") from e
-
-
-def _damaged() -> type[Exception]:
-    """What safetensors raises for a file cut short; imported by those alone who load one."""
-    from safetensors import SafetensorError
-
-    return SafetensorError
 
 
 @contextmanager

@@ -108,6 +108,8 @@ def test_the_quotes_that_a_refusal_suggests_are_right(here, refused, value):
         (["model=mpl"], False, 1),
         (["model=mpl", "seed", "seed=1,2", "nope/x=1", "choices=3"], False, 5),
         (["model=mpl,mlq,mlp"], True, 2),
+        (["finetune=lorra", "init_from=conf", "forgetting=true"], False, 1),
+        (["finetune=lora,head", "init_from=conf"], False, 1),
     ],
 )
 def test_every_word_that_is_wrong_is_told(refused, words, sweep, lines):

@@ -129,6 +129,7 @@ def _decoded(path: str, data: bytes, encoding: str) -> str:
     """The text, without a byte-order mark."""
     try:
         codec = codecs.lookup(encoding).name
+        " ".encode(encoding)  # not all are of texts
     except LookupError:
         raise DataError(f"dataset.encoding: no encoding {encoding!r}; try utf-8") from None
     for mark, name in MARKS.items():

@@ -18,8 +18,10 @@ def read_json_lines(path: str, *, encoding: str) -> pd.DataFrame:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError as e:
+            row = json.loads(line, object_pairs_hook=_once)
+        except KeyError as e:
+            raise DataError(f"{path}, line {number}: two values for {e}") from None
+        except (ValueError, RecursionError) as e:
             raise DataError(f"{path}, line {number}: not JSON ({e})") from None
         if not isinstance(row, dict):
             raise DataError(f'{path}, line {number}: not an object, as {{"text": ...}} is')
@@ -34,6 +36,19 @@ def read_json_lines(path: str, *, encoding: str) -> pd.DataFrame:
     if not rows:
         raise DataError(f"{path}: the file is empty")
     return pd.DataFrame(rows)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict:
+    """The pairs as an object.
+
+    Raises: KeyError for a key that comes again.
+    """
+    row = {}
+    for key, value in pairs:
+        if key in row:
+            raise KeyError(key)
+        row[key] = value
+    return row
 
 
 def _plain(row: dict) -> bool:

@@ -33,6 +33,7 @@ def read_parquet(path: str) -> pd.DataFrame:
         raise DataError(f"{path}: {what}")
     try:
         table = parquet.read_table(file, partitioning=None)
+        table.validate(full=True)  # whether texts are UTF-8, say
     except (pa.ArrowInvalid, OSError) as e:
         raise DataError(f"{path}: not a whole Parquet file ({str(e).splitlines()[0]})") from None
     for field in table.schema:

@@ -46,6 +46,9 @@ def low_rank(method, model: nn.Module, *, option: str, use_dora: bool) -> nn.Mod
     if not 0 <= method.dropout < 1:
         raise ConfigError(f"finetune.dropout: {method.dropout} is not a share, 0 to below 1")
     names = adapters.linear_layers(model, method.targets, option)
+    widest = max(max(model.get_submodule(name).weight.shape) for name in names)
+    if method.rank > widest:
+        raise ConfigError(f"finetune.rank: {method.rank} is above the widest layer's {widest}")
     config = adapters.peft().LoraConfig(
         r=method.rank,
         lora_alpha=method.alpha,

@@ -8,6 +8,7 @@ from torch import nn
 from lepton.errors import ConfigError
 from lepton.finetune import adapters
 from lepton.method import Method
+from lepton.model.transformer import positions
 from lepton.spec import DataSpec
 
 
@@ -33,6 +34,12 @@ class Prompt(Method):
                 "finetune=lora goes with every network that has linear layers"
             )
         name, encoder = found
+        places, tokens = positions(encoder), self.tokens + spec.max_length
+        if places is not None and tokens > places:
+            raise ConfigError(
+                f"finetune.tokens: {self.tokens} before texts of {spec.max_length} are {tokens}, "
+                f"and the encoder has {places} positions; take a smaller model.tokenizer.max_length"
+            )
         model.set_submodule(name, Prompted(encoder, self.tokens))
         return adapters.train_with(model, kept)
 

@@ -62,7 +62,7 @@ def transfer(model: nn.Module, spec: DataSpec, given: Given) -> Loaded:
     for name, tensor in own.items():
         there = state.get(name)
         if f"{name}.".startswith(tuple(f"{part}." for part in head)):
-            fits = there is not None and there.shape == tensor.shape and _same_task(spec, given)
+            fits = _alike(there, tensor) and _same_task(spec, given)
             _put(tensor, there, loaded, name) if fits else loaded.new.append(name)
         elif name in columns:
             _by_column(name, tensor, there, columns[name], given, loaded)
@@ -70,14 +70,26 @@ def transfer(model: nn.Module, spec: DataSpec, given: Given) -> Loaded:
             loaded.new.append(name)
         elif there is None:
             loaded.missing.append(name)
-        elif there.shape != tensor.shape:
-            loaded.misfit.append(f"{name}: {[*there.shape]} there, {[*tensor.shape]} here")
+        elif not _alike(there, tensor):
+            loaded.misfit.append(f"{name}: {_said(there)} there, {_said(tensor)} here")
         else:
             _put(tensor, there, loaded, name)
     spare = [*columns, *given.columns, *own]
     loaded.unknown = [n for n in state if n not in spare]
     _judge(model, given, loaded)
     return loaded
+
+
+def _alike(there: Tensor | None, tensor: Tensor) -> bool:
+    """Whether one can take the other's place: the same shape, both real or both whole."""
+    if there is None or there.shape != tensor.shape:
+        return False
+    return there.is_floating_point() == tensor.is_floating_point()
+
+
+def _said(tensor: Tensor) -> str:
+    whole = "" if tensor.is_floating_point() else f" {tensor.dtype}".replace("torch.", "")
+    return f"{[*tensor.shape]}{whole}"
 
 
 def _put(tensor: Tensor, there: Tensor, loaded: Loaded, name: str) -> None:
@@ -97,7 +109,7 @@ def _same_task(spec: DataSpec, given: Given) -> bool:
 def _by_column(name: str, tensor: Tensor, there, column, given: Given, loaded: Loaded) -> None:
     """Loads the parts of a tensor that belong to columns of the same names."""
     if given.spec is None:  # a file says nothing of its columns; the same shape is taken for them
-        fits = there is not None and there.shape == tensor.shape
+        fits = _alike(there, tensor)
         _put(tensor, there, loaded, name) if fits else loaded.new.append(name)
         return
     copied, wanted = copy_by_key(tensor, there, column, given.columns.get(name)), len(column[1])

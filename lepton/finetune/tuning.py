@@ -17,6 +17,7 @@ from lepton.finetune.forgetting import Forgetting
 from lepton.finetune.layers import always, layers, under
 from lepton.finetune.probe import Probe
 from lepton.finetune.transfer import transfer
+from lepton.finite import not_finite
 from lepton.network import Part
 from lepton.spec import DataSpec
 
@@ -57,6 +58,9 @@ class Tuning:
             line = f"init_from={init_from}: {loaded}"
             log.log(logging.DEBUG if line in SAID else logging.INFO, "%s", line)
             SAID.add(line)
+        if wild := next(not_finite(model.state_dict()), None):
+            known = f"init_from={init_from}" if init_from else f"model.path={cfg['model']['path']}"
+            raise LeptonError(f"{known}: {wild} holds values that are not finite")
         model.made_new = frozenset(new)
         if base is None:
             self._can_be_kept(cfg)

@@ -19,6 +19,7 @@ class Pretrained:
         if folder and (folder / TOKENIZER).is_file():
             try:
                 found = Tokenizer.from_file(str(folder / TOKENIZER))
+                found.encode("a?")  # some that can be read cannot do it
             except Exception as e:  # which the package raises as nothing narrower
                 raise ConfigError(f"{folder / TOKENIZER}: not a tokenizer ({e})") from None
         else:
@@ -29,7 +30,10 @@ class Pretrained:
         from transformers import AutoTokenizer
 
         with reached(self.path):
-            return AutoTokenizer.from_pretrained(where, trust_remote_code=False).backend_tokenizer
+            found = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
+        if set(found.get_vocab()) <= {*found.all_special_tokens}:
+            raise ConfigError(f"model.path={self.path}: has no tokenizer; add its {TOKENIZER}")
+        return found.backend_tokenizer
 
 
 def _pad(tokenizer) -> int:

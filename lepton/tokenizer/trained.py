@@ -7,6 +7,7 @@ from lepton.errors import ConfigError
 from lepton.tokenizer.tokens import Texts, Tokens
 
 PAD, UNKNOWN, BEGIN, END = SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+LONGEST = 100  # letters of a word; WordPiece takes longer ones for unknown
 
 
 class Trained:
@@ -47,6 +48,7 @@ class Trained:
         The trainer numbers letters in the order of a hash table, and breaks ties by number: it is
         given the letters in an order of our own.
         """
+        import tokenizers
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
         made = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
@@ -63,9 +65,12 @@ class Trained:
             limit_alphabet=len(letters),
             show_progress=False,
         )
+        plain = made.pre_tokenizer
+        too_long = pre_tokenizers.Split(tokenizers.Regex(f".{{{LONGEST + 1},}}"), "removed")
+        made.pre_tokenizer = pre_tokenizers.Sequence([plain, too_long])
         made.train_from_iterator(texts, trainer)
         final = Tokenizer(models.WordPiece(made.get_vocab(), unk_token=UNKNOWN))
-        final.normalizer, final.pre_tokenizer = made.normalizer, made.pre_tokenizer
+        final.normalizer, final.pre_tokenizer = made.normalizer, plain
         final.post_processor = processors.TemplateProcessing(
             single=f"{BEGIN} $A {END}",
             pair=f"{BEGIN} $A {END} $B:1 {END}:1",
@@ -78,6 +83,7 @@ def _letters(tokenizer, texts: list[str], most: int) -> tuple[list[str], list[st
     """The commonest letters, sorted, and those of them that stand inside a word."""
     split, normal = tokenizer.pre_tokenizer.pre_tokenize_str, tokenizer.normalizer.normalize_str
     words = Counter(word for text in texts for word, _ in split(normal(text)))
+    words = {word: count for word, count in words.items() if len(word) <= LONGEST}
     counts, inside = Counter(), set()
     for word, count in words.items():
         inside.update(word[1:])

@@ -1,5 +1,6 @@
 """pl.Trainer with lepton's own settings beside Lightning's."""
 
+import re
 import warnings
 
 import pytorch_lightning as pl
@@ -15,6 +16,7 @@ QUIET = (  # said on every run, and nothing the user can act on
     ".*lr_scheduler.step.*before.*optimizer.step.*",
     ".*`srun` command is available.*",
 )
+BROKEN = (ValueError, TypeError, ImportError)  # what Lightning raises for what a machine lacks
 
 
 def best(accelerator: str) -> str:
@@ -96,8 +98,10 @@ class Trainer(pl.Trainer):
                 num_sanity_val_steps=0,
                 use_distributed_sampler=False,
             )
-        except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError) as e:
+        except (pl.utilities.exceptions.MisconfigurationException, *BROKEN) as e:
             raise ConfigError(f"trainer: {' '.join(str(e).split())}") from e
+        if max_time is not None and not any(map(int, re.findall(r"\d+", str(max_time)))):
+            raise ConfigError(f"trainer.max_time: {max_time} leaves no time for an epoch")
         if strategy == "fsdp" and self.world_size == 1:
             raise ConfigError(
                 "trainer.strategy=fsdp: one device has nobody to share a network with; take "

@@ -50,6 +50,12 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("name", ["foo", "base64"])
+def test_what_is_no_encoding_of_texts_is_named(name, tmp_path):
+    with pytest.raises(DataError, match=f"dataset.encoding: no encoding '{name}'"):
+        read(tmp_path, b"a,b\n1,2\n", encoding=name)
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_malformed_file_is_refused_with_its_name_and_place(case, tmp_path):
     data, said = REFUSED[case]

@@ -90,3 +90,12 @@ def test_a_file_cut_short_is_refused(tmp_path):
     (tmp_path / "t.parquet").write_bytes(whole[:-20])
     with pytest.raises(DataError, match="not a whole Parquet file"):
         read_parquet(str(tmp_path / "t.parquet"))
+
+
+def test_a_text_that_is_not_utf8_is_told_with_its_place(tmp_path):
+    bad = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff")]
+    )
+    parquet.write_table(pa.table({"text": bad}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"t\.parquet: .* UTF8 sequence at string index 1"):
+        read_parquet(str(tmp_path / "t.parquet"))

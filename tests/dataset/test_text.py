@@ -219,6 +219,8 @@ def test_keys_that_name_no_texts_are_refused(words, said, data, tmp_path):
     ("line", "said"),
     [
         ("{", r"lines\.jsonl, line 2: not JSON"),
+        ("[" * 100_000, r"lines\.jsonl, line 2: not JSON"),
+        ('{"text": "a", "text": "b"}', r"lines\.jsonl, line 2: two values for 'text'"),
         ("[1]", r"lines\.jsonl, line 2: not an object"),
         (json.dumps({"text": ["a"], "label": 1}), r"line 2: 'text' is not one number, text or"),
         ('{"text": "\\ud800", "label": 1}', r"lines\.jsonl, line 2: half a character"),

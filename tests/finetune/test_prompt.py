@@ -1,5 +1,7 @@
 """Adapters in an encoder of Hugging Face's, with random weights and no network."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +9,7 @@ from torch import nn
 from lepton import build
 from lepton.check import check
 from lepton.config import compose
+from lepton.errors import ConfigError
 from lepton.finetune import adapters
 from lepton.finetune.layers import layers
 
@@ -54,7 +57,13 @@ def batch():
 
 def prepared(name, *words):
     method = build.make(check(compose(f"finetune={name}", *words))["finetune"])
-    return method.prepare(Reader(), None)
+    return method.prepare(Reader(), SimpleNamespace(max_length=9))
+
+
+def test_more_tokens_than_the_encoder_has_positions_for_are_refused():
+    with pytest.raises(ConfigError, match=r"finetune\.tokens: 32 .* 41, and .* has 40 positions"):
+        prepared("prompt", "finetune.tokens=32")
+    prepared("prompt", "finetune.tokens=31")
 
 
 def test_learned_tokens_are_read_before_the_text_and_left_out_behind(batch):

@@ -14,8 +14,11 @@ from lepton.origin import find_base
         ({1: torch.ones(2)}, "holds other things than named tensors"),
         ({"a": torch.ones(2).to_sparse()}, "holds other things than named tensors"),
         ({"a": torch.tensor([1.0, torch.nan])}, "a holds values that are not finite"),
+        ({"a": torch.ones(2, dtype=torch.complex64)}, r"other things than named tensors \(\['a'\]"),
+        ({"a": torch.ones(2).to(torch.float8_e4m3fn)}, "holds other things than named tensors"),
+        ({"a": torch.ones(2, device="meta")}, "holds other things than named tensors"),
     ],
-    ids=["numbered", "sparse", "not finite"],
+    ids=["numbered", "sparse", "not finite", "complex", "eight bits", "no values"],
 )
 def test_what_is_no_plain_state_is_refused(state, said, tmp_path):
     torch.save(state, tmp_path / "w.pt")

@@ -66,6 +66,7 @@ def test_a_strategy_trains_exactly_what_it_names(name, network):
     ("name", "value", "said"),
     [
         ("rank", 0, "finetune.rank: 0 is too small"),
+        ("rank", 10**6, "finetune.rank: 1000000 is above the widest layer's"),
         ("alpha", 0.0, "finetune.alpha: 0.0 would undo every update"),
         ("dropout", 1.0, "finetune.dropout: 1.0 is not a share"),
         ("targets", ["("], r"finetune.targets: '\(' is no regular expression"),

@@ -173,6 +173,8 @@ def test_prefixes_of_foreign_names_are_found():
         ("missing", r"another network than MLP: 1 missing \(blocks.4.weight\)"),
         ("unknown", r"another network than MLP: 1 unknown here \(extra.weight\)"),
         ("shape", r"1 of another shape \(blocks.4.weight: \[2, 2\] there, \[6, 8\] here\)"),
+        ("whole", r"\(blocks.4.weight: \[6, 8\] int64 there, \[6, 8\] here\)"),
+        ("endless", "blocks.4.weight holds values that are not finite"),
         ("pickle", "not a file of weights alone"),
         ("number", r"holds other things than named tensors \(\['lr'\]\)"),
     ],
@@ -186,6 +188,10 @@ def test_weights_that_do_not_fit_are_told_by_number_and_name(spoil, said, pretra
             state["extra.weight"] = torch.ones(1)
         case "shape":
             state["blocks.4.weight"] = torch.ones(2, 2)
+        case "whole":
+            state["blocks.4.weight"] = state["blocks.4.weight"].long()
+        case "endless":  # in 32 bits
+            state["blocks.4.weight"] = torch.full((6, 8), 1e300, dtype=torch.float64)
         case "number":
             state["lr"] = 3
         case "pickle":

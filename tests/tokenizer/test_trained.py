@@ -57,6 +57,12 @@ def test_the_same_is_learned_each_time_whatever_a_process_did_before():
     assert all(other == first for other in others)
 
 
+def test_a_word_of_endless_letters_teaches_nothing_and_keeps_nobody_waiting(tokens):
+    longer = Trained(vocabulary=120, **SIZES).fit([*TEXTS, "ab" * 100_000])
+    assert longer.tokenizer.to_str() == tokens.tokenizer.to_str()
+    assert words(longer, "ab" * 100_000) == ["[CLS]", "[UNK]", "[SEP]"]
+
+
 def test_too_small_a_vocabulary_is_refused():
     with pytest.raises(ConfigError, match=r"model\.tokenizer\.vocabulary: 3 is too small"):
         Trained(vocabulary=3, **SIZES)
