@@ -1,0 +1,123 @@
+"""Run folders of lepton 0.1.0 load, score, count as finished, go on and are verified.
+
+What they must say was written by the code of their time: predictions, tables, names.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from lepton import compose, load, load_model, results, train
+from lepton.check import check
+from lepton.checkpoint import pack, unpack
+from lepton.environment import versions
+from lepton.identity import run_folder
+from lepton.sweep.plan import multirun
+from lepton.verify import verify
+
+EARLIER = Path(__file__).parent / "fixtures" / "runs_0_1"
+FINISHED = sorted(p.parent.relative_to(EARLIER) for p in EARLIER.glob("runs/*/*/result.json"))
+STOPPED = sorted(p.relative_to(EARLIER) for p in EARLIER.glob("runs/stopped/*.part"))
+TABLES = json.loads((EARLIER / "tables.json").read_text())
+LATER_COLUMNS = set()  # that `load` has learned to give since
+
+
+@pytest.fixture
+def earlier(here):
+    """A working directory as it was left by 0.1.0."""
+    shutil.copytree(EARLIER, here, dirs_exist_ok=True)
+    return here
+
+
+def words(folder):
+    return OmegaConf.to_object(OmegaConf.load(folder / "overrides.yaml"))
+
+
+def name(folder):
+    return "/".join(folder.parts[1:])
+
+
+def test_nothing_that_was_written_then_is_left_out():
+    assert (len(FINISHED), len(STOPPED), len(TABLES)) == (17, 3, 5)
+
+
+@pytest.mark.parametrize("folder", FINISHED, ids=name)
+def test_its_model_predicts_what_it_predicted_then(folder, earlier):
+    written = pd.read_parquet(folder / "predictions" / "test.parquet")
+    data = results.read_config(folder / "config.yaml")["dataset"]["path"]
+    found = load_model(folder).predict(pd.read_csv(data).iloc[written["id"]])
+    written.index = found.index
+    pd.testing.assert_frame_equal(found, written[list(found)], rtol=1e-5, check_dtype=False)
+
+
+@pytest.mark.parametrize("study", TABLES)
+def test_its_study_is_the_table_that_it_was_then(study, earlier):
+    now = load(study).drop(columns=["folder"])
+    now = json.loads(now.to_json(orient="records", double_precision=15))
+    by_run = [{row["run"]: row for row in rows} for rows in (now, TABLES[study])]
+    assert set(by_run[0]) == set(by_run[1])
+    for run, row in by_run[1].items():
+        assert {k: v for k, v in by_run[0][run].items() if k not in LATER_COLUMNS} == row
+
+
+def is_trained(folder):
+    return "ensemble" not in results.read_config(folder / "config.yaml")
+
+
+@pytest.mark.parametrize("folder", [f for f in FINISHED if is_trained(EARLIER / f)], ids=name)
+def test_it_counts_as_finished(folder, earlier):
+    before = (folder / "result.json").read_bytes()
+    given = words(folder)
+    assert run_folder(check(compose(*given))) == folder
+    assert train(compose(*given)).run == folder.name
+    assert (folder / "result.json").read_bytes() == before
+    assert not list(folder.parent.glob("*.part"))
+
+
+def begun(folder):
+    """Makes its checkpoints go on with these packages; what they say of the epochs before."""
+    for checkpoint in folder.glob("checkpoint/*.ckpt"):
+        content = unpack(checkpoint.read_bytes())
+        about = json.loads(content["about"]) | {"versions": versions()}
+        checkpoint.write_bytes(pack({**content, "about": json.dumps(about)}))
+    return content["state"]["history"]
+
+
+def is_continued(folder, epochs):
+    """Whether a history begins with the very epochs, which took as long as those."""
+    now = pd.read_parquet(folder / "history.parquet").head(len(epochs))
+    return bool(epochs) and now.equals(pd.DataFrame(epochs)[list(now)])
+
+
+@pytest.mark.parametrize("folder", STOPPED, ids=name)
+def test_it_goes_on_where_it_was_stopped(folder, earlier, fingerprint):
+    epochs, given, ended = begun(folder), words(folder), folder.with_suffix("")
+    train(compose(*given))
+    assert is_continued(ended, epochs)
+    whole = train(compose(*given, "study=whole"))
+    assert fingerprint(ended) == fingerprint(Path("runs", "whole", whole.run))
+
+
+def test_a_stack_goes_on_where_it_was_stopped(earlier, fingerprint):
+    study = Path("runs", "stopped_stack")
+    epochs = {part.stem: begun(part) for part in sorted(study.glob("*.part"))}
+    one, two = (words(study / f"{name}.part") for name in epochs)
+    common = [word for word in one if word in two and not word.startswith("study=")]
+    sweep = [*common, "seed=0,1", "hydra/launcher=vectorized", "hydra.launcher.size=2"]
+    for name in ("stopped_stack", "whole"):
+        multirun([*sweep, f"study={name}"])
+    for name, before in epochs.items():
+        assert is_continued(study / name, before)
+        assert fingerprint(study / name) == fingerprint(Path("runs", "whole", name))
+
+
+@pytest.mark.parametrize("folder", FINISHED, ids=name)
+def test_it_is_verified_or_what_is_different_is_named(folder, earlier):
+    lines, same = verify(folder)
+    causes = [line for line in lines if re.match(r"  (code|version|machine|training): ", line)]
+    assert same or causes, lines
