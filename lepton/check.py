@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from lepton.config import near
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, near
 from lepton.rules import missing_files, together
 from lepton.signature import Parameter, Signature, TargetError, accepts, in_words, signature
 

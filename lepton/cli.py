@@ -83,7 +83,7 @@ def _command(words: Sequence[str]) -> int:
     if words[0] in ("-sc", "--shell-completion"):
         return _completion(words)
     if words[0] not in COMMANDS:
-        from lepton.config import near
+        from lepton.errors import near
 
         raise LeptonError(f"{words[0]}: no such command{near(words[0], COMMANDS)}; lepton --help")
     if {"--help", "-h"} & set(words[1:]):
@@ -106,11 +106,11 @@ def _version() -> str:
 def _train(words: list[str]) -> int:
     flags, overrides = _flags(words)
     if flags.hydra:
-        from lepton.config import tidy
+        from lepton.sweep.multirun import readable
 
-        return _hydra([*flags.hydra, *tidy(overrides, sweep=flags.multirun)])
+        return _hydra([*flags.hydra, *readable(overrides, sweep=flags.multirun)])
     if flags.multirun:
-        from lepton.sweep.plan import multirun
+        from lepton.sweep.multirun import multirun
 
         _say()
         multirun(overrides)
@@ -161,7 +161,7 @@ def _say() -> None:
 def _check(words: list[str]) -> int:
     if words[:1] == ["ensemble"]:
         return _ensemble(words[1:], check=True)
-    from lepton.sweep.plan import planned
+    from lepton.sweep.multirun import planned
 
     flags, overrides = _flags(words)
     if flags.hydra:

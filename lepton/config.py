@@ -1,14 +1,13 @@
 """From words on a command line to a composed config: groups, options, overrides."""
 
-import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lepton.errors import ConfigError, LeptonError, NothingToSearch
+from lepton.errors import ConfigError, LeptonError, MisreadOverrides, near
 
 _HERE = Path(__file__).resolve().parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if (p / "train.yaml").is_file())
@@ -49,16 +48,10 @@ def _groups_in(folder: Path) -> list[str]:
     return [p.relative_to(folder).as_posix() for p in dirs]
 
 
-def near(word: str, words: Iterable[str]) -> str:
-    """'; did you mean ...?' when one of the words is close, else nothing."""
-    close = difflib.get_close_matches(word, list(words), 1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     """The overrides as Hydra wants them: `key=value` may name any key, `check` judges it later.
 
-    Raises: ConfigError with every override that cannot be read or names no option.
+    Raises: MisreadOverrides with every override that cannot be read or names no option.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -98,7 +91,7 @@ def tidy(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     if problems:
         spoilt |= {"init_from", "forgetting"} if "finetune" in spoilt else set()
         rest = [w for w in result if not spoilt & _named(w)]
-        raise ConfigError(*problems, *_further(rest, sweep=sweep))
+        raise MisreadOverrides(problems, readable=rest)
     return result
 
 
@@ -106,19 +99,6 @@ def _named(word: str) -> set[str]:
     """The key that an override sets, and the group or node at its root."""
     key = word.lstrip("+~").partition("=")[0]
     return {key, re.split(r"[./@]", key)[0]}
-
-
-def _further(words: list[str], *, sweep: bool) -> tuple[str, ...]:
-    """The mistakes in overrides that could be read, beside those that could not."""
-    from lepton.sweep.plan import planned
-
-    try:
-        planned(words, sweep=sweep)
-    except NothingToSearch:
-        return ()
-    except ConfigError as e:
-        return e.problems
-    return ()
 
 
 def unreadable(text: str) -> str:
@@ -172,12 +152,24 @@ def compose(*overrides: str):
 
     from lepton.check import check
 
-    words = tidy(overrides, sweep=False)
+    try:
+        words = tidy(overrides, sweep=False)
+    except MisreadOverrides as e:
+        raise ConfigError(*e.problems, *_mistakes(e.readable)) from None
     with explained(), session():
         cfg = hydra_compose("train", [*search_path(), *words], return_hydra_config=True)
         cfg = finish(cfg, overrides, choices=cfg.hydra.runtime.choices)
         check(cfg)
     return cfg
+
+
+def _mistakes(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Those in overrides that could be read, beside others that could not."""
+    try:
+        compose(*overrides)
+    except ConfigError as e:
+        return e.problems
+    return ()
 
 
 def find_plugins() -> None:

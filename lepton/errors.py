@@ -1,5 +1,10 @@
 """Mistakes that the user can mend: told in one line, exit code 2, no traceback."""
 
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class LeptonError(Exception):
     """A mistake the user can mend; it says where, what is wrong and what would be right."""
@@ -16,6 +21,17 @@ class ConfigError(LeptonError):
 
     def __reduce__(self):
         return type(self), self.problems
+
+
+class MisreadOverrides(ConfigError):
+    """Overrides that cannot be read; `readable` holds the others, whose keys can be judged."""
+
+    def __init__(self, problems: Iterable[str], readable: Iterable[str] = ()):
+        super().__init__(*problems)
+        self.readable = list(readable)
+
+    def __reduce__(self):
+        return type(self), (self.problems, self.readable)
 
 
 class NothingToSearch(ConfigError):
@@ -67,3 +83,20 @@ class WorkerLost(Exception):
 
 class TimedOut(Exception):
     """A run took longer than it was given."""
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """'; did you mean ...?' when one of the words is close, else nothing."""
+    close = difflib.get_close_matches(word, list(words), 1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Path]:
+    """Lets whatever goes wrong in reading a file name that file, in one line."""
+    try:
+        yield path
+    except LeptonError:
+        raise
+    except Exception as e:
+        raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from e

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from lepton.config import CONF_DIR, config_dirs, near, options
-from lepton.errors import LeptonError
+from lepton.config import CONF_DIR, config_dirs, options
+from lepton.errors import LeptonError, near
 
 
 def describe(*words: str) -> str:

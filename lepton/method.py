@@ -1,6 +1,8 @@
 """Method: the hooks through which an idea changes training."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -8,7 +10,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lepton.spec import DataSpec
-from lepton.vectorize.part import Part
 
 Batch = dict[str, Tensor]
 HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch")  # unknown to vmap
@@ -65,7 +66,25 @@ class Method:
         return None if own else StackedMethod(members)
 
 
-class StackedMethod(Part):
+class StackState:
+    """Something of a stack whose tensors have the members first and change in training.
+
+    By its `tensors` members can be let go, saved and put back.
+    """
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Shapes: each (K, ...)."""
+        return {}
+
+    def put(self, tensors: dict[str, Tensor]) -> None:
+        """Goes on with these in place of its own, of as many members as they have."""
+
+    def keep(self, rows: Tensor) -> None:
+        """Goes on with these members alone."""
+        self.put({name: tensor[rows] for name, tensor in self.tensors().items()})
+
+
+class StackedMethod(StackState):
     """One method of all members of a stack; every hook may be left out.
 
     What changes in training belongs into its `tensors`, unless the scores tell it again.
@@ -98,3 +117,13 @@ class StackedMethod(Part):
     def keep(self, rows: Tensor) -> None:
         super().keep(rows)
         self.members = [self.members[row] for row in rows.tolist()]
+
+
+@dataclass
+class Phase:
+    """One phase of a training: what is trained, on which data, with which values in the config."""
+
+    module: nn.Module
+    data: Any
+    cfg: dict[str, Any]
+    name: str = ""  # of its checkpoints, where another phase follows

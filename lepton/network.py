@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ from torch import Tensor, nn
 from lepton import build, interrupt, memory, origin
 from lepton.checkpoint import Checkpoints
 from lepton.dataset.chunks import in_chunks
+from lepton.distributed import workers
 from lepton.errors import Diverged
 from lepton.finite import all_finite
+from lepton.method import Phase
 from lepton.module import Learner
 from lepton.noise import Noise, take_masks_from
 from lepton.progress import Progress
@@ -27,7 +28,6 @@ from lepton.scheduler.when import by_batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
 from lepton.trainer.default import resolved
-from lepton.worker import workers
 
 log = logging.getLogger("lepton")
 FILE = origin.WEIGHTS
@@ -35,26 +35,26 @@ QUIET = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightnin
 ARCHITECTURE = "architecture"  # folder of a run that says how its pretrained model is built
 
 
-@dataclass
-class Part:
-    """A part of a training: what is trained, on which data, with which values in the config."""
-
-    module: nn.Module
-    data: Any
-    cfg: dict[str, Any]
-    name: str = ""  # of its checkpoints, where another part follows
-
-
 class Network:
     """A model that learns by gradient descent, with what to know after training."""
 
-    def __init__(self, cfg: dict[str, Any], spec: DataSpec, saved: Path | None = None):
-        """`saved`: the run folder whose weights `load` will be asked for."""
+    def __init__(
+        self,
+        cfg: dict[str, Any],
+        spec: DataSpec,
+        *,
+        load_network: Callable[[Path], "Network"],
+        saved: Path | None = None,
+    ):
+        """`load_network` reads the run that fine-tuning starts from; `saved` is the run folder
+        whose weights `load` will be asked for."""
         self.cfg, self.spec, self.task = cfg, spec, build.task(cfg, spec)
         with torch.random.fork_rng():
             torch.manual_seed(derive(cfg["seed"], "init"))
             model = build.part(cfg, "model", spec=spec)
-            self.tuning = _tuning(cfg, model, spec, saved) if cfg["finetune"] else None
+            self.tuning = None
+            if cfg["finetune"]:
+                self.tuning = _tuning(cfg, model, spec, saved, load_network)
             self.methods = build.methods(cfg)
             for method in self.methods:
                 model = method.prepare(model, spec)
@@ -81,12 +81,12 @@ class Network:
             self._fit(part, folder, watch)
         return parts[-1].data
 
-    def ready(self, data) -> list[Part]:
+    def ready(self, data) -> list[Phase]:
         """The parts of the training, before any of it; a single one where nothing is tuned."""
         memory.start()
         self.device = self._device()
         if not self.tuning:
-            return [Part(self.model, data, self.cfg)]
+            return [Phase(self.model, data, self.cfg)]
         if self.cfg["trainer"]["precision"] in ("64-true", 64, "64"):
             self.model.double()
         parts = self.tuning.ready(self, data)
@@ -98,7 +98,7 @@ class Network:
         gpu = self.cfg["trainer"]["accelerator"] in ("auto", "gpu", "cuda")
         return torch.device("cuda" if gpu and torch.cuda.is_available() else "cpu")
 
-    def _fit(self, part: Part, folder: Path, watch: Callable[[int, float], bool] | None) -> None:
+    def _fit(self, part: Phase, folder: Path, watch: Callable[[int, float], bool] | None) -> None:
         part.module.train()  # Lightning leaves modes as it finds them
         learner, trainer = self._learner(part, watch), self._trainer(part.cfg, folder)
         resume = self._resume(trainer, folder, part.name)
@@ -127,7 +127,7 @@ class Network:
         self.history, self.best_epoch = learner.history, learner.best_epoch
         self.device = trainer.strategy.root_device
 
-    def _learner(self, part: Part, watch: Callable[[int, float], bool] | None) -> Learner:
+    def _learner(self, part: Phase, watch: Callable[[int, float], bool] | None) -> Learner:
         return Learner(
             model=part.module,
             task=self.task,

@@ -1,19 +1,15 @@
 """A finished run as something that predicts: rows of a DataFrame in, a DataFrame out."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from lepton import origin, results
-from lepton.check import check, completed, fits_itself
+from lepton import results
 from lepton.dataset.columns import typed
-from lepton.errors import LeptonError
-from lepton.estimator import Estimator
-from lepton.network import ARCHITECTURE, FILE, Network
+from lepton.errors import LeptonError, reading
+from lepton.learner import load_learner
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
 
@@ -22,7 +18,7 @@ class Predictor:
     """Raw rows -> predictions, prepared as those were that the run was trained with."""
 
     def __init__(self, folder: Path):
-        self.learner, self.spec = _learner(folder)
+        self.learner, self.spec = load_learner(folder)
         self.inputs = (TextInputs if self.spec.text_features else TableInputs)(folder, self.spec)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +54,7 @@ class TextInputs:
 
         self.columns, self.tokens = list(spec.text_features), None
         if spec.vocabulary:
-            with named(folder / TOKENIZER):
+            with reading(folder / TOKENIZER):
                 self.tokens = Tokens.load(folder, spec)
 
     def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
@@ -69,52 +65,6 @@ class TextInputs:
             return {"texts": texts}
         encoded = self.tokens.encode(rows_of(texts), keep=False)
         return {name: tensor for name, tensor in encoded.items() if name != "cut"}
-
-
-def network_of(folder: Path) -> Network:
-    """The trained network of a finished run.
-
-    Raises: LeptonError, as `load_model`.
-    """
-    return _learner(folder)[0]
-
-
-def _learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
-    from omegaconf import OmegaConf
-
-    config = completed(results.read_config(folder / results.CONFIG))
-    config.pop("ensemble", None)  # what a soup was made of
-    cfg = check(OmegaConf.create(config), files=False)
-    if (folder / ARCHITECTURE).is_dir():
-        cfg["model"] |= _encoder(folder)
-    with named(folder / "spec.json") as path:
-        spec = DataSpec.load(path)
-    own = fits_itself(cfg)
-    learner = Estimator(cfg, spec) if own else Network(cfg, spec, saved=folder)
-    with named(folder if own or not (folder / FILE).is_file() else folder / FILE):
-        learner.load(folder)
-    return learner, spec
-
-
-def _encoder(folder: Path) -> dict[str, Any]:
-    """What a run's encoder is built from: the weights below its adapter, or its form alone."""
-    if not (folder / FILE).is_file():
-        with named(folder / origin.BASE):
-            key, place = origin.find_base(folder)
-        if key == "model.path":
-            return {"path": place}
-    return {"path": str(folder / ARCHITECTURE), "pretrained": False}
-
-
-@contextmanager
-def named(path: Path) -> Iterator[Path]:
-    """Whatever goes wrong in reading a file of the run names that file."""
-    try:
-        yield path
-    except LeptonError:
-        raise
-    except Exception as e:
-        raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from e
 
 
 def load_model(run: str | Path):
@@ -130,6 +80,6 @@ def load_model(run: str | Path):
     if result.config.get("ensemble", {}).get("kind") == "predictions":
         from lepton.ensemble.predictor import EnsemblePredictor
 
-        with named(folder):
+        with reading(folder):
             return EnsemblePredictor(folder, load_model)
     return Predictor(folder)

@@ -18,8 +18,7 @@ from lepton.compare import (
     unpaired,
     varying,
 )
-from lepton.config import near
-from lepton.errors import LeptonError
+from lepton.errors import LeptonError, near
 from lepton.gather import LOST
 from lepton.metric import LARGER_IS_BETTER
 from lepton.stats.pairs import Pairs, holm

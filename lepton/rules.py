@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lepton.config import near
+from lepton.errors import near
 from lepton.metric import LARGER_IS_BETTER
 from lepton.origin import missing
 from lepton.weights import problem

@@ -14,10 +14,9 @@ from lepton import build, results
 from lepton.check import TRAINING, check, fits_itself, kind
 from lepton.environment import environment
 from lepton.errors import Diverged, Finished, Pruned
-from lepton.estimator import Estimator
 from lepton.evaluate import predictions_frame, score
 from lepton.identity import run_folder
-from lepton.network import Network
+from lepton.learner import build_learner
 from lepton.results import Result
 from lepton.task import Task
 
@@ -91,7 +90,7 @@ def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None 
     """Data, model, fit, scores: everything of the run folder but its config and result."""
     data = read(cfg)
     describe(data, folder)
-    learner = (Estimator if fits_itself(cfg) else Network)(cfg, data.spec)
+    learner = build_learner(cfg, data.spec)
     seen = learner.fit(data, folder, watch)
     return record(cfg, learner, seen, folder, name=name, constant=constant(seen, learner.task))
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lepton.config import near
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, near
 from lepton.evaluate import METRICS
 from lepton.metric import LARGER_IS_BETTER
 from lepton.spec import DataSpec

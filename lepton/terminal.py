@@ -17,8 +17,7 @@ from lepton.compare import (
     trained,
     varying,
 )
-from lepton.config import near
-from lepton.errors import LeptonError
+from lepton.errors import LeptonError, near
 from lepton.gather import LOST, counts, gather
 from lepton.question import known_select, larger_is_better
 from lepton.results import Result

@@ -6,9 +6,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from lepton.check import check
-from lepton.config import CONF_DIR, compose, config_dirs, near, options, tidy
-from lepton.errors import ConfigError
-from lepton.sweep.plan import planned
+from lepton.config import CONF_DIR, compose, config_dirs, options, tidy
+from lepton.errors import ConfigError, near
+from lepton.sweep.multirun import planned
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from lepton import load, results
 from lepton.errors import Diverged, FailedRuns
 from lepton.finite import Losses, all_finite
 from lepton.module import Learner
-from lepton.sweep.plan import multirun
+from lepton.sweep.multirun import multirun
 
 WORDS = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu"),  # 7 steps an epoch

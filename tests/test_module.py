@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from lepton import build, compose, load, train
 from lepton.check import check
 from lepton.errors import TrainingError
+from lepton.learner import build_learner
 from lepton.method import Method
-from lepton.network import Network
 from lepton.seeds import derive
 
 DATA = ["dataset=synthetic", "dataset.rows=210", "batch_size=32"]
@@ -23,7 +23,7 @@ PLAIN = [*DATA, "model=mlp_small", "model.hidden=[8]", "model.dropout=0.0", "tra
 def prepared(*words):
     cfg = check(compose(*words))
     data = build.data(cfg)
-    return cfg, data, Network(cfg, data.spec)
+    return cfg, data, build_learner(cfg, data.spec)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from lepton.check import check
 from lepton.dataset.chunks import CHUNK
 from lepton.errors import Pruned, TrainingError
 from lepton.identity import run_folder
-from lepton.network import Network
+from lepton.learner import build_learner
 from lepton.run import train_checked
-from lepton.sweep.plan import multirun
+from lepton.sweep.multirun import multirun
 
 TINY = ["dataset=synthetic", "dataset.rows=200", "batch_size=32", "model=mlp_small", "trainer=cpu"]
 
@@ -22,7 +22,7 @@ TINY = ["dataset=synthetic", "dataset.rows=200", "batch_size=32", "model=mlp_sma
 def prepared(*words):
     cfg = check(compose(*TINY, *words))
     data = build.data(cfg)
-    return data, Network(cfg, data.spec)
+    return data, build_learner(cfg, data.spec)
 
 
 def weights(network):

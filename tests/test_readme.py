@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lepton.config import options
-from lepton.sweep.plan import multirun
+from lepton.sweep.multirun import multirun
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)

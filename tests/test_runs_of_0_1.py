@@ -17,7 +17,7 @@ from lepton.check import check
 from lepton.checkpoint import pack, unpack
 from lepton.environment import versions
 from lepton.identity import run_folder
-from lepton.sweep.plan import multirun
+from lepton.sweep.multirun import multirun
 from lepton.verify import verify
 
 EARLIER = Path(__file__).parent / "fixtures" / "runs_0_1"

@@ -11,9 +11,9 @@ from torch.optim.swa_utils import update_bn
 from lepton import build
 from lepton.check import check, fits_itself
 from lepton.ensemble.members import Member
-from lepton.errors import ConfigError, LeptonError
+from lepton.errors import ConfigError, LeptonError, reading
+from lepton.learner import build_learner
 from lepton.network import FILE, Network
-from lepton.predictor import named
 from lepton.seeds import derive
 
 
@@ -30,7 +30,7 @@ class Averager:
         _alike(members, configs)
         self.data = build.data(configs[0])
         _unchanged(members[0], self.data)
-        self.network = Network(configs[0], self.data.spec)
+        self.network = build_learner(configs[0], self.data.spec)
         if not any(_init_from(config) for config in configs):
             _same_start(members, configs, self.network)
         self.seed = configs[0]["seed"]
@@ -38,7 +38,7 @@ class Averager:
 
     def _state(self, member: Member) -> dict[str, Tensor]:
         """The trained weights of a member, which must be of the network's shapes."""
-        with named(member.folder / FILE):
+        with reading(member.folder / FILE):
             self.network.load(member.folder)
         return {name: t.clone() for name, t in self.network.model.state_dict().items()}
 
@@ -110,7 +110,7 @@ def _same_start(members: list[Member], configs: list[dict[str, Any]], first: Net
     """Refuses members of other initial weights, which are drawn again to see."""
     start = first.model.state_dict()
     for member, config in zip(members, configs, strict=True):
-        state = Network(config, first.task.spec).model.state_dict()
+        state = build_learner(config, first.task.spec).model.state_dict()
         if state.keys() != start.keys() or any(not t.equal(start[k]) for k, t in state.items()):
             raise ConfigError(
                 f"method: {members[0].run} and {member.run} started from different weights (seed "

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton.between import composed
-from lepton.config import near
 from lepton.ensemble.find import run_folders
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, near
 from lepton.identity import NAME
 from lepton.metric import LARGER_IS_BETTER
 

@@ -1,8 +1,11 @@
 """What tuning cost on the task that the weights came from."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from omegaconf import OmegaConf
 
 from lepton import build, origin, results
 from lepton.check import check, completed
@@ -17,16 +20,12 @@ from lepton.spec import DataSpec
 class Forgetting:
     """The run that another one started from: its data, its head, its score."""
 
-    def __init__(self, init_from: str | None):
+    def __init__(self, init_from: str | None, load_network: Callable[[Path], Any]):
         """Raises: ConfigError when the weights are those of no run; DataError for lost data."""
-        from omegaconf import OmegaConf
-
-        from lepton.predictor import network_of
-
         path = Path(init_from or "")
         if init_from is None or not origin.is_run(path):
             raise ConfigError(f"forgetting: init_from={init_from} is no run; its task is unknown")
-        self.network = network_of(path)
+        self.network = load_network(path)
         config = completed(results.read_config(path / results.CONFIG))
         self.data = build.data(check(OmegaConf.create(config)))
 

@@ -1,7 +1,8 @@
 """The weights that `init_from` names, read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -17,16 +18,14 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INSIDE = ("state_dict", "model_state_dict", "model")  # where other tools put the weights of a file
 
 
-def read(init_from: str) -> Given:
+def read(init_from: str, load_network: Callable[[Path], Any]) -> Given:
     """Weights, and for a run what its columns and its head mean.
 
     Raises: LeptonError when a file cannot be read, or holds more than finite tensors.
     """
     path = Path(init_from)
     if origin.is_run(path):
-        from lepton.predictor import network_of
-
-        network = network_of(path)
+        network = load_network(path)
         model, spec = merged(network.model), network.spec
         columns = model.columns(spec) if hasattr(model, "columns") else {}
         return _finite(Given(init_from, model.state_dict(), columns, spec))

@@ -1,6 +1,7 @@
 """Fine-tuning of one run: where it starts, what is computed once, what it is compared with."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from lepton.finetune.layers import always, layers, under
 from lepton.finetune.probe import Probe
 from lepton.finetune.transfer import transfer
 from lepton.finite import not_finite
-from lepton.network import Part
+from lepton.method import Phase
 from lepton.spec import DataSpec
 
 log = logging.getLogger("lepton")
@@ -30,10 +31,18 @@ SHARED: dict[str, dict[str, Tensor]] = {}  # the last backbone that features wer
 class Tuning:
     """The strategy of a run, and all that is known of where it started."""
 
-    def __init__(self, cfg: dict[str, Any], model: nn.Module, spec: DataSpec, base: Path | None):
+    def __init__(
+        self,
+        cfg: dict[str, Any],
+        model: nn.Module,
+        spec: DataSpec,
+        base: Path | None,
+        load_network: Callable[[Path], Any],
+    ):
         """Loads the weights that training starts from.
 
-        `base`: the run folder to be read back, whose weights are loaded later.
+        `base`: the run folder to be read back, whose weights are loaded later. `load_network`
+        reads a finished run.
         Raises: ConfigError, LeptonError when they do not fit, or are not there.
         """
         self.cfg, self.before = cfg, {}
@@ -52,7 +61,7 @@ class Tuning:
             )
         new = always(model)
         if init_from is not None:
-            loaded = transfer(model, spec, source.read(init_from))
+            loaded = transfer(model, spec, source.read(init_from, load_network))
             names = {name for name, _ in model.named_parameters()}
             new = names & {*loaded.new, *loaded.part}
             line = f"init_from={init_from}: {loaded}"
@@ -65,7 +74,7 @@ class Tuning:
         if base is None:
             self._can_be_kept(cfg)
         if cfg["forgetting"] and base is None:
-            self.forgetting = Forgetting(init_from)
+            self.forgetting = Forgetting(init_from, load_network)
 
     @staticmethod
     def _can_be_kept(cfg: dict[str, Any]) -> None:
@@ -77,23 +86,23 @@ class Tuning:
                 "whose content it is found again; give one, or take finetune.keep=whole"
             )
 
-    def ready(self, network, data) -> list[Part]:
+    def ready(self, network, data) -> list[Phase]:
         """Computes what the untuned backbone is worth; the parts of the training, in order."""
         model, strategy, cfg = network.model, network.methods[0], self.cfg
         with adapters.switched_off(model):
             splits, key = features(model, cfg, data, network.features)
         self.before = before(splits, network.task, key)
-        probes, whole = hasattr(strategy, "probes"), Part(model, data, cfg)
+        probes, whole = hasattr(strategy, "probes"), Phase(model, data, cfg)
         if not (probes or hasattr(strategy, "probe_epochs")):
             return [whole]
         if self._whole_backbone(model):
             if probes:  # the backbone never moves
                 _share(model, key)
             seen = splits["train"]["features"] if strategy.standardize else None
-            probe = Part(Probe(model, seen), FeatureData(data, splits), cfg)
+            probe = Phase(Probe(model, seen), FeatureData(data, splits), cfg)
         else:
             log.info("layers are made new below the head: features are not computed ahead")
-            probe = Part(model, data, cfg)
+            probe = Phase(model, data, cfg)
         if probes:
             return [probe]
         probe.cfg, probe.name = _of_probe(cfg, strategy, alone=probe.module is not model), "probe-"

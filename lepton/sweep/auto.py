@@ -5,8 +5,9 @@ import time
 from collections.abc import Sequence
 
 from lepton.sweep.basic import Basic
-from lepton.sweep.parallel import POOL, Parallel, cores_of, saved, threads_of
-from lepton.sweep.plan import Job
+from lepton.sweep.job import Job
+from lepton.sweep.pace import POOL_SECONDS, available_cores, seconds_saved, threads_of
+from lepton.sweep.parallel import Parallel
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.vectorized import Vectorized
 
@@ -50,12 +51,12 @@ class Auto:
             if progress.stopped:
                 return []
             pace = (time.monotonic() - started) / count if count else 0.0
-            if saved(pace * (len(jobs) - count), workers) > POOL:
+            if seconds_saved(pace * (len(jobs) - count), workers) > POOL_SECONDS:
                 return jobs[count:]
             Basic().launch_jobs(jobs[count : count + 1], progress)
         return []
 
 
 def _workers(jobs: Sequence[Job]) -> int:
-    cores = cores_of()
+    cores = available_cores()
     return max(1, cores // max(threads_of(job.config, cores) for job in jobs))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lepton.errors import WorkerLost
-from lepton.sweep.basic import Outcome, attempt, level, lost
-from lepton.sweep.plan import Job
+from lepton.sweep.attempt import JobOutcome, attempt, level, lost
+from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
@@ -36,7 +36,7 @@ def place() -> Place:
     return Place(ours, os.getcwd(), tuple(path or os.getcwd() for path in sys.path))
 
 
-def train_there(job: Job, where: Place) -> Outcome:
+def train_there(job: Job, where: Place) -> JobOutcome:
     """What another machine does: one job, in its own process."""
     os.environ.update(where.variables)
     os.environ["SLURM_JOB_NAME"] = "bash"  # else Lightning takes over signals and processes
@@ -51,7 +51,7 @@ class Given(Protocol):
     def over(self) -> bool:
         """Whether it has ended, well or not."""
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> JobOutcome:
         """How the run went; raises when the cluster lost it."""
 
     def cancel(self) -> None:
@@ -89,7 +89,7 @@ def follow(
         raise
 
 
-def _outcome(job: Job, handle: Given) -> Outcome:
+def _outcome(job: Job, handle: Given) -> JobOutcome:
     """How a job went; what the cluster says of a lost one is recorded as its failure."""
     try:
         return handle.outcome()

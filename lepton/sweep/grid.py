@@ -9,8 +9,9 @@ from hydra.core.utils import JobStatus
 from lepton import results
 from lepton.errors import Claimed, FailedRuns, LeptonError
 from lepton.sweep import study
-from lepton.sweep.basic import CLAIMED, ENDED
-from lepton.sweep.plan import TO_DO, Job, Plan, plan
+from lepton.sweep.attempt import CLAIMED, ENDED
+from lepton.sweep.job import Job
+from lepton.sweep.plan import TO_DO, Plan, plan
 from lepton.sweep.progress import SweepProgress, ends
 from lepton.terminal import show
 
@@ -42,7 +43,7 @@ class Grid:
         log.info("%s", planned)
         jobs = planned.to_do
         study.make({job.folder.parent for job in jobs})
-        study.remember(planned.jobs)
+        study.remember({job.folder: str(job) for job in planned.jobs})
         with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
             self.train(jobs, progress)
         for folder in dict.fromkeys(job.folder.parent for job in planned.jobs):

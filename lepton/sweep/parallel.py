@@ -11,15 +11,15 @@ from typing import Any
 
 from lepton.errors import LeptonError, TimedOut, WorkerLost
 from lepton.interrupt import Interrupted
-from lepton.sweep.basic import MEMORY, Outcome, level, lost
-from lepton.sweep.plan import Job
+from lepton.sweep.attempt import MEMORY, JobOutcome, level, lost
+from lepton.sweep.job import Job
+from lepton.sweep.pace import available_cores, threads_of
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.slot import Slot, end, warm_up
 from lepton.sweep.warm import INTERRUPTED, gpus, here, train
 
 log = logging.getLogger("lepton")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-POOL = 10.0  # seconds that a pool's imports take at most; less than that it must not save
 
 
 class Parallel:
@@ -81,7 +81,7 @@ class Pool:
 
     def _open(self) -> None:
         """As many slots as fit the machine; the first worker tells of the GPUs."""
-        cores = cores_of()
+        cores = available_cores()
         fit = max(1, cores // max(threads_of(job.config, cores) for job in self.jobs))
         leases: list[dict[str, str]] = [{}] * (self.launcher.workers or fit)
         if any(_wants_gpu(job.config) for job in self.jobs):
@@ -128,7 +128,7 @@ class Pool:
         log.log(level(outcome), "[%d/%d] %s: %s", self.count, len(self.jobs), job, outcome.line)
         self.progress.ended(job, outcome.kind)
 
-    def _train(self, slot: Slot, job: Job) -> Outcome:
+    def _train(self, slot: Slot, job: Job) -> JobOutcome:
         """A job that takes its worker with it, or its memory, is tried once more in a fresh one."""
         outcome = self._try(slot, job)
         if outcome.kind != MEMORY or self.ending.is_set():
@@ -137,7 +137,7 @@ class Pool:
         slot.kill()
         return self._try(slot, job)
 
-    def _try(self, slot: Slot, job: Job) -> Outcome:
+    def _try(self, slot: Slot, job: Job) -> JobOutcome:
         try:
             outcome = slot.do(train, job, timeout=self.launcher.timeout)
             if outcome.kind == INTERRUPTED:
@@ -147,9 +147,9 @@ class Pool:
             return lost(job, error)
         except WorkerLost as error:
             if self.ending.is_set():
-                return Outcome(MEMORY, str(error))
+                return JobOutcome(MEMORY, str(error))
             outcome = lost(job, error)
-            return Outcome(MEMORY, outcome.line)
+            return JobOutcome(MEMORY, outcome.line)
 
     def _heard(self, slot: Slot, text: str, logged: bool) -> None:
         """What a worker says of data is said once; what a user's code prints, with its job."""
@@ -158,30 +158,6 @@ class Pool:
         elif text not in self.said:
             self.said.add(text)
             log.info("%s", text)
-
-
-def cores_of() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def threads_of(config: dict[str, Any], cores: int) -> int:
-    """CPU threads that a run takes; a model that fits itself takes one."""
-    trainer = config["trainer"]
-    if trainer is None:
-        return 1
-    devices = trainer.get("devices")
-    processes = devices if isinstance(devices, int) and trainer["accelerator"] == "cpu" else 1
-    return min(cores, (trainer["threads"] or cores) * max(1, processes))
-
-
-def saved(seconds: float, workers: int) -> float:
-    """What so many workers save of work that takes one so many seconds.
-
-    >>> saved(80.0, 4)
-    60.0
-    """
-    return seconds * (1 - 1 / workers)
 
 
 def _wants_gpu(config: dict[str, Any]) -> bool:

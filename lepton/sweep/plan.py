@@ -4,44 +4,25 @@ import copy
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.types import RunMode
-from omegaconf import OmegaConf
 
-from lepton.check import check, check_plugins
-from lepton.config import as_given, explained, finish, search_path, session, tidy
+from lepton.check import check
+from lepton.config import as_given, explained, finish, tidy
 from lepton.errors import ConfigError
 from lepton.identity import run_folder
 from lepton.results import status
+from lepton.sweep.job import Job
 
 TO_DO = "to do"
 MOST = 100_000  # runs of a sweep, each of which is composed before the first starts
 ENDED = ("finished", "diverged")  # what the same run would come to again
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run of a sweep: what was asked for, its config as plain values, its folder.
-
-    `watch(epoch, score)` is called after each epoch, with the larger score the better one; when it
-    returns true, the run ends as pruned.
-    """
-
-    overrides: tuple[str, ...]
-    config: dict[str, Any]
-    folder: Path
-    watch: Callable[[int, float], bool] | None = None
-
-    def __str__(self) -> str:
-        return " ".join(word.lstrip("+") for word in self.overrides)
 
 
 @dataclass(frozen=True)
@@ -84,44 +65,6 @@ class Plan:
         counts += [f"{len(to_do) - elsewhere} to train"]
         counts += [f"{again} of them after a failure"] if again else []
         return f"{runs} {'run' if runs == 1 else 'runs'}{same}: {', '.join(counts)}"
-
-
-def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
-    """What `lepton train` would run for these overrides, with -m or without."""
-    words = [*search_path(), *tidy(overrides, sweep=sweep)]
-    with explained(), session() as hydra:
-        loader = hydra.config_loader
-        master = loader.load_configuration("train", words, RunMode.MULTIRUN)
-        check_plugins(master.hydra)
-        if sweep and master.hydra.sweeper._target_.endswith(".Search"):
-            from lepton.sweep.search import preview
-
-            asked = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
-            return preview(master, loader, asked)
-        params = master.hydra.sweeper.params if sweep else {}
-        asked = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
-        retry = master.hydra.sweeper.get("retry_failed", True)
-        return plan(master, loader, params, asked, retry_failed=retry)
-
-
-def multirun(overrides: Sequence[str]) -> None:
-    """`lepton train -m`: hands the sweep to the sweeper and the launcher that the config names."""
-    words = [*search_path(), *tidy(overrides, sweep=True)]
-    with explained(), session() as hydra:
-        check_plugins(
-            hydra.config_loader.load_configuration("train", words, RunMode.MULTIRUN).hydra
-        )
-        hydra.multirun("train", train_composed, words, with_log_configuration=False)
-
-
-def train_composed(cfg) -> float:
-    """What a launcher that is not lepton's calls for each job, with Hydra's own composition."""
-    from hydra.core.hydra_config import HydraConfig
-
-    from lepton.run import train
-
-    hydra = HydraConfig.get()
-    return train(finish(cfg, hydra.overrides.task, choices=hydra.runtime.choices)).score
 
 
 def plan(

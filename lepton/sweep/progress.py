@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from lepton import line, results
-from lepton.sweep.plan import Job
+from lepton.sweep.attempt import CLAIMED, ENDED, FULL
+from lepton.sweep.job import Job
 from lepton.sweep.study import Tables
-
-CLAIMED, FULL = "claimed", "disk full"
 
 
 class SweepProgress:
@@ -53,8 +52,8 @@ class SweepProgress:
             self.running[job.folder] = job
             self._show()
 
-    def ended(self, job: Job, kind: str = "ended") -> None:
-        """`kind` is one of the words of `lepton.sweep.basic`; how the run went is in its folder."""
+    def ended(self, job: Job, kind: str = ENDED) -> None:
+        """`kind` is a word of `sweep.attempt`; how the run went stands in its folder."""
         with self.lock:
             self.running.pop(job.folder, None)
             if kind == CLAIMED:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lepton.errors import LeptonError
-from lepton.sweep.basic import Outcome
+from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.cluster import EXTRA, OURS, follow, place, train_there
-from lepton.sweep.parallel import cores_of, terminable, threads_of
-from lepton.sweep.plan import Job
+from lepton.sweep.job import Job
+from lepton.sweep.pace import available_cores, threads_of
+from lepton.sweep.parallel import terminable
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.warm import python_path
 
@@ -47,7 +48,7 @@ class Ray:
 
     def _room(self, job: Job) -> dict[str, float]:
         """What Ray reserves for a job: the CPU cores that it uses, and GPUs where asked for."""
-        cpus = self.cpus or threads_of(job.config, cores_of())
+        cpus = self.cpus or threads_of(job.config, available_cores())
         return {"num_cpus": cpus, "num_gpus": self.gpus}
 
 
@@ -62,7 +63,7 @@ class _Task:
 
         return bool(ray.wait([self.reference], timeout=0)[0])
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> JobOutcome:
         import ray
 
         return ray.get(self.reference)

@@ -15,8 +15,9 @@ from omegaconf import OmegaConf
 from lepton.errors import ConfigError, FailedRuns, NothingToSearch
 from lepton.sweep import outcome, study
 from lepton.sweep.grid import Grid
+from lepton.sweep.job import Job
 from lepton.sweep.outcome import Outcome
-from lepton.sweep.plan import Composer, Job, Plan, compose_job, tidied
+from lepton.sweep.plan import Composer, Plan, compose_job, tidied
 from lepton.sweep.probe import probe
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.proposals import Proposal, Proposals, most, pruner
@@ -76,7 +77,7 @@ class Search(Grid):
         """Raises: FailedRuns when no further run may start."""
         log.info("trials %d to %d: %s", *way.span(trials), _runs(len(jobs)))
         study.make({job.folder.parent for job in jobs})
-        study.remember(jobs)
+        study.remember({job.folder: str(job) for job in jobs})
         self.train(jobs, self.progress)
         if self.progress.stopped:
             raise FailedRuns(f"{self.progress.stopped}; the same command goes on")

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lepton.check import wrong_keys
-from lepton.config import near
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, near
 from lepton.metric import LARGER_IS_BETTER
 from lepton.results import Result
 from lepton.signature import TargetError, signature

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import LeptonError, WorkerLost
-from lepton.sweep.basic import Outcome
+from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.cluster import EXTRA, Place, follow, place, train_there
-from lepton.sweep.parallel import cores_of, terminable, threads_of
-from lepton.sweep.plan import Job
+from lepton.sweep.job import Job
+from lepton.sweep.pace import available_cores, threads_of
+from lepton.sweep.parallel import terminable
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.warm import python_path
 
@@ -49,7 +50,8 @@ class Submitit:
             return self.at_once
         if self.cluster == "slurm":
             return len(jobs)
-        return max(1, cores_of() // max(threads_of(job.config, cores_of()) for job in jobs))
+        cores = available_cores()
+        return max(1, cores // max(threads_of(job.config, cores) for job in jobs))
 
     def _executor(self, folder: Path):
         try:
@@ -67,7 +69,7 @@ class Submitit:
 class Preemptible:
     """What submitit calls; a job that is ended for another one is queued again and goes on."""
 
-    def __call__(self, job: Job, where: Place) -> Outcome:
+    def __call__(self, job: Job, where: Place) -> JobOutcome:
         return train_there(job, where)
 
     def checkpoint(self, job: Job, where: Place):
@@ -108,7 +110,7 @@ class _Job:
             self.seen = time.monotonic()
         return time.monotonic() - self.seen > UNSEEN
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> JobOutcome:
         paths = self.handle.paths
         try:
             if not paths.result_pickle.exists():

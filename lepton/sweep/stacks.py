@@ -9,9 +9,9 @@ from typing import Any
 from lepton import results
 from lepton.errors import WorkerLost
 from lepton.interrupt import Interrupted
-from lepton.sweep.basic import FULL
+from lepton.sweep.attempt import FULL
+from lepton.sweep.job import Job
 from lepton.sweep.parallel import Parallel, Pool
-from lepton.sweep.plan import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.slot import Slot, warm_up
 

@@ -3,13 +3,12 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lepton import results
 from lepton.errors import LeptonError
-from lepton.sweep.plan import Job
 
 PLAN, TABLES = "sweep.json", ("results.parquet", "results.csv")
 SHARE = 20  # the table is written anew when so many times its own duration has passed
@@ -27,12 +26,12 @@ def make(studies: Iterable[Path]) -> None:
             raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
 
 
-def remember(jobs: Iterable[Job]) -> None:
-    """Adds these jobs to what is planned in their studies.
+def remember(runs: Mapping[Path, str]) -> None:
+    """Adds runs to what is planned in their studies: folders, and the words that meant them.
 
     Raises: LeptonError when a study cannot be written to.
     """
-    for study, names in _by_study(jobs).items():
+    for study, names in _by_study(runs).items():
         try:
             with _alone(study):
                 known = planned(study)
@@ -42,11 +41,11 @@ def remember(jobs: Iterable[Job]) -> None:
             raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
 
 
-def _by_study(jobs: Iterable[Job]) -> dict[Path, dict[str, str]]:
-    found: dict[Path, dict[str, str]] = {}
-    for job in jobs:
-        found.setdefault(job.folder.parent, {})[job.folder.name] = str(job)
-    return found
+def _by_study(runs: Mapping[Path, str]) -> dict[Path, dict[str, str]]:
+    by_study: dict[Path, dict[str, str]] = {}
+    for folder, words in runs.items():
+        by_study.setdefault(folder.parent, {})[folder.name] = words
+    return by_study
 
 
 def planned(study: Path) -> dict[str, str]:

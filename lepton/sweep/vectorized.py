@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from lepton.errors import LeptonError
 from lepton.sweep.basic import Basic
-from lepton.sweep.parallel import POOL, cores_of, saved
-from lepton.sweep.plan import Job
+from lepton.sweep.job import Job
+from lepton.sweep.pace import POOL_SECONDS, available_cores, seconds_saved
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.stacks import in_pool
 
@@ -38,7 +38,7 @@ class Vectorized:
         from lepton.vectorize.group import groups  # torch loads only once there is a run to train
         from lepton.vectorize.train import Group, Options
 
-        options = Options(threads=self.threads or cores_of(), alone=alone, size=self.size)
+        options = Options(threads=self.threads or available_cores(), alone=alone, size=self.size)
         together, rest = groups(jobs)
         log.info("%s", _plan(together, rest))
         started = time.monotonic()
@@ -60,8 +60,8 @@ class Vectorized:
         """Workers for the groups that are left, of which each takes so many seconds here; 0 is
         not known yet. A pool must save more than its start costs.
         """
-        workers = min(self.workers or cores_of(), len(left))
-        return workers if saved(pace * len(left), workers) > POOL else 1
+        workers = min(self.workers or available_cores(), len(left))
+        return workers if seconds_saved(pace * len(left), workers) > POOL_SECONDS else 1
 
 
 def _plan(together: list[list[Job]], rest: list) -> str:

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 
 from lepton.interrupt import Interrupted
-from lepton.sweep.basic import Outcome, attempt
-from lepton.sweep.plan import Job
+from lepton.sweep.attempt import JobOutcome, attempt
+from lepton.sweep.job import Job
 
 INTERRUPTED = "interrupted"
 LOGGED = "\x1e"  # begins a line that lepton says, as against one that a user's code prints
@@ -95,12 +95,12 @@ def _end_with_parent() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def train(job: Job) -> Outcome:
+def train(job: Job) -> JobOutcome:
     """What the pool has a worker do; one that is told to end says so, and takes no other job."""
     try:
         return attempt(job)
     except Interrupted as told:
-        return Outcome(INTERRUPTED, str(told))
+        return JobOutcome(INTERRUPTED, str(told))
 
 
 def gpus() -> int:

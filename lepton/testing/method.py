@@ -11,8 +11,8 @@ from lepton import build
 from lepton.check import check
 from lepton.config import compose
 from lepton.evaluate import monitor_value
+from lepton.learner import build_learner
 from lepton.method import Method
-from lepton.network import Network
 
 DATA = ("dataset=synthetic", "dataset.rows=240")  # what check_method trains on, and how,
 SMALL = (  # unless told otherwise
@@ -29,7 +29,7 @@ def check_method(method: Method, *overrides: str) -> None:
     other = any(word.startswith("dataset=") for word in overrides)
     cfg = check(compose(*(() if other else DATA), *SMALL, *overrides))
     data = build.data(cfg)
-    network = Network(cfg, data.spec)
+    network = build_learner(cfg, data.spec)
     next(network.model.parameters()).requires_grad_(False)
     network.model = method.prepare(network.model, data.spec)
     assert isinstance(network.model, nn.Module), (

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lepton.method import StackState
 from lepton.vectorize.body import Body
-from lepton.vectorize.part import Part
 from lepton.vectorize.weights import Weights
 
 
-class Best(Part):
+class Best(StackState):
     """Copies of parameters and buffers; the first ones, until there are better."""
 
     def __init__(self, weights: Weights, body: Body):

@@ -7,16 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from lepton.method import Batch, Method
+from lepton.method import Batch, Method, StackState
 from lepton.network import Network
 from lepton.noise import Dropout, Noise
 from lepton.objective import objective
 from lepton.task import Task
 from lepton.vectorize.layers import StackedDropout, StackedLinear
-from lepton.vectorize.part import Part
 
 
-class Body(Part):
+class Body(StackState):
     """The members' common forward pass; parameters are given, all else that differs is held here.
 
     Shapes: `buffers[name]` (K, *shape), where members differ or change them in training.

@@ -12,7 +12,7 @@ from lepton.folders import CHECKPOINTS, unfinished
 from lepton.identity import canonical
 from lepton.method import HOOKS, Method
 from lepton.signature import signature
-from lepton.sweep.plan import Job
+from lepton.sweep.job import Job
 from lepton.trainer.default import resolved
 from lepton.vectorize.optimizer import RULES
 

@@ -16,7 +16,7 @@ from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.evaluate import monitor_value
 from lepton.folders import unfinished
 from lepton.network import Network
-from lepton.sweep.plan import Job
+from lepton.sweep.job import Job
 from lepton.vectorize.hyper import Schedule
 
 log = logging.getLogger("lepton")

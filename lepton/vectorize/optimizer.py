@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lepton.method import StackState
 from lepton.vectorize.hyper import Hyper
-from lepton.vectorize.part import Part
 from lepton.vectorize.weights import Weights
 
 Values = dict[str, Tensor]
 
 
-class Rule(Part):
+class Rule(StackState):
     """State and step; `steps` counts from 1 and is the same for all members.
 
     Shapes: hyperparameters and what is made of them (K, 1); parameters, gradients, state (K, n).

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lepton.method import Batch
+from lepton.method import Batch, StackState
 from lepton.network import folded
 from lepton.noise import Noise
 from lepton.vectorize.batches import StackedBatches, StackedData
@@ -15,7 +15,6 @@ from lepton.vectorize.body import Body
 from lepton.vectorize.hyper import Hyper
 from lepton.vectorize.member import Member
 from lepton.vectorize.optimizer import RULES
-from lepton.vectorize.part import Part
 from lepton.vectorize.tape import Taped
 from lepton.vectorize.weights import Weights
 
@@ -170,7 +169,7 @@ class Stack:
             part.keep(rows)
         self._tape()
 
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, StackState]:
         """What of the stack changes in training, but for noise and schedules."""
         own = {"weights": self.weights, "rule": self.rule, "body": self.body, "best": self.best}
         return own | {f"method {i}": method for i, method in enumerate(self.methods)}

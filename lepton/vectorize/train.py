@@ -13,12 +13,13 @@ import torch
 from lepton import build, run
 from lepton.dataset.batches import Batches
 from lepton.errors import Claimed, Finished, LeptonError, Pruned
+from lepton.learner import build_learner
 from lepton.model.lent import lending
-from lepton.network import Network, interruptible, quiet
+from lepton.network import interruptible, quiet
 from lepton.progress import Progress
 from lepton.resume import place
-from lepton.sweep.basic import CLAIMED, lost
-from lepton.sweep.plan import Job
+from lepton.sweep.attempt import CLAIMED, lost
+from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.hyper import Schedule
@@ -105,7 +106,7 @@ class Group:
 
     def _member(self, job: Job) -> Member:
         with lending(self.frozen):
-            network = Network(job.config, self.raw.spec)
+            network = build_learner(job.config, self.raw.spec)
         [part] = network.ready(self.raw)
         if self.data is self.raw:
             self.data = part.data  # features, where all members have the same frozen backbone

@@ -14,7 +14,7 @@ from torch import Tensor
 from lepton import build
 from lepton.objective import objective
 from lepton.optimizer.groups import parameter_groups
-from lepton.sweep.parallel import POOL, saved
+from lepton.sweep.pace import POOL_SECONDS, seconds_saved
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.member import Member
 from lepton.vectorize.stack import Stack
@@ -96,7 +96,7 @@ class Trial:
             return "memory holds no two of these runs"
         single = self._seconds_alone() + self.overhead
         epochs = sum(member.job.config["trainer"]["max_epochs"] for member in self.members)
-        if saved(single * self.batches * epochs, alone) > POOL:
+        if seconds_saved(single * self.batches * epochs, alone) > POOL_SECONDS:
             single /= alone
         best = self._measured(most)
         for size in (s for s in SMALLER if s < most):

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lepton.method import StackState
 from lepton.optimizer.groups import parameter_groups
-from lepton.vectorize.part import Part
 
 
-class Weights(Part):
+class Weights(StackState):
     """Parameters and gradients of K members, with the views that a model computes with.
 
     Shapes: each of `values` and `grads` (K, n), contiguous; `views[name]` (K, *shape), leaves that

@@ -9,7 +9,7 @@ import pytest
 from lepton import build
 from lepton.check import check
 from lepton.config import compose
-from lepton.network import Network
+from lepton.learner import build_learner
 
 TRAINED = ("batch_size=16", "trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false")
 TABLE = ("dataset=synthetic", "dataset.rows=170", "dataset.classes=3", *TRAINED)
@@ -60,7 +60,7 @@ def network(here):
     def network(*words):
         cfg = check(compose(*words))
         data = build.data(cfg)
-        return Network(cfg, data.spec), data
+        return build_learner(cfg, data.spec), data
 
     return network
 

@@ -89,11 +89,11 @@ def test_bitfit_trains_biases_and_the_head_alone(network):
 
 @pytest.mark.parametrize("name", ["head", "last_k", "bitfit", "lora"])
 def test_statistics_of_a_frozen_normalization_stay_and_those_of_a_trained_one_move(name, tune):
-    from lepton.predictor import network_of
+    from lepton.learner import load_network
 
     folder = tune(name, "resnet")
-    state = network_of(folder).model.state_dict()
-    source = network_of(next(folder.parents[1].glob("source/*-*"))).model.state_dict()
+    state = load_network(folder).model.state_dict()
+    source = load_network(next(folder.parents[1].glob("source/*-*"))).model.state_dict()
     same = {
         part: torch.equal(state[key], source[key])
         for part in ("blocks.0", "blocks.1")

@@ -6,8 +6,8 @@ from safetensors.torch import load_file
 
 from lepton.dataset.token_batches import cut
 from lepton.finetune.features import features
+from lepton.learner import load_network
 from lepton.origin import RESULT, WEIGHTS
-from lepton.predictor import network_of
 from lepton.weights import TOKENIZER
 from tests.finetune.conftest import begin
 
@@ -66,7 +66,7 @@ def test_what_spares_memory_trains_adapters_the_same(one, other, tune, pretraine
     for words in (one, other):
         folder = tune("lora", "reader", *STILL, *words, "scheduler=none", source=source)
         states.append(load_file(folder / "adapter.safetensors"))
-    start = network_of(folder).model.state_dict()
+    start = load_network(folder).model.state_dict()
     assert states[0].keys() == states[1].keys() <= start.keys()
     for name, tensor in states[0].items():
         torch.testing.assert_close(tensor, states[1][name], atol=1e-5, rtol=1e-4)

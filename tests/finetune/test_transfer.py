@@ -13,7 +13,7 @@ from lepton.config import compose
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_spec
 from lepton.finetune.transfer import Given, aligned, transfer
-from lepton.predictor import network_of
+from lepton.learner import load_network
 from lepton.spec import DataSpec
 from tests.finetune.conftest import MODELS, OTHER, TABLE
 
@@ -270,4 +270,4 @@ def test_the_weights_of_a_run_are_read_as_it_predicts(pretrained, network):
     source = pretrained("resnet")
     made, data = network(*TABLE, *MODELS["resnet"], f"init_from={source}", "finetune=full")
     rows = data.splits["test"]
-    assert torch.equal(made.predict(rows), network_of(source).predict(rows))
+    assert torch.equal(made.predict(rows), load_network(source).predict(rows))

@@ -17,7 +17,7 @@ from lepton.errors import LeptonError
 from lepton.finetune.features import features
 from lepton.finetune.layers import layers, under
 from lepton.finetune.tuning import Tuning
-from lepton.predictor import network_of
+from lepton.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER, TABLE, begin
 
 STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
@@ -33,7 +33,7 @@ def data_of(folder):
 def predictions(folder):
     """Predictions of a run read back from its folder, beside those that it wrote."""
     written = pd.read_parquet(folder / "predictions" / "test.parquet").filter(regex="^p_")
-    ours = network_of(folder).predict(data_of(folder).splits["test"])
+    ours = load_network(folder).predict(data_of(folder).splits["test"])
     return ours.numpy(), written.to_numpy()
 
 
@@ -61,10 +61,10 @@ def test_a_run_rebuilt_from_its_folder_predicts_identically(model, name, tune):
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     folder = tune(name, model, "optimizer.lr=0.03")
-    network = network_of(folder)
+    network = load_network(folder)
     merged = network.merged()
     assert not [n for n, _ in merged.named_parameters() if "lora" in n or "ia3" in n]
-    plain = network_of(next(folder.parents[1].glob("source/*-*"))).model
+    plain = load_network(next(folder.parents[1].glob("source/*-*"))).model
     assert {n for n, _ in merged.named_parameters()} == {n for n, _ in plain.named_parameters()}
     ours, _ = predictions(folder)
     network.model = network.moving = merged
@@ -112,7 +112,7 @@ def test_a_run_may_start_from_an_adapted_run(tune, network):
     first = tune("lora", "mlp", "optimizer.lr=0.05")
     start = (f"init_from={first}", "finetune=full")
     second, _ = network(*TABLE, *MODELS["mlp"], *OTHER, *start)
-    merged = network_of(first).merged().state_dict()
+    merged = load_network(first).merged().state_dict()
     state = second.model.state_dict()
     assert state.keys() == merged.keys()
     for name, tensor in state.items():
@@ -127,14 +127,14 @@ def test_a_head_on_cached_features_is_the_head_trained_without_them(
     cached = tune("head", model, *plain, source=source)
     monkeypatch.setattr(Tuning, "_whole_backbone", staticmethod(lambda model: False))
     whole = tune("head", model, *plain, "study=whole", source=source)
-    one, two = (network_of(folder).model.state_dict() for folder in (cached, whole))
+    one, two = (load_network(folder).model.state_dict() for folder in (cached, whole))
     assert one.keys() == two.keys()
     for name, tensor in one.items():
         torch.testing.assert_close(tensor, two[name], atol=1e-6, rtol=1e-5)
     tables = [pd.read_parquet(f / "predictions/test.parquet") for f in (cached, whole)]
     a, b = (table.to_numpy(float) for table in tables)
     np.testing.assert_allclose(a, b, atol=1e-5)
-    start = network_of(source).model.state_dict()
+    start = load_network(source).model.state_dict()
     for name, tensor in one.items():
         if not name.startswith("output") and "output.linear" not in name:
             assert torch.equal(tensor, start[name]), name
@@ -209,7 +209,7 @@ def test_the_second_part_starts_from_the_best_probe(model, tune, pretrained, mon
     first = pd.read_parquet(probed / "history.parquet")
     assert list(history["val/score"][:6]) == list(first["val/score"])
     final = load_file(folder / "model.safetensors")
-    head = under(network_of(folder).model, layers(network_of(folder).model)[-1])
+    head = under(load_network(folder).model, layers(load_network(folder).model)[-1])
     assert any(not torch.equal(final[name], start[name]) for name in final if name not in head)
 
 
@@ -261,7 +261,7 @@ def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
 
     source = pretrained()
     folder = tune("full", "mlp", "forgetting=true", "optimizer.lr=0.05", source=source)
-    network, tuned = network_of(source), network_of(folder).model.state_dict()
+    network, tuned = load_network(source), load_network(folder).model.state_dict()
     state = network.model.state_dict()
     for name, tensor in state.items():
         if not name.startswith("output"):

@@ -12,7 +12,7 @@ import lepton.run
 from lepton import results
 from lepton.errors import Diverged, Pruned
 from lepton.results import Result
-from lepton.sweep.plan import multirun
+from lepton.sweep.multirun import multirun
 
 MODEL = '''"""A user's model that does what the file named like its seed says, when there is one."""
 

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from lepton import load, results
-from lepton.sweep.basic import Basic, attempt
-from lepton.sweep.plan import planned
+from lepton.sweep.attempt import attempt
+from lepton.sweep.basic import Basic
+from lepton.sweep.multirun import planned
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")

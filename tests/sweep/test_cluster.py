@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lepton import load, results
-from lepton.sweep.plan import multirun, planned
+from lepton.sweep.multirun import multirun, planned
 
 pytestmark = pytest.mark.slow  # Ray and submitit are the extra `cluster`
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")

@@ -10,7 +10,7 @@ import pytest
 import lepton.run
 from lepton import load, results
 from lepton.errors import ConfigError, FailedRuns
-from lepton.sweep.plan import multirun, planned
+from lepton.sweep.multirun import multirun, planned
 
 BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")

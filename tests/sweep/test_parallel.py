@@ -13,8 +13,9 @@ import pytest
 from lepton import load, results
 from lepton.errors import LeptonError
 from lepton.sweep.basic import Basic
-from lepton.sweep.parallel import Parallel, threads_of
-from lepton.sweep.plan import planned
+from lepton.sweep.multirun import planned
+from lepton.sweep.pace import threads_of
+from lepton.sweep.parallel import Parallel
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.slot import Slot, warm_up
 from lepton.sweep.warm import here as surroundings

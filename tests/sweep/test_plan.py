@@ -9,7 +9,7 @@ from lepton import compose, results
 from lepton.check import check
 from lepton.errors import ConfigError, Diverged
 from lepton.identity import run_folder
-from lepton.sweep.plan import planned
+from lepton.sweep.multirun import planned
 
 SWEPT = """# @package _global_
 # A sweep of its own.

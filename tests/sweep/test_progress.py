@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lepton import line
-from lepton.sweep.plan import Job, multirun
+from lepton.sweep.job import Job
+from lepton.sweep.multirun import multirun
 from lepton.sweep.progress import SweepProgress, _clock
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lepton import load
-from lepton.sweep.plan import multirun
+from lepton.sweep.multirun import multirun
 
 WORDS = (
     *("hydra/sweeper=search", "hydra.sweeper.n_trials=9", "hydra.sweeper.batch=3"),

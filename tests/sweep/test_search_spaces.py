@@ -12,7 +12,7 @@ from scipy.stats import kstest
 
 from lepton.config import compose, options
 from lepton.results import load
-from lepton.sweep.plan import multirun, planned
+from lepton.sweep.multirun import multirun, planned
 from lepton.sweep.proposals import Proposals
 from lepton.sweep.space import read_space
 from tests.quick import quick

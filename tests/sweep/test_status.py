@@ -8,7 +8,7 @@ import pytest
 
 from lepton import results
 from lepton.errors import Diverged
-from lepton.sweep.plan import planned
+from lepton.sweep.multirun import planned
 
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
 

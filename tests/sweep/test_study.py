@@ -10,7 +10,7 @@ import pytest
 from lepton import load
 from lepton.errors import LeptonError
 from lepton.sweep import study
-from lepton.sweep.plan import multirun, planned
+from lepton.sweep.multirun import multirun, planned
 
 WINE = ("hydra/launcher=basic", "dataset=wine", "model=linear", "trainer.max_epochs=1")
 STUDY = Path("runs/default")
@@ -20,10 +20,14 @@ def jobs(*words):
     return planned(["dataset=wine", *words], sweep=True).jobs
 
 
+def remember(*words):
+    study.remember({job.folder: str(job) for job in jobs(*words)})
+
+
 def test_the_plan_holds_the_runs_of_all_sweeps(here):
     STUDY.mkdir(parents=True)
-    study.remember(jobs("seed=1,2"))
-    study.remember(jobs("seed=2,3"))
+    remember("seed=1,2")
+    remember("seed=2,3")
     assert list(study.planned(STUDY)) == [job.folder.name for job in jobs("seed=1,2,3")]
     assert set(study.planned(STUDY).values()) == {f"dataset=wine seed={n}" for n in (1, 2, 3)}
 
@@ -33,7 +37,7 @@ def _remember(folder, seeds):
 
     os.chdir(folder)
     for seed in seeds:
-        study.remember(jobs(f"seed={seed}"))
+        remember(f"seed={seed}")
 
 
 def test_sweeps_at_one_time_lose_nothing_of_the_plan(here):
@@ -53,7 +57,7 @@ def test_a_plan_that_cannot_be_read_is_named(here, text):
     STUDY.mkdir(parents=True)
     (STUDY / "sweep.json").write_text(text)
     with pytest.raises(LeptonError, match=r"sweep\.json: not a plan of lepton's; remove the file"):
-        study.remember(jobs("seed=1"))
+        remember("seed=1")
 
 
 def test_the_tables_of_a_study_are_what_load_gives(here):
@@ -132,6 +136,6 @@ def test_a_table_that_cannot_be_written_takes_nothing_from_the_runs(here, monkey
 
 def test_the_plan_is_plain_words(here):
     STUDY.mkdir(parents=True)
-    study.remember(jobs("seed=1"))
+    remember("seed=1")
     known = json.loads((STUDY / "sweep.json").read_text())
     assert [*known["runs"].values()] == ["dataset=wine seed=1"]

@@ -9,8 +9,8 @@ from lepton import load
 from lepton.sweep import auto, vectorized
 from lepton.sweep.auto import Auto
 from lepton.sweep.basic import Basic
+from lepton.sweep.multirun import planned
 from lepton.sweep.parallel import Parallel
-from lepton.sweep.plan import planned
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.vectorized import Vectorized
 from tests.quick import quick

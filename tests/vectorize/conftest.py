@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from lepton.identity import run_folder
-from lepton.sweep.basic import attempt
-from lepton.sweep.plan import Job, planned
+from lepton.sweep.attempt import attempt
+from lepton.sweep.job import Job
+from lepton.sweep.multirun import planned
 from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.group import groups
 from lepton.vectorize.train import Group, Options

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from lepton.sweep.plan import planned
+from lepton.sweep.multirun import planned
 from lepton.vectorize.group import groups
 from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences

@@ -3,7 +3,7 @@
 import pytest
 
 from lepton.checkpoint import Checkpoints
-from lepton.sweep.plan import planned
+from lepton.sweep.multirun import planned
 from lepton.vectorize.group import groups
 
 BASE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lepton.interrupt import Interrupted
-from lepton.sweep.basic import attempt
-from lepton.sweep.plan import planned
+from lepton.sweep.attempt import attempt
+from lepton.sweep.multirun import planned
 from lepton.vectorize.saving import Saving
 from lepton.vectorize.stack import Stack
 from tests.quick import quick

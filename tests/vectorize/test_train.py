@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from lepton import load, results
-from lepton.sweep.basic import attempt
-from lepton.sweep.plan import planned
+from lepton.sweep.attempt import attempt
+from lepton.sweep.multirun import planned
 from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.group import groups
 from lepton.vectorize.learner import StackedLearner

@@ -1,0 +1,30 @@
+"""What a pool of workers saves and costs on this machine, from the pace of the runs so far."""
+
+import os
+from typing import Any
+
+POOL_SECONDS = 10.0  # that a pool's imports take at most; less than that it must not save
+
+
+def available_cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def threads_of(config: dict[str, Any], cores: int) -> int:
+    """CPU threads that a run takes; a model that fits itself takes one."""
+    trainer = config["trainer"]
+    if trainer is None:
+        return 1
+    devices = trainer.get("devices")
+    processes = devices if isinstance(devices, int) and trainer["accelerator"] == "cpu" else 1
+    return min(cores, (trainer["threads"] or cores) * max(1, processes))
+
+
+def seconds_saved(seconds: float, workers: int) -> float:
+    """What so many workers save of work that takes one so many seconds.
+
+    >>> seconds_saved(80.0, 4)
+    60.0
+    """
+    return seconds * (1 - 1 / workers)
