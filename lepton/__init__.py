@@ -5,9 +5,9 @@ from importlib import import_module
 from lepton.light import install
 
 _PUBLIC = {
-    "allow": "lepton.check",
-    "compose": "lepton.config",
-    "load": "lepton.results",
+    "allow": "lepton.config.check",
+    "compose": "lepton.config.compose",
+    "load": "lepton.storage.results",
     "load_model": "lepton.predictor",
     "train": "lepton.run",
 }

@@ -16,8 +16,8 @@ from lepton.report.answers import across
 from lepton.report.answers import table as comparison_table
 from lepton.report.blocks import Note, Text
 from lepton.report.blocks import Table as Block
-from lepton.results import as_text, load
 from lepton.sentence import caveat, sentences
+from lepton.storage.results import as_text, load
 from lepton.terminal import console, metrics_of, rest, show
 
 

@@ -11,8 +11,8 @@ import yaml
 
 from lepton.compare import choices, varying
 from lepton.errors import LeptonError
-from lepton.folders import CONFIG, read_config
 from lepton.question import larger_is_better
+from lepton.storage.run_folder import CONFIG, read_config
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import Any
 import hydra.utils
 from hydra.errors import InstantiationException
 
-from lepton import check, origin
+from lepton.config.compose import check
 from lepton.errors import ConfigError, LeptonError
+from lepton.pretrained import init_weights
+from lepton.pretrained.location import TOKENIZER
 from lepton.spec import DataSpec
-from lepton.weights import TOKENIZER
 
 LEARNED = "lepton.tokenizer.trained.Trained"  # whose vocabulary is the training split's own
 TRACK = "pip install 'lepton-experiments[track]'"
@@ -101,7 +102,7 @@ def _as_loaded(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
     if init_from is None or node["_target_"] != LEARNED:
         return node
     if not (Path(init_from) / TOKENIZER).is_file():
-        if origin.is_run(Path(init_from)):
+        if init_weights.is_run(Path(init_from)):
             raise ConfigError(
                 f"init_from={init_from}: a run without {TOKENIZER}, so of a model that reads no "
                 "tokens; give a run of one that does"

@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from lepton.environment import versions
+from lepton.config.identity import canonical
 from lepton.errors import LeptonError
-from lepton.files import write_bytes
-from lepton.folders import CHECKPOINTS
-from lepton.identity import canonical
+from lepton.storage.environment import versions
+from lepton.storage.files import write_bytes
+from lepton.storage.run_folder import CHECKPOINTS
 from lepton.trainer.default import resolved
 
 log = logging.getLogger("lepton")

@@ -115,11 +115,11 @@ def _train(words: list[str]) -> int:
         _say()
         multirun(overrides)
         return 0
-    from lepton.config import compose
+    from lepton.config.compose import compose
 
     cfg = compose(*overrides)
     from lepton.run import train
-    from lepton.sweep.study import refresh
+    from lepton.storage.study import refresh
     from lepton.terminal import show_run
 
     _say()
@@ -213,13 +213,13 @@ def _value(flag: str, value: str, known: Sequence[str] = ()) -> str:
 
 def _set(flag: str, value: str) -> None:
     if flag == "--allow":
-        from lepton.check import allow
+        from lepton.config.check import allow
 
         allow(value)
         return
     if not Path(value).is_dir():
         raise LeptonError(f"--config-dir {value}: no such folder")
-    from lepton.config import USER_DIR
+    from lepton.config.options import USER_DIR
 
     os.environ[USER_DIR] = str(Path(value).resolve())
 
@@ -228,7 +228,8 @@ def _hydra(words: Sequence[str]) -> int:
     """What Hydra answers itself: the composed config, its plugins, tab completion."""
     import hydra
 
-    from lepton.config import CONF_DIR, explained, find_plugins, search_path, version_base
+    from lepton.config.compose import explained, find_plugins, search_path, version_base
+    from lepton.config.options import CONF_DIR
 
     line = os.environ.get("COMP_LINE", "").split(" ")
     if line[1:2] and line[1] in ("train", "check"):
@@ -252,7 +253,7 @@ def _completion(words: Sequence[str]) -> int:
 
 
 def _list(words: list[str]) -> int:
-    from lepton.listing import describe
+    from lepton.config.listing import describe
 
     print(describe(*words))
     return 0

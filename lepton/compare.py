@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from lepton.check import SUPPLIED
+from lepton.config.check import SUPPLIED
 from lepton.stats.pairs import Pairs, interval, pairs
 from lepton.stats.welch import Unpaired
 from lepton.stats.welch import unpaired as without_pairs

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lepton import results
 from lepton.errors import LeptonError
-from lepton.sweep.study import planned
+from lepton.storage import results
+from lepton.storage.study import planned
 
 ORDER = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "missing")
 LOST = ORDER[2:5]  # ended without a result

@@ -5,12 +5,13 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from lepton import origin, results
-from lepton.check import check, completed, fits_itself
+from lepton.config.check import check, completed, fits_itself
 from lepton.errors import reading
 from lepton.estimator import Estimator
 from lepton.network import ARCHITECTURE, FILE, Network
+from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
+from lepton.storage import results
 
 
 def build_learner(
@@ -55,8 +56,8 @@ def load_network(folder: Path) -> Network:
 def _encoder(folder: Path) -> dict[str, Any]:
     """What a run's encoder is built from: the weights below its adapter, or its form alone."""
     if not (folder / FILE).is_file():
-        with reading(folder / origin.BASE):
-            key, place = origin.find_base(folder)
+        with reading(folder / init_weights.BASE):
+            key, place = init_weights.find_base(folder)
         if key == "model.path":
             return {"path": place}
     return {"path": str(folder / ARCHITECTURE), "pretrained": False}

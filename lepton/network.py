@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lepton import build, interrupt, memory, origin
+from lepton import build, interrupt, memory
 from lepton.checkpoint import Checkpoints
 from lepton.dataset.chunks import in_chunks
 from lepton.distributed import workers
@@ -22,6 +22,7 @@ from lepton.finite import all_finite
 from lepton.method import Phase
 from lepton.module import Learner
 from lepton.noise import Noise, take_masks_from
+from lepton.pretrained import init_weights
 from lepton.progress import Progress
 from lepton.resume import Resume
 from lepton.scheduler.when import by_batch
@@ -30,7 +31,7 @@ from lepton.spec import DataSpec
 from lepton.trainer.default import resolved
 
 log = logging.getLogger("lepton")
-FILE = origin.WEIGHTS
+FILE = init_weights.WEIGHTS
 QUIET = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 ARCHITECTURE = "architecture"  # folder of a run that says how its pretrained model is built
 
@@ -206,7 +207,7 @@ class Network:
             if hasattr(module, "save_architecture"):
                 module.save_architecture(folder / ARCHITECTURE)
         if self.tuning and self.tuning.adapter_only(self.model, self.methods[0]):
-            _save(self.tuning.save(self.model, folder), folder / origin.ADAPTER)
+            _save(self.tuning.save(self.model, folder), folder / init_weights.ADAPTER)
         else:
             _save(self.model.state_dict(), folder / FILE)
 

@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 import torch
 
-from lepton import results
 from lepton.dataset.columns import typed
 from lepton.errors import LeptonError, reading
 from lepton.learner import load_learner
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
+from lepton.storage import results
 
 
 class Predictor:

@@ -20,7 +20,7 @@ from lepton.compare import (
 )
 from lepton.errors import LeptonError, near
 from lepton.gather import LOST
-from lepton.metric import LARGER_IS_BETTER
+from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.stats.pairs import Pairs, holm
 from lepton.stats.welch import Unpaired
 

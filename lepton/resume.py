@@ -8,9 +8,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from lepton import claim, interrupt
+from lepton import interrupt
 from lepton.checkpoint import Checkpoints, differences
 from lepton.errors import LeptonError
+from lepton.storage import lock
 
 log = logging.getLogger("lepton")
 PATIENCE = 5.0  # seconds that a stop may wait for a validation to end
@@ -84,7 +85,7 @@ class Resume(pl.Callback):
         return late or interrupt.requested() is not None
 
     def _save(self, learner, epoch: int, batches: int) -> None:
-        claim.guard(self.checkpoints.folder.parent)
+        lock.guard(self.checkpoints.folder.parent)
         state = taken(learner, epoch, batches)
         state["seconds"] = self.seconds + time.monotonic() - self.began
         self.checkpoints.save(state)

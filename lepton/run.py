@@ -10,14 +10,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lepton import build, results
-from lepton.check import TRAINING, check, fits_itself, kind
-from lepton.environment import environment
+from lepton import build
+from lepton.config.check import TRAINING, check, fits_itself, kind
+from lepton.config.identity import run_folder
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.evaluate import predictions_frame, score
-from lepton.identity import run_folder
 from lepton.learner import build_learner
-from lepton.results import Result
+from lepton.storage import results
+from lepton.storage.environment import environment
+from lepton.storage.results import Result
 from lepton.task import Task
 
 log = logging.getLogger("lepton")

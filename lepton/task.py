@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from lepton.errors import ConfigError, near
 from lepton.evaluate import METRICS
-from lepton.metric import LARGER_IS_BETTER
+from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.spec import DataSpec
 
 

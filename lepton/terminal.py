@@ -20,7 +20,7 @@ from lepton.compare import (
 from lepton.errors import LeptonError, near
 from lepton.gather import LOST, counts, gather
 from lepton.question import known_select, larger_is_better
-from lepton.results import Result
+from lepton.storage.results import Result
 
 SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first two of a study
 ORDERED = {"score": "score, the validation split's monitored metric (larger is better)"}

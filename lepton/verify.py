@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from lepton import origin, results
+from lepton.config.constraints import data_files
+from lepton.config.identity import known_as
 from lepton.errors import LeptonError
-from lepton.identity import known_as
-from lepton.rules import data_files
+from lepton.pretrained import init_weights
+from lepton.storage import results
 
 USAGE = "usage: lepton verify RUN (a run's folder)"
 TABLES = (
@@ -72,7 +73,7 @@ def _trained(folder: Path, again: Path, first: results.Result) -> list[str]:
     """
     from omegaconf import OmegaConf
 
-    from lepton.check import check
+    from lepton.config.check import check
     from lepton.run import train_checked
 
     plain = check(OmegaConf.create(results.read_config(folder / results.CONFIG)))
@@ -92,7 +93,7 @@ def _trained(folder: Path, again: Path, first: results.Result) -> list[str]:
 def _otherwise(plain: dict[str, Any]) -> str:
     """What a run's name no longer stands for: files that it was made of, or else an option."""
     files = {"data": list(data_files(plain).values())}
-    if (weights := origin.base(plain)["path"]) is not None:
+    if (weights := init_weights.base(plain)["path"]) is not None:
         files["weights"] = [weights]
     found = ", or ".join(f"{kind}: {', '.join(paths)}" for kind, paths in files.items() if paths)
     return found or "code: an option has other values or keys now"
@@ -115,11 +116,11 @@ def _differences(folder: Path, again: Path, first, second) -> list[str]:
             found.append(f"{name}: {line}")
     if (line := _facts_gap(folder / FACTS, again / FACTS)) is not None:
         found.append(f"{FACTS}: {line}")
-    for name in (origin.WEIGHTS, origin.ADAPTER, origin.SPEC):
+    for name in (init_weights.WEIGHTS, init_weights.ADAPTER, init_weights.SPEC):
         if (again / name).is_file():
             found += _file_gap(folder / name, again / name)
-    if (again / origin.BASE).is_file():
-        found += _base_gap(folder / origin.BASE, again / origin.BASE)
+    if (again / init_weights.BASE).is_file():
+        found += _base_gap(folder / init_weights.BASE, again / init_weights.BASE)
     return found
 
 
@@ -132,10 +133,10 @@ def _file_gap(first: Path, second: Path) -> list[str]:
 def _base_gap(first: Path, second: Path) -> list[str]:
     """Whether the weights that an adapter belongs to are known, and the same."""
     try:
-        contents = [origin.read_base(path)["sha256"] for path in (first, second)]
+        contents = [init_weights.read_base(path)["sha256"] for path in (first, second)]
     except LeptonError as e:
-        return [f"{origin.BASE}: {str(e).removeprefix(f'{first}: ')}"]
-    return [f"{origin.BASE}: names other weights"] if contents[0] != contents[1] else []
+        return [f"{init_weights.BASE}: {str(e).removeprefix(f'{first}: ')}"]
+    return [f"{init_weights.BASE}: names other weights"] if contents[0] != contents[1] else []
 
 
 def _facts_gap(first: Path, second: Path) -> str | None:

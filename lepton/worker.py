@@ -8,9 +8,10 @@ from pathlib import Path
 
 def main(folder: Path) -> None:
     """Takes part in the fit of the run in `folder`; the first process keeps the result."""
-    from lepton import build, results
+    from lepton import build
     from lepton.errors import Diverged, LeptonError, Pruned
     from lepton.learner import build_learner
+    from lepton.storage import results
 
     try:
         cfg = results.read_config(folder / results.CONFIG)

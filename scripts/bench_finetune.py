@@ -46,8 +46,8 @@ def main() -> int:
 def write(path: Path, rows: int) -> None:
     """Texts of vader: `rows` to train on, HELD each to validate and test."""
     from lepton import build
-    from lepton.check import check
-    from lepton.config import compose
+    from lepton.config.check import check
+    from lepton.config.compose import compose
 
     data = build.data(check(compose("dataset=vader", "model=tfidf_linear")))
     import pandas as pd

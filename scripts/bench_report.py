@@ -25,7 +25,7 @@ TARGETS = {
 }
 LOAD = """
 import resource, sys, time
-from lepton.results import load
+from lepton.storage.results import load
 started = time.perf_counter()
 frame = load(sys.argv[1])
 seconds = time.perf_counter() - started

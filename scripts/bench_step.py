@@ -58,8 +58,8 @@ def compare_steps(repeat: int, epochs: int) -> float:
     import torch
 
     from lepton import build
-    from lepton.check import check
-    from lepton.config import compose
+    from lepton.config.check import check
+    from lepton.config.compose import compose
 
     torch.set_num_threads(1)
     words = [*SETTING, f"dataset.rows={round(TRAIN_ROWS / 0.64)}", f"trainer.max_epochs={epochs}"]

@@ -246,11 +246,12 @@ def stopping(monkeypatch):
 def stopped(here, stopping):
     """Trains with a stop after every so many boundaries, going on each time; folder and stops."""
 
-    from lepton import compose, results
-    from lepton.check import check
-    from lepton.identity import run_folder
+    from lepton import compose
+    from lepton.config.check import check
+    from lepton.config.identity import run_folder
     from lepton.interrupt import Interrupted
     from lepton.run import train_checked
+    from lepton.storage import results
 
     def stopped(every, *words):
         plain = check(compose(*words, "study=stopped"))

@@ -7,9 +7,9 @@ import yaml
 
 from lepton import compose
 from lepton.best import best
-from lepton.check import check
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.gather import gather
-from lepton.identity import run_folder
 
 SHORT = ("dataset=wine", "trainer.max_epochs=2")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lepton import build, compose
-from lepton.check import check
+from lepton.config.check import check
 from lepton.errors import ConfigError, LeptonError
 
 SMALL = ["dataset=synthetic", "dataset.rows=100", "batch_size=8"]

@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 
 import lepton as public
 from lepton import build
-from lepton.check import allow, allowed, check
-from lepton.config import compose
+from lepton.config.check import allow, allowed, check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError, LeptonError
 
 HOSTILE = [
@@ -34,7 +34,7 @@ HOSTILE = [
     "functools.partial",
     "lepton.run.train",
     "lepton.run.os.system",
-    "lepton.results.shutil.rmtree",
+    "lepton.storage.results.shutil.rmtree",
     "lepton.cli.os.execv",
     "lepton.model",
     "lepton.model.mlp",
@@ -249,7 +249,7 @@ def test_a_users_own_keys_are_checked_like_leptons(lepton, mine):
     ],
 )
 def test_a_users_module_that_cannot_be_read_is_named(cfg, refused, here, monkeypatch, text, said):
-    from lepton import signature
+    from lepton.config.compose import signature
 
     signature.signature.cache_clear()
     signature._bindings.cache_clear()

@@ -17,14 +17,15 @@ import torch
 
 import lepton.network
 import lepton.run
-from lepton import checkpoint, compose, results
-from lepton.check import check
+from lepton import checkpoint, compose
 from lepton.checkpoint import Checkpoints, pack, unpack
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.errors import LeptonError
-from lepton.identity import run_folder
 from lepton.interrupt import ASKED, Interrupted
 from lepton.resume import Resume
 from lepton.run import train_checked
+from lepton.storage import results
 
 WORDS = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu", "study=stopped"),

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lepton import claim, compose, results
-from lepton.check import check
+from lepton import compose
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.errors import Claimed
-from lepton.identity import run_folder
 from lepton.run import train_checked
+from lepton.storage import lock, results
 
 ROOT = str(Path(__file__).parents[1])
 TAKER = """
@@ -43,16 +44,16 @@ def taker(seconds=0):
 def part(here):
     """Where the run is written; nothing of it is there yet."""
     yield here / "study" / "run.part"
-    for held in list(claim.HEART.held):
-        claim.release(held)
+    for held in list(lock.HEART.held):
+        lock.release(held)
 
 
 def left(part, *, host=None, place=None, pid=1, start="7"):
     """A claim as another process leaves it."""
-    mine = claim.this_process()
+    mine = lock.this_process()
     part.mkdir(parents=True, exist_ok=True)
     owner = (host or mine.host, place or mine.place, str(pid), start, "0123456789ab")
-    file = part / "_".join([claim.PREFIX, *owner])
+    file = part / "_".join([lock.PREFIX, *owner])
     file.write_text("0")
     return file
 
@@ -62,7 +63,7 @@ def test_a_claimed_run_is_refused_with_the_process_that_has_it(part):
     with taker(60) as owner:
         assert owner.stdout.readline() == "took\n"
         with pytest.raises(Claimed) as error:
-            claim.take(part)
+            lock.take(part)
         owner.kill()
     expected = f"run: process {owner.pid} on {socket.gethostname()} is training this run"
     assert str(error.value) == expected
@@ -75,15 +76,15 @@ def test_the_claim_of_a_killed_process_is_free_at_once(part):
         assert owner.stdout.readline() == "took\n"
         owner.kill()
         time.sleep(0.1)  # a zombie by now: nobody has waited for it
-        mine = claim.take(part)
-    assert claim.claims(part) == [mine]
-    assert claim.holder(part).pid == os.getpid()
+        mine = lock.take(part)
+    assert lock.claims(part) == [mine]
+    assert lock.holder(part).pid == os.getpid()
 
 
 def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(part):
     left(part, pid=os.getpid(), start="1")
-    assert claim.holder(part) is None
-    claim.take(part)
+    assert lock.holder(part) is None
+    lock.take(part)
 
 
 def test_of_many_that_want_what_a_dead_process_left_one_gets_it(part):
@@ -101,18 +102,18 @@ def test_of_many_that_want_what_a_dead_process_left_one_gets_it(part):
             process.kill()
             process.communicate()
         Path("go").unlink()
-        for file in claim.claims(part):
+        for file in lock.claims(part):
             file.unlink()
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Beats and silences of another machine in tenths of seconds; nothing known of any yet."""
-    monkeypatch.setattr(claim, "BEAT", 0.05)
-    monkeypatch.setattr(claim, "SILENCE", 0.4)
-    monkeypatch.setattr(claim, "HEART", claim.Heart())
-    monkeypatch.setattr(claim, "HEARD", {})
-    monkeypatch.setattr(claim, "SILENT", {})
+    monkeypatch.setattr(lock, "BEAT", 0.05)
+    monkeypatch.setattr(lock, "SILENCE", 0.4)
+    monkeypatch.setattr(lock, "HEART", lock.Heart())
+    monkeypatch.setattr(lock, "HEARD", {})
+    monkeypatch.setattr(lock, "SILENT", {})
 
 
 @pytest.fixture(params=[0, 86_400, -86_400])
@@ -133,15 +134,15 @@ ELSEWHERE = [{"host": "elsewhere"}, {"place": "another"}]
 @pytest.mark.parametrize("where", ELSEWHERE)
 def test_another_machines_process_that_is_silent_loses_its_runs(part, quick, clock, where):
     left(part, **where)
-    assert claim.holder(part) is not None
+    assert lock.holder(part) is not None
     began = time.monotonic()
-    claim.take(part)
-    assert time.monotonic() - began >= claim.SILENCE
+    lock.take(part)
+    assert time.monotonic() - began >= lock.SILENCE
     other = part.with_name("other.part")
     left(other, **where)
     began = time.monotonic()
-    claim.take(other)  # of the same process: known to be silent
-    assert time.monotonic() - began < claim.SILENCE / 2
+    lock.take(other)  # of the same process: known to be silent
+    assert time.monotonic() - began < lock.SILENCE / 2
 
 
 @pytest.mark.parametrize("where", ELSEWHERE)
@@ -159,40 +160,40 @@ def test_another_machines_process_that_beats_keeps_its_runs(part, quick, clock, 
     thread = threading.Thread(target=beat)
     thread.start()
     with pytest.raises(Claimed, match=r"run: process 1 on"):
-        claim.take(part)
+        lock.take(part)
     ended.set()
     thread.join()
     with pytest.raises(Claimed):
-        claim.take(part)  # heard a moment ago
+        lock.take(part)  # heard a moment ago
 
 
 def test_sixty_four_claims_beat_by_one_thread(part, quick):
     others = set(threading.enumerate())
-    files = [claim.take(part.with_name(f"{number}.part")) for number in range(64)]
+    files = [lock.take(part.with_name(f"{number}.part")) for number in range(64)]
     (beating,) = set(threading.enumerate()) - others
     before = [file.read_text() for file in files]
     time.sleep(0.5)
     assert all(file.read_text() != old for file, old in zip(files, before, strict=True))
     for file in files:
-        claim.release(file)
+        lock.release(file)
     beating.join(5)
     assert not beating.is_alive()
     assert not any(file.exists() for file in files)
 
 
 def test_a_forked_child_holds_nothing_and_beats_for_nobody(part):
-    claim.take(part)
-    assert claim.HEART.held
+    lock.take(part)
+    assert lock.HEART.held
     child = os.fork()
     if not child:
-        os._exit(len(claim.HEART.held))
+        os._exit(len(lock.HEART.held))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def overtaken(folder):
     """Writes a run whose claim another process takes over meanwhile; the other one's claim."""
     with results.writing(folder) as part:
-        (mine,) = claim.claims(part)
+        (mine,) = lock.claims(part)
         theirs = mine.rename(mine.with_name(mine.name[:-12] + "f" * 12))
         (part / "theirs").touch()
     return theirs
@@ -210,7 +211,7 @@ def test_a_run_that_was_taken_over_is_left_to_its_new_owner(part):
 def test_a_process_whose_run_was_taken_over_stops_before_it_writes_a_checkpoint(part, run):
     def lose(epoch, score):
         (folder,) = Path("runs/default").iterdir()
-        (mine,) = claim.claims(folder)
+        (mine,) = lock.claims(folder)
         mine.rename(mine.with_name(mine.name[:-12] + "f" * 12))
         return False
 

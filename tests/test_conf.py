@@ -6,9 +6,10 @@ from functools import cache
 import pytest
 import yaml
 
-from lepton.check import ROOT, SUPPLIED, TASK, check
-from lepton.config import BETWEEN, CONF_DIR, compose, options
-from lepton.signature import signature
+from lepton.config.check import ROOT, SUPPLIED, TASK, check
+from lepton.config.compose import compose
+from lepton.config.options import BETWEEN, CONF_DIR, options
+from lepton.config.signature import signature
 
 FLOOR = {  # fewer mean that a file was lost, or that a glob found nothing
     "dataset": 12,

@@ -5,8 +5,10 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from lepton.check import check
-from lepton.config import CONF_DIR, compose, config_dirs, options, tidy
+from lepton.config.check import check
+from lepton.config.compose import compose
+from lepton.config.options import CONF_DIR, config_dirs, options
+from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, near
 from lepton.sweep.multirun import planned
 
@@ -113,16 +115,19 @@ def test_the_quotes_that_a_refusal_suggests_are_right(here, refused, value):
     ],
 )
 def test_every_word_that_is_wrong_is_told(refused, words, sweep, lines):
-    assert len(refused(tidy, words, sweep=sweep)) == lines
+    assert len(refused(parse_overrides, words, sweep=sweep)) == lines
 
 
 def test_a_key_given_with_one_or_two_plusses_is_the_same_key():
-    asked = [tidy([f"{plus}seed=1", f"{plus}model=mlp"], sweep=False) for plus in ("", "+", "++")]
+    asked = [
+        parse_overrides([f"{plus}seed=1", f"{plus}model=mlp"], sweep=False)
+        for plus in ("", "+", "++")
+    ]
     assert asked == [["++seed=1", "model=mlp"]] * 3
 
 
 def test_a_glob_becomes_the_options_it_matches():
-    assert tidy(["model=glob(mlp*)"], sweep=True) == ["model=mlp,mlp_small"]
+    assert parse_overrides(["model=glob(mlp*)"], sweep=True) == ["model=mlp,mlp_small"]
 
 
 def test_near_words_are_offered_and_far_ones_are_not():

@@ -8,8 +8,9 @@ from pytorch_lightning.callbacks import LambdaCallback
 from torch import nn
 
 from lepton import build
-from lepton.check import check, fits_itself
-from lepton.config import compose, options
+from lepton.config.check import check, fits_itself
+from lepton.config.compose import compose
+from lepton.config.options import options
 from lepton.dataset.synthetic import make_table
 from lepton.example import make_batch, make_spec, make_text_spec
 from lepton.method import Method

@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 
 import lepton.module
 import lepton.run
-from lepton import load, results
+from lepton import load
 from lepton.errors import Diverged, FailedRuns
 from lepton.finite import Losses, all_finite
 from lepton.module import Learner
+from lepton.storage import results
 from lepton.sweep.multirun import multirun
 
 WORDS = (

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import pytest
 
-from lepton.environment import _commit, environment
+from lepton.storage.environment import _commit, environment
 
 
 def test_versions_command_host_and_time_are_true():

@@ -7,7 +7,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.utils.class_weight import compute_class_weight
 
 from lepton import build, compose
-from lepton.check import check
+from lepton.config.check import check
 from lepton.estimator import Estimator, weights
 
 SMALL = ["dataset=synthetic", "dataset.rows=400", "model=gradient_boosting", "model.max_iter=30"]

@@ -15,7 +15,7 @@ from lepton.evaluate import (
     predictions_frame,
     score,
 )
-from lepton.metric import LARGER_IS_BETTER
+from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.spec import DataSpec
 
 TOLERANCE = 1e-6  # torchmetrics counts in 32 bits

@@ -4,11 +4,10 @@ import os
 
 import pytest
 
-from lepton import identity
-from lepton.check import TRAINING, check
-from lepton.config import compose
+from lepton.config.check import TRAINING, check
+from lepton.config.compose import compose, identity
+from lepton.config.identity import COSMETIC, run_folder, run_id
 from lepton.errors import ConfigError
-from lepton.identity import COSMETIC, run_folder, run_id
 
 WORDS = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
 SAID_TO_CHANGE_NOTHING = {
@@ -170,7 +169,7 @@ def test_the_test_file_belongs_to_the_identity(table):
 
 
 def test_the_content_is_known_by_its_sha256(here):
-    from lepton.identity import canonical
+    from lepton.config.identity import canonical
 
     (here / "a.csv").write_text("x,y\n1,0\n")
     plain = check(compose("dataset=csv", "dataset.target=y", "dataset.path=a.csv"))

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from lepton import index, load
+from lepton import load
+from lepton.storage import index
 
 FAILURE = {"run": "x", "error": "ValueError: no", "traceback": ""}
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from lepton import compose, interrupt, results, resume
-from lepton.check import check
-from lepton.identity import run_folder
+from lepton import compose, interrupt, resume
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.interrupt import Interrupted, requested, watching
 from lepton.run import train_checked
+from lepton.storage import results
 
 LONG = (
     *("dataset=synthetic", "dataset.rows=1000", "model=resnet", "model.hidden_dropout=0.2"),

@@ -1,9 +1,9 @@
 import pytest
 import yaml
 
-from lepton.config import CONF_DIR, options
+from lepton.config.listing import describe, head
+from lepton.config.options import CONF_DIR, options
 from lepton.errors import LeptonError
-from lepton.listing import describe, head
 
 GROUPS = sorted(
     {p.parent.relative_to(CONF_DIR).as_posix() for p in CONF_DIR.rglob("*.yaml")} - {"."}

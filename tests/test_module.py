@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from lepton import build, compose, load, train
-from lepton.check import check
+from lepton.config.check import check
 from lepton.errors import TrainingError
 from lepton.learner import build_learner
 from lepton.method import Method

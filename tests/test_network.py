@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from lepton import build, compose, load, train
-from lepton.check import check
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.dataset.chunks import CHUNK
 from lepton.errors import Pruned, TrainingError
-from lepton.identity import run_folder
 from lepton.learner import build_learner
 from lepton.run import train_checked
 from lepton.sweep.multirun import multirun

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from lepton import build, load_model
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError, DataError, LeptonError
 
 EPOCHS = "trainer.max_epochs=2"

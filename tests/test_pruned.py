@@ -7,12 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton import compose, load, results
-from lepton.check import check
+from lepton import compose, load
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.errors import Pruned
-from lepton.identity import run_folder
 from lepton.interrupt import ASKED, Interrupted
 from lepton.run import train_checked
+from lepton.storage import results
 
 WORDS = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4", "optimizer.lr=0.01")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton.config import options
+from lepton.config.options import options
 from lepton.sweep.multirun import multirun
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

@@ -14,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton import files, load, results
+from lepton import load
 from lepton.errors import Diverged, Finished, LeptonError, Pruned
+from lepton.storage import files, results
 
 ROOT = str(Path(__file__).parents[1])
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
@@ -40,7 +41,7 @@ while done < int(sys.argv[1]):
 
 
 def python(code, *words):
-    """A process that has imported nothing but `lepton.results` and what it needs."""
+    """A process that has imported nothing but `lepton.storage.results` and what it needs."""
     environment = dict(os.environ, PYTHONPATH=ROOT)
     return subprocess.Popen([sys.executable, "-c", PREAMBLE + code, *words], env=environment)
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton import compose, results
-from lepton.check import check
-from lepton.identity import run_folder
+from lepton import compose
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.interrupt import ASKED, Interrupted
 from lepton.run import train_checked
+from lepton.storage import results
 from tests.quick import quick
 
 SMALL = (

@@ -20,9 +20,9 @@ from sklearn import metrics as sk
 
 import lepton.run
 from lepton import build, compose, load, train
-from lepton.check import check
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.errors import DataError
-from lepton.identity import run_folder
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=3")
 MIXED = ("dataset=synthetic", "dataset.rows=300", "dataset.missing=0.05", "trainer.max_epochs=3")

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from lepton import compose, load, load_model, results, train
-from lepton.check import check
+from lepton import compose, load, load_model, train
 from lepton.checkpoint import pack, unpack
-from lepton.environment import versions
-from lepton.identity import run_folder
+from lepton.config.check import check
+from lepton.config.identity import run_folder
+from lepton.storage import results
+from lepton.storage.environment import versions
 from lepton.sweep.multirun import multirun
 from lepton.verify import verify
 

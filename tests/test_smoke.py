@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lepton import compose, load, train
-from lepton.config import options
+from lepton.config.options import options
 from lepton.errors import ConfigError, LeptonError
 
 FOUND = options()

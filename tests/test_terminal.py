@@ -10,7 +10,7 @@ from lepton import load
 from lepton.answer import results_command
 from lepton.compare import differences, summary
 from lepton.errors import LeptonError
-from lepton.results import read
+from lepton.storage.results import read
 from lepton.terminal import show, show_run
 
 WINE = ("dataset=wine", "trainer.max_epochs=2")

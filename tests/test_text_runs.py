@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from lepton import compose, load_model, train
-from lepton.check import check
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.errors import DataError, LeptonError
-from lepton.identity import run_folder
 
 MODELS = {  # sizes that cost less and go the same way
     "bag_of_embeddings": ["model.width=8"],

@@ -4,7 +4,7 @@ import pytest
 from safetensors.torch import load
 
 from lepton.errors import DataError
-from lepton.weights import reached
+from lepton.pretrained.location import reached
 
 
 def test_weights_that_are_cut_short_are_named(tmp_path):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lepton.check import wrong_target
+from lepton.config.check import wrong_target
 from lepton.ensemble.make import make, planned
 from lepton.ensemble.members import Found, member_of, unchanged
 from lepton.ensemble.outcome import POOL, read

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from lepton import build
-from lepton.check import check, fits_itself
+from lepton.config.check import check, fits_itself
 from lepton.ensemble.members import Member
 from lepton.errors import ConfigError, LeptonError, reading
 from lepton.learner import build_learner

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.between import composed
+from lepton.config.command import composed
+from lepton.config.identity import NAME
 from lepton.ensemble.find import run_folders
 from lepton.errors import ConfigError, near
-from lepton.identity import NAME
-from lepton.metric import LARGER_IS_BETTER
+from lepton.metric.direction import LARGER_IS_BETTER
 
 SCHEMA = {
     "runs": "str | list[str]",
@@ -68,7 +68,7 @@ def check_command(overrides: Sequence[str]) -> int:
     run_folders(plain["runs"])
     from lepton.ensemble.make import planned
     from lepton.ensemble.members import read_members
-    from lepton.results import status
+    from lepton.storage.results import status
 
     plan = planned(plain, read_members(plain["runs"]))
     print(f"{len(plan.pool.members)} runs may become members, chosen by {plan.pool.judge.metric}")

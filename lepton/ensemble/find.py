@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
-from lepton import results
 from lepton.errors import ConfigError
-from lepton.folders import SUFFIXES, failed
+from lepton.storage import results
+from lepton.storage.run_folder import SUFFIXES, failed
 
 
 def run_folders(runs: str | Sequence[str]) -> list[Path]:

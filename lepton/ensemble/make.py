@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lepton import build, results
+from lepton import build
 from lepton.ensemble.blend import blend, picked
 from lepton.ensemble.combiner import Combiner, Known
 from lepton.ensemble.compare import facts, table
@@ -22,7 +22,8 @@ from lepton.ensemble.souping import make_soup
 from lepton.ensemble.write import model_name, place, write
 from lepton.errors import ConfigError
 from lepton.run import logged
-from lepton.sweep.study import refresh
+from lepton.storage import results
+from lepton.storage.study import refresh
 
 log = logging.getLogger("lepton")
 FORMAT = 1  # raised when the same words would mean another ensemble

@@ -11,14 +11,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lepton import results
 from lepton.ensemble.find import run_folders
 from lepton.errors import ConfigError, LeptonError
 from lepton.evaluate import from_frame
-from lepton.folders import FAILURE, SUFFIXES, read_failure
-from lepton.results import RESULT, Result
 from lepton.run import SPLITS
 from lepton.spec import DataSpec
+from lepton.storage import results
+from lepton.storage.results import RESULT, Result
+from lepton.storage.run_folder import FAILURE, SUFFIXES, read_failure
 
 WEIGHTS = ("model.*", "adapter.*")  # the file of a run that holds its weights
 SHOWN = 4  # names in a message

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lepton.config.identity import COSMETIC
 from lepton.ensemble.members import SHOWN, Member, Split
 from lepton.errors import ConfigError
 from lepton.evaluate import METRICS, monitor_value
-from lepton.identity import COSMETIC
-from lepton.metric import LARGER_IS_BETTER
+from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.run import SPLITS
 from lepton.spec import DataSpec
 

@@ -7,10 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lepton import build, results
+from lepton import build
 from lepton.ensemble.members import Member, member_of, unchanged
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
+from lepton.storage import results
 
 
 class EnsemblePredictor:

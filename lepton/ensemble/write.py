@@ -6,14 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from lepton import results
 from lepton.ensemble.averaging import Averager
 from lepton.ensemble.blend import Made
 from lepton.ensemble.members import Member
 from lepton.ensemble.souping import save_soup
 from lepton.evaluate import predictions_frame, score
-from lepton.results import Result
 from lepton.run import SPLITS, begin
+from lepton.storage import results
+from lepton.storage.results import Result
 
 
 def model_name(plain: dict[str, Any]) -> str:

@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from lepton import cache
 from lepton.evaluate import score
 from lepton.finetune.features import Splits
+from lepton.storage import cache
 from lepton.task import Task
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties to choose from

@@ -11,12 +11,13 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from lepton import cache, origin
+from lepton.config.identity import by_content
 from lepton.dataset.data import Data
-from lepton.environment import versions
 from lepton.finetune.adapters import is_adapter
 from lepton.finetune.layers import layers, made_new
-from lepton.identity import by_content
+from lepton.pretrained import init_weights
+from lepton.storage import cache
+from lepton.storage.environment import versions
 
 KNOWN: WeakKeyDictionary = WeakKeyDictionary()  # of data in use: their content and features
 SPLITS = ("train", "val", "test")
@@ -74,7 +75,7 @@ def _content_of(model: nn.Module, cfg: dict[str, Any]) -> str:
     What was loaded whole from files of known content is told by that, without looking at it.
     """
     head = tuple(f"{name}." for name in layers(model)[-1])
-    whole = None if hasattr(model, "columns") else origin.base(cfg)["sha256"]
+    whole = None if hasattr(model, "columns") else init_weights.base(cfg)["sha256"]
     dtype = str(next(model.parameters()).dtype)
     kept = {k: v for k, v in cfg["model"].items() if "dropout" not in k}  # none in eval mode
     about = [by_content(kept), dtype, whole]

@@ -7,14 +7,16 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from lepton import build, origin, results
-from lepton.check import check, completed
+from lepton import build
+from lepton.config.check import check, completed
 from lepton.errors import ConfigError
 from lepton.evaluate import score
 from lepton.finetune.adapters import merged
 from lepton.finetune.layers import layers
 from lepton.finetune.transfer import copy_by_key
+from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
+from lepton.storage import results
 
 
 class Forgetting:
@@ -23,7 +25,7 @@ class Forgetting:
     def __init__(self, init_from: str | None, load_network: Callable[[Path], Any]):
         """Raises: ConfigError when the weights are those of no run; DataError for lost data."""
         path = Path(init_from or "")
-        if init_from is None or not origin.is_run(path):
+        if init_from is None or not init_weights.is_run(path):
             raise ConfigError(f"forgetting: init_from={init_from} is no run; its task is unknown")
         self.network = load_network(path)
         config = completed(results.read_config(path / results.CONFIG))

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lepton import origin
 from lepton.errors import LeptonError
 from lepton.finetune.adapters import merged
 from lepton.finetune.transfer import SHOWN, Given
 from lepton.finite import not_finite
+from lepton.pretrained import init_weights
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INSIDE = ("state_dict", "model_state_dict", "model")  # where other tools put the weights of a file
@@ -24,13 +24,13 @@ def read(init_from: str, load_network: Callable[[Path], Any]) -> Given:
     Raises: LeptonError when a file cannot be read, or holds more than finite tensors.
     """
     path = Path(init_from)
-    if origin.is_run(path):
+    if init_weights.is_run(path):
         network = load_network(path)
         model, spec = merged(network.model), network.spec
         columns = model.columns(spec) if hasattr(model, "columns") else {}
         return _finite(Given(init_from, model.state_dict(), columns, spec))
     state: dict[str, Tensor] = {}
-    for file in origin.weight_files(path):
+    for file in init_weights.weight_files(path):
         state |= _tensors(file)
     return _finite(Given(init_from, state, strict=path.is_file()))
 

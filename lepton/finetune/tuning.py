@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lepton import origin
 from lepton.errors import ConfigError, LeptonError
 from lepton.finetune import adapters, source
 from lepton.finetune.before import before
@@ -20,6 +19,7 @@ from lepton.finetune.probe import Probe
 from lepton.finetune.transfer import transfer
 from lepton.finite import not_finite
 from lepton.method import Phase
+from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
 
 log = logging.getLogger("lepton")
@@ -48,11 +48,11 @@ class Tuning:
         self.cfg, self.before = cfg, {}
         self.forgetting: Forgetting | None = None
         layers(model)
-        if base is not None and not (base / origin.ADAPTER).is_file():
+        if base is not None and not (base / init_weights.ADAPTER).is_file():
             return
         init_from = cfg["init_from"]
         if base is not None:
-            key, place = origin.find_base(base)
+            key, place = init_weights.find_base(base)
             init_from = place if key == "init_from" else None
         if init_from is None and not getattr(model, "pretrained", False):
             option = (cfg.get("choices") or {}).get("finetune", "?")
@@ -79,7 +79,7 @@ class Tuning:
     @staticmethod
     def _can_be_kept(cfg: dict[str, Any]) -> None:
         """Raises: ConfigError when an adapter's base could not be found again."""
-        known = origin.base(cfg)
+        known = init_weights.base(cfg)
         if cfg["finetune"].get("keep") == "adapter" and known["sha256"] is None:
             raise ConfigError(
                 f"finetune.keep=adapter: {known['key']}={known['path']} is no folder or file, by "
@@ -121,11 +121,11 @@ class Tuning:
         state, frozen = model.state_dict(), _frozen(model)
         spared = sum(t.numel() * t.element_size() for n, t in state.items() if n in frozen)
         adapted = any(map(adapters.is_adapter, state))
-        return (adapted or spared >= LARGE) and origin.base(self.cfg)["sha256"] is not None
+        return (adapted or spared >= LARGE) and init_weights.base(self.cfg)["sha256"] is not None
 
     def save(self, model: nn.Module, folder: Path) -> dict[str, Tensor]:
         """What of the state the run folder must hold; writes where the rest comes from."""
-        origin.write_base(self.cfg, folder)
+        init_weights.write_base(self.cfg, folder)
         return {name: t for name, t in model.state_dict().items() if name not in _frozen(model)}
 
     @staticmethod
@@ -134,7 +134,7 @@ class Tuning:
 
         Raises: LeptonError when something is missing.
         """
-        path = folder / origin.ADAPTER
+        path = folder / init_weights.ADAPTER
         found = model.load_state_dict(load_file(path), strict=False)
         lost = set(found.missing_keys) - _frozen(model)
         if lost or found.unexpected_keys:

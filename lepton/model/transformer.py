@@ -14,8 +14,8 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.model.lent import shared
 from lepton.model.pooling import Attention, first, last
 from lepton.model.text_inputs import Batch, make_head, masked_mean
+from lepton.pretrained.location import local, problem, reached
 from lepton.spec import DataSpec
-from lepton.weights import local, problem, reached
 
 POOLINGS = {"cls": first, "mean": masked_mean, "last": last}
 

@@ -7,10 +7,10 @@ import pandas as pd
 from lepton.best import command
 from lepton.ensemble.outcome import SHOWN, Outcome, lines, read
 from lepton.errors import LeptonError
-from lepton.folders import CONFIG, read_config
 from lepton.report.answers import number
 from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text
 from lepton.report.figures import changes as draw
+from lepton.storage.run_folder import CONFIG, read_config
 
 SHOWN_AT_MOST = 4  # ensembles
 ROWS = 20  # members of a table

@@ -86,9 +86,9 @@ def inputs(folder: Path, ids: np.ndarray) -> Inputs:
     from omegaconf import OmegaConf
 
     from lepton import build
-    from lepton.check import check, kind
-    from lepton.identity import known_as
-    from lepton.results import CONFIG, read_config
+    from lepton.config.check import check, kind
+    from lepton.config.identity import known_as
+    from lepton.storage.results import CONFIG, read_config
 
     config = read_config(folder / CONFIG)
     if "ensemble" in config:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lepton.signature import signature
+from lepton.config.signature import signature
 
 
 def by_batch(cfg: dict[str, Any]) -> bool:

@@ -6,9 +6,8 @@ import time
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 
-from lepton import results
 from lepton.errors import Claimed, FailedRuns, LeptonError
-from lepton.sweep import study
+from lepton.storage import results, study
 from lepton.sweep.attempt import CLAIMED, ENDED
 from lepton.sweep.job import Job
 from lepton.sweep.plan import TO_DO, Plan, plan

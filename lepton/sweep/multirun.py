@@ -6,8 +6,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from lepton.check import check_plugins
-from lepton.config import explained, finish, search_path, session, tidy
+from lepton.config.check import check_plugins
+from lepton.config.compose import explained, finish, search_path, session
+from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, MisreadOverrides, NothingToSearch
 from lepton.sweep.plan import Plan, plan
 
@@ -56,7 +57,7 @@ def readable(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     Raises: ConfigError with those that cannot be read, and the mistakes in those that can.
     """
     try:
-        return tidy(overrides, sweep=sweep)
+        return parse_overrides(overrides, sweep=sweep)
     except MisreadOverrides as e:
         raise ConfigError(*e.problems, *_mistakes(e.readable, sweep=sweep)) from None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from lepton import results
+from lepton.storage import results
 from lepton.sweep.settings import Objective
 
 ENDED = ("finished", "pruned", "diverged", "failed")

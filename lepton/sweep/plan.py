@@ -13,11 +13,12 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from lepton.check import check
-from lepton.config import as_given, explained, finish, tidy
+from lepton.config.check import check
+from lepton.config.compose import as_given, explained, finish
+from lepton.config.identity import run_folder
+from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError
-from lepton.identity import run_folder
-from lepton.results import status
+from lepton.storage.results import status
 from lepton.sweep.job import Job
 
 TO_DO = "to do"
@@ -95,7 +96,7 @@ def plan(
 
 def tidied(params: dict[str, str]) -> list[str]:
     """An experiment's own sweep as overrides."""
-    return tidy([f"{key}={value}" for key, value in params.items()], sweep=True)
+    return parse_overrides([f"{key}={value}" for key, value in params.items()], sweep=True)
 
 
 def compose_job(composer: "Composer", words: Sequence[str]) -> Job:

@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from lepton import line, results
+from lepton import line
+from lepton.storage import results
+from lepton.storage.study import Tables
 from lepton.sweep.attempt import CLAIMED, ENDED, FULL
 from lepton.sweep.job import Job
-from lepton.sweep.study import Tables
 
 
 class SweepProgress:

@@ -13,7 +13,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lepton.errors import ConfigError, FailedRuns, NothingToSearch
-from lepton.sweep import outcome, study
+from lepton.storage import study
+from lepton.sweep import outcome
 from lepton.sweep.grid import Grid
 from lepton.sweep.job import Job
 from lepton.sweep.outcome import Outcome

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lepton.check import wrong_keys
+from lepton.config.check import wrong_keys
+from lepton.config.signature import TargetError, signature
 from lepton.errors import ConfigError, near
-from lepton.metric import LARGER_IS_BETTER
-from lepton.results import Result
-from lepton.signature import TargetError, signature
+from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.storage.results import Result
 
 FACTS = {"score": True, "parameters": False, "trainable": False, "seconds": False, "epochs": False}
 WAYS = ("maximize", "minimize")

@@ -8,8 +8,8 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 
+from lepton.config.identity import COSMETIC
 from lepton.errors import ConfigError, NothingToSearch
-from lepton.identity import COSMETIC
 
 REPEATS = {  # a search over these would pick luck, or compare what cannot be compared
     "seed": "hydra.sweeper.seeds=3 trains every trial with three seeds",

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lepton import results
 from lepton.errors import WorkerLost
 from lepton.interrupt import Interrupted
+from lepton.storage import results
 from lepton.sweep.attempt import FULL
 from lepton.sweep.job import Job
 from lepton.sweep.parallel import Parallel, Pool

@@ -3,9 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
-from lepton import claim, results
 from lepton.errors import LeptonError
-from lepton.sweep.study import planned
+from lepton.storage import lock, results
+from lepton.storage.study import planned
 
 USAGE = "usage: lepton sweep status STUDY"
 ORDER = ("finished", "pruned", "diverged", "failed", "running", "to do")
@@ -47,7 +47,7 @@ def _names(study: Path) -> list[str]:
 
 def _about(study: Path, name: str, word: str, asked: dict[str, str]) -> str:
     if word == "running":
-        owner = claim.holder(results.unfinished(study / name))
+        owner = lock.holder(results.unfinished(study / name))
         return f"{owner}" if owner else "ended just now"
     if word in ("failed", "diverged"):
         known = results.failure(study / name)

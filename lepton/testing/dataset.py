@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.dataset.note import Note
 from lepton.dataset.token_batches import cut
 from lepton.spec import DataSpec

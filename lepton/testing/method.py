@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.evaluate import monitor_value
 from lepton.learner import build_learner
 from lepton.method import Method

@@ -1,8 +1,8 @@
 """The tokenizer that a pretrained model was trained with."""
 
 from lepton.errors import ConfigError
+from lepton.pretrained.location import TOKENIZER, local, reached
 from lepton.tokenizer.tokens import Texts, Tokens
-from lepton.weights import TOKENIZER, local, reached
 
 
 class Pretrained:

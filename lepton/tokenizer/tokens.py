@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from lepton import cache
 from lepton.errors import ConfigError
+from lepton.pretrained.location import TOKENIZER
 from lepton.spec import DataSpec
-from lepton.weights import TOKENIZER
+from lepton.storage import cache
 
 PART = 16_384  # texts encoded at a time, which bounds the memory of their details
 SHORTEST = 4  # tokens: the marks around a pair, and one of a text

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from lepton import cache
 from lepton.errors import ConfigError
+from lepton.storage import cache
 from lepton.tokenizer.tokens import Texts, Tokens
 
 PAD, UNKNOWN, BEGIN, END = SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]

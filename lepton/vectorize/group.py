@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton import build
-from lepton.check import fits_itself
 from lepton.checkpoint import Checkpoints
-from lepton.folders import CHECKPOINTS, unfinished
-from lepton.identity import canonical
+from lepton.config.check import fits_itself
+from lepton.config.identity import canonical
+from lepton.config.signature import signature
 from lepton.method import HOOKS, Method
-from lepton.signature import signature
+from lepton.storage.run_folder import CHECKPOINTS, unfinished
 from lepton.sweep.job import Job
 from lepton.trainer.default import resolved
 from lepton.vectorize.optimizer import RULES

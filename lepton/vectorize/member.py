@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lepton import build, results, run
+from lepton import build, run
 from lepton.checkpoint import Checkpoints
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.evaluate import monitor_value
-from lepton.folders import unfinished
 from lepton.network import Network
+from lepton.storage import results
+from lepton.storage.run_folder import unfinished
 from lepton.sweep.job import Job
 from lepton.vectorize.hyper import Schedule
 

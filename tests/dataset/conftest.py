@@ -2,7 +2,7 @@ import pytest
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from lepton.config import CONF_DIR
+from lepton.config.options import CONF_DIR
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from lepton.config import CONF_DIR
+from lepton.config.options import CONF_DIR
 from lepton.dataset.columns import infer_kinds, typed
 from lepton.dataset.csv import read_csv
 from lepton.errors import DataError

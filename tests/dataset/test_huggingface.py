@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
+from lepton.config.identity import run_folder
 from lepton.errors import DataError, LeptonError
-from lepton.identity import run_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning")
 WORDS = ["dataset=huggingface", "dataset.text=text", "dataset.target=label", "model=text_cnn"]

@@ -115,8 +115,8 @@ def test_rows_of_like_length_come_together_so_that_padding_is_little(part):
 @pytest.mark.parametrize("size", [16, 32])
 def test_padding_of_the_shipped_texts_stays_below_15_percent(size):
     from lepton import build
-    from lepton.check import check
-    from lepton.config import compose
+    from lepton.config.check import check
+    from lepton.config.compose import compose
 
     data = build.data(check(compose("dataset=vader", "model=text_cnn", f"batch_size={size}")))
     train, blocks = data.splits["train"], data.train_dataloader()

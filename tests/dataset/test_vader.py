@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.dataset.vader import FILE
 from lepton.errors import DataError
 

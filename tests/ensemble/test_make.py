@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from lepton import build, compose, load, load_model
-from lepton.check import check
+from lepton.config.check import check
 from lepton.ensemble.command import compose as asked
 from lepton.ensemble.members import read_member, read_members
 from lepton.errors import ConfigError, LeptonError

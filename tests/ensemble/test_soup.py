@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lepton import build, compose, load_model, train
-from lepton.check import check
+from lepton.config.check import check
 from lepton.ensemble.averaging import Averager
 from lepton.ensemble.averaging import _init_from as init_from
 from lepton.ensemble.members import read_members
 from lepton.errors import ConfigError, LeptonError
-from lepton.results import read_config
+from lepton.storage.results import read_config
 
 from .conftest import MLP, RESNET, SMALL
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.learner import build_learner
 
 TRAINED = ("batch_size=16", "trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false")

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.finetune import adapters
 from lepton.finetune.layers import layers

@@ -5,7 +5,7 @@ import torch
 
 from lepton.errors import LeptonError
 from lepton.finetune.source import read
-from lepton.origin import find_base
+from lepton.pretrained.init_weights import find_base
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose, options
+from lepton.config.check import check
+from lepton.config.compose import compose
+from lepton.config.options import options
 from lepton.errors import ConfigError
 from lepton.finetune.layers import layers, under
 from lepton.testing import check_method

@@ -7,8 +7,8 @@ from safetensors.torch import load_file
 from lepton.dataset.token_batches import cut
 from lepton.finetune.features import features
 from lepton.learner import load_network
-from lepton.origin import RESULT, WEIGHTS
-from lepton.weights import TOKENIZER
+from lepton.pretrained.init_weights import RESULT, WEIGHTS
+from lepton.pretrained.location import TOKENIZER
 from tests.finetune.conftest import begin
 
 STILL = (  # nothing drawn, and steps in proportion to gradients

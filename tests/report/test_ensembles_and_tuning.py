@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import lepton.report.write as lepton_write
-from lepton import compose, results, train
+from lepton import compose, train
+from lepton.storage import results
 
 SHORT = ("model=mlp_small", "trainer.max_epochs=2", "trainer.progress=false")
 MADE = "ensemble_mean"

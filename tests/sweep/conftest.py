@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import lepton.run
-from lepton import results
 from lepton.errors import Diverged, Pruned
-from lepton.results import Result
+from lepton.storage import results
+from lepton.storage.results import Result
 from lepton.sweep.multirun import multirun
 
 MODEL = '''"""A user's model that does what the file named like its seed says, when there is one."""

@@ -6,7 +6,8 @@ import signal
 import time
 from pathlib import Path
 
-from lepton import load, results
+from lepton import load
+from lepton.storage import results
 from lepton.sweep.attempt import attempt
 from lepton.sweep.basic import Basic
 from lepton.sweep.multirun import planned

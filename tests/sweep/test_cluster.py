@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lepton import load, results
+from lepton import load
+from lepton.storage import results
 from lepton.sweep.multirun import multirun, planned
 
 pytestmark = pytest.mark.slow  # Ray and submitit are the extra `cluster`

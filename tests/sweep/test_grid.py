@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import lepton.run
-from lepton import load, results
+from lepton import load
 from lepton.errors import ConfigError, FailedRuns
+from lepton.storage import results
 from lepton.sweep.multirun import multirun, planned
 
 BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lepton import load, results
+from lepton import load
 from lepton.errors import LeptonError
+from lepton.storage import results
 from lepton.sweep.basic import Basic
 from lepton.sweep.multirun import planned
 from lepton.sweep.pace import threads_of

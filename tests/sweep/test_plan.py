@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lepton import compose, results
-from lepton.check import check
+from lepton import compose
+from lepton.config.check import check
+from lepton.config.identity import run_folder
 from lepton.errors import ConfigError, Diverged
-from lepton.identity import run_folder
+from lepton.storage import results
 from lepton.sweep.multirun import planned
 
 SWEPT = """# @package _global_

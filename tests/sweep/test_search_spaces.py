@@ -10,8 +10,9 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from scipy.stats import kstest
 
-from lepton.config import compose, options
-from lepton.results import load
+from lepton.config.compose import compose
+from lepton.config.options import options
+from lepton.storage.results import load
 from lepton.sweep.multirun import multirun, planned
 from lepton.sweep.proposals import Proposals
 from lepton.sweep.space import read_space

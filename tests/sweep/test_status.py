@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lepton import results
 from lepton.errors import Diverged
+from lepton.storage import results
 from lepton.sweep.multirun import planned
 
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")

@@ -9,7 +9,7 @@ import pytest
 
 from lepton import load
 from lepton.errors import LeptonError
-from lepton.sweep import study
+from lepton.storage import study
 from lepton.sweep.multirun import multirun, planned
 
 WINE = ("hydra/launcher=basic", "dataset=wine", "model=linear", "trainer.max_epochs=1")

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from lepton import build, compose, train
-from lepton.check import check
+from lepton.config.check import check
 from lepton.errors import ConfigError
 from lepton.trainer.default import best
 

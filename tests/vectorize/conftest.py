@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton.identity import run_folder
+from lepton.config.identity import run_folder
 from lepton.sweep.attempt import attempt
 from lepton.sweep.job import Job
 from lepton.sweep.multirun import planned

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from lepton import load, results
+from lepton import load
+from lepton.storage import results
 from lepton.sweep.attempt import attempt
 from lepton.sweep.multirun import planned
 from lepton.sweep.progress import SweepProgress

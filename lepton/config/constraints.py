@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import near
-from lepton.metric import LARGER_IS_BETTER
-from lepton.origin import missing
-from lepton.weights import problem
+from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.pretrained.init_weights import missing
+from lepton.pretrained.location import problem
 
 LEAST = {  # smallest numbers that mean something
     "batch_size": 1,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import LeptonError
-from lepton.weights import CONFIG as ARCHITECTURE
-from lepton.weights import local
+from lepton.pretrained.location import CONFIG as ARCHITECTURE
+from lepton.pretrained.location import local
 
 RESULT, SPEC, CONFIG = "result.json", "spec.json", "config.yaml"
 WEIGHTS, ADAPTER, BASE = "model.safetensors", "adapter.safetensors", "base.json"

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lepton import origin
-from lepton.check import LATER, WHOLE, fits_itself
+from lepton.config.check import LATER, WHOLE, fits_itself
+from lepton.config.constraints import data_files, data_folders
 from lepton.errors import ConfigError
-from lepton.origin import sha256
-from lepton.rules import data_files, data_folders
-from lepton.weights import content
+from lepton.pretrained import init_weights
+from lepton.pretrained.init_weights import sha256
+from lepton.pretrained.location import content
 
 FORMAT = 2  # raised when the same config would mean another training
 COSMETIC = ("study", "runs", "rerun", "logger", "choices", "overrides", "kind", "suggested")
@@ -30,7 +30,7 @@ def canonical(plain: dict[str, Any]) -> dict[str, Any]:
     kept["dataset"] = _without({**kept["dataset"], **contents}, WHOLE)
     kept["model"] = by_content(kept["model"])
     if kept["init_from"]:
-        kept["init_from"] = origin.content(kept["init_from"]) or kept["init_from"]
+        kept["init_from"] = init_weights.content(kept["init_from"]) or kept["init_from"]
     return _without(kept, LATER)
 
 

@@ -3,16 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.check import typed_keys, unresolved, wrong_keys, wrong_target
-from lepton.config import (
-    explained,
-    options,
-    options_of,
-    search_path,
-    session,
-    unreadable,
-    wrong_options,
-)
+from lepton.config.check import typed_keys, unresolved, wrong_keys, wrong_target
+from lepton.config.compose import explained, search_path, session
+from lepton.config.options import options
+from lepton.config.overrides import options_of, unreadable, wrong_options
 from lepton.errors import ConfigError
 
 

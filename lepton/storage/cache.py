@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from lepton.files import write_unique
+from lepton.storage.files import write_unique
 
 log = logging.getLogger("lepton")
 FOLDER = "LEPTON_CACHE"

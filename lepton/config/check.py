@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from lepton.config.constraints import missing_files, together
+from lepton.config.signature import (
+    Parameter,
+    Signature,
+    TargetError,
+    accepts,
+    in_words,
+    signature,
+)
 from lepton.errors import ConfigError, near
-from lepton.rules import missing_files, together
-from lepton.signature import Parameter, Signature, TargetError, accepts, in_words, signature
 
 ALLOW = "LEPTON_ALLOW"  # further packages, comma-separated; the environment carries it to workers
 ALLOWED = (

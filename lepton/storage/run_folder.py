@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lepton import claim
 from lepton.errors import Diverged, Finished, LeptonError, Pruned
-from lepton.files import is_full, rename, sync_all, write_json
+from lepton.storage import lock
+from lepton.storage.files import is_full, rename, sync_all, write_json
 
 RESULT, FAILURE, PRUNED, CONFIG = "result.json", "failure.json", "pruned.json", "config.yaml"
 CHECKPOINTS, LOG = "checkpoint", "log.txt"
@@ -39,7 +39,7 @@ def pruned(folder: Path) -> Path:
 
 def status(folder: Path) -> str:
     """running, finished, pruned, failed, diverged or to do, from what lies in the study."""
-    if claim.holder(unfinished(folder)):
+    if lock.holder(unfinished(folder)):
         return "running"
     if (folder / RESULT).is_file():
         return "finished"
@@ -62,7 +62,7 @@ def writing(folder: Path, *, rerun: bool = True) -> Iterator[Path]:
     """
     part = unfinished(folder)
     try:
-        mine = claim.take(part)
+        mine = lock.take(part)
     except OSError as e:
         raise LeptonError(f"runs: cannot write to {folder.parent} ({e.strerror})") from None
     try:
@@ -72,14 +72,14 @@ def writing(folder: Path, *, rerun: bool = True) -> Iterator[Path]:
             raise Finished(f"{folder}: another process has finished this run")
         _clear(part)
         yield part
-        claim.check(mine)
+        lock.check(mine)
         _finish(part, folder, mine)
     except BaseException as e:
         try:
             _end(part, folder, mine, e)
         except OSError as other:
             e = other
-            claim.release(mine)
+            lock.release(mine)
         if is_full(e) and not isinstance(e, LeptonError):
             raise LeptonError(
                 f"{part}: no space left on the disk; free some, and the same command goes on"
@@ -100,7 +100,7 @@ def _clear(part: Path) -> None:
     for path in part.iterdir():
         if path.is_dir() and path.name != CHECKPOINTS:
             shutil.rmtree(path)
-        elif path.is_file() and path.name != LOG and not path.name.startswith(claim.PREFIX):
+        elif path.is_file() and path.name != LOG and not path.name.startswith(lock.PREFIX):
             path.unlink()
 
 
@@ -118,16 +118,16 @@ def _finish(part: Path, folder: Path, mine: Path) -> None:
 
 def _move(part: Path, folder: Path, mine: Path) -> None:
     """Renames with the claim inside, so that nobody takes the folder at that moment."""
-    claim.HEART.drop(mine)
+    lock.HEART.drop(mine)
     rename(part, folder)
-    for left in (folder / mine.name, *claim.claims(folder)):
+    for left in (folder / mine.name, *lock.claims(folder)):
         left.unlink(missing_ok=True)
 
 
 def _end(part: Path, folder: Path, mine: Path, error: BaseException) -> None:
     """What becomes of the folder of a run that did not finish."""
     if not mine.exists():
-        claim.release(mine)  # another process has it now
+        lock.release(mine)  # another process has it now
     elif isinstance(error, Pruned):
         about = {"run": folder.name, "status": "pruned", "epoch": error.epoch}
         write_json(part / PRUNED, {**about, "scores": error.scores})
@@ -136,7 +136,7 @@ def _end(part: Path, folder: Path, mine: Path, error: BaseException) -> None:
         write_json(part / FAILURE, _failure(folder, error))
         _settle(part, failed(folder), mine, pruned(folder))
     elif any((part / CHECKPOINTS).glob("*.ckpt")):
-        claim.release(mine)
+        lock.release(mine)
     else:
         _forget(part, mine)
 
@@ -154,7 +154,7 @@ def _forget(part: Path, mine: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         elif path.name != mine.name:
             path.unlink(missing_ok=True)
-    claim.release(mine)
+    lock.release(mine)
     with suppress(OSError):
         part.rmdir()
         part.parent.rmdir()
@@ -169,7 +169,7 @@ def record_failure(folder: Path, config: dict[str, Any], error: BaseException) -
         write_config(config, kept)
         write_json(kept / FAILURE, _failure(folder, error))
     except OSError as e:
-        claim.log.error("%s: cannot record the failure (%s)", kept, e.strerror)
+        lock.log.error("%s: cannot record the failure (%s)", kept, e.strerror)
 
 
 def _failure(folder: Path, error: BaseException) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import LeptonError
-from lepton.files import write_json
-from lepton.folders import (
+from lepton.storage.files import write_json
+from lepton.storage.run_folder import (
     CONFIG,
     LOG,
     RESULT,
@@ -151,7 +151,7 @@ def load(study: str | Path):
     """
     import pandas as pd
 
-    from lepton import index
+    from lepton.storage import index
 
     folder = study_folder(study)
     found = index.columns(index.rows(folder, _row))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lepton.config import CONF_DIR, config_dirs, options
+from lepton.config.options import CONF_DIR, config_dirs, options
 from lepton.errors import LeptonError, near
 
 

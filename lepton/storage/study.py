@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lepton import results
 from lepton.errors import LeptonError
+from lepton.storage import results
 
 PLAN, TABLES = "sweep.json", ("results.parquet", "results.csv")
 SHARE = 20  # the table is written anew when so many times its own duration has passed

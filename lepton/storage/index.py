@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lepton.folders import FAILURE, PRUNED, RESULT, SUFFIXES
+from lepton.storage.run_folder import FAILURE, PRUNED, RESULT, SUFFIXES
 
 INDEX = ".index.json"
 FORMAT = 2  # raised when rows get other columns

@@ -1,0 +1,139 @@
+"""From words on a command line to a composed config: groups, options, overrides."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
+
+from lepton.config.options import CONF_DIR, PACKAGE, SEVERAL, config_dirs, options
+from lepton.config.overrides import parse_overrides
+from lepton.errors import ConfigError, LeptonError, MisreadOverrides
+
+PLUGINS = str(PACKAGE / "plugins")
+
+
+def compose(*overrides: str):
+    """The config that `lepton train OVERRIDES` would run.
+
+    Raises: ConfigError with every mistake, one line each.
+    """
+    from hydra import compose as hydra_compose
+
+    from lepton.config.check import check
+
+    try:
+        words = parse_overrides(overrides, sweep=False)
+    except MisreadOverrides as e:
+        raise ConfigError(*e.problems, *_mistakes(e.readable)) from None
+    with explained(), session():
+        cfg = hydra_compose("train", [*search_path(), *words], return_hydra_config=True)
+        cfg = finish(cfg, overrides, choices=cfg.hydra.runtime.choices)
+        check(cfg)
+    return cfg
+
+
+def _mistakes(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Those in overrides that could be read, beside others that could not."""
+    try:
+        compose(*overrides)
+    except ConfigError as e:
+        return e.problems
+    return ()
+
+
+def find_plugins() -> None:
+    """Hydra finds plugins only as hydra_plugins.*"""
+    if PLUGINS not in sys.path:
+        sys.path.append(PLUGINS)
+
+
+@contextmanager
+def session():
+    """Hydra, set up on lepton's conf folder and its plugins."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    find_plugins()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(config_dir=str(CONF_DIR), job_name="lepton", **version_base()):
+        yield GlobalHydra.instance().hydra
+
+
+def finish(cfg, overrides: Sequence[str], *, choices):
+    """The composed config without Hydra's own part, with the chosen options and the overrides."""
+    from omegaconf import OmegaConf, open_dict
+
+    named = {
+        group: "+".join(map(str, choice)) if OmegaConf.is_list(choice) else choice
+        for group, choice in choices.items()
+        if not (group.startswith("hydra") or group == "search" or "@" in group or _hidden(choice))
+    }
+    for group in SEVERAL:
+        if cfg.get(group):  # Hydra does not say which options of a list were chosen
+            named.setdefault(group, "+".join(sorted(cfg[group])))
+    OmegaConf.set_readonly(cfg, False)
+    with open_dict(cfg):
+        cfg.pop("hydra", None)
+        cfg.choices, cfg.overrides = named, as_given(overrides)
+    return cfg
+
+
+def as_given(overrides: Sequence[str]) -> list[str]:
+    """Overrides as the user wrote them, which no interpolation changes any more."""
+    return [word.lstrip("+").replace("${", "\\${") for word in overrides]
+
+
+def _hidden(choice: str | None) -> bool:
+    return choice is None or str(choice).startswith("_")
+
+
+def search_path() -> list[str]:
+    """The override that lets Hydra see the user's conf folder."""
+    user = config_dirs()[1:]
+    return [f"hydra.searchpath=['file://{user[0]}']"] if user else []
+
+
+def version_base() -> dict[str, str]:
+    """Hydra 1.3 asks for a version_base, 1.4 warns about it."""
+    import hydra
+
+    return {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+
+
+@contextmanager
+def explained():
+    """Turns what Hydra, OmegaConf and YAML raise into one ConfigError line each."""
+    import yaml
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except yaml.MarkedYAMLError as e:
+        mark = e.problem_mark
+        raise ConfigError(f"{mark.name}:{mark.line + 1}: YAML: {e.problem or e.context}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(*_not_utf8()) from None
+    except OmegaConfBaseException as e:
+        raise ConfigError(_first_line(e)) from None
+    except HydraException as e:
+        if isinstance(e.__cause__, LeptonError):  # what a launcher or sweeper says of its values
+            raise e.__cause__ from None
+        cause = e.__cause__ if isinstance(e.__cause__, OmegaConfBaseException) else e
+        raise ConfigError(_first_line(cause)) from None
+
+
+def _not_utf8() -> list[str]:
+    """A line for every option whose bytes are not text."""
+    lines = []
+    for path in (path for group in options().values() for path in group.values()):
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as e:
+            lines.append(f"{path}: not UTF-8 text ({e.reason} at byte {e.start})")
+    return lines
+
+
+def _first_line(e: BaseException) -> str:
+    text = str(e).strip().splitlines() or [type(e).__name__]
+    key = getattr(e, "full_key", None)
+    return f"{key}: {text[0]}" if key and not text[0].startswith(key) else text[0]
