@@ -2,13 +2,13 @@
 
 from importlib import import_module
 
-from lepton.light import install
+from lepton.compat.torchmetrics import install
 
 _PUBLIC = {
     "allow": "lepton.config.check",
     "compose": "lepton.config.compose",
     "load": "lepton.storage.results",
-    "load_model": "lepton.predictor",
+    "load_model": "lepton.predict",
     "train": "lepton.run",
 }
 __all__ = sorted(_PUBLIC)

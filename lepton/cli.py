@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lepton.errors import LeptonError
-from lepton.interrupt import Interrupted
+from lepton.training.signals import Interrupted
 
 GARBAGE = 100_000  # objects between two collections; 700 costs the imports half a second
 HELP = """\
@@ -118,9 +118,9 @@ def _train(words: list[str]) -> int:
     from lepton.config.compose import compose
 
     cfg = compose(*overrides)
+    from lepton.analysis.table import show_run
     from lepton.run import train
     from lepton.storage.study import refresh
-    from lepton.terminal import show_run
 
     _say()
     try:
@@ -263,7 +263,7 @@ def _ensemble(words: list[str], *, check: bool = False) -> int:
     flags, overrides = _flags(words)
     if flags.hydra or flags.multirun:
         raise LeptonError(f"{(*flags.hydra, '-m')[0]}: for `lepton train` alone")
-    from lepton.ensemble.command import check_command, ensemble_command
+    from lepton.commands.ensemble import check_command, ensemble_command
 
     _say()
     return (check_command if check else ensemble_command)(overrides)
@@ -277,10 +277,10 @@ def _of(module: str, name: str) -> Callable[[list[str]], int]:
 COMMANDS = {
     "train": _train,
     "check": _check,
-    "sweep": _of("lepton.sweep.status", "sweep_command"),
+    "sweep": _of("lepton.commands.sweep", "sweep_command"),
     "list": _list,
-    "results": _of("lepton.answer", "results_command"),
+    "results": _of("lepton.commands.results", "results_command"),
     "ensemble": _ensemble,
-    "report": _of("lepton.report.command", "report_command"),
-    "verify": _of("lepton.verify", "verify_command"),
+    "report": _of("lepton.commands.report", "report_command"),
+    "verify": _of("lepton.commands.verify", "verify_command"),
 }

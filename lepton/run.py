@@ -15,11 +15,11 @@ from lepton.config.check import TRAINING, check, fits_itself, kind
 from lepton.config.identity import run_folder
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.evaluate import predictions_frame, score
-from lepton.learner import build_learner
 from lepton.storage import results
 from lepton.storage.environment import environment
 from lepton.storage.results import Result
 from lepton.task import Task
+from lepton.training.learner import build_learner
 
 log = logging.getLogger("lepton")
 SPLITS = ("val", "test")

@@ -10,8 +10,8 @@ def main(folder: Path) -> None:
     """Takes part in the fit of the run in `folder`; the first process keeps the result."""
     from lepton import build
     from lepton.errors import Diverged, LeptonError, Pruned
-    from lepton.learner import build_learner
     from lepton.storage import results
+    from lepton.training.learner import build_learner
 
     try:
         cfg = results.read_config(folder / results.CONFIG)

@@ -225,8 +225,8 @@ def command(start, here):
 def stopping(monkeypatch):
     """Makes every training end after so many boundaries between steps or epochs; returns where."""
     seen = {"left": None, "stops": 0}
-    from lepton.interrupt import ASKED
-    from lepton.resume import Resume
+    from lepton.training.resume import Resume
+    from lepton.training.signals import ASKED
 
     real = Resume._due
 
@@ -249,9 +249,9 @@ def stopped(here, stopping):
     from lepton import compose
     from lepton.config.check import check
     from lepton.config.identity import run_folder
-    from lepton.interrupt import Interrupted
     from lepton.run import train_checked
     from lepton.storage import results
+    from lepton.training.signals import Interrupted
 
     def stopped(every, *words):
         plain = check(compose(*words, "study=stopped"))

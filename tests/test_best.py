@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from lepton import compose
-from lepton.best import best
+from lepton.analysis.best_setting import best
+from lepton.analysis.study import gather
 from lepton.config.check import check
 from lepton.config.identity import run_folder
-from lepton.gather import gather
 
 SHORT = ("dataset=wine", "trainer.max_epochs=2")
 

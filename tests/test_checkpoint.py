@@ -15,17 +15,18 @@ from pathlib import Path
 import pytest
 import torch
 
-import lepton.network
 import lepton.run
-from lepton import checkpoint, compose
-from lepton.checkpoint import Checkpoints, pack, unpack
+import lepton.training.network
+from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import LeptonError
-from lepton.interrupt import ASKED, Interrupted
-from lepton.resume import Resume
 from lepton.run import train_checked
 from lepton.storage import results
+from lepton.training import checkpoint
+from lepton.training.checkpoint import Checkpoints, pack, unpack
+from lepton.training.resume import Resume
+from lepton.training.signals import ASKED, Interrupted
 
 WORDS = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu", "study=stopped"),
@@ -147,7 +148,7 @@ def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(kept, monk
 STEPS = """
 from pathlib import Path
 from lepton import results
-from lepton.checkpoint import Checkpoints
+from lepton.training.checkpoint import Checkpoints
 Path("study").mkdir()
 with results.writing(Path("study/run")) as part:
     Checkpoints(part / "checkpoint", {}).save({})
@@ -173,7 +174,7 @@ def test_the_system_itself_is_asked_in_that_order(here):
 
 def test_a_folder_that_cannot_be_written_is_said_before_the_first_step(run, monkeypatch, here):
     steps = []
-    monkeypatch.setattr("lepton.module.Learner._step", lambda *_: steps.append(1))
+    monkeypatch.setattr("lepton.training.module.Learner._step", lambda *_: steps.append(1))
     access = os.access
     monkeypatch.setattr(
         os, "access", lambda path, mode: "runs" not in str(path) and access(path, mode)
@@ -326,14 +327,14 @@ def test_a_run_does_not_go_on_from_another_ones_checkpoint(stopped, run):
 
 
 def test_a_run_does_not_go_on_from_a_model_of_another_shape(stopped, run, monkeypatch):
-    real = lepton.network.build.part
+    real = lepton.training.network.build.part
 
     def wider(cfg, group, **given):
         if group == "model":
             cfg = {**cfg, "model": {**cfg["model"], "hidden": [9]}}
         return real(cfg, group, **given)
 
-    monkeypatch.setattr(lepton.network.build, "part", wider)
+    monkeypatch.setattr(lepton.training.network.build, "part", wider)
     with pytest.raises(LeptonError) as error:
         run(*WORDS)
     assert "checkpoint: a checkpoint of another architecture (blocks.0.bias: [" in str(error.value)

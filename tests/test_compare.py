@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lepton.compare import differences, others, summary, varying
+from lepton.analysis.grouping import differences, others, summary, varying
 from lepton.stats.pairs import interval
 
 GROUPS = {"model", "optimizer", "dataset"}

@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import lepton.module
 import lepton.run
+import lepton.training.module
 from lepton import load
 from lepton.errors import Diverged, FailedRuns
 from lepton.finite import Losses, all_finite
-from lepton.module import Learner
 from lepton.storage import results
 from lepton.sweep.multirun import multirun
+from lepton.training.module import Learner
 
 WORDS = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu"),  # 7 steps an epoch
@@ -42,7 +42,7 @@ def spoil(monkeypatch):
     """Makes a loss wrong from a batch on, and the weights too if asked for."""
 
     def spoil(batch, value, *, weights=False):
-        real, seen = lepton.module.objective, []
+        real, seen = lepton.training.module.objective, []
 
         def loss(model, *given):
             seen.append(1)
@@ -53,7 +53,7 @@ def spoil(monkeypatch):
                     next(model.parameters()).fill_(math.nan)
             return real(model, *given) * value
 
-        monkeypatch.setattr(lepton.module, "objective", loss)
+        monkeypatch.setattr(lepton.training.module, "objective", loss)
 
     return spoil
 
@@ -122,7 +122,9 @@ def test_that_no_finite_weights_are_left_is_said(run, spoil):
 
 def test_a_validation_metric_that_is_not_finite_ends_the_run(run, states, monkeypatch):
     monkeypatch.setattr(
-        lepton.module, "monitor_value", lambda *_, **__: math.nan if len(states) > 7 else 0.5
+        lepton.training.module,
+        "monitor_value",
+        lambda *_, **__: math.nan if len(states) > 7 else 0.5,
     )
     with pytest.raises(Diverged, match=r"^validation log_loss is nan after epoch 2$"):
         run(*WORDS)

@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from lepton import build, compose
 from lepton.config.check import check
-from lepton.estimator import Estimator, weights
+from lepton.training.estimator import Estimator, weights
 
 SMALL = ["dataset=synthetic", "dataset.rows=400", "model=gradient_boosting", "model.max_iter=30"]
 

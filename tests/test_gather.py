@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from lepton.analysis.study import counts, gather
 from lepton.errors import LeptonError
-from lepton.gather import counts, gather
 
 WORDS = "dataset=wine model=mlp_small trainer.max_epochs=1"
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lepton import compose, interrupt, resume
+from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
-from lepton.interrupt import Interrupted, requested, watching
 from lepton.run import train_checked
 from lepton.storage import results
+from lepton.training import resume, signals
+from lepton.training.signals import Interrupted, requested, watching
 
 LONG = (
     *("dataset=synthetic", "dataset.rows=1000", "model=resnet", "model.hidden_dropout=0.2"),
@@ -161,6 +162,6 @@ def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint
 def test_what_was_asked_is_forgotten_with_the_training(here):
     plain = check(compose(*WINE))
     with pytest.raises(Interrupted):
-        train_checked(plain, run_folder(plain), lambda *_: interrupt.ASKED.append(15))
+        train_checked(plain, run_folder(plain), lambda *_: signals.ASKED.append(15))
     assert requested() is None
     assert train_checked(plain, run_folder(plain)).epochs == 4

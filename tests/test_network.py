@@ -10,11 +10,11 @@ import torch
 from lepton import build, compose, load, train
 from lepton.config.check import check
 from lepton.config.identity import run_folder
-from lepton.dataset.chunks import CHUNK
+from lepton.dataset.load.prediction_batches import CHUNK
 from lepton.errors import Pruned, TrainingError
-from lepton.learner import build_learner
 from lepton.run import train_checked
 from lepton.sweep.multirun import multirun
+from lepton.training.learner import build_learner
 
 TINY = ["dataset=synthetic", "dataset.rows=200", "batch_size=32", "model=mlp_small", "trainer=cpu"]
 

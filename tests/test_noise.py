@@ -7,8 +7,8 @@ from scipy import stats
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from lepton import noise
-from lepton.noise import LEVELS, Dropout, Noise, take_masks_from
+from lepton.training import dropout_masks
+from lepton.training.dropout_masks import LEVELS, Dropout, Noise, take_masks_from
 
 CPU = torch.device("cpu")
 
@@ -41,7 +41,7 @@ def _at(seed, epoch):
 @pytest.mark.parametrize("words", [1, 100, 2**15])
 def test_drawing_ahead_and_leaving_members_change_no_number(monkeypatch, words):
     whole = _at(8, 0).draw(3000)
-    monkeypatch.setattr(noise, "WORDS", words)
+    monkeypatch.setattr(dropout_masks, "WORDS", words)
     bits = Noise([7, 8, 9], CPU)
     parts = [bits.draw(501)[1:2], bits.draw(999)[1:2]]
     bits.keep(torch.tensor([1, 2]))

@@ -11,9 +11,9 @@ from lepton import compose, load
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import Pruned
-from lepton.interrupt import ASKED, Interrupted
 from lepton.run import train_checked
 from lepton.storage import results
+from lepton.training.signals import ASKED, Interrupted
 
 WORDS = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4", "optimizer.lr=0.01")
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lepton.analysis.comparison import compare, known_keys, known_select
+from lepton.analysis.conclusions import caveat, headline, sentences
 from lepton.errors import LeptonError
-from lepton.question import compare, known_keys, known_select
-from lepton.sentence import caveat, headline, sentences
 
 
 def study(effect=0.02, seeds=5, models=("mlp", "linear"), noise=0.01, **more):

@@ -11,9 +11,9 @@ import pytest
 from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
-from lepton.interrupt import ASKED, Interrupted
 from lepton.run import train_checked
 from lepton.storage import results
+from lepton.training.signals import ASKED, Interrupted
 from tests.quick import quick
 
 SMALL = (

@@ -13,13 +13,13 @@ import pytest
 from omegaconf import OmegaConf
 
 from lepton import compose, load, load_model, train
-from lepton.checkpoint import pack, unpack
+from lepton.commands.verify import verify
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.storage import results
 from lepton.storage.environment import versions
 from lepton.sweep.multirun import multirun
-from lepton.verify import verify
+from lepton.training.checkpoint import pack, unpack
 
 EARLIER = Path(__file__).parent / "fixtures" / "runs_0_1"
 FINISHED = sorted(p.parent.relative_to(EARLIER) for p in EARLIER.glob("runs/*/*/result.json"))

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from lepton import load
-from lepton.answer import results_command
-from lepton.compare import differences, summary
+from lepton.analysis.grouping import differences, summary
+from lepton.analysis.table import show, show_run
+from lepton.commands.results import results_command
 from lepton.errors import LeptonError
 from lepton.storage.results import read
-from lepton.terminal import show, show_run
 
 WINE = ("dataset=wine", "trainer.max_epochs=2")
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
+from lepton.commands.verify import verify, verify_command
 from lepton.errors import LeptonError
-from lepton.verify import verify, verify_command
 
 CSV = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late", "trainer.max_epochs=2")
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute as pc
 
-from lepton.dataset import cells
-from lepton.dataset.delimited import HEAD, find_layout, numbered, read_table, twins
-from lepton.dataset.note import Note
+from lepton.dataset.clean import cell_parsing
+from lepton.dataset.clean.cleaning_note import Note
+from lepton.dataset.read.delimited import HEAD, find_layout, numbered, read_table, twins
 from lepton.dataset.tabular import TabularData
 from lepton.errors import DataError
 
@@ -162,7 +162,7 @@ def _names(
     )
     blank = [i for i, name in enumerate(names) if not name]
     names = [name or f"column_{i}" for i, name in enumerate(names)]
-    if header and given is None and cells.is_number(pd.Series(names)).all():
+    if header and given is None and cell_parsing.is_number(pd.Series(names)).all():
         raise DataError(f"{path}, line {line}: numbers for a header; set dataset.header=false")
     for name in twins(names):
         places = " and ".join(str(i + 1) for i, n in enumerate(names) if n == name)

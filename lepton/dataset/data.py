@@ -9,11 +9,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lepton.dataset.batches import Batches, InOrder, Order
-from lepton.dataset.cuts import times
-from lepton.dataset.note import Note
-from lepton.dataset.split import Parts, Splitting
-from lepton.dataset.target import Target, encode_target
+from lepton.dataset.clean.cleaning_note import Note
+from lepton.dataset.clean.target import Target, encode_target
+from lepton.dataset.load.batches import Batches, InOrder, Order
+from lepton.dataset.split.splitters import times
+from lepton.dataset.split.splitting import Parts, Splitting
 from lepton.errors import DataError
 from lepton.seeds import derive
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from sklearn.datasets import load_digits
 
-from lepton.dataset.sklearn_set import named
+from lepton.dataset.read.sklearn_bunch import named
 from lepton.dataset.tabular import TabularData
 
 

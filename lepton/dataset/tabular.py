@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lepton.dataset.columns import infer_kinds, typed
+from lepton.dataset.clean.cleaning_note import Note
+from lepton.dataset.clean.columns import infer_kinds, typed
+from lepton.dataset.clean.description import cleaning_notes, make_spec, split_notes, table_spec
+from lepton.dataset.clean.target import Target
 from lepton.dataset.data import Data, target_tensor
-from lepton.dataset.describe import cleaning_notes, make_spec, split_notes, table_spec
-from lepton.dataset.note import Note
-from lepton.dataset.target import Target
 from lepton.errors import DataError
 
 

@@ -8,13 +8,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lepton.dataset.clean.cleaning_note import Note
+from lepton.dataset.clean.description import absent_notes, make_spec
+from lepton.dataset.clean.target import Target
+from lepton.dataset.clean.text_cleaning import Cleaned, leaked, repeated, rows_of, texts_of
 from lepton.dataset.data import Data, target_tensor
-from lepton.dataset.describe import absent_notes, make_spec
-from lepton.dataset.note import Note
-from lepton.dataset.split import Parts
-from lepton.dataset.target import Target
-from lepton.dataset.token_batches import ByLength, TokenBatches
-from lepton.dataset.words import Cleaned, leaked, repeated, rows_of, texts_of
+from lepton.dataset.load.token_batches import ByLength, TokenBatches
+from lepton.dataset.split.splitting import Parts
 from lepton.errors import DataError
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from lepton.dataset.csv import read_csv
-from lepton.dataset.json_lines import read_json_lines
-from lepton.dataset.lines import read_lines
 from lepton.dataset.parquet import read_parquet
+from lepton.dataset.read.json_lines import read_json_lines
+from lepton.dataset.read.labelled_lines import read_lines
 from lepton.dataset.text import TextData
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lepton.ensemble.pool import Judge
+from lepton.ensemble.machinery.pool import Judge
 from lepton.evaluate import METRICS
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import nn
 
-from lepton.finetune.layers import always, matched, train_only
+from lepton.finetune.machinery.layers import always, matched, train_only
 from lepton.method import Method
 from lepton.spec import DataSpec
 

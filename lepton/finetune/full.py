@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from lepton.finetune.layers import layers
+from lepton.finetune.machinery.layers import layers
 from lepton.method import Method
 from lepton.spec import DataSpec
 

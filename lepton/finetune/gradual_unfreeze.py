@@ -3,7 +3,7 @@
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.layers import always, layers, train_only, under
+from lepton.finetune.machinery.layers import always, layers, train_only, under
 from lepton.method import Method
 from lepton.spec import DataSpec
 

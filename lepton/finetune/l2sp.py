@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.layers import always, layers
+from lepton.finetune.machinery.layers import always, layers
 from lepton.method import Method
 from lepton.spec import DataSpec
 

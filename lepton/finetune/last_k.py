@@ -5,7 +5,7 @@ from typing import Literal
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.layers import always, in_words, layers, train_only, under
+from lepton.finetune.machinery.layers import always, in_words, layers, train_only, under
 from lepton.method import Method
 from lepton.spec import DataSpec
 

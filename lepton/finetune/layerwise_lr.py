@@ -3,7 +3,7 @@
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.layers import layers, under
+from lepton.finetune.machinery.layers import layers, under
 from lepton.method import Method
 from lepton.spec import DataSpec
 

@@ -5,7 +5,7 @@ from typing import Literal
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune import adapters
+from lepton.finetune.machinery import adapters
 from lepton.method import Method
 from lepton.spec import DataSpec
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.finetune.head import probe
-from lepton.finetune.layers import hold_still
+from lepton.finetune.machinery.layers import hold_still
 from lepton.method import Method
 from lepton.spec import DataSpec
 

@@ -6,7 +6,7 @@ from typing import Literal
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune import adapters
+from lepton.finetune.machinery import adapters
 from lepton.method import Method
 from lepton.model.transformer import positions
 from lepton.spec import DataSpec

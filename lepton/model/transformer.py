@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
 from lepton.errors import ConfigError, LeptonError
-from lepton.model.lent import shared
 from lepton.model.pooling import Attention, first, last
+from lepton.model.shared_encoder import shared
 from lepton.model.text_inputs import Batch, make_head, masked_mean
 from lepton.pretrained.location import local, problem, reached
 from lepton.spec import DataSpec

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from lepton.errors import ConfigError
 from lepton.method import Method
-from lepton.optimizer.groups import parameter_groups
+from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.spec import DataSpec
 
 

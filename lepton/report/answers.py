@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from lepton.compare import groups
-from lepton.question import Comparison, larger_is_better, word
+from lepton.analysis.comparison import Comparison, larger_is_better, word
+from lepton.analysis.conclusions import caveat, headline, sentences
+from lepton.analysis.grouping import groups
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures import changes
 from lepton.report.figures import options as draw
 from lepton.report.style import SAMPLE
-from lepton.sentence import caveat, headline, sentences
 from lepton.stats.bayes import signed_rank
 from lepton.stats.ranks import Ranks, ranks
 

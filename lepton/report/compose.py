@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton.compare import choices, groups, told_apart, trained, varying
-from lepton.gather import counts
-from lepton.question import (
+from lepton.analysis.comparison import (
     Comparison,
     asked_of,
     compare,
@@ -16,6 +14,8 @@ from lepton.question import (
     larger_is_better,
     word,
 )
+from lepton.analysis.grouping import choices, groups, told_apart, trained, varying
+from lepton.analysis.study import counts
 from lepton.report import answers, ensembles, mistakes, reasons, tuned
 from lepton.report.blocks import Block, Note, Report, Runs, Section, Text
 from lepton.report.figures.options import label

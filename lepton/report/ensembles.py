@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton.best import command
-from lepton.ensemble.outcome import SHOWN, Outcome, lines, read
+from lepton.analysis.best_setting import command
+from lepton.ensemble.machinery.outcome import SHOWN, Outcome, lines, read
 from lepton.errors import LeptonError
 from lepton.report.answers import number
 from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lepton.question import Comparison, default_metric
+from lepton.analysis.comparison import Comparison, default_metric
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton.best import best
-from lepton.compare import groups
+from lepton.analysis.best_setting import best
+from lepton.analysis.comparison import larger_is_better, word
+from lepton.analysis.grouping import groups
+from lepton.analysis.study import LOST
 from lepton.errors import LeptonError
-from lepton.gather import LOST
-from lepton.question import larger_is_better, word
 from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text
 from lepton.report.figures import options as draw
 from lepton.report.figures import training

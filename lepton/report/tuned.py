@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from lepton.compare import REPEATS, groups, others
-from lepton.question import larger_is_better, word
+from lepton.analysis.comparison import larger_is_better, word
+from lepton.analysis.grouping import REPEATS, groups, others
 from lepton.report.answers import number, small_p, span
 from lepton.report.blocks import Block, Figure, Section, Table, Text
 from lepton.report.figures import changes as draw

@@ -6,13 +6,13 @@ import time
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 
+from lepton.analysis.table import show
 from lepton.errors import Claimed, FailedRuns, LeptonError
 from lepton.storage import results, study
 from lepton.sweep.attempt import CLAIMED, ENDED
 from lepton.sweep.job import Job
 from lepton.sweep.plan import TO_DO, Plan, plan
 from lepton.sweep.progress import SweepProgress, ends
-from lepton.terminal import show
 
 log = logging.getLogger("lepton")
 GOOD = ("finished", "pruned")

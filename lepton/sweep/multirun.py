@@ -25,7 +25,7 @@ def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
         check_plugins(master.hydra)
         asked = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
         if sweep and master.hydra.sweeper._target_.endswith(".Search"):
-            from lepton.sweep.search import preview
+            from lepton.sweep.search.sweeper import preview
 
             return preview(master, loader, asked)
         params = master.hydra.sweeper.params if sweep else {}

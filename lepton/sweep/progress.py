@@ -10,11 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from lepton import line
 from lepton.storage import results
 from lepton.storage.study import Tables
 from lepton.sweep.attempt import CLAIMED, ENDED, FULL
 from lepton.sweep.job import Job
+from lepton.training import terminal_line
 
 
 class SweepProgress:
@@ -119,7 +119,7 @@ class _Line:
         log = logging.getLogger("lepton")
         self.handlers = [h for h in log.handlers if isinstance(h, logging.StreamHandler)]
         self.streams = [h.setStream(sys.stderr) for h in self.handlers]  # rich's own stderr by now
-        line.of_sweep = self.tell
+        terminal_line.of_sweep = self.tell
 
     def show(self, sweep: SweepProgress) -> None:
         running, left = len(sweep.running), sweep.time_left()
@@ -135,7 +135,7 @@ class _Line:
         self.bar.update(self.row, description=f"{self.words}  {epoch}")
 
     def close(self) -> None:
-        line.of_sweep = None
+        terminal_line.of_sweep = None
         self.bar.stop()
         for handler, stream in zip(self.handlers, self.streams, strict=True):
             if stream is not None:

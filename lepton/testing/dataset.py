@@ -8,8 +8,8 @@ from torch import Tensor
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.dataset.note import Note
-from lepton.dataset.token_batches import cut
+from lepton.dataset.clean.cleaning_note import Note
+from lepton.dataset.load.token_batches import cut
 from lepton.spec import DataSpec
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -33,7 +33,9 @@ def check_dataset(make: Callable) -> None:
     _check_seeds(first, again, other)
     _check_rows(first)
     strange = [note for note in first.notes if not isinstance(note, Note)]
-    assert not strange, f"notes must be lepton.dataset.note.Note; there is {strange[:1]}"
+    assert not strange, (
+        f"notes must be lepton.dataset.clean.cleaning_note.Note; there is {strange[:1]}"
+    )
 
 
 def _check_splits(splits: dict[str, dict[str, Tensor]]) -> None:

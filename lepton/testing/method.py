@@ -11,8 +11,8 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.evaluate import monitor_value
-from lepton.learner import build_learner
 from lepton.method import Method
+from lepton.training.learner import build_learner
 
 DATA = ("dataset=synthetic", "dataset.rows=240")  # what check_method trains on, and how,
 SMALL = (  # unless told otherwise

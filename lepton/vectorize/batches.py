@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lepton.dataset.batches import BLOCK, Batches, Order
+from lepton.dataset.load.batches import BLOCK, Batches, Order
 
 
 class StackedBatches:

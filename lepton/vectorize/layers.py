@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from lepton.noise import LEVELS, Noise
-from lepton.vectorize.tape import again, once
+from lepton.training.dropout_masks import LEVELS, Noise
+from lepton.vectorize.step_replay import again, once
 
 
 class _WayOut(torch.autograd.Function):

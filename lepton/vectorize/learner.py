@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from lepton.method import Batch
-from lepton.resume import start_at
+from lepton.training.resume import start_at
 from lepton.vectorize.batches import StackedData
+from lepton.vectorize.checkpointing import Saving, go_on, put_back
 from lepton.vectorize.member import Member
-from lepton.vectorize.saving import Saving, go_on, put_back
 from lepton.vectorize.stack import Stack
 
 

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from lepton import build, run
-from lepton.checkpoint import Checkpoints
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.evaluate import monitor_value
-from lepton.network import Network
 from lepton.storage import results
 from lepton.storage.run_folder import unfinished
 from lepton.sweep.job import Job
-from lepton.vectorize.hyper import Schedule
+from lepton.training.checkpoint import Checkpoints
+from lepton.training.network import Network
+from lepton.vectorize.hyperparameters import Schedule
 
 log = logging.getLogger("lepton")
 

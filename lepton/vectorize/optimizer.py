@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lepton.method import StackState
-from lepton.vectorize.hyper import Hyper
+from lepton.vectorize.hyperparameters import Hyper
 from lepton.vectorize.weights import Weights
 
 Values = dict[str, Tensor]

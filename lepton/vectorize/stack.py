@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from lepton.method import Batch, StackState
-from lepton.network import folded
-from lepton.noise import Noise
+from lepton.training.dropout_masks import Noise
+from lepton.training.network import folded
 from lepton.vectorize.batches import StackedBatches, StackedData
-from lepton.vectorize.best import Best
-from lepton.vectorize.body import Body
-from lepton.vectorize.hyper import Hyper
+from lepton.vectorize.best_weights import Best
+from lepton.vectorize.forward import Body
+from lepton.vectorize.hyperparameters import Hyper
 from lepton.vectorize.member import Member
 from lepton.vectorize.optimizer import RULES
-from lepton.vectorize.tape import Taped
+from lepton.vectorize.step_replay import Taped
 from lepton.vectorize.weights import Weights
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lepton.noise import Dropout
+from lepton.training.dropout_masks import Dropout
 
 INTERNAL = set(vars(nn.Module()))  # parameters, buffers, hooks, submodules: compared by themselves
 

@@ -11,23 +11,23 @@ from tempfile import TemporaryDirectory
 import torch
 
 from lepton import build, run
-from lepton.dataset.batches import Batches
+from lepton.dataset.load.batches import Batches
 from lepton.errors import Claimed, Finished, LeptonError, Pruned
-from lepton.learner import build_learner
-from lepton.model.lent import lending
-from lepton.network import interruptible, quiet
-from lepton.progress import Progress
-from lepton.resume import place
+from lepton.model.shared_encoder import lending
 from lepton.sweep.attempt import CLAIMED, lost
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
+from lepton.training.learner import build_learner
+from lepton.training.network import interruptible, quiet
+from lepton.training.progress import Progress
+from lepton.training.resume import place
 from lepton.vectorize.batches import StackedData
-from lepton.vectorize.hyper import Schedule
+from lepton.vectorize.checkpointing import Saving, together
+from lepton.vectorize.hyperparameters import Schedule
 from lepton.vectorize.learner import StackedLearner
 from lepton.vectorize.member import Member
-from lepton.vectorize.saving import Saving, together
+from lepton.vectorize.stack_size import Choice, Trial, using
 from lepton.vectorize.structure import difference
-from lepton.vectorize.trial import Choice, Trial, using
 
 log = logging.getLogger("lepton")
 Alone = list[tuple[Job, str]]

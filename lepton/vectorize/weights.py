@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.method import StackState
-from lepton.optimizer.groups import parameter_groups
+from lepton.optimizer.parameter_groups import parameter_groups
 
 
 class Weights(StackState):

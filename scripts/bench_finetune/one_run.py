@@ -12,7 +12,7 @@ import time
 import torch
 
 from lepton import compose, train
-from lepton.network import Network
+from lepton.training.network import Network
 
 
 def main(words: list[str]) -> None:

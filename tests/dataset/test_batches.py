@@ -2,7 +2,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from lepton.dataset.batches import Batches, InOrder, Order
+from lepton.dataset.load.batches import Batches, InOrder, Order
 
 
 def batches(rows=100, batch_size=8, seed=0, rank=0, world_size=1, limit_batches=None, block=4):

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton.dataset.columns import infer_kinds, typed
+from lepton.dataset.clean.columns import infer_kinds, typed
 from lepton.errors import DataError
 
 N = 24

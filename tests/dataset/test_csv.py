@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lepton.config.options import CONF_DIR
-from lepton.dataset.columns import infer_kinds, typed
+from lepton.dataset.clean.columns import infer_kinds, typed
 from lepton.dataset.csv import read_csv
 from lepton.errors import DataError
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lepton.dataset.few import few
+from lepton.dataset.split.subsample import few
 from lepton.errors import DataError
 from lepton.testing import composed_data
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lepton.dataset.columns import infer_kinds
+from lepton.dataset.clean.columns import infer_kinds
+from lepton.dataset.clean.target import encode_target
 from lepton.dataset.german_credit import FILE
-from lepton.dataset.target import encode_target
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_german_credit.py"
 

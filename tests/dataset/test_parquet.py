@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lepton.dataset.columns import infer_kinds, typed
+from lepton.dataset.clean.columns import infer_kinds, typed
 from lepton.dataset.parquet import read_parquet
 from lepton.errors import DataError
 

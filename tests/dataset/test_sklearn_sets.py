@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from lepton.dataset.columns import infer_kinds, typed
-from lepton.dataset.target import encode_target
+from lepton.dataset.clean.columns import infer_kinds, typed
+from lepton.dataset.clean.target import encode_target
 
 
 @pytest.mark.parametrize(

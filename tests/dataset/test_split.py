@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from lepton.dataset.cuts import times
-from lepton.dataset.split import Splitting
+from lepton.dataset.split.splitters import times
+from lepton.dataset.split.splitting import Splitting
 from lepton.errors import ConfigError, DataError
 
 ROWS = 240

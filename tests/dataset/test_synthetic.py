@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from lepton.dataset.columns import infer_kinds
+from lepton.dataset.clean.columns import infer_kinds
+from lepton.dataset.clean.target import encode_target
 from lepton.dataset.synthetic import make_table
-from lepton.dataset.target import encode_target
 from lepton.errors import DataError
 
 SIZES = {

@@ -7,7 +7,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from lepton.dataset.note import Note
+from lepton.dataset.clean.cleaning_note import Note
 from lepton.dataset.tabular import TabularData
 from lepton.errors import ConfigError, DataError
 from lepton.preprocessing.standard import Standard

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton.dataset.target import encode_target
+from lepton.dataset.clean.target import encode_target
 from lepton.errors import DataError
 
 

@@ -10,7 +10,7 @@ import pytest
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.dataset.words import leaked
+from lepton.dataset.clean.text_cleaning import leaked
 from lepton.errors import ConfigError, DataError
 from lepton.testing import check_dataset, composed_data
 

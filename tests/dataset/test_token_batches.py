@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from lepton.dataset import token_batches
-from lepton.dataset.batches import Order
-from lepton.dataset.token_batches import ByLength, TokenBatches, by_length, cut
+from lepton.dataset.load import token_batches
+from lepton.dataset.load.batches import Order
+from lepton.dataset.load.token_batches import ByLength, TokenBatches, by_length, cut
 
 ROWS = 203
 

@@ -64,8 +64,8 @@ def study(trained, here):
 @pytest.fixture
 def ensemble(here):
     """Makes an ensemble as the command does; gives what came of it."""
-    from lepton.ensemble.command import compose
-    from lepton.ensemble.make import ensemble
+    from lepton.commands.ensemble import compose
+    from lepton.ensemble.machinery.make import ensemble
 
     return lambda *words: ensemble(compose(*words))
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from lepton import load_model
+from lepton.commands.verify import verify
 from lepton.errors import LeptonError
-from lepton.verify import verify
 
 
 def spoil(path, change):

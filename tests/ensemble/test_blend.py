@@ -6,11 +6,11 @@ import torch
 from sklearn.metrics import log_loss
 
 from lepton import build
-from lepton.ensemble.blend import blend, deal, picked
+from lepton.commands.ensemble import compose
 from lepton.ensemble.combiner import Known
-from lepton.ensemble.command import compose
-from lepton.ensemble.members import read_members
-from lepton.ensemble.pool import make_pool
+from lepton.ensemble.machinery.blend import blend, deal, picked
+from lepton.ensemble.machinery.members import read_members
+from lepton.ensemble.machinery.pool import make_pool
 
 LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
 
@@ -34,7 +34,7 @@ def test_targets_of_a_part_do_not_move_its_own_predictions(study, word, monkeypa
     method, pool = ready(study("binary"), word)
     known = known_of(pool)
     parts = deal(known.target, 5, 0)
-    monkeypatch.setattr("lepton.ensemble.blend.deal", lambda *_: parts)
+    monkeypatch.setattr("lepton.ensemble.machinery.blend.deal", lambda *_: parts)
     before = blend(method, pool, known, 5).predictions["val"]
     other = torch.where(parts == 2, 1 - known.target, known.target)
     after = blend(method, pool, known_of(pool, other), 5).predictions["val"]

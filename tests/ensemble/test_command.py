@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lepton.commands.ensemble import SCHEMA, compose
 from lepton.config.options import CONF_DIR, options
 from lepton.config.signature import signature
-from lepton.ensemble.command import SCHEMA, compose
 
 
 @pytest.mark.parametrize("method", sorted(options()["ensemble"]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lepton.ensemble.diversity import disagreement, error_correlation, with_others
+from lepton.ensemble.machinery.diversity import disagreement, error_correlation, with_others
 
 DRAW = np.random.default_rng(0)
 BINARY, MULTI = DRAW.uniform(size=(3, 40)), DRAW.dirichlet([1, 1, 1], (3, 40))

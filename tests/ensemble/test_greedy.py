@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 
 from lepton.ensemble.combiner import Known
 from lepton.ensemble.greedy import Greedy
-from lepton.ensemble.pool import Judge
+from lepton.ensemble.machinery.pool import Judge
 from lepton.errors import ConfigError
 from lepton.seeds import derive
 

@@ -11,9 +11,9 @@ import torch
 import yaml
 
 from lepton import build, compose, load, load_model
+from lepton.commands.ensemble import compose as asked
 from lepton.config.check import check
-from lepton.ensemble.command import compose as asked
-from lepton.ensemble.members import read_member, read_members
+from lepton.ensemble.machinery.members import read_member, read_members
 from lepton.errors import ConfigError, LeptonError
 from lepton.evaluate import from_frame, score
 from lepton.spec import DataSpec

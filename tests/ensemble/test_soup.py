@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from lepton import build, compose, load_model, train
 from lepton.config.check import check
-from lepton.ensemble.averaging import Averager
-from lepton.ensemble.averaging import _init_from as init_from
-from lepton.ensemble.members import read_members
+from lepton.ensemble.machinery.members import read_members
+from lepton.ensemble.machinery.weight_averaging import Averager
+from lepton.ensemble.machinery.weight_averaging import _init_from as init_from
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_config
 

@@ -7,7 +7,7 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from lepton.ensemble.combiner import Known
-from lepton.ensemble.pool import Judge
+from lepton.ensemble.machinery.pool import Judge
 from lepton.ensemble.stacking import Stacking
 from lepton.errors import LeptonError
 

@@ -7,7 +7,7 @@ from scipy.optimize import LinearConstraint, minimize
 from sklearn.metrics import log_loss, root_mean_squared_error
 
 from lepton.ensemble.combiner import Known
-from lepton.ensemble.pool import Judge
+from lepton.ensemble.machinery.pool import Judge
 from lepton.ensemble.weighted import Weighted
 
 

@@ -9,7 +9,7 @@ import pytest
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.learner import build_learner
+from lepton.training.learner import build_learner
 
 TRAINED = ("batch_size=16", "trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false")
 TABLE = ("dataset=synthetic", "dataset.rows=170", "dataset.classes=3", *TRAINED)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lepton.finetune.probe import Probe
+from lepton.finetune.machinery.probe import Probe
 
 
 class Model(nn.Module):

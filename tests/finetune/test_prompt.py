@@ -10,8 +10,8 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import ConfigError
-from lepton.finetune import adapters
-from lepton.finetune.layers import layers
+from lepton.finetune.machinery import adapters
+from lepton.finetune.machinery.layers import layers
 
 transformers = pytest.importorskip("transformers", reason="needs the extra text")
 TOKENS = 5

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lepton.errors import LeptonError
-from lepton.finetune.source import read
+from lepton.finetune.machinery.source import read
 from lepton.pretrained.init_weights import find_base
 
 

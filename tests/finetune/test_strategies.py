@@ -9,7 +9,7 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.options import options
 from lepton.errors import ConfigError
-from lepton.finetune.layers import layers, under
+from lepton.finetune.machinery.layers import layers, under
 from lepton.testing import check_method
 from tests.finetune.conftest import MODELS, TABLE, begin
 
@@ -90,7 +90,7 @@ def test_bitfit_trains_biases_and_the_head_alone(network):
 
 @pytest.mark.parametrize("name", ["head", "last_k", "bitfit", "lora"])
 def test_statistics_of_a_frozen_normalization_stay_and_those_of_a_trained_one_move(name, tune):
-    from lepton.learner import load_network
+    from lepton.training.learner import load_network
 
     folder = tune(name, "resnet")
     state = load_network(folder).model.state_dict()

@@ -4,11 +4,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lepton.dataset.token_batches import cut
-from lepton.finetune.features import features
-from lepton.learner import load_network
+from lepton.dataset.load.token_batches import cut
+from lepton.finetune.machinery.features import features
 from lepton.pretrained.init_weights import RESULT, WEIGHTS
 from lepton.pretrained.location import TOKENIZER
+from lepton.training.learner import load_network
 from tests.finetune.conftest import begin
 
 STILL = (  # nothing drawn, and steps in proportion to gradients

@@ -12,9 +12,9 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_spec
-from lepton.finetune.transfer import Given, aligned, transfer
-from lepton.learner import load_network
+from lepton.finetune.machinery.transfer import Given, aligned, transfer
 from lepton.spec import DataSpec
+from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER, TABLE
 
 

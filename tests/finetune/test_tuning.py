@@ -14,12 +14,12 @@ from lepton import build, load, load_model
 from lepton.config.check import check
 from lepton.config.options import options
 from lepton.errors import LeptonError
-from lepton.finetune.features import features
-from lepton.finetune.layers import layers, under
-from lepton.finetune.tuning import Tuning
-from lepton.learner import load_network
+from lepton.finetune.machinery.features import features
+from lepton.finetune.machinery.layers import layers, under
+from lepton.finetune.machinery.tuning import Tuning
 from lepton.pretrained import init_weights
 from lepton.storage import results
+from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER, TABLE, begin
 
 STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
@@ -143,7 +143,7 @@ def test_a_head_on_cached_features_is_the_head_trained_without_them(
 
 
 def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, pretrained, cache):
-    from lepton.network import Network
+    from lepton.training.network import Network
 
     source, calls, real = pretrained(), [], Network.features
     Network.features = lambda *given: calls.append(1) or real(*given)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state, vmap
 
-from lepton.optimizer.groups import parameter_groups
+from lepton.optimizer.parameter_groups import parameter_groups
 
 SMALL = {
     "linear": {},

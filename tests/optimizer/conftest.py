@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from lepton.model.inputs import CategoryEmbeddings
-from lepton.optimizer.groups import parameter_groups
+from lepton.optimizer.parameter_groups import parameter_groups
 
 CONF = Path(__file__).parents[2] / "conf" / "optimizer"
 

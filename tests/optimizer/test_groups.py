@@ -5,7 +5,7 @@ from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
 from rtdl_revisiting_models import FTTransformer
 from torch import nn
 
-from lepton.optimizer.groups import parameter_groups
+from lepton.optimizer.parameter_groups import parameter_groups
 
 
 def names_of(model, decay):

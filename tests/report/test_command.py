@@ -11,10 +11,10 @@ import pytest
 
 import lepton.report.write
 from lepton import load
+from lepton.analysis.study import gather
+from lepton.commands.report import report_command
 from lepton.errors import LeptonError
-from lepton.gather import gather
 from lepton.report.blocks import Figure, Note, Text
-from lepton.report.command import report_command
 from lepton.report.compose import Asked, compose
 from lepton.report.style import LARGEST, small, styled
 

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from lepton.commands.report import report_command
 from lepton.report.blocks import Runs, Table
-from lepton.report.command import report_command
 from lepton.report.figures.options import label
 from lepton.report.html import _runs
 from lepton.report.latex import table as latex

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from lepton import load
+from lepton.launch.basic import Basic
 from lepton.storage import results
 from lepton.sweep.attempt import attempt
-from lepton.sweep.basic import Basic
 from lepton.sweep.multirun import planned
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")

@@ -12,14 +12,14 @@ import pytest
 
 from lepton import load
 from lepton.errors import LeptonError
+from lepton.launch.basic import Basic
+from lepton.launch.parallel import Parallel
+from lepton.launch.worker_main import here as surroundings
+from lepton.launch.worker_process import Slot, warm_up
 from lepton.storage import results
-from lepton.sweep.basic import Basic
 from lepton.sweep.multirun import planned
 from lepton.sweep.pace import threads_of
-from lepton.sweep.parallel import Parallel
 from lepton.sweep.progress import SweepProgress
-from lepton.sweep.slot import Slot, warm_up
-from lepton.sweep.warm import here as surroundings
 from tests.quick import quick
 
 WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
@@ -186,7 +186,7 @@ def test_thethreads_of_of_a_job_are_those_it_is_given(here, threads, model, take
 
 
 def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):
-    from lepton.sweep.parallel import Pool
+    from lepton.launch.parallel import Pool
 
     def leases(per_gpu, workers, *words):
         found = jobs("dataset=wine", "seed=range(9)", *words)

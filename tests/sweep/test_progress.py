@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lepton import line
 from lepton.sweep.job import Job
 from lepton.sweep.multirun import multirun
 from lepton.sweep.progress import SweepProgress, _clock
+from lepton.training import terminal_line
 
 
 def job(name):
@@ -110,7 +110,7 @@ def test_one_line_moves_on_a_terminal_and_the_log_stays_above_it(here, terminal)
     logged = [text for text in shown.replace("\r", "\n").split("\n") if "[2/3] " in text]
     assert len(logged) == 1
     assert "done" not in logged[0]
-    assert line.of_sweep is None
+    assert terminal_line.of_sweep is None
     assert "left" in shown
 
 

@@ -15,8 +15,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from lepton import load
 from lepton.errors import FailedRuns
-from lepton.sweep.proposals import Proposals
-from lepton.sweep.space import read_space
+from lepton.sweep.search.proposals import Proposals
+from lepton.sweep.search.space import read_space
 
 TRIALS, BATCH = 8, 3
 SIZE = (f"hydra.sweeper.n_trials={TRIALS}", f"hydra.sweeper.batch={BATCH}")

@@ -14,8 +14,8 @@ from lepton.config.compose import compose
 from lepton.config.options import options
 from lepton.storage.results import load
 from lepton.sweep.multirun import multirun, planned
-from lepton.sweep.proposals import Proposals
-from lepton.sweep.space import read_space
+from lepton.sweep.search.proposals import Proposals
+from lepton.sweep.search.space import read_space
 from tests.quick import quick
 
 FOUND = options()

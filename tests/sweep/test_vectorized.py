@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from lepton import load
-from lepton.sweep import auto, vectorized
-from lepton.sweep.auto import Auto
-from lepton.sweep.basic import Basic
+from lepton.launch import auto, vectorized
+from lepton.launch.auto import Auto
+from lepton.launch.basic import Basic
+from lepton.launch.parallel import Parallel
+from lepton.launch.vectorized import Vectorized
 from lepton.sweep.multirun import planned
-from lepton.sweep.parallel import Parallel
 from lepton.sweep.progress import SweepProgress
-from lepton.sweep.vectorized import Vectorized
 from tests.quick import quick
 from tests.vectorize.conftest import EXACT, SMALL, differences
 

@@ -8,7 +8,7 @@ from statistics import median
 import optuna
 import pytest
 
-from lepton.sweep.watch import Told, Watch
+from lepton.sweep.search.pruning import Told, Watch
 
 MEDIAN = {
     "_target_": "optuna.pruners.MedianPruner",

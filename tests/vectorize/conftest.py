@@ -12,7 +12,7 @@ from lepton.sweep.attempt import attempt
 from lepton.sweep.job import Job
 from lepton.sweep.multirun import planned
 from lepton.sweep.progress import SweepProgress
-from lepton.vectorize.group import groups
+from lepton.vectorize.grouping import groups
 from lepton.vectorize.train import Group, Options
 
 DATA = ("dataset=synthetic", "dataset.rows=300", "dataset.missing=0.05", "batch_size=32")

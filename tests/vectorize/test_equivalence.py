@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lepton.sweep.multirun import planned
-from lepton.vectorize.group import groups
+from lepton.vectorize.grouping import groups
 from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lepton.checkpoint import Checkpoints
 from lepton.sweep.multirun import planned
-from lepton.vectorize.group import groups
+from lepton.training.checkpoint import Checkpoints
+from lepton.vectorize.grouping import groups
 
 BASE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 

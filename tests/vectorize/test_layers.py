@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from lepton.noise import Noise
+from lepton.training.dropout_masks import Noise
 from lepton.vectorize.layers import StackedDropout, StackedLinear
 
 ROWS = 40_000

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lepton.interrupt import Interrupted
 from lepton.sweep.attempt import attempt
 from lepton.sweep.multirun import planned
-from lepton.vectorize.saving import Saving
+from lepton.training.signals import Interrupted
+from lepton.vectorize.checkpointing import Saving
 from lepton.vectorize.stack import Stack
 from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from lepton.noise import Noise
+from lepton.training.dropout_masks import Noise
 from lepton.vectorize.layers import StackedDropout
-from lepton.vectorize.tape import OFTEN, Taped, again
+from lepton.vectorize.step_replay import OFTEN, Taped, again
 
 
 def gradients(model):

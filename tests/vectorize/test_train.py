@@ -13,7 +13,7 @@ from lepton.storage import results
 from lepton.sweep.attempt import attempt
 from lepton.sweep.multirun import planned
 from lepton.sweep.progress import SweepProgress
-from lepton.vectorize.group import groups
+from lepton.vectorize.grouping import groups
 from lepton.vectorize.learner import StackedLearner
 from lepton.vectorize.stack import Stack
 from lepton.vectorize.train import Group, Options

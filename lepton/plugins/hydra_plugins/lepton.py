@@ -24,7 +24,7 @@ class Grid(Sweeper):
 
 class Search(Sweeper):
     def __init__(self, **values):
-        from lepton.sweep.search import Search as Work
+        from lepton.sweep.search.sweeper import Search as Work
 
         self.work = Work(**values)
 
@@ -50,41 +50,41 @@ class _Planned(Launcher):
 
 class Basic(_Planned):
     def __init__(self, **values):
-        from lepton.sweep.basic import Basic as Work
+        from lepton.launch.basic import Basic as Work
 
         self.work = Work(**values)
 
 
 class Parallel(_Planned):
     def __init__(self, **values):
-        from lepton.sweep.parallel import Parallel as Work
+        from lepton.launch.parallel import Parallel as Work
 
         self.work = Work(**values)
 
 
 class Submitit(_Planned):
     def __init__(self, **values):
-        from lepton.sweep.slurm import Submitit as Work
+        from lepton.launch.slurm import Submitit as Work
 
         self.work = Work(**values)
 
 
 class Ray(_Planned):
     def __init__(self, **values):
-        from lepton.sweep.ray import Ray as Work
+        from lepton.launch.ray import Ray as Work
 
         self.work = Work(**values)
 
 
 class Vectorized(_Planned):
     def __init__(self, **values):
-        from lepton.sweep.vectorized import Vectorized as Work
+        from lepton.launch.vectorized import Vectorized as Work
 
         self.work = Work(**values)
 
 
 class Auto(_Planned):
     def __init__(self, **values):
-        from lepton.sweep.auto import Auto as Work
+        from lepton.launch.auto import Auto as Work
 
         self.work = Work(**values)

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from lepton.compare import groups
-from lepton.question import word
+from lepton.analysis.comparison import word
+from lepton.analysis.grouping import groups
 from lepton.report.figures.options import label
 from lepton.report.style import INK, LINE, MUTED, axes, series
 from lepton.stats.pairs import Pairs

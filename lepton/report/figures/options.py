@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lepton.question import Comparison, word
+from lepton.analysis.comparison import Comparison, word
 from lepton.report.style import INK, LINE, MUTED, SAMPLE, axes, dense, sampled, series
 from lepton.stats.importance import Importance
 from lepton.stats.pairs import Pairs

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lepton.question import word
+from lepton.analysis.comparison import word
 from lepton.report.figures.options import label
 from lepton.report.style import INK, LINE, MUTED, PAPER, axes, dense, sampled, series
 

@@ -1,0 +1,132 @@
+"""The run folder of an ensemble: what its members share, who they are, what it predicts."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lepton.ensemble.machinery.blend import Made
+from lepton.ensemble.machinery.members import Member
+from lepton.ensemble.machinery.souping import save_soup
+from lepton.ensemble.machinery.weight_averaging import Averager
+from lepton.evaluate import predictions_frame, score
+from lepton.run import SPLITS, begin
+from lepton.storage import results
+from lepton.storage.results import Result
+
+
+def model_name(plain: dict[str, Any]) -> str:
+    """What stands where runs have the name of their model."""
+    return f"ensemble_{plain['choices']['method']}"
+
+
+def write(
+    plain: dict[str, Any],
+    made: Made,
+    average: Averager | None,
+    part: Path,
+    *,
+    folder: Path,
+    seconds: float,
+) -> None:
+    """Writes into `part` what every run has; `average` holds the weights of a soup."""
+    config = _config(plain, made, folder, kind="predictions" if average is None else "weights")
+    begin(config, part)
+    if average is None:
+        made.pool.spec.save(part / "spec.json")
+        made.method.save(part)
+    else:
+        save_soup(average, part)
+    pd.DataFrame().to_parquet(part / "history.parquet")
+    (part / "predictions").mkdir()
+    for split in SPLITS:
+        known = made.pool.splits[split]
+        frame = predictions_frame(known.ids, known.target, made.predictions[split], made.pool.spec)
+        frame.to_parquet(part / "predictions" / f"{split}.parquet")
+    result = _result(made, average, config, run=folder.name, seconds=seconds)
+    results.save(result, part)
+
+
+def _config(plain: dict[str, Any], made: Made, folder: Path, *, kind: str) -> dict[str, Any]:
+    """What the members share, of a soup all of the best one's, and the ensemble's own."""
+    configs = [member.config for member in made.members]
+    base = configs[0] if kind == "weights" else _shared(configs) | {"seed": plain["seed"]}
+    choices = _shared([config["choices"] for config in configs])
+    choices |= {"model": model_name(plain), "ensemble": plain["choices"]["method"]}
+    asked = ("method", "metric", "max_members", "max_size", "folds", "seed")
+    own = {"kind": kind, **{key: plain[key] for key in asked}, "members": _members(made, folder)}
+    places = {"study": folder.parent.name, "runs": str(folder.parent.parent)}
+    rest = {"choices": choices, "overrides": plain["overrides"], "ensemble": own}
+    return {**base, **places, **rest}
+
+
+def _shared(nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    """The values that are the same in all; of mappings what these share."""
+    found = {}
+    for key, value in nodes[0].items():
+        others = [node.get(key) for node in nodes]
+        if all(other == value for other in others):
+            found[key] = value
+        elif key == "dataset":  # of folds all but the fold
+            found[key] = _shared(others)
+    return found
+
+
+def _members(made: Made, folder: Path) -> list[dict[str, Any]]:
+    """The members in use: run, where from here, digest of its predictions, part, weight."""
+    weights = made.weights.tolist()
+    return [
+        {
+            **place(member, folder),
+            "part": number,
+            "weight": weights[i] / len(made.pool.parts[i].members),
+        }
+        for number, i in enumerate(made.used)
+        for member in made.pool.parts[i].members
+    ]
+
+
+def place(member: Member, folder: Path) -> dict[str, str]:
+    """By what a member is found again: its run, where that is from here, what it predicts."""
+    path = os.path.relpath(member.folder.absolute(), folder.absolute())
+    return {"run": member.run, "path": path, "digest": member.digest}
+
+
+def _result(
+    made: Made, average: Averager | None, config: dict[str, Any], *, run: str, seconds: float
+) -> Result:
+    pool, first = made.pool, made.members[0].result
+    metrics, rows = {}, {"train": first.rows["train"]}
+    for split in SPLITS:
+        known = pool.splits[split]
+        found = score(made.predictions[split], known.target, task=pool.spec.task)
+        metrics |= {f"{split}/{name}": value for name, value in found.items()}
+        rows[split] = len(known.ids)
+    return Result(
+        run=run,
+        metrics=metrics,
+        constant=_constant(made.members),
+        score=pool.judge(made.predictions["val"], pool.splits["val"].target),
+        seconds=seconds,
+        trained="ensemble",
+        epochs=0,
+        best_epoch=0,
+        rows=rows,
+        cleaning=first.cleaning,
+        choices=config["choices"],
+        config=config,
+        **(_sizes(made.members) if average is None else average.network.sizes()),
+    )
+
+
+def _constant(members: list[Member]) -> dict[str, float]:
+    """The members' constant predictor's metrics; over folds their mean."""
+    found = [member.result.constant for member in members]
+    names = [name for name in found[0] if all(name in other for other in found)]
+    return {name: sum(other[name] for other in found) / len(found) for name in names}
+
+
+def _sizes(members: list[Member]) -> dict[str, int]:
+    keys = ("parameters", "trainable")
+    return {key: sum(getattr(member.result, key) for member in members) for key in keys}

@@ -1,0 +1,85 @@
+"""A finished run as something that predicts: rows of a DataFrame in, a DataFrame out."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from lepton.dataset.clean.columns import typed
+from lepton.errors import LeptonError, reading
+from lepton.preprocessing.table import TablePreprocessing
+from lepton.spec import DataSpec
+from lepton.storage import results
+from lepton.training.learner import load_learner
+
+
+class Predictor:
+    """Raw rows -> predictions, prepared as those were that the run was trained with."""
+
+    def __init__(self, folder: Path):
+        self.learner, self.spec = load_learner(folder)
+        self.inputs = (TextInputs if self.spec.text_features else TableInputs)(folder, self.spec)
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """One row of predictions for each row given, with its index.
+
+        Columns: `prediction` for binary (probability of the second class) and regression (in the
+        target's unit); `p_CLASS` for multiclass and multilabel.
+        Raises: DataError when a column is missing or holds what it did not when training.
+        """
+        inputs = self.inputs(frame)
+        single = self.spec.task in ("binary", "regression")
+        names = ["prediction"] if single else [f"p_{name}" for name in self.spec.classes]
+        values = self.learner.predict(inputs) if len(frame) else torch.empty(0)
+        return pd.DataFrame(values.view(-1, len(names)).numpy(), columns=names, index=frame.index)
+
+
+class TableInputs:
+    """Rows of a table as numbers and category codes."""
+
+    def __init__(self, folder: Path, spec: DataSpec):
+        self.preprocessor = TablePreprocessing.load(folder / "preprocessing.skops")
+
+    def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
+        numbers, codes = self.preprocessor.transform(typed(frame, self.preprocessor.kinds))
+        return {k: v for k, v in {"num": numbers, "cat": codes}.items() if v.shape[1]}
+
+
+class TextInputs:
+    """Rows with texts as tokens, or as they are for a model that reads texts itself."""
+
+    def __init__(self, folder: Path, spec: DataSpec):
+        from lepton.tokenizer.tokens import TOKENIZER, Tokens
+
+        self.columns, self.tokens = list(spec.text_features), None
+        if spec.vocabulary:
+            with reading(folder / TOKENIZER):
+                self.tokens = Tokens.load(folder, spec)
+
+    def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
+        from lepton.dataset.clean.text_cleaning import read_texts, rows_of
+
+        texts = read_texts(frame, self.columns)
+        if self.tokens is None:
+            return {"texts": texts}
+        encoded = self.tokens.encode(rows_of(texts), keep=False)
+        return {name: tensor for name, tensor in encoded.items() if name != "cut"}
+
+
+def load_model(run: str | Path):
+    """The model of a finished run, which may be an ensemble: something with `predict` and `spec`.
+
+    Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when
+        its config names something outside the trusted packages.
+    """
+    folder = Path(run)
+    result = results.read(folder)
+    if result is None:
+        raise LeptonError(f"{folder}: holds no finished run")
+    if result.config.get("ensemble", {}).get("kind") == "predictions":
+        from lepton.ensemble.machinery.predictor import EnsemblePredictor
+
+        with reading(folder):
+            return EnsemblePredictor(folder, load_model)
+    return Predictor(folder)

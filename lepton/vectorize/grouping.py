@@ -1,0 +1,137 @@
+"""Which runs of a sweep may share a stack, and why the others may not."""
+
+import ast
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lepton import build
+from lepton.config.check import fits_itself
+from lepton.config.identity import canonical
+from lepton.config.signature import signature
+from lepton.method import HOOKS, Method
+from lepton.storage.run_folder import CHECKPOINTS, unfinished
+from lepton.sweep.job import Job
+from lepton.trainer.default import resolved
+from lepton.training.checkpoint import Checkpoints
+from lepton.vectorize.optimizer import RULES
+
+ORIGINS = {f"{kind.__module__}.{kind.__qualname__}": rule for kind, rule in RULES.items()}
+EXACT = ("32-true", "64-true", 32, 64, "32", "64")
+ONE_DEVICE = ("auto", "cpu", "gpu", "cuda", "mps")
+KEPT_ALONE = {  # settings of the trainer that are about one run, and what they are when off
+    "max_time": None,
+    "overfit_batches": 0,
+    "detect_anomaly": False,
+    "profiler": None,
+}
+
+
+def groups(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, str]]]:
+    """Jobs that differ in stackable keys alone; and those that stay alone, with the reason."""
+    together: dict[str, list[Job]] = {}
+    alone = []
+    for job in jobs:
+        reason = _begun(job) or obstacle(job.config)
+        if reason:
+            alone.append((job, reason))
+        else:
+            together.setdefault(common(job.config), []).append(job)
+    for key, members in list(together.items()):
+        if len(members) == 1 and not saved(members[0]):
+            alone.append((members[0], "no other run differs from it in stackable keys alone"))
+            del together[key]
+    return list(together.values()), alone
+
+
+def _begun(job: Job) -> str | None:
+    if not (unfinished(job.folder) / CHECKPOINTS).is_dir():
+        return None
+    mine = Checkpoints.of(unfinished(job.folder), job.config, trained="alone")
+    return None if mine.peek() is None else "a checkpoint is there to go on from"
+
+
+def saved(job: Job) -> dict[str, Any] | None:
+    """The checkpoint of a run that was part of a stack."""
+    part = unfinished(job.folder)
+    return Checkpoints.of(part, job.config, trained="stack").peek() if part.is_dir() else None
+
+
+def obstacle(plain: dict[str, Any]) -> str | None:
+    """Why a run cannot be part of any stack, in a sentence; None where it can."""
+    chosen = plain["choices"]
+    if fits_itself(plain):
+        return f"model={chosen.get('model')} fits itself"
+    optimizer = plain["optimizer"]
+    if signature(optimizer["_target_"]).origin not in ORIGINS:
+        return f"optimizer={chosen.get('optimizer')} has no stacked form"
+    for flag in ("amsgrad", "maximize", "differentiable", "decoupled_weight_decay"):
+        rule = ORIGINS[signature(optimizer["_target_"]).origin]
+        if optimizer.get(flag) and flag not in rule.flags:
+            return f"optimizer.{flag}=true has no stacked form"
+    for name, node in (plain["regularization"] or {}).items():
+        if not _stacks(build.target(node)):
+            return f"regularization={name} has no stacked form"
+    strategy = build.target(plain["finetune"]) if plain["finetune"] else Method
+    if strategy.alone or not _stacks(strategy):
+        return f"finetune={chosen.get('finetune')} {strategy.alone or 'has no stacked form'}"
+    trainer = plain["trainer"]
+    for key, off in KEPT_ALONE.items():
+        if trainer.get(key) != off:
+            return f"trainer.{key} is about one run"
+    if (bits := resolved(trainer)) not in EXACT:
+        return f"trainer.precision={bits} is neither 32 nor 64 bits"
+    if trainer["devices"] != 1 or trainer["strategy"] != "auto":
+        return "several devices already share it"
+    return None
+
+
+def _stacks(method: type[Method]) -> bool:
+    """Whether a method says what it does to a stack, or has nothing to say."""
+    return method.stacked.__func__ is not Method.stacked.__func__ or not any(
+        getattr(method, hook) is not getattr(Method, hook) for hook in HOOKS
+    )
+
+
+def common(plain: dict[str, Any]) -> str:
+    """All of a run that its stack must share, as text; dropped is what a member has of its own.
+
+    Models are compared again once they are built: a number of theirs may differ where it changes
+    nothing but dropout.
+    """
+    kept = canonical(plain)
+    for key in ("seed", "scheduler"):
+        kept.pop(key)
+    kept["optimizer"] = {k: v for k, v in kept["optimizer"].items() if not _numbers(k, v)}
+    own = ("max_epochs", "threads", "precision")
+    kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in own}
+    kept["trainer"]["precision"] = str(resolved(plain["trainer"]))[:2]
+    kept["task"] = {"class_weights": plain["task"]["class_weights"] is None}
+    floats = _floats(plain["model"]["_target_"])
+    kept["model"] = {k: v for k, v in kept["model"].items() if k not in floats}
+    if kept.get("finetune"):
+        own = build.target(kept["finetune"]).stackable
+        kept["finetune"] = {k: v for k, v in kept["finetune"].items() if k not in own}
+    kept["regularization"] = {
+        name: {k: v for k, v in node.items() if k not in build.target(node).stackable}
+        for name, node in (kept["regularization"] or {}).items()
+    }
+    return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _numbers(key: str, value: Any) -> bool:
+    """Whether it is a hyperparameter, or a kernel's flag that changes no result."""
+    if isinstance(value, list):
+        return all(_numbers(key, item) for item in value)
+    return key in ("fused", "foreach") or (
+        isinstance(value, int | float) and not isinstance(value, bool)
+    )
+
+
+def _floats(target: str) -> set[str]:
+    parameters = signature(target).parameters
+    return {
+        name
+        for name, parameter in parameters.items()
+        if parameter.annotation is not None and ast.unparse(parameter.annotation) == "float"
+    }
