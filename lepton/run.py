@@ -14,9 +14,10 @@ from lepton import build
 from lepton.config.check import TRAINING, check, fits_itself, kind
 from lepton.config.identity import run_folder
 from lepton.errors import Diverged, Finished, Pruned
-from lepton.evaluate import predictions_frame, score
+from lepton.metric.scoring import score
 from lepton.storage import results
 from lepton.storage.environment import environment
+from lepton.storage.predictions import predictions_frame
 from lepton.storage.results import Result
 from lepton.task import Task
 from lepton.training.learner import build_learner

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lepton.errors import ConfigError, near
-from lepton.evaluate import METRICS
 from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.metric.scoring import METRICS
 from lepton.spec import DataSpec
 
 

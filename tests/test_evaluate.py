@@ -8,15 +8,10 @@ import torch
 from scipy.stats import ks_2samp
 
 from lepton.errors import ConfigError
-from lepton.evaluate import (
-    METRICS,
-    from_frame,
-    monitor_value,
-    predictions_frame,
-    score,
-)
 from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.metric.scoring import METRICS, monitor_value, score
 from lepton.spec import DataSpec
+from lepton.storage.predictions import from_frame, predictions_frame
 
 TOLERANCE = 1e-6  # torchmetrics counts in 32 bits
 

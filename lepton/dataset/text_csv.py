@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton.dataset.csv import read_csv
-from lepton.dataset.parquet import read_parquet
+from lepton.dataset.read.csv_file import read_csv
 from lepton.dataset.read.json_lines import read_json_lines
 from lepton.dataset.read.labelled_lines import read_lines
+from lepton.dataset.read.parquet_file import read_parquet
 from lepton.dataset.text import TextData
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lepton.ensemble.machinery.pool import Judge
-from lepton.evaluate import METRICS
+from lepton.metric.scoring import METRICS
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lepton.ensemble.combiner import Combiner, Known, at_least, equal
 from lepton.errors import ConfigError
-from lepton.evaluate import METRICS
+from lepton.metric.scoring import METRICS
 
 SETTLED = 1e-4  # weights below it are no more than the solver's own error
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.evaluate import monitor_value
 from lepton.method import Method
+from lepton.metric.scoring import monitor_value
 from lepton.training.learner import build_learner
 
 DATA = ("dataset=synthetic", "dataset.rows=240")  # what check_method trains on, and how,

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import Diverged, Pruned
-from lepton.evaluate import monitor_value
 from lepton.finite import Losses
 from lepton.method import Batch, Method
+from lepton.metric.scoring import monitor_value
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.scheduler.interval import step_epoch
 from lepton.seeds import derive

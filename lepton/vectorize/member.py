@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lepton import build, run
 from lepton.errors import Diverged, LeptonError, Pruned
-from lepton.evaluate import monitor_value
+from lepton.metric.scoring import monitor_value
 from lepton.storage import results
 from lepton.storage.run_folder import unfinished
 from lepton.sweep.job import Job

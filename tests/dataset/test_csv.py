@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from lepton.config.options import CONF_DIR
 from lepton.dataset.clean.columns import infer_kinds, typed
-from lepton.dataset.csv import read_csv
+from lepton.dataset.read.csv_file import read_csv
 from lepton.errors import DataError
 
 FORM = {

@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from lepton.dataset.clean.columns import infer_kinds, typed
-from lepton.dataset.parquet import read_parquet
+from lepton.dataset.read.parquet_file import read_parquet
 from lepton.errors import DataError
 
 

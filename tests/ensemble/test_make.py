@@ -15,8 +15,9 @@ from lepton.commands.ensemble import compose as asked
 from lepton.config.check import check
 from lepton.ensemble.machinery.members import read_member, read_members
 from lepton.errors import ConfigError, LeptonError
-from lepton.evaluate import from_frame, score
+from lepton.metric.scoring import score
 from lepton.spec import DataSpec
+from lepton.storage.predictions import from_frame
 
 from .conftest import SMALL, STUDIES
 

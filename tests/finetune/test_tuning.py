@@ -258,7 +258,7 @@ def test_a_row_says_before_and_after_and_what_it_cost(tune, pretrained, only):
 
 
 def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
-    from lepton.evaluate import score
+    from lepton.metric.scoring import score
     from lepton.run import read as read_data
 
     source = pretrained()

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from lepton.dataset.csv import read_text
+from lepton.dataset.read.csv_file import read_text
 from lepton.errors import DataError
 
 

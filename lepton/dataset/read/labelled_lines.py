@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lepton.dataset.csv import read_text
+from lepton.dataset.read.csv_file import read_text
 from lepton.errors import DataError
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lepton.ensemble.machinery.blend import Made
 from lepton.ensemble.machinery.diversity import disagreement, error_correlation, with_others
-from lepton.evaluate import score
+from lepton.metric.scoring import score
 
 
 def scores(made: Made) -> dict[str, dict[str, float]]:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from lepton.ensemble.machinery.run_paths import run_folders
 from lepton.errors import ConfigError, LeptonError
-from lepton.evaluate import from_frame
 from lepton.run import SPLITS
 from lepton.spec import DataSpec
 from lepton.storage import results
+from lepton.storage.predictions import from_frame
 from lepton.storage.results import RESULT, Result
 from lepton.storage.run_folder import FAILURE, SUFFIXES, read_failure
 

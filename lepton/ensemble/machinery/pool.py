@@ -12,8 +12,8 @@ from torch import Tensor
 from lepton.config.identity import COSMETIC
 from lepton.ensemble.machinery.members import SHOWN, Member, Split
 from lepton.errors import ConfigError
-from lepton.evaluate import METRICS, monitor_value
 from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.metric.scoring import METRICS, monitor_value
 from lepton.run import SPLITS
 from lepton.spec import DataSpec
 

@@ -10,9 +10,10 @@ from lepton.ensemble.machinery.blend import Made
 from lepton.ensemble.machinery.members import Member
 from lepton.ensemble.machinery.souping import save_soup
 from lepton.ensemble.machinery.weight_averaging import Averager
-from lepton.evaluate import predictions_frame, score
+from lepton.metric.scoring import score
 from lepton.run import SPLITS, begin
 from lepton.storage import results
+from lepton.storage.predictions import predictions_frame
 from lepton.storage.results import Result
 
 

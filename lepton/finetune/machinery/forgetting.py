@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 from lepton import build
 from lepton.config.check import check, completed
 from lepton.errors import ConfigError
-from lepton.evaluate import score
 from lepton.finetune.machinery.adapters import merged
 from lepton.finetune.machinery.layers import layers
 from lepton.finetune.machinery.transfer import copy_by_key
+from lepton.metric.scoring import score
 from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
 from lepton.storage import results

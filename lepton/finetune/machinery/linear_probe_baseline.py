@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from lepton.evaluate import score
 from lepton.finetune.machinery.features import Splits
+from lepton.metric.scoring import score
 from lepton.storage import cache
 from lepton.task import Task
 

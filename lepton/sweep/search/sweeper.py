@@ -25,7 +25,7 @@ from lepton.sweep.search.settings import NUMBERS, Settings, read_settings
 from lepton.sweep.search.space import Space, read_space
 from lepton.sweep.search.space_check import probe
 from lepton.sweep.search.summary import summary
-from lepton.sweep.search.sweeper import trial_outcome
+from lepton.sweep.search import trial_outcome
 from lepton.sweep.search.trial_outcome import Outcome
 
 log = logging.getLogger("lepton")

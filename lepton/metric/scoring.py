@@ -1,0 +1,220 @@
+"""Metrics from arrays: one function scores models, ensembles, compressed and served models.
+
+Probabilities of binary targets are (N,), of multiclass and multilabel targets (N, classes).
+Multiclass metrics on probabilities of one class are one class against the rest. Averages over
+classes or labels are unweighted, over those for which the split has both kinds of rows.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import numpy as np
+import torch
+import torchmetrics.functional.classification as tm
+from torch import Tensor
+from torchmetrics.functional.regression import r2_score
+
+from lepton.errors import ConfigError
+
+ECE_BINS = 15
+
+
+def score(
+    prediction: Tensor, target: Tensor, *, task: str, only: Iterable[str] | None = None
+) -> dict[str, float]:
+    """Metrics by name, without those undefined for this target, as AUROC is for one class.
+
+    A prediction that is not finite makes every metric NaN, so that a diverged run is seen.
+
+    Raises: ConfigError when `only` names a metric that the task does not have;
+        ValueError for logits instead of probabilities.
+    """
+    metrics = METRICS[task]
+    names = tuple(metrics) if only is None else tuple(only)
+    for name in names:
+        if name not in metrics:
+            raise ConfigError(f"{task} has no metric {name!r}; it has {', '.join(metrics)}")
+    if len(target) == 0:
+        return {}
+    prediction, target = prediction.detach().cpu(), target.detach().cpu()
+    if not torch.isfinite(prediction).all():
+        return dict.fromkeys(names, float("nan"))
+    prediction, target = _ready(prediction, target, task)
+    values = {name: float(metrics[name](prediction, target)) for name in names}
+    return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def monitor_value(prediction: Tensor, target: Tensor, *, task: str, metric: str) -> float:
+    """One metric, for every epoch; NaN when the prediction is not finite.
+
+    Raises: ConfigError when the metric is undefined for this target.
+    """
+    scores = score(prediction, target, task=task, only=(metric,))
+    if metric not in scores:
+        other = next(iter(METRICS[task]))
+        raise ConfigError(
+            f"task.monitor: {metric} is undefined on the validation split, whose {len(target)} "
+            f"targets do not vary enough; {other} is defined for every target"
+        )
+    return scores[metric]
+
+
+def log_loss(p: Tensor, y: Tensor) -> Tensor:
+    """Mean negative log-likelihood of binary or multilabel targets, in nats."""
+    p = _inside(p)
+    return -torch.where(y == 1, p, 1 - p).log().mean()
+
+
+def multiclass_log_loss(p: Tensor, y: Tensor) -> Tensor:
+    return -_inside(p.gather(1, y[:, None])).log().mean()
+
+
+def brier(p: Tensor, y: Tensor) -> Tensor:
+    """Mean squared difference between probability and outcome, in [0, 1]."""
+    return (p - y).square().mean()
+
+
+def multiclass_brier(p: Tensor, y: Tensor) -> Tensor:
+    """Squared differences summed over classes, in [0, 2], as Brier defined it.
+
+    Source: Brier 1950, https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
+    """
+    return (p - _one_hot(p, y)).square().sum(1).mean()
+
+
+def ks(p: Tensor, y: Tensor) -> Tensor:
+    """Kolmogorov-Smirnov statistic: the largest difference of true and false positive rate."""
+    fpr, tpr, _ = tm.binary_roc(p, y, validate_args=False)
+    return (tpr - fpr).abs().max()
+
+
+def balanced_accuracy(p: Tensor, y: Tensor) -> Tensor:
+    """Recall averaged over the classes that the split has; undefined for one class alone."""
+    table = _confusion(p, y)
+    support = table.sum(1)
+    recall = (table.diagonal() / support)[support > 0]
+    return recall.mean() if len(recall) > 1 else _undefined()
+
+
+def mcc(p: Tensor, y: Tensor) -> Tensor:
+    """Matthews correlation coefficient; 0 when all predictions are the same class.
+
+    Source: Gorodkin 2004, https://doi.org/10.1016/j.compbiolchem.2004.09.006
+    """
+    table = _confusion(p, y)
+    n, true, predicted = table.sum(), table.sum(1), table.sum(0)
+    spread_true = n**2 - true.square().sum()
+    spread_predicted = n**2 - predicted.square().sum()
+    if spread_true == 0:
+        return _undefined()
+    if spread_predicted == 0:
+        return torch.tensor(0.0)
+    covariance = table.trace() * n - true @ predicted
+    return covariance / (spread_true * spread_predicted).sqrt()
+
+
+def _ready(prediction: Tensor, target: Tensor, task: str) -> tuple[Tensor, Tensor]:
+    """In 64 bits, because large sums cancel; probabilities that rounding put above 1 are 1."""
+    prediction = prediction.double()
+    if task == "regression":
+        return prediction, target.double()
+    low, high = prediction.min().item(), prediction.max().item()
+    if low < -1e-3 or high > 1 + 1e-3:
+        raise ValueError(f"prediction: {low:.3g} to {high:.3g}; pass probabilities, not logits")
+    return prediction.clamp(0, 1), target.long()
+
+
+def _confusion(p: Tensor, y: Tensor) -> Tensor:
+    """Counts, true class by predicted class; ties go to the first class, in binary to negative."""
+    predicted, classes = ((p > 0.5).long(), 2) if p.ndim == 1 else (p.argmax(1), p.shape[1])
+    cells = torch.bincount(y * classes + predicted, minlength=classes**2)
+    return cells.reshape(classes, classes).double()
+
+
+def _inside(p: Tensor) -> Tensor:
+    """Probabilities kept as far from 0 and 1 as 32-bit floats can tell, so that logs are finite."""
+    eps = torch.finfo(torch.float32).eps
+    return p.clamp(eps, 1 - eps)
+
+
+def _one_hot(p: Tensor, y: Tensor) -> Tensor:
+    return (y[:, None] == torch.arange(p.shape[1])).long()
+
+
+def _undefined() -> Tensor:
+    return torch.tensor(float("nan"))
+
+
+def _varied(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
+    """A binary metric where both classes occur, else undefined."""
+    return metric(p, y) if y.min() != y.max() else _undefined()
+
+
+def _macro(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
+    """A binary metric averaged over the columns in which both classes occur."""
+    columns = (y.min(0).values != y.max(0).values).nonzero().flatten().tolist()
+    return _mean_over(columns, metric, p, y) if columns else _undefined()
+
+
+def _mean_over(
+    columns: Iterable[int], metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor
+) -> Tensor:
+    values = [metric(p[:, i].contiguous(), y[:, i].contiguous()).double() for i in columns]
+    return torch.stack(values).mean()
+
+
+def _one_against_rest(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
+    return _macro(metric, p, _one_hot(p, y))
+
+
+def _multiclass(metric: Callable[..., Tensor], p: Tensor, y: Tensor, **options) -> Tensor:
+    return metric(p, y, num_classes=p.shape[1], validate_args=False, **options)
+
+
+_accuracy = partial(tm.binary_accuracy, validate_args=False)
+_f1 = partial(tm.binary_f1_score, validate_args=False)
+_auroc = partial(tm.binary_auroc, validate_args=False)
+_average_precision = partial(tm.binary_average_precision, validate_args=False)
+_ece = partial(tm.binary_calibration_error, n_bins=ECE_BINS, norm="l1", validate_args=False)
+
+METRICS: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
+    "binary": {
+        "log_loss": log_loss,
+        "accuracy": _accuracy,
+        "balanced_accuracy": balanced_accuracy,
+        "f1": partial(_varied, _f1),
+        "auroc": partial(_varied, _auroc),
+        "average_precision": partial(_varied, _average_precision),
+        "ece": _ece,
+        "brier": brier,
+        "ks": partial(_varied, ks),
+        "mcc": mcc,
+    },
+    "multiclass": {
+        "log_loss": multiclass_log_loss,
+        "accuracy": partial(_multiclass, tm.multiclass_accuracy, average="micro"),
+        "balanced_accuracy": balanced_accuracy,
+        "f1": partial(_varied, partial(_multiclass, tm.multiclass_f1_score, average="macro")),
+        "auroc": partial(_one_against_rest, _auroc),
+        "average_precision": partial(_one_against_rest, _average_precision),
+        "ece": partial(_multiclass, tm.multiclass_calibration_error, n_bins=ECE_BINS, norm="l1"),
+        "brier": multiclass_brier,
+        "mcc": mcc,
+    },
+    "multilabel": {
+        "log_loss": log_loss,
+        "accuracy": lambda p, y: ((p > 0.5) == y).double().mean(),
+        "balanced_accuracy": partial(_macro, balanced_accuracy),
+        "f1": partial(_macro, _f1),
+        "auroc": partial(_macro, _auroc),
+        "average_precision": partial(_macro, _average_precision),
+        "ece": lambda p, y: _mean_over(range(p.shape[1]), _ece, p, y),
+        "brier": brier,
+        "mcc": partial(_macro, mcc),
+    },
+    "regression": {
+        "rmse": lambda p, y: (p - y).square().mean().sqrt(),
+        "mae": lambda p, y: (p - y).abs().mean(),
+        "r2": lambda p, y: r2_score(p, y) if len(y) > 1 and y.min() != y.max() else _undefined(),
+    },
+}
