@@ -7,7 +7,7 @@ from typing import Any
 import hydra.utils
 from hydra.errors import InstantiationException
 
-from lepton.config.compose import check
+from lepton.config import check
 from lepton.errors import ConfigError, LeptonError
 from lepton.pretrained import init_weights
 from lepton.pretrained.location import TOKENIZER

@@ -13,6 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.deadly import gone, trap  # noqa: F401
+
 FRAGILE = '''"""A user's model that breaks while a file named like its seed lies in `trap`."""
 
 from pathlib import Path
@@ -52,7 +54,9 @@ sys.exit(main())
 SERVER = multiprocessing.get_context("forkserver")
 HANDED = ("LEPTON_", "PATH", "QUEUE")  # variables that the command gets of the test's
 ROOT = str(Path(__file__).parents[1])
-NEEDED = "run terminal sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
+NEEDED = (
+    "run analysis.table sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
+)
 SERVER.set_forkserver_preload([f"lepton.{name}" for name in NEEDED.split()])
 
 

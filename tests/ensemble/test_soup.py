@@ -15,8 +15,7 @@ from lepton.ensemble.machinery.weight_averaging import Averager
 from lepton.ensemble.machinery.weight_averaging import _init_from as init_from
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_config
-
-from .conftest import MLP, RESNET, SMALL
+from tests.ensemble.conftest import MLP, RESNET, SMALL
 
 
 def weights(folder):

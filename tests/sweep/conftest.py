@@ -1,7 +1,6 @@
-"""Runs that do as they are told: a model that dies on request, and training that costs nothing."""
+"""Training that costs nothing: a stand-in that writes what a formula says of a config."""
 
 import math
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,99 +12,6 @@ from lepton.errors import Diverged, Pruned
 from lepton.storage import results
 from lepton.storage.results import Result
 from lepton.sweep.multirun import multirun
-
-MODEL = '''"""A user's model that does what the file named like its seed says, when there is one."""
-
-import ctypes
-import os
-import signal
-import subprocess
-import time
-from pathlib import Path
-
-from torch import nn
-
-
-def hang():
-    child = subprocess.Popen(["sleep", "600"])
-    Path("pids").write_text(f"{os.getpid()} {child.pid}")
-    time.sleep(600)
-
-
-def memory():
-    raise MemoryError("no room")
-
-
-def full():
-    raise OSError(28, os.strerror(28))
-
-
-DEATHS = {
-    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "segfault": lambda: ctypes.string_at(0),
-    "exit": lambda: os._exit(3),
-    "quiet": lambda: os._exit(0),
-    "memory": memory,
-    "full": full,
-    "hang": hang,
-    "speak": lambda: (print("half a", end=" "), print("line"), os.system("echo from below")),
-    "nap": lambda: time.sleep(0.3),
-    "where": lambda: Path("where").write_text(f"{os.getcwd()} {os.environ.get('TOLD')}"),
-}
-
-
-class Deadly(nn.Module):
-    def __init__(self, *, spec, draw: int):
-        super().__init__()
-        word = Path("trap", str(draw))
-        if word.exists():
-            with open("tries", "a") as tries:
-                print(draw, file=tries)
-            how, _, once = word.read_text().partition(" ")
-            if once:
-                word.unlink()
-            DEATHS[how]()
-        self.layer = nn.Linear(len(spec.num_features), spec.outputs)
-
-    def forward(self, batch):
-        return self.layer(batch["num"])
-'''
-OPTION = """# Does as it is told.
-_target_: deadly.Deadly
-draw: ${seed}    # the run's seed
-"""
-
-
-@pytest.fixture
-def trap(here, monkeypatch):
-    """Tells the run of a seed how to die: trap(2, "kill"), or trap(2, "kill once")."""
-    (here / "deadly.py").write_text(MODEL)
-    (here / "conf" / "model").mkdir(parents=True)
-    (here / "conf" / "model" / "deadly.yaml").write_text(OPTION)
-    (here / "trap").mkdir()
-    monkeypatch.setenv("LEPTON_ALLOW", "deadly")
-    monkeypatch.syspath_prepend(str(here))
-    return lambda seed, how: (here / "trap" / str(seed)).write_text(how)
-
-
-@pytest.fixture
-def gone():
-    """Whether a process has ended, or does within seconds."""
-
-    def gone(pid):
-        """Whether a process has ended, within seconds."""
-        for _ in range(100):
-            try:
-                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                return True
-            if state == "Z":
-                return True
-            time.sleep(0.1)
-        return False
-
-    return gone
-
 
 SPACE = ("optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.5)")
 WORDS = ("hydra/sweeper=search", "hydra/launcher=basic", "dataset=wine", "model=mlp_small")

@@ -19,13 +19,13 @@ from lepton.sweep.grid import Grid
 from lepton.sweep.job import Job
 from lepton.sweep.plan import Composer, Plan, compose_job, tidied
 from lepton.sweep.progress import SweepProgress
+from lepton.sweep.search import trial_outcome
 from lepton.sweep.search.proposals import Proposal, Proposals, most, pruner
 from lepton.sweep.search.pruning import Told, Watch
 from lepton.sweep.search.settings import NUMBERS, Settings, read_settings
 from lepton.sweep.search.space import Space, read_space
 from lepton.sweep.search.space_check import probe
 from lepton.sweep.search.summary import summary
-from lepton.sweep.search import trial_outcome
 from lepton.sweep.search.trial_outcome import Outcome
 
 log = logging.getLogger("lepton")

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from lepton.config import identity
 from lepton.config.check import TRAINING, check
-from lepton.config.compose import compose, identity
+from lepton.config.compose import compose
 from lepton.config.identity import COSMETIC, run_folder, run_id
 from lepton.errors import ConfigError
 

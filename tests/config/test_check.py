@@ -199,7 +199,7 @@ def mine(here, monkeypatch):
         "class Data(Wine):\n"
         "    pass\n"
     )
-    shipped = Path(build.__file__).parents[1] / "conf" / "dataset" / "wine.yaml"
+    shipped = Path(build.__file__).parents[2] / "conf" / "dataset" / "wine.yaml"
     options = {
         "model/net": "# My net.\n_target_: mine.Net\nwidth: 3  # units\n",
         "optimizer/slow": "_target_: mine.Slow\nlr: 0.1\n",
@@ -249,7 +249,7 @@ def test_a_users_own_keys_are_checked_like_leptons(lepton, mine):
     ],
 )
 def test_a_users_module_that_cannot_be_read_is_named(cfg, refused, here, monkeypatch, text, said):
-    from lepton.config.compose import signature
+    from lepton.config import signature
 
     signature.signature.cache_clear()
     signature._bindings.cache_clear()

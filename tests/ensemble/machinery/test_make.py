@@ -18,8 +18,7 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
 from lepton.spec import DataSpec
 from lepton.storage.predictions import from_frame
-
-from .conftest import SMALL, STUDIES
+from tests.ensemble.conftest import SMALL, STUDIES
 
 METHODS = {  # those that do something of their own for a task
     "binary": ("mean", "geometric_mean", "median", "vote", "weighted", "greedy", "stacking"),

@@ -108,7 +108,7 @@ ALIKE = ["dataset.rows=250", "model.dropout=0.0", "scheduler=warmup_cosine"]  # 
 @pytest.fixture
 def reachable(monkeypatch):
     """Worker processes find lepton from any folder."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
 @pytest.mark.slow

@@ -166,7 +166,7 @@ def test_further_keywords_are_those_of_the_base_class_or_any(
     (here / "wide.py").write_text(text)
     monkeypatch.syspath_prepend(str(here))
     signature.cache_clear()
-    from lepton.config.compose import signature as module
+    from lepton.config import signature as module
 
     module._bindings.cache_clear()
     read = signature("wide.Target")

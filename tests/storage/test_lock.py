@@ -17,7 +17,7 @@ from lepton.errors import Claimed
 from lepton.run import train_checked
 from lepton.storage import lock, results
 
-ROOT = str(Path(__file__).parents[1])
+ROOT = str(Path(__file__).parents[2])
 TAKER = """
 import sys, time
 from pathlib import Path

@@ -215,7 +215,7 @@ sys.exit(code)
     ids=" ".join,
 )
 def test_optuna_is_imported_by_a_search_alone(words, here):
-    path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    path = os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])
     ran = subprocess.run(
         [sys.executable, "-c", SEEN, *words],
         env=os.environ | {"PYTHONPATH": path},

@@ -18,7 +18,7 @@ from lepton import load
 from lepton.errors import Diverged, Finished, LeptonError, Pruned
 from lepton.storage import files, results
 
-ROOT = str(Path(__file__).parents[1])
+ROOT = str(Path(__file__).parents[2])
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 PREAMBLE = """

@@ -160,7 +160,7 @@ CALLS = ("fsync", "fdatasync", "syncfs", "rename", "renameat", "renameat2")
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_the_system_itself_is_asked_in_that_order(here):
     line = ["strace", "-f", "-y", "-e", f"trace={','.join(CALLS)}", "-o", "trace.txt"]
-    environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1]))
+    environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2]))
     subprocess.run([*line, sys.executable, "-c", STEPS], env=environment, check=True)
     said = Path("trace.txt").read_text()
     calls = re.findall(r"^\d+ +(\w+)\((.*)\) += 0$", said, re.MULTILINE)
