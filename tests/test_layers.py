@@ -62,7 +62,7 @@ def imported(module: str, tree: ast.AST) -> Iterator[str]:
 
 
 EDGES = {
-    module: {other for other in imported(module, ast.parse(path.read_text()))} - {module, "lepton"}
+    module: set(imported(module, ast.parse(path.read_text()))) - {module, "lepton"}
     for module, path in FILES.items()
 }
 

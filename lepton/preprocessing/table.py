@@ -41,7 +41,7 @@ class TablePreprocessing:
     def fit(
         self, frame: pd.DataFrame, kinds: dict[str, str], rows: np.ndarray | None = None
     ) -> Self:
-        """Learns from `rows` (all where None) of a frame of the kinds that `dataset.clean` finds."""
+        """Learns from `rows` (all where None) of a frame whose columns have their kinds."""
         rows = np.arange(len(frame)) if rows is None else rows
         self.kinds = {name: kind for name, kind in kinds.items() if kind != "ignore"}
         self._require(frame)

@@ -21,12 +21,12 @@ ROOT = str(Path(__file__).parents[2])
 TAKER = """
 import sys, time
 from pathlib import Path
-from lepton import claim
+from lepton.storage import lock
 from lepton.errors import Claimed
 while not Path("go").exists():
     time.sleep(0.0005)
 try:
-    claim.take(Path("study/run.part"))
+    lock.take(Path("study/run.part"))
     print("took", flush=True)
     time.sleep(float(sys.argv[1]))
 except Claimed as e:

@@ -24,7 +24,7 @@ INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_
 PREAMBLE = """
 import os, sys
 from pathlib import Path
-from lepton import results
+from lepton.storage import results
 from lepton.errors import Claimed
 """
 WRITER = """

@@ -147,7 +147,7 @@ def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(kept, monk
 
 STEPS = """
 from pathlib import Path
-from lepton import results
+from lepton.storage import results
 from lepton.training.checkpoint import Checkpoints
 Path("study").mkdir()
 with results.writing(Path("study/run")) as part:
