@@ -1,7 +1,6 @@
 import json
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +10,7 @@ import lepton as public
 from lepton import build
 from lepton.config.check import allow, allowed, check
 from lepton.config.compose import compose
+from lepton.config.options import CONF_DIR
 from lepton.errors import ConfigError, LeptonError
 
 HOSTILE = [
@@ -199,7 +199,7 @@ def mine(here, monkeypatch):
         "class Data(Wine):\n"
         "    pass\n"
     )
-    shipped = Path(build.__file__).parents[2] / "conf" / "dataset" / "wine.yaml"
+    shipped = CONF_DIR / "dataset" / "wine.yaml"
     options = {
         "model/net": "# My net.\n_target_: mine.Net\nwidth: 3  # units\n",
         "optimizer/slow": "_target_: mine.Slow\nlr: 0.1\n",

@@ -154,7 +154,7 @@ GROUPS = ("model=linear,mlp_small,deadly", "seed=2", "optimizer.lr=0.01,0.02", "
 @pytest.fixture
 def paying(monkeypatch, trap):
     """A pool pays from the second group on."""
-    monkeypatch.setattr(vectorized, "POOL", 0.0)
+    monkeypatch.setattr(vectorized, "POOL_SECONDS", 0.0)
     return trap
 
 

@@ -6,6 +6,7 @@ import torch
 from lepton.errors import LeptonError
 from lepton.finetune.machinery.source import read
 from lepton.pretrained.init_weights import find_base
+from lepton.training.learner import load_network
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from lepton.pretrained.init_weights import find_base
 def test_what_is_no_plain_state_is_refused(state, said, tmp_path):
     torch.save(state, tmp_path / "w.pt")
     with pytest.raises(LeptonError, match=said):
-        read(str(tmp_path / "w.pt"))
+        read(str(tmp_path / "w.pt"), load_network)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
