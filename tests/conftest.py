@@ -133,7 +133,8 @@ def lepton(here, monkeypatch, capsys):
 @pytest.fixture
 def run(here):
     """Trains as a notebook does; gives the folder of the run."""
-    from lepton import compose, train
+    from lepton import train
+    from tests.quick import compose
 
     def run(*words):
         result = train(compose(*words))
@@ -250,12 +251,12 @@ def stopping(monkeypatch):
 def stopped(here, stopping):
     """Trains with a stop after every so many boundaries, going on each time; folder and stops."""
 
-    from lepton import compose
     from lepton.config.check import check
     from lepton.config.identity import run_folder
     from lepton.run import train_checked
     from lepton.storage import results
     from lepton.training.signals import Interrupted
+    from tests.quick import compose
 
     def stopped(every, *words):
         plain = check(compose(*words, "study=stopped"))

@@ -1,8 +1,46 @@
-"""Which cases of a test everyone runs, and which the slow part of the suite alone."""
+"""Which cases of a test everyone runs, which the slow part alone; and configs at less cost."""
+
+import os
+from functools import cache
+from pathlib import Path
 
 import pytest
+from hydra.types import RunMode
+
+from lepton.config import compose as composing
+from lepton.config.check import check
+from lepton.config.options import USER_DIR
+from lepton.config.overrides import parse_overrides
+from lepton.errors import MisreadOverrides
+from lepton.sweep.plan import Composer
 
 
 def quick(cases, *chosen):
     """The cases, of which all but those chosen are marked slow."""
     return [c if c in chosen else pytest.param(c, marks=pytest.mark.slow) for c in cases]
+
+
+@cache
+def _composer():
+    """Composes as the jobs of a sweep are composed: the groups of a process once."""
+    with composing.explained(), composing.session() as hydra:
+        loader = hydra.config_loader
+        return Composer(loader.load_configuration("train", [], RunMode.MULTIRUN), loader)
+
+
+def compose(*overrides):
+    """What `lepton.compose` gives, which tests/sweep/test_plan.py holds it to.
+
+    A user's own conf folder, and overrides that cannot be read, are for the real one.
+    """
+    if os.environ.get(USER_DIR) or Path("conf").is_dir():
+        return composing.compose(*overrides)
+    try:
+        words = parse_overrides(overrides, sweep=False)
+    except MisreadOverrides:
+        return composing.compose(*overrides)
+    with composing.explained():
+        cfg = _composer().compose(words)
+        cfg.overrides = composing.as_given(overrides)
+        check(cfg)
+    return cfg

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lepton import build, compose
+from lepton import build
 from lepton.config.check import check
 from lepton.errors import ConfigError, LeptonError
+from tests.quick import compose
 
 SMALL = ["dataset=synthetic", "dataset.rows=100", "batch_size=8"]
 

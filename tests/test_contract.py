@@ -9,12 +9,12 @@ from torch import nn
 
 from lepton import build
 from lepton.config.check import check, fits_itself
-from lepton.config.compose import compose
 from lepton.config.options import options
 from lepton.dataset.synthetic import make_table
 from lepton.example import make_batch, make_spec, make_text_spec
 from lepton.method import Method
 from lepton.testing import TASKS, check_dataset, check_method, check_model, composed_data
+from tests.quick import compose
 
 FOUND = options()
 TEXT = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]

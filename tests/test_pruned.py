@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton import compose, load
+from lepton import load
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import Pruned
 from lepton.run import train_checked
 from lepton.storage import results
 from lepton.training.signals import ASKED, Interrupted
+from tests.quick import compose
 
 WORDS = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4", "optimizer.lr=0.01")
 

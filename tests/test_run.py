@@ -19,10 +19,11 @@ from omegaconf import OmegaConf
 from sklearn import metrics as sk
 
 import lepton.run
-from lepton import build, compose, load, train
+from lepton import build, load, train
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import DataError
+from tests.quick import compose
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=3")
 MIXED = ("dataset=synthetic", "dataset.rows=300", "dataset.missing=0.05", "trainer.max_epochs=3")

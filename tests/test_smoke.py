@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from lepton import compose, load, train
+from lepton import load, train
 from lepton.config.options import options
 from lepton.errors import ConfigError, LeptonError
+from tests.quick import compose
 
 FOUND = options()
 TASKS = {

@@ -5,11 +5,11 @@ import shlex
 import pytest
 import yaml
 
-from lepton import compose
 from lepton.analysis.best_setting import best
 from lepton.analysis.study import gather
 from lepton.config.check import check
 from lepton.config.identity import run_folder
+from tests.quick import compose
 
 SHORT = ("dataset=wine", "trainer.max_epochs=2")
 

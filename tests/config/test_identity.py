@@ -6,9 +6,9 @@ import pytest
 
 from lepton.config import identity
 from lepton.config.check import TRAINING, check
-from lepton.config.compose import compose
 from lepton.config.identity import COSMETIC, run_folder, run_id
 from lepton.errors import ConfigError
+from tests.quick import compose
 
 WORDS = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
 SAID_TO_CHANGE_NOTHING = {

@@ -9,10 +9,10 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
-from lepton.config.compose import compose
 from lepton.dataset.clean.text_cleaning import leaked
 from lepton.errors import ConfigError, DataError
 from lepton.testing import check_dataset, composed_data
+from tests.quick import compose
 
 NOUNS = ["cat", "dog", "house", "river", "hill", "teacher", "letter", "window", "engine", "garden"]
 

@@ -36,7 +36,8 @@ STUDIES = {
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """Trains a study when it is first asked for; gives its folder."""
-    from lepton import compose, train
+    from lepton import train
+    from tests.quick import compose
 
     root, done = tmp_path_factory.mktemp("trained"), {}
 

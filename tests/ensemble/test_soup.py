@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lepton import build, compose, load_model, train
+from lepton import build, load_model, train
 from lepton.config.check import check
 from lepton.ensemble.machinery.members import read_members
 from lepton.ensemble.machinery.weight_averaging import Averager
@@ -16,6 +16,7 @@ from lepton.ensemble.machinery.weight_averaging import _init_from as init_from
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_config
 from tests.ensemble.conftest import MLP, RESNET, SMALL
+from tests.quick import compose
 
 
 def weights(folder):

@@ -6,12 +6,12 @@ from torch import nn
 
 from lepton import build
 from lepton.config.check import check
-from lepton.config.compose import compose
 from lepton.config.options import options
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.layers import layers, under
 from lepton.testing import check_method
 from tests.finetune.conftest import MODELS, TABLE, begin
+from tests.quick import compose
 
 STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
 REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization

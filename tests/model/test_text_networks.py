@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 from lepton import build
 from lepton.config.check import check
-from lepton.config.compose import compose
 from lepton.example import make_batch, make_text_spec
 from lepton.model.text_cnn import TextCnn
 from lepton.testing import TASKS
+from tests.quick import compose
 
 NAMES = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
 

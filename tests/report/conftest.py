@@ -15,7 +15,8 @@ WINE = ("dataset=german_credit", "trainer.max_epochs=3")
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """runs/small: two models over three seeds, a failed run, a planned one, a damaged one."""
-    from lepton import compose, train
+    from lepton import train
+    from tests.quick import compose
 
     here = tmp_path_factory.mktemp("study")
     before = os.getcwd()

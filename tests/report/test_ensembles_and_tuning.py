@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import lepton.report.write as lepton_write
-from lepton import compose, train
+from lepton import train
 from lepton.storage import results
+from tests.quick import compose
 
 SHORT = ("model=mlp_small", "trainer.max_epochs=2", "trainer.progress=false")
 MADE = "ensemble_mean"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import Claimed
 from lepton.run import train_checked
 from lepton.storage import lock, results
+from tests.quick import compose
 
 ROOT = str(Path(__file__).parents[2])
 TAKER = """

@@ -2,10 +2,11 @@ import pandas as pd
 import pytest
 import torch
 
-from lepton import build, compose, train
+from lepton import build, train
 from lepton.config.check import check
 from lepton.errors import ConfigError
 from lepton.trainer.default import best
+from tests.quick import compose
 
 TINY = ["dataset=synthetic", "dataset.rows=150", "batch_size=16", "model=mlp_small"]
 

@@ -12,13 +12,14 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.distributed.tensor import DTensor
 
-from lepton import build, compose, train
+from lepton import build, train
 from lepton.config.check import check
 from lepton.errors import ConfigError, Diverged
 from lepton.finite import all_finite
 from lepton.method import Method
 from lepton.storage import results
 from lepton.trainer.sharded import Sharded, remembered, restore, shard, whole
+from tests.quick import compose
 
 TWO = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=3")
 TABLE = ("dataset=synthetic", "dataset.rows=150", "batch_size=16", "optimizer.lr=0.02")

@@ -17,7 +17,6 @@ import torch
 
 import lepton.run
 import lepton.training.network
-from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import LeptonError
@@ -27,6 +26,7 @@ from lepton.training import checkpoint
 from lepton.training.checkpoint import Checkpoints, pack, unpack
 from lepton.training.resume import Resume
 from lepton.training.signals import ASKED, Interrupted
+from tests.quick import compose
 
 WORDS = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu", "study=stopped"),

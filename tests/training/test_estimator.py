@@ -6,9 +6,10 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.utils.class_weight import compute_class_weight
 
-from lepton import build, compose
+from lepton import build
 from lepton.config.check import check
 from lepton.training.estimator import Estimator, weights
+from tests.quick import compose
 
 SMALL = ["dataset=synthetic", "dataset.rows=400", "model=gradient_boosting", "model.max_iter=30"]
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.run import train_checked
 from lepton.storage import results
 from lepton.training.signals import ASKED, Interrupted
-from tests.quick import quick
+from tests.quick import compose, quick
 
 SMALL = (
     "dataset=synthetic",

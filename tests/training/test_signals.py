@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.run import train_checked
 from lepton.storage import results
 from lepton.training import resume, signals
 from lepton.training.signals import Interrupted, requested, watching
+from tests.quick import compose
 
 LONG = (
     *("dataset=synthetic", "dataset.rows=1000", "model=resnet", "model.hidden_dropout=0.2"),

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from lepton import build, compose, load, load_model
+from lepton import build, load, load_model
 from lepton.commands.ensemble import compose as asked
 from lepton.config.check import check
 from lepton.ensemble.machinery.members import read_member, read_members
@@ -19,6 +19,7 @@ from lepton.metric.scoring import score
 from lepton.spec import DataSpec
 from lepton.storage.predictions import from_frame
 from tests.ensemble.conftest import SMALL, STUDIES
+from tests.quick import compose
 
 METHODS = {  # those that do something of their own for a task
     "binary": ("mean", "geometric_mean", "median", "vote", "weighted", "greedy", "stacking"),

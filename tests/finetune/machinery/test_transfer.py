@@ -9,13 +9,13 @@ from safetensors.torch import load_file, save_file
 
 from lepton import build
 from lepton.config.check import check
-from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_spec
 from lepton.finetune.machinery.transfer import Given, aligned, transfer
 from lepton.spec import DataSpec
 from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER, TABLE
+from tests.quick import compose
 
 
 def spec_of(numbers, categories, *, classes="abc"):

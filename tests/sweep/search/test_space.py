@@ -10,13 +10,12 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from scipy.stats import kstest
 
-from lepton.config.compose import compose
 from lepton.config.options import options
 from lepton.storage.results import load
 from lepton.sweep.multirun import multirun, planned
 from lepton.sweep.search.proposals import Proposals
 from lepton.sweep.search.space import read_space
-from tests.quick import quick
+from tests.quick import compose, quick
 
 FOUND = options()
 NAMES = sorted(set(FOUND["search"]) - {"none"})
