@@ -17,12 +17,12 @@ LEARNED = "lepton.tokenizer.trained.Trained"  # whose vocabulary is the training
 TRACK = "pip install 'lepton-experiments[track]'"
 
 
-def make(node: dict[str, Any], **supplied) -> Any:
+def instantiate(node: dict[str, Any], **supplied) -> Any:
     """The object that a node's `_target_` makes of the node's values and what code supplies.
 
     Raises: ConfigError when a target, once imported, lies outside the trusted packages.
     """
-    names = [name for _, name in check.targets(node)]
+    names = [name for _, name in check.find_targets(node)]
     for name in names:
         _trusted(name)
     options = {"_partial_": True, "_convert_": "all"}
@@ -31,31 +31,31 @@ def make(node: dict[str, Any], **supplied) -> Any:
     return hydra.utils.instantiate(node, **options)(**supplied)
 
 
-def target(node: dict[str, Any]) -> Any:
+def import_target(node: dict[str, Any]) -> Any:
     """The class or function that a node names, without making anything of it."""
     return _trusted(node["_target_"])
 
 
 def _trusted(name: str) -> Any:
-    if not check.allowed(name):
+    if not check.is_allowed(name):
         raise ConfigError(f"_target_: {name!r} is not in a trusted package")
     found = hydra.utils.get_object(name)
     real = f"{found.__module__}.{found.__qualname__}" if _plain(found) else name
-    if not (_plain(found) and check.allowed(real)):
+    if not (_plain(found) and check.is_allowed(real)):
         raise ConfigError(f"_target_: {real!r} is not in a trusted package")
     return found
 
 
-def part(cfg: dict[str, Any], group: str, **supplied) -> Any:
+def component(cfg: dict[str, Any], group: str, **supplied) -> Any:
     """The model, optimizer or scheduler of a config.
 
     Raises: ConfigError for a value that a trusted target refuses; an error of the user's own
         code is left as it is.
     """
     try:
-        return make(cfg[group], **supplied)
+        return instantiate(cfg[group], **supplied)
     except (ValueError, TypeError, ArithmeticError, RuntimeError, InstantiationException) as e:
-        if not cfg[group]["_target_"].startswith(check.ALLOWED):
+        if not cfg[group]["_target_"].startswith(check.TRUSTED_PREFIXES):
             raise
         option = f"{group}={cfg.get('choices', {}).get(group, '?')}"
         raise ConfigError(f"{group}: {option} refuses its values: {_last(e)}") from e
@@ -68,15 +68,15 @@ def _plain(found: Any) -> bool:
 
 def data(cfg: dict[str, Any]):
     """The data module, read, split and preprocessed."""
-    module = unread(cfg, **_inputs(cfg))
+    module = unread_data(cfg, **_inputs(cfg))
     module.setup()
     return module
 
 
-def unread(cfg: dict[str, Any], **inputs):
+def unread_data(cfg: dict[str, Any], **inputs):
     """The data module, which has read nothing yet; what makes inputs of its rows may be None."""
     trainer = cfg["trainer"] or {}
-    return make(
+    return instantiate(
         cfg["dataset"],
         **inputs,
         batch_size=cfg["batch_size"],
@@ -88,10 +88,10 @@ def unread(cfg: dict[str, Any], **inputs):
 
 def _inputs(cfg: dict[str, Any]) -> dict[str, Any]:
     """What makes inputs of rows: for texts the model's tokenizer, where it has one."""
-    if check.kind(cfg, "dataset") == "text":
+    if check.input_kind(cfg, "dataset") == "text":
         node = cfg["model"].get("tokenizer")
-        return {"tokenizer": make(_as_loaded(node, cfg["init_from"])) if node else None}
-    return {"preprocessing": make(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"])}
+        return {"tokenizer": instantiate(_as_loaded(node, cfg["init_from"])) if node else None}
+    return {"preprocessing": instantiate(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"])}
 
 
 def _as_loaded(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
@@ -124,8 +124,10 @@ def task(cfg: dict[str, Any], spec: DataSpec):
 
 def methods(cfg: dict[str, Any]) -> list:
     """The fine-tuning strategy, then the regularizers by name, in whichever order given."""
-    strategy = [make(cfg["finetune"])] if cfg["finetune"] else []
-    return strategy + [make(node) for _, node in sorted((cfg["regularization"] or {}).items())]
+    strategy = [instantiate(cfg["finetune"])] if cfg["finetune"] else []
+    return strategy + [
+        instantiate(node) for _, node in sorted((cfg["regularization"] or {}).items())
+    ]
 
 
 def logger(cfg: dict[str, Any], folder) -> Any:
@@ -136,7 +138,7 @@ def logger(cfg: dict[str, Any], folder) -> Any:
     if not cfg["logger"]:
         return False
     try:
-        return make(cfg["logger"], save_dir=str(folder))
+        return instantiate(cfg["logger"], save_dir=str(folder))
     except (ImportError, InstantiationException) as e:
         raise LeptonError(f"logger={cfg['choices']['logger']}: {_last(e)}; {TRACK}") from e
 

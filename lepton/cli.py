@@ -83,9 +83,11 @@ def _command(words: Sequence[str]) -> int:
     if words[0] in ("-sc", "--shell-completion"):
         return _completion(words)
     if words[0] not in COMMANDS:
-        from lepton.errors import near
+        from lepton.errors import did_you_mean
 
-        raise LeptonError(f"{words[0]}: no such command{near(words[0], COMMANDS)}; lepton --help")
+        raise LeptonError(
+            f"{words[0]}: no such command{did_you_mean(words[0], COMMANDS)}; lepton --help"
+        )
     if {"--help", "-h"} & set(words[1:]):
         print(HELP)
         return 0
@@ -219,26 +221,33 @@ def _set(flag: str, value: str) -> None:
         return
     if not Path(value).is_dir():
         raise LeptonError(f"--config-dir {value}: no such folder")
-    from lepton.config.options import USER_DIR
+    from lepton.config.options import CONFIG_DIR_VARIABLE
 
-    os.environ[USER_DIR] = str(Path(value).resolve())
+    os.environ[CONFIG_DIR_VARIABLE] = str(Path(value).resolve())
 
 
 def _hydra(words: Sequence[str]) -> int:
     """What Hydra answers itself: the composed config, its plugins, tab completion."""
     import hydra
 
-    from lepton.config.compose import explained, find_plugins, search_path, version_base
+    from lepton.config.compose import (
+        add_plugin_path,
+        explain_hydra_errors,
+        search_path_overrides,
+        version_base_argument,
+    )
     from lepton.config.options import CONF_DIR
 
     line = os.environ.get("COMP_LINE", "").split(" ")
     if line[1:2] and line[1] in ("train", "check"):
         os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
-    find_plugins()
-    sys.argv = [sys.argv[0], *words, *search_path()]
+    add_plugin_path()
+    sys.argv = [sys.argv[0], *words, *search_path_overrides()]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raised to us, not printed
-    with explained():
-        hydra.main(config_path=str(CONF_DIR), config_name="train", **version_base())(print)()
+    with explain_hydra_errors():
+        hydra.main(config_path=str(CONF_DIR), config_name="train", **version_base_argument())(
+            print
+        )()
     return 0
 
 
@@ -253,9 +262,9 @@ def _completion(words: Sequence[str]) -> int:
 
 
 def _list(words: list[str]) -> int:
-    from lepton.config.listing import describe
+    from lepton.config.listing import describe_options
 
-    print(describe(*words))
+    print(describe_options(*words))
     return 0
 
 

@@ -85,14 +85,14 @@ class TimedOut(Exception):
     """A run took longer than it was given."""
 
 
-def near(word: str, words: Iterable[str]) -> str:
+def did_you_mean(word: str, words: Iterable[str]) -> str:
     """'; did you mean ...?' when one of the words is close, else nothing."""
     close = difflib.get_close_matches(word, list(words), 1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Path]:
+def explain_read_errors(path: Path) -> Iterator[Path]:
     """Lets whatever goes wrong in reading a file name that file, in one line."""
     try:
         yield path

@@ -6,15 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lepton.spec import LEVELS, DataSpec
+from lepton.spec import QUANTILE_LEVELS, DataSpec
 
-WORDS = 50  # pieces of a made-up vocabulary
+VOCABULARY_SIZE = 50  # pieces of a made-up vocabulary
 
 
 def make_text_spec(task: str, *, texts: int = 1) -> DataSpec:
     """The spec of made-up texts, or with two of them of pairs."""
     spec = make_spec(task, numbers=0, cardinalities=())
-    said = {"vocabulary": WORDS, "pad": 0, "max_length": 16}
+    said = {"vocabulary": VOCABULARY_SIZE, "pad": 0, "max_length": 16}
     return replace(spec, text_features=("text", "other")[:texts], **said)
 
 
@@ -22,7 +22,7 @@ def make_spec(task: str, *, numbers: int = 3, cardinalities: tuple[int, ...] = (
     """The spec of made-up data: so many numbers, and categories with so many codes."""
     classes = {"binary": 2, "multiclass": 3, "multilabel": 4, "regression": 0}[task]
     normal = np.random.default_rng(0).normal(size=500)
-    levels = tuple(np.quantile(normal, np.linspace(0, 1, LEVELS)).tolist())
+    levels = tuple(np.quantile(normal, np.linspace(0, 1, QUANTILE_LEVELS)).tolist())
     return DataSpec(
         task=task,
         outputs=classes if task.startswith("multi") else 1,

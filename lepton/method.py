@@ -12,7 +12,13 @@ from torch.optim import Optimizer
 from lepton.spec import DataSpec
 
 Batch = dict[str, Tensor]
-HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch")  # unknown to vmap
+UNBATCHED_HOOKS = (
+    "before_step",
+    "after_step",
+    "callbacks",
+    "groups",
+    "on_epoch",
+)  # unknown to vmap
 
 
 class Method:
@@ -62,7 +68,7 @@ class Method:
     @classmethod
     def stacked(cls, members: Sequence["Method"]) -> "StackedMethod | None":
         """What the hooks around a step do to a whole stack; None where they have no such form."""
-        own = any(getattr(cls, hook) is not getattr(Method, hook) for hook in HOOKS)
+        own = any(getattr(cls, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS)
         return None if own else StackedMethod(members)
 
 

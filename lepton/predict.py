@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from lepton.dataset.clean.columns import typed
-from lepton.errors import LeptonError, reading
+from lepton.errors import LeptonError, explain_read_errors
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
 from lepton.storage import results
@@ -54,7 +54,7 @@ class TextInputs:
 
         self.columns, self.tokens = list(spec.text_features), None
         if spec.vocabulary:
-            with reading(folder / TOKENIZER):
+            with explain_read_errors(folder / TOKENIZER):
                 self.tokens = Tokens.load(folder, spec)
 
     def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
@@ -80,6 +80,6 @@ def load_model(run: str | Path):
     if result.config.get("ensemble", {}).get("kind") == "predictions":
         from lepton.ensemble.machinery.predictor import EnsemblePredictor
 
-        with reading(folder):
+        with explain_read_errors(folder):
             return EnsemblePredictor(folder, load_model)
     return Predictor(folder)

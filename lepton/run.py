@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from lepton import build
-from lepton.config.check import TRAINING, check, fits_itself, kind
+from lepton.config.check import NETWORK_GROUPS, check, fits_itself, input_kind
 from lepton.config.identity import run_folder
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.metric.scoring import score
@@ -25,7 +25,7 @@ from lepton.training.learner import build_learner
 log = logging.getLogger("lepton")
 SPLITS = ("val", "test")
 Watch = Callable[[int, float], bool]
-SAID: set[str] = set()  # notes on the data that this process has shown
+SHOWN_NOTES: set[str] = set()  # notes on the data that this process has shown
 
 
 def train(cfg) -> Result:
@@ -76,12 +76,12 @@ def _known_end(folder: Path, *, watched: bool) -> None:
 
 def _write(plain: dict[str, Any], part: Path, *, name: str, watch: Watch | None) -> None:
     """Trains, and writes the run folder whose result comes last."""
-    with logged(part / results.LOG):
-        begin(plain, part)
+    with logged_to(part / results.LOG):
+        write_settings(plain, part)
         results.save(_train(plain, part, name=name, watch=watch), part)
 
 
-def begin(cfg: dict[str, Any], folder: Path) -> None:
+def write_settings(cfg: dict[str, Any], folder: Path) -> None:
     """What of a run is known before its data are read."""
     results.write_config(cfg, folder)
     (folder / "overrides.yaml").write_text(yaml.safe_dump(cfg["overrides"]))
@@ -90,34 +90,38 @@ def begin(cfg: dict[str, Any], folder: Path) -> None:
 
 def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None) -> Result:
     """Data, model, fit, scores: everything of the run folder but its config and result."""
-    data = read(cfg)
-    describe(data, folder)
+    data = read_data(cfg)
+    save_data_description(data, folder)
     learner = build_learner(cfg, data.spec)
     seen = learner.fit(data, folder, watch)
-    return record(cfg, learner, seen, folder, name=name, constant=constant(seen, learner.task))
+    return score_and_save(
+        cfg, learner, seen, folder, name=name, constant=constant_metrics(seen, learner.task)
+    )
 
 
-def read(cfg: dict[str, Any]):
+def read_data(cfg: dict[str, Any]):
     """The data module of a run; says what was done to the data."""
     data = build.data(cfg)
     rows = {split: len(part["id"]) for split, part in data.splits.items()}
     _say_once("rows: " + ", ".join(f"{count} {split}" for split, count in rows.items()))
     for note in data.notes:
         _say_once(f"data: {note}")
-    if kind(cfg, "dataset") != "table":
+    if input_kind(cfg, "dataset") != "table":
         _say_once(f"dataset={cfg['choices']['dataset']} is no table: preprocessing does nothing")
     if fits_itself(cfg):
-        _say_once(f"model={cfg['choices']['model']} fits itself: {', '.join(TRAINING)} do nothing")
+        _say_once(
+            f"model={cfg['choices']['model']} fits itself: {', '.join(NETWORK_GROUPS)} do nothing"
+        )
     return data
 
 
-def describe(data, folder: Path) -> None:
+def save_data_description(data, folder: Path) -> None:
     """What a run folder says of its data."""
     data.spec.save(folder / "spec.json")
     data.save(folder)
 
 
-def constant(data, task: Task) -> dict[str, float]:
+def constant_metrics(data, task: Task) -> dict[str, float]:
     """The metrics of the constant predictor."""
     metrics = {}
     for split in SPLITS:
@@ -126,7 +130,7 @@ def constant(data, task: Task) -> dict[str, float]:
     return metrics
 
 
-def record(
+def score_and_save(
     cfg: dict[str, Any], learner, data, folder: Path, *, name: str, constant: dict[str, float]
 ) -> Result:
     """Scores what has been fitted, and writes its weights, history and predictions."""
@@ -167,11 +171,11 @@ def _named(split: str, metrics: dict[str, float]) -> dict[str, float]:
 
 def _say_once(text: str) -> None:
     """Shown the first time in a process, then only written to the log of the run."""
-    log.log(logging.DEBUG if text in SAID else logging.INFO, "%s", text)
-    SAID.add(text)
+    log.log(logging.DEBUG if text in SHOWN_NOTES else logging.INFO, "%s", text)
+    SHOWN_NOTES.add(text)
 
 
-class Log(logging.FileHandler):
+class RunLogHandler(logging.FileHandler):
     """A log that a full disk cuts short, and that then does not end the run."""
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -179,9 +183,9 @@ class Log(logging.FileHandler):
 
 
 @contextmanager
-def logged(path: Path):
+def logged_to(path: Path):
     """Everything said under the logger `lepton` goes to the run's log as well."""
-    handler = Log(path)
+    handler = RunLogHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     level = log.level

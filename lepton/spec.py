@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-LEVELS = 129  # quantiles kept per number: 128 equal bins and their edges
+QUANTILE_LEVELS = 129  # quantiles kept per number: 128 equal bins and their edges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class DataSpec:
 
         Exact where `count` divides LEVELS - 1, else interpolated between the kept quantiles.
         """
-        kept, wanted = np.linspace(0, 1, LEVELS), np.linspace(0, 1, count + 1)
+        kept, wanted = np.linspace(0, 1, QUANTILE_LEVELS), np.linspace(0, 1, count + 1)
         return [np.unique(np.interp(wanted, kept, values)) for values in self.quantiles]
 
     def save(self, path: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lepton.errors import ConfigError, near
+from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.metric.scoring import METRICS
 from lepton.spec import DataSpec
@@ -152,8 +152,8 @@ def _monitor_problems(spec: DataSpec, monitor: str) -> Iterator[str]:
     metrics = METRICS[spec.task]
     if monitor not in metrics:
         yield (
-            f"task.monitor: a {spec.task} target has no metric {monitor!r}{near(monitor, metrics)} "
-            f"({', '.join(metrics)})"
+            f"task.monitor: a {spec.task} target has no metric {monitor!r}"
+            f"{did_you_mean(monitor, metrics)} ({', '.join(metrics)})"
         )
 
 
@@ -165,7 +165,7 @@ def _weight_problems(spec: DataSpec, given: str | list[float] | None) -> Iterato
         yield f"{where} makes no sense for regression, which has no classes; null is right"
     elif isinstance(given, str):
         if given != "balanced":
-            hint = near(given, ["balanced"])
+            hint = did_you_mean(given, ["balanced"])
             yield f"{where} is not known{hint} (null, balanced, or a list with a weight a class)"
     elif len(given) != len(spec.classes):
         kind = "label" if spec.task == "multilabel" else "class"

@@ -9,7 +9,7 @@ from hydra.types import RunMode
 
 from lepton.config import compose as composing
 from lepton.config.check import check
-from lepton.config.options import USER_DIR
+from lepton.config.options import CONFIG_DIR_VARIABLE
 from lepton.config.overrides import parse_overrides
 from lepton.errors import MisreadOverrides
 from lepton.sweep.plan import Composer
@@ -23,7 +23,7 @@ def quick(cases, *chosen):
 @cache
 def _composer():
     """Composes as the jobs of a sweep are composed: the groups of a process once."""
-    with composing.explained(), composing.session() as hydra:
+    with composing.explain_hydra_errors(), composing.hydra_session() as hydra:
         loader = hydra.config_loader
         return Composer(loader.load_configuration("train", [], RunMode.MULTIRUN), loader)
 
@@ -33,14 +33,14 @@ def compose(*overrides):
 
     A user's own conf folder, and overrides that cannot be read, are for the real one.
     """
-    if os.environ.get(USER_DIR) or Path("conf").is_dir():
+    if os.environ.get(CONFIG_DIR_VARIABLE) or Path("conf").is_dir():
         return composing.compose(*overrides)
     try:
         words = parse_overrides(overrides, sweep=False)
     except MisreadOverrides:
         return composing.compose(*overrides)
-    with composing.explained():
+    with composing.explain_hydra_errors():
         cfg = _composer().compose(words)
-        cfg.overrides = composing.as_given(overrides)
+        cfg.overrides = composing.literal_overrides(overrides)
         check(cfg)
     return cfg

@@ -14,14 +14,14 @@ SMALL = ["dataset=synthetic", "dataset.rows=100", "batch_size=8"]
 def test_a_node_is_made_of_its_values_and_of_what_code_supplies():
     p = torch.nn.Parameter(torch.zeros(2))
     node = {"_target_": "torch.optim.SGD", "lr": 0.25, "momentum": 0.5}
-    [group] = build.make(node, params=[p]).param_groups
+    [group] = build.instantiate(node, params=[p]).param_groups
     assert (group["lr"], group["momentum"]) == (0.25, 0.5)
     assert group["params"][0] is p
 
 
 def test_lists_and_mappings_arrive_as_pythons_own():
     node = {"_target_": "torch.nn.ParameterDict", "parameters": {}}
-    assert type(build.make(node)).__name__ == "ParameterDict"
+    assert type(build.instantiate(node)).__name__ == "ParameterDict"
     cfg = compose(*SMALL, "optimizer=adamw")
     assert type(check(cfg)["optimizer"]["betas"]) is list
 
@@ -41,7 +41,7 @@ def test_lists_and_mappings_arrive_as_pythons_own():
 )
 def test_what_is_made_must_lie_in_a_trusted_package_under_its_real_name(target, tmp_path):
     with pytest.raises((ConfigError, AttributeError, ImportError)) as caught:
-        build.make({"_target_": target, "path": str(tmp_path / "x")})
+        build.instantiate({"_target_": target, "path": str(tmp_path / "x")})
     if isinstance(caught.value, ConfigError):
         assert "is not in a trusted package" in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -50,7 +50,7 @@ def test_what_is_made_must_lie_in_a_trusted_package_under_its_real_name(target, 
 def test_a_target_inside_a_node_is_held_to_the_same_list():
     node = {"_target_": "torch.nn.Sequential", "inner": {"_target_": "os.getcwd"}}
     with pytest.raises(ConfigError, match=r"'os\.getcwd' is not in a trusted package"):
-        build.make(node)
+        build.instantiate(node)
 
 
 def test_regularizers_come_by_name_whatever_the_order_they_were_asked_for_in():
@@ -101,6 +101,6 @@ def test_no_logger_is_false_and_one_that_is_not_installed_names_the_extra(tmp_pa
     def absent(*_, **__):
         raise ModuleNotFoundError("no tracker here")
 
-    monkeypatch.setattr(build, "make", absent)
+    monkeypatch.setattr(build, "instantiate", absent)
     with pytest.raises(LeptonError, match=r"logger=csv: no tracker here; pip install .*\[track\]"):
         build.logger(cfg, tmp_path)

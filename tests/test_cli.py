@@ -339,7 +339,7 @@ def test_ctrl_c_is_told_in_a_line(lepton, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lepton.config.listing.describe", interrupted)
+    monkeypatch.setattr("lepton.config.listing.describe_options", interrupted)
     code, _, said = lepton("list")
     assert code == 130
     assert said.startswith("lepton: interrupted")
@@ -349,7 +349,7 @@ def test_every_line_of_an_error_is_marked_as_leptons(lepton, monkeypatch):
     def fails(*_):
         raise LeptonError("one\ntwo")
 
-    monkeypatch.setattr("lepton.config.listing.describe", fails)
+    monkeypatch.setattr("lepton.config.listing.describe_options", fails)
     assert lepton("list") == (2, "", "lepton: one\nlepton: two\n")
 
 

@@ -6,10 +6,10 @@ from functools import cache
 import pytest
 import yaml
 
-from lepton.config.check import ROOT, SUPPLIED, TASK, check
+from lepton.config.check import ROOT_KEYS, SUPPLIED_ARGUMENTS, TASK_KEYS, check
 from lepton.config.compose import compose
-from lepton.config.options import BETWEEN, CONF_DIR, options
-from lepton.config.signature import signature
+from lepton.config.options import COMMAND_GROUPS, CONF_DIR, find_options
+from lepton.config.signature import read_signature
 
 FLOOR = {  # fewer mean that a file was lost, or that a glob found nothing
     "dataset": 12,
@@ -45,8 +45,8 @@ WORDS = {  # what an option cannot do without
     "model=transformer_tiny": [VADER],
 }
 ON_MINILM = ("model=minilm", "experiment=finetune_strategies")
-FOUND = options()
-TRAINING = [group for group in FOUND if group not in BETWEEN]
+FOUND = find_options()
+TRAINING = [group for group in FOUND if group not in COMMAND_GROUPS]
 OPTIONS = [f"{group}={name}" for group in TRAINING for name in FOUND[group]]
 FILES = sorted(CONF_DIR.rglob("*.yaml"))
 KEY = re.compile(r"^(?!#)\s*([\w.]+):")  # a line that sets a key
@@ -94,7 +94,9 @@ def test_every_option_composes_with_the_defaults_and_passes_check(option):
     (group, name), plain = option.split("="), composed(option)
     if group == "search":
         assert plain == composed("search=none") | {"overrides": plain["overrides"]}
-    elif not (group.startswith("hydra") or "fit" in signature(plain["model"]["_target_"]).methods):
+    elif not (
+        group.startswith("hydra") or "fit" in read_signature(plain["model"]["_target_"]).methods
+    ):
         assert plain["choices"][group] == name
 
 
@@ -141,16 +143,16 @@ def part_of(path):
     return node[name] if group == "regularization" else node
 
 
-GROUPED = [p for p in TARGETED if p.parent.name in SUPPLIED and p.stem[0] != "_"]
+GROUPED = [p for p in TARGETED if p.parent.name in SUPPLIED_ARGUMENTS and p.stem[0] != "_"]
 
 
 @pytest.mark.parametrize("path", [p for p in GROUPED if p in OURS], ids=name_of)
 def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
     group, node = path.parent.name, part_of(path)
-    found = signature(node["_target_"])
+    found = read_signature(node["_target_"])
     assert not found.open
     keys = set(node) - {"_target_"}
-    assert keys == set(found.parameters) - set(SUPPLIED[group])
+    assert keys == set(found.parameters) - set(SUPPLIED_ARGUMENTS[group])
     defaulted = [name for name, p in found.parameters.items() if not p.required]
     assert defaulted == []
 
@@ -158,8 +160,8 @@ def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
 @pytest.mark.parametrize("path", [p for p in GROUPED if p not in OURS], ids=name_of)
 def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(path):
     group, node = path.parent.name, part_of(path)
-    found = signature(node["_target_"])
-    keys, supplied = set(node) - {"_target_"}, set(SUPPLIED[group])
+    found = read_signature(node["_target_"])
+    keys, supplied = set(node) - {"_target_"}, set(SUPPLIED_ARGUMENTS[group])
     assert found.open or keys <= set(found.parameters)
     assert not keys & supplied
     needed = {name for name, p in found.parameters.items() if p.required}
@@ -169,14 +171,18 @@ def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(pat
 def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
     lines = (CONF_DIR / "train.yaml").read_text().partition("\nhydra:")[0].splitlines()
     choices = [line for line in lines if re.match(r"  - \w+: ", line)]
-    assert [re.match(r"  - (\w+):", c)[1] for c in choices] == [*SUPPLIED, "experiment", "search"]
+    assert [re.match(r"  - (\w+):", c)[1] for c in choices] == [
+        *SUPPLIED_ARGUMENTS,
+        "experiment",
+        "search",
+    ]
     values = [line for line in lines if re.match(r"\w+: \S", line)]
     nested = [line for line in lines if re.match(r"  \w+: ", line)]
     assert all("  # " in line for line in choices + values + nested)
     root = yaml.safe_load("\n".join(lines))
-    known = set(root) - {"defaults"} | set(SUPPLIED) | {"choices", "overrides"}
-    assert known == set(ROOT)
-    assert set(root["task"]) == set(TASK)
+    known = set(root) - {"defaults"} | set(SUPPLIED_ARGUMENTS) | {"choices", "overrides"}
+    assert known == set(ROOT_KEYS)
+    assert set(root["task"]) == set(TASK_KEYS)
 
 
 @pytest.mark.parametrize("name", sorted(set(FOUND["experiment"]) - {"none"}))

@@ -9,14 +9,14 @@ from torch import nn
 
 from lepton import build
 from lepton.config.check import check, fits_itself
-from lepton.config.options import options
+from lepton.config.options import find_options
 from lepton.dataset.synthetic import make_table
 from lepton.example import make_batch, make_spec, make_text_spec
 from lepton.method import Method
 from lepton.testing import TASKS, check_dataset, check_method, check_model, composed_data
 from tests.quick import compose
 
-FOUND = options()
+FOUND = find_options()
 TEXT = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
 PRETRAINED = ["minilm", "transformer"]  # the class of transformer_tiny on weights from elsewhere
 ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
@@ -41,7 +41,7 @@ def plain(*words):
 def network(name, *, spec):
     node = plain(f"model={name}")["model"]
     narrow = {key: value for key, value in {"width": 32, "k": 4}.items() if key in node}
-    return build.make(node | narrow, spec=spec)
+    return build.instantiate(node | narrow, spec=spec)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -55,7 +55,7 @@ def test_every_network_keeps_the_contract_of_models(name, task):
 @pytest.mark.parametrize("name", TEXT)
 def test_every_text_network_keeps_the_contract_of_models(name, task, texts):
     node = plain(f"model={name}", "dataset=vader")["model"]
-    check_model(partial(build.make, node), make_text_spec(task, texts=texts))
+    check_model(partial(build.instantiate, node), make_text_spec(task, texts=texts))
 
 
 @pytest.mark.parametrize("words", [[], ["dataset.target=rating"]])
@@ -95,13 +95,13 @@ def test_a_file_keeps_the_contract_of_datasets(option, tmp_path):
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_keeps_the_contract_of_methods(name):
     node = plain(f"regularization={name}")["regularization"][name]
-    check_method(build.make(node))
+    check_method(build.instantiate(node))
 
 
 @pytest.mark.parametrize("words", [["dataset.classes=3"], ["dataset.labels=3"]])
 def test_label_smoothing_keeps_the_contract_for_more_classes(words):
     node = plain("regularization=label_smoothing")["regularization"]["label_smoothing"]
-    check_method(build.make(node), *words)
+    check_method(build.instantiate(node), *words)
 
 
 class Model(nn.Module):

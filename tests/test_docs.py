@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton.config.options import options
+from lepton.config.options import find_options
 from lepton.sweep.multirun import multirun
 
 ROOT = Path(__file__).parents[1]
@@ -115,7 +115,7 @@ def test_the_table_of_groups_names_every_option(group):
     (line,) = [
         line for line in PAGES["docs/runs.md"].splitlines() if line.startswith(f"| `{group}`")
     ]
-    assert set(re.findall(r"`([\w]+)`", line)) - {group} == set(options()[group])
+    assert set(re.findall(r"`([\w]+)`", line)) - {group} == set(find_options()[group])
 
 
 def test_the_mistakes_are_told_as_shown(lepton):
@@ -159,6 +159,6 @@ def test_the_reference_of_options_is_what_conf_says(monkeypatch):
 
     again = "python scripts/build_option_reference.py"
     assert PAGES["docs/options.md"] == reference(), again
-    for group, names in options().items():
+    for group, names in find_options().items():
         text = PAGES["docs/options.md"].split(f"\n## {group}: ")[1].split("\n## ")[0]
         assert set(names) <= set(re.findall(r"^### `(\w+)`", text, re.MULTILINE)), group

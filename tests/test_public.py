@@ -8,7 +8,7 @@ import pytest
 
 import lepton
 from lepton import allow, compose, load, load_model, train
-from lepton.config.check import allowed
+from lepton.config.check import is_allowed
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "seed=3")
 
@@ -46,12 +46,12 @@ def test_a_config_changed_by_hand_is_another_run(here):
 
 def test_a_package_of_the_users_is_trusted_once_allowed(monkeypatch):
     monkeypatch.setenv("LEPTON_ALLOW", "")
-    assert not allowed("mine.Model")
+    assert not is_allowed("mine.Model")
     allow("mine", "also.mine")
-    assert allowed("mine.Model")
-    assert allowed("also.mine.Model")
-    assert not allowed("also.yours.Model")
-    assert not allowed("minefield.Model")
+    assert is_allowed("mine.Model")
+    assert is_allowed("also.mine.Model")
+    assert not is_allowed("also.yours.Model")
+    assert not is_allowed("minefield.Model")
 
 
 def test_an_unknown_name_is_an_attribute_error_and_dir_of_all_works():

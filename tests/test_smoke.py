@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from lepton import load, train
-from lepton.config.options import options
+from lepton.config.options import find_options
 from lepton.errors import ConfigError, LeptonError
 from tests.quick import compose
 
-FOUND = options()
+FOUND = find_options()
 TASKS = {
     "binary": [],
     "multiclass": ["dataset.classes=3"],

@@ -19,7 +19,7 @@ from lepton.analysis.grouping import (
     varying,
 )
 from lepton.analysis.study import LOST
-from lepton.errors import LeptonError, near
+from lepton.errors import LeptonError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.stats.pairs import Pairs, holm
 from lepton.stats.welch import Unpaired
@@ -84,7 +84,7 @@ def known_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:
     settings = [c for c in frame.columns if "/" not in c and c not in FACTS - {"study"}]
     for key in keys:
         if key not in settings:
-            raise LeptonError(f"--compare {key}: no such setting{near(key, settings)}")
+            raise LeptonError(f"--compare {key}: no such setting{did_you_mean(key, settings)}")
         found = frame[key].dropna()
         if found.nunique() + frame[key].isna().any() < 2:
             only = f"have {key}={word(found.iloc[0])}" if len(found) else f"lack {key}"
@@ -114,7 +114,7 @@ def known_select(select: str, frame: pd.DataFrame) -> str:
         )
     have = ["score", *(c for c in frame.columns if c.startswith("val/"))]
     if name not in have:
-        raise LeptonError(f"--select {select}: no such metric{near(name, have)}")
+        raise LeptonError(f"--select {select}: no such metric{did_you_mean(name, have)}")
     return name
 
 
@@ -207,6 +207,7 @@ def _baseline(asked: str | None, options: list[tuple], keys: list[str]) -> tuple
     if (said := asked.replace(" ", "")) not in names:
         have = ", ".join(names)
         raise LeptonError(
-            f"--baseline {asked}: no such option of {','.join(keys)}{near(said, names)} ({have})"
+            f"--baseline {asked}: no such option of {','.join(keys)}"
+            f"{did_you_mean(said, names)} ({have})"
         )
     return names[said]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from lepton.config.check import SUPPLIED
+from lepton.config.check import SUPPLIED_ARGUMENTS
 from lepton.stats.pairs import Pairs, interval, pairs
 from lepton.stats.welch import Unpaired
 from lepton.stats.welch import unpaired as without_pairs
@@ -69,7 +69,7 @@ def told_apart(frame: pd.DataFrame) -> pd.DataFrame:
 
 def choices(frame: pd.DataFrame) -> set[str]:
     """The groups of which a study's table has the chosen options."""
-    return {group for group in SUPPLIED if group in frame.columns and group != "logger"}
+    return {group for group in SUPPLIED_ARGUMENTS if group in frame.columns and group != "logger"}
 
 
 def _values(column: pd.Series) -> int:

@@ -19,7 +19,7 @@ from lepton.analysis.grouping import (
     varying,
 )
 from lepton.analysis.study import LOST, counts, gather
-from lepton.errors import LeptonError, near
+from lepton.errors import LeptonError, did_you_mean
 from lepton.storage.results import Result
 
 SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first two of a study
@@ -110,7 +110,7 @@ def rest(frame: pd.DataFrame, out: Console) -> None:
 def _known(columns: list[str], frame: pd.DataFrame) -> list[str]:
     for column in columns:
         if column not in frame.columns:
-            raise LeptonError(f"{column}: no such column{near(column, frame.columns)}")
+            raise LeptonError(f"{column}: no such column{did_you_mean(column, frame.columns)}")
     return columns
 
 

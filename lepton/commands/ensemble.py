@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.config.command import composed
-from lepton.config.identity import NAME
+from lepton.config.command import compose_command
+from lepton.config.identity import PLAIN_NAME
 from lepton.ensemble.machinery.run_paths import run_folders
-from lepton.errors import ConfigError, near
+from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
 
 SCHEMA = {
@@ -30,12 +30,12 @@ def compose(*overrides: str) -> dict[str, Any]:
     Raises: ConfigError with every mistake, one line each.
     """
     groups = {"method": ("ensemble", ("task",))}
-    plain = composed("ensemble", overrides, schema=SCHEMA, groups=groups)
+    plain = compose_command("ensemble", overrides, schema=SCHEMA, groups=groups)
     problems = [*_split(plain), *_metric(plain["metric"])]
     for key, least in LEAST.items():
         if plain[key] is not None and plain[key] < least:
             problems.append(f"{key}: {plain[key]} is too small; {least} at least")
-    if plain["study"] is not None and not NAME.fullmatch(plain["study"]):
+    if plain["study"] is not None and not PLAIN_NAME.fullmatch(plain["study"]):
         problems.append(f"study: {plain['study']!r} is not a plain name")
     if problems:
         raise ConfigError(*problems)
@@ -59,7 +59,7 @@ def _metric(name: str | None) -> list[str]:
         return [f"metric: {name}: what is chosen on the test split has no honest test score"]
     if split and metric in LARGER_IS_BETTER:
         return [f"metric: {name}: it is validation's anyway; metric={metric}"]
-    return [f"metric: no metric {name!r}{near(name, LARGER_IS_BETTER)}"]
+    return [f"metric: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]
 
 
 def check_command(overrides: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lepton.config.constraints import data_files
-from lepton.config.identity import known_as
+from lepton.config.identity import is_run_name
 from lepton.errors import LeptonError
 from lepton.pretrained import init_weights
 from lepton.storage import results
@@ -80,7 +80,7 @@ def _trained(folder: Path, again: Path, first: results.Result) -> list[str]:
     quiet = {"runs": str(again.parent), "study": ".", "rerun": False, "logger": {}}
     train_checked({**plain, **quiet}, again)
     causes = []
-    if not known_as(plain, folder.name):
+    if not is_run_name(plain, folder.name):
         causes.append(_otherwise(plain))
     now = results.read(again).precision
     if first.precision not in (None, now):

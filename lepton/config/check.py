@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from lepton.config.constraints import missing_files, together
+from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.signature import (
     Parameter,
     Signature,
     TargetError,
     accepts,
-    in_words,
-    signature,
+    annotation_text,
+    read_signature,
 )
-from lepton.errors import ConfigError, near
+from lepton.errors import ConfigError, did_you_mean
 
-ALLOW = "LEPTON_ALLOW"  # further packages, comma-separated; the environment carries it to workers
-ALLOWED = (
+ALLOW_VARIABLE = "LEPTON_ALLOW"  # further packages, by commas; the environment reaches workers
+TRUSTED_PREFIXES = (
     "lepton.dataset.",
     "lepton.preprocessing.",
     "lepton.tokenizer.",
@@ -36,7 +36,7 @@ ALLOWED = (
     "lion_pytorch.",
     "schedulefree.",
 )
-SUPPLIED = {  # what code gives a group's target beside its YAML
+SUPPLIED_ARGUMENTS = {  # what code gives a group's target beside its YAML
     "dataset": (
         *("preprocessing", "tokenizer", "batch_size", "seed"),
         *("limit_batches", "overfit_batches"),
@@ -50,7 +50,7 @@ SUPPLIED = {  # what code gives a group's target beside its YAML
     "trainer": ("callbacks", "logger"),
     "logger": ("save_dir",),
 }
-ROOT = {
+ROOT_KEYS = {
     "seed": "int",
     "batch_size": "int",
     "task": "dict",
@@ -63,34 +63,35 @@ ROOT = {
     "suggested": "dict",
     "choices": "dict",
     "overrides": "list",
-    **dict.fromkeys(SUPPLIED, "dict | None"),
+    **dict.fromkeys(SUPPLIED_ARGUMENTS, "dict | None"),
 }
-LATER = {  # keys that configs of old runs lack, as those runs had them
+LATER_ROOT_KEYS = {  # keys that configs of old runs lack, as those runs had them
     **{"finetune": {}, "init_from": None, "forgetting": False},
     **{"kind": "table", "suggested": {}},
 }
-WHOLE = {"shots": None, "fraction": 1.0}  # keys of a data set that are not in them either
-TASK = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
-PLUGINS = (
+LATER_DATASET_KEYS = {"shots": None, "fraction": 1.0}  # those of a data set, likewise
+TASK_KEYS = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
+PLUGIN_PREFIXES = (
     "hydra_plugins.",
     "hydra._internal.core_plugins.",
     "optuna.samplers.",
     "optuna.pruners.",
 )
-HYDRA_KEYS = {"_partial_", "_args_", "_recursive_", "_convert_"}  # that could hide a call
-TRAINING = ("optimizer", "scheduler", "regularization", "finetune", "trainer")  # of networks alone
+INSTANTIATE_KEYS = {"_partial_", "_args_", "_recursive_", "_convert_"}  # that could hide a call
+# groups that only networks heed, not models that fit themselves
+NETWORK_GROUPS = ("optimizer", "scheduler", "regularization", "finetune", "trainer")
 
 
 def allow(*packages: str) -> None:
     """Lets `_target_`s name these packages, here and in worker processes."""
-    now = [p for p in os.environ.get(ALLOW, "").split(",") if p]
-    os.environ[ALLOW] = ",".join(dict.fromkeys([*now, *packages]))
+    now = [p for p in os.environ.get(ALLOW_VARIABLE, "").split(",") if p]
+    os.environ[ALLOW_VARIABLE] = ",".join(dict.fromkeys([*now, *packages]))
 
 
-def allowed(name: str) -> bool:
+def is_allowed(name: str) -> bool:
     """Whether a dotted name lies inside a package that `_target_`s may use."""
-    extra = tuple(f"{p}." for p in os.environ.get(ALLOW, "").split(",") if p)
-    return name.startswith(ALLOWED + extra)
+    extra = tuple(f"{p}." for p in os.environ.get(ALLOW_VARIABLE, "").split(",") if p)
+    return name.startswith(TRUSTED_PREFIXES + extra)
 
 
 def check(cfg, *, files: bool = True) -> dict[str, Any]:
@@ -101,57 +102,59 @@ def check(cfg, *, files: bool = True) -> dict[str, Any]:
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
     """
-    problems = unresolved(cfg)
+    problems = unresolved_values(cfg)
     if problems:
         raise ConfigError(*problems)
     from omegaconf import OmegaConf
 
-    plain = LATER | OmegaConf.to_container(cfg, resolve=True)
+    plain = LATER_ROOT_KEYS | OmegaConf.to_container(cfg, resolve=True)
     choices = plain.get("choices") or {}
-    problems = wrong_keys("", plain, typed_keys(tuple(ROOT.items())), "lepton train", ())
+    problems = key_problems("", plain, typed_keys(tuple(ROOT_KEYS.items())), "lepton train", ())
     if isinstance(plain.get("task"), dict):
-        problems += wrong_keys("task.", plain["task"], typed_keys(tuple(TASK.items())), "task", ())
-    for group, supplied in SUPPLIED.items():
+        problems += key_problems(
+            "task.", plain["task"], typed_keys(tuple(TASK_KEYS.items())), "task", ()
+        )
+    for group, supplied in SUPPLIED_ARGUMENTS.items():
         node, option = plain.get(group), f"{group}={choices.get(group, '?')}"
         nested = group == "regularization"
         for path, part in _parts(group, node, nested=nested):
-            problems += wrong_target(path, part, supplied, option)
+            problems += target_problems(path, part, supplied, option)
     if not problems:
-        kinds = kind(plain, "dataset"), kind(plain, "model")
-        problems = together(plain, alone=fits_itself(plain), kinds=kinds) + (
+        kinds = input_kind(plain, "dataset"), input_kind(plain, "model")
+        problems = constraint_problems(plain, alone=fits_itself(plain), kinds=kinds) + (
             missing_files(plain) if files else []
         )
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     if fits_itself(plain):
-        plain |= dict.fromkeys(TRAINING)
-        plain["choices"] = {k: v for k, v in choices.items() if k not in TRAINING}
-    if kind(plain, "dataset") != "table":
+        plain |= dict.fromkeys(NETWORK_GROUPS)
+        plain["choices"] = {k: v for k, v in choices.items() if k not in NETWORK_GROUPS}
+    if input_kind(plain, "dataset") != "table":
         plain["preprocessing"] = None
         plain["choices"] = {k: v for k, v in plain["choices"].items() if k != "preprocessing"}
     return plain
 
 
-def kind(plain: dict[str, Any], group: str) -> str:
+def input_kind(plain: dict[str, Any], group: str) -> str:
     """What the data set holds, or the model reads: table, text, ...; a class says it as `kind`."""
     node = plain[group] or {}
-    return signature(node["_target_"]).kind if "_target_" in node else "table"
+    return read_signature(node["_target_"]).kind if "_target_" in node else "table"
 
 
-def completed(config: dict[str, Any]) -> dict[str, Any]:
+def with_later_keys(config: dict[str, Any]) -> dict[str, Any]:
     """The config of a finished run, with the keys of its data set that are younger than the run."""
     try:
-        taken = signature(config["dataset"]["_target_"]).parameters
+        taken = read_signature(config["dataset"]["_target_"]).parameters
     except (TargetError, KeyError, TypeError):  # which `check` refuses in its own words
         return config
-    added = {key: value for key, value in WHOLE.items() if key in taken}
+    added = {key: value for key, value in LATER_DATASET_KEYS.items() if key in taken}
     return config | {"dataset": added | config["dataset"]}
 
 
 def fits_itself(plain: dict[str, Any]) -> bool:
     """Whether the model has a `fit` of its own, so that nothing of TRAINING applies to it."""
     model = plain["model"] or {}
-    return "_target_" in model and "fit" in signature(model["_target_"]).methods
+    return "_target_" in model and "fit" in read_signature(model["_target_"]).methods
 
 
 @cache
@@ -160,7 +163,7 @@ def typed_keys(items: tuple[tuple[str, str], ...]) -> Signature:
     return Signature("", found, False, frozenset())
 
 
-def unresolved(cfg) -> list[str]:
+def unresolved_values(cfg) -> list[str]:
     """A line for every value that is missing or cannot be interpolated."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -193,7 +196,7 @@ def _parts(group: str, node: Any, *, nested: bool) -> list[tuple[str, Any]]:
     return [(f"{group}.{name}", part) for name, part in node.items()]
 
 
-def wrong_target(path: str, node: Any, supplied: tuple[str, ...], option: str) -> list[str]:
+def target_problems(path: str, node: Any, supplied: tuple[str, ...], option: str) -> list[str]:
     """Problems of one node with a `_target_`, and of the targets inside it."""
     if node is None or node == {}:
         return []
@@ -202,37 +205,39 @@ def wrong_target(path: str, node: Any, supplied: tuple[str, ...], option: str) -
     if "_target_" not in node:
         return [f"{path}.{key}: {option} takes no keys" for key in node]
     name = str(node["_target_"])
-    if not allowed(name):
+    if not is_allowed(name):
         return [_refused(path, name)]
     try:
-        found = signature(name)
+        found = read_signature(name)
     except TargetError as e:
         return [f"{path}._target_: {e}"]
-    if not allowed(found.origin):
+    if not is_allowed(found.origin):
         return [_refused(path, found.origin)]
     values = {k: v for k, v in node.items() if k != "_target_"}
-    hidden = [f"{path}.{k}: not allowed; give arguments by name" for k in HYDRA_KEYS & set(node)]
-    shown = {k: v for k, v in values.items() if k not in HYDRA_KEYS}
+    hidden = [
+        f"{path}.{k}: not allowed; give arguments by name" for k in INSTANTIATE_KEYS & set(node)
+    ]
+    shown = {k: v for k, v in values.items() if k not in INSTANTIATE_KEYS}
     inner = _inner(path, values, option)
-    return wrong_keys(f"{path}.", shown, found, option, supplied) + sorted(hidden) + inner
+    return key_problems(f"{path}.", shown, found, option, supplied) + sorted(hidden) + inner
 
 
 def _inner(path: str, value: Any, option: str) -> list[str]:
     """Problems of the targets anywhere inside a value."""
     if isinstance(value, dict) and "_target_" in value:
-        return wrong_target(path, value, (), option)
+        return target_problems(path, value, (), option)
     items = value.items() if isinstance(value, dict) else enumerate(value)
     nested = [(f"{path}.{key}", part) for key, part in items if isinstance(part, dict | list)]
     return [line for where, part in nested for line in _inner(where, part, option)]
 
 
-def targets(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def find_targets(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Every `_target_` inside nested values, and where it stands."""
     if isinstance(node, dict) and "_target_" in node:
         yield f"{path}._target_", str(node["_target_"])
     if isinstance(node, dict | list):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from targets(value, f"{path}.{key}")
+            yield from find_targets(value, f"{path}.{key}")
 
 
 def check_plugins(hydra) -> None:
@@ -242,11 +247,11 @@ def check_plugins(hydra) -> None:
     """
     from omegaconf import OmegaConf
 
-    found = targets(OmegaConf.to_container(hydra, resolve=False), "hydra")
+    found = find_targets(OmegaConf.to_container(hydra, resolve=False), "hydra")
     problems = [
         f"{where}: {name!r} is not a plugin of Hydra's"
         for where, name in found
-        if not (name.startswith(PLUGINS) or allowed(name))
+        if not (name.startswith(PLUGIN_PREFIXES) or is_allowed(name))
     ]
     if problems:
         raise ConfigError(*problems)
@@ -259,7 +264,7 @@ def _refused(path: str, name: str) -> str:
     )
 
 
-def wrong_keys(prefix: str, node: Any, found: Signature, where: str, supplied) -> list[str]:
+def key_problems(prefix: str, node: Any, found: Signature, where: str, supplied) -> list[str]:
     """Unknown, missing and ill-typed keys of a mapping, held against a signature."""
     problems = []
     known = {k: p for k, p in found.parameters.items() if k not in supplied}
@@ -268,11 +273,11 @@ def wrong_keys(prefix: str, node: Any, found: Signature, where: str, supplied) -
             annotation = known[key].annotation
             target = found.origin and isinstance(value, dict) and "_target_" in value
             if not target and not accepts(annotation, value):
-                problems.append(f"{prefix}{key}: {value!r} is not {in_words(annotation)}")
+                problems.append(f"{prefix}{key}: {value!r} is not {annotation_text(annotation)}")
         elif key in supplied:
             problems.append(f"{prefix}{key}: set by lepton, not by hand")
         elif not found.open:
-            problems.append(f"{prefix}{key}: {where} has no such key{near(key, known)}")
+            problems.append(f"{prefix}{key}: {where} has no such key{did_you_mean(key, known)}")
     for key, parameter in known.items():
         if parameter.required and key not in node:
             problems.append(f"{prefix}{key}: missing; {where} needs it")

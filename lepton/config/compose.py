@@ -4,11 +4,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
 
-from lepton.config.options import CONF_DIR, PACKAGE, SEVERAL, config_dirs, options
+from lepton.config.options import (
+    CONF_DIR,
+    MULTI_CHOICE_GROUPS,
+    PACKAGE_DIR,
+    config_dirs,
+    find_options,
+)
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
 
-PLUGINS = str(PACKAGE / "plugins")
+PLUGINS_DIR = str(PACKAGE_DIR / "plugins")
 
 
 def compose(*overrides: str):
@@ -24,9 +30,9 @@ def compose(*overrides: str):
         words = parse_overrides(overrides, sweep=False)
     except MisreadOverrides as e:
         raise ConfigError(*e.problems, *_mistakes(e.readable)) from None
-    with explained(), session():
-        cfg = hydra_compose("train", [*search_path(), *words], return_hydra_config=True)
-        cfg = finish(cfg, overrides, choices=cfg.hydra.runtime.choices)
+    with explain_hydra_errors(), hydra_session():
+        cfg = hydra_compose("train", [*search_path_overrides(), *words], return_hydra_config=True)
+        cfg = finish_config(cfg, overrides, choices=cfg.hydra.runtime.choices)
         check(cfg)
     return cfg
 
@@ -40,25 +46,27 @@ def _mistakes(overrides: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def find_plugins() -> None:
+def add_plugin_path() -> None:
     """Hydra finds plugins only as hydra_plugins.*"""
-    if PLUGINS not in sys.path:
-        sys.path.append(PLUGINS)
+    if PLUGINS_DIR not in sys.path:
+        sys.path.append(PLUGINS_DIR)
 
 
 @contextmanager
-def session():
+def hydra_session():
     """Hydra, set up on lepton's conf folder and its plugins."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    find_plugins()
+    add_plugin_path()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(config_dir=str(CONF_DIR), job_name="lepton", **version_base()):
+    with initialize_config_dir(
+        config_dir=str(CONF_DIR), job_name="lepton", **version_base_argument()
+    ):
         yield GlobalHydra.instance().hydra
 
 
-def finish(cfg, overrides: Sequence[str], *, choices):
+def finish_config(cfg, overrides: Sequence[str], *, choices):
     """The composed config without Hydra's own part, with the chosen options and the overrides."""
     from omegaconf import OmegaConf, open_dict
 
@@ -67,17 +75,17 @@ def finish(cfg, overrides: Sequence[str], *, choices):
         for group, choice in choices.items()
         if not (group.startswith("hydra") or group == "search" or "@" in group or _hidden(choice))
     }
-    for group in SEVERAL:
+    for group in MULTI_CHOICE_GROUPS:
         if cfg.get(group):  # Hydra does not say which options of a list were chosen
             named.setdefault(group, "+".join(sorted(cfg[group])))
     OmegaConf.set_readonly(cfg, False)
     with open_dict(cfg):
         cfg.pop("hydra", None)
-        cfg.choices, cfg.overrides = named, as_given(overrides)
+        cfg.choices, cfg.overrides = named, literal_overrides(overrides)
     return cfg
 
 
-def as_given(overrides: Sequence[str]) -> list[str]:
+def literal_overrides(overrides: Sequence[str]) -> list[str]:
     """Overrides as the user wrote them, which no interpolation changes any more."""
     return [word.lstrip("+").replace("${", "\\${") for word in overrides]
 
@@ -86,13 +94,13 @@ def _hidden(choice: str | None) -> bool:
     return choice is None or str(choice).startswith("_")
 
 
-def search_path() -> list[str]:
+def search_path_overrides() -> list[str]:
     """The override that lets Hydra see the user's conf folder."""
     user = config_dirs()[1:]
     return [f"hydra.searchpath=['file://{user[0]}']"] if user else []
 
 
-def version_base() -> dict[str, str]:
+def version_base_argument() -> dict[str, str]:
     """Hydra 1.3 asks for a version_base, 1.4 warns about it."""
     import hydra
 
@@ -100,7 +108,7 @@ def version_base() -> dict[str, str]:
 
 
 @contextmanager
-def explained():
+def explain_hydra_errors():
     """Turns what Hydra, OmegaConf and YAML raise into one ConfigError line each."""
     import yaml
     from hydra.errors import HydraException
@@ -125,7 +133,7 @@ def explained():
 def _not_utf8() -> list[str]:
     """A line for every option whose bytes are not text."""
     lines = []
-    for path in (path for group in options().values() for path in group.values()):
+    for path in (path for group in find_options().values() for path in group.values()):
         try:
             path.read_text(encoding="utf-8")
         except UnicodeDecodeError as e:

@@ -4,12 +4,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lepton.errors import near
+from lepton.errors import did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.pretrained.init_weights import missing
 from lepton.pretrained.location import problem
 
-LEAST = {  # smallest numbers that mean something
+MIN_VALUES = {  # smallest numbers that mean something
     "batch_size": 1,
     "trainer.max_epochs": 1,
     "trainer.accumulate_grad_batches": 1,
@@ -17,19 +17,19 @@ LEAST = {  # smallest numbers that mean something
     "trainer.overfit_batches": 0,
     "trainer.threads": 1,
 }
-LARGEST = 2**63 - 1  # the integers of tables and of generators of random numbers
-NEED_WHOLE = (  # what looks at a weight as one tensor in every step
+MAX_INTEGER = 2**63 - 1  # the integers of tables and of generators of random numbers
+WHOLE_WEIGHT_TARGETS = (  # what looks at a weight as one tensor in every step
     "torch.optim.Adafactor",
     "lepton.optimizer.muon.Muon",
     "lepton.finetune.l2sp.L2SP",
     "lepton.finetune.prompt.Prompt",
     "lepton.regularization.l1.L1",
 )
-GRADUAL = "lepton.finetune.gradual_unfreeze.GradualUnfreeze"
-PLURAL = {"table": "a table", "text": "texts"}
+GRADUAL_UNFREEZE = "lepton.finetune.gradual_unfreeze.GradualUnfreeze"
+KIND_PLURALS = {"table": "a table", "text": "texts"}
 
 
-def together(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> list[str]:
+def constraint_problems(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> list[str]:
     """A line for every part that is not there, number too small, or option in another's way.
 
     `alone`: the model fits itself, so that nothing meant for networks matters. `kinds`: what the
@@ -75,7 +75,7 @@ def _devices(plain: dict[str, Any]) -> list[str]:
     if {"spawn", "fork", "notebook"} & set(strategy.split("_")):
         return [f"trainer.strategy: {strategy} copies this process; lepton starts others, with ddp"]
     copies = strategy.startswith("ddp") or (strategy == "auto" and _several(trainer["devices"]))
-    if copies and "find_unused" not in strategy and GRADUAL in targets:
+    if copies and "find_unused" not in strategy and GRADUAL_UNFREEZE in targets:
         unused = "trainer.strategy=ddp_find_unused_parameters_true"
         return [f"trainer.strategy: finetune=gradual_unfreeze leaves weights out; {unused}"]
     if strategy != "fsdp":
@@ -84,7 +84,7 @@ def _devices(plain: dict[str, Any]) -> list[str]:
         f"trainer.strategy: fsdp gives each device a share of the weights, and "
         f"{target.rpartition('.')[2]} needs them whole; take another, or trainer=ddp"
         for target in targets
-        if target in NEED_WHOLE
+        if target in WHOLE_WEIGHT_TARGETS
     ]
     if rule.get("_target_") == "torch.optim.SGD" and rule.get("fused"):
         problems.append(
@@ -106,16 +106,16 @@ def _other_kind(plain: dict[str, Any], held: str, read: str) -> list[str]:
         return []
     names = {group: plain["choices"].get(group, "?") for group in ("dataset", "model")}
     return [
-        f"dataset, model: dataset={names['dataset']} holds {PLURAL.get(held, held)}, and "
-        f"model={names['model']} reads {PLURAL.get(read, read)}; `lepton list model` says what "
-        "each model reads"
+        f"dataset, model: dataset={names['dataset']} holds {KIND_PLURALS.get(held, held)}, and "
+        f"model={names['model']} reads {KIND_PLURALS.get(read, read)}; `lepton list model` says "
+        "what each model reads"
     ]
 
 
 def _too_small(plain: dict[str, Any]) -> list[str]:
     """A line for every number below what it can mean."""
     problems = []
-    for key, least in LEAST.items():
+    for key, least in MIN_VALUES.items():
         group, _, name = key.rpartition(".")
         value = ((plain[group] or {}) if group else plain).get(name)
         if value is not None and value < least:
@@ -127,8 +127,8 @@ def _beyond(node: Any, path: str = "") -> list[str]:
     """A line for every number that is none, or that no table of results could hold."""
     if isinstance(node, float) and not math.isfinite(node):
         return [f"{path}: {node} is no finite number"]
-    if isinstance(node, int) and abs(node) > LARGEST:
-        return [f"{path}: {node} does not fit 64 bits; {LARGEST} at most"]
+    if isinstance(node, int) and abs(node) > MAX_INTEGER:
+        return [f"{path}: {node} does not fit 64 bits; {MAX_INTEGER} at most"]
     if not isinstance(node, dict | list):
         return []
     items = node.items() if isinstance(node, dict) else enumerate(node)
@@ -140,7 +140,7 @@ def _monitor(plain: dict[str, Any]) -> list[str]:
     name = plain["task"]["monitor"]
     if name is None or name in LARGER_IS_BETTER:
         return []
-    return [f"task.monitor: no metric {name!r}{near(name, LARGER_IS_BETTER)}"]
+    return [f"task.monitor: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]
 
 
 def _finetuning(plain: dict[str, Any], *, alone: bool) -> list[str]:

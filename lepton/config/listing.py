@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from lepton.config.options import CONF_DIR, config_dirs, options
-from lepton.errors import LeptonError, near
+from lepton.config.options import CONF_DIR, config_dirs, find_options
+from lepton.errors import LeptonError, did_you_mean
 
 
-def describe(*words: str) -> str:
+def describe_options(*words: str) -> str:
     """All groups; the options of one group; or the keys, values and comments of one option.
 
     Raises: LeptonError when there is no such group or option.
     """
-    known = options()
+    known = find_options()
     if not words:
         return "\n\n".join(_group(group, known[group]) for group in known)
     return "\n\n".join(_describe(word.replace("=", "/"), known) for word in words)
@@ -22,21 +22,26 @@ def _describe(word: str, known: dict[str, dict[str, Path]]) -> str:
         return _group(word, known[word])
     group, _, option = word.rpartition("/")
     if group not in known:
-        raise LeptonError(f"{word}: no such group{near(word, known)} (groups: {', '.join(known)})")
+        raise LeptonError(
+            f"{word}: no such group{did_you_mean(word, known)} (groups: {', '.join(known)})"
+        )
     if option not in known[group]:
         have = ", ".join(known[group])
         raise LeptonError(
-            f"{group}={option}: no such option{near(option, known[group])} (options: {have})"
+            f"{group}={option}: no such option{did_you_mean(option, known[group])} "
+            f"(options: {have})"
         )
     return _option(known[group][option])
 
 
 def _group(group: str, found: dict[str, Path]) -> str:
     width = max(map(len, found))
-    return "\n".join([group, *(f"  {name:{width}}  {head(p)}" for name, p in found.items())])
+    return "\n".join(
+        [group, *(f"  {name:{width}}  {first_comment(p)}" for name, p in found.items())]
+    )
 
 
-def head(path: Path) -> str:
+def first_comment(path: Path) -> str:
     """The first comment line of an option."""
     with path.open(encoding="utf-8", errors="replace") as file:
         first = next((line for line in file if not line.startswith("# @package")), "")

@@ -5,27 +5,27 @@ from pathlib import Path
 
 from lepton.errors import ConfigError
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE_DIR = Path(__file__).resolve().parents[1]
 CONF_DIR = next(
     folder
-    for folder in (PACKAGE / "conf", PACKAGE.parent / "conf")
+    for folder in (PACKAGE_DIR / "conf", PACKAGE_DIR.parent / "conf")
     if (folder / "train.yaml").is_file()
 )
-USER_DIR = "LEPTON_CONFIG_DIR"  # the environment carries it to worker processes
-SEVERAL = ("regularization",)  # groups of which several options may be chosen at once
-BETWEEN = ("ensemble",)  # groups of commands that read finished runs
+CONFIG_DIR_VARIABLE = "LEPTON_CONFIG_DIR"  # the environment carries it to worker processes
+MULTI_CHOICE_GROUPS = ("regularization",)  # groups of which several options may be chosen at once
+COMMAND_GROUPS = ("ensemble",)  # groups of commands that read finished runs
 
 
 def config_dirs() -> list[Path]:
     """lepton's own conf folder, then the user's: named by --config-dir, or conf/ here."""
-    named = os.environ.get(USER_DIR)
+    named = os.environ.get(CONFIG_DIR_VARIABLE)
     here = Path("conf").resolve()
     if named is None and here.is_dir() and any((here / g).is_dir() for g in _groups_in(CONF_DIR)):
         named = str(here)
     return [CONF_DIR] if named in (None, "", str(CONF_DIR)) else [CONF_DIR, Path(named).resolve()]
 
 
-def options() -> dict[str, dict[str, Path]]:
+def find_options() -> dict[str, dict[str, Path]]:
     """Every group, its options, and the file of each.
 
     Raises: ConfigError when a user's file has the name of one of lepton's.

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from lepton.config.options import BETWEEN, SEVERAL, options
-from lepton.errors import MisreadOverrides, near
+from lepton.config.options import COMMAND_GROUPS, MULTI_CHOICE_GROUPS, find_options
+from lepton.errors import MisreadOverrides, did_you_mean
 
-LONGEST = 200  # characters of a key; Hydra looks for files of that name
+MAX_KEY_LENGTH = 200  # characters of a key; Hydra looks for files of that name
 
 
 def parse_overrides(overrides: Sequence[str], *, sweep: bool) -> list[str]:
@@ -17,29 +17,29 @@ def parse_overrides(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    parser, known, result, problems = OverridesParser.create(), options(), [], []
+    parser, known, result, problems = OverridesParser.create(), find_options(), [], []
     spoilt: set[str] = set()  # groups whose option is wrong, so that their keys cannot be judged
     for text in overrides:
         try:
             override = parser.parse_override(text)
         except Exception as e:  # the grammar raises several unrelated kinds
             said = re.search("while evaluating '.*': (.*)", str(e))
-            problems.append(f"{text}: {said[1]}" if said else unreadable(text))
+            problems.append(f"{text}: {said[1]}" if said else unreadable_override(text))
             continue
         key = override.key_or_group
         head = re.split(r"[./@]", key)[0]
-        if not head or key == "hydra" or len(key) > LONGEST:
-            problems.append(unreadable(text))
+        if not head or key == "hydra" or len(key) > MAX_KEY_LENGTH:
+            problems.append(unreadable_override(text))
         elif override.is_sweep_override() and not sweep:
             problems.append(f"{text}: several values need a sweep; add -m, or quote the comma")
             spoilt |= {key} & known.keys()
         elif head in ("choices", "overrides"):
             problems.append(f"{key}: set by lepton, not by hand")
-        elif head in BETWEEN:
+        elif head in COMMAND_GROUPS:
             problems.append(f"{key}: lepton train has no such key; it belongs to lepton {head}")
         elif key in known and override.package is None:
-            chosen = options_of(override, list(known[key]))
-            wrong = wrong_options(text, key, chosen, known[key])
+            chosen = chosen_options(override, list(known[key]))
+            wrong = option_problems(text, key, chosen, known[key])
             problems += wrong
             spoilt |= {key if head == "hydra" else head} if wrong else set()
             globbed = ",".join(str(name) for job in chosen for name in job)
@@ -47,7 +47,7 @@ def parse_overrides(overrides: Sequence[str], *, sweep: bool) -> list[str]:
         elif head == "hydra" or override.is_delete() or override.package is not None:
             result.append(text)
         elif "/" in key:
-            problems.append(f"{key}: no such group{near(key, known)}")
+            problems.append(f"{key}: no such group{did_you_mean(key, known)}")
         else:
             result.append("++" + text.lstrip("+"))
     if problems:
@@ -63,7 +63,7 @@ def _named(word: str) -> set[str]:
     return {key, re.split(r"[./@]", key)[0]}
 
 
-def unreadable(text: str) -> str:
+def unreadable_override(text: str) -> str:
     """The line for an override that Hydra's grammar refuses; most often quotes are missing."""
     key, equals, value = text.partition("=")
     odd = re.search(r"[^\w.,:/\[\]{}()$+-]|[^\x00-\x7f]", value) and not re.search("[\"']", value)
@@ -72,7 +72,7 @@ def unreadable(text: str) -> str:
     return f"{text!r} cannot be read; write key=value{hint}"
 
 
-def options_of(override, have: list[str]) -> list[list]:
+def chosen_options(override, have: list[str]) -> list[list]:
     """The options that an override chooses, one list a job."""
     from hydra.core.override_parser.types import Glob
 
@@ -90,7 +90,7 @@ def _listed(value) -> list:
     return value if isinstance(value, list) else [value]
 
 
-def wrong_options(text: str, group: str, chosen: list[list], known: dict[str, Path]) -> list[str]:
+def option_problems(text: str, group: str, chosen: list[list], known: dict[str, Path]) -> list[str]:
     """A line for every option that the group does not have, and for too many or none of them."""
     have, names = ", ".join(known), [name for job in chosen for name in job]
     if not names or None in names or "" in names:
@@ -98,8 +98,9 @@ def wrong_options(text: str, group: str, chosen: list[list], known: dict[str, Pa
         return [f"{text}: chooses nothing; write {group}={instead} (options: {have})"]
     wrong = dict.fromkeys(str(name) for name in names if str(name) not in known)
     lines = [
-        f"{group}={name}: no such option{near(name, known)} (options: {have})" for name in wrong
+        f"{group}={name}: no such option{did_you_mean(name, known)} (options: {have})"
+        for name in wrong
     ]
-    if group not in SEVERAL and "[" in text:
+    if group not in MULTI_CHOICE_GROUPS and "[" in text:
         lines.append(f"{text}: {group} takes one option; to compare several, {group}=A,B with -m")
     return lines

@@ -7,10 +7,10 @@ from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-PLAIN = {"int", "float", "bool", "str", "list", "dict"}
-ANYTHING = {"Any", "object", "typing.Any"}
-NAMES = ast.Name | ast.Attribute
-SCALARS = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
+PLAIN_TYPES = {"int", "float", "bool", "str", "list", "dict"}
+ANY_TYPES = {"Any", "object", "typing.Any"}
+NAME_NODES = ast.Name | ast.Attribute
+SCALAR_TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TargetError(Exception):
 
 
 @cache
-def signature(target: str) -> Signature:
+def read_signature(target: str) -> Signature:
     """The signature behind a dotted name.
 
     Raises: TargetError with the part of the name that was not found.
@@ -70,8 +70,8 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
             return _any(members, value)
         case ast.Subscript(value=ast.Name(id="Optional"), slice=member):
             return value is None or accepts(member, value)
-        case ast.Name(id=name) if name in SCALARS:
-            fits = isinstance(value, SCALARS[name])
+        case ast.Name(id=name) if name in SCALAR_TYPES:
+            fits = isinstance(value, SCALAR_TYPES[name])
             return fits and (name == "bool" or not isinstance(value, bool))
         case ast.Name(id="list"):
             return isinstance(value, list)
@@ -93,27 +93,31 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
 
 def _any(members: list[ast.expr], value: object) -> bool:
     """Whether one member of a union fits; a class beside plain types cannot stand in YAML."""
-    plain = [m for m in members if not isinstance(m, NAMES) or ast.unparse(m) in ANYTHING | PLAIN]
+    plain = [
+        m
+        for m in members
+        if not isinstance(m, NAME_NODES) or ast.unparse(m) in ANY_TYPES | PLAIN_TYPES
+    ]
     only_null = all(ast.unparse(m) == "None" for m in plain)
     return any(accepts(member, value) for member in (members if only_null else plain))
 
 
-def in_words(annotation: ast.expr) -> str:
+def annotation_text(annotation: ast.expr) -> str:
     """The annotation as a person would say it."""
     if isinstance(annotation, ast.BinOp):
-        return f"{in_words(annotation.left)} or {in_words(annotation.right)}"
+        return f"{annotation_text(annotation.left)} or {annotation_text(annotation.right)}"
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        return in_words(ast.parse(annotation.value, mode="eval").body)
+        return annotation_text(ast.parse(annotation.value, mode="eval").body)
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Optional":
-        return f"{in_words(annotation.slice)} or null"
+        return f"{annotation_text(annotation.slice)} or null"
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Union":
-        members = [in_words(m) for m in annotation.slice.elts]
-        return " or ".join(m for m in members if m in PLAIN | {"null"})
+        members = [annotation_text(m) for m in annotation.slice.elts]
+        return " or ".join(m for m in members if m in PLAIN_TYPES | {"null"})
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
         options = annotation.slice.elts if _many(annotation.slice) else [annotation.slice]
         return "one of " + ", ".join(str(ast.literal_eval(o)) for o in options)
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "tuple":
-        return f"[{', '.join(map(in_words, annotation.slice.elts))}]"
+        return f"[{', '.join(map(annotation_text, annotation.slice.elts))}]"
     return "null" if ast.unparse(annotation) == "None" else ast.unparse(annotation)
 
 
@@ -162,7 +166,7 @@ def _find(path: Path, module: str, rest: list[str]) -> Signature:
     node = _bindings(path).get(name)
     match node:
         case ast.ImportFrom():
-            return signature(".".join([_source(node, name, module, path), *inner]))
+            return read_signature(".".join([_source(node, name, module, path), *inner]))
         case ast.FunctionDef() if not inner:
             return _of_function(node, f"{module}.{name}", skip=0)
         case ast.ClassDef() if not inner:
@@ -172,7 +176,7 @@ def _find(path: Path, module: str, rest: list[str]) -> Signature:
     for node in [n for key, n in _bindings(path).items() if key.startswith("*")]:
         with suppress(TargetError):
             everything = _source(node, "*", module, path).removesuffix("*")
-            return signature(everything + ".".join(rest))
+            return read_signature(everything + ".".join(rest))
     raise TargetError(f"{module!r} defines no class or function {'.'.join(rest)!r}")
 
 

@@ -86,18 +86,18 @@ def inputs(folder: Path, ids: np.ndarray) -> Inputs:
     from omegaconf import OmegaConf
 
     from lepton import build
-    from lepton.config.check import check, kind
-    from lepton.config.identity import known_as
+    from lepton.config.check import check, input_kind
+    from lepton.config.identity import is_run_name
     from lepton.storage.results import CONFIG, read_config
 
     config = read_config(folder / CONFIG)
     if "ensemble" in config:
         return inputs(folder / config["ensemble"]["members"][0]["path"], ids)
     cfg = check(OmegaConf.create(config))
-    if not known_as(cfg, folder.name):
+    if not is_run_name(cfg, folder.name):
         raise LeptonError(f"{folder}: its data or its options are no longer what they were")
-    texts = kind(cfg, "dataset") == "text"
-    module = build.unread(cfg, **{"tokenizer" if texts else "preprocessing": None})
+    texts = input_kind(cfg, "dataset") == "text"
+    module = build.unread_data(cfg, **{"tokenizer" if texts else "preprocessing": None})
     if not hasattr(module, "read"):
         raise LeptonError(f"{folder}: its data set has no table of inputs")
     tables = [part for part in module.read() if part is not None]

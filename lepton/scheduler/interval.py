@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from lepton.config.signature import signature
+from lepton.config.signature import read_signature
 
 
 def by_batch(cfg: dict[str, Any]) -> bool:
     node = cfg["scheduler"]
-    return bool(node) and "total_steps" in signature(node["_target_"]).parameters
+    return bool(node) and "total_steps" in read_signature(node["_target_"]).parameters
 
 
 def step_epoch(scheduler, score: float) -> None:

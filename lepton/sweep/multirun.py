@@ -7,7 +7,12 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from lepton.config.check import check_plugins
-from lepton.config.compose import explained, finish, search_path, session
+from lepton.config.compose import (
+    explain_hydra_errors,
+    finish_config,
+    hydra_session,
+    search_path_overrides,
+)
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, MisreadOverrides, NothingToSearch
 from lepton.sweep.plan import Plan, plan
@@ -18,8 +23,8 @@ def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
 
     Raises: ConfigError with every mistake, one line each.
     """
-    words = [*search_path(), *readable(overrides, sweep=sweep)]
-    with explained(), session() as hydra:
+    words = [*search_path_overrides(), *readable(overrides, sweep=sweep)]
+    with explain_hydra_errors(), hydra_session() as hydra:
         loader = hydra.config_loader
         master = loader.load_configuration("train", words, RunMode.MULTIRUN)
         check_plugins(master.hydra)
@@ -35,8 +40,8 @@ def planned(overrides: Sequence[str], *, sweep: bool) -> Plan:
 
 def multirun(overrides: Sequence[str]) -> None:
     """Hands a sweep to the sweeper and the launcher that the config names."""
-    words = [*search_path(), *readable(overrides, sweep=True)]
-    with explained(), session() as hydra:
+    words = [*search_path_overrides(), *readable(overrides, sweep=True)]
+    with explain_hydra_errors(), hydra_session() as hydra:
         check_plugins(
             hydra.config_loader.load_configuration("train", words, RunMode.MULTIRUN).hydra
         )
@@ -48,7 +53,7 @@ def train_composed(cfg) -> float:
     from lepton.run import train
 
     hydra = HydraConfig.get()
-    return train(finish(cfg, hydra.overrides.task, choices=hydra.runtime.choices)).score
+    return train(finish_config(cfg, hydra.overrides.task, choices=hydra.runtime.choices)).score
 
 
 def readable(overrides: Sequence[str], *, sweep: bool) -> list[str]:

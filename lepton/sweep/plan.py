@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from lepton.config.check import check
-from lepton.config.compose import as_given, explained, finish
+from lepton.config.compose import explain_hydra_errors, finish_config, literal_overrides
 from lepton.config.identity import run_folder
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError
@@ -104,7 +104,7 @@ def compose_job(composer: "Composer", words: Sequence[str]) -> Job:
 
     Raises: ConfigError with every mistake.
     """
-    with explained():
+    with explain_hydra_errors():
         config = check(composer.compose(words))
         return Job(tuple(words), config, run_folder(config))
 
@@ -151,11 +151,11 @@ class Composer:
         groups = tuple(o.input_line for o in parsed if self._chooses(o))
         if groups not in self.composed:
             cfg = self.loader.load_sweep_config(self.master, [*groups, *self._space(groups)])
-            self.composed[groups] = finish(cfg, (), choices=cfg.hydra.runtime.choices)
+            self.composed[groups] = finish_config(cfg, (), choices=cfg.hydra.runtime.choices)
         cfg = copy.deepcopy(self.composed[groups])
         values = [o for o in parsed if not self._chooses(o)]
         ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
-        cfg.overrides = as_given(words)
+        cfg.overrides = literal_overrides(words)
         return cfg
 
     def _space(self, groups: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from lepton.config.identity import canonical
+from lepton.config.identity import canonical_config
 from lepton.errors import LeptonError
 from lepton.storage.environment import versions
 from lepton.storage.files import write_bytes
@@ -36,7 +36,7 @@ class Checkpoints:
         cls, folder: Path, cfg: dict[str, Any], *, trained: str, part: str = ""
     ) -> "Checkpoints":
         """Those in a run's unfinished folder, of a training alone or in a stack."""
-        about = {"config": canonical(cfg), "versions": versions(), "trained": trained}
+        about = {"config": canonical_config(cfg), "versions": versions(), "trained": trained}
         if cfg["trainer"]["precision"] == "auto":
             about["precision"] = resolved(cfg["trainer"])
         return cls(folder / CHECKPOINTS, about, part)

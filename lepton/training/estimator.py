@@ -18,7 +18,7 @@ class Estimator:
 
     def __init__(self, cfg: dict[str, Any], spec: DataSpec):
         self.task = build.task(cfg, spec)
-        self.model = build.part(cfg, "model", spec=spec, seed=cfg["seed"])
+        self.model = build.component(cfg, "model", spec=spec, seed=cfg["seed"])
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained = "alone"

@@ -5,8 +5,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from lepton.config.check import check, completed, fits_itself
-from lepton.errors import reading
+from lepton.config.check import check, fits_itself, with_later_keys
+from lepton.errors import explain_read_errors
 from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
 from lepton.storage import results
@@ -31,16 +31,16 @@ def load_learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
 
     Raises: LeptonError for a damaged folder; ConfigError for a config that cannot be built.
     """
-    config = completed(results.read_config(folder / results.CONFIG))
+    config = with_later_keys(results.read_config(folder / results.CONFIG))
     config.pop("ensemble", None)  # what a soup was made of
     cfg = check(OmegaConf.create(config), files=False)
     if (folder / ARCHITECTURE).is_dir():
         cfg["model"] |= _encoder(folder)
-    with reading(folder / "spec.json") as path:
+    with explain_read_errors(folder / "spec.json") as path:
         spec = DataSpec.load(path)
     learner = build_learner(cfg, spec, saved=folder)
     weights = folder / FILE
-    with reading(weights if weights.is_file() else folder):
+    with explain_read_errors(weights if weights.is_file() else folder):
         learner.load(folder)
     return learner, spec
 
@@ -56,7 +56,7 @@ def load_network(folder: Path) -> Network:
 def _encoder(folder: Path) -> dict[str, Any]:
     """What a run's encoder is built from: the weights below its adapter, or its form alone."""
     if not (folder / FILE).is_file():
-        with reading(folder / init_weights.BASE):
+        with explain_read_errors(folder / init_weights.BASE):
             key, place = init_weights.find_base(folder)
         if key == "model.path":
             return {"path": place}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import Diverged, Pruned
-from lepton.finite import Losses
+from lepton.finite import LossCheck
 from lepton.method import Batch, Method
 from lepton.metric.scoring import monitor_value
 from lepton.optimizer.parameter_groups import parameter_groups
@@ -56,7 +56,7 @@ class Learner(pl.LightningModule):
         self.losses: list[Tensor] = []
         self.rows: list[int] = []
         self.validated: list[tuple[Tensor, Tensor]] = []
-        self.watch, self.finite = watch, Losses()
+        self.watch, self.finite = watch, LossCheck()
         self.in_progress: dict | None = None  # a saved epoch to go on with
         self.between_steps = self.between_epochs = lambda learner: None
 

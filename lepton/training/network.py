@@ -53,7 +53,7 @@ class Network:
         self.cfg, self.spec, self.task = cfg, spec, build.task(cfg, spec)
         with torch.random.fork_rng():
             torch.manual_seed(derive(cfg["seed"], "init"))
-            model = build.part(cfg, "model", spec=spec)
+            model = build.component(cfg, "model", spec=spec)
             self.tuning = None
             if cfg["finetune"]:
                 self.tuning = _tuning(cfg, model, spec, saved, load_network)
@@ -136,7 +136,7 @@ class Network:
             methods=self.methods,
             noise=self.noise,
             history=self.history,
-            make_optimizer=partial(build.part, part.cfg, "optimizer"),
+            make_optimizer=partial(build.component, part.cfg, "optimizer"),
             make_scheduler=self._scheduler(),
             steps_by_batch=by_batch(self.cfg),
             accumulate=self.cfg["trainer"]["accumulate_grad_batches"],
@@ -147,7 +147,7 @@ class Network:
     def _trainer(self, cfg: dict[str, Any], folder: Path):
         quiet()
         callbacks = [c for method in self.methods for c in method.callbacks()]
-        return build.make(
+        return build.instantiate(
             cfg["trainer"],
             callbacks=[*callbacks, Progress()],
             logger=build.logger(self.cfg, folder),
@@ -179,7 +179,7 @@ class Network:
         error.weights = "none: no finite ones were left"
 
     def _scheduler(self):
-        return partial(build.part, self.cfg, "scheduler") if self.cfg["scheduler"] else None
+        return partial(build.component, self.cfg, "scheduler") if self.cfg["scheduler"] else None
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Predictions for whole tensors, on the CPU; rows are taken in chunks, of like length."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from lepton import build
 from lepton.config.check import fits_itself
-from lepton.config.identity import canonical
-from lepton.config.signature import signature
-from lepton.method import HOOKS, Method
+from lepton.config.identity import canonical_config
+from lepton.config.signature import read_signature
+from lepton.method import UNBATCHED_HOOKS, Method
 from lepton.storage.run_folder import CHECKPOINTS, unfinished
 from lepton.sweep.job import Job
 from lepton.trainer.default import resolved
@@ -63,16 +63,16 @@ def obstacle(plain: dict[str, Any]) -> str | None:
     if fits_itself(plain):
         return f"model={chosen.get('model')} fits itself"
     optimizer = plain["optimizer"]
-    if signature(optimizer["_target_"]).origin not in ORIGINS:
+    if read_signature(optimizer["_target_"]).origin not in ORIGINS:
         return f"optimizer={chosen.get('optimizer')} has no stacked form"
     for flag in ("amsgrad", "maximize", "differentiable", "decoupled_weight_decay"):
-        rule = ORIGINS[signature(optimizer["_target_"]).origin]
+        rule = ORIGINS[read_signature(optimizer["_target_"]).origin]
         if optimizer.get(flag) and flag not in rule.flags:
             return f"optimizer.{flag}=true has no stacked form"
     for name, node in (plain["regularization"] or {}).items():
-        if not _stacks(build.target(node)):
+        if not _stacks(build.import_target(node)):
             return f"regularization={name} has no stacked form"
-    strategy = build.target(plain["finetune"]) if plain["finetune"] else Method
+    strategy = build.import_target(plain["finetune"]) if plain["finetune"] else Method
     if strategy.alone or not _stacks(strategy):
         return f"finetune={chosen.get('finetune')} {strategy.alone or 'has no stacked form'}"
     trainer = plain["trainer"]
@@ -89,7 +89,7 @@ def obstacle(plain: dict[str, Any]) -> str | None:
 def _stacks(method: type[Method]) -> bool:
     """Whether a method says what it does to a stack, or has nothing to say."""
     return method.stacked.__func__ is not Method.stacked.__func__ or not any(
-        getattr(method, hook) is not getattr(Method, hook) for hook in HOOKS
+        getattr(method, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS
     )
 
 
@@ -99,7 +99,7 @@ def common(plain: dict[str, Any]) -> str:
     Models are compared again once they are built: a number of theirs may differ where it changes
     nothing but dropout.
     """
-    kept = canonical(plain)
+    kept = canonical_config(plain)
     for key in ("seed", "scheduler"):
         kept.pop(key)
     kept["optimizer"] = {k: v for k, v in kept["optimizer"].items() if not _numbers(k, v)}
@@ -110,10 +110,10 @@ def common(plain: dict[str, Any]) -> str:
     floats = _floats(plain["model"]["_target_"])
     kept["model"] = {k: v for k, v in kept["model"].items() if k not in floats}
     if kept.get("finetune"):
-        own = build.target(kept["finetune"]).stackable
+        own = build.import_target(kept["finetune"]).stackable
         kept["finetune"] = {k: v for k, v in kept["finetune"].items() if k not in own}
     kept["regularization"] = {
-        name: {k: v for k, v in node.items() if k not in build.target(node).stackable}
+        name: {k: v for k, v in node.items() if k not in build.import_target(node).stackable}
         for name, node in (kept["regularization"] or {}).items()
     }
     return json.dumps(kept, sort_keys=True, default=str)
@@ -129,7 +129,7 @@ def _numbers(key: str, value: Any) -> bool:
 
 
 def _floats(target: str) -> set[str]:
-    parameters = signature(target).parameters
+    parameters = read_signature(target).parameters
     return {
         name
         for name, parameter in parameters.items()

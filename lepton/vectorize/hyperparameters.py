@@ -23,8 +23,8 @@ class Schedule:
     def __init__(self, cfg: dict[str, Any], *, steps: int, known: dict[str, list]):
         anchor = {"params": [nn.Parameter(torch.zeros(()))], "names": ["anchor"]}
         groups = [anchor | {"decay": True, "hidden": []}]
-        self.optimizer = build.part(cfg, "optimizer", params=groups)
-        build_scheduler = partial(build.part, cfg, "scheduler", optimizer=self.optimizer)
+        self.optimizer = build.component(cfg, "optimizer", params=groups)
+        build_scheduler = partial(build.component, cfg, "scheduler", optimizer=self.optimizer)
         self.by_batch, self.steps, self.taken = by_batch(cfg), steps, 0
         if self.by_batch:
             total = steps * cfg["trainer"]["max_epochs"]

@@ -44,7 +44,7 @@ class Member:
         cfg, folder = self.job.config, self.job.folder
         with ExitStack() as opening:
             self.folder: Path = opening.enter_context(results.writing(folder, rerun=cfg["rerun"]))
-            run.begin(cfg, self.folder)
+            run.write_settings(cfg, self.folder)
             self.logger = build.logger(cfg, self.folder)
             self._take_up(self.checkpoints.load())
             self.closing = opening.pop_all()
@@ -128,7 +128,9 @@ class Member:
                 raise self.error
             shutil.copytree(described, self.folder, dirs_exist_ok=True)
             name, cfg = self.job.folder.name, self.job.config
-            done = run.record(cfg, self.network, data, self.folder, name=name, constant=constant)
+            done = run.score_and_save(
+                cfg, self.network, data, self.folder, name=name, constant=constant
+            )
             results.save(done, self.folder)
         log.info("    %s", done)
 

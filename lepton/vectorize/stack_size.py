@@ -129,7 +129,7 @@ class Trial:
     def _seconds_alone(self) -> float:
         network, cfg = self.members[0].network, self.members[0].job.config
         model = copy.deepcopy(network.moving).to(self.device, self.dtype)
-        optimizer = build.part(cfg, "optimizer", params=parameter_groups(model))
+        optimizer = build.component(cfg, "optimizer", params=parameter_groups(model))
         stack, _, rows = self._stack(self.members[:1])
         rows = rows.flatten()
 

@@ -54,7 +54,7 @@ class Group:
         self.jobs, self.options, self.progress = jobs, options, progress
         self.known: dict[str, list] = {}  # schedules that several members follow
         strategy = jobs[0].config["finetune"]
-        probes = strategy and hasattr(build.target(strategy), "probes")
+        probes = strategy and hasattr(build.import_target(strategy), "probes")
         self.frozen = {} if probes else None  # encoders that all members look at the data with
 
     def train(self) -> Alone:
@@ -62,12 +62,12 @@ class Group:
         cfg = self.jobs[0].config
         with _lines() as self.lines, TemporaryDirectory() as described:
             try:
-                self.raw, self.described = run.read(cfg), Path(described)
+                self.raw, self.described = run.read_data(cfg), Path(described)
             except Exception as e:
                 return self._all(f"their data cannot be read ({_last(e)})")
             self.data = self.raw
-            run.describe(self.raw, self.described)
-            self.constant = run.constant(self.raw, build.task(cfg, self.raw.spec))
+            run.save_data_description(self.raw, self.described)
+            self.constant = run.constant_metrics(self.raw, build.task(cfg, self.raw.spec))
             alike, alone = self._alike(), []
             if not self._cut_by_row():
                 return self._all("their data set cuts batches in a way of its own")
@@ -157,7 +157,7 @@ class Group:
         epochs = max(member.job.config["trainer"]["max_epochs"] for member in members)
         setting = {"max_epochs": epochs, "threads": None}
         quiet()
-        return build.make(cfg["trainer"] | setting, callbacks=[Progress()], logger=False)
+        return build.instantiate(cfg["trainer"] | setting, callbacks=[Progress()], logger=False)
 
     def _fit(self, members: list[Member]) -> Alone:
         """Trains one stack; where memory is too small for it, two of half its size."""

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 import lepton as public
 from lepton import build
-from lepton.config.check import allow, allowed, check
+from lepton.config.check import allow, check, is_allowed
 from lepton.config.options import CONF_DIR
 from lepton.errors import ConfigError, LeptonError
 from tests.quick import compose
@@ -100,7 +100,7 @@ def test_a_target_outside_the_trusted_packages_is_refused(cfg, refused, target):
 @pytest.mark.parametrize("target", [t for t in HOSTILE if t not in HARMLESS])
 def test_what_makes_objects_refuses_the_same_targets_itself(target):
     with pytest.raises((ConfigError, ImportError, ValueError)):
-        build.make({"_target_": target})
+        build.instantiate({"_target_": target})
 
 
 CALL = {"_target_": "os.system", "command": "touch marker"}
@@ -151,7 +151,7 @@ def test_a_hidden_call_is_refused_wherever_it_stands(cfg, refused, key, value, w
 )
 def test_what_makes_objects_refuses_a_hidden_call_itself(node, here):
     with pytest.raises(ConfigError, match=r"os\.system"):
-        build.make(node)
+        build.instantiate(node)
     assert not list(here.iterdir())
 
 
@@ -251,7 +251,7 @@ def test_a_users_own_keys_are_checked_like_leptons(lepton, mine):
 def test_a_users_module_that_cannot_be_read_is_named(cfg, refused, here, monkeypatch, text, said):
     from lepton.config import signature
 
-    signature.signature.cache_clear()
+    signature.read_signature.cache_clear()
     signature._bindings.cache_clear()
     (here / "wrong.py").write_text(text)
     monkeypatch.syspath_prepend(str(here))
@@ -267,8 +267,8 @@ def test_allowing_a_package_lets_in_that_package_alone(monkeypatch):
     monkeypatch.setenv("LEPTON_ALLOW", "")
     allow("mine")
     allow("yours.models", "mine")
-    assert [allowed(n) for n in ("mine.Net", "mine.a.Net", "yours.models.Net")] == [True] * 3
-    assert [allowed(n) for n in ("mine", "miner.Net", "yours.Net", "os.system")] == [False] * 4
+    assert [is_allowed(n) for n in ("mine.Net", "mine.a.Net", "yours.models.Net")] == [True] * 3
+    assert [is_allowed(n) for n in ("mine", "miner.Net", "yours.Net", "os.system")] == [False] * 4
 
 
 @pytest.mark.parametrize("command", [("train", "-m"), ("check", "-m")])

@@ -7,9 +7,9 @@ from omegaconf import OmegaConf
 
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.config.options import CONF_DIR, config_dirs, options
+from lepton.config.options import CONF_DIR, config_dirs, find_options
 from lepton.config.overrides import parse_overrides
-from lepton.errors import ConfigError, near
+from lepton.errors import ConfigError, did_you_mean
 from lepton.sweep.multirun import planned
 
 
@@ -131,8 +131,8 @@ def test_a_glob_becomes_the_options_it_matches():
 
 
 def test_near_words_are_offered_and_far_ones_are_not():
-    assert near("widht", ["width", "depth"]) == "; did you mean 'width'?"
-    assert near("zzz", ["width", "depth"]) == ""
+    assert did_you_mean("widht", ["width", "depth"]) == "; did you mean 'width'?"
+    assert did_you_mean("zzz", ["width", "depth"]) == ""
 
 
 def test_conf_here_is_found_only_when_it_holds_groups_of_leptons(here, write):
@@ -149,8 +149,8 @@ def test_a_named_folder_takes_the_place_of_conf_here(here, write, monkeypatch):
     write("model/mine", "a: 1\n")
     write("model/yours", "a: 1\n", folder="other")
     monkeypatch.setenv("LEPTON_CONFIG_DIR", str(here / "other"))
-    assert "yours" in options()["model"]
-    assert "mine" not in options()["model"]
+    assert "yours" in find_options()["model"]
+    assert "mine" not in find_options()["model"]
 
 
 def test_config_dir_is_found_from_the_command_line(lepton, here, write):

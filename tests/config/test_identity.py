@@ -5,8 +5,8 @@ import os
 import pytest
 
 from lepton.config import identity
-from lepton.config.check import TRAINING, check
-from lepton.config.identity import COSMETIC, run_folder, run_id
+from lepton.config.check import NETWORK_GROUPS, check
+from lepton.config.identity import COSMETIC_KEYS, run_folder, run_id
 from lepton.errors import ConfigError
 from tests.quick import compose
 
@@ -74,7 +74,7 @@ def test_every_key_but_the_cosmetic_ones_changes_the_id(plain):
 def test_no_cosmetic_key_changes_the_id(plain):
     paths = [p for p in leaves(plain) if cosmetic(p)]
     assert {p[0] for p in paths} >= SAID_TO_CHANGE_NOTHING
-    assert set(COSMETIC) == SAID_TO_CHANGE_NOTHING
+    assert set(COSMETIC_KEYS) == SAID_TO_CHANGE_NOTHING
     for path in paths:
         assert run_id(changed(plain, path, other(at(plain, path)))) == run_id(plain), path
 
@@ -130,7 +130,7 @@ def test_what_a_model_that_fits_itself_uses_changes_its_id(word):
 
 def test_the_groups_of_training_are_gone_where_a_model_fits_itself():
     plain = check(compose("model=gradient_boosting"))
-    assert all(plain[group] is None for group in TRAINING)
+    assert all(plain[group] is None for group in NETWORK_GROUPS)
 
 
 @pytest.fixture
@@ -170,12 +170,12 @@ def test_the_test_file_belongs_to_the_identity(table):
 
 
 def test_the_content_is_known_by_its_sha256(here):
-    from lepton.config.identity import canonical
+    from lepton.config.identity import canonical_config
 
     (here / "a.csv").write_text("x,y\n1,0\n")
     plain = check(compose("dataset=csv", "dataset.target=y", "dataset.path=a.csv"))
     expected = hashlib.sha256(b"x,y\n1,0\n").hexdigest()
-    assert canonical(plain)["dataset"]["path"] == expected
+    assert canonical_config(plain)["dataset"]["path"] == expected
     assert plain["dataset"]["path"] == "a.csv"
 
 
@@ -203,9 +203,9 @@ def test_no_name_of_an_option_leads_out_of_the_study(plain, name):
 
 def test_a_run_is_known_by_the_names_of_earlier_formats_and_by_no_other():
     plain = check(compose("dataset=wine", "model=linear"))
-    for version in range(1, identity.FORMAT + 1):
-        assert identity.known_as(plain, f"wine-linear-s0-{identity.run_id(plain, version)}")
-    later = identity.run_id(plain, identity.FORMAT + 1)
-    assert not identity.known_as(plain, f"wine-linear-s0-{later}")
+    for version in range(1, identity.ID_FORMAT + 1):
+        assert identity.is_run_name(plain, f"wine-linear-s0-{identity.run_id(plain, version)}")
+    later = identity.run_id(plain, identity.ID_FORMAT + 1)
+    assert not identity.is_run_name(plain, f"wine-linear-s0-{later}")
     other = check(compose("dataset=wine", "model=linear", "seed=1"))
-    assert not identity.known_as(other, f"wine-linear-s0-{identity.run_id(plain)}")
+    assert not identity.is_run_name(other, f"wine-linear-s0-{identity.run_id(plain)}")

@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
-from lepton.config.listing import describe, head
-from lepton.config.options import CONF_DIR, options
+from lepton.config.listing import describe_options, first_comment
+from lepton.config.options import CONF_DIR, find_options
 from lepton.errors import LeptonError
 
 GROUPS = sorted(
@@ -17,7 +17,9 @@ def test_there_is_much_to_list():
 
 
 def test_all_groups_are_listed_with_all_their_options(here):
-    parts = {part.splitlines()[0]: part.splitlines()[1:] for part in describe().split("\n\n")}
+    parts = {
+        part.splitlines()[0]: part.splitlines()[1:] for part in describe_options().split("\n\n")
+    }
     assert sorted(parts) == GROUPS
     for group, lines in parts.items():
         files = {p.stem for p in (CONF_DIR / group).glob("*.yaml") if not p.stem.startswith("_")}
@@ -26,14 +28,14 @@ def test_all_groups_are_listed_with_all_their_options(here):
 
 @pytest.mark.parametrize("path", SHOWN, ids=lambda p: p.stem)
 def test_every_option_says_in_a_line_what_it_is(path):
-    assert len(head(path)) > 10
-    assert not head(path).startswith(("@package", "#"))
+    assert len(first_comment(path)) > 10
+    assert not first_comment(path).startswith(("@package", "#"))
 
 
 @pytest.mark.parametrize("path", SHOWN, ids=lambda p: p.stem)
 def test_every_option_shows_its_keys_values_and_comments(path, here):
     group = path.parent.relative_to(CONF_DIR).as_posix()
-    shown = describe(f"{group}/{path.stem}")
+    shown = describe_options(f"{group}/{path.stem}")
     assert path.read_text().rstrip() in shown
     content = yaml.safe_load(path.read_text()) or {}
     for name in content.get("defaults", []):
@@ -43,11 +45,14 @@ def test_every_option_shows_its_keys_values_and_comments(path, here):
 
 @pytest.mark.parametrize("word", ["model/mlp", "model=mlp"])
 def test_an_option_is_named_with_a_slash_or_as_on_the_command_line(word, here):
-    assert "_target_: lepton.model.mlp.MLP" in describe(word)
+    assert "_target_: lepton.model.mlp.MLP" in describe_options(word)
 
 
 def test_several_words_are_described_one_after_the_other(here):
-    assert describe("model", "optimizer") == f"{describe('model')}\n\n{describe('optimizer')}"
+    assert (
+        describe_options("model", "optimizer")
+        == f"{describe_options('model')}\n\n{describe_options('optimizer')}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,7 @@ def test_several_words_are_described_one_after_the_other(here):
 )
 def test_what_is_not_there_is_told(word, said, here):
     with pytest.raises(LeptonError) as e:
-        describe(word)
+        describe_options(word)
     assert str(e.value).startswith(said)
 
 
@@ -84,10 +89,10 @@ def write(here):
 def test_a_users_options_are_listed_beside_leptons(write):
     write("model/mine", b"# Mine.\nwidth: 3  # units\n")
     write("dataset/stocks", b"# Stocks.\ndefaults: [_table, _self_]\n")
-    assert "  mine  " in describe("model")
-    assert describe("model/mine") == "# Mine.\nwidth: 3  # units"
-    assert "split_seed:" in describe("dataset/stocks")
-    assert list(options()["model"])[-1] == "mine"
+    assert "  mine  " in describe_options("model")
+    assert describe_options("model/mine") == "# Mine.\nwidth: 3  # units"
+    assert "split_seed:" in describe_options("dataset/stocks")
+    assert list(find_options()["model"])[-1] == "mine"
 
 
 @pytest.mark.parametrize(
@@ -95,5 +100,5 @@ def test_a_users_options_are_listed_beside_leptons(write):
 )
 def test_an_option_that_cannot_be_used_is_still_shown(write, content):
     write("model/odd", content)
-    assert "  odd" in describe("model")
-    assert describe("model/odd") == content.decode(errors="replace").rstrip()
+    assert "  odd" in describe_options("model")
+    assert describe_options("model/odd") == content.decode(errors="replace").rstrip()

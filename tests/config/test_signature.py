@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from lepton.config.options import CONF_DIR
-from lepton.config.signature import TargetError, accepts, in_words, signature
+from lepton.config.signature import TargetError, accepts, annotation_text, read_signature
 
 P = inspect.Parameter
 
@@ -43,7 +43,7 @@ def test_conf_names_many_targets():
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_the_source_says_is_what_python_sees(target):
     found, expected = reference(target)
-    read = signature(target)
+    read = read_signature(target)
     named = {n: p for n, p in expected.items() if p.kind not in (P.VAR_KEYWORD, P.VAR_POSITIONAL)}
     if not any(p.kind is P.VAR_KEYWORD for p in expected.values()):
         assert list(read.parameters) == list(named)
@@ -58,7 +58,7 @@ def test_what_the_source_says_is_what_python_sees(target):
 @pytest.mark.parametrize("target", [t for t in TARGETS if t.startswith("lepton.model.")])
 def test_methods_are_those_that_the_class_or_its_lepton_base_defines(target):
     found, _ = reference(target)
-    assert ("fit" in signature(target).methods) == hasattr(found, "fit")
+    assert ("fit" in read_signature(target).methods) == hasattr(found, "fit")
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def test_methods_are_those_that_the_class_or_its_lepton_base_defines(target):
 )
 def test_names_that_a_package_takes_from_its_modules_are_followed(target):
     found, expected = reference(target)
-    assert reference(signature(target).origin)[0] is found
-    assert list(signature(target).parameters) == list(expected)
+    assert reference(read_signature(target).origin)[0] is found
+    assert list(read_signature(target).parameters) == list(expected)
 
 
 def test_nothing_is_imported(here, monkeypatch):
     (here / "loud.py").write_text("print('loud')\n1 / 0\ndef f(*, a: int): ...\n")
     monkeypatch.syspath_prepend(str(here))
-    assert list(signature("loud.f").parameters) == ["a"]
+    assert list(read_signature("loud.f").parameters) == ["a"]
     assert "loud" not in sys.modules
 
 
@@ -93,7 +93,7 @@ def source(here, monkeypatch):
         (here / f"{module}.py").write_text(text.replace("SELF", module))
         importlib.invalidate_caches()
         monkeypatch.syspath_prepend(str(here))
-        return signature(f"{module}.{name}"), reference(f"{module}.{name}")[1]
+        return read_signature(f"{module}.{name}"), reference(f"{module}.{name}")[1]
 
     return source
 
@@ -165,11 +165,11 @@ def test_further_keywords_are_those_of_the_base_class_or_any(
 ):
     (here / "wide.py").write_text(text)
     monkeypatch.syspath_prepend(str(here))
-    signature.cache_clear()
+    read_signature.cache_clear()
     from lepton.config import signature as module
 
     module._bindings.cache_clear()
-    read = signature("wide.Target")
+    read = read_signature("wide.Target")
     assert (sorted(read.parameters), read.open) == (known, opened)
 
 
@@ -191,7 +191,7 @@ def test_further_keywords_are_those_of_the_base_class_or_any(
 )
 def test_a_name_that_leads_nowhere_is_told(name, said):
     with pytest.raises(TargetError) as e:
-        signature(name)
+        read_signature(name)
     assert said in str(e.value)
 
 
@@ -260,4 +260,4 @@ def test_without_an_annotation_anything_fits():
     ],
 )
 def test_an_annotation_is_said_in_words(annotation, words):
-    assert in_words(ast.parse(annotation, mode="eval").body) == words
+    assert annotation_text(ast.parse(annotation, mode="eval").body) == words

@@ -11,7 +11,7 @@ from lepton.dataset.clean.cleaning_note import Note
 from lepton.dataset.tabular import TabularData
 from lepton.errors import ConfigError, DataError
 from lepton.preprocessing.standard import Standard
-from lepton.spec import LEVELS
+from lepton.spec import QUANTILE_LEVELS
 
 PLAIN = {
     "target": "good",
@@ -82,7 +82,7 @@ def test_a_prepared_table_says_what_it_is():
     assert spec.cat_cardinalities == (5, 4)
     assert spec.train_rows == 200 - 40 - 32 == sum(spec.class_counts)
     assert len(spec.quantiles) == len(spec.num_features)
-    assert all(len(levels) == LEVELS for levels in spec.quantiles)
+    assert all(len(levels) == QUANTILE_LEVELS for levels in spec.quantiles)
 
 
 def test_the_tensors_are_those_made_by_hand_with_scikit_learn():

@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 
 from lepton.commands.ensemble import SCHEMA, compose
-from lepton.config.options import CONF_DIR, options
-from lepton.config.signature import signature
+from lepton.config.options import CONF_DIR, find_options
+from lepton.config.signature import read_signature
 
 
-@pytest.mark.parametrize("method", sorted(options()["ensemble"]))
+@pytest.mark.parametrize("method", sorted(find_options()["ensemble"]))
 def test_every_method_composes(method):
     plain = compose("runs=x", f"method={method}")
     assert plain["choices"] == {"method": method}
     assert plain["method"]["_target_"].startswith(f"lepton.ensemble.{method}.")
 
 
-@pytest.mark.parametrize("method", sorted(options()["ensemble"]))
+@pytest.mark.parametrize("method", sorted(find_options()["ensemble"]))
 def test_the_keys_of_a_method_are_its_arguments_and_no_argument_has_a_default(method):
     node = compose("runs=x", f"method={method}")["method"]
-    found = signature(node["_target_"])
+    found = read_signature(node["_target_"])
     assert set(node) - {"_target_"} == set(found.parameters) - {"task"}
     assert not found.open
     assert all(parameter.required for parameter in found.parameters.values())

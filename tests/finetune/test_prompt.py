@@ -56,7 +56,7 @@ def batch():
 
 
 def prepared(name, *words):
-    method = build.make(check(compose(f"finetune={name}", *words))["finetune"])
+    method = build.instantiate(check(compose(f"finetune={name}", *words))["finetune"])
     return method.prepare(Reader(), SimpleNamespace(max_length=9))
 
 

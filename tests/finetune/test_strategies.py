@@ -6,14 +6,14 @@ from torch import nn
 
 from lepton import build
 from lepton.config.check import check
-from lepton.config.options import options
+from lepton.config.options import find_options
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.layers import layers, under
 from lepton.testing import check_method
 from tests.finetune.conftest import MODELS, TABLE, begin
 from tests.quick import compose
 
-STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
+STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
 REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization
     ("lora", "tabm"): "TabM has no linear layer below its head",
     ("dora", "tabm"): "TabM has no linear layer below its head",
@@ -23,7 +23,7 @@ REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization
 
 
 def strategy(name, *words):
-    return build.make(check(compose(f"finetune={name}", *words))["finetune"])
+    return build.instantiate(check(compose(f"finetune={name}", *words))["finetune"])
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -211,7 +211,7 @@ def test_a_model_that_does_not_say_its_layers_is_refused_in_a_line(name):
 )
 def test_a_strategy_that_matches_nothing_says_which_layers_there_are(words, said, network):
     made, _ = network(*TABLE, "model=mlp_small")
-    method = build.make(check(compose(*words))["finetune"])
+    method = build.instantiate(check(compose(*words))["finetune"])
     with pytest.raises(ConfigError, match=said):
         method.prepare(made.model, None)
 

@@ -8,7 +8,7 @@ import torch
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from lepton.spec import LEVELS, DataSpec
+from lepton.spec import QUANTILE_LEVELS, DataSpec
 
 CONF = Path(__file__).parents[2] / "conf"
 OUTPUTS = {"binary": 1, "multiclass": 3, "multilabel": 4, "regression": 1}
@@ -19,7 +19,7 @@ CLASSES = {"binary": 2, "multiclass": 3, "multilabel": 4, "regression": 0}
 def make_spec():
     def make(task="binary", num=3, cardinalities=(4, 6)):
         quantiles = np.quantile(
-            np.random.default_rng(0).normal(size=500), np.linspace(0, 1, LEVELS)
+            np.random.default_rng(0).normal(size=500), np.linspace(0, 1, QUANTILE_LEVELS)
         )
         return DataSpec(
             task=task,

@@ -12,7 +12,7 @@ TINY = ["dataset=synthetic", "dataset.rows=150", "batch_size=16", "model=mlp_sma
 
 
 def trainer(*words):
-    return build.make(check(compose(*words))["trainer"], callbacks=[], logger=False)
+    return build.instantiate(check(compose(*words))["trainer"], callbacks=[], logger=False)
 
 
 @pytest.fixture

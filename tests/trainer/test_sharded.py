@@ -162,7 +162,7 @@ def test_each_of_two_processes_holds_half_and_a_whole_model_comes_back(tmp_path)
 
 def test_fsdp_is_lightnings_strategy_for_as_many_processes_as_devices():
     cfg = check(compose("dataset=synthetic", "model=mlp_small", "trainer=fsdp", *TWO))
-    made = build.make(cfg["trainer"], callbacks=[], logger=False)
+    made = build.instantiate(cfg["trainer"], callbacks=[], logger=False)
     assert isinstance(made.strategy, Sharded)
     assert made.world_size == 2
 

@@ -267,18 +267,18 @@ def test_a_run_that_cannot_write_its_result_for_want_of_room_goes_on_when_there_
 ):
     words = [*WORDS, "trainer.checkpoint_every=0"]
     plain = check(compose(*words, f"runs={small_disk}"))
-    folder, real = run_folder(plain), lepton.run.record
+    folder, real = run_folder(plain), lepton.run.score_and_save
 
     def filled(*given, **named):
         fill(small_disk / "filler")
         return real(*given, **named)
 
-    monkeypatch.setattr(lepton.run, "record", filled)
+    monkeypatch.setattr(lepton.run, "score_and_save", filled)
     with pytest.raises(LeptonError, match=r"^/.*\.part: no space left on the disk; free some"):
         train_checked(plain, folder)
     assert results.status(folder) == "to do"
     (small_disk / "filler").unlink()
-    monkeypatch.setattr(lepton.run, "record", real)
+    monkeypatch.setattr(lepton.run, "score_and_save", real)
     train_checked(plain, folder)
     assert "goes on after epoch 4" in (folder / "log.txt").read_text()
     assert fingerprint(folder) == fingerprint(run(*words, "study=whole"))
@@ -327,14 +327,14 @@ def test_a_run_does_not_go_on_from_another_ones_checkpoint(stopped, run):
 
 
 def test_a_run_does_not_go_on_from_a_model_of_another_shape(stopped, run, monkeypatch):
-    real = lepton.training.network.build.part
+    real = lepton.training.network.build.component
 
     def wider(cfg, group, **given):
         if group == "model":
             cfg = {**cfg, "model": {**cfg["model"], "hidden": [9]}}
         return real(cfg, group, **given)
 
-    monkeypatch.setattr(lepton.training.network.build, "part", wider)
+    monkeypatch.setattr(lepton.training.network.build, "component", wider)
     with pytest.raises(LeptonError) as error:
         run(*WORDS)
     assert "checkpoint: a checkpoint of another architecture (blocks.0.bias: [" in str(error.value)

@@ -12,7 +12,7 @@ import lepton.run
 import lepton.training.module
 from lepton import load
 from lepton.errors import Diverged, FailedRuns
-from lepton.finite import Losses, all_finite
+from lepton.finite import LossCheck, all_finite
 from lepton.storage import results
 from lepton.sweep.multirun import multirun
 from lepton.training.module import Learner
@@ -173,13 +173,13 @@ def test_the_command_says_it_in_a_line(lepton):
 
 
 def test_losses_are_looked_at_one_by_one_on_the_cpu():
-    losses = Losses()
+    losses = LossCheck()
     assert losses.wrong(1, torch.tensor(2.0)) is None
     assert losses.wrong(2, torch.tensor(math.inf)) == (2, math.inf)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_losses_are_looked_at_one_step_late_on_a_gpu():
-    losses = Losses()
+    losses = LossCheck()
     assert losses.wrong(1, torch.tensor(math.inf, device="cuda")) is None
     assert losses.wrong(2, torch.tensor(1.0, device="cuda")) == (1, math.inf)

@@ -9,7 +9,7 @@ from lepton.dataset.clean.cleaning_note import Note
 from lepton.dataset.clean.target import Target
 from lepton.preprocessing.categories import UNSEEN, merged, names
 from lepton.preprocessing.table import TablePreprocessing
-from lepton.spec import LEVELS, DataSpec
+from lepton.spec import QUANTILE_LEVELS, DataSpec
 
 NO_TABLE = dict.fromkeys(("num_features", "cat_features", "cat_cardinalities", "quantiles"), ())
 
@@ -100,6 +100,6 @@ def _absent(target: Tensor, spec: DataSpec) -> list[str]:
 def _quantiles(train: dict[str, Tensor]) -> tuple[tuple[float, ...], ...]:
     if "num" not in train:
         return ()
-    levels = np.linspace(0, 1, LEVELS)
+    levels = np.linspace(0, 1, QUANTILE_LEVELS)
     columns = train["num"].numpy().T
     return tuple(tuple(np.quantile(column, levels).tolist()) for column in columns)

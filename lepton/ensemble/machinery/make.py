@@ -21,7 +21,7 @@ from lepton.ensemble.machinery.souping import make_soup
 from lepton.ensemble.machinery.write import model_name, place, write
 from lepton.ensemble.soup import Soup
 from lepton.errors import ConfigError
-from lepton.run import logged
+from lepton.run import logged_to
 from lepton.storage import results
 from lepton.storage.study import refresh
 
@@ -59,7 +59,7 @@ def ensemble(plain: dict[str, Any]) -> Outcome:
 
 def planned(plain: dict[str, Any], found: Found) -> Plan:
     """Raises: ConfigError when the members do not go together, or with the method."""
-    method = build.make(plain["method"], task=found.members[0].spec.task)
+    method = build.instantiate(plain["method"], task=found.members[0].spec.task)
     pool = make_pool(found.members, plain["metric"], across_folds=method.across_folds)
     _possible(method, pool, plain)
     return Plan(plain, found, method, pool, _folder(plain, pool))
@@ -79,7 +79,7 @@ def make(plan: Plan) -> Outcome:
     if about["beaten"] and not plain["keep"]:
         return Outcome(None, about, members)
     seconds = time.perf_counter() - started
-    with results.writing(folder, rerun=plain["rerun"]) as part, logged(part / results.LOG):
+    with results.writing(folder, rerun=plain["rerun"]) as part, logged_to(part / results.LOG):
         for path, why in plan.found.skipped:
             log.debug("no member: %s: %s", path, why)
         members.to_parquet(part / MEMBERS, index=False)

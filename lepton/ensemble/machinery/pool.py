@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lepton.config.identity import COSMETIC
+from lepton.config.identity import COSMETIC_KEYS
 from lepton.ensemble.machinery.members import SHOWN, Member, Split
 from lepton.errors import ConfigError
 from lepton.metric.direction import LARGER_IS_BETTER
@@ -159,7 +159,7 @@ def _joined(members: list[Member]) -> list[Part]:
                 f"runs: {member.run} has no fold to join; train with dataset.folds=5 "
                 "dataset.fold='range(5)'"
             )
-        kept = {k: v for k, v in member.config.items() if k not in COSMETIC}
+        kept = {k: v for k, v in member.config.items() if k not in COSMETIC_KEYS}
         kept["dataset"] = {k: v for k, v in dataset.items() if k != "fold"}
         settings[json.dumps(kept, sort_keys=True)][dataset["fold"]] = member
     for known in settings.values():

@@ -28,7 +28,7 @@ class EnsemblePredictor:
         weights = [known["weight"] for known in own["members"]]
         self.weights = torch.zeros(len(counts), dtype=torch.float64)
         self.weights.index_add_(0, self.parts, torch.tensor(weights, dtype=torch.float64))
-        self.method = build.make(own["method"], task=self.spec.task)
+        self.method = build.instantiate(own["method"], task=self.spec.task)
         self.method.load(folder)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lepton.config.check import wrong_target
+from lepton.config.check import target_problems
 from lepton.ensemble.machinery.make import make, planned
 from lepton.ensemble.machinery.members import Found, member_of, unchanged
 from lepton.ensemble.machinery.outcome import POOL, read
@@ -26,7 +26,7 @@ def make_again(folder: Path, config: dict[str, Any], again: Path) -> list[str]:
         method = config["choices"]["ensemble"]
     except (KeyError, TypeError) as e:
         raise LeptonError(f"{folder}: its config does not say {e} of the ensemble") from None
-    if problems := wrong_target("method", plain["method"], ("task",), f"method={method}"):
+    if problems := target_problems("method", plain["method"], ("task",), f"method={method}"):
         raise ConfigError(*problems)
     plain |= {"choices": {"method": method}, "overrides": config["overrides"]}
     plain |= {"study": None, "keep": True, "rerun": False}

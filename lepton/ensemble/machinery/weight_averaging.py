@@ -11,7 +11,7 @@ from torch.optim.swa_utils import update_bn
 from lepton import build
 from lepton.config.check import check, fits_itself
 from lepton.ensemble.machinery.members import Member
-from lepton.errors import ConfigError, LeptonError, reading
+from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.seeds import derive
 from lepton.training.learner import build_learner
 from lepton.training.network import FILE, Network
@@ -38,7 +38,7 @@ class Averager:
 
     def _state(self, member: Member) -> dict[str, Tensor]:
         """The trained weights of a member, which must be of the network's shapes."""
-        with reading(member.folder / FILE):
+        with explain_read_errors(member.folder / FILE):
             self.network.load(member.folder)
         return {name: t.clone() for name, t in self.network.model.state_dict().items()}
 

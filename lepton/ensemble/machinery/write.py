@@ -11,7 +11,7 @@ from lepton.ensemble.machinery.members import Member
 from lepton.ensemble.machinery.souping import save_soup
 from lepton.ensemble.machinery.weight_averaging import Averager
 from lepton.metric.scoring import score
-from lepton.run import SPLITS, begin
+from lepton.run import SPLITS, write_settings
 from lepton.storage import results
 from lepton.storage.predictions import predictions_frame
 from lepton.storage.results import Result
@@ -33,7 +33,7 @@ def write(
 ) -> None:
     """Writes into `part` what every run has; `average` holds the weights of a soup."""
     config = _config(plain, made, folder, kind="predictions" if average is None else "weights")
-    begin(config, part)
+    write_settings(config, part)
     if average is None:
         made.pool.spec.save(part / "spec.json")
         made.method.save(part)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from lepton.config.identity import by_content
+from lepton.config.identity import with_content_for_path
 from lepton.dataset.data import Data
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.layers import layers, made_new
@@ -78,7 +78,7 @@ def _content_of(model: nn.Module, cfg: dict[str, Any]) -> str:
     whole = None if hasattr(model, "columns") else init_weights.base(cfg)["sha256"]
     dtype = str(next(model.parameters()).dtype)
     kept = {k: v for k, v in cfg["model"].items() if "dropout" not in k}  # none in eval mode
-    about = [by_content(kept), dtype, whole]
+    about = [with_content_for_path(kept), dtype, whole]
     found = hashlib.sha256(json.dumps([about, versions()], default=str).encode())
     for name, tensor in model.state_dict().items():
         below = not (is_adapter(name) or f"{name}.".startswith(head))

@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lepton import build
-from lepton.config.check import check, completed
+from lepton.config.check import check, with_later_keys
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.adapters import merged
 from lepton.finetune.machinery.layers import layers
@@ -28,7 +28,7 @@ class Forgetting:
         if init_from is None or not init_weights.is_run(path):
             raise ConfigError(f"forgetting: init_from={init_from} is no run; its task is unknown")
         self.network = load_network(path)
-        config = completed(results.read_config(path / results.CONFIG))
+        config = with_later_keys(results.read_config(path / results.CONFIG))
         self.data = build.data(check(OmegaConf.create(config)))
 
     def scores(self, model, spec: DataSpec) -> dict[str, float]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lepton.config.check import wrong_keys
-from lepton.config.signature import TargetError, signature
-from lepton.errors import ConfigError, near
+from lepton.config.check import key_problems
+from lepton.config.signature import TargetError, read_signature
+from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.storage.results import Result
 
@@ -105,7 +105,9 @@ def _not_an_objective(where: str, name: str) -> str | None:
     if split == "test":
         return f"{where}: {name}: a search never looks at the test split; use val/{metric}"
     known = [*FACTS, *(f"val/{m}" for m in LARGER_IS_BETTER)]
-    hint = f"; did you mean 'val/{name}'?" if name in LARGER_IS_BETTER else near(name, known)
+    hint = (
+        f"; did you mean 'val/{name}'?" if name in LARGER_IS_BETTER else did_you_mean(name, known)
+    )
     return f"{where}: no such objective {name!r}{hint} ({', '.join(FACTS)}, or val/METRIC)"
 
 
@@ -125,10 +127,10 @@ def _made(kind: str, node: Any, supplied: tuple[str, ...]) -> list[str]:
             "that was killed cannot go on with the same trials"
         ]
     try:
-        found = signature(node["_target_"])
+        found = read_signature(node["_target_"])
     except TargetError:
         return []  # not installed, which is told when it is used
-    return wrong_keys(f"{where}.", values, found, node["_target_"].rpartition(".")[2], supplied)
+    return key_problems(f"{where}.", values, found, node["_target_"].rpartition(".")[2], supplied)
 
 
 def _together(node: dict[str, Any], objectives: tuple[Objective, ...]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 
-from lepton.config.identity import COSMETIC
+from lepton.config.identity import COSMETIC_KEYS
 from lepton.errors import ConfigError, NothingToSearch
 
 REPEATS = {  # a search over these would pick luck, or compare what cannot be compared
@@ -125,7 +125,7 @@ def read_space(parser: OverridesParser, arguments: Sequence[str]) -> Space:
 
 
 def _cosmetic(key: str) -> str | None:
-    cosmetic = key.partition(".")[0] in COSMETIC or key == "trainer.progress"
+    cosmetic = key.partition(".")[0] in COSMETIC_KEYS or key == "trainer.progress"
     return "it changes nothing that is scored" if cosmetic else None
 
 

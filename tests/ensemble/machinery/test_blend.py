@@ -17,7 +17,7 @@ LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
 
 def ready(folders, *words):
     plain = compose(f"runs=[{','.join(map(str, folders))}]", *words)
-    method = build.make(plain["method"], task="binary")
+    method = build.instantiate(plain["method"], task="binary")
     members = read_members(plain["runs"]).members
     pool = make_pool(members, None, across_folds=method.across_folds)
     return method, pool

@@ -46,7 +46,7 @@ EMBEDDED = {
 
 def model(name, spec, *words):
     torch.manual_seed(len(spec.num_features[0]))
-    return build.part(check(compose(*MODELS[name], *words)), "model", spec=spec)
+    return build.component(check(compose(*MODELS[name], *words)), "model", spec=spec)
 
 
 def given(old, spec):

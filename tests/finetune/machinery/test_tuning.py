@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from lepton import build, load, load_model
 from lepton.config.check import check
-from lepton.config.options import options
+from lepton.config.options import find_options
 from lepton.errors import LeptonError
 from lepton.finetune.machinery.features import features
 from lepton.finetune.machinery.layers import layers, under
@@ -22,7 +22,7 @@ from lepton.storage import results
 from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER, TABLE, begin
 
-STRATEGIES = sorted(set(options()["finetune"]) - {"none", "prompt"})
+STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
 ADAPTERS = ("lora", "dora", "ia3")
 
 
@@ -259,7 +259,7 @@ def test_a_row_says_before_and_after_and_what_it_cost(tune, pretrained, only):
 
 def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
     from lepton.metric.scoring import score
-    from lepton.run import read as read_data
+    from lepton.run import read_data
 
     source = pretrained()
     folder = tune("full", "mlp", "forgetting=true", "optimizer.lr=0.05", source=source)
@@ -337,10 +337,10 @@ def test_the_identity_of_a_run_holds_the_content_of_its_start_and_not_its_place(
 
 def test_a_run_from_scratch_has_the_id_it_had_before_there_was_tuning(network):
     from lepton.config.check import check
-    from lepton.config.identity import canonical
+    from lepton.config.identity import canonical_config
     from tests.quick import compose
 
-    kept = canonical(check(compose(*TABLE)))
+    kept = canonical_config(check(compose(*TABLE)))
     assert not {"finetune", "init_from", "forgetting", "kind", "suggested"} & set(kept)
     assert not {"shots", "fraction"} & set(kept["dataset"])
 

@@ -10,14 +10,14 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from scipy.stats import kstest
 
-from lepton.config.options import options
+from lepton.config.options import find_options
 from lepton.storage.results import load
 from lepton.sweep.multirun import multirun, planned
 from lepton.sweep.search.proposals import Proposals
 from lepton.sweep.search.space import read_space
 from tests.quick import compose, quick
 
-FOUND = options()
+FOUND = find_options()
 NAMES = sorted(set(FOUND["search"]) - {"none"})
 RANDOM = {"_target_": "optuna.samplers.RandomSampler", "seed": 0}
 SMALL = {  # sizes that cost less; the command line wins over the space
