@@ -5,6 +5,7 @@ import json
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -141,6 +142,32 @@ def run(here):
         return Path(result.config["runs"]) / result.config["study"] / result.run
 
     return run
+
+
+@pytest.fixture(scope="session")
+def runs_of_this_session(tmp_path_factory):
+    """A folder for each run that `run_once` has trained, by its words and data files."""
+    return tmp_path_factory.mktemp("once"), {}
+
+
+@pytest.fixture
+def run_once(run, here, runs_of_this_session):
+    """As `run`, but trained once a session and copied: for tests of what is done with a run."""
+    store, numbers = runs_of_this_session
+
+    def run_once(*words):
+        paths = [Path(word.partition("=")[2]) for word in words if "path=" in word]
+        key = (words, *(path.read_bytes() for path in paths))
+        if key not in numbers:
+            folder = run(*words)
+            numbers[key] = store / str(len(numbers)), folder
+            shutil.copytree(folder, numbers[key][0])
+        kept, folder = numbers[key]
+        if not folder.exists():
+            shutil.copytree(kept, folder)
+        return folder
+
+    return run_once
 
 
 @pytest.fixture

@@ -20,6 +20,11 @@ def quick(cases, *chosen):
     return [c if c in chosen else pytest.param(c, marks=pytest.mark.slow) for c in cases]
 
 
+def quick_rows(rows, *chosen):
+    """As `quick`, where each case is a value for each of several names."""
+    return [r if r in chosen else pytest.param(*r, marks=pytest.mark.slow) for r in rows]
+
+
 @cache
 def _composer():
     """Composes as the jobs of a sweep are composed: the groups of a process once."""

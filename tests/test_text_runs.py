@@ -1,10 +1,7 @@
 """Whole runs on texts: every model and task, rebuilt from the folder alone."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -198,25 +195,3 @@ def test_a_mistake_is_told_in_a_line_and_leaves_no_run(given, said, reviews, lep
     assert (code, "Traceback" in heard) == (2, False)
     assert said in heard
     assert not list(Path().rglob("result.json"))
-
-
-@pytest.mark.parametrize(
-    ("given", "absent", "present"),
-    [
-        (["dataset=wine", "model=linear"], {"transformers", "tokenizers", "datasets"}, set()),
-        (["TEXT"], {"transformers", "datasets"}, {"tokenizers"}),
-    ],
-)
-def test_a_run_imports_of_the_packages_for_texts_only_what_it_uses(given, absent, present, reviews):
-    more = words("text_cnn") if given == ["TEXT"] else [*given, "trainer=smoke"]
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "lepton", "train", *more],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "torch" in imported
-    assert not absent & imported
-    assert present <= imported

@@ -15,11 +15,11 @@ SHORT = ("dataset=wine", "trainer.max_epochs=2")
 
 
 @pytest.fixture
-def study(run):
+def study(run_once):
     for seed in (1, 0):
         for lr in ("1e-4", "1e-2"):
-            run(*SHORT, "model=mlp_small", f"optimizer.lr={lr}", f"seed={seed}")
-    run(*SHORT, "model=linear", "regularization=[ema,l1]")
+            run_once(*SHORT, "model=mlp_small", f"optimizer.lr={lr}", f"seed={seed}")
+    run_once(*SHORT, "model=linear", "regularization=[ema,l1]")
     return gather(["default"])
 
 

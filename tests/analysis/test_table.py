@@ -17,11 +17,11 @@ WINE = ("dataset=wine", "trainer.max_epochs=2")
 
 
 @pytest.fixture
-def study(run):
+def study(run_once):
     """Two models of wine over two seeds, one with a learning rate of its own."""
     for seed in (0, 1):
-        run(*WINE, "model=mlp_small", f"seed={seed}", "optimizer.lr=0.01")
-        run(*WINE, "model=gradient_boosting", "model.max_iter=3", f"seed={seed}")
+        run_once(*WINE, "model=mlp_small", f"seed={seed}", "optimizer.lr=0.01")
+        run_once(*WINE, "model=gradient_boosting", "model.max_iter=3", f"seed={seed}")
     return "default"
 
 
@@ -125,10 +125,10 @@ def test_the_csv_file_is_the_study(study, say):
     assert written["test/auroc"].tolist() == pytest.approx(frame["test/auroc"].tolist(), rel=1e-15)
 
 
-def test_the_parquet_file_is_the_study_even_with_columns_of_several_kinds(study, run, say):
-    run(*WINE, "model=mlp_small", "trainer.devices=[0]", "trainer=cpu", "trainer.devices=1")
-    run(*WINE, "model=linear", "task.class_weights=balanced")
-    run(*WINE, "model=linear", "task.class_weights=[1,2,3]", "trainer.precision=32")
+def test_the_parquet_file_is_the_study_even_with_columns_of_several_kinds(study, run_once, say):
+    run_once(*WINE, "model=mlp_small", "trainer.devices=[0]", "trainer=cpu", "trainer.devices=1")
+    run_once(*WINE, "model=linear", "task.class_weights=balanced")
+    run_once(*WINE, "model=linear", "task.class_weights=[1,2,3]", "trainer.precision=32")
     frame = load(study)
     kinds = frame["trainer.precision"].dropna().map(type).nunique()
     assert kinds == 2
@@ -145,26 +145,26 @@ def test_options_of_a_group_that_a_model_does_not_use_are_no_column(study, say):
         assert name not in header
 
 
-def test_null_beside_a_value_is_a_row_of_its_own(run, say):
-    run(*WINE, "model=linear")
-    run(*WINE, "model=linear", "task.class_weights=balanced")
+def test_null_beside_a_value_is_a_row_of_its_own(run_once, say):
+    run_once(*WINE, "model=linear")
+    run_once(*WINE, "model=linear", "task.class_weights=balanced")
     text = say("default")
     assert "task.class_weights" in text.splitlines()[0]
     assert len(lines(text, "balanced")) == 1
 
 
-def test_several_regularizers_at_once_are_a_row_with_their_names(run, say):
-    run(*WINE, "model=linear")
-    run(*WINE, "model=linear", "regularization=[ema,l1]")
+def test_several_regularizers_at_once_are_a_row_with_their_names(run_once, say):
+    run_once(*WINE, "model=linear")
+    run_once(*WINE, "model=linear", "regularization=[ema,l1]")
     text = say("default")
     assert len(lines(text, "none")) == 1
     assert len(lines(text, "ema+l1")) == 1
 
 
-def test_the_best_setting_may_lack_a_key_that_the_others_differ_in(run, say):
+def test_the_best_setting_may_lack_a_key_that_the_others_differ_in(run_once, say):
     for lr in ("1e-5", "1e-6"):
-        run(*WINE, "model=linear", f"optimizer.lr={lr}")
-    run(*WINE, "model=gradient_boosting")
+        run_once(*WINE, "model=linear", f"optimizer.lr={lr}")
+    run_once(*WINE, "model=gradient_boosting")
     text = say("default")
     assert text.splitlines()[1].split()[0] == "gradient_boosting"
     assert "optimizer.lr" in text.splitlines()[0]
@@ -177,8 +177,8 @@ def test_long_names_are_not_cut(study, say):
     assert rows[0].split()[0] in ("gradient_boosting", "mlp_small")
 
 
-def test_runs_of_several_tasks_stand_in_one_table_without_nan(study, run, say):
-    run("dataset=diabetes", "model=linear", "trainer.max_epochs=1")
+def test_runs_of_several_tasks_stand_in_one_table_without_nan(study, run_once, say):
+    run_once("dataset=diabetes", "model=linear", "trainer.max_epochs=1")
     text = say(study)
     assert "nan" not in text
     assert len(lines(text, "linear")) + len(lines(text, "diabetes")) >= 1
@@ -208,13 +208,13 @@ def test_a_study_without_runs_is_a_line(here):
         show("empty")
 
 
-def test_a_single_run_says_not_to_trust_its_difference(run, say):
-    run(*WINE, "model=linear")
+def test_a_single_run_says_not_to_trust_its_difference(run_once, say):
+    run_once(*WINE, "model=linear")
     assert "seed='range(5)'" in say("default")
 
 
-def test_a_run_is_shown_beside_the_constant_predictor(run, capsys):
-    folder = run(*WINE, "model=linear")
+def test_a_run_is_shown_beside_the_constant_predictor(run_once, capsys):
+    folder = run_once(*WINE, "model=linear")
     show_run(read(folder))
     text = capsys.readouterr().out
     stored = json.loads((folder / "result.json").read_text())
@@ -247,11 +247,11 @@ def test_a_comparison_is_written_as_markdown_and_as_latex(study, say):
     assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
 
 
-def test_several_data_sets_are_ranked(study, run, say):
+def test_several_data_sets_are_ranked(study, run_once, say):
     for seed in (0, 1):
         for model in ("mlp_small", "gradient_boosting"):
             words = ("dataset=breast_cancer", "trainer.max_epochs=1", f"model={model}")
-            run(*words, f"seed={seed}")
+            run_once(*words, f"seed={seed}")
     text = say(study, "--compare", "model", "--baseline", "mlp_small")
     assert "average rank" in text
     assert "wine:" in text.splitlines()

@@ -44,11 +44,11 @@ def texts(here):
 
 
 @pytest.fixture
-def pretrained(run, texts):
+def pretrained(run_once, texts):
     """The folder of a run from scratch: model -> folder."""
 
     def pretrained(model="mlp", *words):
-        return run(*begin(model), "study=source", *words)
+        return run_once(*begin(model), "study=source", *words)
 
     return pretrained
 

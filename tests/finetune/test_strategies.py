@@ -11,7 +11,7 @@ from lepton.errors import ConfigError
 from lepton.finetune.machinery.layers import layers, under
 from lepton.testing import check_method
 from tests.finetune.conftest import MODELS, TABLE, begin
-from tests.quick import compose
+from tests.quick import compose, quick, quick_rows
 
 STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
 REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization
@@ -26,8 +26,11 @@ def strategy(name, *words):
     return build.instantiate(check(compose(f"finetune={name}", *words))["finetune"])
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("name", STRATEGIES)
+PAIRS = [(name, model) for name in STRATEGIES for model in MODELS]
+QUICK = [*REFUSED, *zip(STRATEGIES, 3 * [*MODELS], strict=False)]  # each once, on models in turn
+
+
+@pytest.mark.parametrize(("name", "model"), quick_rows(PAIRS, *QUICK))
 def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
     method = strategy(name)
     if (name, model) in REFUSED:
@@ -37,7 +40,9 @@ def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
         check_method(method, *MODELS[model], "optimizer.lr=0.01")
 
 
-@pytest.mark.parametrize("name", [*STRATEGIES, "prompt"])
+@pytest.mark.parametrize(
+    "name", quick([*STRATEGIES, "prompt"], "full", "gradual_unfreeze", "lora", "prompt")
+)
 def test_frozen_parameters_of_a_network_on_tokens_stay_and_trainable_ones_move(name, texts):
     check_method(strategy(name), *begin("reader"), "optimizer.lr=0.01")
 
@@ -88,7 +93,7 @@ def test_bitfit_trains_biases_and_the_head_alone(network):
     assert head <= trained
 
 
-@pytest.mark.parametrize("name", ["head", "last_k", "bitfit", "lora"])
+@pytest.mark.parametrize("name", quick(["head", "last_k", "bitfit", "lora"], "head", "last_k"))
 def test_statistics_of_a_frozen_normalization_stay_and_those_of_a_trained_one_move(name, tune):
     from lepton.training.learner import load_network
 

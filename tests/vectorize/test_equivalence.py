@@ -25,10 +25,8 @@ OPTIMIZERS = {
     "lion": ("optimizer.betas=[0.9,0.99],[0.8,0.9]", "optimizer.weight_decay=0,1"),
 }
 
-COMMON = [name for name in OPTIMIZERS if "," not in name]
 
-
-@pytest.mark.parametrize("case", quick(OPTIMIZERS, *COMMON))
+@pytest.mark.parametrize("case", quick(OPTIMIZERS, "adamw", "sgd"))
 def test_optimizers(gap, case):
     assert gap(*SMALL, EXACT, f"optimizer={case.split(',')[0]}", *OPTIMIZERS[case]) < 1e-9
 
@@ -45,14 +43,13 @@ SCHEDULERS = {
 }
 
 
-@pytest.mark.parametrize(
-    "scheduler", quick(SCHEDULERS, "warmup_linear", "one_cycle", "plateau", "step")
-)
+@pytest.mark.parametrize("scheduler", quick(SCHEDULERS, "one_cycle", "plateau"))
 def test_schedulers(gap, scheduler):
     words = (f"scheduler={scheduler}", *SCHEDULERS[scheduler], "optimizer.lr=0.005,0.05")
     assert gap(*SMALL, EXACT, *words) < 1e-9
 
 
+@pytest.mark.slow
 def test_runs_with_other_kinds_of_schedule_share_a_stack(gap):
     kinds = ",".join(["none", *(set(SCHEDULERS) - {"step", "plateau"})])  # these fall later
     assert gap(*SMALL, EXACT, f"scheduler={kinds}", "optimizer.lr=0.01") < 1e-9
@@ -75,8 +72,7 @@ EMBEDDINGS = {
     "piecewise_linear": ("model.num_embedding=piecewise_linear", "model.bins=4"),
     "periodic": ("model.num_embedding=periodic", "model.frequencies=3"),
 }
-EACH = [("linear", "none"), *((m, "none") for m in ("mlp, batch", "mlp, layer", "tabm"))]
-EACH += [("mlp", "periodic"), ("resnet", "piecewise_linear"), ("ft_transformer", "periodic")]
+EACH = [("mlp, batch", "none"), ("resnet", "piecewise_linear"), ("ft_transformer", "periodic")]
 CASES = [(m, e) for m in MODELS for e in EMBEDDINGS if e == "none" or m not in ("linear",)]
 
 
@@ -103,7 +99,7 @@ REGULARIZATION = {
 METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing", "weight_decay"]
 
 
-@pytest.mark.parametrize("method", REGULARIZATION)
+@pytest.mark.parametrize("method", quick(REGULARIZATION, "early_stopping"))
 def test_regularization(gap, method):
     words = (f"regularization={method}", *REGULARIZATION[method], "seed=1,2")
     assert gap(*SMALL, EXACT, *words) < 1e-9
@@ -125,7 +121,7 @@ TASKS = {
 }
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", quick(TASKS, "regression"))
 def test_tasks(gap, task):
     assert gap(*SMALL, EXACT, *TASKS[task], *TWO) < 1e-9
 
@@ -153,13 +149,13 @@ BATCHES = {
 }
 
 
-@pytest.mark.parametrize("case", BATCHES)
+@pytest.mark.parametrize("case", quick(BATCHES, "accumulated, by step", "limited"))
 def test_batches(gap, case):
     assert gap(*SMALL, EXACT, *BATCHES[case], *TWO) < 1e-9
 
 
 @pytest.mark.parametrize("optimizer", quick(["adamw", "sgd"], "adamw"))
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", quick(MODELS, "tabm"))
 def test_members_of_one_seed_share_their_batches(gap, model, optimizer):
     words = (f"model={model.split(',')[0]}", *MODELS[model], "seed=3", f"optimizer={optimizer}")
     assert gap(*DATA, *words, EXACT, "optimizer.lr=0.001,0.03", "trainer.max_epochs=2") < 1e-9
@@ -178,6 +174,7 @@ def test_32_bits_agree_over_a_few_epochs(gap, model):
     assert gap(*DATA, *words, "optimizer.lr=0.001,0.003", "optimizer.eps=1e-5") < 1e-4
 
 
+@pytest.mark.slow
 def test_in_32_bits_a_stack_is_as_near_as_another_kernel_is(both, run):
     words = (*DATA, "model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
     pairs = both(*words, "seed=range(5)")
@@ -220,12 +217,13 @@ DROPOUT = {
 }
 
 
-@pytest.mark.parametrize("model", DROPOUT)
+@pytest.mark.parametrize("model", quick(DROPOUT, "resnet"))
 def test_with_dropout_too_masks_are_those_of_the_run_alone(gap, model):
     words = (*DATA, f"model={model}", *DROPOUT[model], "trainer.max_epochs=3", "seed=1,2")
     assert gap(*words, "optimizer.lr=0.01", EXACT) < 1e-9
 
 
+@pytest.mark.slow
 def test_dropout_set_by_regularization(both, gap):
     words = (*SMALL, "regularization=dropout", "seed=1,2", EXACT)
     assert gap(*words, "regularization.dropout.rate=0.2,0.9") < 1e-9
@@ -244,7 +242,7 @@ TUNED = {
 }
 
 
-@pytest.mark.parametrize("strategy", quick(TUNED, "head", "l2sp", "last_k"))
+@pytest.mark.parametrize("strategy", quick(TUNED, "head"))
 def test_fine_tuned_runs(gap, run, strategy):
     """Not l2sp behind batch normalization, which leaves biases a gradient of rounding alone."""
     model = ("model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
@@ -254,7 +252,9 @@ def test_fine_tuned_runs(gap, run, strategy):
     assert gap(*words, EXACT, *start, *TUNED[strategy], "seed=1,2") < 1e-9
 
 
-@pytest.mark.parametrize("strategy", ["gradual_unfreeze", "layerwise_lr", "lora", "lp_ft"])
+@pytest.mark.parametrize(
+    "strategy", quick(["gradual_unfreeze", "layerwise_lr", "lora", "lp_ft"], "lora")
+)
 def test_strategies_that_cannot_share_a_stack_say_why(run, strategy):
     source = run(*SMALL, "study=source")
     words = (*SMALL, f"finetune={strategy}", f"init_from={source}", "seed=1,2")

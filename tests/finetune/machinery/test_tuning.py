@@ -21,6 +21,7 @@ from lepton.pretrained import init_weights
 from lepton.storage import results
 from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER, TABLE, begin
+from tests.quick import quick, quick_rows
 
 STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
 ADAPTERS = ("lora", "dora", "ia3")
@@ -40,8 +41,8 @@ def predictions(folder):
 
 
 QUICK = {  # of each way of saving
-    "resnet": ("full", "head", "lp_ft", "lora", "dora", "ia3"),
-    "reader": ("lp_ft", "lora", "prompt"),
+    "resnet": ("full", "head", "lp_ft", "lora", "ia3"),
+    "reader": ("lora", "prompt"),
 }
 SAVED = [
     pytest.param(model, name, marks=[] if name in QUICK[model] else pytest.mark.slow)
@@ -59,8 +60,13 @@ def test_a_run_rebuilt_from_its_folder_predicts_identically(model, name, tune):
         assert np.array_equal(ours, written)
 
 
-@pytest.mark.parametrize("model", ["mlp", "ft_transformer", "reader"])
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize(
+    ("name", "model"),
+    quick_rows(
+        [(name, model) for name in ADAPTERS for model in ("mlp", "ft_transformer", "reader")],
+        *zip(ADAPTERS, ("ft_transformer", "mlp", "reader"), strict=True),
+    ),
+)
 def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     folder = tune(name, model, "optimizer.lr=0.03")
     network = load_network(folder)
@@ -121,7 +127,7 @@ def test_a_run_may_start_from_an_adapted_run(tune, network):
         assert torch.equal(tensor, merged[name]), name
 
 
-@pytest.mark.parametrize("model", ["mlp", "resnet", "tabm"])
+@pytest.mark.parametrize("model", quick(["mlp", "resnet", "tabm"], "resnet"))
 def test_a_head_on_cached_features_is_the_head_trained_without_them(
     model, tune, pretrained, monkeypatch
 ):
@@ -225,11 +231,13 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("every", [10, pytest.param(3, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    ("model", "name"),
-    [*(("mlp", name) for name in SETTINGS), ("reader", "lp_ft"), ("reader", "gradual_unfreeze")],
-)
+STOPPED = [("mlp", name) for name in SETTINGS]
+STOPPED += [("reader", "lp_ft"), ("reader", "gradual_unfreeze")]
+EACH_WAY = (("mlp", "lora"), ("mlp", "head"), ("reader", "lp_ft"))  # of saving, and of parts
+
+
+@pytest.mark.parametrize("every", quick([10, 3], 10))
+@pytest.mark.parametrize(("model", "name"), quick_rows(STOPPED, *EACH_WAY))
 def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
     model, name, every, pretrained, stopped, run, fingerprint
 ):
@@ -237,9 +245,10 @@ def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
     words = (*begin(model, other=True), *start, *SETTINGS[name])
     folder, stops = stopped(every, *words)
     assert stops >= 2
-    assert fingerprint(folder) == fingerprint(run(*words))
+    whole = run(*words)
+    assert fingerprint(folder) == fingerprint(whole)
     kept = "adapter" if name == "lora" else "model"
-    ours, theirs = (load_file(f / f"{kept}.safetensors") for f in (folder, run(*words)))
+    ours, theirs = (load_file(f / f"{kept}.safetensors") for f in (folder, whole))
     assert all(torch.equal(ours[n], theirs[n]) for n in theirs)
 
 
@@ -275,7 +284,9 @@ def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
     assert known["after/test/log_loss"] != known["before/test/log_loss"]
 
 
-@pytest.mark.parametrize("task", ["multiclass", "binary", "regression", "multilabel"])
+@pytest.mark.parametrize(
+    "task", quick(["multiclass", "binary", "regression", "multilabel"], "binary", "regression")
+)
 def test_before_is_the_best_of_scikit_learns_heads(task, network, pretrained):
     from sklearn.linear_model import LogisticRegression, Ridge
 

@@ -1,0 +1,70 @@
+"""What a command imports of packages that take seconds: only what it uses, seen in one process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FAST = ("trainer=smoke", "study=imports")
+TEXT = ("dataset=text_csv", "dataset.path=reviews.csv", "dataset.text=text", "dataset.target=y")
+STEPS = {  # in this order: a later one may import more
+    "list": ["list"],
+    "check a sweep": ["check", "-m", "seed=1,2"],
+    "train": ["train", "dataset=wine", "model=linear", *FAST],
+    "train on texts": ["train", *TEXT, "model=text_cnn", *FAST],
+    "look at a search": [
+        *("check", "-m", "hydra/sweeper=search", "optimizer.lr=tag(log,interval(1e-4,1e-1))"),
+        "dataset=wine",
+    ],
+}
+SEEN = """
+import json, sys
+from lepton.cli import main
+for name, words in json.loads(sys.argv[1]).items():
+    sys.argv = ["lepton", *words]
+    code = main()
+    packages = sorted({module.partition(".")[0] for module in sys.modules})
+    print("@" + json.dumps([name, code, packages]), flush=True)
+"""
+PACKAGES = {"torch", "hydra", "transformers", "tokenizers", "datasets", "peft", "optuna", "ray"}
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """The packages that are imported after each step."""
+    folder = tmp_path_factory.mktemp("imports")
+    rows = range(60)
+    texts = [f"a {'fine' if row % 2 else 'dull'} film, part {row}" for row in rows]
+    pd.DataFrame({"text": texts, "y": [row % 2 for row in rows]}).to_csv(
+        folder / "reviews.csv", index=False
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "LEPTON_CACHE": str(folder / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", SEEN, json.dumps(STEPS)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    lines = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
+    assert [(name, code) for name, code, _ in lines] == [(name, 0) for name in STEPS], done.stderr
+    return {name: PACKAGES & set(packages) for name, _, packages in lines}
+
+
+@pytest.mark.parametrize(
+    ("step", "packages"),
+    [
+        ("list", set()),
+        ("check a sweep", {"hydra"}),
+        ("train", {"hydra", "torch"}),
+        ("train on texts", {"hydra", "torch", "tokenizers"}),
+        ("look at a search", {"hydra", "torch", "tokenizers", "optuna"}),
+    ],
+)
+def test_a_command_imports_only_what_it_uses(imported, step, packages):
+    assert imported[step] == packages
