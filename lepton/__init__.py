@@ -2,8 +2,6 @@
 
 from importlib import import_module
 
-from lepton.compat.torchmetrics import install
-
 _PUBLIC = {
     "allow": "lepton.config.check",
     "compose": "lepton.config.compose",
@@ -12,7 +10,6 @@ _PUBLIC = {
     "train": "lepton.run",
 }
 __all__ = sorted(_PUBLIC)
-install()
 
 
 def __getattr__(name: str):

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lepton.compat.lightning import pl
 from lepton.spec import DataSpec
 
 Batch = dict[str, Tensor]

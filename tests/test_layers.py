@@ -32,7 +32,8 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("pretrained", "metric", "stats"),
     ("storage",),
     ("example",),
-    ("errors", "seeds", "spec", "finite", "compat"),
+    ("compat",),
+    ("errors", "seeds", "spec", "finite"),
 )
 ROW = {package: number for number, row in enumerate(LAYERS) for package in row}
 MOST_FLAT = 16

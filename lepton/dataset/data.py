@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import Note
 from lepton.dataset.clean.target import Target, encode_target
 from lepton.dataset.load.batches import Batches, InOrder, Order

@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 import torch
-import torchmetrics.functional.classification as tm
 from torch import Tensor
-from torchmetrics.functional.regression import r2_score
 
+from lepton.compat.torchmetrics import classification as tm
+from lepton.compat.torchmetrics import r2_score
 from lepton.errors import ConfigError
 
 ECE_BINS = 15

@@ -1,8 +1,8 @@
 """Dropout, set for the whole model at once."""
 
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
 
+from lepton.compat.torch import is_dropout
 from lepton.errors import ConfigError
 from lepton.method import Method
 from lepton.spec import DataSpec
@@ -22,7 +22,7 @@ class Dropout(Method):
         self.rate = rate
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        layers = [m for m in model.modules() if isinstance(m, _DropoutNd)]
+        layers = [m for m in model.modules() if is_dropout(m)]
         if not layers:
             raise ConfigError(
                 f"regularization.dropout: the model {type(model).__name__} has no dropout layer; "

@@ -1,9 +1,9 @@
 """Early stopping."""
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping as Stopper
 
+from lepton.compat.lightning import EarlyStopping as Stopper
+from lepton.compat.lightning import pl, stops_after
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
 
@@ -55,7 +55,7 @@ class StackedStopping(StackedMethod):
 
     def stops(self, scores) -> list[bool]:
         told = zip(self.stoppers, map(torch.tensor, scores), strict=True)
-        return [stopper._evaluate_stopping_criteria(score)[0] for stopper, score in told]
+        return [stops_after(stopper, score) for stopper, score in told]
 
     def keep(self, rows) -> None:
         super().keep(rows)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lepton.compat.lightning import pl
+from lepton.compat.torch import move_all_towards_
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
 
@@ -37,7 +38,7 @@ class EMA(Method):
     @torch.no_grad()
     def after_step(self, model: nn.Module, optimizer: Optimizer) -> None:
         decay = min(self.decay, warm_up(self.steps))
-        torch._foreach_lerp_(list(self.average.values()), self.parameters, 1 - decay)
+        move_all_towards_(list(self.average.values()), self.parameters, 1 - decay)
         self.steps += 1
 
     def start(self, model: nn.Module) -> None:

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from lepton.compat.torch import scale_all_
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
 
@@ -26,7 +27,7 @@ class WeightDecay(Method):
         for group in optimizer.param_groups:
             moving = [p for p in group["params"] if p.grad is not None]
             if group["decay"] and moving:
-                torch._foreach_mul_(moving, 1 - group["lr"] * self.rate)
+                scale_all_(moving, 1 - group["lr"] * self.rate)
 
     @classmethod
     def stacked(cls, members) -> StackedMethod:

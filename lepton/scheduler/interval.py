@@ -1,5 +1,6 @@
 """When a scheduler steps: after every batch where it asks for `total_steps`, else every epoch."""
 
+import inspect
 from typing import Any
 
 from lepton.config.signature import read_signature
@@ -12,7 +13,7 @@ def by_batch(cfg: dict[str, Any]) -> bool:
 
 def step_epoch(scheduler, score: float) -> None:
     """One step of a scheduler that counts epochs; some are told the validation score."""
-    if "metrics" in scheduler.step.__code__.co_varnames[:2]:
+    if "metrics" in inspect.signature(scheduler.step).parameters:
         scheduler.step(score)
     else:
         scheduler.step()

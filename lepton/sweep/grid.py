@@ -4,9 +4,9 @@ import logging
 import time
 
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobStatus
 
 from lepton.analysis.table import show
+from lepton.compat.hydra import error_of
 from lepton.errors import Claimed, FailedRuns, LeptonError
 from lepton.storage import results, study
 from lepton.sweep.attempt import CLAIMED, ENDED
@@ -65,7 +65,7 @@ def launch(launcher, jobs: list[Job], progress: SweepProgress) -> None:
         return
     words = [list(job.overrides) for job in jobs]
     for job, done in zip(jobs, launcher.launch(words, initial_job_idx=0), strict=True):
-        error = None if done.status == JobStatus.COMPLETED else done._return_value
+        error = error_of(done)
         if error is not None and not isinstance(error, Claimed):
             _keep(job, error)
         progress.ended(job, CLAIMED if isinstance(error, Claimed) else ENDED)

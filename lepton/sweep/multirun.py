@@ -6,6 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from lepton.compat.hydra import run_sweep
 from lepton.config.check import check_plugins
 from lepton.config.compose import (
     explain_hydra_errors,
@@ -45,7 +46,7 @@ def multirun(overrides: Sequence[str]) -> None:
         check_plugins(
             hydra.config_loader.load_configuration("train", words, RunMode.MULTIRUN).hydra
         )
-        hydra.multirun("train", train_composed, words, with_log_configuration=False)
+        run_sweep(hydra, "train", train_composed, words)
 
 
 def train_composed(cfg) -> float:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
+from lepton.compat.hydra import set_values
 from lepton.config.check import check
 from lepton.config.compose import explain_hydra_errors, finish_config, literal_overrides
 from lepton.config.identity import run_folder
@@ -70,7 +71,7 @@ class Plan:
 
 def plan(
     master,
-    loader: ConfigLoaderImpl,
+    loader: ConfigLoader,
     params: dict,
     arguments: Sequence[str],
     *,
@@ -140,7 +141,7 @@ def expand(parser: OverridesParser, arguments: Sequence[str]) -> list[list[str]]
 class Composer:
     """Composes the groups of a job once for every set of options, then sets its values."""
 
-    def __init__(self, master, loader: ConfigLoaderImpl):
+    def __init__(self, master, loader: ConfigLoader):
         self.master, self.loader = master, loader
         self.parser = OverridesParser.create(config_loader=loader)
         self.composed: dict[tuple[str, ...], Any] = {}
@@ -154,7 +155,7 @@ class Composer:
             self.composed[groups] = finish_config(cfg, (), choices=cfg.hydra.runtime.choices)
         cfg = copy.deepcopy(self.composed[groups])
         values = [o for o in parsed if not self._chooses(o)]
-        ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
+        set_values(cfg, values)
         cfg.overrides = literal_overrides(words)
         return cfg
 

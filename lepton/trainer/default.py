@@ -3,9 +3,9 @@
 import re
 import warnings
 
-import pytorch_lightning as pl
 import torch
 
+from lepton.compat.lightning import pl
 from lepton.errors import ConfigError
 
 QUIET = (  # said on every run, and nothing the user can act on

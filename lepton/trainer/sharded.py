@@ -1,22 +1,19 @@
 """Training whose devices each hold a share of every weight, gradient and optimizer state."""
 
 import logging
-from collections.abc import Iterator
-from copy import copy
 
-import torch
-from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from lepton.compat.lightning import DividedModelStrategy, pl
+from lepton.compat.torch import record_modules, restore_modules
 from lepton.errors import ConfigError, Diverged
 from lepton.method import Method
 
 log = logging.getLogger("lepton")
-Known = tuple[nn.Module, type, dict]  # a module, what it is, and what it holds
 
 
-class Sharded(ModelParallelStrategy):
+class Sharded(DividedModelStrategy):
     """Fully sharded data parallelism, a layer as the model says it has them at a time.
 
     While it is used, forward and backward, a layer is whole on every device. When the training is
@@ -26,12 +23,7 @@ class Sharded(ModelParallelStrategy):
     Raises: ConfigError in `setup` for methods that ask for whole weights in every step.
     """
 
-    def setup_environment(self) -> None:
-        self._data_parallel_size = self.num_nodes * self.num_processes
-        self._tensor_parallel_size = 1
-        super().setup_environment()
-
-    def setup(self, trainer) -> None:
+    def setup(self, trainer: pl.Trainer) -> None:
         learner = self.lightning_module
         for method in learner.methods:
             if type(method).penalty is not Method.penalty:
@@ -39,7 +31,7 @@ class Sharded(ModelParallelStrategy):
                     f"trainer.strategy=fsdp: {type(method).__name__} asks for whole weights in "
                     "every step; take another strategy or leave it out"
                 )
-        self.modules = list(remembered(learner.model))
+        self.modules = list(record_modules(learner.model))
         left = shard(learner.model, self.device_mesh["data_parallel"])
         if left > 0.5 and self.is_global_zero:
             log.info(
@@ -47,7 +39,7 @@ class Sharded(ModelParallelStrategy):
                 "itself; a device has them all while it computes",
                 100 * left,
             )
-        super(ModelParallelStrategy, self).setup(trainer)  # whose own asks for another hook
+        super().setup(trainer)
 
     def on_train_end(self) -> None:
         learner = self.lightning_module
@@ -75,7 +67,7 @@ class Sharded(ModelParallelStrategy):
             return
         model = self.lightning_module.model
         moving = {name: p.requires_grad for name, p in model.named_parameters()}
-        restore(self.modules)
+        restore_modules(self.modules)
         model.load_state_dict(state, assign=True)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(moving[name])
@@ -100,24 +92,6 @@ def shard(model: nn.Module, mesh) -> float:
     sizes = [(p.numel(), isinstance(p, DTensor)) for p in model.parameters()]
     fully_shard(model, mesh=mesh, reshard_after_forward=True)  # torch would leave the rest whole
     return sum(n for n, divided in sizes if not divided) / sum(n for n, _ in sizes)
-
-
-def remembered(model: nn.Module) -> Iterator[Known]:
-    """The modules as they are; of their parameters all but the values."""
-    for module in model.modules():
-        held = {k: copy(v) if isinstance(v, dict) else v for k, v in module.__dict__.items()}
-        for name, parameter in module.named_parameters(recurse=False):
-            empty = torch.empty_like(parameter, device="meta")
-            held["_parameters"][name] = nn.Parameter(empty, parameter.requires_grad)
-        yield module, type(module), held
-
-
-def restore(modules: list[Known]) -> None:
-    """Makes modules what they were; their parameters wait for values."""
-    for module, kind, attributes in modules:
-        module.__class__ = kind
-        module.__dict__.clear()
-        module.__dict__.update(attributes)
 
 
 def whole(value: Tensor) -> Tensor:

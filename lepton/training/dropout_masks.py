@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lepton.compat.torch import change_class, is_inside_backward
 from lepton.seeds import derive
 
 LEVELS = 2**16  # a dropout rate is met to one part in LEVELS
@@ -91,7 +92,7 @@ class Dropout(nn.Dropout):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
             return x
-        if torch._C._current_graph_task_id() >= 0:
+        if is_inside_backward():
             raise RuntimeError(
                 "nn.Dropout within torch.utils.checkpoint would draw another mask when it is "
                 "computed again; use torch.nn.functional.dropout there"
@@ -111,4 +112,4 @@ def take_masks_from(noise: Noise, model: nn.Module) -> None:
     again = {m for part in model.modules() if hasattr(part, "recomputed") for m in part.modules()}
     for layer in model.modules():
         if type(layer) is nn.Dropout and layer not in again:
-            layer.__class__, layer.noise = Dropout, noise
+            change_class(layer, Dropout, noise=noise)

@@ -4,10 +4,10 @@ import math
 import time
 from collections.abc import Callable
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from lepton.compat.lightning import pl
 from lepton.errors import Diverged, Pruned
 from lepton.finite import LossCheck
 from lepton.method import Batch, Method

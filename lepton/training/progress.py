@@ -2,11 +2,11 @@
 
 import sys
 
-import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from lepton.compat.lightning import pl
 from lepton.training import terminal_line
 
 

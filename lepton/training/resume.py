@@ -5,9 +5,9 @@ import logging
 import time
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 
+from lepton.compat.lightning import pl, start_at_epoch
 from lepton.errors import LeptonError
 from lepton.storage import lock
 from lepton.training import signals
@@ -133,7 +133,7 @@ KEPT = ("history", "best_score", "best_epoch", "best_state")
 
 def put_back(state: dict[str, Any], trainer: pl.Trainer, learner) -> None:
     """Everything but the epoch in progress, which `Learner.on_train_epoch_start` goes on with."""
-    start_at(trainer, state["epoch"])
+    start_at_epoch(trainer, state["epoch"])
     trainer.train_dataloader.done = (state["epoch"], state["batches"])
     learner.model.load_state_dict(state["model"])
     learner.optimizers().optimizer.load_state_dict(state["optimizer"])
@@ -144,12 +144,6 @@ def put_back(state: dict[str, Any], trainer: pl.Trainer, learner) -> None:
         callback.load_state_dict(state["callbacks"][key])
     put_back_scores(state, learner)
     learner.in_progress = state if state["batches"] else None
-
-
-def start_at(trainer: pl.Trainer, epoch: int) -> None:
-    progress = trainer.fit_loop.epoch_progress.current
-    for name in ("ready", "started", "processed", "completed"):
-        setattr(progress, name, epoch)
 
 
 def put_back_scores(state: dict[str, Any], learner) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from lepton.compat.lightning import pl
 from lepton.dataset.load.batches import BLOCK, Batches, Order
 
 

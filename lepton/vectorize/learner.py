@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from lepton.compat.lightning import pl, start_at_epoch
 from lepton.method import Batch
-from lepton.training.resume import start_at
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.checkpointing import Saving, go_on, put_back
 from lepton.vectorize.member import Member
@@ -49,7 +48,7 @@ class StackedLearner(pl.LightningModule):
         if state is None:
             return
         put_back(self.stack)
-        start_at(self.trainer, state["epoch"])
+        start_at_epoch(self.trainer, state["epoch"])
         self.trainer.train_dataloader.done = (state["epoch"], state["batches"])
 
     def on_train_epoch_start(self) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lepton.compat.torch import fused_adam_
 from lepton.method import StackState
 from lepton.vectorize.hyperparameters import Hyper
 from lepton.vectorize.weights import Weights
@@ -110,13 +111,11 @@ class Adam(Rule):
             shrink = (1 - h["lr"] * h["weight_decay"]).to(like.dtype)
         moved = [torch.zeros_like(value) for value in weights.values]
         count = torch.tensor(float(self.steps), device=like.device)
-        torch._fused_adam_(
+        fused_adam_(
             *(moved, weights.grads),
             *([state[name] for state in self.state] for name in self.moments),
-            *([], [count] * len(moved)),
-            **{"lr": 1.0, "beta1": beta1, "beta2": beta2, "weight_decay": 0.0, "eps": eps},
-            amsgrad=False,
-            maximize=False,
+            steps=[count] * len(moved),
+            **{"lr": 1.0, "beta1": beta1, "beta2": beta2, "eps": eps},
         )
         for p, move, decayed in zip(weights.values, moved, weights.decayed, strict=True):
             if decayed and shrink is not None:

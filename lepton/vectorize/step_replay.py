@@ -12,9 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from lepton.compat.torch import OperationListener, changes_its_inputs, tensors_in
 from lepton.method import Batch
 
 OFTEN = 3  # steps of one shape after which writing it down is worth it
@@ -47,7 +46,7 @@ class Taped:
         return results
 
 
-class Tape(TorchDispatchMode):
+class Tape(OperationListener):
     """The operations between named tensors and a list of results, below vmap and autograd."""
 
     running: "Tape | None" = None
@@ -82,29 +81,23 @@ class Tape(TorchDispatchMode):
             action()
         return self.again(*inputs.values())
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        results = func(*args, **kwargs)
-        if not self.paused:
-            self._write(func, args, kwargs, results)
-        return results
-
-    def _write(self, func, args, kwargs, results) -> None:
-        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        made = [leaf for leaf in tree_leaves(results) if isinstance(leaf, Tensor)]
-        if given and not made and not func._schema.is_mutable:
+    def heard(self, operation, args, kwargs, results) -> None:
+        if self.paused:
+            return
+        given, made = tensors_in((args, kwargs)), tensors_in(results)
+        if given and not made and not changes_its_inputs(operation):
             self.whole = False  # a value: the next step may go another way
-        if FROM_VALUES & set(func.tags):
+        if FROM_VALUES & set(operation.tags):
             self.whole = False
         if not self.whole or (not given and not made):
             return
-        if func in SAME:
+        if operation in SAME:
             self._is(results, self._node(args[0]))
-        elif func.is_view and not any(id(tensor) in self.nodes for tensor in given):
+        elif operation.is_view and not any(id(tensor) in self.nodes for tensor in given):
             self.seen += made  # a view of what stays where it is does so too
         else:
             put = fx.node.map_aggregate((args, kwargs), self._put)
-            node = self.graph.call_function(func, *put)
+            node = self.graph.call_function(operation, *put)
             if isinstance(results, Tensor):
                 self._is(results, node)
                 return

@@ -1,8 +1,9 @@
-"""What torchmetrics would import by the way stays away, and is there for whoever asks."""
+"""Canaries for torchmetrics: transformers stays away, and is there for whoever asks."""
 
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,38 +12,68 @@ ROOT = Path(__file__).parents[2]
 pytest.importorskip("transformers", reason="nothing to leave out without transformers")
 
 
+@pytest.fixture
+def moved(canary):
+    return partial(canary, "torchmetrics")
+
+
 def python(code):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
-def test_torchmetrics_is_imported_without_transformers():
-    code = (
-        "import lepton, torchmetrics, pytorch_lightning, sys; print('transformers' in sys.modules)"
-    )
-    assert python(code) == ["False"]
+def test_lepton_and_its_metrics_and_trainer_are_imported_without_transformers(moved):
+    code = """
+import sys, lepton.run, lepton.vectorize.train, lepton.metric.scoring
+print("torchmetrics.functional.text.bert" in sys.modules, "transformers" in sys.modules)
+import torchmetrics, pytorch_lightning
+print("transformers" in sys.modules, [type(f).__name__ for f in sys.meta_path])"""
+    with moved("torchmetrics.functional.text.bert, which imports transformers"):
+        bert, first, later, *finders = python(code)
+        assert bert == "True", "torchmetrics does not import the module any more"
+        assert first == later == "False", "another module imports transformers"
+        assert "_ImporterFinder" not in " ".join(finders)
+
+
+def test_import_lepton_alone_changes_nothing_of_how_modules_are_found():
+    assert python(
+        "import sys\nbefore = [*sys.meta_path]\nimport lepton\nprint(sys.meta_path == before)"
+    ) == ["True"]
 
 
 @pytest.mark.slow
-def test_the_metric_that_wants_transformers_still_finds_it():
+def test_without_the_stand_in_torchmetrics_would_import_transformers(moved):
+    with moved("torchmetrics.functional.text.bert, which imports transformers"):
+        assert python("import torchmetrics, sys; print('transformers' in sys.modules)") == [
+            "True"
+        ], "lepton.compat.torchmetrics has nothing to leave out any more"
+
+
+@pytest.mark.slow
+def test_the_metric_that_wants_transformers_still_finds_it(moved):
     code = """
-import lepton, torchmetrics.functional.text.bert as bert, sys
+import lepton.compat.torchmetrics, torchmetrics.functional.text.bert as bert, sys
 print(bert.AutoTokenizer.from_pretrained.__self__.__name__)
 print(type(sys.modules["transformers"]).__name__)
 from transformers import AutoModel
 print(AutoModel.__module__)"""
-    name, kind, module = python(code)
-    assert (name, module) == ("AutoTokenizer", "transformers.models.auto.modeling_auto")
-    assert kind != "Names"
+    with moved("the names that torchmetrics.functional.text.bert takes from transformers"):
+        name, kind, module = python(code)
+        assert (name, module) == ("AutoTokenizer", "transformers.models.auto.modeling_auto")
+        assert kind != "_StandIn"
 
 
 @pytest.mark.slow
-def test_transformers_that_is_there_already_is_used_as_it_is():
+def test_transformers_that_is_there_already_is_used_as_it_is(moved):
     code = """
-import transformers, lepton, torchmetrics.functional.text.bert as bert
+import transformers, lepton.compat.torchmetrics, torchmetrics.functional.text.bert as bert
 print(bert.AutoModel is transformers.AutoModel)"""
-    assert python(code) == ["True"]
+    with moved("the names that torchmetrics.functional.text.bert takes from transformers"):
+        assert python(code) == ["True"]

@@ -13,12 +13,13 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from lepton import build, train
+from lepton.compat.torch import record_modules, restore_modules
 from lepton.config.check import check
 from lepton.errors import ConfigError, Diverged
 from lepton.finite import all_finite
 from lepton.method import Method
 from lepton.storage import results
-from lepton.trainer.sharded import Sharded, remembered, restore, shard, whole
+from lepton.trainer.sharded import Sharded, shard, whole
 from tests.quick import compose
 
 TWO = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=3")
@@ -142,12 +143,12 @@ def divide(rank: int, folder: str) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     kinds, answer = [type(module) for module in model.modules()], model(rows)
     everything = sum(p.numel() for p in model.parameters())
-    known = list(remembered(model))
+    known = list(record_modules(model))
     shard(model, dist.device_mesh.init_device_mesh("cpu", (2,)))
     assert 2 * sum(p.to_local().numel() for p in model.parameters()) == everything
     model(rows).sum().backward()
     state = {name: whole(value) for name, value in model.state_dict().items()}
-    restore(known)
+    restore_modules(known)
     model.load_state_dict(state, assign=True)
     dist.destroy_process_group()
     assert [type(module) for module in model.modules()] == kinds

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import pytorch_lightning as pl
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from lepton.compat.lightning import pl
 from lepton.config.identity import with_content_for_path
 from lepton.dataset.data import Data
 from lepton.finetune.machinery.adapters import is_adapter

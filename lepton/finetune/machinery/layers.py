@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
 
+from lepton.compat.torch import has_running_statistics
 from lepton.errors import ConfigError
 
 
@@ -64,7 +64,7 @@ def train_only(model: nn.Module, names: Iterable[str]) -> None:
         parameter.requires_grad_(name in kept)
     parts = [set(under(model, names)) for names in layers(model)]
     for prefix, module in model.named_modules():
-        if isinstance(module, _NormBase):
+        if has_running_statistics(module):
             own = {f"{prefix}.{name}" for name, _ in module.named_parameters(recurse=False)}
             around = own or set().union(*(part for part in parts if _holds(part, prefix)))
             hold_still(module, still=not around & kept)

@@ -1,12 +1,12 @@
 """Thin shells for Hydra, which imports this file at every start; the work is in lepton.sweep."""
 
-from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 
+from lepton.compat.hydra import forget_stored_options
+
 # files of conf/hydra/launcher take the place of plugins' own, which would be merged into them
-for name in ("basic", "ray", "submitit_local", "submitit_slurm"):
-    ConfigStore.instance().repo["hydra"]["launcher"].pop(f"{name}.yaml", None)
+forget_stored_options("hydra/launcher", ("basic", "ray", "submitit_local", "submitit_slurm"))
 
 
 class Grid(Sweeper):

@@ -1,0 +1,101 @@
+"""pytorch_lightning as lepton imports it, and its private parts, each behind a name of its own."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor
+
+from lepton.compat.torchmetrics import without_transformers
+
+with without_transformers():  # Lightning imports torchmetrics
+    import pytorch_lightning as pl
+    from pytorch_lightning.callbacks import EarlyStopping
+    from pytorch_lightning.strategies import ModelParallelStrategy
+
+WATCHING_THREAD = "child-process-observer"
+
+
+def start_at_epoch(trainer: pl.Trainer, epoch: int) -> None:
+    """Lets a fit that has begun count its epochs on from this one, which counts from 0.
+
+    No public way: Trainer.fit goes on only from a checkpoint file of Lightning's own.
+    Tried: pytorch-lightning 2.5.0, 2.6.6.
+    """
+    progress = trainer.fit_loop.epoch_progress.current
+    for name in ("ready", "started", "processed", "completed"):
+        setattr(progress, name, epoch)
+
+
+def stops_after(stopper: EarlyStopping, score: Tensor) -> bool:
+    """Tells an EarlyStopping the score of another epoch; True when training ends with it.
+
+    No public way: the callback takes scores from a trainer alone.
+    Tried: pytorch-lightning 2.5.0, 2.6.6.
+    """
+    return stopper._evaluate_stopping_criteria(score)[0]
+
+
+@contextmanager
+def further_processes_run(module: str, *arguments: str) -> Iterator[None]:
+    """Lightning starts the further processes of a fit as `python -m MODULE ARGUMENTS`.
+
+    Afterwards the environment is what it was, without Lightning's ranks and addresses.
+
+    No public way: a launcher starts the command line of the first process again.
+    Tried: pytorch-lightning 2.5.0, 2.6.6.
+    """
+    import __main__
+
+    command_line, spec, environment = sys.argv, __main__.__spec__, dict(os.environ)
+    sys.argv = [command_line[0], *arguments]
+    __main__.__spec__ = importlib.util.find_spec(module)
+    try:
+        yield
+    finally:
+        sys.argv, __main__.__spec__ = command_line, spec
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def end_further_processes(seconds: float) -> None:
+    """Waits for the further processes of a fit that is over, and kills those that hang.
+
+    It ends Lightning's watch over them too, which would kill this process seconds after one of
+    them has failed.
+
+    No public way: nothing that is public holds the processes, or stops the watch.
+    Tried: pytorch-lightning 2.5.0, 2.6.6.
+    """
+    for thread in threading.enumerate():
+        if thread.name == WATCHING_THREAD:
+            processes, thread._child_processes = thread._child_processes, []
+            for process in processes:
+                try:
+                    process.wait(seconds)
+                except subprocess.TimeoutExpired:  # hangs in a collective operation
+                    process.kill()
+                    process.wait()
+
+
+class DividedModelStrategy(ModelParallelStrategy):
+    """Lightning's processes for a model that is divided among all of them, of all nodes.
+
+    A subclass divides the model along `device_mesh["data_parallel"]` before it calls `setup`.
+
+    No public way: the sizes of the mesh must be known before Lightning knows how many devices
+    there are, and ModelParallelStrategy asks for a hook that divides the LightningModule.
+    Tried: pytorch-lightning 2.5.0, 2.6.6.
+    """
+
+    def setup_environment(self) -> None:
+        self._data_parallel_size = self.num_nodes * self.num_processes
+        self._tensor_parallel_size = 1
+        super().setup_environment()
+
+    def setup(self, trainer: pl.Trainer) -> None:
+        super(ModelParallelStrategy, self).setup(trainer)  # past the one that asks for the hook

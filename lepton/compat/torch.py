@@ -1,0 +1,152 @@
+"""Private parts of torch: each behind a function or class that says what it is for."""
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+def fused_adam_(
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    means: Sequence[Tensor],
+    squares: Sequence[Tensor],
+    *,
+    steps: Sequence[Tensor],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> None:
+    """Moves parameters and moments in place by a step of Adam, in one kernel for all tensors.
+
+    Shapes: steps (), a float tensor for each parameter, counted from 1.
+    No public way: torch.optim.Adam(fused=True) keeps moments of its own. Tried: torch 2.13.
+    """
+    torch._fused_adam_(
+        *(parameters, gradients, means, squares),
+        *([], steps),
+        **{"lr": lr, "beta1": beta1, "beta2": beta2, "weight_decay": 0.0, "eps": eps},
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def scale_all_(tensors: Sequence[Tensor], factor: float) -> None:
+    """Multiplies tensors by a number in place, in one kernel for all of them.
+
+    No public way: torch has functions of one tensor alone. Tried: torch 2.13.
+    """
+    torch._foreach_mul_(tensors, factor)
+
+
+def move_all_towards_(tensors: Sequence[Tensor], ends: Sequence[Tensor], share: float) -> None:
+    """Moves tensors in place by a share of the way to others, in one kernel for all of them.
+
+    No public way: torch has functions of one tensor alone. Tried: torch 2.13.
+    """
+    torch._foreach_lerp_(tensors, ends, share)
+
+
+def is_inside_backward() -> bool:
+    """True while gradients are computed, as when torch.utils.checkpoint computes a block again.
+
+    No public way: torch tells hooks alone that a backward pass is under way. Tried: torch 2.13.
+    """
+    return torch._C._current_graph_task_id() >= 0
+
+
+def is_dropout(module: nn.Module) -> bool:
+    """True for every dropout layer of torch's, whatever it drops.
+
+    No public way: nn.Dropout is no base class of the others. Tried: torch 2.13.
+    """
+    return isinstance(module, _DropoutNd)
+
+
+def has_running_statistics(module: nn.Module) -> bool:
+    """True for torch's layers that may keep statistics of batches, as BatchNorm does.
+
+    No public way: these layers have no public base class. Tried: torch 2.13.
+    """
+    return isinstance(module, _NormBase)
+
+
+class OperationListener(TorchDispatchMode):
+    """Is told of every tensor operation while it is entered, below vmap and autograd.
+
+    No public way: torch.overrides.TorchFunctionMode listens above vmap. Tried: torch 2.13.
+    """
+
+    def heard(self, operation, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
+        """Called after each operation of torch.ops.aten; subclasses say what they do with it."""
+        raise NotImplementedError
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        results = func(*args, **kwargs)
+        self.heard(func, args, kwargs, results)
+        return results
+
+
+def tensors_in(nested: Any) -> list[Tensor]:
+    """The tensors in nested lists, tuples and dicts, in order.
+
+    No public way: torch.utils.pytree is not documented as stable. Tried: torch 2.13.
+    """
+    return [leaf for leaf in tree_leaves(nested) if isinstance(leaf, Tensor)]
+
+
+def changes_its_inputs(operation) -> bool:
+    """True when an operation of torch.ops writes into a tensor that it is given.
+
+    No public way: tags of an operation do not tell it. Tried: torch 2.13.
+    """
+    return operation._schema.is_mutable
+
+
+def change_class(module: nn.Module, cls: type[nn.Module], **attributes: Any) -> None:
+    """Makes a module one of another class: the same object, with its parameters and its hooks.
+
+    No public way: nn.Module.set_submodule puts another object in its place, which whoever holds
+    the first one does not see. Tried: torch 2.13.
+    """
+    module.__class__ = cls
+    for name, value in attributes.items():
+        setattr(module, name, value)
+
+
+class ModuleRecord(NamedTuple):
+    """A module as it was: its class and its attributes; of parameters all but the values."""
+
+    module: nn.Module
+    cls: type[nn.Module]
+    attributes: dict[str, Any]
+
+
+def record_modules(model: nn.Module) -> Iterator[ModuleRecord]:
+    """The model's modules as they are now, for `restore_modules`."""
+    for module in model.modules():
+        attributes = {k: copy(v) if isinstance(v, dict) else v for k, v in module.__dict__.items()}
+        for name, parameter in module.named_parameters(recurse=False):
+            empty = torch.empty_like(parameter, device="meta")
+            attributes["_parameters"][name] = nn.Parameter(empty, parameter.requires_grad)
+        yield ModuleRecord(module, type(module), attributes)
+
+
+def restore_modules(records: Sequence[ModuleRecord]) -> None:
+    """Makes modules what they were before `fully_shard`; their parameters wait for values.
+
+    No public way: torch's fully_shard changes classes and hooks, and has no way back.
+    Tried: torch 2.13.
+    """
+    for module, cls, attributes in records:
+        module.__class__ = cls
+        module.__dict__.clear()
+        module.__dict__.update(attributes)

@@ -1,0 +1,25 @@
+"""What the canaries share: a private part that moved is told in a sentence."""
+
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import pytest
+
+
+@contextmanager
+def _canary(library: str, private_part: str):
+    try:
+        yield
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        pytest.fail(
+            f"{library} {version(library)} has moved: {private_part} is gone or behaves "
+            f"otherwise ({what}); mend lepton/compat/",
+            pytrace=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def canary():
+    """Whatever fails inside `with canary(library, private_part)` fails the test with a sentence."""
+    return _canary
