@@ -24,7 +24,7 @@ def in_pool(
 ) -> list[tuple[Job, str]]:
     """Trains the groups on so many workers; returns the runs that were not stacked, with reasons.
 
-    `options` are those of `lepton.vectorize.train`, for all workers together.
+    `options` are those of `lepton.vectorize.job_group`, for all workers together.
     """
     warm_up()
     threads = max(1, options.threads // workers)
@@ -64,11 +64,11 @@ class _Stacks(Pool):
 
 def train_group(jobs: Sequence[Job], options: Any, fail_fast: bool) -> tuple[Ends, Ends]:
     """In a worker: how each run of a group ended, and which were not stacked and why."""
-    from lepton.vectorize.train import Group
+    from lepton.vectorize.job_group import JobGroup
 
     progress = _Told(jobs, fail_fast=fail_fast)
     try:
-        rest = Group(jobs, options, progress).train()
+        rest = JobGroup(jobs, options, progress).train()
     except Interrupted as told:
         raise RuntimeError(str(told)) from None  # a worker that is told to end takes no other work
     return progress.kinds, [(job.folder, why) for job, why in rest]

@@ -35,13 +35,13 @@ class Vectorized:
 
         `alone`: how many runs of the rest would train at once.
         """
-        from lepton.vectorize.grouping import (
-            groups,  # torch loads only once there is a run to train
-        )
-        from lepton.vectorize.train import Group, Options
+        from lepton.vectorize.grouping import group_jobs  # loads torch, which is slow
+        from lepton.vectorize.job_group import JobGroup, StackingOptions
 
-        options = Options(threads=self.threads or available_cores(), alone=alone, size=self.size)
-        together, rest = groups(jobs)
+        options = StackingOptions(
+            threads=self.threads or available_cores(), alone=alone, size=self.size
+        )
+        together, rest = group_jobs(jobs)
         log.info("%s", _plan(together, rest))
         started = time.monotonic()
         for number, members in enumerate(together):
@@ -51,7 +51,7 @@ class Vectorized:
                 log.info("%d groups on a pool of %d workers", len(together) - number, workers)
                 rest += in_pool(together[number:], options, workers, progress)
                 break
-            rest += Group(members, options, progress).train()
+            rest += JobGroup(members, options, progress).train()
         for reason in dict.fromkeys(reason for _, reason in rest):
             same = sum(why == reason for _, why in rest)
             log.info("one by one, %d of %d runs: %s", same, len(jobs), reason)

@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 
 from lepton.method import StackState
-from lepton.vectorize.forward import Body
-from lepton.vectorize.weights import Weights
+from lepton.vectorize.forward import StackedForward
+from lepton.vectorize.weights import StackedWeights
 
 
-class Best(StackState):
+class BestWeights(StackState):
     """Copies of parameters and buffers; the first ones, until there are better."""
 
-    def __init__(self, weights: Weights, body: Body):
+    def __init__(self, weights: StackedWeights, body: StackedForward):
         self.values = weights.copy()
         self.buffers = {name: value.clone() for name, value in body.buffers.items()}
 
-    def take(self, members: Sequence[int], values: Sequence[Tensor], body: Body) -> None:
+    def take(self, members: Sequence[int], values: Sequence[Tensor], body: StackedForward) -> None:
         """Copies what some members have now."""
         rows = torch.tensor(members, dtype=torch.int64, device=self.values[0].device)
         for best, value in zip(self.values, values, strict=True):

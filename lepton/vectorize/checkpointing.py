@@ -9,11 +9,11 @@ import torch
 from lepton.storage import lock
 from lepton.training import signals
 from lepton.training.resume import place
-from lepton.vectorize.member import Member
+from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack
 
 
-class Saving:
+class StackSaver:
     """Saves the members of a stack when it is time.
 
     Units: `every` in seconds; None saves only when a signal asks for the end.
@@ -37,7 +37,7 @@ class Saving:
 
         Raises: Interrupted when a signal asked for the end; Claimed; LeptonError.
         """
-        for member, state in zip(stack.members, taken(stack, epoch, batches), strict=True):
+        for member, state in zip(stack.members, member_states(stack, epoch, batches), strict=True):
             lock.guard(member.checkpoints.folder.parent)
             member.checkpoints.save(state)
         self.saved = time.monotonic()
@@ -45,7 +45,7 @@ class Saving:
             raise signals.Interrupted(number, place(epoch, batches))
 
 
-def taken(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]]:
+def member_states(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]]:
     """All that the rest of each member's training depends on, `batches` into an epoch."""
     common = {
         "epoch": epoch,
@@ -79,15 +79,15 @@ def taken(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]]:
     ]
 
 
-def together(members: Sequence[Member]) -> list[list[Member]]:
+def group_by_saved_place(members: Sequence[StackMember]) -> list[list[StackMember]]:
     """Members that were saved at the same place of stacks of one size, and those never saved."""
-    same: dict[tuple, list[Member]] = {}
+    same: dict[tuple, list[StackMember]] = {}
     for member in members:
         same.setdefault(member.place, []).append(member)
     return list(same.values())
 
 
-def put_back(stack: Stack) -> None:
+def restore_stack(stack: Stack) -> None:
     """A new stack as its members were saved; `go_on` then enters the epoch in progress."""
     states, device = [member.saved for member in stack.members], stack.noise.device
     for name, part in stack.parts().items():
@@ -108,7 +108,7 @@ def put_back(stack: Stack) -> None:
             method.stops(scores)
 
 
-def go_on(stack: Stack) -> None:
+def resume_epoch(stack: Stack) -> None:
     """Enters the epoch in which the stack was saved."""
     state = stack.members[0].saved
     stack.noise.go_on(state["drawn"])

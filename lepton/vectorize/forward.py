@@ -15,7 +15,7 @@ from lepton.training.network import Network
 from lepton.vectorize.layers import StackedDropout, StackedLinear
 
 
-class Body(StackState):
+class StackedForward(StackState):
     """The members' common forward pass; parameters are given, all else that differs is held here.
 
     Shapes: `buffers[name]` (K, *shape), where members differ or change them in training.

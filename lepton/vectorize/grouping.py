@@ -14,12 +14,13 @@ from lepton.storage.run_folder import CHECKPOINTS, unfinished
 from lepton.sweep.job import Job
 from lepton.trainer.default import resolved
 from lepton.training.checkpoint import Checkpoints
-from lepton.vectorize.optimizer import RULES
+from lepton.vectorize.optimizer import STACKED_OPTIMIZERS
 
-ORIGINS = {f"{kind.__module__}.{kind.__qualname__}": rule for kind, rule in RULES.items()}
-EXACT = ("32-true", "64-true", 32, 64, "32", "64")
-ONE_DEVICE = ("auto", "cpu", "gpu", "cuda", "mps")
-KEPT_ALONE = {  # settings of the trainer that are about one run, and what they are when off
+STACKED_BY_TARGET = {
+    f"{kind.__module__}.{kind.__qualname__}": rule for kind, rule in STACKED_OPTIMIZERS.items()
+}
+EXACT_PRECISIONS = ("32-true", "64-true", 32, 64, "32", "64")
+SINGLE_RUN_SETTINGS = {  # of the trainer: keys that concern one run, each with the value "off"
     "max_time": None,
     "overfit_batches": 0,
     "detect_anomaly": False,
@@ -27,18 +28,18 @@ KEPT_ALONE = {  # settings of the trainer that are about one run, and what they 
 }
 
 
-def groups(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, str]]]:
+def group_jobs(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, str]]]:
     """Jobs that differ in stackable keys alone; and those that stay alone, with the reason."""
     together: dict[str, list[Job]] = {}
     alone = []
     for job in jobs:
-        reason = _begun(job) or obstacle(job.config)
+        reason = _begun(job) or obstacle_to_stacking(job.config)
         if reason:
             alone.append((job, reason))
         else:
-            together.setdefault(common(job.config), []).append(job)
+            together.setdefault(shared_settings(job.config), []).append(job)
     for key, members in list(together.items()):
-        if len(members) == 1 and not saved(members[0]):
+        if len(members) == 1 and not stack_checkpoint(members[0]):
             alone.append((members[0], "no other run differs from it in stackable keys alone"))
             del together[key]
     return list(together.values()), alone
@@ -51,22 +52,22 @@ def _begun(job: Job) -> str | None:
     return None if mine.peek() is None else "a checkpoint is there to go on from"
 
 
-def saved(job: Job) -> dict[str, Any] | None:
+def stack_checkpoint(job: Job) -> dict[str, Any] | None:
     """The checkpoint of a run that was part of a stack."""
     part = unfinished(job.folder)
     return Checkpoints.of(part, job.config, trained="stack").peek() if part.is_dir() else None
 
 
-def obstacle(plain: dict[str, Any]) -> str | None:
+def obstacle_to_stacking(plain: dict[str, Any]) -> str | None:
     """Why a run cannot be part of any stack, in a sentence; None where it can."""
     chosen = plain["choices"]
     if fits_itself(plain):
         return f"model={chosen.get('model')} fits itself"
     optimizer = plain["optimizer"]
-    if read_signature(optimizer["_target_"]).origin not in ORIGINS:
+    if read_signature(optimizer["_target_"]).origin not in STACKED_BY_TARGET:
         return f"optimizer={chosen.get('optimizer')} has no stacked form"
     for flag in ("amsgrad", "maximize", "differentiable", "decoupled_weight_decay"):
-        rule = ORIGINS[read_signature(optimizer["_target_"]).origin]
+        rule = STACKED_BY_TARGET[read_signature(optimizer["_target_"]).origin]
         if optimizer.get(flag) and flag not in rule.flags:
             return f"optimizer.{flag}=true has no stacked form"
     for name, node in (plain["regularization"] or {}).items():
@@ -76,10 +77,10 @@ def obstacle(plain: dict[str, Any]) -> str | None:
     if strategy.alone or not _stacks(strategy):
         return f"finetune={chosen.get('finetune')} {strategy.alone or 'has no stacked form'}"
     trainer = plain["trainer"]
-    for key, off in KEPT_ALONE.items():
+    for key, off in SINGLE_RUN_SETTINGS.items():
         if trainer.get(key) != off:
             return f"trainer.{key} is about one run"
-    if (bits := resolved(trainer)) not in EXACT:
+    if (bits := resolved(trainer)) not in EXACT_PRECISIONS:
         return f"trainer.precision={bits} is neither 32 nor 64 bits"
     if trainer["devices"] != 1 or trainer["strategy"] != "auto":
         return "several devices already share it"
@@ -93,7 +94,7 @@ def _stacks(method: type[Method]) -> bool:
     )
 
 
-def common(plain: dict[str, Any]) -> str:
+def shared_settings(plain: dict[str, Any]) -> str:
     """All of a run that its stack must share, as text; dropped is what a member has of its own.
 
     Models are compared again once they are built: a number of theirs may differ where it changes

@@ -14,7 +14,7 @@ from lepton.scheduler.interval import by_batch, step_epoch
 BETAS = ("beta1", "beta2")
 
 
-class Schedule:
+class MemberSchedule:
     """A member's optimizer and scheduler on a parameter that never moves, to be asked for values.
 
     A scheduler that steps by batch is run to the end at once: its values depend on the step alone.
@@ -69,7 +69,7 @@ class Schedule:
         return lr
 
 
-class Hyper:
+class StackedHyperparameters:
     """The values of all members as tensors (K, 1) in 64 bits, for the step that it points at."""
 
     def __init__(self, epochs: Sequence[list[dict[str, float]]], device: torch.device):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.training.dropout_masks import LEVELS, Noise
-from lepton.vectorize.step_replay import again, once
+from lepton.vectorize.step_replay import before_each_replay, outside_recording
 
 
 class _WayOut(torch.autograd.Function):
@@ -91,8 +91,8 @@ class StackedDropout(nn.Module):
 
     def draw(self, like: Tensor) -> Tensor:
         """Zeros and scales, in memory that the next step takes again. Shapes: as `like`."""
-        mask = once(partial(self._memory, like))
-        again(partial(self._fill, mask))
+        mask = outside_recording(partial(self._memory, like))
+        before_each_replay(partial(self._fill, mask))
         return mask
 
     def _fill(self, mask: Tensor) -> None:

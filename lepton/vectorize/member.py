@@ -18,15 +18,15 @@ from lepton.storage.run_folder import unfinished
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.network import Network
-from lepton.vectorize.hyperparameters import Schedule
+from lepton.vectorize.hyperparameters import MemberSchedule
 
 log = logging.getLogger("lepton")
 
 
-class Member:
+class StackMember:
     """What of a run is its own while a stack trains."""
 
-    def __init__(self, job: Job, network: Network, schedule: Schedule):
+    def __init__(self, job: Job, network: Network, schedule: MemberSchedule):
         self.job, self.network, self.schedule = job, network, schedule
         self.checkpoints = Checkpoints.of(unfinished(job.folder), job.config, trained="stack")
         self.saved = self.checkpoints.peek()

@@ -11,13 +11,13 @@ from torch.optim import Optimizer
 
 from lepton.compat.torch import fused_adam_
 from lepton.method import StackState
-from lepton.vectorize.hyperparameters import Hyper
-from lepton.vectorize.weights import Weights
+from lepton.vectorize.hyperparameters import StackedHyperparameters
+from lepton.vectorize.weights import StackedWeights
 
-Values = dict[str, Tensor]
+Tensors = dict[str, Tensor]
 
 
-class Rule(StackState):
+class StackedOptimizer(StackState):
     """State and step; `steps` counts from 1 and is the same for all members.
 
     Shapes: hyperparameters and what is made of them (K, 1); parameters, gradients, state (K, n).
@@ -26,14 +26,14 @@ class Rule(StackState):
     moments: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()  # settings that must be the same for all members
 
-    def __init__(self, weights: Weights, settings: dict):
+    def __init__(self, weights: StackedWeights, settings: dict):
         self.settings, self.steps = settings, 0
         self.state = [
             {name: torch.zeros_like(value) for name in self.moments} for value in weights.values
         ]
 
     @torch.no_grad()
-    def step(self, weights: Weights, h: Hyper) -> None:
+    def step(self, weights: StackedWeights, h: StackedHyperparameters) -> None:
         self.steps += 1
         numbers = self.numbers(h)
         numbers = {name: value.to(weights.values[0].dtype) for name, value in numbers.items()}
@@ -51,7 +51,7 @@ class Rule(StackState):
         """Whether weights decay apart from the gradient."""
         return False
 
-    def numbers(self, h: Hyper) -> Values:
+    def numbers(self, h: StackedHyperparameters) -> Tensors:
         """What a step needs of the hyperparameters."""
         return {
             "lr": -h["lr"],
@@ -59,18 +59,18 @@ class Rule(StackState):
             "shrink": 1 - h["lr"] * h["weight_decay"],
         }
 
-    def update(self, p: Tensor, g: Tensor, state: Values, n: Values) -> None:
+    def update(self, p: Tensor, g: Tensor, state: Tensors, n: Tensors) -> None:
         raise NotImplementedError
 
-    def tensors(self) -> Values:
+    def tensors(self) -> Tensors:
         return {f"{name} {i}": value for i, s in enumerate(self.state) for name, value in s.items()}
 
-    def put(self, tensors: Values) -> None:
+    def put(self, tensors: Tensors) -> None:
         for i, state in enumerate(self.state):
             state.update({name: tensors[f"{name} {i}"] for name in state})
 
 
-class SGD(Rule):
+class StackedSGD(StackedOptimizer):
     moments = ("velocity",)
     flags = ("nesterov",)
 
@@ -89,7 +89,7 @@ class SGD(Rule):
         p.addcmul_(v, n["lr"])
 
 
-class Adam(Rule):
+class StackedAdam(StackedOptimizer):
     """With the fused kernel where members share all but learning rate and decay."""
 
     moments = ("mean", "square")
@@ -102,7 +102,14 @@ class Adam(Rule):
             self._fused(weights, h, *common)
 
     @torch.no_grad()
-    def _fused(self, weights: Weights, h: Hyper, beta1: float, beta2: float, eps: float) -> None:
+    def _fused(
+        self,
+        weights: StackedWeights,
+        h: StackedHyperparameters,
+        beta1: float,
+        beta2: float,
+        eps: float,
+    ) -> None:
         """The kernel moves zeros with a learning rate of 1; each member scales that by its own."""
         self.steps += 1
         like = weights.values[0]
@@ -136,11 +143,11 @@ class Adam(Rule):
         p.addcmul_(state["mean"] / root, n["size"])
 
 
-class AdamW(Adam):
+class StackedAdamW(StackedAdam):
     decoupled = True
 
 
-class NAdam(Rule):
+class StackedNAdam(StackedOptimizer):
     moments = ("mean", "square")
     flags = ("decoupled_weight_decay",)
 
@@ -181,7 +188,7 @@ class NAdam(Rule):
         self.product = tensors["product"]
 
 
-class RMSprop(Rule):
+class StackedRMSprop(StackedOptimizer):
     moments = ("square", "mean", "velocity")
     flags = ("centered",)
 
@@ -198,7 +205,7 @@ class RMSprop(Rule):
         p.addcmul_(state["velocity"].mul_(n["momentum"]).add_(g / root), n["lr"])
 
 
-class Lion(Rule):
+class StackedLion(StackedOptimizer):
     moments = ("mean",)
     decoupled = True
 
@@ -212,17 +219,17 @@ class Lion(Rule):
         mean.mul_(n["beta2"]).addcmul_(g, n["new2"])
 
 
-def adapt(g: Tensor, state: Values, n: Values) -> None:
+def adapt(g: Tensor, state: Tensors, n: Tensors) -> None:
     """Moves Adam's averages of the gradient and of its square."""
     state["mean"].lerp_(g, n["new1"])
     state["square"].mul_(n["beta2"]).addcmul_(g * g, n["new2"])
 
 
-RULES: dict[type[Optimizer], type[Rule]] = {
-    torch.optim.SGD: SGD,
-    torch.optim.Adam: Adam,
-    torch.optim.AdamW: AdamW,
-    torch.optim.NAdam: NAdam,
-    torch.optim.RMSprop: RMSprop,
-    lion_pytorch.Lion: Lion,
+STACKED_OPTIMIZERS: dict[type[Optimizer], type[StackedOptimizer]] = {
+    torch.optim.SGD: StackedSGD,
+    torch.optim.Adam: StackedAdam,
+    torch.optim.AdamW: StackedAdamW,
+    torch.optim.NAdam: StackedNAdam,
+    torch.optim.RMSprop: StackedRMSprop,
+    lion_pytorch.Lion: StackedLion,
 }

@@ -10,13 +10,13 @@ from lepton.method import Batch, StackState
 from lepton.training.dropout_masks import Noise
 from lepton.training.network import folded
 from lepton.vectorize.batches import StackedBatches, StackedData
-from lepton.vectorize.best_weights import Best
-from lepton.vectorize.forward import Body
-from lepton.vectorize.hyperparameters import Hyper
-from lepton.vectorize.member import Member
-from lepton.vectorize.optimizer import RULES
-from lepton.vectorize.step_replay import Taped
-from lepton.vectorize.weights import Weights
+from lepton.vectorize.best_weights import BestWeights
+from lepton.vectorize.forward import StackedForward
+from lepton.vectorize.hyperparameters import StackedHyperparameters
+from lepton.vectorize.member import StackMember
+from lepton.vectorize.optimizer import STACKED_OPTIMIZERS
+from lepton.vectorize.step_replay import StepReplay
+from lepton.vectorize.weights import StackedWeights
 
 
 class Stack:
@@ -28,7 +28,7 @@ class Stack:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Sequence[StackMember],
         data: StackedData,
         *,
         accumulate: int,
@@ -40,25 +40,27 @@ class Stack:
         data.place(device, dtype)
         self.tensors = data.train.tensors
         self.noise = Noise([network.cfg["seed"] for network in networks], device)
-        self.body = Body(networks, self.noise, dtype)
+        self.body = StackedForward(networks, self.noise, dtype)
         models = [network.moving for network in networks]
-        self.weights = Weights(models, device=device, dtype=dtype)
-        self.best = Best(self.weights, self.body)
+        self.weights = StackedWeights(models, device=device, dtype=dtype)
+        self.best = BestWeights(self.weights, self.body)
         self.schedules = [member.schedule for member in self.members]
         optimizer = self.schedules[0].optimizer
-        self.rule = RULES[type(optimizer)](self.weights, optimizer.param_groups[0])
+        self.rule = STACKED_OPTIMIZERS[type(optimizer)](self.weights, optimizer.param_groups[0])
         methods = zip(*(network.methods for network in networks), strict=True)
         self.methods = [type(same[0]).stacked(same) for same in methods]
         self.validated: list[tuple[Tensor, Tensor]] = []
         self._tape()
 
     def _tape(self) -> None:
-        self.gradients = Taped(self._gradients) if self.body.known else self._gradients
+        self.gradients = StepReplay(self._gradients) if self.body.known else self._gradients
 
     def start(self, epoch: int) -> None:
         self.epoch = epoch
         self.noise.start(epoch)
-        self.hyper = Hyper([schedule.epoch() for schedule in self.schedules], self.noise.device)
+        self.hyper = StackedHyperparameters(
+            [schedule.epoch() for schedule in self.schedules], self.noise.device
+        )
         self.losses, self.rows, self.started = [], [], time.perf_counter()
 
     def train(self, rows: Tensor, batches: StackedBatches) -> None:
@@ -129,7 +131,7 @@ class Stack:
         better = [row for row, m in enumerate(self.members) if m.is_best and m.error is None]
         self.best.take(better, self.looked_at, self.body)
 
-    def end(self) -> list[Member]:
+    def end(self) -> list[StackMember]:
         """Writes the epoch's history; returns the members that have ended, and goes on without."""
         losses = torch.stack(self.losses).cpu()
         rows = torch.tensor(self.rows, dtype=losses.dtype)
@@ -150,7 +152,7 @@ class Stack:
             self._keep([row for row, out in enumerate(ended) if not out])
         return gone
 
-    def _restore(self, member: Member, row: int) -> None:
+    def _restore(self, member: StackMember, row: int) -> None:
         """Puts the weights of a member's best epoch into its own model."""
         state = self.weights.shaped([value[row] for value in self.best.values])
         state |= {name: value[row] for name, value in self.best.buffers.items()}

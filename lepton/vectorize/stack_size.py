@@ -16,19 +16,19 @@ from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.sweep.pace import POOL_SECONDS, seconds_saved
 from lepton.training.loss import objective
 from lepton.vectorize.batches import StackedBatches, StackedData
-from lepton.vectorize.member import Member
+from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack
 
-SECONDS = 0.03  # of steps that a measurement takes at least
-COPIES = 8  # of the parameters: gradients, optimizer, best epoch, and what a step makes
-FEWEST = 2
-EPOCH = 0.005  # seconds of an epoch apart from its steps, once for a stack
-SMALLER = (32, 8)  # stacks that fit a cache better
-WORTH = 0.8  # of a larger stack's time a run, from which a smaller one is taken
+MIN_MEASURED_SECONDS = 0.03  # of steps that a measurement takes at least
+PARAMETER_COPIES = 8  # of the parameters: gradients, optimizer, best epoch, and what a step makes
+MIN_MEMBERS = 2
+EPOCH_OVERHEAD_SECONDS = 0.005  # seconds of an epoch apart from its steps, once for a stack
+SMALLER_SIZES = (32, 8)  # stacks that fit a cache better
+WORTHWHILE_RATIO = 0.8  # of a larger stack's time a run, from which a smaller one is taken
 
 
 @dataclass(frozen=True)
-class Choice:
+class StackPlan:
     """Members of a stack, CPU threads, and seconds that a step takes for each member."""
 
     size: int
@@ -36,18 +36,20 @@ class Choice:
     seconds: float = 0.0
 
 
-class Trial:
+class StackTrial:
     """Steps of stacks and of a run alone, on copies: the members stay as they are."""
 
-    def __init__(self, members: Sequence[Member], data, trainer, *, threads: int, share: float):
+    def __init__(
+        self, members: Sequence[StackMember], data, trainer, *, threads: int, share: float
+    ):
         self.members, self.data, self.threads, self.share = members, data, threads, share
         self.device = trainer.strategy.root_device
         self.dtype = torch.float64 if trainer.precision == "64-true" else torch.float32
         self.batches = data.train_dataloader().num_batches
-        self.overhead = EPOCH / self.batches
+        self.overhead = EPOCH_OVERHEAD_SECONDS / self.batches
         self.accumulate = members[0].job.config["trainer"]["accumulate_grad_batches"]
 
-    def _stack(self, members: Sequence[Member]) -> tuple[Stack, StackedBatches, Tensor]:
+    def _stack(self, members: Sequence[StackMember]) -> tuple[Stack, StackedBatches, Tensor]:
         """A stack at the start of an epoch, and the rows of its first batch."""
         data = StackedData(self.data, [member.seed for member in members])
         stack = Stack(
@@ -78,7 +80,7 @@ class Trial:
                 return "the stack computes another loss than the run alone"
         return None
 
-    def _alone(self, member: Member, batch, names: list[str]) -> tuple[Tensor, Tensor]:
+    def _alone(self, member: StackMember, batch, names: list[str]) -> tuple[Tensor, Tensor]:
         network = member.network
         model = copy.deepcopy(network.moving).to(self.device, self.dtype).eval()
         named = dict(model.named_parameters())
@@ -86,22 +88,22 @@ class Trial:
         grads = torch.autograd.grad(loss, [named[name] for name in names])
         return loss.detach(), torch.cat([grad.flatten() for grad in grads])
 
-    def best(self, alone: int) -> Choice | str:
+    def best(self, alone: int) -> StackPlan | str:
         """The stack that trains a run fastest; a reason where one by one is faster still.
 
         `alone`: how many runs would train at the same time in a pool, where that paid.
         """
         most = min(len(self.members), self._fits())
-        if most < FEWEST:
+        if most < MIN_MEMBERS:
             return "memory holds no two of these runs"
         single = self._seconds_alone() + self.overhead
         epochs = sum(member.job.config["trainer"]["max_epochs"] for member in self.members)
         if seconds_saved(single * self.batches * epochs, alone) > POOL_SECONDS:
             single /= alone
         best = self._measured(most)
-        for size in (s for s in SMALLER if s < most):
+        for size in (s for s in SMALLER_SIZES if s < most):
             smaller = self._measured(size)
-            if smaller.seconds < WORTH * best.seconds:
+            if smaller.seconds < WORTHWHILE_RATIO * best.seconds:
                 best = smaller
         if best.seconds < single:
             return best
@@ -110,7 +112,7 @@ class Trial:
             f"{1e3 * single:.2f} ms)"
         )
 
-    def _measured(self, size: int) -> Choice:
+    def _measured(self, size: int) -> StackPlan:
         """A stack of so many members, with all threads or one, whichever is faster."""
         stack, batches, rows = self._stack(self.members[:size])
         found = []
@@ -121,9 +123,9 @@ class Trial:
             stack.train(rows, batches)
 
         for threads in dict.fromkeys((self.threads, 1)):
-            with using(threads):
+            with cpu_threads(threads):
                 seconds = self._timed(step) + self.overhead
-            found.append(Choice(size, threads, seconds / size))
+            found.append(StackPlan(size, threads, seconds / size))
         return min(found, key=lambda choice: choice.seconds)
 
     def _seconds_alone(self) -> float:
@@ -139,13 +141,13 @@ class Trial:
             optimizer.step()
             optimizer.zero_grad()
 
-        with using(cfg["trainer"]["threads"] or self.threads):
+        with cpu_threads(cfg["trainer"]["threads"] or self.threads):
             return self._timed(step)
 
     def _timed(self, step: Callable[[], None]) -> float:
         """Seconds of the fastest step, so that what else the machine does counts less."""
         took = []
-        while len(took) < 3 or sum(took) < SECONDS:
+        while len(took) < 3 or sum(took) < MIN_MEASURED_SECONDS:
             started = time.perf_counter()
             step()
             self._wait()
@@ -169,7 +171,7 @@ class Trial:
         batch = {name: batches.spread(part) for name, part in stack.gather(rows).items()}
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             stack.body.losses(stack.weights.views, batch, common=batches.common)
-        own = COPIES * sum(v[0].numel() * v.element_size() for v in stack.weights.values)
+        own = PARAMETER_COPIES * sum(v[0].numel() * v.element_size() for v in stack.weights.values)
         return int(self.share * self._free() / (2 * sum(kept.values()) / 2 + own))
 
     def _free(self) -> int:
@@ -183,7 +185,7 @@ class Trial:
 
 
 @contextmanager
-def using(threads: int) -> Iterator[None]:
+def cpu_threads(threads: int) -> Iterator[None]:
     """Computes with so many CPU threads meanwhile."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -16,12 +16,15 @@ from torch import Tensor, fx
 from lepton.compat.torch import OperationListener, changes_its_inputs, tensors_in
 from lepton.method import Batch
 
-OFTEN = 3  # steps of one shape after which writing it down is worth it
-SAME = {torch.ops.aten.detach.default, torch.ops.aten.alias.default}  # without autograd
-FROM_VALUES = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+CALLS_BEFORE_RECORDING = 3  # steps of one shape after which writing it down is worth it
+IDENTITY_OPERATIONS = {
+    torch.ops.aten.detach.default,
+    torch.ops.aten.alias.default,
+}  # without autograd
+VALUE_DEPENDENT_TAGS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 
 
-class Taped:
+class StepReplay:
     """A function of named tensors and fixed values, taped for every shape that comes often.
 
     Whatever else it reads must be tensors that change in place, or not at all.
@@ -30,7 +33,7 @@ class Taped:
     def __init__(self, function: Callable[..., list[Tensor]]):
         self.function = function
         self.calls: Counter = Counter()
-        self.tapes: dict[tuple, Tape] = {}
+        self.tapes: dict[tuple, Recording] = {}
 
     def __call__(self, inputs: Batch, *values: Hashable) -> list[Tensor]:
         key = (*values, *((name, tensor.shape) for name, tensor in inputs.items()))
@@ -38,18 +41,18 @@ class Taped:
         if tape is not None and tape.whole:
             return tape.play(inputs)
         self.calls[key] += 1
-        if tape is not None or self.calls[key] <= OFTEN:
+        if tape is not None or self.calls[key] <= CALLS_BEFORE_RECORDING:
             return self.function(inputs, *values)
-        tape = Tape(inputs)
+        tape = Recording(inputs)
         results = tape.record(partial(self.function, inputs, *values))
         self.tapes[key] = tape
         return results
 
 
-class Tape(OperationListener):
+class Recording(OperationListener):
     """The operations between named tensors and a list of results, below vmap and autograd."""
 
-    running: "Tape | None" = None
+    running: "Recording | None" = None
 
     def __init__(self, inputs: Batch):
         super().__init__()
@@ -63,12 +66,12 @@ class Tape(OperationListener):
 
     def record(self, function: Callable[[], list[Tensor]]) -> list[Tensor]:
         """Calls the function; `whole` then says whether the tape can be played in its place."""
-        Tape.running, self.whole = self, True
+        Recording.running, self.whole = self, True
         try:
             with self:
                 results = function()
         finally:
-            Tape.running = None
+            Recording.running = None
         if self.whole:
             self.graph.output([self._node(result) for result in results])
             self.again = fx.GraphModule(self.fixed, self.graph).forward
@@ -87,11 +90,11 @@ class Tape(OperationListener):
         given, made = tensors_in((args, kwargs)), tensors_in(results)
         if given and not made and not changes_its_inputs(operation):
             self.whole = False  # a value: the next step may go another way
-        if FROM_VALUES & set(operation.tags):
+        if VALUE_DEPENDENT_TAGS & set(operation.tags):
             self.whole = False
         if not self.whole or (not given and not made):
             return
-        if operation in SAME:
+        if operation in IDENTITY_OPERATIONS:
             self._is(results, self._node(args[0]))
         elif operation.is_view and not any(id(tensor) in self.nodes for tensor in given):
             self.seen += made  # a view of what stays where it is does so too
@@ -120,16 +123,16 @@ class Tape(OperationListener):
         self.nodes[id(tensor)] = node
 
 
-def again(action: Callable[[], None]) -> None:
+def before_each_replay(action: Callable[[], None]) -> None:
     """Does what a tape that is recording must do anew before each play, as it is."""
-    if Tape.running is not None:
-        Tape.running.before.append(action)
-    once(action)
+    if Recording.running is not None:
+        Recording.running.before.append(action)
+    outside_recording(action)
 
 
-def once(action: Callable[[], Any]) -> Any:
+def outside_recording(action: Callable[[], Any]) -> Any:
     """What an action gives that a tape which is recording must leave out; it makes fixed memory."""
-    tape = Tape.running
+    tape = Recording.running
     if tape is None:
         return action()
     tape.paused = True

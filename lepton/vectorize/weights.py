@@ -9,7 +9,7 @@ from lepton.method import StackState
 from lepton.optimizer.parameter_groups import parameter_groups
 
 
-class Weights(StackState):
+class StackedWeights(StackState):
     """Parameters and gradients of K members, with the views that a model computes with.
 
     Shapes: each of `values` and `grads` (K, n), contiguous; `views[name]` (K, *shape), leaves that

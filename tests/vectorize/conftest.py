@@ -12,8 +12,8 @@ from lepton.sweep.attempt import attempt
 from lepton.sweep.job import Job
 from lepton.sweep.multirun import planned
 from lepton.sweep.progress import SweepProgress
-from lepton.vectorize.grouping import groups
-from lepton.vectorize.train import Group, Options
+from lepton.vectorize.grouping import group_jobs
+from lepton.vectorize.job_group import JobGroup, StackingOptions
 
 DATA = ("dataset=synthetic", "dataset.rows=300", "dataset.missing=0.05", "batch_size=32")
 SMALL = (*DATA, "model=mlp_small", "model.hidden=[8,6]", "model.dropout=0", "trainer.max_epochs=4")
@@ -68,10 +68,10 @@ def both(here):
         alone = [by_itself(job) for job in stacked]
         for job in alone:
             attempt(job)
-        (members,), rest = groups(stacked)
+        (members,), rest = group_jobs(stacked)
         assert rest == []
-        options = Options(threads=1, alone=1, size=size or len(members))
-        assert Group(members, options, SweepProgress(members)).train() == []
+        options = StackingOptions(threads=1, alone=1, size=size or len(members))
+        assert JobGroup(members, options, SweepProgress(members)).train() == []
         return [(Path(a.folder), Path(b.folder)) for a, b in zip(alone, stacked, strict=True)]
 
     return both

@@ -10,11 +10,11 @@ import pytest
 from lepton.sweep.attempt import attempt
 from lepton.sweep.multirun import planned
 from lepton.training.signals import Interrupted
-from lepton.vectorize.checkpointing import Saving
+from lepton.vectorize.checkpointing import StackSaver
 from lepton.vectorize.stack import Stack
 from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
-from tests.vectorize.test_train import stacked
+from tests.vectorize.test_job_group import stacked
 
 CASES = {
     "dropout, batch normalization, Adam": (
@@ -38,7 +38,7 @@ def killed(monkeypatch):
     """Ends a stack at the places (epoch, batches) given, one a call, where it has saved."""
 
     def killed(place, *words):
-        real = Saving.save
+        real = StackSaver.save
 
         def save(self, stack, epoch, batches):
             if (epoch, batches) == place:
@@ -46,8 +46,8 @@ def killed(monkeypatch):
                 raise Interrupted(signal.SIGTERM, "here")
 
         with monkeypatch.context() as patch:
-            patch.setattr(Saving, "save", save)
-            patch.setattr(Saving, "due", lambda self: True)
+            patch.setattr(StackSaver, "save", save)
+            patch.setattr(StackSaver, "due", lambda self: True)
             with pytest.raises(Interrupted):
                 stacked(*words)
 

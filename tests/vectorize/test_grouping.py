@@ -4,13 +4,13 @@ import pytest
 
 from lepton.sweep.multirun import planned
 from lepton.training.checkpoint import Checkpoints
-from lepton.vectorize.grouping import groups
+from lepton.vectorize.grouping import group_jobs
 
 BASE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 
 
 def found(*words):
-    together, alone = groups(planned([*BASE, *words], sweep=True).jobs)
+    together, alone = group_jobs(planned([*BASE, *words], sweep=True).jobs)
     return sorted(map(len, together)), [reason for _, reason in alone]
 
 
@@ -69,7 +69,7 @@ ALONE = {
 @pytest.mark.parametrize("words", ALONE)
 def test_what_cannot_be_stacked_says_why(here, words):
     base = [w for w in BASE if not words.startswith(w.partition("=")[0] + "=")]
-    together, alone = groups(planned([*base, words, "seed=1,2"], sweep=True).jobs)
+    together, alone = group_jobs(planned([*base, words, "seed=1,2"], sweep=True).jobs)
     assert together == []
     assert [reason for _, reason in alone] == [ALONE[words]] * 2
 
@@ -79,7 +79,7 @@ def test_what_precision_auto_is_on_this_machine_says_whether_runs_stack(here, mo
     monkeypatch.setattr("torch.cuda.is_available", lambda: native)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
     words = [*BASE, "trainer.precision=auto", "seed=1,2"]
-    together, alone = groups(planned(words, sweep=True).jobs)
+    together, alone = group_jobs(planned(words, sweep=True).jobs)
     reason = "trainer.precision=bf16-mixed is neither 32 nor 64 bits"
     assert [len(group) for group in together] == ([] if native else [2])
     assert [why for _, why in alone] == ([reason] * 2 if native else [])
@@ -95,7 +95,7 @@ def test_a_run_with_a_checkpoint_goes_on_alone(here):
         part = job.folder.with_name(job.folder.name + ".part")
         part.mkdir(parents=True)
         Checkpoints.of(part, job.config, trained=trained).save({"epoch": 1})
-    (together,), alone = groups(jobs)
+    (together,), alone = group_jobs(jobs)
     assert together == [jobs[0], jobs[2]]
     assert alone == [(jobs[1], "a checkpoint is there to go on from")]
 

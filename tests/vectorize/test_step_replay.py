@@ -6,7 +6,7 @@ from torch import nn
 
 from lepton.training.dropout_masks import Noise
 from lepton.vectorize.layers import StackedDropout
-from lepton.vectorize.step_replay import OFTEN, Taped, again
+from lepton.vectorize.step_replay import CALLS_BEFORE_RECORDING, StepReplay, before_each_replay
 
 
 def gradients(model):
@@ -38,8 +38,8 @@ def test_played_steps_are_the_steps_bit_for_bit(name):
     model = MODELS[name]()
     taped, parameters, buffers = gradients(model)
     plain, others, same = gradients(model)
-    taped = Taped(taped)
-    for number in range(OFTEN + 4):
+    taped = StepReplay(taped)
+    for number in range(CALLS_BEFORE_RECORDING + 4):
         x = torch.randn(3, 6, 4)
         got, wanted = taped({"x": x}), plain({"x": x})
         assert all(map(torch.equal, got, wanted)), number
@@ -52,7 +52,7 @@ def test_played_steps_are_the_steps_bit_for_bit(name):
 
 def test_another_shape_is_another_tape():
     step, _, _ = gradients(MODELS["linear"]())
-    taped = Taped(step)
+    taped = StepReplay(step)
     for rows in (6, 6, 6, 6, 2, 6, 2):
         x = torch.randn(3, rows, 4)
         assert all(map(torch.equal, taped({"x": x}), step({"x": x})))
@@ -67,12 +67,14 @@ def test_what_is_not_of_the_tape_is_done_before_each_play():
         mask.fill_(drawn[-1])
 
     def step(inputs):
-        again(draw)
+        before_each_replay(draw)
         return [inputs["x"] * mask]
 
-    taped = Taped(step)
+    taped = StepReplay(step)
     x = torch.ones(4)
-    assert [float(taped({"x": x})[0][0]) for _ in range(OFTEN + 3)] == list(range(OFTEN + 3))
+    assert [float(taped({"x": x})[0][0]) for _ in range(CALLS_BEFORE_RECORDING + 3)] == list(
+        range(CALLS_BEFORE_RECORDING + 3)
+    )
 
 
 def dropped():
@@ -90,8 +92,8 @@ def dropped():
 
 
 def test_masks_are_the_steps_own_where_a_smaller_batch_ends_each_epoch():
-    taped, plain = Taped(dropped()), dropped()
-    for number in range(2 * OFTEN + 6):
+    taped, plain = StepReplay(dropped()), dropped()
+    for number in range(2 * CALLS_BEFORE_RECORDING + 6):
         x = torch.ones(3, 3 if number % 2 else 8, 5)
         assert torch.equal(taped({"x": x})[0], plain({"x": x})[0]), number
     assert len(taped.tapes) == 2
@@ -101,7 +103,7 @@ def test_a_step_that_reads_values_is_never_played():
     def step(inputs):
         return [inputs["x"] * (2 if inputs["x"].sum().item() > 0 else 3)]
 
-    taped = Taped(step)
+    taped = StepReplay(step)
     for sign in (1.0, 1.0, 1.0, 1.0, 1.0, -1.0):
         x = torch.full((2,), sign)
         assert torch.equal(taped({"x": x})[0], step({"x": x})[0])

@@ -22,19 +22,19 @@ from lepton.training.network import interruptible, quiet
 from lepton.training.progress import Progress
 from lepton.training.resume import place
 from lepton.vectorize.batches import StackedData
-from lepton.vectorize.checkpointing import Saving, together
-from lepton.vectorize.hyperparameters import Schedule
-from lepton.vectorize.learner import StackedLearner
-from lepton.vectorize.member import Member
-from lepton.vectorize.stack_size import Choice, Trial, using
-from lepton.vectorize.structure import difference
+from lepton.vectorize.checkpointing import StackSaver, group_by_saved_place
+from lepton.vectorize.hyperparameters import MemberSchedule
+from lepton.vectorize.member import StackMember
+from lepton.vectorize.model_structure import structure_difference
+from lepton.vectorize.module import StackedTrainingModule
+from lepton.vectorize.stack_size import StackPlan, StackTrial, cpu_threads
 
 log = logging.getLogger("lepton")
-Alone = list[tuple[Job, str]]
+UnstackedJobs = list[tuple[Job, str]]
 
 
 @dataclass(frozen=True)
-class Options:
+class StackingOptions:
     """How groups become stacks.
 
     Units: `threads` of the CPU; `alone`: runs that would train at once outside a stack; `size`:
@@ -47,17 +47,17 @@ class Options:
     share: float = 0.5
 
 
-class Group:
+class JobGroup:
     """Runs that may share stacks, on one copy of their data."""
 
-    def __init__(self, jobs: Sequence[Job], options: Options, progress: SweepProgress):
+    def __init__(self, jobs: Sequence[Job], options: StackingOptions, progress: SweepProgress):
         self.jobs, self.options, self.progress = jobs, options, progress
         self.known: dict[str, list] = {}  # schedules that several members follow
         strategy = jobs[0].config["finetune"]
         probes = strategy and hasattr(build.import_target(strategy), "probes")
         self.frozen = {} if probes else None  # encoders that all members look at the data with
 
-    def train(self) -> Alone:
+    def train(self) -> UnstackedJobs:
         """Trains what it can; returns the rest, each job with the reason."""
         cfg = self.jobs[0].config
         with _lines() as self.lines, TemporaryDirectory() as described:
@@ -78,12 +78,12 @@ class Group:
     def _cut_by_row(self) -> bool:
         return isinstance(self.data.train_dataloader(), Batches)
 
-    def _all(self, why: str) -> Alone:
+    def _all(self, why: str) -> UnstackedJobs:
         return [(job, why) for job in self.jobs]
 
-    def _alike(self) -> list[list[Member]]:
+    def _alike(self) -> list[list[StackMember]]:
         """The runs with their first weights, divided into those of the same structure."""
-        alike: list[list[Member]] = []
+        alike: list[list[StackMember]] = []
         for job in self.jobs:
             try:
                 member = self._member(job)
@@ -95,7 +95,7 @@ class Group:
             if not self._cut_by_row():
                 break
             for same in alike:
-                apart = difference(same[0].network.moving, member.network.moving)
+                apart = structure_difference(same[0].network.moving, member.network.moving)
                 if apart is None:
                     same.append(member)
                     break
@@ -104,7 +104,7 @@ class Group:
                 alike.append([member])
         return alike
 
-    def _member(self, job: Job) -> Member:
+    def _member(self, job: Job) -> StackMember:
         with lending(self.frozen):
             network = build_learner(job.config, self.raw.spec)
         [part] = network.ready(self.raw)
@@ -112,54 +112,54 @@ class Group:
             self.data = part.data  # features, where all members have the same frozen backbone
         batches = self.data.train_dataloader().num_batches
         steps = ceil(batches / job.config["trainer"]["accumulate_grad_batches"])
-        schedule = Schedule(job.config, steps=steps, known=self.known)
-        return Member(job, network, schedule)
+        schedule = MemberSchedule(job.config, steps=steps, known=self.known)
+        return StackMember(job, network, schedule)
 
-    def _stacks(self, members: list[Member]) -> Alone:
+    def _stacks(self, members: list[StackMember]) -> UnstackedJobs:
         """Cuts runs of one structure into stacks of the size that is best here, and trains them."""
         alone = []
-        for same in together(members):
+        for same in group_by_saved_place(members):
             alone += self._cut(same, self._kept(same[0]) or self._best(same))
         return alone
 
-    def _kept(self, member: Member) -> Choice | None:
+    def _kept(self, member: StackMember) -> StackPlan | None:
         """The stack that a member was saved in."""
         state = member.saved
-        return Choice(state["size"], state["threads"]) if state else None
+        return StackPlan(state["size"], state["threads"]) if state else None
 
-    def _best(self, members: list[Member]) -> Choice | str:
+    def _best(self, members: list[StackMember]) -> StackPlan | str:
         """The stack to train in, or why there is none."""
         if len(members) == 1:
             apart = members[0].apart
             return f"its model differs in {apart}" if apart else "the others have begun already"
         trainer, threads = self._trainer(members), self.options.threads
-        trial = Trial(members, self.data, trainer, threads=threads, share=self.options.share)
+        trial = StackTrial(members, self.data, trainer, threads=threads, share=self.options.share)
         return trial.mismatch() or self._choice(trial)
 
-    def _cut(self, members: list[Member], best: Choice | str) -> Alone:
+    def _cut(self, members: list[StackMember], best: StackPlan | str) -> UnstackedJobs:
         if isinstance(best, str):
             return [(member.job, best) for member in members]
         stacks, alone = -(-len(members) // best.size), []
         size = -(-len(members) // stacks)
-        with using(best.threads):
+        with cpu_threads(best.threads):
             for start in range(0, len(members), size):
                 if not self.progress.stopped:
                     alone += self._fit(members[start : start + size])
         return alone
 
-    def _choice(self, trial: Trial) -> Choice | str:
+    def _choice(self, trial: StackTrial) -> StackPlan | str:
         if self.options.size is not None:
-            return Choice(self.options.size, self.options.threads)
+            return StackPlan(self.options.size, self.options.threads)
         return trial.best(self.options.alone)
 
-    def _trainer(self, members: list[Member]):
+    def _trainer(self, members: list[StackMember]):
         cfg = members[0].job.config
         epochs = max(member.job.config["trainer"]["max_epochs"] for member in members)
         setting = {"max_epochs": epochs, "threads": None}
         quiet()
         return build.instantiate(cfg["trainer"] | setting, callbacks=[Progress()], logger=False)
 
-    def _fit(self, members: list[Member]) -> Alone:
+    def _fit(self, members: list[StackMember]) -> UnstackedJobs:
         """Trains one stack; where memory is too small for it, two of half its size."""
         self.open = []
         try:
@@ -188,7 +188,7 @@ class Group:
             for left in self._fit([self._member(job) for job in part])
         ]
 
-    def _begin(self, member: Member) -> None:
+    def _begin(self, member: StackMember) -> None:
         try:
             member.begin()
         except Finished:
@@ -208,17 +208,17 @@ class Group:
         for member in self.open:
             member.network.trained = f"stack of {len(self.open)}"
         cfg = self.open[0].job.config
-        learner = StackedLearner(
+        learner = StackedTrainingModule(
             list(self.open),
             StackedData(self.data, [member.seed for member in self.open]),
             accumulate=cfg["trainer"]["accumulate_grad_batches"],
             ended=self._end,
-            saving=Saving(cfg["trainer"]["checkpoint_every"]),
+            saving=StackSaver(cfg["trainer"]["checkpoint_every"]),
         )
         with torch.random.fork_rng(), interruptible(saving=True):
             self._trainer(self.open).fit(learner, datamodule=learner.data)
 
-    def _end(self, member: Member) -> None:
+    def _end(self, member: StackMember) -> None:
         """Records a run that has left its stack; what goes wrong is its own failure."""
         self.open.remove(member)
         try:
@@ -231,7 +231,7 @@ class Group:
         else:
             self.progress.ended(member.job)
 
-    def _lost(self, member: Member, error: Exception) -> None:
+    def _lost(self, member: StackMember, error: Exception) -> None:
         outcome = lost(member.job, error, recorded=not isinstance(error, LeptonError))
         log.error("%s: %s", member.job, outcome.line)
         self.progress.ended(member.job, outcome.kind)

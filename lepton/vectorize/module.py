@@ -8,22 +8,22 @@ from torch import Tensor
 from lepton.compat.lightning import pl, start_at_epoch
 from lepton.method import Batch
 from lepton.vectorize.batches import StackedData
-from lepton.vectorize.checkpointing import Saving, go_on, put_back
-from lepton.vectorize.member import Member
+from lepton.vectorize.checkpointing import StackSaver, restore_stack, resume_epoch
+from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack
 
 
-class StackedLearner(pl.LightningModule):
+class StackedTrainingModule(pl.LightningModule):
     """Trains a stack; members that have ended are handed to `ended` after their last epoch."""
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Sequence[StackMember],
         data: StackedData,
         *,
         accumulate: int,
-        ended: Callable[[Member], None],
-        saving: Saving,
+        ended: Callable[[StackMember], None],
+        saving: StackSaver,
     ):
         super().__init__()
         self.automatic_optimization = False
@@ -47,7 +47,7 @@ class StackedLearner(pl.LightningModule):
         state = self.members[0].saved
         if state is None:
             return
-        put_back(self.stack)
+        restore_stack(self.stack)
         start_at_epoch(self.trainer, state["epoch"])
         self.trainer.train_dataloader.done = (state["epoch"], state["batches"])
 
@@ -55,7 +55,7 @@ class StackedLearner(pl.LightningModule):
         self.stack.start(self.current_epoch)
         epoch, batches = self.trainer.train_dataloader.done
         if batches and epoch == self.current_epoch:
-            go_on(self.stack)
+            resume_epoch(self.stack)
 
     def training_step(self, block: Tensor, _: int) -> None:
         batches = self.trainer.train_dataloader

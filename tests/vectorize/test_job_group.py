@@ -13,19 +13,19 @@ from lepton.storage import results
 from lepton.sweep.attempt import attempt
 from lepton.sweep.multirun import planned
 from lepton.sweep.progress import SweepProgress
-from lepton.vectorize.grouping import groups
-from lepton.vectorize.learner import StackedLearner
+from lepton.vectorize.grouping import group_jobs
+from lepton.vectorize.job_group import JobGroup, StackingOptions
+from lepton.vectorize.module import StackedTrainingModule
 from lepton.vectorize.stack import Stack
-from lepton.vectorize.train import Group, Options
 from tests.vectorize.conftest import EXACT, SMALL, differences
 
 
 def stacked(*words, size=99):
     jobs = planned(words, sweep=True).jobs
-    (members,), rest = groups(jobs)
+    (members,), rest = group_jobs(jobs)
     assert not rest
     progress = SweepProgress(members)
-    alone = Group(members, Options(threads=1, alone=1, size=size), progress).train()
+    alone = JobGroup(members, StackingOptions(threads=1, alone=1, size=size), progress).train()
     assert progress.done + progress.failed + len(progress.elsewhere) + len(alone) == len(jobs)
     assert not progress.running or alone
     return jobs, [reason for _, reason in alone]
@@ -164,19 +164,19 @@ def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
 
 def test_runs_appear_when_they_leave_and_not_at_the_end(here, monkeypatch):
     seen = []
-    real = StackedLearner.on_train_epoch_end
+    real = StackedTrainingModule.on_train_epoch_end
 
     def looked(self):
         real(self)
         seen.append(len(list(Path("runs/default").glob("*/result.json"))))
 
-    monkeypatch.setattr(StackedLearner, "on_train_epoch_end", looked)
+    monkeypatch.setattr(StackedTrainingModule, "on_train_epoch_end", looked)
     stacked(*SMALL, "trainer.max_epochs=1,3")
     assert seen == [1, 1, 2]
 
 
 def test_a_stack_too_large_for_memory_is_halved(here, monkeypatch):
-    real, sizes = StackedLearner.setup, []
+    real, sizes = StackedTrainingModule.setup, []
 
     def limited(self, stage):
         sizes.append(len(self.members))
@@ -184,7 +184,7 @@ def test_a_stack_too_large_for_memory_is_halved(here, monkeypatch):
             raise torch.OutOfMemoryError("out of memory")
         real(self, stage)
 
-    monkeypatch.setattr(StackedLearner, "setup", limited)
+    monkeypatch.setattr(StackedTrainingModule, "setup", limited)
     jobs, reasons = stacked(*SMALL, "seed=range(4)")
     assert reasons == []
     assert sizes == [4, 2, 2]
@@ -266,7 +266,7 @@ def test_a_full_disk_stops_the_sweep_and_costs_no_finished_run(here, monkeypatch
 def test_a_watched_member_is_pruned_and_the_others_are_not(here):
     jobs = [replace(job, watch=Below(1)) for job in planned([*SMALL, "seed=1,2"], sweep=True).jobs]
     jobs[1] = replace(jobs[1], watch=None)
-    Group(jobs, Options(threads=1, alone=1, size=2), SweepProgress(jobs)).train()
+    JobGroup(jobs, StackingOptions(threads=1, alone=1, size=2), SweepProgress(jobs)).train()
     attempt(replace(jobs[0], folder=Path("runs/alone/x")))
     assert [results.status(job.folder) for job in jobs] == ["pruned", "finished"]
     stacked, alone = results.read_pruned(jobs[0].folder), results.read_pruned(Path("runs/alone/x"))

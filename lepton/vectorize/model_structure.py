@@ -10,7 +10,7 @@ from lepton.training.dropout_masks import Dropout
 INTERNAL = set(vars(nn.Module()))  # parameters, buffers, hooks, submodules: compared by themselves
 
 
-def difference(one: nn.Module, other: nn.Module) -> str | None:
+def structure_difference(one: nn.Module, other: nn.Module) -> str | None:
     """The first thing in which two models differ apart from values that are stacked; or None."""
     first, second = dict(one.named_modules()), dict(other.named_modules())
     if first.keys() != second.keys():
