@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from lepton import build, load_model, train
 from lepton.config.check import check
 from lepton.ensemble.machinery.members import read_members
-from lepton.ensemble.machinery.weight_averaging import Averager
-from lepton.ensemble.machinery.weight_averaging import _init_from as init_from
+from lepton.ensemble.machinery.soup_checks import init_from
+from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_config
 from tests.ensemble.conftest import MLP, RESNET, SMALL
@@ -51,6 +51,23 @@ def test_batch_statistics_are_those_of_the_training_split_under_the_mean_weights
     torch.testing.assert_close(norm.running_mean, torch.cat(seen).mean(0), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("strategy", ["full", "head", "bitfit"])
+def test_batch_statistics_that_fine_tuning_left_stay_and_others_are_computed_anew(
+    strategy, run_once, ensemble
+):
+    source = run_once(*SMALL, *RESNET, "dataset.data_seed=7", "study=source")
+    tuned = (*SMALL, *RESNET, f"finetune={strategy}", f"init_from={source}")
+    folders = [run_once(*tuned, f"optimizer.lr={lr}") for lr in ("1e-2", "1e-1")]
+    soup = weights(ensemble("runs=default", "method=soup", "keep=true").folder)
+    start, states = weights(source), [weights(folder) for folder in folders]
+    names = [name for name in soup if "running_var" in name]
+    assert names
+    for name in names:
+        same = [state[name].equal(start[name]) for state in states]
+        assert same == [strategy == "head"] * 2
+        assert soup[name].equal(start[name]) == (strategy == "head")
+
+
 def test_a_soup_is_an_ordinary_run_of_a_network(study, ensemble):
     study("soups")
     folder = ensemble("runs=soups", "method=soup", "keep=true").folder
@@ -75,7 +92,7 @@ def test_a_greedy_soup_never_scores_below_its_best_member(study, ensemble):
 
 def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
     members = read_members([str(folder) for folder in study("soups")]).members
-    average = Averager(members)
+    average = WeightAverager(members)
     average.mix([0, 1])
     average.mix([2])
     expected = members[2].splits["test"].prediction

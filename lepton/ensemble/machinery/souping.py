@@ -7,13 +7,14 @@ import torch
 from lepton.ensemble.combiner import Known
 from lepton.ensemble.machinery.blend import Made
 from lepton.ensemble.machinery.pool import Pool
-from lepton.ensemble.machinery.weight_averaging import Averager
+from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.ensemble.soup import Soup
+from lepton.run import save_data_description
 
 
-def make_soup(method: Soup, pool: Pool, known: Known) -> tuple[Made, Averager]:
+def make_soup(method: Soup, pool: Pool, known: Known) -> tuple[Made, WeightAverager]:
     """The soup, and the network that holds its weights."""
-    average = Averager(pool.members)
+    average = WeightAverager(pool.members)
 
     def taste(chosen: list[int]) -> float:
         average.mix(chosen)
@@ -32,8 +33,7 @@ def make_soup(method: Soup, pool: Pool, known: Known) -> tuple[Made, Averager]:
     return Made(pool, method, chosen, weights, predictions, contribution), average
 
 
-def save_soup(average: Averager, folder: Path) -> None:
+def save_soup(average: WeightAverager, folder: Path) -> None:
     """What an ordinary run of a network holds."""
     average.network.save(folder)
-    average.data.spec.save(folder / "spec.json")
-    average.data.preprocessor.save(folder / "preprocessing.skops")
+    save_data_description(average.data, folder)

@@ -1,127 +1,121 @@
-"""Weights of networks that started alike, averaged; and what the mean predicts."""
+"""The mean of the weights of networks that started alike, and the predictions of that mean."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
-from omegaconf import OmegaConf
-from torch import Tensor
-from torch.optim.swa_utils import update_bn
+from torch import Tensor, nn
 
 from lepton import build
-from lepton.config.check import check, fits_itself
 from lepton.ensemble.machinery.members import Member
-from lepton.errors import ConfigError, LeptonError, explain_read_errors
+from lepton.ensemble.machinery.soup_checks import (
+    buildable_config,
+    refuse_changed_data,
+    refuse_different_configs,
+    refuse_different_starts,
+    refuse_different_weights,
+    refuse_weights_left_out,
+    weights_file,
+)
+from lepton.errors import explain_read_errors
 from lepton.seeds import derive
 from lepton.training.learner import build_learner
-from lepton.training.network import FILE, Network
+
+BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-class Averager:
-    """Predicts with means of the members' weights; reads the data that they were trained on.
+class WeightAverager:
+    """A network that is given means of the members' weights, and the data they were trained on.
 
-    Statistics of batch normalization are those of the training split under the mean weights.
+    Statistics of batch normalization are those of the training split under the mean weights, but
+    for layers that fine-tuning left as they were.
 
-    Raises: ConfigError for members that did not start from the same weights, or are no networks.
+    Raises: ConfigError for members whose weights cannot be averaged; LeptonError for weights that
+        cannot be read and for data that have changed.
     """
 
     def __init__(self, members: list[Member]):
-        configs = [_checked(member) for member in members]
-        _alike(members, configs)
+        configs = [buildable_config(member) for member in members]
+        refuse_different_configs(members, configs)
+        refuse_different_weights(members, configs)
         self.data = build.data(configs[0])
-        _unchanged(members[0], self.data)
+        refuse_changed_data(members[0], self.data)
         self.network = build_learner(configs[0], self.data.spec)
-        if not any(_init_from(config) for config in configs):
-            _same_start(members, configs, self.network)
+        refuse_different_starts(members, configs, self.network)
         self.seed = configs[0]["seed"]
-        self.states = [self._state(member) for member in members]
+        start = _copy(self.network.model)
+        self.states = [self._trained_state(member, start) for member in members]
+        refuse_weights_left_out(members, configs, self.states, self.network)
 
-    def _state(self, member: Member) -> dict[str, Tensor]:
-        """The trained weights of a member, which must be of the network's shapes."""
-        with explain_read_errors(member.folder / FILE):
+    def _trained_state(self, member: Member, start: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The trained weights of a member; those that it did not move are the tensors of `start`.
+
+        Raises: LeptonError when they cannot be read.
+        """
+        model = self.network.model
+        model.load_state_dict(start)  # for what a file that holds an adapter alone lacks
+        with explain_read_errors(weights_file(member)):
             self.network.load(member.folder)
-        return {name: t.clone() for name, t in self.network.model.state_dict().items()}
+        state = _copy(model)
+        return {name: start[name] if _same(t, start[name]) else t for name, t in state.items()}
 
-    def mix(self, chosen: list[int]) -> None:
+    def mix(self, chosen: Sequence[int]) -> None:
         """Gives the network the mean of these members' weights, or one member as it is."""
         states = [self.states[i] for i in chosen]
         mean = {name: _mean([state[name] for state in states]) for name in states[0]}
-        self.network.model.to(next(t.dtype for t in mean.values() if t.is_floating_point()))
-        self.network.model.load_state_dict(mean)
+        model = self.network.model
+        model.to(next(t.dtype for t in mean.values() if t.is_floating_point()))
+        model.load_state_dict(mean)
         if len(chosen) > 1:
             with torch.random.fork_rng():
                 torch.manual_seed(derive(self.seed, "soup"))
-                update_bn(self._batches(), self.network.model)
+                _update_batch_norm(model, self._training_batches())
 
-    def _batches(self) -> Iterator[dict[str, Tensor]]:
+    def _training_batches(self) -> Iterator[dict[str, Tensor]]:
         dtype = next(self.network.model.parameters()).dtype
         for block in self.data.train_dataloader():
             for batch in block:
                 yield {k: v.to(dtype) if v.is_floating_point() else v for k, v in batch.items()}
 
     def predict(self, split: str) -> Tensor:
-        """Rows in the order of their ids."""
-        part = self.data.splits[split]
-        return self.network.predict(part)[part["id"].argsort()]
+        """Predictions of a split, in the order of the rows' ids."""
+        rows = self.data.splits[split]
+        return self.network.predict(rows)[rows["id"].argsort()]
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: t.clone() for name, t in model.state_dict().items()}
+
+
+def _same(tensor: Tensor, other: Tensor) -> bool:
+    return tensor.dtype == other.dtype and tensor.equal(other)
 
 
 def _mean(tensors: list[Tensor]) -> Tensor:
-    """In 64 bits; whole numbers, as counts of batches, are the first one's."""
-    if not tensors[0].is_floating_point():
-        return tensors[0]
-    return torch.stack([t.double() for t in tensors]).mean(0).to(tensors[0].dtype)
+    """The mean, taken in 64 bits; whole numbers, as counts of batches, are the first one's."""
+    first = tensors[0]
+    if not first.is_floating_point() or all(t is first for t in tensors):
+        return first
+    return torch.stack([t.double() for t in tensors]).mean(0).to(first.dtype)
 
 
-def _checked(member: Member) -> dict[str, Any]:
-    return check(OmegaConf.create(member.config))
+@torch.no_grad()
+def _update_batch_norm(model: nn.Module, batches: Iterator[dict[str, Tensor]]) -> None:
+    """Computes the statistics of batch normalization anew, as `torch.optim.swa_utils.update_bn`
+    does, but leaves those of layers that are held still."""
+    norms = [m for m in model.modules() if isinstance(m, BATCH_NORM) and not _is_still(m)]
+    if not norms:
+        return
+    momenta, training = [norm.momentum for norm in norms], model.training
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over batches
+    model.train()
+    for batch in batches:
+        model(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    model.train(training)
 
 
-def _init_from(config: dict[str, Any]) -> Any:
-    """The weights that a run was told to start from, wherever its config says so."""
-    for key, value in config.items():
-        inner = _init_from(value) if isinstance(value, dict) else None
-        if found := value if key == "init_from" else inner:
-            return found
-    return None
-
-
-def _alike(members: list[Member], configs: list[dict[str, Any]]) -> None:
-    """Refuses members whose weights do not mean the same."""
-    for member, config in zip(members, configs, strict=True):
-        if fits_itself(config):
-            raise ConfigError(f"method: a soup needs networks; {member.run} has no weights to mean")
-        for what, read in (
-            ("models", _architecture),
-            ("preprocessing", lambda c: c["preprocessing"]),
-            ("init_from", _init_from),
-        ):
-            if read(config) != read(configs[0]):
-                raise ConfigError(
-                    f"method: {members[0].run} and {member.run} have different {what}; a soup "
-                    "needs runs that started from the same weights"
-                )
-
-
-def _architecture(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config["model"].items() if "dropout" not in key}
-
-
-def _same_start(members: list[Member], configs: list[dict[str, Any]], first: Network) -> None:
-    """Refuses members of other initial weights, which are drawn again to see."""
-    start = first.model.state_dict()
-    for member, config in zip(members, configs, strict=True):
-        state = build_learner(config, first.task.spec).model.state_dict()
-        if state.keys() != start.keys() or any(not t.equal(start[k]) for k, t in state.items()):
-            raise ConfigError(
-                f"method: {members[0].run} and {member.run} started from different weights (seed "
-                f"{configs[0]['seed']} and {config['seed']}); their mean is no model. Average "
-                "predictions (method=mean), or train from one seed or one init_from"
-            )
-
-
-def _unchanged(member: Member, data) -> None:
-    for name, split in member.splits.items():
-        part = data.splits[name]
-        order = part["id"].argsort()
-        if not (part["id"][order].equal(split.ids) and part["target"][order].equal(split.target)):
-            raise LeptonError(f"{member.folder}: its data are no longer what it was trained on")
+def _is_still(module: nn.Module) -> bool:
+    return getattr(module, "still", False)

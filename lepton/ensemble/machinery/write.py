@@ -9,7 +9,7 @@ import pandas as pd
 from lepton.ensemble.machinery.blend import Made
 from lepton.ensemble.machinery.members import Member
 from lepton.ensemble.machinery.souping import save_soup
-from lepton.ensemble.machinery.weight_averaging import Averager
+from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.metric.scoring import score
 from lepton.run import SPLITS, write_settings
 from lepton.storage import results
@@ -25,7 +25,7 @@ def model_name(plain: dict[str, Any]) -> str:
 def write(
     plain: dict[str, Any],
     made: Made,
-    average: Averager | None,
+    average: WeightAverager | None,
     part: Path,
     *,
     folder: Path,
@@ -95,7 +95,7 @@ def place(member: Member, folder: Path) -> dict[str, str]:
 
 
 def _result(
-    made: Made, average: Averager | None, config: dict[str, Any], *, run: str, seconds: float
+    made: Made, average: WeightAverager | None, config: dict[str, Any], *, run: str, seconds: float
 ) -> Result:
     pool, first = made.pool, made.members[0].result
     metrics, rows = {}, {"train": first.rows["train"]}

@@ -118,7 +118,7 @@ class Tuning:
         keep = getattr(strategy, "keep", "whole")
         if keep is not None:
             return keep == "adapter"
-        state, frozen = model.state_dict(), _frozen(model)
+        state, frozen = model.state_dict(), frozen_entries(model)
         spared = sum(t.numel() * t.element_size() for n, t in state.items() if n in frozen)
         adapted = any(map(adapters.is_adapter, state))
         return (adapted or spared >= LARGE) and init_weights.base(self.cfg)["sha256"] is not None
@@ -126,7 +126,9 @@ class Tuning:
     def save(self, model: nn.Module, folder: Path) -> dict[str, Tensor]:
         """What of the state the run folder must hold; writes where the rest comes from."""
         init_weights.write_base(self.cfg, folder)
-        return {name: t for name, t in model.state_dict().items() if name not in _frozen(model)}
+        return {
+            name: t for name, t in model.state_dict().items() if name not in frozen_entries(model)
+        }
 
     @staticmethod
     def load(model: nn.Module, folder: Path) -> None:
@@ -136,13 +138,13 @@ class Tuning:
         """
         path = folder / init_weights.ADAPTER
         found = model.load_state_dict(load_file(path), strict=False)
-        lost = set(found.missing_keys) - _frozen(model)
+        lost = set(found.missing_keys) - frozen_entries(model)
         if lost or found.unexpected_keys:
             wrong = sorted([*lost, *found.unexpected_keys])
             raise LeptonError(f"{path}: not the adapter of this run ({', '.join(wrong[:5])})")
 
 
-def _frozen(model: nn.Module) -> set[str]:
+def frozen_entries(model: nn.Module) -> set[str]:
     """Entries of the state that training left as they were."""
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     for prefix, module in model.named_modules():

@@ -1,0 +1,194 @@
+"""Checks that the weights of a soup's members can be averaged; a refusal says what differs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from safetensors import safe_open
+from torch import Tensor
+
+from lepton.config.check import check, fits_itself, with_later_keys
+from lepton.dataset.data import Data
+from lepton.ensemble.machinery.members import Member
+from lepton.errors import ConfigError, LeptonError, explain_read_errors
+from lepton.finetune.machinery.adapters import is_adapter
+from lepton.finetune.machinery.tuning import frozen_entries
+from lepton.pretrained.init_weights import ADAPTER, BASE, WEIGHTS, find_base, read_base
+from lepton.pretrained.location import TOKENIZER
+from lepton.training.learner import build_learner
+from lepton.training.network import Network
+
+Config = dict[str, Any]
+SAME_START = "a soup needs runs that started from the same weights"
+SAME_PARAMETERS = "a soup needs members with the same parameters"
+KEEP = "keep"  # of a strategy: how much of the weights a run folder holds
+SHOWN_DIFFERENCES = 3
+
+
+def buildable_config(member: Member) -> Config:
+    """The checked config of a member, with the place where the weights below its adapter lie now.
+
+    Raises: ConfigError for a config that cannot be built; LeptonError when those weights are gone.
+    """
+    config = with_later_keys(member.config)
+    if (member.folder / BASE).is_file():
+        key, place = find_base(member.folder)
+        if key == "init_from":
+            config = config | {"init_from": place}
+        else:
+            config = config | {"model": config["model"] | {"path": place}}
+    return check(OmegaConf.create(config)) | {"forgetting": False}
+
+
+def init_from(config: Config) -> str | None:
+    """The weights that a run was told to start from, wherever its config says so."""
+    for key, value in config.items():
+        inner = init_from(value) if isinstance(value, dict) else None
+        if weights := value if key == "init_from" else inner:
+            return weights
+    return None
+
+
+def refuse_different_configs(members: list[Member], configs: list[Config]) -> None:
+    """Raises: ConfigError for members whose models, inputs, starts or strategies differ."""
+    first = configs[0]
+    for member, config in zip(members, configs, strict=True):
+        if fits_itself(config):
+            raise ConfigError(f"method: a soup needs networks; {member.run} has no weights to mean")
+        for group, plural in (("model", "models"), ("preprocessing", "preprocessing")):
+            if differences := _differences(first, config, group):
+                raise _unlike(members[0], member, f"different {plural}", differences, SAME_START)
+        starts = init_from(first), init_from(config)
+        if starts[0] != starts[1]:
+            differences = [f"{starts[0]} and {starts[1]}"]
+            raise _unlike(members[0], member, "different init_from", differences, SAME_START)
+        if _target(first, "finetune") != _target(config, "finetune"):
+            differences = _differences(first, config, "finetune")
+            raise _unlike(members[0], member, "different strategies", differences, SAME_PARAMETERS)
+
+
+def refuse_different_weights(members: list[Member], configs: list[Config]) -> None:
+    """Raises: ConfigError for members whose files hold other parameters, or the same numbers with
+    another meaning: other adapters, other tokens; LeptonError for files that cannot be read."""
+    first, shapes = members[0], _tensor_shapes(members[0])
+    adapted = any(map(is_adapter, shapes))
+    for member, config in zip(members[1:], configs[1:], strict=True):
+        odd = _odd_tensors(first, shapes, member, _tensor_shapes(member))
+        options = _differences(configs[0], config, "finetune")
+        if odd or (adapted and options):
+            differences = options or _differences(configs[0], config, "dataset") or odd
+            raise _unlike(first, member, "different parameters", differences, SAME_PARAMETERS)
+        if _content(first, TOKENIZER) != _content(member, TOKENIZER):
+            differences = _differences(configs[0], config, "dataset")
+            raise _unlike(first, member, "different tokens", differences, SAME_PARAMETERS)
+    bases = [(m, read_base(m.folder / BASE)) for m in members if (m.folder / BASE).is_file()]
+    for member, base in bases:
+        if base["sha256"] != bases[0][1]["sha256"]:
+            differences = [f"{bases[0][1]['path']} has changed in between"]
+            raise _unlike(bases[0][0], member, "different bases", differences, SAME_START)
+
+
+def refuse_different_starts(members: list[Member], configs: list[Config], network: Network) -> None:
+    """Raises: ConfigError for members whose first weights differ; they are drawn again to see.
+
+    Of runs that started from the same `init_from` only the adapters are drawn.
+    """
+    first = network.model.state_dict()
+    drawn = [name for name in first if not init_from(configs[0]) or is_adapter(name)]
+    if not drawn:
+        return
+    for member, config in zip(members[1:], configs[1:], strict=True):
+        state = build_learner(config, network.spec).model.state_dict()
+        if state.keys() != first.keys() or any(not state[n].equal(first[n]) for n in drawn):
+            raise ConfigError(
+                f"method: {members[0].run} and {member.run} started from different weights (seed "
+                f"{configs[0]['seed']} and {config['seed']}); their mean is no model. Average "
+                "predictions (method=mean), or train from one seed or one init_from"
+            )
+
+
+def refuse_weights_left_out(
+    members: list[Member], configs: list[Config], states: list[dict[str, Tensor]], network: Network
+) -> None:
+    """Raises: ConfigError when a member tuned what a soup that keeps an adapter does not hold."""
+    tuning = network.tuning
+    if tuning is None or not tuning.adapter_only(network.model, network.methods[0]):
+        return
+    frozen = sorted(frozen_entries(network.model) & states[0].keys())
+    for member, config, state in zip(members, configs, states, strict=True):
+        moved = [name for name in frozen if not state[name].equal(states[0][name])]
+        if moved:
+            differences = _differences(configs[0], config, "finetune") or moved
+            raise _unlike(members[0], member, "different parameters", differences, SAME_PARAMETERS)
+
+
+def refuse_changed_data(member: Member, data: Data) -> None:
+    """Raises: LeptonError when the data, read again, are not those that a member was trained on."""
+    same = True
+    for name, split in member.splits.items():
+        rows = data.splits[name]
+        order = rows["id"].argsort()
+        same &= rows["id"][order].equal(split.ids) and rows["target"][order].equal(split.target)
+    if tokens := getattr(data, "tokens", None):
+        same &= tokens.tokenizer.to_str().encode() == _content(member, TOKENIZER)
+    if not same:
+        raise LeptonError(f"{member.folder}: its data are no longer what it was trained on")
+
+
+def _unlike(
+    first: Member, other: Member, what: str, differences: list[str], reason: str
+) -> ConfigError:
+    shown = f" ({', '.join(differences[:SHOWN_DIFFERENCES])})" if differences else ""
+    return ConfigError(f"method: {first.run} and {other.run} have {what}{shown}; {reason}")
+
+
+def _differences(first: Config, other: Config, group: str) -> list[str]:
+    """The options of a group that differ in two configs, or its keys that do."""
+    if _target(first, group) != _target(other, group):
+        return [" and ".join(f"{group}={c['choices'].get(group)}" for c in (first, other))]
+    one, two = (dict(_flat(config[group] or {}, group)) for config in (first, other))
+    return [f"{k} {one.get(k)} and {two.get(k)}" for k in one | two if one.get(k) != two.get(k)]
+
+
+def _target(config: Config, group: str) -> str | None:
+    return (config[group] or {}).get("_target_")
+
+
+def _flat(node: Config, prefix: str) -> Iterator[tuple[str, Any]]:
+    """The values that weights can depend on, by dotted keys."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}.{key}")
+        elif key != KEEP and "dropout" not in key:
+            yield f"{prefix}.{key}", value
+
+
+def _tensor_shapes(member: Member) -> dict[str, tuple[int, ...]]:
+    """The shapes of what a run's file of weights holds, by name."""
+    path = weights_file(member)
+    with explain_read_errors(path), safe_open(path, framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def weights_file(member: Member) -> Path:
+    """The file that holds the weights of a network: the whole, or the adapter alone."""
+    whole = member.folder / WEIGHTS
+    return whole if whole.is_file() else member.folder / ADAPTER
+
+
+def _odd_tensors(first: Member, shapes: dict, other: Member, other_shapes: dict) -> list[str]:
+    """Tensors that two files do not share; those below an adapter stand in a whole file alone."""
+    odd = {n for n in shapes.keys() & other_shapes.keys() if shapes[n] != other_shapes[n]}
+    if weights_file(first).name == weights_file(other).name:
+        odd |= shapes.keys() ^ other_shapes.keys()
+    elif weights_file(first).name == ADAPTER:
+        odd |= shapes.keys() - other_shapes.keys()
+    else:
+        odd |= other_shapes.keys() - shapes.keys()
+    return sorted(odd)
+
+
+def _content(member: Member, name: str) -> bytes | None:
+    path = member.folder / name
+    return path.read_bytes() if path.is_file() else None
