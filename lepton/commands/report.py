@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from lepton.analysis.study import gather
 from lepton.errors import LeptonError
-from lepton.report.compose import Asked, compose
-from lepton.report.write import PAGE, plots, write
+from lepton.report.assemble import ReportRequest, assemble_report
+from lepton.report.write import PAGE, write_figures, write_report
 
 USAGE = "usage: lepton report STUDY [STUDY...] [--compare KEY[,KEY]] [--out FOLDER]"
 
@@ -34,20 +34,22 @@ def report_command(words: list[str]) -> int:
     frame = gather(said.studies)
     keys = [key.strip() for key in (said.compare or "").split(",") if key.strip()]
     command = shlex.join(["lepton", "report", *_without_figure(words)])
-    asked = Asked(said.studies, keys or None, said.metric, said.baseline, said.select, command)
-    report = compose(frame, asked)
+    request = ReportRequest(
+        said.studies, keys or None, said.metric, said.baseline, said.select, command
+    )
+    report = assemble_report(frame, request)
     name = "+".join(Path(study).resolve().name for study in said.studies)
     out = said.out or Path("reports") / name
     if said.figure is not None:
         try:
-            plots(report, out / "plots", only=said.figure)
+            write_figures(report, out / "plots", only=said.figure)
         except OSError as e:
             raise LeptonError(f"--out {out}: cannot write the figure ({e.strerror})") from None
         print(f"{out / 'plots' / said.figure}.svg")
         return 0
-    write(report, frame, out)
-    for line in report.answer:
-        print(line)
+    write_report(report, frame, out)
+    for sentence in report.summary:
+        print(sentence)
     print(f"{out / PAGE}")
     return 0
 

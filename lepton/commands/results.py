@@ -13,11 +13,12 @@ from lepton.analysis.grouping import choices, trained, varying
 from lepton.analysis.study import gather
 from lepton.analysis.table import console, metrics_of, rest, show
 from lepton.errors import LeptonError
-from lepton.report import latex, markdown
-from lepton.report.answers import across
-from lepton.report.answers import table as comparison_table
 from lepton.report.blocks import Note, Text
 from lepton.report.blocks import Table as Block
+from lepton.report.latex import latex_table
+from lepton.report.markdown import markdown_table
+from lepton.report.sections.comparison import comparison_table
+from lepton.report.sections.ranking import ranking_section
 from lepton.storage.results import as_text, load
 
 
@@ -76,14 +77,14 @@ def answer(study: str, asked: argparse.Namespace) -> None:
     own = metric if asked.metric else None  # each data set's, unless one was named
     found = compare(frame, keys, metric=own, baseline=asked.baseline, select=select)
     blocks = [block for comparison in found for block in _blocks(comparison)]
-    blocks += [block for section in across(found) for block in section.blocks]
+    blocks += [block for section in ranking_section(found) for block in section.blocks]
     if asked.format == "text":
         for block in [*blocks, *map(Text, caveat(found))]:
             _show_block(block, out)
         rest(frame, out)
     else:
-        written = {"markdown": markdown, "latex": latex}[asked.format]
-        print("\n\n".join(written.table(b) for b in blocks if isinstance(b, Block)))
+        write_table = {"markdown": markdown_table, "latex": latex_table}[asked.format]
+        print("\n\n".join(write_table(b) for b in blocks if isinstance(b, Block)))
     return None
 
 
@@ -94,12 +95,12 @@ def _blocks(comparison: Comparison) -> list[Block | Text]:
 
 def _show_block(block: object, out: Console) -> None:
     if isinstance(block, Text | Note):
-        out.print(block.words, highlight=False)
+        out.print(block.text, highlight=False)
     elif isinstance(block, Block):
         table = Table(box=None)
-        for i, name in enumerate(block.head):
+        for i, name in enumerate(block.header):
             number = {"justify": "right", "no_wrap": True}
-            table.add_column(name, **(number if i >= block.numbers else {"overflow": "fold"}))
+            table.add_column(name, **(number if i >= block.first_number else {"overflow": "fold"}))
         for row in block.rows:
             table.add_row(*row)
         out.print(table)

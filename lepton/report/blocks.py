@@ -1,87 +1,98 @@
-"""What a report is made of; `html` and `markdown` write it, `latex` its tables."""
+"""The blocks of a report; `html` and `markdown` write them all, `latex` the tables alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 
 @dataclass(frozen=True)
 class Text:
-    words: str
+    """A paragraph."""
+
+    text: str
 
 
 @dataclass(frozen=True)
 class Note:
-    """What the reader must know before believing the rest."""
+    """A paragraph that stands out: the reader needs it before believing the rest."""
 
-    words: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text; columns from `numbers` on are numbers."""
+    """A table of texts, whose columns from `first_number` on hold numbers."""
 
-    name: str
+    name: str  # of its CSV file
     caption: str
-    head: list[str]
+    header: list[str]
     rows: list[list[str]]
-    numbers: int
+    first_number: int
 
 
 @dataclass(frozen=True)
 class Figure:
-    """`draw` makes matplotlib's figure when it is asked for."""
+    """A figure that `draw` makes when it is needed."""
 
     name: str  # of its files, and for `--figure`
     caption: str
-    alt: str  # what a reader who cannot see it is told
-    draw: Callable[[], Any] = field(repr=False)
+    alt: str  # stands for the picture where it cannot be seen
+    draw: "Callable[[], MatplotlibFigure]" = field(repr=False)
     wide: bool = False
 
     @property
-    def file(self) -> str:
-        """The name as one of a file, without its end."""
-        return plain(self.name)
+    def file_stem(self) -> str:
+        """The name of its files without the ending."""
+        return safe_name(self.name)
 
 
 @dataclass(frozen=True)
 class Code:
+    """Code to copy; a folded block shows its caption alone until it is opened."""
+
     caption: str
     text: str
     folded: bool = False
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Every run, in pages: cells as text, the first row as shown first."""
+class RunsTable:
+    """The table of all runs, which a page shows in parts; its rows stand in the order shown."""
 
     caption: str
-    head: list[str]
+    header: list[str]
     rows: list[list[str]]
-    numbers: int
+    first_number: int
 
 
-def plain(name: str) -> str:
-    """A name with nothing in it that a file system, a page or LaTeX would take otherwise."""
+def safe_name(name: str) -> str:
+    """The name with `_` for each character that file systems, HTML or LaTeX may not take."""
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
-Block = Text | Note | Table | Figure | Code | Runs
+Block = Text | Note | Table | Figure | Code | RunsTable
 
 
 @dataclass(frozen=True)
 class Section:
+    """A title and the blocks below it."""
+
     title: str
     blocks: list[Block]
 
 
 @dataclass(frozen=True)
 class Report:
+    """A whole report, from its summary down to every run."""
+
     title: str
-    answer: list[str]  # sentences
+    summary: list[str]  # sentences
     facts: dict[str, str]
     sections: list[Section]
-    command: str  # that makes it again
+    command: str  # makes the same report again
 
     def figures(self) -> list[Figure]:
         return [b for section in self.sections for b in section.blocks if isinstance(b, Figure)]

@@ -1,34 +1,47 @@
-"""A report as one HTML page that needs nothing else: no network, no other file."""
+"""Writes a report as one HTML page that needs no network and no other file."""
 
 import json
 import re
 from html import escape
 from pathlib import Path
 
-from lepton.report.blocks import Block, Code, Figure, Note, Report, Runs, Section, Table, Text
+from lepton.report.blocks import (
+    Block,
+    Code,
+    Figure,
+    Note,
+    Report,
+    RunsTable,
+    Section,
+    Table,
+    Text,
+)
 
-HERE = Path(__file__).parent
-LONG = 60  # characters of a cell that may break into lines
-FIRST = 25  # runs shown before the page's script has pages of them
-NAMES = r"[\w.]+=(?:[\w.+\-\[\]]*[\w\]]|&#x27;.*?&#x27;)|--[a-z]+ KEY"  # of settings, in prose
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+ASSETS = Path(__file__).parent
+LONG_CELL = 60  # characters from which a cell may break into lines
+RUNS_PER_PAGE = 25
+SETTING = r"[\w.]+=(?:[\w.+\-\[\]]*[\w\]]|&#x27;.*?&#x27;)|--[a-z]+ KEY"  # in escaped prose
+SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+)
 
 
-def page(report: Report, figures: dict[str, str]) -> str:
-    """The page; `figures` holds each figure's SVG, as `style.inlined` gives it, by name."""
-    style, script = ((HERE / name).read_text() for name in ("page.css", "page.js"))
+def html_page(report: Report, svgs: dict[str, str]) -> str:
+    """The page, with the SVG of each figure by its name as `svg.inline_svg` returns it."""
+    style, script = ((ASSETS / name).read_text() for name in ("page.css", "page.js"))
     title = f"{escape(report.title)}: report"
     contents = "".join(
-        f'<li><a href="#{_id(s.title)}">{escape(s.title)}</a></li>' for s in report.sections
+        f'<li><a href="#{_section_id(section.title)}">{escape(section.title)}</a></li>'
+        for section in report.sections
     )
-    body = "".join(_section(s, figures, report.command) for s in report.sections)
+    body = "".join(_section(section, svgs, report.command) for section in report.sections)
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{SECURITY_POLICY}">
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>{style}</style>
@@ -49,124 +62,131 @@ def page(report: Report, figures: dict[str, str]) -> str:
 
 
 def _header(report: Report) -> str:
-    said = "".join(f"<p>{_prose(line)}</p>" for line in report.answer)
+    summary = "".join(f"<p>{_prose(sentence)}</p>" for sentence in report.summary)
     facts = "".join(
-        f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in report.facts.items()
+        f"<div><dt>{escape(name)}</dt><dd>{escape(fact)}</dd></div>"
+        for name, fact in report.facts.items()
     )
-    return f'<h1>{escape(report.title)}</h1><div class="answer">{said}</div><dl>{facts}</dl>'
+    return f'<h1>{escape(report.title)}</h1><div class="answer">{summary}</div><dl>{facts}</dl>'
 
 
-def _section(section: Section, figures: dict[str, str], command: str) -> str:
-    name = _id(section.title)
-    parts, run = [], []
-    for block in section.blocks:  # neighbouring figures stand beside each other
-        if isinstance(block, Figure):
-            run.append(_figure(block, figures, command))
+def _section(section: Section, svgs: dict[str, str], command: str) -> str:
+    elements, neighbours = [], []
+    for block in section.blocks:
+        if isinstance(block, Figure):  # neighbouring figures stand beside each other
+            neighbours.append(_figure(block, svgs[block.name], command))
             continue
-        parts += _gathered(run)
-        run = []
-        parts.append(_block(block))
-    parts += _gathered(run)
-    head = f'<h2 id="{name}">{escape(section.title)}</h2>'
-    return f'<section aria-labelledby="{name}">{head}{"".join(parts)}</section>\n'
+        elements += _figure_row(neighbours)
+        neighbours = []
+        elements.append(_block(block))
+    elements += _figure_row(neighbours)
+    name = _section_id(section.title)
+    heading = f'<h2 id="{name}">{escape(section.title)}</h2>'
+    return f'<section aria-labelledby="{name}">{heading}{"".join(elements)}</section>\n'
 
 
-def _gathered(run: list[str]) -> list[str]:
-    return [f'<div class="figures">{"".join(run)}</div>'] if run else []
+def _figure_row(figures: list[str]) -> list[str]:
+    return [f'<div class="figures">{"".join(figures)}</div>'] if figures else []
 
 
 def _block(block: Block) -> str:
     match block:
-        case Text(words):
-            return f"<p>{_prose(words)}</p>"
-        case Note(words):
-            return f'<p class="note" role="note">{_prose(words)}</p>'
-        case Table(name, caption, head, rows, numbers):
-            return _table(name, caption, head, rows, numbers)
+        case Text(text):
+            return f"<p>{_prose(text)}</p>"
+        case Note(text):
+            return f'<p class="note" role="note">{_prose(text)}</p>'
+        case Table():
+            return _table(block)
         case Code():
             return _code(block)
-        case Runs():
-            return _runs(block)
+        case RunsTable():
+            return _runs_table(block)
     raise TypeError(type(block))
 
 
-def _prose(words: str) -> str:
-    """Text in which the names of settings are set as code."""
-    text = escape(words)
-    return re.sub(NAMES, lambda m: f"<code>{m[0]}</code>", text)
+def _prose(text: str) -> str:
+    """The escaped text, in which settings stand as code."""
+    return re.sub(SETTING, lambda match: f"<code>{match[0]}</code>", escape(text))
 
 
-def _table(name: str, caption: str, head: list[str], rows: list[list[str]], numbers: int) -> str:
+def _table(table: Table) -> str:
     titles = "".join(
-        f'<th scope="col"{_right(i, numbers)}>{escape(h)}</th>' for i, h in enumerate(head)
+        f'<th scope="col"{_number_class(i, table.first_number)}>{escape(title)}</th>'
+        for i, title in enumerate(table.header)
     )
-    body = "".join(f"<tr>{_cells(row, numbers)}</tr>" for row in rows)
     return (
-        f'<figure class="table">{_scrolled("scroll", name)}'
-        f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>"
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f'<figure class="table">{_open_scroll_box("scroll", table.name)}'
+        f"<table><thead><tr>{titles}</tr></thead>"
+        f"<tbody>{_table_rows(table.rows, table.first_number)}</tbody></table></div>"
+        f"<figcaption>{escape(table.caption)}</figcaption></figure>"
     )
 
 
-def _scrolled(kind: str, name: str) -> str:
-    """Opens a box that the keyboard can scroll."""
+def _open_scroll_box(css_class: str, name: str) -> str:
+    """The opening tag of a box that the keyboard can scroll."""
     label = escape(name.replace("_", " "), quote=True)
-    return f'<div class="{kind}" role="region" tabindex="0" aria-label="{label}">'
+    return f'<div class="{css_class}" role="region" tabindex="0" aria-label="{label}">'
 
 
-def _cells(row: list[str], numbers: int) -> str:
-    first, *rest = row
-    others = "".join(
-        f"<td{_kind(i, numbers, cell)}>{escape(cell)}</td>" for i, cell in enumerate(rest, 1)
+def _table_rows(rows: list[list[str]], first_number: int) -> str:
+    return "".join(f"<tr>{_cells(row, first_number)}</tr>" for row in rows)
+
+
+def _cells(row: list[str], first_number: int) -> str:
+    name, *values = row
+    cells = "".join(
+        f"<td{_cell_class(i, first_number, value)}>{escape(value)}</td>"
+        for i, value in enumerate(values, 1)
     )
-    return f'<th scope="row">{escape(first)}</th>{others}'
+    return f'<th scope="row">{escape(name)}</th>{cells}'
 
 
-def _kind(i: int, numbers: int, cell: str) -> str:
-    return _right(i, numbers) or (' class="t"' if len(cell) > LONG else "")
+def _cell_class(column: int, first_number: int, text: str) -> str:
+    return _number_class(column, first_number) or (' class="t"' if len(text) > LONG_CELL else "")
 
 
-def _right(i: int, numbers: int) -> str:
-    return ' class="n"' if i >= numbers else ""
+def _number_class(column: int, first_number: int) -> str:
+    return ' class="n"' if column >= first_number else ""
 
 
-def _figure(figure: Figure, figures: dict[str, str], command: str) -> str:
+def _figure(figure: Figure, svg: str, command: str) -> str:
     wide = ' class="wide"' if figure.wide else ""
-    again = escape(f"{command} --figure {figure.name}")
+    figure_command = escape(f"{command} --figure {figure.name}")
     return (
-        f"<figure{wide}>{_scrolled('plotbox', figure.name)}{figures[figure.name]}</div>"
-        f"<figcaption>{escape(figure.caption)} <code>{again}</code></figcaption></figure>"
+        f"<figure{wide}>{_open_scroll_box('plotbox', figure.name)}{svg}</div>"
+        f"<figcaption>{escape(figure.caption)} <code>{figure_command}</code></figcaption></figure>"
     )
 
 
 def _code(block: Code) -> str:
-    text = f'<pre tabindex="0"><code>{escape(block.text)}</code></pre>'
+    code = f'<pre tabindex="0"><code>{escape(block.text)}</code></pre>'
     if block.folded:
-        return f"<details><summary>{escape(block.caption)}</summary>{text}</details>"
+        return f"<details><summary>{escape(block.caption)}</summary>{code}</details>"
     button = '<button type="button" class="copy">Copy</button>'
     caption = f'<p class="small">{escape(block.caption)}</p>' if block.caption else ""
-    return f'<div class="code">{caption}{text}{button}</div>'
+    return f'<div class="code">{caption}{code}{button}</div>'
 
 
-def _runs(block: Runs) -> str:
-    """A first page that needs no script, and every run for the script to show."""
+def _runs_table(table: RunsTable) -> str:
+    """The first page of the runs, readable without a script, and all runs for the script."""
     titles = "".join(
-        f'<th scope="col"{_right(i, block.numbers)}><button type="button">{escape(h)}</button></th>'
-        for i, h in enumerate(block.head)
+        f'<th scope="col"{_number_class(i, table.first_number)}>'
+        f'<button type="button">{escape(title)}</button></th>'
+        for i, title in enumerate(table.header)
     )
-    body = "".join(f"<tr>{_cells(row, block.numbers)}</tr>" for row in block.rows[:FIRST])
-    data = {"numbers": block.numbers, "page": FIRST, "rows": block.rows}
-    packed = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    first_page = _table_rows(table.rows[:RUNS_PER_PAGE], table.first_number)
+    data = {"numbers": table.first_number, "page": RUNS_PER_PAGE, "rows": table.rows}
+    packed_data = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return (
         '<div class="runs" id="runs"><p class="tools"><label>Find <input type="search" '
         'autocomplete="off"></label> <button type="button" class="back">Back</button> '
         '<button type="button" class="next">Next</button> <span role="status"></span></p>'
-        f'<figure class="table">{_scrolled("scroll", "every run")}'
-        f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>"
-        f"<figcaption>{escape(block.caption)}</figcaption></figure></div>"
-        f'<script type="application/json" id="runs-data">{packed}</script>'
+        f'<figure class="table">{_open_scroll_box("scroll", "every run")}'
+        f"<table><thead><tr>{titles}</tr></thead><tbody>{first_page}</tbody></table></div>"
+        f"<figcaption>{escape(table.caption)}</figcaption></figure></div>"
+        f'<script type="application/json" id="runs-data">{packed_data}</script>'
     )
 
 
-def _id(title: str) -> str:
+def _section_id(title: str) -> str:
     return re.sub(r"\W+", "-", title.lower()).strip("-")

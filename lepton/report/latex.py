@@ -1,10 +1,10 @@
-"""A table as LaTeX, with the rules of booktabs."""
+"""Writes a table as LaTeX with the rules of booktabs."""
 
 import re
 
-from lepton.report.blocks import Table, plain
+from lepton.report.blocks import Table, safe_name
 
-SPECIAL = {
+ESCAPES = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
     "\\": "\\textbackslash{}",
     "~": "\\textasciitilde{}",
@@ -14,10 +14,10 @@ SPECIAL = {
 }
 
 
-def table(block: Table) -> str:
-    """A `table` environment; needs \\usepackage{booktabs}."""
-    columns = "".join("r" if i >= block.numbers else "l" for i in range(len(block.head)))
-    lines = [" & ".join(map(text, row)) + r" \\" for row in (block.head, *block.rows)]
+def latex_table(table: Table) -> str:
+    """The table as a `table` environment, which needs \\usepackage{booktabs}."""
+    columns = "".join("r" if i >= table.first_number else "l" for i in range(len(table.header)))
+    lines = [" & ".join(map(escape, row)) + r" \\" for row in (table.header, *table.rows)]
     return "\n".join(
         [
             r"\begin{table}",
@@ -29,17 +29,17 @@ def table(block: Table) -> str:
             *lines[1:],
             r"\bottomrule",
             r"\end{tabular}",
-            rf"\caption{{{text(block.caption)}}}",
-            rf"\label{{tab:{plain(block.name)}}}",
+            rf"\caption{{{escape(table.caption)}}}",
+            rf"\label{{tab:{safe_name(table.name)}}}",
             r"\end{table}",
         ]
     )
 
 
-def text(words: str) -> str:
-    """Words with everything escaped that LaTeX would read otherwise.
+def escape(text: str) -> str:
+    """The text with everything escaped that LaTeX would read as a command.
 
-    >>> print(text("50 % of a_b"))
+    >>> print(escape("50 % of a_b"))
     50 \\% of a\\_b
     """
-    return re.sub(r"[&%$#_{}\\~^<>]", lambda m: SPECIAL[m[0]], words)
+    return re.sub(r"[&%$#_{}\\~^<>]", lambda match: ESCAPES[match[0]], text)

@@ -1,4 +1,4 @@
-"""A report on the disk: report.html, report.md, CSV files and a folder of plots."""
+"""Writes a report into a folder: report.html, report.md, CSV files and a folder of plots."""
 
 import os
 import shutil
@@ -7,58 +7,60 @@ from pathlib import Path
 import pandas as pd
 
 from lepton.errors import LeptonError
-from lepton.report import html, markdown
-from lepton.report.blocks import Report, plain
-from lepton.report.style import inlined, small, styled
+from lepton.report.blocks import Report, safe_name
+from lepton.report.figures.style import lepton_style
+from lepton.report.html import html_page
+from lepton.report.markdown import markdown_document
+from lepton.report.svg import compact_svg, inline_svg
 
 PAGE = "report.html"
 
 
-def write(report: Report, frame: pd.DataFrame, out: Path) -> None:
+def write_report(report: Report, frame: pd.DataFrame, folder: Path) -> None:
     """Replaces the report in a folder by this one, whole or not at all.
 
-    Raises: LeptonError when the folder holds something that is not a report, cannot be written
-        to, or matplotlib is not installed.
+    Raises: LeptonError when the folder holds something that is not a report or cannot be written
+        to, or when matplotlib is not installed.
     """
-    if out.exists() and not (out / PAGE).is_file():
-        raise LeptonError(f"--out {out}: is there and holds no {PAGE}; choose another folder")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    if folder.exists() and not (folder / PAGE).is_file():
+        raise LeptonError(f"--out {folder}: is there and holds no {PAGE}; choose another folder")
+    new_folder = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
-        part.mkdir(parents=True)
-        figures = plots(report, part / "plots")
-        (part / PAGE).write_text(html.page(report, figures))
-        (part / "report.md").write_text(markdown.document(report))
-        frame.to_csv(part / "runs.csv", index=False)
+        new_folder.mkdir(parents=True)
+        svgs = write_figures(report, new_folder / "plots")
+        (new_folder / PAGE).write_text(html_page(report, svgs))
+        (new_folder / "report.md").write_text(markdown_document(report))
+        frame.to_csv(new_folder / "runs.csv", index=False)
         for table in report.tables():
-            found = pd.DataFrame(table.rows, columns=table.head)
-            found.to_csv(part / f"{plain(table.name)}.csv", index=False)
-        old = out.with_name(f".{out.name}.{os.getpid()}.old")
-        if out.exists():
-            os.replace(out, old)
-        os.replace(part, out)
-        shutil.rmtree(old, ignore_errors=True)
+            table_frame = pd.DataFrame(table.rows, columns=table.header)
+            table_frame.to_csv(new_folder / f"{safe_name(table.name)}.csv", index=False)
+        old_folder = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+        if folder.exists():
+            os.replace(folder, old_folder)
+        os.replace(new_folder, folder)
+        shutil.rmtree(old_folder, ignore_errors=True)
     except OSError as e:
-        raise LeptonError(f"--out {out}: cannot write the report ({e.strerror})") from None
+        raise LeptonError(f"--out {folder}: cannot write the report ({e.strerror})") from None
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(new_folder, ignore_errors=True)
 
 
-def plots(report: Report, folder: Path, only: str | None = None) -> dict[str, str]:
-    """Draws every figure into SVG and PNG files; the SVG of each for a page, by name.
+def write_figures(report: Report, folder: Path, only: str | None = None) -> dict[str, str]:
+    """Draws every figure, or one, into SVG and PNG files; returns the SVGs for a page, by name.
 
-    Raises: LeptonError when `only` names none of them, or matplotlib is not installed.
+    Raises: LeptonError when `only` names no figure, or matplotlib is not installed.
     """
     figures = [figure for figure in report.figures() if only in (None, figure.name)]
     if only is not None and not figures:
-        have = ", ".join(figure.name for figure in report.figures())
-        raise LeptonError(f"--figure {only}: no such figure (figures: {have})")
-    found = {}
+        names = ", ".join(figure.name for figure in report.figures())
+        raise LeptonError(f"--figure {only}: no such figure (figures: {names})")
+    svgs = {}
     folder.mkdir(parents=True, exist_ok=True)
-    with styled():
+    with lepton_style():
         for figure in figures:
-            drawn = figure.draw()
-            text = small(drawn)
-            (folder / f"{figure.file}.svg").write_text(text)
-            drawn.savefig(folder / f"{figure.file}.png")
-            found[figure.name] = inlined(text, figure.file, figure.alt)
-    return found
+            drawn_figure = figure.draw()
+            svg = compact_svg(drawn_figure)
+            (folder / f"{figure.file_stem}.svg").write_text(svg)
+            drawn_figure.savefig(folder / f"{figure.file_stem}.png")
+            svgs[figure.name] = inline_svg(svg, figure.file_stem, figure.alt)
+    return svgs

@@ -1,0 +1,208 @@
+"""Assembles the report on a study, from its summary down to every run; draws no figure yet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lepton.analysis.comparison import (
+    Comparison,
+    asked_of,
+    compare,
+    known_keys,
+    known_select,
+    larger_is_better,
+)
+from lepton.analysis.conclusions import caveat, headline
+from lepton.analysis.grouping import choices, groups, told_apart, trained, varying
+from lepton.analysis.study import counts
+from lepton.report.blocks import Block, Note, Report, Section, Text
+from lepton.report.dataset_runs import DatasetRuns, split_by_dataset
+from lepton.report.figures.labels import option_label
+from lepton.report.sections.best_setting import best_setting_section
+from lepton.report.sections.comparison import comparison_section
+from lepton.report.sections.ensembles import ensembles_section
+from lepton.report.sections.error_analysis import error_analysis_section
+from lepton.report.sections.fine_tuning import fine_tuning_section
+from lepton.report.sections.importance import importance_section
+from lepton.report.sections.ranking import ranking_conclusion, ranking_section
+from lepton.report.sections.runs import runs_section
+from lepton.report.sections.training import training_section
+from lepton.stats.importance import Importance, importance
+
+MAX_OPTIONS = 12  # of a key that is compared without being asked for
+MAX_DATASETS = 4  # with figures and sentences of their own
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """The words of the command line; None leaves the choice to the study's runs."""
+
+    studies: list[str]
+    keys: list[str] | None
+    metric: str | None
+    baseline: str | None
+    select: str
+    command: str
+
+    @property
+    def full_metric(self) -> str | None:
+        """The metric with its split; a bare name means the test split's."""
+        return f"test/{self.metric}" if self.metric and "/" not in self.metric else self.metric
+
+
+def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
+    """The report on a table of runs as `analysis.study` returns it.
+
+    Raises: LeptonError for a key, metric or baseline that the study does not have.
+    """
+    finished = _finished(frame)
+    title = ", ".join(Path(study).name for study in request.studies)
+    facts = {"Runs looked at": counts(frame)}
+    if finished.empty:
+        sections = [runs_section("Runs", frame, [], [])]
+        return Report(title, ["No run has finished."], facts, sections, request.command)
+    select = known_select(request.select, finished)
+    trained_runs, ensembles = trained(finished), _ensembles(finished)
+    varied = varying(trained_runs, choices(trained_runs))
+    key_importance = importance(trained_runs, varied, select)
+    keys = _compared_keys(request, finished, trained_runs, varied, key_importance)
+    comparisons = _comparisons(frame, keys, request, select)
+    datasets = split_by_dataset(trained_runs, comparisons, request.full_metric)
+    metrics = [*dict.fromkeys(dataset.metric for dataset in datasets)]
+    sections = _comparison_sections(comparisons, finished)
+    if not comparisons:
+        sections.append(_result_section(trained_runs, metrics[0], varied))
+    sections += ranking_section(comparisons)
+    sections += fine_tuning_section(datasets, keys)
+    if varied:
+        sections.append(importance_section(key_importance, trained_runs, select))
+    sections.append(best_setting_section(datasets, select))
+    sections += ensembles_section(ensembles)
+    detailed, left_out = datasets[:MAX_DATASETS], len(datasets) - MAX_DATASETS
+    sections.append(training_section(detailed, keys, varied, left_out=left_out))
+    sections += [_error_analysis(dataset, ensembles, keys, select) for dataset in detailed]
+    sections.append(runs_section("Every run", frame, varied, metrics))
+    summary = _summary(comparisons) or [_summary_without_comparison(trained_runs, varied)]
+    facts |= _facts(trained_runs, request, metrics, select)
+    return Report(title, summary, facts, sections, request.command)
+
+
+def _finished(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["status"] == "finished"].dropna(axis=1, how="all")
+
+
+def _ensembles(finished: pd.DataFrame) -> pd.DataFrame:
+    """The finished runs that are ensembles, best first, each with a name of its own."""
+    if "ensemble" not in finished:
+        return finished.iloc[:0]
+    ensembles = told_apart(finished[finished["ensemble"].notna()])
+    return ensembles.sort_values("score", ascending=False, kind="stable")
+
+
+def _compared_keys(
+    request: ReportRequest,
+    finished: pd.DataFrame,
+    trained_runs: pd.DataFrame,
+    varied: list[str],
+    key_importance: Importance | None,
+) -> list[str]:
+    """The keys asked for, else the one that explains most of those with a few options."""
+    if request.keys:
+        return known_keys(request.keys, asked_of(finished, request.keys))
+    candidates = [k for k in varied if k != "dataset" and _has_few_options(trained_runs, k)]
+    by_share = [k for k in key_importance.shares if k in candidates] if key_importance else []
+    return (by_share or candidates)[:1]
+
+
+def _has_few_options(runs: pd.DataFrame, key: str) -> bool:
+    """True for a key with a few options, which is not a number that each run has its own of."""
+    count = len(runs[key].drop_duplicates())
+    is_repeated = key in choices(runs) or 2 * count <= len(runs)
+    return 2 <= count <= MAX_OPTIONS and is_repeated
+
+
+def _comparisons(
+    frame: pd.DataFrame, keys: list[str], request: ReportRequest, select: str
+) -> list[Comparison]:
+    if not keys:
+        return []
+    metric, baseline = request.full_metric, request.baseline
+    return compare(frame, keys, metric=metric, baseline=baseline, select=select)
+
+
+def _comparison_sections(comparisons: list[Comparison], finished: pd.DataFrame) -> list[Section]:
+    return [
+        comparison_section(
+            comparison, _compared_runs(finished, comparison), with_figures=i < MAX_DATASETS
+        )
+        for i, comparison in enumerate(comparisons)
+    ]
+
+
+def _compared_runs(finished: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
+    runs = asked_of(finished, comparison.keys)
+    return runs if comparison.dataset is None else runs[runs["dataset"] == comparison.dataset]
+
+
+def _result_section(runs: pd.DataFrame, metric: str, varied: list[str]) -> Section:
+    """The section of a study without options to compare."""
+    if len(runs) == 1:
+        text = (
+            "One run alone: there is nothing to compare it with, and no spread to tell chance by."
+        )
+    elif varied:
+        text = "No key has a few options to compare; --compare KEY names one."
+    else:
+        text = f"{len(runs)} runs of the same setting: they show how much training varies."
+    blocks: list[Block] = [Note(text)]
+    if metric in runs:
+        scores = runs[metric].dropna()
+        spread = f" ± {scores.std():.4f}" if len(scores) > 1 else ""
+        mean = f"{scores.mean():.4f}{spread} (n = {len(scores)})"
+        blocks.append(Text(f"{metric.replace('/', ' ')}: {mean}."))
+    return Section("The result", blocks)
+
+
+def _error_analysis(
+    dataset: DatasetRuns, ensembles: pd.DataFrame, keys: list[str], select: str
+) -> Section:
+    """The errors of the best run on a data set, beside the best of each option and ensembles."""
+    metric = dataset.ordered_by(select)
+    is_ascending = not larger_is_better(metric)
+    runs = dataset.runs.sort_values(metric, ascending=is_ascending, kind="stable")
+    options = groups(runs, [key for key in keys if key in runs])
+    runs_by_name = {
+        option_label(option) or "best": Path(option_runs["folder"].iloc[0])
+        for option, option_runs in options
+    }
+    if "dataset" in ensembles and "dataset" in runs:
+        ensembles = ensembles[ensembles["dataset"] == runs["dataset"].iloc[0]]
+    for name, folder in zip(ensembles.get("ensemble", ()), ensembles["folder"], strict=True):
+        runs_by_name.setdefault(f"ensemble {name}", Path(folder))
+    return error_analysis_section(Path(runs["folder"].iloc[0]), runs_by_name, dataset)
+
+
+def _summary(comparisons: list[Comparison]) -> list[str]:
+    """The report's conclusions in a few sentences."""
+    headlines = [headline(comparison) for comparison in comparisons[:MAX_DATASETS]]
+    return [*headlines, *ranking_conclusion(comparisons), *caveat(comparisons)]
+
+
+def _summary_without_comparison(runs: pd.DataFrame, varied: list[str]) -> str:
+    count = f"{len(runs)} finished run{'' if len(runs) == 1 else 's'}"
+    return f"{count}, and no options to compare." if varied else f"{count} of one setting."
+
+
+def _facts(
+    runs: pd.DataFrame, request: ReportRequest, metrics: list[str], select: str
+) -> dict[str, str]:
+    """The lines above the sections, by title."""
+    chosen_by = "score (the monitored metric, larger is better)" if select == "score" else select
+    seconds = runs["seconds"].sum()
+    return {
+        "Chosen by": f"validation {chosen_by}; the test split chose nothing",
+        "Compared by": ", ".join(metrics).replace("/", " "),
+        "Training time": f"{seconds:.0f} s" if seconds < 7200 else f"{seconds / 3600:.1f} h",
+        "Studies": ", ".join(request.studies),
+    }

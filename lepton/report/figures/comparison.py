@@ -1,0 +1,125 @@
+"""Figures that compare options: distributions of scores, paired changes, scores over a number."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lepton.analysis.comparison import Comparison, word
+from lepton.analysis.grouping import groups
+from lepton.report.figures.labels import option_label
+from lepton.report.figures.style import (
+    BETTER,
+    INK,
+    MAX_DRAWN_RUNS,
+    MUTED,
+    WORSE,
+    marker_options,
+    sampled_indices,
+    series_color,
+    subplots,
+)
+from lepton.stats.pairs import Pairs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_LINES = 8  # options drawn over a number
+MAX_PAIRS = 60
+
+
+def distribution(comparison: Comparison, scores: dict[tuple, np.ndarray]) -> "Figure":
+    """The scores of each option's runs, their mean and its 95 % interval."""
+    options = comparison.options()
+    figure, ax = subplots(height=0.9 + 0.36 * len(options))
+    generator = np.random.default_rng(0)
+    markers = marker_options(min(sum(map(len, scores.values())), MAX_DRAWN_RUNS))
+    for i, (option, (_, row)) in enumerate(zip(options, comparison.table.iterrows(), strict=True)):
+        sample = sampled_indices(len(scores[option]), MAX_DRAWN_RUNS // len(options))
+        drawn_scores = scores[option][sample]
+        jitter = generator.uniform(-0.16, 0.16, len(drawn_scores))
+        color = series_color(0)
+        ax.scatter(drawn_scores, i + jitter, s=12, color=color, alpha=0.4, lw=0, **markers)
+        if np.isfinite(row["low"]):
+            ax.plot([row["low"], row["high"]], [i, i], color=INK, lw=1.4)
+        ax.plot(row["mean"], i, "o", ms=5, color=INK)
+    ax.set_yticks(range(len(options)), [option_label(option) for option in options], color=INK)
+    ax.set_ylim(len(options) - 0.5, -0.5)
+    ax.set_xlabel(comparison.metric.replace("/", " "))
+    ax.grid(axis="y", visible=False)
+    return figure
+
+
+def paired_change(
+    pairs: Pairs, labels: tuple[str, str], metric: str, *, larger_is_better: bool
+) -> "Figure":
+    """Each pair as a line from the baseline to the option, better and worse in two colors."""
+    figure, ax = subplots()
+    before, after = pairs.baseline, pairs.option
+    is_better = (after > before) if larger_is_better else (after < before)
+    first_pairs = (values[:MAX_PAIRS] for values in (before, after, is_better))
+    for start, end, better in zip(*first_pairs, strict=True):
+        color = BETTER if better else WORSE
+        ax.plot([0, 1], [start, end], "-o", ms=3.5, lw=1.1, color=color, alpha=0.75)
+    ax.plot([0, 1], [before.mean(), after.mean()], color=INK, lw=2.6)
+    ax.set_xticks([0, 1], labels, color=INK)
+    ax.set_xlim(-0.25, 1.25)
+    ax.set_ylabel(metric.replace("/", " "))
+    ax.grid(axis="x", visible=False)
+    return figure
+
+
+def score_over_number(
+    runs: pd.DataFrame, key: str, other_keys: list[str], metric: str, untuned_metric: str | None
+) -> "Figure":
+    """The mean score over the values of a number, with a band from the lowest to the highest run.
+
+    A line an option of the other keys; a dotted one for the untuned networks, where there are any.
+    """
+    figure, ax = subplots(6.4, 3.4)
+    positions = _positions(runs[key])
+    options = groups(runs, other_keys)[:MAX_LINES]
+    for i, (option, option_runs) in enumerate(options):
+        style = {"color": series_color(i), "label": option_label(option)}
+        _mean_and_band(ax, option_runs, key, metric, positions, **style)
+    if untuned_metric:
+        style = {"color": MUTED, "ls": ":", "label": "untuned"}
+        _mean_and_band(ax, runs, key, untuned_metric, positions, **style)
+    ax.set_xticks([*positions.values()], map(word, positions), color=MUTED)
+    ax.set_xlabel(key)
+    ax.set_ylabel(metric.replace("/", " "))
+    if other_keys or untuned_metric:
+        ax.legend()
+    return figure
+
+
+def _positions(column: pd.Series) -> dict[float | None, float]:
+    """The place of each value on the axis, logarithmic for values over a wide range.
+
+    None, which is no number, stands to the right of the largest.
+    """
+    values = sorted(column.dropna().unique().astype(float))
+    is_logarithmic = values[0] > 0 and values[-1] / values[0] > 8
+    scaled = np.log(values) if is_logarithmic else values
+    positions: dict[float | None, float] = dict(zip(values, scaled, strict=True))
+    if column.isna().any():
+        positions[None] = 1.18 * max(positions.values()) - 0.18 * min(positions.values())
+    return positions
+
+
+def _mean_and_band(
+    ax: "Axes",
+    runs: pd.DataFrame,
+    key: str,
+    metric: str,
+    positions: dict[float | None, float],
+    **line_style: Any,
+) -> None:
+    scored = runs[runs[metric].notna()]
+    places = scored[key].map(lambda v: positions[None if pd.isna(v) else float(v)])
+    scores = scored[metric].astype(float).groupby(places)
+    table = scores.agg(["mean", "min", "max"]).sort_index()
+    color = line_style["color"]
+    ax.fill_between(table.index, table["min"], table["max"], color=color, alpha=0.15, lw=0)
+    ax.plot(table.index, table["mean"], marker="o", ms=3.5, **line_style)

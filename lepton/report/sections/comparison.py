@@ -1,0 +1,192 @@
+"""The section on one data set that compares options: a table, conclusions and figures."""
+
+import numpy as np
+import pandas as pd
+
+from lepton.analysis.comparison import Comparison, word
+from lepton.analysis.conclusions import sentences
+from lepton.analysis.grouping import groups
+from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
+from lepton.report.dataset_runs import name_suffix, on_dataset
+from lepton.report.figures import comparison as figures
+from lepton.report.figures.labels import option_label
+from lepton.report.figures.style import MAX_DRAWN_RUNS
+from lepton.report.number_format import format_interval, format_number, format_p_value
+from lepton.stats.pairs import Pairs
+
+SCORE_COLUMNS = ("runs", "n", "validation score", "{metric}", "sd", "95 % interval")
+DIFFERENCE_COLUMNS = ("minus baseline", "its 95 % interval", "pairs", "p (Holm)", "P(better)")
+MIN_VALUES = 3  # of a number, to draw the score over it
+
+
+def comparison_section(
+    comparison: Comparison, finished: pd.DataFrame, *, with_figures: bool
+) -> Section:
+    """The section on one data set's comparison; `finished` holds the runs compared."""
+    blocks: list[Block] = [Text(sentence) for sentence in sentences(comparison)]
+    blocks.append(comparison_table(comparison))
+    if comparison.lacking:
+        runs = f"{comparison.lacking} finished run{'s' if comparison.lacking > 1 else ''}"
+        blocks.append(Note(f"{runs} without {comparison.metric} left out of this comparison."))
+    if with_figures:
+        blocks.append(_distribution(comparison, finished))
+        blocks += _scores_over_numbers(comparison, finished)
+        blocks += _paired_change(comparison)
+    question = f"Which {' and '.join(comparison.keys)} is better{on_dataset(comparison.dataset)}?"
+    return Section(question, blocks)
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """The comparison as a table of texts, without the columns that say nothing new."""
+    metric = comparison.metric.replace("/", " ")
+    score_columns = [column.format(metric=metric) for column in SCORE_COLUMNS]
+    header = [*comparison.keys, *score_columns, *DIFFERENCE_COLUMNS, "without result"]
+    rows = []
+    for option, (_, row) in zip(comparison.options(), comparison.table.iterrows(), strict=True):
+        cells = [*map(word, option), str(row["runs"]), str(row["n"]), format_number(row["score"])]
+        cells += [format_number(row["mean"]), format_number(row["sd"])]
+        cells.append(format_interval(row["low"], row["high"]))
+        is_baseline = option == comparison.baseline
+        cells += ["baseline", *[""] * 4] if is_baseline else _difference_cells(row)
+        rows.append([*cells, str(row["lost"] or "")])
+    needless = _needless_columns(comparison)
+    shown = [i for i, column in enumerate(header) if column not in needless]
+    return Table(
+        f"comparison{name_suffix(comparison.dataset)}",
+        _caption(comparison),
+        [header[i] for i in shown],
+        [[row[i] for i in shown] for row in rows],
+        len(comparison.keys),
+    )
+
+
+def _difference_cells(row: pd.Series) -> list[str]:
+    """The cells of DIFFERENCE_COLUMNS."""
+    return [
+        format_number(row["difference"], "+"),
+        format_interval(row["gap_low"], row["gap_high"], "+"),
+        f"{row['pairs']:g}",
+        format_p_value(row["p_holm"]),
+        "" if np.isnan(row["better"]) else f"{row['better']:.3f}",
+    ]
+
+
+def _needless_columns(comparison: Comparison) -> set[str]:
+    """The columns that repeat another one, or are empty."""
+    table = comparison.table
+    rivals = table[[option != comparison.baseline for option in comparison.options()]]
+    needless = set(DIFFERENCE_COLUMNS) if len(table) < 2 else set()
+    if (table["runs"] == table["n"]).all():
+        needless.add("runs")
+    if (rivals["pairs"] == rivals["n"]).all():
+        needless.add("pairs")
+    if not table["lost"].any():
+        needless.add("without result")
+    return needless
+
+
+def _caption(comparison: Comparison) -> str:
+    direction = "larger" if comparison.larger else "smaller"
+    caption = (
+        f"Ordered by validation score, never by the test split; {direction} is better in "
+        f"{comparison.metric}. n counts repetitions, over which other settings are averaged."
+    )
+    if comparison.unpaired:
+        caption += (
+            " With fewer than two pairs, the difference is one of means over settings, and its "
+            "interval and p (corrected by Holm) are Welch's."
+        )
+    paired = [pairs for _, pairs in _paired_rivals(comparison, min_pairs=1)]
+    if not paired:
+        return caption
+    test = "paired t-test"
+    if any(pairs.ratio for pairs in paired):
+        test = f"corrected resampled t-test (test to training rows {paired[0].ratio:.2f})"
+    return (
+        f"{caption} Differences are paired over runs equal in everything else; p from a {test}, "
+        "corrected by Holm over the options; P(better) from the Bayesian correlated t-test."
+    )
+
+
+def _paired_rivals(comparison: Comparison, min_pairs: int) -> list[tuple[tuple, Pairs]]:
+    """The options beside the baseline that make at least so many pairs with it."""
+    return [
+        (option, pairs)
+        for option, pairs in comparison.pairs.items()
+        if option != comparison.baseline and len(pairs.gaps) >= min_pairs
+    ]
+
+
+def _distribution(comparison: Comparison, finished: pd.DataFrame) -> Figure:
+    scores = {
+        option: runs[comparison.metric].dropna().to_numpy(float)
+        for option, runs in groups(finished, comparison.keys)
+    }
+    max_runs = MAX_DRAWN_RUNS // len(scores)
+    drawn_runs = "every run"
+    if any(len(option_scores) > max_runs for option_scores in scores.values()):
+        drawn_runs = f"at most {max_runs} runs of each option, drawn by chance"
+    metric = comparison.metric.replace("/", " ")
+    means = zip(comparison.options(), comparison.table["mean"], strict=True)
+    return Figure(
+        f"distribution{name_suffix(comparison.dataset)}",
+        f"{metric} of {drawn_runs}; bar: mean and its 95 % interval.",
+        f"{metric} by option: "
+        + ", ".join(f"{option_label(option)} {mean:.4f}" for option, mean in means),
+        lambda: figures.distribution(comparison, scores),
+    )
+
+
+def _scores_over_numbers(comparison: Comparison, finished: pd.DataFrame) -> list[Figure]:
+    """The score over each compared key that is a number, one line an option of the other keys."""
+    return [
+        _score_over_number(comparison, finished, key)
+        for key in comparison.keys
+        if _is_number(finished[key]) and finished[key].nunique() >= MIN_VALUES
+    ]
+
+
+def _is_number(column: pd.Series) -> bool:
+    values = column.dropna()
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _score_over_number(comparison: Comparison, finished: pd.DataFrame, key: str) -> Figure:
+    metric = comparison.metric
+    other_keys = [other for other in comparison.keys if other != key]
+    options = groups(finished, other_keys) if other_keys else []
+    untuned_metric = f"before/{metric}" if f"before/{metric}" in finished else None
+    lines = f", a line for each {', '.join(other_keys)}" if other_keys else ""
+    dots = "; dotted: a linear head on the untuned features" if untuned_metric else ""
+    hidden = len(options) - figures.MAX_LINES
+    left_out = f" {hidden} more options are not drawn." if hidden > 0 else ""
+    return Figure(
+        f"score_over_{key}{name_suffix(comparison.dataset)}",
+        f"{metric.replace('/', ' ')} over {key}{lines}: mean of the runs, band from the "
+        f"lowest to the highest{dots}.{left_out}",
+        f"{metric} over {key}{lines}",
+        lambda: figures.score_over_number(finished, key, other_keys, metric, untuned_metric),
+        wide=True,
+    )
+
+
+def _paired_change(comparison: Comparison) -> list[Figure]:
+    """The pairs of the baseline and the best option beside it; none where that has under two."""
+    pairs_by_option = dict(_paired_rivals(comparison, min_pairs=2))
+    rivals = [option for option in comparison.options() if option in pairs_by_option]
+    if not rivals:
+        return []
+    pairs = pairs_by_option[rivals[0]]
+    labels = (option_label(comparison.baseline), option_label(rivals[0]))
+    metric = comparison.metric.replace("/", " ")
+    return [
+        Figure(
+            f"change{name_suffix(comparison.dataset)}",
+            f"From {labels[0]} to {labels[1]}: a line a {pairs.unit}, green where {metric} gets "
+            "better; thick: the mean.",
+            f"{metric} of {len(pairs.gaps)} pairs, mean difference {pairs.gaps.mean():+.4f}",
+            lambda: figures.paired_change(
+                pairs, labels, comparison.metric, larger_is_better=comparison.larger
+            ),
+        )
+    ]

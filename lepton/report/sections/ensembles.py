@@ -1,0 +1,89 @@
+"""The section on a study's ensembles: scores against their members', weights, diversity."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from lepton.analysis.best_setting import command
+from lepton.ensemble.machinery.outcome import SHOWN, Outcome, lines, read
+from lepton.errors import LeptonError
+from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text
+from lepton.report.figures.ensembles import member_weights
+from lepton.report.number_format import format_number
+from lepton.storage.run_folder import CONFIG, read_config
+
+MAX_ENSEMBLES = 4
+MAX_MEMBERS = 20  # in a table
+SCORES = {"best": "best member", "members": "members' mean", "ensemble": "ensemble"}
+
+
+def ensembles_section(ensembles: pd.DataFrame) -> list[Section]:
+    """The best ensembles by validation score beside their members; no section without any."""
+    if ensembles.empty:
+        return []
+    ensembles = ensembles.sort_values("score", ascending=False, kind="stable")
+    blocks: list[Block] = []
+    if len(ensembles) > MAX_ENSEMBLES:
+        blocks.append(
+            Note(f"The best {MAX_ENSEMBLES} of {len(ensembles)} ensembles by validation score.")
+        )
+    for row in ensembles.head(MAX_ENSEMBLES).itertuples():
+        folder = Path(row.folder)
+        try:
+            blocks += _ensemble(folder, row.ensemble, read(folder))
+        except LeptonError as e:
+            blocks.append(Note(str(e)))
+    return [Section("Ensembles", blocks)]
+
+
+def _ensemble(folder: Path, name: str, outcome: Outcome) -> list[Block]:
+    suffix = f"_{name.replace(' ', '_')}"
+    used_members = outcome.members[outcome.members["weight"] > 0]
+    heaviest = (f"{member.run} {member.weight:.3f}" for member in used_members.head(5).itertuples())
+    return [
+        Text(f"{folder.name}: {'; '.join(lines(outcome.facts))}."),
+        _score_table(outcome.facts["scores"], f"ensemble_scores{suffix}"),
+        _member_table(used_members, f"members{suffix}"),
+        Figure(
+            f"ensemble_weights{suffix}",
+            f"Weights of the members of {folder.name}, heaviest first.",
+            ", ".join(heaviest),
+            lambda: member_weights(used_members),
+        ),
+        Code(f"makes {folder.name}", command(folder, read_config(folder / CONFIG))),
+    ]
+
+
+def _score_table(scores: dict[str, dict[str, float]], name: str) -> Table:
+    """The scores of members and ensemble on validation and test, with calibration (ece)."""
+    splits = ("val", "test")
+    header = ["metric", *(f"{split} {title}" for split in splits for title in SCORES.values())]
+    rows = []
+    for metric in SHOWN:
+        scores_by_split = [scores.get(f"{split}/{metric}", {}) for split in splits]
+        if any(scores_by_split):
+            values = [by_source.get(key) for by_source in scores_by_split for key in SCORES]
+            rows.append([metric, *map(format_number, values)])
+    caption = "The best member by validation score, the mean over members, and the ensemble."
+    return Table(name, caption, header, rows, 1)
+
+
+def _member_table(members: pd.DataFrame, name: str) -> Table:
+    members = members.sort_values("weight", ascending=False, kind="stable")
+    rows = [
+        [
+            member["run"],
+            *(format_number(member[column]) for column in ("weight", "score")),
+            format_number(member["contribution"], "+"),
+            *(format_number(member[column]) for column in ("disagreement", "error_correlation")),
+        ]
+        for member in members.head(MAX_MEMBERS).to_dict("records")
+    ]
+    more = f" The first {MAX_MEMBERS} of {len(members)}." if len(members) > MAX_MEMBERS else ""
+    caption = (
+        "Score: of the member alone on validation; minus without it: what the ensemble's score "
+        "loses when the member is left out; disagreement and error correlation: means over the "
+        f"other members.{more}"
+    )
+    header = ["member", "weight", "score", "minus without it", "disagreement", "error correlation"]
+    return Table(name, caption, header, rows, 1)

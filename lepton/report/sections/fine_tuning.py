@@ -1,0 +1,140 @@
+"""The section on fine-tuning: scores before and after, and what is left of the source task."""
+
+import numpy as np
+import pandas as pd
+
+from lepton.analysis.comparison import larger_is_better, word
+from lepton.analysis.grouping import REPEATS, groups, others
+from lepton.report.blocks import Block, Figure, Section, Table, Text
+from lepton.report.dataset_runs import DatasetRuns
+from lepton.report.figures.fine_tuning import before_after
+from lepton.report.figures.labels import option_label
+from lepton.report.number_format import format_interval, format_number, format_p_value
+from lepton.stats.pairs import Pairs, holm, interval, pairs
+
+MAX_OPTIONS = 24
+SIGNIFICANCE = 0.05
+SOURCE_METRICS = ("auroc", "rmse", "accuracy", "log_loss", "mae", "r2")  # the first one is shown
+
+
+def fine_tuning_section(datasets: list[DatasetRuns], keys: list[str]) -> list[Section]:
+    """The changes by fine-tuning on each data set; no section where nothing was tuned."""
+    blocks: list[Block] = []
+    for dataset in datasets:
+        if "finetune" in dataset.runs:
+            compared_keys = dataset.varying(keys) or ["finetune"]
+            blocks += _against_untuned(dataset, compared_keys)
+            blocks += _forgetting(dataset, compared_keys)
+    return [Section("Before and after fine-tuning", blocks)] if blocks else []
+
+
+def _against_untuned(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
+    """The tuned networks against the best linear head on their features before tuning."""
+    metric = dataset.metric
+    changes = _changes(dataset.runs, keys, f"before/{metric}", metric)
+    if not changes:
+        return []
+    caption = (
+        f"{metric.replace('/', ' ')}{dataset.on_dataset} of the tuned networks, minus that of the "
+        "best linear head of scikit-learn's on the features as they were before tuning. Paired: a "
+        "run has both."
+    )
+    name = f"before_after{dataset.suffix}"
+    subject = f"tuned against untuned{dataset.on_dataset}"
+    return _change_blocks(changes, keys, name, metric, caption, subject)
+
+
+def _forgetting(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
+    """The score on the source task after tuning against that before."""
+    metrics = [m for m in SOURCE_METRICS if f"source/after/test/{m}" in dataset.runs]
+    if not metrics:
+        return []
+    metric = f"test/{metrics[0]}"
+    changes = _changes(dataset.runs, keys, f"source/before/{metric}", f"source/after/{metric}")
+    if not changes:
+        return []
+    caption = (
+        f"test {metrics[0]} on the task that the network came from{dataset.on_dataset}: after "
+        "tuning minus before, with the head it had there."
+    )
+    name = f"forgetting{dataset.suffix}"
+    return _change_blocks(
+        changes, keys, name, metric, caption, f"the first task{dataset.on_dataset}"
+    )
+
+
+def _changes(runs: pd.DataFrame, keys: list[str], before: str, after: str) -> dict[tuple, Pairs]:
+    """The pairs of two columns of the same runs by option, averaged as comparisons do it."""
+    if before not in runs or after not in runs:
+        return {}
+    runs = runs[runs[before].notna() & runs[after].notna()]
+    if runs.empty:
+        return {}
+    keys = [key for key in keys if key in runs]
+    changes = {}
+    for option, after_runs in groups(runs, keys)[:MAX_OPTIONS]:
+        before_runs = after_runs.assign(**{after: after_runs[before]})
+        settings = others(after_runs, before_runs, keys)
+        changes[option] = pairs(after_runs, before_runs, after, settings, REPEATS)
+    return changes
+
+
+def _change_blocks(
+    changes: dict[tuple, Pairs], keys: list[str], name: str, metric: str, caption: str, subject: str
+) -> list[Block]:
+    """A sentence, a table and a figure of the changes; `subject` names them in sentences."""
+    larger = larger_is_better(metric)
+    p_values = holm(np.array([change.p for change in changes.values()], float))
+    unit = next(iter(changes.values())).unit
+    means = (f"{option_label(o)} {change.gaps.mean():+.4f}" for o, change in changes.items())
+    return [
+        Text(_conclusion(changes, p_values, subject, larger=larger)),
+        _change_table(changes, p_values, keys, name, caption),
+        Figure(
+            name,
+            f"{metric.replace('/', ' ')}, {subject}: from the open to the filled dot, means; a "
+            f"thin line a {unit}, green where it gets better.",
+            f"{subject}: " + "; ".join(means),
+            lambda: before_after(changes, metric.replace("/", " "), larger_is_better=larger),
+        ),
+    ]
+
+
+def _change_table(
+    changes: dict[tuple, Pairs], p_values: np.ndarray, keys: list[str], name: str, caption: str
+) -> Table:
+    unit = next(iter(changes.values())).unit
+    header = [*keys, f"{unit}s", "before", "after", "change", "its 95 % interval", "p (Holm)"]
+    rows = []
+    for (option, change), p in zip(changes.items(), p_values, strict=True):
+        mean, low, high = interval(change.gaps, change.ratio)
+        before, after = change.baseline.mean(), change.option.mean()
+        rows.append(
+            [
+                *map(word, option),
+                str(len(change.gaps)),
+                *(format_number(before), format_number(after), format_number(mean, "+")),
+                format_interval(low, high, "+"),
+                format_p_value(p),
+            ]
+        )
+    return Table(name, caption, header, rows, len(keys))
+
+
+def _conclusion(
+    changes: dict[tuple, Pairs], p_values: np.ndarray, subject: str, *, larger: bool
+) -> str:
+    """The number of options that changed, for the better and for the worse."""
+    sign = 1 if larger else -1
+    significant_gaps = [
+        sign * change.gaps.mean()
+        for change, p in zip(changes.values(), p_values, strict=True)
+        if p < SIGNIFICANCE
+    ]
+    better = sum(gap > 0 for gap in significant_gaps)
+    worse = sum(gap < 0 for gap in significant_gaps)
+    options = f"{len(changes)} option{'' if len(changes) == 1 else 's'}"
+    return (
+        f"Of {options}, {subject}: {better} better, {worse} worse, "
+        f"{len(changes) - better - worse} not told apart (p < 0.05 after Holm's correction)."
+    )

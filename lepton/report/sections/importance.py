@@ -1,0 +1,81 @@
+"""The section on which settings explain the validation score, "Which choices mattered?"."""
+
+import pandas as pd
+
+from lepton.analysis.comparison import larger_is_better
+from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
+from lepton.report.figures.importance import importance_bars, interaction
+from lepton.report.number_format import format_percent
+from lepton.stats.importance import Importance, comparable
+
+TITLE = "Which choices mattered?"
+MAX_PAIRS = 3  # of keys, in the table
+PAIR_BEYOND_SINGLES = "what the two explain beyond what each does alone"
+PAIR_WITHIN_SINGLES = (
+    "what only the two together explain, which the share of each holds too, so that shares may "
+    "add up to more than all"
+)
+
+
+def importance_section(
+    importance: Importance | None, finished: pd.DataFrame, score: str
+) -> Section:
+    """The share of the validation score's variance that each key explains."""
+    if importance is None:
+        text = "Too few finished runs, or too little that differs between them, to weigh choices."
+        return Section(TITLE, [Note(text)])
+    key, share = next(iter(importance.shares.items()))
+    shares = importance.shares.items()
+    blocks: list[Block] = [
+        Text(f"{key} explains most: {format_percent(share)} of the variance."),
+        _share_table(importance),
+        Figure(
+            "importance",
+            f"Variance of the validation score explained by each key ({importance.method}).",
+            ", ".join(f"{key} {format_percent(share)}" for key, share in shares),
+            lambda: importance_bars(importance),
+        ),
+    ]
+    if importance.largest:
+        blocks.append(_interaction(importance.largest, finished, score))
+    return Section(TITLE, blocks)
+
+
+def _share_table(importance: Importance) -> Table:
+    """The share of each key, largest first, then those of some pairs of keys."""
+    header = ["key", "values", "variance explained"]
+    rows = [
+        [key, str(importance.levels[key]), format_percent(share)]
+        for key, share in importance.shares.items()
+    ]
+    pair_rows = [
+        [f"{first} with {second}", "", format_percent(share)]
+        for (first, second), share in [*importance.pairs.items()][:MAX_PAIRS]
+    ]
+    if importance.chance:
+        header.append("by chance alone")
+        rows = [[*row, format_percent(importance.chance[row[0]])] for row in rows]
+        pair_rows = [[*row, ""] for row in pair_rows]
+    pair_meaning = PAIR_BEYOND_SINGLES if importance.chance else PAIR_WITHIN_SINGLES
+    caption = (
+        f"Share of the variance of the validation score, by {importance.method}. All keys "
+        f"together explain {format_percent(importance.explained)}; the rest is seeds and chance. "
+        f"A pair's share is {pair_meaning}."
+    )
+    return Table("importance", caption, header, [*rows, *pair_rows], 1)
+
+
+def _interaction(keys: tuple[str, str], finished: pd.DataFrame, score: str) -> Figure:
+    """The mean score for each pair of values of two keys."""
+    has_several = "dataset" in finished and finished["dataset"].nunique() > 1
+    unit = ", in standard deviations from the mean on each data set" if has_several else ""
+    scored = finished[finished[score].notna()]
+    scored = scored.assign(score=comparable(scored, score))
+    better = "fuller" if larger_is_better(score) else "emptier"
+    first, second = keys
+    return Figure(
+        "interaction",
+        f"Mean validation score for values of {first} and {second}{unit}; {better} is better.",
+        f"mean validation score by {first} and {second}",
+        lambda: interaction(scored, keys, "score"),
+    )

@@ -1,0 +1,59 @@
+"""The section with every run of a study, and why some have no result."""
+
+import pandas as pd
+
+from lepton.analysis.comparison import word
+from lepton.analysis.study import LOST
+from lepton.report.blocks import Block, RunsTable, Section, Table
+
+MAX_WITHOUT_RESULT = 200
+MAX_SETTINGS = 8  # columns
+FACTS = ("seconds", "epochs")
+
+
+def runs_section(title: str, frame: pd.DataFrame, varied: list[str], metrics: list[str]) -> Section:
+    """Every run with the settings in which runs differ, `varied`, and its scores."""
+    return Section(title, [*_without_result(frame), _every_run(frame, varied, metrics)])
+
+
+def _without_result(frame: pd.DataFrame) -> list[Block]:
+    """The runs that failed, are missing or still running, each with its error."""
+    lost_runs = frame[frame["status"].isin([*LOST, "missing", "running"])]
+    if lost_runs.empty:
+        return []
+    errors = lost_runs.get("error", pd.Series("", index=lost_runs.index))
+    rows = [
+        [run, status, "" if pd.isna(error) else str(error)]
+        for run, status, error in zip(lost_runs["run"], lost_runs["status"], errors, strict=True)
+    ]
+    caption = f"{len(rows)} of {len(frame)} runs have no result; nothing above counts them."
+    if len(rows) > MAX_WITHOUT_RESULT:
+        caption += f" The first {MAX_WITHOUT_RESULT} of them."
+    header = ["run", "status", "why"]
+    return [Table("without_result", caption, header, rows[:MAX_WITHOUT_RESULT], 3)]
+
+
+def _every_run(frame: pd.DataFrame, varied: list[str], metrics: list[str]) -> RunsTable:
+    """All runs by validation score, best first."""
+    settings = [c for c in ("dataset", "model", "ensemble") if c in frame and c not in varied]
+    settings += [*varied[:MAX_SETTINGS], *(["seed"] if "seed" in frame else [])]
+    facts = [c for c in dict.fromkeys(["score", *metrics, *FACTS]) if c in frame]
+    if "score" in frame:
+        frame = frame.sort_values("score", ascending=False, kind="stable")
+    setting_columns = [[_setting_cell(value) for value in frame[c]] for c in settings]
+    fact_columns = [[_fact_cell(value) for value in frame[c]] for c in facts]
+    rows = zip(frame["run"], frame["status"], *setting_columns, *fact_columns, strict=True)
+    fact_titles = ("validation score" if c == "score" else c for c in facts)
+    header = ["run", "status", *settings, *fact_titles]
+    caption = "Every run, best validation score first; all columns are in runs.csv."
+    return RunsTable(caption, header, [list(row) for row in rows], 2 + len(settings))
+
+
+def _setting_cell(value: object) -> str:
+    return "" if pd.isna(value) else word(value)
+
+
+def _fact_cell(value: object) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

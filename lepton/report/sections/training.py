@@ -1,0 +1,123 @@
+"""The section on training: learning curves, score against cost, and runs across their settings."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from lepton.analysis.comparison import larger_is_better
+from lepton.analysis.grouping import groups
+from lepton.report.blocks import Block, Figure, Note, Section
+from lepton.report.dataset_runs import DatasetRuns
+from lepton.report.figures import training as figures
+from lepton.report.figures.labels import option_label
+from lepton.report.figures.style import MAX_DRAWN_RUNS
+
+MAX_OPTIONS, MAX_RUNS_PER_OPTION = 6, 12  # with learning curves
+MAX_SETTINGS = 6  # of parallel coordinates
+COSTS = {"seconds": "training time", "parameters": "parameters"}  # columns and their names
+
+
+def training_section(
+    datasets: list[DatasetRuns], keys: list[str], varied: list[str], *, left_out: int
+) -> Section:
+    """The section on the training of the runs on each data set; `left_out` is of data sets.
+
+    `keys` are compared; `varied` are all settings in which the runs differ.
+    """
+    blocks: list[Block] = []
+    if left_out > 0:
+        more = f"{left_out} more data set{'' if left_out == 1 else 's'}"
+        blocks.append(Note(f"No figures of training are drawn of {more}."))
+    for dataset in datasets:
+        blocks += _learning_curves(dataset, keys)
+        blocks += _scores_by_cost(dataset, keys)
+        blocks += _parallel_coordinates(dataset, varied)
+    return Section("How training went", blocks)
+
+
+def _learning_curves(dataset: DatasetRuns, keys: list[str]) -> list[Figure]:
+    options = groups(dataset.runs, dataset.varying(keys))
+    histories = _histories(options[:MAX_OPTIONS])
+    if not histories:
+        return []
+    drawn = (
+        f"{min(len(options), MAX_OPTIONS)} of {len(options)} options, at most "
+        f"{MAX_RUNS_PER_OPTION} runs each"
+    )
+    return [
+        Figure(
+            f"learning_curves{dataset.suffix}",
+            f"Learning curves{dataset.on_dataset}: mean over an option's runs, band from the "
+            f"lowest to the highest ({drawn}).",
+            f"validation score and training loss by epoch{dataset.on_dataset}",
+            lambda: figures.learning_curves(histories),
+            wide=True,
+        )
+    ]
+
+
+def _histories(options: list[tuple[tuple, pd.DataFrame]]) -> dict[tuple, list[pd.DataFrame]]:
+    """The epochs of some runs of each option; models that fit themselves have none."""
+    histories = {}
+    for option, runs in options:
+        frames = [_read_history(Path(folder)) for folder in runs["folder"][:MAX_RUNS_PER_OPTION]]
+        if frames := [frame for frame in frames if frame is not None]:
+            histories[option] = frames
+    return histories
+
+
+def _read_history(run_folder: Path) -> pd.DataFrame | None:
+    """The epochs of a run; None where they cannot be read or hold no curve."""
+    try:
+        frame = pd.read_parquet(run_folder / "history.parquet")
+    except (OSError, ValueError):
+        return None
+    return frame if "epoch" in frame and {*figures.CURVES} & {*frame} else None
+
+
+def _scores_by_cost(dataset: DatasetRuns, keys: list[str]) -> list[Figure]:
+    """The score against training time and against parameters, where these differ."""
+    runs, metric = dataset.runs, dataset.metric
+    if not runs[metric].notna().any():
+        return []
+    labels = _option_labels(runs, dataset.varying(keys))
+    sample = f" Dots: {MAX_DRAWN_RUNS} runs drawn by chance." if len(runs) > MAX_DRAWN_RUNS else ""
+    return [
+        Figure(
+            f"score_by_{column}{dataset.suffix}",
+            f"{metric.replace('/', ' ')} against {cost}{dataset.on_dataset}; line: runs that no "
+            f"other beats in both.{sample}",
+            f"{metric} against {cost} of {len(runs)} runs{dataset.on_dataset}",
+            lambda column=column: figures.score_by_cost(
+                runs, column, metric, larger_is_better=larger_is_better(metric), labels=labels
+            ),
+        )
+        for column, cost in COSTS.items()
+        if runs[column].nunique() > 1
+    ]
+
+
+def _option_labels(runs: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """The label of each run's option; `runs` where no key tells them apart."""
+    labels = pd.Series("runs", index=runs.index)
+    for option, option_runs in groups(runs, keys) if keys else []:
+        labels[option_runs.index] = option_label(option)
+    return labels
+
+
+def _parallel_coordinates(dataset: DatasetRuns, varied: list[str]) -> list[Figure]:
+    keys = dataset.varying(varied)[:MAX_SETTINGS]
+    if not keys or len(dataset.runs) < 3:
+        return []
+    max_runs = figures.MAX_PARALLEL_RUNS
+    sample = f" A sample of {max_runs} runs." if len(dataset.runs) > max_runs else ""
+    return [
+        Figure(
+            f"parallel_coordinates{dataset.suffix}",
+            f"A line a run{dataset.on_dataset} through its settings to its validation score; "
+            f"orange: the best tenth.{sample}",
+            f"settings and validation score of every run{dataset.on_dataset}",
+            lambda: figures.parallel_coordinates(dataset.runs, keys, "score"),
+            wide=True,
+        )
+    ]
