@@ -1,4 +1,4 @@
-"""`lepton report`: what it writes, that its numbers are the study's, and what it refuses."""
+"""`lepton report` writes a page whose numbers are the study's, and refuses what it cannot."""
 
 import re
 import shutil
@@ -14,30 +14,32 @@ from lepton import load
 from lepton.analysis.study import gather
 from lepton.commands.report import report_command
 from lepton.errors import LeptonError
+from lepton.report.assemble import ReportRequest, assemble_report
 from lepton.report.blocks import Figure, Note, Text
-from lepton.report.compose import Asked, compose
-from lepton.report.style import LARGEST, small, styled
+from lepton.report.figures.style import lepton_style
+from lepton.report.svg import MAX_BYTES, compact_svg
 
 
 @pytest.fixture(scope="module")
-def drawn(trained):
+def drawn_report(trained_study):
     """The study's report with its figures, made once by `lepton report ... --compare model`."""
+    folder = trained_study.parent.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(trained.parent.parent)
+        patch.chdir(folder)
         assert report_command(["runs/small", "--compare", "model"]) == 0
-    return trained.parent.parent / "reports" / "small"
+    return folder / "reports" / "small"
 
 
 @pytest.fixture
 def report(study, here, capsys, monkeypatch):
-    """Words -> the page, what was said, and the folder; no figure is drawn."""
+    """Runs the command without drawing; returns the page, the output and the report's folder."""
 
-    def blank(report, folder, only=None):
+    def blank_figures(report, folder, only=None):
         return {figure.name: "<svg></svg>" for figure in report.figures()}
 
-    def report(*words, studies=(study,)):
-        monkeypatch.setattr(lepton.report.write, "plots", blank)
-        assert report_command([*map(str, studies), *words]) == 0
+    def report(*arguments, studies=(study,)):
+        monkeypatch.setattr(lepton.report.write, "write_figures", blank_figures)
+        assert report_command([*map(str, studies), *arguments]) == 0
         out = here / "reports" / "+".join(path.name for path in studies)
         return (out / "report.html").read_text(), capsys.readouterr().out, out
 
@@ -45,60 +47,64 @@ def report(study, here, capsys, monkeypatch):
 
 
 class Page(HTMLParser):
-    """Whether a page closes what it opens, and what it links to."""
+    """The links and the labels of images of a page, and the tags that it leaves open."""
 
-    VOID = ("meta", "link", "input", "br")
+    VOID_TAGS = ("meta", "link", "input", "br")
+    LINK_ATTRIBUTES = ("href", "src", "xlink:href")
 
-    def __init__(self, text):
+    def __init__(self, page: str) -> None:
         super().__init__()
-        self.open, self.links, self.tables, self.images = [], [], [], []
-        self.feed(text)
+        self.open_tags, self.links, self.image_labels = [], [], []
+        self.feed(page)
 
-    def handle_starttag(self, tag, attributes):
-        known = dict(attributes)
-        self.links += [known[n] for n in ("href", "src", "xlink:href") if n in known]
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._add_links(attrs)
         if tag == "svg":
-            self.images.append(known.get("aria-label"))
-        if tag not in self.VOID:
-            self.open.append(tag)
+            self.image_labels.append(dict(attrs).get("aria-label"))
+        if tag not in self.VOID_TAGS:
+            self.open_tags.append(tag)
 
-    def handle_startendtag(self, tag, attributes):
-        self.links += [v for n, v in attributes if n in ("href", "src", "xlink:href")]
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._add_links(attrs)
 
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+    def _add_links(self, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value for name, value in attrs if name in self.LINK_ATTRIBUTES]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open_tags.pop() == tag
 
 
-def test_a_report_is_a_page_markdown_csv_files_and_plots(drawn, trained):
-    out, study = drawn, trained
+def test_a_report_is_a_page_markdown_csv_files_and_plots(drawn_report, trained_study):
+    out = drawn_report
     names = {path.name for path in out.iterdir()}
     assert {"report.html", "report.md", "runs.csv", "comparison.csv", "plots"} <= names
     plots = {path.name for path in (out / "plots").iterdir()}
     assert {"distribution.svg", "learning_curves.png", "roc_pr_ks.svg", "confusion.svg"} <= plots
     assert {"calibration.svg", "slices.svg", "score_by_parameters.svg", "change.svg"} <= plots
-    assert {p.split(".")[0] for p in plots if p.endswith("svg")} == {
-        p.split(".")[0] for p in plots if p.endswith("png")
-    }
-    assert max(p.stat().st_size for p in (out / "plots").glob("*.svg")) <= LARGEST
+    svg_names, png_names = (
+        {name.split(".")[0] for name in plots if name.endswith(ending)} for ending in ("svg", "png")
+    )
+    assert svg_names == png_names
+    assert max(p.stat().st_size for p in (out / "plots").glob("*.svg")) <= MAX_BYTES
     runs = pd.read_csv(out / "runs.csv")
     assert len(runs) == 9
-    assert set(load(study)["run"]) <= set(runs["run"])
+    assert set(load(trained_study)["run"]) <= set(runs["run"])
     assert not [p for p in out.parent.iterdir() if p.name.startswith(".")]
 
 
-def test_the_page_is_well_formed_needs_nothing_else_and_names_its_pictures(drawn):
-    page = (drawn / "report.html").read_text()
-    found = Page(page)
-    assert found.open == []
-    assert {link for link in found.links if not link.startswith(("#", "data:"))} == set()
-    assert all(found.images)
+def test_the_page_is_well_formed_needs_nothing_else_and_names_its_pictures(drawn_report):
+    page = (drawn_report / "report.html").read_text()
+    parsed = Page(page)
+    assert parsed.open_tags == []
+    assert {link for link in parsed.links if not link.startswith(("#", "data:"))} == set()
+    assert all(parsed.image_labels)
     assert "default-src 'none'" in page
     assert page.count("<th scope=") > 20
 
 
 def test_the_table_has_the_numbers_of_the_study(report, study):
-    page, said, out = report("--compare", "model")
-    assert said.splitlines()[-1] == "reports/small/report.html"
+    page, output, out = report("--compare", "model")
+    assert output.splitlines()[-1] == "reports/small/report.html"
     frame = load(study)
     table = pd.read_csv(out / "comparison.csv", index_col="model")
     for model in ("mlp_small", "gradient_boosting"):
@@ -120,16 +126,20 @@ def test_failed_missing_and_damaged_runs_are_named_and_counted(report):
     assert "3 of 9 runs have no result" in page
 
 
-def test_every_figure_says_the_command_that_makes_the_same_again(drawn, trained, monkeypatch):
-    page = (drawn / "report.html").read_text()
+def test_every_figure_says_the_command_that_makes_the_same_again(
+    drawn_report, trained_study, monkeypatch
+):
+    page = (drawn_report / "report.html").read_text()
     commands = re.findall(r"<code>lepton (report \S+ --compare model --figure (\w+))</code>", page)
-    assert len(commands) == len(list((drawn / "plots").glob("*.svg")))
-    monkeypatch.chdir(trained.parent.parent)
-    for words, name in [c for c in commands if c[1] in ("confusion", "distribution", "slices")]:
-        picture = drawn / "plots" / f"{name}.svg"
+    assert len(commands) == len(list((drawn_report / "plots").glob("*.svg")))
+    monkeypatch.chdir(trained_study.parent.parent)
+    for command, name in commands:
+        if name not in ("confusion", "distribution", "slices"):
+            continue
+        picture = drawn_report / "plots" / f"{name}.svg"
         before = picture.read_bytes()
         picture.unlink()
-        assert report_command(words.split()[1:]) == 0
+        assert report_command(command.split()[1:]) == 0
         assert picture.read_bytes() == before
 
 
@@ -144,17 +154,17 @@ def test_the_worst_mistakes_are_shown_with_the_inputs_of_the_data(report, study)
     from lepton.dataset.german_credit import FILE
 
     _, _, out = report()
-    table, data = pd.read_csv(out / "mistakes.csv"), pd.read_csv(FILE, keep_default_na=False)
-    assert 1 <= len(table) <= 10
-    for row in table.itertuples():
+    mistakes, data = pd.read_csv(out / "mistakes.csv"), pd.read_csv(FILE, keep_default_na=False)
+    assert 1 <= len(mistakes) <= 10
+    for row in mistakes.itertuples():
         raw = data.loc[row.sample]
         assert (row.age_years, row.purpose, row.true) == (
             raw["age_years"],
             raw["purpose"],
             raw["credit_risk"],
         )
-        guessed = "bad" if float(row.predicted.split()[-1]) > 0.5 else "good"
-        assert guessed != row.true
+        predicted = "bad" if float(row.predicted.split()[-1]) > 0.5 else "good"
+        assert predicted != row.true
 
 
 def test_two_reports_of_the_same_runs_are_the_same(report):
@@ -170,9 +180,9 @@ def test_several_studies_are_one_report(report, study, here):
 
 
 def test_one_run_alone_is_said_to_be_alone(report, study):
-    keep = next(study.glob("*mlp_small-s0*"))
+    only_run = next(study.glob("*mlp_small-s0*"))
     for path in study.iterdir():
-        if path != keep:
+        if path != only_run:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     page, _, _ = report()
     assert "One run alone: there is nothing to compare it with" in page
@@ -182,13 +192,13 @@ def test_one_run_alone_is_said_to_be_alone(report, study):
 def test_runs_of_different_tasks_are_compared_each_on_its_own_data(report, study, run):
     for model in ("linear", "gradient_boosting"):
         for seed in (0, 1):
-            words = ("dataset=diabetes", f"model={model}", f"seed={seed}", "study=small")
-            run(*words, "trainer.max_epochs=1")
+            overrides = ("dataset=diabetes", f"model={model}", f"seed={seed}", "study=small")
+            run(*overrides, "trainer.max_epochs=1")
     page, _, out = report("--compare", "model", "--select", "val/log_loss")
     frame = load(study)
-    for name, by in (("diabetes", "score"), ("german_credit", "val/log_loss")):
-        runs = frame[frame["dataset"] == name].sort_values(by, ascending=by != "score")
-        assert f"Best on {name} of {len(runs)} finished runs looked at, by {by}" in page
+    for name, metric in (("diabetes", "score"), ("german_credit", "val/log_loss")):
+        runs = frame[frame["dataset"] == name].sort_values(metric, ascending=metric != "score")
+        assert f"Best on {name} of {len(runs)} finished runs looked at, by {metric}" in page
         assert f"<p>{runs['run'].iloc[0]} on its" in page
         for figure in ("learning_curves", "parallel_coordinates", "score_by_parameters", "slices"):
             assert f"--figure {figure}_{name}<" in page
@@ -226,7 +236,7 @@ def test_predictions_or_a_history_that_are_gone_are_a_note(report, study):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda frame: frame.assign(prediction=np.nan), "not a number for every sample"),
         (lambda frame: frame.head(0), "not a number for every sample"),
@@ -235,15 +245,17 @@ def test_predictions_or_a_history_that_are_gone_are_a_note(report, study):
         (lambda frame: frame.assign(target=1.0, prediction=0.4), "share of wrong predictions 1.0"),
     ],
 )
-def test_predictions_that_say_little_are_drawn_or_told(study, here, change, said):
+def test_predictions_that_say_little_are_drawn_or_told(study, here, change, message):
     for path in study.glob("*/predictions/test.parquet"):
         change(pd.read_parquet(path)).to_parquet(path)
-    report = compose(gather([study]), Asked([str(study)], ["model"], None, None, "score", ""))
+    request = ReportRequest([str(study)], ["model"], None, None, "score", "")
+    report = assemble_report(gather([study]), request)
     section = next(s for s in report.sections if s.title.startswith("What the best run gets"))
-    words = [b.words for b in section.blocks if isinstance(b, Text | Note)]
-    assert said in " ".join(words)
-    with styled():
-        assert all(small(b.draw()) for b in section.blocks if isinstance(b, Figure))
+    texts = [block.text for block in section.blocks if isinstance(block, Text | Note)]
+    assert message in " ".join(texts)
+    figures = [block for block in section.blocks if isinstance(block, Figure)]
+    with lepton_style():
+        assert all(compact_svg(figure.draw()) for figure in figures)
 
 
 def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, study):
@@ -256,7 +268,7 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["--compare", "modle"], "--compare modle: no such setting; did you mean 'model'?"),
         (["--compare", "dataset"], "all 6 finished runs have dataset=german_credit"),
@@ -271,11 +283,11 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
         (["--fast"], "report: unrecognized arguments: --fast; usage: lepton report STUDY"),
     ],
 )
-def test_a_mistake_is_a_line_and_writes_nothing(study, here, words, said):
+def test_a_mistake_is_a_line_and_writes_nothing(study, here, arguments, message):
     before = sorted(here.rglob("*"))
     with pytest.raises(LeptonError) as error:
-        report_command([str(study), *words])
-    assert said in str(error.value)
+        report_command([str(study), *arguments])
+    assert message in str(error.value)
     assert len(str(error.value).splitlines()) == 1
     assert [p for p in here.rglob("*") if p.is_file() and p not in before] == []
 

@@ -1,4 +1,4 @@
-"""A study of tuned networks with an ensemble of them: what the report says of both."""
+"""The report on a study of tuned networks with an ensemble of them."""
 
 import os
 import sys
@@ -7,94 +7,91 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import lepton.report.write as lepton_write
+import lepton.report.write as report_writing
 from lepton import train
 from lepton.storage import results
 from tests.quick import compose
 
 SHORT = ("model=mlp_small", "trainer.max_epochs=2", "trainer.progress=false")
-MADE = "ensemble_mean"
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory):
+def tuned_study(tmp_path_factory):
     """runs/few: two strategies at three sizes over two seeds, and an ensemble of all."""
     from lepton.cli import main
 
-    before = os.getcwd()
+    folder_before = os.getcwd()
     os.chdir(tmp_path_factory.mktemp("tuned"))
     try:
         train(compose("dataset=breast_cancer", *SHORT, "study=source"))
-        [source] = Path("runs/source").glob("*/result.json")
-        start = (*SHORT, f"init_from={source.parent}", "forgetting=true", "study=few")
+        [source_result] = Path("runs/source").glob("*/result.json")
+        init_from = f"init_from={source_result.parent}"
+        shared = (*SHORT, init_from, "forgetting=true", "study=few")
         for strategy in ("full", "head"):
             for shots in (4, 8, 16):
                 for seed in (0, 1):
-                    words = (f"finetune={strategy}", f"dataset.shots={shots}", f"seed={seed}")
-                    train(compose(*start, *words))
+                    varied = (f"finetune={strategy}", f"dataset.shots={shots}", f"seed={seed}")
+                    train(compose(*shared, *varied))
         with pytest.MonkeyPatch.context() as patch:
-            words = ["lepton", "ensemble", "runs=few", "method=mean", "keep=true"]
-            patch.setattr(sys, "argv", words)
+            command = ["lepton", "ensemble", "runs=few", "method=mean", "keep=true"]
+            patch.setattr(sys, "argv", command)
             assert main() == 0
         yield Path.cwd() / "runs" / "few"
     finally:
-        os.chdir(before)
+        os.chdir(folder_before)
 
 
 @pytest.fixture
-def reported(tuned, lepton, monkeypatch):
-    """Writes the report with these words, its figures only where asked; gives its folder."""
+def write_report(tuned_study, lepton, monkeypatch):
+    """Runs `lepton report` with these arguments and returns the report's folder."""
 
-    def reported(*words, drawn=False):
-        monkeypatch.chdir(tuned.parent.parent)
-        if not drawn:
-            monkeypatch.setattr(
-                lepton_write,
-                "plots",
-                lambda report, *_: dict.fromkeys(
-                    (figure.name for figure in report.figures()), "<svg></svg>"
-                ),
-            )
-        assert lepton("report", "few", *words)[0] == 0
+    def blank_figures(report, *_):
+        return dict.fromkeys((figure.name for figure in report.figures()), "<svg></svg>")
+
+    def write_report(*arguments, with_figures=False):
+        monkeypatch.chdir(tuned_study.parent.parent)
+        if not with_figures:
+            monkeypatch.setattr(report_writing, "write_figures", blank_figures)
+        assert lepton("report", "few", *arguments)[0] == 0
         return Path("reports/few")
 
-    return reported
+    return write_report
 
 
-def test_before_and_after_are_the_means_of_the_runs(tuned, reported):
-    folder = reported("--compare", "finetune,dataset.shots", "--metric", "auroc")
-    frame = results.load(tuned)
+def test_before_and_after_are_the_means_of_the_runs(tuned_study, write_report):
+    folder = write_report("--compare", "finetune,dataset.shots", "--metric", "auroc")
+    frame = results.load(tuned_study)
     frame = frame[frame["ensemble"].isna()]
     table = pd.read_csv(folder / "before_after.csv")
     assert len(table) == 6
     forgotten = pd.read_csv(folder / "forgetting.csv")
-    for shown, columns in (
+    for shown_table, columns in (
         (table, ("before/test/auroc", "test/auroc")),
         (forgotten, ("source/before/test/auroc", "source/after/test/auroc")),
     ):
         means = frame.groupby(["finetune", "dataset.shots"])[list(columns)].mean()
-        for row in shown.to_dict("records"):
-            known = means.loc[(row["finetune"], row["dataset.shots"])]
-            assert [row["before"], row["after"]] == pytest.approx([*known], abs=1e-4)
+        for row in shown_table.to_dict("records"):
+            expected = means.loc[(row["finetune"], row["dataset.shots"])]
+            assert [row["before"], row["after"]] == pytest.approx([*expected], abs=1e-4)
 
 
-def test_a_number_that_is_compared_has_a_line_for_each_other_option(reported):
-    words = ("--compare", "finetune,dataset.shots", "--figure", "score_over_dataset.shots")
-    folder = reported(*words, drawn=True)
-    drawn = (folder / "plots" / "score_over_dataset.shots.svg").read_text()
-    for word in ("head", "full", "untuned"):
-        assert f">{word}<" in drawn
+def test_a_number_that_is_compared_has_a_line_for_each_other_option(write_report):
+    arguments = ("--compare", "finetune,dataset.shots", "--figure", "score_over_dataset.shots")
+    folder = write_report(*arguments, with_figures=True)
+    svg = (folder / "plots" / "score_over_dataset.shots.svg").read_text()
+    for label in ("head", "full", "untuned"):
+        assert f">{label}<" in svg
 
 
-def test_an_ensemble_stands_beside_its_members_and_is_no_option(tuned, reported):
-    folder = reported("--compare", "finetune")
+def test_an_ensemble_stands_beside_its_members_and_is_no_option(tuned_study, write_report):
+    folder = write_report("--compare", "finetune")
     page = (folder / "report.md").read_text()
     assert "13 runs: 13 finished (1 of them an ensemble)" in page
     compared = pd.read_csv(folder / "comparison.csv")
     assert sorted(compared["finetune"]) == ["full", "head"]
-    [made] = tuned.glob(f"*{MADE}*")
-    kept = pd.read_parquet(made / "members.parquet").set_index("run")["weight"]
-    shown = pd.read_csv(folder / "members_mean.csv").set_index("member")["weight"]
-    assert shown.to_dict() == pytest.approx(kept.to_dict(), abs=1e-4)
+    [ensemble] = tuned_study.glob("*ensemble_mean*")
+    stored_weights = pd.read_parquet(ensemble / "members.parquet").set_index("run")["weight"]
+    shown_weights = pd.read_csv(folder / "members_mean.csv").set_index("member")["weight"]
+    assert shown_weights.to_dict() == pytest.approx(stored_weights.to_dict(), abs=1e-4)
     assert "lepton ensemble runs=few method=mean keep=true" in page
-    assert made.name in (folder / "runs.csv").read_text()
+    assert ensemble.name in (folder / "runs.csv").read_text()

@@ -1,0 +1,52 @@
+"""Tables behind the figures of classification, against independent implementations."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, mannwhitneyu
+from sklearn.metrics import confusion_matrix
+
+from lepton.report.figures.classification import (
+    calibration_table,
+    class_curves,
+    confusion_table,
+    wilson_interval,
+)
+from tests.report.samples import binary_predictions, multiclass_predictions
+
+
+@pytest.mark.parametrize(
+    "predictions", [binary_predictions(), multiclass_predictions()], ids=["binary", "multiclass"]
+)
+def test_the_confusion_table_is_that_of_scikit_learn(predictions):
+    p = predictions.prediction
+    predicted = p > 0.5 if p.ndim == 1 else p.argmax(1)
+    expected = confusion_matrix(predictions.target, predicted)
+    assert confusion_table(predictions).tolist() == expected.tolist()
+    assert predictions.errors.sum() == expected.sum() - np.trace(expected)
+
+
+def test_the_interval_of_a_share_is_wilsons_of_scipy():
+    for k, n in ((0, 10), (3, 10), (10, 10), (40, 90)):
+        expected = binomtest(k, n).proportion_ci(0.95, method="wilson")
+        assert wilson_interval(k, n) == pytest.approx(tuple(expected), abs=1e-12)
+
+
+def test_predictions_that_are_true_lie_on_the_diagonal():
+    table = calibration_table(binary_predictions())
+    assert table["n"].sum() == 3000
+    assert table["n"].max() - table["n"].min() <= 1
+    is_inside = (table["low"] <= table["predicted"]) & (table["predicted"] <= table["high"])
+    assert is_inside.sum() >= 8
+
+
+@pytest.mark.usefixtures("figure_style")
+def test_curves_of_classes_have_the_areas_of_mann_and_whitney_the_worst_first():
+    predictions = multiclass_predictions()
+    areas = {}
+    for i, name in enumerate(predictions.spec.classes):
+        p, of_class = predictions.prediction[:, i], predictions.target == i
+        u = mannwhitneyu(p[of_class], p[~of_class]).statistic
+        areas[name] = u / of_class.sum() / (~of_class).sum()
+    legend = class_curves(predictions).axes[0].get_legend()
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == [f"{name} {areas[name]:.3f}" for name in sorted(areas, key=areas.get)]
