@@ -122,12 +122,12 @@ def _train(words: list[str]) -> int:
     cfg = compose(*overrides)
     from lepton.analysis.table import show_run
     from lepton.run import train
-    from lepton.storage.study import refresh
+    from lepton.storage.study import refresh_tables
 
     _say()
     try:
         show_run(train(cfg))
-        refresh(Path(cfg.runs) / cfg.study)
+        refresh_tables(Path(cfg.runs) / cfg.study)
     except LeptonError:
         raise
     except Exception as e:

@@ -10,7 +10,7 @@ from lepton.dataset.clean.columns import typed
 from lepton.errors import LeptonError, explain_read_errors
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
-from lepton.storage import results
+from lepton.storage.results import read_result
 from lepton.training.learner import load_learner
 
 
@@ -74,7 +74,7 @@ def load_model(run: str | Path):
         its config names something outside the trusted packages.
     """
     folder = Path(run)
-    result = results.read(folder)
+    result = read_result(folder)
     if result is None:
         raise LeptonError(f"{folder}: holds no finished run")
     if result.config.get("ensemble", {}).get("kind") == "predictions":

@@ -15,10 +15,17 @@ from lepton.config.check import NETWORK_GROUPS, check, fits_itself, input_kind
 from lepton.config.identity import run_folder
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.metric.scoring import score
-from lepton.storage import results
-from lepton.storage.environment import environment
+from lepton.storage.environment import describe_environment
 from lepton.storage.predictions import predictions_frame
-from lepton.storage.results import Result
+from lepton.storage.results import Result, read_result, save_result
+from lepton.storage.run_folder import (
+    LOG_FILE,
+    read_failure,
+    read_pruned_run,
+    run_status,
+    write_config,
+)
+from lepton.storage.run_writing import writing_run
 from lepton.task import Task
 from lepton.training.learner import build_learner
 
@@ -47,45 +54,45 @@ def train_checked(plain: dict[str, Any], folder: Path, watch: Watch | None = Non
     Raises: Claimed while another process trains the run; Pruned when `watch` ends it; Diverged,
         also when the run is known to; Interrupted on SIGTERM or Ctrl-C, with a checkpoint saved.
     """
-    known = results.read(folder)
+    known = read_result(folder)
     if known and not plain["rerun"]:
         log.info("%s is finished; rerun=true trains it again", folder)
         return known
     if not plain["rerun"]:
         _known_end(folder, watched=watch is not None)
     try:
-        with results.writing(folder, rerun=plain["rerun"]) as part:
+        with writing_run(folder, rerun=plain["rerun"]) as part:
             _write(plain, part, name=folder.name, watch=watch)
     except Finished as e:
         log.info("%s", e)
-    return results.read(folder)
+    return read_result(folder)
 
 
 def _known_end(folder: Path, *, watched: bool) -> None:
     """Raises what an earlier attempt ended with, where another one would end the same."""
-    state = results.status(folder)
+    state = run_status(folder)
     if state == "diverged":
-        known = results.failure(folder)
+        known = read_failure(folder)
         error = Diverged(f"{known['error'].removeprefix('Diverged: ')}; rerun=true tries again")
         error.weights = known.get("weights")
         raise error
     if state == "pruned" and watched:
-        known = results.read_pruned(folder)
+        known = read_pruned_run(folder)
         raise Pruned(known["epoch"], known["scores"])
 
 
 def _write(plain: dict[str, Any], part: Path, *, name: str, watch: Watch | None) -> None:
     """Trains, and writes the run folder whose result comes last."""
-    with logged_to(part / results.LOG):
+    with logged_to(part / LOG_FILE):
         write_settings(plain, part)
-        results.save(_train(plain, part, name=name, watch=watch), part)
+        save_result(_train(plain, part, name=name, watch=watch), part)
 
 
 def write_settings(cfg: dict[str, Any], folder: Path) -> None:
     """What of a run is known before its data are read."""
-    results.write_config(cfg, folder)
+    write_config(cfg, folder)
     (folder / "overrides.yaml").write_text(yaml.safe_dump(cfg["overrides"]))
-    (folder / "environment.json").write_text(json.dumps(environment(), indent=1))
+    (folder / "environment.json").write_text(json.dumps(describe_environment(), indent=1))
 
 
 def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None) -> Result:

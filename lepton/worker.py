@@ -10,11 +10,11 @@ def main(folder: Path) -> None:
     """Takes part in the fit of the run in `folder`; the first process keeps the result."""
     from lepton import build
     from lepton.errors import Diverged, LeptonError, Pruned
-    from lepton.storage import results
+    from lepton.storage.run_folder import CONFIG_FILE, read_config
     from lepton.training.learner import build_learner
 
     try:
-        cfg = results.read_config(folder / results.CONFIG)
+        cfg = read_config(folder / CONFIG_FILE)
         data = build.data(cfg)
         with suppress(Pruned, Diverged):  # the first process tells
             build_learner(cfg, data.spec).fit(data, folder)

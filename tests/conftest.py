@@ -281,7 +281,7 @@ def stopped(here, stopping):
     from lepton.config.check import check
     from lepton.config.identity import run_folder
     from lepton.run import train_checked
-    from lepton.storage import results
+    from lepton.storage.run_folder import run_status
     from lepton.training.signals import Interrupted
     from tests.quick import compose
 
@@ -294,7 +294,7 @@ def stopped(here, stopping):
                 train_checked(plain, folder)
             except Interrupted:
                 assert [p.name for p in folder.parent.glob("[!.]*")] == [f"{folder.name}.part"]
-                assert results.status(folder) == "to do"
+                assert run_status(folder) == "to do"
             else:
                 stopping["left"] = None
                 assert [p.name for p in folder.parent.glob("[!.]*")] == [folder.name]

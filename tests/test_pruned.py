@@ -12,7 +12,7 @@ from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import Pruned
 from lepton.run import train_checked
-from lepton.storage import results
+from lepton.storage.run_folder import failed_folder, pruned_folder, run_status
 from lepton.training.signals import ASKED, Interrupted
 from tests.quick import compose
 
@@ -59,8 +59,8 @@ def test_a_run_that_is_ended_is_kept_as_pruned_with_its_scores(train, folder, ru
     with pytest.raises(Pruned) as error:
         train(watch)
     assert [p.name for p in folder.parent.iterdir()] == [f"{folder.name}.pruned"]
-    assert results.status(folder) == "pruned"
-    known = json.loads((results.pruned(folder) / "pruned.json").read_text())
+    assert run_status(folder) == "pruned"
+    known = json.loads((pruned_folder(folder) / "pruned.json").read_text())
     scores = [score for _, score in watch.told]
     assert known == {"run": folder.name, "status": "pruned", "epoch": 1, "scores": scores}
     assert (error.value.epoch, error.value.scores) == (1, scores)
@@ -103,5 +103,5 @@ def test_an_error_of_who_watches_is_a_failure(train, folder):
 
     with pytest.raises(ZeroDivisionError):
         train(broken)
-    assert results.status(folder) == "failed"
-    assert Path(results.failed(folder) / "config.yaml").is_file()
+    assert run_status(folder) == "failed"
+    assert Path(failed_folder(folder) / "config.yaml").is_file()

@@ -16,8 +16,8 @@ from lepton import compose, load, load_model, train
 from lepton.commands.verify import verify
 from lepton.config.check import check
 from lepton.config.identity import run_folder
-from lepton.storage import results
-from lepton.storage.environment import versions
+from lepton.storage.environment import training_versions
+from lepton.storage.run_folder import read_config
 from lepton.sweep.multirun import multirun
 from lepton.training.checkpoint import pack, unpack
 
@@ -50,7 +50,7 @@ def test_nothing_that_was_written_then_is_left_out():
 @pytest.mark.parametrize("folder", FINISHED, ids=name)
 def test_its_model_predicts_what_it_predicted_then(folder, earlier):
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
-    data = results.read_config(folder / "config.yaml")["dataset"]["path"]
+    data = read_config(folder / "config.yaml")["dataset"]["path"]
     found = load_model(folder).predict(pd.read_csv(data).iloc[written["id"]])
     written.index = found.index
     pd.testing.assert_frame_equal(found, written[list(found)], rtol=1e-5, check_dtype=False)
@@ -67,7 +67,7 @@ def test_its_study_is_the_table_that_it_was_then(study, earlier):
 
 
 def is_trained(folder):
-    return "ensemble" not in results.read_config(folder / "config.yaml")
+    return "ensemble" not in read_config(folder / "config.yaml")
 
 
 @pytest.mark.parametrize("folder", [f for f in FINISHED if is_trained(EARLIER / f)], ids=name)
@@ -84,7 +84,7 @@ def begun(folder):
     """Makes its checkpoints go on with these packages; what they say of the epochs before."""
     for checkpoint in folder.glob("checkpoint/*.ckpt"):
         content = unpack(checkpoint.read_bytes())
-        about = json.loads(content["about"]) | {"versions": versions()}
+        about = json.loads(content["about"]) | {"versions": training_versions()}
         checkpoint.write_bytes(pack({**content, "about": json.dumps(about)}))
     return content["state"]["history"]
 

@@ -12,7 +12,7 @@ import yaml
 from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.grouping import choices, varying
 from lepton.errors import LeptonError
-from lepton.storage.run_folder import CONFIG, read_config
+from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def best(finished: pd.DataFrame, select: str) -> Best:
     place = (means if larger_is_better(select) else -means).idxmax()
     rows = finished[settings == place].sort_values(["seed", "run"])
     folder = Path(rows["folder"].iloc[0])
-    config = read_config(folder / CONFIG)
+    config = read_config(folder / CONFIG_FILE)
     shown = {k: v for k, v in config.items() if k not in ("choices", "overrides")}
     return Best(
         run=folder.name,

@@ -10,8 +10,9 @@ import pandas as pd
 import yaml
 
 from lepton.errors import LeptonError
-from lepton.storage import results
-from lepton.storage.study import planned
+from lepton.storage.results import load, study_folder
+from lepton.storage.run_folder import run_status
+from lepton.storage.study import planned_runs
 
 ORDER = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "missing")
 LOST = ORDER[2:5]  # ended without a result
@@ -22,10 +23,10 @@ def gather(studies: list[str | Path]) -> pd.DataFrame:
 
     Raises: LeptonError when a study is not there, or none of them holds a run.
     """
-    folders = list(dict.fromkeys(results.study_folder(study) for study in studies))
+    folders = list(dict.fromkeys(study_folder(study) for study in studies))
     frames = []
     for folder in folders:
-        there = results.load(folder)
+        there = load(folder)
         frames += [there, _planned(folder, there)]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
@@ -39,14 +40,14 @@ def _planned(folder: Path, there: pd.DataFrame) -> pd.DataFrame:
     ended = {os.path.basename(path) for path in there["folder"]}
     absent = {
         name: words
-        for name, words in planned(folder).items()
+        for name, words in planned_runs(folder).items()
         if not ended & {name, f"{name}.failed", f"{name}.pruned"}
     }
     rows = [
         {
             **_settings(words),
             "run": name,
-            "status": "running" if results.status(folder / name) == "running" else "missing",
+            "status": "running" if run_status(folder / name) == "running" else "missing",
             "folder": str(folder / name),
         }
         for name, words in absent.items()

@@ -68,7 +68,7 @@ def check_command(overrides: Sequence[str]) -> int:
     run_folders(plain["runs"])
     from lepton.ensemble.machinery.make import planned
     from lepton.ensemble.machinery.members import read_members
-    from lepton.storage.results import status
+    from lepton.storage.run_folder import run_status
 
     plan = planned(plain, read_members(plain["runs"]))
     print(f"{len(plan.pool.members)} runs may become members, chosen by {plan.pool.judge.metric}")
@@ -76,7 +76,7 @@ def check_command(overrides: Sequence[str]) -> int:
         print(f"  left out  {path}: {why}")
     if count := plan.found.ensembles:
         print(f"  left out  {count} ensemble{'' if count == 1 else 's'}")
-    finished = status(plan.folder) == "finished" and not plain["rerun"]
+    finished = run_status(plan.folder) == "finished" and not plain["rerun"]
     print(f"  {'finished' if finished else 'to make '}  {plan.folder}")
     return 0
 

@@ -19,7 +19,7 @@ from lepton.report.latex import latex_table
 from lepton.report.markdown import markdown_table
 from lepton.report.sections.comparison import comparison_table
 from lepton.report.sections.ranking import ranking_section
-from lepton.storage.results import as_text, load
+from lepton.storage.results import load, mixed_columns_as_text
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,7 +51,7 @@ def results_command(words: list[str]) -> int:
         if asked.csv:
             load(asked.study).to_csv(asked.csv, index=False)
         if asked.parquet:
-            as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
+            mixed_columns_as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
     except OSError as e:
         raise LeptonError(f"results: cannot write the table ({e})") from None
     return 0

@@ -4,8 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 from lepton.errors import LeptonError
-from lepton.storage import lock, results
-from lepton.storage.study import planned
+from lepton.storage.lock import lock_owner
+from lepton.storage.results import study_folder
+from lepton.storage.run_folder import STATE_SUFFIXES, read_failure, run_status, unfinished_folder
+from lepton.storage.study import planned_runs
 
 USAGE = "usage: lepton sweep status STUDY"
 ORDER = ("finished", "pruned", "diverged", "failed", "running", "to do")
@@ -15,14 +17,14 @@ def sweep_command(words: list[str]) -> int:
     """Prints the state of a study that sweeps or single runs have made."""
     if words[:1] != ["status"] or len(words) != 2 or words[1].startswith("-"):
         raise LeptonError(f"sweep {' '.join(words)}: {USAGE}")
-    print("\n".join(describe(results.study_folder(words[1]))))
+    print("\n".join(describe(study_folder(words[1]))))
     return 0
 
 
 def describe(study: Path) -> list[str]:
     """A line of counts, then one for each run that is not finished."""
-    asked = planned(study)
-    known = {name: results.status(study / name) for name in sorted({*asked, *_names(study)})}
+    asked = planned_runs(study)
+    known = {name: run_status(study / name) for name in sorted({*asked, *_names(study)})}
     if not known:
         raise LeptonError(f"{study}: holds no run yet")
     counts = Counter(known.values())
@@ -39,7 +41,7 @@ def describe(study: Path) -> list[str]:
 def _names(study: Path) -> list[str]:
     """The runs of which something lies in the study."""
     return [
-        path.name.removesuffix(path.suffix) if path.suffix in results.SUFFIXES else path.name
+        path.name.removesuffix(path.suffix) if path.suffix in STATE_SUFFIXES else path.name
         for path in study.iterdir()
         if path.is_dir() and not path.name.startswith(".")
     ]
@@ -47,9 +49,9 @@ def _names(study: Path) -> list[str]:
 
 def _about(study: Path, name: str, word: str, asked: dict[str, str]) -> str:
     if word == "running":
-        owner = lock.holder(results.unfinished(study / name))
+        owner = lock_owner(unfinished_folder(study / name))
         return f"{owner}" if owner else "ended just now"
     if word in ("failed", "diverged"):
-        known = results.failure(study / name)
+        known = read_failure(study / name)
         return known["error"] if known else "tried again just now"
     return asked.get(name, "") if word == "to do" else ""

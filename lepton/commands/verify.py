@@ -11,7 +11,8 @@ from lepton.config.constraints import data_files
 from lepton.config.identity import is_run_name
 from lepton.errors import LeptonError
 from lepton.pretrained import init_weights
-from lepton.storage import results
+from lepton.storage.results import Result, read_result
+from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 USAGE = "usage: lepton verify RUN (a run's folder)"
 TABLES = (
@@ -39,14 +40,14 @@ def verify(folder: Path) -> tuple[list[str], bool]:
 
     Raises: LeptonError when there is no finished run, or its data or its members are not there.
     """
-    first = results.read(folder)
+    first = read_result(folder)
     if first is None:
         raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
     made = "ensemble" in first.config
     with tempfile.TemporaryDirectory() as runs:
         again = Path(runs) / folder.name
         causes = (_combined if made else _trained)(folder, again, first)
-        gaps = _differences(folder, again, first, results.read(again))
+        gaps = _differences(folder, again, first, read_result(again))
         causes += _changed(folder, again)
     if not gaps:
         kept = "every member's weight" if made else "the history"
@@ -59,14 +60,14 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     return [*lines, "what is different:", *(f"  {cause}" for cause in known)], False
 
 
-def _combined(folder: Path, again: Path, first: results.Result) -> list[str]:
+def _combined(folder: Path, again: Path, first: Result) -> list[str]:
     """Makes an ensemble anew in another place; says what its members are no longer."""
     from lepton.ensemble.machinery.reproduce import make_again
 
     return make_again(folder, first.config, again)
 
 
-def _trained(folder: Path, again: Path, first: results.Result) -> list[str]:
+def _trained(folder: Path, again: Path, first: Result) -> list[str]:
     """Trains the run anew in another place, without telling its logger; says what is not the same.
 
     Its config is held against today's options.
@@ -76,13 +77,13 @@ def _trained(folder: Path, again: Path, first: results.Result) -> list[str]:
     from lepton.config.check import check
     from lepton.run import train_checked
 
-    plain = check(OmegaConf.create(results.read_config(folder / results.CONFIG)))
+    plain = check(OmegaConf.create(read_config(folder / CONFIG_FILE)))
     quiet = {"runs": str(again.parent), "study": ".", "rerun": False, "logger": {}}
     train_checked({**plain, **quiet}, again)
     causes = []
     if not is_run_name(plain, folder.name):
         causes.append(_otherwise(plain))
-    now = results.read(again).precision
+    now = read_result(again).precision
     if first.precision not in (None, now):
         causes.append(f"machine: trained in {first.precision}, now in {now}")
     if first.trained != "alone":

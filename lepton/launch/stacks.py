@@ -9,7 +9,7 @@ from typing import Any
 from lepton.errors import WorkerLost
 from lepton.launch.parallel import Parallel, Pool
 from lepton.launch.worker_process import Slot, warm_up
-from lepton.storage import results
+from lepton.storage.run_folder import read_failure
 from lepton.sweep.attempt import FULL
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
@@ -83,5 +83,5 @@ class _Told(SweepProgress):
 
     def ended(self, job: Job, kind: str = "ended") -> None:
         self.kinds.append((job.folder, kind))
-        if kind == FULL or (self.fail_fast and results.failure(job.folder)):
+        if kind == FULL or (self.fail_fast and read_failure(job.folder)):
             self.stopped = kind

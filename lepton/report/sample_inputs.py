@@ -29,9 +29,9 @@ def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
     from lepton import build
     from lepton.config.check import check, input_kind
     from lepton.config.identity import is_run_name
-    from lepton.storage.results import CONFIG, read_config
+    from lepton.storage.run_folder import CONFIG_FILE, read_config
 
-    stored_config = read_config(run_folder / CONFIG)
+    stored_config = read_config(run_folder / CONFIG_FILE)
     if "ensemble" in stored_config:
         first_member = stored_config["ensemble"]["members"][0]
         return read_sample_inputs(run_folder / first_member["path"], ids)

@@ -1,4 +1,4 @@
-"""What can be made again and takes time, kept by content between runs."""
+"""A cache on disk, shared by all runs, of values that take time to compute."""
 
 import hashlib
 import json
@@ -8,47 +8,47 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from lepton.storage.files import write_unique
+from lepton.storage.files import write_shared_file
 
 log = logging.getLogger("lepton")
-FOLDER = "LEPTON_CACHE"
+FOLDER_VARIABLE = "LEPTON_CACHE"
 T = TypeVar("T")
 
 
-def folder() -> Path:
+def cache_folder() -> Path:
     """The folder named by the environment's LEPTON_CACHE, or lepton's in the user's cache."""
-    named = os.environ.get(FOLDER)
-    if named:
-        return Path(named).expanduser()
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder:
+        return Path(folder).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lepton"
 
 
-def key(*parts: object) -> str:
-    """A name for what depends on these values alone."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+def cache_key(*values: object) -> str:
+    """The name of an entry that depends on these values alone."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def kept(kind: str, name: str, make: Callable[[], bytes], read: Callable[[bytes], T]) -> T:
-    """What `read` makes of the bytes kept under a name; made and kept where there are none.
+def cached(kind: str, key: str, compute: Callable[[], bytes], read: Callable[[bytes], T]) -> T:
+    """The value that `read` makes of an entry's bytes, which are computed where there are none.
 
-    Damaged ones are made anew. A folder that cannot be written costs the time of making them
-    again, and a word.
+    Damaged bytes are computed anew. A folder that cannot be written costs the time of computing
+    them again, and a word.
     """
-    path = folder() / kind / name
+    path = cache_folder() / kind / key
     try:
-        found = read(path.read_bytes())
+        value = read(path.read_bytes())
     except OSError:
         log.debug("%s made: %s", kind, path)
     except Exception as e:  # of several unrelated kinds
         log.warning("%s: damaged (%s); made anew", path, " ".join(str(e).split())[:200])
     else:
         log.debug("%s from the cache: %s", kind, path)
-        return found
-    made = make()
+        return value
+    content = compute()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_unique(path, made)
+        write_shared_file(path, content)
     except OSError as e:
         log.warning("%s: not kept (%s); LEPTON_CACHE names another folder", path, e.strerror)
-    return read(made)
+    return read(content)

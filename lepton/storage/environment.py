@@ -1,4 +1,4 @@
-"""Where a run was made: versions, code, command, machine."""
+"""The environment a run is made in: versions of packages, commit of the code, command, machine."""
 
 import importlib.metadata
 import platform
@@ -10,30 +10,30 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PACKAGES = (
+RECORDED_PACKAGES = (
     *("lepton-experiments", "torch", "pytorch-lightning", "torchmetrics", "hydra-core"),
     *("omegaconf", "numpy", "pandas", "scikit-learn", "scipy", "rtdl-revisiting-models"),
     *("rtdl-num-embeddings", "tabm", "lion-pytorch", "schedulefree"),
 )
-TRAINING = ("lepton-experiments", "torch", "pytorch-lightning")
+TRAINING_PACKAGES = ("lepton-experiments", "torch", "pytorch-lightning")
 
 
-def environment() -> dict[str, Any]:
-    """What is needed to make a run again on another machine, as plain values."""
+def describe_environment() -> dict[str, Any]:
+    """The facts that are needed to make a run again on another machine, as plain values."""
     return {
         "command": sys.argv,
-        **_machine(),
+        **_describe_machine(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def versions() -> dict[str, str | None]:
-    """Of what a training in progress must not change: resumed under another, it is another one."""
-    return {name: _version(name) for name in TRAINING}
+def training_versions() -> dict[str, str | None]:
+    """The versions of the packages that a training in progress must be resumed under."""
+    return {name: _version(name) for name in TRAINING_PACKAGES}
 
 
 @cache
-def _machine() -> dict[str, Any]:
+def _describe_machine() -> dict[str, Any]:
     import torch
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -42,7 +42,7 @@ def _machine() -> dict[str, Any]:
         "platform": platform.platform(),
         "host": socket.gethostname(),
         "gpus": gpus,
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in RECORDED_PACKAGES},
         "git": {"lepton": _commit(Path(__file__).parent), "working_directory": _commit(Path.cwd())},
     }
 
@@ -58,8 +58,8 @@ def _version(package: str) -> str | None:
 def _commit(folder: Path) -> str | None:
     """The commit checked out in a folder, with + when files differ from it."""
     try:
-        words = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty=+"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=10)
+        command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty=+"]
+        process = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None
+    return process.stdout.strip() or None

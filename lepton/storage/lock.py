@@ -1,236 +1,119 @@
-"""Claims: which process is training a run, told by a file in the run's unfinished folder.
+"""Locks of runs: a file in a run's unfinished folder tells which process is training the run.
 
 The file's name says whose it is, so that taking over what a dead process left is one atomic
-rename, which only one process can win. Its content is a counter that a thread of the owner raises:
-by it, other machines tell a process that trains from one that is gone, whatever their clocks say.
+rename, which only one process can win. Its content is the counter of the owner's heartbeat.
 """
 
-import hashlib
-import logging
 import os
-import re
-import socket
-import threading
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import astuple, dataclass
-from functools import cache
+from dataclasses import astuple
 from pathlib import Path
 
 from lepton.errors import Claimed
+from lepton.storage import heartbeat
+from lepton.storage.process_identity import (
+    ProcessIdentity,
+    is_on_this_machine,
+    is_running,
+    this_process,
+)
 
-log = logging.getLogger("lepton")
-PREFIX = ".claim"
-BEAT = 5.0  # seconds between two beats of an owner
-SILENCE = 60.0  # seconds without a beat after which another machine's process counts as gone
-
-
-@dataclass(frozen=True)
-class Owner:
-    """A process: host, start of the machine and its process numbers, number, its own start."""
-
-    host: str
-    place: str
-    pid: int
-    start: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
+LOCK_PREFIX = ".claim"  # begins the names of lock files
 
 
-def take(part: Path) -> Path:
-    """Makes the unfinished folder of a run and claims it; returns the claim.
+def acquire_lock(folder: Path) -> Path:
+    """Makes the unfinished folder of a run and locks it; returns the lock file.
 
     Raises: Claimed while another process, or another thread of this one, trains the run.
     """
     while True:
         with suppress(FileExistsError):
-            part.mkdir(parents=True)
-        mine = part / "_".join([PREFIX, *map(str, astuple(this_process())), uuid.uuid4().hex[:12]])
+            folder.mkdir(parents=True)
+        words = [LOCK_PREFIX, *map(str, astuple(this_process())), uuid.uuid4().hex[:12]]
+        lock_file = folder / "_".join(words)
         try:
-            _place(mine)
+            _place(lock_file)
         except FileNotFoundError:
             continue  # another process took it, or finished the run, at this moment
-        found = claims(part)
-        if mine not in found:  # finished at this moment, and renamed with this claim in it
-            for stray in part.parent.glob(f"{part.stem}*/{mine.name}"):
+        present = lock_files(folder)
+        if lock_file not in present:  # finished at this moment, and renamed with this file in it
+            for stray in folder.parent.glob(f"{folder.stem}*/{lock_file.name}"):
                 stray.unlink(missing_ok=True)
-        elif found == [mine]:
-            HEART.add(mine)
-            return mine
+        elif present == [lock_file]:
+            heartbeat.HEARTBEAT.add(lock_file)
+            return lock_file
         else:
-            mine.unlink(missing_ok=True)  # whoever looks last gives way, so never both stay
+            lock_file.unlink(missing_ok=True)  # whoever looks last gives way, so never both stay
             time.sleep(0.01 + 0.05 * os.urandom(1)[0] / 255)
 
 
-def _place(mine: Path) -> None:
-    """Puts a claim where there is none, or in the place of a dead one."""
-    found = claims(mine.parent)
-    for claim in found:
-        if _alive(claim):
-            run = mine.parent.name.removesuffix(".part")
-            raise Claimed(f"{run}: {_owner(claim)} is training this run")
-    if not found:
-        mine.write_text(f"{HEART.beats}")
-        return
-    os.rename(found[0], mine)
-    mine.write_text(f"{HEART.beats}")
-    for claim in found[1:]:
-        claim.unlink(missing_ok=True)
+def _place(lock_file: Path) -> None:
+    """Puts a lock file where there is none, or in the place of a dead process's."""
+    present = lock_files(lock_file.parent)
+    for other in present:
+        if _is_alive(other):
+            raise Claimed(f"{_run(lock_file)}: {_owner(other)} is training this run")
+    if present:
+        os.rename(present[0], lock_file)
+    lock_file.write_text(f"{heartbeat.HEARTBEAT.count}")
+    for other in present[1:]:
+        other.unlink(missing_ok=True)
 
 
-def claims(part: Path) -> list[Path]:
-    return sorted(part.glob(f"{PREFIX}_*"))
+def lock_files(folder: Path) -> list[Path]:
+    """The lock files in a run's folder, also those of dead processes."""
+    return sorted(folder.glob(f"{LOCK_PREFIX}_*"))
 
 
-def holder(part: Path) -> Owner | None:
-    """Who trains the run of an unfinished folder, as far as one look can tell.
+def lock_owner(folder: Path) -> ProcessIdentity | None:
+    """The process that trains the run of an unfinished folder, as far as one look can tell.
 
-    A claim from another machine counts, though its process may be gone: that takes a minute to see.
+    A process of another machine counts, though it may be gone: that takes a minute to see.
     """
-    for claim in claims(part):
-        owner = _owner(claim)
-        if not _is_here(owner) or _runs(owner):
+    for lock_file in lock_files(folder):
+        owner = _owner(lock_file)
+        if not is_on_this_machine(owner) or is_running(owner):
             return owner
     return None
 
 
-def check(mine: Path) -> None:
-    """Raises: Claimed when another process took this claim over, thinking this one dead."""
-    if not mine.exists():
-        run = mine.parent.name.removesuffix(".part")
-        raise Claimed(f"{run}: another process has taken this run over, because this one was still")
+def check_lock(lock_file: Path) -> None:
+    """Raises: Claimed when another process took this lock over, thinking this one dead."""
+    if not lock_file.exists():
+        raise Claimed(
+            f"{_run(lock_file)}: another process has taken this run over, because this one was "
+            "still"
+        )
 
 
-def guard(part: Path) -> None:
+def check_folder_lock(folder: Path) -> None:
     """Raises: Claimed when a folder that this process writes into is another one's by now."""
-    found = [claim.absolute() for claim in claims(part)]
-    if found and not HEART.held.intersection(found):
-        check(part / PREFIX)
+    present = [lock_file.absolute() for lock_file in lock_files(folder)]
+    if present and not heartbeat.HEARTBEAT.held.intersection(present):
+        check_lock(folder / LOCK_PREFIX)
 
 
-def release(mine: Path) -> None:
-    """Gives a claim back; the folder is free, and stays."""
-    HEART.drop(mine)
-    mine.unlink(missing_ok=True)
+def release_lock(lock_file: Path) -> None:
+    """Gives a lock back; the folder is free, and stays."""
+    heartbeat.HEARTBEAT.drop(lock_file)
+    lock_file.unlink(missing_ok=True)
 
 
-def _owner(claim: Path) -> Owner:
-    host, place, pid, start, _ = claim.name.removeprefix(f"{PREFIX}_").split("_")
-    return Owner(host, place, int(pid), start)
+def _run(lock_file: Path) -> str:
+    """The name of the run that a lock file is for."""
+    return lock_file.parent.name.removesuffix(".part")
 
 
-def this_process() -> Owner:
-    pid = os.getpid()
-    return Owner(*_machine(), pid, _started(pid) or "0")
+def _owner(lock_file: Path) -> ProcessIdentity:
+    """The process that a lock file's name tells of."""
+    host, machine, pid, start, _ = lock_file.name.removeprefix(f"{LOCK_PREFIX}_").split("_")
+    return ProcessIdentity(host, machine, int(pid), start)
 
 
-@cache
-def _machine() -> tuple[str, str]:
-    """The host's name, and a word that another start of it or another container has not."""
-    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()) or "unnamed"
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        space = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return host, "0"
-    return host, hashlib.sha256(f"{boot} {space}".encode()).hexdigest()[:8]
-
-
-def _started(pid: int) -> str | None:
-    """When a process of this machine started, in a unit of the system's; None when it is gone.
-
-    Where the system does not tell, "0" for any process that is there.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return None
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            return "0"
-        return "0"
-    return None if fields[0] in "ZX" else fields[19]  # a zombie trains nothing
-
-
-def _is_here(owner: Owner) -> bool:
-    return (owner.host, owner.place) == _machine()
-
-
-def _runs(owner: Owner) -> bool:
-    """Whether a process of this machine is still the one that made the claim."""
-    return _started(owner.pid) == owner.start
-
-
-def _alive(claim: Path) -> bool:
-    owner = _owner(claim)
-    return _runs(owner) if _is_here(owner) else _beats(claim, owner)
-
-
-HEARD: dict[Owner, float] = {}  # when another machine's process was last seen to beat
-SILENT: dict[Owner, str] = {}  # the last beat of those that went silent
-
-
-def _beats(claim: Path, owner: Owner) -> bool:
-    """Whether another machine's process beats; it is watched for up to `SILENCE` seconds.
-
-    Units: seconds of this machine's monotonic clock; no clock of the other one is read.
-    """
-    first, began = claim.read_text(), time.monotonic()
-    if SILENT.get(owner) == first:
-        return False
-    if began - HEARD.get(owner, -SILENCE) < SILENCE:
-        return True
-    log.info("%s: is %s still at it? %.0f s at most", claim.parent.name, owner, SILENCE)
-    while time.monotonic() - began < SILENCE:
-        time.sleep(min(1.0, BEAT / 5))
-        if claim.read_text() != first:
-            HEARD[owner] = time.monotonic()
-            return True
-    SILENT[owner] = first
-    return False
-
-
-class Heart:
-    """One daemon thread that beats for all claims of this process."""
-
-    def __init__(self):
-        self.beats, self.held, self.lock = 0, set(), threading.Lock()
-        self.thread: threading.Thread | None = None
-
-    def add(self, claim: Path) -> None:
-        with self.lock:
-            self.held.add(claim.absolute())
-            if self.thread is None:
-                self.thread = threading.Thread(target=self._run, name="claims", daemon=True)
-                self.thread.start()
-
-    def drop(self, claim: Path) -> None:
-        with self.lock:
-            self.held.discard(claim.absolute())
-
-    def forked(self) -> None:
-        """A child process holds no claims, and has no thread."""
-        self.held, self.lock, self.thread = set(), threading.Lock(), None
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(BEAT)
-            with self.lock:
-                if not self.held:
-                    self.thread = None
-                    return
-                held, self.beats = list(self.held), self.beats + 1
-            for claim in held:
-                with suppress(OSError), claim.open("r+") as file:  # never makes one anew
-                    file.write(f"{self.beats}")
-
-
-HEART = Heart()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=HEART.forked)
+def _is_alive(lock_file: Path) -> bool:
+    owner = _owner(lock_file)
+    if is_on_this_machine(owner):
+        return is_running(owner)
+    return heartbeat.is_beating(lock_file, owner)

@@ -10,7 +10,7 @@ from lepton.spec import DataSpec
 def predictions_frame(
     ids: Tensor, target: Tensor, prediction: Tensor, spec: DataSpec
 ) -> pd.DataFrame:
-    """Predictions as a table, a row a sample, that `from_frame` turns back exactly."""
+    """Predictions as a table, a row a sample; `predictions_from_frame` turns it back exactly."""
     ids, target, prediction = (x.detach().cpu().numpy() for x in (ids, target, prediction))
     columns = {"id": ids}
     if spec.task == "multilabel":
@@ -24,9 +24,12 @@ def predictions_frame(
     return pd.DataFrame(columns)
 
 
-def from_frame(frame: pd.DataFrame, spec: DataSpec) -> tuple[Tensor, Tensor]:
+def predictions_from_frame(frame: pd.DataFrame, spec: DataSpec) -> tuple[Tensor, Tensor]:
     """Prediction and target of a table of predictions, as `score` takes them."""
-    many = spec.task in ("multiclass", "multilabel")
-    p = [f"p_{name}" for name in spec.classes] if many else "prediction"
-    t = [f"target_{name}" for name in spec.classes] if spec.task == "multilabel" else "target"
-    return torch.tensor(frame[p].to_numpy()), torch.tensor(frame[t].to_numpy())
+    predictions: str | list[str] = "prediction"
+    targets: str | list[str] = "target"
+    if spec.task in ("multiclass", "multilabel"):
+        predictions = [f"p_{name}" for name in spec.classes]
+    if spec.task == "multilabel":
+        targets = [f"target_{name}" for name in spec.classes]
+    return torch.tensor(frame[predictions].to_numpy()), torch.tensor(frame[targets].to_numpy())

@@ -1,62 +1,30 @@
-"""Results of runs, read one by one or as a table; the states a run can be in are its folders'."""
+"""Results of finished runs, read and written one by one, and a study's runs as one table."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lepton.errors import LeptonError
-from lepton.storage.files import write_json
 from lepton.storage.run_folder import (
-    CONFIG,
-    LOG,
-    RESULT,
-    SUFFIXES,
-    failed,
-    failure,
-    pruned,
+    CONFIG_FILE,
+    RESULT_FILE,
     read_config,
-    read_failure,
-    read_pruned,
-    record_failure,
-    status,
-    unfinished,
-    write_config,
-    writing,
+    read_failure_file,
+    read_pruned_run,
 )
 
-__all__ = [
-    "CONFIG",
-    "LOG",
-    "RESULT",
-    "SUFFIXES",
-    "TYPES",
-    "Result",
-    "as_text",
-    "failed",
-    "failure",
-    "load",
-    "pruned",
-    "read",
-    "read_config",
-    "read_pruned",
-    "record_failure",
-    "save",
-    "status",
-    "study_folder",
-    "unfinished",
-    "write_config",
-    "write_json",
-    "writing",
-]
-HEADLINE = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
-TYPES = {
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADLINE_METRICS = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
+COLUMN_TYPES = {
     **dict.fromkeys(("run", "status", "error", "folder", "trained"), "str"),
     **dict.fromkeys(("seed", "epochs", "best_epoch", "parameters", "trainable"), "Int64"),
     **dict.fromkeys(("score", "seconds", "memory_mb"), "float64"),
 }
-COUNTS = ("epochs", "best_epoch", "parameters", "trainable")
-FORMAT = 1  # raised when a result can no longer be read as before; fields may be added without
+COUNT_FIELDS = ("epochs", "best_epoch", "parameters", "trainable")
+RESULT_FORMAT = 1  # raised when a result can no longer be read as before, not for added fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,53 +57,55 @@ class Result:
 
     def __str__(self) -> str:
         test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}
-        shown = [f"{name} {test[name]:.4f}" for name in HEADLINE if name in test]
-        return "  ".join([self.run, *shown, f"{self.seconds:.1f} s"])
+        metrics = [f"{name} {test[name]:.4f}" for name in HEADLINE_METRICS if name in test]
+        return "  ".join([self.run, *metrics, f"{self.seconds:.1f} s"])
 
 
-def read(folder: Path) -> Result | None:
-    """The finished run in a folder, or None.
+def read_result(folder: Path) -> Result | None:
+    """The result of the finished run in a folder, or None.
 
     Raises: LeptonError when the file is there and cannot be read.
     """
-    path = folder / RESULT
+    path = folder / RESULT_FILE
     if not path.is_file():
         return None
     try:
-        known = json.loads(path.read_text())
-        version = known.pop("format", 1)
-        if version != FORMAT:
+        content = json.loads(path.read_text())
+        version = content.pop("format", 1)
+        if version != RESULT_FORMAT:
             raise LeptonError(
-                f"{path}: has format {version}, and this version of lepton reads {FORMAT}; read "
-                "it with the version that wrote it (environment.json), or take another study"
+                f"{path}: has format {version}, and this version of lepton reads {RESULT_FORMAT}; "
+                "read it with the version that wrote it (environment.json), or take another study"
             )
         names = {field.name for field in fields(Result)}
-        result = Result(**{name: value for name, value in known.items() if name in names})
-        _refuse_other(result)
+        result = Result(**{name: value for name, value in content.items() if name in names})
+        _check_types(result)
         return result
     except (ValueError, TypeError, AttributeError) as e:
         raise LeptonError(f"{path}: not a result of lepton's ({e}); remove the folder") from None
 
 
-def _refuse_other(result: Result) -> None:
+def _check_types(result: Result) -> None:
     """Raises: ValueError for a value that cannot be one of a result's."""
     numbers = {name: getattr(result, name) for name in ("score", "seconds", "memory_mb")}
-    scores = (result.metrics, result.constant, result.before, result.forgetting)
-    counts = {name: getattr(result, name) for name in COUNTS} | {"seed": result.config.get("seed")}
-    kinds = [(values, float | int | None) for values in (numbers, *scores)]
-    for values, kind in [*kinds, (counts, int | None), ({"run": result.run}, str)]:
+    metrics = (result.metrics, result.constant, result.before, result.forgetting)
+    counts = {name: getattr(result, name) for name in COUNT_FIELDS}
+    counts["seed"] = result.config.get("seed")
+    allowed_types = [(values, float | int | None) for values in (numbers, *metrics)]
+    allowed_types += [(counts, int | None), ({"run": result.run}, str)]
+    for values, allowed in allowed_types:
         for name, value in values.items():
-            if not isinstance(value, kind):
+            if not isinstance(value, allowed):
                 raise ValueError(f"{name} is {value!r}")
 
 
-def save(result: Result, folder: Path) -> None:
-    """The last file of a run; `writing` makes all of them last before the run has its name."""
-    known = {"format": FORMAT, **asdict(result)}
-    (folder / RESULT).write_text(json.dumps(known, indent=1, default=str))
+def save_result(result: Result, folder: Path) -> None:
+    """Writes the last file of a run; `writing_run` syncs all of them before it names the run."""
+    content = {"format": RESULT_FORMAT, **asdict(result)}
+    (folder / RESULT_FILE).write_text(json.dumps(content, indent=1, default=str))
 
 
-def load(study: str | Path):
+def load(study: str | Path) -> "pd.DataFrame":
     """A study as a DataFrame, one row a run that is not in progress.
 
     Columns: run, status (finished, failed, diverged, pruned, unreadable), error; the chosen option
@@ -144,8 +114,8 @@ def load(study: str | Path):
     constant/split/name, those of the untuned backbone as before/split/name, those of the task that
     a tuned network came from as source/before/test/name and source/after/test/name; rows/train,
     rows/val, rows/test; score, trained, seconds, epochs, best_epoch, parameters, trainable,
-    memory_mb; folder. Of ensembles also ensemble, the method. Those of TYPES are always there, with
-    those types.
+    memory_mb; folder. Of ensembles also ensemble, the method. Those of COLUMN_TYPES are always
+    there, with those types.
 
     Raises: LeptonError when there is no such study.
     """
@@ -154,45 +124,50 @@ def load(study: str | Path):
     from lepton.storage import index
 
     folder = study_folder(study)
-    found = index.columns(index.rows(folder, _row))
-    rows = range(len(found.get("run", [])))
-    absent = {name: pd.Series(index=rows, dtype=kind) for name, kind in TYPES.items()}
-    found |= {name: column for name, column in absent.items() if name not in found}
-    found["folder"] = [str(folder / name) for name in found["folder"]]
-    return pd.DataFrame(found, index=rows).astype(TYPES).copy()  # columns beside each other
+    columns = index.columns_of(index.indexed_rows(folder, _read_row))
+    row_numbers = range(len(columns.get("run", [])))
+    for name, kind in COLUMN_TYPES.items():
+        if name not in columns:
+            columns[name] = pd.Series(index=row_numbers, dtype=kind)
+    columns["folder"] = [str(folder / name) for name in columns["folder"]]
+    table = pd.DataFrame(columns, index=row_numbers).astype(COLUMN_TYPES)
+    return table.copy()  # columns beside each other
 
 
-def as_text(frame):
-    """Columns that hold values of several kinds as text, since Parquet holds one kind a column."""
-    mixed = [c for c in frame if frame[c].dropna().map(type).nunique() > 1]
-    return frame.assign(**{c: frame[c].map(str, na_action="ignore") for c in mixed})
+def mixed_columns_as_text(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A table whose columns of several types are text, as Parquet holds one type a column."""
+    mixed = [name for name in frame if frame[name].dropna().map(type).nunique() > 1]
+    return frame.assign(**{name: frame[name].map(str, na_action="ignore") for name in mixed})
 
 
 def study_folder(study: str | Path) -> Path:
-    """The folder of a study given by path, or by its name in runs/."""
+    """The folder of a study given by path, or by its name in runs/.
+
+    Raises: LeptonError when there is none.
+    """
     for folder in (Path(study), Path("runs") / study):
         if folder.is_dir():
             return folder
-    have = sorted(p.name for p in Path("runs").glob("[!.]*") if p.is_dir())
-    known = f"studies in ./runs: {', '.join(have)}" if have else "`lepton train` writes to ./runs"
-    raise LeptonError(f"{study}: no such study; {known}")
+    names = sorted(p.name for p in Path("runs").glob("[!.]*") if p.is_dir())
+    hint = f"studies in ./runs: {', '.join(names)}" if names else "`lepton train` writes to ./runs"
+    raise LeptonError(f"{study}: no such study; {hint}")
 
 
-def _row(path: Path) -> dict[str, Any]:
-    """What a file that ends a run says, or that it cannot be read."""
+def _read_row(path: Path) -> dict[str, Any]:
+    """The row of a run from the file that says how it ended, or one that says it is unreadable."""
     name, suffix = path.parent.name, path.parent.suffix
-    reads = {".failed": _failed_row, ".pruned": _pruned_row}
+    readers = {".failed": _failed_row, ".pruned": _pruned_row}
     try:
-        row = reads.get(suffix, _finished_row)(path)
+        row = readers.get(suffix, _finished_row)(path)
     except (LeptonError, OSError, ValueError, TypeError, AttributeError, KeyError) as e:
         error = str(e).removeprefix(f"{path.parent}/")
-        row = {"run": name.removesuffix(suffix) if suffix in reads else name}
+        row = {"run": name.removesuffix(suffix) if suffix in readers else name}
         row |= {"status": "unreadable", "error": error}
     return {**row, "folder": name}
 
 
 def _finished_row(path: Path) -> dict[str, Any]:
-    result = read(path.parent)
+    result = read_result(path.parent)
     facts = (
         *("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable"),
         "memory_mb",
@@ -211,39 +186,39 @@ def _finished_row(path: Path) -> dict[str, Any]:
 
 
 def _failed_row(path: Path) -> dict[str, Any]:
-    known = read_failure(path)
-    row = {name: known[name] for name in ("run", "status", "error")}
+    failure = read_failure_file(path)
+    row = {name: failure[name] for name in ("run", "status", "error")}
     return {**row, **_settings_beside(path)}
 
 
 def _pruned_row(path: Path) -> dict[str, Any]:
-    known = read_pruned(path.parent.with_suffix(""))
-    row = {"run": known["run"], "status": "pruned", "epochs": known["epoch"] + 1}
+    record = read_pruned_run(path.parent.with_suffix(""))
+    row = {"run": record["run"], "status": "pruned", "epochs": record["epoch"] + 1}
     return {**row, **_settings_beside(path)}
 
 
 def _settings_beside(path: Path) -> dict[str, Any]:
-    config = path.with_name(CONFIG)
-    return _settings(read_config(config)) if config.is_file() else {}
+    config_file = path.with_name(CONFIG_FILE)
+    return _settings(read_config(config_file)) if config_file.is_file() else {}
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
     """Chosen options under their group's name, then every other value under its dotted key.
 
-    What an ensemble was told stands where runs have the values of their model.
+    An ensemble's settings stand where runs have the values of their model.
     """
-    rest = {k: v for k, v in config.items() if k not in ("choices", "overrides", "ensemble")}
-    if own := config.get("ensemble"):
+    values = {k: v for k, v in config.items() if k not in ("choices", "overrides", "ensemble")}
+    if ensemble := config.get("ensemble"):
         limits = ("metric", "max_members", "max_size", "folds")
-        rest["model"] = {**own["method"], **{name: own[name] for name in limits}}
-    return {**_flat(rest), **config.get("choices", {})}
+        values["model"] = {**ensemble["method"], **{name: ensemble[name] for name in limits}}
+    return {**_flatten(values), **config.get("choices", {})}
 
 
-def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat = {}
     for key, value in node.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            flat |= _flatten(value, f"{prefix}{key}.")
         elif key != "_target_":
             flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
     return flat

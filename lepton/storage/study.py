@@ -1,4 +1,4 @@
-"""What a sweep keeps in its study beside the runs: what was planned, and the table of results."""
+"""Files of a study beside its runs: the plan of its sweeps and the tables of its results."""
 
 import json
 import os
@@ -8,13 +8,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lepton.errors import LeptonError
-from lepton.storage import results
+from lepton.storage.files import write_json
+from lepton.storage.results import load, mixed_columns_as_text
 
-PLAN, TABLES = "sweep.json", ("results.parquet", "results.csv")
-SHARE = 20  # the table is written anew when so many times its own duration has passed
+PLAN_FILE, TABLE_FILES = "sweep.json", ("results.parquet", "results.csv")
+REFRESH_INTERVAL = 20  # between two writings of the tables; in the time that one writing takes
 
 
-def make(studies: Iterable[Path]) -> None:
+def make_studies(studies: Iterable[Path]) -> None:
     """Makes the folders that runs will be written to, before the first run starts.
 
     Raises: LeptonError where that is not possible.
@@ -26,34 +27,34 @@ def make(studies: Iterable[Path]) -> None:
             raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
 
 
-def remember(runs: Mapping[Path, str]) -> None:
-    """Adds runs to what is planned in their studies: folders, and the words that meant them.
+def add_planned_runs(runs: Mapping[Path, str]) -> None:
+    """Adds runs to the plans of their studies: their folders, with the overrides that meant them.
 
     Raises: LeptonError when a study cannot be written to.
     """
-    for study, names in _by_study(runs).items():
+    for study, overrides_by_run in _by_study(runs).items():
         try:
-            with _alone(study):
-                known = planned(study)
-                if names.items() - known.items():
-                    results.write_json(study / PLAN, {"runs": {**known, **names}})
+            with _locked(study):
+                planned = planned_runs(study)
+                if overrides_by_run.items() - planned.items():
+                    write_json(study / PLAN_FILE, {"runs": {**planned, **overrides_by_run}})
         except OSError as e:
             raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
 
 
 def _by_study(runs: Mapping[Path, str]) -> dict[Path, dict[str, str]]:
     by_study: dict[Path, dict[str, str]] = {}
-    for folder, words in runs.items():
-        by_study.setdefault(folder.parent, {})[folder.name] = words
+    for folder, overrides in runs.items():
+        by_study.setdefault(folder.parent, {})[folder.name] = overrides
     return by_study
 
 
-def planned(study: Path) -> dict[str, str]:
-    """The names of the runs that sweeps of this study asked for, and the words that meant them.
+def planned_runs(study: Path) -> dict[str, str]:
+    """The names of the runs that sweeps of a study planned, with the overrides that meant them.
 
     Raises: LeptonError when the file is there and cannot be read.
     """
-    path = study / PLAN
+    path = study / PLAN_FILE
     try:
         return dict(json.loads(path.read_text())["runs"])
     except FileNotFoundError:
@@ -62,60 +63,60 @@ def planned(study: Path) -> dict[str, str]:
         raise LeptonError(f"{path}: not a plan of lepton's; remove the file") from None
 
 
-class Tables:
+class StudyTables:
     """Keeps a study's `results.parquet` and `results.csv` fresh without costing much."""
 
     def __init__(self, study: Path):
-        self.study, self.next = study, 0.0
+        self.study, self.next_refresh = study, 0.0
 
-    def refresh(self, *, now: bool = False) -> None:
-        """Writes the tables, unless they were written a moment ago and it need not be `now`."""
+    def refresh(self, *, at_once: bool = False) -> None:
+        """Writes the tables, unless they were written a moment ago and it need not be at once."""
         started = time.monotonic()
-        if now or started >= self.next:
-            tabulate(self.study)
+        if at_once or started >= self.next_refresh:
+            write_tables(self.study)
             ended = time.monotonic()
-            self.next = ended + SHARE * (ended - started)
+            self.next_refresh = ended + REFRESH_INTERVAL * (ended - started)
 
 
-def refresh(study: Path) -> None:
+def refresh_tables(study: Path) -> None:
     """Brings the tables of a study up to date, if a sweep has made some."""
-    if any((study / name).is_file() for name in TABLES):
-        tabulate(study)
+    if any((study / name).is_file() for name in TABLE_FILES):
+        write_tables(study)
 
 
-def tabulate(study: Path) -> None:
+def write_tables(study: Path) -> None:
     """Writes the study as a table, whole or not at all.
 
     A full disk or a result that cannot be read takes nothing from the runs, and is told by others.
     """
-    with suppress(OSError, LeptonError), _alone(study):
-        frame = results.load(study)
+    with suppress(OSError, LeptonError), _locked(study):
+        frame = load(study)
         if frame.empty:
             return
-        for name in TABLES:
-            part = study / f".{name}.part"
+        for name in TABLE_FILES:
+            temporary = study / f".{name}.part"
             try:
                 if name.endswith(".csv"):
-                    frame.to_csv(part, index=False)
+                    frame.to_csv(temporary, index=False)
                 else:
-                    results.as_text(frame).to_parquet(part, index=False)
-                os.replace(part, study / name)
+                    mixed_columns_as_text(frame).to_parquet(temporary, index=False)
+                os.replace(temporary, study / name)
             finally:
-                part.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def _alone(study: Path) -> Iterator[None]:
-    """One process at a time, where the system can lock a folder."""
+def _locked(study: Path) -> Iterator[None]:
+    """Lets one process at a time write beside the runs, where the system can lock a folder."""
     try:
         import fcntl
     except ImportError:
         yield
         return
-    folder = os.open(study, os.O_RDONLY)
+    descriptor = os.open(study, os.O_RDONLY)
     try:
         with suppress(OSError):  # not on every network file system
-            fcntl.flock(folder, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(folder)
+        os.close(descriptor)

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from lepton.errors import Claimed, LeptonError, Pruned
-from lepton.storage.results import record_failure
+from lepton.storage.run_writing import record_failure
 from lepton.sweep.job import Job
 
 ENDED, CLAIMED, FULL, MEMORY = "ended", "claimed", "disk full", "out of memory"

@@ -8,7 +8,9 @@ from hydra.core.plugins import Plugins
 from lepton.analysis.table import show
 from lepton.compat.hydra import error_of
 from lepton.errors import Claimed, FailedRuns, LeptonError
-from lepton.storage import results, study
+from lepton.storage.run_folder import failed_folder, read_failure, run_status
+from lepton.storage.run_writing import record_failure
+from lepton.storage.study import add_planned_runs, make_studies, write_tables
 from lepton.sweep.attempt import CLAIMED, ENDED
 from lepton.sweep.job import Job
 from lepton.sweep.plan import TO_DO, Plan, plan
@@ -41,13 +43,13 @@ class Grid:
         )
         log.info("%s", planned)
         jobs = planned.to_do
-        study.make({job.folder.parent for job in jobs})
-        study.remember({job.folder: str(job) for job in planned.jobs})
+        make_studies({job.folder.parent for job in jobs})
+        add_planned_runs({job.folder: str(job) for job in planned.jobs})
         with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
             self.train(jobs, progress)
         for folder in dict.fromkeys(job.folder.parent for job in planned.jobs):
             if not jobs:
-                study.tabulate(folder)  # a killed sweep may have left an older table
+                write_tables(folder)  # a killed sweep may have left an older table
             show(folder)
         _tell(planned, progress)
 
@@ -73,9 +75,9 @@ def launch(launcher, jobs: list[Job], progress: SweepProgress) -> None:
 
 def _keep(job: Job, error: object) -> None:
     """A failure that a foreign launcher reports and the run itself could not record."""
-    if results.failure(job.folder) is None:
+    if read_failure(job.folder) is None:
         error = error if isinstance(error, Exception) else LeptonError(str(error))
-        results.record_failure(job.folder, job.config, error)
+        record_failure(job.folder, job.config, error)
 
 
 def wait_for_others(launcher, progress: SweepProgress) -> None:
@@ -84,7 +86,7 @@ def wait_for_others(launcher, progress: SweepProgress) -> None:
     while progress.elsewhere and not progress.stopped:
         jobs, progress.elsewhere, given_up = progress.elsewhere, [], []
         for job in jobs:
-            if results.status(job.folder) == "running":
+            if run_status(job.folder) == "running":
                 progress.elsewhere.append(job)
             elif ends(job) == progress.claimed[job.folder]:
                 given_up.append(job)
@@ -103,7 +105,7 @@ def _tell(planned: Plan, progress: SweepProgress) -> None:
     """Raises: FailedRuns with a line for each run that did not finish."""
     tried = {job.folder for job in planned.to_do}
     lost = [job for job in planned.jobs if _lost(job, tried=job.folder in tried)]
-    waiting = sum(results.status(job.folder) == TO_DO for job in planned.jobs)
+    waiting = sum(run_status(job.folder) == TO_DO for job in planned.jobs)
     lines = []
     if lost:
         again = "tries them again" if planned.retry_failed else "leaves them, rerun=true does not"
@@ -117,10 +119,10 @@ def _tell(planned: Plan, progress: SweepProgress) -> None:
 
 def _lost(job: Job, *, tried: bool) -> bool:
     """Whether the last attempt failed: a success removes what an earlier failure left."""
-    failed = results.failure(job.folder) is not None
-    return failed and (tried or results.status(job.folder) not in GOOD)
+    failed = read_failure(job.folder) is not None
+    return failed and (tried or run_status(job.folder) not in GOOD)
 
 
 def _line(job: Job) -> str:
-    known = results.failure(job.folder)
-    return f"{job}: {known['error']} ({results.failed(job.folder)})"
+    known = read_failure(job.folder)
+    return f"{job}: {known['error']} ({failed_folder(job.folder)})"

@@ -19,7 +19,7 @@ from lepton.config.compose import explain_hydra_errors, finish_config, literal_o
 from lepton.config.identity import run_folder
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError
-from lepton.storage.results import status
+from lepton.storage.run_folder import run_status
 from lepton.sweep.job import Job
 
 TO_DO = "to do"
@@ -38,7 +38,7 @@ class Plan:
     @cached_property
     def statuses(self) -> list[str]:
         """What is known of each job, when first asked: finished, failed, ..., to do."""
-        return [status(job.folder) for job in self.jobs]
+        return [run_status(job.folder) for job in self.jobs]
 
     @cached_property
     def to_do(self) -> list[Job]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from lepton.storage import results
-from lepton.storage.study import Tables
+from lepton.storage.run_folder import RESULT_FILE, failed_folder, pruned_folder, read_failure
+from lepton.storage.study import StudyTables
 from lepton.sweep.attempt import CLAIMED, ENDED, FULL
 from lepton.sweep.job import Job
 from lepton.training import terminal_line
@@ -31,7 +31,7 @@ class SweepProgress:
         self.elsewhere: list[Job] = []
         self.claimed: dict[Path, list[int]] = {}
         self.stopped = ""
-        self.tables: dict[Path, Tables] = {}
+        self.tables: dict[Path, StudyTables] = {}
         self.begun = time.monotonic()
         self.lock = threading.Lock()
         self.moving: _Line | None = None
@@ -46,7 +46,7 @@ class SweepProgress:
             self.moving.close()
             self.moving = None
         for table in self.tables.values():
-            table.refresh(now=True)
+            table.refresh(at_once=True)
 
     def started(self, job: Job) -> None:
         with self.lock:
@@ -77,7 +77,7 @@ class SweepProgress:
                 self.running.pop(job.folder, None)
 
     def _count(self, job: Job, kind: str) -> None:
-        failed = results.failure(job.folder) is not None or kind == FULL
+        failed = read_failure(job.folder) is not None or kind == FULL
         self.failed += failed
         self.done += not failed
         if kind == FULL:
@@ -85,7 +85,7 @@ class SweepProgress:
         elif failed and self.fail_fast:
             self.stopped = "fail_fast: a run failed"
         study = job.folder.parent
-        self.tables.setdefault(study, Tables(study)).refresh()
+        self.tables.setdefault(study, StudyTables(study)).refresh()
 
     def _show(self) -> None:
         if self.moving:
@@ -103,7 +103,7 @@ class SweepProgress:
 
 def ends(job: Job) -> list[int]:
     """When what a run has come to was written: while this stays, it has come to nothing new."""
-    kept = (job.folder / results.RESULT, results.failed(job.folder), results.pruned(job.folder))
+    kept = (job.folder / RESULT_FILE, failed_folder(job.folder), pruned_folder(job.folder))
     return [path.stat().st_mtime_ns for path in kept if path.exists()]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from lepton.errors import ConfigError
 from lepton.pretrained.location import TOKENIZER
 from lepton.spec import DataSpec
-from lepton.storage import cache
+from lepton.storage.cache import cache_key, cached
 
 PART = 16_384  # texts encoded at a time, which bounds the memory of their details
 SHORTEST = 4  # tokens: the marks around a pair, and one of a text
@@ -57,9 +57,9 @@ class Tokens:
         """
         if not keep:
             return self._encode(texts)
-        name = cache.key(self.tokenizer.to_str(), self.pad, list(texts))
+        name = cache_key(self.tokenizer.to_str(), self.pad, list(texts))
         file = f"{name}.safetensors"
-        return cache.kept("tokens", file, lambda: save(self._encode(texts)), load)
+        return cached("tokens", file, lambda: save(self._encode(texts)), load)
 
     def _encode(self, texts: Texts) -> dict[str, Tensor]:
         rest, rows, cut, second = iter(texts), [], [], []

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from lepton.errors import ConfigError
-from lepton.storage import cache
+from lepton.storage.cache import cache_key, cached
 from lepton.tokenizer.tokens import Texts, Tokens
 
 PAD, UNKNOWN, BEGIN, END = SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
@@ -33,11 +33,11 @@ class Trained:
         from lepton.tokenizer.package import Tokenizer
 
         plain = [text for row in texts for text in ([row] if isinstance(row, str) else row)]
-        name = cache.key(self.settings, plain)
-        tokenizer = cache.kept(
+        name = cache_key(self.settings, plain)
+        tokenizer = cached(
             "tokenizer",
             f"{name}.json",
-            make=lambda: self._train(plain).encode(),
+            compute=lambda: self._train(plain).encode(),
             read=lambda text: Tokenizer.from_str(text.decode()),
         )
         return Tokens(tokenizer, max_length=self.max_length, pad=0)

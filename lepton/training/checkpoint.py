@@ -14,9 +14,9 @@ import torch
 
 from lepton.config.identity import canonical_config
 from lepton.errors import LeptonError
-from lepton.storage.environment import versions
+from lepton.storage.environment import training_versions
 from lepton.storage.files import write_bytes
-from lepton.storage.run_folder import CHECKPOINTS
+from lepton.storage.run_folder import CHECKPOINT_FOLDER
 from lepton.trainer.default import resolved
 
 log = logging.getLogger("lepton")
@@ -36,10 +36,14 @@ class Checkpoints:
         cls, folder: Path, cfg: dict[str, Any], *, trained: str, part: str = ""
     ) -> "Checkpoints":
         """Those in a run's unfinished folder, of a training alone or in a stack."""
-        about = {"config": canonical_config(cfg), "versions": versions(), "trained": trained}
+        about = {
+            "config": canonical_config(cfg),
+            "versions": training_versions(),
+            "trained": trained,
+        }
         if cfg["trainer"]["precision"] == "auto":
             about["precision"] = resolved(cfg["trainer"])
-        return cls(folder / CHECKPOINTS, about, part)
+        return cls(folder / CHECKPOINT_FOLDER, about, part)
 
     def __init__(self, folder: Path, about: dict[str, Any], part: str = ""):
         self.folder, self.about = folder, json.loads(json.dumps(about, default=str))

@@ -9,7 +9,7 @@ from lepton.config.check import check, fits_itself, with_later_keys
 from lepton.errors import explain_read_errors
 from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
-from lepton.storage import results
+from lepton.storage.run_folder import CONFIG_FILE, read_config
 from lepton.training.estimator import Estimator
 from lepton.training.network import ARCHITECTURE, FILE, Network
 
@@ -31,7 +31,7 @@ def load_learner(folder: Path) -> tuple[Network | Estimator, DataSpec]:
 
     Raises: LeptonError for a damaged folder; ConfigError for a config that cannot be built.
     """
-    config = with_later_keys(results.read_config(folder / results.CONFIG))
+    config = with_later_keys(read_config(folder / CONFIG_FILE))
     config.pop("ensemble", None)  # what a soup was made of
     cfg = check(OmegaConf.create(config), files=False)
     if (folder / ARCHITECTURE).is_dir():

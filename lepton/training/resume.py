@@ -9,7 +9,7 @@ import torch
 
 from lepton.compat.lightning import pl, start_at_epoch
 from lepton.errors import LeptonError
-from lepton.storage import lock
+from lepton.storage.lock import check_folder_lock
 from lepton.training import signals
 from lepton.training.checkpoint import Checkpoints, differences
 
@@ -85,7 +85,7 @@ class Resume(pl.Callback):
         return late or signals.requested() is not None
 
     def _save(self, learner, epoch: int, batches: int) -> None:
-        lock.guard(self.checkpoints.folder.parent)
+        check_folder_lock(self.checkpoints.folder.parent)
         state = taken(learner, epoch, batches)
         state["seconds"] = self.seconds + time.monotonic() - self.began
         self.checkpoints.save(state)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from lepton.storage import lock
+from lepton.storage.lock import check_folder_lock
 from lepton.training import signals
 from lepton.training.resume import place
 from lepton.vectorize.member import StackMember
@@ -38,7 +38,7 @@ class StackSaver:
         Raises: Interrupted when a signal asked for the end; Claimed; LeptonError.
         """
         for member, state in zip(stack.members, member_states(stack, epoch, batches), strict=True):
-            lock.guard(member.checkpoints.folder.parent)
+            check_folder_lock(member.checkpoints.folder.parent)
             member.checkpoints.save(state)
         self.saved = time.monotonic()
         if number := signals.requested():

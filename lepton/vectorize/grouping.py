@@ -10,7 +10,7 @@ from lepton.config.check import fits_itself
 from lepton.config.identity import canonical_config
 from lepton.config.signature import read_signature
 from lepton.method import UNBATCHED_HOOKS, Method
-from lepton.storage.run_folder import CHECKPOINTS, unfinished
+from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
 from lepton.sweep.job import Job
 from lepton.trainer.default import resolved
 from lepton.training.checkpoint import Checkpoints
@@ -46,15 +46,15 @@ def group_jobs(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, st
 
 
 def _begun(job: Job) -> str | None:
-    if not (unfinished(job.folder) / CHECKPOINTS).is_dir():
+    if not (unfinished_folder(job.folder) / CHECKPOINT_FOLDER).is_dir():
         return None
-    mine = Checkpoints.of(unfinished(job.folder), job.config, trained="alone")
+    mine = Checkpoints.of(unfinished_folder(job.folder), job.config, trained="alone")
     return None if mine.peek() is None else "a checkpoint is there to go on from"
 
 
 def stack_checkpoint(job: Job) -> dict[str, Any] | None:
     """The checkpoint of a run that was part of a stack."""
-    part = unfinished(job.folder)
+    part = unfinished_folder(job.folder)
     return Checkpoints.of(part, job.config, trained="stack").peek() if part.is_dir() else None
 
 

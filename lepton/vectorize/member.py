@@ -13,8 +13,9 @@ from torch import Tensor
 from lepton import build, run
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.metric.scoring import monitor_value
-from lepton.storage import results
-from lepton.storage.run_folder import unfinished
+from lepton.storage.results import save_result
+from lepton.storage.run_folder import LOG_FILE, unfinished_folder
+from lepton.storage.run_writing import writing_run
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.network import Network
@@ -28,7 +29,9 @@ class StackMember:
 
     def __init__(self, job: Job, network: Network, schedule: MemberSchedule):
         self.job, self.network, self.schedule = job, network, schedule
-        self.checkpoints = Checkpoints.of(unfinished(job.folder), job.config, trained="stack")
+        self.checkpoints = Checkpoints.of(
+            unfinished_folder(job.folder), job.config, trained="stack"
+        )
         self.saved = self.checkpoints.peek()
         self.seed = job.config["seed"]
         self.best_score, self.told, self.seconds = -math.inf, -math.inf, 0.0
@@ -43,7 +46,7 @@ class StackMember:
         """
         cfg, folder = self.job.config, self.job.folder
         with ExitStack() as opening:
-            self.folder: Path = opening.enter_context(results.writing(folder, rerun=cfg["rerun"]))
+            self.folder: Path = opening.enter_context(writing_run(folder, rerun=cfg["rerun"]))
             run.write_settings(cfg, self.folder)
             self.logger = build.logger(cfg, self.folder)
             self._take_up(self.checkpoints.load())
@@ -121,7 +124,7 @@ class StackMember:
         if self.logger:
             self.logger.finalize("failed" if self.error else "success")
         with self.closing:
-            (self.folder / results.LOG).write_text("".join(f"{line}\n" for line in lines))
+            (self.folder / LOG_FILE).write_text("".join(f"{line}\n" for line in lines))
             if isinstance(self.error, Diverged):
                 self.network.save(self.folder)
             if self.error:
@@ -131,7 +134,7 @@ class StackMember:
             done = run.score_and_save(
                 cfg, self.network, data, self.folder, name=name, constant=constant
             )
-            results.save(done, self.folder)
+            save_result(done, self.folder)
         log.info("    %s", done)
 
     def forget(self, why: BaseException | None = None, *, keep: bool = True) -> None:

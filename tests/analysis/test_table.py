@@ -11,7 +11,7 @@ from lepton.analysis.grouping import differences, summary
 from lepton.analysis.table import show, show_run
 from lepton.commands.results import results_command
 from lepton.errors import LeptonError
-from lepton.storage.results import read
+from lepton.storage.results import read_result
 
 WINE = ("dataset=wine", "trainer.max_epochs=2")
 
@@ -215,7 +215,7 @@ def test_a_single_run_says_not_to_trust_its_difference(run_once, say):
 
 def test_a_run_is_shown_beside_the_constant_predictor(run_once, capsys):
     folder = run_once(*WINE, "model=linear")
-    show_run(read(folder))
+    show_run(read_result(folder))
     text = capsys.readouterr().out
     stored = json.loads((folder / "result.json").read_text())
     (line,) = lines(text, "accuracy")

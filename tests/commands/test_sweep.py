@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lepton.errors import Diverged
-from lepton.storage import results
+from lepton.storage.run_writing import record_failure
 from lepton.sweep.multirun import planned
 
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
@@ -40,7 +40,7 @@ def test_a_study_of_single_runs_has_a_state_too(here, lepton):
 
 def test_a_run_that_diverged_is_told_with_its_reason(here, lepton):
     (job,) = planned(["dataset=wine", "seed=1"], sweep=True).jobs
-    results.record_failure(job.folder, job.config, Diverged("the loss is inf in epoch 3"))
+    record_failure(job.folder, job.config, Diverged("the loss is inf in epoch 3"))
     head, line = lepton("sweep", "status", "default")[1].splitlines()
     assert head == "runs/default: 1 run: 1 diverged"
     assert line.endswith("Diverged: the loss is inf in epoch 3")

@@ -34,7 +34,7 @@ HOSTILE = [
     "functools.partial",
     "lepton.run.train",
     "lepton.run.os.system",
-    "lepton.storage.results.shutil.rmtree",
+    "lepton.storage.run_writing.shutil.rmtree",
     "lepton.cli.os.execv",
     "lepton.model",
     "lepton.model.mlp",

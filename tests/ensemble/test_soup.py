@@ -14,7 +14,7 @@ from lepton.ensemble.machinery.members import read_members
 from lepton.ensemble.machinery.soup_checks import init_from
 from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.errors import ConfigError, LeptonError
-from lepton.storage.results import read_config
+from lepton.storage.run_folder import read_config
 from tests.ensemble.conftest import MLP, RESNET, SMALL
 from tests.quick import compose
 

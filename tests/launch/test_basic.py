@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lepton import load
 from lepton.launch.basic import Basic
-from lepton.storage import results
+from lepton.storage.run_folder import failed_folder, read_config, read_failure
 from lepton.sweep.attempt import attempt
 from lepton.sweep.multirun import planned
 
@@ -33,17 +33,17 @@ def test_a_failing_job_leaves_its_traceback_and_the_next_one_is_trained(fragile)
     bad, good = jobs(*FRAGILE, "seed=1,2")
     Basic().launch_jobs([bad, good])
     assert (good.folder / "result.json").is_file()
-    failure = results.failure(bad.folder)
+    failure = read_failure(bad.folder)
     assert "no luck with 1" in failure["error"]
     assert "Traceback" in failure["traceback"]
-    assert {p.name for p in results.failed(bad.folder).iterdir()} >= {"config.yaml", "log.txt"}
+    assert {p.name for p in failed_folder(bad.folder).iterdir()} >= {"config.yaml", "log.txt"}
 
 
 def test_a_mistake_that_shows_in_the_data_is_kept_with_the_config(here):
     (job,) = jobs(*WINE, "dataset.columns={alcool: numeric}")
     attempt(job)
-    assert "DataError" in results.failure(job.folder)["error"]
-    kept = results.read_config(results.failed(job.folder) / "config.yaml")
+    assert "DataError" in read_failure(job.folder)["error"]
+    kept = read_config(failed_folder(job.folder) / "config.yaml")
     assert kept == job.config
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lepton import load
-from lepton.storage import results
+from lepton.storage.run_folder import read_failure, run_status
 from lepton.sweep.multirun import multirun, planned
 
 pytestmark = pytest.mark.slow  # Ray and submitit are the extra `cluster`
@@ -107,8 +107,8 @@ def test_a_job_that_dies_is_the_only_one_that_fails(trap, slurm, sweep, launcher
     assert "1 of 3 runs failed" in said
     assert "Traceback" not in said
     found = planned([*DEADLY, "seed=1,2,3"], sweep=True).jobs
-    assert [results.status(job.folder) for job in found] == ["finished", "failed", "finished"]
-    assert results.failure(found[1].folder)["error"].startswith("WorkerLost: ")
+    assert [run_status(job.folder) for job in found] == ["finished", "failed", "finished"]
+    assert read_failure(found[1].folder)["error"].startswith("WorkerLost: ")
 
 
 @pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])

@@ -16,7 +16,7 @@ from lepton.launch.basic import Basic
 from lepton.launch.parallel import Parallel
 from lepton.launch.worker_main import here as surroundings
 from lepton.launch.worker_process import Slot, warm_up
-from lepton.storage import results
+from lepton.storage.run_folder import read_failure, run_status
 from lepton.sweep.multirun import planned
 from lepton.sweep.pace import threads_of
 from lepton.sweep.progress import SweepProgress
@@ -41,7 +41,7 @@ def pool(workers=2, timeout=None):
 
 
 def status(found):
-    return [results.status(job.folder) for job in found]
+    return [run_status(job.folder) for job in found]
 
 
 def prints(fingerprint, study):
@@ -76,7 +76,7 @@ def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, how, why)
     progress = SweepProgress(found)
     pool().launch_jobs(found, progress)
     assert status(found) == ["finished", "failed", "finished"]
-    assert why in results.failure(found[1].folder)["error"]
+    assert why in read_failure(found[1].folder)["error"]
     assert Path("tries").read_text().split() == ["2", "2"]
     assert (progress.done, progress.failed) == (2, 1)
 
@@ -99,7 +99,7 @@ def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap, gone):
     pool(timeout=3).launch_jobs(found)
     assert time.monotonic() - started < 13 + 10  # and the start of the workers
     assert status(found) == ["failed", "finished", "finished"]
-    assert "timed out after 3 s" in results.failure(found[0].folder)["error"]
+    assert "timed out after 3 s" in read_failure(found[0].folder)["error"]
     assert Path("tries").read_text().split() == ["1"]
     assert all(gone(pid) for pid in Path("pids").read_text().split())
 

@@ -11,7 +11,7 @@ from lepton.errors import ConfigError
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.metric.scoring import METRICS, monitor_value, score
 from lepton.spec import DataSpec
-from lepton.storage.predictions import from_frame, predictions_frame
+from lepton.storage.predictions import predictions_frame, predictions_from_frame
 
 TOLERANCE = 1e-6  # torchmetrics counts in 32 bits
 
@@ -232,6 +232,6 @@ def test_a_table_of_predictions_is_read_back_exactly(task, dtype, tmp_path):
     prediction, spec = torch.tensor(p, dtype=dtype), spec_for(task)
     frame = predictions_frame(torch.arange(len(p)), target, prediction, spec)
     frame.to_parquet(tmp_path / "p.parquet")
-    again = from_frame(pd.read_parquet(tmp_path / "p.parquet"), spec)
+    again = predictions_from_frame(pd.read_parquet(tmp_path / "p.parquet"), spec)
     assert all(torch.equal(a, b) for a, b in zip(again, (prediction, target), strict=True))
     assert [a.dtype for a in again] == [prediction.dtype, target.dtype]

@@ -9,7 +9,7 @@ import pytest
 
 import lepton.report.write as report_writing
 from lepton import train
-from lepton.storage import results
+from lepton.storage.results import load
 from tests.quick import compose
 
 SHORT = ("model=mlp_small", "trainer.max_epochs=2", "trainer.progress=false")
@@ -60,7 +60,7 @@ def write_report(tuned_study, lepton, monkeypatch):
 
 def test_before_and_after_are_the_means_of_the_runs(tuned_study, write_report):
     folder = write_report("--compare", "finetune,dataset.shots", "--metric", "auroc")
-    frame = results.load(tuned_study)
+    frame = load(tuned_study)
     frame = frame[frame["ensemble"].isna()]
     table = pd.read_csv(folder / "before_after.csv")
     assert len(table) == 6

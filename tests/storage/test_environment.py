@@ -1,4 +1,4 @@
-"""What a run keeps about the machine it was made on."""
+"""The record of the environment that a run was made in."""
 
 import json
 import platform
@@ -9,25 +9,25 @@ from importlib.metadata import version
 
 import pytest
 
-from lepton.storage.environment import _commit, environment
+from lepton.storage.environment import _commit, describe_environment
 
 
 def test_versions_command_host_and_time_are_true():
-    found = environment()
-    assert found["packages"]["torch"] == version("torch")
-    assert found["packages"]["hydra-core"] == version("hydra-core")
-    assert found["python"] == platform.python_version()
-    assert found["host"] == platform.node()
-    assert found["command"] == sys.argv
-    age = datetime.now(UTC) - datetime.fromisoformat(found["time"])
+    environment = describe_environment()
+    assert environment["packages"]["torch"] == version("torch")
+    assert environment["packages"]["hydra-core"] == version("hydra-core")
+    assert environment["python"] == platform.python_version()
+    assert environment["host"] == platform.node()
+    assert environment["command"] == sys.argv
+    age = datetime.now(UTC) - datetime.fromisoformat(environment["time"])
     assert timedelta(0) <= age < timedelta(minutes=1)
-    assert json.loads(json.dumps(found)) == found
+    assert json.loads(json.dumps(environment)) == environment
 
 
-def git(folder, *words):
+def git(folder, *arguments):
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", "-C", folder, *identity, *words], capture_output=True, check=True)
-    return done.stdout.decode().strip()
+    command = ["git", "-C", folder, *identity, *arguments]
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode().strip()
 
 
 def test_the_commit_is_that_of_the_folder_and_marked_when_files_differ(tmp_path):

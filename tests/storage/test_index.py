@@ -15,7 +15,7 @@ FAILURE = {"run": "x", "error": "ValueError: no", "traceback": ""}
 @pytest.fixture
 def study(run, monkeypatch):
     """Copies of a run with another score each, a failed and a pruned one; any number is many."""
-    monkeypatch.setattr(index, "SMALL", 1)
+    monkeypatch.setattr(index, "MIN_INDEXED_RUNS", 1)
     first = run("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
     for i in range(6):
         shutil.copytree(first, first.with_name(f"run{i}"))
@@ -30,43 +30,45 @@ def change(folder, **values):
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def plain(study, monkeypatch):
-    """The table as read without an index."""
+def unindexed(study, monkeypatch):
+    """The table of a study, read without an index."""
     with monkeypatch.context() as m:
-        m.setattr(index, "SMALL", 10**9)
+        m.setattr(index, "MIN_INDEXED_RUNS", 10**9)
         return load(study)
 
 
-def reads(monkeypatch):
-    """Which files are read from now on."""
-    seen, rows = [], index.rows
+def record_reads(monkeypatch):
+    """A list that gets the name of each run folder that is read from now on."""
+    read_folders, indexed_rows = [], index.indexed_rows
 
-    def counted(folder, read):
-        return rows(folder, lambda path: seen.append(path.parent.name) or read(path))
+    def recorded(study, read_row):
+        return indexed_rows(
+            study, lambda path: read_folders.append(path.parent.name) or read_row(path)
+        )
 
-    monkeypatch.setattr(index, "rows", counted)
-    return seen
+    monkeypatch.setattr(index, "indexed_rows", recorded)
+    return read_folders
 
 
 def test_the_second_time_nothing_is_read_and_the_table_is_the_same(study, monkeypatch):
-    expected = plain(study, monkeypatch)
+    expected = unindexed(study, monkeypatch)
     assert load(study).equals(expected)
-    assert (study / index.INDEX).is_file()
-    seen = reads(monkeypatch)
+    assert (study / index.INDEX_FILE).is_file()
+    read_folders = record_reads(monkeypatch)
     assert load(study).equals(expected)
-    assert seen == []
+    assert read_folders == []
     assert len(expected) == 8
 
 
 def test_only_what_changed_is_read_again(study, monkeypatch):
     load(study)
-    seen = reads(monkeypatch)
+    read_folders = record_reads(monkeypatch)
     change(study / "run3", score=9.5, added_later=1)
     shutil.copytree(study / "run0", study / "run9")
     shutil.rmtree(study / "run1")
     frame = load(study)
-    assert sorted(seen) == ["run3", "run9"]
-    assert frame.equals(plain(study, monkeypatch))
+    assert sorted(read_folders) == ["run3", "run9"]
+    assert frame.equals(unindexed(study, monkeypatch))
     assert frame.set_index("folder").loc[str(study / "run3"), "score"] == 9.5
     assert load(study).equals(frame)
 
@@ -86,10 +88,10 @@ def test_a_change_of_the_same_size_is_seen_by_its_time(study, monkeypatch):
     "content", [b"", b"{", b"[]", b'{"format": 1}', b"\xff\xfe", b'{"format": 99, "rows": 0}']
 )
 def test_a_damaged_index_is_made_again(study, monkeypatch, content):
-    expected = plain(study, monkeypatch)
-    (study / index.INDEX).write_bytes(content)
+    expected = unindexed(study, monkeypatch)
+    (study / index.INDEX_FILE).write_bytes(content)
     assert load(study).equals(expected)
-    assert json.loads((study / index.INDEX).read_text())["format"] == index.FORMAT
+    assert json.loads((study / index.INDEX_FILE).read_text())["format"] == index.INDEX_FORMAT
 
 
 def test_a_study_that_cannot_be_written_to_is_read_without(study, monkeypatch):
@@ -104,7 +106,7 @@ def test_a_study_that_cannot_be_written_to_is_read_without(study, monkeypatch):
 def test_a_few_runs_have_no_index(run):
     folder = run("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
     load(folder.parent)
-    assert not (folder.parent / index.INDEX).exists()
+    assert not (folder.parent / index.INDEX_FILE).exists()
 
 
 def test_what_cannot_be_read_stays_so_until_it_changes(study, monkeypatch):
@@ -114,13 +116,13 @@ def test_what_cannot_be_read_stays_so_until_it_changes(study, monkeypatch):
         frame = load(study).set_index("folder")
         assert frame.loc[str(study / "run0"), "status"] == "unreadable"
     (study / "run0" / "result.json").write_text(good)
-    assert load(study).equals(plain(study, monkeypatch))
+    assert load(study).equals(unindexed(study, monkeypatch))
 
 
 def test_values_of_every_kind_come_back_as_they_were(tmp_path):
     rows = [{"a": 1, "b": None, "c": "x"}, {"a": True, "c": float("nan"), "d": 2.5}, {"a": 1.0}]
     table = {f"r{i}/result.json": ((i, 9), row) for i, row in enumerate(rows)}
-    index._keep(tmp_path, table)
-    found = index._known(tmp_path)
-    assert str(found) == str(table)
-    assert [type(row["a"]) for _, row in found.values()] == [int, bool, float]
+    index._write_index(tmp_path, table)
+    indexed = index._read_index(tmp_path)
+    assert str(indexed) == str(table)
+    assert [type(row["a"]) for _, row in indexed.values()] == [int, bool, float]

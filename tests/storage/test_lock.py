@@ -1,4 +1,4 @@
-"""One live process a run: claims are exclusive, outlive no process, and need no clock."""
+"""One live process a run: locks are exclusive, outlive no process, and need no clock."""
 
 import os
 import socket
@@ -14,19 +14,23 @@ from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import Claimed
 from lepton.run import train_checked
-from lepton.storage import lock, results
+from lepton.storage import heartbeat
+from lepton.storage.lock import LOCK_PREFIX, acquire_lock, lock_files, lock_owner, release_lock
+from lepton.storage.process_identity import this_process
+from lepton.storage.run_folder import run_status
+from lepton.storage.run_writing import writing_run
 from tests.quick import compose
 
 ROOT = str(Path(__file__).parents[2])
 TAKER = """
 import sys, time
 from pathlib import Path
-from lepton.storage import lock
+from lepton.storage.lock import acquire_lock
 from lepton.errors import Claimed
 while not Path("go").exists():
     time.sleep(0.0005)
 try:
-    lock.take(Path("study/run.part"))
+    acquire_lock(Path("study/run.part"))
     print("took", flush=True)
     time.sleep(float(sys.argv[1]))
 except Claimed as e:
@@ -34,7 +38,8 @@ except Claimed as e:
 """
 
 
-def taker(seconds=0):
+def start_taker(seconds=0):
+    """A process that locks the run once `go` is there, and holds it for some seconds."""
     environment = dict(os.environ, PYTHONPATH=ROOT)
     line = [sys.executable, "-c", TAKER, str(seconds)]
     return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True)
@@ -44,110 +49,112 @@ def taker(seconds=0):
 def part(here):
     """Where the run is written; nothing of it is there yet."""
     yield here / "study" / "run.part"
-    for held in list(lock.HEART.held):
-        lock.release(held)
+    for held in list(heartbeat.HEARTBEAT.held):
+        release_lock(held)
 
 
-def left(part, *, host=None, place=None, pid=1, start="7"):
-    """A claim as another process leaves it."""
-    mine = lock.this_process()
+def leave_lock(part, *, host=None, machine=None, pid=1, start="7"):
+    """Writes a lock file as another process leaves it."""
+    this = this_process()
     part.mkdir(parents=True, exist_ok=True)
-    owner = (host or mine.host, place or mine.place, str(pid), start, "0123456789ab")
-    file = part / "_".join([lock.PREFIX, *owner])
+    owner = (host or this.host, machine or this.machine, str(pid), start, "0123456789ab")
+    file = part / "_".join([LOCK_PREFIX, *owner])
     file.write_text("0")
     return file
 
 
-def test_a_claimed_run_is_refused_with_the_process_that_has_it(part):
+def test_a_locked_run_is_refused_with_the_process_that_has_it(part):
     Path("go").touch()
-    with taker(60) as owner:
+    with start_taker(60) as owner:
         assert owner.stdout.readline() == "took\n"
         with pytest.raises(Claimed) as error:
-            lock.take(part)
+            acquire_lock(part)
         owner.kill()
     expected = f"run: process {owner.pid} on {socket.gethostname()} is training this run"
     assert str(error.value) == expected
     assert error.value.exit_code == 2
 
 
-def test_the_claim_of_a_killed_process_is_free_at_once(part):
+def test_the_lock_of_a_killed_process_is_free_at_once(part):
     Path("go").touch()
-    with taker(60) as owner:
+    with start_taker(60) as owner:
         assert owner.stdout.readline() == "took\n"
         owner.kill()
         time.sleep(0.1)  # a zombie by now: nobody has waited for it
-        mine = lock.take(part)
-    assert lock.claims(part) == [mine]
-    assert lock.holder(part).pid == os.getpid()
+        lock_file = acquire_lock(part)
+    assert lock_files(part) == [lock_file]
+    assert lock_owner(part).pid == os.getpid()
 
 
 def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(part):
-    left(part, pid=os.getpid(), start="1")
-    assert lock.holder(part) is None
-    lock.take(part)
+    leave_lock(part, pid=os.getpid(), start="1")
+    assert lock_owner(part) is None
+    acquire_lock(part)
 
 
 def test_of_many_that_want_what_a_dead_process_left_one_gets_it(part):
     for dead in (True, False) * 3:
         if dead:
-            left(part, pid=2**22 + 1)
-        takers = [taker(60) for _ in range(5)]
+            leave_lock(part, pid=2**22 + 1)
+        takers = [start_taker(60) for _ in range(5)]
         time.sleep(0.3)
         Path("go").touch()
-        said = [process.stdout.readline() for process in takers]
-        winner = [process for process, line in zip(takers, said, strict=True) if line == "took\n"]
-        assert len(winner) == 1, said
-        assert sum(f"process {winner[0].pid} on" in line for line in said) == 4
+        answers = [process.stdout.readline() for process in takers]
+        winner = [
+            process for process, line in zip(takers, answers, strict=True) if line == "took\n"
+        ]
+        assert len(winner) == 1, answers
+        assert sum(f"process {winner[0].pid} on" in line for line in answers) == 4
         for process in takers:
             process.kill()
             process.communicate()
         Path("go").unlink()
-        for file in lock.claims(part):
+        for file in lock_files(part):
             file.unlink()
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def fast_heartbeat(monkeypatch):
     """Beats and silences of another machine in tenths of seconds; nothing known of any yet."""
-    monkeypatch.setattr(lock, "BEAT", 0.05)
-    monkeypatch.setattr(lock, "SILENCE", 0.4)
-    monkeypatch.setattr(lock, "HEART", lock.Heart())
-    monkeypatch.setattr(lock, "HEARD", {})
-    monkeypatch.setattr(lock, "SILENT", {})
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeat, "SILENCE_SECONDS", 0.4)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT", heartbeat.Heartbeat())
+    monkeypatch.setattr(heartbeat, "LAST_HEARD", {})
+    monkeypatch.setattr(heartbeat, "SILENT_AT", {})
 
 
 @pytest.fixture(params=[0, 86_400, -86_400])
 def clock(request, monkeypatch):
     """The time of day, right, a day fast and a day slow; from the second look on."""
-    real, looks = time.time, []
+    real_time, looks = time.time, []
 
-    def wrong():
+    def shifted_time():
         looks.append(1)
-        return real() + (request.param if len(looks) > 1 else 0)
+        return real_time() + (request.param if len(looks) > 1 else 0)
 
-    monkeypatch.setattr(time, "time", wrong)
+    monkeypatch.setattr(time, "time", shifted_time)
 
 
-ELSEWHERE = [{"host": "elsewhere"}, {"place": "another"}]
+ELSEWHERE = [{"host": "elsewhere"}, {"machine": "another"}]
 
 
 @pytest.mark.parametrize("where", ELSEWHERE)
-def test_another_machines_process_that_is_silent_loses_its_runs(part, quick, clock, where):
-    left(part, **where)
-    assert lock.holder(part) is not None
+def test_another_machines_process_that_is_silent_loses_its_runs(part, fast_heartbeat, clock, where):
+    leave_lock(part, **where)
+    assert lock_owner(part) is not None
     began = time.monotonic()
-    lock.take(part)
-    assert time.monotonic() - began >= lock.SILENCE
+    acquire_lock(part)
+    assert time.monotonic() - began >= heartbeat.SILENCE_SECONDS
     other = part.with_name("other.part")
-    left(other, **where)
+    leave_lock(other, **where)
     began = time.monotonic()
-    lock.take(other)  # of the same process: known to be silent
-    assert time.monotonic() - began < lock.SILENCE / 2
+    acquire_lock(other)  # of the same process: known to be silent
+    assert time.monotonic() - began < heartbeat.SILENCE_SECONDS / 2
 
 
 @pytest.mark.parametrize("where", ELSEWHERE)
-def test_another_machines_process_that_beats_keeps_its_runs(part, quick, clock, where):
-    file, ended = left(part, **where), threading.Event()
+def test_another_machines_process_that_beats_keeps_its_runs(part, fast_heartbeat, clock, where):
+    file, ended = leave_lock(part, **where), threading.Event()
     os.utime(file, (0, 0))
 
     def beat():
@@ -160,64 +167,67 @@ def test_another_machines_process_that_beats_keeps_its_runs(part, quick, clock, 
     thread = threading.Thread(target=beat)
     thread.start()
     with pytest.raises(Claimed, match=r"run: process 1 on"):
-        lock.take(part)
+        acquire_lock(part)
     ended.set()
     thread.join()
     with pytest.raises(Claimed):
-        lock.take(part)  # heard a moment ago
+        acquire_lock(part)  # heard a moment ago
 
 
-def test_sixty_four_claims_beat_by_one_thread(part, quick):
+def test_sixty_four_locks_beat_by_one_thread(part, fast_heartbeat):
     others = set(threading.enumerate())
-    files = [lock.take(part.with_name(f"{number}.part")) for number in range(64)]
+    files = [acquire_lock(part.with_name(f"{number}.part")) for number in range(64)]
     (beating,) = set(threading.enumerate()) - others
     before = [file.read_text() for file in files]
     time.sleep(0.5)
     assert all(file.read_text() != old for file, old in zip(files, before, strict=True))
     for file in files:
-        lock.release(file)
+        release_lock(file)
     beating.join(5)
     assert not beating.is_alive()
     assert not any(file.exists() for file in files)
 
 
 def test_a_forked_child_holds_nothing_and_beats_for_nobody(part):
-    lock.take(part)
-    assert lock.HEART.held
+    acquire_lock(part)
+    assert heartbeat.HEARTBEAT.held
     child = os.fork()
     if not child:
-        os._exit(len(lock.HEART.held))
+        os._exit(len(heartbeat.HEARTBEAT.held))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def overtaken(folder):
-    """Writes a run whose claim another process takes over meanwhile; the other one's claim."""
-    with results.writing(folder) as part:
-        (mine,) = lock.claims(part)
-        theirs = mine.rename(mine.with_name(mine.name[:-12] + "f" * 12))
+def take_over(part):
+    """Renames the lock file of a run as another process does that takes the run over."""
+    (lock_file,) = lock_files(part)
+    lock_file.rename(lock_file.with_name(lock_file.name[:-12] + "f" * 12))
+
+
+def write_overtaken_run(folder):
+    """Writes a run that another process takes over meanwhile."""
+    with writing_run(folder) as part:
+        take_over(part)
         (part / "theirs").touch()
-    return theirs
 
 
 def test_a_run_that_was_taken_over_is_left_to_its_new_owner(part):
     with pytest.raises(Claimed, match="taken this run over"):
-        overtaken(part.with_name("run"))
+        write_overtaken_run(part.with_name("run"))
     assert [p.name for p in part.parent.iterdir()] == ["run.part"]
-    kept = sorted(p.name for p in part.iterdir())
-    assert kept[0].endswith("f" * 12)
-    assert kept[1:] == ["theirs"]
+    names = sorted(p.name for p in part.iterdir())
+    assert names[0].endswith("f" * 12)
+    assert names[1:] == ["theirs"]
 
 
 def test_a_process_whose_run_was_taken_over_stops_before_it_writes_a_checkpoint(part, run):
     def lose(epoch, score):
         (folder,) = Path("runs/default").iterdir()
-        (mine,) = lock.claims(folder)
-        mine.rename(mine.with_name(mine.name[:-12] + "f" * 12))
+        take_over(folder)
         return False
 
-    plain = check(compose("dataset=wine", "model=linear", "trainer.checkpoint_every=0"))
+    config = check(compose("dataset=wine", "model=linear", "trainer.checkpoint_every=0"))
     with pytest.raises(Claimed, match="taken this run over"):
-        train_checked(plain, run_folder(plain), lose)
+        train_checked(config, run_folder(config), lose)
     (folder,) = Path("runs/default").iterdir()
     assert folder.suffix == ".part"
     assert not list(folder.glob("checkpoint/*"))
@@ -262,5 +272,5 @@ def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, st
     assert sorted(counted.read_text().split()) == [str(seed) for seed in range(8)]
     assert any("is training this run" in text for text in said)
     folders = sorted(p for p in Path("runs/default").iterdir() if p.is_dir())
-    assert [results.status(folder) for folder in folders] == ["finished"] * 8
+    assert [run_status(folder) for folder in folders] == ["finished"] * 8
     assert not list(Path("runs/default").rglob(".*"))

@@ -16,7 +16,11 @@ import pytest
 
 from lepton import load
 from lepton.errors import Diverged, Finished, LeptonError, Pruned
-from lepton.storage import files, results
+from lepton.storage import files
+from lepton.storage.files import write_json
+from lepton.storage.results import COLUMN_TYPES, RESULT_FORMAT, read_result
+from lepton.storage.run_folder import read_failure, read_pruned_run, run_status, write_config
+from lepton.storage.run_writing import record_failure, writing_run
 
 ROOT = str(Path(__file__).parents[2])
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
@@ -24,16 +28,17 @@ INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_
 PREAMBLE = """
 import os, sys
 from pathlib import Path
-from lepton.storage import results
+from lepton.storage.files import write_json
+from lepton.storage.run_writing import writing_run
 from lepton.errors import Claimed
 """
 WRITER = """
 done = 0
 while done < int(sys.argv[1]):
     try:
-        with results.writing(Path("study/run")) as part:
+        with writing_run(Path("study/run")) as part:
             (part / "a").write_text(f"{os.getpid()} {done}")
-            results.write_json(part / "result.json", {"from": f"{os.getpid()} {done}"})
+            write_json(part / "result.json", {"from": f"{os.getpid()} {done}"})
         done += 1
     except Claimed:
         pass
@@ -41,7 +46,7 @@ while done < int(sys.argv[1]):
 
 
 def python(code, *words):
-    """A process that has imported nothing but `lepton.storage.results` and what it needs."""
+    """A process that has imported nothing but `lepton.storage.run_writing` and what it needs."""
     environment = dict(os.environ, PYTHONPATH=ROOT)
     return subprocess.Popen([sys.executable, "-c", PREAMBLE + code, *words], env=environment)
 
@@ -90,7 +95,7 @@ def test_a_finished_run_survives_a_kill_while_it_is_replaced(here):
     assert python(f"{killed}\nos.replace = once\n{WRITER}", "1").wait(60) == 9
     assert names(study) == ["run.old", "run.part"]
     assert (study / "run.old" / "a").read_text() == first
-    with pytest.raises(Finished), results.writing(study / "run", rerun=False):
+    with pytest.raises(Finished), writing_run(study / "run", rerun=False):
         pass
     assert names(study) == ["run"]
     assert (study / "run" / "a").read_text() == first
@@ -102,7 +107,7 @@ def test_only_checkpoints_and_the_log_of_a_killed_run_are_kept(here):
     (part / "checkpoint").mkdir()
     for name in ("predictions/val.parquet", "spec.json", "log.txt", "checkpoint/last.ckpt"):
         (part / name).write_text(name)
-    with results.writing(Path("study/run")) as folder:
+    with writing_run(Path("study/run")) as folder:
         kept = [p for p in names(folder) if not p.startswith(".claim")]
         assert kept == ["checkpoint", "log.txt"]
         (folder / "new").touch()
@@ -110,9 +115,9 @@ def test_only_checkpoints_and_the_log_of_a_killed_run_are_kept(here):
 
 
 def test_a_run_that_another_process_has_finished_meanwhile_is_not_written(here):
-    with results.writing(Path("study/run")) as folder:
-        results.write_json(folder / "result.json", {})
-    again = results.writing(Path("study/run"), rerun=False)
+    with writing_run(Path("study/run")) as folder:
+        write_json(folder / "result.json", {})
+    again = writing_run(Path("study/run"), rerun=False)
     with pytest.raises(Finished, match="another process"):
         again.__enter__()
     assert names(Path("study")) == ["run"]
@@ -138,7 +143,7 @@ def traced(monkeypatch):
 
 def test_json_lasts_before_it_has_its_name_and_its_name_after(tmp_path, monkeypatch):
     done = traced(monkeypatch)
-    results.write_json(tmp_path / "x.json", {"a": 1})
+    write_json(tmp_path / "x.json", {"a": 1})
     assert done == ["x.json.part", "x.json.part -> x.json", tmp_path.name]
     assert (tmp_path / "x.json").read_text() == '{\n "a": 1\n}'
 
@@ -160,7 +165,7 @@ def test_all_files_of_a_run_last_before_it_has_its_name_and_its_name_after(
 
 
 def half_written(error):
-    with results.writing(Path("study/run")) as folder:
+    with writing_run(Path("study/run")) as folder:
         (folder / "half").touch()
         raise error
 
@@ -170,7 +175,7 @@ def test_an_error_in_the_middle_of_writing_names_itself_and_leaves_no_part(here)
         half_written(ZeroDivisionError("division by zero"))
     assert [p.name for p in Path("study").iterdir()] == ["run.failed"]
     assert (Path("study/run.failed") / "half").exists()
-    failure = results.failure(Path("study/run"))
+    failure = read_failure(Path("study/run"))
     assert failure["error"] == "ZeroDivisionError: division by zero"
     assert "test_results.py" in failure["traceback"]
 
@@ -185,12 +190,12 @@ def test_a_mistake_or_an_interruption_in_the_middle_of_writing_leaves_nothing(he
 def test_a_folder_that_cannot_be_written_is_said_in_a_line(here):
     Path("study").touch()
     expected = r"^runs: cannot write to study \(.*\)$"
-    with pytest.raises(LeptonError, match=expected), results.writing(Path("study/run")):
+    with pytest.raises(LeptonError, match=expected), writing_run(Path("study/run")):
         pass
 
 
 def test_ctrl_c_between_runs_of_processes_is_not_taken_for_a_failure(here):
-    lines = (INTERRUPTIBLE, "import time", "with results.writing(Path('study/run')) as p:")
+    lines = (INTERRUPTIBLE, "import time", "with writing_run(Path('study/run')) as p:")
     code = "\n".join([*lines, "  (p/'x').touch()", "  time.sleep(60)"])
     writer = python(code)
     while not list(Path().glob("study/*/x")):
@@ -260,7 +265,7 @@ def test_a_result_that_cannot_be_read_or_holds_other_things_than_results_is_name
         assert row["error"].startswith("result.json: not a result")
         assert len(row["error"].splitlines()) == 1
         with pytest.raises(LeptonError, match=f"{folder}/result.json: not a result"):
-            results.read(folder)
+            read_result(folder)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{}"])
@@ -286,7 +291,7 @@ def test_only_finished_folders_are_loaded_as_finished_runs(run, suffix):
 def test_a_result_of_another_format_is_named_with_what_to_do_and_one_without_is_read(run):
     file = run(*WINE) / "result.json"
     content = json.loads(file.read_text())
-    assert content.pop("format") == results.FORMAT == 1
+    assert content.pop("format") == RESULT_FORMAT == 1
     first = load("default")
     file.write_text(json.dumps({**content, "added_later": 1}))
     assert load("default").equals(first)
@@ -303,7 +308,7 @@ def test_the_columns_that_are_always_there_have_their_types_whatever_the_runs(ru
     run(*WINE)
     for study in ("empty", "study", "default"):
         frame = load(study)
-        assert {name: str(frame[name].dtype) for name in results.TYPES} == results.TYPES
+        assert {name: str(frame[name].dtype) for name in COLUMN_TYPES} == COLUMN_TYPES
 
 
 def test_a_run_says_how_many_rows_each_split_had(run):
@@ -313,41 +318,41 @@ def test_a_run_says_how_many_rows_each_split_had(run):
 
 
 def fail(error):
-    with suppress(type(error)), results.writing(Path("study/run")) as part:
-        results.write_config({"seed": 3}, part)
+    with suppress(type(error)), writing_run(Path("study/run")) as part:
+        write_config({"seed": 3}, part)
         raise error
 
 
 def test_the_status_of_a_run_follows_from_its_folders(here):
     folder = Path("study/run")
-    assert results.status(folder) == "to do"
+    assert run_status(folder) == "to do"
     fail(ZeroDivisionError())
-    assert results.status(folder) == "failed"
+    assert run_status(folder) == "failed"
     fail(Diverged("training loss is nan"))
-    assert results.status(folder) == "diverged"
+    assert run_status(folder) == "diverged"
     fail(Pruned(1, [0.5, 0.25]))
-    assert results.status(folder) == "pruned"
+    assert run_status(folder) == "pruned"
     assert names(Path("study")) == ["run.pruned"]
-    with results.writing(folder) as part:
-        assert results.status(folder) == "running"
-        results.write_json(part / "result.json", {})
-    assert results.status(folder) == "finished"
+    with writing_run(folder) as part:
+        assert run_status(folder) == "running"
+        write_json(part / "result.json", {})
+    assert run_status(folder) == "finished"
     assert names(Path("study")) == ["run"]
-    with results.writing(folder):
-        assert results.status(folder) == "running"
+    with writing_run(folder):
+        assert run_status(folder) == "running"
 
 
 def test_what_a_killed_process_left_is_to_do(here):
-    held = "with results.writing(Path('study/run')) as p:\n  (p/'x').touch()\n  sys.stdin.read()"
+    held = "with writing_run(Path('study/run')) as p:\n  (p/'x').touch()\n  sys.stdin.read()"
     environment = dict(os.environ, PYTHONPATH=ROOT)
     line = [sys.executable, "-c", PREAMBLE + held]
     with subprocess.Popen(line, env=environment, stdin=subprocess.PIPE) as owner:
         while not Path("study/run.part/x").exists():
             time.sleep(0.01)
-        assert results.status(Path("study/run")) == "running"
+        assert run_status(Path("study/run")) == "running"
         owner.kill()
         owner.wait()
-    assert results.status(Path("study/run")) == "to do"
+    assert run_status(Path("study/run")) == "to do"
 
 
 def test_a_diverged_and_a_pruned_run_load_as_rows_with_their_settings(here):
@@ -358,7 +363,7 @@ def test_a_diverged_and_a_pruned_run_load_as_rows_with_their_settings(here):
     fail(Pruned(1, [0.5, 0.25]))
     (row,) = load("study").to_dict("records")
     assert (row["run"], row["status"], row["seed"], row["epochs"]) == ("run", "pruned", 3, 2)
-    assert results.read_pruned(Path("study/run"))["scores"] == [0.5, 0.25]
+    assert read_pruned_run(Path("study/run"))["scores"] == [0.5, 0.25]
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{}"])
@@ -372,18 +377,18 @@ def test_a_pruned_run_that_cannot_be_read_is_named(here, content):
 
 
 def test_an_interruption_keeps_a_checkpoint_and_lets_the_run_go(here):
-    with suppress(KeyboardInterrupt), results.writing(Path("study/run")) as part:
+    with suppress(KeyboardInterrupt), writing_run(Path("study/run")) as part:
         (part / "checkpoint").mkdir()
         (part / "checkpoint" / "last.ckpt").touch()
         raise KeyboardInterrupt
     assert names(Path("study")) == ["run.part"]
     assert names(Path("study/run.part")) == ["checkpoint"]
-    assert results.status(Path("study/run")) == "to do"
+    assert run_status(Path("study/run")) == "to do"
 
 
 def test_a_failure_that_cannot_be_recorded_is_said_and_not_raised(here, caplog):
     Path("study").touch()
-    results.record_failure(Path("study/run"), {}, LeptonError("no"))
+    record_failure(Path("study/run"), {}, LeptonError("no"))
     assert "study/run.failed: cannot record the failure" in caplog.text
 
 

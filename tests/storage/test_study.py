@@ -10,6 +10,7 @@ import pytest
 from lepton import load
 from lepton.errors import LeptonError
 from lepton.storage import study
+from lepton.storage.study import StudyTables, add_planned_runs, planned_runs
 from lepton.sweep.multirun import multirun, planned
 
 WINE = ("hydra/launcher=basic", "dataset=wine", "model=linear", "trainer.max_epochs=1")
@@ -21,15 +22,15 @@ def jobs(*words):
 
 
 def remember(*words):
-    study.remember({job.folder: str(job) for job in jobs(*words)})
+    add_planned_runs({job.folder: str(job) for job in jobs(*words)})
 
 
 def test_the_plan_holds_the_runs_of_all_sweeps(here):
     STUDY.mkdir(parents=True)
     remember("seed=1,2")
     remember("seed=2,3")
-    assert list(study.planned(STUDY)) == [job.folder.name for job in jobs("seed=1,2,3")]
-    assert set(study.planned(STUDY).values()) == {f"dataset=wine seed={n}" for n in (1, 2, 3)}
+    assert list(planned_runs(STUDY)) == [job.folder.name for job in jobs("seed=1,2,3")]
+    assert set(planned_runs(STUDY).values()) == {f"dataset=wine seed={n}" for n in (1, 2, 3)}
 
 
 def _remember(folder, seeds):
@@ -49,7 +50,7 @@ def test_sweeps_at_one_time_lose_nothing_of_the_plan(here):
         process.start()
     for process in found:
         process.join(60)
-    assert len(study.planned(STUDY)) == 30
+    assert len(planned_runs(STUDY)) == 30
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"runs": 3}', "null"])
@@ -91,7 +92,7 @@ def test_the_tables_are_fresh_while_the_sweep_goes_on(here, monkeypatch):
         return real(*given, **named)
 
     monkeypatch.setattr(lepton.run, "train_checked", watched)
-    monkeypatch.setattr(study, "SHARE", 0)
+    monkeypatch.setattr(study, "REFRESH_INTERVAL", 0)
     multirun([*WINE, "seed=1,2,3"])
     assert seen == [0, 1, 2]
 
@@ -108,19 +109,19 @@ def test_the_same_command_mends_a_table_that_a_killed_sweep_left(here):
 def test_writing_the_tables_takes_a_small_part_of_the_time(here, monkeypatch):
     now, written = [0.0], []
 
-    def tabulate(folder):
+    def write_tables(folder):
         written.append(now[0])
         now[0] += 1.0
 
-    monkeypatch.setattr(study, "tabulate", tabulate)
+    monkeypatch.setattr(study, "write_tables", write_tables)
     monkeypatch.setattr(study.time, "monotonic", lambda: now[0])
-    tables = study.Tables(STUDY)
+    tables = StudyTables(STUDY)
     while now[0] < 1000:
         tables.refresh()
         now[0] += 0.1
-    assert len(written) <= 1000 / study.SHARE
+    assert len(written) <= 1000 / study.REFRESH_INTERVAL
     assert len(written) > 40
-    tables.refresh(now=True)
+    tables.refresh(at_once=True)
     assert written[-1] == pytest.approx(now[0] - 1)
 
 

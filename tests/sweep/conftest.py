@@ -9,8 +9,9 @@ import pytest
 
 import lepton.run
 from lepton.errors import Diverged, Pruned
-from lepton.storage import results
-from lepton.storage.results import Result
+from lepton.storage.results import Result, read_result, save_result
+from lepton.storage.run_folder import write_config
+from lepton.storage.run_writing import writing_run
 from lepton.sweep.multirun import multirun
 
 SPACE = ("optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.5)")
@@ -39,10 +40,10 @@ class Training:
         if len(self.configs) >= self.stop_after:
             raise KeyboardInterrupt
         self.configs.append(plain)
-        with results.writing(folder) as part:
-            results.write_config(plain, part)
+        with writing_run(folder) as part:
+            write_config(plain, part)
             self._write(plain, part, folder.name, watch)
-        return results.read(folder)
+        return read_result(folder)
 
     def _write(self, plain, part, name, watch):
         if self.diverge(plain):
@@ -55,7 +56,7 @@ class Training:
             if watch and watch(epoch, scores[-1]):
                 raise Pruned(epoch, scores)
         pd.DataFrame({"val/score": scores}).to_parquet(part / "history.parquet")
-        results.save(_result(plain, name, scores), part)
+        save_result(_result(plain, name, scores), part)
 
 
 def _result(plain, name, scores):

@@ -10,7 +10,7 @@ import pytest
 import lepton.run
 from lepton import load
 from lepton.errors import ConfigError, FailedRuns
-from lepton.storage import results
+from lepton.storage.run_writing import record_failure
 from lepton.sweep.multirun import multirun, planned
 
 BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster
@@ -292,7 +292,7 @@ def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(trap,
     words = ["train", "-m", "dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2"]
     found = planned(words[2:], sweep=True).jobs
     if before == "failed":
-        results.record_failure(found[0].folder, found[0].config, RuntimeError("before"))
+        record_failure(found[0].folder, found[0].config, RuntimeError("before"))
     if before == "finished":
         multirun(words[2:])
         words.append("rerun=true")

@@ -9,7 +9,7 @@ from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import ConfigError, Diverged
-from lepton.storage import results
+from lepton.storage.run_writing import record_failure, writing_run
 from lepton.sweep.multirun import planned
 
 SWEPT = """# @package _global_
@@ -166,8 +166,8 @@ def states(here):
     finished, failed, diverged, _ = planned(words, sweep=True).jobs
     finished.folder.mkdir(parents=True)
     (finished.folder / "result.json").touch()
-    results.record_failure(failed.folder, failed.config, RuntimeError("no"))
-    results.record_failure(diverged.folder, diverged.config, Diverged("inf"))
+    record_failure(failed.folder, failed.config, RuntimeError("no"))
+    record_failure(diverged.folder, diverged.config, Diverged("inf"))
     return words
 
 
@@ -195,7 +195,7 @@ def test_rerun_takes_all_of_them(states):
 def test_runs_of_another_process_are_planned_in_case_it_dies(here):
     words = ["dataset=wine", "seed=1,2"]
     first, _ = planned(words, sweep=True).jobs
-    with results.writing(first.folder):
+    with writing_run(first.folder):
         plan = planned(words, sweep=True)
         assert str(plan) == "2 runs: 0 finished, 1 running in another process, 1 to train"
         assert seeds(plan) == [1, 2]

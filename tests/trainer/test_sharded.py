@@ -18,7 +18,7 @@ from lepton.config.check import check
 from lepton.errors import ConfigError, Diverged
 from lepton.finite import all_finite
 from lepton.method import Method
-from lepton.storage import results
+from lepton.storage.results import read_result
 from lepton.trainer.sharded import Sharded, shard, whole
 from tests.quick import compose
 
@@ -53,7 +53,7 @@ def both(tmp_path, reachable):
 
 
 def same(one: Path, two: Path) -> None:
-    a, b = (results.read(path) for path in (one, two))
+    a, b = (read_result(path) for path in (one, two))
     assert (a.best_epoch, a.trainable) == (b.best_epoch, b.trainable)
     histories = [pd.read_parquet(path / "history.parquet") for path in (one, two)]
     a, b = (history.drop(columns="seconds") for history in histories)

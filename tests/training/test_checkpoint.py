@@ -21,7 +21,7 @@ from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import LeptonError
 from lepton.run import train_checked
-from lepton.storage import results
+from lepton.storage.run_folder import run_status, unfinished_folder
 from lepton.training import checkpoint
 from lepton.training.checkpoint import Checkpoints, pack, unpack
 from lepton.training.resume import Resume
@@ -147,10 +147,10 @@ def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(kept, monk
 
 STEPS = """
 from pathlib import Path
-from lepton.storage import results
+from lepton.storage.run_writing import writing_run
 from lepton.training.checkpoint import Checkpoints
 Path("study").mkdir()
-with results.writing(Path("study/run")) as part:
+with writing_run(Path("study/run")) as part:
     Checkpoints(part / "checkpoint", {}).save({})
     (part / "result.json").write_text("{}")
 """
@@ -276,7 +276,7 @@ def test_a_run_that_cannot_write_its_result_for_want_of_room_goes_on_when_there_
     monkeypatch.setattr(lepton.run, "score_and_save", filled)
     with pytest.raises(LeptonError, match=r"^/.*\.part: no space left on the disk; free some"):
         train_checked(plain, folder)
-    assert results.status(folder) == "to do"
+    assert run_status(folder) == "to do"
     (small_disk / "filler").unlink()
     monkeypatch.setattr(lepton.run, "score_and_save", real)
     train_checked(plain, folder)
@@ -299,7 +299,7 @@ def stopped(here, monkeypatch):
     monkeypatch.setattr(Resume, "_due", due)
     with pytest.raises(Interrupted):
         train_checked(plain, run_folder(plain))
-    return results.unfinished(run_folder(plain))
+    return unfinished_folder(run_folder(plain))
 
 
 @pytest.mark.parametrize("spoil", ["flip", "cut", "empty", "both"])
@@ -321,7 +321,7 @@ def test_a_run_with_a_damaged_checkpoint_still_ends_as_one_that_was_never_stoppe
 
 def test_a_run_does_not_go_on_from_another_ones_checkpoint(stopped, run):
     other = run_folder(check(compose(*WORDS, "optimizer.lr=0.5")))
-    stopped.rename(results.unfinished(other))
+    stopped.rename(unfinished_folder(other))
     with pytest.raises(LeptonError, match=r"another config \(optimizer.lr: 0.01 there, 0.5 here\)"):
         run(*WORDS, "optimizer.lr=0.5")
 

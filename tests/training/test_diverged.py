@@ -13,7 +13,7 @@ import lepton.training.module
 from lepton import load
 from lepton.errors import Diverged, FailedRuns
 from lepton.finite import LossCheck, all_finite
-from lepton.storage import results
+from lepton.storage.run_folder import run_status
 from lepton.sweep.multirun import multirun
 from lepton.training.module import Learner
 
@@ -161,7 +161,7 @@ def test_a_sweep_goes_on_and_a_diverged_run_never_ranks(here, capsys):
     said = capsys.readouterr().out
     assert "diverged: diabetes-mlp_small-s0-" in said
     assert "1e+30" not in said.partition("diverged: ")[0]
-    statuses = {results.status(p.with_suffix("")) for p in Path("runs/default").glob("*.failed")}
+    statuses = {run_status(p.with_suffix("")) for p in Path("runs/default").glob("*.failed")}
     assert statuses == {"diverged"}
 
 

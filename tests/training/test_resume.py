@@ -11,7 +11,7 @@ import pytest
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.run import train_checked
-from lepton.storage import results
+from lepton.storage.results import read_result
 from lepton.training.signals import ASKED, Interrupted
 from tests.quick import compose, quick
 
@@ -100,7 +100,7 @@ def test_the_seconds_of_all_processes_are_added_up(stopped, monkeypatch):
     began = time.monotonic()
     folder, stops = stopped(6, *SHORT)
     assert stops > 1
-    assert 0 < results.read(folder).seconds < time.monotonic() - began
+    assert 0 < read_result(folder).seconds < time.monotonic() - began
 
 
 def test_the_time_that_a_training_may_take_counts_all_processes(here, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.run import train_checked
-from lepton.storage import results
+from lepton.storage.run_folder import run_status, unfinished_folder
 from lepton.training import resume, signals
 from lepton.training.signals import Interrupted, requested, watching
 from tests.quick import compose
@@ -73,8 +73,8 @@ def test_training_ends_with_a_checkpoint_and_the_handlers_are_those_of_before(he
     assert error.value.code == code
     assert "after epoch 1; finished runs are kept, the same command goes on" in str(error.value)
     assert handlers() == before
-    assert (results.unfinished(folder) / "checkpoint" / "last.ckpt").is_file()
-    assert results.status(folder) == "to do"
+    assert (unfinished_folder(folder) / "checkpoint" / "last.ckpt").is_file()
+    assert run_status(folder) == "to do"
 
 
 def test_a_long_validation_is_not_waited_for(here, monkeypatch):
@@ -91,8 +91,8 @@ def test_a_long_validation_is_not_waited_for(here, monkeypatch):
     monkeypatch.setattr(resume.Resume, "on_validation_batch_start", kill)
     with pytest.raises(Interrupted, match="after the last checkpoint; "):
         train_checked(plain, run_folder(plain))
-    assert results.status(run_folder(plain)) == "to do"
-    assert results.unfinished(run_folder(plain)).exists()
+    assert run_status(run_folder(plain)) == "to do"
+    assert unfinished_folder(run_folder(plain)).exists()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from lepton import load
-from lepton.storage import results
+from lepton.storage.results import read_result, save_result
+from lepton.storage.run_folder import read_pruned_run, run_status
 from lepton.sweep.attempt import attempt
 from lepton.sweep.multirun import planned
 from lepton.sweep.progress import SweepProgress
@@ -214,7 +215,7 @@ def test_ctrl_c_leaves_nothing_half_written(here, monkeypatch):
 def test_a_trial_of_more_steps_than_an_epoch_has_is_within_the_schedule(here):
     words = (*SMALL, "scheduler=one_cycle", "batch_size=128", "seed=1,2,3")
     jobs, _ = stacked(*words, size=None)  # two batches an epoch; a trial takes three at least
-    assert sum(results.read(job.folder) is not None for job in jobs) in (0, 3)
+    assert sum(read_result(job.folder) is not None for job in jobs) in (0, 3)
 
 
 def test_with_dropout_a_member_is_the_same_in_any_stack(here):
@@ -228,14 +229,14 @@ def test_with_dropout_a_member_is_the_same_in_any_stack(here):
 
 
 def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
-    real = results.save
+    real = save_result
 
     def broken(result, folder):
         if result.config["seed"] == 1:
             raise RuntimeError("no luck")
         real(result, folder)
 
-    monkeypatch.setattr(results, "save", broken)
+    monkeypatch.setattr("lepton.vectorize.member.save_result", broken)
     jobs, reasons = stacked(*SMALL, "seed=1,2")
     assert reasons == []
     frame = load("default").set_index("status")
@@ -246,14 +247,14 @@ def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
 
 
 def test_a_full_disk_stops_the_sweep_and_costs_no_finished_run(here, monkeypatch, lepton):
-    real = results.save
+    real = save_result
 
     def full(result, folder):
         if result.config["seed"] == 1:
             raise OSError(28, "No space left on device")
         real(result, folder)
 
-    monkeypatch.setattr(results, "save", full)
+    monkeypatch.setattr("lepton.vectorize.member.save_result", full)
     words = ("hydra/launcher=vectorized", "hydra.launcher.size=2", "seed=0,1,2,3")
     code, _, said = lepton("train", "-m", *SMALL, *words)
     assert code == 1
@@ -268,8 +269,8 @@ def test_a_watched_member_is_pruned_and_the_others_are_not(here):
     jobs[1] = replace(jobs[1], watch=None)
     JobGroup(jobs, StackingOptions(threads=1, alone=1, size=2), SweepProgress(jobs)).train()
     attempt(replace(jobs[0], folder=Path("runs/alone/x")))
-    assert [results.status(job.folder) for job in jobs] == ["pruned", "finished"]
-    stacked, alone = results.read_pruned(jobs[0].folder), results.read_pruned(Path("runs/alone/x"))
+    assert [run_status(job.folder) for job in jobs] == ["pruned", "finished"]
+    stacked, alone = read_pruned_run(jobs[0].folder), read_pruned_run(Path("runs/alone/x"))
     assert stacked["epoch"] == alone["epoch"] == 1
     assert stacked["scores"] == pytest.approx(alone["scores"], rel=1e-4)
 

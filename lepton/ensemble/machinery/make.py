@@ -22,8 +22,11 @@ from lepton.ensemble.machinery.write import model_name, place, write
 from lepton.ensemble.soup import Soup
 from lepton.errors import ConfigError
 from lepton.run import logged_to
-from lepton.storage import results
-from lepton.storage.study import refresh
+from lepton.storage.files import write_json
+from lepton.storage.results import read_result
+from lepton.storage.run_folder import LOG_FILE
+from lepton.storage.run_writing import writing_run
+from lepton.storage.study import refresh_tables
 
 log = logging.getLogger("lepton")
 FORMAT = 1  # raised when the same words would mean another ensemble
@@ -48,12 +51,12 @@ def ensemble(plain: dict[str, Any]) -> Outcome:
     plan = planned(plain, read_members(plain["runs"]))
     if plan.found.left_out:
         log.info("runs: %s", plan.found.left_out)
-    if results.read(plan.folder) and not plain["rerun"]:
+    if read_result(plan.folder) and not plain["rerun"]:
         log.info("%s is finished; rerun=true makes it again", plan.folder)
         return read(plan.folder)
     made = make(plan)
     if made.folder:
-        refresh(made.folder.parent)
+        refresh_tables(made.folder.parent)
     return made
 
 
@@ -79,12 +82,12 @@ def make(plan: Plan) -> Outcome:
     if about["beaten"] and not plain["keep"]:
         return Outcome(None, about, members)
     seconds = time.perf_counter() - started
-    with results.writing(folder, rerun=plain["rerun"]) as part, logged_to(part / results.LOG):
+    with writing_run(folder, rerun=plain["rerun"]) as part, logged_to(part / LOG_FILE):
         for path, why in plan.found.skipped:
             log.debug("no member: %s: %s", path, why)
         members.to_parquet(part / MEMBERS, index=False)
         pooled = [place(member, folder) for member in pool.members]
-        results.write_json(part / FACTS, {**about, POOL: pooled})
+        write_json(part / FACTS, {**about, POOL: pooled})
         write(plain, made, average, part, folder=folder, seconds=seconds)
     return read(folder)
 

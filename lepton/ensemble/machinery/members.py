@@ -15,10 +15,9 @@ from lepton.ensemble.machinery.run_paths import run_folders
 from lepton.errors import ConfigError, LeptonError
 from lepton.run import SPLITS
 from lepton.spec import DataSpec
-from lepton.storage import results
-from lepton.storage.predictions import from_frame
-from lepton.storage.results import RESULT, Result
-from lepton.storage.run_folder import FAILURE, SUFFIXES, read_failure
+from lepton.storage.predictions import predictions_from_frame
+from lepton.storage.results import Result, read_result
+from lepton.storage.run_folder import FAILURE_FILE, RESULT_FILE, STATE_SUFFIXES, read_failure_file
 
 WEIGHTS = ("model.*", "adapter.*")  # the file of a run that holds its weights
 SHOWN = 4  # names in a message
@@ -115,7 +114,7 @@ def read_member(folder: Path) -> Member:
     Raises: LeptonError that says why it cannot be a member.
     """
     _finished(folder)
-    result = results.read(folder)
+    result = read_result(folder)
     if "ensemble" in result.config:
         raise Ensemble(f"{folder}: an ensemble itself")
     if lacking := [name for name in ("task", "dataset", "choices") if name not in result.config]:
@@ -154,19 +153,19 @@ def unchanged(member: Member, known: dict[str, Any]) -> bool:
 
 
 def _finished(folder: Path) -> None:
-    if folder.suffix == ".failed" and (folder / FAILURE).is_file():
-        known = read_failure(folder / FAILURE)
+    if folder.suffix == ".failed" and (folder / FAILURE_FILE).is_file():
+        known = read_failure_file(folder / FAILURE_FILE)
         raise LeptonError(f"{folder}: {known['status']} ({known['error']})")
-    if folder.suffix in SUFFIXES:
+    if folder.suffix in STATE_SUFFIXES:
         word = {".pruned": "pruned", ".failed": "failed"}.get(folder.suffix, "unfinished")
         raise LeptonError(f"{folder}: {word}")
-    if not (folder / RESULT).is_file():
+    if not (folder / RESULT_FILE).is_file():
         raise LeptonError(f"{folder}: holds no finished run")
 
 
 def _split(path: Path, spec: DataSpec) -> Split:
     frame = pd.read_parquet(path).sort_values("id", kind="stable")
-    prediction, target = from_frame(frame, spec)
+    prediction, target = predictions_from_frame(frame, spec)
     return Split(torch.tensor(frame["id"].to_numpy()), target, prediction)
 
 

@@ -11,14 +11,14 @@ from lepton import build
 from lepton.ensemble.machinery.members import Member, member_of, unchanged
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
-from lepton.storage import results
+from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 
 class EnsemblePredictor:
     """Raw rows -> predictions, as `Predictor`; each member prepares the rows its own way."""
 
     def __init__(self, folder: Path, load):
-        config = results.read_config(folder / results.CONFIG)
+        config = read_config(folder / CONFIG_FILE)
         own = config["ensemble"]
         self.spec = DataSpec.load(folder / "spec.json")
         self.members = [load(_verified(folder, known).folder) for known in own["members"]]

@@ -5,8 +5,8 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from lepton.errors import ConfigError
-from lepton.storage import results
-from lepton.storage.run_folder import SUFFIXES, failed
+from lepton.storage.results import study_folder
+from lepton.storage.run_folder import CONFIG_FILE, RESULT_FILE, STATE_SUFFIXES, failed_folder
 
 
 def run_folders(runs: str | Sequence[str]) -> list[Path]:
@@ -25,15 +25,15 @@ def _named(word: str) -> Iterator[Path]:
         paths = [path for path in paths if path.is_dir()]
         if not paths:
             raise ConfigError(f"runs: {word}: no folder matches (looked in {Path.cwd()})")
-    elif (path := Path(word).expanduser()).is_dir() or not failed(path).is_dir():
-        paths = [path if _is_run(path) else results.study_folder(word)]
+    elif (path := Path(word).expanduser()).is_dir() or not failed_folder(path).is_dir():
+        paths = [path if _is_run(path) else study_folder(word)]
     else:
-        paths = [failed(path)]
+        paths = [failed_folder(path)]
     for path in paths:
         yield from [path] if _is_run(path) else sorted(p for p in path.iterdir() if p.is_dir())
 
 
 def _is_run(path: Path) -> bool:
     """Whether a folder is a run in any state, and no study."""
-    known = (path / results.RESULT).is_file() or (path / results.CONFIG).is_file()
-    return known or path.suffix in SUFFIXES
+    known = (path / RESULT_FILE).is_file() or (path / CONFIG_FILE).is_file()
+    return known or path.suffix in STATE_SUFFIXES

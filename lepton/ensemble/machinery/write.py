@@ -12,9 +12,8 @@ from lepton.ensemble.machinery.souping import save_soup
 from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.metric.scoring import score
 from lepton.run import SPLITS, write_settings
-from lepton.storage import results
 from lepton.storage.predictions import predictions_frame
-from lepton.storage.results import Result
+from lepton.storage.results import Result, save_result
 
 
 def model_name(plain: dict[str, Any]) -> str:
@@ -46,7 +45,7 @@ def write(
         frame = predictions_frame(known.ids, known.target, made.predictions[split], made.pool.spec)
         frame.to_parquet(part / "predictions" / f"{split}.parquet")
     result = _result(made, average, config, run=folder.name, seconds=seconds)
-    results.save(result, part)
+    save_result(result, part)
 
 
 def _config(plain: dict[str, Any], made: Made, folder: Path, *, kind: str) -> dict[str, Any]:

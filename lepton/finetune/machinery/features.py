@@ -16,8 +16,8 @@ from lepton.dataset.data import Data
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.layers import layers, made_new
 from lepton.pretrained import init_weights
-from lepton.storage import cache
-from lepton.storage.environment import versions
+from lepton.storage.cache import cached
+from lepton.storage.environment import training_versions
 
 KNOWN: WeakKeyDictionary = WeakKeyDictionary()  # of data in use: their content and features
 SPLITS = ("train", "val", "test")
@@ -62,7 +62,7 @@ def _kept(key: str, inputs: dict[str, Tensor], compute: Callable[[dict], Tensor]
     def make() -> bytes:
         return save({"features": compute(inputs).contiguous()})
 
-    return cache.kept("features", f"{key}.safetensors", make, load)["features"]
+    return cached("features", f"{key}.safetensors", make, load)["features"]
 
 
 def _inputs(data, split: str) -> dict[str, Tensor]:
@@ -79,7 +79,7 @@ def _content_of(model: nn.Module, cfg: dict[str, Any]) -> str:
     dtype = str(next(model.parameters()).dtype)
     kept = {k: v for k, v in cfg["model"].items() if "dropout" not in k}  # none in eval mode
     about = [with_content_for_path(kept), dtype, whole]
-    found = hashlib.sha256(json.dumps([about, versions()], default=str).encode())
+    found = hashlib.sha256(json.dumps([about, training_versions()], default=str).encode())
     for name, tensor in model.state_dict().items():
         below = not (is_adapter(name) or f"{name}.".startswith(head))
         if below and (whole is None or name in made_new(model)):

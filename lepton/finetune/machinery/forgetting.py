@@ -16,7 +16,7 @@ from lepton.finetune.machinery.transfer import copy_by_key
 from lepton.metric.scoring import score
 from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
-from lepton.storage import results
+from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 
 class Forgetting:
@@ -28,7 +28,7 @@ class Forgetting:
         if init_from is None or not init_weights.is_run(path):
             raise ConfigError(f"forgetting: init_from={init_from} is no run; its task is unknown")
         self.network = load_network(path)
-        config = with_later_keys(results.read_config(path / results.CONFIG))
+        config = with_later_keys(read_config(path / CONFIG_FILE))
         self.data = build.data(check(OmegaConf.create(config)))
 
     def scores(self, model, spec: DataSpec) -> dict[str, float]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lepton.finetune.machinery.features import Splits
 from lepton.metric.scoring import score
-from lepton.storage import cache
+from lepton.storage.cache import cached
 from lepton.task import Task
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties to choose from
@@ -32,7 +32,7 @@ def before(splits: Splits, task: Task, features: str) -> dict[str, float]:
     def make() -> bytes:
         return json.dumps(_fitted(splits, task)).encode()
 
-    return cache.kept("before", name, make, json.loads)
+    return cached("before", name, make, json.loads)
 
 
 def _fitted(splits: Splits, task: Task) -> dict[str, float]:

@@ -10,7 +10,7 @@ from lepton.errors import LeptonError
 from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text
 from lepton.report.figures.ensembles import member_weights
 from lepton.report.number_format import format_number
-from lepton.storage.run_folder import CONFIG, read_config
+from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 MAX_ENSEMBLES = 4
 MAX_MEMBERS = 20  # in a table
@@ -50,7 +50,7 @@ def _ensemble(folder: Path, name: str, outcome: Outcome) -> list[Block]:
             ", ".join(heaviest),
             lambda: member_weights(used_members),
         ),
-        Code(f"makes {folder.name}", command(folder, read_config(folder / CONFIG))),
+        Code(f"makes {folder.name}", command(folder, read_config(folder / CONFIG_FILE))),
     ]
 
 

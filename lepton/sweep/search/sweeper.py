@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from lepton.analysis.table import show
 from lepton.errors import ConfigError, FailedRuns, NothingToSearch
-from lepton.storage import study
+from lepton.storage.study import add_planned_runs, make_studies
 from lepton.sweep.grid import Grid
 from lepton.sweep.job import Job
 from lepton.sweep.plan import Composer, Plan, compose_job, tidied
@@ -77,8 +77,8 @@ class Search(Grid):
     def _train(self, way: "Way", trials: Sequence[Trial], jobs: list[Job]) -> None:
         """Raises: FailedRuns when no further run may start."""
         log.info("trials %d to %d: %s", *way.span(trials), _runs(len(jobs)))
-        study.make({job.folder.parent for job in jobs})
-        study.remember({job.folder: str(job) for job in jobs})
+        make_studies({job.folder.parent for job in jobs})
+        add_planned_runs({job.folder: str(job) for job in jobs})
         self.train(jobs, self.progress)
         if self.progress.stopped:
             raise FailedRuns(f"{self.progress.stopped}; the same command goes on")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from lepton.storage import results
+from lepton.storage.results import read_result
+from lepton.storage.run_folder import RESULT_FILE, read_failure, read_pruned_run, run_status
 from lepton.sweep.search.settings import Objective
 
 ENDED = ("finished", "pruned", "diverged", "failed")
@@ -24,14 +25,14 @@ class Outcome:
 
 def status(folder: Path) -> str:
     """What `results.status` says, but finished while another process trains it once more."""
-    known = results.status(folder)
-    return "finished" if known == "running" and (folder / results.RESULT).is_file() else known
+    known = run_status(folder)
+    return "finished" if known == "running" and (folder / RESULT_FILE).is_file() else known
 
 
 def curve(folder: Path, status: str) -> tuple[float, ...]:
     """The score of each epoch of a run that is finished or pruned; () without epochs."""
     if status == "pruned":
-        return tuple(results.read_pruned(folder)["scores"])
+        return tuple(read_pruned_run(folder)["scores"])
     import pandas as pd
 
     history = pd.read_parquet(folder / "history.parquet")
@@ -46,13 +47,13 @@ def read(folders: Sequence[Path], objectives: Sequence[Objective], *, watched: b
     said = {folder: status(folder) for folder in folders}
     for folder, word in said.items():
         if word not in ("finished", "pruned"):
-            known = results.failure(folder) or {"error": "no word of why"}
+            known = read_failure(folder) or {"error": "no word of why"}
             return Outcome("diverged" if word == "diverged" else "failed", error=known["error"])
     (first, word), *_ = said.items()
     scores = curve(first, word) if watched else ()
     if word == "pruned":
         return Outcome("pruned", scores=scores)
-    found = [results.read(folder) for folder in folders]
+    found = [read_result(folder) for folder in folders]
     values = tuple(fmean(o.value(result) for result in found) for o in objectives)
     for objective, value in zip(objectives, values, strict=True):
         if not math.isfinite(value):

@@ -17,7 +17,7 @@ from lepton.ensemble.machinery.members import read_member, read_members
 from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
 from lepton.spec import DataSpec
-from lepton.storage.predictions import from_frame
+from lepton.storage.predictions import predictions_from_frame
 from tests.ensemble.conftest import SMALL, STUDIES
 from tests.quick import compose
 
@@ -51,7 +51,9 @@ def test_every_method_makes_a_run_that_predicts_what_it_was_scored_by(
     result = json.loads((folder / "result.json").read_text())
     for split in ("val", "test"):
         frame = pd.read_parquet(folder / "predictions" / f"{split}.parquet")
-        scored = score(*from_frame(frame, DataSpec.load(folder / "spec.json")), task=task)
+        scored = score(
+            *predictions_from_frame(frame, DataSpec.load(folder / "spec.json")), task=task
+        )
         kept = {k: v for k, v in result["metrics"].items() if k.startswith(split)}
         assert kept == pytest.approx({f"{split}/{k}": v for k, v in scored.items()}, rel=1e-12)
     test = frame.set_index("id")

@@ -18,7 +18,8 @@ from lepton.finetune.machinery.features import features
 from lepton.finetune.machinery.layers import layers, under
 from lepton.finetune.machinery.tuning import Tuning
 from lepton.pretrained import init_weights
-from lepton.storage import results
+from lepton.storage.results import read_result
+from lepton.storage.run_folder import read_config
 from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER, TABLE, begin
 from tests.quick import quick, quick_rows
@@ -29,7 +30,7 @@ ADAPTERS = ("lora", "dora", "ia3")
 
 def data_of(folder):
     """The data that a run learned from."""
-    config = OmegaConf.create(results.read_config(folder / "config.yaml"))
+    config = OmegaConf.create(read_config(folder / "config.yaml"))
     return build.data(check(config, files=False))
 
 
@@ -213,7 +214,7 @@ def test_the_second_part_starts_from_the_best_probe(model, tune, pretrained, mon
     assert all(torch.equal(start[name], probe[name]) for name in probe)
     history = pd.read_parquet(folder / "history.parquet")
     assert list(history["epoch"]) == list(range(9))
-    assert results.read(folder).best_epoch >= 6
+    assert read_result(folder).best_epoch >= 6
     first = pd.read_parquet(probed / "history.parquet")
     assert list(history["val/score"][:6]) == list(first["val/score"])
     final = load_file(folder / "model.safetensors")
@@ -254,14 +255,14 @@ def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
 
 def test_a_row_says_before_and_after_and_what_it_cost(tune, pretrained, only):
     folder = tune("last_k", "mlp", "forgetting=true", "dataset.classes=3", source=pretrained())
-    known = results.read(folder)
+    known = read_result(folder)
     assert set(known.before) == set(known.metrics)
     assert 0 < known.trainable < known.parameters
     assert known.memory_mb > 10
     [row] = load("tuned").to_dict("records")
     assert row["before/test/auroc"] == known.before["test/auroc"]
     assert row["source/before/test/auroc"] == pytest.approx(
-        results.read(only("source")).metrics["test/auroc"]
+        read_result(only("source")).metrics["test/auroc"]
     )
     assert row["source/after/test/auroc"] == known.forgetting["after/test/auroc"]
 
@@ -277,9 +278,9 @@ def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
     for name, tensor in state.items():
         if not name.startswith("output"):
             tensor.copy_(tuned[name])
-    test = read_data(results.read(source).config).splits["test"]
+    test = read_data(read_result(source).config).splits["test"]
     expected = score(network.predict(test), test["target"], task="multiclass")
-    known = results.read(folder).forgetting
+    known = read_result(folder).forgetting
     assert known["after/test/log_loss"] == pytest.approx(expected["log_loss"])
     assert known["after/test/log_loss"] != known["before/test/log_loss"]
 
