@@ -3,7 +3,7 @@
 from importlib import import_module
 
 _PUBLIC = {
-    "allow": "lepton.config.check",
+    "allow": "lepton.config.trust",
     "compose": "lepton.config.compose",
     "load": "lepton.storage.results",
     "load_model": "lepton.predict",

@@ -7,7 +7,8 @@ from typing import Any
 import hydra.utils
 from hydra.errors import InstantiationException
 
-from lepton.config import check
+from lepton.config.check import input_kind
+from lepton.config.trust import TRUSTED_PREFIXES, find_targets, is_allowed
 from lepton.errors import ConfigError, LeptonError
 from lepton.pretrained import init_weights
 from lepton.pretrained.location import TOKENIZER
@@ -22,7 +23,7 @@ def instantiate(node: dict[str, Any], **supplied) -> Any:
 
     Raises: ConfigError when a target, once imported, lies outside the trusted packages.
     """
-    names = [name for _, name in check.find_targets(node)]
+    names = [name for _, name in find_targets(node)]
     for name in names:
         _trusted(name)
     options = {"_partial_": True, "_convert_": "all"}
@@ -37,11 +38,11 @@ def import_target(node: dict[str, Any]) -> Any:
 
 
 def _trusted(name: str) -> Any:
-    if not check.is_allowed(name):
+    if not is_allowed(name):
         raise ConfigError(f"_target_: {name!r} is not in a trusted package")
     found = hydra.utils.get_object(name)
     real = f"{found.__module__}.{found.__qualname__}" if _plain(found) else name
-    if not (_plain(found) and check.is_allowed(real)):
+    if not (_plain(found) and is_allowed(real)):
         raise ConfigError(f"_target_: {real!r} is not in a trusted package")
     return found
 
@@ -55,7 +56,7 @@ def component(cfg: dict[str, Any], group: str, **supplied) -> Any:
     try:
         return instantiate(cfg[group], **supplied)
     except (ValueError, TypeError, ArithmeticError, RuntimeError, InstantiationException) as e:
-        if not cfg[group]["_target_"].startswith(check.TRUSTED_PREFIXES):
+        if not cfg[group]["_target_"].startswith(TRUSTED_PREFIXES):
             raise
         option = f"{group}={cfg.get('choices', {}).get(group, '?')}"
         raise ConfigError(f"{group}: {option} refuses its values: {_last(e)}") from e
@@ -88,7 +89,7 @@ def unread_data(cfg: dict[str, Any], **inputs):
 
 def _inputs(cfg: dict[str, Any]) -> dict[str, Any]:
     """What makes inputs of rows: for texts the model's tokenizer, where it has one."""
-    if check.input_kind(cfg, "dataset") == "text":
+    if input_kind(cfg, "dataset") == "text":
         node = cfg["model"].get("tokenizer")
         return {"tokenizer": instantiate(_as_loaded(node, cfg["init_from"])) if node else None}
     return {"preprocessing": instantiate(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"])}

@@ -215,7 +215,7 @@ def _value(flag: str, value: str, known: Sequence[str] = ()) -> str:
 
 def _set(flag: str, value: str) -> None:
     if flag == "--allow":
-        from lepton.config.check import allow
+        from lepton.config.trust import allow
 
         allow(value)
         return

@@ -8,7 +8,7 @@ import pytest
 
 import lepton
 from lepton import allow, compose, load, load_model, train
-from lepton.config.check import is_allowed
+from lepton.config.trust import is_allowed
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "seed=3")
 

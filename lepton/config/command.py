@@ -1,13 +1,15 @@
 """Commands between runs: `key=value` words -> the checked config of another root than train."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lepton.config.check import key_problems, target_problems, typed_keys, unresolved_values
 from lepton.config.compose import explain_hydra_errors, hydra_session, search_path_overrides
-from lepton.config.options import find_options
-from lepton.config.overrides import chosen_options, option_problems, unreadable_override
+from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
+from lepton.config.override_reader import OverrideReader, unreadable_override
 from lepton.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 
 def compose_command(
@@ -27,59 +29,57 @@ def compose_command(
     from hydra import compose
     from omegaconf import OmegaConf, open_dict
 
-    words = _words(root, overrides, {key: group for key, (group, _) in groups.items()})
+    reader = CommandOverrideReader(root, {key: group for key, (group, _) in groups.items()})
+    hydra_overrides = reader.read(overrides)
+    if reader.problems:
+        raise ConfigError(*reader.problems)
     with explain_hydra_errors(), hydra_session():
-        cfg = compose(root, [*search_path_overrides(), *words], return_hydra_config=True)
-        chosen = cfg.hydra.runtime.choices
-        choices = {key: chosen[f"{group}@{key}"] for key, (group, _) in groups.items()}
+        cfg = compose(root, [*search_path_overrides(), *hydra_overrides], return_hydra_config=True)
+        hydra_choices = cfg.hydra.runtime.choices
+        choices = {key: hydra_choices[f"{group}@{key}"] for key, (group, _) in groups.items()}
         OmegaConf.set_readonly(cfg, False)
         with open_dict(cfg):
             cfg.pop("hydra", None)
-        problems = unresolved_values(cfg)
-        if problems:
-            raise ConfigError(*problems)
-        plain = OmegaConf.to_container(cfg, resolve=True)
-    types = typed_keys(tuple((schema | dict.fromkeys(groups, "dict")).items()))
-    problems = key_problems("", plain, types, f"lepton {root}", ())
+        config = resolved_config(cfg)
+    types = typed_keys(schema | dict.fromkeys(groups, "dict"))
+    problems = key_problems("", config, types, f"lepton {root}")
     for key, (_, supplied) in groups.items():
-        problems += target_problems(key, plain.get(key), supplied, f"{key}={choices[key]}")
+        problems += target_problems(key, config.get(key), supplied, f"{key}={choices[key]}")
     if problems:
         raise ConfigError(*problems)
-    return plain | {"choices": choices}
+    return config | {"choices": choices}
 
 
-def _words(root: str, overrides: Sequence[str], groups: dict[str, str]) -> list[str]:
-    """The overrides as Hydra wants them; a group is named by the key that it fills."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+class CommandOverrideReader(OverrideReader):
+    """Reads what `lepton ROOT` takes: single values, and groups named by the keys they fill."""
 
-    parser, known, words, problems = OverridesParser.create(), find_options(), [], []
-    for text in overrides:
-        try:
-            override = parser.parse_override(text)
-        except Exception:  # the grammar raises several unrelated kinds
-            problems.append(_hinted(text))
-            continue
-        key = override.key_or_group
+    def __init__(self, root: str, group_by_key: dict[str, str]) -> None:
+        super().__init__()
+        self.root, self.group_by_key = root, group_by_key
+
+    def refusal(self, override: "Override") -> str | None:
+        key, text = override.key_or_group, override.input_line
         if override.package is not None or not key or override.is_delete() or "/" in key:
-            problems.append(unreadable_override(text))
-        elif key in known and key not in groups:
-            problems.append(f"{key}: lepton {root} has no such key")
-        elif override.is_sweep_override():
-            problems.append(f"{text}: lepton {root} takes one value; write a list as {key}=[A,B]")
-        elif key in groups:
-            have = known[groups[key]]
-            problems += option_problems(text, key, chosen_options(override, list(have)), have)
-            words.append(f"{groups[key]}@{text.lstrip('+')}")
-        else:
-            words.append("++" + text.lstrip("+"))
-    if problems:
-        raise ConfigError(*problems)
-    return words
+            return unreadable_override(text)
+        if key in self.options_by_group and key not in self.group_by_key:
+            return f"{key}: lepton {self.root} has no such key"
+        if override.is_sweep_override():
+            return f"{text}: lepton {self.root} takes one value; write a list as {key}=[A,B]"
+        return None
 
+    def group(self, override: "Override") -> str | None:
+        return self.group_by_key.get(override.key_or_group)
 
-def _hinted(text: str) -> str:
-    """The line for what cannot be read; a glob's brackets need quotes."""
-    key, _, value = text.partition("=")
-    said = unreadable_override(text)
-    needed = set("[]{}") & set(value) and not set("\"'") & set(text) and "quotes" not in said
-    return f"{said}, with quotes around the value: '{key}=\"{value}\"'" if needed else said
+    def for_hydra(self, override: "Override") -> str:
+        if (group := self.group(override)) is not None:
+            return f"{group}@{override.input_line.lstrip('+')}"
+        return super().for_hydra(override)
+
+    def unreadable(self, text: str, error: Exception) -> str:
+        """Names the quotes that a glob's brackets need."""
+        key, _, value = text.partition("=")
+        line = super().unreadable(text, error)
+        needs_quotes = set("[]{}") & set(value) and not set("\"'") & set(text)
+        if needs_quotes and "quotes" not in line:
+            return f"{line}, with quotes around the value: '{key}=\"{value}\"'"
+        return line

@@ -1,8 +1,9 @@
-"""From words on a command line to a composed config: groups, options, overrides."""
+"""Composes the config that the overrides of a command line mean: groups, options, values."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from lepton.config.options import (
     CONF_DIR,
@@ -14,10 +15,13 @@ from lepton.config.options import (
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
 PLUGINS_DIR = str(PACKAGE_DIR / "plugins")
 
 
-def compose(*overrides: str):
+def compose(*overrides: str) -> "DictConfig":
     """The config that `lepton train OVERRIDES` would run.
 
     Raises: ConfigError with every mistake, one line each.
@@ -27,18 +31,19 @@ def compose(*overrides: str):
     from lepton.config.check import check
 
     try:
-        words = parse_overrides(overrides, sweep=False)
+        hydra_overrides = parse_overrides(overrides, sweep=False)
     except MisreadOverrides as e:
-        raise ConfigError(*e.problems, *_mistakes(e.readable)) from None
+        raise ConfigError(*e.problems, *_problems_of(e.readable)) from None
     with explain_hydra_errors(), hydra_session():
-        cfg = hydra_compose("train", [*search_path_overrides(), *words], return_hydra_config=True)
+        words = [*search_path_overrides(), *hydra_overrides]
+        cfg = hydra_compose("train", words, return_hydra_config=True)
         cfg = finish_config(cfg, overrides, choices=cfg.hydra.runtime.choices)
         check(cfg)
     return cfg
 
 
-def _mistakes(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Those in overrides that could be read, beside others that could not."""
+def _problems_of(overrides: Sequence[str]) -> tuple[str, ...]:
+    """The problems of overrides that could be read, beside others that could not."""
     try:
         compose(*overrides)
     except ConfigError as e:
@@ -47,14 +52,14 @@ def _mistakes(overrides: Sequence[str]) -> tuple[str, ...]:
 
 
 def add_plugin_path() -> None:
-    """Hydra finds plugins only as hydra_plugins.*"""
+    """Lets Hydra find lepton's plugins, which it does only as hydra_plugins.*"""
     if PLUGINS_DIR not in sys.path:
         sys.path.append(PLUGINS_DIR)
 
 
 @contextmanager
-def hydra_session():
-    """Hydra, set up on lepton's conf folder and its plugins."""
+def hydra_session() -> Iterator[Any]:
+    """Sets Hydra up on lepton's conf folder and its plugins; yields Hydra's own object of it."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
@@ -66,49 +71,53 @@ def hydra_session():
         yield GlobalHydra.instance().hydra
 
 
-def finish_config(cfg, overrides: Sequence[str], *, choices):
+def finish_config(
+    cfg: "DictConfig", overrides: Sequence[str], *, choices: Mapping[str, Any]
+) -> "DictConfig":
     """The composed config without Hydra's own part, with the chosen options and the overrides."""
     from omegaconf import OmegaConf, open_dict
 
-    named = {
+    names = {
         group: "+".join(map(str, choice)) if OmegaConf.is_list(choice) else choice
         for group, choice in choices.items()
-        if not (group.startswith("hydra") or group == "search" or "@" in group or _hidden(choice))
+        if _is_recorded(group, choice)
     }
     for group in MULTI_CHOICE_GROUPS:
         if cfg.get(group):  # Hydra does not say which options of a list were chosen
-            named.setdefault(group, "+".join(sorted(cfg[group])))
+            names.setdefault(group, "+".join(sorted(cfg[group])))
     OmegaConf.set_readonly(cfg, False)
     with open_dict(cfg):
         cfg.pop("hydra", None)
-        cfg.choices, cfg.overrides = named, literal_overrides(overrides)
+        cfg.choices, cfg.overrides = names, literal_overrides(overrides)
     return cfg
+
+
+def _is_recorded(group: str, choice: Any) -> bool:
+    """True for a choice that says something about the run: not of Hydra's parts or hidden files."""
+    is_hidden = choice is None or str(choice).startswith("_")
+    return not (group.startswith("hydra") or group == "search" or "@" in group or is_hidden)
 
 
 def literal_overrides(overrides: Sequence[str]) -> list[str]:
     """Overrides as the user wrote them, which no interpolation changes any more."""
-    return [word.lstrip("+").replace("${", "\\${") for word in overrides]
-
-
-def _hidden(choice: str | None) -> bool:
-    return choice is None or str(choice).startswith("_")
+    return [text.lstrip("+").replace("${", "\\${") for text in overrides]
 
 
 def search_path_overrides() -> list[str]:
-    """The override that lets Hydra see the user's conf folder."""
-    user = config_dirs()[1:]
-    return [f"hydra.searchpath=['file://{user[0]}']"] if user else []
+    """The override that lets Hydra see the user's conf folder, where there is one."""
+    user_dirs = config_dirs()[1:]
+    return [f"hydra.searchpath=['file://{user_dirs[0]}']"] if user_dirs else []
 
 
 def version_base_argument() -> dict[str, str]:
-    """Hydra 1.3 asks for a version_base, 1.4 warns about it."""
+    """The keyword `version_base` for Hydra 1.3, which asks for it; 1.4 warns about it."""
     import hydra
 
     return {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
 
 @contextmanager
-def explain_hydra_errors():
+def explain_hydra_errors() -> Iterator[None]:
     """Turns what Hydra, OmegaConf and YAML raise into one ConfigError line each."""
     import yaml
     from hydra.errors import HydraException
@@ -120,7 +129,7 @@ def explain_hydra_errors():
         mark = e.problem_mark
         raise ConfigError(f"{mark.name}:{mark.line + 1}: YAML: {e.problem or e.context}") from None
     except UnicodeDecodeError:
-        raise ConfigError(*_not_utf8()) from None
+        raise ConfigError(*_files_not_utf8()) from None
     except OmegaConfBaseException as e:
         raise ConfigError(_first_line(e)) from None
     except HydraException as e:
@@ -130,10 +139,10 @@ def explain_hydra_errors():
         raise ConfigError(_first_line(cause)) from None
 
 
-def _not_utf8() -> list[str]:
+def _files_not_utf8() -> list[str]:
     """A line for every option whose bytes are not text."""
     lines = []
-    for path in (path for group in find_options().values() for path in group.values()):
+    for path in (path for options in find_options().values() for path in options.values()):
         try:
             path.read_text(encoding="utf-8")
         except UnicodeDecodeError as e:
@@ -142,6 +151,6 @@ def _not_utf8() -> list[str]:
 
 
 def _first_line(e: BaseException) -> str:
-    text = str(e).strip().splitlines() or [type(e).__name__]
+    (first, *_) = str(e).strip().splitlines() or [type(e).__name__]
     key = getattr(e, "full_key", None)
-    return f"{key}: {text[0]}" if key and not text[0].startswith(key) else text[0]
+    return f"{key}: {first}" if key and not first.startswith(key) else first

@@ -1,4 +1,4 @@
-"""What a config with the right keys and types can still get wrong."""
+"""Checks what a config with the right keys and types can still get wrong: numbers, files, pairs."""
 
 import math
 from pathlib import Path
@@ -29,35 +29,54 @@ GRADUAL_UNFREEZE = "lepton.finetune.gradual_unfreeze.GradualUnfreeze"
 KIND_PLURALS = {"table": "a table", "text": "texts"}
 
 
-def constraint_problems(plain: dict[str, Any], *, alone: bool, kinds: tuple[str, str]) -> list[str]:
-    """A line for every part that is not there, number too small, or option in another's way.
+def constraint_problems(
+    config: dict[str, Any], *, fits_itself: bool, kinds: tuple[str, str]
+) -> list[str]:
+    """A line for every group that is missing, number out of range, or option in another's way.
 
-    `alone`: the model fits itself, so that nothing meant for networks matters. `kinds`: what the
+    `fits_itself`: the model does, so that nothing meant for networks matters. `kinds`: what the
     data set holds and what the model reads.
     """
-    needed = ["dataset", "model", *(() if alone else ("optimizer", "trainer"))]
-    if kinds[0] == "table":
-        needed.insert(1, "preprocessing")
     problems = [
+        *_missing_groups(config, fits_itself=fits_itself, data_kind=kinds[0]),
+        *_too_small_numbers(config),
+        *_unstorable_numbers(config),
+        *_monitor_problems(config),
+        *_finetuning_problems(config, fits_itself=fits_itself),
+    ]
+    if config["dataset"] and config["model"]:
+        problems += _kind_problems(config, *kinds)
+    if not fits_itself:
+        problems += _device_problems(config) + _schedule_free_problems(config)
+    return problems
+
+
+def _missing_groups(config: dict[str, Any], *, fits_itself: bool, data_kind: str) -> list[str]:
+    """A line for every group that training needs and of which nothing was chosen."""
+    needed = [
+        "dataset",
+        *(["preprocessing"] if data_kind == "table" else []),
+        "model",
+        *([] if fits_itself else ["optimizer", "trainer"]),
+    ]
+    return [
         f"{group}: needed to train; choose one with {group}=NAME"
         for group in needed
-        if not plain.get(group)
+        if not config.get(group)
     ]
-    problems += (
-        _too_small(plain) + _beyond(plain) + _monitor(plain) + _finetuning(plain, alone=alone)
-    )
-    if plain["dataset"] and plain["model"]:
-        problems += _other_kind(plain, *kinds)
-    if alone:
-        return problems
-    problems += _devices(plain)
-    schedule_free = (plain["optimizer"] or {}).get("_target_", "").startswith("schedulefree.")
-    if schedule_free and plain["scheduler"]:
+
+
+def _schedule_free_problems(config: dict[str, Any]) -> list[str]:
+    """A line for every option that does what a schedule-free optimizer does itself."""
+    if not (config["optimizer"] or {}).get("_target_", "").startswith("schedulefree."):
+        return []
+    problems = []
+    if config["scheduler"]:
         problems.append(
             "optimizer, scheduler: a schedule-free optimizer takes the place of a schedule; "
             "use scheduler=none or another optimizer"
         )
-    if schedule_free and "ema" in (plain["regularization"] or {}):
+    if "ema" in (config["regularization"] or {}):
         problems.append(
             "optimizer, regularization: a schedule-free optimizer averages the weights itself; "
             "leave out ema or use another optimizer"
@@ -65,17 +84,19 @@ def constraint_problems(plain: dict[str, Any], *, alone: bool, kinds: tuple[str,
     return problems
 
 
-def _devices(plain: dict[str, Any]) -> list[str]:
+def _device_problems(config: dict[str, Any]) -> list[str]:
     """A line for every option that does not go with how several devices share the work."""
-    if not (trainer := plain["trainer"]):
+    if not (trainer := config["trainer"]):
         return []
-    strategy, rule = str(trainer["strategy"]), plain["optimizer"] or {}
-    methods = [rule, plain["finetune"] or {}, *(plain["regularization"] or {}).values()]
-    targets = [(part or {}).get("_target_") for part in methods]
+    strategy, optimizer = str(trainer["strategy"]), config["optimizer"] or {}
+    nodes = [optimizer, config["finetune"] or {}, *(config["regularization"] or {}).values()]
+    targets = [(node or {}).get("_target_") for node in nodes]
     if {"spawn", "fork", "notebook"} & set(strategy.split("_")):
         return [f"trainer.strategy: {strategy} copies this process; lepton starts others, with ddp"]
-    copies = strategy.startswith("ddp") or (strategy == "auto" and _several(trainer["devices"]))
-    if copies and "find_unused" not in strategy and GRADUAL_UNFREEZE in targets:
+    uses_ddp = strategy.startswith("ddp") or (
+        strategy == "auto" and _are_several(trainer["devices"])
+    )
+    if uses_ddp and "find_unused" not in strategy and GRADUAL_UNFREEZE in targets:
         unused = "trainer.strategy=ddp_find_unused_parameters_true"
         return [f"trainer.strategy: finetune=gradual_unfreeze leaves weights out; {unused}"]
     if strategy != "fsdp":
@@ -86,45 +107,45 @@ def _devices(plain: dict[str, Any]) -> list[str]:
         for target in targets
         if target in WHOLE_WEIGHT_TARGETS
     ]
-    if rule.get("_target_") == "torch.optim.SGD" and rule.get("fused"):
+    if optimizer.get("_target_") == "torch.optim.SGD" and optimizer.get("fused"):
         problems.append(
             "optimizer.fused: fsdp has no fused SGD for shares of weights; optimizer.fused=false"
         )
     if str(precision := trainer["precision"]) in ("64-true", "64", "16-mixed", "16"):
-        known = "32-true, bf16-mixed, bf16-true, 16-true or auto"
-        problems.append(f"trainer.precision: fsdp cannot train in {precision}; {known}")
+        possible = "32-true, bf16-mixed, bf16-true, 16-true or auto"
+        problems.append(f"trainer.precision: fsdp cannot train in {precision}; {possible}")
     return problems
 
 
-def _several(devices: int | str | list[int]) -> bool:
+def _are_several(devices: int | str | list[int]) -> bool:
     return devices not in (1, "1") and not (isinstance(devices, list) and len(devices) == 1)
 
 
-def _other_kind(plain: dict[str, Any], held: str, read: str) -> list[str]:
+def _kind_problems(config: dict[str, Any], data_kind: str, model_kind: str) -> list[str]:
     """A line for a model that cannot read what the data set holds."""
-    if held == read:
+    if data_kind == model_kind:
         return []
-    names = {group: plain["choices"].get(group, "?") for group in ("dataset", "model")}
+    held, read = (KIND_PLURALS.get(kind, kind) for kind in (data_kind, model_kind))
+    dataset, model = (config["choices"].get(group, "?") for group in ("dataset", "model"))
     return [
-        f"dataset, model: dataset={names['dataset']} holds {KIND_PLURALS.get(held, held)}, and "
-        f"model={names['model']} reads {KIND_PLURALS.get(read, read)}; `lepton list model` says "
-        "what each model reads"
+        f"dataset, model: dataset={dataset} holds {held}, and model={model} reads {read}; "
+        "`lepton list model` says what each model reads"
     ]
 
 
-def _too_small(plain: dict[str, Any]) -> list[str]:
+def _too_small_numbers(config: dict[str, Any]) -> list[str]:
     """A line for every number below what it can mean."""
     problems = []
-    for key, least in MIN_VALUES.items():
+    for key, minimum in MIN_VALUES.items():
         group, _, name = key.rpartition(".")
-        value = ((plain[group] or {}) if group else plain).get(name)
-        if value is not None and value < least:
-            problems.append(f"{key}: {value!r} is too small; {least} at least")
+        value = ((config[group] or {}) if group else config).get(name)
+        if value is not None and value < minimum:
+            problems.append(f"{key}: {value!r} is too small; {minimum} at least")
     return problems
 
 
-def _beyond(node: Any, path: str = "") -> list[str]:
-    """A line for every number that is none, or that no table of results could hold."""
+def _unstorable_numbers(node: Any, path: str = "") -> list[str]:
+    """A line for every number that is not finite, or that no table of results could hold."""
     if isinstance(node, float) and not math.isfinite(node):
         return [f"{path}: {node} is no finite number"]
     if isinstance(node, int) and abs(node) > MAX_INTEGER:
@@ -132,49 +153,54 @@ def _beyond(node: Any, path: str = "") -> list[str]:
     if not isinstance(node, dict | list):
         return []
     items = node.items() if isinstance(node, dict) else enumerate(node)
-    return [line for key, part in items for line in _beyond(part, f"{path}.{key}".lstrip("."))]
+    return [
+        line
+        for key, value in items
+        for line in _unstorable_numbers(value, f"{path}.{key}".lstrip("."))
+    ]
 
 
-def _monitor(plain: dict[str, Any]) -> list[str]:
+def _monitor_problems(config: dict[str, Any]) -> list[str]:
     """A line for a metric that no task has."""
-    name = plain["task"]["monitor"]
+    name = config["task"]["monitor"]
     if name is None or name in LARGER_IS_BETTER:
         return []
     return [f"task.monitor: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]
 
 
-def _finetuning(plain: dict[str, Any], *, alone: bool) -> list[str]:
+def _finetuning_problems(config: dict[str, Any], *, fits_itself: bool) -> list[str]:
     """A line for every key of fine-tuning that would do nothing."""
-    given, problems = plain["init_from"], []
-    if alone and (plain["finetune"] or given):
-        chosen = (plain.get("choices") or {}).get("model")
-        problems.append(f"finetune, init_from: model={chosen} fits itself; nothing to start from")
-    elif given and not plain["finetune"]:
+    init_from, problems = config["init_from"], []
+    if fits_itself and (config["finetune"] or init_from):
+        model = (config.get("choices") or {}).get("model")
+        problems.append(f"finetune, init_from: model={model} fits itself; nothing to start from")
+    elif init_from and not config["finetune"]:
         problems.append("init_from: finetune=none trains from scratch; choose finetune=full")
-    if plain["forgetting"] and not given:
+    if config["forgetting"] and not init_from:
         problems.append("forgetting: needs init_from=RUN, whose task may be forgotten")
     return problems
 
 
-def missing_files(plain: dict[str, Any]) -> list[str]:
-    """A line for every data file, pretrained model, and weights to start from, not there."""
-    model = plain.get("model") or {}
-    given = plain["init_from"]
-    wrong = None if given is None else missing(given)
-    lines = [wrong] * bool(wrong) + [
+def missing_files(config: dict[str, Any]) -> list[str]:
+    """A line for every data file, pretrained model, or weights to start from that is not there."""
+    model, init_from = config.get("model") or {}, config["init_from"]
+    problems = []
+    if init_from is not None and (reason := missing(init_from)):
+        problems.append(reason)
+    problems += [
         f"dataset.{key}: {_no_file(Path(path))}"
-        for key, path in data_files(plain).items()
+        for key, path in data_files(config).items()
         if not Path(path).is_file()
     ]
     if isinstance(path := model.get("path"), str):
-        wrong = problem(path, weights=bool(model.get("pretrained")))
-        lines += [f"model.path: {path!r}: {wrong}"] if wrong else []
-    return lines
+        reason = problem(path, weights=bool(model.get("pretrained")))
+        problems += [f"model.path: {path!r}: {reason}"] if reason else []
+    return problems
 
 
-def data_files(plain: dict[str, Any]) -> dict[str, str]:
+def data_files(config: dict[str, Any]) -> dict[str, str]:
     """The files a data set reads: its keys `path` and `*_path`."""
-    dataset = plain.get("dataset") or {}
+    dataset = config.get("dataset") or {}
     return {
         key: value
         for key, value in dataset.items()
@@ -182,9 +208,9 @@ def data_files(plain: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def data_folders(plain: dict[str, Any]) -> dict[str, str]:
+def data_folders(config: dict[str, Any]) -> dict[str, str]:
     """The folder a data set reads: its key `name`, where that is one."""
-    name = (plain.get("dataset") or {}).get("name")
+    name = (config.get("dataset") or {}).get("name")
     return {"name": name} if isinstance(name, str) and Path(name).expanduser().is_dir() else {}
 
 

@@ -1,4 +1,4 @@
-"""What a run is: a hash of everything that can change its result, and the folder named by it."""
+"""The identity of a run: a hash of all that can change its result, and the folder named by it."""
 
 import hashlib
 import json
@@ -19,64 +19,71 @@ COSMETIC_TRAINER_KEYS = ("progress", "checkpoint_every")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def canonical_config(plain: dict[str, Any]) -> dict[str, Any]:
+def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a checked config that can change the result; data files by their content."""
-    dropped = {*COSMETIC_KEYS, *(["batch_size"] if fits_itself(plain) else [])}
-    kept = {k: v for k, v in plain.items() if k not in dropped}
-    if kept.get("trainer"):
-        kept["trainer"] = {
-            k: v for k, v in kept["trainer"].items() if k not in COSMETIC_TRAINER_KEYS
-        }
-    contents = {key: sha256(Path(path)) for key, path in data_files(plain).items()}
-    contents |= {key: _all(Path(path)) for key, path in data_folders(plain).items()}
-    kept["dataset"] = _without({**kept["dataset"], **contents}, LATER_DATASET_KEYS)
-    kept["model"] = with_content_for_path(kept["model"])
-    if kept["init_from"]:
-        kept["init_from"] = init_weights.content(kept["init_from"]) or kept["init_from"]
-    return _without(kept, LATER_ROOT_KEYS)
+    ignored = {*COSMETIC_KEYS, *(["batch_size"] if fits_itself(config) else [])}
+    canonical = {key: value for key, value in config.items() if key not in ignored}
+    if trainer := canonical.get("trainer"):
+        canonical["trainer"] = {k: v for k, v in trainer.items() if k not in COSMETIC_TRAINER_KEYS}
+    contents = {key: sha256(Path(path)) for key, path in data_files(config).items()}
+    contents |= {key: _folder_content(Path(path)) for key, path in data_folders(config).items()}
+    canonical["dataset"] = _without_unset({**canonical["dataset"], **contents}, LATER_DATASET_KEYS)
+    canonical["model"] = with_content_for_path(canonical["model"])
+    if init_from := canonical["init_from"]:
+        canonical["init_from"] = init_weights.content(init_from) or init_from
+    return _without_unset(canonical, LATER_ROOT_KEYS)
 
 
-def _without(node: dict[str, Any], unset: dict[str, Any]) -> dict[str, Any]:
+def _without_unset(node: dict[str, Any], later_keys: dict[str, Any]) -> dict[str, Any]:
     """A mapping without unset keys of later versions, so that ids stay as they were."""
-    return {k: v for k, v in node.items() if not (k in unset and (v is None or v == unset[k]))}
+    return {
+        key: value
+        for key, value in node.items()
+        if not (key in later_keys and (value is None or value == later_keys[key]))
+    }
 
 
 def with_content_for_path(node: dict[str, Any]) -> dict[str, Any]:
     """A model's node with the content of each pretrained folder for its path."""
-    named = {k: with_content_for_path(v) if isinstance(v, dict) else v for k, v in node.items()}
+    hashed = {k: with_content_for_path(v) if isinstance(v, dict) else v for k, v in node.items()}
     if isinstance(path := node.get("path"), str) and (files := content(path)):
-        named["path"] = [[file.name, sha256(file)] for file in files]
-    return named
+        hashed["path"] = [[file.name, sha256(file)] for file in files]
+    return hashed
 
 
-def _all(folder: Path) -> list[list[str]]:
-    """Every file of a folder by its content."""
+def _folder_content(folder: Path) -> list[list[str]]:
+    """The relative path and the hash of every file of a folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return [[path.relative_to(folder).as_posix(), sha256(path)] for path in files]
 
 
-def run_id(plain: dict[str, Any], version: int = ID_FORMAT) -> str:
-    """Ten hexadecimal digits that differ when the result can; `version` is one of FORMAT."""
-    text = json.dumps([version, canonical_config(plain)], sort_keys=True, default=str)
+def run_id(config: dict[str, Any], version: int = ID_FORMAT) -> str:
+    """Ten hexadecimal digits that differ when the result can; `version` is one of ID_FORMAT."""
+    text = json.dumps([version, canonical_config(config)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def is_run_name(plain: dict[str, Any], name: str) -> bool:
-    """Whether a run of this config and these data has this name, now or in an earlier FORMAT."""
-    return any(name.endswith(f"-{run_id(plain, version)}") for version in range(1, ID_FORMAT + 1))
+def is_run_name(config: dict[str, Any], name: str) -> bool:
+    """True when a run of this config and these data has this name, now or in an earlier format."""
+    versions = range(1, ID_FORMAT + 1)
+    return any(name.endswith(f"-{run_id(config, version)}") for version in versions)
 
 
-def run_folder(plain: dict[str, Any]) -> Path:
-    """Where the run of a checked config lives.
+def run_folder(config: dict[str, Any]) -> Path:
+    """The folder of the run that a checked config means.
 
     Raises: ConfigError when the study's name is not a plain folder name.
     """
-    study, choices = plain["study"], plain.get("choices") or {}
+    study, choices = config["study"], config.get("choices") or {}
     if not PLAIN_NAME.fullmatch(study):
         raise ConfigError(
             f"study: {study!r} is not a plain name; use letters, digits, '.', '_', '-' (at most "
             "100), and runs=FOLDER for another place"
         )
-    words = [choices.get("dataset", "data"), choices.get("model", "model"), f"s{plain['seed']}"]
-    name = "-".join(re.sub(r"[^A-Za-z0-9._+-]", "_", word) for word in words)
-    return Path(plain["runs"]) / study / f"{name}-{run_id(plain)}"
+    readable = [
+        choices.get("dataset", "data"),
+        choices.get("model", "model"),
+        f"s{config['seed']}",
+    ]
+    name = "-".join(re.sub(r"[^A-Za-z0-9._+-]", "_", text) for text in readable)
+    return Path(config["runs"]) / study / f"{name}-{run_id(config)}"

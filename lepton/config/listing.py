@@ -1,4 +1,4 @@
-"""Groups, options and keys with the words that stand beside them in conf/."""
+"""Listings of the groups, options and keys in conf/, with the comments that stand beside them."""
 
 from pathlib import Path
 
@@ -6,39 +6,35 @@ from lepton.config.options import CONF_DIR, config_dirs, find_options
 from lepton.errors import LeptonError, did_you_mean
 
 
-def describe_options(*words: str) -> str:
+def describe_options(*names: str) -> str:
     """All groups; the options of one group; or the keys, values and comments of one option.
 
     Raises: LeptonError when there is no such group or option.
     """
-    known = find_options()
-    if not words:
-        return "\n\n".join(_group(group, known[group]) for group in known)
-    return "\n\n".join(_describe(word.replace("=", "/"), known) for word in words)
+    options_by_group = find_options()
+    if not names:
+        return "\n\n".join(_describe_group(*item) for item in options_by_group.items())
+    return "\n\n".join(_describe(name.replace("=", "/"), options_by_group) for name in names)
 
 
-def _describe(word: str, known: dict[str, dict[str, Path]]) -> str:
-    if word in known:
-        return _group(word, known[word])
-    group, _, option = word.rpartition("/")
-    if group not in known:
-        raise LeptonError(
-            f"{word}: no such group{did_you_mean(word, known)} (groups: {', '.join(known)})"
-        )
-    if option not in known[group]:
-        have = ", ".join(known[group])
-        raise LeptonError(
-            f"{group}={option}: no such option{did_you_mean(option, known[group])} "
-            f"(options: {have})"
-        )
-    return _option(known[group][option])
+def _describe(name: str, options_by_group: dict[str, dict[str, Path]]) -> str:
+    if name in options_by_group:
+        return _describe_group(name, options_by_group[name])
+    group, _, option = name.rpartition("/")
+    if group not in options_by_group:
+        hint, groups = did_you_mean(name, options_by_group), ", ".join(options_by_group)
+        raise LeptonError(f"{name}: no such group{hint} (groups: {groups})")
+    options = options_by_group[group]
+    if option not in options:
+        hint = did_you_mean(option, options)
+        raise LeptonError(f"{group}={option}: no such option{hint} (options: {', '.join(options)})")
+    return _describe_option(options[option])
 
 
-def _group(group: str, found: dict[str, Path]) -> str:
-    width = max(map(len, found))
-    return "\n".join(
-        [group, *(f"  {name:{width}}  {first_comment(p)}" for name, p in found.items())]
-    )
+def _describe_group(group: str, options: dict[str, Path]) -> str:
+    width = max(map(len, options))
+    lines = [f"  {name:{width}}  {first_comment(path)}" for name, path in options.items()]
+    return "\n".join([group, *lines])
 
 
 def first_comment(path: Path) -> str:
@@ -48,7 +44,7 @@ def first_comment(path: Path) -> str:
     return first.removeprefix("#").strip() if first.startswith("#") else ""
 
 
-def _option(path: Path) -> str:
+def _describe_option(path: Path) -> str:
     """The option's file, followed by the files that it takes further keys from."""
     import yaml
 
@@ -57,12 +53,13 @@ def _option(path: Path) -> str:
         content = yaml.safe_load(text)
     except yaml.YAMLError:
         content = None  # shown as it is; `check` says what is wrong with it
-    names = content.get("defaults", []) if isinstance(content, dict) else []
-    others = [other for name in names if (other := _beside(path, name)) and other != path]
-    return "\n\n".join([text, *(f"# from {other.stem}:\n{_option(other)}" for other in others)])
+    defaults = content.get("defaults", []) if isinstance(content, dict) else []
+    bases = [base for name in defaults if (base := _base_file(path, name)) and base != path]
+    inherited = [f"# from {base.stem}:\n{_describe_option(base)}" for base in bases]
+    return "\n\n".join([text, *inherited])
 
 
-def _beside(path: Path, name: object) -> Path | None:
+def _base_file(path: Path, name: object) -> Path | None:
     """The file of the same group that a defaults list names, wherever conf folders hold it."""
     if not isinstance(name, str) or name == "_self_":
         return None

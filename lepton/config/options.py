@@ -1,4 +1,4 @@
-"""The config groups and their options: lepton's conf folder, and the user's."""
+"""The config groups and their options: those in lepton's conf folder, and the user's."""
 
 import os
 from pathlib import Path
@@ -17,12 +17,14 @@ COMMAND_GROUPS = ("ensemble",)  # groups of commands that read finished runs
 
 
 def config_dirs() -> list[Path]:
-    """lepton's own conf folder, then the user's: named by --config-dir, or conf/ here."""
-    named = os.environ.get(CONFIG_DIR_VARIABLE)
-    here = Path("conf").resolve()
-    if named is None and here.is_dir() and any((here / g).is_dir() for g in _groups_in(CONF_DIR)):
-        named = str(here)
-    return [CONF_DIR] if named in (None, "", str(CONF_DIR)) else [CONF_DIR, Path(named).resolve()]
+    """lepton's own conf folder, then the user's: named by --config-dir, or the local conf/."""
+    user_dir, local = os.environ.get(CONFIG_DIR_VARIABLE), Path("conf").resolve()
+    if user_dir is None and local.is_dir():
+        has_groups = any((local / group).is_dir() for group in _groups_in(CONF_DIR))
+        user_dir = str(local) if has_groups else None
+    if user_dir in (None, "", str(CONF_DIR)):
+        return [CONF_DIR]
+    return [CONF_DIR, Path(user_dir).resolve()]
 
 
 def find_options() -> dict[str, dict[str, Path]]:
@@ -30,15 +32,23 @@ def find_options() -> dict[str, dict[str, Path]]:
 
     Raises: ConfigError when a user's file has the name of one of lepton's.
     """
-    found: dict[str, dict[str, Path]] = {}
+    options_by_group: dict[str, dict[str, Path]] = {}
     for folder in config_dirs():
         for group in _groups_in(folder):
+            options = options_by_group.setdefault(group, {})
             for path in sorted((folder / group).glob("*.yaml")):
-                taken = found.setdefault(group, {}).setdefault(path.stem, path)
-                if taken != path and not path.stem.startswith("_"):
+                if options.setdefault(path.stem, path) != path and not _is_hidden(path.stem):
                     raise ConfigError(f"{path}: {group}={path.stem} exists in lepton; rename it")
-    visible = {g: {n: p for n, p in o.items() if not n.startswith("_")} for g, o in found.items()}
-    return {group: names for group, names in visible.items() if names}
+    visible = {
+        group: {name: path for name, path in options.items() if not _is_hidden(name)}
+        for group, options in options_by_group.items()
+    }
+    return {group: options for group, options in visible.items() if options}
+
+
+def _is_hidden(name: str) -> bool:
+    """True for a file that options take keys from, and that is no option itself."""
+    return name.startswith("_")
 
 
 def _groups_in(folder: Path) -> list[str]:

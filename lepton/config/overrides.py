@@ -1,106 +1,90 @@
-"""Overrides of a command line as Hydra wants them; those that cannot be read are told in a line."""
+"""The overrides of `lepton train`: `key=value` words that may sweep and may name any key."""
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lepton.config.options import COMMAND_GROUPS, MULTI_CHOICE_GROUPS, find_options
+from lepton.config.options import COMMAND_GROUPS
+from lepton.config.override_reader import OverrideReader, chosen_options, unreadable_override
 from lepton.errors import MisreadOverrides, did_you_mean
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 MAX_KEY_LENGTH = 200  # characters of a key; Hydra looks for files of that name
 
 
 def parse_overrides(overrides: Sequence[str], *, sweep: bool) -> list[str]:
-    """The overrides as Hydra wants them: `key=value` may name any key, `check` judges it later.
+    """The overrides as Hydra wants them; `sweep` lets one give several values.
 
     Raises: MisreadOverrides with every override that cannot be read or names no option.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+    reader = TrainOverrideReader(sweep=sweep)
+    hydra_overrides = reader.read(overrides)
+    if reader.problems:
+        doubtful = reader.doubtful_keys()
+        readable = [text for text in hydra_overrides if not doubtful & _key_and_root(text)]
+        raise MisreadOverrides(reader.problems, readable=readable)
+    return hydra_overrides
 
-    parser, known, result, problems = OverridesParser.create(), find_options(), [], []
-    spoilt: set[str] = set()  # groups whose option is wrong, so that their keys cannot be judged
-    for text in overrides:
-        try:
-            override = parser.parse_override(text)
-        except Exception as e:  # the grammar raises several unrelated kinds
-            said = re.search("while evaluating '.*': (.*)", str(e))
-            problems.append(f"{text}: {said[1]}" if said else unreadable_override(text))
-            continue
+
+class TrainOverrideReader(OverrideReader):
+    """Reads what `lepton train` and `lepton check` take."""
+
+    def __init__(self, *, sweep: bool) -> None:
+        super().__init__()
+        self.sweep = sweep
+
+    def refusal(self, override: "Override") -> str | None:
+        key, text = override.key_or_group, override.input_line
+        root = _root(key)
+        if not root or key == "hydra" or len(key) > MAX_KEY_LENGTH:
+            return unreadable_override(text)
+        if override.is_sweep_override() and not self.sweep:
+            return f"{text}: several values need a sweep; add -m, or quote the comma"
+        if root in ("choices", "overrides"):
+            return f"{key}: set by lepton, not by hand"
+        if root in COMMAND_GROUPS:
+            return f"{key}: lepton train has no such key; it belongs to lepton {root}"
+        if "/" in key and self.group(override) is None and not self._stays_as_written(override):
+            return f"{key}: no such group{did_you_mean(key, self.options_by_group)}"
+        return None
+
+    def group(self, override: "Override") -> str | None:
         key = override.key_or_group
-        head = re.split(r"[./@]", key)[0]
-        if not head or key == "hydra" or len(key) > MAX_KEY_LENGTH:
-            problems.append(unreadable_override(text))
-        elif override.is_sweep_override() and not sweep:
-            problems.append(f"{text}: several values need a sweep; add -m, or quote the comma")
-            spoilt |= {key} & known.keys()
-        elif head in ("choices", "overrides"):
-            problems.append(f"{key}: set by lepton, not by hand")
-        elif head in COMMAND_GROUPS:
-            problems.append(f"{key}: lepton train has no such key; it belongs to lepton {head}")
-        elif key in known and override.package is None:
-            chosen = chosen_options(override, list(known[key]))
-            wrong = option_problems(text, key, chosen, known[key])
-            problems += wrong
-            spoilt |= {key if head == "hydra" else head} if wrong else set()
-            globbed = ",".join(str(name) for job in chosen for name in job)
-            result.append(f"{key}={globbed}" if "glob(" in text else text.lstrip("+"))
-        elif head == "hydra" or override.is_delete() or override.package is not None:
-            result.append(text)
-        elif "/" in key:
-            problems.append(f"{key}: no such group{did_you_mean(key, known)}")
-        else:
-            result.append("++" + text.lstrip("+"))
-    if problems:
-        spoilt |= {"init_from", "forgetting"} if "finetune" in spoilt else set()
-        rest = [w for w in result if not spoilt & _named(w)]
-        raise MisreadOverrides(problems, readable=rest)
-    return result
+        return key if key in self.options_by_group and override.package is None else None
+
+    def for_hydra(self, override: "Override") -> str:
+        group, text = self.group(override), override.input_line
+        if group is not None and "glob(" in text:
+            jobs = chosen_options(override, list(self.options_by_group[group]))
+            return f"{group}={','.join(str(name) for job in jobs for name in job)}"
+        if group is not None:
+            return text.lstrip("+")
+        return text if self._stays_as_written(override) else super().for_hydra(override)
+
+    def _stays_as_written(self, override: "Override") -> bool:
+        """True for what sets Hydra's own part, deletes a key, or places a group in a package."""
+        is_hydras = _root(override.key_or_group) == "hydra"
+        return is_hydras or override.is_delete() or override.package is not None
+
+    def unreadable(self, text: str, error: Exception) -> str:
+        reason = re.search("while evaluating '.*': (.*)", str(error))
+        return f"{text}: {reason[1]}" if reason else super().unreadable(text, error)
+
+    def doubtful_keys(self) -> set[str]:
+        """The groups whose option was refused, and keys whose sense depends on it."""
+        groups = {override.key_or_group for override in self.refused} & self.options_by_group.keys()
+        keys = {group if _root(group) == "hydra" else _root(group) for group in groups}
+        return keys | ({"init_from", "forgetting"} if "finetune" in keys else set())
 
 
-def _named(word: str) -> set[str]:
+def _root(key: str) -> str:
+    """The group or node at the root of a key."""
+    return re.split(r"[./@]", key)[0]
+
+
+def _key_and_root(text: str) -> set[str]:
     """The key that an override sets, and the group or node at its root."""
-    key = word.lstrip("+~").partition("=")[0]
-    return {key, re.split(r"[./@]", key)[0]}
-
-
-def unreadable_override(text: str) -> str:
-    """The line for an override that Hydra's grammar refuses; most often quotes are missing."""
-    key, equals, value = text.partition("=")
-    odd = re.search(r"[^\w.,:/\[\]{}()$+-]|[^\x00-\x7f]", value) and not re.search("[\"']", value)
-    quoted = f'{key}="{value}"' if key and equals and odd else ""
-    hint = f", with quotes around the value: '{quoted}'" if quoted else " or group=option"
-    return f"{text!r} cannot be read; write key=value{hint}"
-
-
-def chosen_options(override, have: list[str]) -> list[list]:
-    """The options that an override chooses, one list a job."""
-    from hydra.core.override_parser.types import Glob
-
-    value = override.value()
-    if isinstance(value, Glob):
-        return [[name] for name in value.filter(have)]
-    if override.is_sweep_override():
-        return [_listed(item) for item in override.sweep_iterator()]
-    return [_listed(value)]
-
-
-def _listed(value) -> list:
-    if isinstance(value, str) and value.startswith("["):
-        value = [v.strip() for v in value.strip("[]").split(",") if v.strip()]
-    return value if isinstance(value, list) else [value]
-
-
-def option_problems(text: str, group: str, chosen: list[list], known: dict[str, Path]) -> list[str]:
-    """A line for every option that the group does not have, and for too many or none of them."""
-    have, names = ", ".join(known), [name for job in chosen for name in job]
-    if not names or None in names or "" in names:
-        instead = "none" if "none" in known else "NAME"
-        return [f"{text}: chooses nothing; write {group}={instead} (options: {have})"]
-    wrong = dict.fromkeys(str(name) for name in names if str(name) not in known)
-    lines = [
-        f"{group}={name}: no such option{did_you_mean(name, known)} (options: {have})"
-        for name in wrong
-    ]
-    if group not in MULTI_CHOICE_GROUPS and "[" in text:
-        lines.append(f"{text}: {group} takes one option; to compare several, {group}=A,B with -m")
-    return lines
+    key = text.lstrip("+~").partition("=")[0]
+    return {key, _root(key)}

@@ -1,4 +1,4 @@
-"""What a `_target_` takes, read from its source: nothing is imported, a mistake costs no torch."""
+"""Reads the signature of a `_target_` from source, so that no check has to import torch."""
 
 import ast
 from contextlib import suppress
@@ -6,11 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-
-PLAIN_TYPES = {"int", "float", "bool", "str", "list", "dict"}
-ANY_TYPES = {"Any", "object", "typing.Any"}
-NAME_NODES = ast.Name | ast.Attribute
-SCALAR_TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
 
 
 @dataclass(frozen=True)
@@ -27,7 +22,7 @@ class Signature:
 
     origin: str
     parameters: dict[str, Parameter]
-    open: bool  # takes any further keyword
+    takes_any_key: bool
     methods: frozenset[str]  # names defined in the class body, for a class
     kind: str = "table"  # the `kind` that a class body sets: of data that it holds or reads
 
@@ -40,13 +35,13 @@ class TargetError(Exception):
 def read_signature(target: str) -> Signature:
     """The signature behind a dotted name.
 
-    Raises: TargetError with the part of the name that was not found.
+    Raises: TargetError with the part of the name that leads nowhere.
     """
-    path, rest = _module(target)
-    if not rest:
+    path, names = _source_file(target)
+    if not names:
         raise TargetError(f"{target!r} is a module, not a class or function")
     try:
-        return _find(path, target.removesuffix("." + ".".join(rest)), rest)
+        return _find(path, target.removesuffix("." + ".".join(names)), names)
     except SyntaxError as e:
         raise TargetError(f"{e.filename}:{e.lineno}: {e.msg}") from None
     except UnicodeDecodeError as e:
@@ -55,95 +50,24 @@ def read_signature(target: str) -> Signature:
         raise TargetError(f"{target!r} is defined by itself in {path}") from None
 
 
-def accepts(annotation: ast.expr | None, value: object) -> bool:
-    """Whether a plain value fits an annotation; what the annotation leaves open is accepted."""
-    match annotation:
-        case None:
-            return True
-        case ast.Constant(value=None):
-            return value is None
-        case ast.Constant(value=str(text)):
-            return accepts(ast.parse(text, mode="eval").body, value)
-        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
-            return _any([left, right], value)
-        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=members)):
-            return _any(members, value)
-        case ast.Subscript(value=ast.Name(id="Optional"), slice=member):
-            return value is None or accepts(member, value)
-        case ast.Name(id=name) if name in SCALAR_TYPES:
-            fits = isinstance(value, SCALAR_TYPES[name])
-            return fits and (name == "bool" or not isinstance(value, bool))
-        case ast.Name(id="list"):
-            return isinstance(value, list)
-        case ast.Name(id="dict"):
-            return isinstance(value, dict)
-        case ast.Subscript(value=ast.Name(id="list"), slice=item):
-            return isinstance(value, list) and all(accepts(item, v) for v in value)
-        case ast.Subscript(value=ast.Name(id="dict")):
-            return isinstance(value, dict)
-        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[*items])):
-            if ast.unparse(items[-1]) == "...":
-                return isinstance(value, list) and all(accepts(items[0], v) for v in value)
-            fits = isinstance(value, list) and len(value) == len(items)
-            return fits and all(map(accepts, items, value))
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
-            return value in ast.literal_eval(options if _many(options) else ast.Tuple([options]))
-    return True
-
-
-def _any(members: list[ast.expr], value: object) -> bool:
-    """Whether one member of a union fits; a class beside plain types cannot stand in YAML."""
-    plain = [
-        m
-        for m in members
-        if not isinstance(m, NAME_NODES) or ast.unparse(m) in ANY_TYPES | PLAIN_TYPES
-    ]
-    only_null = all(ast.unparse(m) == "None" for m in plain)
-    return any(accepts(member, value) for member in (members if only_null else plain))
-
-
-def annotation_text(annotation: ast.expr) -> str:
-    """The annotation as a person would say it."""
-    if isinstance(annotation, ast.BinOp):
-        return f"{annotation_text(annotation.left)} or {annotation_text(annotation.right)}"
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        return annotation_text(ast.parse(annotation.value, mode="eval").body)
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Optional":
-        return f"{annotation_text(annotation.slice)} or null"
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Union":
-        members = [annotation_text(m) for m in annotation.slice.elts]
-        return " or ".join(m for m in members if m in PLAIN_TYPES | {"null"})
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
-        options = annotation.slice.elts if _many(annotation.slice) else [annotation.slice]
-        return "one of " + ", ".join(str(ast.literal_eval(o)) for o in options)
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "tuple":
-        return f"[{', '.join(map(annotation_text, annotation.slice.elts))}]"
-    return "null" if ast.unparse(annotation) == "None" else ast.unparse(annotation)
-
-
-def _many(node: ast.expr) -> bool:
-    return isinstance(node, ast.Tuple)
-
-
-def _module(target: str) -> tuple[Path, list[str]]:
+def _source_file(target: str) -> tuple[Path, list[str]]:
     """The source file of the longest module prefix, and the attribute names that follow."""
-    parts, search, found = target.split("."), None, None
-    for i in range(len(parts)):
+    names, search_paths, origin, depth = target.split("."), None, None, 0
+    for i in range(1, len(names) + 1):
         try:
-            spec = PathFinder.find_spec(".".join(parts[: i + 1]), search)
+            spec = PathFinder.find_spec(".".join(names[:i]), search_paths)
         except (ImportError, ValueError):
             spec = None
         if spec is None:
             break
-        search, found = spec.submodule_search_locations, (spec.origin, parts[i + 1 :])
-        if search is None:
+        search_paths, origin, depth = spec.submodule_search_locations, spec.origin, i
+        if search_paths is None:
             break
-    if found is None:
-        raise TargetError(f"no module {parts[0]!r} is installed or in the working directory")
-    if found[0] is None or not found[0].endswith(".py"):
-        where = ".".join(parts[: len(parts) - len(found[1])])
-        raise TargetError(f"no Python source for {where!r}")
-    return Path(found[0]), found[1]
+    if depth == 0:
+        raise TargetError(f"no module {names[0]!r} is installed or in the working directory")
+    if origin is None or not origin.endswith(".py"):
+        raise TargetError(f"no Python source for {'.'.join(names[:depth])!r}")
+    return Path(origin), names[depth:]
 
 
 @cache
@@ -161,26 +85,27 @@ def _bindings(path: Path) -> dict[str, ast.stmt]:
     return names
 
 
-def _find(path: Path, module: str, rest: list[str]) -> Signature:
-    name, *inner = rest
+def _find(path: Path, module: str, names: list[str]) -> Signature:
+    """The signature that nested names have in a module."""
+    name, *inner = names
     node = _bindings(path).get(name)
     match node:
         case ast.ImportFrom():
-            return read_signature(".".join([_source(node, name, module, path), *inner]))
+            return read_signature(".".join([_imported_name(node, name, module, path), *inner]))
         case ast.FunctionDef() if not inner:
-            return _of_function(node, f"{module}.{name}", skip=0)
+            return _function_signature(node, f"{module}.{name}", skip=0)
         case ast.ClassDef() if not inner:
-            return _of_class(node, module, path)
+            return replace(_class_signature(node, module, path), **_kind(node))
         case ast.Import():
             raise TargetError(f"{module!r} only imports {name!r}; name it where it is defined")
     for node in [n for key, n in _bindings(path).items() if key.startswith("*")]:
         with suppress(TargetError):
-            everything = _source(node, "*", module, path).removesuffix("*")
-            return read_signature(everything + ".".join(rest))
-    raise TargetError(f"{module!r} defines no class or function {'.'.join(rest)!r}")
+            package = _imported_name(node, "*", module, path).removesuffix("*")
+            return read_signature(package + ".".join(names))
+    raise TargetError(f"{module!r} defines no class or function {'.'.join(names)!r}")
 
 
-def _source(node: ast.ImportFrom, name: str, module: str, path: Path) -> str:
+def _imported_name(node: ast.ImportFrom, name: str, module: str, path: Path) -> str:
     """The dotted name that a `from ... import name` statement takes `name` from."""
     original = next(a.name for a in node.names if (a.asname or a.name) == name)
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
@@ -188,22 +113,42 @@ def _source(node: ast.ImportFrom, name: str, module: str, path: Path) -> str:
     return ".".join([*base, *([node.module] if node.module else []), original])
 
 
-def _of_function(node: ast.FunctionDef, origin: str, *, skip: int) -> Signature:
-    a = node.args
-    positional = [*a.posonlyargs, *a.args]
-    given = len(positional) - len(a.defaults)
-    found = {arg.arg: Parameter(i < given, arg.annotation) for i, arg in enumerate(positional)}
-    found = dict(list(found.items())[skip:])
-    for arg, default in zip(a.kwonlyargs, a.kw_defaults, strict=True):
-        found[arg.arg] = Parameter(default is None, arg.annotation)
-    return Signature(origin, found, a.kwarg is not None, frozenset())
+def _function_signature(node: ast.FunctionDef, origin: str, *, skip: int) -> Signature:
+    """The signature of a function, without its first `skip` parameters."""
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first_default = len(positional) - len(arguments.defaults)
+    parameters = {
+        argument.arg: Parameter(position < first_default, argument.annotation)
+        for position, argument in enumerate(positional)
+        if position >= skip
+    }
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        parameters[argument.arg] = Parameter(default is None, argument.annotation)
+    return Signature(origin, parameters, arguments.kwarg is not None, frozenset())
 
 
-def _of_class(node: ast.ClassDef, module: str, path: Path) -> Signature:
-    return replace(_made_of(node, module, path), **_kind(node))
+def _class_signature(node: ast.ClassDef, module: str, path: Path) -> Signature:
+    """The signature of a class's constructor, with the names of its methods."""
+    methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+    origin, names = f"{module}.{node.name}", frozenset(methods)
+    if "__init__" not in methods and any(
+        "dataclass" in ast.unparse(d) for d in node.decorator_list
+    ):
+        return Signature(origin, _dataclass_fields(node, module, path), False, names)
+    if "__init__" not in methods:
+        inherited = _base_signature(node, module, path)
+        return replace(inherited, origin=origin, methods=names | inherited.methods)
+    own = _function_signature(methods["__init__"], origin, skip=1)
+    if not (own.takes_any_key and _hands_kwargs_on(methods["__init__"])):
+        return replace(own, methods=names)
+    base = _base_signature(node, module, path)
+    parameters = {**base.parameters, **own.parameters}
+    return Signature(origin, parameters, base.takes_any_key, names | base.methods, base.kind)
 
 
 def _kind(node: ast.ClassDef) -> dict[str, str]:
+    """The `kind` that a class body sets, or nothing."""
     match [n.value for n in node.body if isinstance(n, ast.Assign) and _names(n) == ["kind"]]:
         case [ast.Constant(value=str(kind))]:
             return {"kind": kind}
@@ -214,33 +159,18 @@ def _names(node: ast.Assign) -> list[str]:
     return [target.id for target in node.targets if isinstance(target, ast.Name)]
 
 
-def _made_of(node: ast.ClassDef, module: str, path: Path) -> Signature:
-    methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
-    origin, names = f"{module}.{node.name}", frozenset(methods)
-    if "__init__" not in methods and any(
-        "dataclass" in ast.unparse(d) for d in node.decorator_list
-    ):
-        return Signature(origin, _fields(node, module, path), False, names)
-    if "__init__" not in methods:
-        inherited = _of_base(node, module, path)
-        return replace(inherited, origin=origin, methods=names | inherited.methods)
-    own = _of_function(methods["__init__"], origin, skip=1)
-    if not (own.open and _hands_on(methods["__init__"])):
-        return replace(own, methods=names)
-    base = _of_base(node, module, path)
-    parameters = {**base.parameters, **own.parameters}
-    return Signature(origin, parameters, base.open, names | base.methods, base.kind)
+def _dataclass_fields(node: ast.ClassDef, module: str, path: Path) -> dict[str, Parameter]:
+    """The parameters of a dataclass: the fields of its base class, then its own."""
+    fields = {
+        n.target.id: Parameter(n.value is None, n.annotation)
+        for n in node.body
+        if isinstance(n, ast.AnnAssign)
+    }
+    return {**_base_signature(node, module, path).parameters, **fields}
 
 
-def _fields(node: ast.ClassDef, module: str, path: Path) -> dict[str, Parameter]:
-    """What a dataclass takes: the fields of its base class, then its own."""
-    own = [n for n in node.body if isinstance(n, ast.AnnAssign)]
-    found = {n.target.id: Parameter(n.value is None, n.annotation) for n in own}
-    return {**_of_base(node, module, path).parameters, **found}
-
-
-def _hands_on(init: ast.FunctionDef) -> bool:
-    """Whether a constructor gives its `**kwargs` to that of the base class."""
+def _hands_kwargs_on(init: ast.FunctionDef) -> bool:
+    """True when a constructor gives its `**kwargs` to that of the base class."""
     calls = [n for n in ast.walk(init) if isinstance(n, ast.Call)]
     return any(
         isinstance(name, ast.Name) and name.id == init.args.kwarg.arg
@@ -252,12 +182,11 @@ def _hands_on(init: ast.FunctionDef) -> bool:
     )
 
 
-def _of_base(node: ast.ClassDef, module: str, path: Path) -> Signature:
-    """What the first base class takes; a class without one takes nothing."""
+def _base_signature(node: ast.ClassDef, module: str, path: Path) -> Signature:
+    """The signature of the first base class; a class without one takes nothing."""
     if not node.bases:
         return Signature(f"{module}.{node.name}", {}, False, frozenset())
     try:
-        head, *rest = ast.unparse(node.bases[0]).split(".")
-        return _find(path, module, [head, *rest])
+        return _find(path, module, ast.unparse(node.bases[0]).split("."))
     except TargetError:
         return Signature(f"{module}.{node.name}", {}, True, frozenset())

@@ -7,7 +7,6 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from lepton.compat.hydra import run_sweep
-from lepton.config.check import check_plugins
 from lepton.config.compose import (
     explain_hydra_errors,
     finish_config,
@@ -15,6 +14,7 @@ from lepton.config.compose import (
     search_path_overrides,
 )
 from lepton.config.overrides import parse_overrides
+from lepton.config.trust import check_plugins
 from lepton.errors import ConfigError, MisreadOverrides, NothingToSearch
 from lepton.sweep.plan import Plan, plan
 

@@ -106,7 +106,7 @@ def test_a_job_tells_its_error_and_prints_nothing(private, moved, capsys):
 
 
 def test_hydras_own_launcher_and_sweeper_lie_where_check_expects_them(moved):
-    from lepton.config.check import PLUGIN_PREFIXES
+    from lepton.config.trust import PLUGIN_PREFIXES
 
     with moved("hydra._internal.core_plugins"):
         from hydra._internal.core_plugins import basic_launcher, basic_sweeper

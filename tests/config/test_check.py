@@ -8,8 +8,9 @@ from omegaconf import OmegaConf
 
 import lepton as public
 from lepton import build
-from lepton.config.check import allow, check, is_allowed
+from lepton.config.check import check
 from lepton.config.options import CONF_DIR
+from lepton.config.trust import allow, is_allowed
 from lepton.errors import ConfigError, LeptonError
 from tests.quick import compose
 

@@ -6,8 +6,9 @@ import sys
 import pytest
 import yaml
 
+from lepton.config.annotations import accepts, annotation_text
 from lepton.config.options import CONF_DIR
-from lepton.config.signature import TargetError, accepts, annotation_text, read_signature
+from lepton.config.signature import TargetError, read_signature
 
 P = inspect.Parameter
 
@@ -47,7 +48,7 @@ def test_what_the_source_says_is_what_python_sees(target):
     named = {n: p for n, p in expected.items() if p.kind not in (P.VAR_KEYWORD, P.VAR_POSITIONAL)}
     if not any(p.kind is P.VAR_KEYWORD for p in expected.values()):
         assert list(read.parameters) == list(named)
-        assert not read.open
+        assert not read.takes_any_key
     assert {n: p.required for n, p in read.parameters.items() if n in named} == {
         n: p.default is P.empty for n, p in named.items()
     }
@@ -134,7 +135,7 @@ class Base:
 )
 def test_a_users_source_is_read_as_python_reads_it(source, text):
     read, expected = source(text)
-    if read.open:
+    if read.takes_any_key:
         pytest.fail(f"taken for open: {read}")
     assert {n: p.required for n, p in read.parameters.items()} == {
         n: p.default is P.empty for n, p in expected.items()
@@ -170,7 +171,7 @@ def test_further_keywords_are_those_of_the_base_class_or_any(
 
     module._bindings.cache_clear()
     read = read_signature("wide.Target")
-    assert (sorted(read.parameters), read.open) == (known, opened)
+    assert (sorted(read.parameters), read.takes_any_key) == (known, opened)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_the_keys_of_a_method_are_its_arguments_and_no_argument_has_a_default(me
     node = compose("runs=x", f"method={method}")["method"]
     found = read_signature(node["_target_"])
     assert set(node) - {"_target_"} == set(found.parameters) - {"task"}
-    assert not found.open
+    assert not found.takes_any_key
     assert all(parameter.required for parameter in found.parameters.values())
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lepton.config.check import target_problems
+from lepton.config.node_checks import target_problems
 from lepton.ensemble.machinery.make import make, planned
 from lepton.ensemble.machinery.members import Found, member_of, unchanged
 from lepton.ensemble.machinery.outcome import POOL, read

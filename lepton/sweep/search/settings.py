@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lepton.config.check import key_problems
+from lepton.config.node_checks import key_problems
 from lepton.config.signature import TargetError, read_signature
 from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER

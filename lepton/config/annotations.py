@@ -1,0 +1,79 @@
+"""Compares values of a config with annotations of parameters, which are read as source."""
+
+import ast
+
+PLAIN_TYPES = {"int", "float", "bool", "str", "list", "dict"}
+ANY_TYPES = {"Any", "object", "typing.Any"}
+NAME_NODES = ast.Name | ast.Attribute
+SCALAR_TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
+
+
+def accepts(annotation: ast.expr | None, value: object) -> bool:
+    """True when a plain value fits an annotation; what the annotation leaves open is accepted."""
+    match annotation:
+        case None:
+            return True
+        case ast.Constant(value=None):
+            return value is None
+        case ast.Constant(value=str(text)):
+            return accepts(ast.parse(text, mode="eval").body, value)
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            return _any([left, right], value)
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=members)):
+            return _any(members, value)
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=member):
+            return value is None or accepts(member, value)
+        case ast.Name(id=name) if name in SCALAR_TYPES:
+            fits = isinstance(value, SCALAR_TYPES[name])
+            return fits and (name == "bool" or not isinstance(value, bool))
+        case ast.Name(id="list"):
+            return isinstance(value, list)
+        case ast.Name(id="dict"):
+            return isinstance(value, dict)
+        case ast.Subscript(value=ast.Name(id="list"), slice=item):
+            return isinstance(value, list) and all(accepts(item, v) for v in value)
+        case ast.Subscript(value=ast.Name(id="dict")):
+            return isinstance(value, dict)
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[*items])):
+            if ast.unparse(items[-1]) == "...":
+                return isinstance(value, list) and all(accepts(items[0], v) for v in value)
+            fits = isinstance(value, list) and len(value) == len(items)
+            return fits and all(map(accepts, items, value))
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
+            return value in _literal_values(options)
+    return True
+
+
+def _any(members: list[ast.expr], value: object) -> bool:
+    """True when one member of a union fits; a class beside plain types cannot stand in YAML."""
+    plain_members = [
+        member
+        for member in members
+        if not isinstance(member, NAME_NODES) or ast.unparse(member) in ANY_TYPES | PLAIN_TYPES
+    ]
+    only_null = all(ast.unparse(member) == "None" for member in plain_members)
+    return any(accepts(member, value) for member in (members if only_null else plain_members))
+
+
+def annotation_text(annotation: ast.expr) -> str:
+    """The annotation as messages name it: int or null, one of a, b."""
+    if isinstance(annotation, ast.BinOp):
+        return f"{annotation_text(annotation.left)} or {annotation_text(annotation.right)}"
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return annotation_text(ast.parse(annotation.value, mode="eval").body)
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Optional":
+        return f"{annotation_text(annotation.slice)} or null"
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Union":
+        members = [annotation_text(m) for m in annotation.slice.elts]
+        return " or ".join(m for m in members if m in PLAIN_TYPES | {"null"})
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
+        return "one of " + ", ".join(map(str, _literal_values(annotation.slice)))
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "tuple":
+        return f"[{', '.join(map(annotation_text, annotation.slice.elts))}]"
+    return "null" if ast.unparse(annotation) == "None" else ast.unparse(annotation)
+
+
+def _literal_values(options: ast.expr) -> list[object]:
+    """The values between the brackets of `Literal[...]`."""
+    nodes = options.elts if isinstance(options, ast.Tuple) else [options]
+    return [ast.literal_eval(node) for node in nodes]

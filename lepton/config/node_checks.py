@@ -1,0 +1,128 @@
+"""Checks of a config's nodes that all commands share: values, keys, types and targets."""
+
+import ast
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from lepton.config.annotations import accepts, annotation_text
+from lepton.config.signature import Parameter, Signature, TargetError, read_signature
+from lepton.config.trust import is_allowed, refusal
+from lepton.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+INSTANTIATE_KEYS = {"_partial_", "_args_", "_recursive_", "_convert_"}  # that could hide a call
+
+
+def resolved_config(cfg: "DictConfig") -> dict[str, Any]:
+    """The config as plain values.
+
+    Raises: ConfigError with a line for every value that is missing or cannot be interpolated.
+    """
+    from omegaconf import OmegaConf
+
+    problems = _unresolved_values(cfg, "")
+    if problems:
+        raise ConfigError(*problems)
+    return OmegaConf.to_container(cfg, resolve=True)
+
+
+def _unresolved_values(node: Any, parent: str) -> list[str]:
+    """A line for every value inside a node that is missing or cannot be interpolated."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    problems = []
+    for key in node.keys() if OmegaConf.is_dict(node) else range(len(node)):
+        path = f"{parent}.{key}" if parent else str(key)
+        if OmegaConf.is_missing(node, key):
+            problems.append(f"{path}: has no value yet; give {path}=...")
+            continue
+        try:
+            value = node[key]
+        except OmegaConfBaseException as e:
+            problems.append(f"{path}: {str(e).splitlines()[0]}")
+            continue
+        if OmegaConf.is_config(value):
+            problems += _unresolved_values(value, path)
+    return problems
+
+
+def typed_keys(types: Mapping[str, str]) -> Signature:
+    """The signature of a mapping that needs exactly these keys, each with its type as source."""
+    parameters = {key: Parameter(True, _parse_annotation(type_)) for key, type_ in types.items()}
+    return Signature("", parameters, False, frozenset())
+
+
+@cache
+def _parse_annotation(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def key_problems(
+    prefix: str,
+    values: Mapping[str, Any],
+    signature: Signature,
+    owner: str,
+    supplied: Collection[str] = (),
+) -> list[str]:
+    """A line for every unknown, missing or ill-typed key of a mapping.
+
+    `owner` is what takes the keys, as the user chose it; `supplied` are keys that code gives.
+    """
+    problems = []
+    parameters = {k: p for k, p in signature.parameters.items() if k not in supplied}
+    for key, value in values.items():
+        if key in parameters:
+            annotation = parameters[key].annotation
+            is_object = signature.origin and isinstance(value, dict) and "_target_" in value
+            if not is_object and not accepts(annotation, value):
+                problems.append(f"{prefix}{key}: {value!r} is not {annotation_text(annotation)}")
+        elif key in supplied:
+            problems.append(f"{prefix}{key}: set by lepton, not by hand")
+        elif not signature.takes_any_key:
+            problems.append(
+                f"{prefix}{key}: {owner} has no such key{did_you_mean(key, parameters)}"
+            )
+    for key, parameter in parameters.items():
+        if parameter.required and key not in values:
+            problems.append(f"{prefix}{key}: missing; {owner} needs it")
+    return problems
+
+
+def target_problems(path: str, node: Any, supplied: Collection[str], option: str) -> list[str]:
+    """A line for everything wrong in a node with a `_target_`, and in the targets inside it."""
+    if node is None or node == {}:
+        return []
+    if not isinstance(node, dict):
+        return [f"{path}: {node!r} is not an option; choose one with {path}=NAME"]
+    if "_target_" not in node:
+        return [f"{path}.{key}: {option} takes no keys" for key in node]
+    name = str(node["_target_"])
+    if not is_allowed(name):
+        return [refusal(path, name)]
+    try:
+        signature = read_signature(name)
+    except TargetError as e:
+        return [f"{path}._target_: {e}"]
+    if not is_allowed(signature.origin):
+        return [refusal(path, signature.origin)]
+    values = {key: value for key, value in node.items() if key != "_target_"}
+    hiding = sorted(INSTANTIATE_KEYS & values.keys())
+    arguments = {key: value for key, value in values.items() if key not in INSTANTIATE_KEYS}
+    return [
+        *key_problems(f"{path}.", arguments, signature, option, supplied),
+        *(f"{path}.{key}: not allowed; give arguments by name" for key in hiding),
+        *_inner_target_problems(path, values, option),
+    ]
+
+
+def _inner_target_problems(path: str, value: Any, option: str) -> list[str]:
+    """A line for everything wrong in the targets anywhere inside a value."""
+    if isinstance(value, dict) and "_target_" in value:
+        return target_problems(path, value, (), option)
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    nested = [(f"{path}.{key}", item) for key, item in items if isinstance(item, dict | list)]
+    return [line for where, item in nested for line in _inner_target_problems(where, item, option)]
