@@ -150,7 +150,7 @@ GROUPED = [p for p in TARGETED if p.parent.name in SUPPLIED_ARGUMENTS and p.stem
 def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
     group, node = path.parent.name, part_of(path)
     found = read_signature(node["_target_"])
-    assert not found.open
+    assert not found.takes_any_key
     keys = set(node) - {"_target_"}
     assert keys == set(found.parameters) - set(SUPPLIED_ARGUMENTS[group])
     defaulted = [name for name, p in found.parameters.items() if not p.required]
@@ -162,7 +162,7 @@ def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(pat
     group, node = path.parent.name, part_of(path)
     found = read_signature(node["_target_"])
     keys, supplied = set(node) - {"_target_"}, set(SUPPLIED_ARGUMENTS[group])
-    assert found.open or keys <= set(found.parameters)
+    assert found.takes_any_key or keys <= set(found.parameters)
     assert not keys & supplied
     needed = {name for name, p in found.parameters.items() if p.required}
     assert needed <= keys | supplied
