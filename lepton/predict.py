@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from lepton.dataset.clean.columns import typed
+from lepton.dataset.clean.column_kinds import parse_columns
 from lepton.errors import LeptonError, explain_read_errors
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
@@ -42,7 +42,7 @@ class TableInputs:
         self.preprocessor = TablePreprocessing.load(folder / "preprocessing.skops")
 
     def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
-        numbers, codes = self.preprocessor.transform(typed(frame, self.preprocessor.kinds))
+        numbers, codes = self.preprocessor.transform(parse_columns(frame, self.preprocessor.kinds))
         return {k: v for k, v in {"num": numbers, "cat": codes}.items() if v.shape[1]}
 
 
@@ -50,20 +50,20 @@ class TextInputs:
     """Rows with texts as tokens, or as they are for a model that reads texts itself."""
 
     def __init__(self, folder: Path, spec: DataSpec):
-        from lepton.tokenizer.tokens import TOKENIZER, Tokens
+        from lepton.tokenizer.fitted_tokenizer import TOKENIZER, FittedTokenizer
 
         self.columns, self.tokens = list(spec.text_features), None
         if spec.vocabulary:
             with explain_read_errors(folder / TOKENIZER):
-                self.tokens = Tokens.load(folder, spec)
+                self.tokens = FittedTokenizer.load(folder, spec)
 
     def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
-        from lepton.dataset.clean.text_cleaning import read_texts, rows_of
+        from lepton.dataset.clean.text_cleaning import parse_texts, tokenizer_inputs
 
-        texts = read_texts(frame, self.columns)
+        texts = parse_texts(frame, self.columns)
         if self.tokens is None:
             return {"texts": texts}
-        encoded = self.tokens.encode(rows_of(texts), keep=False)
+        encoded = self.tokens.encode(tokenizer_inputs(texts), keep=False)
         return {name: tensor for name, tensor in encoded.items() if name != "cut"}
 
 

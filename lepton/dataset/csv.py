@@ -1,4 +1,6 @@
-"""Delimited text files of the user's."""
+"""Data sets of the user's CSV files."""
+
+from typing import Any
 
 import pandas as pd
 
@@ -22,12 +24,12 @@ class Csv(TabularData):
         names: list[str] | None,
         missing: list[str],
         target_strip: str | None,
-        **table,
+        **table: Any,
     ):
         super().__init__(**table)
         self.paths = path, test_path
-        self.strip = target_strip
-        self.form = {
+        self.target_strip = target_strip
+        self.csv_options = {
             "separator": separator,
             "quote": quote,
             "decimal": decimal,
@@ -38,12 +40,13 @@ class Csv(TabularData):
         }
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """The rows of the data file, and of the test file where there is one."""
         path, test_path = self.paths
         return self._read(path), self._read(test_path) if test_path else None
 
     def _read(self, path: str) -> pd.DataFrame:
-        frame = read_csv(path, **self.form)
-        targets = [self.target] if isinstance(self.target, str) else self.target
-        for name in frame.columns.intersection(targets if self.strip else []):
-            frame[name] = frame[name].str.rstrip(self.strip)
+        frame = read_csv(path, **self.csv_options)
+        if self.target_strip:
+            for name in frame.columns.intersection(self.target_columns()):
+                frame[name] = frame[name].str.rstrip(self.target_strip)
         return frame

@@ -1,4 +1,4 @@
-"""What every data set shares: its rows and target are read, divided, and cut into batches."""
+"""The base of all data sets: reads rows, encodes the target, splits, and hands out batches."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,17 +9,20 @@ import torch
 from torch import Tensor
 
 from lepton.compat.lightning import pl
-from lepton.dataset.clean.cleaning_note import Note
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import Target, encode_target
-from lepton.dataset.load.batches import Batches, InOrder, Order
-from lepton.dataset.split.splitters import times
-from lepton.dataset.split.splitting import Parts, Splitting
+from lepton.dataset.load.batches import Batch, EvaluationBatches, TrainingBatches
+from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.split.split_rows import SplitRows, split_rows
+from lepton.dataset.split.split_settings import SplitSettings
+from lepton.dataset.split.splitters import time_values
 from lepton.errors import DataError
 from lepton.seeds import derive
 
 
 class Data(pl.LightningDataModule):
-    """Base of the data sets: a kind of data says how its rows become tensors, in `prepare`.
+    """Base of the data sets; a kind of data makes tensors of its rows in `prepare`.
 
     After `setup`: `spec`, `notes` and `splits`, which holds for train, val and test the tensors
     `target` and `id` and those of the inputs.
@@ -49,8 +52,8 @@ class Data(pl.LightningDataModule):
         super().__init__()
         self.target = target if isinstance(target, str) else list(target)
         self.task, self.positive = task, positive
-        self.splitting = Splitting(
-            how=split,
+        self.split_settings = SplitSettings(
+            strategy=split,
             column=split_column,
             val_size=val_size,
             test_size=test_size,
@@ -63,104 +66,101 @@ class Data(pl.LightningDataModule):
         self.batch_size, self.seed = batch_size, seed
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
         self.splits: dict[str, dict[str, Tensor]] = {}
-        self.notes: list[Note] = []
+        self.notes: list[CleaningNote] = []
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows, target included, and those of a test file where there is one.
 
-        `attrs["notes"]` of a table may hold Notes on its reading.
+        `attrs["notes"]` of a table may hold CleaningNotes on its reading.
         """
         raise NotImplementedError
 
     def prepare(
-        self, frame: pd.DataFrame, own: int, target: Target
+        self, frame: pd.DataFrame, file_rows: int, target: Target
     ) -> dict[str, dict[str, Tensor]]:
-        """The splits; sets `spec` and adds to `notes`. The first `own` rows are the data file's."""
+        """The splits; sets `spec` and adds to `notes`.
+
+        The first `file_rows` rows are the data file's, the others those of a test file.
+        """
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
+        """Reads and prepares the data, once."""
         if self.splits:
             return
-        frame, own = self._table()
+        frame, file_rows = self._read_files()
         target = encode_target(frame, self.target, self.task, self.positive)
-        self.splits = self.prepare(frame, own, target)
+        self.splits = self.prepare(frame, file_rows, target)
 
-    def transfer_batch_to_device(self, batch, device, dataloader_idx):
-        """Nothing to move: batches are cut from tensors that lie where the trainer computes."""
+    def transfer_batch_to_device(
+        self, batch: Batch | list[Batch], device: torch.device, dataloader_idx: int
+    ) -> Batch | list[Batch]:
+        """The batch as it is, cut from tensors that lie where the trainer computes."""
         return batch
 
-    def train_dataloader(self) -> Batches:
-        return Batches(
+    def train_dataloader(self) -> TrainingBatches:
+        return TrainingBatches(
             tensors=self._on_device("train"),
             batch_size=self.batch_size,
-            sampler=self._order(),
+            sampler=self._epoch_sampler(),
             limit_batches=self.limit_batches,
         )
 
-    def val_dataloader(self) -> InOrder:
+    def val_dataloader(self) -> EvaluationBatches:
         return self.predict_dataloader("val")
 
-    def test_dataloader(self) -> InOrder:
+    def test_dataloader(self) -> EvaluationBatches:
         return self.predict_dataloader("test")
 
-    def predict_dataloader(self, split: str = "test") -> InOrder:
+    def predict_dataloader(self, split: str = "test") -> EvaluationBatches:
         """The rows of a split in order; with `overfit_batches`, val is what is trained on."""
-        return InOrder(
-            tensors=self._evaluated(split),
+        return EvaluationBatches(
+            tensors=self._evaluation_tensors(split),
             batch_size=self.batch_size,
             limit_batches=self.limit_batches,
         )
 
     def target_columns(self) -> list[str]:
+        """The names of the target's columns."""
         return [self.target] if isinstance(self.target, str) else self.target
 
-    def divide(
+    def rows_by_split(
         self,
         frame: pd.DataFrame,
-        own: int,
+        file_rows: int,
         target: Target,
-        clean: Callable[[Parts], Parts] | None = None,
-    ) -> Parts:
+        drop_rows: Callable[[SplitRows], SplitRows] | None = None,
+    ) -> SplitRows:
         """Positions of train, val and test among the rows that have a target.
 
-        `clean` may take some out, before anything is drawn from them.
+        `drop_rows` may take some out, before train is subsampled.
         """
-        column = self.splitting.column
-        if column is not None and column not in frame.columns:
-            there = ", ".join(map(str, frame.columns[:12]))
-            raise DataError(f"dataset.split_column={column}: no such column (there are: {there})")
-        values = None if column is None else frame[column]
-        if self.splitting.how == "time":
-            values = times(values)
-        return self.splitting.rows(
-            own=int(target.kept[:own].sum()),
-            total=int(target.kept.sum()),
-            labels=target.values.astype(np.int64)
-            if target.task in ("binary", "multiclass")
-            else None,
+        column, values = self.split_settings.column, None
+        if column is not None:
+            if column not in frame.columns:
+                hint = suggestion(column, frame.columns)
+                raise DataError(f"dataset.split_column={column}: no such column{hint}")
+            values = frame[column]
+            if self.split_settings.strategy == "time":
+                values = time_values(values)
+            values = values[target.kept_rows]
+        has_labels = target.task in ("binary", "multiclass")
+        return split_rows(
+            self.split_settings,
+            file_rows=int(target.kept_rows[:file_rows].sum()),
+            total_rows=int(target.kept_rows.sum()),
+            labels=target.values.astype(np.int64) if has_labels else None,
             classes=tuple(target.classes),
-            values=None if values is None else values[target.kept],
-            clean=clean,
+            values=values,
+            drop_rows=drop_rows,
         )
 
-    def _order(self) -> Order:
-        rank, world_size = (
-            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        )
-        return Order(rows=self._overfit_rows(), seed=self.seed, rank=rank, world_size=world_size)
-
-    def _evaluated(self, split: str) -> dict[str, Tensor]:
-        if split != "val" or not self.overfit_batches:
-            return self._on_device(split)
-        tensors = self._on_device("train")
-        rows = self._overfit_rows().to(tensors["id"].device)
-        return {name: tensor[rows] for name, tensor in tensors.items()}
-
-    def _table(self) -> tuple[pd.DataFrame, int]:
-        """The rows of all files, and how many come from the data file."""
+    def _read_files(self) -> tuple[pd.DataFrame, int]:
+        """The rows of all files, and the number of those from the data file."""
         frame, test = self.read()
-        self.notes = [note for file in (frame, test) if file is not None for note in _said(file)]
-        self.splitting.check(test_file=test is not None)
+        tables = [frame] if test is None else [frame, test]
+        self.notes = [note for table in tables for note in table.attrs.pop("notes", [])]
+        self.split_settings.check(has_test_file=test is not None)
         if test is None:
             return frame, len(frame)
         absent = [repr(name) for name in frame.columns if name not in test.columns]
@@ -168,27 +168,41 @@ class Data(pl.LightningDataModule):
             raise DataError(f"the test file lacks {', '.join(absent)}, which the data file has")
         return pd.concat([frame, test[list(frame.columns)]], ignore_index=True), len(frame)
 
-    def _overfit_rows(self) -> Tensor:
-        """The training rows in use: all, or those of the few batches to overfit."""
+    def _epoch_sampler(self) -> EpochSampler:
+        rank, world_size = (
+            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        )
+        return EpochSampler(
+            rows=self._training_rows(), seed=self.seed, rank=rank, world_size=world_size
+        )
+
+    def _training_rows(self) -> Tensor:
+        """The rows of train in use: all, or those of the few batches to overfit."""
         rows = len(self.splits["train"]["id"])
         if not self.overfit_batches:
             return torch.arange(rows)
         generator = torch.Generator().manual_seed(derive(self.seed, "overfit"))
-        chosen = torch.randperm(rows, generator=generator)
-        return chosen[: self.overfit_batches * self.batch_size].sort().values
+        shuffled = torch.randperm(rows, generator=generator)
+        return shuffled[: self.overfit_batches * self.batch_size].sort().values
+
+    def _evaluation_tensors(self, split: str) -> dict[str, Tensor]:
+        """A split's tensors; for val with `overfit_batches`, those that are trained on."""
+        if split != "val" or not self.overfit_batches:
+            return self._on_device(split)
+        tensors = self._on_device("train")
+        rows = self._training_rows().to(tensors["id"].device)
+        return {name: tensor[rows] for name, tensor in tensors.items()}
 
     def _on_device(self, split: str) -> dict[str, Tensor]:
         """A split's tensors, moved whole, once, to where the trainer computes."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        self.splits[split] = {name: t.to(device) for name, t in self.splits[split].items()}
+        self.splits[split] = {
+            name: tensor.to(device) for name, tensor in self.splits[split].items()
+        }
         return self.splits[split]
 
 
 def target_tensor(target: Target, rows: np.ndarray) -> Tensor:
+    """The target of these of the kept rows, of the dtype that its loss takes."""
     dtype = torch.int64 if target.task == "multiclass" else torch.float32
     return torch.from_numpy(np.asarray(target.values)[rows]).to(dtype)
-
-
-def _said(frame: pd.DataFrame) -> list[Note]:
-    """The notes of whoever read the table, taken off it."""
-    return frame.attrs.pop("notes", [])

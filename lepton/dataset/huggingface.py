@@ -1,12 +1,18 @@
 """Data sets of texts through the package datasets."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lepton.dataset.text import TextData
 from lepton.errors import DataError, LeptonError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 class HuggingFace(TextData):
@@ -20,24 +26,26 @@ class HuggingFace(TextData):
         revision: str | None,
         train: str,
         test: str | None,
-        **text,
+        **text: Any,
     ):
         super().__init__(**text)
-        self.name, self.options = name, {"name": config, "revision": revision}
-        self.parts = train, test
+        self.name, self.config, self.revision = name, config, revision
+        self.split_names = train, test
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-        found, (train, test) = fetch(self.name, **self.options), self.parts
-        for part in filter(None, self.parts):
-            if part not in found:
+        """The rows of the split to divide, and of the test split where there is one."""
+        splits = fetch_splits(self.name, config=self.config, revision=self.revision)
+        train, test = self.split_names
+        for split in filter(None, self.split_names):
+            if split not in splits:
                 raise DataError(
-                    f"dataset=huggingface, {self.name}: no split {part!r} (there are: "
-                    f"{', '.join(found)}); dataset.test=null keeps a share of dataset.train"
+                    f"dataset=huggingface, {self.name}: no split {split!r} (there are: "
+                    f"{', '.join(splits)}); dataset.test=null keeps a share of dataset.train"
                 )
-        return _frame(found[train]), _frame(found[test]) if test else None
+        return _to_frame(splits[train]), _to_frame(splits[test]) if test else None
 
 
-def fetch(path: str, *, name: str | None, revision: str | None):
+def fetch_splits(path: str, *, config: str | None, revision: str | None) -> "dict[str, Dataset]":
     """The splits of a data set by their names.
 
     Raises: DataError without a network, and for a set that does not exist.
@@ -49,34 +57,35 @@ def fetch(path: str, *, name: str | None, revision: str | None):
             "dataset=huggingface needs the package datasets; pip install 'lepton-experiments[text]'"
         ) from e
     folder = Path(path).expanduser()
-    with _quiet(datasets):
+    with _without_progress_bars(datasets):
         try:
             if not folder.is_dir():
-                return datasets.load_dataset(path, name, revision=revision)
-            found = datasets.load_from_disk(str(folder))
+                return datasets.load_dataset(path, name=config, revision=revision)
+            loaded = datasets.load_from_disk(str(folder))
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as e:
-            said = " ".join(str(e).split())[:200]
+            reason = " ".join(str(e).split())[:200]
             offline = "" if folder.is_dir() else " (a name needs a network or a filled cache)"
-            raise DataError(f"dataset=huggingface, {path}: not loaded{offline}: {said}") from e
-    return found if isinstance(found, dict) else {"train": found}
+            raise DataError(f"dataset=huggingface, {path}: not loaded{offline}: {reason}") from e
+    return loaded if isinstance(loaded, dict) else {"train": loaded}
 
 
-def _frame(part) -> pd.DataFrame:
-    frame = part.to_pandas()
-    for name, feature in part.features.items():
+def _to_frame(dataset: "Dataset") -> pd.DataFrame:
+    """The rows of a split, class labels by their names."""
+    frame = dataset.to_pandas()
+    for name, feature in dataset.features.items():
         if hasattr(feature, "int2str"):
-            words = dict(enumerate(feature.names))
-            frame[name] = frame[name].map(words)  # -1, no label, becomes missing
+            class_names = dict(enumerate(feature.names))
+            frame[name] = frame[name].map(class_names)  # -1, no label, becomes missing
     return frame
 
 
 @contextmanager
-def _quiet(datasets):
-    """No progress bars, which the run's own would be lost among."""
-    shown = datasets.is_progress_bar_enabled()
+def _without_progress_bars(datasets: ModuleType) -> Iterator[None]:
+    """Hides the bars of the package datasets, among which the run's own would be lost."""
+    were_enabled = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        if shown:
+        if were_enabled:
             datasets.enable_progress_bars()

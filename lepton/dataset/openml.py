@@ -2,7 +2,9 @@
 
 import socket
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.error import URLError
 
 import pandas as pd
@@ -24,21 +26,27 @@ class OpenML(TabularData):
         target: str | list[str] | None,
         cache: str | None,
         timeout: float,
-        **table,
+        **table: Any,
     ):
         super().__init__(target=target or [], **table)
-        self.which = {"name": name, "version": version, "data_id": data_id}
-        self.cache, self.timeout = cache, timeout
+        self.fetch_options = {
+            "name": name,
+            "version": version,
+            "data_id": data_id,
+            "cache": cache,
+            "timeout": timeout,
+        }
 
     def read(self) -> tuple[pd.DataFrame, None]:
-        frame, targets = fetch(**self.which, cache=self.cache, timeout=self.timeout)
-        if not self.target and not targets:
+        """The whole table; sets `target` where the config names none."""
+        frame, own_targets = fetch_table(**self.fetch_options)
+        if not self.target and not own_targets:
             raise DataError("dataset.target: this OpenML set names no target; choose a column")
-        self.target = self.target or (targets[0] if len(targets) == 1 else targets)
+        self.target = self.target or (own_targets[0] if len(own_targets) == 1 else own_targets)
         return frame, None
 
 
-def fetch(
+def fetch_table(
     *,
     name: str | None,
     version: int | None,
@@ -53,37 +61,37 @@ def fetch(
     """
     if (name is None) == (data_id is None):
         raise DataError("dataset=openml: give either dataset.name or dataset.data_id")
-    which = f"name {name!r}" if name is not None else f"id {data_id}"
-    chosen = {"name": name, "version": version or "active"} if name else {"data_id": data_id}
+    label = f"name {name!r}" if name is not None else f"id {data_id}"
+    key = {"name": name, "version": version or "active"} if name else {"data_id": data_id}
     try:
-        with _limit(timeout), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a word for each retry
+        with _connection_timeout(timeout), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # one for each retry
             bunch = fetch_openml(
-                **chosen, as_frame=True, parser="pandas", data_home=cache, n_retries=1, delay=0.1
+                **key, as_frame=True, parser="pandas", data_home=cache, n_retries=1, delay=0.1
             )
     except (URLError, TimeoutError, ConnectionError) as e:
-        raise DataError(_unreached(which, e)) from None
+        raise DataError(_not_reached(label, e)) from None
     except ValueError as e:
-        raise DataError(f"dataset=openml, {which}: {' '.join(str(e).split())}") from None
+        raise DataError(f"dataset=openml, {label}: {' '.join(str(e).split())}") from None
     return bunch.frame, list(bunch.target_names)
 
 
-def _unreached(which: str, error: Exception) -> str:
+def _not_reached(label: str, error: Exception) -> str:
     if getattr(error, "code", None) in (404, 412):
-        return f"dataset=openml: openml.org has no set with {which}"
+        return f"dataset=openml: openml.org has no set with {label}"
     reason = getattr(error, "reason", error)
     return (
-        f"dataset=openml needs a network or a filled cache; {which} was not reached ({reason}); "
+        f"dataset=openml needs a network or a filled cache; {label} was not reached ({reason}); "
         "offline, use dataset=csv or dataset=parquet"
     )
 
 
 @contextmanager
-def _limit(seconds: float):
-    """No connection opened inside waits longer than this."""
-    before = socket.getdefaulttimeout()
+def _connection_timeout(seconds: float) -> Iterator[None]:
+    """Lets no connection that is opened inside wait longer than this."""
+    previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
         yield
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(previous)

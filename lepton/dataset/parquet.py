@@ -1,4 +1,6 @@
-"""Parquet files of the user's."""
+"""Data sets of the user's Parquet files."""
+
+from typing import Any
 
 import pandas as pd
 
@@ -9,10 +11,11 @@ from lepton.dataset.tabular import TabularData
 class Parquet(TabularData):
     """A Parquet file, and a second one of the same columns to test on, if `test_path` names it."""
 
-    def __init__(self, *, path: str, test_path: str | None, **table):
+    def __init__(self, *, path: str, test_path: str | None, **table: Any):
         super().__init__(**table)
         self.paths = path, test_path
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """The rows of the data file, and of the test file where there is one."""
         path, test_path = self.paths
         return read_parquet(path), read_parquet(test_path) if test_path else None

@@ -1,4 +1,6 @@
-"""Made-up tables of any size, for smoke tests and benchmarks."""
+"""Synthetic tables of any size, for smoke tests and benchmarks."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,11 +23,11 @@ class Synthetic(TabularData):
         noise: float,
         missing: float,
         data_seed: int,
-        **table,
+        **table: Any,
     ):
-        own = {"target": [f"label_{i}" for i in range(labels)]} if labels else {}
-        super().__init__(**table | own)
-        self.sizes = {
+        label_columns = {"target": [f"label_{i}" for i in range(labels)]} if labels else {}
+        super().__init__(**table | label_columns)
+        self.table_options = {
             "rows": rows,
             "numbers": numbers,
             "categories": categories,
@@ -37,7 +39,8 @@ class Synthetic(TabularData):
         }
 
     def read(self) -> tuple[pd.DataFrame, None]:
-        return make_table(**self.sizes), None
+        """The table, the same for the same options."""
+        return make_table(**self.table_options), None
 
 
 def make_table(
@@ -64,25 +67,52 @@ def make_table(
             "at least 2 rows, and classes of 0 (regression) or at least 2"
         )
     rng = np.random.default_rng(data_seed)
-    x = rng.standard_normal((numbers, rows), dtype=np.float32)
+    columns = rng.standard_normal((numbers, rows), dtype=np.float32)
     codes = [rng.integers(size, size=rows) for size in categories]
-    outputs = labels or max(classes, 1)
-    score = (rng.standard_normal((outputs, numbers), dtype=np.float32) @ x).T
-    score = score + sum(
-        rng.standard_normal((s, outputs))[c] for s, c in zip(categories, codes, strict=True)
-    )
-    if numbers > 1:
-        score += np.outer(x[0] * x[1], rng.standard_normal(outputs))
-    score = (score - score.mean(0)) / score.std(0)
-    score += noise * rng.standard_normal(score.shape)
-    for column in x if missing else ():
-        column[rng.random(rows) < missing] = np.nan
-    frame = pd.DataFrame({f"num_{i}": column for i, column in enumerate(x)}, copy=False)
-    for i, code in enumerate(codes):
-        words = np.array([f"v{value}" for value in range(categories[i])], dtype=object)[code]
-        frame[f"cat_{i}"] = np.where(rng.random(rows) < missing, None, words)
+    scores = _draw_scores(rng, columns, codes, categories, labels or max(classes, 1))
+    scores += noise * rng.standard_normal(scores.shape)
+    frame = _features(rng, columns, codes, categories, missing)
     if labels:
-        return frame.assign(**{f"label_{i}": (score[:, i] > 0).astype(int) for i in range(labels)})
+        return frame.assign(**{f"label_{i}": (scores[:, i] > 0).astype(int) for i in range(labels)})
     if classes:
-        return frame.assign(target=[f"class_{i}" for i in score.argmax(1)])
-    return frame.assign(target=score[:, 0])
+        return frame.assign(target=[f"class_{i}" for i in scores.argmax(1)])
+    return frame.assign(target=scores[:, 0])
+
+
+def _draw_scores(
+    rng: np.random.Generator,
+    columns: np.ndarray,
+    codes: list[np.ndarray],
+    categories: list[int],
+    outputs: int,
+) -> np.ndarray:
+    """Scores of mean 0 and standard deviation 1, by drawn weights of numbers and categories.
+
+    Shapes: columns (numbers, rows); each of codes (rows,) -> (rows, outputs).
+    """
+    scores = (rng.standard_normal((outputs, len(columns)), dtype=np.float32) @ columns).T
+    scores = scores + sum(
+        rng.standard_normal((size, outputs))[code]
+        for size, code in zip(categories, codes, strict=True)
+    )
+    if len(columns) > 1:
+        scores += np.outer(columns[0] * columns[1], rng.standard_normal(outputs))
+    return (scores - scores.mean(0)) / scores.std(0)
+
+
+def _features(
+    rng: np.random.Generator,
+    columns: np.ndarray,
+    codes: list[np.ndarray],
+    categories: list[int],
+    missing: float,
+) -> pd.DataFrame:
+    """The features as a table; blanks a share of the numbers in place, and of the categories."""
+    rows = columns.shape[1]
+    for column in columns if missing else ():
+        column[rng.random(rows) < missing] = np.nan
+    frame = pd.DataFrame({f"num_{i}": column for i, column in enumerate(columns)}, copy=False)
+    for i, code in enumerate(codes):
+        values = np.array([f"v{value}" for value in range(categories[i])], dtype=object)[code]
+        frame[f"cat_{i}"] = np.where(rng.random(rows) < missing, None, values)
+    return frame

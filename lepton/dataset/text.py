@@ -1,124 +1,127 @@
-"""Texts as tensors of tokens: cleaned, tokenized in one go, batched by length."""
+"""The base of data sets of texts: texts become tensors of tokens, batched by length."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from lepton.dataset.clean.cleaning_note import Note
-from lepton.dataset.clean.description import absent_notes, make_spec
+from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.target import Target
-from lepton.dataset.clean.text_cleaning import Cleaned, leaked, repeated, rows_of, texts_of
+from lepton.dataset.clean.text_cleaning import CleanedTexts, clean_texts, tokenizer_inputs
 from lepton.dataset.data import Data, target_tensor
-from lepton.dataset.load.token_batches import ByLength, TokenBatches
-from lepton.dataset.split.splitting import Parts
+from lepton.dataset.describe.data_spec import describe_data
+from lepton.dataset.describe.preparation_notes import absent_class_notes
+from lepton.dataset.load.token_batches import TokenEvaluationBatches, TokenTrainingBatches
+from lepton.dataset.split.duplicates import find_leaks, repeat_notes
+from lepton.dataset.split.split_rows import SplitRows
 from lepton.errors import DataError
+from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, TextTokenizer
+
+TOKENIZER_FIELDS = ("vocabulary", "pad", "max_length")  # of the fitted tokenizer, in the spec
 
 
 class TextData(Data):
     """Base of the data sets of texts; one of them only says how to `read` its rows.
 
-    After `setup` also `tokens`. The inputs are those that `Tokens.encode` makes; for a model that
-    takes texts as they are, `texts`, an array of them (rows, columns).
+    After `setup` also `fitted_tokenizer`. The inputs are those that its `encode` makes; for a model
+    that takes texts as they are, `texts`, an array of them (rows, columns).
     """
 
     kind = "text"
 
     def __init__(
-        self, *, text: str | list[str], duplicates: Literal["drop", "keep"], tokenizer, **rows
+        self,
+        *,
+        text: str | list[str],
+        duplicates: Literal["drop", "keep"],
+        tokenizer: TextTokenizer | None,
+        **rows: Any,
     ):
         super().__init__(**rows)
         self.columns = [text] if isinstance(text, str) else list(text)
-        self.duplicates, self.tokenizer, self.tokens = duplicates, tokenizer, None
+        self.duplicates, self.tokenizer = duplicates, tokenizer
+        self.fitted_tokenizer: FittedTokenizer | None = None
 
     def prepare(
-        self, frame: pd.DataFrame, own: int, target: Target
-    ) -> dict[str, dict[str, Tensor]]:
+        self, frame: pd.DataFrame, file_rows: int, target: Target
+    ) -> dict[str, dict[str, Tensor | np.ndarray]]:
+        """The splits, tokenized by what train holds.
+
+        Sets `fitted_tokenizer`, `spec` and `notes`.
+        """
         cleaned = self._clean(frame, target)
         target, notes = cleaned.target, cleaned.notes
-        texts = cleaned.texts[target.kept]
-        parts = self.divide(frame, own, target, lambda parts: self._no_leak(parts, texts, notes))
-        if again := repeated(texts[parts["train"]]):
-            notes.append(Note("rows whose text came before, kept", again, "the train split"))
-        ids = np.flatnonzero(target.kept)
+        texts = cleaned.texts[target.kept_rows]
+
+        def handle_leaks(rows_by_split: SplitRows) -> SplitRows:
+            remaining, leak_notes = find_leaks(rows_by_split, texts, drop=self.duplicates == "drop")
+            notes.extend(leak_notes)
+            return remaining
+
+        rows_by_split = self.rows_by_split(frame, file_rows, target, handle_leaks)
+        train_rows, ids = rows_by_split["train"], np.flatnonzero(target.kept_rows)
+        notes += repeat_notes(texts[train_rows], "train")
+        if self.tokenizer:
+            self.fitted_tokenizer = self.tokenizer.fit(tokenizer_inputs(texts[train_rows]))
         splits = {
-            name: {
-                **self._inputs(texts, parts, name, notes),
+            split: {
+                **self._inputs(texts[rows], split, notes),
                 "target": target_tensor(target, rows),
                 "id": torch.from_numpy(ids[rows]),
             }
-            for name, rows in parts.items()
+            for split, rows in rows_by_split.items()
         }
-        inputs = {"text_features": tuple(self.columns)}
-        if self.tokens:
-            inputs |= {name: getattr(self.tokens, name) for name in SAID}
-        self.spec = make_spec(target, target.values[parts["train"]], **inputs)
-        self.notes += [*target.notes, *notes, *absent_notes(splits, self.spec)]
+        fields = {"text_features": tuple(self.columns)}
+        if self.fitted_tokenizer:
+            fields |= {name: getattr(self.fitted_tokenizer, name) for name in TOKENIZER_FIELDS}
+        self.spec = describe_data(target, target.values[train_rows], **fields)
+        self.notes += [*target.notes, *notes, *absent_class_notes(splits, self.spec)]
         return splits
 
-    def train_dataloader(self) -> TokenBatches:
-        return TokenBatches(
+    def train_dataloader(self) -> TokenTrainingBatches:
+        return TokenTrainingBatches(
             tensors=self._on_device("train"),
             batch_size=self.batch_size,
-            sampler=self._order(),
+            sampler=self._epoch_sampler(),
             limit_batches=self.limit_batches,
         )
 
-    def predict_dataloader(self, split: str = "test") -> ByLength:
+    def predict_dataloader(self, split: str = "test") -> TokenEvaluationBatches:
         """The rows of a split by length; with `overfit_batches`, val is what is trained on."""
-        return ByLength(
-            tensors=self._evaluated(split),
+        return TokenEvaluationBatches(
+            tensors=self._evaluation_tensors(split),
             batch_size=self.batch_size,
             limit_batches=self.limit_batches,
         )
 
     def save(self, folder: Path) -> None:
         """Writes what turns further rows into inputs."""
-        if self.tokens:
-            self.tokens.save(folder)
+        if self.fitted_tokenizer:
+            self.fitted_tokenizer.save(folder)
 
-    def _clean(self, frame: pd.DataFrame, target: Target) -> Cleaned:
-        taken = [name for name in self.columns if name in self.target_columns()]
+    def _clean(self, frame: pd.DataFrame, target: Target) -> CleanedTexts:
+        """Raises: DataError for text columns that cannot be used together, or are the target."""
+        targets = [name for name in self.columns if name in self.target_columns()]
         if len(self.columns) not in (1, 2) or len(set(self.columns)) < len(self.columns):
             raise DataError(f"dataset.text: {self.columns}; give one column, or the two of a pair")
-        if taken:
-            raise DataError(f"dataset.text: {taken[0]!r} is the target")
-        return texts_of(frame, self.columns, target)
+        if targets:
+            raise DataError(f"dataset.text: {targets[0]!r} is the target")
+        return clean_texts(frame, self.columns, target)
 
-    def _no_leak(self, parts: Parts, texts: np.ndarray, notes: list[Note]) -> Parts:
-        """Drops from train what val or test hold too, and from val what test holds."""
-        left, drop = dict(parts), self.duplicates == "drop"
-        for name, others in (("val", ["test"]), ("train", ["val", "test"])):
-            held = np.concatenate([parts[other] for other in others])
-            found = leaked(texts[parts[name]], texts[held])
-            if found.any():
-                what = f"rows whose text is in {' or '.join(others)} too"
-                done = "dropped" if drop else "kept; dataset.duplicates=drop drops them"
-                notes.append(Note(f"{what}, {done}", int(found.sum()), f"the {name} split"))
-            if drop and found.size and found.all():
-                raise DataError(
-                    f"the {name} split is empty: every text of it is in {' or '.join(others)} too; "
-                    "is it another file? dataset.duplicates=keep leaves them in"
-                )
-            if drop:
-                left[name] = parts[name][~found]
-        return left
-
-    def _inputs(self, texts: np.ndarray, parts, name: str, notes: list[Note]) -> dict:
-        if self.tokenizer is None:
-            return {"texts": texts[parts[name]]}
-        if self.tokens is None:
-            self.tokens = self.tokenizer.fit(rows_of(texts[parts["train"]]))
-        encoded = self.tokens.encode(rows_of(texts[parts[name]]))
-        cut = encoded.pop("cut")
-        if cut.any():
-            share = f"{100 * cut.double().mean():.1f} % of {name}"
-            what = f"longer than {self.tokens.max_length} tokens, cut ({share})"
-            notes.append(Note(what, int(cut.sum()), f"column {', '.join(self.columns)}"))
+    def _inputs(
+        self, texts: np.ndarray, split: str, notes: list[CleaningNote]
+    ) -> dict[str, Tensor | np.ndarray]:
+        """A split's tokens, or its texts without a tokenizer; a note on those that were cut."""
+        if self.fitted_tokenizer is None:
+            return {"texts": texts}
+        encoded = self.fitted_tokenizer.encode(tokenizer_inputs(texts))
+        is_cut = encoded.pop("cut")
+        if is_cut.any():
+            share = f"{100 * is_cut.double().mean():.1f} % of {split}"
+            remark = f"longer than {self.fitted_tokenizer.max_length} tokens, cut ({share})"
+            where = f"column {', '.join(self.columns)}"
+            notes.append(CleaningNote(remark, int(is_cut.sum()), where))
         return encoded
-
-
-SAID = ("vocabulary", "pad", "max_length")  # of the tokens, in the spec

@@ -1,12 +1,13 @@
-"""Files of texts of the user's: delimited, JSON lines, Parquet."""
+"""Data sets of the user's files of texts: delimited, JSON lines, or Parquet."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lepton.dataset.read.csv_file import read_csv
 from lepton.dataset.read.json_lines import read_json_lines
-from lepton.dataset.read.labelled_lines import read_lines
+from lepton.dataset.read.labelled_lines import read_labelled_lines
 from lepton.dataset.read.parquet_file import read_parquet
 from lepton.dataset.text import TextData
 
@@ -26,20 +27,20 @@ class TextCsv(TextData):
         header: bool,
         names: list[str] | None,
         missing: list[str],
-        **text,
+        **text: Any,
     ):
         super().__init__(**text)
-        self.paths, self.rest = (path, test_path), rest
-        self.form = {
+        self.paths, self.last_is_rest = (path, test_path), rest
+        self.line_options = {
             "separator": separator,
-            "quote": quote,
             "encoding": encoding,
             "header": header,
             "names": names,
-            "missing": missing,
         }
+        self.csv_options = {"quote": quote, "missing": missing, "decimal": None}
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """The rows of the data file, and of the test file where there is one."""
         path, test_path = self.paths
         return self._read(path), self._read(test_path) if test_path else None
 
@@ -48,8 +49,7 @@ class TextCsv(TextData):
             case ".parquet" | ".pq":
                 return read_parquet(path)
             case ".jsonl" | ".ndjson":
-                return read_json_lines(path, encoding=self.form["encoding"])
-        if self.rest:
-            form = {key: self.form[key] for key in ("separator", "encoding", "header", "names")}
-            return read_lines(path, **form)
-        return read_csv(path, decimal=None, **self.form)
+                return read_json_lines(path, encoding=self.line_options["encoding"])
+        if self.last_is_rest:
+            return read_labelled_lines(path, **self.line_options)
+        return read_csv(path, **self.line_options, **self.csv_options)

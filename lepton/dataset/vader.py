@@ -1,14 +1,14 @@
-"""Texts with the sentiment that people read in them, as the package ships them."""
+"""The VADER texts, rated by people for sentiment, as the package ships them."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from lepton.dataset.text import TextData
 from lepton.errors import DataError
 
-FILE = Path(__file__).with_suffix(".parquet")
+VADER_FILE = Path(__file__).with_suffix(".parquet")
 
 
 class Vader(TextData):
@@ -19,7 +19,7 @@ class Vader(TextData):
         *,
         source: Literal["all", "tweets", "reviews", "films", "news"],
         neutral: float,
-        **text,
+        **text: Any,
     ):
         super().__init__(**text)
         if not 0 <= neutral < 4:
@@ -27,7 +27,8 @@ class Vader(TextData):
         self.source, self.neutral = source, neutral
 
     def read(self) -> tuple[pd.DataFrame, None]:
-        frame = pd.read_parquet(FILE)
+        """The texts of the source, with a column sentiment made of their ratings."""
+        frame = pd.read_parquet(VADER_FILE)
         if self.source != "all":
             frame = frame[frame["source"] == self.source].reset_index(drop=True)
         rating = frame["rating"]

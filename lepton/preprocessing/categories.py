@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import OrdinalEncoder
 
-MISSING, UNSEEN, FIRST = 0, 1, 2
+MISSING_CODE, UNSEEN_CODE, FIRST_CATEGORY_CODE = 0, 1, 2
 
 
 def fit_categories(values: np.ndarray, rare: int) -> OrdinalEncoder | None:
@@ -18,7 +18,7 @@ def fit_categories(values: np.ndarray, rare: int) -> OrdinalEncoder | None:
     return OrdinalEncoder(
         dtype=np.int64,
         handle_unknown="use_encoded_value",
-        unknown_value=UNSEEN - FIRST,
+        unknown_value=UNSEEN_CODE - FIRST_CATEGORY_CODE,
         min_frequency=rare if rare > 1 else None,
     ).fit(present.reshape(-1, 1))
 
@@ -28,32 +28,32 @@ def category_codes(encoder: OrdinalEncoder | None, values: np.ndarray) -> np.nda
 
     Shapes: values (N,), strings or missing -> (N,) int64.
     """
-    position, distinct = pd.factorize(values)  # -1 for missing, so the last code below
-    known = np.full(len(distinct), UNSEEN)
+    positions, distinct = pd.factorize(values)  # -1 for missing, so the last code below
+    codes = np.full(len(distinct), UNSEEN_CODE)
     if encoder is not None and len(distinct):
-        known = encoder.transform(np.asarray(distinct, dtype=object).reshape(-1, 1))[:, 0] + FIRST
-    return np.append(known, MISSING)[position]
+        column = np.asarray(distinct, dtype=object).reshape(-1, 1)
+        codes = encoder.transform(column)[:, 0] + FIRST_CATEGORY_CODE
+    return np.append(codes, MISSING_CODE)[positions]
 
 
-def merged(encoder: OrdinalEncoder | None) -> int:
-    """How many categories share the code for rare ones."""
-    rare = None if encoder is None else getattr(encoder, "infrequent_categories_", [None])[0]
-    return 0 if rare is None else len(rare)
+def rare_categories(encoder: OrdinalEncoder | None) -> set[str]:
+    """The categories that share the code for rare ones."""
+    infrequent = getattr(encoder, "infrequent_categories_", [None])[0]
+    return set() if infrequent is None else set(infrequent)
 
 
 def cardinality(encoder: OrdinalEncoder | None) -> int:
-    """How many codes there are, the missing and the unseen included."""
+    """The number of codes, the missing and the unseen included."""
     if encoder is None:
-        return FIRST
-    few = merged(encoder)
-    return FIRST + len(encoder.categories_[0]) - few + (few > 0)
+        return FIRST_CATEGORY_CODE
+    rare = len(rare_categories(encoder))
+    return FIRST_CATEGORY_CODE + len(encoder.categories_[0]) - rare + (rare > 0)
 
 
-def names(encoder: OrdinalEncoder | None) -> tuple[str, ...]:
-    """What each code from FIRST on stands for; the code of rare categories, the last, has none."""
+def category_names(encoder: OrdinalEncoder | None) -> tuple[str, ...]:
+    """The names of the codes from 2 on; the code of rare categories, the last, has an empty one."""
     if encoder is None:
         return ()
-    rare = getattr(encoder, "infrequent_categories_", [None])[0]
-    rare = set() if rare is None else set(rare)
-    kept = [str(name) for name in encoder.categories_[0] if name not in rare]
-    return (*kept, "") if rare else tuple(kept)
+    rare = rare_categories(encoder)
+    frequent = [str(name) for name in encoder.categories_[0] if name not in rare]
+    return (*frequent, "") if rare else tuple(frequent)

@@ -1,4 +1,4 @@
-"""Numbers as they are, apart from missing ones."""
+"""No scaling: numbers stay as they are, apart from missing ones."""
 
 from lepton.preprocessing.table import TablePreprocessing
 

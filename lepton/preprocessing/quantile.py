@@ -1,4 +1,6 @@
-"""Numbers by their rank, mapped to a normal distribution."""
+"""Quantile transformation: numbers by their rank, mapped to a normal distribution."""
+
+from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import QuantileTransformer
@@ -9,24 +11,31 @@ from lepton.preprocessing.table import TablePreprocessing
 class Quantile(TablePreprocessing):
     """Maps each number's training distribution to a standard normal one.
 
-    Noise on the training numbers parts the ties that would send frequent values to the ends of the
+    Noise on the training numbers breaks the ties that would send frequent values to the ends of the
     normal range; it is used for fitting only.
     Units: `noise` in standard deviations of the column.
     Source: Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, section 4.
     """
 
     def __init__(
-        self, *, n_quantiles: int, min_quantiles: int, rows_per_quantile: int, noise: float, **table
+        self,
+        *,
+        n_quantiles: int,
+        min_quantiles: int,
+        rows_per_quantile: int,
+        noise: float,
+        **options: Any,
     ):
-        super().__init__(**table)
+        super().__init__(**options)
         self.n_quantiles, self.min_quantiles = n_quantiles, min_quantiles
         self.rows_per_quantile, self.noise = rows_per_quantile, noise
 
     def fit_scaler(self, numbers: np.ndarray) -> QuantileTransformer:
+        """A transformer with as many quantiles as the rows allow, fitted on noisy numbers."""
         rows, seed = len(numbers), self.settings["seed"]
-        count = max(min(rows // self.rows_per_quantile, self.n_quantiles), self.min_quantiles)
+        n_quantiles = max(min(rows // self.rows_per_quantile, self.n_quantiles), self.min_quantiles)
         transformer = QuantileTransformer(
-            n_quantiles=min(count, rows),
+            n_quantiles=min(n_quantiles, rows),
             output_distribution="normal",
             subsample=None,
             random_state=seed % 2**32,

@@ -1,4 +1,6 @@
-"""Numbers less their median, divided by the distance between two quantiles."""
+"""Robust scaling: numbers minus their median, divided by the distance of two quantiles."""
+
+from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import RobustScaler
@@ -12,9 +14,10 @@ class Robust(TablePreprocessing):
     Units: `lower` and `upper` in percent of the training rows.
     """
 
-    def __init__(self, *, lower: float, upper: float, **table):
-        super().__init__(**table)
+    def __init__(self, *, lower: float, upper: float, **options: Any):
+        super().__init__(**options)
         self.quantile_range = (lower, upper)
 
     def fit_scaler(self, numbers: np.ndarray) -> RobustScaler:
+        """A scaler by the median and the two quantiles of each column."""
         return RobustScaler(quantile_range=self.quantile_range).fit(numbers)

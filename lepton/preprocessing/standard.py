@@ -1,16 +1,17 @@
-"""Numbers less their mean, divided by their standard deviation."""
+"""Standardization: numbers minus their mean, divided by their standard deviation."""
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from lepton.preprocessing.table import CHUNK, TablePreprocessing
+from lepton.preprocessing.table import CHUNK_ROWS, TablePreprocessing
 
 
 class Standard(TablePreprocessing):
     """Scales numbers to mean 0 and standard deviation 1 on the training rows."""
 
     def fit_scaler(self, numbers: np.ndarray) -> StandardScaler:
+        """A scaler by the mean and standard deviation of each column."""
         scaler = StandardScaler()
-        for start in range(0, len(numbers), CHUNK):  # bounds the memory of its temporaries
-            scaler.partial_fit(numbers[start : start + CHUNK])
+        for start in range(0, len(numbers), CHUNK_ROWS):  # bounds the memory of its temporaries
+            scaler.partial_fit(numbers[start : start + CHUNK_ROWS])
         return scaler

@@ -8,8 +8,8 @@ from torch import Tensor
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.dataset.clean.cleaning_note import Note
-from lepton.dataset.load.token_batches import cut
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.load.token_batches import token_batch
 from lepton.spec import DataSpec
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -32,9 +32,9 @@ def check_dataset(make: Callable) -> None:
     _check_statistics(first.splits["train"], first.spec)
     _check_seeds(first, again, other)
     _check_rows(first)
-    strange = [note for note in first.notes if not isinstance(note, Note)]
+    strange = [note for note in first.notes if not isinstance(note, CleaningNote)]
     assert not strange, (
-        f"notes must be lepton.dataset.clean.cleaning_note.Note; there is {strange[:1]}"
+        f"notes must be lepton.dataset.clean.cleaning_note.CleaningNote; there is {strange[:1]}"
     )
 
 
@@ -157,6 +157,8 @@ def _check_rows(data) -> None:
     batch = next(iter(loader))[0]
     at = torch.tensor([place[row] for row in batch["id"].tolist()])
     tokens = "tokens" in train
-    wanted = cut(train, train["length"], at) if tokens else {k: v[at] for k, v in train.items()}
+    wanted = (
+        token_batch(train, train["length"], at) if tokens else {k: v[at] for k, v in train.items()}
+    )
     for name, value in wanted.items():
         assert torch.equal(batch[name], value), f"`{name}` of a batch must be that of its ids"

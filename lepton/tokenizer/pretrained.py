@@ -1,8 +1,15 @@
 """The tokenizer that a pretrained model was trained with."""
 
+from typing import TYPE_CHECKING
+
 from lepton.errors import ConfigError
 from lepton.pretrained.location import TOKENIZER, local, reached
-from lepton.tokenizer.tokens import Texts, Tokens
+from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, Texts
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PADDING_TOKENS = ("[PAD]", "<pad>", "<|endoftext|>", "</s>")
 
 
 class Pretrained:
@@ -11,33 +18,36 @@ class Pretrained:
     def __init__(self, *, path: str, max_length: int):
         self.path, self.max_length = path, max_length
 
-    def fit(self, texts: Texts) -> Tokens:
-        """The tokens as they are, whatever the texts."""
-        from lepton.tokenizer.package import Tokenizer
+    def fit(self, texts: Texts) -> FittedTokenizer:
+        """The tokenizer as it is, whatever the texts.
+
+        Raises: ConfigError when there is none, or it is damaged.
+        """
+        from lepton.tokenizer.tokenizers_package import Tokenizer
 
         folder = local(self.path)
         if folder and (folder / TOKENIZER).is_file():
             try:
-                found = Tokenizer.from_file(str(folder / TOKENIZER))
-                found.encode("a?")  # some that can be read cannot do it
+                tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+                tokenizer.encode("a?")  # some that can be read cannot do it
             except Exception as e:  # which the package raises as nothing narrower
                 raise ConfigError(f"{folder / TOKENIZER}: not a tokenizer ({e})") from None
         else:
-            found = self._converted(str(folder or self.path))
-        return Tokens(found, max_length=self.max_length, pad=_pad(found))
+            tokenizer = self._load_with_transformers(str(folder or self.path))
+        return FittedTokenizer(tokenizer, max_length=self.max_length, pad=_padding_token(tokenizer))
 
-    def _converted(self, where: str):
+    def _load_with_transformers(self, source: str) -> "Tokenizer":
         from transformers import AutoTokenizer
 
         with reached(self.path):
-            found = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
-        if set(found.get_vocab()) <= {*found.all_special_tokens}:
+            wrapper = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        if set(wrapper.get_vocab()) <= {*wrapper.all_special_tokens}:
             raise ConfigError(f"model.path={self.path}: has no tokenizer; add its {TOKENIZER}")
-        return found.backend_tokenizer
+        return wrapper.backend_tokenizer
 
 
-def _pad(tokenizer) -> int:
-    """The token that fills; masked where it stands, so that any will do where none is named."""
+def _padding_token(tokenizer: "Tokenizer") -> int:
+    """The number of the token that fills rows; masked, so any will do where none is named."""
     named = tokenizer.padding["pad_id"] if tokenizer.padding else None
-    known = [tokenizer.token_to_id(word) for word in ("[PAD]", "<pad>", "<|endoftext|>", "</s>")]
-    return next((number for number in [named, *known] if number is not None), 0)
+    usual = [tokenizer.token_to_id(token) for token in PADDING_TOKENS]
+    return next((number for number in [named, *usual] if number is not None), 0)

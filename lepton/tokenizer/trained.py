@@ -1,13 +1,18 @@
 """A small vocabulary of word pieces, learned from the training split."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from lepton.errors import ConfigError
 from lepton.storage.cache import cache_key, cached
-from lepton.tokenizer.tokens import Texts, Tokens
+from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, Texts
 
-PAD, UNKNOWN, BEGIN, END = SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-LONGEST = 100  # letters of a word; WordPiece takes longer ones for unknown
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+PAD, UNKNOWN, BEGIN, END = SPECIAL_TOKENS
+MAX_WORD_LETTERS = 100  # WordPiece takes longer words for unknown
 
 
 class Trained:
@@ -17,7 +22,7 @@ class Trained:
     """
 
     def __init__(self, *, vocabulary: int, min_frequency: int, lowercase: bool, max_length: int):
-        if vocabulary <= 2 * len(SPECIAL):
+        if vocabulary <= 2 * len(SPECIAL_TOKENS):
             raise ConfigError(f"model.tokenizer.vocabulary: {vocabulary} is too small; 100 or more")
         if min_frequency < 1:
             raise ConfigError(f"model.tokenizer.min_frequency: {min_frequency}; 1 at least")
@@ -28,19 +33,19 @@ class Trained:
         }
         self.max_length = max_length
 
-    def fit(self, texts: Texts) -> Tokens:
-        """The tokens that these texts teach; texts are kept in the cache by content."""
-        from lepton.tokenizer.package import Tokenizer
+    def fit(self, texts: Texts) -> FittedTokenizer:
+        """The tokenizer that these texts teach; kept in the cache by their content."""
+        from lepton.tokenizer.tokenizers_package import Tokenizer
 
-        plain = [text for row in texts for text in ([row] if isinstance(row, str) else row)]
-        name = cache_key(self.settings, plain)
+        single_texts = [text for row in texts for text in ([row] if isinstance(row, str) else row)]
+        name = cache_key(self.settings, single_texts)
         tokenizer = cached(
             "tokenizer",
             f"{name}.json",
-            compute=lambda: self._train(plain).encode(),
+            compute=lambda: self._train(single_texts).encode(),
             read=lambda text: Tokenizer.from_str(text.decode()),
         )
-        return Tokens(tokenizer, max_length=self.max_length, pad=0)
+        return FittedTokenizer(tokenizer, max_length=self.max_length, pad=SPECIAL_TOKENS.index(PAD))
 
     def _train(self, texts: list[str]) -> str:
         """The tokenizer as JSON, the same whenever and wherever it is trained.
@@ -48,46 +53,55 @@ class Trained:
         The trainer numbers letters in the order of a hash table, and breaks ties by number: it is
         given the letters in an order of our own.
         """
-        import tokenizers
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-        made = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
-        made.normalizer = normalizers.BertNormalizer(
+        learner = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+        learner.normalizer = normalizers.BertNormalizer(
             lowercase=self.settings["lowercase"], strip_accents=False
         )
-        made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        letters, inner = _letters(made, texts, self.settings["vocabulary"] // 2)
+        words = learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        letters, inner_letters = _letters(learner, texts, self.settings["vocabulary"] // 2)
         trainer = trainers.WordPieceTrainer(
             vocab_size=self.settings["vocabulary"],
             min_frequency=self.settings["min_frequency"],
-            special_tokens=[*SPECIAL, *(f"##{letter}" for letter in inner)],
+            special_tokens=[*SPECIAL_TOKENS, *(f"##{letter}" for letter in inner_letters)],
             initial_alphabet=letters,
             limit_alphabet=len(letters),
             show_progress=False,
         )
-        plain = made.pre_tokenizer
-        too_long = pre_tokenizers.Split(tokenizers.Regex(f".{{{LONGEST + 1},}}"), "removed")
-        made.pre_tokenizer = pre_tokenizers.Sequence([plain, too_long])
-        made.train_from_iterator(texts, trainer)
-        final = Tokenizer(models.WordPiece(made.get_vocab(), unk_token=UNKNOWN))
-        final.normalizer, final.pre_tokenizer = made.normalizer, plain
-        final.post_processor = processors.TemplateProcessing(
+        learner.pre_tokenizer = pre_tokenizers.Sequence([words, _without_long_words()])
+        learner.train_from_iterator(texts, trainer)
+        tokenizer = Tokenizer(models.WordPiece(learner.get_vocab(), unk_token=UNKNOWN))
+        tokenizer.normalizer, tokenizer.pre_tokenizer = learner.normalizer, words
+        tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{BEGIN} $A {END}",
             pair=f"{BEGIN} $A {END} $B:1 {END}:1",
-            special_tokens=[(token, SPECIAL.index(token)) for token in (BEGIN, END)],
+            special_tokens=[(token, SPECIAL_TOKENS.index(token)) for token in (BEGIN, END)],
         )
-        return final.to_str()
+        return tokenizer.to_str()
 
 
-def _letters(tokenizer, texts: list[str], most: int) -> tuple[list[str], list[str]]:
+def _without_long_words():
+    """A pre-tokenizer that takes out the words that WordPiece takes for unknown."""
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Split(Regex(f".{{{MAX_WORD_LETTERS + 1},}}"), "removed")
+
+
+def _letters(
+    tokenizer: "Tokenizer", texts: list[str], max_letters: int
+) -> tuple[list[str], list[str]]:
     """The commonest letters, sorted, and those of them that stand inside a word."""
-    split, normal = tokenizer.pre_tokenizer.pre_tokenize_str, tokenizer.normalizer.normalize_str
-    words = Counter(word for text in texts for word, _ in split(normal(text)))
-    words = {word: count for word, count in words.items() if len(word) <= LONGEST}
-    counts, inside = Counter(), set()
-    for word, count in words.items():
-        inside.update(word[1:])
+    split_words = tokenizer.pre_tokenizer.pre_tokenize_str
+    normalize = tokenizer.normalizer.normalize_str
+    word_counts = Counter(word for text in texts for word, _ in split_words(normalize(text)))
+    letter_counts, inner = Counter(), set()
+    for word, count in word_counts.items():
+        if len(word) > MAX_WORD_LETTERS:
+            continue
+        inner.update(word[1:])
         for letter in word:
-            counts[letter] += count
-    kept = sorted(sorted(counts, key=lambda letter: (-counts[letter], letter))[:most])
-    return kept, [letter for letter in kept if letter in inside]
+            letter_counts[letter] += count
+    by_count = sorted(letter_counts, key=lambda letter: (-letter_counts[letter], letter))
+    letters = sorted(by_count[:max_letters])
+    return letters, [letter for letter in letters if letter in inner]

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lepton import build
-from lepton.dataset.load.prediction_batches import in_chunks
+from lepton.dataset.load.prediction_batches import prediction_batches
 from lepton.errors import Diverged
 from lepton.finite import all_finite
 from lepton.method import Phase
@@ -194,7 +194,7 @@ class Network:
         model.eval().to(self.device)
         dtype, parts, places = next(model.parameters()).dtype, [], []
         with torch.inference_mode(), default_dtype(dtype):
-            for place, part in in_chunks(inputs):
+            for place, part in prediction_batches(inputs):
                 rows = {
                     k: v.to(self.device, dtype if v.is_floating_point() else None)
                     for k, v in part.items()

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from lepton.compat.lightning import pl
-from lepton.dataset.load.batches import BLOCK, Batches, Order
+from lepton.dataset.load.batches import BATCHES_PER_BLOCK, TrainingBatches
+from lepton.dataset.load.epoch_sampler import EpochSampler
 
 
 class StackedBatches:
@@ -16,7 +17,7 @@ class StackedBatches:
         (rows,) where all members have the same order (`common`).
     """
 
-    def __init__(self, batches: Batches, seeds: Sequence[int], device: torch.device):
+    def __init__(self, batches: TrainingBatches, seeds: Sequence[int], device: torch.device):
         self.batches, self.device = batches, device
         self.batch_size, self.num_batches = batches.batch_size, batches.num_batches
         self.keep(seeds)
@@ -34,12 +35,12 @@ class StackedBatches:
         rows = orders[0] if self.common else torch.stack(orders)
         epoch, batches = self.done
         done = batches * self.batch_size if epoch == self.epoch else 0
-        for block in rows.to(self.device).split(BLOCK * self.batch_size, -1):
+        for block in rows.to(self.device).split(BATCHES_PER_BLOCK * self.batch_size, -1):
             yield block[..., done:]
             done = max(0, done - block.shape[-1])
 
     def _order(self, seed: int) -> Tensor:
-        order = Order(rows=self.batches.sampler.rows, seed=seed, rank=0, world_size=1)
+        order = EpochSampler(rows=self.batches.sampler.rows, seed=seed, rank=0, world_size=1)
         order.set_epoch(self.epoch)
         return order.draw()[: self.batches.rows]
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from lepton import build, run
-from lepton.dataset.load.batches import Batches
+from lepton.dataset.load.batches import TrainingBatches
 from lepton.errors import Claimed, Finished, LeptonError, Pruned
 from lepton.model.shared_encoder import lending
 from lepton.sweep.attempt import CLAIMED, lost
@@ -76,7 +76,7 @@ class JobGroup:
         return alone
 
     def _cut_by_row(self) -> bool:
-        return isinstance(self.data.train_dataloader(), Batches)
+        return isinstance(self.data.train_dataloader(), TrainingBatches)
 
     def _all(self, why: str) -> UnstackedJobs:
         return [(job, why) for job in self.jobs]

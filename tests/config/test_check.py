@@ -45,7 +45,7 @@ HOSTILE = [
     "lepton.dataset.csv.pd.read_pickle",
     "lepton.dataset.tabular.Path.unlink",
     "lepton.dataset.german_credit.Path",
-    "lepton.preprocessing.saved.skops.io.load",
+    "lepton.preprocessing.state_file.skops.io.load",
     "torch.nn.functional.torch.hub.load",
     "torch.nn.modules.module.torch.load",
     "torch.nn.modules.module.warnings.warn",

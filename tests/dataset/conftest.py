@@ -7,12 +7,12 @@ from lepton.config.options import CONF_DIR
 
 @pytest.fixture
 def open_dataset():
-    """Builds the data set of a YAML in conf/dataset, some keys given; only its `read` is of use."""
+    """Builds the data set of a YAML in conf/dataset, some keys changed, of which to use `read`."""
 
-    def build(option, **given):
+    def build(option, **changes):
         folder = CONF_DIR / "dataset"
-        parts = [OmegaConf.load(folder / f"{name}.yaml") for name in ("_rows", "_table", option)]
-        values = OmegaConf.to_container(OmegaConf.merge(*parts, given))
+        nodes = [OmegaConf.load(folder / f"{name}.yaml") for name in ("_rows", "_table", option)]
+        values = OmegaConf.to_container(OmegaConf.merge(*nodes, changes))
         del values["defaults"]
         target = get_class(values.pop("_target_"))
         supplied = {"preprocessing": None, "batch_size": 32, "seed": 0}

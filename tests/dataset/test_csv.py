@@ -8,11 +8,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from lepton.config.options import CONF_DIR
-from lepton.dataset.clean.columns import infer_kinds, typed
+from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.read.csv_file import read_csv
 from lepton.errors import DataError
 
-FORM = {
+CSV_OPTIONS = {
     key: value
     for key, value in OmegaConf.to_container(
         OmegaConf.load(CONF_DIR / "dataset" / "csv.yaml")
@@ -21,10 +21,10 @@ FORM = {
 }
 
 
-def read(tmp_path, data, **form):
+def read(tmp_path, data, **options):
     file = tmp_path / "data.csv"
     file.write_bytes(data.encode() if isinstance(data, str) else data)
-    return read_csv(str(file), **FORM | form)
+    return read_csv(str(file), **CSV_OPTIONS | options)
 
 
 REFUSED = {
@@ -58,16 +58,16 @@ def test_what_is_no_encoding_of_texts_is_named(name, tmp_path):
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_malformed_file_is_refused_with_its_name_and_place(case, tmp_path):
-    data, said = REFUSED[case]
+    data, message = REFUSED[case]
     with pytest.raises(DataError) as e:
         read(tmp_path, data)
     assert "data.csv" in str(e.value)
-    assert said in str(e.value)
+    assert message in str(e.value)
     assert "\n" not in str(e.value)
 
 
 @pytest.mark.parametrize(
-    ("form", "said"),
+    ("options", "message"),
     [
         ({"separator": ""}, "separator: '';"),
         ({"separator": "ab"}, "separator: 'ab'; give one character"),
@@ -76,16 +76,16 @@ def test_a_malformed_file_is_refused_with_its_name_and_place(case, tmp_path):
         ({"separator": ";", "quote": ";"}, "separator, dataset.quote: both are ';'"),
     ],
 )
-def test_what_cannot_separate_or_quote_is_refused(form, said, tmp_path):
-    with pytest.raises(DataError, match=f"^dataset.{said}"):
-        read(tmp_path, "a,b\n1,2\n", **form)
+def test_what_cannot_separate_or_quote_is_refused(options, message, tmp_path):
+    with pytest.raises(DataError, match=f"^dataset.{message}"):
+        read(tmp_path, "a,b\n1,2\n", **options)
 
 
-@pytest.mark.parametrize("what", ["nothing", "a folder"])
-def test_a_path_without_a_file_is_refused(what, tmp_path):
-    path = tmp_path if what == "a folder" else tmp_path / "none.csv"
-    with pytest.raises(DataError, match="folder" if what == "a folder" else "no such file"):
-        read_csv(str(path), **FORM)
+@pytest.mark.parametrize("place", ["nothing", "a folder"])
+def test_a_path_without_a_file_is_refused(place, tmp_path):
+    path = tmp_path if place == "a folder" else tmp_path / "none.csv"
+    with pytest.raises(DataError, match="folder" if place == "a folder" else "no such file"):
+        read_csv(str(path), **CSV_OPTIONS)
 
 
 def kinds_of(frame):
@@ -95,7 +95,7 @@ def kinds_of(frame):
 def test_an_infinite_number_is_refused_by_row(tmp_path):
     frame = read(tmp_path, "a,b\n1,2\n1e400,3\n2,2\n")
     with pytest.raises(DataError, match="column 'a', row 2: '1e400' is not finite"):
-        typed(frame, kinds_of(frame))
+        parse_columns(frame, kinds_of(frame))
 
 
 def test_an_impossible_date_is_refused_by_row(tmp_path):
@@ -118,7 +118,7 @@ def test_decimal_commas_are_numbers_when_announced(tmp_path):
     assert frame.to_dict("list") == {"a": ["1.5", "3"], "b": ["2", "x,y"]}
 
 
-def test_na_is_missing_and_said_unless_the_list_is_changed(tmp_path):
+def test_na_is_missing_with_a_note_unless_the_list_is_changed(tmp_path):
     data = "region,b\nNA,1\nEU,2\n,3\n"
     frame = read(tmp_path, data)
     assert frame["region"].isna().tolist() == [True, False, True]
@@ -167,8 +167,8 @@ def test_an_inch_mark_inside_a_field_is_no_quote(tmp_path):
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_encodings_and_line_ends_do_not_change_the_table(encoding, newline, tmp_path):
     data = newline.join(["a,b", "1,ü", "", '2,"x', 'y"', ""]).encode(encoding)
-    given = "utf-8" if encoding == "utf-8-sig" else encoding
-    frame = read(tmp_path, data, encoding=given)
+    chosen = "utf-8" if encoding == "utf-8-sig" else encoding
+    frame = read(tmp_path, data, encoding=chosen)
     assert frame["a"].tolist() == ["1", "2"]
     assert frame["b"].tolist() == ["ü", f"x{newline}y"]
 
@@ -187,9 +187,9 @@ def test_what_a_writer_wrote_is_read_back(seed, tmp_path):
 
 
 def test_the_yaml_reads_two_files_and_cleans_their_class_names(open_dataset, tmp_path):
-    form = {"header": False, "names": ["age", "income"], "target": "income", "target_strip": "."}
+    options = {"header": False, "names": ["age", "income"], "target": "income", "target_strip": "."}
     for name, dot in (("train.csv", ""), ("test.csv", ".")):
         (tmp_path / name).write_text(f"39, <=50K{dot}\n50, >50K{dot}\n\n")
     paths = {"path": str(tmp_path / "train.csv"), "test_path": str(tmp_path / "test.csv")}
-    train, test = open_dataset("csv", **form, **paths).read()
+    train, test = open_dataset("csv", **options, **paths).read()
     assert train["income"].tolist() == test["income"].tolist() == ["<=50K", ">50K"]

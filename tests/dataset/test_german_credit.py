@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lepton.dataset.clean.columns import infer_kinds
+from lepton.dataset.clean.column_kinds import infer_kinds
 from lepton.dataset.clean.target import encode_target
-from lepton.dataset.german_credit import FILE
+from lepton.dataset.german_credit import GERMAN_CREDIT_FILE
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_german_credit.py"
 
@@ -20,7 +20,7 @@ def script():
 
 
 def test_the_shipped_file_is_the_one_the_script_builds(script):
-    assert hashlib.sha256(FILE.read_bytes()).hexdigest() == script.SHA256
+    assert hashlib.sha256(GERMAN_CREDIT_FILE.read_bytes()).hexdigest() == script.SHA256
 
 
 def test_there_are_a_thousand_applicants_of_twenty_attributes(open_dataset):

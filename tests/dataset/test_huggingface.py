@@ -26,14 +26,14 @@ def saved(tmp_path_factory):
     features = datasets.Features(
         text=datasets.Value("string"), label=datasets.ClassLabel(names=["bad", "good"])
     )
-    parts = {}
+    splits = {}
     for name, rows in (("train", range(90)), ("test", range(90, 120))):
         content = {"text": [f"text number {i}" for i in rows], "label": [i % 2 for i in rows]}
-        parts[name] = datasets.Dataset.from_dict(content, features=features)
+        splits[name] = datasets.Dataset.from_dict(content, features=features)
     folder = tmp_path_factory.mktemp("saved")
     datasets.disable_progress_bars()
-    datasets.DatasetDict(parts).save_to_disk(folder / "both")
-    parts["train"].save_to_disk(folder / "one")
+    datasets.DatasetDict(splits).save_to_disk(folder / "both")
+    splits["train"].save_to_disk(folder / "one")
     return folder
 
 
@@ -49,7 +49,7 @@ def test_a_set_without_a_test_split_says_so_and_can_be_divided(saved):
     with pytest.raises(DataError, match=r"no split 'test' \(there are: train\); dataset.test=null"):
         read(saved / "one")
     data = read(saved / "one", "dataset.test=null")
-    assert sum(len(part["id"]) for part in data.splits.values()) == 90
+    assert sum(len(tensors["id"]) for tensors in data.splits.values()) == 90
 
 
 def test_the_run_is_named_by_what_lies_in_the_folder(saved, tmp_path):

@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 from lepton.dataset import openml
 from lepton.errors import DataError
 
-FORM = {"name": "adult", "version": None, "data_id": None, "cache": None, "timeout": 2.0}
+FETCH_OPTIONS = {"name": "adult", "version": None, "data_id": None, "cache": None, "timeout": 2.0}
 
 
 @pytest.fixture
@@ -23,61 +23,61 @@ def no_network(monkeypatch):
 
 @pytest.fixture
 def answer(monkeypatch):
-    """Lets `fetch_openml` give a set with these targets, and keeps what it was asked."""
-    asked = []
+    """Lets `fetch_openml` return a set with these targets; returns the queries that it gets."""
+    queries = []
 
-    def give(*targets):
+    def respond(*targets):
         frame = pd.DataFrame({"a": [1, 2], "b": [3, 4], "c": ["x", "y"]})
 
-        def fetch_openml(**words):
-            asked.append(words)
+        def fetch_openml(**query):
+            queries.append(query)
             return Bunch(frame=frame, target_names=list(targets))
 
         monkeypatch.setattr(openml, "fetch_openml", fetch_openml)
-        return asked
+        return queries
 
-    return give
+    return respond
 
 
-@pytest.mark.parametrize("which", [{}, {"name": None, "data_id": 1590}])
-def test_without_a_network_it_says_so_in_seconds(which, no_network, tmp_path):
+@pytest.mark.parametrize("changes", [{}, {"name": None, "data_id": 1590}])
+def test_without_a_network_it_says_so_in_seconds(changes, no_network, tmp_path):
     start = time.monotonic()
     with pytest.raises(DataError, match=r"needs a network.*network is off.*dataset=csv"):
-        openml.fetch(**FORM | {"cache": str(tmp_path)} | which)
+        openml.fetch_table(**FETCH_OPTIONS | {"cache": str(tmp_path)} | changes)
     assert time.monotonic() - start < 10
     assert socket.getdefaulttimeout() is None
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (URLError("no route"), r"needs a network.*\(no route\)"),
         (TimeoutError("timed out"), r"needs a network.*timed out"),
         (ValueError("No known data set\nmatches"), "No known data set matches"),
     ],
 )
-def test_a_set_that_does_not_come_is_one_line(error, said, monkeypatch):
+def test_a_set_that_does_not_come_is_one_line(error, message, monkeypatch):
     def fail(**_):
         raise error
 
     monkeypatch.setattr(openml, "fetch_openml", fail)
-    with pytest.raises(DataError, match=said):
-        openml.fetch(**FORM)
+    with pytest.raises(DataError, match=message):
+        openml.fetch_table(**FETCH_OPTIONS)
 
 
-@pytest.mark.parametrize("which", [{"data_id": 1590}, {"name": None}])
-def test_name_and_number_together_or_neither_are_refused(which):
+@pytest.mark.parametrize("changes", [{"data_id": 1590}, {"name": None}])
+def test_name_and_number_together_or_neither_are_refused(changes):
     with pytest.raises(DataError, match="either"):
-        openml.fetch(**FORM | which)
+        openml.fetch_table(**FETCH_OPTIONS | changes)
 
 
 def test_the_set_s_own_target_is_taken_when_none_is_given(answer, open_dataset):
-    asked = answer("c")
+    queries = answer("c")
     data = open_dataset("openml", data_id=1590)
     frame, _ = data.read()
     assert (list(frame), data.target) == (["a", "b", "c"], "c")
-    assert asked[0]["data_id"] == 1590
-    assert "name" not in asked[0]
+    assert queries[0]["data_id"] == 1590
+    assert "name" not in queries[0]
 
 
 def test_a_given_target_wins_over_the_set_s_own(answer, open_dataset):

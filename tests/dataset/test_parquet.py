@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lepton.dataset.clean.columns import infer_kinds, typed
+from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.read.parquet_file import read_parquet
 from lepton.errors import DataError
 
@@ -29,17 +29,17 @@ def test_native_columns_get_their_kinds_and_keep_their_values(tmp_path):
     parquet.write_table(table, tmp_path / "t.parquet")
     frame = read_parquet(str(tmp_path / "t.parquet"))
     kinds, _ = infer_kinds(frame, {})
-    found = typed(frame, kinds)
+    parsed = parse_columns(frame, kinds)
     assert list(kinds.values()) == [
         *("numeric", "numeric", "boolean", "categorical", "categorical", "date", "date", "numeric")
     ]
-    assert found["whole"].tolist()[::2] == [1.0, 3.0]
-    assert found["flag"].tolist()[::2] == ["true", "false"]
-    assert found["day"][0] == pd.Timestamp("2024-12-31")
-    assert found["moment"][2] == pd.Timestamp("1970-01-01 00:00:01")
-    assert found["price"].tolist()[::2] == [1.5, 2.25]
-    without = found.columns.drop(["single", "code"])
-    assert found.loc[1, without].isna().all()
+    assert parsed["whole"].tolist()[::2] == [1.0, 3.0]
+    assert parsed["flag"].tolist()[::2] == ["true", "false"]
+    assert parsed["day"][0] == pd.Timestamp("2024-12-31")
+    assert parsed["moment"][2] == pd.Timestamp("1970-01-01 00:00:01")
+    assert parsed["price"].tolist()[::2] == [1.5, 2.25]
+    without = parsed.columns.drop(["single", "code"])
+    assert parsed.loc[1, without].isna().all()
 
 
 def test_an_unnamed_index_that_pandas_stored_is_left_out(tmp_path):
@@ -58,7 +58,7 @@ def test_a_test_file_is_read_beside(open_dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("column", "said"),
+    ("column", "message"),
     [
         (pa.array([[1], [2]]), "column 'bad': list"),
         (pa.array([{"x": 1}, {"x": 2}]), "column 'bad': struct"),
@@ -67,11 +67,11 @@ def test_a_test_file_is_read_beside(open_dataset, tmp_path):
         (pa.array([], pa.int64()), "no rows"),
     ],
 )
-def test_a_column_that_is_not_one_value_per_row_is_refused(column, said, tmp_path):
+def test_a_column_that_is_not_one_value_per_row_is_refused(column, message, tmp_path):
     parquet.write_table(pa.table({"bad": column}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match=r"t\.parquet") as e:
         read_parquet(str(tmp_path / "t.parquet"))
-    assert said in str(e.value)
+    assert message in str(e.value)
 
 
 def test_what_is_no_parquet_file_is_refused(tmp_path):

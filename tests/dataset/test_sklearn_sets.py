@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from lepton.dataset.clean.columns import infer_kinds, typed
+from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.clean.target import encode_target
 
 
@@ -29,5 +29,5 @@ def test_the_table_holds_what_scikit_learn_loads(option, loader, task, classes, 
     kinds = infer_kinds(features, {})[0]
     constant = (bunch.data == bunch.data[0]).all(axis=0)
     assert [kind == "ignore" for kind in kinds.values()] == constant.tolist()
-    assert np.array_equal(typed(features, kinds).to_numpy(), bunch.data[:, ~constant])
+    assert np.array_equal(parse_columns(features, kinds).to_numpy(), bunch.data[:, ~constant])
     assert not any(" " in name for name in features)

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from lepton.dataset.clean.columns import infer_kinds
+from lepton.dataset.clean.column_kinds import infer_kinds
 from lepton.dataset.clean.target import encode_target
 from lepton.dataset.synthetic import make_table
 from lepton.errors import DataError
@@ -13,12 +13,12 @@ SIZES = {
 }
 
 
-def table(**changed):
-    return make_table(**SIZES | changed)
+def table(**changes):
+    return make_table(**SIZES | changes)
 
 
 @pytest.mark.parametrize(
-    ("changed", "task", "outputs"),
+    ("changes", "task", "outputs"),
     [
         ({}, "binary", 2),
         ({"classes": 4}, "multiclass", 4),
@@ -26,8 +26,8 @@ def table(**changed):
         ({"labels": 3}, "multilabel", 3),
     ],
 )
-def test_the_yaml_gives_the_task_its_sizes_say(changed, task, outputs, open_dataset):
-    data = open_dataset("synthetic", **changed)
+def test_the_yaml_gives_the_task_its_sizes_say(changes, task, outputs, open_dataset):
+    data = open_dataset("synthetic", **changes)
     frame, _ = data.read()
     target = encode_target(frame, data.target, data.task, data.positive)
     assert (target.task, len(target.classes), len(target.values)) == (task, outputs, 1000)
@@ -65,8 +65,8 @@ def test_the_target_can_be_learned_and_noise_makes_it_harder():
 
 
 @pytest.mark.parametrize(
-    "changed", [{"numbers": 0, "categories": []}, {"classes": 1}, {"rows": 1}, {"categories": [1]}]
+    "changes", [{"numbers": 0, "categories": []}, {"classes": 1}, {"rows": 1}, {"categories": [1]}]
 )
-def test_sizes_that_leave_nothing_to_learn_are_refused(changed):
+def test_sizes_that_leave_nothing_to_learn_are_refused(changes):
     with pytest.raises(DataError, match="dataset=synthetic"):
-        table(**changed)
+        table(**changes)

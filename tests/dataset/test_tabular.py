@@ -7,13 +7,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from lepton.dataset.clean.cleaning_note import Note
+from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.tabular import TabularData
 from lepton.errors import ConfigError, DataError
 from lepton.preprocessing.standard import Standard
 from lepton.spec import QUANTILE_LEVELS
 
-PLAIN = {
+OPTIONS = {
     "target": "good",
     "task": None,
     "columns": {},
@@ -65,7 +65,7 @@ def credit(rows=200, seed=0):
 def prepared(frame=None, test=None, **changes):
     scaling = Standard(impute="median", indicator=True, rare=1, seed=0)
     frame = credit() if frame is None else frame
-    data = Table(frame=frame, test=test, preprocessing=scaling, **(PLAIN | changes))
+    data = Table(frame=frame, test=test, preprocessing=scaling, **(OPTIONS | changes))
     data.setup()
     return data
 
@@ -88,8 +88,8 @@ def test_a_prepared_table_says_what_it_is():
 def test_the_tensors_are_those_made_by_hand_with_scikit_learn():
     frame, data = credit(), prepared()
     good = (frame["good"] == "yes").to_numpy()
-    rest, test = train_test_split(np.arange(200), test_size=0.2, stratify=good, random_state=0)
-    train, val = train_test_split(rest, test_size=32, stratify=good[rest], random_state=0)
+    remaining, test = train_test_split(np.arange(200), test_size=0.2, stratify=good, random_state=0)
+    train, val = train_test_split(remaining, test_size=32, stratify=good[remaining], random_state=0)
     numbers = frame[["age", "income"]].to_numpy()
     imputer = SimpleImputer(strategy="median").fit(numbers[train])
     scaler = StandardScaler().fit(imputer.transform(numbers[train]))
@@ -118,14 +118,14 @@ def test_other_test_rows_change_nothing_that_was_learned():
 
 
 def test_the_seed_moves_the_order_and_not_the_split():
-    one, two = prepared(seed=1), prepared(seed=2)
-    for split in one.splits:
-        assert torch.equal(one.splits[split]["id"], two.splits[split]["id"])
+    first, second = prepared(seed=1), prepared(seed=2)
+    for split in first.splits:
+        assert torch.equal(first.splits[split]["id"], second.splits[split]["id"])
     orders = [
-        [b["id"].tolist() for block in d.train_dataloader() for b in block] for d in (one, two)
+        [b["id"].tolist() for block in d.train_dataloader() for b in block] for d in (first, second)
     ]
     assert orders[0] != orders[1]
-    assert sorted(i for batch in orders[0] for i in batch) == one.splits["train"]["id"].tolist()
+    assert sorted(i for batch in orders[0] for i in batch) == first.splits["train"]["id"].tolist()
 
 
 def test_rows_without_a_target_are_dropped_and_keep_others_numbers():
@@ -140,14 +140,14 @@ def test_rows_without_a_target_are_dropped_and_keep_others_numbers():
 
 
 def test_cleaning_is_counted():
-    said = [str(note) for note in prepared().notes]
-    assert "column income: missing values filled with the median (23)" in said
-    assert "column job: missing values given their own code (19)" in said
+    notes = [str(note) for note in prepared().notes]
+    assert "column income: missing values filled with the median (23)" in notes
+    assert "column job: missing values given their own code (19)" in notes
 
 
 def test_notes_of_the_reader_come_first():
     frame = credit()
-    frame.attrs["notes"] = [Note("'?' read as missing", 4, "column job")]
+    frame.attrs["notes"] = [CleaningNote("'?' read as missing", 4, "column job")]
     assert str(prepared(frame).notes[0]) == "column job: '?' read as missing (4)"
 
 
@@ -208,10 +208,10 @@ def test_multiclass_targets_are_indices():
     assert data.spec.outputs == len(data.spec.class_counts) == 3
 
 
-@pytest.mark.parametrize("kept", [["good"], ["good", "age"]])
-def test_a_table_without_features_is_refused(kept):
+@pytest.mark.parametrize("columns", [["good"], ["good", "age"]])
+def test_a_table_without_features_is_refused(columns):
     with pytest.raises(DataError, match="no column is left to learn from"):
-        prepared(credit()[kept].assign(**({"age": 7} if "age" in kept else {})))
+        prepared(credit()[columns].assign(**({"age": 7} if "age" in columns else {})))
 
 
 def test_setup_twice_does_nothing_twice():
@@ -228,9 +228,9 @@ def test_overfit_trains_and_validates_on_the_same_few_rows():
     for epoch in range(3):
         loader.sampler.set_epoch(epoch)
         epochs.append([i for block in loader for b in block for i in b["id"].tolist()])
-    kept = next(iter(val))["id"].tolist()
-    assert len(kept) == 32
-    assert all(sorted(epoch) == kept for epoch in epochs)
+    validated = next(iter(val))["id"].tolist()
+    assert len(validated) == 32
+    assert all(sorted(epoch) == validated for epoch in epochs)
     assert epochs[0] != epochs[1]
     assert len(next(iter(data.test_dataloader()))["id"]) == 40
 

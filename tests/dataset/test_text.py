@@ -1,4 +1,4 @@
-"""Texts from files: read, told from other columns, cleaned, divided; what is said of them."""
+"""Texts from files: read, told from other columns, cleaned, split, and noted."""
 
 import json
 from itertools import combinations
@@ -9,7 +9,7 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
-from lepton.dataset.clean.text_cleaning import leaked
+from lepton.dataset.split.duplicates import stands_among
 from lepton.errors import ConfigError, DataError
 from lepton.testing import check_dataset, composed_data
 from tests.quick import compose
@@ -64,10 +64,10 @@ def test_every_kind_of_file_gives_the_same_splits(name, tmp_path, data):
             path.write_text("\n".join(frame["label"] + " " + frame["text"]))
             words += ["dataset.rest=true", "dataset.separator=' '", "dataset.names=[label,text]"]
             words += ["dataset.header=false"]
-    expected, found = data(frame).splits, data(frame, *words).splits
-    for split, part in expected.items():
-        for key, value in part.items():
-            assert value.equal(found[split][key]), (split, key)
+    expected, actual = data(frame).splits, data(frame, *words).splits
+    for split, tensors in expected.items():
+        for key, value in tensors.items():
+            assert value.equal(actual[split][key]), (split, key)
 
 
 @pytest.mark.parametrize(
@@ -107,28 +107,28 @@ def test_the_contract_holds_for_every_split_and_task(words, tmp_path):
 def test_groups_stay_together_and_a_test_file_is_the_test(data):
     frame = table().assign(source=np.arange(120) // 4)
     grouped = data(frame, "dataset.split=group", "dataset.split_column=source").splits
-    held = [set(frame["source"].iloc[part["id"]]) for part in grouped.values()]
-    assert all(not (one & other) for one, other in combinations(held, 2))
-    own = data(table(100), test=table(120).iloc[100:]).splits
-    assert own["test"]["id"].tolist() == list(range(100, 120))
+    sources = [set(frame["source"].iloc[tensors["id"]]) for tensors in grouped.values()]
+    assert all(not (first & second) for first, second in combinations(sources, 2))
+    with_test_file = data(table(100), test=table(120).iloc[100:]).splits
+    assert with_test_file["test"]["id"].tolist() == list(range(100, 120))
 
 
 def test_empty_texts_are_dropped_and_counted(data):
     frame = table()
     frame.loc[[3, 7], "text"] = ["  ", None]
-    found = data(frame)
-    ids = {i for part in found.splits.values() for i in part["id"].tolist()}
+    prepared = data(frame)
+    ids = {i for tensors in prepared.splits.values() for i in tensors["id"].tolist()}
     assert ids == set(range(120)) - {3, 7}
-    assert "column text: empty text, row dropped (2)" in notes(found)
+    assert "column text: empty text, row dropped (2)" in notes(prepared)
 
 
 def test_a_text_of_the_test_split_is_not_trained_on(data):
     frame, test = table(100), table(120).iloc[100:].copy()
     test.loc[100, "text"] = f"  {frame['text'][5].upper()}  "
     dropped = data(frame, test=test)
-    held = {name: part["id"].tolist() for name, part in dropped.splits.items()}
-    assert 5 not in held["train"] + held["val"]
-    assert len(held["train"]) + len(held["val"]) == 99
+    ids = {split: tensors["id"].tolist() for split, tensors in dropped.splits.items()}
+    assert 5 not in ids["train"] + ids["val"]
+    assert len(ids["train"]) + len(ids["val"]) == 99
     assert any("whose text is in" in note and "dropped (1)" in note for note in notes(dropped))
     kept = data(frame, "dataset.duplicates=keep", test=test)
     assert len(kept.splits["train"]["id"]) + len(kept.splits["val"]["id"]) == 100
@@ -146,44 +146,45 @@ def test_rows_that_repeat_within_train_stay_and_are_counted(data):
         np.arange(120) % 60 < 10, "test", np.where(np.arange(120) % 60 < 20, "val", "")
     )
     frame["part"] = np.where(names == "", "train", names)
-    found = data(frame, "dataset.split=column", "dataset.split_column=part")
-    assert len(found.splits["train"]["id"]) == 80
-    assert "the train split: rows whose text came before, kept (40)" in notes(found)
+    prepared = data(frame, "dataset.split=column", "dataset.split_column=part")
+    assert len(prepared.splits["train"]["id"]) == 80
+    assert "the train split: rows whose text came before, kept (40)" in notes(prepared)
 
 
 def test_leaks_are_found_but_for_case_and_blanks():
     texts = np.array([["A  cat", "x"], ["a cat", "y"], ["dog", ""]], dtype=object)
     others = np.array([["a CAT ", "X"], ["", "dog"]], dtype=object)
-    assert leaked(texts, others).tolist() == [True, False, False]
+    assert stands_among(texts, others).tolist() == [True, False, False]
 
 
-def test_long_texts_are_cut_and_the_share_is_said(data):
+def test_long_texts_are_cut_and_the_share_is_noted(data):
     frame = table()
     frame.loc[0:59, "text"] = frame["text"][0:60] + " word" * 30
-    found = data(frame, "model.tokenizer.max_length=20")
-    assert max(int(part["length"].max()) for part in found.splits.values()) == 20
-    longer = (found.splits["train"]["id"] < 60).double().mean()
-    [said] = [note for note in notes(found) if "of train" in note]
-    assert f"longer than 20 tokens, cut ({100 * longer:.1f} % of train)" in said
+    prepared = data(frame, "model.tokenizer.max_length=20")
+    lengths = [int(tensors["length"].max()) for tensors in prepared.splits.values()]
+    assert max(lengths) == 20
+    longer = (prepared.splits["train"]["id"] < 60).double().mean()
+    [note] = [note for note in notes(prepared) if "of train" in note]
+    assert f"longer than 20 tokens, cut ({100 * longer:.1f} % of train)" in note
 
 
 def test_the_vocabulary_is_of_the_training_split_alone(data):
     frame, test = table(100), table(120).iloc[100:].assign(text="zzz qqq")
     test["text"] += [f" {i}" for i in range(20)]
-    vocabulary = data(frame, test=test).tokens.tokenizer.get_vocab()
+    vocabulary = data(frame, test=test).fitted_tokenizer.tokenizer.get_vocab()
     assert "good" in vocabulary
     assert not any("q" in piece for piece in vocabulary)
 
 
 def test_a_model_that_reads_texts_itself_gets_them_as_they_are(data):
-    found = data(table(), model="tfidf_linear")
-    train = found.splits["train"]
+    prepared = data(table(), model="tfidf_linear")
+    train = prepared.splits["train"]
     assert train["texts"].tolist() == table()["text"].iloc[train["id"]].to_frame().values.tolist()
-    assert (found.spec.vocabulary, found.spec.text_features) == (0, ("text",))
+    assert (prepared.spec.vocabulary, prepared.spec.text_features) == (0, ("text",))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"text": np.arange(120)}, r"column 'text' holds integer values, not texts"),
         ({"text": [f"{i}.5" for i in range(120)]}, r"'text' is not text: 100 % of its cells are n"),
@@ -192,13 +193,13 @@ def test_a_model_that_reads_texts_itself_gets_them_as_they_are(data):
         ({"text": ["same"] * 120}, "column 'text': every text is 'same'"),
     ],
 )
-def test_a_column_that_holds_no_texts_is_refused(change, said, data):
-    with pytest.raises(DataError, match=said):
+def test_a_column_that_holds_no_texts_is_refused(change, message, data):
+    with pytest.raises(DataError, match=message):
         data(table().assign(**change))
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["dataset.text=txt"], r"column 'txt' is missing; did you mean 'text'\?"),
         (["dataset.text=label"], "dataset.text: 'label' is the target"),
@@ -209,14 +210,14 @@ def test_a_column_that_holds_no_texts_is_refused(change, said, data):
         (["dataset.rest=true", "dataset.path={txt}"], "dataset.rest=true needs dataset.separator"),
     ],
 )
-def test_keys_that_name_no_texts_are_refused(words, said, data, tmp_path):
+def test_keys_that_name_no_texts_are_refused(words, message, data, tmp_path):
     (tmp_path / "x.txt").write_text("pos a text")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         data(table(), *(word.format(txt=tmp_path / "x.txt") for word in words))
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("{", r"lines\.jsonl, line 2: not JSON"),
         ("[" * 100_000, r"lines\.jsonl, line 2: not JSON"),
@@ -226,10 +227,10 @@ def test_keys_that_name_no_texts_are_refused(words, said, data, tmp_path):
         ('{"text": "\\ud800", "label": 1}', r"lines\.jsonl, line 2: half a character"),
     ],
 )
-def test_a_line_that_is_no_row_is_named(line, said, tmp_path, data):
+def test_a_line_that_is_no_row_is_named(line, message, tmp_path, data):
     path = tmp_path / "lines.jsonl"
     path.write_text(json.dumps({"text": "a", "label": 1}) + "\n" + line)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         data(table(), f"dataset.path={path}")
 
 
@@ -242,13 +243,13 @@ def test_a_line_without_a_text_is_named(tmp_path, data):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["dataset=vader"], "dataset=vader holds texts, and model=mlp reads a table"),
         (["model=text_cnn"], "dataset=german_credit holds a table, and model=text_cnn reads texts"),
         (["model=tfidf_linear"], "dataset=german_credit holds a table, and model=tfidf_linear"),
     ],
 )
-def test_a_model_that_cannot_read_the_data_is_refused_before_anything_is_read(words, said):
-    with pytest.raises(ConfigError, match=said):
+def test_a_model_that_cannot_read_the_data_is_refused_before_anything_is_read(words, message):
+    with pytest.raises(ConfigError, match=message):
         compose(*words)

@@ -9,7 +9,7 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
-from lepton.dataset.vader import FILE
+from lepton.dataset.vader import VADER_FILE
 from lepton.errors import DataError
 from tests.quick import compose
 
@@ -21,8 +21,8 @@ def vader(*words):
 
 
 def test_the_file_is_small_and_holds_what_its_description_counts():
-    frame = pd.read_parquet(FILE)
-    assert FILE.stat().st_size < 1.5e6
+    frame = pd.read_parquet(VADER_FILE)
+    assert VADER_FILE.stat().st_size < 1.5e6
     assert frame["source"].value_counts().to_dict() == COUNTS
     assert frame["rating"].between(-4, 4).all()
     assert (frame["text"].str.strip() != "").all()
@@ -33,26 +33,28 @@ def test_the_file_is_small_and_holds_what_its_description_counts():
 @pytest.mark.parametrize("source", COUNTS)
 def test_one_source_alone_can_be_learned_from(source):
     data = vader(f"dataset.source={source}")
-    rows = sum(len(part["id"]) for part in data.splits.values())
+    rows = sum(len(tensors["id"]) for tensors in data.splits.values())
     dropped = sum(note.count for note in data.notes if note.what.endswith("dropped"))
     assert rows + dropped == COUNTS[source]
 
 
 def test_sentences_of_one_document_are_in_one_split():
-    frame, splits = pd.read_parquet(FILE), vader().splits
-    held = {name: set(frame["document"].iloc[part["id"]]) for name, part in splits.items()}
-    assert not held["train"] & (held["test"] | held["val"])
+    frame, splits = pd.read_parquet(VADER_FILE), vader().splits
+    documents = {
+        split: set(frame["document"].iloc[tensors["id"]]) for split, tensors in splits.items()
+    }
+    assert not documents["train"] & (documents["test"] | documents["val"])
 
 
 def test_classes_are_cut_from_the_ratings():
-    frame, data = pd.read_parquet(FILE), vader()
+    frame, data = pd.read_parquet(VADER_FILE), vader()
     assert data.spec.classes == ("negative", "neutral", "positive")
     train = data.splits["train"]
     rating = frame["rating"].iloc[train["id"]].to_numpy()
     np.testing.assert_array_equal(train["target"], 1 + (rating > 0.5) - (rating < -0.5))
-    two = vader("dataset.neutral=0", "dataset.source=films")
-    assert two.spec.classes == ("negative", "positive")
-    ids = np.concatenate([part["id"] for part in two.splits.values()])
+    binary = vader("dataset.neutral=0", "dataset.source=films")
+    assert binary.spec.classes == ("negative", "positive")
+    ids = np.concatenate([tensors["id"] for tensors in binary.splits.values()])
     films = frame[frame["source"] == "films"].reset_index(drop=True)
     assert (films["rating"].iloc[ids] != 0).all()
 

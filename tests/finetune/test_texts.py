@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lepton.dataset.load.token_batches import cut
+from lepton.dataset.load.token_batches import token_batch
 from lepton.finetune.machinery.features import features
 from lepton.pretrained.init_weights import RESULT, WEIGHTS
 from lepton.pretrained.location import TOKENIZER
@@ -26,7 +26,7 @@ def test_features_are_those_of_each_text_alone_in_the_order_of_the_rows(network,
         assert part["length"].unique().numel() > 3
         assert torch.equal(found[split]["id"], part["id"])
         for row in range(0, len(part["id"]), 5):
-            alone = cut(part, part["length"], torch.tensor([row]))
+            alone = token_batch(part, part["length"], torch.tensor([row]))
             assert alone["mask"].all()
             expected = model.features(alone)[0]
             torch.testing.assert_close(found[split]["features"][row], expected)

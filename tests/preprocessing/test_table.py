@@ -9,8 +9,8 @@ from lepton.errors import DataError, LeptonError
 from lepton.preprocessing.none import NoScaling
 from lepton.preprocessing.quantile import Quantile
 from lepton.preprocessing.robust import Robust
-from lepton.preprocessing.saved import save_state
 from lepton.preprocessing.standard import Standard
+from lepton.preprocessing.state_file import save_state
 from lepton.preprocessing.table import TablePreprocessing
 
 SHARED = {"impute": "median", "indicator": True, "rare": 1, "seed": 0}
@@ -75,8 +75,8 @@ def test_noise_keeps_a_frequent_value_off_the_ends_of_the_normal_range():
 def test_codes_are_0_missing_1_unseen_2_and_up_categories():
     train = pd.DataFrame({"city": np.array(["Ulm", "Bonn", "Ulm", np.nan], dtype=object)})
     fitted = MAKE["none"]().fit(train, {"city": "categorical"})
-    asked = pd.DataFrame({"city": np.array([np.nan, "Rom", "Bonn", "Ulm", None], dtype=object)})
-    assert fitted.transform(asked)[1].flatten().tolist() == [0, 1, 2, 3, 0]
+    cities = pd.DataFrame({"city": np.array([np.nan, "Rom", "Bonn", "Ulm", None], dtype=object)})
+    assert fitted.transform(cities)[1].flatten().tolist() == [0, 1, 2, 3, 0]
     assert fitted.cat_cardinalities == (4,)
 
 
@@ -153,7 +153,7 @@ def test_a_damaged_or_absent_file_is_told_in_a_line(tmp_path):
         TablePreprocessing.load(tmp_path / "bad.skops")
 
 
-def test_only_the_rows_given_are_learned_from():
+def test_only_the_given_rows_are_learned_from():
     frame = people(100)
     rows = np.arange(60)
     alone = MAKE["quantile"]().fit(frame.iloc[rows].reset_index(drop=True), KINDS)
@@ -166,7 +166,7 @@ def test_chunks_make_no_difference(monkeypatch):
     frame = people(100)
     fitted = MAKE["standard"]().fit(frame, KINDS)
     whole = fitted.transform(frame)[0]
-    monkeypatch.setattr("lepton.preprocessing.table.CHUNK", 7)
+    monkeypatch.setattr("lepton.preprocessing.table.CHUNK_ROWS", 7)
     torch.testing.assert_close(fitted.transform(frame)[0], whole, rtol=0, atol=0)
 
 

@@ -151,10 +151,13 @@ def test_the_best_is_told_with_how_many_were_looked_at_and_as_a_command(report):
 
 
 def test_the_worst_mistakes_are_shown_with_the_inputs_of_the_data(report, study):
-    from lepton.dataset.german_credit import FILE
+    from lepton.dataset.german_credit import GERMAN_CREDIT_FILE
 
     _, _, out = report()
-    mistakes, data = pd.read_csv(out / "mistakes.csv"), pd.read_csv(FILE, keep_default_na=False)
+    mistakes, data = (
+        pd.read_csv(out / "mistakes.csv"),
+        pd.read_csv(GERMAN_CREDIT_FILE, keep_default_na=False),
+    )
     assert 1 <= len(mistakes) <= 10
     for row in mistakes.itertuples():
         raw = data.loc[row.sample]

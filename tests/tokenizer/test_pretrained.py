@@ -1,4 +1,4 @@
-"""The tokenizer of a folder."""
+"""Tokenizers from folders, and the errors of folders that hold none."""
 
 import pytest
 from tokenizers import Tokenizer, models

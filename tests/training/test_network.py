@@ -10,7 +10,7 @@ import torch
 from lepton import build, load, train
 from lepton.config.check import check
 from lepton.config.identity import run_folder
-from lepton.dataset.load.prediction_batches import CHUNK
+from lepton.dataset.load.batches import EVALUATION_ROWS
 from lepton.errors import Pruned, TrainingError
 from lepton.run import train_checked
 from lepton.sweep.multirun import multirun
@@ -53,10 +53,10 @@ def test_the_programs_own_randomness_is_left_as_it_was(tmp_path):
 def test_many_rows_are_predicted_as_few_are():
     data, network = prepared("model.dropout=0.5")
     test = data.splits["test"]
-    times = CHUNK // len(test["id"]) + 2
+    times = EVALUATION_ROWS // len(test["id"]) + 2
     many = {name: value.repeat(times, *[1] * (value.ndim - 1)) for name, value in test.items()}
     found = network.predict(many)
-    assert len(found) == times * len(test["id"]) > CHUNK
+    assert len(found) == times * len(test["id"]) > EVALUATION_ROWS
     with torch.no_grad():
         expected = network.model.eval()(test)[:, 0].sigmoid()
     torch.testing.assert_close(found, expected.repeat(times), rtol=1e-5, atol=1e-6)

@@ -1,13 +1,13 @@
-"""A remark on what reading or cleaning did to the data."""
+"""Remarks on what reading and cleaning did to the data."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Note:
-    """One thing that was done to the data, and to how much of it.
+class CleaningNote:
+    """One thing that was done to the data, and how often.
 
-    >>> print(Note("missing target, row dropped", 3, "target Risk"))
+    >>> print(CleaningNote("missing target, row dropped", 3, "target Risk"))
     target Risk: missing target, row dropped (3)
     """
 

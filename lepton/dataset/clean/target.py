@@ -1,4 +1,7 @@
-"""The target column as numbers: which task it poses, its classes, and the rows that have it."""
+"""The target column encoded as numbers: the task it poses, its classes, and the rows that have it.
+
+A target of several columns is one of labels.
+"""
 
 from dataclasses import dataclass
 
@@ -6,144 +9,154 @@ import numpy as np
 import pandas as pd
 
 from lepton.dataset.clean import cell_parsing
-from lepton.dataset.clean.cleaning_note import Note
-from lepton.dataset.clean.columns import near
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.suggestion import suggestion
 from lepton.errors import DataError
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
-MANY = 20  # distinct whole numbers above which a target counts as a quantity, not as classes
+MAX_NUMERIC_CLASSES = 20  # distinct whole numbers above which a target is a quantity, not classes
 
 
 @dataclass(frozen=True)
 class Target:
     """A target ready to learn.
 
-    Shapes: kept (rows,), False where the target is missing; of the n kept rows, values are
+    Shapes: kept_rows (rows,), False where the target is missing; of the n kept rows, values are
         binary (n,) float32 of 0 and 1, multiclass (n,) int64, multilabel (n, K) float32,
         regression (n,) float64.
     """
 
     task: str
     classes: tuple[str, ...]  # value i is classes[i]; label names for multilabel; () for regression
-    names: tuple[str, ...]  # target columns
+    columns: tuple[str, ...]
     values: np.ndarray
-    kept: np.ndarray
-    notes: list[Note]
+    kept_rows: np.ndarray
+    notes: list[CleaningNote]
 
 
 def encode_target(
-    frame: pd.DataFrame, target: str | list[str], task: str | None, positive: str | None
+    frame: pd.DataFrame,
+    target: str | list[str],
+    task: str | None,
+    positive: str | int | bool | None,
 ) -> Target:
-    """The target of a table; `task` None is found from its values.
+    """The target of a table; a `task` of None is inferred from the values.
 
     Several columns are multilabel. Two distinct values are binary; the class `positive`, or the
     second in sorted order, becomes 1 and stands second in `classes`. Numbers are regression when
-    one has a fraction or more than MANY differ. All else is multiclass, its classes sorted.
+    one has a fraction or more than MAX_NUMERIC_CLASSES differ. All else is multiclass, its classes
+    sorted.
 
     Raises: DataError naming the column, and the row (the first data row is 1) where there is one.
     """
-    names = [target] if isinstance(target, str) else list(target)
-    if task is not None and task not in TASKS:
-        raise DataError(f"dataset.task: {task!r} is no task{near(task, TASKS)}")
-    for name in names:
-        if name not in frame.columns:
-            raise DataError(f"dataset.target: no column {name!r}{near(name, frame.columns)}")
-    if not names or (len(names) > 1 and task not in (None, "multilabel")):
-        raise DataError(f"dataset.target: {names} for {task}; only multilabel has several columns")
-    words = pd.DataFrame({name: cell_parsing.text(frame[name]) for name in names})
-    kept = words.notna().all(axis=1).to_numpy()
-    where, dropped = f"target {', '.join(names)}", int((~kept).sum())
-    if not kept.any():
+    columns = [target] if isinstance(target, str) else list(target)
+    _check_names(frame, columns, task)
+    texts = pd.DataFrame({name: cell_parsing.to_text(frame[name]) for name in columns})
+    kept_rows = texts.notna().all(axis=1).to_numpy()
+    where, dropped = f"target {', '.join(columns)}", int((~kept_rows).sum())
+    if not kept_rows.any():
         raise DataError(f"{where}: every value is missing")
-    notes = [Note("missing target, row dropped", dropped, where)] if dropped else []
-    words = words.set_axis(range(1, len(words) + 1))[kept]
-    task = task or ("multilabel" if len(names) > 1 else _task(words[names[0]]))
+    notes = [CleaningNote("missing target, row dropped", dropped, where)] if dropped else []
+    texts = texts.set_axis(range(1, len(texts) + 1))[kept_rows]  # rows as messages count them
+    task = task or ("multilabel" if len(columns) > 1 else _infer_task(texts[columns[0]]))
     if task in ("multilabel", "regression") and positive is not None:
-        _refuse_positive(positive, f"task {task}")
+        raise _needless_positive(positive, f"task {task}")
     if task == "multilabel":
-        classes, values = tuple(names), _labels(words)
+        classes, values = tuple(columns), _encode_labels(texts)
     elif task == "regression":
-        classes, values = (), _quantity(words[names[0]])
+        classes, values = (), _encode_quantity(texts[columns[0]])
     else:
-        classes, values = _classes(words[names[0]], task, positive)
-    return Target(task, classes, tuple(names), values, kept, notes)
+        classes, values = _encode_classes(texts[columns[0]], task, positive)
+    return Target(task, classes, tuple(columns), values, kept_rows, notes)
 
 
-def _task(words: pd.Series) -> str:
-    different = pd.Series(words.unique())
+def _check_names(frame: pd.DataFrame, columns: list[str], task: str | None) -> None:
+    """Raises: DataError for a task or a column that does not exist, or that do not go together."""
+    if task is not None and task not in TASKS:
+        raise DataError(f"dataset.task: {task!r} is no task{suggestion(task, TASKS)}")
+    for name in columns:
+        if name not in frame.columns:
+            hint = suggestion(name, frame.columns)
+            raise DataError(f"dataset.target: no column {name!r}{hint}")
+    if not columns or (len(columns) > 1 and task not in (None, "multilabel")):
+        raise DataError(
+            f"dataset.target: {columns} for {task}; only multilabel has several columns"
+        )
+
+
+def _infer_task(texts: pd.Series) -> str:
+    distinct = pd.Series(texts.unique())
     if (
-        len(different) > 2
-        and cell_parsing.is_number(different).all()
-        and not cell_parsing.is_code(words).any()
+        len(distinct) > 2
+        and cell_parsing.is_number(distinct).all()
+        and not cell_parsing.is_code(texts).any()
     ):
-        numbers = different.astype(float)
-        if len(numbers) > MANY or (numbers % 1 != 0).any():
+        numbers = distinct.astype(float)
+        if len(numbers) > MAX_NUMERIC_CLASSES or (numbers % 1 != 0).any():
             return "regression"
-    return "binary" if len(different) == 2 else "multiclass"
+    return "binary" if len(distinct) == 2 else "multiclass"
 
 
-def _classes(
-    words: pd.Series, task: str, positive: str | None
+def _encode_classes(
+    texts: pd.Series, task: str, positive: str | int | bool | None
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Class names in the order of their numbers, and the number of every row."""
-    where = f"target {words.name}"
-    found = pd.Series(words.unique())
-    key = float if cell_parsing.is_number(found).all() else str
-    classes = sorted(found, key=lambda word: (key(word), word))
+    where = f"target {texts.name}"
+    distinct = pd.Series(texts.unique())
+    as_sorted = float if cell_parsing.is_number(distinct).all() else str
+    classes = sorted(distinct, key=lambda name: (as_sorted(name), name))
     if len(classes) == 1:
         raise DataError(f"{where}: every row is {classes[0]!r}; at least two classes are needed")
     if task == "binary" and len(classes) > 2:
-        some = ", ".join(classes[:5])
-        raise DataError(f"{where}: {len(classes)} classes ({some}, ...) for task binary")
+        first_classes = ", ".join(classes[:5])
+        raise DataError(f"{where}: {len(classes)} classes ({first_classes}, ...) for task binary")
     if positive is not None:
-        _refuse_positive(positive, f"{len(classes)} classes" if len(classes) > 2 else None)
-        positive = _class_like(str(positive), classes, where)
-        classes = [c for c in classes if c != positive] + [positive]
-    codes = words.map({c: i for i, c in enumerate(classes)}).to_numpy()
+        if len(classes) > 2:
+            raise _needless_positive(positive, f"{len(classes)} classes")
+        positive_class = _matching_class(str(positive), classes, where)
+        classes = [name for name in classes if name != positive_class] + [positive_class]
+    codes = texts.map({name: code for code, name in enumerate(classes)}).to_numpy()
     return tuple(classes), codes.astype(np.float32 if task == "binary" else np.int64)
 
 
-def _refuse_positive(positive: str, found: str | None) -> None:
-    if found:
-        raise DataError(
-            f"dataset.positive={positive}: is for two classes, not for {found}; set it to null"
-        )
+def _needless_positive(positive: str | int | bool, actual: str) -> DataError:
+    return DataError(
+        f"dataset.positive={positive}: is for two classes, not for {actual}; set it to null"
+    )
 
 
-def _class_like(positive: str, classes: list[str], where: str) -> str:
-    """The class that is meant: the same word, or the only one that differs just in case."""
-    like = [c for c in classes if c == positive] or [
-        c for c in classes if c.lower() == positive.lower()
+def _matching_class(positive: str, classes: list[str], where: str) -> str:
+    """The class that is spelled like `positive`, or the only one that differs in case alone."""
+    matches = [name for name in classes if name == positive] or [
+        name for name in classes if name.lower() == positive.lower()
     ]
-    if len(like) != 1:
-        raise DataError(
-            f"{where}: positive class {positive!r} is not a class{near(positive, classes)}"
-        )
-    return like[0]
+    if len(matches) != 1:
+        hint = suggestion(positive, classes)
+        raise DataError(f"{where}: positive class {positive!r} is not a class{hint}")
+    return matches[0]
 
 
-def _labels(words: pd.DataFrame) -> np.ndarray:
+def _encode_labels(texts: pd.DataFrame) -> np.ndarray:
     """0 and 1 for every label of a multilabel target."""
-    values = words.apply(lambda column: column.str.lower().map(cell_parsing.TRUTH))
-    for name in words:
-        wrong = words.index[values[name].isna()]
-        if len(wrong):
+    values = texts.apply(lambda column: column.str.lower().map(cell_parsing.BOOLEAN_WORDS))
+    for name in texts:
+        refused = texts.index[values[name].isna()]
+        if len(refused):
             raise DataError(
-                f"target {name}, row {wrong[0]}: {words.at[wrong[0], name]!r} is not 0 or 1; "
+                f"target {name}, row {refused[0]}: {texts.at[refused[0], name]!r} is not 0 or 1; "
                 "the columns of a multilabel target say yes or no"
             )
     return (values == "true").to_numpy(dtype=np.float32)
 
 
-def _quantity(words: pd.Series) -> np.ndarray:
+def _encode_quantity(texts: pd.Series) -> np.ndarray:
     """The numbers of a regression target."""
-    numbers = pd.Series(
-        cell_parsing.to_float(words.where(cell_parsing.is_number(words))), words.index
-    )
-    for wrong, why in ((numbers.isna(), "is not a number"), (np.isinf(numbers), "is not finite")):
-        if wrong.any():
-            row = words.index[wrong][0]
-            raise DataError(f"target {words.name}, row {row}: {words[row]!r} {why}")
+    parsed = cell_parsing.text_to_floats(texts.where(cell_parsing.is_number(texts)))
+    numbers = pd.Series(parsed, texts.index)
+    for refused, why in ((numbers.isna(), "is not a number"), (np.isinf(numbers), "is not finite")):
+        if refused.any():
+            row = texts.index[refused][0]
+            raise DataError(f"target {texts.name}, row {row}: {texts[row]!r} {why}")
     if numbers.nunique() == 1:
-        raise DataError(f"target {words.name}: every row is {words.iloc[0]}; nothing to predict")
+        raise DataError(f"target {texts.name}: every row is {texts.iloc[0]}; nothing to predict")
     return numbers.to_numpy(dtype=np.float64)

@@ -1,24 +1,22 @@
-"""Inputs in parts that a model takes at once without gradients."""
+"""Batches of inputs without a target, as large as a model takes at once without gradients."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from lepton.dataset.load.token_batches import by_length, cut
-
-CHUNK = 8192  # rows of numbers and categories
-Inputs = dict[str, Tensor]
+from lepton.dataset.load.batches import EVALUATION_ROWS, Batch
+from lepton.dataset.load.token_batches import rows_by_length, token_batch
 
 
-def in_chunks(inputs: Inputs) -> Iterator[tuple[Tensor, Inputs]]:
+def prediction_batches(inputs: Batch) -> Iterator[tuple[Tensor, Batch]]:
     """Row numbers, and a batch of these rows; each row once. Texts come by length."""
     if "tokens" in inputs:
         length = inputs["length"].cpu()
-        for rows in by_length(length, 1):
-            yield rows, cut(inputs, length, rows)
+        for rows in rows_by_length(length, 1):
+            yield rows, token_batch(inputs, length, rows)
         return
-    count = len(next(iter(inputs.values())))
-    for start in range(0, count, CHUNK):
-        part = slice(start, start + CHUNK)
-        yield torch.arange(count)[part], {name: tensor[part] for name, tensor in inputs.items()}
+    total = len(next(iter(inputs.values())))
+    for start in range(0, total, EVALUATION_ROWS):
+        rows = slice(start, start + EVALUATION_ROWS)
+        yield torch.arange(total)[rows], {name: tensor[rows] for name, tensor in inputs.items()}

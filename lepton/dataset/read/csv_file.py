@@ -1,23 +1,16 @@
-"""Delimited text files, read as tables of text columns and notes on what was done to them."""
-
-import codecs
-from pathlib import Path
+"""CSV files read as tables of text columns, with notes on what was done to them."""
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import compute as pc
 
 from lepton.dataset.clean import cell_parsing
-from lepton.dataset.clean.cleaning_note import Note
-from lepton.dataset.read.delimited import HEAD, find_layout, numbered, read_table, twins
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.read.column_names import duplicate_names
+from lepton.dataset.read.csv_layout import LAYOUT_CHARACTERS, find_layout, numbered_rows
+from lepton.dataset.read.csv_table import read_table
+from lepton.dataset.read.text_file import read_text
 from lepton.errors import DataError
-
-MAGIC = {
-    b"\x1f\x8b": "gzip-compressed; unpack it first",
-    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save it as CSV",
-    b"PAR1": "a Parquet file; use dataset=parquet",
-}
-MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def read_csv(
@@ -33,127 +26,77 @@ def read_csv(
 ) -> pd.DataFrame:
     """The file as text columns, stripped of surrounding blanks, with missing cells as NaN.
 
-    `attrs["notes"]` of the result holds a Note for each column where a word meant missing.
+    `attrs["notes"]` of the result holds a note for each column where a word meant missing.
 
     Raises: DataError naming the file, and line or column, for whatever is not a regular table.
     """
     text = read_text(path, encoding)
     layout = find_layout(path, text, separator, quote)
-    line, first = next(numbered(path, text[:HEAD], layout))
-    found, notes = _names(path, line, first, header, names)
-    table = read_table(path, text, layout, found, header)
+    line, first_row = next(numbered_rows(path, text[:LAYOUT_CHARACTERS], layout))
+    columns, notes = _column_names(path, line, first_row, header, names)
+    table = read_table(path, text, layout, columns, header)
     if table.num_rows == 0:
         raise DataError(f"{path}: a header and no rows")
-    columns = []
-    for name in found:
-        column, note = _clean(table[name], name, missing)
-        columns.append(_decimal(path, column, name, decimal, layout.separator))
+    cleaned_columns = []
+    for name in columns:
+        cells, note = _clean_cells(table[name], name, missing)
+        cleaned_columns.append(_with_decimal_point(path, cells, name, decimal, layout.separator))
         notes += [note] if note else []
-    frame = pa.table(columns, names=found).to_pandas()
+    frame = pa.table(cleaned_columns, names=columns).to_pandas()
     frame.attrs["notes"] = notes
     return frame
 
 
-def read_text(path: str, encoding: str) -> str:
-    """A file's text.
-
-    Raises: DataError naming the file when it is not there, not text, or empty.
-    """
-    text = _decoded(path, _bytes(path), encoding)
-    if not text.strip():
-        raise DataError(f"{path}: the file is empty")
-    return text
-
-
-def _bytes(path: str) -> bytes:
-    file = Path(path).expanduser()
-    if file.is_dir():
-        raise DataError(f"{path}: a folder, not a file")
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file (looked in {Path.cwd()})") from None
-    except OSError as e:
-        raise DataError(f"{path}: {e.strerror}") from None
-    for magic, what in MAGIC.items():
-        if data.startswith(magic):
-            raise DataError(f"{path}: {what}")
-    return data
-
-
-def _decoded(path: str, data: bytes, encoding: str) -> str:
-    """The text, without a byte-order mark."""
-    try:
-        codec = codecs.lookup(encoding).name
-        " ".encode(encoding)  # not all are of texts
-    except LookupError:
-        raise DataError(f"dataset.encoding: no encoding {encoding!r}; try utf-8") from None
-    for mark, name in MARKS.items():
-        if data.startswith(mark) and not codec.startswith("utf-16"):
-            raise DataError(f"{path}: written in {name}; set dataset.encoding={name}")
-    try:
-        text = data.decode("utf-8-sig" if codec == "utf-8" else encoding)
-    except UnicodeDecodeError as e:
-        line = data.count(b"\n", 0, e.start) + 1
-        place = e.start - data.rfind(b"\n", 0, e.start)
-        raise DataError(
-            f"{path}, line {line}, byte {place}: not {encoding}; "
-            "if a spreadsheet wrote it, try dataset.encoding=cp1252"
-        ) from None
-    nul = text.find("\0")
-    if nul >= 0:
-        line = text.count("\n", 0, nul) + 1
-        raise DataError(f"{path}, line {line}: a NUL character; broken, or not {encoding}")
-    return text
-
-
-def _names(
-    path: str, line: int, first: list[str], header: bool, given: list[str] | None
-) -> tuple[list[str], list[Note]]:
-    """Column names from the header, as given, or c0, c1, ..."""
-    if given is not None and len(given) != len(first):
-        raise DataError(f"{path}: {len(first)} columns, but dataset.names has {len(given)}")
-    names = given or (
-        [n.strip() for n in first] if header else [f"c{i}" for i in range(len(first))]
-    )
-    blank = [i for i, name in enumerate(names) if not name]
+def _column_names(
+    path: str, line: int, first_row: list[str], header: bool, declared: list[str] | None
+) -> tuple[list[str], list[CleaningNote]]:
+    """Column names as declared, from the header, or c0, c1, ..."""
+    if declared is not None and len(declared) != len(first_row):
+        raise DataError(f"{path}: {len(first_row)} columns, but dataset.names has {len(declared)}")
+    header_names = [cell.strip() for cell in first_row] if header else None
+    names = declared or header_names or [f"c{i}" for i in range(len(first_row))]
+    unnamed = [i for i, name in enumerate(names) if not name]
     names = [name or f"column_{i}" for i, name in enumerate(names)]
-    if header and given is None and cell_parsing.is_number(pd.Series(names)).all():
+    if header and declared is None and cell_parsing.is_number(pd.Series(names)).all():
         raise DataError(f"{path}, line {line}: numbers for a header; set dataset.header=false")
-    for name in twins(names):
-        places = " and ".join(str(i + 1) for i, n in enumerate(names) if n == name)
+    for name in duplicate_names(names):
+        places = " and ".join(str(i + 1) for i, other in enumerate(names) if other == name)
         raise DataError(f"{path}, line {line}: two columns are called {name!r} ({places})")
-    return names, [Note("no name in the header", 1, f"column {names[i]}") for i in blank]
+    return names, [CleaningNote("no name in the header", 1, f"column {names[i]}") for i in unnamed]
 
 
-def _clean(column: pa.ChunkedArray, name: str, missing: list[str]) -> tuple[pa.Array, Note | None]:
+def _clean_cells(
+    cells: pa.ChunkedArray, name: str, missing: list[str]
+) -> tuple[pa.ChunkedArray, CleaningNote | None]:
     """Cells without surrounding blanks, null where they stand for missing."""
-    column = pc.utf8_trim_whitespace(column)
-    gone = pc.is_in(column, pa.array([*missing, ""], pa.string()))
-    words = pc.value_counts(column.filter(pc.and_(gone, pc.not_equal(column, ""))))
-    counts = {w["values"].as_py(): w["counts"].as_py() for w in words}
-    cleaned = pc.if_else(gone, pa.scalar(None, pa.string()), column)
+    cells = pc.utf8_trim_whitespace(cells)
+    is_missing = pc.is_in(cells, pa.array([*missing, ""], pa.string()))
+    words = cells.filter(pc.and_(is_missing, pc.not_equal(cells, "")))
+    counts = {entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(words)}
+    cleaned = pc.if_else(is_missing, pa.scalar(None, pa.string()), cells)
     if not counts:
         return cleaned, None
-    which = ", ".join(map(repr, counts))
-    return cleaned, Note(f"{which} read as missing", sum(counts.values()), f"column {name}")
+    remark = f"{', '.join(map(repr, counts))} read as missing"
+    return cleaned, CleaningNote(remark, sum(counts.values()), f"column {name}")
 
 
-def _decimal(path: str, column, name: str, decimal: str | None, separator: str):
-    """Numbers with a point.
+def _with_decimal_point(
+    path: str, cells: pa.ChunkedArray, name: str, decimal: str | None, separator: str
+) -> pa.ChunkedArray:
+    """Cells whose decimal commas are points.
 
-    Raises: DataError for a column of decimal commas that nobody announced.
+    Raises: DataError for a column of decimal commas that the config does not announce.
     """
     if decimal is None or (decimal == "." and separator == ","):
-        return column
-    comma = pc.match_substring_regex(column, r"^[+-]?\d+,\d+$")
+        return cells
+    has_comma = pc.match_substring_regex(cells, r"^[+-]?\d+,\d+$")
     if decimal == ",":
-        return pc.if_else(comma, pc.replace_substring(column, ",", "."), column)
-    number = pc.or_(comma, pc.match_substring_regex(column, r"^[+-]?\d+$"))
-    if pc.any(comma).as_py() and pc.all(number).as_py():
-        value = column.filter(comma)[0].as_py()
+        return pc.if_else(has_comma, pc.replace_substring(cells, ",", "."), cells)
+    is_number = pc.or_(has_comma, pc.match_substring_regex(cells, r"^[+-]?\d+$"))
+    if pc.any(has_comma).as_py() and pc.all(is_number).as_py():
+        value = cells.filter(has_comma)[0].as_py()
         raise DataError(
             f"{path}, column {name!r}: {value!r} has a decimal comma; "
             "set dataset.decimal=',' (or null to keep such cells as text)"
         )
-    return column
+    return cells

@@ -1,13 +1,13 @@
-"""Lines whose last field is all the rest of them, as tables: a label, a blank, a text."""
+"""Lines of fields of which the last, a text, takes the rest of the line, read as tables."""
 
 import numpy as np
 import pandas as pd
 
-from lepton.dataset.read.csv_file import read_text
+from lepton.dataset.read.text_file import read_text
 from lepton.errors import DataError
 
 
-def read_lines(
+def read_labelled_lines(
     path: str, *, separator: str | None, encoding: str, header: bool, names: list[str] | None
 ) -> pd.DataFrame:
     """As many text columns as names; separators behind the last of them belong to the text.

@@ -1,10 +1,10 @@
-"""What scikit-learn's own data sets have in common."""
+"""Data sets that scikit-learn loads as a Bunch, as tables."""
 
 import pandas as pd
 from sklearn.utils import Bunch
 
 
-def named(bunch: Bunch, target: str) -> pd.DataFrame:
+def bunch_to_frame(bunch: Bunch, target: str) -> pd.DataFrame:
     """Features and target in one table; column names without blanks, classes by their names."""
     features = [str(name).replace(" ", "_") for name in bunch.feature_names]
     frame = pd.DataFrame(bunch.data, columns=features)

@@ -1,4 +1,4 @@
-"""Ways to part rows in two: at random, by class, by group, by time."""
+"""Splitters that hold out rows at random, by class, by group, or by time."""
 
 from typing import Protocol
 
@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype, is_string_dtype
 from sklearn.model_selection import (
+    BaseCrossValidator,
+    BaseShuffleSplit,
     GroupKFold,
     GroupShuffleSplit,
     KFold,
@@ -17,71 +19,71 @@ from sklearn.model_selection import (
 from lepton.dataset.clean import cell_parsing
 from lepton.errors import DataError
 
-Two = tuple[np.ndarray, np.ndarray]
+RowPair = tuple[np.ndarray, np.ndarray]  # remaining and held-out rows
 
 
-class Cut(Protocol):
-    """Parts `rows` into those kept and those held out, or into folds."""
+class Splitter(Protocol):
+    """Splits `rows` into remaining and held-out ones."""
 
     def units(self, rows: np.ndarray) -> int:
-        """What a share is a share of: rows, or groups."""
+        """The number of things that are held out whole: rows, or groups."""
 
-    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> Two:
-        """Kept and held out rows, `count` units held out."""
+    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> RowPair:
+        """Remaining and held-out rows, `count` units held out."""
 
-    def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> Two:
-        """Kept and held out rows of one fold of a k-fold."""
+    def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
+        """Remaining and held-out rows of one fold of a k-fold."""
 
 
-class ByRow:
-    """Rows at random."""
+class RandomSplitter:
+    """Holds out rows at random."""
 
     def units(self, rows: np.ndarray) -> int:
         return len(rows)
 
-    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> Two:
+    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> RowPair:
         if not 0 < count < len(rows):
             raise DataError(f"cannot hold out {count} of {len(rows)} rows; more rows are needed")
-        return _nth(ShuffleSplit(1, test_size=count, random_state=seed), rows)
+        return _nth_split(ShuffleSplit(1, test_size=count, random_state=seed), rows)
 
-    def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> Two:
+    def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
         if len(rows) < folds:
             raise DataError(f"dataset.folds={folds}: only {len(rows)} rows")
-        return _nth(KFold(folds, shuffle=True, random_state=seed), rows, at=fold)
+        return _nth_split(KFold(folds, shuffle=True, random_state=seed), rows, index=fold)
 
 
-class ByClass(ByRow):
-    """Rows at random, every class in the same share on both sides."""
+class StratifiedSplitter(RandomSplitter):
+    """Holds out rows at random, the same share of every class."""
 
     def __init__(self, labels: np.ndarray, classes: tuple[str, ...]):
         self.labels, self.classes = labels, classes
 
-    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> Two:
-        self._require(rows, 2)
+    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> RowPair:
+        self._require_rows_per_class(rows, 2)
         if min(count, len(rows) - count) < len(self.classes):
             raise DataError(
                 f"cannot hold out {count} of {len(rows)} rows with {len(self.classes)} classes on "
                 "both sides; change the sizes, or set dataset.split=random"
             )
-        cut = StratifiedShuffleSplit(1, test_size=count, random_state=seed)
-        return _nth(cut, rows, y=self.labels[rows])
+        sampler = StratifiedShuffleSplit(1, test_size=count, random_state=seed)
+        return _nth_split(sampler, rows, labels=self.labels[rows])
 
-    def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> Two:
-        self._require(rows, folds)
-        cut = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        return _nth(cut, rows, y=self.labels[rows], at=fold)
+    def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
+        self._require_rows_per_class(rows, folds)
+        sampler = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        return _nth_split(sampler, rows, labels=self.labels[rows], index=fold)
 
-    def _require(self, rows: np.ndarray, least: int) -> None:
+    def _require_rows_per_class(self, rows: np.ndarray, minimum: int) -> None:
         counts = np.bincount(self.labels[rows], minlength=len(self.classes))
-        if counts.min() < least:
+        if counts.min() < minimum:
             raise DataError(
                 f"class {self.classes[counts.argmin()]!r}: {counts.min()} rows to divide, and a "
-                f"stratified split needs {least}; set dataset.split=random, or merge the class"
+                f"stratified split needs {minimum}; set dataset.split=random, or merge the class"
             )
 
 
-class ByGroup:
-    """Whole groups at random."""
+class GroupSplitter:
+    """Holds out whole groups at random."""
 
     def __init__(self, values: pd.Series):
         self.groups = pd.factorize(values)[0]
@@ -89,51 +91,58 @@ class ByGroup:
     def units(self, rows: np.ndarray) -> int:
         return len(np.unique(self.groups[rows]))
 
-    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> Two:
+    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> RowPair:
         groups = self.units(rows)
         if not 0 < count < groups:
             raise DataError(
                 f"cannot hold out {count} of {groups} groups; dataset.split_column has too few"
             )
-        cut = GroupShuffleSplit(1, test_size=count, random_state=seed)
-        return _nth(cut, rows, groups=self.groups[rows])
+        sampler = GroupShuffleSplit(1, test_size=count, random_state=seed)
+        return _nth_split(sampler, rows, groups=self.groups[rows])
 
-    def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> Two:
+    def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
         if self.units(rows) < folds:
             raise DataError(f"dataset.folds={folds}: only {self.units(rows)} groups")
-        cut = GroupKFold(folds, shuffle=True, random_state=seed)
-        return _nth(cut, rows, groups=self.groups[rows], at=fold)
+        sampler = GroupKFold(folds, shuffle=True, random_state=seed)
+        return _nth_split(sampler, rows, groups=self.groups[rows], index=fold)
 
 
-class ByTime(ByRow):
-    """The last rows in time are held out; rows of one time stay together."""
+class TimeSplitter(RandomSplitter):
+    """Holds out the last rows in time; rows of one time stay together."""
 
     def __init__(self, values: pd.Series):
         self.times = values.to_numpy()
 
-    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> Two:
+    def hold_out(self, rows: np.ndarray, count: int, seed: int) -> RowPair:
         times, count = self.times[rows], min(count, len(rows))
-        held = times >= np.sort(times)[-count]
-        if held.all():
+        held_out = times >= np.sort(times)[-count]
+        if held_out.all():
             raise DataError(
                 f"dataset.split=time: the last {count} of {len(rows)} rows share one time"
             )
-        return rows[~held], rows[held]
+        return rows[~held_out], rows[held_out]
 
 
-def _nth(cut, rows: np.ndarray, *, y=None, groups=None, at: int = 0) -> Two:
-    kept, held = list(cut.split(rows, y, groups))[at]
-    return rows[kept], rows[held]
+def _nth_split(
+    sampler: BaseShuffleSplit | BaseCrossValidator,
+    rows: np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    index: int = 0,
+) -> RowPair:
+    remaining, held_out = list(sampler.split(rows, labels, groups))[index]
+    return rows[remaining], rows[held_out]
 
 
-def times(column: pd.Series) -> pd.Series:
-    """What orders a column in time: its numbers, or its dates; missing ones stay missing.
+def time_values(column: pd.Series) -> pd.Series:
+    """The numbers or dates that order a column in time; missing ones stay missing.
 
     Raises: DataError naming the first cell that is neither.
     """
     if is_numeric_dtype(column):
         return column
-    words = cell_parsing.text(column) if is_string_dtype(column) else None
-    if words is not None and cell_parsing.is_number(words.dropna()).all():
-        return cell_parsing.numbers(column)
-    return cell_parsing.dates(column)
+    texts = cell_parsing.to_text(column) if is_string_dtype(column) else None
+    if texts is not None and cell_parsing.is_number(texts.dropna()).all():
+        return cell_parsing.to_numbers(column)
+    return cell_parsing.to_dates(column)

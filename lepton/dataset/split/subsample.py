@@ -1,11 +1,11 @@
-"""A few of the training rows: so many a class, or a share; the larger draw holds the smaller."""
+"""A subsample of the training rows: some of each class, or a share; a larger holds a smaller."""
 
 import numpy as np
 
 from lepton.errors import DataError
 
 
-def few(
+def subsample(
     rows: np.ndarray,
     *,
     labels: np.ndarray | None,
@@ -26,14 +26,14 @@ def few(
             f"dataset.shots={shots}: this target has no classes to take rows of; "
             "dataset.fraction takes a share of all"
         )
-    order = np.random.default_rng(seed).permutation(rows)
-    own = np.zeros(len(order), dtype=int) if labels is None else labels[order]
-    counts = np.bincount(own)
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    row_labels = np.zeros(len(shuffled), dtype=int) if labels is None else labels[shuffled]
+    counts = np.bincount(row_labels)
     if shots is not None and counts.min() < shots:
         raise DataError(
             f"dataset.shots={shots}: class {classes[counts.argmin()]!r} has {counts.min()} rows "
             "in the train split; take fewer"
         )
-    taken = [shots or max(1, round(fraction * count)) for count in counts]
-    parts = [order[own == label][:count] for label, count in enumerate(taken)]
-    return np.sort(np.concatenate(parts))
+    sizes = [shots or max(1, round(fraction * count)) for count in counts]
+    drawn = [shuffled[row_labels == label][:size] for label, size in enumerate(sizes)]
+    return np.sort(np.concatenate(drawn))

@@ -27,24 +27,24 @@ def encode(values, task=None, positive=None):
 )
 def test_the_task_and_the_classes_are_found_from_the_values(values, task, classes):
     target = encode(values)
-    assert (target.task, target.classes, target.names) == (task, classes, ("y",))
+    assert (target.task, target.classes, target.columns) == (task, classes, ("y",))
 
 
 def test_every_value_is_the_number_of_its_class():
-    words = ["b", "c", None, "a", "b"]
-    target = encode(words)
+    texts = ["b", "c", None, "a", "b"]
+    target = encode(texts)
     assert target.values.dtype == np.int64
     assert [target.classes[i] for i in target.values] == ["b", "c", "a", "b"]
-    assert target.kept.tolist() == [True, True, False, True, True]
+    assert target.kept_rows.tolist() == [True, True, False, True, True]
     assert [str(n) for n in target.notes] == ["target y: missing target, row dropped (1)"]
 
 
 @pytest.mark.parametrize(("positive", "ones"), [(None, "good"), ("bad", "bad"), ("BAD", "bad")])
 def test_the_positive_class_is_one_and_stands_second(positive, ones):
-    words = ["good", "bad", "bad"]
-    target = encode(words, positive=positive)
+    texts = ["good", "bad", "bad"]
+    target = encode(texts, positive=positive)
     assert target.classes[1] == ones
-    assert target.values.tolist() == [float(w == ones) for w in words]
+    assert target.values.tolist() == [float(text == ones) for text in texts]
     assert target.values.dtype == np.float32
 
 
@@ -64,11 +64,11 @@ def test_several_columns_are_labels():
     target = encode_target(frame, ["a", "b"], None, None)
     assert (target.task, target.classes) == ("multilabel", ("a", "b"))
     assert target.values.tolist() == [[0, 1], [1, 0]]
-    assert target.kept.tolist() == [True, True, False]
+    assert target.kept_rows.tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize(
-    ("values", "task", "positive", "said"),
+    ("values", "task", "positive", "message"),
     [
         (["a", "a"], None, None, "every row is 'a'"),
         ([None, None], None, None, "every value is missing"),
@@ -83,10 +83,10 @@ def test_several_columns_are_labels():
         ([0, 2], "multilabel", None, "row 2: '2' is not 0 or 1"),
     ],
 )
-def test_a_target_that_cannot_be_learned_is_refused(values, task, positive, said):
+def test_a_target_that_cannot_be_learned_is_refused(values, task, positive, message):
     with pytest.raises(DataError) as e:
         encode(values, task, positive)
-    assert said in str(e.value)
+    assert message in str(e.value)
 
 
 def test_a_target_that_is_not_there_is_refused_with_those_that_are():

@@ -2,18 +2,21 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from lepton.dataset.load.batches import Batches, InOrder, Order
+from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
+from lepton.dataset.load.epoch_sampler import EpochSampler
 
 
-def batches(rows=100, batch_size=8, seed=0, rank=0, world_size=1, limit_batches=None, block=4):
+def make_loader(
+    rows=100, batch_size=8, seed=0, rank=0, world_size=1, limit_batches=None, batches_per_block=4
+):
     tensors = {"num": torch.arange(rows).float().unsqueeze(1) * 10, "id": torch.arange(rows)}
-    order = Order(rows=torch.arange(rows), seed=seed, rank=rank, world_size=world_size)
-    return Batches(
+    sampler = EpochSampler(rows=torch.arange(rows), seed=seed, rank=rank, world_size=world_size)
+    return TrainingBatches(
         tensors=tensors,
         batch_size=batch_size,
-        sampler=order,
+        sampler=sampler,
         limit_batches=limit_batches,
-        block=block,
+        batches_per_block=batches_per_block,
     )
 
 
@@ -22,51 +25,53 @@ def ids(loader, epoch=0):
     return [batch["id"].tolist() for block in loader for batch in block]
 
 
-def flat(batches):
-    return [i for batch in batches for i in batch]
+def flat(lists):
+    return [item for items in lists for item in items]
 
 
 def test_every_row_is_there_once_an_epoch_with_its_own_values():
-    loader = batches(rows=99)
+    loader = make_loader(rows=99)
     assert sorted(flat(ids(loader))) == list(range(99))
     for block in loader:
         assert all(torch.equal(batch["num"][:, 0], batch["id"] * 10.0) for batch in block)
 
 
 def test_batches_and_blocks_have_their_sizes_and_the_last_ones_the_rest():
-    loader = batches(rows=99, batch_size=8, block=4)
+    loader = make_loader(rows=99, batch_size=8, batches_per_block=4)
     assert [len(batch) for batch in ids(loader)] == [8] * 12 + [3]
     assert [len(block) for block in loader] == [4, 4, 4, 1]
     assert (len(loader), loader.num_batches) == (4, 13)
 
 
 def test_a_last_batch_of_one_row_is_left_out_unless_it_is_the_only_one():
-    assert [len(batch) for batch in ids(batches(rows=17))] == [8, 8]
-    assert [len(batch) for batch in ids(batches(rows=1))] == [1]
-    assert [len(batch) for batch in ids(batches(rows=3, batch_size=1))] == [1, 1, 1]
+    assert [len(batch) for batch in ids(make_loader(rows=17))] == [8, 8]
+    assert [len(batch) for batch in ids(make_loader(rows=1))] == [1]
+    assert [len(batch) for batch in ids(make_loader(rows=3, batch_size=1))] == [1, 1, 1]
 
 
 def test_the_order_is_a_function_of_seed_and_epoch_alone():
-    first = [ids(batches(), epoch) for epoch in range(3)]
-    assert [ids(batches(), epoch) for epoch in (2, 0, 1)] == [first[2], first[0], first[1]]
+    first = [ids(make_loader(), epoch) for epoch in range(3)]
+    assert [ids(make_loader(), epoch) for epoch in (2, 0, 1)] == [first[2], first[0], first[1]]
     assert first[0] != first[1] != first[2] != first[0]
-    assert ids(batches(seed=1)) != first[0]
+    assert ids(make_loader(seed=1)) != first[0]
 
 
-def test_the_block_does_not_change_the_batches():
-    assert ids(batches(block=1)) == ids(batches(block=64))
+def test_the_size_of_blocks_does_not_change_the_batches():
+    assert ids(make_loader(batches_per_block=1)) == ids(make_loader(batches_per_block=64))
 
 
 def test_limit_batches_cuts_an_epoch():
-    loader = batches(limit_batches=5)
-    assert ids(loader) == ids(batches())[:5]
+    loader = make_loader(limit_batches=5)
+    assert ids(loader) == ids(make_loader())[:5]
     assert (len(loader), loader.num_batches) == (2, 5)
-    assert len(ids(batches(rows=10, limit_batches=5))) == 2
+    assert len(ids(make_loader(rows=10, limit_batches=5))) == 2
 
 
 @pytest.mark.parametrize("rows", [100, 101, 96])
 def test_processes_share_an_epoch_in_equal_parts(rows):
-    shares = [flat(ids(batches(rows=rows, batch_size=7, rank=r, world_size=4))) for r in range(4)]
+    shares = [
+        flat(ids(make_loader(rows=rows, batch_size=7, rank=r, world_size=4))) for r in range(4)
+    ]
     assert len({len(share) for share in shares}) == 1
     together = flat(shares)
     assert set(together) == set(range(rows))
@@ -75,14 +80,14 @@ def test_processes_share_an_epoch_in_equal_parts(rows):
 
 def test_in_order_yields_every_row_in_large_batches():
     tensors = {"id": torch.arange(20_000)}
-    loader = InOrder(tensors=tensors, batch_size=32, limit_batches=None)
+    loader = EvaluationBatches(tensors=tensors, batch_size=32, limit_batches=None)
     assert [len(batch["id"]) for batch in loader] == [8192, 8192, 3616]
     assert torch.equal(torch.cat([batch["id"] for batch in loader]), tensors["id"])
-    assert len(list(InOrder(tensors=tensors, batch_size=32, limit_batches=2))) == 2
-    assert len(list(InOrder(tensors=tensors, batch_size=15_000, limit_batches=None))) == 2
+    assert len(list(EvaluationBatches(tensors=tensors, batch_size=32, limit_batches=2))) == 2
+    assert len(list(EvaluationBatches(tensors=tensors, batch_size=15_000, limit_batches=None))) == 2
 
 
-class Seen(pl.LightningModule):
+class RecordingModule(pl.LightningModule):
     def __init__(self):
         super().__init__()
         self.epochs = {}
@@ -96,8 +101,8 @@ class Seen(pl.LightningModule):
         return torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=0.1)
 
 
-def test_lightning_sets_the_epoch_of_the_order():
-    module, loader = Seen(), batches(rows=40)
+def test_lightning_sets_the_epoch_of_the_sampler():
+    module, loader = RecordingModule(), make_loader(rows=40)
     trainer = pl.Trainer(max_epochs=3, accelerator="cpu", barebones=True)
     trainer.fit(module, loader)
-    assert module.epochs == {epoch: ids(batches(rows=40), epoch) for epoch in range(3)}
+    assert module.epochs == {epoch: ids(make_loader(rows=40), epoch) for epoch in range(3)}

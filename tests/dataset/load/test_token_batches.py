@@ -4,14 +4,19 @@ import pytest
 import torch
 
 from lepton.dataset.load import token_batches
-from lepton.dataset.load.batches import Order
-from lepton.dataset.load.token_batches import ByLength, TokenBatches, by_length, cut
+from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.load.token_batches import (
+    TokenEvaluationBatches,
+    TokenTrainingBatches,
+    rows_by_length,
+    token_batch,
+)
 
 ROWS = 203
 
 
 @pytest.fixture
-def part():
+def tensors():
     g = torch.Generator().manual_seed(0)
     length = torch.randint(1, 30, (ROWS,), generator=g)
     tokens = torch.randint(1, 99, (ROWS, 30), generator=g, dtype=torch.int32)
@@ -25,10 +30,10 @@ def part():
     }
 
 
-def batches(part, *, size=16, seed=0, epoch=0, rank=0, world=1, **options):
-    sampler = Order(rows=torch.arange(ROWS), seed=seed, rank=rank, world_size=world)
-    loader = TokenBatches(
-        tensors=part, batch_size=size, sampler=sampler, **{"limit_batches": None} | options
+def make_loader(tensors, *, size=16, seed=0, epoch=0, rank=0, world=1, **options):
+    sampler = EpochSampler(rows=torch.arange(ROWS), seed=seed, rank=rank, world_size=world)
+    loader = TokenTrainingBatches(
+        tensors=tensors, batch_size=size, sampler=sampler, **{"limit_batches": None} | options
     )
     sampler.set_epoch(epoch)
     return loader
@@ -46,70 +51,70 @@ def rows(loader):
     return [row for batch in ids(loader) for row in batch]
 
 
-def test_a_batch_holds_what_padding_row_by_row_would_give(part):
+def test_a_batch_holds_what_padding_row_by_row_would_give(tensors):
     rows = torch.tensor([5, 0, 77])
-    batch = cut(part, part["length"], rows)
-    width = max(int(part["length"][r]) for r in rows)
+    batch = token_batch(tensors, tensors["length"], rows)
+    width = max(int(tensors["length"][r]) for r in rows)
     for i, r in enumerate(rows.tolist()):
-        n, half = int(part["length"][r]), int(part["second"][r])
-        assert batch["tokens"][i].tolist() == part["tokens"][r, :n].tolist() + [0] * (width - n)
+        n, half = int(tensors["length"][r]), int(tensors["second"][r])
+        assert batch["tokens"][i].tolist() == tensors["tokens"][r, :n].tolist() + [0] * (width - n)
         assert batch["mask"][i].tolist() == [True] * n + [False] * (width - n)
         segments = [0] * half + [1] * (n - half) + [0] * (width - n)
         assert batch["segments"][i].tolist() == segments
-        assert batch["id"][i] == part["id"][r]
+        assert batch["id"][i] == tensors["id"][r]
     assert batch["tokens"].dtype == batch["segments"].dtype == torch.int64
 
 
 @pytest.mark.parametrize("size", [16, 29, 202, 500])
-def test_an_epoch_shows_each_row_once_in_full_batches_but_the_last(part, size):
-    loader = batches(part, size=size)
+def test_an_epoch_shows_each_row_once_in_full_batches_but_the_last(tensors, size):
+    loader = make_loader(tensors, size=size)
     sizes = [len(batch) for batch in ids(loader)]
-    seen, lone = rows(loader), size == 202
-    assert len(set(seen)) == len(seen) == loader.rows == ROWS - lone
+    shown, lone_rows = rows(loader), int(size == 202)
+    assert len(set(shown)) == len(shown) == loader.rows == ROWS - lone_rows
     assert set(sizes[:-1]) <= {size}
     assert len(sizes) == loader.num_batches
     assert len(list(loader)) == len(loader)
 
 
-def test_order_is_a_function_of_seed_and_epoch_alone(part):
-    first = ids(batches(part, seed=1, epoch=2))
-    spoilt = batches(part, seed=1)
-    list(spoilt)
-    spoilt.sampler.set_epoch(2)
+def test_order_is_a_function_of_seed_and_epoch_alone(tensors):
+    first = ids(make_loader(tensors, seed=1, epoch=2))
+    used = make_loader(tensors, seed=1)
+    list(used)
+    used.sampler.set_epoch(2)
     torch.manual_seed(7)
-    assert ids(spoilt) == first
-    assert ids(batches(part, seed=1, epoch=3)) != first
-    assert ids(batches(part, seed=2, epoch=2)) != first
+    assert ids(used) == first
+    assert ids(make_loader(tensors, seed=1, epoch=3)) != first
+    assert ids(make_loader(tensors, seed=2, epoch=2)) != first
 
 
-def test_batches_that_are_done_are_left_out_and_the_rest_are_the_same(part):
-    whole = batches(part)
+def test_batches_that_are_done_are_left_out_and_the_rest_are_the_same(tensors):
+    whole = make_loader(tensors)
     for done in (0, 1, 8, 11, whole.num_batches):
-        rest = batches(part)
-        rest.done = (0, done)
-        assert ids(rest) == ids(whole)[done:]
-        assert len(list(rest)) == len(rest)
-    rest.sampler.set_epoch(1)
-    assert len(ids(rest)) == whole.num_batches
+        resumed = make_loader(tensors)
+        resumed.done = (0, done)
+        assert ids(resumed) == ids(whole)[done:]
+        assert len(list(resumed)) == len(resumed)
+    resumed.sampler.set_epoch(1)
+    assert len(ids(resumed)) == whole.num_batches
 
 
-def test_processes_share_the_rows_and_take_as_many_steps(part):
-    shares = [batches(part, rank=rank, world=2) for rank in range(2)]
+def test_processes_share_the_rows_and_take_as_many_steps(tensors):
+    shares = [make_loader(tensors, rank=rank, world=2) for rank in range(2)]
     assert shares[0].num_batches == shares[1].num_batches
     held = [set(rows(share)) for share in shares]
     assert len(held[0] & held[1]) <= 1  # an odd row counts for both
-    assert held[0] | held[1] == set(part["id"].tolist())
+    assert held[0] | held[1] == set(tensors["id"].tolist())
 
 
-def test_a_limit_is_of_batches(part):
-    assert [len(b) for b in ids(batches(part, limit_batches=2))] == [16, 16]
+def test_a_limit_is_of_make_loader(tensors):
+    assert [len(b) for b in ids(make_loader(tensors, limit_batches=2))] == [16, 16]
 
 
-def test_rows_of_like_length_come_together_so_that_padding_is_little(part):
-    padded = sum(batch["tokens"].numel() for batch in flat(batches(part)))
-    at_random = sum(int(part["length"][i : i + 16].max()) * 16 for i in range(0, ROWS, 16))
-    assert part["length"].sum() > 0.85 * padded
-    assert part["length"].sum() < 0.75 * at_random
+def test_rows_of_like_length_come_together_so_that_padding_is_little(tensors):
+    padded = sum(batch["tokens"].numel() for batch in flat(make_loader(tensors)))
+    at_random = sum(int(tensors["length"][i : i + 16].max()) * 16 for i in range(0, ROWS, 16))
+    assert tensors["length"].sum() > 0.85 * padded
+    assert tensors["length"].sum() < 0.75 * at_random
 
 
 @pytest.mark.parametrize("size", [16, 32])
@@ -124,12 +129,12 @@ def test_padding_of_the_shipped_texts_stays_below_15_percent(size):
     assert padded * 0.85 < int(train["length"].sum()) <= padded
 
 
-def test_evaluation_sees_each_row_once_within_a_number_of_tokens(part, monkeypatch):
-    monkeypatch.setattr(token_batches, "TOKENS", 200)
-    rows = list(by_length(part["length"], 1))
+def test_evaluation_sees_each_row_once_within_a_number_of_tokens(tensors, monkeypatch):
+    monkeypatch.setattr(token_batches, "EVALUATION_TOKENS", 200)
+    rows = list(rows_by_length(tensors["length"], 1))
     assert sorted(torch.cat(rows).tolist()) == list(range(ROWS))
     for chosen in rows:
-        assert len(chosen) == 1 or int(part["length"][chosen].max()) * len(chosen) <= 200
-    found = list(ByLength(tensors=part, batch_size=4, limit_batches=None))
-    assert sorted(i for batch in found for i in batch["id"].tolist()) == part["id"].tolist()
-    assert len(list(ByLength(tensors=part, batch_size=4, limit_batches=3))) == 3
+        assert len(chosen) == 1 or int(tensors["length"][chosen].max()) * len(chosen) <= 200
+    batches = list(TokenEvaluationBatches(tensors=tensors, batch_size=4, limit_batches=None))
+    assert sorted(i for batch in batches for i in batch["id"].tolist()) == tensors["id"].tolist()
+    assert len(list(TokenEvaluationBatches(tensors=tensors, batch_size=4, limit_batches=3))) == 3

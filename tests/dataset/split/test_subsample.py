@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lepton.dataset.split.subsample import few
+from lepton.dataset.split.subsample import subsample
 from lepton.errors import DataError
 from lepton.testing import composed_data
 
@@ -10,11 +10,11 @@ ROWS = np.flatnonzero(np.random.default_rng(1).random(200) < 0.7)
 
 
 def draw(shots=None, fraction=1.0, seed=0, labels=LABELS):
-    return few(ROWS, labels=labels, classes="abc", shots=shots, fraction=fraction, seed=seed)
+    return subsample(ROWS, labels=labels, classes="abc", shots=shots, fraction=fraction, seed=seed)
 
 
 @pytest.mark.parametrize("shots", [1, 4, 9])
-def test_shots_are_as_many_of_every_class_from_the_rows_given(shots):
+def test_shots_are_as_many_of_every_class_from_the_given_rows(shots):
     drawn = draw(shots)
     assert np.bincount(LABELS[drawn]).tolist() == [shots] * 3
     assert set(drawn) <= set(ROWS)
@@ -36,11 +36,11 @@ def test_a_fraction_keeps_the_shares_of_classes():
 
 
 def test_more_shots_than_rows_of_a_class_are_refused_by_its_name():
-    least = np.bincount(LABELS[ROWS]).min()
+    smallest = np.bincount(LABELS[ROWS]).min()
     with pytest.raises(
-        DataError, match=f"shots={least + 1}: class 'c' has {least} rows in the tra"
+        DataError, match=f"shots={smallest + 1}: class 'c' has {smallest} rows in the tra"
     ):
-        draw(int(least) + 1)
+        draw(int(smallest) + 1)
 
 
 def test_val_and_test_stay_whole_and_the_seed_of_the_run_draws_nothing():

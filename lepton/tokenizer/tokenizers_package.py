@@ -1,4 +1,4 @@
-"""The package tokenizers, or what to install."""
+"""The Tokenizer class of the optional package tokenizers, or an error that says how to get it."""
 
 from lepton.errors import LeptonError
 

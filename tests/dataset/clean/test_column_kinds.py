@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton.dataset.clean.columns import infer_kinds, typed
+from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.errors import DataError
 
-N = 24
+ROWS = 24
 
 
 def kinds_of(**columns):
@@ -13,8 +13,8 @@ def kinds_of(**columns):
     return kinds, [str(n) for n in notes]
 
 
-def typed_one(values, kind):
-    return typed(pd.DataFrame({"x": values}), {"x": kind})["x"]
+def parse_one(values, kind):
+    return parse_columns(pd.DataFrame({"x": values}), {"x": kind})["x"]
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_a_kind_is_found_from_the_values(values, kind):
 @pytest.mark.parametrize(
     "values",
     [
-        [f"name {i}" for i in range(N)],
-        list(range(100, 100 + N)),
-        [str(i) for i in range(N)],
-        [f"{i:05}" for i in range(N)],
+        [f"name {i}" for i in range(ROWS)],
+        list(range(100, 100 + ROWS)),
+        [str(i) for i in range(ROWS)],
+        [f"{i:05}" for i in range(ROWS)],
     ],
 )
-def test_an_identifier_is_ignored_and_said(values):
+def test_an_identifier_is_ignored_with_a_note(values):
     kinds, notes = kinds_of(x=values)
     assert kinds == {"x": "ignore"}
     assert "column x: " in notes[-1]
@@ -62,23 +62,23 @@ def test_an_identifier_is_ignored_and_said(values):
     "values",
     [
         [f"name {i}" for i in range(5)],
-        [3 * i for i in range(N)],
-        [i + 0.5 for i in range(N)],
-        [f"name {i // 2}" for i in range(N)],
+        [3 * i for i in range(ROWS)],
+        [i + 0.5 for i in range(ROWS)],
+        [f"name {i // 2}" for i in range(ROWS)],
     ],
 )
 def test_few_rows_gaps_fractions_and_repeats_are_no_identifier(values):
     assert kinds_of(x=values)[0] != {"x": "ignore"}
 
 
-@pytest.mark.parametrize(("values", "word"), [([None] * 3, "no values"), ([7] * 3, "always 7")])
-def test_an_empty_or_constant_column_is_ignored_and_said(values, word):
+@pytest.mark.parametrize(("values", "reason"), [([None] * 3, "no values"), ([7] * 3, "always 7")])
+def test_an_empty_or_constant_column_is_ignored_with_a_note(values, reason):
     kinds, notes = kinds_of(x=values)
     assert kinds == {"x": "ignore"}
-    assert word in notes[0]
+    assert reason in notes[0]
 
 
-def test_text_among_numbers_is_said_with_a_count():
+def test_text_among_numbers_is_noted_with_a_count():
     kinds, notes = kinds_of(x=["1", "2", "two", "4", "2"])
     assert kinds == {"x": "categorical"}
     assert "'two'" in notes[0]
@@ -86,19 +86,19 @@ def test_text_among_numbers_is_said_with_a_count():
 
 
 def test_a_declared_kind_wins():
-    frame = pd.DataFrame({"id": range(N), "zip": ["007", "010"] * (N // 2)})
+    frame = pd.DataFrame({"id": range(ROWS), "zip": ["007", "010"] * (ROWS // 2)})
     kinds, notes = infer_kinds(frame, {"id": "numeric", "zip": "numeric"})
     assert kinds == {"id": "numeric", "zip": "numeric"}
     assert notes == []
-    assert typed(frame, kinds)["zip"].tolist()[:2] == [7.0, 10.0]
+    assert parse_columns(frame, kinds)["zip"].tolist()[:2] == [7.0, 10.0]
 
 
 @pytest.mark.parametrize(
-    ("declared", "said"),
+    ("declared", "message"),
     [({"agee": "numeric"}, "did you mean 'age'"), ({"age": "number"}, "did you mean 'numeric'")],
 )
-def test_a_misspelt_declaration_is_refused_with_the_right_word(declared, said):
-    with pytest.raises(DataError, match=said):
+def test_a_misspelt_declaration_is_refused_with_the_right_word(declared, message):
+    with pytest.raises(DataError, match=message):
         infer_kinds(pd.DataFrame({"age": [1, 2, 2]}), declared)
 
 
@@ -108,7 +108,7 @@ def test_an_impossible_date_among_dates_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("values", "kind", "said"),
+    ("values", "kind", "message"),
     [
         (["1", "two"], "numeric", "row 2: 'two' is not a number"),
         (["1", "1e400"], "numeric", "row 2: '1e400' is not finite"),
@@ -117,10 +117,10 @@ def test_an_impossible_date_among_dates_is_refused():
         (["9999-12-31"], "date", "row 1: '9999-12-31' is not a day"),
     ],
 )
-def test_a_cell_that_does_not_fit_its_kind_is_named(values, kind, said):
+def test_a_cell_that_does_not_fit_its_kind_is_named(values, kind, message):
     with pytest.raises(DataError, match="column 'x'") as e:
-        typed_one(values, kind)
-    assert said in str(e.value)
+        parse_one(values, kind)
+    assert message in str(e.value)
 
 
 @pytest.mark.parametrize(
@@ -136,38 +136,38 @@ def test_a_cell_that_does_not_fit_its_kind_is_named(values, kind, said):
     ],
 )
 def test_a_category_is_the_same_text_however_its_column_is_stored(values):
-    assert typed_one(values, "categorical").tolist() == ["1", "2"]
+    assert parse_one(values, "categorical").tolist() == ["1", "2"]
 
 
 def test_missing_is_nan_in_every_kind():
     for kind in ("numeric", "categorical", "boolean", "date"):
         for values in ([None, None], ["", " "], [np.nan, np.nan], [pd.NA, pd.NA]):
-            assert typed_one(values, kind).isna().all()
+            assert parse_one(values, kind).isna().all()
 
 
 def test_dates_of_every_form_are_the_same_moment():
     forms = ["2024-12-31", "2024/12/31", "31.12.2024", "2024-12-31T02:00+02:00"]
-    found = typed_one(forms, "date")
-    assert found.dtype == "datetime64[ns]"
-    assert set(found) == {pd.Timestamp("2024-12-31")}
+    parsed = parse_one(forms, "date")
+    assert parsed.dtype == "datetime64[ns]"
+    assert set(parsed) == {pd.Timestamp("2024-12-31")}
 
 
 def test_booleans_from_words_numbers_and_bools_agree():
     for values in (["yes", "NO"], [1, 0], [True, False], ["t", "f"], [1.0, 0.0]):
-        assert typed_one(values, "boolean").tolist() == ["true", "false"]
+        assert parse_one(values, "boolean").tolist() == ["true", "false"]
 
 
 def test_columns_are_found_by_name_whatever_their_order_and_company():
     kinds = {"a": "numeric", "b": "categorical", "c": "ignore"}
     frame = pd.DataFrame({"extra": [0], "b": ["x"], "a": ["2"]})
-    parsed = typed(frame, kinds)
+    parsed = parse_columns(frame, kinds)
     assert list(parsed) == ["a", "b"]
     assert parsed.iloc[0].tolist() == [2.0, "x"]
 
 
 def test_a_missing_column_is_named():
     with pytest.raises(DataError, match="column 'age' is missing; did you mean 'Age'"):
-        typed(pd.DataFrame({"Age": [1]}), {"age": "numeric"})
+        parse_columns(pd.DataFrame({"Age": [1]}), {"age": "numeric"})
 
 
 def test_two_columns_of_one_name_are_refused():

@@ -1,12 +1,12 @@
-"""Encoding against the package transformers, text by text; what the cache keeps."""
+"""Tokens against those of the package transformers, text by text, and from the cache."""
 
 import logging
 
 import pytest
 import torch
 
+from lepton.tokenizer.fitted_tokenizer import FittedTokenizer
 from lepton.tokenizer.pretrained import Pretrained
-from lepton.tokenizer.tokens import Tokens
 from lepton.tokenizer.trained import Trained
 
 TEXTS = ["a cat", "the dog sat on the mat and looked at the cat", "", "猫"]
@@ -19,40 +19,42 @@ def folder(tmp_path):
     """A tokenizer as transformers saves it."""
     from transformers import PreTrainedTokenizerFast
 
-    made = Trained(max_length=64, **SIZES).fit(TEXTS).tokenizer
-    made.no_truncation()
+    tokenizer = Trained(max_length=64, **SIZES).fit(TEXTS).tokenizer
+    tokenizer.no_truncation()
     special = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    PreTrainedTokenizerFast(tokenizer_object=made, **special).save_pretrained(tmp_path / "saved")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(
+        tmp_path / "saved"
+    )
     return tmp_path / "saved"
 
 
-def encoder(folder):
+def reference_tokenizer(folder):
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(folder)
 
 
-@pytest.mark.parametrize("most", [64, 6])
-def test_tokens_are_those_of_transformers_one_text_at_a_time(folder, most):
-    found = Pretrained(path=str(folder), max_length=most).fit([]).encode(TEXTS)
-    reference = encoder(folder)
+@pytest.mark.parametrize("max_length", [64, 6])
+def test_tokens_are_those_of_transformers_one_text_at_a_time(folder, max_length):
+    encoded = Pretrained(path=str(folder), max_length=max_length).fit([]).encode(TEXTS)
+    reference = reference_tokenizer(folder)
     for i, text in enumerate(TEXTS):
-        expected = reference(text, truncation=True, max_length=most)["input_ids"]
-        n = int(found["length"][i])
-        assert found["tokens"][i, :n].tolist() == expected
-        assert not found["tokens"][i, n:].any()
-        assert bool(found["cut"][i]) == (len(reference(text)["input_ids"]) > most)
-    assert found["tokens"].dtype == torch.int32
+        expected = reference(text, truncation=True, max_length=max_length)["input_ids"]
+        n = int(encoded["length"][i])
+        assert encoded["tokens"][i, :n].tolist() == expected
+        assert not encoded["tokens"][i, n:].any()
+        assert bool(encoded["cut"][i]) == (len(reference(text)["input_ids"]) > max_length)
+    assert encoded["tokens"].dtype == torch.int32
 
 
 def test_pairs_have_the_segments_of_transformers(folder):
-    found = Pretrained(path=str(folder), max_length=64).fit([]).encode(PAIRS)
-    reference = encoder(folder)
+    encoded = Pretrained(path=str(folder), max_length=64).fit([]).encode(PAIRS)
+    reference = reference_tokenizer(folder)
     for i, (first, second) in enumerate(PAIRS):
         expected = reference(first, second, return_token_type_ids=True)
-        n = int(found["length"][i])
-        assert found["tokens"][i, :n].tolist() == expected["input_ids"]
-    assert found["second"].tolist()[0] == len(reference("a cat")["input_ids"])
+        n = int(encoded["length"][i])
+        assert encoded["tokens"][i, :n].tolist() == expected["input_ids"]
+    assert encoded["second"].tolist()[0] == len(reference("a cat")["input_ids"])
 
 
 def test_the_second_time_nothing_is_encoded(caplog, monkeypatch, cache):
@@ -61,7 +63,7 @@ def test_the_second_time_nothing_is_encoded(caplog, monkeypatch, cache):
     first = tokens.encode(TEXTS)
     assert "tokens made" in caplog.text
     assert "tokens from the cache" not in caplog.text
-    monkeypatch.setattr(Tokens, "_encode", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(FittedTokenizer, "_encode", lambda *_: pytest.fail("encoded again"))
     again = Trained(max_length=8, **SIZES).fit(TEXTS).encode(TEXTS)
     assert "tokens from the cache" in caplog.text
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -92,6 +94,6 @@ def test_saved_tokens_are_loaded_as_they_were(tmp_path):
 
     tokens = Trained(max_length=6, **SIZES).fit(TEXTS)
     tokens.save(tmp_path)
-    again = Tokens.load(tmp_path, SimpleNamespace(max_length=6, pad=tokens.pad))
+    again = FittedTokenizer.load(tmp_path, SimpleNamespace(max_length=6, pad=tokens.pad))
     for name, value in tokens.encode(TEXTS).items():
         assert torch.equal(again.encode(TEXTS)[name], value)

@@ -1,0 +1,129 @@
+"""Kinds of columns (numeric, categorical, ...), inferred or declared, and parsing to them."""
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from lepton.dataset.clean import cell_parsing
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.suggestion import suggestion
+from lepton.errors import DataError
+
+COLUMN_KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
+MIN_IDENTIFIER_VALUES = 20  # different values from which on all-different means an identifier
+MAJORITY = 0.5  # share of numbers from which on a text column is likely a number column with slips
+
+
+def infer_kinds(
+    frame: pd.DataFrame, declared: dict[str, str]
+) -> tuple[dict[str, str], list[CleaningNote]]:
+    """The kind of every column, inferred or as declared, and a note for each unexpected one.
+
+    Raises: DataError when a declared column or kind does not exist, when two columns share a name,
+        or when dates that are not in the calendar stand among dates.
+    """
+    _refuse_duplicate_columns(frame)
+    for name, kind in declared.items():
+        if name not in frame.columns:
+            hint = suggestion(name, frame.columns)
+            raise DataError(f"dataset.columns.{name}: no such column{hint}")
+        if kind not in COLUMN_KINDS:
+            hint = suggestion(str(kind), COLUMN_KINDS)
+            raise DataError(f"dataset.columns.{name}: {kind!r} is no kind of column{hint}")
+    kinds, notes = {}, []
+    for name in frame.columns:
+        kinds[name], note = (declared[name], None) if name in declared else _kind(frame[name])
+        notes += [note] if note else []
+    return kinds, notes
+
+
+def parse_columns(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
+    """The columns that are not ignored, in the order of `kinds`, parsed; further ones are left out.
+
+    numeric: float64 (float32 stays) with NaN. categorical: object, text with np.nan. boolean:
+    object, "true" or "false" with np.nan; another word stays as it is. date: datetime64[ns], NaT.
+
+    Raises: DataError naming column, row (the first data row is 1) and value of the first cell that
+        is no number, infinite or no date; naming a column that is not there.
+    """
+    _refuse_duplicate_columns(frame)
+    parsed = {}
+    for name, kind in kinds.items():
+        if kind == "ignore":
+            continue
+        if name not in frame.columns:
+            raise DataError(f"column {name!r} is missing{suggestion(name, frame.columns)}")
+        parsed[name] = PARSERS[kind](frame[name])
+    return pd.DataFrame(parsed, index=frame.index)
+
+
+def _refuse_duplicate_columns(frame: pd.DataFrame) -> None:
+    duplicates = frame.columns[frame.columns.duplicated()]
+    if len(duplicates):
+        raise DataError(f"column {duplicates[0]!r} is there twice; give each column its own name")
+
+
+def _kind(column: pd.Series) -> tuple[str, CleaningNote | None]:
+    """The kind of one column, and a note where the kind may surprise."""
+    where, present = f"column {column.name}", column.dropna()
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kind, note = "categorical", None
+    elif types.is_bool_dtype(column):
+        kind, note = "boolean", None
+    elif types.is_numeric_dtype(column):
+        kind, note = "numeric", None
+    elif types.is_datetime64_any_dtype(column):
+        kind, note = "date", None
+    else:
+        present = cell_parsing.to_text(column).dropna()
+        kind, note = _kind_of_texts(present, where)
+    distinct, rows = present.nunique(), len(column)
+    if distinct == 0:
+        return "ignore", CleaningNote("no values, ignored", rows, where)
+    if distinct == 1 and len(present) == rows:
+        return "ignore", CleaningNote(f"always {present.iloc[0]}, ignored", rows, where)
+    if distinct == len(present) >= MIN_IDENTIFIER_VALUES and (
+        kind == "categorical" or (kind == "numeric" and _are_consecutive(present))
+    ):
+        remark = f"looks like an identifier, ignored; dataset.columns.{column.name}={kind} keeps it"
+        return "ignore", CleaningNote(remark, rows, where)
+    return kind, note
+
+
+def _kind_of_texts(present: pd.Series, where: str) -> tuple[str, CleaningNote | None]:
+    """The kind of a column of texts without its missing cells, and a note as `_kind` gives."""
+    is_number = cell_parsing.is_number(present)
+    if len(present) and is_number.all():
+        codes = present[cell_parsing.is_code(present)]
+        if codes.empty:
+            return "numeric", None
+        remark = f"digits that are codes ({codes.iloc[0]!r}), taken as categories"
+        return "categorical", CleaningNote(remark, len(codes), where)
+    if cell_parsing.are_boolean(present):
+        return "boolean", None
+    if len(present) and cell_parsing.is_date(present).all():
+        cell_parsing.to_dates(present)  # refuses days that are not in the calendar
+        return "date", None
+    if len(present) and cell_parsing.is_slashed_date(present).all():
+        remark = "dates without a clear order of day and month, not used as dates; write 2024-12-31"
+        return "categorical", CleaningNote(remark, len(present), where)
+    if is_number.mean() >= MAJORITY:
+        others = present[~is_number]
+        remark = f"text among numbers (first {others.iloc[0]!r}), the column is taken as categories"
+        return "categorical", CleaningNote(remark, len(others), where)
+    return "categorical", None
+
+
+def _are_consecutive(present: pd.Series) -> bool:
+    """True when different numbers are integers without a gap."""
+    values = present.to_numpy(dtype=object).astype(float)
+    are_whole = np.isfinite(values).all() and (values == np.floor(values)).all()
+    return bool(are_whole and values.max() - values.min() == len(values) - 1)
+
+
+PARSERS = {
+    "numeric": cell_parsing.to_numbers,
+    "categorical": cell_parsing.to_text,
+    "boolean": cell_parsing.to_booleans,
+    "date": cell_parsing.to_dates,
+}

@@ -1,0 +1,63 @@
+"""Notes on what preparing a data set filled and merged, and on what val and test lack."""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.preprocessing.categories import UNSEEN_CODE, rare_categories
+from lepton.preprocessing.table import TablePreprocessing
+from lepton.spec import DataSpec
+
+
+def preprocessing_notes(
+    frame: pd.DataFrame, kept_rows: np.ndarray, preprocessor: TablePreprocessing
+) -> list[CleaningNote]:
+    """Missing values that were filled, and rare categories that were merged, in the kept rows."""
+    notes = []
+    for name, kind in preprocessor.kinds.items():
+        where, is_number = f"column {name}", kind in ("numeric", "date")
+        missing = int(frame[name].isna()[kept_rows].sum())
+        if missing:
+            statistic = preprocessor.settings["impute"]
+            action = f"filled with the {statistic}" if is_number else "given their own code"
+            notes.append(CleaningNote(f"missing values {action}", missing, where))
+        rare = 0 if is_number else len(rare_categories(preprocessor.encoders[name]))
+        if rare:
+            notes.append(CleaningNote("rare categories merged into one", rare, where))
+    return notes
+
+
+def unseen_category_notes(
+    splits: dict[str, dict[str, Tensor]], spec: DataSpec
+) -> list[CleaningNote]:
+    """Values of val and test that train lacks, by column."""
+    notes = []
+    for split in ("val", "test"):
+        tensors = splits[split]
+        unseen = (tensors["cat"] == UNSEEN_CODE).sum(dim=0).tolist() if "cat" in tensors else []
+        for name, count in zip(spec.cat_features, unseen, strict=True):
+            if count:
+                remark = f"{split} values that training has not seen, given their own code"
+                notes.append(CleaningNote(remark, count, f"column {name}"))
+    return notes
+
+
+def absent_class_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> list[CleaningNote]:
+    """Classes that val or test lack."""
+    return [
+        CleaningNote(f"class {name!r} is absent from {split}", 0, f"the {split} split")
+        for split in ("val", "test")
+        for name in _absent_classes(splits[split]["target"], spec)
+    ]
+
+
+def _absent_classes(target: Tensor, spec: DataSpec) -> list[str]:
+    if spec.task == "regression":
+        return []
+    if spec.task == "multilabel":
+        counts = target.sum(dim=0)
+    else:
+        counts = torch.bincount(target.long(), minlength=len(spec.classes))
+    return [name for name, count in zip(spec.classes, counts.tolist(), strict=True) if not count]

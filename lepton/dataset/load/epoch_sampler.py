@@ -1,0 +1,34 @@
+"""The sampler of training rows: an order of them for each epoch."""
+
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from lepton.seeds import derive
+
+
+class EpochSampler:
+    """Draws the order of rows in an epoch, from seed and epoch alone; one process's share of it.
+
+    Shapes: -> (rows of this process,); as many in each of `world_size` processes.
+    """
+
+    def __init__(self, *, rows: Tensor, seed: int, rank: int, world_size: int):
+        self.rows, self.seed, self.rank, self.world_size = rows, seed, rank, world_size
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return ceil(len(self.rows) / self.world_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch to draw for; Lightning calls it."""
+        self.epoch = epoch
+
+    def draw(self) -> Tensor:
+        """The rows of this process in the order of the epoch."""
+        generator = torch.Generator().manual_seed(derive(self.seed, "order", self.epoch))
+        order = torch.randperm(len(self.rows), generator=generator)
+        shortfall = len(self) * self.world_size - len(order)
+        order = torch.cat([order, order[:shortfall]])[self.rank :: self.world_size]
+        return self.rows[order]

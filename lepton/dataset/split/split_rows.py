@@ -1,0 +1,134 @@
+"""Row positions of train, val and test: split by the settings, and train subsampled."""
+
+from collections.abc import Callable
+from math import ceil
+
+import numpy as np
+import pandas as pd
+
+from lepton.dataset.split.split_settings import SplitSettings
+from lepton.dataset.split.splitters import (
+    GroupSplitter,
+    RandomSplitter,
+    Splitter,
+    StratifiedSplitter,
+    TimeSplitter,
+)
+from lepton.dataset.split.subsample import subsample
+from lepton.errors import DataError
+
+SPLIT_OF_WORD = dict.fromkeys(("train", "training"), "train") | {
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+SplitRows = dict[str, np.ndarray]  # row positions by the name of their split
+
+
+def split_rows(
+    settings: SplitSettings,
+    *,
+    file_rows: int,
+    total_rows: int,
+    labels: np.ndarray | None,
+    classes: tuple[str, ...],
+    values: pd.Series | None,
+    drop_rows: Callable[[SplitRows], SplitRows] | None = None,
+) -> SplitRows:
+    """Sorted row positions of train, val and test, without those that `drop_rows` takes out.
+
+    Shapes: the first `file_rows` of `total_rows` come from the data file, the others from a test
+        file; labels (total_rows,) class indices, None where there are none; values (total_rows,),
+        the split column.
+    Raises: DataError when a split would be empty, or a class missing from train.
+    """
+    if values is not None and values.iloc[:file_rows].isna().any():
+        count = values.iloc[:file_rows].isna().sum()
+        raise DataError(
+            f"dataset.split_column {settings.column!r}: empty in {count} rows; fill or drop them"
+        )
+    if settings.strategy == "column":
+        rows = _rows_by_word(values)
+    else:
+        splitter = _make_splitter(settings.strategy, file_rows, labels, classes, values)
+        rows = _hold_out(settings, splitter, file_rows, total_rows)
+    rows = {split: np.sort(positions) for split, positions in rows.items()}
+    rows = drop_rows(rows) if drop_rows else rows
+    _refuse_empty(rows)
+    if labels is not None:
+        _refuse_class_missing_from_train(rows, labels, classes)
+    train = subsample(
+        rows["train"],
+        labels=labels,
+        classes=classes,
+        shots=settings.shots,
+        fraction=settings.fraction,
+        seed=settings.seed,
+    )
+    return rows | {"train": train}
+
+
+def _make_splitter(
+    strategy: str,
+    file_rows: int,
+    labels: np.ndarray | None,
+    classes: tuple[str, ...],
+    values: pd.Series | None,
+) -> Splitter:
+    if strategy == "group":
+        return GroupSplitter(values)
+    if strategy == "time":
+        return TimeSplitter(values.iloc[:file_rows])
+    if strategy == "stratified" and labels is not None:
+        return StratifiedSplitter(labels, classes)
+    return RandomSplitter()
+
+
+def _hold_out(
+    settings: SplitSettings, splitter: Splitter, file_rows: int, total_rows: int
+) -> SplitRows:
+    """Test from the test file, a fold, or the splitter; then val from what is left."""
+    rows, seed = np.arange(file_rows), settings.seed
+    units = splitter.units(rows)
+    if total_rows > file_rows:
+        remaining, test = rows, np.arange(file_rows, total_rows)
+    elif settings.folds is not None:
+        remaining, test = splitter.fold(rows, settings.folds, settings.fold, seed)
+    else:
+        remaining, test = splitter.hold_out(rows, ceil(settings.test_size * units), seed)
+    train, val = splitter.hold_out(remaining, ceil(settings.val_size * units), seed)
+    return {"train": train, "val": val, "test": test}
+
+
+def _rows_by_word(values: pd.Series) -> SplitRows:
+    """The rows of each split as a column names it."""
+    splits = values.astype(str).str.strip().str.lower().map(SPLIT_OF_WORD)
+    if splits.isna().any():
+        value = str(values[splits.isna()].iloc[0])
+        raise DataError(f"column {values.name!r}: {value!r} names no split; use train, val or test")
+    return {split: np.flatnonzero(splits == split) for split in ("train", "val", "test")}
+
+
+def _refuse_empty(rows: SplitRows) -> None:
+    for split, positions in rows.items():
+        if not len(positions):
+            raise DataError(
+                f"the {split} split is empty (rows: {_counts(rows)}); "
+                "change dataset.split or its sizes"
+            )
+
+
+def _refuse_class_missing_from_train(
+    rows: SplitRows, labels: np.ndarray, classes: tuple[str, ...]
+) -> None:
+    missing = np.flatnonzero(np.bincount(labels[rows["train"]], minlength=len(classes)) == 0)
+    if len(missing):
+        total = (labels == missing[0]).sum()
+        raise DataError(
+            f"class {classes[missing[0]]!r}: none of its {total} rows is in the train split "
+            f"(rows: {_counts(rows)}); set dataset.split=stratified, or drop the class"
+        )
+
+
+def _counts(rows: SplitRows) -> str:
+    return ", ".join(f"{split} {len(positions)}" for split, positions in rows.items())
