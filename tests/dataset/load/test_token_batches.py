@@ -101,12 +101,12 @@ def test_batches_that_are_done_are_left_out_and_the_rest_are_the_same(tensors):
 def test_processes_share_the_rows_and_take_as_many_steps(tensors):
     shares = [make_loader(tensors, rank=rank, world=2) for rank in range(2)]
     assert shares[0].num_batches == shares[1].num_batches
-    held = [set(rows(share)) for share in shares]
-    assert len(held[0] & held[1]) <= 1  # an odd row counts for both
-    assert held[0] | held[1] == set(tensors["id"].tolist())
+    shared_rows = [set(rows(share)) for share in shares]
+    assert len(shared_rows[0] & shared_rows[1]) <= 1  # an odd row counts for both
+    assert shared_rows[0] | shared_rows[1] == set(tensors["id"].tolist())
 
 
-def test_a_limit_is_of_make_loader(tensors):
+def test_a_limit_is_of_batches(tensors):
     assert [len(b) for b in ids(make_loader(tensors, limit_batches=2))] == [16, 16]
 
 
