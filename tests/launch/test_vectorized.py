@@ -106,6 +106,7 @@ def test_runs_with_a_time_limit_all_go_to_the_pool(here, launched):
     assert launched == [("Parallel", 3)]
 
 
+@pytest.mark.slow
 def test_a_pruned_search_through_stacks_ends_as_one_by_one(lepton):
     words = (
         "train",

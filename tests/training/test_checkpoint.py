@@ -157,6 +157,7 @@ with writing_run(Path("study/run")) as part:
 CALLS = ("fsync", "fdatasync", "syncfs", "rename", "renameat", "renameat2")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_the_system_itself_is_asked_in_that_order(here):
     line = ["strace", "-f", "-y", "-e", f"trace={','.join(CALLS)}", "-o", "trace.txt"]

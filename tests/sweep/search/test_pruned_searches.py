@@ -10,7 +10,7 @@ from lepton import load
 from tests.quick import quick
 
 PRUNER = "hydra/sweeper/pruner"
-SIZE = ("hydra.sweeper.n_trials=16", "hydra.sweeper.batch=4")
+SIZE = ("hydra.sweeper.n_trials=12", "hydra.sweeper.batch=4")
 FURTHER = {
     "median": ["hydra.sweeper.pruner.n_warmup_steps=2"],
     "successive_halving": ["hydra.sweeper.pruner.reduction_factor=2"],
@@ -69,7 +69,7 @@ def test_a_pruned_search_killed_anywhere_ends_as_one_that_was_not(name, curved, 
     words = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
     whole = search(*words, "study=whole")
     parts = []
-    for stop in (5, 11, math.inf):
+    for stop in (6, math.inf):
         curved.stop_after = len(whole) + stop
         try:
             parts += search(*words, "study=parts")
@@ -95,6 +95,7 @@ def test_a_run_that_another_pruner_ended_is_trained_to_its_end(curved, search):
     assert search(*words, f"{PRUNER}=median", space=space) == []
 
 
+@pytest.mark.slow
 def test_without_a_pruner_pruned_runs_are_trained_to_their_end(curved, search):
     words = ["hydra/sweeper/sampler=random", *SIZE]
     search(*words, f"{PRUNER}=median", *FURTHER["median"])
