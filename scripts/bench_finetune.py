@@ -1,4 +1,4 @@
-"""lepton's fine-tuning of MiniLM against the usual scripts on the same texts, in one run.
+"""Measures lepton's fine-tuning of MiniLM against the usual scripts on the same texts.
 
     python scripts/bench_finetune.py [--rows 5000] [--epochs 1] [--cases head,full,lora]
 
@@ -18,11 +18,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent / "bench_finetune"
-ROOT = HERE.parents[1]
-BATCH, HEAD_EPOCHS, HELD = 32, 10, 500
-RATES = {"head": "0.003", "full": "5e-5", "lora": "5e-4"}
-TARGETS = {"head": 20.0, "full": 1.3, "lora": 1.3}
+SCRIPTS = Path(__file__).resolve().parent / "bench_finetune"
+ROOT = SCRIPTS.parents[1]
+BATCH, HEAD_EPOCHS = 32, 10
+HELD_OUT = 500  # rows to validate, and as many to test
+LEARNING_RATES = {"head": "0.003", "full": "5e-5", "lora": "5e-4"}
+TARGETS = {"head": 20.0, "full": 1.3, "lora": 1.3}  # times faster
 
 
 def main() -> int:
@@ -31,20 +32,23 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--lightning-epochs", type=int, default=1)
     parser.add_argument("--cases", default="head,full,lora")
-    chosen = parser.parse_args()
-    met = True
+    arguments = parser.parse_args()
+    are_targets_met = True
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         os.environ |= {"LEPTON_CACHE": f"{folder}/cache", "OMP_NUM_THREADS": "1"}
         os.environ |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-        write(Path("texts.parquet"), chosen.rows)
-        for case in chosen.cases.split(","):
-            met &= head(chosen) if case == "head" else tuned(case, chosen)
-    return 0 if met else 1
+        write_texts(Path("texts.parquet"), arguments.rows)
+        for case in arguments.cases.split(","):
+            if case == "head":
+                are_targets_met &= compare_head(arguments.lightning_epochs)
+            else:
+                are_targets_met &= compare_tuning(case, arguments.epochs)
+    return 0 if are_targets_met else 1
 
 
-def write(path: Path, rows: int) -> None:
-    """Texts of vader: `rows` to train on, HELD each to validate and test."""
+def write_texts(path: Path, rows: int) -> None:
+    """Writes texts of vader: `rows` to train on, HELD_OUT each to validate and test."""
     from lepton import build
     from lepton.config.check import check
     from lepton.config.compose import compose
@@ -52,57 +56,65 @@ def write(path: Path, rows: int) -> None:
     data = build.data(check(compose("dataset=vader", "model=tfidf_linear")))
     import pandas as pd
 
-    parts = []
-    for name, count in (("train", rows), ("val", HELD), ("test", HELD)):
-        split = data.splits[name]
-        frame = pd.DataFrame({"text": split["texts"].ravel(), "label": split["target"].numpy()})
-        parts.append(frame.sample(count, random_state=0).assign(split=name))
-    pd.concat(parts, ignore_index=True).to_parquet(path)
+    frames = []
+    for split, count in (("train", rows), ("val", HELD_OUT), ("test", HELD_OUT)):
+        tensors = data.splits[split]
+        texts, labels = tensors["texts"].ravel(), tensors["target"].numpy()
+        frame = pd.DataFrame({"text": texts, "label": labels})
+        frames.append(frame.sample(count, random_state=0).assign(split=split))
+    pd.concat(frames, ignore_index=True).to_parquet(path)
 
 
-def head(chosen) -> bool:
-    first, again = (lepton("head", HEAD_EPOCHS, seed) for seed in (0, 1))
-    words = ["frozen_lightning.py", "texts.parquet", RATES["head"]]
-    usual = said(HERE / words[0], *words[1:], chosen.lightning_epochs, BATCH)
-    seconds = usual["seconds"] * HEAD_EPOCHS / chosen.lightning_epochs
-    report("head, features computed", seconds, usual, first, None)
-    return report("head, cached", seconds, usual, again, TARGETS["head"])
+def compare_head(lightning_epochs: int) -> bool:
+    """Prints both lines of the head; True when the target is met."""
+    first, second = (run_lepton("head", HEAD_EPOCHS, seed) for seed in (0, 1))
+    script, learning_rate = SCRIPTS / "frozen_lightning.py", LEARNING_RATES["head"]
+    usual = run_script(script, "texts.parquet", learning_rate, lightning_epochs, BATCH)
+    usual["seconds"] *= HEAD_EPOCHS / lightning_epochs
+    print_comparison("head, features computed", first, usual, None)
+    return print_comparison("head, cached", second, usual, TARGETS["head"])
 
 
-def tuned(case: str, chosen) -> bool:
-    ours = lepton(case, chosen.epochs, 0)
-    script = HERE / "trainer_peft.py"
-    usual = said(script, "texts.parquet", case, RATES[case], chosen.epochs, BATCH)
-    return report(case, usual["seconds"], usual, ours, TARGETS[case])
+def compare_tuning(strategy: str, epochs: int) -> bool:
+    """Prints the line of a strategy; True when the target is met."""
+    lepton = run_lepton(strategy, epochs, 0)
+    script, learning_rate = SCRIPTS / "trainer_peft.py", LEARNING_RATES[strategy]
+    usual = run_script(script, "texts.parquet", strategy, learning_rate, epochs, BATCH)
+    return print_comparison(strategy, lepton, usual, TARGETS[strategy])
 
 
-def report(case: str, seconds: float, usual: dict, ours: dict, target: float | None) -> bool:
-    ratio = seconds / ours["seconds"]
-    aim = f" (target {target})" if target else ""
+def print_comparison(
+    case: str, lepton: dict[str, float], usual: dict[str, float], target: float | None
+) -> bool:
+    """Prints seconds and accuracies; True when lepton is as many times faster as the target."""
+    ratio = usual["seconds"] / lepton["seconds"]
+    target_text = f" (target {target})" if target else ""
     print(
-        f"{case:24} lepton {ours['seconds']:7.2f} s, accuracy {ours['accuracy']:.3f}   usual "
-        f"{seconds:7.1f} s, accuracy {usual['accuracy']:.3f}   {ratio:6.2f} times{aim}",
+        f"{case:24} lepton {lepton['seconds']:7.2f} s, accuracy {lepton['accuracy']:.3f}   usual "
+        f"{usual['seconds']:7.1f} s, accuracy {usual['accuracy']:.3f}   {ratio:6.2f} times"
+        f"{target_text}",
         flush=True,
     )
     return target is None or ratio >= target
 
 
-def lepton(strategy: str, epochs: int, seed: int) -> dict:
-    words = [
+def run_lepton(strategy: str, epochs: int, seed: int) -> dict[str, float]:
+    overrides = [
         *("dataset=text_csv", "dataset.path=texts.parquet", "dataset.text=text"),
         *("dataset.target=label", "dataset.task=multiclass", "dataset.split=column"),
         *("dataset.split_column=split", "dataset.duplicates=keep", "model=minilm"),
-        *(f"finetune={strategy}", f"optimizer.lr={RATES[strategy]}", f"batch_size={BATCH}"),
+        *(f"finetune={strategy}", f"batch_size={BATCH}"),
+        f"optimizer.lr={LEARNING_RATES[strategy]}",
         *(f"trainer.max_epochs={epochs}", "trainer=cpu", f"seed={seed}", "study=bench"),
     ]
-    return said(HERE / "one_run.py", *words)
+    return run_script(SCRIPTS / "one_run.py", *overrides)
 
 
-def said(script: Path, *words) -> dict:
-    """What a script prints in its last line."""
-    command = [sys.executable, "-W", "ignore", str(script), *map(str, words)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def run_script(script: Path, *arguments: str | int) -> dict[str, float]:
+    """The `seconds` and `accuracy` that a script prints in its last line."""
+    command = [sys.executable, "-W", "ignore", str(script), *map(str, arguments)]
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

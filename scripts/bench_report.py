@@ -1,4 +1,4 @@
-"""How long a study of many runs takes to load and to report, beside reading its JSON alone.
+"""Measures loading and reporting a study of many runs, beside reading its JSON alone.
 
 python scripts/bench_report.py [--runs 10000]
 """
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,75 +40,95 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=10_000)
     runs = parser.parse_args().runs
-    with tempfile.TemporaryDirectory() as place:
-        found = measure(Path(place), runs)
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(Path(folder), runs)
     print(f"{runs} runs")
-    missed = 0
-    for name, value in found.items():
+    is_target_missed = False
+    for name, value in measured.items():
         target, unit = TARGETS.get(name, (None, "s"))
-        missed += target is not None and value > target
-        aim = "" if target is None else f"(target {target:g})"
-        print(f"{name:28} {value:8.2f} {unit:3} {aim}")
-    print(f"a first load is {found['load, first'] / found['JSON alone']:.1f} times its JSON alone")
-    return 1 if missed else 0
+        is_target_missed |= target is not None and value > target
+        target_text = "" if target is None else f"(target {target:g})"
+        print(f"{name:28} {value:8.2f} {unit:3} {target_text}")
+    ratio = measured["load, first"] / measured["JSON alone"]
+    print(f"a first load is {ratio:.1f} times its JSON alone")
+    return 1 if is_target_missed else 0
 
 
-def measure(place: Path, runs: int) -> dict[str, float]:
-    study = make(place, runs)
+def measure(folder: Path, runs: int) -> dict[str, float]:
+    """The numbers by name; the units stand in TARGETS, seconds where they do not."""
+    study = make_study(folder, runs)
     started = time.perf_counter()
     for path in study.glob("*/result.json"):
         json.loads(path.read_bytes())
-    found = {"JSON alone": time.perf_counter() - started}
+    measured = {"JSON alone": time.perf_counter() - started}
     for name in ("load, first", "load, again"):
-        count, seconds, megabytes = map(float, lepton("-c", LOAD, str(study), cwd=place).split())
+        output = run_python("-c", LOAD, str(study), cwd=folder)
+        count, seconds, megabytes = map(float, output.split())
         assert count == runs, "not every run was loaded"
-        found[name] = seconds
-    found["memory of a load"] = megabytes
+        measured[name] = seconds
+    measured["memory of a load"] = megabytes
     started = time.perf_counter()
-    lepton("-m", "lepton", "report", str(study), "--out", "out", cwd=place)
-    found["whole `lepton report`"] = time.perf_counter() - started
-    page = place / "out" / "report.html"
-    found["report.html"] = page.stat().st_size / 1e6
-    return found | opened(page)
+    run_python("-m", "lepton", "report", str(study), "--out", "out", cwd=folder)
+    measured["whole `lepton report`"] = time.perf_counter() - started
+    page = folder / "out" / "report.html"
+    measured["report.html"] = page.stat().st_size / 1e6
+    return measured | time_browser(page)
 
 
-def make(place: Path, runs: int) -> Path:
+def make_study(folder: Path, runs: int) -> Path:
     """A study of made-up runs: the numbers of one real run, moved by its settings and chance."""
-    lepton("-m", "lepton", *TRAIN, "study=real", cwd=place)
-    (real,) = (path.parent for path in (place / "runs" / "real").glob("*/result.json"))
-    known, study = json.loads((real / "result.json").read_text()), place / "runs" / "many"
-    chance = random.Random(0)
+    run_python("-m", "lepton", *TRAIN, "study=real", cwd=folder)
+    (real_run,) = (path.parent for path in (folder / "runs" / "real").glob("*/result.json"))
+    real_result, study = json.loads((real_run / "result.json").read_text()), folder / "runs/many"
+    generator = random.Random(0)
     for i in range(runs):
-        lr, width, seed = 10 ** chance.uniform(-4, -1), chance.choice([16, 64, 256]), i % 5
-        one = known | {"run": f"german_credit-mlp_small-s{seed}-{i:010x}", "seconds": 1 + seed}
-        shift = -0.05 * (np.log10(lr) + 2.5) ** 2 + 0.01 * (width == 64) + chance.gauss(0, 0.01)
-        one["metrics"] = {k: v + shift for k, v in known["metrics"].items()}
-        one["score"], config = known["score"] + shift, known["config"]
-        choices = config["choices"] | {"optimizer": chance.choice(["adam", "adamw", "sgd"])}
-        one["config"] = config | {"seed": seed, "study": "many", "choices": choices}
-        one["config"]["optimizer"] = config["optimizer"] | {"lr": lr}
-        one["config"]["model"] = config["model"] | {"cat_width": width}
-        folder = study / one["run"]
-        folder.mkdir(parents=True)
-        (folder / "result.json").write_text(json.dumps(one, indent=1))
-        for path in real.rglob("*"):
+        result = made_up_result(real_result, i, generator)
+        run_folder = study / result["run"]
+        run_folder.mkdir(parents=True)
+        (run_folder / "result.json").write_text(json.dumps(result, indent=1))
+        for path in real_run.rglob("*"):
             if path.is_file() and path.name != "result.json":
-                (folder / path.relative_to(real)).parent.mkdir(exist_ok=True)
-                os.link(path, folder / path.relative_to(real))
+                linked_path = run_folder / path.relative_to(real_run)
+                linked_path.parent.mkdir(exist_ok=True)
+                os.link(path, linked_path)
     return study
 
 
-def lepton(*words: str, cwd: Path) -> str:
+def made_up_result(
+    real_result: dict[str, Any], number: int, generator: random.Random
+) -> dict[str, Any]:
+    lr, width = 10 ** generator.uniform(-4, -1), generator.choice([16, 64, 256])
+    seed, config = number % 5, real_result["config"]
+    shift = -0.05 * (np.log10(lr) + 2.5) ** 2 + 0.01 * (width == 64) + generator.gauss(0, 0.01)
+    choices = config["choices"] | {"optimizer": generator.choice(["adam", "adamw", "sgd"])}
+    return real_result | {
+        "run": f"german_credit-mlp_small-s{seed}-{number:010x}",
+        "seconds": 1 + seed,
+        "metrics": {name: score + shift for name, score in real_result["metrics"].items()},
+        "score": real_result["score"] + shift,
+        "config": config
+        | {
+            "seed": seed,
+            "study": "many",
+            "choices": choices,
+            "optimizer": config["optimizer"] | {"lr": lr},
+            "model": config["model"] | {"cat_width": width},
+        },
+    }
+
+
+def run_python(*arguments: str, cwd: Path) -> str:
+    """The output of Python with these arguments and this lepton."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    done = subprocess.run(
-        [sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True
+    process = subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True
     )
-    if done.returncode:
-        sys.exit(done.stderr)
-    return done.stdout
+    if process.returncode:
+        sys.exit(process.stderr)
+    return process.stdout
 
 
-def opened(page: Path) -> dict[str, float]:
+def time_browser(page: Path) -> dict[str, float]:
     """Seconds that headless Chromium needs for the page beyond an empty one; {} without it."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
@@ -119,9 +140,9 @@ def opened(page: Path) -> dict[str, float]:
     for file in (blank, page):
         times = []
         for _ in range(3):
-            words = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+            command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
             started = time.perf_counter()
-            subprocess.run([*words, file.as_uri()], capture_output=True, check=True)
+            subprocess.run([*command, file.as_uri()], capture_output=True, check=True)
             times.append(time.perf_counter() - started)
         seconds[file] = min(times)
     return {"open in a browser": seconds[page] - seconds[blank]}

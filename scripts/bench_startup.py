@@ -1,4 +1,4 @@
-"""CPU seconds of the commands that need no torch, best of several starts, against the target.
+"""Measures CPU seconds of the commands that need no torch, the best of several starts.
 
 python scripts/bench_startup.py [--repeat 5]
 """
@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 TARGET = 0.5  # seconds of CPU, user and system together
-COMMANDS = {  # words after `lepton`, and the exit code that is right
+COMMANDS = {  # arguments of `lepton`, and the expected exit code
     ("--help",): 0,
     ("list",): 0,
     ("list", "model/mlp"): 0,
@@ -22,35 +22,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
     repeat = parser.parse_args().repeat
-    slow = 0
+    is_target_missed = False
     print(f"{'command':32} CPU s  target  torch")
-    for words, code in COMMANDS.items():
-        best = min(cpu_seconds(words, code) for _ in range(repeat))
-        torch = imports_torch(words)
-        slow += best > TARGET or torch
-        loaded = "imported!" if torch else "not imported"
-        print(f"lepton {' '.join(words):25} {best:5.2f}  {TARGET:6.2f}  {loaded}")
-    return 1 if slow else 0
+    for arguments, exit_code in COMMANDS.items():
+        best = min(cpu_seconds(arguments, exit_code) for _ in range(repeat))
+        has_torch = imports_torch(arguments)
+        is_target_missed |= best > TARGET or has_torch
+        torch_state = "imported!" if has_torch else "not imported"
+        print(f"lepton {' '.join(arguments):25} {best:5.2f}  {TARGET:6.2f}  {torch_state}")
+    return 1 if is_target_missed else 0
 
 
-def cpu_seconds(words: tuple[str, ...], code: int) -> float:
+def cpu_seconds(arguments: tuple[str, ...], exit_code: int) -> float:
     """User and system seconds of one start, children included."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    child = subprocess.Popen([sys.executable, *LEPTON, *words], **quiet)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != code:
-        sys.exit(f"lepton {' '.join(words)}: exit code {child.returncode}, expected {code}")
+    process = subprocess.Popen([sys.executable, *LEPTON, *arguments], **quiet)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != exit_code:
+        command = f"lepton {' '.join(arguments)}"
+        sys.exit(f"{command}: exit code {process.returncode}, expected {exit_code}")
     return usage.ru_utime + usage.ru_stime
 
 
-def imports_torch(words: tuple[str, ...]) -> bool:
-    """Whether Python's own list of imports holds torch."""
-    command = [sys.executable, "-X", "importtime", *LEPTON, *words]
-    said = subprocess.run(command, capture_output=True, text=True).stderr
-    names = {line.rpartition("|")[2].strip() for line in said.splitlines() if "|" in line}
-    assert "lepton.cli" in names, "the list of imports was not understood"
-    return "torch" in names
+def imports_torch(arguments: tuple[str, ...]) -> bool:
+    """True when Python's own list of imports holds torch."""
+    command = [sys.executable, "-X", "importtime", *LEPTON, *arguments]
+    import_log = subprocess.run(command, capture_output=True, text=True).stderr
+    modules = {line.rpartition("|")[2].strip() for line in import_log.splitlines() if "|" in line}
+    assert "lepton.cli" in modules, "the list of imports was not understood"
+    return "torch" in modules
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""lepton's whole fit against a hand-written PyTorch loop over the same tensors, in one run.
+"""Measures lepton's whole fit against a hand-written PyTorch loop over the same tensors.
 
     python scripts/bench_step.py [--repeat 5] [--epochs 20]
 
@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-SPEED, MEMORY = 1.3, 2.0  # targets: times the loop's step, times the bytes of the data
+MAX_RATIO, MAX_MEMORY = 1.3, 2.0  # targets: times the loop's step, times the bytes of the data
 BATCH, WIDTH, FEATURES = 256, 128, 60
 TRAIN_ROWS, LARGE_ROWS = 40_000, 400_000
 SETTING = (
@@ -40,21 +41,21 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.memory_of:
-        print(peak_over_data(chosen.memory_of))
+    arguments = parser.parse_args()
+    if arguments.memory_of:
+        print(peak_over_data(arguments.memory_of))
         return 0
-    ratio = compare_steps(chosen.repeat, chosen.epochs)
-    child = [sys.executable, __file__, "--memory-of", str(LARGE_ROWS)]
-    said = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True).stdout
-    memory = float(said.split()[-1])
+    ratio = compare_steps(arguments.repeat, arguments.epochs)
+    command = [sys.executable, __file__, "--memory-of", str(LARGE_ROWS)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    memory = float(output.split()[-1])
     data = f"{LARGE_ROWS} x {FEATURES} float32"
-    print(f"memory  {memory:.2f} times the data ({data}) at the peak (target {MEMORY})")
-    return 0 if ratio <= SPEED and memory <= MEMORY else 1
+    print(f"memory  {memory:.2f} times the data ({data}) at the peak (target {MAX_MEMORY})")
+    return 0 if ratio <= MAX_RATIO and memory <= MAX_MEMORY else 1
 
 
 def compare_steps(repeat: int, epochs: int) -> float:
-    """Prints the time of a step both ways; the median ratio of the turns."""
+    """Prints the time of a step both ways and returns the median of their ratios."""
     import torch
 
     from lepton import build
@@ -62,33 +63,34 @@ def compare_steps(repeat: int, epochs: int) -> float:
     from lepton.config.compose import compose
 
     torch.set_num_threads(1)
-    words = [*SETTING, f"dataset.rows={round(TRAIN_ROWS / 0.64)}", f"trainer.max_epochs={epochs}"]
-    splits = build.data(check(compose(*words))).splits
+    rows_before_split = round(TRAIN_ROWS / 0.64)
+    overrides = [*SETTING, f"dataset.rows={rows_before_split}", f"trainer.max_epochs={epochs}"]
+    splits = build.data(check(compose(*overrides))).splits
     rows = len(splits["train"]["id"])
     steps = epochs * math.ceil(rows / BATCH)
-    ours, theirs = [], []
+    lepton_times, loop_times = [], []
     for seed in range(repeat):
-        ours.append(fit_seconds(*words, f"seed={seed}"))
-        theirs.append(loop_seconds(splits, epochs, seed))
+        lepton_times.append(fit_seconds(*overrides, f"seed={seed}"))
+        loop_times.append(loop_seconds(splits, epochs, seed))
     print(f"{rows} x {FEATURES} rows, {epochs} epochs, {steps} steps, {repeat} turns")
-    for name, seconds in (("lepton", ours), ("loop", theirs)):
-        each = [1e6 * s / steps for s in seconds]
-        middle = statistics.median(each)
-        print(f"{name:7} {middle:6.0f} µs a step ({min(each):.0f} to {max(each):.0f})")
-    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-    print(f"ratio   {ratio:.2f} (target {SPEED})")
+    for name, times in (("lepton", lepton_times), ("loop", loop_times)):
+        step_times = [1e6 * seconds / steps for seconds in times]
+        median = statistics.median(step_times)
+        print(f"{name:7} {median:6.0f} µs a step ({min(step_times):.0f} to {max(step_times):.0f})")
+    ratio = statistics.median(a / b for a, b in zip(lepton_times, loop_times, strict=True))
+    print(f"ratio   {ratio:.2f} (target {MAX_RATIO})")
     return ratio
 
 
-def fit_seconds(*words: str) -> float:
+def fit_seconds(*overrides: str) -> float:
     """Wall seconds of fitting as lepton records them, of a run in a folder of its own."""
     from lepton import compose, train
 
     with tempfile.TemporaryDirectory() as runs:
-        return train(compose(*words, f"runs={runs}")).seconds
+        return train(compose(*overrides, f"runs={runs}")).seconds
 
 
-def loop_seconds(splits: dict, epochs: int, seed: int) -> float:
+def loop_seconds(splits: dict[str, dict[str, Any]], epochs: int, seed: int) -> float:
     """Wall seconds of the loop that one would write by hand for this one job."""
     import torch
     from torch import nn
@@ -103,7 +105,7 @@ def loop_seconds(splits: dict, epochs: int, seed: int) -> float:
         nn.Linear(WIDTH, 1),
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-2, fused=True)
-    best, kept = math.inf, None
+    best_loss, best_weights = math.inf, None
     for _ in range(epochs):
         model.train()
         losses = []
@@ -116,10 +118,10 @@ def loop_seconds(splits: dict, epochs: int, seed: int) -> float:
         torch.stack(losses).mean().item()
         model.eval()
         with torch.no_grad():
-            value = log_loss(model(x_val).squeeze(1), y_val).item()
-        if value < best:
-            best, kept = value, copy.deepcopy(model.state_dict())
-    model.load_state_dict(kept)
+            val_loss = log_loss(model(x_val).squeeze(1), y_val).item()
+        if val_loss < best_loss:
+            best_loss, best_weights = val_loss, copy.deepcopy(model.state_dict())
+    model.load_state_dict(best_weights)
     return time.perf_counter() - started
 
 

@@ -1,4 +1,4 @@
-"""CPU seconds that a sweep spends on each job apart from the training itself, against the target.
+"""Measures CPU seconds that a sweep spends on each job apart from the training itself.
 
     python scripts/bench_sweep.py [--jobs 20]
 
@@ -15,22 +15,23 @@ import sys
 import tempfile
 
 TARGET = 0.1  # seconds of CPU a job
-CHILD = """
+MEASURING_COMMAND = """
 import json, sys, time
 from lepton import run
 from lepton.cli import main
-spent, inner = 0.0, run._train
-def timed(*given, **named):
-    global spent
+training_seconds, train = 0.0, run._train
+def timed_train(*args, **kwargs):
+    global training_seconds
     started = time.process_time()
     try:
-        return inner(*given, **named)
+        return train(*args, **kwargs)
     finally:
-        spent += time.process_time() - started
-run._train = timed
+        training_seconds += time.process_time() - started
+run._train = timed_train
 started, sys.argv = time.process_time(), ["lepton", *sys.argv[1:]]
-code = main()
-print(json.dumps({"code": code, "seconds": time.process_time() - started - spent}))
+exit_code = main()
+seconds = time.process_time() - started - training_seconds
+print(json.dumps({"exit_code": exit_code, "seconds": seconds}))
 """
 
 
@@ -38,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=20)
     jobs = parser.parse_args().jobs
-    slow = False
+    is_target_missed = False
     print(f"{jobs} jobs                    CPU s a job  target")
     with tempfile.TemporaryDirectory() as runs:
         for name, command in {
@@ -46,16 +47,16 @@ def main() -> int:
             "trained (trainer=smoke)": "train",
             "finished already": "train",
         }.items():
-            many, one = (orchestration(command, n, runs) for n in (jobs, 1))
-            each = (many - one) / (jobs - 1)
-            slow |= each > TARGET
-            print(f"{name:26} {each:11.3f}  {TARGET:.1f}")
-    return 1 if slow else 0
+            all_jobs, one_job = (cpu_seconds(command, n, runs) for n in (jobs, 1))
+            job_seconds = (all_jobs - one_job) / (jobs - 1)
+            is_target_missed |= job_seconds > TARGET
+            print(f"{name:26} {job_seconds:11.3f}  {TARGET:.1f}")
+    return 1 if is_target_missed else 0
 
 
-def orchestration(command: str, jobs: int, runs: str) -> float:
+def cpu_seconds(command: str, jobs: int, runs: str) -> float:
     """CPU seconds of `lepton COMMAND -m` over so many seeds, but those inside the trainings."""
-    words = [
+    arguments = [
         command,
         "-m",
         "hydra/launcher=basic",
@@ -64,16 +65,18 @@ def orchestration(command: str, jobs: int, runs: str) -> float:
         f"runs={runs}",
         "study=bench",
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, *words],
+    process = subprocess.run(
+        [sys.executable, "-c", MEASURING_COMMAND, *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    said = json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else {"code": 1}
-    if said["code"] != 0:
-        sys.exit(done.stdout + done.stderr)
-    return said["seconds"]
+    measured = {"exit_code": 1}
+    if process.returncode == 0:
+        measured = json.loads(process.stdout.strip().splitlines()[-1])
+    if measured["exit_code"] != 0:
+        sys.exit(process.stdout + process.stderr)
+    return measured["seconds"]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""64 runs as one stack, one by one, and the usual way with Hydra and Lightning, in one run.
+"""Measures 64 runs as one stack, one by one, and the usual way with Hydra and Lightning.
 
     python scripts/bench_vectorize.py [--cases credit,adult] [--usual 5]
 
@@ -15,14 +15,32 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-LRS = [round(1e-4 * 1.35**i, 7) for i in range(16)]
+SCRIPTS = Path(__file__).resolve().parent
+LEARNING_RATES = [round(1e-4 * 1.35**i, 7) for i in range(16)]
 SEEDS = 4
-CASES = {  # rows of the training split, numbers, hidden, dropout, batch, epochs; target ratios
-    "credit": (800, 48, [64, 32], 0.0, 32, 50, 12, 60),
-    "adult": (32_000, 105, [128, 128], 0.1, 256, 10, 3, 15),
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set and a network, and how many times faster a stack is meant to be."""
+
+    rows: int  # of the training split
+    features: int
+    hidden: list[int]
+    dropout: float
+    batch: int
+    epochs: int
+    target: float  # against runs one by one
+    usual_target: float  # against the usual way
+
+
+CASES = {
+    "credit": Case(800, 48, [64, 32], 0.0, 32, 50, target=12, usual_target=60),
+    "adult": Case(32_000, 105, [128, 128], 0.1, 256, 10, target=3, usual_target=15),
 }
 
 
@@ -30,94 +48,96 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--usual", type=int, default=5)
-    chosen = parser.parse_args()
-    missed = False
-    for case in chosen.cases.split(","):
-        missed |= compare(case, chosen.usual)
-    return 1 if missed else 0
+    arguments = parser.parse_args()
+    is_target_missed = False
+    for name in arguments.cases.split(","):
+        is_target_missed |= not compare(name, CASES[name], arguments.usual)
+    return 1 if is_target_missed else 0
 
 
-def compare(case: str, usual_runs: int) -> bool:
-    """Prints a case's table; whether a target is missed."""
-    rows, features, hidden, dropout, batch, epochs, *targets = CASES[case]
-    print(f"{case}: {len(LRS) * SEEDS} runs of {rows} x {features}, MLP {hidden}, batch {batch}")
+def compare(name: str, case: Case, usual_runs: int) -> bool:
+    """Prints a case's table; True when its targets are met."""
+    runs = len(LEARNING_RATES) * SEEDS
+    size = f"{case.rows} x {case.features}, MLP {case.hidden}, batch {case.batch}"
+    print(f"{name}: {runs} runs of {size}")
     with tempfile.TemporaryDirectory() as folder:
-        words = [
-            *("dataset=synthetic", f"dataset.rows={round(rows / 0.64)}", "preprocessing=standard"),
-            *(f"dataset.numbers={features}", "dataset.categories=[]", "model=mlp"),
-            *(f"model.hidden={hidden}".replace(" ", ""), f"model.dropout={dropout}"),
-            *(f"batch_size={batch}", f"trainer.max_epochs={epochs}", f"seed=range({SEEDS})"),
-            f"optimizer.lr={','.join(map(str, LRS))}",
-        ]
-        stacked = lepton(folder, "vectorized", words)
-        share = of_matmul(Path(folder) / "runs" / "vectorized", rows * epochs)
-        single = lepton(folder, "basic", words)
-        usual = usual_seconds(folder, usual_runs, rows, features, hidden, dropout, batch, epochs)
+        stacked = sweep_seconds(folder, "vectorized", case)
+        share = share_of_matmul(Path(folder) / "runs" / "vectorized", case.rows * case.epochs)
+        single = sweep_seconds(folder, "basic", case)
+        usual = usual_seconds(folder, usual_runs, case)
     print(f"  {'as one stack':14} {stacked:8.1f} s, the steps at {share:.0%} of a large matmul")
-    missed = False
-    for name, seconds, target in zip(
-        ("one by one", "usual way"), (single, usual), targets, strict=True
+    are_targets_met = True
+    for way, seconds, target in (
+        ("one by one", single, case.target),
+        ("usual way", usual, case.usual_target),
     ):
         ratio = seconds / stacked
-        missed |= ratio < target
-        print(f"  {name:14} {seconds:8.1f} s  {ratio:6.1f} times (target {target})")
-    return missed
+        are_targets_met &= ratio >= target
+        print(f"  {way:14} {seconds:8.1f} s  {ratio:6.1f} times (target {target})")
+    return are_targets_met
 
 
-def lepton(folder: str, launcher: str, words: list[str]) -> float:
-    """Wall seconds of a whole sweep."""
-    line = [sys.executable, "-m", "lepton", "train", "-m", f"hydra/launcher={launcher}"]
-    return timed([*line, f"study={launcher}", *words], folder)
-
-
-def usual_seconds(folder, count, rows, features, hidden, dropout, batch, epochs) -> float:
-    """Wall seconds of all runs the usual way, from one and `count` runs."""
-    sizes = [f"rows={rows}", f"features={features}", f"hidden={hidden}".replace(" ", "")]
-    sizes += [f"dropout={dropout}", f"batch_size={batch}", f"epochs={epochs}"]
-    line = [
-        sys.executable,
-        "-W",
-        "ignore",
-        str(HERE / "bench_vectorize" / "usual.py"),
-        "-m",
-        *sizes,
+def sweep_seconds(folder: str, launcher: str, case: Case) -> float:
+    """Wall seconds of lepton's whole sweep through a launcher."""
+    rows_before_split = round(case.rows / 0.64)
+    overrides = [
+        *("dataset=synthetic", f"dataset.rows={rows_before_split}", "preprocessing=standard"),
+        *(f"dataset.numbers={case.features}", "dataset.categories=[]", "model=mlp"),
+        *(f"model.hidden={case.hidden}".replace(" ", ""), f"model.dropout={case.dropout}"),
+        *(f"batch_size={case.batch}", f"trainer.max_epochs={case.epochs}"),
+        *(f"seed=range({SEEDS})", f"optimizer.lr={','.join(map(str, LEARNING_RATES))}"),
     ]
-    total = len(LRS) * SEEDS
+    command = [sys.executable, "-m", "lepton", "train", "-m", f"hydra/launcher={launcher}"]
+    return command_seconds([*command, f"study={launcher}", *overrides], folder)
+
+
+def usual_seconds(folder: str, count: int, case: Case) -> float:
+    """Wall seconds of all runs the usual way, computed from those of one and of `count` runs."""
+    script = str(SCRIPTS / "bench_vectorize" / "usual.py")
+    command = [
+        *(sys.executable, "-W", "ignore", script, "-m"),
+        *(f"rows={case.rows}", f"features={case.features}"),
+        *(f"hidden={case.hidden}".replace(" ", ""), f"dropout={case.dropout}"),
+        *(f"batch_size={case.batch}", f"epochs={case.epochs}"),
+    ]
     if not count:
-        return timed([*line, f"seed=range({SEEDS})", f"lr={','.join(map(str, LRS))}"], folder)
-    one, some = (timed([*line, f"seed=range({n})"], folder) for n in (1, count))
-    return one + (some - one) / (count - 1) * (total - 1)
+        learning_rates = ",".join(map(str, LEARNING_RATES))
+        return command_seconds([*command, f"seed=range({SEEDS})", f"lr={learning_rates}"], folder)
+    first, several = (command_seconds([*command, f"seed=range({n})"], folder) for n in (1, count))
+    further_runs = len(LEARNING_RATES) * SEEDS - 1
+    return first + (several - first) / (count - 1) * further_runs
 
 
-def timed(line: list[str], folder: str) -> float:
+def command_seconds(command: list[str], folder: str) -> float:
+    """Wall seconds of a command in a folder."""
     started = time.perf_counter()
-    done = subprocess.run(
-        line,
+    process = subprocess.run(
+        command,
         cwd=folder,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS.parent)},
     )
-    if done.returncode:
-        sys.exit(done.stdout[-2000:] + done.stderr[-2000:])
+    if process.returncode:
+        sys.exit(process.stdout[-2000:] + process.stderr[-2000:])
     return time.perf_counter() - started
 
 
-def of_matmul(study: Path, rows: int) -> float:
+def share_of_matmul(study: Path, rows: int) -> float:
     """The arithmetic of the stacked steps a second, as a share of what a large product reaches."""
     import torch
 
     results = [json.loads(path.read_text()) for path in study.glob("*/result.json")]
     seconds = sum(result["seconds"] for result in results)
-    done = sum(6 * result["parameters"] * rows for result in results) / seconds
-    a = torch.randn(2048, 2048)
-    best = min(_seconds(lambda: a @ a) for _ in range(10))
-    return done / (2 * 2048**3 / best)
+    flops = sum(6 * result["parameters"] * rows for result in results) / seconds
+    matrix = torch.randn(2048, 2048)
+    fastest = min(_seconds(lambda: matrix @ matrix) for _ in range(10))
+    return flops / (2 * 2048**3 / fastest)
 
 
-def _seconds(work) -> float:
+def _seconds(function: Callable[[], object]) -> float:
     started = time.perf_counter()
-    work()
+    function()
     return time.perf_counter() - started
 
 

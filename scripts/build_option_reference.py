@@ -11,7 +11,7 @@ import yaml
 
 from lepton.config.options import CONF_DIR
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 HEAD = """# Every option and key
 
 Made from the comments in `conf/` by `python scripts/build_option_reference.py`; `lepton list
@@ -37,71 +37,74 @@ GROUPS = {  # in the order of a run
     "hydra/sweeper/sampler": "who proposes the trials of a search",
     "hydra/sweeper/pruner": "who ends trials of a search early",
 }
-LINE = re.compile(r"(?P<indent> *)(?P<key>[\w/@ -]+?):(?P<value>.*?)(?: +# (?P<comment>.*))?$")
-SKIPPED = ("defaults", "hydra")  # nodes that are for Hydra
+ENTRY = re.compile(r"(?P<indent> *)(?P<key>[\w/@ -]+?):(?P<value>.*?)(?: +# (?P<comment>.*))?$")
+SKIPPED_KEYS = ("defaults", "hydra")  # nodes that are for Hydra
 
 
 def reference() -> str:
-    """The whole page."""
+    """The text of the whole page."""
     folders = {p.parent.relative_to(CONF_DIR).as_posix() for p in CONF_DIR.glob("*/**/*.yaml")}
     if missing := folders - set(GROUPS):
         raise SystemExit(f"GROUPS does not name {', '.join(sorted(missing))}")
-    parts = [HEAD]
+    texts = [HEAD]
     for group, purpose in GROUPS.items():
         files = sorted((CONF_DIR / group).glob("*.yaml"))
-        parts.append(f"\n## {group}: {purpose}\n" if group else f"\n## {purpose.capitalize()}\n")
-        parts += [section(path, group) for path in files]
-    return "".join(parts)
+        texts.append(f"\n## {group}: {purpose}\n" if group else f"\n## {purpose.capitalize()}\n")
+        texts += [section(path, group) for path in files]
+    return "".join(texts)
 
 
 def section(path: Path, group: str) -> str:
-    """An option: its head comments, which file it takes further keys from, and a row a key."""
+    """The text of an option: its head comments, where further keys come from, and a row a key."""
     lines = path.read_text().splitlines()
-    heads = [line[1:].strip() for line in lines if line.startswith("#") and "@package" not in line]
+    comments = [
+        line[1:].strip() for line in lines if line.startswith("#") and "@package" not in line
+    ]
     content = yaml.safe_load(path.read_text()) or {}
     name = f"lepton {path.stem}" if not group else path.stem.lstrip("_")
     title = f"keys that several share ({name})" if path.stem.startswith("_") else f"`{name}`"
     text = [f"\n### {title}\n"]
-    heads = [f"`{line}`" if line.startswith("lepton ") else escaped(line) for line in heads]
-    text += ["\n", "\n".join(heads), "\n"] if heads else []
-    bases = [b for b in content.get("defaults", []) if isinstance(b, str) and b != "_self_"]
+    comments = [f"`{line}`" if line.startswith("lepton ") else escaped(line) for line in comments]
+    text += ["\n", "\n".join(comments), "\n"] if comments else []
+    defaults = content.get("defaults", [])
+    bases = [base for base in defaults if isinstance(base, str) and base != "_self_"]
     if bases and group:
         text.append(f"\nBeside its own it has the keys of {', '.join(f'`{b}`' for b in bases)}.\n")
-    if rows := keys(lines):
+    if rows := key_rows(lines):
         text += ["\n| key | value | |\n|---|---|---|\n"]
         text += [f"| {key} | {value} | {escaped(comment)} |\n" for key, value, comment in rows]
     return "".join(text)
 
 
-def keys(lines: list[str]) -> list[tuple[str, str, str]]:
-    """Dotted key, default and comment of every line that sets one; those of a defaults list not."""
+def key_rows(lines: list[str]) -> list[tuple[str, str, str]]:
+    """The dotted key, value and comment of every line that sets a key, but for a defaults list."""
     rows: list[tuple[str, str, str]] = []
-    above: list[tuple[int, str]] = []  # the nodes that a line stands in, and their indentation
-    skipped = None  # indentation of a node whose lines are left out
+    parents: list[tuple[int, str]] = []  # the nodes that a line stands in, and their indentation
+    skipped_depth = None  # indentation of a node whose lines are left out
     for line in lines:
-        entry = LINE.match(line)
+        entry = ENTRY.match(line)
         if rows and line.startswith("  ") and line.lstrip().startswith("# "):
             key, value, comment = rows[-1]
             rows[-1] = key, value, f"{comment} {line.lstrip()[2:].lstrip()}"
         if not entry or line.lstrip().startswith(("#", "-")):
             continue
         depth, key = len(entry["indent"]), entry["key"]
-        above = [node for node in above if node[0] < depth]
-        if skipped is not None and depth > skipped:
+        parents = [node for node in parents if node[0] < depth]
+        if skipped_depth is not None and depth > skipped_depth:
             continue
-        skipped = depth if key in SKIPPED else None
+        skipped_depth = depth if key in SKIPPED_KEYS else None
         value, comment = entry["value"].strip(), entry["comment"] or ""
-        if skipped is None and (value or comment):
-            dotted = ".".join([*(node for _, node in above), key])
+        if skipped_depth is None and (value or comment):
+            dotted = ".".join([*(node for _, node in parents), key])
             rows.append((f"`{dotted}`", f"`{escaped(value)}`" if value else "", comment))
-        above.append((depth, key))
+        parents.append((depth, key))
     return rows
 
 
 def escaped(text: str) -> str:
-    """Text for a cell of a Markdown table."""
+    """The text for a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 if __name__ == "__main__":
-    (FOLDER / "options.md").write_text(reference())
+    (DOCS / "options.md").write_text(reference())

