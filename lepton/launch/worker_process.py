@@ -1,32 +1,26 @@
 """A place in the pool: one warm worker process at a time, its surroundings, what it says."""
 
-import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
-import types
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from multiprocessing import forkserver
+from contextlib import suppress
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from lepton.compat.multiprocessing import WorkerContext, start_fork_server
 from lepton.errors import LeptonError, TimedOut, WorkerLost
 from lepton.launch.worker_main import GRACE, LOGGED, Surroundings, begin, python_path
 
-# A server that has imported torch, and no thread of torch's, forks the workers in milliseconds.
-METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 WARM = ("lepton.run", "lepton.dataset.tabular", "lepton.preprocessing.table", "sklearn.ensemble")
 TICK = 0.2  # seconds between two looks at a worker's life
 TO_START = 300.0  # seconds that a worker may take to import torch
 LAST_WORDS = 20  # lines of a lost worker that its failure keeps
-_main = threading.Lock()
 
 
 class Slot:
@@ -37,7 +31,7 @@ class Slot:
 
     def __init__(self, surroundings: Surroundings, heard: Callable[["Slot", str, bool], None]):
         self.surroundings, self.heard = surroundings, heard
-        self.context = _Context()
+        self.context = WorkerContext()
         self.reader, self.writer = self.context.Pipe(duplex=False)
         self.pool: ProcessPool | None = None
         self.pid: int | None = None
@@ -178,35 +172,7 @@ def _ending(how: int | str | None) -> str:
     return f"was killed by {names.get(-how, f'signal {-how}')}"
 
 
-class _Process(multiprocessing.get_context(METHOD).Process):
-    """A process that does not run its parent's main module again: workers need nothing of it."""
-
-    @staticmethod
-    def _Popen(process):
-        with _without_main():
-            return multiprocessing.get_context(METHOD).Process._Popen(process)
-
-
-class _Context(type(multiprocessing.get_context(METHOD))):
-    Process = _Process
-
-
-@contextmanager
-def _without_main():
-    """A notebook's or a script's main module would be imported, and run, in every worker."""
-    with _main:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
-            yield
-        finally:
-            sys.modules["__main__"] = main
-
-
 def warm_up() -> None:
     """Starts the server that forks workers, on this process's own lepton."""
-    if METHOD != "forkserver":
-        return
-    multiprocessing.get_context(METHOD).set_forkserver_preload(list(WARM))
-    with python_path(), _without_main():
-        forkserver.ensure_running()
+    with python_path():
+        start_fork_server(WARM)

@@ -1,5 +1,6 @@
 """What the canaries share: a private part that moved is told in a sentence."""
 
+import platform
 from contextlib import contextmanager
 from importlib.metadata import version
 
@@ -12,8 +13,9 @@ def _canary(library: str, private_part: str):
         yield
     except Exception as error:
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        of = platform.python_version() if library == "Python" else version(library)
         pytest.fail(
-            f"{library} {version(library)} has moved: {private_part} is gone or behaves "
+            f"{library} {of} has moved: {private_part} is gone or behaves "
             f"otherwise ({what}); mend lepton/compat/",
             pytrace=False,
         )

@@ -1,0 +1,60 @@
+"""Processes of multiprocessing that do not run their parent's main module again."""
+
+import multiprocessing
+import sys
+import threading
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import forkserver
+
+# A server that has imported torch, and no thread of torch's, forks processes in milliseconds.
+START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+_start_method = multiprocessing.get_context(START_METHOD)
+_main_lock = threading.Lock()
+
+
+class WorkerProcess(_start_method.Process):
+    """A process that imports what it is given to do, and nothing of its parent's main module.
+
+    No public way: a child of any start method but fork imports its parent's script or notebook,
+    which would run in every worker. Tried: Python 3.11.
+    """
+
+    @staticmethod
+    def _Popen(process: "WorkerProcess"):
+        with _without_main_module():
+            return _start_method.Process._Popen(process)
+
+
+class WorkerContext(type(_start_method)):
+    """A context of multiprocessing, as pools take it, with the processes above."""
+
+    Process = WorkerProcess
+
+
+def start_fork_server(modules: Sequence[str]) -> None:
+    """Starts the server that forks the processes, with these modules imported.
+
+    Does nothing where processes are not forked by one.
+
+    No public way: multiprocessing starts it with the first process, under the parent's main
+    module. Tried: Python 3.11.
+    """
+    if START_METHOD != "forkserver":
+        return
+    _start_method.set_forkserver_preload(list(modules))
+    with _without_main_module():
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Hides the main module from multiprocessing, which looks for it in sys.modules."""
+    with _main_lock:
+        main_module = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main_module
