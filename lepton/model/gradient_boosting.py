@@ -10,19 +10,14 @@ import skops.io
 import torch
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton.compat.sklearn import BOOSTING_TYPES, InvalidParameterError
 from lepton.errors import ConfigError, LeptonError
 from lepton.spec import DataSpec
 
 MAX_CATEGORIES = 255  # scikit-learn's limit; features with more count as ordered numbers
-TRUSTED = {  # beside skops' own list; by full name, since a partial could call anything
-    "functools.partial",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.utils.validation.check_array",
-}
 
 
 class GradientBoosting:
@@ -126,13 +121,13 @@ def read_models(path: Path) -> list:
 
     Raises: LeptonError when the file holds what no fitted model does.
     """
-    foreign = set(skops.io.get_untrusted_types(file=path)) - TRUSTED
+    foreign = set(skops.io.get_untrusted_types(file=path)) - BOOSTING_TYPES
     if foreign:
         raise LeptonError(
             f"{path}: holds {', '.join(sorted(foreign))}, which no fitted model does; load only "
             "files that lepton has written"
         )
-    return skops.io.load(path, trusted=sorted(TRUSTED))
+    return skops.io.load(path, trusted=sorted(BOOSTING_TYPES))
 
 
 @contextmanager

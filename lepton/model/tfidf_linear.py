@@ -12,12 +12,12 @@ from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton.compat.sklearn import TEXT_TYPES
 from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.model.gradient_boosting import columns_of
 from lepton.spec import DataSpec
 
 FILE = "model.skops"
-TRUSTED = {"scipy.sparse._csr.csr_matrix", "numpy.dtype"}  # beside skops' own list
 
 
 class TfidfLinear:
@@ -94,12 +94,12 @@ class TfidfLinear:
         Raises: LeptonError when the file holds what no fitted model does.
         """
         path = folder / FILE
-        if foreign := set(skops.io.get_untrusted_types(file=path)) - TRUSTED:
+        if foreign := set(skops.io.get_untrusted_types(file=path)) - TEXT_TYPES:
             raise LeptonError(
                 f"{path}: holds {', '.join(sorted(foreign))}, which no tfidf_linear model does; "
                 "load only files that lepton has written"
             )
-        saved = skops.io.load(path, trusted=sorted(TRUSTED))
+        saved = skops.io.load(path, trusted=sorted(TEXT_TYPES))
         self.models = saved["models"]
         self.vectorizers = [self._new() for _ in saved["counted"]]
         for column, made in zip(saved["counted"], self.vectorizers, strict=True):

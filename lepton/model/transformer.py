@@ -100,6 +100,8 @@ def load_encoder(
     """The encoder without its own head, and whether it is a causal decoder."""
     from transformers import AutoConfig, AutoModel
 
+    from lepton.compat.transformers import is_causal_only
+
     folder = local(path) if path else None
     options = {"trust_remote_code": False}
     if path is None:
@@ -117,7 +119,7 @@ def load_encoder(
         encoder = AutoModel.from_config(config, **options)
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # of another task, and no part of what is learned here
-    return encoder.float().train(), _causal(config)
+    return encoder.float().train(), is_causal_only(config)
 
 
 def _weights(where, config, options: dict) -> nn.Module:
@@ -139,16 +141,6 @@ def _weights(where, config, options: dict) -> nn.Module:
             f"missing ({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''})"
         )
     return encoder
-
-
-def _causal(config) -> bool:
-    """Whether the architecture is one that can only be a causal language model."""
-    from transformers.models.auto import modeling_auto as auto
-
-    kind = config.model_type
-    return kind in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and (
-        kind not in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    )
 
 
 def _fits(encoder: nn.Module, spec: DataSpec) -> None:

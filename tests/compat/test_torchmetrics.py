@@ -31,7 +31,7 @@ def python(code):
 
 def test_lepton_and_its_metrics_and_trainer_are_imported_without_transformers(moved):
     code = """
-import sys, lepton.run, lepton.vectorize.train, lepton.metric.scoring
+import sys, lepton.run, lepton.launch.vectorized, lepton.metric.scoring
 print("torchmetrics.functional.text.bert" in sys.modules, "transformers" in sys.modules)
 import torchmetrics, pytorch_lightning
 print("transformers" in sys.modules, [type(f).__name__ for f in sys.meta_path])"""

@@ -56,9 +56,11 @@ class Proposals:
         """The end of a trial; `scores` by epoch, of a trial that was watched."""
         from optuna.trial import TrialState
 
+        from lepton.compat.optuna import without_end_of_search
+
         states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
         state = states.get(status, TrialState.FAIL)
-        with quiet(), _unstopped():
+        with quiet(), without_end_of_search():
             for epoch, score in enumerate(scores, 1):
                 self.trials[number].report(score, epoch)
             known = list(values) if state == TrialState.COMPLETE else None
@@ -68,16 +70,6 @@ class Proposals:
         """The numbers of the best trial, or of all on the Pareto front; [] when none finished."""
         with quiet():
             return sorted(trial.number for trial in self.study.best_trials)
-
-
-@contextmanager
-def _unstopped():
-    """Grid search asks for its end where none listens."""
-    try:
-        yield
-    except RuntimeError as e:
-        if "Study.stop" not in str(e):
-            raise
 
 
 @contextmanager

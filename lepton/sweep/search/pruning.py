@@ -41,7 +41,9 @@ class Watch:
             self(epoch, score)
         if not scores:
             return {}
-        return dict(self._study.get_trials(deepcopy=False)[-1].system_attrs)
+        from lepton.compat.optuna import pruner_notes
+
+        return pruner_notes(self._study)
 
     def ends_with(self, scores: Sequence[float]) -> bool:
         """Whether a trial with these scores is stopped after the last of them and not before."""
@@ -71,14 +73,11 @@ class Watch:
 
 
 def _frozen(trial: Told):
-    from optuna.trial import TrialState, create_trial
+    from optuna.trial import TrialState
+
+    from lepton.compat.optuna import ended_trial
 
     states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
     state = states.get(trial.status, TrialState.FAIL)
-    known = {} if state == TrialState.FAIL else {"value": max(trial.scores, default=0.0)}
-    return create_trial(
-        state=state,
-        intermediate_values=dict(enumerate(trial.scores, 1)),
-        system_attrs=trial.marks,
-        **known,
-    )
+    value = None if state == TrialState.FAIL else max(trial.scores, default=0.0)
+    return ended_trial(state, dict(enumerate(trial.scores, 1)), trial.marks, value)

@@ -1,0 +1,15 @@
+"""What of transformers is read past its documented names; imports transformers."""
+
+from transformers import PretrainedConfig
+from transformers.models.auto import modeling_auto
+
+
+def is_causal_only(config: PretrainedConfig) -> bool:
+    """True when the architecture of a config can only be a causal language model.
+
+    No public way: AutoModelForCausalLM tells what it takes only by an error, and loads weights.
+    Tried: transformers 4.57.0, 5.24.0.
+    """
+    return config.model_type in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and (
+        config.model_type not in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    )

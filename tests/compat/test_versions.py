@@ -1,0 +1,129 @@
+"""The canaries and a small sweep on the oldest version of each library that pyproject.toml allows,
+and on the next one of Hydra."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("dataset=wine", "trainer=smoke")
+SWEEP = ("-m", *SMALL, "model=mlp_small,gradient_boosting", "seed=1,2")
+STACK = ("-m", *SMALL, "model=mlp_small", "seed=1,2", "hydra/launcher=vectorized")
+STOPPED = (*SMALL, "model=mlp_small", "regularization=[early_stopping,ema]", "study=stopped")
+PROCESSES = (*SMALL, "model=mlp_small", "trainer.accelerator=cpu", "trainer.devices=2")
+SEARCH = (
+    *("-m", *SMALL, "model=mlp_small", "hydra/sweeper=search", "hydra.sweeper.n_trials=2"),
+    "optimizer.lr=interval(0.001,0.1)",
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A library on a version of its own: its canaries, and commands after `lepton train`."""
+
+    requirement: str  # the version is the oldest that pyproject.toml allows, where none is given
+    canaries: str
+    commands: tuple[tuple[str, ...], ...] = ()
+    runs: int = 0
+    beside: tuple[str, ...] = ()  # what this version needs in other versions than are there
+
+    def __str__(self) -> str:
+        return self.requirement
+
+
+TRIALS = (
+    Trial("hydra-core", "hydra", (SWEEP, STACK), 6),
+    Trial("hydra-core>=1.4.0.dev0,<1.5", "hydra", (SWEEP, STACK), 6),
+    Trial(
+        "pytorch-lightning",
+        "lightning",
+        (
+            *(SWEEP, STACK, STOPPED),
+            (*PROCESSES, "trainer.strategy=ddp", "study=ddp"),
+            (*PROCESSES, "trainer.strategy=fsdp", "optimizer.fused=false", "study=fsdp"),
+        ),
+        9,
+    ),
+    Trial("torchmetrics", "torchmetrics", (SWEEP,), 4),
+    Trial("scikit-learn", "sklearn", (SWEEP,), 4),
+    Trial("optuna", "optuna", (SEARCH,), 2),
+    Trial(
+        "transformers",
+        "transformers",
+        beside=("huggingface-hub<1", "tokenizers<0.23", "peft==0.17.0"),
+    ),
+)
+
+
+def pinned(requirement: str) -> str:
+    """The requirement, or the oldest version of it that pyproject.toml allows."""
+    if Requirement(requirement).specifier:
+        return requirement
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    for text in (text for group in groups for text in group):
+        found = Requirement(text)
+        if found.name == requirement:
+            return f"{requirement}=={lower_bound(found)}"
+    raise LookupError(f"{requirement}: not in pyproject.toml")
+
+
+def lower_bound(requirement: Requirement) -> str:
+    [bound] = [s.version for s in requirement.specifier if s.operator == ">="]
+    return bound
+
+
+@pytest.fixture(params=TRIALS, ids=str)
+def trial(request, tmp_path):
+    """A trial, and a way to run Python on its versions."""
+    chosen, folder = request.param, tmp_path / "versions"
+    wanted = pinned(chosen.requirement)
+    alone = [] if wanted.startswith("hydra-core>") else ["--no-deps"]
+    pre = ["--pre"] if "dev" in wanted else []
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--retries=1", "--target", str(folder)]
+    done = subprocess.run(
+        [*pip, *alone, *pre, wanted, *chosen.beside], cwd="/", capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"{wanted} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
+        "OMP_NUM_THREADS": "1",
+    }
+
+    def python(*words, cwd):
+        done = subprocess.run(
+            [sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{wanted}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    name = Requirement(wanted).name
+    code = f"from importlib.metadata import version; print(version({name!r}))"
+    version = Version(python("-c", code, cwd="/").strip())
+    assert Requirement(wanted).specifier.contains(version, prereleases=True), version
+    return chosen, python
+
+
+def test_canaries_and_a_small_sweep_pass(trial, tmp_path):
+    chosen, python = trial
+    options = ("-q", "-p", "no:cacheprovider", "-m", "slow or not slow")
+    python("-m", "pytest", *options, f"tests/compat/test_{chosen.canaries}.py", cwd=ROOT)
+    for words in chosen.commands:
+        python("-m", "lepton", "train", *words, cwd=tmp_path)
+    assert len(list(tmp_path.glob("runs/*/*/result.json"))) == chosen.runs
+
+
+def test_every_library_with_canaries_is_tried():
+    canaries = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    others = {"versions", "torch", "multiprocessing", "optional", "reaches"}  # of one version here
+    assert canaries - others == {trial.canaries for trial in TRIALS}
