@@ -7,6 +7,7 @@ from typing import Any
 import hydra.utils
 from hydra.errors import InstantiationException
 
+from lepton.compat.optional import how_to_install
 from lepton.config.check import input_kind
 from lepton.config.trust import TRUSTED_PREFIXES, find_targets, is_allowed
 from lepton.errors import ConfigError, LeptonError
@@ -15,7 +16,6 @@ from lepton.pretrained.location import TOKENIZER
 from lepton.spec import DataSpec
 
 LEARNED = "lepton.tokenizer.trained.Trained"  # whose vocabulary is the training split's own
-TRACK = "pip install 'lepton-experiments[track]'"
 
 
 def instantiate(node: dict[str, Any], **supplied) -> Any:
@@ -141,7 +141,8 @@ def logger(cfg: dict[str, Any], folder) -> Any:
     try:
         return instantiate(cfg["logger"], save_dir=str(folder))
     except (ImportError, InstantiationException) as e:
-        raise LeptonError(f"logger={cfg['choices']['logger']}: {_last(e)}; {TRACK}") from e
+        option = f"logger={cfg['choices']['logger']}"
+        raise LeptonError(f"{option}: {_last(e)}; {how_to_install('track')}") from e
 
 
 def _last(e: BaseException) -> str:

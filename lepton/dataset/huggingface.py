@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lepton.compat.optional import import_optional
 from lepton.dataset.text import TextData
-from lepton.errors import DataError, LeptonError
+from lepton.errors import DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,12 +51,7 @@ def fetch_splits(path: str, *, config: str | None, revision: str | None) -> "dic
 
     Raises: DataError without a network, and for a set that does not exist.
     """
-    try:
-        import datasets
-    except ImportError as e:
-        raise LeptonError(
-            "dataset=huggingface needs the package datasets; pip install 'lepton-experiments[text]'"
-        ) from e
+    datasets = import_optional("datasets", needed_by="dataset=huggingface")
     folder = Path(path).expanduser()
     with _without_progress_bars(datasets):
         try:

@@ -17,7 +17,6 @@ from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
-EXTRA = "pip install 'lepton-experiments[cluster]'"
 LOOK = 0.5  # seconds between two looks at the jobs of a cluster
 OURS = "LEPTON_"
 

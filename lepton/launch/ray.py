@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError
-from lepton.launch.cluster import EXTRA, OURS, follow, place, train_there
+from lepton.launch.cluster import OURS, follow, place, train_there
 from lepton.launch.parallel import terminable
 from lepton.launch.worker_main import python_path
 from lepton.sweep.attempt import JobOutcome
@@ -29,10 +30,7 @@ class Ray:
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not handed over because the sweep stops."""
-        try:
-            import ray
-        except ImportError as e:
-            raise LeptonError(f"hydra/launcher=ray: {e}; {EXTRA}") from None
+        ray = import_optional("ray", needed_by="hydra/launcher=ray")
         if not jobs:
             return
         with terminable(), python_path(), _connected(self.address):

@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError, WorkerLost
-from lepton.launch.cluster import EXTRA, Place, follow, place, train_there
+from lepton.launch.cluster import Place, follow, place, train_there
 from lepton.launch.parallel import terminable
 from lepton.launch.worker_main import python_path
 from lepton.sweep.attempt import JobOutcome
@@ -54,10 +55,7 @@ class Submitit:
         return max(1, cores // max(threads_of(job.config, cores) for job in jobs))
 
     def _executor(self, folder: Path):
-        try:
-            import submitit
-        except ImportError as e:
-            raise LeptonError(f"hydra/launcher=submitit_{self.cluster}: {e}; {EXTRA}") from None
+        submitit = import_optional("submitit", needed_by=f"hydra/launcher=submitit_{self.cluster}")
         try:
             executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster)
             executor.update_parameters(**{k: v for k, v in self.options.items() if v is not None})

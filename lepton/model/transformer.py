@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
-from lepton.errors import ConfigError, LeptonError
+from lepton.compat.optional import import_optional
+from lepton.errors import ConfigError
 from lepton.model.pooling import Attention, first, last
 from lepton.model.shared_encoder import shared
 from lepton.model.text_inputs import Batch, make_head, masked_mean
@@ -198,12 +199,7 @@ def _size(module: nn.Module) -> int:
 @contextmanager
 def _explained(path: str | None) -> Iterator[None]:
     """What goes wrong in transformers, in one line; what it says besides is left out."""
-    try:
-        from transformers.utils import logging
-    except ImportError as e:
-        raise LeptonError(
-            f"transformers is needed or too old ({e}); pip install 'lepton-experiments[text]'"
-        ) from e
+    logging = import_optional("transformers.utils.logging", needed_by="model")
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
 from lepton.pretrained.location import TOKENIZER
 from lepton.spec import DataSpec
@@ -47,9 +48,8 @@ class FittedTokenizer:
     @classmethod
     def load(cls, folder: Path, spec: DataSpec) -> "FittedTokenizer":
         """The tokenizer that `save` wrote into a run folder with this spec."""
-        from lepton.tokenizer.tokenizers_package import Tokenizer
-
-        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        tokenizers = import_optional("tokenizers", needed_by="model.tokenizer")
+        tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
         return cls(tokenizer, max_length=spec.max_length, pad=spec.pad)
 
     def save(self, folder: Path) -> None:

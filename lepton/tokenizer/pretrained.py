@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
 from lepton.pretrained.location import TOKENIZER, local, reached
 from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, Texts
@@ -23,12 +24,11 @@ class Pretrained:
 
         Raises: ConfigError when there is none, or it is damaged.
         """
-        from lepton.tokenizer.tokenizers_package import Tokenizer
-
+        tokenizers = import_optional("tokenizers", needed_by="model.tokenizer")
         folder = local(self.path)
         if folder and (folder / TOKENIZER).is_file():
             try:
-                tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+                tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
                 tokenizer.encode("a?")  # some that can be read cannot do it
             except Exception as e:  # which the package raises as nothing narrower
                 raise ConfigError(f"{folder / TOKENIZER}: not a tokenizer ({e})") from None
@@ -37,10 +37,9 @@ class Pretrained:
         return FittedTokenizer(tokenizer, max_length=self.max_length, pad=_padding_token(tokenizer))
 
     def _load_with_transformers(self, source: str) -> "Tokenizer":
-        from transformers import AutoTokenizer
-
+        transformers = import_optional("transformers", needed_by="model.tokenizer")
         with reached(self.path):
-            wrapper = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            wrapper = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         if set(wrapper.get_vocab()) <= {*wrapper.all_special_tokens}:
             raise ConfigError(f"model.path={self.path}: has no tokenizer; add its {TOKENIZER}")
         return wrapper.backend_tokenizer

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
 from lepton.storage.cache import cache_key, cached
 from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, Texts
@@ -35,15 +36,14 @@ class Trained:
 
     def fit(self, texts: Texts) -> FittedTokenizer:
         """The tokenizer that these texts teach; kept in the cache by their content."""
-        from lepton.tokenizer.tokenizers_package import Tokenizer
-
+        tokenizers = import_optional("tokenizers", needed_by="model.tokenizer")
         single_texts = [text for row in texts for text in ([row] if isinstance(row, str) else row)]
         name = cache_key(self.settings, single_texts)
         tokenizer = cached(
             "tokenizer",
             f"{name}.json",
             compute=lambda: self._train(single_texts).encode(),
-            read=lambda text: Tokenizer.from_str(text.decode()),
+            read=lambda text: tokenizers.Tokenizer.from_str(text.decode()),
         )
         return FittedTokenizer(tokenizer, max_length=self.max_length, pad=SPECIAL_TOKENS.index(PAD))
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("dataset=wine", "trainer=smoke")
 SWEEP = ("-m", *SMALL, "model=mlp_small,gradient_boosting", "seed=1,2")
-STACK = ("-m", *SMALL, "model=mlp_small", "seed=1,2", "hydra/launcher=vectorized")
+STACK = ("-m", *SMALL, "model=mlp_small", "seed=3,4", "hydra/launcher=vectorized")
 STOPPED = (*SMALL, "model=mlp_small", "regularization=[early_stopping,ema]", "study=stopped")
 PROCESSES = (*SMALL, "model=mlp_small", "trainer.accelerator=cpu", "trainer.devices=2")
 SEARCH = (

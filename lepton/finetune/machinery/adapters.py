@@ -4,25 +4,21 @@ import copy
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from torch import nn
 
+from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError, LeptonError
 from lepton.finetune.machinery.layers import always, in_words, layers, made_new, train_only
 
-INSTALL = "pip install 'lepton-experiments[finetune]'"
 
+def peft() -> ModuleType:
+    """The package peft.
 
-def peft():
-    """The package.
-
-    Raises: LeptonError that names what to install.
+    Raises: LeptonError that says what to install.
     """
-    try:
-        import peft
-    except ImportError as e:
-        raise LeptonError(f"finetune: adapters come from peft ({e}); {INSTALL}") from None
-    return peft
+    return import_optional("peft", needed_by="finetune")
 
 
 def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lepton.errors import LeptonError
+from lepton.compat.optional import import_optional
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,12 +59,7 @@ def lepton_style() -> Iterator[None]:
 
     Raises: LeptonError when it is not installed.
     """
-    try:
-        import matplotlib
-    except ImportError:
-        raise LeptonError(
-            "report: figures need matplotlib; pip install 'lepton-experiments[report]'"
-        ) from None
+    matplotlib = import_optional("matplotlib", needed_by="report")
     with matplotlib.rc_context({**RC_PARAMS, "backend": "agg"}):
         yield
 

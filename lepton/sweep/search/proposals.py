@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from lepton.compat.optional import how_to_install, import_optional
 from lepton.errors import ConfigError, LeptonError
 from lepton.sweep.search.space import Space
 
 NAME = "lepton"  # part of what Hyperband draws from
-MISSING = "hydra/sweeper=search: needs Optuna; pip install 'lepton-experiments[sweeps]'"
 NEEDED = {  # what Optuna imports only in the middle of a search
     "CmaEsSampler": ("cmaes",),
     "GPSampler": ("scipy", "torch"),  # torch also so that `quiet` knows of its threads
@@ -78,10 +78,7 @@ def quiet():
 
     Raises: LeptonError when Optuna is not installed.
     """
-    try:
-        import optuna
-    except ImportError:
-        raise LeptonError(MISSING) from None
+    optuna = import_optional("optuna", needed_by="hydra/sweeper=search")
     from threadpoolctl import threadpool_limits
 
     before = optuna.logging.get_verbosity()
@@ -130,10 +127,10 @@ def _made(kind: str, node: dict[str, Any], **supplied):
     values = {k: v for k, v in node.items() if k != "_target_"}
     try:
         for package in NEEDED.get(name, ()):
-            importlib.import_module(package)
+            import_optional(package, needed_by=name)
         return getattr(importlib.import_module(module), name)(**supplied, **values)
     except ImportError as e:
-        raise LeptonError(f"{name}: {e}; pip install 'lepton-experiments[sweeps]'") from None
+        raise LeptonError(f"{name}: {e}; {how_to_install('sweeps')}") from None
     except (ValueError, TypeError) as e:
         said = " ".join(str(e).split())
         raise ConfigError(f"hydra.sweeper.{kind}: {name} refuses its values: {said}") from None
