@@ -160,7 +160,7 @@ def score_and_save(
         constant=constant,
         score=monitored if task.larger_is_better else -monitored,
         seconds=learner.seconds,
-        trained=learner.trained,
+        trained=learner.trained_as,
         epochs=len(learner.history),
         best_epoch=learner.best_epoch,
         rows={split: len(part["id"]) for split, part in data.splits.items()},

@@ -258,7 +258,7 @@ def stopping(monkeypatch):
     """Makes every training end after so many boundaries between steps or epochs; returns where."""
     seen = {"left": None, "stops": 0}
     from lepton.training.resume import Resume
-    from lepton.training.signals import ASKED
+    from lepton.training.signals import RECEIVED
 
     real = Resume._due
 
@@ -267,7 +267,7 @@ def stopping(monkeypatch):
             seen["left"] -= 1
             if not seen["left"]:
                 seen["stops"] += 1
-                ASKED.append(signal.SIGTERM)
+                RECEIVED.append(signal.SIGTERM)
         return real(self)
 
     monkeypatch.setattr(Resume, "_due", due)

@@ -13,7 +13,7 @@ from lepton.config.identity import run_folder
 from lepton.errors import Pruned
 from lepton.run import train_checked
 from lepton.storage.run_folder import failed_folder, pruned_folder, run_status
-from lepton.training.signals import ASKED, Interrupted
+from lepton.training.signals import RECEIVED, Interrupted
 from tests.quick import compose
 
 WORDS = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4", "optimizer.lr=0.01")
@@ -87,7 +87,7 @@ def test_a_pruned_run_is_not_trained_for_the_next_watcher_and_is_for_none(
 def test_who_watches_a_run_that_goes_on_is_told_the_epochs_before_again(train, folder):
     def stop(epoch, score):
         if epoch == 1:
-            ASKED.append(signal.SIGTERM)
+            RECEIVED.append(signal.SIGTERM)
         return False
 
     with pytest.raises(Interrupted):

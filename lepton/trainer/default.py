@@ -1,51 +1,45 @@
-"""pl.Trainer with lepton's own settings beside Lightning's."""
+"""Trainer: Lightning's, with the settings of the config group `trainer`."""
 
 import re
-import warnings
+from typing import Any
 
 import torch
 
 from lepton.compat.lightning import pl
 from lepton.errors import ConfigError
+from lepton.trainer.lightning_output import ignore_routine_warnings
 
-QUIET = (  # said on every run, and nothing the user can act on
-    ".*does not have many workers.*",
-    ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
-    ".*The number of training batches .* is smaller than the logging interval.*",
-    ".*configure_optimizers.* returned .None.*",
-    ".*lr_scheduler.step.*before.*optimizer.step.*",
-    ".*`srun` command is available.*",
-)
-BROKEN = (ValueError, TypeError, ImportError)  # what Lightning raises for what a machine lacks
+# what Lightning raises for values that it cannot read, or that this machine cannot do
+REFUSALS = (ValueError, TypeError, ImportError)
 
 
-def best(accelerator: str) -> str:
-    """bf16-mixed where an accelerator computes in it natively, elsewhere 32-true."""
+def auto_precision(accelerator: str) -> str:
+    """The precision for `auto`: bf16-mixed where a GPU computes in it natively, else 32-true."""
     gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     native = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16-mixed" if native else "32-true"
 
 
-def shared(strategy: str):
-    """What shares the work among devices, as Lightning takes it."""
+def resolve_precision(trainer: dict[str, Any]) -> str | int:
+    """The precision that a trainer with these settings computes in, on this machine."""
+    precision = trainer["precision"]
+    return auto_precision(trainer["accelerator"]) if precision == "auto" else precision
+
+
+def make_strategy(strategy: str) -> str | pl.strategies.Strategy:
+    """The strategy, as Lightning takes it: its name, or for fsdp an object."""
     if strategy != "fsdp":
         return strategy
-    from lepton.trainer.sharded import Sharded
+    from lepton.trainer.sharded import ShardedStrategy
 
-    return Sharded()
-
-
-def resolved(trainer: dict) -> str | int:
-    """The precision that a trainer of these settings computes in, on this machine."""
-    asked = trainer["precision"]
-    return best(trainer["accelerator"]) if asked == "auto" else asked
+    return ShardedStrategy()
 
 
 class Trainer(pl.Trainer):
-    """Where and how long; batches, precision and checks on the way.
+    """Lightning's trainer: device, precision and length of a training, and checks on the way.
 
-    Units: `max_time` is days:hours:minutes:seconds.
-    Raises: ConfigError when the machine has not what is asked for.
+    Units: `max_time` is days:hours:minutes:seconds, `checkpoint_every` seconds.
+    Raises: ConfigError when this machine cannot do what the values say.
     """
 
     def __init__(
@@ -66,25 +60,20 @@ class Trainer(pl.Trainer):
         profiler: str | None,
         progress: bool | None,
         checkpoint_every: float | None,
-        callbacks: list,
-        logger,
+        callbacks: list[pl.Callback],
+        logger: Any,
     ):
-        if checkpoint_every is not None and checkpoint_every < 0:
-            raise ConfigError(
-                f"trainer.checkpoint_every: {checkpoint_every} seconds; 0 saves after every step, "
-                "null only when training is asked to end"
-            )
+        _check_checkpoint_every(checkpoint_every)
         self.progress, self.checkpoint_every = progress, checkpoint_every
         if threads is not None:
             torch.set_num_threads(threads)
-        for said in QUIET:
-            warnings.filterwarnings("ignore", said)
+        ignore_routine_warnings()
         try:
             super().__init__(
                 accelerator=accelerator,
                 devices=devices,
-                strategy=shared(strategy),
-                precision=resolved({"precision": precision, "accelerator": accelerator}),
+                strategy=make_strategy(strategy),
+                precision=resolve_precision({"precision": precision, "accelerator": accelerator}),
                 max_epochs=max_epochs,
                 max_time=max_time,
                 deterministic=deterministic,
@@ -98,12 +87,24 @@ class Trainer(pl.Trainer):
                 num_sanity_val_steps=0,
                 use_distributed_sampler=False,
             )
-        except (pl.utilities.exceptions.MisconfigurationException, *BROKEN) as e:
+        except (pl.utilities.exceptions.MisconfigurationException, *REFUSALS) as e:
             raise ConfigError(f"trainer: {' '.join(str(e).split())}") from e
-        if max_time is not None and not any(map(int, re.findall(r"\d+", str(max_time)))):
-            raise ConfigError(f"trainer.max_time: {max_time} leaves no time for an epoch")
+        _check_max_time(max_time)
         if strategy == "fsdp" and self.world_size == 1:
             raise ConfigError(
                 "trainer.strategy=fsdp: one device has nobody to share a network with; take "
                 "trainer.devices=2 or more, or trainer.strategy=auto"
             )
+
+
+def _check_checkpoint_every(seconds: float | None) -> None:
+    if seconds is not None and seconds < 0:
+        raise ConfigError(
+            f"trainer.checkpoint_every: {seconds} seconds; 0 saves after every step, "
+            "null only when training is asked to end"
+        )
+
+
+def _check_max_time(max_time: str | None) -> None:
+    if max_time is not None and not any(map(int, re.findall(r"\d+", str(max_time)))):
+        raise ConfigError(f"trainer.max_time: {max_time} leaves no time for an epoch")

@@ -1,8 +1,9 @@
-"""Training whose devices each hold a share of every weight, gradient and optimizer state."""
+"""ShardedStrategy: each device holds a share of every weight, gradient and optimizer state."""
 
 import logging
 
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor
 
 from lepton.compat.lightning import DividedModelStrategy, pl
@@ -13,8 +14,8 @@ from lepton.method import Method
 log = logging.getLogger("lepton")
 
 
-class Sharded(DividedModelStrategy):
-    """Fully sharded data parallelism, a layer as the model says it has them at a time.
+class ShardedStrategy(DividedModelStrategy):
+    """Fully sharded data parallelism, by the layers that the model's `layers()` names.
 
     While it is used, forward and backward, a layer is whole on every device. When the training is
     over, the first process has its model whole again, on the CPU, as the modules it was before.
@@ -24,56 +25,56 @@ class Sharded(DividedModelStrategy):
     """
 
     def setup(self, trainer: pl.Trainer) -> None:
-        learner = self.lightning_module
-        for method in learner.methods:
+        module = self.lightning_module
+        for method in module.methods:
             if type(method).penalty is not Method.penalty:
                 raise ConfigError(
                     f"trainer.strategy=fsdp: {type(method).__name__} asks for whole weights in "
                     "every step; take another strategy or leave it out"
                 )
-        self.modules = list(record_modules(learner.model))
-        left = shard(learner.model, self.device_mesh["data_parallel"])
-        if left > 0.5 and self.is_global_zero:
+        self.records = list(record_modules(module.model))
+        ungathered = shard(module.model, self.device_mesh["data_parallel"])
+        if ungathered > 0.5 and self.is_global_zero:
             log.info(
                 "trainer.strategy=fsdp: %.0f %% of the weights lie in no layer that is gathered by "
                 "itself; a device has them all while it computes",
-                100 * left,
+                100 * ungathered,
             )
         super().setup(trainer)
 
     def on_train_end(self) -> None:
-        learner = self.lightning_module
-        learner.best_state = self._whole(learner.best_state)
-        self._restore(learner.best_state)
+        module = self.lightning_module
+        module.best_state = self._full_state(module.best_state)
+        self._restore_model(module.best_state)
 
     def on_exception(self, exception: BaseException) -> None:
         if isinstance(exception, Diverged):  # in all processes at the same place
-            learner = self.lightning_module
-            learner.best_state = self._whole(learner.best_state)
-            self._restore(self._whole(learner.model.state_dict()))
+            module = self.lightning_module
+            module.best_state = self._full_state(module.best_state)
+            self._restore_model(self._full_state(module.model.state_dict()))
 
     def teardown(self) -> None:
         super().teardown()
         self.optimizers = []  # their shares would lie beside the whole weights
 
-    def _whole(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What the first process keeps of a state; all ask for it together."""
-        found = ((name, whole(value)) for name, value in state.items())
-        return {name: value for name, value in found if self.is_global_zero}
+    def _full_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The state with full tensors in the first process, empty in the others; all must call."""
+        full = ((name, full_tensor(value)) for name, value in state.items())
+        return {name: value for name, value in full if self.is_global_zero}
 
-    def _restore(self, state: dict[str, Tensor]) -> None:
+    def _restore_model(self, state: dict[str, Tensor]) -> None:
         """Makes the model of the first process what it would be on one device."""
         if not self.is_global_zero:
             return
         model = self.lightning_module.model
-        moving = {name: p.requires_grad for name, p in model.named_parameters()}
-        restore_modules(self.modules)
+        trainable = {name: p.requires_grad for name, p in model.named_parameters()}
+        restore_modules(self.records)
         model.load_state_dict(state, assign=True)
         for name, parameter in model.named_parameters():
-            parameter.requires_grad_(moving[name])
+            parameter.requires_grad_(trainable[name])
 
 
-def shard(model: nn.Module, mesh) -> float:
+def shard(model: nn.Module, mesh: DeviceMesh) -> float:
     """Divides the parameters of each layer, then those in none, among the devices.
 
     A layer that is a mere list of modules, with no forward to make it whole, counts as none.
@@ -94,6 +95,6 @@ def shard(model: nn.Module, mesh) -> float:
     return sum(n for n, divided in sizes if not divided) / sum(n for n, _ in sizes)
 
 
-def whole(value: Tensor) -> Tensor:
-    """The tensor with the shares of all devices, on the CPU; all processes ask for it together."""
+def full_tensor(value: Tensor) -> Tensor:
+    """The tensor with the shares of all devices, on the CPU; all processes must call it."""
     return (value.full_tensor() if isinstance(value, DTensor) else value).detach().cpu()

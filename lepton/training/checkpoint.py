@@ -1,4 +1,4 @@
-"""Checkpoints: written whole, verified when read, the one before kept, never a pickle of code."""
+"""Checkpoints of a run: written whole, verified when read, the one before kept, no pickled code."""
 
 import hashlib
 import io
@@ -17,47 +17,50 @@ from lepton.errors import LeptonError
 from lepton.storage.environment import training_versions
 from lepton.storage.files import write_bytes
 from lepton.storage.run_folder import CHECKPOINT_FOLDER
-from lepton.trainer.default import resolved
+from lepton.trainer.default import resolve_precision
 
 log = logging.getLogger("lepton")
 MAGIC = b"lepton checkpoint 2\n"
-LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
-DIGEST = 64  # hexadecimal digits of SHA-256
+LAST_FILE, PREVIOUS_FILE = "last.ckpt", "previous.ckpt"
+DIGEST_LENGTH = 64  # hexadecimal digits of SHA-256
 
 
 class Checkpoints:
-    """The checkpoints of one run: `about` is what must be equal for one to be gone on from.
+    """The two checkpoint files of one run, the last and the previous.
 
-    `part` begins the names of those of one part of a training that has several.
+    `about` is what must be equal for training to go on from one. `prefix` begins the files' names
+    where a training has several phases.
     """
 
     @classmethod
-    def of(
-        cls, folder: Path, cfg: dict[str, Any], *, trained: str, part: str = ""
+    def of_run(
+        cls, folder: Path, config: dict[str, Any], *, trained: str, prefix: str = ""
     ) -> "Checkpoints":
-        """Those in a run's unfinished folder, of a training alone or in a stack."""
+        """Those in a run's unfinished folder, of a run `trained` alone or in a stack."""
         about = {
-            "config": canonical_config(cfg),
+            "config": canonical_config(config),
             "versions": training_versions(),
             "trained": trained,
         }
-        if cfg["trainer"]["precision"] == "auto":
-            about["precision"] = resolved(cfg["trainer"])
-        return cls(folder / CHECKPOINT_FOLDER, about, part)
+        if config["trainer"]["precision"] == "auto":
+            about["precision"] = resolve_precision(config["trainer"])
+        return cls(folder / CHECKPOINT_FOLDER, about, prefix)
 
-    def __init__(self, folder: Path, about: dict[str, Any], part: str = ""):
+    def __init__(self, folder: Path, about: dict[str, Any], prefix: str = ""):
         self.folder, self.about = folder, json.loads(json.dumps(about, default=str))
-        self.last, self.previous = folder / f"{part}{LAST}", folder / f"{part}{PREVIOUS}"
+        self.last = folder / f"{prefix}{LAST_FILE}"
+        self.previous = folder / f"{prefix}{PREVIOUS_FILE}"
 
-    def check(self, size: int) -> None:
-        """Before the first step: can two checkpoints of so many bytes be written?
+    def check_space(self, size: int) -> None:
+        """Checks before the first step that two checkpoints of so many bytes can be written.
 
         Raises: LeptonError when the folder cannot be written or the disk has no room.
         """
-        there = next(p for p in (self.folder, *self.folder.absolute().parents) if p.exists())
-        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        parents = (self.folder, *self.folder.absolute().parents)
+        nearest = next(path for path in parents if path.exists())
+        if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
             raise LeptonError(f"{self.folder}: checkpoints cannot be written there")
-        free = shutil.disk_usage(there).free
+        free = shutil.disk_usage(nearest).free
         if free < 2 * size:
             raise LeptonError(
                 f"{self.folder}: {free / 1e6:.1f} MB are free on the disk, and two checkpoints "
@@ -65,42 +68,44 @@ class Checkpoints:
             )
 
     def save(self, state: dict[str, Any]) -> None:
-        """Raises: LeptonError when it cannot be written; the one before is whole then."""
-        last = self.last
+        """Writes a state as the last checkpoint, and keeps the one that was the last.
+
+        Raises: LeptonError when it cannot be written; the one before is whole then.
+        """
         try:
             self.folder.mkdir(exist_ok=True)
-            if last.exists():
-                os.replace(last, self.previous)
-            write_bytes(last, pack({"about": json.dumps(self.about), "state": state}))
+            if self.last.exists():
+                os.replace(self.last, self.previous)
+            write_bytes(self.last, pack({"about": json.dumps(self.about), "state": state}))
         except OSError as e:
-            why = e.strerror or str(e)
+            reason = e.strerror or str(e)
             raise LeptonError(
-                f"{last}: the checkpoint cannot be written ({why}); mend that, and the same "
-                "command goes on from the one before"
+                f"{self.last}: the checkpoint cannot be written ({reason}); mend that, and the "
+                "same command goes on from the one before"
             ) from None
 
     def load(self) -> dict[str, Any] | None:
-        """The newest state that is whole, or None; damaged files are removed and told of.
+        """The newest state that is whole, or None; removes damaged files and warns of them.
 
         Raises: LeptonError when it is of another config.
         """
-        for path, content in self._whole():
+        for path, content in self._whole_files():
             about = json.loads(content["about"])
-            differ = sorted(differences(about.get("config", {}), self.about.get("config", {})))
-            if differ:
+            config, current_config = about.get("config", {}), self.about.get("config", {})
+            if differing := sorted(differences(config, current_config)):
                 raise LeptonError(
-                    f"{path}: a checkpoint of another config ({'; '.join(differ)}); remove "
+                    f"{path}: a checkpoint of another config ({'; '.join(differing)}); remove "
                     f"{path.parent} to train anew"
                 )
             if about != self.about:
-                said = "; ".join(sorted(differences(about, self.about)))
-                log.warning("%s: made otherwise (%s); training starts anew", path, said)
+                differing = "; ".join(sorted(differences(about, self.about)))
+                log.warning("%s: made otherwise (%s); training starts anew", path, differing)
                 return None
             return content["state"]
         return None
 
     def peek(self) -> dict[str, Any] | None:
-        """The state that `load` would give, or None; nothing is said, and nothing removed."""
+        """The state that `load` would return, or None; warns of nothing and removes nothing."""
         for path in (self.last, self.previous):
             try:
                 content = unpack(path.read_bytes())
@@ -109,7 +114,7 @@ class Checkpoints:
             return content["state"] if json.loads(content["about"]) == self.about else None
         return None
 
-    def _whole(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+    def _whole_files(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in (self.last, self.previous):
             if not path.exists():
                 continue
@@ -123,34 +128,38 @@ class Checkpoints:
 
 
 def pack(content: dict[str, Any]) -> memoryview:
-    """A checkpoint's bytes: what it is, the SHA-256 of the rest, the rest."""
+    """The bytes of a checkpoint file: MAGIC, the SHA-256 of the content, the content."""
     buffer = io.BytesIO()
-    buffer.write(MAGIC + bytes(DIGEST))
+    buffer.write(MAGIC + bytes(DIGEST_LENGTH))
     torch.save(content, buffer)
-    whole, start = buffer.getbuffer(), len(MAGIC)
-    digest = hashlib.sha256(whole[start + DIGEST :]).hexdigest()
-    whole[start : start + DIGEST] = digest.encode()
-    return whole
+    packed, start = buffer.getbuffer(), len(MAGIC)
+    digest = hashlib.sha256(packed[start + DIGEST_LENGTH :]).hexdigest()
+    packed[start : start + DIGEST_LENGTH] = digest.encode()
+    return packed
 
 
-def unpack(content: bytes) -> dict[str, Any]:
-    """Raises: ValueError when a bit is not as it was written."""
-    start = len(MAGIC) + DIGEST
-    said, rest = content[len(MAGIC) : start], memoryview(content)[start:]
-    if not content.startswith(MAGIC):
+def unpack(packed: bytes) -> dict[str, Any]:
+    """The content of a checkpoint file, verified.
+
+    Raises: ValueError when a bit is not as it was written.
+    """
+    start = len(MAGIC) + DIGEST_LENGTH
+    digest, content = packed[len(MAGIC) : start], memoryview(packed)[start:]
+    if not packed.startswith(MAGIC):
         raise ValueError("not a checkpoint of this version, or damaged at its start")
-    if hashlib.sha256(rest).hexdigest().encode() != said:
+    if hashlib.sha256(content).hexdigest().encode() != digest:
         raise ValueError("damaged: its SHA-256 is not the one that it was written with")
     try:
-        return torch.load(io.BytesIO(rest), weights_only=True, map_location="cpu")
+        return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
     except Exception as e:  # of several unrelated kinds
         raise ValueError(f"not a checkpoint ({' '.join(str(e).split())[:200]})") from None
 
 
-def differences(there: Any, here: Any, key: str = "") -> Iterator[str]:
-    """`key: there, here` for every value in which two nested mappings differ."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        for name in {*there, *here}:
-            yield from differences(there.get(name), here.get(name), f"{key}.{name}".lstrip("."))
-    elif there != here:
-        yield f"{key}: {there!r} there, {here!r} here"
+def differences(saved: Any, current: Any, key: str = "") -> Iterator[str]:
+    """A line for every value in which two nested mappings differ, the saved and the current."""
+    if isinstance(saved, dict) and isinstance(current, dict):
+        for name in {*saved, *current}:
+            dotted_key = f"{key}.{name}".lstrip(".")
+            yield from differences(saved.get(name), current.get(name), dotted_key)
+    elif saved != current:
+        yield f"{key}: {saved!r} there, {current!r} here"

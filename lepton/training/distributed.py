@@ -1,4 +1,4 @@
-"""How Lightning's further processes of a distributed fit start, and what they leave is cleaned."""
+"""The further processes of a distributed fit: how Lightning starts them, and their clean end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ SECONDS_TO_END = 20  # for a process whose fit is over
 
 
 @contextmanager
-def workers(folder: Path) -> Iterator[None]:
+def run_workers(folder: Path) -> Iterator[None]:
     """Lets Lightning start its processes as `python -m lepton.worker FOLDER`, and cleans up after.
 
     The command line of the first process would run a whole sweep in every process.

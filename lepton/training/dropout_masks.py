@@ -1,4 +1,4 @@
-"""Random bits for dropout: each run's own stream, the same alone and in any stack."""
+"""Dropout masks from each run's own stream of random numbers: the same alone and in any stack."""
 
 from collections.abc import Sequence
 
@@ -10,84 +10,87 @@ from lepton.compat.torch import change_class, is_inside_backward
 from lepton.seeds import derive
 
 LEVELS = 2**16  # a dropout rate is met to one part in LEVELS
-WORDS = 2**15  # of 64 bits that a run draws ahead, four numbers each
+WORDS_PER_DRAW = 2**15  # words of 64 bits, four numbers each, that a generator gives at a time
 
 
-class Noise:
-    """16-bit numbers for K runs, drawn ahead in bulk; a run's depend on its seed alone.
+class MaskStream:
+    """Random 16-bit numbers for the masks of K runs; those of a run depend on its seed alone.
 
-    Units: `drawn` counts a run's numbers in this epoch.
+    Units: `position` counts the numbers that each run has drawn in this epoch.
     """
 
     def __init__(self, seeds: Sequence[int], device: torch.device | None = None):
         self.seeds, self.device = list(seeds), device or torch.device("cpu")
-        self.start(0)
+        self.start_epoch(0)
 
-    def start(self, epoch: int, *, rank: int = 0) -> None:
-        """Begins the streams of an epoch, of one of several processes."""
-        own = [derive(seed, "noise", epoch, rank) for seed in self.seeds]
+    def start_epoch(self, epoch: int, *, rank: int = 0) -> None:
+        """Begins the streams of an epoch, for the process of this rank."""
+        seeds = [derive(seed, "noise", epoch, rank) for seed in self.seeds]
         if self.device.type == "cpu":
-            self.streams = [np.random.Generator(np.random.SFC64(seed)) for seed in own]
+            self.generators = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
         else:
-            self.streams = [torch.Generator(self.device).manual_seed(seed) for seed in own]
-        self.epoch, self.rank, self.drawn = epoch, rank, 0
-        self.bits = torch.empty(len(own), 0, dtype=torch.int16, device=self.device)
-        self.used = 0
+            self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
+        self.epoch, self.rank, self.position = epoch, rank, 0
+        self.buffer = torch.empty(len(seeds), 0, dtype=torch.int16, device=self.device)
+        self.buffer_position = 0
 
     def draw(self, count: int) -> Tensor:
         """The next numbers of every run. Shapes: -> (K, count), int16."""
-        if self.used + count > self.bits.shape[1]:
+        if self.buffer_position + count > self.buffer.shape[1]:
             self._refill(count)
-        self.used += count
-        self.drawn += count
-        return self.bits[:, self.used - count : self.used]
+        self.buffer_position += count
+        self.position += count
+        return self.buffer[:, self.buffer_position - count : self.buffer_position]
 
-    def go_on(self, drawn: int) -> None:
-        """Begins the epoch again, after so many numbers."""
-        self.start(self.epoch, rank=self.rank)
-        while drawn > self.drawn:
-            self.draw(min(drawn - self.drawn, 4 * WORDS))
+    def seek(self, position: int) -> None:
+        """Begins the epoch again and skips the numbers before `position`."""
+        self.start_epoch(self.epoch, rank=self.rank)
+        while position > self.position:
+            self.draw(min(position - self.position, 4 * WORDS_PER_DRAW))
 
     def move(self, device: torch.device) -> None:
+        """Begins the epoch again on another device, if it is another."""
         if device != self.device:
             self.device = device
-            self.start(self.epoch, rank=self.rank)
-
-    def _refill(self, count: int) -> None:
-        """Whole pieces of one size, on which the numbers of some generators depend."""
-        left = self.bits[:, self.used :]
-        pieces = -(-(count - left.shape[1]) // (4 * WORDS))
-        self.bits = left.new_empty(len(left), left.shape[1] + 4 * WORDS * pieces)
-        self.used, start = 0, left.shape[1]
-        self.bits[:, :start] = left
-        for row, stream in zip(self.bits, self.streams, strict=True):
-            for piece in row[start:].split(4 * WORDS):
-                piece.copy_(self._words(stream).view(torch.int16))
-
-    def _words(self, stream) -> Tensor:
-        if self.device.type == "cpu":
-            words = stream.integers(0, 2**64, WORDS, dtype=np.uint64)
-            return torch.from_numpy(words.view(np.int64))
-        empty = torch.empty(WORDS, dtype=torch.int64, device=self.device)
-        return empty.random_(-(2**63), None, generator=stream)
+            self.start_epoch(self.epoch, rank=self.rank)
 
     def keep(self, rows: Tensor) -> None:
-        chosen = rows.tolist()
-        self.seeds = [self.seeds[i] for i in chosen]
-        self.streams = [self.streams[i] for i in chosen]
-        self.bits = self.bits[rows.to(self.bits.device)]
+        """Goes on with the streams of these runs alone."""
+        kept_rows = rows.tolist()
+        self.seeds = [self.seeds[i] for i in kept_rows]
+        self.generators = [self.generators[i] for i in kept_rows]
+        self.buffer = self.buffer[rows.to(self.buffer.device)]
 
-    def __deepcopy__(self, memo: dict) -> "Noise":
-        """Streams of its own, from the start: generators of a GPU cannot be copied."""
-        return Noise(self.seeds, self.device)
+    def _refill(self, count: int) -> None:
+        """Draws ahead, in chunks of one size: some generators' numbers depend on the size."""
+        unused = self.buffer[:, self.buffer_position :]
+        chunks = -(-(count - unused.shape[1]) // (4 * WORDS_PER_DRAW))
+        self.buffer = unused.new_empty(len(unused), unused.shape[1] + 4 * WORDS_PER_DRAW * chunks)
+        self.buffer_position, start = 0, unused.shape[1]
+        self.buffer[:, :start] = unused
+        for row, generator in zip(self.buffer, self.generators, strict=True):
+            for chunk in row[start:].split(4 * WORDS_PER_DRAW):
+                chunk.copy_(self._random_words(generator).view(torch.int16))
+
+    def _random_words(self, generator: np.random.Generator | torch.Generator) -> Tensor:
+        """Uniform words. Shapes: -> (WORDS_PER_DRAW,), int64."""
+        if self.device.type == "cpu":
+            words = generator.integers(0, 2**64, WORDS_PER_DRAW, dtype=np.uint64)
+            return torch.from_numpy(words.view(np.int64))
+        empty = torch.empty(WORDS_PER_DRAW, dtype=torch.int64, device=self.device)
+        return empty.random_(-(2**63), None, generator=generator)
+
+    def __deepcopy__(self, memo: dict) -> "MaskStream":
+        """New streams with the same seeds, at their start: a GPU's generators cannot be copied."""
+        return MaskStream(self.seeds, self.device)
 
 
-class Dropout(nn.Dropout):
-    """nn.Dropout whose masks come from the run's own stream, at a fraction of the time."""
+class StreamDropout(nn.Dropout):
+    """nn.Dropout that takes its masks from a run's MaskStream, at a fraction of the time."""
 
-    def __init__(self, rate: float, noise: Noise):
+    def __init__(self, rate: float, mask_stream: MaskStream):
         super().__init__(rate)
-        self.noise = noise
+        self.mask_stream = mask_stream
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
@@ -97,19 +100,22 @@ class Dropout(nn.Dropout):
                 "nn.Dropout within torch.utils.checkpoint would draw another mask when it is "
                 "computed again; use torch.nn.functional.dropout there"
             )
-        self.noise.move(x.device)
-        dropped = round(self.p * LEVELS)
-        kept = self.noise.draw(x.numel()).view(x.shape) >= dropped - LEVELS // 2
-        return x * kept.to(x.dtype).mul_(LEVELS / (LEVELS - dropped) if dropped < LEVELS else 0.0)
+        self.mask_stream.move(x.device)
+        dropped_levels = round(self.p * LEVELS)
+        numbers = self.mask_stream.draw(x.numel()).view(x.shape)
+        mask = (numbers >= dropped_levels - LEVELS // 2).to(x.dtype)
+        scale = LEVELS / (LEVELS - dropped_levels) if dropped_levels < LEVELS else 0.0
+        return x * mask.mul_(scale)
 
 
-def take_masks_from(noise: Noise, model: nn.Module) -> None:
-    """Gives the dropout layers of a run's model their stream; they stay the same objects.
+def use_mask_stream(model: nn.Module, mask_stream: MaskStream) -> None:
+    """Turns the dropout layers of a model, in place, into StreamDropout of this stream.
 
-    Those in a module that says `recomputed` keep torch's, which draws the same when a block is
-    computed again for its gradients.
+    Those below a module with the attribute `recomputed` stay torch's, which draws the same mask
+    again when a block is computed again for its gradients.
     """
-    again = {m for part in model.modules() if hasattr(part, "recomputed") for m in part.modules()}
+    recomputed_blocks = (m for m in model.modules() if hasattr(m, "recomputed"))
+    recomputed = {module for block in recomputed_blocks for module in block.modules()}
     for layer in model.modules():
-        if type(layer) is nn.Dropout and layer not in again:
-            change_class(layer, Dropout, noise=noise)
+        if type(layer) is nn.Dropout and layer not in recomputed:
+            change_class(layer, StreamDropout, mask_stream=mask_stream)

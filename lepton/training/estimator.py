@@ -1,6 +1,7 @@
-"""A model that fits itself, without gradient descent: the same way through a run as a network."""
+"""Estimator: a model that fits itself, on the same way through a run as a network."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,26 +9,29 @@ import torch
 from torch import Tensor
 
 from lepton import build
+from lepton.dataset.data import Data
 from lepton.spec import DataSpec
 from lepton.task import Task
 from lepton.training import memory
 
 
 class Estimator:
-    """A model with `fit`, `predict`, `save` and `load` of its own."""
+    """A model with `fit`, `predict`, `save` and `load` of its own, trained without gradients."""
 
-    def __init__(self, cfg: dict[str, Any], spec: DataSpec):
-        self.task = build.task(cfg, spec)
-        self.model = build.component(cfg, "model", spec=spec, seed=cfg["seed"])
+    def __init__(self, config: dict[str, Any], spec: DataSpec):
+        self.task = build.task(config, spec)
+        self.model = build.component(config, "model", spec=spec, seed=config["seed"])
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
-        self.trained = "alone"
+        self.trained_as = "alone"
 
-    def fit(self, data, folder: Path, watch=None):
-        """Fits anew whatever an earlier process had begun; there are no epochs to watch."""
-        memory.start()
+    def fit(
+        self, data: Data, folder: Path, watch: Callable[[int, float], bool] | None = None
+    ) -> Data:
+        """Fits from the start, whatever an earlier process began; there are no epochs to watch."""
+        memory.reset_peak()
         started = time.perf_counter()
-        self.model.fit(data.splits["train"], data.splits["val"], weights(self.task))
+        self.model.fit(data.splits["train"], data.splits["val"], class_weights(self.task))
         self.seconds = time.perf_counter() - started
         return data
 
@@ -44,11 +48,12 @@ class Estimator:
         return {"parameters": 0, "trainable": 0}
 
     def facts(self) -> dict[str, float]:
+        """Entries of a result about the training, beside its scores."""
         return {"memory_mb": memory.peak(self.device)}
 
 
-def weights(task: Task) -> Tensor | None:
-    """Class weights as models that fit themselves take them.
+def class_weights(task: Task) -> Tensor | None:
+    """The class weights of a task as models that fit themselves take them.
 
     Shapes: (classes,); for multilabel (labels,), of a label's presence against its absence.
     """

@@ -1,4 +1,4 @@
-"""The loss of a training batch: the same function for a run alone and, under vmap, for a stack."""
+"""The loss of a training batch: one function for a run alone and, under vmap, for a stack."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from lepton.method import Batch, Method
 from lepton.task import Task
 
 
-def objective(model: nn.Module, task: Task, methods: Sequence[Method], batch: Batch) -> Tensor:
-    """Task loss of what the methods make of the batch, plus their penalties; a scalar."""
+def training_loss(model: nn.Module, task: Task, methods: Sequence[Method], batch: Batch) -> Tensor:
+    """The task's loss on the batch as the methods change it, plus their penalties; a scalar."""
     batch = {**batch, "target": task.encode(batch["target"])}
     for method in methods:
         batch = method.on_batch(batch)

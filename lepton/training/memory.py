@@ -1,4 +1,4 @@
-"""The most memory that a training took."""
+"""The peak of memory that a training took."""
 
 import resource
 import sys
@@ -7,24 +7,28 @@ from pathlib import Path
 
 import torch
 
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-MEGA = 1e6
+STATUS_FILE, CLEAR_FILE = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+MEGABYTE = 1e6
 
 
-def start() -> None:
+def reset_peak() -> None:
     """Forgets the peak so far, where the system can."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     with suppress(OSError):
-        CLEAR.write_text("5")
+        CLEAR_FILE.write_text("5")
 
 
 def peak(device: torch.device) -> float:
-    """Units: megabytes; of the device on a GPU, else of this whole process."""
+    """The peak since `reset_peak`, of a GPU's own memory or else of this whole process.
+
+    Units: megabytes.
+    """
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / MEGA
+        return torch.cuda.max_memory_allocated(device) / MEGABYTE
     with suppress(OSError, StopIteration):
-        line = next(row for row in STATUS.read_text().splitlines() if row.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / MEGA
+        lines = STATUS_FILE.read_text().splitlines()
+        peak_line = next(line for line in lines if line.startswith("VmHWM"))
+        return int(peak_line.split()[1]) * 1024 / MEGABYTE
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size * (1 if sys.platform == "darwin" else 1024) / MEGA
+    return size * (1 if sys.platform == "darwin" else 1024) / MEGABYTE

@@ -1,11 +1,13 @@
-"""The LightningModule: model, task, methods and optimizer; no config, no data, no metric logic."""
+"""TrainingModule: the LightningModule of a run, with model, task, methods and optimizer."""
 
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from lepton.compat.lightning import pl
 from lepton.errors import Diverged, Pruned
@@ -16,14 +18,15 @@ from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.scheduler.interval import step_epoch
 from lepton.seeds import derive
 from lepton.task import Task
-from lepton.training.dropout_masks import Noise
-from lepton.training.loss import objective
-from lepton.training.resume import put_back_noise
+from lepton.training.dropout_masks import MaskStream
+from lepton.training.loss import training_loss
+from lepton.training.rng_states import set_rng_states
 
-ONE_CYCLE = ("lr", "initial_lr", "max_lr", "min_lr")  # which its scheduler sets anew in each group
+Watch = Callable[[int, float], bool]  # is told an epoch and its val/score; True ends the training
+ONE_CYCLE_KEYS = ("lr", "initial_lr", "max_lr", "min_lr")  # set in each group by its scheduler
 
 
-class Learner(pl.LightningModule):
+class TrainingModule(pl.LightningModule):
     """Trains a model on blocks of batches and keeps the weights of its best epoch.
 
     A block is a list of batches: Lightning's bookkeeping, about as long as a small model's own
@@ -36,29 +39,29 @@ class Learner(pl.LightningModule):
         model: nn.Module,
         task: Task,
         methods: list[Method],
-        make_optimizer: Callable,
-        make_scheduler: Callable | None,
+        make_optimizer: Callable[..., Optimizer],
+        make_scheduler: Callable[..., Any] | None,
         steps_by_batch: bool,
         accumulate: int,
         seed: int,
-        noise: Noise,
-        history: list[dict[str, float]],
-        watch: Callable[[int, float], bool] | None = None,
+        mask_stream: MaskStream,
+        earlier_history: list[dict[str, float]],
+        watch: Watch | None = None,
     ):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.task, self.methods = model, task, methods
         self.make_optimizer, self.make_scheduler = make_optimizer, make_scheduler
         self.steps_by_batch, self.accumulate = steps_by_batch, accumulate
-        self.seed, self.noise = seed, noise
-        self.history, self.first = list(history), len(history)  # of the parts before this one
+        self.seed, self.mask_stream = seed, mask_stream
+        self.history, self.first_epoch = list(earlier_history), len(earlier_history)
         self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
-        self.losses: list[Tensor] = []
-        self.rows: list[int] = []
-        self.validated: list[tuple[Tensor, Tensor]] = []
-        self.watch, self.finite = watch, LossCheck()
-        self.in_progress: dict | None = None  # a saved epoch to go on with
-        self.between_steps = self.between_epochs = lambda learner: None
+        self.losses: list[Tensor] = []  # of the batches of this epoch so far
+        self.batch_rows: list[int] = []  # how many rows each of them has
+        self.validated: list[tuple[Tensor, Tensor]] = []  # predictions and targets
+        self.watch, self.finite_losses = watch, LossCheck()
+        self.epoch_in_progress: dict[str, Any] | None = None  # a saved state to go on from
+        self.between_steps = self.between_epochs = lambda module: None
 
     def forward(self, batch: Batch) -> Tensor:
         return self.model(batch)
@@ -66,31 +69,32 @@ class Learner(pl.LightningModule):
     def training_step(self, block: list[Batch], _: int) -> None:
         optimizer = self.optimizers()
         for batch in block:
-            loss = objective(self.model, self.task, self.methods, batch)
-            if self.alone:  # several processes end together, after the epoch
-                self._check(loss)
+            loss = training_loss(self.model, self.task, self.methods, batch)
+            if self.single_process:  # several processes end together, after the epoch
+                self._check_finite(loss)
             self.manual_backward(loss if self.accumulate == 1 else loss * self._share(batch))
             self.losses.append(loss.detach())
-            self.rows.append(len(batch["id"]))
-            if len(self.losses) % self.accumulate == 0 or len(self.losses) == self.batches:
+            self.batch_rows.append(len(batch["id"]))
+            if len(self.losses) % self.accumulate == 0 or len(self.losses) == self.num_batches:
                 self._step(optimizer)
-                if len(self.losses) < self.batches:
+                if len(self.losses) < self.num_batches:
                     self.between_steps(self)
 
-    def _check(self, loss: Tensor) -> None:
-        if wrong := self.finite.wrong(len(self.losses) + 1, loss):
-            number, value = wrong
-            where = f"epoch {self.current_epoch + 1}, batch {number}"
-            raise Diverged(f"training loss is {value} in {where}")
+    def _check_finite(self, loss: Tensor) -> None:
+        """Raises: Diverged when this loss, or on a GPU the one before, is no finite number."""
+        if not_finite := self.finite_losses.wrong(len(self.losses) + 1, loss):
+            batch_number, value = not_finite
+            place = f"epoch {self.current_epoch + 1}, batch {batch_number}"
+            raise Diverged(f"training loss is {value} in {place}")
 
     def _share(self, batch: Batch) -> float:
         """The batch's share of the rows that its step is made of; the last step may have fewer."""
         loader = self.trainer.train_dataloader
-        full = loader.batch_size * self.accumulate
-        before = len(self.losses) // self.accumulate * full
-        return len(batch["id"]) / min(full, loader.rows - before)
+        step_rows = loader.batch_size * self.accumulate
+        rows_before = len(self.losses) // self.accumulate * step_rows
+        return len(batch["id"]) / min(step_rows, loader.rows - rows_before)
 
-    def _step(self, optimizer) -> None:
+    def _step(self, optimizer: Any) -> None:
         optimizer.step()
         for method in self.methods:
             method.after_step(self.model, optimizer.optimizer)
@@ -98,15 +102,15 @@ class Learner(pl.LightningModule):
         if self.steps_by_batch:
             self.lr_schedulers().step()
 
-    def on_before_optimizer_step(self, optimizer) -> None:
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         for method in self.methods:
             method.before_step(self.model, optimizer)
 
     def on_train_start(self) -> None:
-        self.tell_again(self.trainer.loggers)
+        self.replay_history(self.trainer.loggers)
 
-    def tell_again(self, loggers: list) -> None:
-        """Who watches, and the loggers, are told what an earlier process had told."""
+    def replay_history(self, loggers: list) -> None:
+        """Tells the watcher and the loggers the epochs that an earlier process trained."""
         for row in self.history:
             if self.watch:
                 self.watch(row["epoch"], row["val/score"])
@@ -117,29 +121,30 @@ class Learner(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive(self.seed, "noise", self.current_epoch, self.global_rank))
-        self.noise.move(self.device)
-        self.noise.start(self.current_epoch, rank=self.global_rank)
+        self.mask_stream.move(self.device)
+        self.mask_stream.start_epoch(self.current_epoch, rank=self.global_rank)
         for method in self.methods:
             method.on_epoch(self.model, self.current_epoch)
-        self.losses, self.rows, self.started = [], [], time.perf_counter()
-        self.batches = self.trainer.train_dataloader.num_batches
-        self.alone = self.trainer.world_size == 1
-        self._averaged("train")
-        if self.in_progress:
-            saved, self.in_progress = self.in_progress, None
-            self.losses = list(saved["losses"].to(self.device))
-            self.rows, self.started = list(saved["rows"]), self.started - saved["elapsed"]
-            put_back_noise(saved["noise"], self.device)
-            self.noise.go_on(saved["drawn"])
+        self.losses, self.batch_rows, self.epoch_started = [], [], time.perf_counter()
+        self.num_batches = self.trainer.train_dataloader.num_batches
+        self.single_process = self.trainer.world_size == 1
+        self._set_optimizer_mode("train")
+        if self.epoch_in_progress:
+            state, self.epoch_in_progress = self.epoch_in_progress, None
+            self.losses = list(state["losses"].to(self.device))
+            self.batch_rows = list(state["rows"])
+            self.epoch_started -= state["elapsed"]
+            set_rng_states(state["noise"], self.device)
+            self.mask_stream.seek(state["drawn"])
 
     def on_validation_start(self) -> None:
-        self._averaged("eval")
-        if not self.alone:  # all judge by the statistics of the first, whose weights are kept
+        self._set_optimizer_mode("eval")
+        if not self.single_process:  # all score with the first one's buffers, which are kept
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
-    def _averaged(self, mode: str) -> None:
-        """Schedule-free optimizers hold two sets of weights and are told which is looked at."""
+    def _set_optimizer_mode(self, mode: str) -> None:
+        """Tells a schedule-free optimizer which of its two sets of weights to put in the model."""
         optimizer = self.optimizers().optimizer
         if hasattr(optimizer, mode):
             getattr(optimizer, mode)()
@@ -148,59 +153,60 @@ class Learner(pl.LightningModule):
         self.validated.append((self.task.predict(self.model(batch)), batch["target"]))
 
     def on_validation_epoch_end(self) -> None:
-        prediction, target = (torch.cat(part) for part in zip(*self.validated, strict=True))
+        predictions, targets = zip(*self.validated, strict=True)
+        prediction, target = torch.cat(predictions), torch.cat(targets)
         self.validated.clear()
         name = self.task.monitor
         value = monitor_value(prediction, target, task=self.task.name, metric=name)
-        better = value if self.task.larger_is_better else -value
+        score = value if self.task.larger_is_better else -value
         if not math.isfinite(value):
             raise Diverged(f"validation {name} is {value} after epoch {self.current_epoch + 1}")
-        self._tell({f"val/{name}": value}, prog_bar=True)
-        self._tell({"val/score": better})
-        if self.trainer.strategy.broadcast(better > self.best_score):
-            self.best_score, self.best_epoch = better, self.epoch
+        self._log_epoch({f"val/{name}": value}, prog_bar=True)
+        self._log_epoch({"val/score": score})
+        if self.trainer.strategy.broadcast(score > self.best_score):
+            self.best_score, self.best_epoch = score, self.epoch
             self.best_state = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
     def on_train_epoch_end(self) -> None:
         losses = torch.stack(self.losses)
-        rows = torch.tensor(self.rows, device=losses.device, dtype=losses.dtype)
+        rows = torch.tensor(self.batch_rows, device=losses.device, dtype=losses.dtype)
         loss = float(self.trainer.strategy.reduce(losses @ rows / rows.sum()))
         if not math.isfinite(loss):
             raise Diverged(f"training loss is {loss} in epoch {self.current_epoch + 1}")
-        self._tell({"train/loss": loss}, prog_bar=True)
+        self._log_epoch({"train/loss": loss}, prog_bar=True)
         lr = max(group["lr"] for group in self.optimizers().param_groups)
-        seen = {k: float(v) for k, v in self.trainer.callback_metrics.items() if "/" in k}
-        seconds = time.perf_counter() - self.started
-        row = {"epoch": self.epoch, **seen, "train/loss": loss}
+        metrics = {k: float(v) for k, v in self.trainer.callback_metrics.items() if "/" in k}
+        seconds = time.perf_counter() - self.epoch_started
+        row = {"epoch": self.epoch, **metrics, "train/loss": loss}
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
         if self.make_scheduler and not self.steps_by_batch:
-            step_epoch(self.lr_schedulers(), seen["val/score"])
-        self._look(seen["val/score"])
+            step_epoch(self.lr_schedulers(), metrics["val/score"])
+        self._ask_watcher(metrics["val/score"])
         self.between_epochs(self)
 
-    def _look(self, score: float) -> None:
-        """Ends training when the watcher says so, in all processes at once."""
+    def _ask_watcher(self, score: float) -> None:
+        """Raises: Pruned, in all processes at once, when the watcher ends the training."""
         stop = self.watch is not None and self.watch(self.epoch, score)
         if self.trainer.strategy.broadcast(bool(stop)):
             scores = [row["val/score"] for row in self.history]
             raise Pruned(self.epoch, scores)
 
-    def _tell(self, values: dict[str, float], *, prog_bar: bool = False) -> None:
-        """Loggers, progress bar and callbacks are told once an epoch; loggers count epochs."""
+    def _log_epoch(self, values: dict[str, float], *, prog_bar: bool = False) -> None:
+        """Tells loggers, progress bar and callbacks values of an epoch; loggers count epochs."""
         self.log("step", float(self.epoch), sync_dist=True)
         self.log_dict(values, prog_bar=prog_bar, sync_dist=True)
 
     @property
     def epoch(self) -> int:
-        """The epoch of the whole training, of which this may be a later part."""
-        return self.first + self.current_epoch
+        """The epoch of the whole training, of which this may be a later phase."""
+        return self.first_epoch + self.current_epoch
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> dict[str, Any]:
         groups = parameter_groups(self.model)
         for method in self.methods:
             groups = method.groups(self.model, groups)
         optimizer = self.make_optimizer(params=groups)
-        scale(optimizer, ("lr",))
+        apply_lr_scale(optimizer, ("lr",))
         if not self.make_scheduler:
             return {"optimizer": optimizer}
         supplied = {"optimizer": optimizer}
@@ -209,7 +215,7 @@ class Learner(pl.LightningModule):
             steps = math.ceil(batches / self.accumulate) * self.trainer.max_epochs
             supplied["total_steps"] = steps
         scheduler = self.make_scheduler(**supplied)
-        scale(optimizer, ONE_CYCLE)
+        apply_lr_scale(optimizer, ONE_CYCLE_KEYS)
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def restore_best(self) -> None:
@@ -217,8 +223,8 @@ class Learner(pl.LightningModule):
         self.model.load_state_dict(self.best_state)
 
 
-def scale(optimizer, keys: tuple[str, ...]) -> None:
-    """Multiplies a parameter group's own learning rates by its `lr_scale`, where it has both."""
+def apply_lr_scale(optimizer: Optimizer, keys: tuple[str, ...]) -> None:
+    """Multiplies learning rates of the groups that have an `lr_scale` and all of the keys by it."""
     for group in optimizer.param_groups:
         if "lr_scale" in group and all(key in group for key in keys):
             group |= {key: group[key] * group["lr_scale"] for key in keys}

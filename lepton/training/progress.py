@@ -1,4 +1,4 @@
-"""One line that moves while a run trains: epochs, loss and the monitored metric."""
+"""Progress: one line that moves while a run trains, with epochs, loss and monitored metric."""
 
 import sys
 
@@ -11,34 +11,36 @@ from lepton.training import terminal_line
 
 
 class Progress(pl.Callback):
-    """A rich progress bar over epochs on a terminal, nothing elsewhere; in a sweep, its words."""
+    """Shows a rich bar over epochs on a terminal, nothing elsewhere; in a sweep, the sweep's line
+    shows its text."""
 
-    def on_train_start(self, trainer, learner) -> None:
-        shown = trainer.progress if trainer.progress is not None else sys.stderr.isatty()
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        wanted = trainer.progress if trainer.progress is not None else sys.stderr.isatty()
         self.bar = Bar(
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(),
             TextColumn("{task.description}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
-            disable=not (shown and trainer.is_global_zero) or terminal_line.of_sweep is not None,
+            disable=not (wanted and trainer.is_global_zero) or terminal_line.of_sweep is not None,
             transient=True,
         )
         self.bar.start()
-        self.row = self.bar.add_task("", total=trainer.max_epochs)
+        self.bar_task = self.bar.add_task("", total=trainer.max_epochs)
 
-    def on_train_epoch_end(self, trainer, learner) -> None:
-        shown = trainer.progress_bar_metrics
-        words = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
-        self.bar.update(self.row, completed=trainer.current_epoch + 1, description=words)
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        metrics = trainer.progress_bar_metrics
+        description = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        epoch = trainer.current_epoch + 1
+        self.bar.update(self.bar_task, completed=epoch, description=description)
         if terminal_line.of_sweep:
-            terminal_line.of_sweep(
-                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {words}"
-            )
+            terminal_line.of_sweep(f"epoch {epoch}/{trainer.max_epochs}  {description}")
 
-    def on_train_end(self, trainer, learner) -> None:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.bar.stop()
 
-    def on_exception(self, trainer, learner, exception) -> None:
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
         if hasattr(self, "bar"):
             self.bar.stop()

@@ -1,172 +1,172 @@
-"""Goes on with a killed training exactly: what of a training is saved between two steps, and how
-it is put back."""
+"""Resume: saves a training between two steps, and goes on exactly with one that was killed."""
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from lepton.compat.lightning import pl, start_at_epoch
 from lepton.errors import LeptonError
+from lepton.method import Batch
 from lepton.storage.lock import check_folder_lock
 from lepton.training import signals
 from lepton.training.checkpoint import Checkpoints, differences
+from lepton.training.module import TrainingModule
+from lepton.training.rng_states import rng_states
 
 log = logging.getLogger("lepton")
-PATIENCE = 5.0  # seconds that a stop may wait for a validation to end
+SECONDS_TO_VALIDATE = 5.0  # for which a signal waits, so that a short validation can end
+# attributes of a TrainingModule that a checkpoint holds under the same names
+HISTORY_ATTRIBUTES = ("history", "best_score", "best_epoch", "best_state")
 
 
 class Resume(pl.Callback):
-    """Saves the training that it is given at times, and puts back what was saved; the first
-    callback of the trainer, so that the others find their states.
+    """Saves the training at intervals, and puts back what an earlier process saved.
 
-    `keep_end`: the end is saved as well, because another part of the training follows.
-    Units: `seconds` of training before this process.
+    It is the trainer's first callback, so that the others find their states.
+    `keep_end`: the end is saved as well, because another phase of the training follows.
+    Units: `every` in seconds; `seconds` of training before this process.
     """
 
     def __init__(self, checkpoints: Checkpoints, every: float | None, *, keep_end: bool):
         self.checkpoints, self.every, self.keep_end = checkpoints, every, keep_end
         self.state: dict[str, Any] | None = checkpoints.load()
         self.seconds = self.state["seconds"] if self.state else 0.0
-        self.asked: float | None = None
+        self.signal_seen: float | None = None  # when a validation first saw a signal
 
-    def is_over(self, learner, trainer: pl.Trainer) -> bool:
-        """Whether the saved training had only to be scored; then all that it knew is put back."""
+    def is_over(self, module: TrainingModule, trainer: pl.Trainer) -> bool:
+        """True when the saved training only lacked its scores; its history is then put back."""
         if self.state is None:
             return False
-        log.info("goes on after %s", place(self.state["epoch"], self.state["batches"]))
+        log.info("goes on after %s", describe_place(self.state["epoch"], self.state["batches"]))
         if self.state["over"]:
-            put_back_scores(self.state, learner)
-            learner.tell_again(trainer.loggers)
+            restore_history(self.state, module)
+            module.replay_history(trainer.loggers)
             for logger in trainer.loggers:
                 logger.finalize("success")
         return self.state["over"]
 
-    def on_train_start(self, trainer: pl.Trainer, learner) -> None:
-        self.began = self.saved = time.monotonic()
-        learner.between_steps, learner.between_epochs = self.between_steps, self.between_epochs
-        size = sum(t.numel() * t.element_size() for t in learner.model.state_dict().values())
-        self.checkpoints.check(5 * size)  # weights, their best, two moments, perhaps an average
+    def on_train_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+        self.started = self.last_saved = time.monotonic()
+        pl_module.between_steps = self.between_steps
+        pl_module.between_epochs = self.between_epochs
+        size = sum(t.numel() * t.element_size() for t in pl_module.model.state_dict().values())
+        self.checkpoints.check_space(5 * size)  # weights, the best, two moments, perhaps an average
         if self.state:
-            self._fits(learner)
-            put_back(self.state, trainer, learner)
+            self._check_architecture(pl_module)
+            restore(self.state, trainer, pl_module)
             self.state = None
 
-    def _fits(self, learner) -> None:
+    def _check_architecture(self, module: TrainingModule) -> None:
         """Raises: LeptonError when the model is no longer the one that was saved."""
-        there, here = (
+        saved_shapes, shapes = (
             {name: list(t.shape) for name, t in state.items()}
-            for state in (self.state["model"], learner.model.state_dict())
+            for state in (self.state["model"], module.model.state_dict())
         )
-        if differ := sorted(differences(there, here)):
+        if differing := sorted(differences(saved_shapes, shapes)):
             folder = self.checkpoints.folder
             raise LeptonError(
-                f"{folder}: a checkpoint of another architecture ({'; '.join(differ[:5])}"
-                f"{'; ...' if len(differ) > 5 else ''}); remove {folder} to train anew"
+                f"{folder}: a checkpoint of another architecture ({'; '.join(differing[:5])}"
+                f"{'; ...' if len(differing) > 5 else ''}); remove {folder} to train anew"
             )
 
-    def between_steps(self, learner) -> None:
-        """Called between two steps of an epoch; saves when it is time.
+    def between_steps(self, module: TrainingModule) -> None:
+        """Saves when it is time; called between two steps of an epoch.
 
         Raises: Interrupted when a signal asked for the end.
         """
         if self._due():
-            self._save(learner, learner.current_epoch, len(learner.losses))
+            self._save(module, module.current_epoch, len(module.losses))
 
-    def between_epochs(self, learner) -> None:
-        trainer = learner.trainer
-        over = trainer.should_stop or learner.current_epoch + 1 >= trainer.max_epochs
+    def between_epochs(self, module: TrainingModule) -> None:
+        """Saves when it is time; called after an epoch.
+
+        Raises: Interrupted when a signal asked for the end.
+        """
+        trainer = module.trainer
+        over = trainer.should_stop or module.current_epoch + 1 >= trainer.max_epochs
         if self._due() or (self.keep_end and over):
-            self._save(learner, learner.current_epoch + 1, 0)
+            self._save(module, module.current_epoch + 1, 0)
 
     def _due(self) -> bool:
-        late = self.every is not None and time.monotonic() - self.saved >= self.every
+        late = self.every is not None and time.monotonic() - self.last_saved >= self.every
         return late or signals.requested() is not None
 
-    def _save(self, learner, epoch: int, batches: int) -> None:
+    def _save(self, module: TrainingModule, epoch: int, batches: int) -> None:
         check_folder_lock(self.checkpoints.folder.parent)
-        state = taken(learner, epoch, batches)
-        state["seconds"] = self.seconds + time.monotonic() - self.began
+        state = training_state(module, epoch, batches)
+        state["seconds"] = self.seconds + time.monotonic() - self.started
         self.checkpoints.save(state)
-        self.saved = time.monotonic()
+        self.last_saved = time.monotonic()
         if number := signals.requested():
-            raise signals.Interrupted(number, place(epoch, batches))
+            raise signals.Interrupted(number, describe_place(epoch, batches))
 
-    def on_validation_batch_start(self, trainer: pl.Trainer, learner, *_) -> None:
-        """A long validation is not waited for: training goes on from the checkpoint before."""
+    def on_validation_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Ends a long validation after a signal: training goes on from the checkpoint before."""
         if (number := signals.requested()) is None:
             return
-        self.asked = self.asked or time.monotonic()
-        if time.monotonic() - self.asked > PATIENCE:
+        self.signal_seen = self.signal_seen or time.monotonic()
+        if time.monotonic() - self.signal_seen > SECONDS_TO_VALIDATE:
             raise signals.Interrupted(number, "the last checkpoint")
 
 
-def place(epoch: int, batches: int) -> str:
-    """Where a training is, in words that count from one."""
+def describe_place(epoch: int, batches: int) -> str:
+    """The place of a training, in words that count from one."""
     return f"epoch {epoch + 1}, batch {batches}" if batches else f"epoch {epoch}"
 
 
-def taken(learner, epoch: int, batches: int) -> dict[str, Any]:
-    """All that the rest of a training depends on, `batches` into an epoch."""
-    trainer, scheduler = learner.trainer, learner.lr_schedulers()
+def training_state(module: TrainingModule, epoch: int, batches: int) -> dict[str, Any]:
+    """All that the rest of a training depends on, `batches` into an epoch; a checkpoint's state."""
+    trainer, scheduler = module.trainer, module.lr_schedulers()
     return {
         "epoch": epoch,
         "batches": batches,
         "over": not batches and (trainer.should_stop or epoch >= trainer.max_epochs),
-        "losses": torch.stack(learner.losses) if batches else None,
-        "rows": learner.rows if batches else [],
-        "elapsed": time.perf_counter() - learner.started if batches else 0.0,
-        "noise": noise(learner.device),
-        "drawn": learner.noise.drawn,
-        "model": learner.model.state_dict(),
-        "optimizer": learner.optimizers().optimizer.state_dict(),
+        "losses": torch.stack(module.losses) if batches else None,
+        "rows": module.batch_rows if batches else [],
+        "elapsed": time.perf_counter() - module.epoch_started if batches else 0.0,
+        "noise": rng_states(module.device),
+        "drawn": module.mask_stream.position,
+        "model": module.model.state_dict(),
+        "optimizer": module.optimizers().optimizer.state_dict(),
         "scheduler": scheduler.state_dict() if scheduler else None,
         "precision": trainer.precision_plugin.state_dict(),
-        "callbacks": {key: callback.state_dict() for key, callback in _callbacks(trainer)},
-        **{name: getattr(learner, name) for name in KEPT},
+        "callbacks": {key: callback.state_dict() for key, callback in _keyed_callbacks(trainer)},
+        **{name: getattr(module, name) for name in HISTORY_ATTRIBUTES},
     }
 
 
-KEPT = ("history", "best_score", "best_epoch", "best_state")
-
-
-def put_back(state: dict[str, Any], trainer: pl.Trainer, learner) -> None:
-    """Everything but the epoch in progress, which `Learner.on_train_epoch_start` goes on with."""
+def restore(state: dict[str, Any], trainer: pl.Trainer, module: TrainingModule) -> None:
+    """Puts back all but the epoch in progress, which TrainingModule enters by itself."""
     start_at_epoch(trainer, state["epoch"])
     trainer.train_dataloader.done = (state["epoch"], state["batches"])
-    learner.model.load_state_dict(state["model"])
-    learner.optimizers().optimizer.load_state_dict(state["optimizer"])
+    module.model.load_state_dict(state["model"])
+    module.optimizers().optimizer.load_state_dict(state["optimizer"])
     if state["scheduler"]:
-        learner.lr_schedulers().load_state_dict(state["scheduler"])
+        module.lr_schedulers().load_state_dict(state["scheduler"])
     trainer.precision_plugin.load_state_dict(state["precision"])
-    for key, callback in _callbacks(trainer):
+    for key, callback in _keyed_callbacks(trainer):
         callback.load_state_dict(state["callbacks"][key])
-    put_back_scores(state, learner)
-    learner.in_progress = state if state["batches"] else None
+    restore_history(state, module)
+    module.epoch_in_progress = state if state["batches"] else None
 
 
-def put_back_scores(state: dict[str, Any], learner) -> None:
-    """What is known of the epochs that are over."""
-    for name in KEPT:
-        setattr(learner, name, state[name])
+def restore_history(state: dict[str, Any], module: TrainingModule) -> None:
+    """Puts back the scores of the epochs that are over, and the best weights among them."""
+    for name in HISTORY_ATTRIBUTES:
+        setattr(module, name, state[name])
 
 
-def _callbacks(trainer: pl.Trainer):
+def _keyed_callbacks(trainer: pl.Trainer) -> Iterator[tuple[str, pl.Callback]]:
     """Callbacks, Lightning's own too, under keys that the same config gives them again."""
     for number, callback in enumerate(trainer.callbacks):
         yield f"{number} {type(callback).__name__}", callback
-
-
-def noise(device: torch.device) -> dict[str, torch.Tensor]:
-    """The states of torch's generators, which a model's own code may draw from."""
-    states = {"cpu": torch.get_rng_state()}
-    if device.type != "cpu":
-        states[device.type] = torch.get_device_module(device).get_rng_state()
-    return states
-
-
-def put_back_noise(states: dict[str, torch.Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states["cpu"])
-    if device.type in states and device.type != "cpu":
-        torch.get_device_module(device).set_rng_state(states[device.type])

@@ -1,19 +1,19 @@
-"""SIGTERM and Ctrl-C while a model trains: asked for once, training saves and ends cleanly.
+"""SIGTERM and Ctrl-C while a model trains: the first one asks training to save and end.
 
-with interrupt.watching():
+with signals.watching():
     ...                              # after each step:
-    if interrupt.requested():
+    if number := signals.requested():
         save()
-        raise interrupt.Interrupted(interrupt.requested(), "epoch 3, batch 17")
+        raise signals.Interrupted(number, "epoch 3, batch 17")
 """
 
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-ASKED: list[int] = []  # the signals that came since watching began
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+RECEIVED: list[int] = []  # the stop signals that came since watching began
 
 
 class Interrupted(SystemExit):
@@ -25,36 +25,54 @@ class Interrupted(SystemExit):
 
     def __str__(self) -> str:
         name = "Ctrl-C" if self.number == signal.SIGINT else signal.Signals(self.number).name
-        kept = "finished runs are kept, the same command goes on from there"
-        return f"stopped by {name} after {self.place}; {kept}"
+        advice = "finished runs are kept, the same command goes on from there"
+        return f"stopped by {name} after {self.place}; {advice}"
 
 
 def requested() -> int | None:
-    """The signal that asked training to end, or None."""
-    return ASKED[0] if ASKED else None
+    """The number of the signal that asked training to end, or None."""
+    return RECEIVED[0] if RECEIVED else None
 
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """The first signal is noted for `requested`, the second ends at once as KeyboardInterrupt.
+    """Notes the first signal for `requested`; the second one ends at once as KeyboardInterrupt.
 
-    Handlers are the process's: in other threads than the main one, none are set.
+    Handlers belong to the process: in another thread than the main one, none are set.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     try:
-        for number in SIGNALS:
+        for number in STOP_SIGNALS:
             signal.signal(number, _note)
         yield
     finally:
-        ASKED.clear()
-        for number, handler in before.items():
+        RECEIVED.clear()
+        for number, handler in handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _note(number: int, _) -> None:
-    ASKED.append(number)
-    if len(ASKED) > 1:
+    RECEIVED.append(number)
+    if len(RECEIVED) > 1:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible(*, saving: bool) -> Iterator[None]:
+    """Lets signals end the fit inside: after a checkpoint if it is `saving` them, else at once.
+
+    Lightning turns Ctrl-C into exit code 1 and ignores the next one; here it is a
+    KeyboardInterrupt again, and the handler of before is put back.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with watching() if saving else nullcontext():
+            yield
+    except Interrupted:
+        raise
+    except SystemExit:
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None

@@ -2,4 +2,5 @@
 
 from collections.abc import Callable
 
-of_sweep: Callable[[str], None] | None = None  # takes what the run of this process would show
+# shows a run's text on the line of the sweep that this process trains for; None outside a sweep
+of_sweep: Callable[[str], None] | None = None

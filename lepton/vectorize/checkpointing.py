@@ -8,7 +8,7 @@ import torch
 
 from lepton.storage.lock import check_folder_lock
 from lepton.training import signals
-from lepton.training.resume import place
+from lepton.training.resume import describe_place
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack
 
@@ -26,7 +26,7 @@ class StackSaver:
         """Raises: LeptonError when the members' checkpoints could not be written."""
         tensors = [t for part in stack.parts().values() for t in part.tensors().values()]
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        stack.members[0].checkpoints.check(size)
+        stack.members[0].checkpoints.check_space(size)
 
     def due(self) -> bool:
         late = self.every is not None and time.monotonic() - self.saved >= self.every
@@ -42,7 +42,7 @@ class StackSaver:
             member.checkpoints.save(state)
         self.saved = time.monotonic()
         if number := signals.requested():
-            raise signals.Interrupted(number, place(epoch, batches))
+            raise signals.Interrupted(number, describe_place(epoch, batches))
 
 
 def member_states(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def member_states(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]
         "size": len(stack.members),
         "threads": torch.get_num_threads(),
         "steps": stack.rule.steps,
-        "drawn": stack.noise.drawn if batches else 0,
+        "drawn": stack.mask_stream.position if batches else 0,
         "rows": list(stack.rows) if batches else [],
         "elapsed": time.perf_counter() - stack.started if batches else 0.0,
     }
@@ -89,7 +89,7 @@ def group_by_saved_place(members: Sequence[StackMember]) -> list[list[StackMembe
 
 def restore_stack(stack: Stack) -> None:
     """A new stack as its members were saved; `go_on` then enters the epoch in progress."""
-    states, device = [member.saved for member in stack.members], stack.noise.device
+    states, device = [member.saved for member in stack.members], stack.mask_stream.device
     for name, part in stack.parts().items():
         part.put(
             {
@@ -111,8 +111,8 @@ def restore_stack(stack: Stack) -> None:
 def resume_epoch(stack: Stack) -> None:
     """Enters the epoch in which the stack was saved."""
     state = stack.members[0].saved
-    stack.noise.go_on(state["drawn"])
+    stack.mask_stream.seek(state["drawn"])
     losses = torch.stack([member.saved["losses"] for member in stack.members], 1)
-    stack.losses = list(losses.to(stack.noise.device))
+    stack.losses = list(losses.to(stack.mask_stream.device))
     stack.rows, stack.started = list(state["rows"]), stack.started - state["elapsed"]
     stack.hyper.step = len(stack.rows) // stack.accumulate

@@ -9,8 +9,8 @@ from torch.func import functional_call, vmap
 
 from lepton.method import Batch, Method, StackState
 from lepton.task import Task
-from lepton.training.dropout_masks import Dropout, Noise
-from lepton.training.loss import objective
+from lepton.training.dropout_masks import MaskStream, StreamDropout
+from lepton.training.loss import training_loss
 from lepton.training.network import Network
 from lepton.vectorize.layers import StackedDropout, StackedLinear
 
@@ -21,10 +21,10 @@ class StackedForward(StackState):
     Shapes: `buffers[name]` (K, *shape), where members differ or change them in training.
     """
 
-    def __init__(self, networks: Sequence[Network], noise: Noise, dtype: torch.dtype):
+    def __init__(self, networks: Sequence[Network], mask_stream: MaskStream, dtype: torch.dtype):
         first = networks[0]
-        device = noise.device
-        self.model = copy.deepcopy(first.moving).to(device, dtype)
+        device = mask_stream.device
+        self.model = copy.deepcopy(first.trained_module).to(device, dtype)
         self.inner = _Objective(
             self.model, copy.copy(first.task), list(map(copy.copy, first.methods))
         )
@@ -34,10 +34,10 @@ class StackedForward(StackState):
         for name, layer in list(self.model.named_modules(remove_duplicate=False)):
             if layer in self.dropouts:
                 self.model.set_submodule(name, self.dropouts[layer])
-            elif type(layer) is Dropout and not getattr(layer, "still", False):
-                rates = [network.moving.get_submodule(name).p for network in networks]
+            elif type(layer) is StreamDropout and not getattr(layer, "still", False):
+                rates = [network.trained_module.get_submodule(name).p for network in networks]
                 rates = torch.tensor(rates, dtype=torch.float64, device=device)
-                self.dropouts[layer] = StackedDropout(rates, noise)
+                self.dropouts[layer] = StackedDropout(rates, mask_stream)
                 self.buffers[f"{name}.member"] = torch.zeros(len(rates), device=device)
                 self.model.set_submodule(name, self.dropouts[layer])
             elif type(layer) is nn.Linear and layer.weight.requires_grad:
@@ -106,7 +106,7 @@ class _Objective(nn.Module):
     def forward(self, batch: Batch, *, logits: bool = False) -> Tensor:
         if logits:
             return self.model(batch)
-        return objective(self.model, self.task, self.methods, batch)
+        return training_loss(self.model, self.task, self.methods, batch)
 
     def owner(self, index: int) -> Task | Method:
         """Whose attribute differs between members: a method by its place, the task at -1."""
@@ -115,14 +115,14 @@ class _Objective(nn.Module):
 
 def _buffers(networks: Sequence[Network], device: torch.device, dtype: torch.dtype) -> Batch:
     """What of a model is not trained: all of its state, and constants where members differ."""
-    first = networks[0].moving
+    first = networks[0].trained_module
     trained = {name for name, p in first.named_parameters() if p.requires_grad}
     everything = dict(first.named_parameters()) | dict(first.named_buffers())
     stacked = {}
     for name in everything:
         if name in trained:
             continue
-        values = [_tensor(network.moving, name).detach() for network in networks]
+        values = [_tensor(network.trained_module, name).detach() for network in networks]
         if name in first.state_dict() or not all(torch.equal(v, values[0]) for v in values):
             rows = torch.stack(values).to(device)
             stacked[name] = rows.to(dtype) if rows.is_floating_point() else rows

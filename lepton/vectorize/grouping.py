@@ -12,7 +12,7 @@ from lepton.config.signature import read_signature
 from lepton.method import UNBATCHED_HOOKS, Method
 from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
 from lepton.sweep.job import Job
-from lepton.trainer.default import resolved
+from lepton.trainer.default import resolve_precision
 from lepton.training.checkpoint import Checkpoints
 from lepton.vectorize.optimizer import STACKED_OPTIMIZERS
 
@@ -48,14 +48,14 @@ def group_jobs(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, st
 def _begun(job: Job) -> str | None:
     if not (unfinished_folder(job.folder) / CHECKPOINT_FOLDER).is_dir():
         return None
-    mine = Checkpoints.of(unfinished_folder(job.folder), job.config, trained="alone")
+    mine = Checkpoints.of_run(unfinished_folder(job.folder), job.config, trained="alone")
     return None if mine.peek() is None else "a checkpoint is there to go on from"
 
 
 def stack_checkpoint(job: Job) -> dict[str, Any] | None:
     """The checkpoint of a run that was part of a stack."""
     part = unfinished_folder(job.folder)
-    return Checkpoints.of(part, job.config, trained="stack").peek() if part.is_dir() else None
+    return Checkpoints.of_run(part, job.config, trained="stack").peek() if part.is_dir() else None
 
 
 def obstacle_to_stacking(plain: dict[str, Any]) -> str | None:
@@ -80,7 +80,7 @@ def obstacle_to_stacking(plain: dict[str, Any]) -> str | None:
     for key, off in SINGLE_RUN_SETTINGS.items():
         if trainer.get(key) != off:
             return f"trainer.{key} is about one run"
-    if (bits := resolved(trainer)) not in EXACT_PRECISIONS:
+    if (bits := resolve_precision(trainer)) not in EXACT_PRECISIONS:
         return f"trainer.precision={bits} is neither 32 nor 64 bits"
     if trainer["devices"] != 1 or trainer["strategy"] != "auto":
         return "several devices already share it"
@@ -106,7 +106,7 @@ def shared_settings(plain: dict[str, Any]) -> str:
     kept["optimizer"] = {k: v for k, v in kept["optimizer"].items() if not _numbers(k, v)}
     own = ("max_epochs", "threads", "precision")
     kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in own}
-    kept["trainer"]["precision"] = str(resolved(plain["trainer"]))[:2]
+    kept["trainer"]["precision"] = str(resolve_precision(plain["trainer"]))[:2]
     kept["task"] = {"class_weights": plain["task"]["class_weights"] is None}
     floats = _floats(plain["model"]["_target_"])
     kept["model"] = {k: v for k, v in kept["model"].items() if k not in floats}

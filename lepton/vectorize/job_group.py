@@ -17,10 +17,11 @@ from lepton.model.shared_encoder import lending
 from lepton.sweep.attempt import CLAIMED, lost
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
+from lepton.trainer.lightning_output import log_warnings_only
 from lepton.training.learner import build_learner
-from lepton.training.network import interruptible, quiet
 from lepton.training.progress import Progress
-from lepton.training.resume import place
+from lepton.training.resume import describe_place
+from lepton.training.signals import interruptible
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.checkpointing import StackSaver, group_by_saved_place
 from lepton.vectorize.hyperparameters import MemberSchedule
@@ -95,7 +96,9 @@ class JobGroup:
             if not self._cut_by_row():
                 break
             for same in alike:
-                apart = structure_difference(same[0].network.moving, member.network.moving)
+                apart = structure_difference(
+                    same[0].network.trained_module, member.network.trained_module
+                )
                 if apart is None:
                     same.append(member)
                     break
@@ -107,7 +110,7 @@ class JobGroup:
     def _member(self, job: Job) -> StackMember:
         with lending(self.frozen):
             network = build_learner(job.config, self.raw.spec)
-        [part] = network.ready(self.raw)
+        [part] = network.prepare_phases(self.raw)
         if self.data is self.raw:
             self.data = part.data  # features, where all members have the same frozen backbone
         batches = self.data.train_dataloader().num_batches
@@ -156,7 +159,7 @@ class JobGroup:
         cfg = members[0].job.config
         epochs = max(member.job.config["trainer"]["max_epochs"] for member in members)
         setting = {"max_epochs": epochs, "threads": None}
-        quiet()
+        log_warnings_only()
         return build.instantiate(cfg["trainer"] | setting, callbacks=[Progress()], logger=False)
 
     def _fit(self, members: list[StackMember]) -> UnstackedJobs:
@@ -203,10 +206,10 @@ class JobGroup:
             self.progress.started(member.job)
 
     def _train(self) -> None:
-        begun = f", from {place(*self.open[0].place[:2])} on" if self.open[0].saved else ""
+        begun = f", from {describe_place(*self.open[0].place[:2])} on" if self.open[0].saved else ""
         log.info("training %d runs as one stack%s ...", len(self.open), begun)
         for member in self.open:
-            member.network.trained = f"stack of {len(self.open)}"
+            member.network.trained_as = f"stack of {len(self.open)}"
         cfg = self.open[0].job.config
         learner = StackedTrainingModule(
             list(self.open),

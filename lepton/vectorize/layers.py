@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from lepton.training.dropout_masks import LEVELS, Noise
+from lepton.training.dropout_masks import LEVELS, MaskStream
 from lepton.vectorize.step_replay import before_each_replay, outside_recording
 
 
@@ -70,9 +70,9 @@ class _Products(torch.autograd.Function):
 class StackedDropout(nn.Module):
     """nn.Dropout with a rate a member, and masks that cost a fraction of torch's."""
 
-    def __init__(self, rates: Tensor, noise: Noise):
+    def __init__(self, rates: Tensor, mask_stream: MaskStream):
         super().__init__()
-        self.noise = noise
+        self.mask_stream = mask_stream
         self.register_buffer("member", torch.zeros((), device=rates.device))
         self.set(rates)
 
@@ -97,7 +97,7 @@ class StackedDropout(nn.Module):
 
     def _fill(self, mask: Tensor) -> None:
         each = [len(mask)] + [1] * (mask.ndim - 1)
-        bits = self.noise.draw(mask[0].numel()).view(mask.shape)
+        bits = self.mask_stream.draw(mask[0].numel()).view(mask.shape)
         torch.ge(bits, self.least.view(each), out=mask)
         mask.mul_(self.scale.to(mask.dtype).view(each))
 

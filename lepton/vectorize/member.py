@@ -29,7 +29,7 @@ class StackMember:
 
     def __init__(self, job: Job, network: Network, schedule: MemberSchedule):
         self.job, self.network, self.schedule = job, network, schedule
-        self.checkpoints = Checkpoints.of(
+        self.checkpoints = Checkpoints.of_run(
             unfinished_folder(job.folder), job.config, trained="stack"
         )
         self.saved = self.checkpoints.peek()

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lepton.training.dropout_masks import Dropout
+from lepton.training.dropout_masks import StreamDropout
 
 INTERNAL = set(vars(nn.Module()))  # parameters, buffers, hooks, submodules: compared by themselves
 
@@ -20,7 +20,7 @@ def structure_difference(one: nn.Module, other: nn.Module) -> str | None:
         if type(layer) is not type(twin):
             return f"the kind of {where}"
         for attribute in sorted((vars(layer).keys() | vars(twin).keys()) - INTERNAL):
-            if attribute in ("p", "noise") and type(layer) is Dropout:
+            if attribute in ("p", "mask_stream") and type(layer) is StreamDropout:
                 continue
             if not _same(vars(layer).get(attribute), vars(twin).get(attribute)):
                 return f"{attribute} of {where}"

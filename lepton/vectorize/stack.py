@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from lepton.method import Batch, StackState
-from lepton.training.dropout_masks import Noise
-from lepton.training.network import folded
+from lepton.training.dropout_masks import MaskStream
+from lepton.training.phase_fit import fold_into_model
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.best_weights import BestWeights
 from lepton.vectorize.forward import StackedForward
@@ -39,9 +39,9 @@ class Stack:
         networks = [member.network for member in self.members]
         data.place(device, dtype)
         self.tensors = data.train.tensors
-        self.noise = Noise([network.cfg["seed"] for network in networks], device)
-        self.body = StackedForward(networks, self.noise, dtype)
-        models = [network.moving for network in networks]
+        self.mask_stream = MaskStream([network.config["seed"] for network in networks], device)
+        self.body = StackedForward(networks, self.mask_stream, dtype)
+        models = [network.trained_module for network in networks]
         self.weights = StackedWeights(models, device=device, dtype=dtype)
         self.best = BestWeights(self.weights, self.body)
         self.schedules = [member.schedule for member in self.members]
@@ -57,9 +57,9 @@ class Stack:
 
     def start(self, epoch: int) -> None:
         self.epoch = epoch
-        self.noise.start(epoch)
+        self.mask_stream.start_epoch(epoch)
         self.hyper = StackedHyperparameters(
-            [schedule.epoch() for schedule in self.schedules], self.noise.device
+            [schedule.epoch() for schedule in self.schedules], self.mask_stream.device
         )
         self.losses, self.rows, self.started = [], [], time.perf_counter()
 
@@ -156,22 +156,22 @@ class Stack:
         """Puts the weights of a member's best epoch into its own model."""
         state = self.weights.shaped([value[row] for value in self.best.values])
         state |= {name: value[row] for name, value in self.best.buffers.items()}
-        model = member.network.moving.to(self.best.values[0].dtype)
+        model = member.network.trained_module.to(self.best.values[0].dtype)
         model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
-        folded(model)
-        member.network.device = self.noise.device
+        fold_into_model(model)
+        member.network.device = self.mask_stream.device
 
     def _keep(self, left: list[int]) -> None:
         self.members = [self.members[row] for row in left]
         self.schedules = [self.schedules[row] for row in left]
         if not left:
             return
-        rows = torch.tensor(left, device=self.noise.device)
-        for part in (self.noise, *self.parts().values()):
+        rows = torch.tensor(left, device=self.mask_stream.device)
+        for part in (self.mask_stream, *self.parts().values()):
             part.keep(rows)
         self._tape()
 
     def parts(self) -> dict[str, StackState]:
-        """What of the stack changes in training, but for noise and schedules."""
+        """What of the stack changes in training, but for dropout masks and schedules."""
         own = {"weights": self.weights, "rule": self.rule, "body": self.body, "best": self.best}
         return own | {f"method {i}": method for i, method in enumerate(self.methods)}

@@ -14,7 +14,7 @@ from torch import Tensor
 from lepton import build
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.sweep.pace import POOL_SECONDS, seconds_saved
-from lepton.training.loss import objective
+from lepton.training.loss import training_loss
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack
@@ -82,9 +82,9 @@ class StackTrial:
 
     def _alone(self, member: StackMember, batch, names: list[str]) -> tuple[Tensor, Tensor]:
         network = member.network
-        model = copy.deepcopy(network.moving).to(self.device, self.dtype).eval()
+        model = copy.deepcopy(network.trained_module).to(self.device, self.dtype).eval()
         named = dict(model.named_parameters())
-        loss = objective(model, network.task, network.methods, batch)
+        loss = training_loss(model, network.task, network.methods, batch)
         grads = torch.autograd.grad(loss, [named[name] for name in names])
         return loss.detach(), torch.cat([grad.flatten() for grad in grads])
 
@@ -130,14 +130,14 @@ class StackTrial:
 
     def _seconds_alone(self) -> float:
         network, cfg = self.members[0].network, self.members[0].job.config
-        model = copy.deepcopy(network.moving).to(self.device, self.dtype)
+        model = copy.deepcopy(network.trained_module).to(self.device, self.dtype)
         optimizer = build.component(cfg, "optimizer", params=parameter_groups(model))
         stack, _, rows = self._stack(self.members[:1])
         rows = rows.flatten()
 
         def step():
             batch = stack.gather(rows)
-            objective(model, network.task, network.methods, batch).backward()
+            training_loss(model, network.task, network.methods, batch).backward()
             optimizer.step()
             optimizer.zero_grad()
 

@@ -116,7 +116,7 @@ def test_gradual_unfreezing_thaws_from_the_output_down_every_few_epochs(
     made, data = network(*begin(model), "trainer.max_epochs=9", "optimizer.lr=0.01")
     method = strategy("gradual_unfreeze", "finetune.every=2")
     made.model, made.methods = method.prepare(made.model, data.spec), [method]
-    made.moving = made.model
+    made.trained_module = made.model
     seen, weights = [], [snapshot(made.model)]
 
     class Look(type(method)):

@@ -20,7 +20,7 @@ STILL = (  # nothing drawn, and steps in proportion to gradients
 def test_features_are_those_of_each_text_alone_in_the_order_of_the_rows(network, pretrained):
     start = ("finetune=head", f"init_from={pretrained('reader')}")
     made, data = network(*begin("reader", other=True), *start)
-    found, _ = features(made.model, made.cfg, data, made.features)
+    found, _ = features(made.model, made.config, data, made.features)
     model = made.model.eval()
     for split, part in data.splits.items():
         assert part["length"].unique().numel() > 3

@@ -5,7 +5,7 @@ import torch
 from lepton import build, train
 from lepton.config.check import check
 from lepton.errors import ConfigError
-from lepton.trainer.default import best
+from lepton.trainer.default import auto_precision
 from tests.quick import compose
 
 TINY = ["dataset=synthetic", "dataset.rows=150", "batch_size=16", "model=mlp_small"]
@@ -53,7 +53,7 @@ def test_precision_is_halved_where_a_gpu_computes_so_natively(
 ):
     monkeypatch.setattr("torch.cuda.is_available", lambda: there)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
-    assert best(accelerator) == expected
+    assert auto_precision(accelerator) == expected
 
 
 def test_precision_auto_is_full_on_a_cpu():

@@ -19,7 +19,7 @@ from lepton.errors import ConfigError, Diverged
 from lepton.finite import all_finite
 from lepton.method import Method
 from lepton.storage.results import read_result
-from lepton.trainer.sharded import Sharded, shard, whole
+from lepton.trainer.sharded import ShardedStrategy, full_tensor, shard
 from tests.quick import compose
 
 TWO = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=3")
@@ -109,9 +109,9 @@ def test_a_run_that_diverges_says_so_once_and_keeps_the_best_weights_whole(
     assert caught.value.weights == "of epoch 1, the best"
     [path] = (tmp_path / "s").glob("*.failed/*.safetensors")
     good = train(compose(*words, "trainer=cpu", "trainer.max_epochs=1"))
-    whole = load_file(tmp_path / "s" / good.run / "model.safetensors")
+    expected = load_file(tmp_path / "s" / good.run / "model.safetensors")
     kept = load_file(path)
-    assert {n: t.shape for n, t in kept.items()} == {n: t.shape for n, t in whole.items()}
+    assert {n: t.shape for n, t in kept.items()} == {n: t.shape for n, t in expected.items()}
     assert all_finite(kept)
     assert "Traceback" not in capfd.readouterr().err
 
@@ -143,12 +143,12 @@ def divide(rank: int, folder: str) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     kinds, answer = [type(module) for module in model.modules()], model(rows)
     everything = sum(p.numel() for p in model.parameters())
-    known = list(record_modules(model))
+    records = list(record_modules(model))
     shard(model, dist.device_mesh.init_device_mesh("cpu", (2,)))
     assert 2 * sum(p.to_local().numel() for p in model.parameters()) == everything
     model(rows).sum().backward()
-    state = {name: whole(value) for name, value in model.state_dict().items()}
-    restore_modules(known)
+    state = {name: full_tensor(value) for name, value in model.state_dict().items()}
+    restore_modules(records)
     model.load_state_dict(state, assign=True)
     dist.destroy_process_group()
     assert [type(module) for module in model.modules()] == kinds
@@ -164,7 +164,7 @@ def test_each_of_two_processes_holds_half_and_a_whole_model_comes_back(tmp_path)
 def test_fsdp_is_lightnings_strategy_for_as_many_processes_as_devices():
     cfg = check(compose("dataset=synthetic", "model=mlp_small", "trainer=fsdp", *TWO))
     made = build.instantiate(cfg["trainer"], callbacks=[], logger=False)
-    assert isinstance(made.strategy, Sharded)
+    assert isinstance(made.strategy, ShardedStrategy)
     assert made.world_size == 2
 
 
@@ -178,7 +178,7 @@ def test_a_method_that_asks_for_whole_weights_is_told_before_the_model_is_divide
         def penalty(self, model):
             return model.weight.square().sum()
 
-    strategy, model = Sharded(), nn.Linear(2, 1)
+    strategy, model = ShardedStrategy(), nn.Linear(2, 1)
     strategy._lightning_module = SimpleNamespace(methods=[Method(), Ridge()], model=model)
     with pytest.raises(ConfigError, match="fsdp: Ridge asks for whole weights"):
         strategy.setup(None)

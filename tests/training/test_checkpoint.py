@@ -25,7 +25,7 @@ from lepton.storage.run_folder import run_status, unfinished_folder
 from lepton.training import checkpoint
 from lepton.training.checkpoint import Checkpoints, pack, unpack
 from lepton.training.resume import Resume
-from lepton.training.signals import ASKED, Interrupted
+from lepton.training.signals import RECEIVED, Interrupted
 from tests.quick import compose
 
 WORDS = (
@@ -119,11 +119,11 @@ def test_a_checkpoint_of_other_versions_is_not_used_and_told_of(kept, caplog):
 
 def test_a_training_in_the_precision_of_another_machine_starts_anew(tmp_path, monkeypatch, caplog):
     cfg = check(compose(*WORDS, "trainer.precision=auto"))
-    monkeypatch.setattr("lepton.trainer.default.best", lambda accelerator: "bf16-mixed")
-    Checkpoints.of(tmp_path, cfg, trained="alone").save({"step": 1})
-    assert Checkpoints.of(tmp_path, cfg, trained="alone").load() == {"step": 1}
-    monkeypatch.setattr("lepton.trainer.default.best", lambda accelerator: "32-true")
-    assert Checkpoints.of(tmp_path, cfg, trained="alone").load() is None
+    monkeypatch.setattr("lepton.trainer.default.auto_precision", lambda accelerator: "bf16-mixed")
+    Checkpoints.of_run(tmp_path, cfg, trained="alone").save({"step": 1})
+    assert Checkpoints.of_run(tmp_path, cfg, trained="alone").load() == {"step": 1}
+    monkeypatch.setattr("lepton.trainer.default.auto_precision", lambda accelerator: "32-true")
+    assert Checkpoints.of_run(tmp_path, cfg, trained="alone").load() is None
     assert "precision: 'bf16-mixed' there, '32-true' here); training starts anew" in caplog.text
 
 
@@ -175,7 +175,7 @@ def test_the_system_itself_is_asked_in_that_order(here):
 
 def test_a_folder_that_cannot_be_written_is_said_before_the_first_step(run, monkeypatch, here):
     steps = []
-    monkeypatch.setattr("lepton.training.module.Learner._step", lambda *_: steps.append(1))
+    monkeypatch.setattr("lepton.training.module.TrainingModule._step", lambda *_: steps.append(1))
     access = os.access
     monkeypatch.setattr(
         os, "access", lambda path, mode: "runs" not in str(path) and access(path, mode)
@@ -189,14 +189,14 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_first_step(run, monk
 def test_a_file_in_the_place_of_the_folder_is_said_before_the_first_step(tmp_path):
     (tmp_path / "checkpoint").touch()
     with pytest.raises(LeptonError, match=r"checkpoint: checkpoints cannot be written there$"):
-        Checkpoints(tmp_path / "checkpoint", ABOUT).check(1)
+        Checkpoints(tmp_path / "checkpoint", ABOUT).check_space(1)
 
 
 def test_a_disk_without_room_for_two_is_said_before_the_first_step(tmp_path):
     free = shutil.disk_usage(tmp_path).free
     with pytest.raises(LeptonError, match=r"checkpoint: .* MB are free .*: no space to train"):
-        Checkpoints(tmp_path / "checkpoint", ABOUT).check(free)
-    Checkpoints(tmp_path / "checkpoint", ABOUT).check(free // 4)
+        Checkpoints(tmp_path / "checkpoint", ABOUT).check_space(free)
+    Checkpoints(tmp_path / "checkpoint", ABOUT).check_space(free // 4)
 
 
 def test_a_disk_that_is_full_is_said_and_the_one_before_is_whole(kept, monkeypatch):
@@ -294,7 +294,7 @@ def stopped(here, monkeypatch):
     def due(self):
         seen.append(1)
         if len(seen) == 12:
-            ASKED.append(signal.SIGTERM)
+            RECEIVED.append(signal.SIGTERM)
         return real(self)
 
     monkeypatch.setattr(Resume, "_due", due)

@@ -15,7 +15,7 @@ from lepton.errors import Diverged, FailedRuns
 from lepton.finite import LossCheck, all_finite
 from lepton.storage.run_folder import run_status
 from lepton.sweep.multirun import multirun
-from lepton.training.module import Learner
+from lepton.training.module import TrainingModule
 
 WORDS = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu"),  # 7 steps an epoch
@@ -27,13 +27,13 @@ HUGE = ("dataset=diabetes", "model=mlp_small", "optimizer=sgd", "trainer.max_epo
 @pytest.fixture
 def states(monkeypatch):
     """The weights after every optimizer step."""
-    states, step = [], Learner._step
+    states, step = [], TrainingModule._step
 
     def noted(self, optimizer):
         step(self, optimizer)
         states.append({k: v.clone() for k, v in self.model.state_dict().items()})
 
-    monkeypatch.setattr(Learner, "_step", noted)
+    monkeypatch.setattr(TrainingModule, "_step", noted)
     return states
 
 
@@ -42,7 +42,7 @@ def spoil(monkeypatch):
     """Makes a loss wrong from a batch on, and the weights too if asked for."""
 
     def spoil(batch, value, *, weights=False):
-        real, seen = lepton.training.module.objective, []
+        real, seen = lepton.training.module.training_loss, []
 
         def loss(model, *given):
             seen.append(1)
@@ -53,7 +53,7 @@ def spoil(monkeypatch):
                     next(model.parameters()).fill_(math.nan)
             return real(model, *given) * value
 
-        monkeypatch.setattr(lepton.training.module, "objective", loss)
+        monkeypatch.setattr(lepton.training.module, "training_loss", loss)
 
     return spoil
 

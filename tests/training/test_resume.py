@@ -12,7 +12,7 @@ from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.run import train_checked
 from lepton.storage.results import read_result
-from lepton.training.signals import ASKED, Interrupted
+from lepton.training.signals import RECEIVED, Interrupted
 from tests.quick import compose, quick
 
 SMALL = (
@@ -110,7 +110,7 @@ def test_the_time_that_a_training_may_take_counts_all_processes(here, monkeypatc
 
     def stop(epoch, score):
         if time.monotonic() - began > 1.2:
-            ASKED.append(signal.SIGTERM)
+            RECEIVED.append(signal.SIGTERM)
 
     with pytest.raises(Interrupted):
         train_checked(plain, run_folder(plain), stop)

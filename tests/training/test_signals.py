@@ -85,7 +85,7 @@ def test_a_long_validation_is_not_waited_for(here, monkeypatch):
         epochs.append(1)
         if len(epochs) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
-            monkeypatch.setattr(resume, "PATIENCE", -1.0)
+            monkeypatch.setattr(resume, "SECONDS_TO_VALIDATE", -1.0)
         real(self, *given)
 
     monkeypatch.setattr(resume.Resume, "on_validation_batch_start", kill)
@@ -162,6 +162,6 @@ def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint
 def test_what_was_asked_is_forgotten_with_the_training(here):
     plain = check(compose(*WINE))
     with pytest.raises(Interrupted):
-        train_checked(plain, run_folder(plain), lambda *_: signals.ASKED.append(15))
+        train_checked(plain, run_folder(plain), lambda *_: signals.RECEIVED.append(15))
     assert requested() is None
     assert train_checked(plain, run_folder(plain)).epochs == 4

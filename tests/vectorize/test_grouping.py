@@ -94,7 +94,7 @@ def test_a_run_with_a_checkpoint_goes_on_alone(here):
     for job, trained in ((jobs[1], "alone"), (jobs[2], "stack")):
         part = job.folder.with_name(job.folder.name + ".part")
         part.mkdir(parents=True)
-        Checkpoints.of(part, job.config, trained=trained).save({"epoch": 1})
+        Checkpoints.of_run(part, job.config, trained=trained).save({"epoch": 1})
     (together,), alone = group_jobs(jobs)
     assert together == [jobs[0], jobs[2]]
     assert alone == [(jobs[1], "a checkpoint is there to go on from")]

@@ -155,7 +155,7 @@ def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
 
     def counted(self):
         sizes.append(len(self.weights.values[0]))
-        assert len(self.members) == len(self.weights.values[0]) == len(self.noise.seeds)
+        assert len(self.members) == len(self.weights.values[0]) == len(self.mask_stream.seeds)
         real(self)
 
     monkeypatch.setattr(Stack, "score", counted)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from lepton.training.dropout_masks import Noise
+from lepton.training.dropout_masks import MaskStream
 from lepton.vectorize.layers import StackedDropout, StackedLinear
 
 ROWS = 40_000
@@ -13,7 +13,7 @@ ROWS = 40_000
 
 def dropped(rates, x=None, shared=False):
     layer = StackedDropout(
-        torch.tensor(rates, dtype=torch.float64), Noise(range(len(rates)), torch.device("cpu"))
+        torch.tensor(rates, dtype=torch.float64), MaskStream(range(len(rates)), torch.device("cpu"))
     )
     x = torch.ones(len(rates), ROWS) if x is None else x
     call = vmap(

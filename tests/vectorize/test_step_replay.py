@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lepton.training.dropout_masks import Noise
+from lepton.training.dropout_masks import MaskStream
 from lepton.vectorize.layers import StackedDropout
 from lepton.vectorize.step_replay import CALLS_BEFORE_RECORDING, StepReplay, before_each_replay
 
@@ -79,7 +79,7 @@ def test_what_is_not_of_the_tape_is_done_before_each_play():
 
 def dropped():
     """A step of nothing but dropout with its own masks."""
-    layer = StackedDropout(torch.full((3,), 0.5), Noise([0, 1, 2]))
+    layer = StackedDropout(torch.full((3,), 0.5), MaskStream([0, 1, 2]))
 
     def one(x, member):
         return torch.func.functional_call(layer, {"member": member}, (x,))

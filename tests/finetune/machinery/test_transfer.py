@@ -122,7 +122,7 @@ def test_what_is_made_new_is_trained_by_every_strategy(pretrained, network):
     made, data = network(*TABLE, *MODELS["mlp"], *OTHER, "dataset.numbers=9", *start)
     trained = {n for n, p in made.model.named_parameters() if p.requires_grad}
     assert trained == {"blocks.0.weight", "output.weight", "output.bias"}
-    [part] = made.ready(data)
+    [part] = made.prepare_phases(data)
     assert part.module is made.model
     assert "features" not in part.data.splits["train"]
 

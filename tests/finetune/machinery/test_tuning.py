@@ -76,7 +76,7 @@ def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     plain = load_network(next(folder.parents[1].glob("source/*-*"))).model
     assert {n for n, _ in merged.named_parameters()} == {n for n, _ in plain.named_parameters()}
     ours, _ = predictions(folder)
-    network.model = network.moving = merged
+    network.model = network.trained_module = merged
     theirs = network.predict(data_of(folder).splits["test"]).numpy()
     assert np.abs(ours - theirs).max() < 1e-5
     start, head = plain.state_dict(), under(plain, layers(plain)[-1])
@@ -181,7 +181,7 @@ def test_fewer_examples_leave_the_features_of_validation_and_test(network, pretr
             seen.append(len(inputs["num"]))
             return made.features(inputs)
 
-        splits, _ = features(made.model, made.cfg, data, compute)
+        splits, _ = features(made.model, made.config, data, compute)
         for split, part in data.splits.items():
             assert torch.equal(splits[split]["features"], made.features(part))
         assert seen == [len(data.splits[split]["id"]) for split in computed]
@@ -299,7 +299,7 @@ def test_before_is_the_best_of_scikit_learns_heads(task, network, pretrained):
     }[task]
     start = (f"init_from={pretrained()}", "finetune=full")
     made, data = network(*TABLE, *MODELS["mlp"], *OTHER[:1], *own, *start)
-    made.ready(data)
+    made.prepare_phases(data)
     rows = {s: made.features(data.splits[s]).double().numpy() for s in ("train", "val", "test")}
     mean, std = rows["train"].mean(0), rows["train"].std(0)
     std[std == 0] = 1

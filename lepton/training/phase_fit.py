@@ -1,0 +1,136 @@
+"""PhaseFit: one phase of a network's training with Lightning, from the trainer to the weights."""
+
+import logging
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from lepton import build
+from lepton.errors import Diverged
+from lepton.finite import all_finite
+from lepton.method import Phase
+from lepton.pretrained import init_weights
+from lepton.scheduler.interval import by_batch
+from lepton.trainer.default import Trainer
+from lepton.trainer.lightning_output import log_warnings_only
+from lepton.training.checkpoint import Checkpoints
+from lepton.training.distributed import run_workers
+from lepton.training.module import TrainingModule, Watch
+from lepton.training.progress import Progress
+from lepton.training.resume import Resume
+from lepton.training.signals import interruptible
+from lepton.training.weights import save_weights
+
+if TYPE_CHECKING:
+    from lepton.training.network import Network
+
+log = logging.getLogger("lepton")
+
+
+class PhaseFit:
+    """Trains the module of a phase, and writes into the network what was learned."""
+
+    def __init__(self, network: "Network", phase: Phase, folder: Path, watch: Watch | None):
+        self.network, self.phase, self.folder = network, phase, folder
+        phase.module.train()  # Lightning leaves modes as it finds them
+        self.module, self.trainer = self._module(watch), self._trainer()
+        self.resume = self._resume()
+
+    def run(self) -> None:
+        """Trains from the folder's checkpoint if there is one; ends with the best weights.
+
+        Raises: Diverged, with finite weights saved; Pruned; Interrupted.
+        """
+        started = time.perf_counter()
+        try:
+            if self.resume is not None and self.resume.is_over(self.module, self.trainer):
+                self.trainer.precision_plugin.convert_module(self.module)
+            else:
+                with (
+                    torch.random.fork_rng(),
+                    interruptible(saving=self.resume is not None),
+                    run_workers(self.folder),
+                ):
+                    self.trainer.fit(self.module, datamodule=self.phase.data)
+        except Diverged as error:
+            if self.trainer.is_global_zero:
+                self._save_finite_weights(error)
+            raise
+        if self.trainer.is_global_zero:  # the first process has what was learned
+            self._finish(seconds=time.perf_counter() - started)
+
+    def _finish(self, *, seconds: float) -> None:
+        network = self.network
+        network.seconds += seconds + (self.resume.seconds if self.resume else 0.0)
+        if network.config["trainer"]["profiler"]:
+            log.info("%s", self.trainer.profiler.summary())
+        self.module.restore_best()
+        fold_into_model(self.phase.module)
+        network.history, network.best_epoch = self.module.history, self.module.best_epoch
+        network.device = self.trainer.strategy.root_device
+
+    def _module(self, watch: Watch | None) -> TrainingModule:
+        network, config = self.network, self.network.config
+        return TrainingModule(
+            model=self.phase.module,
+            task=network.task,
+            methods=network.methods,
+            mask_stream=network.mask_stream,
+            earlier_history=network.history,
+            make_optimizer=partial(build.component, self.phase.cfg, "optimizer"),
+            make_scheduler=partial(build.component, config, "scheduler")
+            if config["scheduler"]
+            else None,
+            steps_by_batch=by_batch(config),
+            accumulate=config["trainer"]["accumulate_grad_batches"],
+            seed=config["seed"],
+            watch=watch,
+        )
+
+    def _trainer(self) -> Trainer:
+        log_warnings_only()
+        callbacks = [c for method in self.network.methods for c in method.callbacks()]
+        return build.instantiate(
+            self.phase.cfg["trainer"],
+            callbacks=[*callbacks, Progress()],
+            logger=build.logger(self.network.config, self.folder),
+        )
+
+    def _resume(self) -> Resume | None:
+        """The callback that saves this training, first of all; None with several processes."""
+        if self.trainer.world_size > 1:
+            return None
+        prefix = self.phase.name
+        checkpoints = Checkpoints.of_run(
+            self.folder, self.network.config, trained=self.network.trained_as, prefix=prefix
+        )
+        resume = Resume(checkpoints, self.trainer.checkpoint_every, keep_end=bool(prefix))
+        self.trainer.callbacks.insert(0, resume)
+        return resume
+
+    def _save_finite_weights(self, error: Diverged) -> None:
+        """Saves the last weights that are finite, and says in the error which those are."""
+        checkpoint = self.resume.checkpoints.load() if self.resume else None
+        module = self.module
+        for origin, state in (
+            ("of the step before", module.model.state_dict()),
+            (f"of epoch {module.best_epoch + 1}, the best", module.best_state),
+            ("of the last checkpoint", checkpoint["model"] if checkpoint else {}),
+        ):
+            if state and all_finite(state):
+                module.model.load_state_dict(state)
+                fold_into_model(module.model)
+                save_weights(self.network.model.state_dict(), self.folder / init_weights.WEIGHTS)
+                error.weights = origin
+                return
+        error.weights = "none: no finite ones were left"
+
+
+def fold_into_model(module: nn.Module) -> None:
+    """Makes a module that was trained in place of a model's part that part again."""
+    if hasattr(module, "fold"):
+        module.fold()

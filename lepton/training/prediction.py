@@ -1,0 +1,39 @@
+"""Outputs of a network for whole tensors: computed batch by batch, without gradients."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from lepton.dataset.load.prediction_batches import prediction_batches
+from lepton.method import Batch
+
+
+def compute_in_batches(
+    model: nn.Module, inputs: Batch, compute: Callable[[Batch], Tensor], *, device: torch.device
+) -> Tensor:
+    """The rows of `compute`, which calls the model on a batch; on the CPU, in the inputs' order."""
+    model.eval().to(device)
+    dtype = next(model.parameters()).dtype
+    row_numbers, outputs = [], []
+    with torch.inference_mode(), default_dtype(dtype):
+        for numbers, rows in prediction_batches(inputs):
+            batch = {
+                name: tensor.to(device, dtype if tensor.is_floating_point() else None)
+                for name, tensor in rows.items()
+            }
+            row_numbers.append(numbers)
+            outputs.append(compute(batch).cpu())
+    return torch.cat(outputs)[torch.cat(row_numbers).argsort()]
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Sets the float type of the tensors that a model makes itself."""
+    previous = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(previous)
