@@ -52,18 +52,18 @@ class TextInputs:
     def __init__(self, folder: Path, spec: DataSpec):
         from lepton.tokenizer.fitted_tokenizer import TOKENIZER, FittedTokenizer
 
-        self.columns, self.tokens = list(spec.text_features), None
+        self.columns, self.tokenizer = list(spec.text_features), None
         if spec.vocabulary:
             with explain_read_errors(folder / TOKENIZER):
-                self.tokens = FittedTokenizer.load(folder, spec)
+                self.tokenizer = FittedTokenizer.load(folder, spec)
 
     def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
         from lepton.dataset.clean.text_cleaning import parse_texts, tokenizer_inputs
 
         texts = parse_texts(frame, self.columns)
-        if self.tokens is None:
+        if self.tokenizer is None:
             return {"texts": texts}
-        encoded = self.tokens.encode(tokenizer_inputs(texts), keep=False)
+        encoded = self.tokenizer.encode(tokenizer_inputs(texts), keep=False)
         return {name: tensor for name, tensor in encoded.items() if name != "cut"}
 
 

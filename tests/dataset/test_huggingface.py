@@ -13,11 +13,11 @@ from lepton.errors import DataError, LeptonError
 from tests.quick import compose
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning")
-WORDS = ["dataset=huggingface", "dataset.text=text", "dataset.target=label", "model=text_cnn"]
+OVERRIDES = ["dataset=huggingface", "dataset.text=text", "dataset.target=label", "model=text_cnn"]
 
 
-def read(name, *words):
-    return build.data(check(compose(*WORDS, f"dataset.name={name}", *words)))
+def read(name, *overrides):
+    return build.data(check(compose(*OVERRIDES, f"dataset.name={name}", *overrides)))
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def test_a_set_without_a_test_split_says_so_and_can_be_divided(saved):
 
 def test_the_run_is_named_by_what_lies_in_the_folder(saved, tmp_path):
     shutil.copytree(saved / "both", tmp_path / "set")
-    words = [*WORDS, f"dataset.name={tmp_path / 'set'}"]
-    first = run_folder(check(compose(*words)))
-    assert run_folder(check(compose(*WORDS, f"dataset.name={saved / 'both'}"))) == first
+    overrides = [*OVERRIDES, f"dataset.name={tmp_path / 'set'}"]
+    first = run_folder(check(compose(*overrides)))
+    assert run_folder(check(compose(*OVERRIDES, f"dataset.name={saved / 'both'}"))) == first
     (tmp_path / "set" / "test" / "state.json").write_text("{}")
-    assert run_folder(check(compose(*words))) != first
+    assert run_folder(check(compose(*overrides))) != first
 
 
 def test_a_folder_that_holds_no_set_is_refused(tmp_path):

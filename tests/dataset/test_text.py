@@ -9,7 +9,6 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
-from lepton.dataset.split.duplicates import stands_among
 from lepton.errors import ConfigError, DataError
 from lepton.testing import check_dataset, composed_data
 from tests.quick import compose
@@ -28,16 +27,16 @@ def table(rows=120):
 
 @pytest.fixture
 def data(tmp_path):
-    """The data module of a table, written as a file, and of words for the command line."""
+    """The data module of a table, written as a file, and of further overrides."""
 
-    def make(frame, *words, test=None, model="text_cnn"):
+    def make(frame, *overrides, test=None, model="text_cnn"):
         paths = {"path": frame, **({} if test is None else {"test_path": test})}
         files = []
         for key, content in paths.items():
             content.to_parquet(tmp_path / f"{key}.parquet")
             files.append(f"dataset.{key}={tmp_path / key}.parquet")
         fixed = ["dataset=text_csv", "dataset.text=text", "dataset.target=label", f"model={model}"]
-        return build.data(check(compose(*fixed, *files, *words)))
+        return build.data(check(compose(*fixed, *files, *overrides)))
 
     return make
 
@@ -49,29 +48,37 @@ def notes(data):
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.ndjson", "t.parquet", "t.txt"])
 def test_every_kind_of_file_gives_the_same_splits(name, tmp_path, data):
     frame, path = table(), tmp_path / name
-    words = [f"dataset.path={path}"]
+    overrides = [f"dataset.path={path}"]
     match name.partition(".")[2]:
         case "csv":
             frame.to_csv(path, index=False)
         case "tsv":
             frame.to_csv(path, index=False, sep="\t", header=False)
-            words += ["dataset.header=false", "dataset.names=[text,label]", "dataset.quote=null"]
+            overrides += [
+                "dataset.header=false",
+                "dataset.names=[text,label]",
+                "dataset.quote=null",
+            ]
         case "jsonl" | "ndjson":
             frame.to_json(path, orient="records", lines=True, force_ascii=False)
         case "parquet":
             frame.to_parquet(path)
         case "txt":
             path.write_text("\n".join(frame["label"] + " " + frame["text"]))
-            words += ["dataset.rest=true", "dataset.separator=' '", "dataset.names=[label,text]"]
-            words += ["dataset.header=false"]
-    expected, actual = data(frame).splits, data(frame, *words).splits
+            overrides += [
+                "dataset.rest=true",
+                "dataset.separator=' '",
+                "dataset.names=[label,text]",
+                "dataset.header=false",
+            ]
+    expected, actual = data(frame).splits, data(frame, *overrides).splits
     for split, tensors in expected.items():
         for key, value in tensors.items():
             assert value.equal(actual[split][key]), (split, key)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         [],
         ["model=transformer_tiny"],
@@ -86,7 +93,7 @@ def test_every_kind_of_file_gives_the_same_splits(name, tmp_path, data):
         ["dataset.target=three"],
     ],
 )
-def test_the_contract_holds_for_every_split_and_task(words, tmp_path):
+def test_the_contract_holds_for_every_split_and_task(overrides, tmp_path):
     frame = table()
     n = np.arange(len(frame))
     frame = frame.assign(
@@ -101,7 +108,7 @@ def test_the_contract_holds_for_every_split_and_task(words, tmp_path):
     )
     frame.to_parquet(tmp_path / "f.parquet")
     fixed = ["dataset=text_csv", f"dataset.path={tmp_path}/f.parquet", "model=text_cnn"]
-    check_dataset(composed_data(*fixed, "dataset.text=text", "dataset.target=label", *words))
+    check_dataset(composed_data(*fixed, "dataset.text=text", "dataset.target=label", *overrides))
 
 
 def test_groups_stay_together_and_a_test_file_is_the_test(data):
@@ -130,9 +137,9 @@ def test_a_text_of_the_test_split_is_not_trained_on(data):
     assert 5 not in ids["train"] + ids["val"]
     assert len(ids["train"]) + len(ids["val"]) == 99
     assert any("whose text is in" in note and "dropped (1)" in note for note in notes(dropped))
-    kept = data(frame, "dataset.duplicates=keep", test=test)
-    assert len(kept.splits["train"]["id"]) + len(kept.splits["val"]["id"]) == 100
-    assert any("kept; dataset.duplicates=drop" in note for note in notes(kept))
+    undropped = data(frame, "dataset.duplicates=keep", test=test)
+    assert len(undropped.splits["train"]["id"]) + len(undropped.splits["val"]["id"]) == 100
+    assert any("kept; dataset.duplicates=drop" in note for note in notes(undropped))
 
 
 def test_a_test_file_that_holds_every_text_leaves_nothing_to_train_on(data):
@@ -149,12 +156,6 @@ def test_rows_that_repeat_within_train_stay_and_are_counted(data):
     prepared = data(frame, "dataset.split=column", "dataset.split_column=part")
     assert len(prepared.splits["train"]["id"]) == 80
     assert "the train split: rows whose text came before, kept (40)" in notes(prepared)
-
-
-def test_leaks_are_found_but_for_case_and_blanks():
-    texts = np.array([["A  cat", "x"], ["a cat", "y"], ["dog", ""]], dtype=object)
-    others = np.array([["a CAT ", "X"], ["", "dog"]], dtype=object)
-    assert stands_among(texts, others).tolist() == [True, False, False]
 
 
 def test_long_texts_are_cut_and_the_share_is_noted(data):
@@ -199,7 +200,7 @@ def test_a_column_that_holds_no_texts_is_refused(change, message, data):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("overrides", "message"),
     [
         (["dataset.text=txt"], r"column 'txt' is missing; did you mean 'text'\?"),
         (["dataset.text=label"], "dataset.text: 'label' is the target"),
@@ -210,10 +211,10 @@ def test_a_column_that_holds_no_texts_is_refused(change, message, data):
         (["dataset.rest=true", "dataset.path={txt}"], "dataset.rest=true needs dataset.separator"),
     ],
 )
-def test_keys_that_name_no_texts_are_refused(words, message, data, tmp_path):
+def test_keys_that_name_no_texts_are_refused(overrides, message, data, tmp_path):
     (tmp_path / "x.txt").write_text("pos a text")
     with pytest.raises(DataError, match=message):
-        data(table(), *(word.format(txt=tmp_path / "x.txt") for word in words))
+        data(table(), *(text.format(txt=tmp_path / "x.txt") for text in overrides))
 
 
 @pytest.mark.parametrize(
@@ -237,19 +238,19 @@ def test_a_line_that_is_no_row_is_named(line, message, tmp_path, data):
 def test_a_line_without_a_text_is_named(tmp_path, data):
     path = tmp_path / "lines.txt"
     path.write_text("pos a text\nneg\n")
-    words = ["dataset.rest=true", "dataset.separator=' '", "dataset.names=[label,text]"]
+    overrides = ["dataset.rest=true", "dataset.separator=' '", "dataset.names=[label,text]"]
     with pytest.raises(DataError, match=r"lines\.txt, line 2: nothing for column 'text'"):
-        data(table(), f"dataset.path={path}", *words, "dataset.header=false")
+        data(table(), f"dataset.path={path}", *overrides, "dataset.header=false")
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("overrides", "message"),
     [
         (["dataset=vader"], "dataset=vader holds texts, and model=mlp reads a table"),
         (["model=text_cnn"], "dataset=german_credit holds a table, and model=text_cnn reads texts"),
         (["model=tfidf_linear"], "dataset=german_credit holds a table, and model=tfidf_linear"),
     ],
 )
-def test_a_model_that_cannot_read_the_data_is_refused_before_anything_is_read(words, message):
+def test_a_model_that_cannot_read_the_data_is_refused_before_anything_is_read(overrides, message):
     with pytest.raises(ConfigError, match=message):
-        compose(*words)
+        compose(*overrides)

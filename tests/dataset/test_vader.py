@@ -16,8 +16,8 @@ from tests.quick import compose
 COUNTS = {"tweets": 4200, "reviews": 3708, "films": 10605, "news": 5190}
 
 
-def vader(*words):
-    return build.data(check(compose("dataset=vader", "model=text_cnn", *words)))
+def vader(*overrides):
+    return build.data(check(compose("dataset=vader", "model=text_cnn", *overrides)))
 
 
 def test_the_file_is_small_and_holds_what_its_description_counts():

@@ -129,8 +129,8 @@ def is_slashed_date(texts: pd.Series) -> pd.Series:
 
 def are_boolean(texts: pd.Series) -> bool:
     """True when the texts are the two words of one pair, such as yes and no."""
-    words = {text.lower() for text in texts.unique()} if texts.nunique() <= 6 else set()
-    return bool(words) and any(words <= pair for pair in BOOLEAN_PAIRS)
+    distinct = {text.lower() for text in texts.unique()} if texts.nunique() <= 6 else set()
+    return bool(distinct) and any(distinct <= pair for pair in BOOLEAN_PAIRS)
 
 
 def _matches(texts: pd.Series, pattern: str) -> pd.Series:

@@ -71,8 +71,10 @@ def _clean_cells(
     """Cells without surrounding blanks, null where they stand for missing."""
     cells = pc.utf8_trim_whitespace(cells)
     is_missing = pc.is_in(cells, pa.array([*missing, ""], pa.string()))
-    words = cells.filter(pc.and_(is_missing, pc.not_equal(cells, "")))
-    counts = {entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(words)}
+    missing_words = cells.filter(pc.and_(is_missing, pc.not_equal(cells, "")))
+    counts = {
+        entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(missing_words)
+    }
     cleaned = pc.if_else(is_missing, pa.scalar(None, pa.string()), cells)
     if not counts:
         return cleaned, None

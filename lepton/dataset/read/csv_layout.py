@@ -76,7 +76,7 @@ def _check_characters(separator: str | None, quote: str | None) -> None:
 
 
 def _likely_separator(path: str, counts: dict[str, list[int]]) -> str:
-    """The separator that gives most fields, in two rows as many where there is such a one.
+    """The separator that gives most fields; one that gives both rows as many is preferred.
 
     `counts` holds the number of fields in the first rows, by separator.
     """

@@ -69,8 +69,8 @@ def test_a_batch_holds_what_padding_row_by_row_would_give(tensors):
 def test_an_epoch_shows_each_row_once_in_full_batches_but_the_last(tensors, size):
     loader = make_loader(tensors, size=size)
     sizes = [len(batch) for batch in ids(loader)]
-    shown, lone_rows = rows(loader), int(size == 202)
-    assert len(set(shown)) == len(shown) == loader.rows == ROWS - lone_rows
+    epoch_rows, lone_rows = rows(loader), int(size == 202)
+    assert len(set(epoch_rows)) == len(epoch_rows) == loader.rows == ROWS - lone_rows
     assert set(sizes[:-1]) <= {size}
     assert len(sizes) == loader.num_batches
     assert len(list(loader)) == len(loader)
