@@ -1,4 +1,4 @@
-"""The metrics by name, and which way each is better; imports nothing."""
+"""The direction of each metric: is larger better? This module imports nothing."""
 
 LARGER_IS_BETTER = {
     "log_loss": False,

@@ -1,4 +1,4 @@
-"""Metrics from arrays: one function scores models, ensembles, compressed and served models.
+"""Metrics of predictions: one function scores models, ensembles, compressed and served models.
 
 Probabilities of binary targets are (N,), of multiclass and multilabel targets (N, classes).
 Multiclass metrics on probabilities of one class are one class against the rest. Averages over
@@ -39,7 +39,7 @@ def score(
     prediction, target = prediction.detach().cpu(), target.detach().cpu()
     if not torch.isfinite(prediction).all():
         return dict.fromkeys(names, float("nan"))
-    prediction, target = _ready(prediction, target, task)
+    prediction, target = _prepare(prediction, target, task)
     values = {name: float(metrics[name](prediction, target)) for name in names}
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
@@ -61,12 +61,13 @@ def monitor_value(prediction: Tensor, target: Tensor, *, task: str, metric: str)
 
 def log_loss(p: Tensor, y: Tensor) -> Tensor:
     """Mean negative log-likelihood of binary or multilabel targets, in nats."""
-    p = _inside(p)
+    p = _clamp_probability(p)
     return -torch.where(y == 1, p, 1 - p).log().mean()
 
 
 def multiclass_log_loss(p: Tensor, y: Tensor) -> Tensor:
-    return -_inside(p.gather(1, y[:, None])).log().mean()
+    """Mean negative log-likelihood of the true classes, in nats."""
+    return -_clamp_probability(p.gather(1, y[:, None])).log().mean()
 
 
 def brier(p: Tensor, y: Tensor) -> Tensor:
@@ -90,9 +91,9 @@ def ks(p: Tensor, y: Tensor) -> Tensor:
 
 def balanced_accuracy(p: Tensor, y: Tensor) -> Tensor:
     """Recall averaged over the classes that the split has; undefined for one class alone."""
-    table = _confusion(p, y)
-    support = table.sum(1)
-    recall = (table.diagonal() / support)[support > 0]
+    counts = _confusion(p, y)
+    support = counts.sum(1)
+    recall = (counts.diagonal() / support)[support > 0]
     return recall.mean() if len(recall) > 1 else _undefined()
 
 
@@ -101,20 +102,23 @@ def mcc(p: Tensor, y: Tensor) -> Tensor:
 
     Source: Gorodkin 2004, https://doi.org/10.1016/j.compbiolchem.2004.09.006
     """
-    table = _confusion(p, y)
-    n, true, predicted = table.sum(), table.sum(1), table.sum(0)
+    counts = _confusion(p, y)
+    n, true, predicted = counts.sum(), counts.sum(1), counts.sum(0)
     spread_true = n**2 - true.square().sum()
     spread_predicted = n**2 - predicted.square().sum()
     if spread_true == 0:
         return _undefined()
     if spread_predicted == 0:
         return torch.tensor(0.0)
-    covariance = table.trace() * n - true @ predicted
+    covariance = counts.trace() * n - true @ predicted
     return covariance / (spread_true * spread_predicted).sqrt()
 
 
-def _ready(prediction: Tensor, target: Tensor, task: str) -> tuple[Tensor, Tensor]:
-    """In 64 bits, because large sums cancel; probabilities that rounding put above 1 are 1."""
+def _prepare(prediction: Tensor, target: Tensor, task: str) -> tuple[Tensor, Tensor]:
+    """Both in 64 bits, because large sums cancel; probabilities that rounding put above 1 are 1.
+
+    Raises: ValueError for logits.
+    """
     prediction = prediction.double()
     if task == "regression":
         return prediction, target.double()
@@ -131,7 +135,7 @@ def _confusion(p: Tensor, y: Tensor) -> Tensor:
     return cells.reshape(classes, classes).double()
 
 
-def _inside(p: Tensor) -> Tensor:
+def _clamp_probability(p: Tensor) -> Tensor:
     """Probabilities kept as far from 0 and 1 as 32-bit floats can tell, so that logs are finite."""
     eps = torch.finfo(torch.float32).eps
     return p.clamp(eps, 1 - eps)
@@ -145,18 +149,18 @@ def _undefined() -> Tensor:
     return torch.tensor(float("nan"))
 
 
-def _varied(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
-    """A binary metric where both classes occur, else undefined."""
+def _if_both_classes(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
+    """The value of a binary metric where both classes occur, else undefined."""
     return metric(p, y) if y.min() != y.max() else _undefined()
 
 
-def _macro(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
-    """A binary metric averaged over the columns in which both classes occur."""
+def _macro_average(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
+    """The mean of a binary metric over the columns in which both classes occur."""
     columns = (y.min(0).values != y.max(0).values).nonzero().flatten().tolist()
-    return _mean_over(columns, metric, p, y) if columns else _undefined()
+    return _mean_over_columns(columns, metric, p, y) if columns else _undefined()
 
 
-def _mean_over(
+def _mean_over_columns(
     columns: Iterable[int], metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor
 ) -> Tensor:
     values = [metric(p[:, i].contiguous(), y[:, i].contiguous()).double() for i in columns]
@@ -164,7 +168,7 @@ def _mean_over(
 
 
 def _one_against_rest(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
-    return _macro(metric, p, _one_hot(p, y))
+    return _macro_average(metric, p, _one_hot(p, y))
 
 
 def _multiclass(metric: Callable[..., Tensor], p: Tensor, y: Tensor, **options) -> Tensor:
@@ -182,19 +186,21 @@ METRICS: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
         "log_loss": log_loss,
         "accuracy": _accuracy,
         "balanced_accuracy": balanced_accuracy,
-        "f1": partial(_varied, _f1),
-        "auroc": partial(_varied, _auroc),
-        "average_precision": partial(_varied, _average_precision),
+        "f1": partial(_if_both_classes, _f1),
+        "auroc": partial(_if_both_classes, _auroc),
+        "average_precision": partial(_if_both_classes, _average_precision),
         "ece": _ece,
         "brier": brier,
-        "ks": partial(_varied, ks),
+        "ks": partial(_if_both_classes, ks),
         "mcc": mcc,
     },
     "multiclass": {
         "log_loss": multiclass_log_loss,
         "accuracy": partial(_multiclass, tm.multiclass_accuracy, average="micro"),
         "balanced_accuracy": balanced_accuracy,
-        "f1": partial(_varied, partial(_multiclass, tm.multiclass_f1_score, average="macro")),
+        "f1": partial(
+            _if_both_classes, partial(_multiclass, tm.multiclass_f1_score, average="macro")
+        ),
         "auroc": partial(_one_against_rest, _auroc),
         "average_precision": partial(_one_against_rest, _average_precision),
         "ece": partial(_multiclass, tm.multiclass_calibration_error, n_bins=ECE_BINS, norm="l1"),
@@ -204,13 +210,13 @@ METRICS: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
     "multilabel": {
         "log_loss": log_loss,
         "accuracy": lambda p, y: ((p > 0.5) == y).double().mean(),
-        "balanced_accuracy": partial(_macro, balanced_accuracy),
-        "f1": partial(_macro, _f1),
-        "auroc": partial(_macro, _auroc),
-        "average_precision": partial(_macro, _average_precision),
-        "ece": lambda p, y: _mean_over(range(p.shape[1]), _ece, p, y),
+        "balanced_accuracy": partial(_macro_average, balanced_accuracy),
+        "f1": partial(_macro_average, _f1),
+        "auroc": partial(_macro_average, _auroc),
+        "average_precision": partial(_macro_average, _average_precision),
+        "ece": lambda p, y: _mean_over_columns(range(p.shape[1]), _ece, p, y),
         "brier": brier,
-        "mcc": partial(_macro, mcc),
+        "mcc": partial(_macro_average, mcc),
     },
     "regression": {
         "rmse": lambda p, y: (p - y).square().mean().sqrt(),

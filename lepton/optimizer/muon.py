@@ -1,5 +1,8 @@
 """Muon for the hidden matrices of a network, AdamW for all its other parameters."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch.optim import Optimizer
 
@@ -16,7 +19,7 @@ class Muon(Optimizer):
     def __init__(
         self,
         *,
-        params: list[dict],
+        params: list[dict[str, Any]],
         lr: float,
         weight_decay: float,
         momentum: float,
@@ -26,7 +29,7 @@ class Muon(Optimizer):
         eps: float,
         fused: bool,
     ):
-        groups = [part for group in params for part in split(group)]
+        groups = [new_group for group in params for new_group in split_by_hidden(group)]
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
         self.settings = {
             True: {
@@ -37,39 +40,39 @@ class Muon(Optimizer):
             },
             False: {"betas": betas, "eps": eps, "fused": fused},
         }
-        self.parts = {
-            matrices: kind(self._groups(matrices), **self.settings[matrices])
-            for matrices, kind in ((True, torch.optim.Muon), (False, torch.optim.AdamW))
+        self.optimizers = {
+            matrices: optimizer_class(self._groups(matrices), **self.settings[matrices])
+            for matrices, optimizer_class in ((True, torch.optim.Muon), (False, torch.optim.AdamW))
             if self._groups(matrices)
         }
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for matrices, part in self.parts.items():
-            # Loading a state replaces groups and state; the parts must see the same objects.
-            part.param_groups, part.state = self._groups(matrices), self.state
-            part.step()
+        for matrices, optimizer in self.optimizers.items():
+            # Loading a state replaces groups and state; both optimizers must see the new objects.
+            optimizer.param_groups, optimizer.state = self._groups(matrices), self.state
+            optimizer.step()
         return loss
 
-    def _groups(self, matrices: bool) -> list[dict]:
+    def _groups(self, matrices: bool) -> list[dict[str, Any]]:
         return [group for group in self.param_groups if group["matrices"] == matrices]
 
 
-def split(group: dict) -> list[dict]:
-    """The group's hidden matrices and the rest as groups of their own, each if it has any."""
-    parts = []
+def split_by_hidden(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """The group's hidden matrices and its other parameters, as a group each where there are any."""
+    groups = []
     for matrices in (True, False):
-        chosen = [
+        parameters = [
             (name, p)
             for name, p in zip(group["names"], group["params"], strict=True)
             if (name in group["hidden"]) == matrices
         ]
-        if chosen:
-            names, params = zip(*chosen, strict=True)
-            own = {"params": list(params), "names": list(names), "matrices": matrices}
-            parts.append(group | own)
-    return parts
+        if parameters:
+            names, params = zip(*parameters, strict=True)
+            entries = {"params": list(params), "names": list(names), "matrices": matrices}
+            groups.append(group | entries)
+    return groups

@@ -1,4 +1,6 @@
-"""Parameter groups: what is decayed, and which matrices are hidden."""
+"""Parameter groups of an optimizer: which parameters are decayed, which matrices are hidden."""
+
+from typing import Any
 
 import rtdl_num_embeddings
 import rtdl_revisiting_models
@@ -17,7 +19,7 @@ EMBEDDINGS = (
 SCALES = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, tabm.ElementwiseAffine)
 
 
-def parameter_groups(model: nn.Module) -> list[dict]:
+def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
     """Trainable parameters in up to two groups: decayed, and with a `weight_decay` of zero.
 
     Undecayed are biases, norms, embeddings, factors (TabM's, IA3's) and whatever has fewer than two
@@ -26,20 +28,20 @@ def parameter_groups(model: nn.Module) -> list[dict]:
         https://github.com/yandex-research/tabm (which decays the scales); hidden matrices as in
         https://kellerjordan.github.io/posts/muon.
     """
-    spared = undecayed(model)
+    undecayed_names = names_without_decay(model)
     trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    decayed = [(name, p) for name, p in trainable if name not in spared]
-    rest = [(name, p) for name, p in trainable if name in spared]
+    decayed = [(name, p) for name, p in trainable if name not in undecayed_names]
+    undecayed = [(name, p) for name, p in trainable if name in undecayed_names]
     hidden = [name for name, p in decayed[1:-1] if p.ndim == 2]
     groups = []
     if decayed:
-        groups.append(group(decayed, decay=True) | {"hidden": hidden})
-    if rest:
-        groups.append(group(rest, decay=False) | {"hidden": [], "weight_decay": 0.0})
+        groups.append(_group(decayed, decay=True) | {"hidden": hidden})
+    if undecayed:
+        groups.append(_group(undecayed, decay=False) | {"hidden": [], "weight_decay": 0.0})
     return groups
 
 
-def undecayed(model: nn.Module) -> set[str]:
+def names_without_decay(model: nn.Module) -> set[str]:
     """Names of the parameters that no optimizer shrinks by default."""
     names = {name for name, p in model.named_parameters() if p.ndim < 2 or name.endswith("bias")}
     names |= {name for name, _ in model.named_parameters() if ".ia3_l." in name}  # factors from 1
@@ -51,6 +53,6 @@ def undecayed(model: nn.Module) -> set[str]:
     return names
 
 
-def group(named: list, *, decay: bool) -> dict:
-    names, params = zip(*named, strict=True)
+def _group(parameters: list[tuple[str, nn.Parameter]], *, decay: bool) -> dict[str, Any]:
+    names, params = zip(*parameters, strict=True)
     return {"params": list(params), "names": list(names), "decay": decay}

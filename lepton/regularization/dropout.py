@@ -1,4 +1,4 @@
-"""Dropout, set for the whole model at once."""
+"""Dropout: one rate for all dropout layers of a model."""
 
 from torch import nn
 

@@ -1,6 +1,9 @@
-"""Early stopping."""
+"""EarlyStopping: ends a training whose validation score no longer improves."""
+
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from lepton.compat.lightning import EarlyStopping as Stopper
 from lepton.compat.lightning import pl, stops_after
@@ -33,6 +36,7 @@ class EarlyStopping(Method):
         return [self.stopper()]
 
     def stopper(self) -> Stopper:
+        """A new callback of Lightning's with these values."""
         return Stopper(
             monitor="val/score",
             mode="max",
@@ -42,21 +46,21 @@ class EarlyStopping(Method):
         )
 
     @classmethod
-    def stacked(cls, members) -> StackedMethod:
-        return StackedStopping(members)
+    def stacked(cls, members: Sequence[Method]) -> StackedMethod:
+        return StackedEarlyStopping(members)
 
 
-class StackedStopping(StackedMethod):
-    """A stopper a member, told the score as Lightning would tell it: in the default float type."""
+class StackedEarlyStopping(StackedMethod):
+    """A stopper for each member; it gets scores in the default float type, as from Lightning."""
 
-    def __init__(self, members):
+    def __init__(self, members: Sequence[EarlyStopping]):
         super().__init__(members)
         self.stoppers = [member.stopper() for member in members]
 
-    def stops(self, scores) -> list[bool]:
-        told = zip(self.stoppers, map(torch.tensor, scores), strict=True)
-        return [stops_after(stopper, score) for stopper, score in told]
+    def stops(self, scores: Sequence[float]) -> list[bool]:
+        pairs = zip(self.stoppers, map(torch.tensor, scores), strict=True)
+        return [stops_after(stopper, score) for stopper, score in pairs]
 
-    def keep(self, rows) -> None:
+    def keep(self, rows: Tensor) -> None:
         super().keep(rows)
         self.stoppers = [self.stoppers[row] for row in rows.tolist()]

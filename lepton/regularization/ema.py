@@ -1,6 +1,7 @@
-"""Exponential moving average of the weights."""
+"""EMA: an exponential moving average of the weights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from lepton.compat.lightning import pl
 from lepton.compat.torch import move_all_towards_
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
+
+if TYPE_CHECKING:
+    from lepton.vectorize.stack import Stack
 
 
 class EMA(Method):
@@ -28,7 +32,7 @@ class EMA(Method):
         self.decay = decay
         self.steps = 0
         self.average: dict[str, Tensor] = {}
-        self.trained: list[Tensor] = []
+        self.trained_values: list[Tensor] = []  # while the average is in the model
         self.parameters: list[nn.Parameter] = []
 
     def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
@@ -37,7 +41,7 @@ class EMA(Method):
 
     @torch.no_grad()
     def after_step(self, model: nn.Module, optimizer: Optimizer) -> None:
-        decay = min(self.decay, warm_up(self.steps))
+        decay = min(self.decay, max_decay(self.steps))
         move_all_towards_(list(self.average.values()), self.parameters, 1 - decay)
         self.steps += 1
 
@@ -51,59 +55,60 @@ class EMA(Method):
     @torch.no_grad()
     def swap_in(self) -> None:
         """Puts the average into the model, if there is one yet."""
-        self.trained = [p.clone() for p in self.parameters]
+        self.trained_values = [p.clone() for p in self.parameters]
         if self.parameters:
             _copy(self.parameters, self.average.values())
 
     @torch.no_grad()
     def swap_out(self) -> None:
-        if self.trained:
-            _copy(self.parameters, self.trained)
-        self.trained = []
+        """Puts the trained weights back into the model."""
+        if self.trained_values:
+            _copy(self.parameters, self.trained_values)
+        self.trained_values = []
 
     def finish(self) -> None:
         """Leaves the average in the model and forgets it, so that nothing is swapped any more."""
         self.swap_in()
-        self.steps, self.average, self.trained, self.parameters = 0, {}, [], []
+        self.steps, self.average, self.trained_values, self.parameters = 0, {}, [], []
 
     def callbacks(self) -> list[pl.Callback]:
         return [SwapAverage(self)]
 
     @classmethod
-    def stacked(cls, members) -> StackedMethod:
+    def stacked(cls, members: Sequence[Method]) -> StackedMethod:
         return StackedEMA(members)
 
 
-def _copy(into: Iterable[Tensor], values: Iterable[Tensor]) -> None:
-    """One by one, as shares of weights on several devices can be."""
-    for tensor, value in zip(into, values, strict=True):
-        tensor.copy_(value)
+def _copy(targets: Iterable[Tensor], values: Iterable[Tensor]) -> None:
+    """Copies one by one, which works for shares of weights on several devices too."""
+    for target, value in zip(targets, values, strict=True):
+        target.copy_(value)
 
 
-def warm_up(steps: int) -> float:
-    """The largest decay after so many steps, so that the first weights are forgotten."""
+def max_decay(steps: int) -> float:
+    """The largest decay after so many steps: it grows, so that the first weights are forgotten."""
     return (1 + steps) / (10 + steps)
 
 
 class StackedEMA(StackedMethod):
     """The averages of all members."""
 
-    def __init__(self, members):
+    def __init__(self, members: Sequence[EMA]):
         super().__init__(members)
         self.average: list[Tensor] = []
 
-    def before_step(self, stack) -> None:
+    def before_step(self, stack: "Stack") -> None:
         if not self.average:
             self.average = stack.weights.copy()
 
     @torch.no_grad()
-    def after_step(self, stack) -> None:
+    def after_step(self, stack: "Stack") -> None:
         values = stack.weights.values
-        new = 1 - self.column("decay", values[0]).clamp(max=warm_up(stack.rule.steps - 1))
+        share = 1 - self.column("decay", values[0]).clamp(max=max_decay(stack.rule.steps - 1))
         for average, value in zip(self.average, values, strict=True):
-            average.lerp_(value, new)
+            average.lerp_(value, share)
 
-    def weights(self, stack) -> list[Tensor] | None:
+    def weights(self, stack: "Stack") -> list[Tensor] | None:
         return self.average
 
     def tensors(self) -> dict[str, Tensor]:
@@ -114,7 +119,7 @@ class StackedEMA(StackedMethod):
 
 
 class SwapAverage(pl.Callback):
-    """Validates with the average, and keeps it in checkpoints; the learner's model is `model`."""
+    """Validates with the average, and keeps it in checkpoints."""
 
     def __init__(self, ema: EMA):
         self.ema = ema
@@ -137,8 +142,8 @@ class SwapAverage(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.ema.finish()
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"steps": self.ema.steps, "average": self.ema.average}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.ema.steps, self.ema.average = state["steps"], state["average"]

@@ -1,4 +1,7 @@
-"""Gradient clipping by norm."""
+"""GradientClipping: an upper bound on the norm of a step's gradient."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -6,6 +9,9 @@ from torch.optim import Optimizer
 
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
+
+if TYPE_CHECKING:
+    from lepton.vectorize.stack import Stack
 
 
 class GradientClipping(Method):
@@ -25,20 +31,20 @@ class GradientClipping(Method):
         self.max_norm = max_norm
 
     def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
-        moving = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(moving, self.max_norm)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, self.max_norm)
 
     @classmethod
-    def stacked(cls, members) -> StackedMethod:
-        return StackedClipping(members)
+    def stacked(cls, members: Sequence[Method]) -> StackedMethod:
+        return StackedGradientClipping(members)
 
 
-class StackedClipping(StackedMethod):
-    """As nn.utils.clip_grad_norm_, whose guard against a norm of zero it shares."""
+class StackedGradientClipping(StackedMethod):
+    """The clipping of nn.utils.clip_grad_norm_ for each member, with its guard against zero."""
 
-    def before_step(self, stack) -> None:
+    def before_step(self, stack: "Stack") -> None:
         grads = stack.weights.grads
-        parts = [torch.linalg.vector_norm(grad, dim=1, keepdim=True) for grad in grads]
-        norms = torch.linalg.vector_norm(torch.cat(parts, 1), dim=1, keepdim=True)
+        parameter_norms = [torch.linalg.vector_norm(grad, dim=1, keepdim=True) for grad in grads]
+        norms = torch.linalg.vector_norm(torch.cat(parameter_norms, 1), dim=1, keepdim=True)
         scale = (self.column("max_norm", norms) / (norms + 1e-6)).clamp(max=1.0)
         stack.weights.grads = [grad * scale for grad in grads]

@@ -1,4 +1,4 @@
-"""L1 penalty."""
+"""L1: a penalty on the absolute values of the weights."""
 
 from torch import Tensor, nn
 

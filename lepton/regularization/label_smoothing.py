@@ -1,4 +1,4 @@
-"""Label smoothing."""
+"""LabelSmoothing: targets mixed with the uniform distribution."""
 
 import torch
 from torch import nn
@@ -34,6 +34,6 @@ class LabelSmoothing(Method):
     def on_batch(self, batch: Batch) -> Batch:
         target = batch["target"]
         if not target.is_floating_point():
-            hard = target[:, None] == torch.arange(self.classes, device=target.device)
-            target = hard.to(torch.get_default_dtype())
+            one_hot = target[:, None] == torch.arange(self.classes, device=target.device)
+            target = one_hot.to(torch.get_default_dtype())
         return batch | {"target": target * (1 - self.amount) + self.amount / self.classes}

@@ -1,4 +1,7 @@
-"""Weight decay outside the loss, for any optimizer."""
+"""WeightDecay: decay outside the loss, for any optimizer."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -7,6 +10,9 @@ from torch.optim import Optimizer
 from lepton.compat.torch import scale_all_
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
+
+if TYPE_CHECKING:
+    from lepton.vectorize.stack import Stack
 
 
 class WeightDecay(Method):
@@ -25,21 +31,21 @@ class WeightDecay(Method):
     @torch.no_grad()
     def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
         for group in optimizer.param_groups:
-            moving = [p for p in group["params"] if p.grad is not None]
-            if group["decay"] and moving:
-                scale_all_(moving, 1 - group["lr"] * self.rate)
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if group["decay"] and parameters:
+                scale_all_(parameters, 1 - group["lr"] * self.rate)
 
     @classmethod
-    def stacked(cls, members) -> StackedMethod:
-        return StackedDecay(members)
+    def stacked(cls, members: Sequence[Method]) -> StackedMethod:
+        return StackedWeightDecay(members)
 
 
-class StackedDecay(StackedMethod):
-    """The same for a stack."""
+class StackedWeightDecay(StackedMethod):
+    """The same for all members of a stack."""
 
-    def before_step(self, stack) -> None:
+    def before_step(self, stack: "Stack") -> None:
         lr = stack.hyper["lr"]
-        left = 1 - lr * self.column("rate", lr)
+        factor = 1 - lr * self.column("rate", lr)
         for value, decayed in zip(stack.weights.values, stack.weights.decayed, strict=True):
             if decayed:
-                value *= left.to(value.dtype)
+                value *= factor.to(value.dtype)

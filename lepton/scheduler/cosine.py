@@ -1,4 +1,4 @@
-"""Half a cosine from the full learning rate to a share of it."""
+"""Cosine schedule: half a cosine from the full learning rate to a share of it."""
 
 import math
 
@@ -7,11 +7,14 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def factor(step: int, total: int, final: float) -> float:
-    """The share of the learning rate at a step; `final` from the last step on."""
+    """The share of the learning rate at a step; it is `final` from the last step on."""
     progress = min(step / max(total, 1), 1.0)
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def cosine(*, optimizer: Optimizer, total_steps: int, final: float) -> LambdaLR:
-    """Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, without restarts."""
+    """The schedule over all steps of a training, which ends at the share `final`.
+
+    Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, without restarts.
+    """
     return LambdaLR(optimizer, lambda step: factor(step, total_steps, final))

@@ -1,4 +1,4 @@
-"""Linear warm-up, then a fall with the square root of the step."""
+"""Inverse square root schedule: a linear warm-up, then a fall with the root of the step."""
 
 import math
 
@@ -16,6 +16,9 @@ def factor(step: int, warmup: int) -> float:
 
 
 def inverse_sqrt(*, optimizer: Optimizer, total_steps: int, warmup: float | int) -> LambdaLR:
-    """Source: Vaswani et al. 2017, section 5.3, https://arxiv.org/abs/1706.03762."""
-    rise = warmup_steps(warmup, total_steps)
-    return LambdaLR(optimizer, lambda step: factor(step, rise))
+    """The schedule; `warmup` is a share of all steps below 1, else a number of steps.
+
+    Source: Vaswani et al. 2017, section 5.3, https://arxiv.org/abs/1706.03762.
+    """
+    warmup_end = warmup_steps(warmup, total_steps)
+    return LambdaLR(optimizer, lambda step: factor(step, warmup_end))

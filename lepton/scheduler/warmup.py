@@ -1,10 +1,10 @@
-"""Length of a linear warm-up."""
+"""The length of a linear warm-up, which the schedules share."""
 
 from lepton.errors import ConfigError
 
 
 def warmup_steps(warmup: float, total: int) -> int:
-    """A share of all steps below 1, from 1 on a number of steps.
+    """The number of warm-up steps: below 1 a share of all steps, from 1 on that many.
 
     Raises: ConfigError for a negative warm-up.
 

@@ -1,4 +1,4 @@
-"""Linear warm-up, then a linear fall."""
+"""Linear schedule with a linear warm-up before it."""
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -17,6 +17,6 @@ def factor(step: int, total: int, warmup: int, final: float) -> float:
 def warmup_linear(
     *, optimizer: Optimizer, total_steps: int, warmup: float | int, final: float
 ) -> LambdaLR:
-    """Zero at the first step, full after `warmup`, `final` of it at the end."""
-    rise = warmup_steps(warmup, total_steps)
-    return LambdaLR(optimizer, lambda step: factor(step, total_steps, rise, final))
+    """The schedule: zero at the first step, full after `warmup`, `final` of it at the end."""
+    warmup_end = warmup_steps(warmup, total_steps)
+    return LambdaLR(optimizer, lambda step: factor(step, total_steps, warmup_end, final))

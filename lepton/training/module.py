@@ -15,7 +15,7 @@ from lepton.finite import LossCheck
 from lepton.method import Batch, Method
 from lepton.metric.scoring import monitor_value
 from lepton.optimizer.parameter_groups import parameter_groups
-from lepton.scheduler.interval import step_epoch
+from lepton.scheduler.interval import step_after_epoch
 from lepton.seeds import derive
 from lepton.task import Task
 from lepton.training.dropout_masks import MaskStream
@@ -180,7 +180,7 @@ class TrainingModule(pl.LightningModule):
         row = {"epoch": self.epoch, **metrics, "train/loss": loss}
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
         if self.make_scheduler and not self.steps_by_batch:
-            step_epoch(self.lr_schedulers(), metrics["val/score"])
+            step_after_epoch(self.lr_schedulers(), metrics["val/score"])
         self._ask_watcher(metrics["val/score"])
         self.between_epochs(self)
 

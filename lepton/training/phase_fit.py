@@ -14,7 +14,7 @@ from lepton.errors import Diverged
 from lepton.finite import all_finite
 from lepton.method import Phase
 from lepton.pretrained import init_weights
-from lepton.scheduler.interval import by_batch
+from lepton.scheduler.interval import steps_by_batch
 from lepton.trainer.default import Trainer
 from lepton.trainer.lightning_output import log_warnings_only
 from lepton.training.checkpoint import Checkpoints
@@ -85,7 +85,7 @@ class PhaseFit:
             make_scheduler=partial(build.component, config, "scheduler")
             if config["scheduler"]
             else None,
-            steps_by_batch=by_batch(config),
+            steps_by_batch=steps_by_batch(config),
             accumulate=config["trainer"]["accumulate_grad_batches"],
             seed=config["seed"],
             watch=watch,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton import build
-from lepton.scheduler.interval import by_batch, step_epoch
+from lepton.scheduler.interval import step_after_epoch, steps_by_batch
 
 BETAS = ("beta1", "beta2")
 
@@ -25,7 +25,7 @@ class MemberSchedule:
         groups = [anchor | {"decay": True, "hidden": []}]
         self.optimizer = build.component(cfg, "optimizer", params=groups)
         build_scheduler = partial(build.component, cfg, "scheduler", optimizer=self.optimizer)
-        self.by_batch, self.steps, self.taken = by_batch(cfg), steps, 0
+        self.by_batch, self.steps, self.taken = steps_by_batch(cfg), steps, 0
         if self.by_batch:
             total = steps * cfg["trainer"]["max_epochs"]
             key = repr((cfg["optimizer"], cfg["scheduler"], total))
@@ -64,7 +64,7 @@ class MemberSchedule:
         self.taken += self.steps
         lr = self.rows[self.taken if self.by_batch else -1]["lr"]
         if not self.by_batch and self.scheduler:
-            step_epoch(self.scheduler, score)
+            step_after_epoch(self.scheduler, score)
             self.rows = [self._now()]
         return lr
 

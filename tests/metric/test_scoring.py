@@ -148,8 +148,8 @@ def test_metrics_that_one_class_alone_does_not_define_are_left_out(value):
 
 def test_averages_run_over_the_classes_that_the_split_has():
     p, y = example("multiclass")
-    there = y != 3
-    p, y = p[there], y[there]
+    frequent = y != 3
+    p, y = p[frequent], y[frequent]
     values = scored(p, y, "multiclass")
     auroc = np.mean([sk.roc_auc_score(y == c, p[:, c]) for c in range(3)])
     assert values["auroc"] == pytest.approx(auroc, abs=TOLERANCE)
@@ -232,6 +232,6 @@ def test_a_table_of_predictions_is_read_back_exactly(task, dtype, tmp_path):
     prediction, spec = torch.tensor(p, dtype=dtype), spec_for(task)
     frame = predictions_frame(torch.arange(len(p)), target, prediction, spec)
     frame.to_parquet(tmp_path / "p.parquet")
-    again = predictions_from_frame(pd.read_parquet(tmp_path / "p.parquet"), spec)
-    assert all(torch.equal(a, b) for a, b in zip(again, (prediction, target), strict=True))
-    assert [a.dtype for a in again] == [prediction.dtype, target.dtype]
+    read_back = predictions_from_frame(pd.read_parquet(tmp_path / "p.parquet"), spec)
+    assert all(torch.equal(a, b) for a, b in zip(read_back, (prediction, target), strict=True))
+    assert [a.dtype for a in read_back] == [prediction.dtype, target.dtype]

@@ -15,16 +15,16 @@ def names_of(model, decay):
 def test_each_trainable_parameter_is_in_one_group_under_its_name(network):
     groups = parameter_groups(network)
     by_name = dict(network.named_parameters())
-    found = [(n, p) for g in groups for n, p in zip(g["names"], g["params"], strict=True)]
-    assert all(by_name[n] is p for n, p in found)
-    assert sorted(n for n, _ in found) == sorted(n for n in by_name if "frozen" not in n)
+    grouped = [(n, p) for g in groups for n, p in zip(g["names"], g["params"], strict=True)]
+    assert all(by_name[n] is p for n, p in grouped)
+    assert sorted(n for n, _ in grouped) == sorted(n for n in by_name if "frozen" not in n)
 
 
 def test_only_weights_of_dense_layers_are_decayed(network):
     assert names_of(network, True) == {"layers.0.weight", "layers.3.weight", "output.weight"}
-    decayed, rest = parameter_groups(network)
+    decayed, undecayed = parameter_groups(network)
     assert "weight_decay" not in decayed
-    assert rest["weight_decay"] == 0.0
+    assert undecayed["weight_decay"] == 0.0
 
 
 def test_hidden_are_the_matrices_between_the_first_and_the_last(network):

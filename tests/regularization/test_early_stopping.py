@@ -27,10 +27,10 @@ class Scripted(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
-def epochs(scores, **given):
+def epochs_trained(scores, **values):
     trainer = pl.Trainer(
         max_epochs=len(scores),
-        callbacks=EarlyStopping(**given).callbacks(),
+        callbacks=EarlyStopping(**values).callbacks(),
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -45,15 +45,15 @@ def epochs(scores, **given):
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec")
 @pytest.mark.parametrize(
-    ("scores", "given", "trained"),
+    ("scores", "values", "epochs"),
     [
         ([1.0, 2.0, 1.5, 1.5, 9.0], {"patience": 2, "min_delta": 0.0}, 4),
         ([1.0, 2.0, 1.5, 3.0, 3.5], {"patience": 2, "min_delta": 0.0}, 5),
         ([-0.9, -0.5, -0.4, -0.35, -0.3], {"patience": 1, "min_delta": 0.2}, 3),
     ],
 )
-def test_training_ends_when_the_score_has_not_risen_for_patience_epochs(scores, given, trained):
-    assert epochs(scores, **given) == trained
+def test_training_ends_when_the_score_has_not_risen_for_patience_epochs(scores, values, epochs):
+    assert epochs_trained(scores, **values) == epochs
 
 
 def test_impossible_values_are_refused():

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.filterwarnings(
 STEPS = 5  # steps an epoch
 
 
-class Learner(pl.LightningModule):
-    """Calls the hooks as a learner does; notes the weights after steps and in validation."""
+class EMAModule(pl.LightningModule):
+    """Calls the hooks as TrainingModule does; notes the weights after steps and in validation."""
 
     def __init__(self, ema, optimizer=torch.optim.SGD):
         super().__init__()
@@ -48,10 +48,10 @@ class Learner(pl.LightningModule):
         return self.optimizer(self.model.parameters(), lr=0.1)
 
 
-def fit(learner, epochs, checkpoint=None):
+def fit(module, epochs, checkpoint=None):
     trainer = pl.Trainer(
         max_epochs=epochs,
-        callbacks=learner.ema.callbacks(),
+        callbacks=module.ema.callbacks(),
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -60,70 +60,70 @@ def fit(learner, epochs, checkpoint=None):
         num_sanity_val_steps=1,
     )
     rows = torch.randn(STEPS * 8, 3, generator=torch.Generator().manual_seed(1)).double()
-    trainer.fit(learner, DataLoader(rows, 8), DataLoader(rows, 8), ckpt_path=checkpoint)
+    trainer.fit(module, DataLoader(rows, 8), DataLoader(rows, 8), ckpt_path=checkpoint)
     return trainer
 
 
-def slow_averages(learner, decay):
-    average, averages = learner.first, []
-    for step, weights in enumerate(learner.stepped):
-        now = min(decay, (1 + step) / (10 + step))
-        average = now * average + (1 - now) * weights
+def averages_by_hand(module, decay):
+    average, averages = module.first, []
+    for step, weights in enumerate(module.stepped):
+        step_decay = min(decay, (1 + step) / (10 + step))
+        average = step_decay * average + (1 - step_decay) * weights
         averages.append(average)
     return averages
 
 
 @pytest.mark.parametrize("decay", [0.3, 0.999])
 def test_validation_and_the_end_see_the_average_and_training_does_not(decay):
-    learner = Learner(EMA(decay=decay))
-    fit(learner, 3)
-    plain = Learner(EMA(decay=0.0))
+    module = EMAModule(EMA(decay=decay))
+    fit(module, 3)
+    plain = EMAModule(EMA(decay=0.0))
     fit(plain, 3)
-    for a, b in zip(learner.stepped, plain.stepped, strict=True):
+    for a, b in zip(module.stepped, plain.stepped, strict=True):
         assert torch.equal(a, b)
-    averages = slow_averages(learner, decay)
-    sanity, *validated = learner.validated
-    assert torch.equal(sanity, learner.first)
+    averages = averages_by_hand(module, decay)
+    sanity, *validated = module.validated
+    assert torch.equal(sanity, module.first)
     torch.testing.assert_close(torch.stack(validated), torch.stack(averages[STEPS - 1 :: STEPS]))
-    torch.testing.assert_close(learner.weights(), averages[-1])
+    torch.testing.assert_close(module.weights(), averages[-1])
 
 
 def test_buffers_are_those_of_the_trained_model():
-    learner, plain = Learner(EMA(decay=0.9)), Learner(EMA(decay=0.0))
-    fit(learner, 2), fit(plain, 2)
-    for a, b in zip(learner.model.buffers(), plain.model.buffers(), strict=True):
+    module, plain = EMAModule(EMA(decay=0.9)), EMAModule(EMA(decay=0.0))
+    fit(module, 2), fit(plain, 2)
+    for a, b in zip(module.model.buffers(), plain.model.buffers(), strict=True):
         assert torch.equal(a, b)
 
 
 def test_validating_after_training_leaves_other_weights_alone():
-    learner = Learner(EMA(decay=0.9))
-    trainer = fit(learner, 1)
+    module = EMAModule(EMA(decay=0.9))
+    trainer = fit(module, 1)
     with torch.no_grad():
-        for p in learner.model.parameters():
+        for p in module.model.parameters():
             p.fill_(0.5)
-    trainer.validate(learner, DataLoader(torch.zeros(2, 3).double()), verbose=False)
-    assert learner.validated[-1].eq(0.5).all()
-    assert learner.weights().eq(0.5).all()
+    trainer.validate(module, DataLoader(torch.zeros(2, 3).double()), verbose=False)
+    assert module.validated[-1].eq(0.5).all()
+    assert module.weights().eq(0.5).all()
 
 
 def test_a_resumed_training_ends_where_an_unbroken_one_does(tmp_path):
-    whole = Learner(EMA(decay=0.9))
+    whole = EMAModule(EMA(decay=0.9))
     fit(whole, 4)
-    half = Learner(EMA(decay=0.9))
+    half = EMAModule(EMA(decay=0.9))
     half.on_validation_end = lambda: half.trainer.save_checkpoint(tmp_path / "half.ckpt")
     fit(half, 2)
-    rest = Learner(EMA(decay=0.9))
-    fit(rest, 4, checkpoint=tmp_path / "half.ckpt")
-    assert len(rest.stepped) == 2 * STEPS
-    assert torch.equal(rest.weights(), whole.weights())
+    resumed = EMAModule(EMA(decay=0.9))
+    fit(resumed, 4, checkpoint=tmp_path / "half.ckpt")
+    assert len(resumed.stepped) == 2 * STEPS
+    assert torch.equal(resumed.weights(), whole.weights())
 
 
 def test_an_optimizer_that_averages_by_itself_is_refused():
     import schedulefree
 
-    learner = Learner(EMA(decay=0.9), schedulefree.AdamWScheduleFree)
+    module = EMAModule(EMA(decay=0.9), schedulefree.AdamWScheduleFree)
     with pytest.raises(ConfigError, match=r"regularization\.ema: AdamWScheduleFree averages"):
-        fit(learner, 1)
+        fit(module, 1)
 
 
 def test_a_decay_of_one_is_refused():

@@ -35,12 +35,12 @@ def rates():
     """The learning rates of `count` steps, the same in every group."""
 
     def follow(scheduler, count):
-        optimizer, found = scheduler.optimizer, []
+        optimizer, learning_rates = scheduler.optimizer, []
         for _ in range(count):
             assert len({group["lr"] for group in optimizer.param_groups}) == 1
-            found.append(optimizer.param_groups[0]["lr"])
+            learning_rates.append(optimizer.param_groups[0]["lr"])
             optimizer.step()
             scheduler.step()
-        return found
+        return learning_rates
 
     return follow

@@ -21,10 +21,10 @@ def test_none_is_empty():
 
 @pytest.mark.parametrize("name", BY_STEP)
 def test_those_that_know_the_total_go_through_all_its_steps(name, sgd, scheduler_of, rates):
-    found = rates(scheduler_of(name, sgd(), total_steps=50), 50)
-    assert max(found) == pytest.approx(0.5, rel=1e-3)
-    assert found[-1] < 0.26
-    assert all(rate >= 0 for rate in found)
+    learning_rates = rates(scheduler_of(name, sgd(), total_steps=50), 50)
+    assert max(learning_rates) == pytest.approx(0.5, rel=1e-3)
+    assert learning_rates[-1] < 0.26
+    assert all(rate >= 0 for rate in learning_rates)
 
 
 @pytest.mark.parametrize("name", ["exponential", "step"])
@@ -41,11 +41,11 @@ def test_those_that_count_epochs_do_not_ask_for_the_total(name, sgd, scheduler_o
 def test_plateau_falls_when_the_score_has_not_risen_for_its_patience(sgd, scheduler_of):
     optimizer = sgd()
     scheduler = scheduler_of("plateau", optimizer, patience=2)
-    found = []
+    learning_rates = []
     for score in (-1.0, -0.5, -0.6, -0.5, -0.5, -0.4):
         scheduler.step(score)
-        found.append(optimizer.param_groups[0]["lr"])
-    assert found == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.05, 0.05])
+        learning_rates.append(optimizer.param_groups[0]["lr"])
+    assert learning_rates == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.05, 0.05])
 
 
 @pytest.mark.parametrize("name", BY_STEP)
