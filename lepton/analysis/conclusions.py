@@ -5,7 +5,7 @@ import pandas as pd
 
 from lepton.analysis.comparison import Comparison
 
-SURE = 0.05
+SIGNIFICANCE_LEVEL = 0.05
 FEW = 3  # options named of those that cannot be compared
 
 
@@ -69,7 +69,7 @@ def sentence(comparison: Comparison, option: tuple, row: pd.Series) -> str:
         return f"{a} differs from {b} by {gap:+.4f} {metric} on each of {units}{over}."
     between = f"95 %: {row['gap_low']:+.4f} to {row['gap_high']:+.4f}"
     p = f"p {_p(row['p_holm'])}"
-    if row["p_holm"] < SURE:
+    if row["p_holm"] < SIGNIFICANCE_LEVEL:
         better = "better" if (gap > 0) == comparison.larger else "worse"
         return (
             f"{a} is {better} than {b} by {abs(gap):.4f} {metric} ({between}; {units}{over}; {p})."
@@ -85,7 +85,7 @@ def _unpaired(comparison: Comparison, option: tuple, row: pd.Series) -> str:
     a, b = comparison.name(option), comparison.name(comparison.baseline)
     found, gap = comparison.unpaired[option], row["difference"]
     metric = comparison.metric.replace("/", " ")
-    word = "told apart" if row["p_holm"] < SURE else "not told apart"
+    word = "told apart" if row["p_holm"] < SIGNIFICANCE_LEVEL else "not told apart"
     also = f", which differ in {', '.join(found.settings)} too" if found.settings else ""
     return (
         f"Without pairs, {a} and {b} are {word}: {gap:+.4f} {metric} between the means of "
@@ -112,7 +112,7 @@ def headline(comparison: Comparison) -> str:
     rest = comparison.table[[o != comparison.baseline for o in comparison.options()]]
     if rest["pairs"].max() < 2 and not comparison.unpaired:
         return f"{start}; too few runs are equal in everything else to compare options by."
-    sure = int((rest["p_holm"] < SURE).sum())
+    sure = int((rest["p_holm"] < SIGNIFICANCE_LEVEL).sum())
     base = comparison.name(comparison.baseline)
     if not sure:
         return f"{start}. No option can be told from {base} by {comparison.metric}."

@@ -11,14 +11,12 @@ from lepton.analysis.comparison import (
     compare,
     known_keys,
     known_select,
-    larger_is_better,
 )
 from lepton.analysis.conclusions import caveat, headline
-from lepton.analysis.grouping import choices, groups, told_apart, trained, varying
+from lepton.analysis.grouping import choices, told_apart, trained, varying
 from lepton.analysis.study import counts
-from lepton.report.blocks import Block, Note, Report, Section, Text
-from lepton.report.dataset_runs import DatasetRuns, split_by_dataset
-from lepton.report.figures.labels import option_label
+from lepton.report.blocks import Report, Section
+from lepton.report.dataset_runs import split_by_dataset
 from lepton.report.sections.best_setting import best_setting_section
 from lepton.report.sections.comparison import comparison_section
 from lepton.report.sections.ensembles import ensembles_section
@@ -26,6 +24,7 @@ from lepton.report.sections.error_analysis import error_analysis_section
 from lepton.report.sections.fine_tuning import fine_tuning_section
 from lepton.report.sections.importance import importance_section
 from lepton.report.sections.ranking import ranking_conclusion, ranking_section
+from lepton.report.sections.result import result_section
 from lepton.report.sections.runs import runs_section
 from lepton.report.sections.training import training_section
 from lepton.stats.importance import Importance, importance
@@ -36,7 +35,7 @@ MAX_DATASETS = 4  # with figures and sentences of their own
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """The words of the command line; None leaves the choice to the study's runs."""
+    """The arguments of the command line; None leaves the choice to the study's runs."""
 
     studies: list[str]
     keys: list[str] | None
@@ -72,7 +71,7 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     metrics = [*dict.fromkeys(dataset.metric for dataset in datasets)]
     sections = _comparison_sections(comparisons, finished)
     if not comparisons:
-        sections.append(_result_section(trained_runs, metrics[0], varied))
+        sections.append(result_section(trained_runs, metrics[0], varied))
     sections += ranking_section(comparisons)
     sections += fine_tuning_section(datasets, keys)
     if varied:
@@ -81,7 +80,7 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     sections += ensembles_section(ensembles)
     detailed, left_out = datasets[:MAX_DATASETS], len(datasets) - MAX_DATASETS
     sections.append(training_section(detailed, keys, varied, left_out=left_out))
-    sections += [_error_analysis(dataset, ensembles, keys, select) for dataset in detailed]
+    sections += [error_analysis_section(dataset, ensembles, keys, select) for dataset in detailed]
     sections.append(runs_section("Every run", frame, varied, metrics))
     summary = _summary(comparisons) or [_summary_without_comparison(trained_runs, varied)]
     facts |= _facts(trained_runs, request, metrics, select)
@@ -143,44 +142,6 @@ def _comparison_sections(comparisons: list[Comparison], finished: pd.DataFrame) 
 def _compared_runs(finished: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
     runs = asked_of(finished, comparison.keys)
     return runs if comparison.dataset is None else runs[runs["dataset"] == comparison.dataset]
-
-
-def _result_section(runs: pd.DataFrame, metric: str, varied: list[str]) -> Section:
-    """The section of a study without options to compare."""
-    if len(runs) == 1:
-        text = (
-            "One run alone: there is nothing to compare it with, and no spread to tell chance by."
-        )
-    elif varied:
-        text = "No key has a few options to compare; --compare KEY names one."
-    else:
-        text = f"{len(runs)} runs of the same setting: they show how much training varies."
-    blocks: list[Block] = [Note(text)]
-    if metric in runs:
-        scores = runs[metric].dropna()
-        spread = f" ± {scores.std():.4f}" if len(scores) > 1 else ""
-        mean = f"{scores.mean():.4f}{spread} (n = {len(scores)})"
-        blocks.append(Text(f"{metric.replace('/', ' ')}: {mean}."))
-    return Section("The result", blocks)
-
-
-def _error_analysis(
-    dataset: DatasetRuns, ensembles: pd.DataFrame, keys: list[str], select: str
-) -> Section:
-    """The errors of the best run on a data set, beside the best of each option and ensembles."""
-    metric = dataset.ordered_by(select)
-    is_ascending = not larger_is_better(metric)
-    runs = dataset.runs.sort_values(metric, ascending=is_ascending, kind="stable")
-    options = groups(runs, [key for key in keys if key in runs])
-    runs_by_name = {
-        option_label(option) or "best": Path(option_runs["folder"].iloc[0])
-        for option, option_runs in options
-    }
-    if "dataset" in ensembles and "dataset" in runs:
-        ensembles = ensembles[ensembles["dataset"] == runs["dataset"].iloc[0]]
-    for name, folder in zip(ensembles.get("ensemble", ()), ensembles["folder"], strict=True):
-        runs_by_name.setdefault(f"ensemble {name}", Path(folder))
-    return error_analysis_section(Path(runs["folder"].iloc[0]), runs_by_name, dataset)
 
 
 def _summary(comparisons: list[Comparison]) -> list[str]:

@@ -55,11 +55,11 @@ def split_by_dataset(
     compared_metrics = {comparison.dataset: comparison.metric for comparison in comparisons}
     has_several = "dataset" in finished and finished["dataset"].nunique() > 1
     by_dataset = [*finished.groupby("dataset", sort=False)] if has_several else [(None, finished)]
-    parts = []
+    datasets = []
     for dataset, rows in by_dataset:
         runs = rows.dropna(axis=1, how="all")
         shown_metric = compared_metrics.get(dataset) or metric
         if shown_metric not in runs:
             shown_metric = default_metric(runs) or "score"
-        parts.append(DatasetRuns(dataset, runs, shown_metric))
-    return parts
+        datasets.append(DatasetRuns(dataset, runs, shown_metric))
+    return datasets

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.report.figures.labels import shortened
 from lepton.report.figures.style import FAINT, HIGHLIGHT, INK, MUTED, subplots
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 MAX_SLICES = 12
 MAX_SLICE_LABEL = 34  # characters
-SIGNIFICANCE = 0.05
 
 
 def slice_errors(slices: pd.DataFrame, overall: float, error_name: str) -> "Figure":
@@ -21,7 +21,7 @@ def slice_errors(slices: pd.DataFrame, overall: float, error_name: str) -> "Figu
     figure, ax = subplots(5.6, 0.9 + 0.28 * len(slices))
     ax.axvline(overall, color=MUTED, lw=1, ls=":")
     for i, row in enumerate(slices.itertuples()):
-        color = HIGHLIGHT if row.p_holm < SIGNIFICANCE else FAINT
+        color = HIGHLIGHT if row.p_holm < SIGNIFICANCE_LEVEL else FAINT
         ax.plot([row.low, row.high], [i, i], color=color, lw=1.4)
         ax.plot(row.mean, i, "o", ms=5, color=color)
     labels = [f"{shortened(row.slice, MAX_SLICE_LABEL)} ({row.n})" for row in slices.itertuples()]

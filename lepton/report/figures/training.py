@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CURVES = {"val/score": "validation score", "train/loss": "training loss"}  # columns of a history
-COSTS = {"seconds": "training time, seconds", "parameters": "parameters"}
+COST_LABELS = {"seconds": "training time, seconds", "parameters": "parameters"}
 MAX_POINTS = 240  # of all curves of a plot together
 MAX_OPTIONS = 8  # with colors of their own
 MAX_PARALLEL_RUNS = 60
@@ -82,7 +82,7 @@ def score_by_cost(
     ax.plot(*front, color=INK, lw=1.2, drawstyle="steps-post", zorder=0)
     if len(runs) and runs[column].min() > 0 and runs[column].max() / runs[column].min() > 20:
         ax.set_xscale("log")
-    ax.set_xlabel(COSTS[column])
+    ax.set_xlabel(COST_LABELS[column])
     ax.set_ylabel(metric.replace("/", " "))
     if len(names) > 1:
         ax.legend()

@@ -50,12 +50,12 @@ def comparison_table(comparison: Comparison) -> Table:
         cells += ["baseline", *[""] * 4] if is_baseline else _difference_cells(row)
         rows.append([*cells, str(row["lost"] or "")])
     needless = _needless_columns(comparison)
-    shown = [i for i, column in enumerate(header) if column not in needless]
+    shown_columns = [i for i, column in enumerate(header) if column not in needless]
     return Table(
         f"comparison{name_suffix(comparison.dataset)}",
         _caption(comparison),
-        [header[i] for i in shown],
-        [[row[i] for i in shown] for row in rows],
+        [header[i] for i in shown_columns],
+        [[row[i] for i in shown_columns] for row in rows],
         len(comparison.keys),
     )
 

@@ -5,26 +5,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lepton.analysis.comparison import larger_is_better
+from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
+from lepton.analysis.grouping import groups
 from lepton.errors import LeptonError
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
-from lepton.report.figures import classification, regression
+from lepton.report.figures.labels import option_label
 from lepton.report.figures.slices import MAX_SLICES, slice_errors
 from lepton.report.predictions import Predictions, read_predictions
 from lepton.report.sample_inputs import read_sample_inputs
+from lepton.report.sections.prediction_figures import prediction_figures
 from lepton.stats.slices import slices
 
 MAX_MISTAKES = 10
-MAX_RUNS_WITH_CURVES = 5
 MAX_CELL, MAX_TEXT_CELL = 40, 300  # characters of an input, and of one of a text data set
-SIGNIFICANCE = 0.05
 
 
 def error_analysis_section(
-    best_run: Path, runs_by_name: dict[str, Path], dataset: DatasetRuns
+    dataset: DatasetRuns, ensembles: pd.DataFrame, keys: list[str], select: str
 ) -> Section:
-    """The section on the best run of a data set, with curves of the best runs of its options."""
+    """The section on a data set's best run by the validation metric `select`.
+
+    Curves show it beside the best runs of other options of the keys, and ensembles.
+    """
     title = f"What the best run gets wrong{dataset.on_dataset}"
+    runs = _best_first(dataset, select)
+    best_run = Path(runs["folder"].iloc[0])
     try:
         predictions = read_predictions(best_run)
     except LeptonError as e:
@@ -35,7 +42,7 @@ def error_analysis_section(
             f"{best_run.name} on its {len(predictions.ids)} test samples: "
             f"{predictions.error_name} {predictions.errors.mean():.4f}."
         ),
-        *_prediction_figures(predictions, runs_by_name, suffix),
+        *prediction_figures(predictions, _runs_by_name(runs, ensembles, keys), suffix),
     ]
     try:
         inputs = read_sample_inputs(best_run, predictions.ids)
@@ -47,87 +54,24 @@ def error_analysis_section(
     return Section(title, [*blocks, _worst_mistakes(predictions, inputs.shown, suffix)])
 
 
-def _prediction_figures(
-    predictions: Predictions, runs_by_name: dict[str, Path], suffix: str
-) -> list[Figure]:
-    """The figures of predictions that suit the task."""
-    task = predictions.spec.task
-    if task == "regression":
-        return [_residuals(predictions, suffix)]
-    figures = []
-    if task == "binary" and 0 < predictions.target.mean() < 1:
-        figures.append(_binary_curves(predictions, runs_by_name, suffix))
-    if task in ("multiclass", "multilabel") and classification.separable_classes(predictions):
-        figures.append(_class_curves(predictions, suffix))
-    if task in ("binary", "multiclass"):
-        figures.append(_confusion(predictions, suffix))
-    return [*figures, _calibration(predictions, suffix)]
+def _best_first(dataset: DatasetRuns, select: str) -> pd.DataFrame:
+    metric = dataset.ordered_by(select)
+    is_ascending = not larger_is_better(metric)
+    return dataset.runs.sort_values(metric, ascending=is_ascending, kind="stable")
 
 
-def _residuals(predictions: Predictions, suffix: str) -> Figure:
-    return Figure(
-        f"residuals{suffix}",
-        "Test split. Left: predicted against true values; right: what is left of the true "
-        "value when the prediction is taken off it, and its mean in ten bins.",
-        "predicted against true values, and residuals against predicted values",
-        lambda: regression.residuals(predictions),
-        wide=True,
-    )
-
-
-def _binary_curves(predictions: Predictions, runs_by_name: dict[str, Path], suffix: str) -> Figure:
-    return Figure(
-        f"roc_pr_ks{suffix}",
-        "Test split. ROC, precision and recall of the best run of each option; KS of the "
-        "best: both classes' distributions and their largest gap.",
-        "ROC, precision-recall and KS curves",
-        lambda: classification.binary_curves(_binary_predictions(predictions, runs_by_name)),
-        wide=True,
-    )
-
-
-def _binary_predictions(best: Predictions, runs_by_name: dict[str, Path]) -> dict[str, Predictions]:
-    """The predictions of the first runs by name, those of the best run first."""
-    predictions_by_name = {}
-    for i, (name, folder) in enumerate([*runs_by_name.items()][:MAX_RUNS_WITH_CURVES]):
-        try:
-            predictions = best if i == 0 else read_predictions(folder)
-        except LeptonError:
-            continue
-        if predictions.spec.task == "binary":
-            predictions_by_name[name] = predictions
-    return predictions_by_name or {"best": best}
-
-
-def _class_curves(predictions: Predictions, suffix: str) -> Figure:
-    return Figure(
-        f"roc_pr{suffix}",
-        "Test split. ROC and its area, precision and recall of each class against the "
-        f"rest; at most {classification.MAX_CLASSES} classes, those told worst.",
-        "ROC and precision-recall curves of classes",
-        lambda: classification.class_curves(predictions),
-        wide=True,
-    )
-
-
-def _confusion(predictions: Predictions, suffix: str) -> Figure:
-    table = classification.confusion_table(predictions)
-    return Figure(
-        f"confusion{suffix}",
-        "Test samples by true and predicted class; shaded by the share of the true class.",
-        f"{int(np.trace(table))} of {int(table.sum())} right",
-        lambda: classification.confusion(predictions),
-    )
-
-
-def _calibration(predictions: Predictions, suffix: str) -> Figure:
-    return Figure(
-        f"calibration{suffix}",
-        "Predicted against observed, in ten bins of as many samples each, with 95 % intervals; "
-        "dotted: perfect.",
-        "calibration curve",
-        lambda: classification.calibration(predictions),
-    )
+def _runs_by_name(runs: pd.DataFrame, ensembles: pd.DataFrame, keys: list[str]) -> dict[str, Path]:
+    """The folders of the best run of each option and of the data set's ensembles, best first."""
+    options = groups(runs, [key for key in keys if key in runs])
+    folders = {
+        option_label(option) or "best": Path(option_runs["folder"].iloc[0])
+        for option, option_runs in options
+    }
+    if "dataset" in ensembles and "dataset" in runs:
+        ensembles = ensembles[ensembles["dataset"] == runs["dataset"].iloc[0]]
+    for name, folder in zip(ensembles.get("ensemble", ()), ensembles["folder"], strict=True):
+        folders.setdefault(f"ensemble {name}", Path(folder))
+    return folders
 
 
 def _slices(predictions: Predictions, inputs: pd.DataFrame, suffix: str) -> list[Block]:
@@ -135,7 +79,7 @@ def _slices(predictions: Predictions, inputs: pd.DataFrame, suffix: str) -> list
     table = slices(inputs, predictions.errors)
     if table.empty:
         return []
-    different = int((table["p_holm"] < SIGNIFICANCE).sum())
+    different = int((table["p_holm"] < SIGNIFICANCE_LEVEL).sum())
     overall = float(predictions.errors.mean())
     error_name = predictions.error_name
     return [

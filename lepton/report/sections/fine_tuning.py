@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.analysis.comparison import larger_is_better, word
+from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import REPEATS, groups, others
 from lepton.report.blocks import Block, Figure, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
@@ -13,7 +14,6 @@ from lepton.report.number_format import format_interval, format_number, format_p
 from lepton.stats.pairs import Pairs, holm, interval, pairs
 
 MAX_OPTIONS = 24
-SIGNIFICANCE = 0.05
 SOURCE_METRICS = ("auroc", "rmse", "accuracy", "log_loss", "mae", "r2")  # the first one is shown
 
 
@@ -129,12 +129,13 @@ def _conclusion(
     significant_gaps = [
         sign * change.gaps.mean()
         for change, p in zip(changes.values(), p_values, strict=True)
-        if p < SIGNIFICANCE
+        if p < SIGNIFICANCE_LEVEL
     ]
     better = sum(gap > 0 for gap in significant_gaps)
     worse = sum(gap < 0 for gap in significant_gaps)
     options = f"{len(changes)} option{'' if len(changes) == 1 else 's'}"
     return (
         f"Of {options}, {subject}: {better} better, {worse} worse, "
-        f"{len(changes) - better - worse} not told apart (p < 0.05 after Holm's correction)."
+        f"{len(changes) - better - worse} not told apart (p < {SIGNIFICANCE_LEVEL} "
+        "after Holm's correction)."
     )

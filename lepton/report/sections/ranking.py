@@ -3,6 +3,7 @@
 import pandas as pd
 
 from lepton.analysis.comparison import Comparison, larger_is_better
+from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.ranking import critical_difference
@@ -11,7 +12,6 @@ from lepton.stats.bayes import signed_rank
 from lepton.stats.ranks import Ranks, ranks
 
 TITLE = "Over all data sets"
-SIGNIFICANCE = 0.05
 
 
 def ranking_section(comparisons: list[Comparison]) -> list[Section]:
@@ -110,7 +110,7 @@ def _conclusion(option_ranks: Ranks) -> str:
         f"Friedman's chi-square {option_ranks.chi2:.2f}; p of Iman and Davenport's F "
         f"{option_ranks.p:.3f}"
     )
-    if option_ranks.p >= SIGNIFICANCE:
+    if option_ranks.p >= SIGNIFICANCE_LEVEL:
         return f"{option_ranks.datasets} data sets cannot tell the options apart ({test})."
     worse = [
         option
