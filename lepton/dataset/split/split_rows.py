@@ -42,11 +42,8 @@ def split_rows(
         the split column.
     Raises: DataError when a split would be empty, or a class missing from train.
     """
-    if values is not None and values.iloc[:file_rows].isna().any():
-        count = values.iloc[:file_rows].isna().sum()
-        raise DataError(
-            f"dataset.split_column {settings.column!r}: empty in {count} rows; fill or drop them"
-        )
+    if values is not None:
+        _refuse_missing(values.iloc[:file_rows], settings.column)
     if settings.strategy == "column":
         rows = _rows_by_word(values)
     else:
@@ -66,6 +63,14 @@ def split_rows(
         seed=settings.seed,
     )
     return rows | {"train": train}
+
+
+def _refuse_missing(values: pd.Series, column: str) -> None:
+    missing = values.isna().sum()
+    if missing:
+        raise DataError(
+            f"dataset.split_column {column!r}: empty in {missing} rows; fill or drop them"
+        )
 
 
 def _make_splitter(
