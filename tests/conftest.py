@@ -110,6 +110,16 @@ def cache(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def upgrade(monkeypatch):
+    """Lets packages have other versions from then on, as lepton sees them: upgrade(torch="99")."""
+    from lepton.storage import environment
+
+    installed, upgraded = environment._version, {}
+    monkeypatch.setattr(environment, "_version", lambda name: upgraded.get(name, installed(name)))
+    return lambda **versions: upgraded.update({k.replace("_", "-"): v for k, v in versions.items()})
+
+
+@pytest.fixture
 def here(tmp_path, monkeypatch):
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)

@@ -177,7 +177,11 @@ def _changed(folder: Path, again: Path) -> list[str]:
     commits = [known.get("git", {}).get("lepton") for known in (then, now)]
     pairs = {"lepton commit": commits} | {k: [then.get(k), now.get(k)] for k in MACHINE}
     packages = then.get("packages", {})
-    pairs |= {name: [packages.get(name), v] for name, v in now["packages"].items()}
+    pairs |= {
+        name: [packages[name], version]
+        for name, version in now["packages"].items()
+        if name in packages  # later versions of lepton record more
+    }
     for name, (before, after) in pairs.items():
         kind = "code" if name.startswith("lepton") else "machine" if name in MACHINE else "version"
         if before != after:

@@ -4,10 +4,11 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from lepton.storage.environment import package_versions
 from lepton.storage.files import write_shared_file
 
 log = logging.getLogger("lepton")
@@ -29,13 +30,24 @@ def cache_key(*values: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def cached(kind: str, key: str, compute: Callable[[], bytes], read: Callable[[bytes], T]) -> T:
+def cached(
+    kind: str,
+    key: str,
+    compute: Callable[[], bytes],
+    read: Callable[[bytes], T],
+    *,
+    computed_by: Iterable[str],
+) -> T:
     """The value that `read` makes of an entry's bytes, which are computed where there are none.
+
+    `computed_by` names the packages, beside lepton, whose other versions may compute another
+    value: each set of versions has entries of its own.
 
     Damaged bytes are computed anew. A folder that cannot be written costs the time of computing
     them again, and a word.
     """
-    path = cache_folder() / kind / key
+    versions = package_versions(("lepton-experiments", *computed_by))
+    path = cache_folder() / kind / f"{cache_key(key, versions)}{Path(key).suffix}"
     try:
         value = read(path.read_bytes())
     except OSError:

@@ -5,6 +5,7 @@ import platform
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 RECORDED_PACKAGES = (
     *("lepton-experiments", "torch", "pytorch-lightning", "torchmetrics", "hydra-core"),
     *("omegaconf", "numpy", "pandas", "scikit-learn", "scipy", "rtdl-revisiting-models"),
-    *("rtdl-num-embeddings", "tabm", "lion-pytorch", "schedulefree"),
+    *("rtdl-num-embeddings", "tabm", "lion-pytorch", "schedulefree", "transformers"),
+    *("tokenizers", "peft", "datasets", "safetensors", "skops"),
 )
 TRAINING_PACKAGES = ("lepton-experiments", "torch", "pytorch-lightning")
 
@@ -29,7 +31,12 @@ def describe_environment() -> dict[str, Any]:
 
 def training_versions() -> dict[str, str | None]:
     """The versions of the packages that a training in progress must be resumed under."""
-    return {name: _version(name) for name in TRAINING_PACKAGES}
+    return package_versions(TRAINING_PACKAGES)
+
+
+def package_versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """The installed version of each package, None where it is not installed."""
+    return {name: _version(name) for name in packages}
 
 
 @cache
@@ -42,7 +49,7 @@ def _describe_machine() -> dict[str, Any]:
         "platform": platform.platform(),
         "host": socket.gethostname(),
         "gpus": gpus,
-        "packages": {name: _version(name) for name in RECORDED_PACKAGES},
+        "packages": package_versions(RECORDED_PACKAGES),
         "git": {"lepton": _commit(Path(__file__).parent), "working_directory": _commit(Path.cwd())},
     }
 

@@ -71,7 +71,13 @@ class FittedTokenizer:
             return self._encode(texts)
         name = cache_key(self.tokenizer.to_str(), self.pad, list(texts))
         file = f"{name}.safetensors"
-        return cached("tokens", file, lambda: save(self._encode(texts)), load)
+        return cached(
+            "tokens",
+            file,
+            lambda: save(self._encode(texts)),
+            load,
+            computed_by=["tokenizers"],
+        )
 
     def _encode(self, texts: Texts) -> dict[str, Tensor]:
         rows, is_cut, second_starts = [], [], []

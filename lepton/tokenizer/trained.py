@@ -44,6 +44,7 @@ class Trained:
             f"{name}.json",
             compute=lambda: self._train(single_texts).encode(),
             read=lambda text: tokenizers.Tokenizer.from_str(text.decode()),
+            computed_by=["tokenizers"],
         )
         return FittedTokenizer(tokenizer, max_length=self.max_length, pad=SPECIAL_TOKENS.index(PAD))
 

@@ -57,6 +57,18 @@ def test_other_versions_and_another_commit_are_named(mlp, capsys):
     assert "code: lepton commit abc, now" in said
 
 
+def test_a_package_that_a_run_did_not_record_is_not_named(mlp):
+    def older(known):
+        del known["packages"]["transformers"], known["packages"]["skops"]
+        known["packages"]["peft"] = None  # was not installed
+
+    edit(mlp / "environment.json", older)
+    lines, same = verify(mlp)
+    assert same
+    assert not any(word in line for line in lines for word in ("transformers", "skops"))
+    assert any(line.strip().startswith("although version: peft not known") for line in lines)
+
+
 def test_data_that_changed_are_named(run, here):
     rows = ["age,job,late"] + [f"{20 + i},{'ab'[i % 2]},{i % 3 == 0}" for i in range(60)]
     (here / "loans.csv").write_text("\n".join(rows))

@@ -16,6 +16,9 @@ def test_versions_command_host_and_time_are_true():
     environment = describe_environment()
     assert environment["packages"]["torch"] == version("torch")
     assert environment["packages"]["hydra-core"] == version("hydra-core")
+    for package in ("transformers", "tokenizers", "peft", "datasets", "safetensors", "skops"):
+        assert package in environment["packages"]
+    assert environment["packages"]["skops"] == version("skops")
     assert environment["python"] == platform.python_version()
     assert environment["host"] == platform.node()
     assert environment["command"] == sys.argv

@@ -17,11 +17,14 @@ from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.layers import layers, made_new
 from lepton.pretrained import init_weights
 from lepton.storage.cache import cached
-from lepton.storage.environment import training_versions
 
 KNOWN: WeakKeyDictionary = WeakKeyDictionary()  # of data in use: their content and features
 SPLITS = ("train", "val", "test")
 NOT_INPUTS = ("target", "id")
+FEATURE_PACKAGES = (  # whose modules a backbone is made of
+    *("torch", "transformers", "peft"),
+    *("rtdl-revisiting-models", "rtdl-num-embeddings", "tabm"),
+)
 Splits = dict[str, dict[str, Tensor]]
 
 
@@ -62,7 +65,8 @@ def _kept(key: str, inputs: dict[str, Tensor], compute: Callable[[dict], Tensor]
     def make() -> bytes:
         return save({"features": compute(inputs).contiguous()})
 
-    return cached("features", f"{key}.safetensors", make, load)["features"]
+    file = f"{key}.safetensors"
+    return cached("features", file, make, load, computed_by=FEATURE_PACKAGES)["features"]
 
 
 def _inputs(data, split: str) -> dict[str, Tensor]:
@@ -70,7 +74,7 @@ def _inputs(data, split: str) -> dict[str, Tensor]:
 
 
 def _content_of(model: nn.Module, cfg: dict[str, Any]) -> str:
-    """A hash of all that features depend on but inputs: the backbone without adapters, versions.
+    """A hash of all that features depend on but inputs and versions: a backbone without adapters.
 
     What was loaded whole from files of known content is told by that, without looking at it.
     """
@@ -79,7 +83,7 @@ def _content_of(model: nn.Module, cfg: dict[str, Any]) -> str:
     dtype = str(next(model.parameters()).dtype)
     kept = {k: v for k, v in cfg["model"].items() if "dropout" not in k}  # none in eval mode
     about = [with_content_for_path(kept), dtype, whole]
-    found = hashlib.sha256(json.dumps([about, training_versions()], default=str).encode())
+    found = hashlib.sha256(json.dumps(about, default=str).encode())
     for name, tensor in model.state_dict().items():
         below = not (is_adapter(name) or f"{name}.".startswith(head))
         if below and (whole is None or name in made_new(model)):

@@ -13,13 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from lepton.finetune.machinery.features import Splits
+from lepton.finetune.machinery.features import FEATURE_PACKAGES, Splits
 from lepton.metric.scoring import score
 from lepton.storage.cache import cached
 from lepton.task import Task
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties to choose from
 ITERATIONS = 500
+BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
 
 
 def before(splits: Splits, task: Task, features: str) -> dict[str, float]:
@@ -32,7 +33,7 @@ def before(splits: Splits, task: Task, features: str) -> dict[str, float]:
     def make() -> bytes:
         return json.dumps(_fitted(splits, task)).encode()
 
-    return cached("before", name, make, json.loads)
+    return cached("before", name, make, json.loads, computed_by=BASELINE_PACKAGES)
 
 
 def _fitted(splits: Splits, task: Task) -> dict[str, float]:

@@ -14,6 +14,7 @@ from lepton import build, load, load_model
 from lepton.config.check import check
 from lepton.config.options import find_options
 from lepton.errors import LeptonError
+from lepton.finetune.machinery import linear_probe_baseline
 from lepton.finetune.machinery.features import features
 from lepton.finetune.machinery.layers import layers, under
 from lepton.finetune.machinery.tuning import Tuning
@@ -167,6 +168,47 @@ def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, p
         Network.features = real
     a, b = (load_file(folder / "model.safetensors") for folder in (first, again))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize(
+    ("package", "features_anew", "baseline_anew"),
+    [
+        *((package, True, True) for package in ("torch", "transformers", "peft")),
+        *((package, True, True) for package in ("lepton_experiments", "tabm")),
+        *((package, False, True) for package in ("scikit_learn", "torchmetrics")),
+        *((package, False, False) for package in ("tokenizers", "pandas")),
+    ],
+)
+def test_what_another_version_would_compute_is_computed_anew(
+    package, features_anew, baseline_anew, network, pretrained, upgrade, monkeypatch
+):
+    start = (f"init_from={pretrained()}", "finetune=full")
+    made, _ = network(*TABLE, *MODELS["mlp"], *start)
+    computed, fit = [], linear_probe_baseline._fitted
+    monkeypatch.setattr(
+        linear_probe_baseline, "_fitted", lambda *given: computed.append("baseline") or fit(*given)
+    )
+
+    def compute(inputs):
+        computed.append("features")
+        return made.features(inputs)
+
+    def compute_all():
+        computed.clear()
+        _, data = network(*TABLE, *MODELS["mlp"], *start)
+        splits, key = features(made.model, made.cfg, data, compute)
+        linear_probe_baseline.before(splits, made.task, key)
+        return {*computed}
+
+    upgrade(**{package: "before"})
+    assert compute_all() == {"features", "baseline"}
+    assert compute_all() == set()
+    upgrade(**{package: "after"})
+    anew = {"features": features_anew, "baseline": baseline_anew}
+    assert compute_all() == {name for name, expected in anew.items() if expected}
+    assert compute_all() == set()
+    upgrade(**{package: "before"})
+    assert compute_all() == set()
 
 
 def test_fewer_examples_leave_the_features_of_validation_and_test(network, pretrained):
