@@ -108,9 +108,9 @@ def _version() -> str:
 def _train(words: list[str]) -> int:
     flags, overrides = _flags(words)
     if flags.hydra:
-        from lepton.sweep.multirun import readable
+        from lepton.sweep.multirun import hydra_overrides
 
-        return _hydra([*flags.hydra, *readable(overrides, sweep=flags.multirun)])
+        return _hydra([*flags.hydra, *hydra_overrides(overrides, sweep=flags.multirun)])
     if flags.multirun:
         from lepton.sweep.multirun import multirun
 
@@ -163,12 +163,12 @@ def _say() -> None:
 def _check(words: list[str]) -> int:
     if words[:1] == ["ensemble"]:
         return _ensemble(words[1:], check=True)
-    from lepton.sweep.multirun import planned
+    from lepton.sweep.multirun import plan_runs
 
     flags, overrides = _flags(words)
     if flags.hydra:
         raise LeptonError(f"{flags.hydra[0]}: for `lepton train` alone")
-    plan = planned(overrides, sweep=flags.multirun)
+    plan = plan_runs(overrides, sweep=flags.multirun)
     print(plan)
     to_do = {job.folder for job in plan.to_do}
     for job, known in zip(plan.jobs, plan.statuses, strict=True):

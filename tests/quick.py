@@ -12,7 +12,7 @@ from lepton.config.check import check
 from lepton.config.options import CONFIG_DIR_VARIABLE
 from lepton.config.overrides import parse_overrides
 from lepton.errors import MisreadOverrides
-from lepton.sweep.plan import Composer
+from lepton.sweep.composer import JobComposer
 
 
 def quick(cases, *chosen):
@@ -30,7 +30,7 @@ def _composer():
     """Composes as the jobs of a sweep are composed: the groups of a process once."""
     with composing.explain_hydra_errors(), composing.hydra_session() as hydra:
         loader = hydra.config_loader
-        return Composer(loader.load_configuration("train", [], RunMode.MULTIRUN), loader)
+        return JobComposer(loader.load_configuration("train", [], RunMode.MULTIRUN), loader)
 
 
 def compose(*overrides):

@@ -8,7 +8,12 @@ from lepton.launch.basic import Basic
 from lepton.launch.parallel import Parallel
 from lepton.launch.vectorized import Vectorized
 from lepton.sweep.job import Job
-from lepton.sweep.pace import POOL_SECONDS, available_cores, seconds_saved, threads_of
+from lepton.sweep.parallelism import (
+    POOL_START_SECONDS,
+    available_cores,
+    seconds_saved,
+    threads_of_run,
+)
 from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
@@ -40,7 +45,7 @@ class Auto:
             rest = self.stacks.stack(jobs, progress, alone=workers)
         if self.pool.timeout is None:
             rest = self._inline(rest, workers, progress)
-        if rest and not progress.stopped:
+        if rest and not progress.stop_reason:
             log.info("%d runs on a pool of %d workers", len(rest), min(workers, len(rest)))
             self.pool.launch_jobs(rest, progress)
 
@@ -48,10 +53,10 @@ class Auto:
         """Trains in this process until a pool would save more than it costs; returns the rest."""
         started = time.monotonic()
         for count in range(len(jobs)):
-            if progress.stopped:
+            if progress.stop_reason:
                 return []
             pace = (time.monotonic() - started) / count if count else 0.0
-            if seconds_saved(pace * (len(jobs) - count), workers) > POOL_SECONDS:
+            if seconds_saved(pace * (len(jobs) - count), workers) > POOL_START_SECONDS:
                 return jobs[count:]
             Basic().launch_jobs(jobs[count : count + 1], progress)
         return []
@@ -59,4 +64,4 @@ class Auto:
 
 def _workers(jobs: Sequence[Job]) -> int:
     cores = available_cores()
-    return max(1, cores // max(threads_of(job.config, cores) for job in jobs))
+    return max(1, cores // max(threads_of_run(job.config, cores) for job in jobs))

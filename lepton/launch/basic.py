@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from lepton.sweep.attempt import attempt, level
+from lepton.sweep.attempt import attempt_job, log_level
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 
@@ -19,11 +19,11 @@ class Basic:
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         progress = progress or SweepProgress(jobs)
         for job in jobs:
-            if progress.stopped:
+            if progress.stop_reason:
                 break
             number = progress.done + progress.failed + 1
             log.info("[%d/%d] %s", number, progress.total, job)
             progress.started(job)
-            outcome = attempt(job)
-            log.log(level(outcome), "    %s", outcome.line)
+            outcome = attempt_job(job)
+            log.log(log_level(outcome), "    %s", outcome.line)
             progress.ended(job, outcome.kind)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lepton.errors import WorkerLost
-from lepton.sweep.attempt import JobOutcome, attempt, level, lost
+from lepton.sweep.attempt import JobOutcome, attempt_job, failure_outcome, log_level
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 
@@ -41,7 +41,7 @@ def train_there(job: Job, where: Place) -> JobOutcome:
     os.environ["SLURM_JOB_NAME"] = "bash"  # else Lightning takes over signals and processes
     os.chdir(where.folder)
     sys.path += [path for path in where.path if path not in sys.path]
-    return attempt(job)
+    return attempt_job(job)
 
 
 class Given(Protocol):
@@ -67,8 +67,8 @@ def follow(
     """Hands over the jobs, at most so many at once, until all have ended or the sweep stops."""
     waiting, given, count = list(jobs), [], 0
     try:
-        while given or (waiting and not progress.stopped):
-            some = [] if progress.stopped else waiting[: at_once - len(given)]
+        while given or (waiting and not progress.stop_reason):
+            some = [] if progress.stop_reason else waiting[: at_once - len(given)]
             if some:
                 given += zip(some, submit(some), strict=True)
                 waiting = waiting[len(some) :]
@@ -78,7 +78,7 @@ def follow(
             given = [pair for pair in given if pair not in ended]
             for job, handle in ended:
                 outcome, count = _outcome(job, handle), count + 1
-                log.log(level(outcome), "[%d/%d] %s: %s", count, len(jobs), job, outcome.line)
+                log.log(log_level(outcome), "[%d/%d] %s: %s", count, len(jobs), job, outcome.line)
                 progress.ended(job, outcome.kind)
             if not ended:
                 time.sleep(LOOK)
@@ -95,4 +95,4 @@ def _outcome(job: Job, handle: Given) -> JobOutcome:
     except Exception as error:
         said = " ".join(str(error).split())[:500]
         name = "" if isinstance(error, WorkerLost) else f"{type(error).__name__}: "
-        return lost(job, WorkerLost(f"{name}{said}"))
+        return failure_outcome(job, WorkerLost(f"{name}{said}"))

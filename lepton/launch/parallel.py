@@ -12,9 +12,9 @@ from typing import Any
 from lepton.errors import LeptonError, TimedOut, WorkerLost
 from lepton.launch.worker_main import INTERRUPTED, gpus, here, train
 from lepton.launch.worker_process import Slot, end, warm_up
-from lepton.sweep.attempt import MEMORY, JobOutcome, level, lost
+from lepton.sweep.attempt import OUT_OF_MEMORY, JobOutcome, failure_outcome, log_level
 from lepton.sweep.job import Job
-from lepton.sweep.pace import available_cores, threads_of
+from lepton.sweep.parallelism import available_cores, threads_of_run
 from lepton.sweep.progress import SweepProgress
 from lepton.training.signals import Interrupted
 
@@ -82,7 +82,7 @@ class Pool:
     def _open(self) -> None:
         """As many slots as fit the machine; the first worker tells of the GPUs."""
         cores = available_cores()
-        fit = max(1, cores // max(threads_of(job.config, cores) for job in self.jobs))
+        fit = max(1, cores // max(threads_of_run(job.config, cores) for job in self.jobs))
         leases: list[dict[str, str]] = [{}] * (self.launcher.workers or fit)
         if any(_wants_gpu(job.config) for job in self.jobs):
             asked = Slot(here(), self._heard)
@@ -105,7 +105,7 @@ class Pool:
 
     def _serve(self, slot: Slot) -> None:
         try:
-            while self.waiting and not self.progress.stopped:
+            while self.waiting and not self.progress.stop_reason:
                 try:
                     job = self.waiting.popleft()
                 except IndexError:
@@ -125,13 +125,13 @@ class Pool:
         if self.ending.is_set():
             return
         self.count += 1
-        log.log(level(outcome), "[%d/%d] %s: %s", self.count, len(self.jobs), job, outcome.line)
+        log.log(log_level(outcome), "[%d/%d] %s: %s", self.count, len(self.jobs), job, outcome.line)
         self.progress.ended(job, outcome.kind)
 
     def _train(self, slot: Slot, job: Job) -> JobOutcome:
         """A job that takes its worker with it, or its memory, is tried once more in a fresh one."""
         outcome = self._try(slot, job)
-        if outcome.kind != MEMORY or self.ending.is_set():
+        if outcome.kind != OUT_OF_MEMORY or self.ending.is_set():
             return outcome
         log.warning("%s: %s; once more in a fresh worker", job, outcome.line)
         slot.kill()
@@ -144,12 +144,12 @@ class Pool:
                 raise WorkerLost(outcome.line)
             return outcome
         except TimedOut as error:
-            return lost(job, error)
+            return failure_outcome(job, error)
         except WorkerLost as error:
             if self.ending.is_set():
-                return JobOutcome(MEMORY, str(error))
-            outcome = lost(job, error)
-            return JobOutcome(MEMORY, outcome.line)
+                return JobOutcome(OUT_OF_MEMORY, str(error))
+            outcome = failure_outcome(job, error)
+            return JobOutcome(OUT_OF_MEMORY, outcome.line)
 
     def _heard(self, slot: Slot, text: str, logged: bool) -> None:
         """What a worker says of data is said once; what a user's code prints, with its job."""

@@ -12,7 +12,7 @@ from lepton.launch.parallel import terminable
 from lepton.launch.worker_main import python_path
 from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.job import Job
-from lepton.sweep.pace import available_cores, threads_of
+from lepton.sweep.parallelism import available_cores, threads_of_run
 from lepton.sweep.progress import SweepProgress
 
 
@@ -46,7 +46,7 @@ class Ray:
 
     def _room(self, job: Job) -> dict[str, float]:
         """What Ray reserves for a job: the CPU cores that it uses, and GPUs where asked for."""
-        cpus = self.cpus or threads_of(job.config, available_cores())
+        cpus = self.cpus or threads_of_run(job.config, available_cores())
         return {"num_cpus": cpus, "num_gpus": self.gpus}
 
 

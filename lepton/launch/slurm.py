@@ -14,7 +14,7 @@ from lepton.launch.parallel import terminable
 from lepton.launch.worker_main import python_path
 from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.job import Job
-from lepton.sweep.pace import available_cores, threads_of
+from lepton.sweep.parallelism import available_cores, threads_of_run
 from lepton.sweep.progress import SweepProgress
 
 ASK = 5.0  # seconds between two questions to Slurm
@@ -52,7 +52,7 @@ class Submitit:
         if self.cluster == "slurm":
             return len(jobs)
         cores = available_cores()
-        return max(1, cores // max(threads_of(job.config, cores) for job in jobs))
+        return max(1, cores // max(threads_of_run(job.config, cores) for job in jobs))
 
     def _executor(self, folder: Path):
         submitit = import_optional("submitit", needed_by=f"hydra/launcher=submitit_{self.cluster}")

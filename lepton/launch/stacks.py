@@ -10,7 +10,7 @@ from lepton.errors import WorkerLost
 from lepton.launch.parallel import Parallel, Pool
 from lepton.launch.worker_process import Slot, warm_up
 from lepton.storage.run_folder import read_failure
-from lepton.sweep.attempt import FULL
+from lepton.sweep.attempt import DISK_FULL
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.training.signals import Interrupted
@@ -58,7 +58,7 @@ class _Stacks(Pool):
         jobs = {job.folder: job for job in group}
         for folder, kind in ended:
             self.progress.ended(jobs[folder], kind)
-        self.progress.left(jobs[folder] for folder, _ in rest)
+        self.progress.put_back(jobs[folder] for folder, _ in rest)
         self.alone += [(jobs[folder], why) for folder, why in rest]
 
 
@@ -83,5 +83,5 @@ class _Told(SweepProgress):
 
     def ended(self, job: Job, kind: str = "ended") -> None:
         self.kinds.append((job.folder, kind))
-        if kind == FULL or (self.fail_fast and read_failure(job.folder)):
-            self.stopped = kind
+        if kind == DISK_FULL or (self.fail_fast and read_failure(job.folder)):
+            self.stop_reason = kind

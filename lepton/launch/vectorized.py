@@ -8,7 +8,7 @@ from lepton.errors import LeptonError
 from lepton.launch.basic import Basic
 from lepton.launch.stacks import in_pool
 from lepton.sweep.job import Job
-from lepton.sweep.pace import POOL_SECONDS, available_cores, seconds_saved
+from lepton.sweep.parallelism import POOL_START_SECONDS, available_cores, seconds_saved
 from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
@@ -63,7 +63,7 @@ class Vectorized:
         not known yet. A pool must save more than its start costs.
         """
         workers = min(self.workers or available_cores(), len(left))
-        return workers if seconds_saved(pace * len(left), workers) > POOL_SECONDS else 1
+        return workers if seconds_saved(pace * len(left), workers) > POOL_START_SECONDS else 1
 
 
 def _plan(together: list[list[Job]], rest: list) -> str:

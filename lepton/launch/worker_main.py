@@ -12,7 +12,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 
-from lepton.sweep.attempt import JobOutcome, attempt
+from lepton.sweep.attempt import JobOutcome, attempt_job
 from lepton.sweep.job import Job
 from lepton.training.signals import Interrupted
 
@@ -98,7 +98,7 @@ def _end_with_parent() -> None:
 def train(job: Job) -> JobOutcome:
     """What the pool has a worker do; one that is told to end says so, and takes no other job."""
     try:
-        return attempt(job)
+        return attempt_job(job)
     except Interrupted as told:
         return JobOutcome(INTERRUPTED, str(told))
 

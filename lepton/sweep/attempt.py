@@ -7,8 +7,9 @@ from lepton.errors import Claimed, LeptonError, Pruned
 from lepton.storage.run_writing import record_failure
 from lepton.sweep.job import Job
 
-ENDED, CLAIMED, FULL, MEMORY = "ended", "claimed", "disk full", "out of memory"
-NO_SPACE = (
+ENDED, CLAIMED = "ended", "claimed"  # kinds of outcomes; claimed is a run of another process
+DISK_FULL, OUT_OF_MEMORY = "disk full", "out of memory"
+NO_SPACE_MESSAGES = (
     "no space left on",
     "no space to train",
     "os error 28",
@@ -17,18 +18,18 @@ NO_SPACE = (
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How an attempt went: one of the words above, and the line to say about it."""
+    """The end of an attempt: one of the kinds above, and the line to say about it."""
 
     kind: str
     line: str
 
 
-def level(outcome: JobOutcome) -> int:
-    """How loudly to say how an attempt went."""
+def log_level(outcome: JobOutcome) -> int:
+    """The level of logging to tell an outcome at."""
     return logging.ERROR if outcome.line.startswith("failed") else logging.INFO
 
 
-def attempt(job: Job) -> JobOutcome:
+def attempt_job(job: Job) -> JobOutcome:
     """Trains one job in this process; whatever goes wrong is recorded in its study."""
     import torch
 
@@ -42,31 +43,31 @@ def attempt(job: Job) -> JobOutcome:
     except Pruned as pruned:
         return JobOutcome(ENDED, str(pruned))
     except Exception as error:
-        return lost(job, error, recorded=not isinstance(error, LeptonError))
+        return failure_outcome(job, error, recorded=not isinstance(error, LeptonError))
     finally:
         torch.set_num_threads(threads)  # trainer.threads is this run's alone
 
 
-def lost(job: Job, error: Exception, *, recorded: bool = False) -> JobOutcome:
-    """Records why a job failed, where that has not been done, and what it means for the others."""
+def failure_outcome(job: Job, error: Exception, *, recorded: bool = False) -> JobOutcome:
+    """The outcome of a job that failed; records why, where that has not been done."""
     line = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"
-    if _no_space(error):
-        return JobOutcome(FULL, line)  # the run is not to blame, and there is no room to say so
+    if _is_disk_full(error):
+        return JobOutcome(DISK_FULL, line)  # the run is not to blame; no room to record it
     if not recorded:
         record_failure(job.folder, job.config, error)
-    return JobOutcome(MEMORY if _no_memory(error) else ENDED, line)
+    return JobOutcome(OUT_OF_MEMORY if _is_out_of_memory(error) else ENDED, line)
 
 
-def _no_space(error: BaseException | None) -> bool:
-    """Whether the disk is full: said anywhere in the chain of what led to the error."""
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:  # a chain may lead back to itself
-        if any(words in str(error).lower() for words in NO_SPACE):
+def _is_disk_full(error: BaseException | None) -> bool:
+    """True when the error, or one in the chain of what led to it, says that the disk is full."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:  # a chain may lead back to itself
+        if any(message in str(error).lower() for message in NO_SPACE_MESSAGES):
             return True
-        seen.append(error)
+        chain.append(error)
         error = error.__cause__ or error.__context__
     return False
 
 
-def _no_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -4,6 +4,9 @@ import logging
 import time
 
 from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 from lepton.analysis.table import show
 from lepton.compat.hydra import error_of
@@ -13,21 +16,24 @@ from lepton.storage.run_writing import record_failure
 from lepton.storage.study import add_planned_runs, make_studies, write_tables
 from lepton.sweep.attempt import CLAIMED, ENDED
 from lepton.sweep.job import Job
-from lepton.sweep.plan import TO_DO, Plan, plan
-from lepton.sweep.progress import SweepProgress, ends
+from lepton.sweep.plan import TO_DO, SweepPlan, plan_grid
+from lepton.sweep.progress import SweepProgress, end_times
 
 log = logging.getLogger("lepton")
-GOOD = ("finished", "pruned")
-LOOK = 1.0  # seconds between two looks at runs that another process has
+SUCCEEDED = ("finished", "pruned")
+POLL_SECONDS = 1.0  # between two looks at runs that another process has
 
 
 class Grid:
-    """Plans all jobs, leaves out what is finished, and hands the rest to the launcher."""
+    """Plans all jobs, leaves out what is finished, and hands the others to the launcher."""
 
     def __init__(self, *, params: dict[str, str], retry_failed: bool, fail_fast: bool):
         self.params, self.retry_failed, self.fail_fast = params, retry_failed, fail_fast
 
-    def setup(self, *, hydra_context, task_function, config) -> None:
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Takes what Hydra hands to every sweeper, and makes the launcher."""
         self.loader, self.master = hydra_context.config_loader, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -38,91 +44,90 @@ class Grid:
 
         Raises: FailedRuns when a run did not finish; ConfigError before anything has started.
         """
-        planned = plan(
+        plan = plan_grid(
             self.master, self.loader, self.params, arguments, retry_failed=self.retry_failed
         )
-        log.info("%s", planned)
-        jobs = planned.to_do
+        log.info("%s", plan)
+        jobs = plan.to_do
         make_studies({job.folder.parent for job in jobs})
-        add_planned_runs({job.folder: str(job) for job in planned.jobs})
+        add_planned_runs({job.folder: str(job) for job in plan.jobs})
         with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
             self.train(jobs, progress)
-        for folder in dict.fromkeys(job.folder.parent for job in planned.jobs):
+        for study in dict.fromkeys(job.folder.parent for job in plan.jobs):
             if not jobs:
-                write_tables(folder)  # a killed sweep may have left an older table
-            show(folder)
-        _tell(planned, progress)
+                write_tables(study)  # a killed sweep may have left an older table
+            show(study)
+        _raise_unfinished(plan, progress)
 
     def train(self, jobs: list[Job], progress: SweepProgress) -> None:
         """Has the launcher train jobs, and waits for those that another process has."""
         if jobs:
             launch(self.launcher, jobs, progress)
-            wait_for_others(self.launcher, progress)
+            wait_for_other_processes(self.launcher, progress)
 
 
-def launch(launcher, jobs: list[Job], progress: SweepProgress) -> None:
-    """lepton's launchers take planned jobs; others take overrides and compose again."""
+def launch(launcher: Launcher, jobs: list[Job], progress: SweepProgress) -> None:
+    """Has a launcher train jobs: lepton's take them as planned, others compose them again."""
     if hasattr(launcher, "launch_jobs"):
         launcher.launch_jobs(jobs, progress)
         return
-    words = [list(job.overrides) for job in jobs]
-    for job, done in zip(jobs, launcher.launch(words, initial_job_idx=0), strict=True):
-        error = error_of(done)
+    overrides = [list(job.overrides) for job in jobs]
+    for job, job_return in zip(jobs, launcher.launch(overrides, initial_job_idx=0), strict=True):
+        error = error_of(job_return)
         if error is not None and not isinstance(error, Claimed):
-            _keep(job, error)
+            _record_unrecorded(job, error)
         progress.ended(job, CLAIMED if isinstance(error, Claimed) else ENDED)
 
 
-def _keep(job: Job, error: object) -> None:
-    """A failure that a foreign launcher reports and the run itself could not record."""
+def _record_unrecorded(job: Job, error: object) -> None:
+    """Records a failure that a foreign launcher reports and the run itself could not record."""
     if read_failure(job.folder) is None:
         error = error if isinstance(error, Exception) else LeptonError(str(error))
         record_failure(job.folder, job.config, error)
 
 
-def wait_for_others(launcher, progress: SweepProgress) -> None:
-    """Until every run that another process had is done; one that it gave up is trained here."""
-    told = False
-    while progress.elsewhere and not progress.stopped:
-        jobs, progress.elsewhere, given_up = progress.elsewhere, [], []
+def wait_for_other_processes(launcher: Launcher, progress: SweepProgress) -> None:
+    """Waits until every run that another process had is done; trains one that it gave up."""
+    is_told = False
+    while progress.claimed_jobs and not progress.stop_reason:
+        jobs, progress.claimed_jobs, given_up = progress.claimed_jobs, [], []
         for job in jobs:
             if run_status(job.folder) == "running":
-                progress.elsewhere.append(job)
-            elif ends(job) == progress.claimed[job.folder]:
+                progress.claimed_jobs.append(job)
+            elif end_times(job) == progress.end_times_when_claimed[job.folder]:
                 given_up.append(job)
             else:
                 progress.ended(job)
         if given_up:
             launch(launcher, given_up, progress)
-        elif progress.elsewhere:
-            if not told:
-                log.info("waiting for %d runs of another process", len(progress.elsewhere))
-            told = True
-            time.sleep(LOOK)
+        elif progress.claimed_jobs:
+            if not is_told:
+                log.info("waiting for %d runs of another process", len(progress.claimed_jobs))
+            is_told = True
+            time.sleep(POLL_SECONDS)
 
 
-def _tell(planned: Plan, progress: SweepProgress) -> None:
+def _raise_unfinished(plan: SweepPlan, progress: SweepProgress) -> None:
     """Raises: FailedRuns with a line for each run that did not finish."""
-    tried = {job.folder for job in planned.to_do}
-    lost = [job for job in planned.jobs if _lost(job, tried=job.folder in tried)]
-    waiting = sum(run_status(job.folder) == TO_DO for job in planned.jobs)
+    tried = {job.folder for job in plan.to_do}
+    failed = [job for job in plan.jobs if _has_failed(job, tried=job.folder in tried)]
+    not_trained = sum(run_status(job.folder) == TO_DO for job in plan.jobs)
     lines = []
-    if lost:
-        again = "tries them again" if planned.retry_failed else "leaves them, rerun=true does not"
-        lines.append(f"{len(lost)} of {len(planned.jobs)} runs failed; the same command {again}")
-        lines += [_line(job) for job in lost]
-    if progress.stopped:
-        lines.append(f"{progress.stopped}; {waiting} not trained; the same command goes on")
+    if failed:
+        again = "tries them again" if plan.retry_failed else "leaves them, rerun=true does not"
+        lines.append(f"{len(failed)} of {len(plan.jobs)} runs failed; the same command {again}")
+        lines += [_failure_line(job) for job in failed]
+    if progress.stop_reason:
+        lines.append(f"{progress.stop_reason}; {not_trained} not trained; the same command goes on")
     if lines:
         raise FailedRuns("\n".join(lines))
 
 
-def _lost(job: Job, *, tried: bool) -> bool:
-    """Whether the last attempt failed: a success removes what an earlier failure left."""
+def _has_failed(job: Job, *, tried: bool) -> bool:
+    """True when the last attempt failed: a success removes what an earlier failure left."""
     failed = read_failure(job.folder) is not None
-    return failed and (tried or run_status(job.folder) not in GOOD)
+    return failed and (tried or run_status(job.folder) not in SUCCEEDED)
 
 
-def _line(job: Job) -> str:
-    known = read_failure(job.folder)
-    return f"{job}: {known['error']} ({failed_folder(job.folder)})"
+def _failure_line(job: Job) -> str:
+    return f"{job}: {read_failure(job.folder)['error']} ({failed_folder(job.folder)})"

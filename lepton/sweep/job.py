@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep: what was asked for, its config as plain values, its folder.
+    """One run of a sweep: its overrides, its config as plain values, its folder.
 
     `watch(epoch, score)` is called after each epoch, with the larger score the better one; when it
     returns true, the run ends as pruned.
@@ -20,4 +20,4 @@ class Job:
     watch: Callable[[int, float], bool] | None = None
 
     def __str__(self) -> str:
-        return " ".join(word.lstrip("+") for word in self.overrides)
+        return " ".join(override.lstrip("+") for override in self.overrides)

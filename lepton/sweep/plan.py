@@ -1,34 +1,30 @@
-"""Which runs a sweep consists of: every job composed once, checked before the first starts."""
+"""The plan of a sweep: its runs, composed and checked before the first starts."""
 
-import copy
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
 
-from lepton.compat.hydra import set_values
-from lepton.config.check import check
-from lepton.config.compose import explain_hydra_errors, finish_config, literal_overrides
-from lepton.config.identity import run_folder
-from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError
 from lepton.storage.run_folder import run_status
+from lepton.sweep.composer import JobComposer
 from lepton.sweep.job import Job
+from lepton.sweep.overrides import as_written, listed_values, params_as_overrides
 
 TO_DO = "to do"
-MOST = 100_000  # runs of a sweep, each of which is composed before the first starts
-ENDED = ("finished", "diverged")  # what the same run would come to again
+MAX_GRID_RUNS = 100_000  # each of which is composed before the first starts
+SETTLED = ("finished", "diverged")  # statuses that the same run would come to again
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """The distinct runs of a sweep, in order, and how many combinations meant them."""
 
     jobs: list[Job]
@@ -37,19 +33,21 @@ class Plan:
 
     @cached_property
     def statuses(self) -> list[str]:
-        """What is known of each job, when first asked: finished, failed, ..., to do."""
+        """The status of each job when first asked: finished, failed, ..., to do."""
         return [run_status(job.folder) for job in self.jobs]
 
     @cached_property
     def to_do(self) -> list[Job]:
         """The jobs to train; one that runs elsewhere is among them, in case its process dies."""
         pairs = zip(self.jobs, self.statuses, strict=True)
-        return [job for job, known in pairs if job.config["rerun"] or not self._left(job, known)]
+        return [job for job, status in pairs if self._is_to_train(job, status)]
 
-    def _left(self, job: Job, known: str) -> bool:
-        """Whether a job of that status is left as it is."""
-        pruned = known == "pruned" and job.watch is not None
-        return known in ENDED or pruned or (known == "failed" and not self.retry_failed)
+    def _is_to_train(self, job: Job, status: str) -> bool:
+        if job.config["rerun"]:
+            return True
+        if status == "pruned":
+            return job.watch is None
+        return status not in SETTLED and (status != "failed" or self.retry_failed)
 
     def __str__(self) -> str:
         runs, doubled = len(self.jobs), self.combinations - len(self.jobs)
@@ -58,118 +56,69 @@ class Plan:
         )
         to_do = {job.folder for job in self.to_do}
         pairs = [*zip(self.jobs, self.statuses, strict=True)]
-        left = Counter(known for job, known in pairs if job.folder not in to_do)
-        elsewhere = sum(known == "running" for job, known in pairs)
-        again = sum(known == "failed" for job, known in pairs if job.folder in to_do)
-        counts = [f"{left.pop('finished', 0)} finished"]
-        counts += [f"{count} {known}" for known, count in sorted(left.items())]
+        settled = Counter(status for job, status in pairs if job.folder not in to_do)
+        elsewhere = sum(status == "running" for _, status in pairs)
+        retried = sum(status == "failed" for job, status in pairs if job.folder in to_do)
+        counts = [f"{settled.pop('finished', 0)} finished"]
+        counts += [f"{count} {status}" for status, count in sorted(settled.items())]
         counts += [f"{elsewhere} running in another process"] if elsewhere else []
         counts += [f"{len(to_do) - elsewhere} to train"]
-        counts += [f"{again} of them after a failure"] if again else []
+        counts += [f"{retried} of them after a failure"] if retried else []
         return f"{runs} {'run' if runs == 1 else 'runs'}{same}: {', '.join(counts)}"
 
 
-def plan(
-    master,
+def plan_grid(
+    master: DictConfig,
     loader: ConfigLoader,
-    params: dict,
-    arguments: Sequence[str],
+    params: Mapping[str, str],
+    overrides: Sequence[str],
     *,
     retry_failed: bool = True,
-) -> Plan:
-    """Every combination of an experiment's own sweep and of the arguments, composed and checked.
+) -> SweepPlan:
+    """The plan of every combination of an experiment's own sweep and of the overrides.
 
     Raises: ConfigError with the mistakes of all jobs.
     """
-    composer, jobs, problems = Composer(master, loader), {}, {}
-    combinations = expand(composer.parser, [*tidied(params), *arguments])
-    for words in combinations:
+    composer = JobComposer(master, loader)
+    jobs, problems = {}, {}
+    combinations = expand_grid(composer.parser, [*params_as_overrides(params), *overrides])
+    for combination in combinations:
         try:
-            job = compose_job(composer, words)
+            job = composer.compose_job(combination)
         except ConfigError as e:
             problems.update(dict.fromkeys(e.problems))
         else:
             jobs.setdefault(job.folder, job)
     if problems:
         raise ConfigError(*problems)
-    return Plan(list(jobs.values()), len(combinations), retry_failed)
+    return SweepPlan(list(jobs.values()), len(combinations), retry_failed)
 
 
-def tidied(params: dict[str, str]) -> list[str]:
-    """An experiment's own sweep as overrides."""
-    return parse_overrides([f"{key}={value}" for key, value in params.items()], sweep=True)
-
-
-def compose_job(composer: "Composer", words: Sequence[str]) -> Job:
-    """The run that overrides mean.
-
-    Raises: ConfigError with every mistake.
-    """
-    with explain_hydra_errors():
-        config = check(composer.compose(words))
-        return Job(tuple(words), config, run_folder(config))
-
-
-def expand(parser: OverridesParser, arguments: Sequence[str]) -> list[list[str]]:
+def expand_grid(parser: OverridesParser, overrides: Sequence[str]) -> list[list[str]]:
     """The product of all values given, one list of overrides a job; a later key wins.
 
-    Raises: ConfigError for a range that holds no value or needs a search, and for more than MOST.
+    Raises: ConfigError for a range that holds no value or needs a search, and for a grid of more
+        than MAX_GRID_RUNS.
     """
     choices: dict[str, list[str]] = {}
-    for override in parser.parse_overrides(list(arguments)):
-        key, said = override.get_key_element(), override.input_line.lstrip("+")
-        if not override.is_sweep_override():
-            choices[key] = [f"{key}={override.get_value_element_as_str()}"]
-            continue
-        if not override.is_discrete_sweep():
+    for override in parser.parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        choices[key] = [f"{key}={value}" for value in _values(override)]
+        if override.is_sweep_override() and math.prod(map(len, choices.values())) > MAX_GRID_RUNS:
             raise ConfigError(
-                f"{said}: an interval has no list of values to train; "
-                "hydra/sweeper=search looks for the best"
+                f"{as_written(override)}: more than {MAX_GRID_RUNS} runs; "
+                "try fewer values, or a search"
             )
-        try:
-            values = list(itertools.islice(override.sweep_string_iterator(), MOST + 1))
-        except ValueError as e:  # a step of 0
-            raise ConfigError(f"{said}: {e}") from None
-        if not values:
-            raise ConfigError(f"{said}: holds no value")
-        choices[key] = [f"{key}={value}" for value in values]
-        if math.prod(map(len, choices.values())) > MOST:
-            raise ConfigError(f"{said}: more than {MOST} runs; try fewer values, or a search")
-    return [list(words) for words in itertools.product(*choices.values())]
+    return [list(combination) for combination in itertools.product(*choices.values())]
 
 
-class Composer:
-    """Composes the groups of a job once for every set of options, then sets its values."""
-
-    def __init__(self, master, loader: ConfigLoader):
-        self.master, self.loader = master, loader
-        self.parser = OverridesParser.create(config_loader=loader)
-        self.composed: dict[tuple[str, ...], Any] = {}
-        self.groups: dict[str, bool] = {}  # Hydra copies its whole config to answer
-
-    def compose(self, words: Sequence[str]):
-        parsed = self.parser.parse_overrides(list(words))
-        groups = tuple(o.input_line for o in parsed if self._chooses(o))
-        if groups not in self.composed:
-            cfg = self.loader.load_sweep_config(self.master, [*groups, *self._space(groups)])
-            self.composed[groups] = finish_config(cfg, (), choices=cfg.hydra.runtime.choices)
-        cfg = copy.deepcopy(self.composed[groups])
-        values = [o for o in parsed if not self._chooses(o)]
-        set_values(cfg, values)
-        cfg.overrides = literal_overrides(words)
-        return cfg
-
-    def _space(self, groups: Sequence[str]) -> list[str]:
-        """The named space, which the words of a trial leave out: Hydra 1.4 wants it in each job."""
-        name = self.master.hydra.runtime.choices.get("search")
-        named = any(word.startswith("search=") for word in groups)
-        return [] if named or not name else [f"search={name}"]
-
-    def _chooses(self, override: Override) -> bool:
-        key = override.key_or_group
-        return override.package is not None or key.startswith("hydra") or self.is_group(key)
-
-    def is_group(self, key: str) -> bool:
-        if key not in self.groups:
-            self.groups[key] = bool(self.loader.get_group_options(key))
-        return self.groups[key]
+def _values(override: Override) -> list[str]:
+    """The values of an override, of which a list or a range has several."""
+    if not override.is_sweep_override():
+        return [override.get_value_element_as_str()]
+    if not override.is_discrete_sweep():
+        raise ConfigError(
+            f"{as_written(override)}: an interval has no list of values to train; "
+            "hydra/sweeper=search looks for the best"
+        )
+    return listed_values(override, at_most=MAX_GRID_RUNS + 1)

@@ -14,7 +14,7 @@ from lepton import build, run
 from lepton.dataset.load.batches import TrainingBatches
 from lepton.errors import Claimed, Finished, LeptonError, Pruned
 from lepton.model.shared_encoder import lending
-from lepton.sweep.attempt import CLAIMED, lost
+from lepton.sweep.attempt import CLAIMED, failure_outcome
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.trainer.lightning_output import log_warnings_only
@@ -89,7 +89,7 @@ class JobGroup:
             try:
                 member = self._member(job)
             except Exception as e:
-                outcome = lost(job, e)
+                outcome = failure_outcome(job, e)
                 log.error("%s: %s", job, outcome.line)
                 self.progress.ended(job, outcome.kind)
                 continue
@@ -146,7 +146,7 @@ class JobGroup:
         size = -(-len(members) // stacks)
         with cpu_threads(best.threads):
             for start in range(0, len(members), size):
-                if not self.progress.stopped:
+                if not self.progress.stop_reason:
                     alone += self._fit(members[start : start + size])
         return alone
 
@@ -235,7 +235,7 @@ class JobGroup:
             self.progress.ended(member.job)
 
     def _lost(self, member: StackMember, error: Exception) -> None:
-        outcome = lost(member.job, error, recorded=not isinstance(error, LeptonError))
+        outcome = failure_outcome(member.job, error, recorded=not isinstance(error, LeptonError))
         log.error("%s: %s", member.job, outcome.line)
         self.progress.ended(member.job, outcome.kind)
 

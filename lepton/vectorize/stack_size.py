@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lepton import build
 from lepton.optimizer.parameter_groups import parameter_groups
-from lepton.sweep.pace import POOL_SECONDS, seconds_saved
+from lepton.sweep.parallelism import POOL_START_SECONDS, seconds_saved
 from lepton.training.loss import training_loss
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.member import StackMember
@@ -98,7 +98,7 @@ class StackTrial:
             return "memory holds no two of these runs"
         single = self._seconds_alone() + self.overhead
         epochs = sum(member.job.config["trainer"]["max_epochs"] for member in self.members)
-        if seconds_saved(single * self.batches * epochs, alone) > POOL_SECONDS:
+        if seconds_saved(single * self.batches * epochs, alone) > POOL_START_SECONDS:
             single /= alone
         best = self._measured(most)
         for size in (s for s in SMALLER_SIZES if s < most):

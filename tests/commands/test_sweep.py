@@ -8,13 +8,13 @@ import pytest
 
 from lepton.errors import Diverged
 from lepton.storage.run_writing import record_failure
-from lepton.sweep.multirun import planned
+from lepton.sweep.multirun import plan_runs
 
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
 
 
 def names(*words):
-    return [job.folder.name for job in planned(words, sweep=True).jobs]
+    return [job.folder.name for job in plan_runs(words, sweep=True).jobs]
 
 
 def test_what_is_done_failed_and_still_to_do_is_told(fragile, lepton):
@@ -39,7 +39,7 @@ def test_a_study_of_single_runs_has_a_state_too(here, lepton):
 
 
 def test_a_run_that_diverged_is_told_with_its_reason(here, lepton):
-    (job,) = planned(["dataset=wine", "seed=1"], sweep=True).jobs
+    (job,) = plan_runs(["dataset=wine", "seed=1"], sweep=True).jobs
     record_failure(job.folder, job.config, Diverged("the loss is inf in epoch 3"))
     head, line = lepton("sweep", "status", "default")[1].splitlines()
     assert head == "runs/default: 1 run: 1 diverged"

@@ -10,7 +10,7 @@ from lepton.config.compose import compose
 from lepton.config.options import CONF_DIR, config_dirs, find_options
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, did_you_mean
-from lepton.sweep.multirun import planned
+from lepton.sweep.multirun import plan_runs
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_composing_leaves_nothing_behind(here):
     ],
 )
 def test_a_job_of_a_sweep_is_composed_as_it_is_alone(here, words):
-    (job,) = planned(words, sweep=True).jobs
+    (job,) = plan_runs(words, sweep=True).jobs
     alone = check(compose(*words))
     for plain in (alone, job.config):
         plain.pop("overrides")

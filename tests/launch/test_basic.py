@@ -9,15 +9,15 @@ from pathlib import Path
 from lepton import load
 from lepton.launch.basic import Basic
 from lepton.storage.run_folder import failed_folder, read_config, read_failure
-from lepton.sweep.attempt import attempt
-from lepton.sweep.multirun import planned
+from lepton.sweep.attempt import attempt_job
+from lepton.sweep.multirun import plan_runs
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
 
 
 def jobs(*words):
-    return planned(words, sweep=True).jobs
+    return plan_runs(words, sweep=True).jobs
 
 
 def test_every_job_is_trained_in_order(here):
@@ -41,7 +41,7 @@ def test_a_failing_job_leaves_its_traceback_and_the_next_one_is_trained(fragile)
 
 def test_a_mistake_that_shows_in_the_data_is_kept_with_the_config(here):
     (job,) = jobs(*WINE, "dataset.columns={alcool: numeric}")
-    attempt(job)
+    attempt_job(job)
     assert "DataError" in read_failure(job.folder)["error"]
     kept = read_config(failed_folder(job.folder) / "config.yaml")
     assert kept == job.config

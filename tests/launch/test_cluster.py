@@ -12,7 +12,7 @@ import pytest
 
 from lepton import load
 from lepton.storage.run_folder import read_failure, run_status
-from lepton.sweep.multirun import multirun, planned
+from lepton.sweep.multirun import multirun, plan_runs
 
 pytestmark = pytest.mark.slow  # Ray and submitit are the extra `cluster`
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
@@ -106,7 +106,7 @@ def test_a_job_that_dies_is_the_only_one_that_fails(trap, slurm, sweep, launcher
     assert code == 1
     assert "1 of 3 runs failed" in said
     assert "Traceback" not in said
-    found = planned([*DEADLY, "seed=1,2,3"], sweep=True).jobs
+    found = plan_runs([*DEADLY, "seed=1,2,3"], sweep=True).jobs
     assert [run_status(job.folder) for job in found] == ["finished", "failed", "finished"]
     assert read_failure(found[1].folder)["error"].startswith("WorkerLost: ")
 

@@ -17,8 +17,8 @@ from lepton.launch.parallel import Parallel
 from lepton.launch.worker_main import here as surroundings
 from lepton.launch.worker_process import Slot, warm_up
 from lepton.storage.run_folder import read_failure, run_status
-from lepton.sweep.multirun import planned
-from lepton.sweep.pace import threads_of
+from lepton.sweep.multirun import plan_runs
+from lepton.sweep.parallelism import threads_of_run
 from lepton.sweep.progress import SweepProgress
 from tests.quick import quick
 
@@ -33,7 +33,7 @@ def said(caplog):
 
 
 def jobs(*words):
-    return planned(words, sweep=True).jobs
+    return plan_runs(words, sweep=True).jobs
 
 
 def pool(workers=2, timeout=None):
@@ -182,7 +182,7 @@ def _main_file():
 )
 def test_thethreads_of_of_a_job_are_those_it_is_given(here, threads, model, taken):
     (job,) = jobs("dataset=wine", f"model={model}", f"trainer.threads={threads}")
-    assert threads_of(job.config, 8) == taken
+    assert threads_of_run(job.config, 8) == taken
 
 
 def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):

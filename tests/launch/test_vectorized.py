@@ -11,7 +11,7 @@ from lepton.launch.auto import Auto
 from lepton.launch.basic import Basic
 from lepton.launch.parallel import Parallel
 from lepton.launch.vectorized import Vectorized
-from lepton.sweep.multirun import planned
+from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
 from tests.quick import quick
 from tests.vectorize.conftest import EXACT, SMALL, differences
@@ -81,7 +81,7 @@ def launched(monkeypatch):
 
 def jobs(count):
     words = ["model=gradient_boosting", "dataset=wine", f"seed=range({count})"]
-    return planned(words, sweep=True).jobs
+    return plan_runs(words, sweep=True).jobs
 
 
 def launcher(**given):
@@ -155,12 +155,12 @@ GROUPS = ("model=linear,mlp_small,deadly", "seed=2", "optimizer.lr=0.01,0.02", "
 @pytest.fixture
 def paying(monkeypatch, trap):
     """A pool pays from the second group on."""
-    monkeypatch.setattr(vectorized, "POOL_SECONDS", 0.0)
+    monkeypatch.setattr(vectorized, "POOL_START_SECONDS", 0.0)
     return trap
 
 
 def stacked(*words):
-    found = planned(words, sweep=True).jobs
+    found = plan_runs(words, sweep=True).jobs
     progress = SweepProgress(found)
     Vectorized(threads=2, size=9, workers=2).launch_jobs(found, progress)
     return found, progress
@@ -169,7 +169,7 @@ def stacked(*words):
 def test_groups_train_at_the_same_time_on_a_pool_with_the_same_results(paying, caplog):
     caplog.set_level(logging.INFO, "lepton")
     words = (*[w for w in SMALL if not w.startswith("model")], EXACT, *GROUPS)
-    Basic().launch_jobs(planned([*words, "study=alone"], sweep=True).jobs)
+    Basic().launch_jobs(plan_runs([*words, "study=alone"], sweep=True).jobs)
     found, progress = stacked(*words, "study=pool")
     assert "2 groups on a pool of 2 workers" in caplog.text
     assert (progress.done, progress.failed, progress.running) == (6, 0, {})

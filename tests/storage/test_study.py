@@ -11,14 +11,14 @@ from lepton import load
 from lepton.errors import LeptonError
 from lepton.storage import study
 from lepton.storage.study import StudyTables, add_planned_runs, planned_runs
-from lepton.sweep.multirun import multirun, planned
+from lepton.sweep.multirun import multirun, plan_runs
 
 WINE = ("hydra/launcher=basic", "dataset=wine", "model=linear", "trainer.max_epochs=1")
 STUDY = Path("runs/default")
 
 
 def jobs(*words):
-    return planned(["dataset=wine", *words], sweep=True).jobs
+    return plan_runs(["dataset=wine", *words], sweep=True).jobs
 
 
 def remember(*words):

@@ -1,4 +1,4 @@
-"""Training that costs nothing: a stand-in that writes what a formula says of a config."""
+"""A stand-in for training that costs nothing: it writes the score that a formula gives."""
 
 import math
 from dataclasses import dataclass, field
@@ -20,14 +20,16 @@ WORDS = ("hydra/sweeper=search", "hydra/launcher=basic", "dataset=wine", "model=
 
 def score(config):
     """A hill: best at a learning rate of 0.01 and a dropout of 0.2, a little worse for adamw."""
-    off = math.log10(config["optimizer"]["lr"]) + 2
-    worse = 0.1 if config["choices"]["optimizer"] == "adamw" else 0.0
-    return -(off**2) - (config["model"]["dropout"] - 0.2) ** 2 - worse - 0.01 * config["seed"]
+    distance = math.log10(config["optimizer"]["lr"]) + 2
+    penalty = 0.1 if config["choices"]["optimizer"] == "adamw" else 0.0
+    return (
+        -(distance**2) - (config["model"]["dropout"] - 0.2) ** 2 - penalty - 0.01 * config["seed"]
+    )
 
 
 @dataclass
 class Training:
-    """What is trained, in order, and what is to go wrong."""
+    """Stands in for training: notes each config in order, and fails where it is told to."""
 
     configs: list = field(default_factory=list)
     stop_after: float = math.inf  # runs until the process is interrupted
@@ -36,31 +38,31 @@ class Training:
     epochs: int = 1
     curve: object = None  # (config, epoch) -> score; the last is the run's
 
-    def __call__(self, plain, folder, watch=None):
+    def __call__(self, config, folder, watch=None):
         if len(self.configs) >= self.stop_after:
             raise KeyboardInterrupt
-        self.configs.append(plain)
+        self.configs.append(config)
         with writing_run(folder) as part:
-            write_config(plain, part)
-            self._write(plain, part, folder.name, watch)
+            write_config(config, part)
+            self._write(config, part, folder.name, watch)
         return read_result(folder)
 
-    def _write(self, plain, part, name, watch):
-        if self.diverge(plain):
+    def _write(self, config, part, name, watch):
+        if self.diverge(config):
             raise Diverged("loss is nan")
-        if self.fail(plain):
+        if self.fail(config):
             raise RuntimeError("no luck")
         scores = []
         for epoch in range(self.epochs):
-            scores.append(self.curve(plain, epoch) if self.curve else score(plain))
+            scores.append(self.curve(config, epoch) if self.curve else score(config))
             if watch and watch(epoch, scores[-1]):
                 raise Pruned(epoch, scores)
         pd.DataFrame({"val/score": scores}).to_parquet(part / "history.parquet")
-        save_result(_result(plain, name, scores), part)
+        save_result(_result(config, name, scores), part)
 
 
-def _result(plain, name, scores):
-    metrics = {"val/auroc": plain["model"]["dropout"], "val/log_loss": -max(scores)}
+def _result(config, name, scores):
+    metrics = {"val/auroc": config["model"]["dropout"], "val/log_loss": -max(scores)}
     return Result(
         run=name,
         metrics=metrics | {"test/auroc": 0.5},
@@ -69,12 +71,12 @@ def _result(plain, name, scores):
         seconds=0.1,
         epochs=len(scores),
         best_epoch=scores.index(max(scores)),
-        parameters=int(1e4 * plain["optimizer"]["lr"]),
+        parameters=int(1e4 * config["optimizer"]["lr"]),
         trainable=1,
         rows={"train": 1},
         cleaning=[],
-        choices=plain["choices"],
-        config=plain,
+        choices=config["choices"],
+        config=config,
     )
 
 
@@ -91,10 +93,10 @@ def search(training):
     """A search from words, further ones replacing those of the same key; gives what was trained."""
 
     def search(*words, space=SPACE):
-        given = {word.partition("=")[0]: word for word in (*WORDS, *space, *words)}
-        before = len(training.configs)
-        multirun([*given.values()])
-        return [point(config) for config in training.configs[before:]]
+        by_key = {word.partition("=")[0]: word for word in (*WORDS, *space, *words)}
+        trained_before = len(training.configs)
+        multirun([*by_key.values()])
+        return [point(config) for config in training.configs[trained_before:]]
 
     return search
 

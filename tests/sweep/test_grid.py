@@ -11,7 +11,7 @@ import lepton.run
 from lepton import load
 from lepton.errors import ConfigError, FailedRuns
 from lepton.storage.run_writing import record_failure
-from lepton.sweep.multirun import multirun, planned
+from lepton.sweep.multirun import multirun, plan_runs
 
 BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
@@ -290,7 +290,7 @@ def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launch
 @pytest.mark.parametrize("before", [None, "failed", "finished"])
 def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(trap, start, before):
     words = ["train", "-m", "dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2"]
-    found = planned(words[2:], sweep=True).jobs
+    found = plan_runs(words[2:], sweep=True).jobs
     if before == "failed":
         record_failure(found[0].folder, found[0].config, RuntimeError("before"))
     if before == "finished":

@@ -10,7 +10,7 @@ from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import ConfigError, Diverged
 from lepton.storage.run_writing import record_failure, writing_run
-from lepton.sweep.multirun import planned
+from lepton.sweep.multirun import plan_runs
 
 SWEPT = """# @package _global_
 # A sweep of its own.
@@ -28,7 +28,7 @@ hydra:
 
 
 def folders(*words, sweep=True):
-    return [job.folder for job in planned(words, sweep=sweep).jobs]
+    return [job.folder for job in plan_runs(words, sweep=sweep).jobs]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ GRIDS = [
 @pytest.mark.parametrize("grid", GRIDS)
 def test_every_job_is_what_its_overrides_compose_to_alone(here, grid):
     swept = [f"{key}={','.join(map(str, values))}" for key, values in grid.items()]
-    jobs = {job.overrides: job for job in planned(swept, sweep=True).jobs}
+    jobs = {job.overrides: job for job in plan_runs(swept, sweep=True).jobs}
     each = [[f"{key}={value}" for value in values] for key, values in grid.items()]
     alone = [check(compose(*words)) for words in itertools.product(*each)]
     assert len({run_folder(plain) for plain in alone}) == len(jobs)
@@ -67,7 +67,7 @@ def test_the_order_of_values_and_of_keys_does_not_matter(here):
 
 def test_combinations_that_mean_the_same_run_are_one_job(here):
     words = ("dataset=wine", "model=gradient_boosting,mlp", "optimizer.lr=0.1,0.2", "seed=3,3")
-    plan = planned(words, sweep=True)
+    plan = plan_runs(words, sweep=True)
     assert len(plan.jobs) == 1 + 2
     assert plan.combinations == 8
     assert str(plan).startswith("3 runs (8 combinations, 5 mean the same run): 0 finished, 3 to")
@@ -98,7 +98,7 @@ def test_ranges_and_choices_are_expanded(here, values, count):
 )
 def test_values_that_make_no_list_are_refused(here, value, message):
     with pytest.raises(ConfigError) as error:
-        planned(["dataset=wine", f"optimizer.lr={value}"], sweep=True)
+        plan_runs(["dataset=wine", f"optimizer.lr={value}"], sweep=True)
     assert str(error.value) == message
 
 
@@ -110,7 +110,7 @@ def test_a_later_word_for_the_same_key_wins(here):
 def test_mistakes_of_all_jobs_are_told_at_once(here):
     words = ("dataset=wine", "model=mlp,linear", "model.dropout=0.1", "optimizer.lr=0.1,fast")
     with pytest.raises(ConfigError) as error:
-        planned(words, sweep=True)
+        plan_runs(words, sweep=True)
     told = str(error.value)
     assert "model.dropout" in told
     assert "'fast'" in told
@@ -118,37 +118,37 @@ def test_mistakes_of_all_jobs_are_told_at_once(here):
 
 
 def test_an_experiment_brings_a_sweep_of_its_own(experiment):
-    plan = planned(["experiment=swept"], sweep=True)
+    plan = plan_runs(["experiment=swept"], sweep=True)
     found = {(job.config["seed"], job.config["optimizer"]["lr"]) for job in plan.jobs}
     assert found == set(itertools.product(range(3), (0.1, 0.2)))
     assert {job.config["choices"]["model"] for job in plan.jobs} == {"mlp_small"}
 
 
 def test_the_command_line_wins_over_the_sweep_of_an_experiment(experiment):
-    jobs = planned(["experiment=swept", "seed=7", "model=linear,mlp_small"], sweep=True).jobs
+    jobs = plan_runs(["experiment=swept", "seed=7", "model=linear,mlp_small"], sweep=True).jobs
     assert {job.config["seed"] for job in jobs} == {7}
     assert {job.config["optimizer"]["lr"] for job in jobs} == {0.1, 0.2}
     assert len(jobs) == 4
 
 
 def test_without_a_sweep_an_experiment_is_one_run_with_its_own_values(experiment):
-    (job,) = planned(["experiment=swept"], sweep=False).jobs
+    (job,) = plan_runs(["experiment=swept"], sweep=False).jobs
     assert (job.config["seed"], job.config["optimizer"]["lr"]) == (0, 0.5)
 
 
 def test_finished_runs_are_planned_and_not_to_do_unless_rerun(here):
     words = ["dataset=wine", "seed=1,2"]
-    first, second = planned(words, sweep=True).jobs
+    first, second = plan_runs(words, sweep=True).jobs
     first.folder.mkdir(parents=True)
     (first.folder / "result.json").touch()
-    plan = planned(words, sweep=True)
+    plan = plan_runs(words, sweep=True)
     assert [job.folder for job in plan.to_do] == [second.folder]
     assert str(plan) == "2 runs: 1 finished, 1 to train"
-    assert len(planned([*words, "rerun=true"], sweep=True).to_do) == 2
+    assert len(plan_runs([*words, "rerun=true"], sweep=True).to_do) == 2
 
 
 def test_planning_writes_nothing(here):
-    planned(["dataset=wine", "seed=range(5)"], sweep=True)
+    plan_runs(["dataset=wine", "seed=range(5)"], sweep=True)
     assert list(Path().iterdir()) == []
 
 
@@ -163,7 +163,7 @@ def test_a_larger_grid_holds_the_jobs_of_the_smaller_one(here):
 def states(here):
     """Four runs of seeds 1 to 4: finished, failed, diverged, still to do."""
     words = ["dataset=wine", "seed=1,2,3,4"]
-    finished, failed, diverged, _ = planned(words, sweep=True).jobs
+    finished, failed, diverged, _ = plan_runs(words, sweep=True).jobs
     finished.folder.mkdir(parents=True)
     (finished.folder / "result.json").touch()
     record_failure(failed.folder, failed.config, RuntimeError("no"))
@@ -176,27 +176,27 @@ def seeds(plan):
 
 
 def test_failed_runs_are_tried_again_and_diverged_ones_are_not(states):
-    plan = planned(states, sweep=True)
+    plan = plan_runs(states, sweep=True)
     assert seeds(plan) == [2, 4]
     assert str(plan) == "4 runs: 1 finished, 1 diverged, 2 to train, 1 of them after a failure"
 
 
 def test_failed_runs_are_left_where_that_is_asked_for(states):
-    plan = planned([*states, "hydra.sweeper.retry_failed=false"], sweep=True)
+    plan = plan_runs([*states, "hydra.sweeper.retry_failed=false"], sweep=True)
     assert seeds(plan) == [4]
     assert str(plan) == "4 runs: 1 finished, 1 diverged, 1 failed, 1 to train"
 
 
 def test_rerun_takes_all_of_them(states):
     words = [*states, "rerun=true", "hydra.sweeper.retry_failed=false"]
-    assert seeds(planned(words, sweep=True)) == [1, 2, 3, 4]
+    assert seeds(plan_runs(words, sweep=True)) == [1, 2, 3, 4]
 
 
 def test_runs_of_another_process_are_planned_in_case_it_dies(here):
     words = ["dataset=wine", "seed=1,2"]
-    first, _ = planned(words, sweep=True).jobs
+    first, _ = plan_runs(words, sweep=True).jobs
     with writing_run(first.folder):
-        plan = planned(words, sweep=True)
+        plan = plan_runs(words, sweep=True)
         assert str(plan) == "2 runs: 0 finished, 1 running in another process, 1 to train"
         assert seeds(plan) == [1, 2]
 

@@ -10,7 +10,7 @@ import pytest
 
 from lepton.sweep.job import Job
 from lepton.sweep.multirun import multirun
-from lepton.sweep.progress import SweepProgress, _clock
+from lepton.sweep.progress import SweepProgress, _as_clock
 from lepton.training import terminal_line
 
 
@@ -34,24 +34,24 @@ def test_runs_are_counted_by_what_lies_in_their_folders(here):
     progress.ended(found[1])
     progress.ended(found[2], "claimed")
     assert str(progress) == "1 finished, 1 failed, 1 running"
-    assert progress.elsewhere == [found[2]]
-    assert not progress.stopped
+    assert progress.claimed_jobs == [found[2]]
+    assert not progress.stop_reason
 
 
 def test_a_failure_stops_a_sweep_that_is_to_fail_fast(here):
     found = [job(1), job(2)]
     progress = SweepProgress(found, fail_fast=True)
     progress.ended(found[0])
-    assert not progress.stopped
+    assert not progress.stop_reason
     fail(found[1])
     progress.ended(found[1])
-    assert "fail_fast" in progress.stopped
+    assert "fail_fast" in progress.stop_reason
 
 
 def test_a_full_disk_stops_a_sweep(here):
     progress = SweepProgress([job(1)])
     progress.ended(job(1), "disk full")
-    assert progress.stopped == "no space left on the disk of runs/default"
+    assert progress.stop_reason == "no space left on the disk of runs/default"
 
 
 def test_the_rest_is_estimated_at_the_pace_so_far(here, monkeypatch):
@@ -68,7 +68,7 @@ def test_the_rest_is_estimated_at_the_pace_so_far(here, monkeypatch):
 
 @pytest.mark.parametrize(("seconds", "words"), [(5, "0:05"), (61.4, "1:01"), (3725, "1:02:05")])
 def test_time_left_is_told_as_a_clock_does(seconds, words):
-    assert _clock(seconds) == words
+    assert _as_clock(seconds) == words
 
 
 class Terminal(io.StringIO):

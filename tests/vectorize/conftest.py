@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from lepton.config.identity import run_folder
-from lepton.sweep.attempt import attempt
+from lepton.sweep.attempt import attempt_job
 from lepton.sweep.job import Job
-from lepton.sweep.multirun import planned
+from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.grouping import group_jobs
 from lepton.vectorize.job_group import JobGroup, StackingOptions
@@ -64,10 +64,10 @@ def both(here):
     """Trains every combination alone and as one stack; gives the folders of each, in order."""
 
     def both(*words, size=None):
-        stacked = planned([*words, "study=stacked"], sweep=True).jobs
+        stacked = plan_runs([*words, "study=stacked"], sweep=True).jobs
         alone = [by_itself(job) for job in stacked]
         for job in alone:
-            attempt(job)
+            attempt_job(job)
         (members,), rest = group_jobs(stacked)
         assert rest == []
         options = StackingOptions(threads=1, alone=1, size=size or len(members))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lepton.sweep.attempt import attempt
-from lepton.sweep.multirun import planned
+from lepton.sweep.attempt import attempt_job
+from lepton.sweep.multirun import plan_runs
 from lepton.training.signals import Interrupted
 from lepton.vectorize.checkpointing import StackSaver
 from lepton.vectorize.stack import Stack
@@ -130,7 +130,7 @@ def test_sigterm_saves_and_ends(here, monkeypatch):
 def test_alone_a_run_starts_anew_and_says_so(here, killed, caplog):
     words = (*SMALL, EXACT, "seed=1,2")
     killed((1, 2), *words, "study=cut")
-    for job in planned([*words, "study=cut"], sweep=True).jobs:
-        attempt(job)
+    for job in plan_runs([*words, "study=cut"], sweep=True).jobs:
+        attempt_job(job)
         assert (job.folder / "result.json").is_file()
     assert "trained: 'stack' there, 'alone' here" in caplog.text

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from lepton.sweep.multirun import planned
+from lepton.sweep.multirun import plan_runs
 from lepton.vectorize.grouping import group_jobs
 from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
@@ -258,6 +258,6 @@ def test_fine_tuned_runs(gap, run, strategy):
 def test_strategies_that_cannot_share_a_stack_say_why(run, strategy):
     source = run(*SMALL, "study=source")
     words = (*SMALL, f"finetune={strategy}", f"init_from={source}", "seed=1,2")
-    together, alone = group_jobs(planned(words, sweep=True).jobs)
+    together, alone = group_jobs(plan_runs(words, sweep=True).jobs)
     assert together == []
     assert {reason.partition(" ")[0] for _, reason in alone} == {f"finetune={strategy}"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lepton.sweep.multirun import planned
+from lepton.sweep.multirun import plan_runs
 from lepton.training.checkpoint import Checkpoints
 from lepton.vectorize.grouping import group_jobs
 
@@ -10,7 +10,7 @@ BASE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 
 
 def found(*words):
-    together, alone = group_jobs(planned([*BASE, *words], sweep=True).jobs)
+    together, alone = group_jobs(plan_runs([*BASE, *words], sweep=True).jobs)
     return sorted(map(len, together)), [reason for _, reason in alone]
 
 
@@ -69,7 +69,7 @@ ALONE = {
 @pytest.mark.parametrize("words", ALONE)
 def test_what_cannot_be_stacked_says_why(here, words):
     base = [w for w in BASE if not words.startswith(w.partition("=")[0] + "=")]
-    together, alone = group_jobs(planned([*base, words, "seed=1,2"], sweep=True).jobs)
+    together, alone = group_jobs(plan_runs([*base, words, "seed=1,2"], sweep=True).jobs)
     assert together == []
     assert [reason for _, reason in alone] == [ALONE[words]] * 2
 
@@ -79,7 +79,7 @@ def test_what_precision_auto_is_on_this_machine_says_whether_runs_stack(here, mo
     monkeypatch.setattr("torch.cuda.is_available", lambda: native)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
     words = [*BASE, "trainer.precision=auto", "seed=1,2"]
-    together, alone = group_jobs(planned(words, sweep=True).jobs)
+    together, alone = group_jobs(plan_runs(words, sweep=True).jobs)
     reason = "trainer.precision=bf16-mixed is neither 32 nor 64 bits"
     assert [len(group) for group in together] == ([] if native else [2])
     assert [why for _, why in alone] == ([reason] * 2 if native else [])
@@ -90,7 +90,7 @@ def test_a_run_unlike_all_others_says_so(here):
 
 
 def test_a_run_with_a_checkpoint_goes_on_alone(here):
-    jobs = planned([*BASE, "seed=1,2,3"], sweep=True).jobs
+    jobs = plan_runs([*BASE, "seed=1,2,3"], sweep=True).jobs
     for job, trained in ((jobs[1], "alone"), (jobs[2], "stack")):
         part = job.folder.with_name(job.folder.name + ".part")
         part.mkdir(parents=True)

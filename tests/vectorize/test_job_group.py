@@ -11,8 +11,8 @@ import torch
 from lepton import load
 from lepton.storage.results import read_result, save_result
 from lepton.storage.run_folder import read_pruned_run, run_status
-from lepton.sweep.attempt import attempt
-from lepton.sweep.multirun import planned
+from lepton.sweep.attempt import attempt_job
+from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.grouping import group_jobs
 from lepton.vectorize.job_group import JobGroup, StackingOptions
@@ -22,12 +22,12 @@ from tests.vectorize.conftest import EXACT, SMALL, differences
 
 
 def stacked(*words, size=99):
-    jobs = planned(words, sweep=True).jobs
+    jobs = plan_runs(words, sweep=True).jobs
     (members,), rest = group_jobs(jobs)
     assert not rest
     progress = SweepProgress(members)
     alone = JobGroup(members, StackingOptions(threads=1, alone=1, size=size), progress).train()
-    assert progress.done + progress.failed + len(progress.elsewhere) + len(alone) == len(jobs)
+    assert progress.done + progress.failed + len(progress.claimed_jobs) + len(alone) == len(jobs)
     assert not progress.running or alone
     return jobs, [reason for _, reason in alone]
 
@@ -100,8 +100,8 @@ def models(here, monkeypatch):
 
 def test_a_dropout_layer_that_is_used_again_has_masks_of_its_own_each_time(models):
     words = (*models, "model=twice", EXACT, "seed=1,2")
-    for job in planned([*words, "study=alone"], sweep=True).jobs:
-        attempt(job)
+    for job in plan_runs([*words, "study=alone"], sweep=True).jobs:
+        attempt_job(job)
     jobs, reasons = stacked(*words, "study=stack")
     assert reasons == []
     for job in jobs:
@@ -136,8 +136,8 @@ def test_a_wrong_value_is_the_failure_of_its_run_alone(here):
 def test_a_diverging_member_ends_as_it_would_alone_and_the_others_go_on(here):
     words = (*SMALL, "optimizer=sgd", "trainer.max_epochs=5", "dataset.classes=0")
     swept = "optimizer.lr=0.001,1e20,0.002"
-    for job in planned([*words, swept, "study=alone"], sweep=True).jobs:
-        attempt(job)
+    for job in plan_runs([*words, swept, "study=alone"], sweep=True).jobs:
+        attempt_job(job)
     _, reasons = stacked(*words, swept, "study=stack")
     assert reasons == []
     one, two = (load(study).sort_values("optimizer.lr") for study in ("alone", "stack"))
@@ -265,10 +265,12 @@ def test_a_full_disk_stops_the_sweep_and_costs_no_finished_run(here, monkeypatch
 
 
 def test_a_watched_member_is_pruned_and_the_others_are_not(here):
-    jobs = [replace(job, watch=Below(1)) for job in planned([*SMALL, "seed=1,2"], sweep=True).jobs]
+    jobs = [
+        replace(job, watch=Below(1)) for job in plan_runs([*SMALL, "seed=1,2"], sweep=True).jobs
+    ]
     jobs[1] = replace(jobs[1], watch=None)
     JobGroup(jobs, StackingOptions(threads=1, alone=1, size=2), SweepProgress(jobs)).train()
-    attempt(replace(jobs[0], folder=Path("runs/alone/x")))
+    attempt_job(replace(jobs[0], folder=Path("runs/alone/x")))
     assert [run_status(job.folder) for job in jobs] == ["pruned", "finished"]
     stacked, alone = read_pruned_run(jobs[0].folder), read_pruned_run(Path("runs/alone/x"))
     assert stacked["epoch"] == alone["epoch"] == 1

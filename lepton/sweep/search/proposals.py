@@ -1,21 +1,25 @@
-"""What to try next: an Optuna study in memory, asked and told; the only module that runs Optuna."""
+"""Proposals of trials: an Optuna study in memory, asked and told; the only module that runs it."""
 
 import math
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lepton.compat.optional import how_to_install, import_optional
 from lepton.errors import ConfigError, LeptonError
-from lepton.sweep.search.space import Space
+from lepton.sweep.search.space import SearchSpace
 
-NAME = "lepton"  # part of what Hyperband draws from
-NEEDED = {  # what Optuna imports only in the middle of a search
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+STUDY_NAME = "lepton"  # part of what Hyperband draws from
+LATE_IMPORTS = {  # packages that Optuna imports only in the middle of a search
     "CmaEsSampler": ("cmaes",),
-    "GPSampler": ("scipy", "torch"),  # torch also so that `quiet` knows of its threads
+    "GPSampler": ("scipy", "torch"),  # torch also so that `quiet_optuna` knows of its threads
     "QMCSampler": ("scipy",),
 }
 
@@ -29,59 +33,62 @@ class Proposal:
 
 
 class Proposals:
-    """Asks for points of a space and is told what came of them; equal words, equal proposals."""
+    """Asks Optuna for points of a space and tells it what came of them, the same at every start."""
 
-    def __init__(self, space: Space, *, sampler: dict[str, Any], directions: Sequence[str]):
-        with quiet():
+    def __init__(self, space: SearchSpace, *, sampler: dict[str, Any], directions: Sequence[str]):
+        with quiet_optuna():
             import optuna
 
             self.study = optuna.create_study(
-                study_name=NAME,
+                study_name=STUDY_NAME,
                 directions=list(directions),
-                sampler=_sampler(sampler, space),
-                pruner=optuna.pruners.NopPruner(),  # pruned elsewhere, by Watch
+                sampler=_make_sampler(sampler, space),
+                pruner=optuna.pruners.NopPruner(),  # TrialWatch prunes
             )
             self.distributions = {k: d.distribution() for k, d in space.dimensions.items()}
-            self.trials = []
+            self.trials: list[optuna.Trial] = []
 
     def ask(self, count: int) -> list[Proposal]:
-        with quiet():
-            asked = [self.study.ask(self.distributions) for _ in range(count)]
-        self.trials += asked
-        return [Proposal(trial.number, trial.params) for trial in asked]
+        """The next proposals, as many as asked for."""
+        with quiet_optuna():
+            trials = [self.study.ask(self.distributions) for _ in range(count)]
+        self.trials += trials
+        return [Proposal(trial.number, trial.params) for trial in trials]
 
     def tell(
         self, number: int, status: str, values: Sequence[float], scores: Sequence[float]
     ) -> None:
-        """The end of a trial; `scores` by epoch, of a trial that was watched."""
+        """Tells Optuna the end of a trial: values of the objectives, and scores by epoch if any."""
         from optuna.trial import TrialState
 
         from lepton.compat.optuna import without_end_of_search
 
         states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
         state = states.get(status, TrialState.FAIL)
-        with quiet(), without_end_of_search():
+        with quiet_optuna(), without_end_of_search():
             for epoch, score in enumerate(scores, 1):
                 self.trials[number].report(score, epoch)
-            known = list(values) if state == TrialState.COMPLETE else None
-            self.study.tell(self.trials[number], known, state=state)
+            final_values = list(values) if state == TrialState.COMPLETE else None
+            self.study.tell(self.trials[number], final_values, state=state)
 
     def best(self) -> list[int]:
         """The numbers of the best trial, or of all on the Pareto front; [] when none finished."""
-        with quiet():
+        with quiet_optuna():
             return sorted(trial.number for trial in self.study.best_trials)
 
 
 @contextmanager
-def quiet():
-    """Optuna without its log, its warnings, or more than one thread: sums do not depend on it.
+def quiet_optuna() -> Iterator[None]:
+    """Runs Optuna without its log, its warnings, or more than one thread.
+
+    Sums would depend on the number of threads, and proposals on sums.
 
     Raises: LeptonError when Optuna is not installed.
     """
     optuna = import_optional("optuna", needed_by="hydra/sweeper=search")
     from threadpoolctl import threadpool_limits
 
-    before = optuna.logging.get_verbosity()
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch else 1
@@ -92,45 +99,44 @@ def quiet():
                 torch.set_num_threads(1)
             yield
     finally:
-        optuna.logging.set_verbosity(before)
+        optuna.logging.set_verbosity(verbosity)
         if torch:
             torch.set_num_threads(threads)
 
 
-def most(space: Space, sampler: dict[str, Any]) -> float:
-    """How many different trials a sampler has: the grid's size, else no end."""
+def max_trials(space: SearchSpace, sampler: dict[str, Any]) -> float:
+    """The number of different trials that a sampler has: the grid's size, else infinity."""
     if not sampler["_target_"].endswith(".GridSampler"):
         return math.inf
-    return math.prod(len(d.grid()) for d in space.dimensions.values())
+    return math.prod(len(d.grid_values()) for d in space.dimensions.values())
 
 
-def _sampler(node: dict[str, Any], space: Space):
+def _make_sampler(node: dict[str, Any], space: SearchSpace) -> "BaseSampler":
     supplied = {}
     if node["_target_"].endswith(".GridSampler"):
-        supplied = {"search_space": {k: d.grid() for k, d in space.dimensions.items()}}
-    return _made("sampler", node, **supplied)
+        supplied = {"search_space": {k: d.grid_values() for k, d in space.dimensions.items()}}
+    return _instantiate("sampler", node, **supplied)
 
 
-def pruner(node: dict[str, Any]):
-    """Optuna's pruner of a node that names one."""
-    return _made("pruner", node)
-
-
-def _made(kind: str, node: dict[str, Any], **supplied):
-    """The sampler or pruner of Optuna's that a node of the config names.
+def make_pruner(node: dict[str, Any]) -> "BasePruner":
+    """The pruner of Optuna's that a node of the config names.
 
     Raises: ConfigError when it refuses its values, LeptonError when a package is missing.
     """
+    return _instantiate("pruner", node)
+
+
+def _instantiate(kind: str, node: dict[str, Any], **supplied: Any) -> Any:
     import importlib
 
     module, _, name = node["_target_"].rpartition(".")
     values = {k: v for k, v in node.items() if k != "_target_"}
     try:
-        for package in NEEDED.get(name, ()):
+        for package in LATE_IMPORTS.get(name, ()):
             import_optional(package, needed_by=name)
         return getattr(importlib.import_module(module), name)(**supplied, **values)
     except ImportError as e:
         raise LeptonError(f"{name}: {e}; {how_to_install('sweeps')}") from None
     except (ValueError, TypeError) as e:
-        said = " ".join(str(e).split())
-        raise ConfigError(f"hydra.sweeper.{kind}: {name} refuses its values: {said}") from None
+        message = " ".join(str(e).split())
+        raise ConfigError(f"hydra.sweeper.{kind}: {name} refuses its values: {message}") from None

@@ -1,4 +1,4 @@
-"""How a search goes about it, read from hydra.sweeper and held to sense."""
+"""Settings of a search, read from hydra.sweeper and checked."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +9,17 @@ from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.storage.results import Result
 
-FACTS = {"score": True, "parameters": False, "trainable": False, "seconds": False, "epochs": False}
-WAYS = ("maximize", "minimize")
-HERE = "hydra.sweeper"
-ONE = ("CmaEsSampler",)  # samplers of one objective
-NUMBERS = ("CmaEsSampler", "QMCSampler")  # samplers that leave choices to chance
+LARGER_FACT_IS_BETTER = {  # facts of a result that can be objectives besides its metrics
+    "score": True,
+    "parameters": False,
+    "trainable": False,
+    "seconds": False,
+    "epochs": False,
+}
+DIRECTIONS = ("maximize", "minimize")
+NODE = "hydra.sweeper"
+SINGLE_OBJECTIVE_SAMPLERS = ("CmaEsSampler",)
+NUMERIC_SAMPLERS = ("CmaEsSampler", "QMCSampler")  # which leave choices to chance
 
 
 @dataclass(frozen=True)
@@ -24,17 +30,22 @@ class Objective:
     direction: str
 
     def value(self, result: Result) -> float:
-        """Raises: ConfigError when the result holds no such metric."""
-        if self.name in FACTS:
+        """The value of the objective in a result.
+
+        Raises: ConfigError when the result holds no such metric.
+        """
+        if self.name in LARGER_FACT_IS_BETTER:
             return float(getattr(result, self.name))
         if self.name not in result.metrics:
-            have = ", ".join(m for m in result.metrics if m.startswith("val/"))
-            raise ConfigError(f"{HERE}.objectives: {result.run} has no {self.name!r} (has: {have})")
+            names = ", ".join(m for m in result.metrics if m.startswith("val/"))
+            raise ConfigError(
+                f"{NODE}.objectives: {result.run} has no {self.name!r} (has: {names})"
+            )
         return float(result.metrics[self.name])
 
 
 @dataclass(frozen=True)
-class Settings:
+class SearchSettings:
     """Every value of hydra.sweeper but the space."""
 
     n_trials: int
@@ -46,107 +57,113 @@ class Settings:
     pruner: dict[str, Any]  # empty: nothing is pruned
 
     @property
-    def named(self) -> str:
+    def sampler_name(self) -> str:
+        """The name of Optuna's class, as TPESampler."""
         return self.sampler["_target_"].rpartition(".")[2]
 
 
-def read_settings(node: dict[str, Any]) -> Settings:
-    """The settings of plain values.
+def read_settings(node: dict[str, Any]) -> SearchSettings:
+    """The settings in hydra.sweeper, given as plain values.
 
     Raises: ConfigError with every mistake.
     """
     problems = [
-        f"{HERE}.{name}: {node[name]!r} is not a whole number of at least 1"
+        f"{NODE}.{name}: {node[name]!r} is not a whole number of at least 1"
         for name in ("n_trials", "batch", "seeds")
         if type(node[name]) is not int or node[name] < 1
     ]
     problems += [
-        f"{HERE}.{name}: {node[name]!r} is not true or false"
+        f"{NODE}.{name}: {node[name]!r} is not true or false"
         for name in ("retry_failed", "fail_fast")
         if type(node[name]) is not bool
     ]
-    objectives, wrong = _objectives(node["objectives"], node["directions"])
-    problems += wrong + _made("sampler", node["sampler"], ("search_space",))
+    objectives, objective_problems = _read_objectives(node["objectives"], node["directions"])
+    problems += objective_problems
+    problems += _option_problems("sampler", node["sampler"], ("search_space",))
     if node["pruner"] != {}:
-        problems += _made("pruner", node["pruner"], ())
+        problems += _option_problems("pruner", node["pruner"], ())
     if not problems:
-        problems = _together(node, objectives)
+        problems = _combination_problems(node, objectives)
     if problems:
         raise ConfigError(*problems)
-    kept = {k: node[k] for k in ("n_trials", "batch", "seeds", "retry_failed", "sampler", "pruner")}
-    return Settings(objectives=objectives, **kept)
+    names = ("n_trials", "batch", "seeds", "retry_failed", "sampler", "pruner")
+    return SearchSettings(objectives=objectives, **{name: node[name] for name in names})
 
 
-def _objectives(names: Any, directions: Any) -> tuple[tuple[Objective, ...], list[str]]:
+def _read_objectives(names: Any, directions: Any) -> tuple[tuple[Objective, ...], list[str]]:
     """The objectives, and a line for each mistake in them."""
-    where = f"{HERE}.objectives"
+    key = f"{NODE}.objectives"
     if not isinstance(names, list) or not names or len({*map(str, names)}) < len(names):
-        return (), [f"{where}: {names!r} is not a list of different names, as [score]"]
-    problems = [_not_an_objective(where, str(name)) for name in names]
-    problems = [line for line in problems if line]
+        return (), [f"{key}: {names!r} is not a list of different names, as [score]"]
+    problems = [_objective_problem(key, str(name)) for name in names]
+    problems = [problem for problem in problems if problem]
     if directions is None:
-        ways = ["maximize" if _larger(str(name)) else "minimize" for name in names]
+        directions = ["maximize" if _is_larger_better(str(n)) else "minimize" for n in names]
     elif isinstance(directions, list) and len(directions) == len(names):
-        ways = directions
         problems += [
-            f"{HERE}.directions: {way!r} is not maximize or minimize"
-            for way in ways
-            if way not in WAYS
+            f"{NODE}.directions: {direction!r} is not maximize or minimize"
+            for direction in directions
+            if direction not in DIRECTIONS
         ]
     else:
-        return (), [*problems, f"{HERE}.directions: give one for each objective, or null"]
-    return tuple(Objective(str(n), w) for n, w in zip(names, ways, strict=True)), problems
+        return (), [*problems, f"{NODE}.directions: give one for each objective, or null"]
+    pairs = zip(names, directions, strict=True)
+    return tuple(Objective(str(name), direction) for name, direction in pairs), problems
 
 
-def _not_an_objective(where: str, name: str) -> str | None:
+def _objective_problem(key: str, name: str) -> str | None:
+    """The mistake in the name of an objective, or None."""
     split, _, metric = name.rpartition("/")
-    if name in FACTS or (split == "val" and metric in LARGER_IS_BETTER):
+    if name in LARGER_FACT_IS_BETTER or (split == "val" and metric in LARGER_IS_BETTER):
         return None
     if split == "test":
-        return f"{where}: {name}: a search never looks at the test split; use val/{metric}"
-    known = [*FACTS, *(f"val/{m}" for m in LARGER_IS_BETTER)]
-    hint = (
-        f"; did you mean 'val/{name}'?" if name in LARGER_IS_BETTER else did_you_mean(name, known)
-    )
-    return f"{where}: no such objective {name!r}{hint} ({', '.join(FACTS)}, or val/METRIC)"
+        return f"{key}: {name}: a search never looks at the test split; use val/{metric}"
+    if name in LARGER_IS_BETTER:
+        hint = f"; did you mean 'val/{name}'?"
+    else:
+        hint = did_you_mean(name, [*LARGER_FACT_IS_BETTER, *(f"val/{m}" for m in LARGER_IS_BETTER)])
+    facts = ", ".join(LARGER_FACT_IS_BETTER)
+    return f"{key}: no such objective {name!r}{hint} ({facts}, or val/METRIC)"
 
 
-def _larger(name: str) -> bool:
-    return FACTS.get(name, LARGER_IS_BETTER.get(name.removeprefix("val/"), True))
+def _is_larger_better(name: str) -> bool:
+    metric = name.removeprefix("val/")
+    return LARGER_FACT_IS_BETTER.get(name, LARGER_IS_BETTER.get(metric, True))
 
 
-def _made(kind: str, node: Any, supplied: tuple[str, ...]) -> list[str]:
+def _option_problems(kind: str, node: Any, supplied: tuple[str, ...]) -> list[str]:
     """A line for each key of a sampler's or pruner's that Optuna's class would not take."""
-    where = f"{HERE}.{kind}"
+    key = f"{NODE}.{kind}"
     if not isinstance(node, dict) or not str(node.get("_target_")).startswith(f"optuna.{kind}s."):
-        return [f"{where}: {node!r} is not an option; choose one with hydra/sweeper/{kind}=NAME"]
+        return [f"{key}: {node!r} is not an option; choose one with hydra/sweeper/{kind}=NAME"]
     values = {k: v for k, v in node.items() if k != "_target_"}
     if kind == "sampler" and type(node.get("seed")) is not int:
         return [
-            f"{where}.seed: {node.get('seed')!r} is not a whole number, without which a search "
+            f"{key}.seed: {node.get('seed')!r} is not a whole number, without which a search "
             "that was killed cannot go on with the same trials"
         ]
     try:
-        found = read_signature(node["_target_"])
+        signature = read_signature(node["_target_"])
     except TargetError:
         return []  # not installed, which is told when it is used
-    return key_problems(f"{where}.", values, found, node["_target_"].rpartition(".")[2], supplied)
+    name = node["_target_"].rpartition(".")[2]
+    return key_problems(f"{key}.", values, signature, name, supplied)
 
 
-def _together(node: dict[str, Any], objectives: tuple[Objective, ...]) -> list[str]:
+def _combination_problems(node: dict[str, Any], objectives: tuple[Objective, ...]) -> list[str]:
     """A line for each pair of settings that cannot go together."""
-    problems, several = [], len(objectives) > 1
-    if several and node["sampler"]["_target_"].endswith(ONE):
-        problems.append(f"{HERE}.objectives: hydra/sweeper/sampler=cmaes takes one; use nsgaii")
+    problems = []
+    if len(objectives) > 1 and node["sampler"]["_target_"].endswith(SINGLE_OBJECTIVE_SAMPLERS):
+        problems.append(f"{NODE}.objectives: hydra/sweeper/sampler=cmaes takes one; use nsgaii")
     if node["pruner"]:
         if node["seeds"] > 1:
             problems.append(
-                f"{HERE}.seeds: with several seeds a trial nothing is pruned; use seeds=1 or "
+                f"{NODE}.seeds: with several seeds a trial nothing is pruned; use seeds=1 or "
                 "hydra/sweeper/pruner=none"
             )
         if [o.name for o in objectives] != ["score"]:
             problems.append(
-                f"{HERE}.objectives: pruning compares the score of each epoch; use "
+                f"{NODE}.objectives: pruning compares the score of each epoch; use "
                 "objectives=[score] or hydra/sweeper/pruner=none"
             )
     return problems

@@ -4,22 +4,22 @@ import itertools
 from collections.abc import Iterator
 
 from lepton.errors import ConfigError
-from lepton.sweep.plan import Composer, compose_job
-from lepton.sweep.search.space import Space
+from lepton.sweep.composer import JobComposer
+from lepton.sweep.search.space import SearchSpace
 
-MOST = 100  # combinations of options that are composed; a combination costs about 20 ms
+MAX_COMBINATIONS = 100  # of options that are composed; a combination costs about 20 ms
 
 
-def probe(composer: Composer, space: Space) -> None:
+def check_space(composer: JobComposer, space: SearchSpace) -> None:
     """Composes every combination of options at both ends of all numbers, and every choice once.
 
     Raises: ConfigError with the mistakes of all of them.
     """
     problems: dict[str, None] = {}
-    for ends in corners(composer, space):
-        for words in ends:
+    for both_ends in corners(composer, space):
+        for overrides in both_ends:
             try:
-                compose_job(composer, words)
+                composer.compose_job(overrides)
             except ConfigError as e:
                 problems.update(dict.fromkeys(e.problems))
                 break  # the other end would say it with another number
@@ -27,17 +27,17 @@ def probe(composer: Composer, space: Space) -> None:
         raise ConfigError(*problems)
 
 
-def corners(composer: Composer, space: Space) -> Iterator[list[list[str]]]:
+def corners(composer: JobComposer, space: SearchSpace) -> Iterator[list[list[str]]]:
     """The overrides of the corners, those that differ in numbers alone together."""
     groups = [d for d in space.dimensions.values() if composer.is_group(d.key)]
     values = [d for d in space.dimensions.values() if not composer.is_group(d.key)]
-    ends = [d.ends() for d in values]
+    ends = [d.end_overrides() for d in values]
     low, high = [end[0] for end in ends], [end[1] for end in ends]
-    options = [[d.word(option) for option in d.options] for d in groups]
-    for chosen in itertools.islice(itertools.product(*options), MOST):
+    options = [[d.override(option) for option in d.options] for d in groups]
+    for chosen in itertools.islice(itertools.product(*options), MAX_COMBINATIONS):
         start = [*space.fixed, *chosen]
         yield [[*start, *low], [*start, *high]]
-    start = [*space.fixed, *(words[0] for words in options)]
+    start = [*space.fixed, *(overrides[0] for overrides in options)]
     for i, d in enumerate(values):
         for option in () if d.numeric else d.options[1:-1]:
-            yield [[*start, *low[:i], d.word(option), *low[i + 1 :]]]
+            yield [[*start, *low[:i], d.override(option), *low[i + 1 :]]]

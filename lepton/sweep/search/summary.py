@@ -1,54 +1,57 @@
-"""What a search says at its end: how much it looked at, and the best as a command to paste."""
+"""The summary at the end of a search: counts of trials, and the best as a command to paste."""
 
 import shlex
 from collections import Counter
 
+from lepton.sweep.search.state import SearchState
 from lepton.sweep.search.trial_outcome import ENDED
 
 
-def summary(way) -> tuple[list[str], list[str]]:
-    """The lines to show, and those that say what failed."""
-    outcomes, objectives = way.outcomes, way.settings.objectives
-    counts = Counter(found.status for found in outcomes)
-    said = ", ".join(f"{counts[word]} {word}" for word in ENDED if counts[word])
-    lines = [f"{len(outcomes)} trials looked at: {said}"]
-    best = [number for number in way.proposals.best() if outcomes[number].status == "finished"]
+def search_summary(state: SearchState) -> list[str]:
+    """The lines that tell how many trials there were, and which are the best."""
+    outcomes, objectives = state.outcomes, state.settings.objectives
+    counts = Counter(outcome.status for outcome in outcomes)
+    count_texts = [f"{counts[status]} {status}" for status in ENDED if counts[status]]
+    lines = [f"{len(outcomes)} trials looked at: {', '.join(count_texts)}"]
+    best = [number for number in state.proposals.best() if outcomes[number].status == "finished"]
     if best and len(objectives) == 1:
-        lines.append(f"best: {_trial(way, best[0])}")
+        lines.append(f"best: {_trial_line(state, best[0])}")
         lines.append(
             f"The best of {counts['finished']} on the validation split looks better than it is; "
             "compare it with others over several seeds."
         )
     elif best:
         lines.append(f"Pareto front, {len(best)} trials that no other beats in everything:")
-        lines += [f"  {_trial(way, number)}" for number in best]
-    return lines, _failed(way)
+        lines += [f"  {_trial_line(state, number)}" for number in best]
+    return lines
 
 
-def _trial(way, number: int) -> str:
+def _trial_line(state: SearchState, number: int) -> str:
     """A trial's number, its values, and the command that gives its run."""
-    trial, found = way.trials[number], way.outcomes[number]
+    trial, outcome = state.trials[number], state.outcomes[number]
     values = " ".join(
         f"{objective.name} {value:.6g}"
-        for objective, value in zip(way.settings.objectives, found.values, strict=True)
+        for objective, value in zip(state.settings.objectives, outcome.values, strict=True)
     )
-    words = [word.lstrip("+") for word in trial.words]
-    several = way.settings.seeds > 1
-    if several:
+    overrides = [override.lstrip("+") for override in trial.overrides]
+    several_seeds = state.settings.seeds > 1
+    if several_seeds:
         seed = trial.jobs[0].config["seed"]
-        words = [w for w in words if not w.startswith("seed=")]
-        words.append(f"seed=range({seed},{seed + way.settings.seeds})")
-    command = shlex.join(["lepton", "train", *(["-m"] if several else []), *words])
+        overrides = [override for override in overrides if not override.startswith("seed=")]
+        overrides.append(f"seed=range({seed},{seed + state.settings.seeds})")
+    command = shlex.join(["lepton", "train", *(["-m"] if several_seeds else []), *overrides])
     return f"trial {number + 1}, {values}: {command}"
 
 
-def _failed(way) -> list[str]:
-    lost = [trial for trial in way.trials if way.outcomes[trial.number].status == "failed"]
-    if not lost:
+def failure_lines(state: SearchState) -> list[str]:
+    """The lines that tell which trials failed and why; none when no trial did."""
+    failed = [trial for trial in state.trials if state.outcomes[trial.number].status == "failed"]
+    if not failed:
         return []
     again = "hydra.sweeper.retry_failed=true tries them again"
-    lines = [f"{len(lost)} of {len(way.trials)} trials failed; {again}"]
-    for trial in lost:
-        words = " ".join(word.lstrip("+") for word in trial.words)
-        lines.append(f"trial {trial.number + 1}: {words}: {way.outcomes[trial.number].error}")
+    lines = [f"{len(failed)} of {len(state.trials)} trials failed; {again}"]
+    for trial in failed:
+        overrides = " ".join(override.lstrip("+") for override in trial.overrides)
+        error = state.outcomes[trial.number].error
+        lines.append(f"trial {trial.number + 1}: {overrides}: {error}")
     return lines

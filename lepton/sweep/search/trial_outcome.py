@@ -1,4 +1,4 @@
-"""What became of a trial, read from its run folders alone."""
+"""The outcome of a trial, read from its run folders alone."""
 
 import math
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ ENDED = ("finished", "pruned", "diverged", "failed")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a trial ended: finished, pruned, failed or diverged."""
+class TrialOutcome:
+    """The end of a trial: finished, pruned, failed or diverged."""
 
     status: str
     values: tuple[float, ...] = ()  # of the objectives, when finished
@@ -23,13 +23,13 @@ class Outcome:
     error: str = ""
 
 
-def status(folder: Path) -> str:
-    """What `results.status` says, but finished while another process trains it once more."""
-    known = run_status(folder)
-    return "finished" if known == "running" and (folder / RESULT_FILE).is_file() else known
+def trial_run_status(folder: Path) -> str:
+    """The status of a run, but finished while another process trains it once more."""
+    status = run_status(folder)
+    return "finished" if status == "running" and (folder / RESULT_FILE).is_file() else status
 
 
-def curve(folder: Path, status: str) -> tuple[float, ...]:
+def epoch_scores(folder: Path, status: str) -> tuple[float, ...]:
     """The score of each epoch of a run that is finished or pruned; () without epochs."""
     if status == "pruned":
         return tuple(read_pruned_run(folder)["scores"])
@@ -39,23 +39,26 @@ def curve(folder: Path, status: str) -> tuple[float, ...]:
     return tuple(history["val/score"].tolist()) if "val/score" in history else ()
 
 
-def read(folders: Sequence[Path], objectives: Sequence[Objective], *, watched: bool) -> Outcome:
+def read_trial_outcome(
+    folders: Sequence[Path], objectives: Sequence[Objective], *, watched: bool
+) -> TrialOutcome:
     """A trial's outcome from the folders of its runs, one a seed: the means of its objectives.
 
     One run that failed is a trial that failed.
     """
-    said = {folder: status(folder) for folder in folders}
-    for folder, word in said.items():
-        if word not in ("finished", "pruned"):
-            known = read_failure(folder) or {"error": "no word of why"}
-            return Outcome("diverged" if word == "diverged" else "failed", error=known["error"])
-    (first, word), *_ = said.items()
-    scores = curve(first, word) if watched else ()
-    if word == "pruned":
-        return Outcome("pruned", scores=scores)
-    found = [read_result(folder) for folder in folders]
-    values = tuple(fmean(o.value(result) for result in found) for o in objectives)
+    statuses = {folder: trial_run_status(folder) for folder in folders}
+    for folder, status in statuses.items():
+        if status not in ("finished", "pruned"):
+            failure = read_failure(folder) or {"error": "no word of why"}
+            status = "diverged" if status == "diverged" else "failed"
+            return TrialOutcome(status, error=failure["error"])
+    (first, status), *_ = statuses.items()
+    scores = epoch_scores(first, status) if watched else ()
+    if status == "pruned":
+        return TrialOutcome("pruned", scores=scores)
+    results = [read_result(folder) for folder in folders]
+    values = tuple(fmean(o.value(result) for result in results) for o in objectives)
     for objective, value in zip(objectives, values, strict=True):
         if not math.isfinite(value):
-            return Outcome("failed", error=f"{objective.name} is {value} ({first})")
-    return Outcome("finished", values=values, scores=scores)
+            return TrialOutcome("failed", error=f"{objective.name} is {value} ({first})")
+    return TrialOutcome("finished", values=values, scores=scores)

@@ -8,7 +8,7 @@ from statistics import median
 import optuna
 import pytest
 
-from lepton.sweep.search.pruning import Told, Watch
+from lepton.sweep.search.pruning import TrialRecord, TrialWatch
 from tests.quick import quick
 
 MEDIAN = {
@@ -41,7 +41,7 @@ def curves(count, seed=0):
 
 
 def trained(watch, curve):
-    """The scores until the watch ends the trial, and its status."""
+    """The scores of a trial until the watch ends the trial, and its status."""
     for epoch, score in enumerate(curve):
         if watch(epoch, score):
             return tuple(curve[: epoch + 1]), "pruned"
@@ -50,38 +50,40 @@ def trained(watch, curve):
 
 def batches(pruner, all_curves, size, order=lambda trials: trials):
     """The outcome of every trial when `size` of them are trained at a time, in an order."""
-    told, ended = [], []
+    earlier, outcomes = [], []
     for start in range(0, len(all_curves), size):
         numbers = range(start, min(start + size, len(all_curves)))
-        watches = {n: Watch(pruner=pruner, number=n, told=tuple(told)) for n in numbers}
-        found = {n: trained(watches[n], all_curves[n]) for n in order(list(numbers))}
-        ended += [found[n] for n in numbers]
-        told += [Told(*found[n], watches[n].marks(found[n][0])) for n in numbers]
-    return ended
+        watches = {
+            n: TrialWatch(pruner=pruner, number=n, earlier_trials=tuple(earlier)) for n in numbers
+        }
+        ended = {n: trained(watches[n], all_curves[n]) for n in order(list(numbers))}
+        outcomes += [ended[n] for n in numbers]
+        earlier += [TrialRecord(*ended[n], watches[n].pruner_notes(ended[n][0])) for n in numbers]
+    return outcomes
 
 
 @pytest.mark.parametrize("name", quick(PRUNERS, "median", "successive_halving"))
 def test_one_trial_at_a_time_is_pruned_as_by_optuna_itself(name):
-    kind = dict(PRUNERS[name])
-    pruner = getattr(optuna.pruners, kind.pop("_target_").rpartition(".")[2])(**kind)
+    node = dict(PRUNERS[name])
+    pruner = getattr(optuna.pruners, node.pop("_target_").rpartition(".")[2])(**node)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(study_name="lepton", direction="maximize", pruner=pruner)
     expected = []
     for curve in curves(30):
-        trial, seen = study.ask(), []
+        trial, scores = study.ask(), []
         for step, score in enumerate(curve, 1):
             trial.report(score, step)
-            seen.append(score)
+            scores.append(score)
             if trial.should_prune():
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                expected.append((tuple(seen), "pruned"))
+                expected.append((tuple(scores), "pruned"))
                 break
         else:
             study.tell(trial, max(curve))
-            expected.append((tuple(seen), "finished"))
-    found = batches(PRUNERS[name], curves(30), 1)
-    assert found == expected
-    assert {status for _, status in found} == {"finished", "pruned"}
+            expected.append((tuple(scores), "finished"))
+    outcomes = batches(PRUNERS[name], curves(30), 1)
+    assert outcomes == expected
+    assert {status for _, status in outcomes} == {"finished", "pruned"}
 
 
 @pytest.mark.parametrize("name", quick(PRUNERS, "hyperband"))
@@ -95,14 +97,13 @@ def test_the_order_within_a_batch_changes_nothing(name):
 
 @pytest.mark.parametrize("name", PRUNERS)
 def test_trials_side_by_side_are_pruned_as_one_after_the_other(name):
-    told = [Told(tuple(c), "finished") for c in curves(6, seed=1)]
-    told = [
-        Told(t.scores, t.status, Watch(pruner=PRUNERS[name], number=n, told=()).marks(t.scores))
-        for n, t in enumerate(told)
-    ]
+    earlier = []
+    for number, curve in enumerate(curves(6, seed=1)):
+        watch = TrialWatch(pruner=PRUNERS[name], number=number, earlier_trials=())
+        earlier.append(TrialRecord(tuple(curve), "finished", watch.pruner_notes(curve)))
     mine = curves(4, seed=2)
-    alone = [trained(w, c) for w, c in zip(four(name, told), mine, strict=True)]
-    watches = four(name, told)
+    alone = [trained(w, c) for w, c in zip(four_watches(name, earlier), mine, strict=True)]
+    watches = four_watches(name, earlier)
     ended = {}
     for epoch in range(EPOCHS):
         for i in range(4):
@@ -113,30 +114,33 @@ def test_trials_side_by_side_are_pruned_as_one_after_the_other(name):
     ]
 
 
-def four(name, told):
-    return [Watch(pruner=PRUNERS[name], number=6 + i, told=told) for i in range(4)]
+def four_watches(name, earlier):
+    return [
+        TrialWatch(pruner=PRUNERS[name], number=6 + i, earlier_trials=earlier) for i in range(4)
+    ]
 
 
 def test_the_median_of_earlier_trials_at_the_same_epoch_decides():
-    earlier = curves(7, seed=3)
-    told = [Told(tuple(curve), "finished") for curve in earlier]
+    earlier_curves = curves(7, seed=3)
+    earlier = [TrialRecord(tuple(curve), "finished") for curve in earlier_curves]
     for curve in curves(20, seed=4):
-        watch, best = Watch(pruner=MEDIAN, number=7, told=told), -math.inf
+        watch, best = TrialWatch(pruner=MEDIAN, number=7, earlier_trials=earlier), -math.inf
         for epoch, score in enumerate(curve):
             best = max(best, score)
-            middle = median(c[epoch] for c in earlier)
+            middle = median(c[epoch] for c in earlier_curves)
             assert watch(epoch, score) == (epoch >= 1 and best < middle)
 
 
 def test_the_first_trials_are_never_pruned():
-    told = [Told((0.9,) * EPOCHS, "finished")] * 2 + [Told((), "failed")]
-    assert trained(Watch(pruner=MEDIAN, number=3, told=told), [0.0] * EPOCHS)[1] == "finished"
+    earlier = [TrialRecord((0.9,) * EPOCHS, "finished")] * 2 + [TrialRecord((), "failed")]
+    watch = TrialWatch(pruner=MEDIAN, number=3, earlier_trials=earlier)
+    assert trained(watch, [0.0] * EPOCHS)[1] == "finished"
 
 
 @pytest.mark.parametrize("name", PRUNERS)
 def test_a_watch_goes_to_another_process_whole(name):
-    told = [Told(tuple(c), "finished", {"completed_rung_0": c[0]}) for c in curves(6)]
-    one = Watch(pruner=PRUNERS[name], number=8, told=told)
+    earlier = [TrialRecord(tuple(c), "finished", {"completed_rung_0": c[0]}) for c in curves(6)]
+    one = TrialWatch(pruner=PRUNERS[name], number=8, earlier_trials=earlier)
     two = pickle.loads(pickle.dumps(one))
     low = [0.001 * e for e in range(EPOCHS)]
     assert trained(two, low) == trained(one, low)
@@ -145,15 +149,15 @@ def test_a_watch_goes_to_another_process_whole(name):
 
 
 def test_a_run_that_begins_anew_is_watched_anew():
-    told = [Told((0.5,) * EPOCHS, "finished")] * 5
-    watch = Watch(pruner=MEDIAN, number=5, told=told)
+    earlier = [TrialRecord((0.5,) * EPOCHS, "finished")] * 5
+    watch = TrialWatch(pruner=MEDIAN, number=5, earlier_trials=earlier)
     assert trained(watch, [0.1, 0.9, 0.1]) == ((0.1, 0.9, 0.1), "finished")
     assert trained(watch, [0.1, 0.1, 0.1]) == ((0.1, 0.1), "pruned")
 
 
 def test_whether_a_curve_ends_where_the_pruner_would_end_it():
-    told = [Told((0.5,) * EPOCHS, "finished")] * 5
-    watch = Watch(pruner=MEDIAN, number=5, told=told)
+    earlier = [TrialRecord((0.5,) * EPOCHS, "finished")] * 5
+    watch = TrialWatch(pruner=MEDIAN, number=5, earlier_trials=earlier)
     assert watch.ends_with([0.1, 0.1])
     assert not watch.ends_with([0.1])
     assert not watch.ends_with([0.1, 0.1, 0.1])

@@ -12,7 +12,7 @@ from scipy.stats import kstest
 
 from lepton.config.options import find_options
 from lepton.storage.results import load
-from lepton.sweep.multirun import multirun, planned
+from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.search.proposals import Proposals
 from lepton.sweep.search.space import read_space
 from tests.quick import compose, quick
@@ -49,8 +49,8 @@ def drawn(*words, count=1000):
     """Points of a space drawn at random, as the overrides of their trials."""
     space = read_space(OverridesParser.create(), words)
     proposals = Proposals(space, sampler=RANDOM, directions=["maximize"])
-    points = [space.words(p.params) for p in proposals.ask(count)]
-    return [dict(word.split("=") for word in words) for words in points]
+    points = [space.overrides(p.params) for p in proposals.ask(count)]
+    return [dict(override.split("=") for override in overrides) for overrides in points]
 
 
 def test_every_model_of_tables_has_a_space():
@@ -102,7 +102,7 @@ def test_a_trial_of_every_space_trains(name, here, run):
 
 def test_the_command_line_wins_over_a_space_key_by_key(here):
     words = ["hydra/sweeper=search", "search=mlp", "dataset=wine", "hydra.sweeper.batch=5"]
-    plan = planned([*words, "model.dropout=0.25", "optimizer.lr=1e-3,2e-3"], sweep=True)
+    plan = plan_runs([*words, "model.dropout=0.25", "optimizer.lr=1e-3,2e-3"], sweep=True)
     rates = {job.config["optimizer"]["lr"] for job in plan.jobs}
     assert rates <= {1e-3, 2e-3}
     assert {job.config["model"]["dropout"] for job in plan.jobs} == {0.25}

@@ -1,9 +1,15 @@
-"""What a pool of workers saves and costs on this machine, from the pace of the runs so far."""
+"""How many runs to train at once on this machine: its CPU cores, and the cost of worker processes.
+
+Units: seconds.
+"""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
-POOL_SECONDS = 10.0  # that a pool's imports take at most; less than that it must not save
+from lepton.sweep.job import Job
+
+POOL_START_SECONDS = 10.0  # that a pool's imports take at most; less than that it must not save
 
 
 def available_cores() -> int:
@@ -11,7 +17,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def threads_of(config: dict[str, Any], cores: int) -> int:
+def threads_of_run(config: dict[str, Any], cores: int) -> int:
     """CPU threads that a run takes; a model that fits itself takes one."""
     trainer = config["trainer"]
     if trainer is None:
@@ -21,8 +27,14 @@ def threads_of(config: dict[str, Any], cores: int) -> int:
     return min(cores, (trainer["threads"] or cores) * max(1, processes))
 
 
+def fitting_workers(jobs: Sequence[Job]) -> int:
+    """The number of jobs that the CPU cores can train at once, each with its threads."""
+    cores = available_cores()
+    return max(1, cores // max(threads_of_run(job.config, cores) for job in jobs))
+
+
 def seconds_saved(seconds: float, workers: int) -> float:
-    """What so many workers save of work that takes one so many seconds.
+    """The time that so many workers save of work that takes one so many seconds.
 
     >>> seconds_saved(80.0, 4)
     60.0

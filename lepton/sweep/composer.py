@@ -1,0 +1,68 @@
+"""Composes the jobs of a sweep: what their configs have in common is composed once."""
+
+import copy
+from collections.abc import Sequence
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
+
+from lepton.compat.hydra import set_values
+from lepton.config.check import check
+from lepton.config.compose import explain_hydra_errors, finish_config, literal_overrides
+from lepton.config.identity import run_folder
+from lepton.sweep.job import Job
+
+
+class JobComposer:
+    """Composes the groups of a job once for every set of options, then sets its values.
+
+    `master` is the config that Hydra composed for the sweep as a whole.
+    """
+
+    def __init__(self, master: DictConfig, loader: ConfigLoader):
+        self.master, self.loader = master, loader
+        self.parser = OverridesParser.create(config_loader=loader)
+        self.configs_by_options: dict[tuple[str, ...], DictConfig] = {}
+        self.known_groups: dict[str, bool] = {}  # Hydra copies its whole config to answer
+
+    def compose_job(self, overrides: Sequence[str]) -> Job:
+        """The run that overrides mean.
+
+        Raises: ConfigError with every mistake.
+        """
+        with explain_hydra_errors():
+            config = check(self.compose(overrides))
+            return Job(tuple(overrides), config, run_folder(config))
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The config that overrides mean, not yet checked."""
+        parsed = self.parser.parse_overrides(list(overrides))
+        options = tuple(o.input_line for o in parsed if self._chooses_option(o))
+        if options not in self.configs_by_options:
+            cfg = self.loader.load_sweep_config(
+                self.master, [*options, *self._search_space(options)]
+            )
+            choices = cfg.hydra.runtime.choices
+            self.configs_by_options[options] = finish_config(cfg, (), choices=choices)
+        cfg = copy.deepcopy(self.configs_by_options[options])
+        set_values(cfg, [o for o in parsed if not self._chooses_option(o)])
+        cfg.overrides = literal_overrides(overrides)
+        return cfg
+
+    def _search_space(self, options: Sequence[str]) -> list[str]:
+        """The named space, which a trial's overrides leave out: Hydra 1.4 wants it in each job."""
+        name = self.master.hydra.runtime.choices.get("search")
+        is_given = any(option.startswith("search=") for option in options)
+        return [] if is_given or not name else [f"search={name}"]
+
+    def _chooses_option(self, override: Override) -> bool:
+        key = override.key_or_group
+        return override.package is not None or key.startswith("hydra") or self.is_group(key)
+
+    def is_group(self, key: str) -> bool:
+        """True for a key that is a group of options, as `model` is."""
+        if key not in self.known_groups:
+            self.known_groups[key] = bool(self.loader.get_group_options(key))
+        return self.known_groups[key]

@@ -1,0 +1,33 @@
+"""Overrides of a sweep, which may hold several values, and an experiment's own ones."""
+
+import itertools
+from collections.abc import Mapping
+
+from hydra.core.override_parser.types import Override
+
+from lepton.config.overrides import parse_overrides
+from lepton.errors import ConfigError
+
+
+def params_as_overrides(params: Mapping[str, str]) -> list[str]:
+    """The overrides that an experiment's own sweep, hydra.sweeper.params, stands for."""
+    return parse_overrides([f"{key}={value}" for key, value in params.items()], sweep=True)
+
+
+def listed_values(override: Override, *, at_most: int | None = None) -> list[str]:
+    """The values of a list or a range, in order.
+
+    Raises: ConfigError when there is none, or a range has a step of 0.
+    """
+    try:
+        values = list(itertools.islice(override.sweep_string_iterator(), at_most))
+    except ValueError as e:  # a step of 0
+        raise ConfigError(f"{as_written(override)}: {e}") from None
+    if not values:
+        raise ConfigError(f"{as_written(override)}: holds no value")
+    return values
+
+
+def as_written(override: Override) -> str:
+    """An override as the user wrote it."""
+    return override.input_line.lstrip("+")

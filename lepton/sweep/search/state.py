@@ -1,0 +1,203 @@
+"""The state of a search: its trials so far, and what the run folders say of them."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf
+
+from lepton.errors import ConfigError, NothingToSearch
+from lepton.sweep.composer import JobComposer
+from lepton.sweep.job import Job
+from lepton.sweep.overrides import params_as_overrides
+from lepton.sweep.search.proposals import Proposal, Proposals, make_pruner, max_trials
+from lepton.sweep.search.pruning import TrialRecord, TrialWatch
+from lepton.sweep.search.settings import NUMERIC_SAMPLERS, SearchSettings, read_settings
+from lepton.sweep.search.space import SearchSpace, read_space
+from lepton.sweep.search.space_check import check_space
+from lepton.sweep.search.trial_outcome import (
+    ENDED,
+    TrialOutcome,
+    epoch_scores,
+    read_trial_outcome,
+    trial_run_status,
+)
+
+log = logging.getLogger("lepton")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A proposal as the runs that it means: one, or one a seed; none when it cannot be run."""
+
+    number: int
+    overrides: tuple[str, ...]
+    jobs: tuple[Job, ...]
+    problem: str = ""
+
+
+class SearchState:
+    """The trials of a search from the first to the last, the same at every start.
+
+    `tried` are the folders of runs that this process has trained: not again, whatever came of it.
+
+    Raises: ConfigError with every mistake in the settings and the space.
+    """
+
+    def __init__(self, master: DictConfig, loader: ConfigLoader, overrides: Sequence[str]):
+        node = OmegaConf.to_container(master.hydra.sweeper, resolve=True)
+        self.composer = JobComposer(master, loader)
+        self.settings, self.space = _read_search(self.composer, node, overrides)
+        self.proposals = Proposals(
+            self.space,
+            sampler=self.settings.sampler,
+            directions=[o.direction for o in self.settings.objectives],
+        )
+        if self.settings.pruner:
+            make_pruner(self.settings.pruner)  # refuses its values now, not in a worker
+        self.total = min(self.settings.n_trials, max_trials(self.space, self.settings.sampler))
+        self.total_runs = self.total * self.settings.seeds
+        self.trials: list[Trial] = []
+        self.outcomes: list[TrialOutcome] = []
+        self.records: list[TrialRecord] = []
+        self.tried: set[Path] = set()
+
+    def batches(self) -> Iterator[list[Trial]]:
+        """Trials batch by batch; those of a batch are told when the next is asked for."""
+        while len(self.trials) < self.total:
+            count = min(self.settings.batch, self.total - len(self.trials))
+            batch = [self._compose_trial(proposal) for proposal in self.proposals.ask(count)]
+            self.trials += batch
+            yield batch
+            self._tell(batch)
+
+    def _compose_trial(self, proposal: Proposal) -> Trial:
+        number, overrides = proposal.number, self.space.overrides(proposal.params)
+        compose_job = self.composer.compose_job
+        try:
+            first = compose_job(overrides)
+            seeds = range(first.config["seed"] + 1, first.config["seed"] + self.settings.seeds)
+            jobs = [first, *(compose_job([*overrides, f"seed={seed}"]) for seed in seeds)]
+        except ConfigError as e:
+            return Trial(number, tuple(overrides), (), "; ".join(e.problems))
+        if self.settings.pruner:
+            watch = TrialWatch(
+                pruner=self.settings.pruner, number=number, earlier_trials=self.records
+            )
+            jobs = [replace(job, watch=watch) for job in jobs]
+        return Trial(number, tuple(overrides), tuple(jobs))
+
+    def jobs_to_train(self, batch: Sequence[Trial]) -> list[Job]:
+        """The runs of a batch that are to be trained, each once."""
+        earlier = {job.folder for trial in self.trials[: batch[0].number] for job in trial.jobs}
+        jobs: dict[Path, Job] = {}
+        for job in (job for trial in batch for job in trial.jobs):
+            if job.folder in earlier | self.tried | jobs.keys():
+                continue
+            if to_train := self._job_to_train(job):
+                jobs[job.folder] = to_train
+        return list(jobs.values())
+
+    def _job_to_train(self, job: Job) -> Job | None:
+        """The job, with rerun=true where a pruned run is to go to its end; None when it is done."""
+        status = trial_run_status(job.folder)
+        if status == "pruned" and job.watch and not job.config["rerun"]:
+            if job.watch.ends_with(epoch_scores(job.folder, status)):
+                return None  # else another search's pruner ended it, which this one would not
+            return replace(job, config=job.config | {"rerun": True})
+        if job.config["rerun"] or (status == "failed" and self.settings.retry_failed):
+            return job
+        return job if status not in ENDED or status == "pruned" else None
+
+    def _tell(self, batch: Sequence[Trial]) -> None:
+        """Reads how the trials of a batch ended, for Optuna's sampler and for later trials."""
+        records = []
+        for trial in batch:
+            outcome = self._read_outcome(trial)
+            self.outcomes.append(outcome)
+            self.proposals.tell(trial.number, outcome.status, outcome.values, outcome.scores)
+            watch = trial.jobs[0].watch if trial.jobs else None
+            pruner_notes = watch.pruner_notes(outcome.scores) if watch else {}
+            records.append(TrialRecord(outcome.scores, outcome.status, pruner_notes))
+        self.records += records
+
+    def _read_outcome(self, trial: Trial) -> TrialOutcome:
+        if trial.problem:
+            log.info("trial %d cannot be run: %s", trial.number + 1, trial.problem)
+            return TrialOutcome("failed", error=trial.problem)
+        return read_trial_outcome(
+            [job.folder for job in trial.jobs],
+            self.settings.objectives,
+            watched=bool(self.settings.pruner),
+        )
+
+    def studies(self) -> list[Path]:
+        """The folders of the studies that the trials' runs are in."""
+        jobs = [job for trial in self.trials for job in trial.jobs]
+        return list(dict.fromkeys(job.folder.parent for job in jobs))
+
+    def __str__(self) -> str:
+        settings = self.settings
+        seeds = f", {settings.seeds} seeds each" if settings.seeds > 1 else ""
+        end = "" if self.total == settings.n_trials else ", then all is seen"
+        head = (
+            f"search by {settings.sampler_name}: {self.total} trials in batches of "
+            f"{settings.batch}{seeds}{end}"
+        )
+        return "\n".join([head, *(f"  {d}" for d in self.space.dimensions.values())])
+
+
+def _read_search(
+    composer: JobComposer, node: dict[str, Any], overrides: Sequence[str]
+) -> tuple[SearchSettings, SearchSpace]:
+    """The settings and the space of a search.
+
+    Raises: ConfigError with every mistake in both.
+    """
+    named_space = params_as_overrides(node["params"])
+    problems: list[str] = []
+    try:
+        settings = read_settings(node)
+    except ConfigError as e:
+        problems += e.problems
+    try:
+        space = read_space(composer.parser, [*named_space, *overrides])
+        check_space(composer, space)
+    except NothingToSearch:
+        if not problems:
+            raise
+    except ConfigError as e:
+        problems += e.problems
+    problems = problems or _sampler_problems(settings, space)
+    if problems:
+        raise ConfigError(*problems)
+    return settings, space
+
+
+def _sampler_problems(settings: SearchSettings, space: SearchSpace) -> list[str]:
+    """A line for each dimension that the sampler can do nothing with."""
+    if settings.sampler_name in NUMERIC_SAMPLERS and not space.has_numbers():
+        return [
+            f"hydra/sweeper/sampler: {settings.sampler_name} searches numbers and there are only "
+            f"choices ({', '.join(space.dimensions)}); use tpe"
+        ]
+    if settings.sampler_name != "GridSampler":
+        return []
+    return [
+        f"{key}: an interval has no list of values for hydra/sweeper/sampler=grid; give choices or "
+        "a range"
+        for key, dimension in space.dimensions.items()
+        if not dimension.grid_values()
+    ]
+
+
+def runs_to_train(count: int) -> str:
+    """A count of runs as text.
+
+    >>> runs_to_train(1)
+    '1 run to train'
+    """
+    return f"{count} run{'' if count == 1 else 's'} to train"
