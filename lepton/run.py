@@ -1,36 +1,34 @@
 """One run from top to bottom; read this first."""
 
-import json
 import logging
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import yaml
+from torch import Tensor
 
 from lepton import build
 from lepton.config.check import NETWORK_GROUPS, check, fits_itself, input_kind
 from lepton.config.identity import run_folder
 from lepton.errors import Diverged, Finished, Pruned
-from lepton.metric.scoring import score
-from lepton.storage.environment import describe_environment
-from lepton.storage.predictions import predictions_frame
-from lepton.storage.results import Result, read_result, save_result
+from lepton.metric.direction import as_score
+from lepton.metric.scoring import split_metrics
+from lepton.storage.finished_run import write_outcome, write_settings
+from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
+from lepton.storage.results import Result, read_result
 from lepton.storage.run_folder import (
     LOG_FILE,
     read_failure,
     read_pruned_run,
     run_status,
-    write_config,
 )
 from lepton.storage.run_writing import writing_run
 from lepton.task import Task
 from lepton.training.learner import build_learner
 
 log = logging.getLogger("lepton")
-SPLITS = ("val", "test")
+Rows = dict[str, Tensor]
 Watch = Callable[[int, float], bool]
 SHOWN_NOTES: set[str] = set()  # notes on the data that this process has shown
 
@@ -85,18 +83,11 @@ def _write(plain: dict[str, Any], part: Path, *, name: str, watch: Watch | None)
     """Trains, and writes the run folder whose result comes last."""
     with logged_to(part / LOG_FILE):
         write_settings(plain, part)
-        save_result(_train(plain, part, name=name, watch=watch), part)
-
-
-def write_settings(cfg: dict[str, Any], folder: Path) -> None:
-    """What of a run is known before its data are read."""
-    write_config(cfg, folder)
-    (folder / "overrides.yaml").write_text(yaml.safe_dump(cfg["overrides"]))
-    (folder / "environment.json").write_text(json.dumps(describe_environment(), indent=1))
+        _train(plain, part, name=name, watch=watch)
 
 
 def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None) -> Result:
-    """Data, model, fit, scores: everything of the run folder but its config and result."""
+    """Data, model, fit, scores: everything of the run folder but its settings."""
     data = read_data(cfg)
     save_data_description(data, folder)
     learner = build_learner(cfg, data.spec)
@@ -129,51 +120,48 @@ def save_data_description(data, folder: Path) -> None:
 
 
 def constant_metrics(data, task: Task) -> dict[str, float]:
-    """The metrics of the constant predictor."""
-    metrics = {}
-    for split in SPLITS:
-        target = data.splits[split]["target"].cpu()
-        metrics |= _named(split, score(task.constant(len(target)), target, task=task.name))
-    return metrics
+    """The metrics of the constant predictor, by split/name."""
+    return split_metrics(
+        _predictions(data, lambda rows: task.constant(len(rows["id"]))), task=task.name
+    )
 
 
 def score_and_save(
     cfg: dict[str, Any], learner, data, folder: Path, *, name: str, constant: dict[str, float]
 ) -> Result:
-    """Scores what has been fitted, and writes its weights, history and predictions."""
+    """Scores what has been fitted, and writes its weights, history, predictions and result."""
     learner.save(folder)
-    pd.DataFrame(learner.history).to_parquet(folder / "history.parquet")
-
-    metrics, task = {}, learner.task
-    (folder / "predictions").mkdir()
-    for split in SPLITS:
-        part = data.splits[split]
-        prediction, target = learner.predict(part), part["target"].cpu()
-        frame = predictions_frame(part["id"].cpu(), target, prediction, data.spec)
-        frame.to_parquet(folder / "predictions" / f"{split}.parquet")
-        metrics |= _named(split, score(prediction, target, task=task.name))
-
-    monitored = metrics[f"val/{task.monitor}"]
-    return Result(
+    task = learner.task
+    predictions = _predictions(data, learner.predict)
+    metrics = split_metrics(predictions, task=task.name)
+    return write_outcome(
+        folder,
+        config=cfg,
+        spec=data.spec,
+        predictions=predictions,
+        history=learner.history,
         run=name,
         metrics=metrics,
         constant=constant,
-        score=monitored if task.larger_is_better else -monitored,
+        score=as_score(metrics[f"val/{task.monitor}"], task.monitor),
         seconds=learner.seconds,
         trained=learner.trained_as,
         epochs=len(learner.history),
         best_epoch=learner.best_epoch,
-        rows={split: len(part["id"]) for split, part in data.splits.items()},
+        rows={split: len(rows["id"]) for split, rows in data.splits.items()},
         cleaning=[vars(note) for note in data.notes],
-        choices=cfg["choices"],
-        config=cfg,
         **learner.sizes(),
         **learner.facts(),
     )
 
 
-def _named(split: str, metrics: dict[str, float]) -> dict[str, float]:
-    return {f"{split}/{name}": value for name, value in metrics.items()}
+def _predictions(data, predict: Callable[[Rows], Tensor]) -> dict[str, SplitPredictions]:
+    """Ids, targets and predictions of the splits that are scored."""
+    splits = {name: data.splits[name] for name in PREDICTED_SPLITS}
+    return {
+        name: SplitPredictions(rows["id"].cpu(), rows["target"].cpu(), predict(rows))
+        for name, rows in splits.items()
+    }
 
 
 def _say_once(text: str) -> None:

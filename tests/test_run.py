@@ -303,7 +303,7 @@ def test_an_interrupted_rerun_keeps_the_finished_run_and_nothing_else(
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lepton.run, "predictions_frame", interrupted)
+    monkeypatch.setattr(lepton.run, "write_outcome", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(*WINE, "rerun=true")
     assert fingerprint(folder) == before

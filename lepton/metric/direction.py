@@ -15,3 +15,8 @@ LARGER_IS_BETTER = {
     "mae": False,
     "r2": True,
 }
+
+
+def as_score(value: float, metric: str) -> float:
+    """The value of a metric, turned so that larger is better."""
+    return value if LARGER_IS_BETTER[metric] else -value

@@ -1,10 +1,50 @@
-"""Predictions of a split as a table, and back."""
+"""Predictions of a split as a table and as a file of a run folder, and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from lepton.spec import DataSpec
+
+PREDICTED_SPLITS = ("val", "test")
+PREDICTIONS_FOLDER = "predictions"
+
+
+@dataclass(frozen=True, eq=False)
+class SplitPredictions:
+    """The rows of a split: ids, targets, and predictions of one model, or stacked of several.
+
+    Shapes: ids (rows,), target (rows,) or (rows, labels), prediction (..., rows[, classes]).
+    """
+
+    ids: Tensor
+    target: Tensor
+    prediction: Tensor
+
+
+def write_predictions(
+    predictions: Mapping[str, SplitPredictions], spec: DataSpec, folder: Path
+) -> None:
+    """Writes a table for each split into a run folder."""
+    (folder / PREDICTIONS_FOLDER).mkdir()
+    for name, split in predictions.items():
+        frame = predictions_frame(split.ids, split.target, split.prediction, spec)
+        frame.to_parquet(predictions_file(folder, name))
+
+
+def read_predictions(folder: Path, name: str, spec: DataSpec) -> SplitPredictions:
+    """The predictions that a run folder holds of a split, in the order of their ids."""
+    frame = pd.read_parquet(predictions_file(folder, name)).sort_values("id", kind="stable")
+    prediction, target = predictions_from_frame(frame, spec)
+    return SplitPredictions(torch.tensor(frame["id"].to_numpy()), target, prediction)
+
+
+def predictions_file(folder: Path, name: str) -> Path:
+    return folder / PREDICTIONS_FOLDER / f"{name}.parquet"
 
 
 def predictions_frame(

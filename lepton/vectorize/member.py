@@ -13,7 +13,7 @@ from torch import Tensor
 from lepton import build, run
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.metric.scoring import monitor_value
-from lepton.storage.results import save_result
+from lepton.storage.finished_run import write_settings
 from lepton.storage.run_folder import LOG_FILE, unfinished_folder
 from lepton.storage.run_writing import writing_run
 from lepton.sweep.job import Job
@@ -47,7 +47,7 @@ class StackMember:
         cfg, folder = self.job.config, self.job.folder
         with ExitStack() as opening:
             self.folder: Path = opening.enter_context(writing_run(folder, rerun=cfg["rerun"]))
-            run.write_settings(cfg, self.folder)
+            write_settings(cfg, self.folder)
             self.logger = build.logger(cfg, self.folder)
             self._take_up(self.checkpoints.load())
             self.closing = opening.pop_all()
@@ -134,7 +134,6 @@ class StackMember:
             done = run.score_and_save(
                 cfg, self.network, data, self.folder, name=name, constant=constant
             )
-            save_result(done, self.folder)
         log.info("    %s", done)
 
     def forget(self, why: BaseException | None = None, *, keep: bool = True) -> None:

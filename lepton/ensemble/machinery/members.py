@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import torch
-from torch import Tensor
-
 from lepton.ensemble.machinery.run_paths import run_folders
 from lepton.errors import ConfigError, LeptonError
-from lepton.run import SPLITS
 from lepton.spec import DataSpec
-from lepton.storage.predictions import predictions_from_frame
+from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions, read_predictions
 from lepton.storage.results import Result, read_result
 from lepton.storage.run_folder import FAILURE_FILE, RESULT_FILE, STATE_SUFFIXES, read_failure_file
 
@@ -28,25 +23,13 @@ class Ensemble(LeptonError):
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
-    """A split's rows in the order of their ids, with one prediction, or with those of all members.
-
-    Shapes: ids (rows,), target (rows,) or (rows, labels), prediction (..., rows[, classes]).
-    """
-
-    ids: Tensor
-    target: Tensor
-    prediction: Tensor
-
-
-@dataclass(frozen=True, eq=False)
 class Member:
     """A finished run; `size` is bytes of weights, `digest` tells its predictions from others."""
 
     folder: Path
     result: Result
     spec: DataSpec
-    splits: dict[str, Split]
+    splits: dict[str, SplitPredictions]
     size: int
     digest: str
 
@@ -124,7 +107,7 @@ def read_member(folder: Path) -> Member:
         raise LeptonError(f"{folder}: its weights are gone")
     try:
         spec = DataSpec.load(folder / "spec.json")
-        splits = {name: _split(folder / "predictions" / f"{name}.parquet", spec) for name in SPLITS}
+        splits = {name: read_predictions(folder, name, spec) for name in PREDICTED_SPLITS}
     except (OSError, ValueError, TypeError, KeyError) as e:
         raise LeptonError(f"{folder}: damaged ({' '.join(str(e).split())})") from None
     if not all(part.prediction.isfinite().all() for part in splits.values()):
@@ -163,16 +146,10 @@ def _finished(folder: Path) -> None:
         raise LeptonError(f"{folder}: holds no finished run")
 
 
-def _split(path: Path, spec: DataSpec) -> Split:
-    frame = pd.read_parquet(path).sort_values("id", kind="stable")
-    prediction, target = predictions_from_frame(frame, spec)
-    return Split(torch.tensor(frame["id"].to_numpy()), target, prediction)
-
-
-def digest(splits: dict[str, Split]) -> str:
+def digest(splits: dict[str, SplitPredictions]) -> str:
     """Ten hexadecimal digits that differ when the predictions do."""
     known = hashlib.sha256()
-    for name in SPLITS:
+    for name in PREDICTED_SPLITS:
         for tensor in (splits[name].ids, splits[name].prediction):
             known.update(tensor.contiguous().numpy().tobytes())
     return known.hexdigest()[:10]

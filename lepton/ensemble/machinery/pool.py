@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from lepton.config.identity import COSMETIC_KEYS
-from lepton.ensemble.machinery.members import SHOWN, Member, Split
+from lepton.ensemble.machinery.members import SHOWN, Member
 from lepton.errors import ConfigError
-from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.metric.direction import as_score
 from lepton.metric.scoring import METRICS, monitor_value
-from lepton.run import SPLITS
 from lepton.spec import DataSpec
+from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Judge:
 
     def __call__(self, prediction: Tensor, target: Tensor) -> float:
         value = monitor_value(prediction, target, task=self.task, metric=self.metric)
-        return value if LARGER_IS_BETTER[self.metric] else -value
+        return as_score(value, self.metric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Part:
     """What is weighted as one: a run, or the runs of one setting over all folds."""
 
     members: list[Member]
-    splits: dict[str, Split]
+    splits: dict[str, SplitPredictions]
 
     @property
     def name(self) -> str:
@@ -59,7 +59,7 @@ class Pool:
         self.parts, self.judge = [parts[i] for i in order], judge
         self.scores = torch.tensor([scores[i] for i in order], dtype=torch.float64)
         self.spec: DataSpec = self.parts[0].members[0].spec
-        self.splits = {name: _together(self.parts, name) for name in SPLITS}
+        self.splits = {name: _together(self.parts, name) for name in PREDICTED_SPLITS}
         self.dtype = self.parts[0].splits["val"].prediction.dtype
 
     def __len__(self) -> int:
@@ -70,10 +70,10 @@ class Pool:
         return [member for part in self.parts for member in part.members]
 
 
-def _together(parts: Sequence[Part], name: str) -> Split:
+def _together(parts: Sequence[Part], name: str) -> SplitPredictions:
     first = parts[0].splits[name]
     stacked = torch.stack([part.splits[name].prediction.double() for part in parts])
-    return Split(first.ids, first.target, stacked)
+    return SplitPredictions(first.ids, first.target, stacked)
 
 
 def make_pool(members: list[Member], metric: str | None, *, across_folds: bool) -> Pool:
@@ -171,10 +171,10 @@ def _joined(members: list[Member]) -> list[Part]:
                 f"{', '.join(map(str, absent))}; train dataset.fold='range({count})'"
             )
     parts = [[known[fold] for fold in sorted(known)] for known in settings.values()]
-    return [Part(found, {name: _join(found, name) for name in SPLITS}) for found in parts]
+    return [Part(found, {name: _join(found, name) for name in PREDICTED_SPLITS}) for found in parts]
 
 
-def _join(members: list[Member], name: str) -> Split:
+def _join(members: list[Member], name: str) -> SplitPredictions:
     """The rows of all folds, each once; of a row predicted several times the mean."""
     splits = [member.splits[name] for member in members]
     ids, targets = (torch.cat([getattr(s, what) for s in splits]) for what in ("ids", "target"))
@@ -186,4 +186,4 @@ def _join(members: list[Member], name: str) -> Split:
         0, place, torch.arange(len(ids)), "amin"
     )
     mean = sums / counts.reshape(-1, *[1] * (sums.ndim - 1))
-    return Split(rows, targets[first], mean)
+    return SplitPredictions(rows, targets[first], mean)

@@ -4,16 +4,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lepton.ensemble.machinery.blend import Made
 from lepton.ensemble.machinery.members import Member
 from lepton.ensemble.machinery.souping import save_soup
 from lepton.ensemble.machinery.weight_averaging import WeightAverager
-from lepton.metric.scoring import score
-from lepton.run import SPLITS, write_settings
-from lepton.storage.predictions import predictions_frame
-from lepton.storage.results import Result, save_result
+from lepton.metric.direction import as_score
+from lepton.metric.scoring import split_metrics
+from lepton.storage.finished_run import write_outcome, write_settings
+from lepton.storage.predictions import SplitPredictions
 
 
 def model_name(plain: dict[str, Any]) -> str:
@@ -38,14 +36,32 @@ def write(
         made.method.save(part)
     else:
         save_soup(average, part)
-    pd.DataFrame().to_parquet(part / "history.parquet")
-    (part / "predictions").mkdir()
-    for split in SPLITS:
-        known = made.pool.splits[split]
-        frame = predictions_frame(known.ids, known.target, made.predictions[split], made.pool.spec)
-        frame.to_parquet(part / "predictions" / f"{split}.parquet")
-    result = _result(made, average, config, run=folder.name, seconds=seconds)
-    save_result(result, part)
+    pool, first = made.pool, made.members[0].result
+    predictions = {
+        name: SplitPredictions(split.ids, split.target, made.predictions[name])
+        for name, split in pool.splits.items()
+    }
+    metrics = split_metrics(predictions, task=pool.spec.task)
+    sizes = _sizes(made.members) if average is None else average.network.sizes()
+    write_outcome(
+        part,
+        config=config,
+        spec=pool.spec,
+        predictions=predictions,
+        history=[],
+        run=folder.name,
+        metrics=metrics,
+        constant=_constant(made.members),
+        score=as_score(metrics[f"val/{pool.judge.metric}"], pool.judge.metric),
+        seconds=seconds,
+        trained="ensemble",
+        epochs=0,
+        best_epoch=0,
+        rows={"train": first.rows["train"]}
+        | {name: len(split.ids) for name, split in predictions.items()},
+        cleaning=first.cleaning,
+        **sizes,
+    )
 
 
 def _config(plain: dict[str, Any], made: Made, folder: Path, *, kind: str) -> dict[str, Any]:
@@ -91,33 +107,6 @@ def place(member: Member, folder: Path) -> dict[str, str]:
     """By what a member is found again: its run, where that is from here, what it predicts."""
     path = os.path.relpath(member.folder.absolute(), folder.absolute())
     return {"run": member.run, "path": path, "digest": member.digest}
-
-
-def _result(
-    made: Made, average: WeightAverager | None, config: dict[str, Any], *, run: str, seconds: float
-) -> Result:
-    pool, first = made.pool, made.members[0].result
-    metrics, rows = {}, {"train": first.rows["train"]}
-    for split in SPLITS:
-        known = pool.splits[split]
-        found = score(made.predictions[split], known.target, task=pool.spec.task)
-        metrics |= {f"{split}/{name}": value for name, value in found.items()}
-        rows[split] = len(known.ids)
-    return Result(
-        run=run,
-        metrics=metrics,
-        constant=_constant(made.members),
-        score=pool.judge(made.predictions["val"], pool.splits["val"].target),
-        seconds=seconds,
-        trained="ensemble",
-        epochs=0,
-        best_epoch=0,
-        rows=rows,
-        cleaning=first.cleaning,
-        choices=config["choices"],
-        config=config,
-        **(_sizes(made.members) if average is None else average.network.sizes()),
-    )
 
 
 def _constant(members: list[Member]) -> dict[str, float]:
