@@ -58,8 +58,8 @@ def _rounded_coordinates(attribute: re.Match) -> str:
 def inline_svg(svg: str, name: str, alt: str) -> str:
     """The SVG file as a part of a page, with the page's colors and identifiers of its own."""
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
-    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r'\bid="([^"]+)"', lambda match: f'id="{name}-{match[1]}"', svg)
+    svg = re.sub(r'(url\(#|href="#)', lambda match: f"{match[1]}{name}-", svg)
     svg = re.sub(r"#[0-9a-f]{6}", lambda match: PAGE_COLORS.get(match[0], match[0]), svg)
     svg = re.sub(r"font-family: [^;\"]*|(?<=px )'DejaVu Sans'[^;\"]*", _page_font, svg)
     view_box = re.search(r'viewBox="0 0 ([\d.]+) [\d.]+"', svg)
@@ -67,7 +67,7 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     label = escape(alt, quote=True)
     attributes = f'{view_box[0]} class="plot" style="max-width:{max_width}px"'
     start_tag = f'<svg role="img" aria-label="{label}" {attributes}{XLINK}'
-    return re.sub(r"<svg\b[^>]*", start_tag, svg, count=1)
+    return re.sub(r"<svg\b[^>]*", lambda _: start_tag, svg, count=1)
 
 
 def _page_font(match: re.Match) -> str:

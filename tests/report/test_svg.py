@@ -80,3 +80,11 @@ def test_an_inlined_figure_has_the_colours_of_its_page_and_identifiers_of_its_ow
 def test_the_same_figure_is_the_same_file():
     first, second = (compact_svg(large_figure("score_by_cost")) for _ in range(2))
     assert first == second
+
+
+def test_words_of_a_figure_are_kept_whatever_they_hold():
+    svg = '<svg viewBox="0 0 72.0 36.0"><path id="a"/><use href="#a"/></svg>'
+    inlined = inline_svg(svg, r"by\1path", r"loss over C:\data\1 \g<0>")
+    assert r'aria-label="loss over C:\data\1 \g&lt;0&gt;"' in inlined
+    assert r'id="by\1path-a"' in inlined
+    assert r'href="#by\1path-a"' in inlined
