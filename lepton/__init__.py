@@ -1,6 +1,6 @@
 """Deep-learning experiments composed from config groups: compose, train, load."""
 
-from importlib import import_module
+import importlib
 
 _PUBLIC = {
     "allow": "lepton.config.trust",
@@ -12,8 +12,31 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 
-def __getattr__(name: str):
-    """Public names are imported when asked for, so that `import lepton` costs nothing."""
+def __getattr__(name: str) -> object:
+    """Imports a public name when it is asked for, so that `import lepton` costs nothing."""
+    if name == "__version__":
+        return _version()
     if name not in _PUBLIC:
         raise AttributeError(f"module 'lepton' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def _version() -> str:
+    """The version of the installed distribution.
+
+    Raises: LeptonError where lepton runs from its sources and is not installed.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    from lepton.errors import LeptonError
+
+    try:
+        return version("lepton-experiments")
+    except PackageNotFoundError:
+        raise LeptonError(
+            "lepton runs from its sources and is not installed; pip install ."
+        ) from None

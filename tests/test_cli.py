@@ -1,10 +1,13 @@
+import importlib
 import os
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
+from lepton.cli import COMMANDS, HELP
 from lepton.config.options import CONF_DIR
 from lepton.errors import LeptonError
 
@@ -235,11 +238,26 @@ def test_help_names_every_command(lepton, words):
     assert all(f"lepton {name} " in out for name in ("train", "check", "list", "results"))
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_module_and_stands_in_the_help(name):
+    assert callable(importlib.import_module(COMMANDS[name]).main)
+    assert f"  lepton {name} " in HELP
+
+
 def test_version_is_that_of_the_distribution(lepton, monkeypatch):
     monkeypatch.setattr(
         "importlib.metadata.version", lambda name: {"lepton-experiments": "7"}[name]
     )
     assert lepton("--version") == (0, "lepton 7\n", "")
+
+
+def test_sources_that_are_not_installed_are_told_to_have_no_version(lepton, monkeypatch):
+    def not_installed(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", not_installed)
+    message = "lepton: lepton runs from its sources and is not installed; pip install .\n"
+    assert lepton("--version") == (2, "", message)
 
 
 def test_check_names_the_run_and_its_folder_and_writes_nothing(lepton, here):

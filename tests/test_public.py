@@ -1,5 +1,6 @@
 """`from lepton import ...`: what a notebook uses, and the command's own run folders."""
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import lepton
 from lepton import allow, compose, load, load_model, train
 from lepton.config.trust import is_allowed
+from lepton.errors import LeptonError
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "seed=3")
 
@@ -60,6 +62,26 @@ def test_an_unknown_name_is_an_attribute_error_and_dir_of_all_works():
         _ = lepton.nonsense
     with pytest.raises(ImportError):
         from lepton import nonsense  # noqa: F401
+
+
+def test_dir_lists_the_public_names():
+    assert {*lepton.__all__, "__version__"} <= set(dir(lepton))
+    assert [name for name in dir(lepton) if not hasattr(lepton, name)] == []
+
+
+def test_the_version_is_that_of_the_installed_distribution(monkeypatch):
+    versions = {"lepton-experiments": "7"}
+    monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
+    assert lepton.__version__ == "7"
+
+
+def test_sources_that_are_not_installed_have_no_version(monkeypatch):
+    def not_installed(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", not_installed)
+    with pytest.raises(LeptonError, match=r"^lepton runs from its sources .*; pip install \.$"):
+        _ = lepton.__version__
 
 
 def test_importing_lepton_imports_nothing_heavy():

@@ -1,8 +1,10 @@
-"""`lepton ensemble`: the words, what they mean, what is said of the result."""
+"""`lepton ensemble`: finished runs as one, and `lepton check ensemble`: who may join."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from lepton.commands.flags import only_for_train, parse_arguments
+from lepton.commands.terminal_log import show_log
 from lepton.config.command import compose_command
 from lepton.config.identity import PLAIN_NAME
 from lepton.ensemble.machinery.run_paths import run_folders
@@ -21,7 +23,29 @@ SCHEMA = {
     "study": "str | None",
     "rerun": "bool",
 }
-LEAST = {"max_members": 2, "max_size": 1, "folds": 2, "seed": 0}
+MIN_VALUES = {"max_members": 2, "max_size": 1, "folds": 2, "seed": 0}
+GROUPS = {"method": ("ensemble", ("task",))}
+
+
+def main(arguments: Sequence[str], *, check: bool = False) -> int:
+    """Makes an ensemble, or reads it, and shows it; with `check` only says what it would be.
+
+    Raises: LeptonError for a flag that is not for ensembles, ConfigError with every mistake.
+    """
+    parsed = parse_arguments(arguments)
+    if parsed.hydra_flags or parsed.multirun:
+        raise only_for_train([*parsed.hydra_flags, "-m"][0])
+    show_log()
+    config = compose(*parsed.overrides)
+    run_folders(config["runs"])
+    if check:
+        _show_plan(config)
+    else:
+        from lepton.ensemble.machinery.make import ensemble
+        from lepton.ensemble.machinery.show import show
+
+        show(ensemble(config))
+    return 0
 
 
 def compose(*overrides: str) -> dict[str, Any]:
@@ -29,29 +53,29 @@ def compose(*overrides: str) -> dict[str, Any]:
 
     Raises: ConfigError with every mistake, one line each.
     """
-    groups = {"method": ("ensemble", ("task",))}
-    plain = compose_command("ensemble", overrides, schema=SCHEMA, groups=groups)
-    problems = [*_split(plain), *_metric(plain["metric"])]
-    for key, least in LEAST.items():
-        if plain[key] is not None and plain[key] < least:
-            problems.append(f"{key}: {plain[key]} is too small; {least} at least")
-    if plain["study"] is not None and not PLAIN_NAME.fullmatch(plain["study"]):
-        problems.append(f"study: {plain['study']!r} is not a plain name")
+    config = compose_command("ensemble", overrides, schema=SCHEMA, groups=GROUPS)
+    problems = [*_select_problems(config["select"]), *_metric_problems(config["metric"])]
+    for key, minimum in MIN_VALUES.items():
+        if config[key] is not None and config[key] < minimum:
+            problems.append(f"{key}: {config[key]} is too small; {minimum} at least")
+    if config["study"] is not None and not PLAIN_NAME.fullmatch(config["study"]):
+        problems.append(f"study: {config['study']!r} is not a plain name")
     if problems:
         raise ConfigError(*problems)
-    return plain | {"overrides": list(overrides)}
+    return config | {"overrides": list(overrides)}
 
 
-def _split(plain: dict[str, Any]) -> list[str]:
-    asked = plain["select"]
-    if asked == "val":
+def _select_problems(split: str) -> list[str]:
+    """A line for a split on which members must not be chosen."""
+    if split == "val":
         return []
-    if asked == "test":
+    if split == "test":
         return ["select: test: what is chosen on the test split has no honest test score; use val"]
-    return [f"select: no such split {asked!r}; members are chosen on val"]
+    return [f"select: no such split {split!r}; members are chosen on val"]
 
 
-def _metric(name: str | None) -> list[str]:
+def _metric_problems(name: str | None) -> list[str]:
+    """A line for a metric by which members cannot be chosen."""
     if name is None or name in LARGER_IS_BETTER:
         return []
     split, _, metric = name.rpartition("/")
@@ -62,31 +86,17 @@ def _metric(name: str | None) -> list[str]:
     return [f"metric: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]
 
 
-def check_command(overrides: Sequence[str]) -> int:
-    """Says who may become a member, who may not and why, and where the ensemble would go."""
-    plain = compose(*overrides)
-    run_folders(plain["runs"])
+def _show_plan(config: dict[str, Any]) -> None:
+    """Prints who may become a member, who may not and why, and where the ensemble would go."""
     from lepton.ensemble.machinery.make import planned
     from lepton.ensemble.machinery.members import read_members
     from lepton.storage.run_folder import run_status
 
-    plan = planned(plain, read_members(plain["runs"]))
+    plan = planned(config, read_members(config["runs"]))
     print(f"{len(plan.pool.members)} runs may become members, chosen by {plan.pool.judge.metric}")
-    for path, why in plan.found.skipped:
-        print(f"  left out  {path}: {why}")
+    for path, reason in plan.found.skipped:
+        print(f"  left out  {path}: {reason}")
     if count := plan.found.ensembles:
         print(f"  left out  {count} ensemble{'' if count == 1 else 's'}")
-    finished = run_status(plan.folder) == "finished" and not plain["rerun"]
-    print(f"  {'finished' if finished else 'to make '}  {plan.folder}")
-    return 0
-
-
-def ensemble_command(overrides: Sequence[str]) -> int:
-    """Makes the ensemble, or reads it, and shows it."""
-    plain = compose(*overrides)
-    run_folders(plain["runs"])
-    from lepton.ensemble.machinery.make import ensemble
-    from lepton.ensemble.machinery.show import show
-
-    show(ensemble(plain))
-    return 0
+    is_finished = run_status(plan.folder) == "finished" and not config["rerun"]
+    print(f"  {'finished' if is_finished else 'to make '}  {plan.folder}")

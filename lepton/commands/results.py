@@ -1,9 +1,9 @@
-"""`lepton results STUDY`: its table, or the answer to a comparison that was asked for."""
+"""`lepton results STUDY`: its table, or the comparison that was asked for."""
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -12,26 +12,39 @@ from lepton.analysis.conclusions import caveat, sentences
 from lepton.analysis.grouping import choices, trained, varying
 from lepton.analysis.study import gather
 from lepton.analysis.table import console, metrics_of, rest, show
+from lepton.commands.argument_parser import CommandParser, split_names
 from lepton.errors import LeptonError
 from lepton.report.blocks import Note, Text
-from lepton.report.blocks import Table as Block
+from lepton.report.blocks import Table as TableBlock
 from lepton.report.latex import latex_table
 from lepton.report.markdown import markdown_table
 from lepton.report.sections.comparison import comparison_table
 from lepton.report.sections.ranking import ranking_section
 from lepton.storage.results import load, mixed_columns_as_text
 
-
-class Parser(argparse.ArgumentParser):
-    """Says a mistake as lepton does, in every version of Python."""
-
-    def error(self, message: str) -> NoReturn:
-        raise LeptonError(f"results: {message}; usage: lepton results STUDY [--csv FILE]")
+USAGE = "usage: lepton results STUDY [--csv FILE]"
 
 
-def results_command(words: list[str]) -> int:
-    """`lepton results STUDY`, with its flags."""
-    parser = Parser(prog="lepton results", add_help=False)
+def main(arguments: list[str]) -> int:
+    """Prints the table or the comparison, and writes the table to the files that were named."""
+    options = _parse(arguments)
+    if options.compare or options.baseline or options.format:
+        _show_comparisons(options)
+    else:
+        by, metrics = split_names(options.group_by), split_names(options.metric)
+        show(options.study, by, metrics, options.select)
+    try:
+        if options.csv:
+            load(options.study).to_csv(options.csv, index=False)
+        if options.parquet:
+            mixed_columns_as_text(load(options.study)).to_parquet(options.parquet, index=False)
+    except OSError as e:
+        raise LeptonError(f"results: cannot write the table ({e})") from None
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = CommandParser("results", USAGE)
     parser.add_argument("study")
     parser.add_argument("--group-by", metavar="KEYS")
     parser.add_argument("--metric", metavar="NAMES")
@@ -41,66 +54,61 @@ def results_command(words: list[str]) -> int:
     parser.add_argument("--baseline", metavar="OPTION")
     parser.add_argument("--select", metavar="NAME", default="score")
     parser.add_argument("--format", choices=("text", "markdown", "latex"))
-    asked = parser.parse_args(words)
-    if asked.compare or asked.baseline or asked.format:
-        asked.format = asked.format or "text"
-        answer(asked.study, asked)
-    else:
-        show(asked.study, _split(asked.group_by), _split(asked.metric), asked.select)
-    try:
-        if asked.csv:
-            load(asked.study).to_csv(asked.csv, index=False)
-        if asked.parquet:
-            mixed_columns_as_text(load(asked.study)).to_parquet(asked.parquet, index=False)
-    except OSError as e:
-        raise LeptonError(f"results: cannot write the table ({e})") from None
-    return 0
+    return parser.parse_args(arguments)
 
 
-def _split(words: str | None) -> list[str] | None:
-    return None if words is None else [w.strip() for w in words.split(",") if w.strip()]
-
-
-def answer(study: str, asked: argparse.Namespace) -> None:
-    """The options of the keys asked for, compared; as text with what may be concluded."""
-    frame, out = gather([study]), console()
+def _show_comparisons(options: argparse.Namespace) -> None:
+    """Prints the comparisons of the study; as text also what may be concluded."""
+    frame, out = gather([options.study]), console()
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if finished.empty:
-        return rest(frame, out)
-    keys = _split(asked.compare) or _split(asked.group_by)
-    runs = trained(finished)
-    keys = known_keys(keys, asked_of(finished, keys)) if keys else varying(runs, choices(runs))
-    if not keys:
-        raise LeptonError(f"{study}: all finished runs have the same settings; nothing to compare")
-    (metric, *_) = metrics_of(_split(asked.metric), finished) or [None]
-    select = known_select(asked.select, finished)
-    own = metric if asked.metric else None  # each data set's, unless one was named
-    found = compare(frame, keys, metric=own, baseline=asked.baseline, select=select)
-    blocks = [block for comparison in found for block in _blocks(comparison)]
-    blocks += [block for section in ranking_section(found) for block in section.blocks]
-    if asked.format == "text":
-        for block in [*blocks, *map(Text, caveat(found))]:
+        rest(frame, out)
+        return
+    comparisons = _comparisons(options, frame, finished)
+    blocks = [block for comparison in comparisons for block in _blocks(comparison)]
+    blocks += [block for section in ranking_section(comparisons) for block in section.blocks]
+    if options.format in (None, "text"):
+        for block in [*blocks, *map(Text, caveat(comparisons))]:
             _show_block(block, out)
         rest(frame, out)
     else:
-        write_table = {"markdown": markdown_table, "latex": latex_table}[asked.format]
-        print("\n\n".join(write_table(b) for b in blocks if isinstance(b, Block)))
-    return None
+        write_table = {"markdown": markdown_table, "latex": latex_table}[options.format]
+        print("\n\n".join(write_table(b) for b in blocks if isinstance(b, TableBlock)))
 
 
-def _blocks(comparison: Comparison) -> list[Block | Text]:
-    head = [Text(f"{comparison.dataset}:")] if comparison.dataset else []
-    return [*head, comparison_table(comparison), *map(Text, sentences(comparison))]
+def _comparisons(
+    options: argparse.Namespace, frame: pd.DataFrame, finished: pd.DataFrame
+) -> list[Comparison]:
+    """The options of the keys asked for, or of all that differ, compared on each data set.
+
+    Raises: LeptonError when no setting differs between the finished runs.
+    """
+    keys = split_names(options.compare) or split_names(options.group_by)
+    runs = trained(finished)
+    keys = known_keys(keys, asked_of(finished, keys)) if keys else varying(runs, choices(runs))
+    if not keys:
+        raise LeptonError(
+            f"{options.study}: all finished runs have the same settings; nothing to compare"
+        )
+    (first_metric, *_) = metrics_of(split_names(options.metric), finished) or [None]
+    metric = first_metric if options.metric else None  # each data set's, unless one was named
+    select = known_select(options.select, finished)
+    return compare(frame, keys, metric=metric, baseline=options.baseline, select=select)
+
+
+def _blocks(comparison: Comparison) -> list[TableBlock | Text]:
+    dataset = [Text(f"{comparison.dataset}:")] if comparison.dataset else []
+    return [*dataset, comparison_table(comparison), *map(Text, sentences(comparison))]
 
 
 def _show_block(block: object, out: Console) -> None:
     if isinstance(block, Text | Note):
         out.print(block.text, highlight=False)
-    elif isinstance(block, Block):
+    elif isinstance(block, TableBlock):
         table = Table(box=None)
+        number, text = {"justify": "right", "no_wrap": True}, {"overflow": "fold"}
         for i, name in enumerate(block.header):
-            number = {"justify": "right", "no_wrap": True}
-            table.add_column(name, **(number if i >= block.first_number else {"overflow": "fold"}))
+            table.add_column(name, **(number if i >= block.first_number else text))
         for row in block.rows:
             table.add_row(*row)
         out.print(table)

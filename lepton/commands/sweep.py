@@ -1,4 +1,4 @@
-"""`lepton sweep status STUDY`: what of a study is done, failed, running, and still to do."""
+"""`lepton sweep status STUDY`: the runs of a study that are done, failed, running, and to do."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,35 +10,35 @@ from lepton.storage.run_folder import STATE_SUFFIXES, read_failure, run_status, 
 from lepton.storage.study import planned_runs
 
 USAGE = "usage: lepton sweep status STUDY"
-ORDER = ("finished", "pruned", "diverged", "failed", "running", "to do")
+STATUSES = ("finished", "pruned", "diverged", "failed", "running", "to do")  # as they are shown
 
 
-def sweep_command(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Prints the state of a study that sweeps or single runs have made."""
-    if words[:1] != ["status"] or len(words) != 2 or words[1].startswith("-"):
-        raise LeptonError(f"sweep {' '.join(words)}: {USAGE}")
-    print("\n".join(describe(study_folder(words[1]))))
+    if arguments[:1] != ["status"] or len(arguments) != 2 or arguments[1].startswith("-"):
+        raise LeptonError(f"sweep {' '.join(arguments)}: {USAGE}")
+    print("\n".join(describe_study(study_folder(arguments[1]))))
     return 0
 
 
-def describe(study: Path) -> list[str]:
+def describe_study(study: Path) -> list[str]:
     """A line of counts, then one for each run that is not finished."""
-    asked = planned_runs(study)
-    known = {name: run_status(study / name) for name in sorted({*asked, *_names(study)})}
-    if not known:
+    overrides_by_run = planned_runs(study)
+    runs = sorted({*overrides_by_run, *_run_names(study)})
+    if not runs:
         raise LeptonError(f"{study}: holds no run yet")
-    counts = Counter(known.values())
-    said = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
-    lines = [f"{study}: {len(known)} {'run' if len(known) == 1 else 'runs'}: {said}"]
-    for word in ORDER[1:]:
-        here = [name for name, state in known.items() if state == word]
-        lines += [
-            f"  {word:8}  {name}  {_about(study, name, word, asked)}".rstrip() for name in here
-        ]
+    status_by_run = {run: run_status(study / run) for run in runs}
+    counts = Counter(status_by_run.values())
+    counted = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    lines = [f"{study}: {len(runs)} {'run' if len(runs) == 1 else 'runs'}: {counted}"]
+    for status in STATUSES[1:]:
+        for run in (run for run in runs if status_by_run[run] == status):
+            detail = _detail(study / run, status, overrides_by_run.get(run, ""))
+            lines.append(f"  {status:8}  {run}  {detail}".rstrip())
     return lines
 
 
-def _names(study: Path) -> list[str]:
+def _run_names(study: Path) -> list[str]:
     """The runs of which something lies in the study."""
     return [
         path.name.removesuffix(path.suffix) if path.suffix in STATE_SUFFIXES else path.name
@@ -47,11 +47,12 @@ def _names(study: Path) -> list[str]:
     ]
 
 
-def _about(study: Path, name: str, word: str, asked: dict[str, str]) -> str:
-    if word == "running":
-        owner = lock_owner(unfinished_folder(study / name))
+def _detail(run_folder: Path, status: str, overrides: str) -> str:
+    """The process that trains a run, its error, or the overrides that planned it."""
+    if status == "running":
+        owner = lock_owner(unfinished_folder(run_folder))
         return f"{owner}" if owner else "ended just now"
-    if word in ("failed", "diverged"):
-        known = read_failure(study / name)
-        return known["error"] if known else "tried again just now"
-    return asked.get(name, "") if word == "to do" else ""
+    if status in ("failed", "diverged"):
+        failure = read_failure(run_folder)
+        return failure["error"] if failure else "tried again just now"
+    return overrides if status == "to do" else ""

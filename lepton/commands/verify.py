@@ -18,57 +18,59 @@ USAGE = "usage: lepton verify RUN (a run's folder)"
 TABLES = (
     "history.parquet",
     "members.parquet",
-    *(f"predictions/{s}.parquet" for s in ("val", "test")),
+    *(f"predictions/{split}.parquet" for split in ("val", "test")),
 )
-FACTS, ELSEWHERE = "ensemble.json", ("skipped", "pool")
-MACHINE = ("python", "platform", "gpus")  # of environment.json, what can change a number
+ENSEMBLE_FILE = "ensemble.json"
+PLACE_KEYS = ("skipped", "pool")  # of ENSEMBLE_FILE, about where the members lie
+MACHINE_KEYS = ("python", "platform", "gpus")  # of environment.json, what can change a number
 
 
-def verify_command(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Prints what was compared; 0 when everything is the same, bit for bit, else 1."""
-    if len(words) != 1 or words[0].startswith("-"):
-        raise LeptonError(f"verify {' '.join(words)}: {USAGE}")
-    lines, same = verify(Path(words[0]))
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        raise LeptonError(f"verify {' '.join(arguments)}: {USAGE}")
+    lines, is_same = verify(Path(arguments[0]))
     print("\n".join(lines))
-    return 0 if same else 1
+    return 0 if is_same else 1
 
 
 def verify(folder: Path) -> tuple[list[str], bool]:
-    """What a reader is told of a run trained again, and whether nothing differs.
+    """Makes a run again; returns the lines that tell what differs, and True when nothing does.
 
-    An ensemble is made again from its members.
+    A run is trained again; an ensemble is made again from its members.
 
     Raises: LeptonError when there is no finished run, or its data or its members are not there.
     """
     first = read_result(folder)
     if first is None:
         raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
-    made = "ensemble" in first.config
+    is_ensemble = "ensemble" in first.config
     with tempfile.TemporaryDirectory() as runs:
-        again = Path(runs) / folder.name
-        causes = (_combined if made else _trained)(folder, again, first)
-        gaps = _differences(folder, again, first, read_result(again))
-        causes += _changed(folder, again)
-    if not gaps:
-        kept = "every member's weight" if made else "the history"
-        what = f"{len(first.metrics)} metrics, {kept} and every prediction"
-        lines = [f"{folder.name}: the same again, bit for bit: {what}"]
+        new_folder = Path(runs) / folder.name
+        causes = (_combine_again if is_ensemble else _train_again)(folder, new_folder, first)
+        differences = _differences(folder, new_folder, first, read_result(new_folder))
+        causes += _environment_changes(folder, new_folder)
+    if not differences:
+        compared = "every member's weight" if is_ensemble else "the history"
+        compared = f"{len(first.metrics)} metrics, {compared} and every prediction"
+        lines = [f"{folder.name}: the same again, bit for bit: {compared}"]
         return [*lines, *(f"  although {cause}" for cause in causes)], True
-    lines = [f"{folder.name}: not the same again", *(f"  {gap}" for gap in gaps)]
-    how = "combining the members" if made else "training"
-    known = causes or [f"nothing that is known: {how} is not deterministic on this machine"]
-    return [*lines, "what is different:", *(f"  {cause}" for cause in known)], False
+    if not causes:
+        step = "combining the members" if is_ensemble else "training"
+        causes = [f"nothing that is known: {step} is not deterministic on this machine"]
+    lines = [f"{folder.name}: not the same again", *(f"  {line}" for line in differences)]
+    return [*lines, "what is different:", *(f"  {cause}" for cause in causes)], False
 
 
-def _combined(folder: Path, again: Path, first: Result) -> list[str]:
-    """Makes an ensemble anew in another place; says what its members are no longer."""
+def _combine_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
+    """Makes an ensemble again in another folder; returns what its members are no longer."""
     from lepton.ensemble.machinery.reproduce import make_again
 
-    return make_again(folder, first.config, again)
+    return make_again(folder, first.config, new_folder)
 
 
-def _trained(folder: Path, again: Path, first: Result) -> list[str]:
-    """Trains the run anew in another place, without telling its logger; says what is not the same.
+def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
+    """Trains a run again in another folder, without its logger; returns what is not as it was.
 
     Its config is held against today's options.
     """
@@ -77,62 +79,69 @@ def _trained(folder: Path, again: Path, first: Result) -> list[str]:
     from lepton.config.check import check
     from lepton.run import train_checked
 
-    plain = check(OmegaConf.create(read_config(folder / CONFIG_FILE)))
-    quiet = {"runs": str(again.parent), "study": ".", "rerun": False, "logger": {}}
-    train_checked({**plain, **quiet}, again)
+    config = check(OmegaConf.create(read_config(folder / CONFIG_FILE)))
+    quiet = {"runs": str(new_folder.parent), "study": ".", "rerun": False, "logger": {}}
+    train_checked({**config, **quiet}, new_folder)
     causes = []
-    if not is_run_name(plain, folder.name):
-        causes.append(_otherwise(plain))
-    now = read_result(again).precision
-    if first.precision not in (None, now):
-        causes.append(f"machine: trained in {first.precision}, now in {now}")
+    if not is_run_name(config, folder.name):
+        causes.append(_possible_changes(config))
+    precision = read_result(new_folder).precision
+    if first.precision not in (None, precision):
+        causes.append(f"machine: trained in {first.precision}, now in {precision}")
     if first.trained != "alone":
         causes.append(f"training: then in a {first.trained}, now alone; last digits differ")
     return causes
 
 
-def _otherwise(plain: dict[str, Any]) -> str:
-    """What a run's name no longer stands for: files that it was made of, or else an option."""
-    files = {"data": list(data_files(plain).values())}
-    if (weights := init_weights.base(plain)["path"]) is not None:
+def _possible_changes(config: dict[str, Any]) -> str:
+    """What a run's name may no longer stand for: files that it was made of, or else an option."""
+    files = {"data": list(data_files(config).values())}
+    if (weights := init_weights.base(config)["path"]) is not None:
         files["weights"] = [weights]
-    found = ", or ".join(f"{kind}: {', '.join(paths)}" for kind, paths in files.items() if paths)
-    return found or "code: an option has other values or keys now"
+    changes = [f"{kind}: {', '.join(paths)}" for kind, paths in files.items() if paths]
+    return ", or ".join(changes) or "code: an option has other values or keys now"
 
 
-def _differences(folder: Path, again: Path, first, second) -> list[str]:
-    found = []
-    changed = {
-        name: (value, second.metrics.get(name))
-        for name, value in first.metrics.items()
-        if value != second.metrics.get(name) and value == value
-    }
-    if changed:
-        name = max(changed, key=lambda n: abs(changed[n][0] - (changed[n][1] or 0)))
-        before, after = changed[name]
-        most = f"the most in {name}: {before!r}, now {after!r}"
-        found.append(f"{len(changed)} of {len(first.metrics)} metrics, {most}")
+def _differences(folder: Path, new_folder: Path, first: Result, second: Result) -> list[str]:
+    """A line for the metrics, and for every file, that are not the same in both folders."""
+    lines = _metric_differences(first.metrics, second.metrics)
     for name in TABLES:
-        if (again / name).is_file() and (line := _table_gap(folder / name, again / name)):
-            found.append(f"{name}: {line}")
-    if (line := _facts_gap(folder / FACTS, again / FACTS)) is not None:
-        found.append(f"{FACTS}: {line}")
+        if (new_folder / name).is_file():
+            difference = _table_difference(folder / name, new_folder / name)
+            lines += [f"{name}: {difference}"] if difference else []
+    if (keys := _differing_facts(folder, new_folder)) is not None:
+        lines.append(f"{ENSEMBLE_FILE}: {keys}")
     for name in (init_weights.WEIGHTS, init_weights.ADAPTER, init_weights.SPEC):
-        if (again / name).is_file():
-            found += _file_gap(folder / name, again / name)
-    if (again / init_weights.BASE).is_file():
-        found += _base_gap(folder / init_weights.BASE, again / init_weights.BASE)
-    return found
+        if (new_folder / name).is_file():
+            lines += _file_difference(folder / name, new_folder / name)
+    if (new_folder / init_weights.BASE).is_file():
+        lines += _base_difference(folder / init_weights.BASE, new_folder / init_weights.BASE)
+    return lines
 
 
-def _file_gap(first: Path, second: Path) -> list[str]:
+def _metric_differences(first: dict[str, float], second: dict[str, float]) -> list[str]:
+    """A line for all metrics that changed, with the one that changed the most."""
+    changed = {
+        name: (value, second.get(name))
+        for name, value in first.items()
+        if value != second.get(name) and value == value
+    }
+    if not changed:
+        return []
+    name = max(changed, key=lambda n: abs(changed[n][0] - (changed[n][1] or 0)))
+    before, after = changed[name]
+    largest = f"the most in {name}: {before!r}, now {after!r}"
+    return [f"{len(changed)} of {len(first)} metrics, {largest}"]
+
+
+def _file_difference(first: Path, second: Path) -> list[str]:
     if not first.is_file():
         return [f"{first.name}: was not kept"]
     return [] if first.read_bytes() == second.read_bytes() else [first.name]
 
 
-def _base_gap(first: Path, second: Path) -> list[str]:
-    """Whether the weights that an adapter belongs to are known, and the same."""
+def _base_difference(first: Path, second: Path) -> list[str]:
+    """A line where the weights that an adapter belongs to are not known, or are others."""
     try:
         contents = [init_weights.read_base(path)["sha256"] for path in (first, second)]
     except LeptonError as e:
@@ -140,17 +149,21 @@ def _base_gap(first: Path, second: Path) -> list[str]:
     return [f"{init_weights.BASE}: names other weights"] if contents[0] != contents[1] else []
 
 
-def _facts_gap(first: Path, second: Path) -> str | None:
-    """In what an ensemble's facts differ, beside where its members lie."""
-    if not second.is_file():
+def _differing_facts(folder: Path, new_folder: Path) -> str | None:
+    """The keys in which an ensemble's facts differ, but those about where its members lie."""
+    if not (new_folder / ENSEMBLE_FILE).is_file():
         return None
-    a, b = (json.loads(path.read_text()) for path in (first, second))
-    other = [k for k in b if k not in ELSEWHERE and json.dumps(a.get(k)) != json.dumps(b[k])]
-    return ", ".join(other) or None
+    first, second = (json.loads((f / ENSEMBLE_FILE).read_text()) for f in (folder, new_folder))
+    differing = [
+        key
+        for key in second
+        if key not in PLACE_KEYS and json.dumps(first.get(key)) != json.dumps(second[key])
+    ]
+    return ", ".join(differing) or None
 
 
-def _table_gap(first: Path, second: Path) -> str | None:
-    """How two tables differ; durations do not count."""
+def _table_difference(first: Path, second: Path) -> str | None:
+    """In what two tables differ; durations do not count."""
     if not first.is_file():
         return "was not kept"
     try:
@@ -168,30 +181,37 @@ def _table_gap(first: Path, second: Path) -> str | None:
     return f"differs by up to {(a[numbers] - b[numbers]).abs().max().max():.3g}"
 
 
-def _changed(folder: Path, again: Path) -> list[str]:
-    """What of code, versions and machine is not what it was."""
-    then, now = (_environment(path) for path in (folder, again))
-    if then is None:
+def _environment_changes(folder: Path, new_folder: Path) -> list[str]:
+    """A line for each of code, versions and machine that is not what it was."""
+    first, second = _read_environment(folder), _read_environment(new_folder)
+    if first is None:
         return ["environment.json cannot be read: versions are not known"]
-    causes = []
-    commits = [known.get("git", {}).get("lepton") for known in (then, now)]
-    pairs = {"lepton commit": commits} | {k: [then.get(k), now.get(k)] for k in MACHINE}
-    packages = then.get("packages", {})
+    commits = [environment.get("git", {}).get("lepton") for environment in (first, second)]
+    pairs = {"lepton commit": commits}
+    pairs |= {key: [first.get(key), second.get(key)] for key in MACHINE_KEYS}
+    packages = first.get("packages", {})
     pairs |= {
         name: [packages[name], version]
-        for name, version in now["packages"].items()
+        for name, version in second["packages"].items()
         if name in packages  # later versions of lepton record more
     }
-    for name, (before, after) in pairs.items():
-        kind = "code" if name.startswith("lepton") else "machine" if name in MACHINE else "version"
-        if before != after:
-            causes.append(f"{kind}: {name} {before or 'not known'}, now {after or 'not known'}")
-    return causes
+    return [
+        f"{_environment_part(name)}: {name} {before or 'not known'}, now {after or 'not known'}"
+        for name, (before, after) in pairs.items()
+        if before != after
+    ]
 
 
-def _environment(folder: Path) -> dict[str, Any] | None:
+def _environment_part(name: str) -> str:
+    if name.startswith("lepton"):
+        return "code"
+    return "machine" if name in MACHINE_KEYS else "version"
+
+
+def _read_environment(folder: Path) -> dict[str, Any] | None:
+    """The environment that a run was made in; None where its file says too little."""
     try:
-        known = json.loads((folder / "environment.json").read_text())
-        return known if known["packages"] and known["git"] else None
+        environment = json.loads((folder / "environment.json").read_text())
+        return environment if environment["packages"] and environment["git"] else None
     except (OSError, ValueError, TypeError, KeyError):
         return None

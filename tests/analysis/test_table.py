@@ -9,7 +9,7 @@ import pytest
 from lepton import load
 from lepton.analysis.grouping import differences, summary
 from lepton.analysis.table import show, show_run
-from lepton.commands.results import results_command
+from lepton.commands.results import main as results_command
 from lepton.errors import LeptonError
 from lepton.storage.results import read_result
 

@@ -6,7 +6,8 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from lepton.commands.verify import verify, verify_command
+from lepton.commands.verify import main as verify_command
+from lepton.commands.verify import verify
 from lepton.errors import LeptonError
 
 CSV = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late", "trainer.max_epochs=2")

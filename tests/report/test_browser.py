@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lepton.commands.report import report_command
+from lepton.commands.report import main as report_command
 
 pytestmark = pytest.mark.slow
 TAB, ENTER = ("Tab", 9), ("Enter", 13)

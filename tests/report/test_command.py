@@ -12,7 +12,7 @@ import pytest
 import lepton.report.write
 from lepton import load
 from lepton.analysis.study import gather
-from lepton.commands.report import report_command
+from lepton.commands.report import main as report_command
 from lepton.errors import LeptonError
 from lepton.report.assemble import ReportRequest, assemble_report
 from lepton.report.blocks import Figure, Note, Text

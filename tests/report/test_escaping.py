@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lepton.commands.report import report_command
+from lepton.commands.report import main as report_command
 from lepton.report.blocks import Report, RunsTable, Section
 from lepton.report.html import html_page
 

@@ -1,0 +1,23 @@
+"""`lepton check`: the runs that `lepton train` would train, and where each would lie."""
+
+from lepton.commands.flags import only_for_train, parse_arguments
+
+
+def main(arguments: list[str]) -> int:
+    """Prints the plan for the overrides; for `check ensemble ...` who may become a member."""
+    if arguments[:1] == ["ensemble"]:
+        from lepton.commands import ensemble
+
+        return ensemble.main(arguments[1:], check=True)
+    parsed = parse_arguments(arguments)
+    if parsed.hydra_flags:
+        raise only_for_train(parsed.hydra_flags[0])
+    from lepton.sweep.multirun import plan_runs
+
+    plan = plan_runs(parsed.overrides, sweep=parsed.multirun)
+    print(plan)
+    to_do = {job.folder for job in plan.to_do}
+    for job, status in zip(plan.jobs, plan.statuses, strict=True):
+        shown = status if job.folder not in to_do or status == "running" else "to train"
+        print(f"  {shown:8}  {job.folder}  {job}".rstrip())
+    return 0

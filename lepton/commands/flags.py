@@ -1,0 +1,80 @@
+"""The flags that `train`, `check` and `ensemble` share: lepton's own, and those left to Hydra."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lepton.errors import LeptonError
+
+HYDRA_FLAGS = {  # Hydra's own, and the values that they take (any where none are named)
+    **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
+    **dict.fromkeys(
+        ("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+    ),
+    **dict.fromkeys(("--package", "-p"), ()),
+}
+HYDRA_SWITCHES = ("--resolve", "--hydra-help")  # those that take no value
+HYDRA_QUESTIONS = {"--cfg", "-c", "--info", "-i", "--hydra-help"}  # what the others go with
+
+
+@dataclass
+class Arguments:
+    """The words after a command's name: its overrides, and the flags among them."""
+
+    overrides: list[str]
+    multirun: bool
+    hydra_flags: list[str]  # with their values
+
+
+def parse_arguments(arguments: Sequence[str]) -> Arguments:
+    """The overrides and flags of a command; --config-dir and --allow take effect at once.
+
+    Raises: LeptonError for a flag that there is not, or that lacks its value.
+    """
+    parsed, remaining = Arguments([], False, []), iter(arguments)
+    for argument in remaining:
+        flag, equals, value = argument.partition("=")
+        if argument in ("-m", "--multirun"):
+            parsed.multirun = True
+        elif flag in ("--config-dir", "--allow"):
+            _apply(flag, _checked_value(flag, value if equals else next(remaining, "")))
+        elif argument in HYDRA_FLAGS:
+            value = _checked_value(argument, next(remaining, ""), HYDRA_FLAGS[argument])
+            parsed.hydra_flags += [argument, value]
+        elif argument in HYDRA_SWITCHES:
+            parsed.hydra_flags.append(argument)
+        elif argument.startswith("-"):
+            raise LeptonError(f"{argument}: no such flag; lepton --help")
+        else:
+            parsed.overrides.append(argument)
+    if parsed.hydra_flags and not HYDRA_QUESTIONS & {*parsed.hydra_flags}:
+        raise LeptonError(f"{parsed.hydra_flags[0]}: goes with --cfg")
+    return parsed
+
+
+def only_for_train(flag: str) -> LeptonError:
+    """The error for a flag of `lepton train` that was given to another command."""
+    return LeptonError(f"{flag}: for `lepton train` alone")
+
+
+def _checked_value(flag: str, value: str, possible: Sequence[str] = ()) -> str:
+    if not value or value.startswith("-"):
+        raise LeptonError(f"{flag}: needs a value{': ' if possible else ''}{', '.join(possible)}")
+    if possible and value not in possible:
+        raise LeptonError(f"{flag} {value}: no such thing to show ({', '.join(possible)})")
+    return value
+
+
+def _apply(flag: str, value: str) -> None:
+    """Allows a package, or makes a folder the user's conf folder."""
+    if flag == "--allow":
+        from lepton.config.trust import allow
+
+        allow(value)
+        return
+    if not Path(value).is_dir():
+        raise LeptonError(f"--config-dir {value}: no such folder")
+    from lepton.config.options import CONFIG_DIR_VARIABLE
+
+    os.environ[CONFIG_DIR_VARIABLE] = str(Path(value).resolve())

@@ -1,0 +1,16 @@
+"""The log of lepton as a command shows it."""
+
+import logging
+import sys
+
+
+def show_log() -> None:
+    """Prints what is logged under `lepton`, without what Hydra would add to it."""
+    log = logging.getLogger("lepton")
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setLevel(logging.INFO)
+        log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    log.propagate = False

@@ -1,0 +1,58 @@
+"""`lepton train`: one run, or with -m a sweep."""
+
+from pathlib import Path
+
+from lepton.commands.flags import parse_arguments
+from lepton.commands.terminal_log import show_log
+from lepton.errors import FailedRuns, LeptonError, TrainingError
+
+
+def main(arguments: list[str]) -> int:
+    """Trains what the overrides mean, or lets Hydra show their config.
+
+    Raises: LeptonError for the user's mistakes, and FailedRuns for a run that failed.
+    """
+    parsed = parse_arguments(arguments)
+    if parsed.hydra_flags:
+        from lepton.commands.hydra_answers import answer_flags
+        from lepton.sweep.multirun import hydra_overrides
+
+        overrides = hydra_overrides(parsed.overrides, sweep=parsed.multirun)
+        return answer_flags([*parsed.hydra_flags, *overrides])
+    if parsed.multirun:
+        from lepton.sweep.multirun import multirun
+
+        show_log()
+        multirun(parsed.overrides)
+    else:
+        _train_one(parsed.overrides)
+    return 0
+
+
+def _train_one(overrides: list[str]) -> None:
+    """Trains one run and shows its result; torch is imported once the config is right."""
+    from lepton.config.compose import compose
+
+    cfg = compose(*overrides)
+    from lepton.analysis.table import show_run
+    from lepton.run import train
+    from lepton.storage.study import refresh_tables
+
+    show_log()
+    try:
+        show_run(train(cfg))
+        refresh_tables(Path(cfg.runs) / cfg.study)
+    except LeptonError:
+        raise
+    except Exception as e:
+        raise _failure(e) from e
+
+
+def _failure(error: Exception) -> LeptonError:
+    """A run's failure in one line; prints the traceback of one that lepton did not foresee."""
+    import traceback
+
+    if not isinstance(error, TrainingError):
+        traceback.print_exception(error)
+    message = " ".join(str(error).split())
+    return FailedRuns(f"the run failed: {type(error).__name__}: {message}")
