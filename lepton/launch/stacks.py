@@ -28,7 +28,7 @@ def in_pool(
     """
     warm_up()
     threads = max(1, options.threads // workers)
-    options = replace(options, threads=threads, share=options.share / workers)
+    options = replace(options, threads=threads, memory_share=options.memory_share / workers)
     pool = _Stacks(together, options, workers, progress)
     pool.run()
     return pool.alone

@@ -39,7 +39,7 @@ class Vectorized:
         from lepton.vectorize.job_group import JobGroup, StackingOptions
 
         options = StackingOptions(
-            threads=self.threads or available_cores(), alone=alone, size=self.size
+            threads=self.threads or available_cores(), runs_at_once=alone, size=self.size
         )
         together, rest = group_jobs(jobs)
         log.info("%s", _plan(together, rest))

@@ -104,7 +104,7 @@ class StackedEMA(StackedMethod):
     @torch.no_grad()
     def after_step(self, stack: "Stack") -> None:
         values = stack.weights.values
-        share = 1 - self.column("decay", values[0]).clamp(max=max_decay(stack.rule.steps - 1))
+        share = 1 - self.column("decay", values[0]).clamp(max=max_decay(stack.optimizer.steps - 1))
         for average, value in zip(self.average, values, strict=True):
             average.lerp_(value, share)
 

@@ -6,22 +6,27 @@ import torch
 from torch import Tensor
 
 from lepton.compat.lightning import pl
-from lepton.dataset.load.batches import BATCHES_PER_BLOCK, TrainingBatches
+from lepton.dataset.load.batches import BATCHES_PER_BLOCK, EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.method import Batch
 
 
 class StackedBatches:
     """Row numbers for blocks of batches, drawn as each member alone would draw them.
 
-    Shapes: a block (S, rows) for S distinct seeds, of which `member` (K,) says whose is whose;
-        (rows,) where all members have the same order (`common`).
+    Members with the same seed have the same order. `done` = (epoch, batches) leaves out that many
+    first batches of that epoch.
+    Shapes: a block (S, rows) for S distinct seeds; (rows,) where all members have one seed
+        (`common`). `seed_index` (K,) says for each member which of the S seeds is its own; None
+        where each member has another.
     """
 
     def __init__(self, batches: TrainingBatches, seeds: Sequence[int], device: torch.device):
+        """`seeds`: of each member; `batches`: as a run alone cuts them."""
         self.batches, self.device = batches, device
         self.batch_size, self.num_batches = batches.batch_size, batches.num_batches
-        self.keep(seeds)
-        self.done = (0, 0)  # epoch, and batches of it to leave out
+        self.set_seeds(seeds)
+        self.done = (0, 0)
         self.epoch, self.sampler = 0, self  # Lightning tells a loader's sampler the epoch
 
     def set_epoch(self, epoch: int) -> None:
@@ -31,48 +36,55 @@ class StackedBatches:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Tensor]:
-        orders = [self._order(seed) for seed in self.seeds]
+        orders = [self._order(seed) for seed in self.distinct_seeds]
         rows = orders[0] if self.common else torch.stack(orders)
         epoch, batches = self.done
-        done = batches * self.batch_size if epoch == self.epoch else 0
+        done_rows = batches * self.batch_size if epoch == self.epoch else 0
         for block in rows.to(self.device).split(BATCHES_PER_BLOCK * self.batch_size, -1):
-            yield block[..., done:]
-            done = max(0, done - block.shape[-1])
+            yield block[..., done_rows:]
+            done_rows = max(0, done_rows - block.shape[-1])
 
     def _order(self, seed: int) -> Tensor:
+        """The epoch's row numbers for a seed. Shapes: (rows of an epoch,)."""
         order = EpochSampler(rows=self.batches.sampler.rows, seed=seed, rank=0, world_size=1)
         order.set_epoch(self.epoch)
         return order.draw()[: self.batches.rows]
 
-    def share(self, done: int, accumulate: int, rows: int) -> float:
-        """A batch's share of the rows of its optimizer step; the last step may have fewer."""
+    def share_of_step(self, done: int, accumulate: int, rows: int) -> float:
+        """A batch's share of the rows of its optimizer step, which are fewer in the last step.
+
+        `done`: batches of the epoch before this one; `rows`: of this batch.
+        """
         full = self.batch_size * accumulate
         return rows / min(full, self.batches.rows - done // accumulate * full)
 
-    def keep(self, seeds: Sequence[int]) -> None:
+    def set_seeds(self, seeds: Sequence[int]) -> None:
         """Goes on for the members with these seeds."""
-        self.seeds = list(dict.fromkeys(seeds))
-        self.common = len(self.seeds) == 1
-        member = [self.seeds.index(seed) for seed in seeds]
-        self.member = None if len(self.seeds) == len(member) else torch.tensor(member)
+        self.distinct_seeds = list(dict.fromkeys(seeds))
+        self.common = len(self.distinct_seeds) == 1
+        index = [self.distinct_seeds.index(seed) for seed in seeds]
+        all_differ = len(self.distinct_seeds) == len(index)
+        self.seed_index = None if all_differ else torch.tensor(index)
 
     def spread(self, tensor: Tensor) -> Tensor:
-        """What was gathered for each seed, for each member. Shapes: (S, ...) -> (K, ...)."""
-        if self.common or self.member is None:
+        """Each member's values, from those of each seed. Shapes: (S, ...) -> (K, ...), or (...) as
+        it is where `common`."""
+        if self.common or self.seed_index is None:
             return tensor
-        return tensor.index_select(0, self.member.to(tensor.device))
+        return tensor.index_select(0, self.seed_index.to(tensor.device))
 
 
 class StackedData(pl.LightningDataModule):
     """A data module as a stack sees it: whole tensors on the device, shared by all members."""
 
     def __init__(self, data: pl.LightningDataModule, seeds: Sequence[int]):
+        """`seeds`: of each member."""
         super().__init__()
         self.data, self.seeds = data, list(seeds)
         self.train, self.val = data.train_dataloader(), data.val_dataloader()
 
-    def place(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Moves the tensors, once, and gives their numbers the float type of the stack."""
+    def move_to(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Moves the tensors to the device, once, floating-point ones in the type of the stack."""
         self.device = device
         for loader in (self.train, self.val):
             loader.tensors = {
@@ -80,11 +92,13 @@ class StackedData(pl.LightningDataModule):
                 for name, tensor in loader.tensors.items()
             }
 
-    def transfer_batch_to_device(self, batch, device, dataloader_idx):
-        return batch
+    def transfer_batch_to_device(
+        self, batch: Tensor | Batch, device: torch.device, dataloader_idx: int
+    ) -> Tensor | Batch:
+        return batch  # is there already
 
     def train_dataloader(self) -> StackedBatches:
         return StackedBatches(self.train, self.seeds, self.device)
 
-    def val_dataloader(self):
+    def val_dataloader(self) -> EvaluationBatches:
         return self.val

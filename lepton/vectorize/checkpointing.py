@@ -20,55 +20,57 @@ class StackSaver:
     """
 
     def __init__(self, every: float | None):
-        self.every, self.saved = every, time.monotonic()
+        self.every, self.saved_at = every, time.monotonic()
 
-    def check(self, stack: Stack) -> None:
+    def check_space(self, stack: Stack) -> None:
         """Raises: LeptonError when the members' checkpoints could not be written."""
-        tensors = [t for part in stack.parts().values() for t in part.tensors().values()]
+        tensors = [t for state in stack.states().values() for t in state.tensors().values()]
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         stack.members[0].checkpoints.check_space(size)
 
-    def due(self) -> bool:
-        late = self.every is not None and time.monotonic() - self.saved >= self.every
-        return late or signals.requested() is not None
+    def is_due(self) -> bool:
+        """True when the last checkpoint is old enough, or a signal asked for the end."""
+        is_late = self.every is not None and time.monotonic() - self.saved_at >= self.every
+        return is_late or signals.requested() is not None
 
     def save(self, stack: Stack, epoch: int, batches: int) -> None:
-        """Between two steps, or two epochs.
+        """Saves all members between two steps, `batches` into an epoch, or between two epochs.
 
         Raises: Interrupted when a signal asked for the end; Claimed; LeptonError.
         """
         for member, state in zip(stack.members, member_states(stack, epoch, batches), strict=True):
             check_folder_lock(member.checkpoints.folder.parent)
             member.checkpoints.save(state)
-        self.saved = time.monotonic()
+        self.saved_at = time.monotonic()
         if number := signals.requested():
             raise signals.Interrupted(number, describe_place(epoch, batches))
 
 
 def member_states(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]]:
-    """All that the rest of each member's training depends on, `batches` into an epoch."""
+    """The content of each member's checkpoint, `batches` into an epoch."""
+    in_epoch = batches > 0
     common = {
         "epoch": epoch,
         "batches": batches,
         "size": len(stack.members),
         "threads": torch.get_num_threads(),
-        "steps": stack.rule.steps,
-        "drawn": stack.mask_stream.position if batches else 0,
-        "rows": list(stack.rows) if batches else [],
-        "elapsed": time.perf_counter() - stack.started if batches else 0.0,
+        "steps": stack.optimizer.steps,
+        "drawn": stack.mask_stream.position if in_epoch else 0,
+        "rows": list(stack.batch_sizes) if in_epoch else [],
+        "elapsed": time.perf_counter() - stack.epoch_started if in_epoch else 0.0,
     }
-    losses = torch.stack(stack.losses, 1).cpu() if batches else None
-    parts = {
-        name: {key: tensor.cpu() for key, tensor in part.tensors().items()}
-        for name, part in stack.parts().items()
+    losses = torch.stack(stack.batch_losses, 1).cpu() if in_epoch else None  # (K, batches)
+    tensors_by_state = {
+        name: {key: tensor.cpu() for key, tensor in state.tensors().items()}
+        for name, state in stack.states().items()
     }
     return [
         {
             **common,
-            "losses": losses[row].clone() if batches else None,
+            "losses": losses[row].clone() if in_epoch else None,
             "tensors": {
                 name: {key: tensor[row].clone() for key, tensor in tensors.items()}
-                for name, tensors in parts.items()
+                for name, tensors in tensors_by_state.items()
             },
             "history": member.network.history,
             "best_epoch": member.network.best_epoch,
@@ -81,28 +83,30 @@ def member_states(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]
 
 def group_by_saved_place(members: Sequence[StackMember]) -> list[list[StackMember]]:
     """Members that were saved at the same place of stacks of one size, and those never saved."""
-    same: dict[tuple, list[StackMember]] = {}
+    groups: dict[tuple[int, int, int], list[StackMember]] = {}
     for member in members:
-        same.setdefault(member.place, []).append(member)
-    return list(same.values())
+        groups.setdefault(member.saved_place, []).append(member)
+    return list(groups.values())
 
 
 def restore_stack(stack: Stack) -> None:
-    """A new stack as its members were saved; `go_on` then enters the epoch in progress."""
-    states, device = [member.saved for member in stack.members], stack.mask_stream.device
-    for name, part in stack.parts().items():
-        part.put(
+    """Makes a new stack what it was when its members were saved; `resume_epoch` then enters the
+    epoch in progress."""
+    saved_states = [member.saved_state for member in stack.members]
+    first, device = saved_states[0], stack.mask_stream.device
+    for name, state in stack.states().items():
+        state.put(
             {
-                key: torch.stack([state["tensors"][name][key] for state in states]).to(device)
-                for key in states[0]["tensors"][name]
+                key: torch.stack([saved["tensors"][name][key] for saved in saved_states]).to(device)
+                for key in first["tensors"][name]
             }
         )
-    stack.rule.steps = states[0]["steps"]
+    stack.optimizer.steps = first["steps"]
     for member, schedule in zip(stack.members, stack.schedules, strict=True):
-        member.tell_again()
+        member.report_history()
         for row in member.network.history:
-            schedule.ended(row["val/score"])
-    for epoch in range(states[0]["epoch"]):
+            schedule.end_epoch(row["val/score"])
+    for epoch in range(first["epoch"]):
         scores = [member.network.history[epoch]["val/score"] for member in stack.members]
         for method in stack.methods:
             method.stops(scores)
@@ -110,9 +114,10 @@ def restore_stack(stack: Stack) -> None:
 
 def resume_epoch(stack: Stack) -> None:
     """Enters the epoch in which the stack was saved."""
-    state = stack.members[0].saved
+    state = stack.members[0].saved_state
     stack.mask_stream.seek(state["drawn"])
-    losses = torch.stack([member.saved["losses"] for member in stack.members], 1)
-    stack.losses = list(losses.to(stack.mask_stream.device))
-    stack.rows, stack.started = list(state["rows"]), stack.started - state["elapsed"]
-    stack.hyper.step = len(stack.rows) // stack.accumulate
+    losses = torch.stack([member.saved_state["losses"] for member in stack.members], 1)
+    stack.batch_losses = list(losses.to(stack.mask_stream.device))
+    stack.batch_sizes = list(state["rows"])
+    stack.epoch_started -= state["elapsed"]
+    stack.hyper.step = len(stack.batch_sizes) // stack.accumulate

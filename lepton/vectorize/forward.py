@@ -1,4 +1,4 @@
-"""What a stack computes: losses and predictions of all members at once, by torch.func."""
+"""The forward pass of a stack: losses and predictions of all members at once, by torch's vmap."""
 
 import copy
 from collections.abc import Sequence
@@ -14,23 +14,27 @@ from lepton.training.loss import training_loss
 from lepton.training.network import Network
 from lepton.vectorize.layers import StackedDropout, StackedLinear
 
+TASK = -1  # stands for the task where methods have their index
+AttributeKey = tuple[int, str]  # index of the method, or TASK; name of its attribute
+
 
 class StackedForward(StackState):
-    """The members' common forward pass; parameters are given, all else that differs is held here.
+    """One model, task and list of methods that compute for all members.
 
-    Shapes: `buffers[name]` (K, *shape), where members differ or change them in training.
+    Parameters come from outside. All else that differs between members, or changes in training, is
+    kept here: `buffers` of the model, and `member_attributes` of methods and task.
+    Shapes: `buffers[name]` (K, *shape), `member_attributes[index, name]` (K, ...).
     """
 
     def __init__(self, networks: Sequence[Network], mask_stream: MaskStream, dtype: torch.dtype):
-        first = networks[0]
-        device = mask_stream.device
+        first, device = networks[0], mask_stream.device
         self.model = copy.deepcopy(first.trained_module).to(device, dtype)
-        self.inner = _Objective(
-            self.model, copy.copy(first.task), list(map(copy.copy, first.methods))
+        self.computation = _Computation(
+            self.model, copy.copy(first.task), [copy.copy(method) for method in first.methods]
         )
-        self.buffers = _buffers(networks, device, dtype)
-        self.varied = _varied(networks, device, dtype)
-        self.dropouts = {}
+        self.buffers = _untrained_tensors(networks, device, dtype)
+        self.member_attributes = _member_attributes(networks, device, dtype)
+        self.dropouts: dict[nn.Module, StackedDropout] = {}  # by the layer that each replaces
         for name, layer in list(self.model.named_modules(remove_duplicate=False)):
             if layer in self.dropouts:
                 self.model.set_submodule(name, self.dropouts[layer])
@@ -44,44 +48,53 @@ class StackedForward(StackState):
                 self.model.set_submodule(name, StackedLinear(layer))
 
     @property
-    def known(self) -> bool:
-        """Whether tensors alone tell one step from another, as in torch's and lepton's parts.
-
-        A part of somebody else's may count steps, or draw numbers of Python's.
-        """
-        parts = [*self.model.modules(), self.inner.task, *self.inner.methods]
-        return all(type(part).__module__.split(".")[0] in ("torch", "lepton") for part in parts)
+    def can_be_replayed(self) -> bool:
+        """True when all code of a step is torch's or lepton's, where tensors alone tell one step
+        from another; other code may count steps, or draw numbers of Python's."""
+        objects = [*self.model.modules(), self.computation.task, *self.computation.methods]
+        return all(type(o).__module__.split(".")[0] in ("torch", "lepton") for o in objects)
 
     def losses(
         self, parameters: Batch, batch: Batch, *, common: bool, training: bool = True
     ) -> Tensor:
-        """A loss a member. Shapes: batch (K, B, ...), or (B, ...) where it is common -> (K,)."""
+        """The training loss of every member.
+
+        Shapes: parameters (K, *shape); batch (K, B, ...), or (B, ...) where `common` -> (K,).
+        """
         self.model.train(training)
         for layer in self.dropouts.values():
-            layer.begin()
-        dims = (0, 0, 0, None if common else 0)
-        given = (self._named(parameters), self._named(self.buffers), self.varied, batch)
-        return vmap(self._loss, in_dims=dims, randomness="different")(*given)
+            layer.begin_step()
+        in_dims = (0, 0, 0, None if common else 0)
+        losses = vmap(self._loss, in_dims=in_dims, randomness="different")
+        buffers = _of_submodule(self.buffers)
+        return losses(_of_submodule(parameters), buffers, self.member_attributes, batch)
 
     def predict(self, parameters: Batch, batch: Batch) -> Tensor:
-        """Predictions of every member for the same rows. Shapes: batch (B, ...) -> (K, B, ...)."""
-        self.model.eval()
-        call = vmap(self._prediction, in_dims=(0, 0, None), randomness="different")
-        with torch.no_grad():
-            return call(self._named(parameters), self._named(self.buffers), batch)
+        """Predictions of every member for the same rows.
 
-    def _loss(self, parameters: Batch, buffers: Batch, varied: dict, batch: Batch) -> Tensor:
-        for (owner, name), value in varied.items():
-            setattr(self.inner.owner(owner), name, value)
-        return functional_call(self.inner, parameters | buffers, (batch,))
+        Shapes: parameters (K, *shape); batch (B, ...) -> (K, B, ...).
+        """
+        self.model.eval()
+        predictions = vmap(self._prediction, in_dims=(0, 0, None), randomness="different")
+        with torch.no_grad():
+            return predictions(_of_submodule(parameters), _of_submodule(self.buffers), batch)
+
+    def _loss(
+        self,
+        parameters: Batch,
+        buffers: Batch,
+        member_attributes: dict[AttributeKey, Tensor],
+        batch: Batch,
+    ) -> Tensor:
+        """One member's loss, as vmap calls it."""
+        for (index, name), value in member_attributes.items():
+            setattr(self.computation.owner(index), name, value)
+        return functional_call(self.computation, parameters | buffers, (batch,))
 
     def _prediction(self, parameters: Batch, buffers: Batch, batch: Batch) -> Tensor:
-        logits = functional_call(self.inner, parameters | buffers, (batch,), {"logits": True})
-        return self.inner.task.predict(logits)
-
-    @staticmethod
-    def _named(tensors: Batch) -> Batch:
-        return {f"model.{name}": tensor for name, tensor in tensors.items()}
+        """One member's predictions, as vmap calls it."""
+        logits = functional_call(self.computation, parameters | buffers, (batch,), {"logits": True})
+        return self.computation.task.predict(logits)
 
     def tensors(self) -> Batch:
         return self.buffers
@@ -91,57 +104,72 @@ class StackedForward(StackState):
 
     def keep(self, rows: Tensor) -> None:
         super().keep(rows)
-        self.varied = {key: value[rows] for key, value in self.varied.items()}
+        self.member_attributes = {key: v[rows] for key, v in self.member_attributes.items()}
         for layer in self.dropouts.values():
-            layer.set(layer.rates[rows])
+            layer.set_rates(layer.rates[rows])
 
 
-class _Objective(nn.Module):
-    """A model with its task and methods, so that penalties see the parameters that it was given."""
+class _Computation(nn.Module):
+    """A model with its task and methods, for one functional call of all: so penalties see the
+    parameters that the call is given."""
 
     def __init__(self, model: nn.Module, task: Task, methods: list[Method]):
         super().__init__()
         self.model, self.task, self.methods = model, task, methods
 
     def forward(self, batch: Batch, *, logits: bool = False) -> Tensor:
+        """The loss of a batch, or the model's logits."""
         if logits:
             return self.model(batch)
         return training_loss(self.model, self.task, self.methods, batch)
 
     def owner(self, index: int) -> Task | Method:
-        """Whose attribute differs between members: a method by its place, the task at -1."""
-        return self.task if index < 0 else self.methods[index]
+        """The method of an index, or the task for TASK."""
+        return self.task if index == TASK else self.methods[index]
 
 
-def _buffers(networks: Sequence[Network], device: torch.device, dtype: torch.dtype) -> Batch:
-    """What of a model is not trained: all of its state, and constants where members differ."""
+def _of_submodule(tensors: Batch) -> Batch:
+    """A model's tensors under the names that they have in `_Computation`."""
+    return {f"model.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _untrained_tensors(
+    networks: Sequence[Network], device: torch.device, dtype: torch.dtype
+) -> Batch:
+    """The tensors of models that are not trained: their state, and constants where these differ.
+
+    Shapes: each (K, *shape).
+    """
     first = networks[0].trained_module
     trained = {name for name, p in first.named_parameters() if p.requires_grad}
-    everything = dict(first.named_parameters()) | dict(first.named_buffers())
-    stacked = {}
-    for name in everything:
+    names = dict(first.named_parameters()) | dict(first.named_buffers())
+    untrained = {}
+    for name in names:
         if name in trained:
             continue
-        values = [_tensor(network.trained_module, name).detach() for network in networks]
+        values = [_tensor_by_name(network.trained_module, name).detach() for network in networks]
         if name in first.state_dict() or not all(torch.equal(v, values[0]) for v in values):
-            rows = torch.stack(values).to(device)
-            stacked[name] = rows.to(dtype) if rows.is_floating_point() else rows
-    return stacked
+            stacked = torch.stack(values).to(device)
+            untrained[name] = stacked.to(dtype) if stacked.is_floating_point() else stacked
+    return untrained
 
 
-def _tensor(model: nn.Module, name: str) -> Tensor:
+def _tensor_by_name(model: nn.Module, name: str) -> Tensor:
     owner, _, attribute = name.rpartition(".")
     return getattr(model.get_submodule(owner), attribute)
 
 
-def _varied(networks: Sequence[Network], device: torch.device, dtype: torch.dtype) -> dict:
+def _member_attributes(
+    networks: Sequence[Network], device: torch.device, dtype: torch.dtype
+) -> dict[AttributeKey, Tensor]:
     """Attributes of methods that differ between members, and class weights. Shapes: (K, ...)."""
-    varied = {}
+    attributes = {}
     for index, method in enumerate(networks[0].methods):
         for name in method.stackable:
             values = [getattr(network.methods[index], name) for network in networks]
             if values != values[:1] * len(values):
-                varied[index, name] = torch.tensor(values, dtype=dtype, device=device)
+                attributes[index, name] = torch.tensor(values, dtype=dtype, device=device)
     if networks[0].task.weights is not None:
-        varied[-1, "weights"] = torch.stack([n.task.weights for n in networks]).to(device)
-    return varied
+        weights = torch.stack([network.task.weights for network in networks])
+        attributes[TASK, "weights"] = weights.to(device)
+    return attributes

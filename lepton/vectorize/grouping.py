@@ -1,4 +1,4 @@
-"""Which runs of a sweep may share a stack, and why the others may not."""
+"""Groups the jobs of a sweep that may share a stack, and says why the others may not."""
 
 import ast
 import json
@@ -17,9 +17,11 @@ from lepton.training.checkpoint import Checkpoints
 from lepton.vectorize.optimizer import STACKED_OPTIMIZERS
 
 STACKED_BY_TARGET = {
-    f"{kind.__module__}.{kind.__qualname__}": rule for kind, rule in STACKED_OPTIMIZERS.items()
+    f"{optimizer.__module__}.{optimizer.__qualname__}": stacked
+    for optimizer, stacked in STACKED_OPTIMIZERS.items()
 }
-EXACT_PRECISIONS = ("32-true", "64-true", 32, 64, "32", "64")
+OPTIMIZER_FLAGS = ("amsgrad", "maximize", "differentiable", "decoupled_weight_decay")
+STACKABLE_PRECISIONS = ("32-true", "64-true", 32, 64, "32", "64")
 SINGLE_RUN_SETTINGS = {  # of the trainer: keys that concern one run, each with the value "off"
     "max_time": None,
     "overfit_batches": 0,
@@ -29,110 +31,119 @@ SINGLE_RUN_SETTINGS = {  # of the trainer: keys that concern one run, each with 
 
 
 def group_jobs(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, str]]]:
-    """Jobs that differ in stackable keys alone; and those that stay alone, with the reason."""
-    together: dict[str, list[Job]] = {}
-    alone = []
+    """Groups of jobs that differ in stackable keys alone; and the jobs that cannot be stacked,
+    each with the reason."""
+    groups: dict[str, list[Job]] = {}
+    unstacked = []
     for job in jobs:
-        reason = _begun(job) or obstacle_to_stacking(job.config)
+        reason = _training_in_progress(job) or obstacle_to_stacking(job.config)
         if reason:
-            alone.append((job, reason))
+            unstacked.append((job, reason))
         else:
-            together.setdefault(shared_settings(job.config), []).append(job)
-    for key, members in list(together.items()):
+            groups.setdefault(shared_settings(job.config), []).append(job)
+    for key, members in list(groups.items()):
         if len(members) == 1 and not stack_checkpoint(members[0]):
-            alone.append((members[0], "no other run differs from it in stackable keys alone"))
-            del together[key]
-    return list(together.values()), alone
+            unstacked.append((members[0], "no other run differs from it in stackable keys alone"))
+            del groups[key]
+    return list(groups.values()), unstacked
 
 
-def _begun(job: Job) -> str | None:
-    if not (unfinished_folder(job.folder) / CHECKPOINT_FOLDER).is_dir():
+def _training_in_progress(job: Job) -> str | None:
+    """The reason why a job trained alone must go on alone; None where it has no checkpoint."""
+    folder = unfinished_folder(job.folder)
+    if not (folder / CHECKPOINT_FOLDER).is_dir():
         return None
-    mine = Checkpoints.of_run(unfinished_folder(job.folder), job.config, trained="alone")
-    return None if mine.peek() is None else "a checkpoint is there to go on from"
+    state = Checkpoints.of_run(folder, job.config, trained="alone").peek()
+    return None if state is None else "a checkpoint is there to go on from"
 
 
 def stack_checkpoint(job: Job) -> dict[str, Any] | None:
     """The checkpoint of a run that was part of a stack."""
-    part = unfinished_folder(job.folder)
-    return Checkpoints.of_run(part, job.config, trained="stack").peek() if part.is_dir() else None
+    folder = unfinished_folder(job.folder)
+    if not folder.is_dir():
+        return None
+    return Checkpoints.of_run(folder, job.config, trained="stack").peek()
 
 
-def obstacle_to_stacking(plain: dict[str, Any]) -> str | None:
-    """Why a run cannot be part of any stack, in a sentence; None where it can."""
-    chosen = plain["choices"]
-    if fits_itself(plain):
-        return f"model={chosen.get('model')} fits itself"
-    optimizer = plain["optimizer"]
-    if read_signature(optimizer["_target_"]).origin not in STACKED_BY_TARGET:
-        return f"optimizer={chosen.get('optimizer')} has no stacked form"
-    for flag in ("amsgrad", "maximize", "differentiable", "decoupled_weight_decay"):
-        rule = STACKED_BY_TARGET[read_signature(optimizer["_target_"]).origin]
-        if optimizer.get(flag) and flag not in rule.flags:
+def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
+    """The reason why a run cannot be part of any stack, in words; None where it can."""
+    choices = config["choices"]
+    if fits_itself(config):
+        return f"model={choices.get('model')} fits itself"
+    optimizer = config["optimizer"]
+    stacked = STACKED_BY_TARGET.get(read_signature(optimizer["_target_"]).origin)
+    if stacked is None:
+        return f"optimizer={choices.get('optimizer')} has no stacked form"
+    for flag in OPTIMIZER_FLAGS:
+        if optimizer.get(flag) and flag not in stacked.shared_flags:
             return f"optimizer.{flag}=true has no stacked form"
-    for name, node in (plain["regularization"] or {}).items():
-        if not _stacks(build.import_target(node)):
+    for name, node in (config["regularization"] or {}).items():
+        if not _has_stacked_form(build.import_target(node)):
             return f"regularization={name} has no stacked form"
-    strategy = build.import_target(plain["finetune"]) if plain["finetune"] else Method
-    if strategy.alone or not _stacks(strategy):
-        return f"finetune={chosen.get('finetune')} {strategy.alone or 'has no stacked form'}"
-    trainer = plain["trainer"]
+    strategy = build.import_target(config["finetune"]) if config["finetune"] else Method
+    if strategy.alone or not _has_stacked_form(strategy):
+        return f"finetune={choices.get('finetune')} {strategy.alone or 'has no stacked form'}"
+    trainer = config["trainer"]
     for key, off in SINGLE_RUN_SETTINGS.items():
         if trainer.get(key) != off:
             return f"trainer.{key} is about one run"
-    if (bits := resolve_precision(trainer)) not in EXACT_PRECISIONS:
-        return f"trainer.precision={bits} is neither 32 nor 64 bits"
+    if (precision := resolve_precision(trainer)) not in STACKABLE_PRECISIONS:
+        return f"trainer.precision={precision} is neither 32 nor 64 bits"
     if trainer["devices"] != 1 or trainer["strategy"] != "auto":
         return "several devices already share it"
     return None
 
 
-def _stacks(method: type[Method]) -> bool:
-    """Whether a method says what it does to a stack, or has nothing to say."""
+def _has_stacked_form(method: type[Method]) -> bool:
+    """True when a method says what it does to a stack, or has no hooks that vmap cannot call."""
     return method.stacked.__func__ is not Method.stacked.__func__ or not any(
         getattr(method, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS
     )
 
 
-def shared_settings(plain: dict[str, Any]) -> str:
-    """All of a run that its stack must share, as text; dropped is what a member has of its own.
+def shared_settings(config: dict[str, Any]) -> str:
+    """All settings of a run that its stack must share, as text; those left out are each member's.
 
-    Models are compared again once they are built: a number of theirs may differ where it changes
-    nothing but dropout.
+    Models are compared again once they are built: numbers of theirs are left out here, and may
+    differ where they change nothing but dropout.
     """
-    kept = canonical_config(plain)
+    shared = canonical_config(config)
     for key in ("seed", "scheduler"):
-        kept.pop(key)
-    kept["optimizer"] = {k: v for k, v in kept["optimizer"].items() if not _numbers(k, v)}
-    own = ("max_epochs", "threads", "precision")
-    kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in own}
-    kept["trainer"]["precision"] = str(resolve_precision(plain["trainer"]))[:2]
-    kept["task"] = {"class_weights": plain["task"]["class_weights"] is None}
-    floats = _floats(plain["model"]["_target_"])
-    kept["model"] = {k: v for k, v in kept["model"].items() if k not in floats}
-    if kept.get("finetune"):
-        own = build.import_target(kept["finetune"]).stackable
-        kept["finetune"] = {k: v for k, v in kept["finetune"].items() if k not in own}
-    kept["regularization"] = {
-        name: {k: v for k, v in node.items() if k not in build.import_target(node).stackable}
-        for name, node in (kept["regularization"] or {}).items()
+        shared.pop(key)
+    shared["optimizer"] = {
+        key: value for key, value in shared["optimizer"].items() if not _may_differ(key, value)
     }
-    return json.dumps(kept, sort_keys=True, default=str)
+    shared["trainer"] = _without(shared["trainer"], {"max_epochs", "threads", "precision"})
+    shared["trainer"]["precision"] = str(resolve_precision(config["trainer"]))[:2]
+    shared["task"] = {"class_weights": config["task"]["class_weights"] is None}
+    shared["model"] = _without(shared["model"], _float_parameters(config["model"]["_target_"]))
+    if shared.get("finetune"):
+        stackable = build.import_target(shared["finetune"]).stackable
+        shared["finetune"] = _without(shared["finetune"], stackable)
+    shared["regularization"] = {
+        name: _without(node, build.import_target(node).stackable)
+        for name, node in (shared["regularization"] or {}).items()
+    }
+    return json.dumps(shared, sort_keys=True, default=str)
 
 
-def _numbers(key: str, value: Any) -> bool:
-    """Whether it is a hyperparameter, or a kernel's flag that changes no result."""
+def _without(node: dict[str, Any], keys: Sequence[str] | set[str]) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key not in keys}
+
+
+def _may_differ(key: str, value: Any) -> bool:
+    """True for an optimizer's numbers, and for flags of its kernel that change no result."""
     if isinstance(value, list):
-        return all(_numbers(key, item) for item in value)
+        return all(_may_differ(key, item) for item in value)
     return key in ("fused", "foreach") or (
         isinstance(value, int | float) and not isinstance(value, bool)
     )
 
 
-def _floats(target: str) -> set[str]:
-    parameters = read_signature(target).parameters
+def _float_parameters(target: str) -> set[str]:
+    """The parameters of a target that are annotated as `float`."""
     return {
         name
-        for name, parameter in parameters.items()
+        for name, parameter in read_signature(target).parameters.items()
         if parameter.annotation is not None and ast.unparse(parameter.annotation) == "float"
     }

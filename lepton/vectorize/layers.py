@@ -1,9 +1,10 @@
-"""Layers of a stack that know all members at once, in place of torch's, which vmap takes apart.
+"""Layers that compute all members of a stack at once, in place of torch's, which vmap splits up.
 
-Each is a way out of vmap: an autograd function whose rule sees whole tensors, members first.
+Each leaves vmap by an autograd function whose `vmap` rule sees whole tensors, members first.
 """
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,116 +13,133 @@ from lepton.training.dropout_masks import LEVELS, MaskStream
 from lepton.vectorize.step_replay import before_each_replay, outside_recording
 
 
-class _WayOut(torch.autograd.Function):
+class _VmapRule(torch.autograd.Function):
+    """An operation that is defined by its `vmap` rule alone."""
+
     @staticmethod
-    def forward(*given):
+    def forward(*inputs: Any) -> Tensor:
         raise TypeError("a stacked layer works under vmap alone")
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
         pass
 
 
 class StackedLinear(nn.Module):
-    """nn.Linear with a weight a member: one batched product, the bias added on the way."""
+    """nn.Linear with a weight for each member: one batched product that adds the bias as well."""
 
-    def __init__(self, like: nn.Linear):
+    def __init__(self, layer: nn.Linear):
         super().__init__()
-        self.weight, self.bias = like.weight, like.bias
+        self.weight, self.bias = layer.weight, layer.bias
 
     def forward(self, x: Tensor) -> Tensor:
         return _Linear.apply(x, self.weight, self.bias)
 
 
-class _Linear(_WayOut):
+class _Linear(_VmapRule):
+    """Shapes: x (K, ..., inputs), weight (K, outputs, inputs), bias (K, outputs) or None
+    -> (K, ..., outputs)."""
+
     @staticmethod
-    def vmap(info, in_dims, x, weight, bias):
-        k, outputs, width = info.batch_size, *weight.shape[-2:]
+    def vmap(
+        info: Any, in_dims: tuple, x: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, int]:
+        members, outputs, inputs = info.batch_size, *weight.shape[-2:]
         if in_dims[0] is None:  # the same rows for all members: one wide product
-            y = (x @ weight.reshape(k * outputs, width).mT).unflatten(-1, (k, outputs))
-            y = y.movedim(-2, 0)
-            return (y if bias is None else y + bias.view(k, *[1] * (y.ndim - 2), -1)), 0
+            y = x @ weight.reshape(members * outputs, inputs).mT
+            y = y.unflatten(-1, (members, outputs)).movedim(-2, 0)
+            return (y if bias is None else y + bias.view(members, *[1] * (y.ndim - 2), -1)), 0
         x = x.movedim(in_dims[0], 0)
-        y = _Products.apply(x.reshape(k, -1, width), weight, bias)
+        y = _BatchedProduct.apply(x.reshape(members, -1, inputs), weight, bias)
         return y.view(*x.shape[:-1], outputs), 0
 
 
-class _Products(torch.autograd.Function):
-    """Whose gradient of the weight has the weight's own layout, so that nothing is copied."""
+class _BatchedProduct(torch.autograd.Function):
+    """A product for each member; the gradient of the weight has the weight's own memory layout,
+    so that nothing is copied.
+
+    Shapes: x (K, B, inputs), weight (K, outputs, inputs), bias (K, outputs) -> (K, B, outputs).
+    """
 
     @staticmethod
-    def forward(ctx, x, weight, bias):
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
         if bias is None:
             return torch.bmm(x, weight.mT)
         return torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
         x, weight = ctx.saved_tensors
-        need_x, _, need_bias = ctx.needs_input_grad
+        needs_x, _, needs_bias = ctx.needs_input_grad
         return (
-            torch.bmm(grad, weight) if need_x else None,
+            torch.bmm(grad, weight) if needs_x else None,
             torch.bmm(grad.mT, x),
-            grad.sum(1) if need_bias else None,
+            grad.sum(1) if needs_bias else None,
         )
 
 
 class StackedDropout(nn.Module):
-    """nn.Dropout with a rate a member, and masks that cost a fraction of torch's."""
+    """nn.Dropout with a rate for each member, and masks that cost a fraction of torch's."""
 
     def __init__(self, rates: Tensor, mask_stream: MaskStream):
+        """Shapes: rates (K,)."""
         super().__init__()
         self.mask_stream = mask_stream
         self.register_buffer("member", torch.zeros((), device=rates.device))
-        self.set(rates)
+        self.set_rates(rates)
 
-    def set(self, rates: Tensor) -> None:
-        """One rate a member; each is met to one part in LEVELS, and scaled for exactly."""
-        self.rates, self.idle = rates, not rates.any()
-        dropped = (rates * LEVELS).round()
-        self.least = (dropped - LEVELS // 2).to(torch.int32)  # smallest number that is kept
-        self.scale = torch.where(dropped < LEVELS, LEVELS / (LEVELS - dropped), 0.0)
+    def set_rates(self, rates: Tensor) -> None:
+        """Sets the members' rates; each is met to one part in LEVELS, and scaled for exactly."""
+        self.rates, self.drops_nothing = rates, not rates.any()
+        dropped_levels = (rates * LEVELS).round()
+        self.smallest_kept = (dropped_levels - LEVELS // 2).to(torch.int32)  # of 16-bit numbers
+        self.scale = torch.where(dropped_levels < LEVELS, LEVELS / (LEVELS - dropped_levels), 0.0)
         self.masks: list[Tensor] = []
-        self.begin()
+        self.begin_step()
 
-    def begin(self) -> None:
-        """A step begins: the memory of the last one's masks is free."""
-        self.drawn = 0
+    def begin_step(self) -> None:
+        """Frees the memory of the last step's masks for those of the next."""
+        self.masks_in_use = 0
 
-    def draw(self, like: Tensor) -> Tensor:
-        """Zeros and scales, in memory that the next step takes again. Shapes: as `like`."""
-        mask = outside_recording(partial(self._memory, like))
+    def draw_mask(self, x: Tensor) -> Tensor:
+        """Returns zeros and scales, in memory that the next step uses again. Shapes: as `x`."""
+        mask = outside_recording(partial(self._mask_memory, x))
         before_each_replay(partial(self._fill, mask))
         return mask
 
     def _fill(self, mask: Tensor) -> None:
-        each = [len(mask)] + [1] * (mask.ndim - 1)
+        per_member = [len(mask)] + [1] * (mask.ndim - 1)
         bits = self.mask_stream.draw(mask[0].numel()).view(mask.shape)
-        torch.ge(bits, self.least.view(each), out=mask)
-        mask.mul_(self.scale.to(mask.dtype).view(each))
+        torch.ge(bits, self.smallest_kept.view(per_member), out=mask)
+        mask.mul_(self.scale.to(mask.dtype).view(per_member))
 
-    def _memory(self, like: Tensor) -> Tensor:
-        self.drawn += 1
-        fits = self.masks[self.drawn - 1 : self.drawn]
-        if not fits or fits[0].shape != like.shape or fits[0].dtype != like.dtype:
-            fits = [torch.empty_like(like, requires_grad=False)]
-            self.masks[self.drawn - 1 :] = fits
-        return fits[0]
+    def _mask_memory(self, x: Tensor) -> Tensor:
+        """The memory of the step's next mask; that of the last step where it fits."""
+        index = self.masks_in_use
+        self.masks_in_use += 1
+        fits = index < len(self.masks) and (
+            self.masks[index].shape == x.shape and self.masks[index].dtype == x.dtype
+        )
+        if not fits:
+            self.masks[index:] = [torch.empty_like(x, requires_grad=False)]
+        return self.masks[index]
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.idle:
+        if not self.training or self.drops_nothing:
             return x
-        return _Drop.apply(x, self.member, self)
+        return _Dropout.apply(x, self.member, self)
 
 
-class _Drop(_WayOut):
-    """`member` differs between members, so that the rule applies to an input that does not."""
+class _Dropout(_VmapRule):
+    """`member` differs between members, so that vmap calls the rule for a shared input too."""
 
     @staticmethod
-    def vmap(info, in_dims, x, member, layer):
-        k = info.batch_size
-        x = x.expand(k, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
+    def vmap(
+        info: Any, in_dims: tuple, x: Tensor, member: Tensor, layer: StackedDropout
+    ) -> tuple[Tensor, int]:
+        members = info.batch_size
+        x = x.expand(members, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
         with torch.no_grad():
-            mask = layer.draw(x.contiguous())
+            mask = layer.draw_mask(x.contiguous())
         return x * mask, 0

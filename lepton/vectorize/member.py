@@ -1,4 +1,4 @@
-"""One run of a stack: its job, its folder, and what its history will say."""
+"""A member of a stack: one run's job, folder, schedule, scores and checkpoint."""
 
 import logging
 import math
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lepton import build, run
+from lepton.compat.lightning import pl
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.metric.scoring import monitor_value
 from lepton.storage.finished_run import write_settings
@@ -25,79 +26,91 @@ log = logging.getLogger("lepton")
 
 
 class StackMember:
-    """What of a run is its own while a stack trains."""
+    """All of a run that its stack does not share: what it would have, were it trained alone."""
 
     def __init__(self, job: Job, network: Network, schedule: MemberSchedule):
         self.job, self.network, self.schedule = job, network, schedule
         self.checkpoints = Checkpoints.of_run(
             unfinished_folder(job.folder), job.config, trained="stack"
         )
-        self.saved = self.checkpoints.peek()
+        self.saved_state = self.checkpoints.peek()
         self.seed = job.config["seed"]
-        self.best_score, self.told, self.seconds = -math.inf, -math.inf, 0.0
-        self.values: dict[str, float] = {}
-        self.error: Exception | None = None
-        self.apart = ""  # in what its model differs from those of a sweep's other runs
+        self.best_score, self.seconds = -math.inf, 0.0
+        self.score = -math.inf  # of the last epoch, as Lightning logs it
+        self.epoch_values: dict[str, float] = {}  # validation columns of the history's next row
+        self.error: Exception | None = None  # ends the run at the end of the epoch
+        self.model_difference = ""  # from the models of the group's other runs
 
     def begin(self) -> None:
         """Begins the run folder.
 
-        Raises: Claimed when another process is training this run; LeptonError.
+        Raises: Claimed when another process is training this run; Finished; LeptonError.
         """
-        cfg, folder = self.job.config, self.job.folder
-        with ExitStack() as opening:
-            self.folder: Path = opening.enter_context(writing_run(folder, rerun=cfg["rerun"]))
-            write_settings(cfg, self.folder)
-            self.logger = build.logger(cfg, self.folder)
-            self._take_up(self.checkpoints.load())
-            self.closing = opening.pop_all()
+        config, folder = self.job.config, self.job.folder
+        with ExitStack() as exit_stack:
+            writing = writing_run(folder, rerun=config["rerun"])
+            self.folder: Path = exit_stack.enter_context(writing)
+            write_settings(config, self.folder)
+            self.logger = build.logger(config, self.folder)
+            self._restore(self.checkpoints.load())
+            self.closing = exit_stack.pop_all()
 
     @property
-    def place(self) -> tuple[int, int, int]:
-        """Epoch and batch at which it was saved, of a stack of which size."""
-        saved = self.saved or {"epoch": 0, "batches": 0, "size": 0}
-        return saved["epoch"], saved["batches"], saved["size"]
+    def saved_place(self) -> tuple[int, int, int]:
+        """Epoch and batch at which the member was saved, and the size of its stack."""
+        state = self.saved_state or {"epoch": 0, "batches": 0, "size": 0}
+        return state["epoch"], state["batches"], state["size"]
 
-    def _take_up(self, state: dict[str, Any] | None) -> None:
-        """What is known of the epochs that are over."""
-        before, self.saved = self.place, state
-        if self.place != before:
+    def _restore(self, state: dict[str, Any] | None) -> None:
+        """Takes the history of the epochs that are over from a checkpoint.
+
+        Raises: LeptonError when it is no longer the one that stacks were planned by.
+        """
+        expected_place, self.saved_state = self.saved_place, state
+        if self.saved_place != expected_place:
             raise LeptonError(f"{self.job.folder}: another process has trained this run meanwhile")
         if state:
             network = self.network
             network.history, network.best_epoch = state["history"], state["best_epoch"]
             self.best_score, self.seconds = state["best_score"], state["seconds"]
 
-    def validated(self, prediction: Tensor, target: Tensor, epoch: int) -> None:
-        """Scores an epoch; `told` is the score as Lightning tells it, in the default float type."""
+    def score_epoch(self, prediction: Tensor, target: Tensor, epoch: int) -> None:
+        """Scores the validation split: sets `score` and `is_best`.
+
+        Shapes: prediction and target of one member, (rows,) or (rows, outputs).
+        """
         task = self.network.task
         value = monitor_value(prediction, target, task=task.name, metric=task.monitor)
         score = value if task.larger_is_better else -value
         named = {f"val/{task.monitor}": value, "val/score": score}
-        self.values = {name: float(torch.tensor(number)) for name, number in named.items()}
-        self.told = self.values["val/score"]
+        # in the default float type, as Lightning logs values
+        self.epoch_values = {name: float(torch.tensor(number)) for name, number in named.items()}
+        self.score = self.epoch_values["val/score"]
         self.is_best = score > self.best_score
         if not math.isfinite(value):
-            best = f"of epoch {self.network.best_epoch + 1}, the best" if epoch else "the first"
-            self.diverged(f"validation {task.monitor} is {value} in epoch {epoch + 1}", best)
+            weights = f"of epoch {self.network.best_epoch + 1}, the best" if epoch else "the first"
+            message = f"validation {task.monitor} is {value} in epoch {epoch + 1}"
+            self.mark_diverged(message, weights)
         if self.is_best:
             self.best_score, self.network.best_epoch = score, epoch
 
     @property
-    def at_end(self) -> bool:
+    def has_all_epochs(self) -> bool:
+        """True when the run's last epoch is over."""
         return len(self.network.history) == self.job.config["trainer"]["max_epochs"]
 
-    def record(self, epoch: int, *, loss: float, lr: float, seconds: float) -> None:
-        """The row that an epoch has in the history of a run alone."""
-        row = {"epoch": epoch, **self.values, "train/loss": loss, "lr": lr, "seconds": seconds}
+    def record_epoch(self, epoch: int, *, loss: float, lr: float, seconds: float) -> None:
+        """Adds an epoch's row to the history, as a run alone has it; marks a run that is pruned."""
+        row = {"epoch": epoch, **self.epoch_values}
+        row |= {"train/loss": loss, "lr": lr, "seconds": seconds}
         self.network.history.append(row)
         self.seconds += seconds
         self._log(row)
-        if self.error is None and self.job.watch and self.job.watch(epoch, self.told):
+        if self.error is None and self.job.watch and self.job.watch(epoch, self.score):
             self.error = Pruned(epoch, [row["val/score"] for row in self.network.history])
 
-    def tell_again(self) -> None:
-        """Who watches, and the logger, are told what an earlier process had told."""
+    def report_history(self) -> None:
+        """Tells the watcher and the logger again of the epochs of an earlier process."""
         for row in self.network.history:
             if self.job.watch:
                 self.job.watch(row["epoch"], row["val/score"])
@@ -109,37 +122,45 @@ class StackMember:
                 values = {key: row[key] for key in row if key.startswith(f"{split}/")}
                 self.logger.log_metrics(values, step=row["epoch"])
 
-    def diverged(self, what: str, weights: str) -> None:
+    def mark_diverged(self, message: str, weights: str) -> None:
         """Ends the run at the end of the epoch; `weights` says which are kept."""
         if self.error is None:
-            self.error = Diverged(what)
+            self.error = Diverged(message)
             self.error.weights = weights
 
-    def finish(self, data, described: Path, constant: dict[str, float], lines: list[str]) -> None:
+    def finish(
+        self,
+        data: pl.LightningDataModule,
+        description: Path,
+        constant: dict[str, float],
+        log_lines: list[str],
+    ) -> None:
         """Scores the run and gives its folder its name.
 
-        Raises: what ended the run, once that is recorded in its folder.
+        `description`: a folder with the files that describe the data; `constant`: metrics of the
+        constant predictor.
+        Raises: the error that ended the run, once that is recorded in its folder.
         """
         self.network.seconds = self.seconds
         if self.logger:
             self.logger.finalize("failed" if self.error else "success")
         with self.closing:
-            (self.folder / LOG_FILE).write_text("".join(f"{line}\n" for line in lines))
+            (self.folder / LOG_FILE).write_text("".join(f"{line}\n" for line in log_lines))
             if isinstance(self.error, Diverged):
                 self.network.save(self.folder)
             if self.error:
                 raise self.error
-            shutil.copytree(described, self.folder, dirs_exist_ok=True)
-            name, cfg = self.job.folder.name, self.job.config
-            done = run.score_and_save(
-                cfg, self.network, data, self.folder, name=name, constant=constant
+            shutil.copytree(description, self.folder, dirs_exist_ok=True)
+            name, config = self.job.folder.name, self.job.config
+            result = run.score_and_save(
+                config, self.network, data, self.folder, name=name, constant=constant
             )
-        log.info("    %s", done)
+        log.info("    %s", result)
 
-    def forget(self, why: BaseException | None = None, *, keep: bool = True) -> None:
-        """Leaves of a run that its stack could not train to the end a checkpoint, or nothing."""
-        why = why or LeptonError("its stack ended")
-        if not keep:
+    def abandon(self, error: BaseException | None = None, *, keep_checkpoint: bool = True) -> None:
+        """Closes the folder of a run that its stack could not train to the end."""
+        error = error or LeptonError("its stack ended")
+        if not keep_checkpoint:
             shutil.rmtree(self.checkpoints.folder, ignore_errors=True)
-        with suppress(type(why)):
-            self.closing.__exit__(type(why), why, why.__traceback__)
+        with suppress(type(error)):
+            self.closing.__exit__(type(error), error, error.__traceback__)

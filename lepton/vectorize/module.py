@@ -1,8 +1,7 @@
-"""The LightningModule around a stack: what Lightning calls, and when."""
+"""The LightningModule of a stack: calls the stack as Lightning goes through epochs and batches."""
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 
 from lepton.compat.lightning import pl, start_at_epoch
@@ -10,11 +9,11 @@ from lepton.method import Batch
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.checkpointing import StackSaver, restore_stack, resume_epoch
 from lepton.vectorize.member import StackMember
-from lepton.vectorize.stack import Stack
+from lepton.vectorize.stack import Stack, stack_dtype
 
 
 class StackedTrainingModule(pl.LightningModule):
-    """Trains a stack; members that have ended are handed to `ended` after their last epoch."""
+    """Trains a stack, and calls `on_member_end` with each member after its last epoch."""
 
     def __init__(
         self,
@@ -22,13 +21,14 @@ class StackedTrainingModule(pl.LightningModule):
         data: StackedData,
         *,
         accumulate: int,
-        ended: Callable[[StackMember], None],
-        saving: StackSaver,
+        on_member_end: Callable[[StackMember], None],
+        saver: StackSaver,
     ):
+        """`accumulate`: batches of an optimizer step."""
         super().__init__()
         self.automatic_optimization = False
-        self.members, self.data, self.accumulate, self.ended = members, data, accumulate, ended
-        self.saving = saving
+        self.members, self.data, self.accumulate = members, data, accumulate
+        self.on_member_end, self.saver = on_member_end, saver
 
     def setup(self, stage: str) -> None:
         self.stack = Stack(
@@ -36,15 +36,15 @@ class StackedTrainingModule(pl.LightningModule):
             self.data,
             accumulate=self.accumulate,
             device=self.trainer.strategy.root_device,
-            dtype=torch.float64 if self.trainer.precision == "64-true" else torch.float32,
+            dtype=stack_dtype(self.trainer),
         )
 
     def configure_optimizers(self) -> None:
-        """A stack's rule is no optimizer of torch's; there is none for Lightning to look after."""
+        """None: a stack's optimizer is not torch's, so Lightning has none to look after."""
 
     def on_train_start(self) -> None:
-        self.saving.check(self.stack)
-        state = self.members[0].saved
+        self.saver.check_space(self.stack)
+        state = self.members[0].saved_state
         if state is None:
             return
         restore_stack(self.stack)
@@ -52,32 +52,33 @@ class StackedTrainingModule(pl.LightningModule):
         self.trainer.train_dataloader.done = (state["epoch"], state["batches"])
 
     def on_train_epoch_start(self) -> None:
-        self.stack.start(self.current_epoch)
+        self.stack.start_epoch(self.current_epoch)
         epoch, batches = self.trainer.train_dataloader.done
         if batches and epoch == self.current_epoch:
             resume_epoch(self.stack)
 
-    def training_step(self, block: Tensor, _: int) -> None:
+    def training_step(self, block: Tensor, batch_idx: int) -> None:
+        """Trains on a block of batches. Shapes: row numbers (S, rows) or (rows,)."""
         batches = self.trainer.train_dataloader
         for rows in block.split(batches.batch_size, -1) if block.numel() else ():
-            self.stack.train(rows, batches)
-            done = len(self.stack.losses)
-            between = done % self.accumulate == 0 and done < batches.num_batches
-            if between and self.saving.due():
-                self.saving.save(self.stack, self.current_epoch, done)
+            self.stack.train_batch(rows, batches)
+            done = len(self.stack.batch_losses)
+            is_between_steps = done % self.accumulate == 0 and done < batches.num_batches
+            if is_between_steps and self.saver.is_due():
+                self.saver.save(self.stack, self.current_epoch, done)
 
-    def validation_step(self, batch: Batch, _: int) -> None:
-        self.stack.validate(batch)
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.stack.validate_batch(batch)
 
     def on_validation_epoch_end(self) -> None:
-        self.stack.score()
+        self.stack.score_epoch()
 
     def on_train_epoch_end(self) -> None:
-        gone = self.stack.end()
-        for member in gone:
-            self.ended(member)
-        if gone:
-            self.trainer.train_dataloader.keep([m.seed for m in self.stack.members])
+        ended = self.stack.end_epoch()
+        for member in ended:
+            self.on_member_end(member)
+        if ended:
+            self.trainer.train_dataloader.set_seeds([m.seed for m in self.stack.members])
         self.trainer.should_stop = not self.stack.members
-        if self.stack.members and self.saving.due():
-            self.saving.save(self.stack, self.current_epoch + 1, 0)
+        if self.stack.members and self.saver.is_due():
+            self.saver.save(self.stack, self.current_epoch + 1, 0)

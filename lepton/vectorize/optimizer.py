@@ -1,8 +1,10 @@
-"""Optimizers over a stack: torch's update rules with a hyperparameter a member.
+"""Optimizers of a stack: torch's update rules with hyperparameters that differ between members.
 
-Hyperparameters come in 64 bits, because 1 - beta ** t cancels; each rule is tested against the
-optimizer whose name it has.
+Hyperparameters come in 64 bits, because 1 - beta ** step cancels; each class is tested against
+the optimizer whose name it has.
 """
+
+from typing import Any
 
 import lion_pytorch
 import torch
@@ -18,52 +20,58 @@ Tensors = dict[str, Tensor]
 
 
 class StackedOptimizer(StackState):
-    """State and step; `steps` counts from 1 and is the same for all members.
+    """An optimizer's state and step for all members; they have made the same number of `steps`.
 
-    Shapes: hyperparameters and what is made of them (K, 1); parameters, gradients, state (K, n).
+    Shapes: hyperparameters and coefficients (K, 1); parameters, gradients and state (K, n).
     """
 
-    moments: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()  # settings that must be the same for all members
+    state_names: tuple[str, ...] = ()
+    shared_flags: tuple[str, ...] = ()  # settings that must be the same for all members
 
-    def __init__(self, weights: StackedWeights, settings: dict):
+    def __init__(self, weights: StackedWeights, settings: dict[str, Any]):
         self.settings, self.steps = settings, 0
         self.state = [
-            {name: torch.zeros_like(value) for name in self.moments} for value in weights.values
+            {name: torch.zeros_like(value) for name in self.state_names} for value in weights.values
         ]
 
     @torch.no_grad()
-    def step(self, weights: StackedWeights, h: StackedHyperparameters) -> None:
+    def step(self, weights: StackedWeights, hyper: StackedHyperparameters) -> None:
+        """Moves the parameters of all members in place."""
         self.steps += 1
-        numbers = self.numbers(h)
-        numbers = {name: value.to(weights.values[0].dtype) for name, value in numbers.items()}
-        parts = zip(weights.values, weights.grads, self.state, weights.decayed, strict=True)
-        for p, g, state, decayed in parts:
-            if decayed and not h.zero("weight_decay"):
-                if self.decoupled:
-                    p *= numbers["shrink"]
+        dtype = weights.values[0].dtype
+        coefficients = {n: value.to(dtype) for n, value in self.coefficients(hyper).items()}
+        parameters = zip(weights.values, weights.grads, self.state, weights.decayed, strict=True)
+        for param, grad, state, is_decayed in parameters:
+            if is_decayed and not hyper.is_zero("weight_decay"):
+                if self.decouples_decay:
+                    param *= coefficients["decay_factor"]
                 else:
-                    g = torch.addcmul(g, p, numbers["weight_decay"])
-            self.update(p, g, state, numbers)
+                    grad = torch.addcmul(grad, param, coefficients["weight_decay"])
+            self.update(param, grad, state, coefficients)
 
     @property
-    def decoupled(self) -> bool:
-        """Whether weights decay apart from the gradient."""
+    def decouples_decay(self) -> bool:
+        """True where weights decay by themselves, False where decay is part of the gradient."""
         return False
 
-    def numbers(self, h: StackedHyperparameters) -> Tensors:
-        """What a step needs of the hyperparameters."""
+    def coefficients(self, hyper: StackedHyperparameters) -> Tensors:
+        """The numbers that `update` multiplies with in this step. Shapes: each (K, 1)."""
         return {
-            "lr": -h["lr"],
-            "weight_decay": h["weight_decay"],
-            "shrink": 1 - h["lr"] * h["weight_decay"],
+            "minus_lr": -hyper["lr"],
+            "weight_decay": hyper["weight_decay"],
+            "decay_factor": 1 - hyper["lr"] * hyper["weight_decay"],
         }
 
-    def update(self, p: Tensor, g: Tensor, state: Tensors, n: Tensors) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: Tensors, coefficients: Tensors) -> None:
+        """Moves one parameter and its state in place."""
         raise NotImplementedError
 
     def tensors(self) -> Tensors:
-        return {f"{name} {i}": value for i, s in enumerate(self.state) for name, value in s.items()}
+        return {
+            f"{name} {i}": value
+            for i, state in enumerate(self.state)
+            for name, value in state.items()
+        }
 
     def put(self, tensors: Tensors) -> None:
         for i, state in enumerate(self.state):
@@ -71,158 +79,209 @@ class StackedOptimizer(StackState):
 
 
 class StackedSGD(StackedOptimizer):
-    moments = ("velocity",)
-    flags = ("nesterov",)
+    """SGD with momentum, dampening and Nesterov's form."""
 
-    def numbers(self, h):
-        damped = torch.where(h["momentum"] == 0, 0.0, h["dampening"])
-        return super().numbers(h) | {"momentum": h["momentum"], "new": 1 - damped}
+    state_names = ("velocity",)
+    shared_flags = ("nesterov",)
 
-    def update(self, p, g, state, n):
-        v = state["velocity"]
+    def coefficients(self, hyper: StackedHyperparameters) -> Tensors:
+        momentum = hyper["momentum"]
+        dampening = torch.where(momentum == 0, 0.0, hyper["dampening"])
+        return super().coefficients(hyper) | {
+            "momentum": momentum,
+            "one_minus_dampening": 1 - dampening,
+        }
+
+    def update(self, param: Tensor, grad: Tensor, state: Tensors, coefficients: Tensors) -> None:
+        velocity = state["velocity"]
         if self.steps == 1:
-            v.copy_(g)
+            velocity.copy_(grad)
         else:
-            v.mul_(n["momentum"]).addcmul_(g, n["new"])
+            velocity.mul_(coefficients["momentum"])
+            velocity.addcmul_(grad, coefficients["one_minus_dampening"])
         if self.settings["nesterov"]:
-            v = torch.addcmul(g, v, n["momentum"])
-        p.addcmul_(v, n["lr"])
+            velocity = torch.addcmul(grad, velocity, coefficients["momentum"])
+        param.addcmul_(velocity, coefficients["minus_lr"])
 
 
 class StackedAdam(StackedOptimizer):
-    """With the fused kernel where members share all but learning rate and decay."""
+    """Adam, by torch's fused kernel where members share all but learning rate and decay."""
 
-    moments = ("mean", "square")
+    state_names = ("mean", "square")
 
-    def step(self, weights, h):
-        common = h.common("beta1", "beta2", "eps")
-        if common is None or not (self.decoupled or h.zero("weight_decay")):
-            super().step(weights, h)
+    def step(self, weights: StackedWeights, hyper: StackedHyperparameters) -> None:
+        common = hyper.common("beta1", "beta2", "eps")
+        if common is None or not (self.decouples_decay or hyper.is_zero("weight_decay")):
+            super().step(weights, hyper)
         else:
-            self._fused(weights, h, *common)
+            beta1, beta2, eps = common
+            self._fused_step(weights, hyper, beta1=beta1, beta2=beta2, eps=eps)
 
     @torch.no_grad()
-    def _fused(
+    def _fused_step(
         self,
         weights: StackedWeights,
-        h: StackedHyperparameters,
+        hyper: StackedHyperparameters,
+        *,
         beta1: float,
         beta2: float,
         eps: float,
     ) -> None:
         """The kernel moves zeros with a learning rate of 1; each member scales that by its own."""
         self.steps += 1
-        like = weights.values[0]
-        lr, shrink = h["lr"].to(like.dtype), None
-        if not h.zero("weight_decay"):
-            shrink = (1 - h["lr"] * h["weight_decay"]).to(like.dtype)
-        moved = [torch.zeros_like(value) for value in weights.values]
-        count = torch.tensor(float(self.steps), device=like.device)
+        dtype, device = weights.values[0].dtype, weights.values[0].device
+        lr, decay_factor = hyper["lr"].to(dtype), None
+        if not hyper.is_zero("weight_decay"):
+            decay_factor = (1 - hyper["lr"] * hyper["weight_decay"]).to(dtype)
+        moves = [torch.zeros_like(value) for value in weights.values]
+        steps = torch.tensor(float(self.steps), device=device)
         fused_adam_(
-            *(moved, weights.grads),
-            *([state[name] for state in self.state] for name in self.moments),
-            steps=[count] * len(moved),
-            **{"lr": 1.0, "beta1": beta1, "beta2": beta2, "eps": eps},
+            moves,
+            weights.grads,
+            [state["mean"] for state in self.state],
+            [state["square"] for state in self.state],
+            steps=[steps] * len(moves),
+            lr=1.0,
+            beta1=beta1,
+            beta2=beta2,
+            eps=eps,
         )
-        for p, move, decayed in zip(weights.values, moved, weights.decayed, strict=True):
-            if decayed and shrink is not None:
-                p *= shrink
-            p.addcmul_(move, lr)
+        for param, move, is_decayed in zip(weights.values, moves, weights.decayed, strict=True):
+            if is_decayed and decay_factor is not None:
+                param *= decay_factor
+            param.addcmul_(move, lr)
 
-    def numbers(self, h):
-        beta1, beta2 = h["beta1"], h["beta2"]
-        return super().numbers(h) | {
-            **{"beta2": beta2, "new1": 1 - beta1, "new2": 1 - beta2, "eps": h["eps"]},
-            "size": -h["lr"] / (1 - beta1**self.steps),
-            "root": (1 - beta2**self.steps).sqrt(),
-        }
+    def coefficients(self, hyper: StackedHyperparameters) -> Tensors:
+        return (
+            super().coefficients(hyper)
+            | moment_coefficients(hyper)
+            | {
+                "eps": hyper["eps"],
+                "minus_step_size": -hyper["lr"] / (1 - hyper["beta1"] ** self.steps),
+                "sqrt_correction2": (1 - hyper["beta2"] ** self.steps).sqrt(),
+            }
+        )
 
-    def update(self, p, g, state, n):
-        adapt(g, state, n)
-        root = state["square"].sqrt().div_(n["root"]).add_(n["eps"])
-        p.addcmul_(state["mean"] / root, n["size"])
+    def update(self, param: Tensor, grad: Tensor, state: Tensors, coefficients: Tensors) -> None:
+        update_moments(grad, state, coefficients)
+        denominator = state["square"].sqrt().div_(coefficients["sqrt_correction2"])
+        denominator.add_(coefficients["eps"])
+        param.addcmul_(state["mean"] / denominator, coefficients["minus_step_size"])
 
 
 class StackedAdamW(StackedAdam):
-    decoupled = True
+    """Adam with weight decay apart from the gradient."""
+
+    decouples_decay = True
 
 
 class StackedNAdam(StackedOptimizer):
-    moments = ("mean", "square")
-    flags = ("decoupled_weight_decay",)
+    """Adam with Nesterov's momentum, whose schedule depends on the step."""
 
-    def __init__(self, weights, settings):
+    state_names = ("mean", "square")
+    shared_flags = ("decoupled_weight_decay",)
+
+    def __init__(self, weights: StackedWeights, settings: dict[str, Any]):
         super().__init__(weights, settings)
-        like = weights.values[0]
-        self.product = torch.ones(len(like), 1, dtype=torch.float64, device=like.device)
+        first = weights.values[0]
+        # of the momenta of all steps so far; (K, 1)
+        self.momentum_product = torch.ones(len(first), 1, dtype=torch.float64, device=first.device)
 
     @property
-    def decoupled(self):
+    def decouples_decay(self) -> bool:
         return self.settings["decoupled_weight_decay"]
 
-    def numbers(self, h):
-        now, ahead = (self._momentum(h, t) for t in (self.steps, self.steps + 1))
-        self.product = self.product * now
-        return super().numbers(h) | {
-            **{"beta2": h["beta2"], "new1": 1 - h["beta1"], "new2": 1 - h["beta2"]},
-            **{"eps": h["eps"], "root": 1 - h["beta2"] ** self.steps},
-            "along gradient": -h["lr"] * (1 - now) / (1 - self.product),
-            "along mean": -h["lr"] * ahead / (1 - self.product * ahead),
-        }
+    def coefficients(self, hyper: StackedHyperparameters) -> Tensors:
+        momentum, next_momentum = (
+            self._momentum(hyper, step) for step in (self.steps, self.steps + 1)
+        )
+        self.momentum_product = product = self.momentum_product * momentum
+        return (
+            super().coefficients(hyper)
+            | moment_coefficients(hyper)
+            | {
+                "eps": hyper["eps"],
+                "correction2": 1 - hyper["beta2"] ** self.steps,
+                "minus_grad_step": -hyper["lr"] * (1 - momentum) / (1 - product),
+                "minus_mean_step": -hyper["lr"] * next_momentum / (1 - product * next_momentum),
+            }
+        )
 
     @staticmethod
-    def _momentum(h, step):
-        return h["beta1"] * (1 - 0.5 * 0.96 ** (step * h["momentum_decay"]))
+    def _momentum(hyper: StackedHyperparameters, step: int) -> Tensor:
+        return hyper["beta1"] * (1 - 0.5 * 0.96 ** (step * hyper["momentum_decay"]))
 
-    def update(self, p, g, state, n):
-        adapt(g, state, n)
-        root = (state["square"] / n["root"]).sqrt_().add_(n["eps"])
-        p.addcmul_(g / root, n["along gradient"])
-        p.addcmul_(state["mean"] / root, n["along mean"])
+    def update(self, param: Tensor, grad: Tensor, state: Tensors, coefficients: Tensors) -> None:
+        update_moments(grad, state, coefficients)
+        denominator = (state["square"] / coefficients["correction2"]).sqrt_()
+        denominator.add_(coefficients["eps"])
+        param.addcmul_(grad / denominator, coefficients["minus_grad_step"])
+        param.addcmul_(state["mean"] / denominator, coefficients["minus_mean_step"])
 
-    def tensors(self):
-        return super().tensors() | {"product": self.product}
+    def tensors(self) -> Tensors:
+        return super().tensors() | {"product": self.momentum_product}
 
-    def put(self, tensors):
+    def put(self, tensors: Tensors) -> None:
         super().put(tensors)
-        self.product = tensors["product"]
+        self.momentum_product = tensors["product"]
 
 
 class StackedRMSprop(StackedOptimizer):
-    moments = ("square", "mean", "velocity")
-    flags = ("centered",)
+    """RMSprop with momentum; centered or not."""
 
-    def numbers(self, h):
-        own = {name: h[name] for name in ("alpha", "momentum", "eps")}
-        return super().numbers(h) | own | {"new": 1 - h["alpha"]}
+    state_names = ("square", "mean", "velocity")
+    shared_flags = ("centered",)
 
-    def update(self, p, g, state, n):
-        square = state["square"].mul_(n["alpha"]).addcmul_(g * g, n["new"])
+    def coefficients(self, hyper: StackedHyperparameters) -> Tensors:
+        return super().coefficients(hyper) | {
+            "alpha": hyper["alpha"],
+            "one_minus_alpha": 1 - hyper["alpha"],
+            "momentum": hyper["momentum"],
+            "eps": hyper["eps"],
+        }
+
+    def update(self, param: Tensor, grad: Tensor, state: Tensors, coefficients: Tensors) -> None:
+        new = coefficients["one_minus_alpha"]
+        square = state["square"].mul_(coefficients["alpha"]).addcmul_(grad * grad, new)
         if self.settings["centered"]:
-            mean = state["mean"].lerp_(g, n["new"])
+            mean = state["mean"].lerp_(grad, new)
             square = square - mean * mean
-        root = square.sqrt().add_(n["eps"])
-        p.addcmul_(state["velocity"].mul_(n["momentum"]).add_(g / root), n["lr"])
+        denominator = square.sqrt().add_(coefficients["eps"])
+        velocity = state["velocity"].mul_(coefficients["momentum"]).add_(grad / denominator)
+        param.addcmul_(velocity, coefficients["minus_lr"])
 
 
 class StackedLion(StackedOptimizer):
-    moments = ("mean",)
-    decoupled = True
+    """Lion: the sign of an average of gradients."""
 
-    def numbers(self, h):
-        betas = {name: h[name] for name in ("beta1", "beta2")}
-        return super().numbers(h) | betas | {"new1": 1 - h["beta1"], "new2": 1 - h["beta2"]}
+    state_names = ("mean",)
+    decouples_decay = True
 
-    def update(self, p, g, state, n):
+    def coefficients(self, hyper: StackedHyperparameters) -> Tensors:
+        moments = moment_coefficients(hyper)
+        return super().coefficients(hyper) | moments | {"beta1": hyper["beta1"]}
+
+    def update(self, param: Tensor, grad: Tensor, state: Tensors, coefficients: Tensors) -> None:
         mean = state["mean"]
-        p.addcmul_((mean * n["beta1"]).addcmul_(g, n["new1"]).sign_(), n["lr"])
-        mean.mul_(n["beta2"]).addcmul_(g, n["new2"])
+        direction = (mean * coefficients["beta1"]).addcmul_(grad, coefficients["one_minus_beta1"])
+        param.addcmul_(direction.sign_(), coefficients["minus_lr"])
+        mean.mul_(coefficients["beta2"]).addcmul_(grad, coefficients["one_minus_beta2"])
 
 
-def adapt(g: Tensor, state: Tensors, n: Tensors) -> None:
-    """Moves Adam's averages of the gradient and of its square."""
-    state["mean"].lerp_(g, n["new1"])
-    state["square"].mul_(n["beta2"]).addcmul_(g * g, n["new2"])
+def moment_coefficients(hyper: StackedHyperparameters) -> Tensors:
+    """The decay of averages of gradients and of their squares. Shapes: each (K, 1)."""
+    return {
+        "beta2": hyper["beta2"],
+        "one_minus_beta1": 1 - hyper["beta1"],
+        "one_minus_beta2": 1 - hyper["beta2"],
+    }
+
+
+def update_moments(grad: Tensor, state: Tensors, coefficients: Tensors) -> None:
+    """Moves Adam's averages of the gradient and of its square, in place."""
+    state["mean"].lerp_(grad, coefficients["one_minus_beta1"])
+    square = state["square"].mul_(coefficients["beta2"])
+    square.addcmul_(grad * grad, coefficients["one_minus_beta2"])
 
 
 STACKED_OPTIMIZERS: dict[type[Optimizer], type[StackedOptimizer]] = {

@@ -1,4 +1,8 @@
-"""Many runs as one: parameters, gradients, optimizer and history of members that train together."""
+"""Many runs as one: parameters, gradients, optimizer and history of members that train together.
+
+`StackedTrainingModule` calls a `Stack` as Lightning goes through epochs and batches: `start_epoch`,
+`train_batch` for each batch, `validate_batch`, `score_epoch`, `end_epoch`.
+"""
 
 import time
 from collections.abc import Sequence
@@ -6,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lepton.compat.lightning import pl
 from lepton.method import Batch, StackState
 from lepton.training.dropout_masks import MaskStream
 from lepton.training.phase_fit import fold_into_model
@@ -20,10 +25,10 @@ from lepton.vectorize.weights import StackedWeights
 
 
 class Stack:
-    """Members whose models have the same structure, each trained as it would be alone.
+    """K members whose models have the same structure, each trained as it would be alone.
 
-    The networks of the members are read at the start, and written when a member is let go.
-    Shapes: tensors of the stack have the members first.
+    The networks of the members are read at the start, and written when a member leaves.
+    Shapes: tensors of members have these first (K, ...); a member's row is its place in `members`.
     """
 
     def __init__(
@@ -35,143 +40,169 @@ class Stack:
         device: torch.device,
         dtype: torch.dtype,
     ):
+        """`accumulate`: batches of an optimizer step."""
         self.members, self.accumulate = list(members), accumulate
         networks = [member.network for member in self.members]
-        data.place(device, dtype)
-        self.tensors = data.train.tensors
+        data.move_to(device, dtype)
+        self.train_tensors = data.train.tensors  # (rows, ...), shared by all members
         self.mask_stream = MaskStream([network.config["seed"] for network in networks], device)
-        self.body = StackedForward(networks, self.mask_stream, dtype)
+        self.forward = StackedForward(networks, self.mask_stream, dtype)
         models = [network.trained_module for network in networks]
         self.weights = StackedWeights(models, device=device, dtype=dtype)
-        self.best = BestWeights(self.weights, self.body)
+        self.best = BestWeights(self.weights, self.forward)
         self.schedules = [member.schedule for member in self.members]
         optimizer = self.schedules[0].optimizer
-        self.rule = STACKED_OPTIMIZERS[type(optimizer)](self.weights, optimizer.param_groups[0])
+        stacked_optimizer = STACKED_OPTIMIZERS[type(optimizer)]
+        self.optimizer = stacked_optimizer(self.weights, optimizer.param_groups[0])
         methods = zip(*(network.methods for network in networks), strict=True)
-        self.methods = [type(same[0]).stacked(same) for same in methods]
-        self.validated: list[tuple[Tensor, Tensor]] = []
-        self._tape()
+        self.methods = [type(of_members[0]).stacked(of_members) for of_members in methods]
+        self.validated: list[tuple[Tensor, Tensor]] = []  # predictions and targets by batch
+        self._reset_replay()
 
-    def _tape(self) -> None:
-        self.gradients = StepReplay(self._gradients) if self.body.known else self._gradients
+    def _reset_replay(self) -> None:
+        """Forgets recorded steps, which are of a fixed number of members."""
+        compute = self._losses_and_gradients
+        self.losses_and_gradients = StepReplay(compute) if self.forward.can_be_replayed else compute
 
-    def start(self, epoch: int) -> None:
+    def start_epoch(self, epoch: int) -> None:
+        """Sets the hyperparameters, dropout masks and empty history of an epoch."""
         self.epoch = epoch
         self.mask_stream.start_epoch(epoch)
         self.hyper = StackedHyperparameters(
-            [schedule.epoch() for schedule in self.schedules], self.mask_stream.device
+            [schedule.epoch_values() for schedule in self.schedules], self.mask_stream.device
         )
-        self.losses, self.rows, self.started = [], [], time.perf_counter()
+        self.batch_losses: list[Tensor] = []  # each (K,)
+        self.batch_sizes: list[int] = []
+        self.epoch_started = time.perf_counter()
 
-    def train(self, rows: Tensor, batches: StackedBatches) -> None:
-        """One batch of every member, of the rows that `batches` gives."""
-        size = rows.shape[-1]
-        batch = {name: batches.spread(part) for name, part in self.gather(rows).items()}
-        done, share = len(self.losses), 1.0
+    def train_batch(self, rows: Tensor, batches: StackedBatches) -> None:
+        """Learns from one batch of every member; makes a step where enough are accumulated.
+
+        Shapes: rows as `batches` yields them, (S, B) or (B,).
+        """
+        batch_size, done = rows.shape[-1], len(self.batch_losses)
+        batch = {name: batches.spread(tensor) for name, tensor in self.gather(rows).items()}
+        share = 1.0
         if self.accumulate > 1:
-            share = batches.share(done, self.accumulate, size)
-        losses, *grads = self.gradients(batch, batches.common, share)
-        self._watch(losses)
-        self.weights.take(grads, add=done % self.accumulate > 0)
-        self.losses.append(losses)
-        self.rows.append(size)
+            share = batches.share_of_step(done, self.accumulate, batch_size)
+        losses, *grads = self.losses_and_gradients(batch, batches.common, share)
+        self._mark_diverged(losses)
+        self.weights.set_gradients(grads, add=done % self.accumulate > 0)
+        self.batch_losses.append(losses)
+        self.batch_sizes.append(batch_size)
         if (done + 1) % self.accumulate == 0 or done + 1 == batches.num_batches:
             self._step()
 
-    def _gradients(self, batch: Batch, common: bool, share: float) -> list[Tensor]:
-        losses = self.body.losses(self.weights.views, batch, common=common)
+    def _losses_and_gradients(self, batch: Batch, common: bool, share: float) -> list[Tensor]:
+        """Shapes: batch (K, B, ...), or (B, ...) where `common` -> (K,), then a (K, n) for each
+        parameter."""
+        losses = self.forward.losses(self.weights.views, batch, common=common)
         return [losses.detach(), *self.weights.gradients(losses.sum() * share)]
 
     def gather(self, rows: Tensor) -> Batch:
-        """Shapes: row numbers (...) -> (..., *shape)."""
+        """The training tensors' rows of these numbers. Shapes: rows (...) -> (..., *shape)."""
         flat = rows.reshape(-1)
         return {
             name: tensor.index_select(0, flat).view(*rows.shape, *tensor.shape[1:])
-            for name, tensor in self.tensors.items()
+            for name, tensor in self.train_tensors.items()
         }
 
     @torch.no_grad()
     def _step(self) -> None:
         for method in self.methods:
             method.before_step(self)
-        self.rule.step(self.weights, self.hyper)
+        self.optimizer.step(self.weights, self.hyper)
         for method in self.methods:
             method.after_step(self)
         self.hyper.step += 1
 
-    def _watch(self, losses: Tensor) -> None:
-        """A member whose loss is no number has diverged; what it had learned until now is kept."""
+    def _mark_diverged(self, losses: Tensor) -> None:
+        """Marks members whose loss is not finite, and keeps what they had learned until now."""
         if bool(torch.isfinite(losses).all()):
             return
         for row in (~torch.isfinite(losses)).nonzero().flatten().tolist():
             member = self.members[row]
             if member.error is None:
-                values, kept = self.weights.values, "of the best epoch, or the first"
+                values, kept_weights = self.weights.values, "of the best epoch, or the first"
                 if all(bool(torch.isfinite(value[row]).all()) for value in values):
-                    self.best.take([row], values, self.body)
-                    kept = "of the step before"
-                loss, batch = float(losses[row]), len(self.losses) + 1
+                    self.best.copy_members([row], values, self.forward)
+                    kept_weights = "of the step before"
+                loss, batch = float(losses[row]), len(self.batch_losses) + 1
                 where = f"epoch {self.epoch + 1}, batch {batch}"
-                member.diverged(f"training loss is {loss} in {where}", kept)
+                member.mark_diverged(f"training loss is {loss} in {where}", kept_weights)
 
-    def validate(self, batch: Batch) -> None:
+    def validate_batch(self, batch: Batch) -> None:
+        """Predicts a batch of the validation split with every member. Shapes: batch (B, ...)."""
         if not self.validated:
             averages = [method.weights(self) for method in self.methods]
-            self.looked_at = next((a for a in averages if a is not None), self.weights.values)
-        prediction = self.body.predict(self.weights.shaped(self.looked_at), batch)
+            averages = [average for average in averages if average is not None]
+            self.validated_values = [*averages, self.weights.values][0]
+        prediction = self.forward.predict(self.weights.shaped(self.validated_values), batch)
         self.validated.append((prediction, batch["target"]))
 
-    def score(self) -> None:
+    def score_epoch(self) -> None:
         """Scores the epoch, and keeps the weights of the members for which it is the best."""
         predictions, targets = zip(*self.validated, strict=True)
         self.validated.clear()
         prediction, target = torch.cat(predictions, 1).cpu(), torch.cat(targets).cpu()
-        for member, own in zip(self.members, prediction, strict=True):
-            member.validated(own, target, self.epoch)
-        better = [row for row, m in enumerate(self.members) if m.is_best and m.error is None]
-        self.best.take(better, self.looked_at, self.body)
+        for member, member_prediction in zip(self.members, prediction, strict=True):
+            member.score_epoch(member_prediction, target, self.epoch)
+        improved = [row for row, m in enumerate(self.members) if m.is_best and m.error is None]
+        self.best.copy_members(improved, self.validated_values, self.forward)
 
-    def end(self) -> list[StackMember]:
+    def end_epoch(self) -> list[StackMember]:
         """Writes the epoch's history; returns the members that have ended, and goes on without."""
-        losses = torch.stack(self.losses).cpu()
-        rows = torch.tensor(self.rows, dtype=losses.dtype)
-        means = (rows @ losses / rows.sum()).tolist()
-        seconds = (time.perf_counter() - self.started) / len(self.members)
-        for member, schedule, loss in zip(self.members, self.schedules, means, strict=True):
-            lr = schedule.ended(member.told)
-            member.record(self.epoch, loss=loss, lr=lr, seconds=seconds)
-        ended = [m.at_end or m.error is not None for m in self.members]
-        scores = [member.told for member in self.members]
+        losses = torch.stack(self.batch_losses).cpu()
+        sizes = torch.tensor(self.batch_sizes, dtype=losses.dtype)
+        mean_losses = (sizes @ losses / sizes.sum()).tolist()
+        seconds = (time.perf_counter() - self.epoch_started) / len(self.members)
+        for member, schedule, loss in zip(self.members, self.schedules, mean_losses, strict=True):
+            lr = schedule.end_epoch(member.score)
+            member.record_epoch(self.epoch, loss=loss, lr=lr, seconds=seconds)
+        has_ended = [m.has_all_epochs or m.error is not None for m in self.members]
+        scores = [member.score for member in self.members]
         for method in self.methods:
-            ended = [a or b for a, b in zip(ended, method.stops(scores), strict=True)]
-        gone = [member for member, out in zip(self.members, ended, strict=True) if out]
+            stops = method.stops(scores)
+            has_ended = [a or b for a, b in zip(has_ended, stops, strict=True)]
         for row, member in enumerate(self.members):
-            if ended[row]:
-                self._restore(member, row)
-        if gone:
-            self._keep([row for row, out in enumerate(ended) if not out])
-        return gone
+            if has_ended[row]:
+                self._write_best_weights(member, row)
+        ended = [member for member, end in zip(self.members, has_ended, strict=True) if end]
+        if ended:
+            self._keep_members([row for row, end in enumerate(has_ended) if not end])
+        return ended
 
-    def _restore(self, member: StackMember, row: int) -> None:
+    def _write_best_weights(self, member: StackMember, row: int) -> None:
         """Puts the weights of a member's best epoch into its own model."""
         state = self.weights.shaped([value[row] for value in self.best.values])
-        state |= {name: value[row] for name, value in self.best.buffers.items()}
+        state |= {name: buffer[row] for name, buffer in self.best.buffers.items()}
         model = member.network.trained_module.to(self.best.values[0].dtype)
         model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()})
         fold_into_model(model)
         member.network.device = self.mask_stream.device
 
-    def _keep(self, left: list[int]) -> None:
-        self.members = [self.members[row] for row in left]
-        self.schedules = [self.schedules[row] for row in left]
-        if not left:
+    def _keep_members(self, rows: list[int]) -> None:
+        """Goes on with the members of these rows alone."""
+        self.members = [self.members[row] for row in rows]
+        self.schedules = [self.schedules[row] for row in rows]
+        if not rows:
             return
-        rows = torch.tensor(left, device=self.mask_stream.device)
-        for part in (self.mask_stream, *self.parts().values()):
-            part.keep(rows)
-        self._tape()
+        row_tensor = torch.tensor(rows, device=self.mask_stream.device)
+        for state in (self.mask_stream, *self.states().values()):
+            state.keep(row_tensor)
+        self._reset_replay()
 
-    def parts(self) -> dict[str, StackState]:
-        """What of the stack changes in training, but for dropout masks and schedules."""
-        own = {"weights": self.weights, "rule": self.rule, "body": self.body, "best": self.best}
-        return own | {f"method {i}": method for i, method in enumerate(self.methods)}
+    def states(self) -> dict[str, StackState]:
+        """All that changes in training, by its name in checkpoints, but masks and schedules."""
+        states = {
+            "weights": self.weights,
+            "rule": self.optimizer,
+            "body": self.forward,
+            "best": self.best,
+        }
+        return states | {f"method {i}": method for i, method in enumerate(self.methods)}
+
+
+def stack_dtype(trainer: pl.Trainer) -> torch.dtype:
+    """The float type that a trainer's precision gives a stack."""
+    return torch.float64 if trainer.precision == "64-true" else torch.float32

@@ -1,7 +1,7 @@
-"""A step's tensor operations, written down once and done again without Python's way to them.
+"""Records a training step's tensor operations once and replays them without Python's overhead.
 
-Under vmap and autograd a small model's step is mostly that way; what reaches the kernels is the
-same each time, and so are the results, bit for bit.
+Under vmap and autograd a small model spends most of a step in Python. The operations that reach
+the kernels are the same in each step, and so are the results of a replay, bit for bit.
 """
 
 from collections import Counter
@@ -16,127 +16,134 @@ from torch import Tensor, fx
 from lepton.compat.torch import OperationListener, changes_its_inputs, tensors_in
 from lepton.method import Batch
 
-CALLS_BEFORE_RECORDING = 3  # steps of one shape after which writing it down is worth it
-IDENTITY_OPERATIONS = {
-    torch.ops.aten.detach.default,
-    torch.ops.aten.alias.default,
-}  # without autograd
+CALLS_BEFORE_RECORDING = 3  # of one shape; a recording costs more than a call
+# operations that return their input, once autograd is out of the way
+IDENTITY_OPERATIONS = {torch.ops.aten.detach.default, torch.ops.aten.alias.default}
 VALUE_DEPENDENT_TAGS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 
 
 class StepReplay:
-    """A function of named tensors and fixed values, taped for every shape that comes often.
+    """A function of named tensors and fixed values, replayed for every shape that comes often.
 
-    Whatever else it reads must be tensors that change in place, or not at all.
+    All else that the function reads must be tensors that change in place, or must not change.
     """
 
     def __init__(self, function: Callable[..., list[Tensor]]):
         self.function = function
-        self.calls: Counter = Counter()
-        self.tapes: dict[tuple, Recording] = {}
+        self.call_counts: Counter[tuple] = Counter()
+        self.recordings: dict[tuple, Recording] = {}
 
     def __call__(self, inputs: Batch, *values: Hashable) -> list[Tensor]:
         key = (*values, *((name, tensor.shape) for name, tensor in inputs.items()))
-        tape = self.tapes.get(key)
-        if tape is not None and tape.whole:
-            return tape.play(inputs)
-        self.calls[key] += 1
-        if tape is not None or self.calls[key] <= CALLS_BEFORE_RECORDING:
+        recording = self.recordings.get(key)
+        if recording is not None and recording.can_replay:
+            return recording.replay(inputs)
+        self.call_counts[key] += 1
+        if recording is not None or self.call_counts[key] <= CALLS_BEFORE_RECORDING:
             return self.function(inputs, *values)
-        tape = Recording(inputs)
-        results = tape.record(partial(self.function, inputs, *values))
-        self.tapes[key] = tape
+        recording = Recording(inputs)
+        results = recording.record(partial(self.function, inputs, *values))
+        self.recordings[key] = recording
         return results
 
 
 class Recording(OperationListener):
-    """The operations between named tensors and a list of results, below vmap and autograd."""
+    """The graph of operations from named tensors to a list of results, below vmap and autograd."""
 
-    running: "Recording | None" = None
+    active: "Recording | None" = None  # the one that listens now
 
     def __init__(self, inputs: Batch):
         super().__init__()
-        self.graph, self.before = fx.Graph(), []
-        self.nodes: dict[int, fx.Node] = {}
-        self.seen: list[Tensor] = []  # so that no other tensor gets the id of one
-        self.fixed: dict[str, Tensor] = {}
-        self.whole = self.paused = False
+        self.graph = fx.Graph()
+        self.actions_before_replay: list[Callable[[], None]] = []
+        self.nodes: dict[int, fx.Node] = {}  # by id of the tensor
+        self.listed_tensors: list[Tensor] = []  # kept alive, so that no other gets the id of one
+        self.constants: dict[str, Tensor] = {}  # read by the graph, but not computed in it
+        self.can_replay = self.is_paused = False
         for name, tensor in inputs.items():
-            self._is(tensor, self.graph.placeholder(name))
+            self._set_node(tensor, self.graph.placeholder(name))
 
     def record(self, function: Callable[[], list[Tensor]]) -> list[Tensor]:
-        """Calls the function; `whole` then says whether the tape can be played in its place."""
-        Recording.running, self.whole = self, True
+        """Calls the function; `can_replay` then says whether a replay can stand for the call."""
+        Recording.active, self.can_replay = self, True
         try:
             with self:
                 results = function()
         finally:
-            Recording.running = None
-        if self.whole:
+            Recording.active = None
+        if self.can_replay:
             self.graph.output([self._node(result) for result in results])
-            self.again = fx.GraphModule(self.fixed, self.graph).forward
-        del self.nodes, self.seen
+            self.run_graph = fx.GraphModule(self.constants, self.graph).forward
+        del self.nodes, self.listed_tensors
         return results
 
     @torch.no_grad()
-    def play(self, inputs: Batch) -> list[Tensor]:
-        for action in self.before:
+    def replay(self, inputs: Batch) -> list[Tensor]:
+        """The results of the recorded operations for other inputs of the same shapes."""
+        for action in self.actions_before_replay:
             action()
-        return self.again(*inputs.values())
+        return self.run_graph(*inputs.values())
 
-    def heard(self, operation, args, kwargs, results) -> None:
-        if self.paused:
+    def heard(self, operation, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
+        """Adds an operation to the graph, unless its results are known without computing."""
+        if self.is_paused:
             return
-        given, made = tensors_in((args, kwargs)), tensors_in(results)
-        if given and not made and not changes_its_inputs(operation):
-            self.whole = False  # a value: the next step may go another way
-        if VALUE_DEPENDENT_TAGS & set(operation.tags):
-            self.whole = False
-        if not self.whole or (not given and not made):
+        read_tensors, new_tensors = tensors_in((args, kwargs)), tensors_in(results)
+        returns_value = read_tensors and not new_tensors and not changes_its_inputs(operation)
+        if returns_value or VALUE_DEPENDENT_TAGS & set(operation.tags):
+            self.can_replay = False  # Python sees a value, and may branch on it in the next step
+        if not self.can_replay or (not read_tensors and not new_tensors):
             return
         if operation in IDENTITY_OPERATIONS:
-            self._is(results, self._node(args[0]))
-        elif operation.is_view and not any(id(tensor) in self.nodes for tensor in given):
-            self.seen += made  # a view of what stays where it is does so too
+            self._set_node(results, self._node(args[0]))
+        elif operation.is_view and not any(id(tensor) in self.nodes for tensor in read_tensors):
+            self.listed_tensors += new_tensors  # a view of a constant is a constant itself
         else:
-            put = fx.node.map_aggregate((args, kwargs), self._put)
-            node = self.graph.call_function(operation, *put)
-            if isinstance(results, Tensor):
-                self._is(results, node)
-                return
-            for place, result in enumerate(results or ()):
-                if isinstance(result, Tensor):
-                    self._is(result, self.graph.call_function(getitem, (node, place)))
+            self._add_call(operation, args, kwargs, results)
 
-    def _put(self, value):
+    def _add_call(self, operation, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
+        node_args, node_kwargs = fx.node.map_aggregate((args, kwargs), self._node_or_value)
+        node = self.graph.call_function(operation, node_args, node_kwargs)
+        if isinstance(results, Tensor):
+            self._set_node(results, node)
+            return
+        for index, result in enumerate(results or ()):
+            if isinstance(result, Tensor):
+                self._set_node(result, self.graph.call_function(getitem, (node, index)))
+
+    def _node_or_value(self, value: Any) -> Any:
         return self._node(value) if isinstance(value, Tensor) else value
 
     def _node(self, tensor: Tensor) -> fx.Node:
+        """The node that computes a tensor; a tensor that the graph has not seen is a constant."""
         if id(tensor) not in self.nodes:
-            name = f"fixed_{len(self.fixed)}"
-            self.fixed[name] = tensor.detach()
-            self._is(tensor, self.graph.get_attr(name))
+            name = f"constant_{len(self.constants)}"
+            self.constants[name] = tensor.detach()
+            self._set_node(tensor, self.graph.get_attr(name))
         return self.nodes[id(tensor)]
 
-    def _is(self, tensor: Tensor, node: fx.Node) -> None:
-        self.seen.append(tensor)
+    def _set_node(self, tensor: Tensor, node: fx.Node) -> None:
+        self.listed_tensors.append(tensor)
         self.nodes[id(tensor)] = node
 
 
 def before_each_replay(action: Callable[[], None]) -> None:
-    """Does what a tape that is recording must do anew before each play, as it is."""
-    if Recording.running is not None:
-        Recording.running.before.append(action)
+    """Runs an action now, outside of the graph, and before each replay of a step being recorded."""
+    if Recording.active is not None:
+        Recording.active.actions_before_replay.append(action)
     outside_recording(action)
 
 
 def outside_recording(action: Callable[[], Any]) -> Any:
-    """What an action gives that a tape which is recording must leave out; it makes fixed memory."""
-    tape = Recording.running
-    if tape is None:
+    """Runs an action and returns its result; a recording leaves out the operations of it.
+
+    A tensor that is made here is a constant of the recording: the same memory in each replay.
+    """
+    recording = Recording.active
+    if recording is None:
         return action()
-    tape.paused = True
+    recording.is_paused = True
     try:
         return action()
     finally:
-        tape.paused = False
+        recording.is_paused = False

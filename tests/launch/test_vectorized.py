@@ -14,7 +14,7 @@ from lepton.launch.vectorized import Vectorized
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
 from tests.quick import quick
-from tests.vectorize.conftest import EXACT, SMALL, differences
+from tests.vectorize.conftest import EXACT, SMALL, largest_difference
 
 STACKED = ("hydra/launcher=vectorized", "hydra.launcher.size=9")
 
@@ -43,7 +43,7 @@ def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
     names = {path.parent.name for path in Path("runs/one").glob("*/result.json")}
     assert names == {path.parent.name for path in Path("runs/two").glob("*/result.json")}
     assert len(names) == 4
-    gaps = [differences(Path("runs/one") / name, Path("runs/two") / name) for name in names]
+    gaps = [largest_difference(Path("runs/one") / name, Path("runs/two") / name) for name in names]
     assert max(gaps) < 1e-9
     assert set(load("two")["trained"]) == {"stack of 4"}
 
@@ -174,7 +174,7 @@ def test_groups_train_at_the_same_time_on_a_pool_with_the_same_results(paying, c
     assert "2 groups on a pool of 2 workers" in caplog.text
     assert (progress.done, progress.failed, progress.running) == (6, 0, {})
     for job in found:
-        assert differences(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
+        assert largest_difference(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
     assert set(load("pool")["trained"]) == {"stack of 2"}
 
 

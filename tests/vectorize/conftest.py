@@ -20,20 +20,21 @@ SMALL = (*DATA, "model=mlp_small", "model.hidden=[8,6]", "model.dropout=0", "tra
 EXACT = "trainer.precision=64-true"
 
 
-def _smooth(metric):
-    """Whether it moves little where predictions do; ranks and thresholds turn a tie into a jump."""
+def _is_smooth(metric):
+    """True where it moves little if predictions do; ranks and thresholds turn ties into jumps."""
     return metric.partition("/")[2] in ("log_loss", "brier", "rmse", "mae", "r2")
 
 
-def differences(alone, stacked, *, same_run=True):
-    """The largest differences of two runs in history, predictions and metrics; facts must agree."""
-    one, two = (json.loads((f / "result.json").read_text()) for f in (alone, stacked))
+def largest_difference(alone, stacked, *, same_run=True):
+    """The largest difference of two runs in history, predictions and metrics; facts must agree."""
+    first, second = (json.loads((f / "result.json").read_text()) for f in (alone, stacked))
     facts = ("epochs", "best_epoch", "parameters", "trainable", "rows", "run", "cleaning")
     for fact in facts if same_run else ():
-        assert one[fact] == two[fact], fact
-    assert one["metrics"].keys() == two["metrics"].keys()
-    assert one["constant"] == two["constant"]
-    gaps = [abs(value - two["metrics"][n]) for n, value in one["metrics"].items() if _smooth(n)]
+        assert first[fact] == second[fact], fact
+    assert first["metrics"].keys() == second["metrics"].keys()
+    assert first["constant"] == second["constant"]
+    metrics = first["metrics"].items()
+    gaps = [abs(value - second["metrics"][n]) for n, value in metrics if _is_smooth(n)]
     for file in ("history.parquet", "predictions/val.parquet", "predictions/test.parquet"):
         a, b = (
             pd.read_parquet(f / file).drop(columns="seconds", errors="ignore")
@@ -48,43 +49,43 @@ def differences(alone, stacked, *, same_run=True):
     return max(gaps)
 
 
-def by_itself(job):
-    """The same run in another study; to compose it again would take as long as to train it."""
+def job_alone(job):
+    """The same job in another study; to compose it again would take as long as to train it."""
 
-    def renamed(words):
-        return [word.replace("study=stacked", "study=alone") for word in words]
+    def in_other_study(overrides):
+        return [override.replace("study=stacked", "study=alone") for override in overrides]
 
-    own = {"study": "alone", "overrides": renamed(job.config["overrides"])}
-    config = {**job.config, **own}
-    return Job(tuple(renamed(job.overrides)), config, run_folder(config))
+    overrides = in_other_study(job.config["overrides"])
+    config = {**job.config, "study": "alone", "overrides": overrides}
+    return Job(tuple(in_other_study(job.overrides)), config, run_folder(config))
 
 
 @pytest.fixture
-def both(here):
-    """Trains every combination alone and as one stack; gives the folders of each, in order."""
+def train_both(here):
+    """Trains every combination alone and as one stack; returns pairs of folders, in order."""
 
-    def both(*words, size=None):
-        stacked = plan_runs([*words, "study=stacked"], sweep=True).jobs
-        alone = [by_itself(job) for job in stacked]
+    def train_both(*overrides, size=None):
+        stacked = plan_runs([*overrides, "study=stacked"], sweep=True).jobs
+        alone = [job_alone(job) for job in stacked]
         for job in alone:
             attempt_job(job)
-        (members,), rest = group_jobs(stacked)
-        assert rest == []
-        options = StackingOptions(threads=1, alone=1, size=size or len(members))
+        (members,), unstacked = group_jobs(stacked)
+        assert unstacked == []
+        options = StackingOptions(threads=1, runs_at_once=1, size=size or len(members))
         assert JobGroup(members, options, SweepProgress(members)).train() == []
         return [(Path(a.folder), Path(b.folder)) for a, b in zip(alone, stacked, strict=True)]
 
-    return both
+    return train_both
 
 
 @pytest.fixture
-def gap(both):
+def gap(train_both):
     """The largest difference between members of a stack and the same runs alone."""
 
-    def gap(*words, size=None):
-        pairs = both(*words, size=size)
+    def gap(*overrides, size=None):
+        pairs = train_both(*overrides, size=size)
         histories = [(b / "history.parquet").read_bytes() for _, b in pairs]
         assert len(set(histories)) == len(pairs)  # what is swept makes a difference
-        return max(differences(a, b) for a, b in pairs)
+        return max(largest_difference(a, b) for a, b in pairs)
 
     return gap

@@ -13,7 +13,7 @@ from lepton.training.signals import Interrupted
 from lepton.vectorize.checkpointing import StackSaver
 from lepton.vectorize.stack import Stack
 from tests.quick import quick
-from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
+from tests.vectorize.conftest import DATA, EXACT, SMALL, largest_difference
 from tests.vectorize.test_job_group import stacked
 
 CASES = {
@@ -47,7 +47,7 @@ def killed(monkeypatch):
 
         with monkeypatch.context() as patch:
             patch.setattr(StackSaver, "save", save)
-            patch.setattr(StackSaver, "due", lambda self: True)
+            patch.setattr(StackSaver, "is_due", lambda self: True)
             with pytest.raises(Interrupted):
                 stacked(*words)
 
@@ -59,7 +59,7 @@ def same(one, two, count):
     assert len(names) == count
     assert not list(Path("runs", two).glob("*.part"))
     for name in names:
-        assert differences(Path("runs", one, name), Path("runs", two, name)) == 0
+        assert largest_difference(Path("runs", one, name), Path("runs", two, name)) == 0
         a, b = (json.loads(Path("runs", s, name, "result.json").read_text()) for s in (one, two))
         assert a["metrics"] == b["metrics"]
 
@@ -111,15 +111,15 @@ def test_new_runs_beside_those_that_go_on_are_a_stack_of_their_own(here, killed)
 def test_sigterm_saves_and_ends(here, monkeypatch):
     words = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
     stacked(*words, "study=whole")
-    real = Stack.train
+    real = Stack.train_batch
 
-    def train(self, rows, batches):
+    def train_batch(self, rows, batches):
         real(self, rows, batches)
-        if self.epoch == 1 and len(self.losses) == 3:
+        if self.epoch == 1 and len(self.batch_losses) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Stack, "train", train)
+        patch.setattr(Stack, "train_batch", train_batch)
         with pytest.raises(Interrupted, match="epoch 2, batch 3"):
             stacked(*words, "study=cut")
     assert len(list(Path("runs/cut").glob("*.part/checkpoint/last.ckpt"))) == 2

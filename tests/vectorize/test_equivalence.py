@@ -8,7 +8,7 @@ import pytest
 from lepton.sweep.multirun import plan_runs
 from lepton.vectorize.grouping import group_jobs
 from tests.quick import quick
-from tests.vectorize.conftest import DATA, EXACT, SMALL, differences
+from tests.vectorize.conftest import DATA, EXACT, SMALL, largest_difference
 
 TWO = ("seed=1,2", "optimizer.lr=0.003,0.02")
 OPTIMIZERS = {
@@ -134,9 +134,9 @@ def test_class_weights_and_monitors_are_each_members_own(gap, task):
     assert gap(*SMALL, EXACT, *TASKS[task], *words, "optimizer.lr=0.05") < 1e-9
 
 
-def test_runs_of_other_lengths_share_a_stack(both):
+def test_runs_of_other_lengths_share_a_stack(train_both):
     words = ("trainer.max_epochs=1,3,6", "scheduler=cosine", "optimizer.lr=0.01")
-    pairs = both(*[w for w in SMALL if "epochs" not in w], EXACT, *words)
+    pairs = train_both(*[w for w in SMALL if "epochs" not in w], EXACT, *words)
     assert [len(pd.read_parquet(b / "history.parquet")) for _, b in pairs] == [1, 3, 6]
 
 
@@ -175,17 +175,19 @@ def test_32_bits_agree_over_a_few_epochs(gap, model):
 
 
 @pytest.mark.slow
-def test_in_32_bits_a_stack_is_as_near_as_another_kernel_is(both, run):
+def test_in_32_bits_a_stack_is_as_near_as_another_kernel_is(train_both, run):
     words = (*DATA, "model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
-    pairs = both(*words, "seed=range(5)")
+    pairs = train_both(*words, "seed=range(5)")
     other = [run(*words, f"seed={seed}", "optimizer.fused=false") for seed in range(5)]
-    stacked = [differences(a, b) for a, b in pairs]
-    unfused = [differences(a, b, same_run=False) for (a, _), b in zip(pairs, other, strict=True)]
+    stacked = [largest_difference(a, b) for a, b in pairs]
+    unfused = [
+        largest_difference(a, b, same_run=False) for (a, _), b in zip(pairs, other, strict=True)
+    ]
     assert max(stacked) < 5 * max(unfused)  # of some seeds both kernels give the same bits
 
 
-def test_what_the_folders_say_besides(both):
-    for alone, stacked in both(*SMALL, "seed=1,2"):
+def test_what_the_folders_say_besides(train_both):
+    for alone, stacked in train_both(*SMALL, "seed=1,2"):
         one, two = (json.loads((f / "result.json").read_text()) for f in (alone, stacked))
         assert (one["trained"], two["trained"]) == ("alone", "stack of 2")
         said = {"study": "", "overrides": []}
@@ -197,8 +199,8 @@ def test_what_the_folders_say_besides(both):
             assert a == b, name
 
 
-def test_a_tracker_is_told_the_same(both):
-    for pair in both(*SMALL, EXACT, "seed=1,2", "logger=csv"):
+def test_a_tracker_is_told_the_same(train_both):
+    for pair in train_both(*SMALL, EXACT, "seed=1,2", "logger=csv"):
         a, b = (
             pd.read_csv(folder / "csv" / "metrics.csv").groupby("step").first() for folder in pair
         )
@@ -224,12 +226,12 @@ def test_with_dropout_too_masks_are_those_of_the_run_alone(gap, model):
 
 
 @pytest.mark.slow
-def test_dropout_set_by_regularization(both, gap):
+def test_dropout_set_by_regularization(train_both, gap):
     words = (*SMALL, "regularization=dropout", "seed=1,2", EXACT)
     assert gap(*words, "regularization.dropout.rate=0.2,0.9") < 1e-9
-    pairs = both(*words, "regularization.dropout.rate=0.5", "optimizer.lr=0.03")
-    plain = both(*words, "regularization.dropout.rate=0", "optimizer.lr=0.03")
-    assert differences(pairs[0][1], plain[0][1], same_run=False) > 1e-3
+    pairs = train_both(*words, "regularization.dropout.rate=0.5", "optimizer.lr=0.03")
+    plain = train_both(*words, "regularization.dropout.rate=0", "optimizer.lr=0.03")
+    assert largest_difference(pairs[0][1], plain[0][1], same_run=False) > 1e-3
 
 
 TUNED = {

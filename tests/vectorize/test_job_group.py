@@ -18,7 +18,7 @@ from lepton.vectorize.grouping import group_jobs
 from lepton.vectorize.job_group import JobGroup, StackingOptions
 from lepton.vectorize.module import StackedTrainingModule
 from lepton.vectorize.stack import Stack
-from tests.vectorize.conftest import EXACT, SMALL, differences
+from tests.vectorize.conftest import EXACT, SMALL, largest_difference
 
 
 def stacked(*words, size=99):
@@ -26,7 +26,9 @@ def stacked(*words, size=99):
     (members,), rest = group_jobs(jobs)
     assert not rest
     progress = SweepProgress(members)
-    alone = JobGroup(members, StackingOptions(threads=1, alone=1, size=size), progress).train()
+    alone = JobGroup(
+        members, StackingOptions(threads=1, runs_at_once=1, size=size), progress
+    ).train()
     assert progress.done + progress.failed + len(progress.claimed_jobs) + len(alone) == len(jobs)
     assert not progress.running or alone
     return jobs, [reason for _, reason in alone]
@@ -105,7 +107,7 @@ def test_a_dropout_layer_that_is_used_again_has_masks_of_its_own_each_time(model
     jobs, reasons = stacked(*words, "study=stack")
     assert reasons == []
     for job in jobs:
-        assert differences(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
+        assert largest_difference(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
 
 
 def test_a_model_that_branches_on_values_is_left_alone_with_torchs_reason(models):
@@ -146,19 +148,19 @@ def test_a_diverging_member_ends_as_it_would_alone_and_the_others_go_on(here):
     good = two[two["status"] == "finished"]
     assert (good["metrics"] if "metrics" in good else good["score"]).notna().all()
     for run in good["run"]:
-        assert differences(Path("runs/alone") / run, Path("runs/stack") / run) < 1e-4
+        assert largest_difference(Path("runs/alone") / run, Path("runs/stack") / run) < 1e-4
 
 
 def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
     sizes = []
-    real = Stack.score
+    real = Stack.score_epoch
 
     def counted(self):
         sizes.append(len(self.weights.values[0]))
         assert len(self.members) == len(self.weights.values[0]) == len(self.mask_stream.seeds)
         real(self)
 
-    monkeypatch.setattr(Stack, "score", counted)
+    monkeypatch.setattr(Stack, "score_epoch", counted)
     stacked(*SMALL, "trainer.max_epochs=1,3,4")
     assert sizes == [3, 2, 2, 1]
 
@@ -196,7 +198,7 @@ def test_a_stack_that_breaks_leaves_its_runs_to_be_trained_alone(here, monkeypat
     def broken(self, rows, batches):
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr(Stack, "train", broken)
+    monkeypatch.setattr(Stack, "train_batch", broken)
     jobs, reasons = stacked(*SMALL, "seed=1,2")
     assert reasons == ["its stack ended: RuntimeError: no luck"] * 2
     assert list(jobs[0].folder.parent.iterdir() if jobs[0].folder.parent.exists() else []) == []
@@ -206,7 +208,7 @@ def test_ctrl_c_leaves_nothing_half_written(here, monkeypatch):
     def interrupted(self, epoch):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Stack, "start", interrupted)
+    monkeypatch.setattr(Stack, "start_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stacked(*SMALL, "seed=1,2")
     assert not list(Path("runs").rglob("result.json"))
@@ -225,7 +227,7 @@ def test_with_dropout_a_member_is_the_same_in_any_stack(here):
     names = [path.parent.name for path in Path("runs/two").glob("*/result.json")]
     assert len(names) == 2
     for name in names:
-        assert differences(Path("runs/three") / name, Path("runs/two") / name) < 1e-9
+        assert largest_difference(Path("runs/three") / name, Path("runs/two") / name) < 1e-9
 
 
 def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
@@ -269,7 +271,7 @@ def test_a_watched_member_is_pruned_and_the_others_are_not(here):
         replace(job, watch=Below(1)) for job in plan_runs([*SMALL, "seed=1,2"], sweep=True).jobs
     ]
     jobs[1] = replace(jobs[1], watch=None)
-    JobGroup(jobs, StackingOptions(threads=1, alone=1, size=2), SweepProgress(jobs)).train()
+    JobGroup(jobs, StackingOptions(threads=1, runs_at_once=1, size=2), SweepProgress(jobs)).train()
     attempt_job(replace(jobs[0], folder=Path("runs/alone/x")))
     assert [run_status(job.folder) for job in jobs] == ["pruned", "finished"]
     stacked, alone = read_pruned_run(jobs[0].folder), read_pruned_run(Path("runs/alone/x"))

@@ -47,7 +47,7 @@ def test_played_steps_are_the_steps_bit_for_bit(name):
         for mine, grads in ((parameters, got), (others, wanted)):  # the weights move in place
             for value, grad in zip(mine.values(), grads[1:], strict=True):
                 value.data.sub_(grad)
-    assert [tape.whole for tape in taped.tapes.values()] == [True]
+    assert [recording.can_replay for recording in taped.recordings.values()] == [True]
 
 
 def test_another_shape_is_another_tape():
@@ -56,7 +56,7 @@ def test_another_shape_is_another_tape():
     for rows in (6, 6, 6, 6, 2, 6, 2):
         x = torch.randn(3, rows, 4)
         assert all(map(torch.equal, taped({"x": x}), step({"x": x})))
-    assert len(taped.tapes) == 1
+    assert len(taped.recordings) == 1
 
 
 def test_what_is_not_of_the_tape_is_done_before_each_play():
@@ -85,7 +85,7 @@ def dropped():
         return torch.func.functional_call(layer, {"member": member}, (x,))
 
     def step(inputs):
-        layer.begin()
+        layer.begin_step()
         return [torch.vmap(one)(inputs["x"], torch.zeros(3))]
 
     return step
@@ -96,7 +96,7 @@ def test_masks_are_the_steps_own_where_a_smaller_batch_ends_each_epoch():
     for number in range(2 * CALLS_BEFORE_RECORDING + 6):
         x = torch.ones(3, 3 if number % 2 else 8, 5)
         assert torch.equal(taped({"x": x})[0], plain({"x": x})[0]), number
-    assert len(taped.tapes) == 2
+    assert len(taped.recordings) == 2
 
 
 def test_a_step_that_reads_values_is_never_played():

@@ -1,0 +1,153 @@
+"""Trains one stack with Lightning, from the run folders of its members to their results."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lepton import build
+from lepton.compat.lightning import pl
+from lepton.errors import Claimed, Finished, LeptonError, Pruned
+from lepton.sweep.attempt import CLAIMED, failure_outcome
+from lepton.sweep.job import Job
+from lepton.sweep.progress import SweepProgress
+from lepton.trainer.lightning_output import log_warnings_only
+from lepton.training.progress import Progress
+from lepton.training.resume import describe_place
+from lepton.training.signals import interruptible
+from lepton.vectorize.batches import StackedData
+from lepton.vectorize.checkpointing import StackSaver
+from lepton.vectorize.member import StackMember
+from lepton.vectorize.module import StackedTrainingModule
+
+log = logging.getLogger("lepton")
+
+
+@dataclass(frozen=True)
+class SharedRecords:
+    """The data that members are scored on, and all that is the same in their run folders.
+
+    `description`: a folder with the files that describe the data; `constant`: metrics of the
+    constant predictor; `log_lines`: the log so far, which grows.
+    """
+
+    data: pl.LightningDataModule
+    description: Path
+    constant: dict[str, float]
+    log_lines: list[str]
+
+
+class StackTraining:
+    """One stack's training; each run is recorded when it leaves, whether it failed or not.
+
+    `open_members` have a run folder in progress; where the training breaks off, some are left.
+    """
+
+    def __init__(
+        self, members: Sequence[StackMember], records: SharedRecords, progress: SweepProgress
+    ):
+        self.members, self.records, self.progress = members, records, progress
+        self.open_members: list[StackMember] = []
+
+    def train(self) -> None:
+        """Trains the members that no other process has, to their ends.
+
+        Raises: whatever breaks off the stack; a failure of one run is recorded as its own.
+        """
+        for member in self.members:
+            self._begin(member)
+        if self.open_members:
+            self._fit()
+
+    def abandon(self, error: BaseException | None = None, *, keep_checkpoints: bool = True) -> None:
+        """Closes the folders of the runs that are left."""
+        for member in self.open_members:
+            member.abandon(error, keep_checkpoint=keep_checkpoints)
+
+    def _begin(self, member: StackMember) -> None:
+        try:
+            member.begin()
+        except Finished:
+            self.progress.ended(member.job)
+        except Claimed as e:
+            log.info("    %s", e)
+            self.progress.ended(member.job, CLAIMED)
+        except LeptonError as e:
+            self._record_failure(member, e)
+        else:
+            self.open_members.append(member)
+            self.progress.started(member.job)
+
+    def _fit(self) -> None:
+        members = list(self.open_members)
+        epoch, batches, _ = members[0].saved_place
+        resumed = f", from {describe_place(epoch, batches)} on" if members[0].saved_state else ""
+        log.info("training %d runs as one stack%s ...", len(members), resumed)
+        for member in members:
+            member.network.trained_as = f"stack of {len(members)}"
+        options = members[0].job.config["trainer"]
+        module = StackedTrainingModule(
+            members,
+            StackedData(self.records.data, [member.seed for member in members]),
+            accumulate=options["accumulate_grad_batches"],
+            on_member_end=self._end,
+            saver=StackSaver(options["checkpoint_every"]),
+        )
+        with torch.random.fork_rng(), interruptible(saving=True):
+            build_trainer(members).fit(module, datamodule=module.data)
+
+    def _end(self, member: StackMember) -> None:
+        """Records a run that has left the stack; whatever goes wrong is its own failure."""
+        self.open_members.remove(member)
+        records = self.records
+        try:
+            member.finish(records.data, records.description, records.constant, records.log_lines)
+        except Pruned as e:
+            log.info("    %s: %s", member.job, e)
+            self.progress.ended(member.job)
+        except Exception as e:
+            self._record_failure(member, e)
+        else:
+            self.progress.ended(member.job)
+
+    def _record_failure(self, member: StackMember, error: Exception) -> None:
+        is_recorded = not isinstance(error, LeptonError)
+        record_failure(member.job, error, self.progress, is_recorded=is_recorded)
+
+
+def record_failure(
+    job: Job, error: Exception, progress: SweepProgress, *, is_recorded: bool = False
+) -> None:
+    """Says that a job failed, and records it where `is_recorded` is False."""
+    outcome = failure_outcome(job, error, recorded=is_recorded)
+    log.error("%s: %s", job, outcome.line)
+    progress.ended(job, outcome.kind)
+
+
+def build_trainer(members: Sequence[StackMember]) -> pl.Trainer:
+    """A trainer for as many epochs as the longest run of a stack has."""
+    config = members[0].job.config
+    epochs = max(member.job.config["trainer"]["max_epochs"] for member in members)
+    options = config["trainer"] | {"max_epochs": epochs, "threads": None}
+    log_warnings_only()
+    return build.instantiate(options, callbacks=[Progress()], logger=False)
+
+
+@contextmanager
+def collected_log() -> Iterator[list[str]]:
+    """Collects what is logged under `lepton` meanwhile, in lines as a run's log has them."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.emit = lambda record: lines.append(handler.format(record))
+    log.addHandler(handler)
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    try:
+        yield lines
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
