@@ -33,7 +33,7 @@ class Trial:
     canaries: str
     commands: tuple[tuple[str, ...], ...] = ()
     runs: int = 0
-    beside: tuple[str, ...] = ()  # what this version needs in other versions than are there
+    dependencies: bool = False  # it needs others in other versions than are there
 
     def __str__(self) -> str:
         return self.requirement
@@ -41,7 +41,7 @@ class Trial:
 
 TRIALS = (
     Trial("hydra-core", "hydra", (SWEEP, STACK), 6),
-    Trial("hydra-core>=1.4.0.dev0,<1.5", "hydra", (SWEEP, STACK), 6),
+    Trial("hydra-core>=1.4.0.dev0,<1.5", "hydra", (SWEEP, STACK), 6, dependencies=True),
     Trial(
         "pytorch-lightning",
         "lightning",
@@ -55,11 +55,7 @@ TRIALS = (
     Trial("torchmetrics", "torchmetrics", (SWEEP,), 4),
     Trial("scikit-learn", "sklearn", (SWEEP,), 4),
     Trial("optuna", "optuna", (SEARCH,), 2),
-    Trial(
-        "transformers",
-        "transformers",
-        beside=("huggingface-hub<1", "tokenizers<0.23", "peft==0.17.0"),
-    ),
+    Trial("transformers", "transformers", dependencies=True),
 )
 
 
@@ -86,12 +82,9 @@ def trial(request, tmp_path):
     """A trial, and a way to run Python on its versions."""
     chosen, folder = request.param, tmp_path / "versions"
     wanted = pinned(chosen.requirement)
-    alone = [] if wanted.startswith("hydra-core>") else ["--no-deps"]
-    pre = ["--pre"] if "dev" in wanted else []
+    alone, pre = [] if chosen.dependencies else ["--no-deps"], ["--pre"] * ("dev" in wanted)
     pip = [sys.executable, "-m", "pip", "install", "-q", "--retries=1", "--target", str(folder)]
-    done = subprocess.run(
-        [*pip, *alone, *pre, wanted, *chosen.beside], cwd="/", capture_output=True, text=True
-    )
+    done = subprocess.run([*pip, *alone, *pre, wanted], cwd="/", capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"{wanted} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
     environment = {

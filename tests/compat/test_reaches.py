@@ -1,0 +1,110 @@
+"""Private parts of other libraries are reached in lepton/compat/ alone, and each says what for."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lepton
+
+ROOT = Path(lepton.__file__).parent
+COMPAT = sorted((ROOT / "compat").glob("[!_]*.py"))
+OTHERS = sorted(path for path in ROOT.rglob("*.py") if path not in COMPAT)
+IMPORTED_IN_COMPAT = {"pytorch_lightning", "lightning_fabric", "torchmetrics"}
+PYTHONS_OWN = {"__class__", "__code__", "__dict__", "__globals__", "__spec__"}  # not to be changed
+PUBLIC = {"_", "_target_"}  # a key of Hydra's
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in PUBLIC
+
+
+def is_own(value: ast.expr) -> bool:
+    """True for `self`, `cls` and `super()`, whose private attributes are a class's own."""
+    return ast.unparse(value) in ("self", "cls", "super()")
+
+
+def reaches(tree: ast.AST) -> Iterator[str]:
+    """The private names of other libraries that a module takes, and what it changes of Python's."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not node.module.startswith("lepton."):
+            yield from imported([node.module])
+            yield from (alias.name for alias in node.names if is_private(alias.name))
+        elif isinstance(node, ast.Import):
+            yield from imported([alias.name for alias in node.names])
+        elif isinstance(node, ast.Attribute):
+            taken = is_private(node.attr) and not is_own(node.value)
+            if taken or node.attr == "__code__" or (is_changed(node) and node.attr in PYTHONS_OWN):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.Subscript) and is_changed(node):
+            yield from {ast.unparse(node)} if ast.unparse(node.value) == "sys.modules" else ()
+
+
+def is_changed(node: ast.Attribute | ast.Subscript) -> bool:
+    return isinstance(node.ctx, ast.Store | ast.Del)
+
+
+def imported(modules: list[str]) -> Iterator[str]:
+    for parts in (module.split(".") for module in modules):
+        if parts[0] in IMPORTED_IN_COMPAT or any(is_private(part) for part in parts):
+            yield ".".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import pytorch_lightning as pl", "pytorch_lightning"),
+        ("from hydra._internal.hydra import Hydra", "hydra._internal.hydra"),
+        ("from torch.nn.modules.batchnorm import _NormBase", "_NormBase"),
+        ("torch._fused_adam_(p)", "torch._fused_adam_"),
+        ("f(stopper)._evaluate(1)", "f(stopper)._evaluate"),
+        ("layer.__class__, layer.p = Dropout, 1", "layer.__class__"),
+        ("step.__code__.co_varnames", "step.__code__"),
+        ("sys.modules['a'] = None", "sys.modules['a']"),
+        ("del sys.modules['a']", "sys.modules['a']"),
+        ("self._own = super()._own + cls._own; _ = type(x).__name__; cfg._target_", None),
+        ("from lepton.a import _b; from __future__ import annotations", None),
+    ],
+)
+def test_a_reach_is_seen(code, found):
+    assert list(reaches(ast.parse(code))) == ([found] if found else [])
+
+
+def test_no_module_but_those_of_compat_reaches_into_another_library():
+    assert len(COMPAT) >= 9
+    assert len(OTHERS) > 250
+    told = [
+        f"{path.relative_to(ROOT.parent)}: {name}"
+        for path in OTHERS
+        for name in reaches(ast.parse(path.read_text()))
+    ]
+    assert not told, "\n".join(["to lepton/compat/ belong:", *told])
+
+
+@pytest.mark.parametrize("path", COMPAT, ids=lambda path: path.stem)
+def test_each_reach_says_which_public_way_is_missing_and_where_it_was_tried(path):
+    tree = ast.parse(path.read_text())
+    silent = []
+    for number, node in enumerate(tree.body):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and list(reaches(node)):
+            said = ast.get_docstring(node) or ""
+        elif isinstance(node, ast.Assign) and list(reaches(node)):
+            after = tree.body[number + 1]
+            said = ast.unparse(after) if isinstance(after, ast.Expr) else ""
+        else:
+            continue
+        if not node_is_private(node) and not ("No public way:" in said and "Tried:" in said):
+            silent.append(ast.unparse(node).splitlines()[0])
+    assert not silent, f"{path.name}: {silent}"
+
+
+def node_is_private(node: ast.stmt) -> bool:
+    """True for helpers of a reach in the same file, whose caller says it."""
+    return getattr(node, "name", "").startswith("_")
+
+
+def test_every_library_with_reaches_has_canaries():
+    without = {"optional", "__init__"}  # reaches into no library
+    tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    assert {path.stem for path in COMPAT} - without <= tests
