@@ -26,11 +26,11 @@ def forget_stored_options(group: str, names: Sequence[str]) -> None:
     No public way: Hydra merges a file into the stored option of its name, and the store can only
     be added to. Tried: hydra-core 1.3.8, 1.4.0rc3.
     """
-    stored: dict[str, Any] = ConfigStore.instance().repo
-    for part in group.split("/"):
-        stored = stored.get(part, {})
+    options: dict[str, Any] = ConfigStore.instance().repo
+    for folder in group.split("/"):
+        options = options.get(folder, {})
     for name in names:
-        stored.pop(f"{name}.yaml", None)
+        options.pop(f"{name}.yaml", None)
 
 
 def run_sweep(
@@ -45,7 +45,7 @@ def run_sweep(
 
 
 def error_of(job: JobReturn) -> Any:
-    """What a launcher says that ended a job, or None for a job that has completed.
+    """The error that a launcher says has ended a job, or None for a job that has completed.
 
     No public way: JobReturn.return_value prints the error and raises it.
     Tried: hydra-core 1.3.8, 1.4.0rc3.

@@ -42,7 +42,7 @@ def stops_after(stopper: EarlyStopping, score: Tensor) -> bool:
 
 @contextmanager
 def further_processes_run(module: str, *arguments: str) -> Iterator[None]:
-    """Lightning starts the further processes of a fit as `python -m MODULE ARGUMENTS`.
+    """Makes Lightning start the further processes of a fit as `python -m MODULE ARGUMENTS`.
 
     Afterwards the environment is what it was, without Lightning's ranks and addresses.
 

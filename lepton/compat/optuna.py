@@ -8,7 +8,7 @@ import optuna
 
 
 def pruner_notes(study: optuna.Study) -> dict[str, Any]:
-    """What the study's pruner has noted on its newest trial, as the rungs that it has passed.
+    """The notes of a study's pruner on its newest trial, as the rungs that the trial has passed.
 
     No public way: a pruner's notes are kept beside the attributes that users may read.
     Tried: optuna 4.9.0, 5.0.0.

@@ -84,7 +84,7 @@ class OperationListener(TorchDispatchMode):
     No public way: torch.overrides.TorchFunctionMode listens above vmap. Tried: torch 2.13.
     """
 
-    def heard(self, operation, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
+    def heard(self, operation: Any, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
         """Called after each operation of torch.ops.aten; subclasses say what they do with it."""
         raise NotImplementedError
 
@@ -103,7 +103,7 @@ def tensors_in(nested: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(nested) if isinstance(leaf, Tensor)]
 
 
-def changes_its_inputs(operation) -> bool:
+def changes_its_inputs(operation: Any) -> bool:
     """True when an operation of torch.ops writes into a tensor that it is given.
 
     No public way: tags of an operation do not tell it. Tried: torch 2.13.

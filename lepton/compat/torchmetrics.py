@@ -13,7 +13,7 @@ IMPORTER, LEFT_OUT = "torchmetrics.functional.text.bert", "transformers"
 
 @contextmanager
 def without_transformers() -> Iterator[None]:
-    """torchmetrics, where it is imported meanwhile, does not import transformers.
+    """Lets torchmetrics be imported meanwhile without an import of transformers.
 
     One module of torchmetrics, of a metric that lepton does not use, imports it for all others.
     That module gets a stand-in, which imports transformers when the metric is used. A package

@@ -1,4 +1,4 @@
-"""What of transformers is read past its documented names; imports transformers."""
+"""Parts of transformers that it does not document, each behind a function; imports it."""
 
 from transformers import PretrainedConfig
 from transformers.models.auto import modeling_auto
