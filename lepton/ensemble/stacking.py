@@ -12,9 +12,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton.compat.sklearn import BOOSTING_TYPES
 from lepton.ensemble.combiner import Combiner, Known, at_least, equal, log_odds
 from lepton.errors import ConfigError
-from lepton.model.gradient_boosting import columns_of, read_models
+from lepton.model.sklearn_models import read_skops, target_columns
 
 FILE = "stack.skops"
 
@@ -64,7 +65,9 @@ class Stacking(Combiner):
         with threadpool_limits(1):
             self.models = [
                 self._model(y, known.seed).fit(x, y)
-                for x, y in zip(self._features(known.prediction), columns_of(target), strict=True)
+                for x, y in zip(
+                    self._features(known.prediction), target_columns(target), strict=True
+                )
             ]
         return self._shares(len(known.prediction))
 
@@ -80,7 +83,7 @@ class Stacking(Combiner):
         skops.io.dump([*self.models, self.center, self.scale], folder / FILE)
 
     def load(self, folder: Path) -> None:
-        *self.models, self.center, self.scale = read_models(folder / FILE)
+        *self.models, self.center, self.scale = read_skops(folder / FILE, BOOSTING_TYPES)
 
     def _features(self, prediction: Tensor) -> list[np.ndarray]:
         """For each model its columns: the members' predictions, of all classes where they exclude.

@@ -8,7 +8,7 @@ from torch import nn
 from lepton.errors import ConfigError
 from lepton.finetune.machinery import adapters
 from lepton.method import Method
-from lepton.model.transformer import positions
+from lepton.model.encoder import max_positions
 from lepton.spec import DataSpec
 
 
@@ -34,7 +34,7 @@ class Prompt(Method):
                 "finetune=lora goes with every network that has linear layers"
             )
         name, encoder = found
-        places, tokens = positions(encoder), self.tokens + spec.max_length
+        places, tokens = max_positions(encoder), self.tokens + spec.max_length
         if places is not None and tokens > places:
             raise ConfigError(
                 f"finetune.tokens: {self.tokens} before texts of {spec.max_length} are {tokens}, "

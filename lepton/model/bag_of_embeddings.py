@@ -1,4 +1,6 @@
-"""The mean of a text's token embeddings, and a linear map of it."""
+"""BagOfEmbeddings: the mean of a text's token embeddings under a linear head."""
+
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -14,7 +16,7 @@ class BagOfEmbeddings(nn.Module):
 
     kind = "text"
 
-    def __init__(self, *, spec: DataSpec, tokenizer, width: int, dropout: float):
+    def __init__(self, *, spec: DataSpec, tokenizer: Any, width: int, dropout: float):
         super().__init__()
         self.pairs = len(spec.text_features) == 2
         self.embeddings = TokenEmbeddings(spec=spec, width=width)

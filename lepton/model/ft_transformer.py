@@ -10,6 +10,7 @@ from lepton.errors import ConfigError
 from lepton.model.inputs import CategoryEmbeddings, number_embeddings
 from lepton.model.layers import (
     AllButLast,
+    Columns,
     category_keys,
     code_keys,
     embedding_columns,
@@ -19,7 +20,7 @@ from lepton.spec import DataSpec
 
 
 class FTTransformer(nn.Module):
-    """rtdl's backbone on a class token, a token a number and a token a category.
+    """The backbone of rtdl on a class token, one token for each number and one for each category.
 
     Shapes: num (B, F) and cat (B, C) -> (B, outputs).
     Raises: ConfigError when `heads` does not divide `width`.
@@ -56,8 +57,8 @@ class FTTransformer(nn.Module):
             ) or LinearEmbeddings(len(spec.num_features), width)
         if spec.cat_features:
             self.categories = CategoryEmbeddings(cardinalities=spec.cat_cardinalities, width=width)
-            self.category_bias = nn.Parameter(token_init(len(spec.cat_features), width))
-        self.class_token = nn.Parameter(token_init(width))
+            self.category_bias = nn.Parameter(initial_tokens(len(spec.cat_features), width))
+        self.class_token = nn.Parameter(initial_tokens(width))
         self.backbone = FTTransformerBackbone(
             d_out=spec.outputs,
             n_blocks=blocks,
@@ -79,21 +80,21 @@ class FTTransformer(nn.Module):
             tokens.append(self.numbers(batch["num"]))
         if self.categories is not None:
             tokens.append(self.categories(batch["cat"]) + self.category_bias)
-        first = self.class_token.expand(len(tokens[0]), 1, -1)
-        return self.backbone(torch.cat([first, *tokens], 1))
+        class_tokens = self.class_token.expand(len(tokens[0]), 1, -1)
+        return self.backbone(torch.cat([class_tokens, *tokens], 1))
 
     @property
     def head(self) -> nn.Module:
         return self.backbone.output.linear
 
     def layers(self) -> list[str]:
-        tokens = ["numbers", "categories", "category_bias", "class_token"]
+        names = ["numbers", "categories", "category_bias", "class_token"]
         blocks = [f"backbone.blocks.{i}" for i in range(len(self.backbone.blocks))]
         blocks[-1] += "+backbone.output.normalization"
-        tokens = "+".join(with_parameters(self, tokens))
+        tokens = "+".join(with_parameters(self, names))
         return [tokens, *blocks, "backbone.output.linear"]
 
-    def columns(self, spec: DataSpec) -> dict:
+    def columns(self, spec: DataSpec) -> Columns:
         return {
             **embedding_columns("numbers", self.numbers, spec),
             "categories.table.weight": (0, code_keys(spec)),
@@ -101,7 +102,7 @@ class FTTransformer(nn.Module):
         }
 
 
-def token_init(*shape: int) -> Tensor:
+def initial_tokens(*shape: int) -> Tensor:
     """Uniform values of the range that rtdl gives its tokens."""
     bound = shape[-1] ** -0.5
     return torch.empty(shape).uniform_(-bound, bound)

@@ -1,4 +1,4 @@
-"""What tabular networks share: embeddings of categories and numbers, and one-hot codes."""
+"""Inputs of tabular networks: embeddings of categories and numbers, and one-hot codes."""
 
 import warnings
 
@@ -7,10 +7,11 @@ import torch
 from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
 from torch import Tensor, nn
 
+from lepton.model.layers import UNSEEN_CODE, Keys, category_keys, number_keys
 from lepton.spec import DataSpec
 
-MISSING, UNSEEN = 0, 1
-CLOSEST_EDGES = 1e-6  # share of a number's range; bins below it would have slopes without meaning
+MISSING_CODE = 0  # as in lepton.preprocessing.categories
+MIN_BIN_WIDTH = 1e-6  # share of a number's range; bins below it would have slopes without meaning
 
 
 def table_starts(cardinalities: tuple[int, ...]) -> Tensor:
@@ -38,8 +39,8 @@ class CategoryEmbeddings(nn.Module):
         self.table = nn.Embedding(sum(cardinalities), width)
         nn.init.uniform_(self.table.weight, -(width**-0.5), width**-0.5)
         with torch.no_grad():
-            self.table.weight[starts + MISSING] = 0
-            self.table.weight[starts + UNSEEN] = 0
+            self.table.weight[starts + MISSING_CODE] = 0
+            self.table.weight[starts + UNSEEN_CODE] = 0
 
     def forward(self, codes: Tensor) -> Tensor:
         return self.table(codes + self.starts)
@@ -57,7 +58,7 @@ class OneHot(nn.Module):
             (i, code)
             for i, count in enumerate(cardinalities)
             for code in range(count)
-            if code != UNSEEN
+            if code != UNSEEN_CODE
         ]
         feature, code = torch.tensor(columns).T
         self.widths = [count - 1 for count in cardinalities]
@@ -95,7 +96,7 @@ def number_embeddings(
 
 
 def distinct_edges(values: np.ndarray) -> Tensor:
-    """At least two edges that float32 tells apart; a constant gets one bin around it.
+    """Edges of bins, at least two, that float32 tells apart; a constant gets one bin around it.
 
     >>> distinct_edges(np.array([3.0]))
     tensor([1.5000, 4.5000])
@@ -104,12 +105,12 @@ def distinct_edges(values: np.ndarray) -> Tensor:
     if len(edges) == 1:
         half = np.float32(0.5) * max(np.float32(1), np.abs(edges[0]))
         return torch.tensor([edges[0] - half, edges[0] + half])
-    gap = CLOSEST_EDGES * (edges[-1] - edges[0])
-    kept = [edges[0]]
+    min_width = MIN_BIN_WIDTH * (edges[-1] - edges[0])
+    distinct = [edges[0]]
     for edge in edges[1:-1]:
-        if edge - kept[-1] > gap and edges[-1] - edge > gap:
-            kept.append(edge)
-    return torch.tensor([*kept, edges[-1]])
+        if edge - distinct[-1] > min_width and edges[-1] - edge > min_width:
+            distinct.append(edge)
+    return torch.tensor([*distinct, edges[-1]])
 
 
 class FlatInputs(nn.Module):
@@ -119,13 +120,29 @@ class FlatInputs(nn.Module):
     """
 
     def __init__(
-        self, *, spec: DataSpec, cat_width: int, numbers: nn.Module | None, num_width: int
+        self,
+        *,
+        spec: DataSpec,
+        cat_width: int,
+        num_embedding: str,
+        num_width: int,
+        bins: int,
+        frequencies: int,
+        frequency_scale: float,
     ):
         super().__init__()
-        self.width = len(spec.num_features) * (1 if numbers is None else num_width)
-        self.width += len(spec.cat_features) * cat_width
         self.has_numbers = bool(spec.num_features)
-        self.numbers = numbers
+        self.numbers = number_embeddings(
+            spec=spec,
+            kind=num_embedding,
+            width=num_width,
+            bins=bins,
+            frequencies=frequencies,
+            frequency_scale=frequency_scale,
+        )
+        self.num_width = 1 if self.numbers is None else num_width
+        self.cat_width = cat_width
+        self.width = len(spec.num_features) * self.num_width + len(spec.cat_features) * cat_width
         self.categories = None
         if spec.cat_features:
             self.categories = CategoryEmbeddings(
@@ -133,10 +150,14 @@ class FlatInputs(nn.Module):
             )
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        parts = []
+        blocks = []
         if self.has_numbers:
             num = batch["num"]
-            parts.append(num if self.numbers is None else self.numbers(num).flatten(1))
+            blocks.append(num if self.numbers is None else self.numbers(num).flatten(1))
         if self.categories is not None:
-            parts.append(self.categories(batch["cat"]).flatten(1))
-        return torch.cat(parts, 1)
+            blocks.append(self.categories(batch["cat"]).flatten(1))
+        return torch.cat(blocks, 1)
+
+    def unit_keys(self, spec: DataSpec) -> Keys:
+        """The keys of the output's units, for `columns()` of a network."""
+        return [*number_keys(spec, self.num_width), *category_keys(spec, self.cat_width)]

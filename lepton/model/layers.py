@@ -1,4 +1,4 @@
-"""What a network says about itself for fine-tuning: its layers in order, and its columns."""
+"""For `layers()` and `columns()` of a network: names in order, and what indices stand for."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from lepton.spec import DataSpec
 
-UNSEEN = 1  # a code, as in lepton.preprocessing.categories
+UNSEEN_CODE = 1  # as in lepton.preprocessing.categories
 Keys = list[tuple]  # what each index along a dimension of a tensor stands for
+Columns = dict[str, tuple[int, Keys]]  # the dimension and the keys of tensors of a state
 
 
 class AllButLast(nn.Sequential):
@@ -25,11 +26,11 @@ class AllButLast(nn.Sequential):
 
 def with_parameters(model: nn.Module, names: Iterable[str]) -> list[str]:
     """Those of the names, single or joined by `+`, under which the model has parameters."""
-    have = [name for name, _ in model.named_parameters()]
+    parameters = [name for name, _ in model.named_parameters()]
     return [
         joined
         for joined in names
-        if any(f"{name}.".startswith(f"{part}.") for part in joined.split("+") for name in have)
+        if any(f"{p}.".startswith(f"{name}.") for name in joined.split("+") for p in parameters)
     ]
 
 
@@ -39,24 +40,25 @@ def number_keys(spec: DataSpec, width: int) -> Keys:
 
 
 def category_keys(spec: DataSpec, width: int) -> Keys:
+    """The units of the embedded categories side by side, each `width` wide."""
     return [("category", name, unit) for name in spec.cat_features for unit in range(width)]
 
 
 def code_keys(spec: DataSpec, *, unseen: bool = True) -> Keys:
     """The codes of all categorical columns, one after the other, by the names they stand for."""
-    found = []
-    for at, name in enumerate(spec.cat_features):
-        named = ["missing", "unseen", *spec.categories[at]] if spec.categories else []
-        for code in range(spec.cat_cardinalities[at]):
-            if unseen or code != UNSEEN:
-                found.append(("code", name, named[code] if code < len(named) else code))
-    return found
+    keys = []
+    for column, name in enumerate(spec.cat_features):
+        values = ["missing", "unseen", *spec.categories[column]] if spec.categories else []
+        for code in range(spec.cat_cardinalities[column]):
+            if unseen or code != UNSEEN_CODE:
+                keys.append(("code", name, values[code] if code < len(values) else code))
+    return keys
 
 
-def embedding_columns(name: str, module: nn.Module | None, spec: DataSpec) -> dict:
-    """The tensors of an embedding of numbers that have a row a number."""
+def embedding_columns(name: str, module: nn.Module | None, spec: DataSpec) -> Columns:
+    """The columns of an embedding of numbers: its tensors that have one row for each number."""
     if module is None:
         return {}
     keys = number_keys(spec, 1)
-    state = {f"{name}.{own}": tensor for own, tensor in module.state_dict().items()}
-    return {n: (0, keys) for n, t in state.items() if t.ndim and len(t) == len(keys)}
+    state = module.state_dict().items()
+    return {f"{name}.{key}": (0, keys) for key, t in state if t.ndim and len(t) == len(keys)}

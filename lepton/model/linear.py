@@ -1,4 +1,4 @@
-"""Logistic, softmax or linear regression on numbers and one-hot categories."""
+"""Linear: logistic, softmax or linear regression on numbers and one-hot categories."""
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from lepton.spec import DataSpec
 
 
 class Linear(nn.Module):
-    """One linear map from zero; the one-hot product is a sum of table rows.
+    """One linear map that starts at zero; the one-hot product is a sum of table rows.
 
     Shapes: num (B, F) and cat (B, C) -> (B, outputs).
     """

@@ -1,18 +1,12 @@
-"""Multi-layer perceptron on numbers and category embeddings."""
+"""MLP: a multi-layer perceptron on numbers and category embeddings."""
 
 from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
 
-from lepton.model.inputs import FlatInputs, number_embeddings
-from lepton.model.layers import (
-    category_keys,
-    code_keys,
-    embedding_columns,
-    number_keys,
-    with_parameters,
-)
+from lepton.model.inputs import FlatInputs
+from lepton.model.layers import Columns, code_keys, embedding_columns, with_parameters
 from lepton.spec import DataSpec
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -41,25 +35,22 @@ class MLP(nn.Module):
         frequency_scale: float,
     ):
         super().__init__()
-        numbers = number_embeddings(
+        self.inputs = FlatInputs(
             spec=spec,
-            kind=num_embedding,
-            width=num_width,
+            cat_width=cat_width,
+            num_embedding=num_embedding,
+            num_width=num_width,
             bins=bins,
             frequencies=frequencies,
             frequency_scale=frequency_scale,
         )
-        self.widths = num_width, cat_width
-        self.inputs = FlatInputs(
-            spec=spec, cat_width=cat_width, numbers=numbers, num_width=num_width
-        )
         widths = [self.inputs.width, *hidden]
         self.blocks = nn.Sequential()
-        for before, after in pairwise(widths):
+        for width_in, width_out in pairwise(widths):
             # Batch normalization subtracts whatever a bias would add.
-            self.blocks.append(nn.Linear(before, after, bias=normalization != "batch"))
+            self.blocks.append(nn.Linear(width_in, width_out, bias=normalization != "batch"))
             if NORMALIZATIONS[normalization]:
-                self.blocks.append(NORMALIZATIONS[normalization](after))
+                self.blocks.append(NORMALIZATIONS[normalization](width_out))
             self.blocks.append(ACTIVATIONS[activation]())
             self.blocks.append(nn.Dropout(dropout))
         self.output = nn.Linear(widths[-1], spec.outputs)
@@ -83,12 +74,10 @@ class MLP(nn.Module):
         ]
         return with_parameters(self, ["inputs", *hidden, "output"])
 
-    def columns(self, spec: DataSpec) -> dict:
-        embedded, width = self.inputs.numbers, self.widths[0]
-        flat = number_keys(spec, 1 if embedded is None else width)
-        first = "blocks.0.weight" if len(self.blocks) else "output.weight"
+    def columns(self, spec: DataSpec) -> Columns:
+        first_weight = "blocks.0.weight" if len(self.blocks) else "output.weight"
         return {
-            **embedding_columns("inputs.numbers", embedded, spec),
+            **embedding_columns("inputs.numbers", self.inputs.numbers, spec),
             "inputs.categories.table.weight": (0, code_keys(spec)),
-            first: (1, [*flat, *category_keys(spec, self.widths[1])]),
+            first_weight: (1, self.inputs.unit_keys(spec)),
         }

@@ -1,4 +1,4 @@
-"""One vector of the outputs for a text's tokens.
+"""Poolings: one vector for a text, from the outputs for its tokens.
 
 Shapes: hidden (B, T, D), mask (B, T) -> (B, D).
 """
@@ -7,16 +7,17 @@ import torch
 from torch import Tensor, nn
 
 
-def first(hidden: Tensor, mask: Tensor) -> Tensor:
+def first_token(hidden: Tensor, mask: Tensor) -> Tensor:
+    """The output of the first token."""
     return hidden[:, 0]
 
 
-def last(hidden: Tensor, mask: Tensor) -> Tensor:
-    """That of the last token that is no padding."""
+def last_token(hidden: Tensor, mask: Tensor) -> Tensor:
+    """The output of the last token that is no padding."""
     return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1]
 
 
-class Attention(nn.Module):
+class AttentionPooling(nn.Module):
     """A mean whose weights are a learned function of each output."""
 
     def __init__(self, width: int):

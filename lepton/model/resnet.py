@@ -1,24 +1,23 @@
-"""Tabular ResNet on numbers and category embeddings."""
+"""ResNet: a residual network on numbers and category embeddings."""
 
 from typing import Literal
 
 import rtdl_revisiting_models as rtdl
 from torch import Tensor, nn
 
-from lepton.model.inputs import FlatInputs, number_embeddings
+from lepton.model.inputs import FlatInputs
 from lepton.model.layers import (
     AllButLast,
-    category_keys,
+    Columns,
     code_keys,
     embedding_columns,
-    number_keys,
     with_parameters,
 )
 from lepton.spec import DataSpec
 
 
 class ResNet(nn.Module):
-    """rtdl's ResNet behind the inputs of lepton.
+    """The ResNet of rtdl on FlatInputs.
 
     Shapes: num (B, F) and cat (B, C) -> (B, outputs).
     """
@@ -40,17 +39,14 @@ class ResNet(nn.Module):
         frequency_scale: float,
     ):
         super().__init__()
-        numbers = number_embeddings(
+        self.inputs = FlatInputs(
             spec=spec,
-            kind=num_embedding,
-            width=num_width,
+            cat_width=cat_width,
+            num_embedding=num_embedding,
+            num_width=num_width,
             bins=bins,
             frequencies=frequencies,
             frequency_scale=frequency_scale,
-        )
-        self.widths = num_width, cat_width
-        self.inputs = FlatInputs(
-            spec=spec, cat_width=cat_width, numbers=numbers, num_width=num_width
         )
         self.backbone = rtdl.ResNet(
             d_in=self.inputs.width,
@@ -79,11 +75,9 @@ class ResNet(nn.Module):
         names = ["inputs", "backbone.input_projection", *blocks, "backbone.output.linear"]
         return with_parameters(self, names)
 
-    def columns(self, spec: DataSpec) -> dict:
-        embedded, width = self.inputs.numbers, self.widths[0]
-        flat = number_keys(spec, 1 if embedded is None else width)
+    def columns(self, spec: DataSpec) -> Columns:
         return {
-            **embedding_columns("inputs.numbers", embedded, spec),
+            **embedding_columns("inputs.numbers", self.inputs.numbers, spec),
             "inputs.categories.table.weight": (0, code_keys(spec)),
-            "backbone.input_projection.weight": (1, [*flat, *category_keys(spec, self.widths[1])]),
+            "backbone.input_projection.weight": (1, self.inputs.unit_keys(spec)),
         }

@@ -1,4 +1,4 @@
-"""Pretrained parts that no network of a sweep moves, built once and shared."""
+"""Pretrained encoders that no network of a stack trains: built once and shared."""
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -6,24 +6,27 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-PARTS: ContextVar[dict[Hashable, Any] | None] = ContextVar("parts", default=None)
+ENCODERS: ContextVar[dict[Hashable, Any] | None] = ContextVar("encoders", default=None)
 
 
 @contextmanager
-def lending(parts: dict[Hashable, Any] | None) -> Iterator[None]:
-    """Networks built meanwhile take their parts from these, and leave new ones there."""
-    token = PARTS.set(parts)
+def sharing_encoders(encoders: dict[Hashable, Any] | None) -> Iterator[None]:
+    """Lets networks that are built meanwhile take their encoders from here, and add new ones."""
+    token = ENCODERS.set(encoders)
     try:
         yield
     finally:
-        PARTS.reset(token)
+        ENCODERS.reset(token)
 
 
-def shared(key: Hashable | None, make: Callable[[], T]) -> T:
-    """The part of this key, or one made now; None is the key of what is a network's own."""
-    parts = PARTS.get()
-    if parts is None or key is None:
-        return make()
-    if key not in parts:
-        parts[key] = make()
-    return parts[key]
+def shared_encoder(key: Hashable | None, build: Callable[[], T]) -> T:
+    """The shared encoder of this key, built now if there is none yet.
+
+    An encoder without a key, and any outside `sharing_encoders`, is built for one network alone.
+    """
+    encoders = ENCODERS.get()
+    if encoders is None or key is None:
+        return build()
+    if key not in encoders:
+        encoders[key] = build()
+    return encoders[key]

@@ -7,7 +7,13 @@ from tabm import EnsembleView, LinearEnsemble, make_tabm_backbone
 from torch import Tensor, nn
 
 from lepton.model.inputs import OneHot, number_embeddings
-from lepton.model.layers import code_keys, embedding_columns, number_keys, with_parameters
+from lepton.model.layers import (
+    Columns,
+    code_keys,
+    embedding_columns,
+    number_keys,
+    with_parameters,
+)
 from lepton.spec import DataSpec
 
 
@@ -33,7 +39,6 @@ class TabM(nn.Module):
         frequency_scale: float,
     ):
         super().__init__()
-        self.num_width = num_width
         self.has_numbers = bool(spec.num_features)
         self.numbers = number_embeddings(
             spec=spec,
@@ -43,7 +48,8 @@ class TabM(nn.Module):
             frequencies=frequencies,
             frequency_scale=frequency_scale,
         )
-        widths = [1 if self.numbers is None else num_width] * len(spec.num_features)
+        self.num_width = 1 if self.numbers is None else num_width
+        widths = [self.num_width] * len(spec.num_features)
         self.categories = None
         if spec.cat_features:
             self.categories = OneHot(cardinalities=spec.cat_cardinalities)
@@ -65,13 +71,13 @@ class TabM(nn.Module):
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         """Shapes: -> (B, K, width)."""
-        parts = []
+        blocks = []
         if self.has_numbers:
             num = batch["num"]
-            parts.append(num if self.numbers is None else self.numbers(num).flatten(1))
+            blocks.append(num if self.numbers is None else self.numbers(num).flatten(1))
         if self.categories is not None:
-            parts.append(self.categories(batch["cat"]))
-        return self.backbone(self.view(torch.cat(parts, 1)))
+            blocks.append(self.categories(batch["cat"]))
+        return self.backbone(self.view(torch.cat(blocks, 1)))
 
     @property
     def head(self) -> nn.Module:
@@ -82,17 +88,18 @@ class TabM(nn.Module):
         first = "+".join(with_parameters(self, ["backbone.affine", blocks[0]]))
         return with_parameters(self, ["numbers", first, *blocks[1:], "output"])
 
-    def columns(self, spec: DataSpec) -> dict:
-        flat = number_keys(spec, 1 if self.numbers is None else self.num_width)
-        flat += code_keys(spec, unseen=False)
-        first = ("affine.weight", "affine.bias", "blocks.0.0.weight", "blocks.0.0.r")
+    def columns(self, spec: DataSpec) -> Columns:
+        keys = [*number_keys(spec, self.num_width), *code_keys(spec, unseen=False)]
+        first_tensors = ("affine.weight", "affine.bias", "blocks.0.0.weight", "blocks.0.0.r")
         return {
             **embedding_columns("numbers", self.numbers, spec),
-            **{f"backbone.{name}": (1, flat) for name in first},
+            **{f"backbone.{name}": (1, keys) for name in first_tensors},
         }
 
 
-def make_backbone(*, arch: str, widths: list[int], embedded: bool, **sizes) -> nn.Module:
+def make_backbone(
+    *, arch: str, widths: list[int], embedded: bool, **sizes: int | float
+) -> nn.Module:
     """The hidden layers; the first scaling is drawn once for each feature and member.
 
     Source: initial scalings as tabm.TabM.make chooses them.

@@ -1,4 +1,6 @@
-"""Convolutions over the token embeddings, each filter's largest answer kept."""
+"""TextCnn: convolutions over the token embeddings, of each filter the largest output."""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +10,7 @@ from lepton.spec import DataSpec
 
 
 class TextCnn(nn.Module):
-    """Kim's network, from random embeddings; the two texts of a pair follow one another.
+    """The network of Kim 2014 with random embeddings; the texts of a pair follow one another.
 
     Shapes: tokens and mask (B, T) -> (B, outputs).
     """
@@ -19,7 +21,7 @@ class TextCnn(nn.Module):
         self,
         *,
         spec: DataSpec,
-        tokenizer,
+        tokenizer: Any,
         width: int,
         kernels: list[int],
         filters: int,
@@ -34,13 +36,13 @@ class TextCnn(nn.Module):
         return ["embeddings", "convolutions", "head"]
 
     def features(self, batch: Batch) -> Tensor:
-        values, outside = self.embeddings(batch).mT, ~batch["mask"][:, None]
-        answers = []
+        values, padding = self.embeddings(batch).mT, ~batch["mask"][:, None]
+        maxima = []
         for convolution in self.convolutions:
-            rest = convolution.kernel_size[0] - 1
-            around = nn.functional.pad(values, (rest // 2, rest - rest // 2))
-            answers.append(convolution(around).masked_fill(outside, -torch.inf).amax(2))
-        return torch.cat(answers, 1).relu()
+            margin = convolution.kernel_size[0] - 1  # so that there are as many outputs as tokens
+            padded = nn.functional.pad(values, (margin // 2, margin - margin // 2))
+            maxima.append(convolution(padded).masked_fill(padding, -torch.inf).amax(2))
+        return torch.cat(maxima, 1).relu()
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

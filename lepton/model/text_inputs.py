@@ -1,4 +1,4 @@
-"""What text networks share: embeddings of tokens, and means of them."""
+"""Shared by text networks: embeddings of tokens, means over a text, and the head."""
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +34,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def make_head(width: int, outputs: int, dropout: float) -> nn.Sequential:
-    """Dropout and a linear map: (B, width) -> (B, outputs)."""
+    """The head of a text network, dropout and a linear map. Shapes: (B, width) -> (B, outputs)."""
     return nn.Sequential(nn.Dropout(dropout), nn.Linear(width, outputs))
 
 

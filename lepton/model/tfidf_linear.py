@@ -1,10 +1,10 @@
 """Counts of words and of runs of characters under a linear model: the reference for texts."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import skops.io
-import torch
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -13,11 +13,15 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from lepton.compat.sklearn import TEXT_TYPES
-from lepton.errors import ConfigError, DataError, LeptonError
-from lepton.model.gradient_boosting import columns_of
+from lepton.errors import ConfigError, DataError
+from lepton.model.sklearn_models import (
+    MODEL_FILE,
+    predict_task,
+    read_skops,
+    target_columns,
+    weights_by_class,
+)
 from lepton.spec import DataSpec
-
-FILE = "model.skops"
 
 
 class TfidfLinear:
@@ -47,125 +51,118 @@ class TfidfLinear:
             raise ConfigError("model.words, model.characters: one of them must be given")
         self.spec, self.strengths = spec, sorted(strengths)
         self.max_iter, self.seed = max_iter, seed
-        self.kinds = {"word": words, "char_wb": characters}
-        self.sizes = {"min_df": min_documents, "max_features": max_features}
-        self.vectorizers: list[list[TfidfVectorizer]] = []
-        self.models: list = []
+        self.ngram_ranges = {"word": words, "char_wb": characters}
+        self.limits = {"min_df": min_documents, "max_features": max_features}
+        self.vectorizers: list[list[TfidfVectorizer]] = []  # for each column of texts
+        self.models: list[LogisticRegression | Ridge] = []
 
-    def fit(self, train: dict, val: dict, weights: Tensor | None = None) -> None:
-        """Counts the words of `train`; learns from it with each strength.
+    def fit(
+        self, train: dict[str, Any], val: dict[str, Any], weights: Tensor | None = None
+    ) -> None:
+        """Counts the terms of `train`; learns from it with each strength.
 
         Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
         """
-        x, x_val = self._learn_words(train["texts"]), self._count(val["texts"])
-        columns = zip(columns_of(train["target"]), columns_of(val["target"]), strict=True)
+        x, x_val = self._fit_vectorizers(train["texts"]), self._count_terms(val["texts"])
+        targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
+        self.models = []
         with threadpool_limits(1):
-            self.models = [
-                self._best(x, y, x_val, y_val, _weights(weights, self.spec.task, label))
-                for label, (y, y_val) in enumerate(columns)
-            ]
+            for label, (y, y_val) in enumerate(targets):
+                by_class = None
+                if weights is not None:
+                    by_class = weights_by_class(weights, self.spec.task, label)
+                self.models.append(self._fit_best(x, y, x_val, y_val, by_class))
 
-    def predict(self, inputs: dict) -> Tensor:
+    def predict(self, inputs: dict[str, Any]) -> Tensor:
         """Probabilities, or for regression values in the target's own unit.
 
         Shapes: binary and regression (N,), multiclass (N, K), multilabel (N, labels).
         """
-        x, task = self._count(inputs["texts"]), self.spec.task
-        if task == "regression":
-            predicted = self.models[0].predict(x)
-        elif task == "multiclass":
-            predicted = _probabilities(self.models[0], x, len(self.spec.classes))
-        else:
-            positive = [_probabilities(model, x, 2)[:, 1] for model in self.models]
-            predicted = positive[0] if task == "binary" else np.stack(positive, 1)
-        return torch.from_numpy(np.asarray(predicted)).float()
+        x = self._count_terms(inputs["texts"])
+        return predict_task(
+            self.spec,
+            self.models,
+            lambda model: model.predict(x),
+            lambda model: model.predict_proba(x),
+        )
 
     def save(self, folder: Path) -> None:
         """Writes terms as text: skops takes a minute for a dictionary of as many."""
         counted = [
-            [("\n".join(made.get_feature_names_out()), made.idf_) for made in column]
-            for column in self.vectorizers
+            [("\n".join(v.get_feature_names_out()), v.idf_) for v in vectorizers]
+            for vectorizers in self.vectorizers
         ]
-        skops.io.dump({"counted": counted, "models": self.models}, folder / FILE)
+        skops.io.dump({"counted": counted, "models": self.models}, folder / MODEL_FILE)
 
     def load(self, folder: Path) -> None:
-        """Take the fitted models back from `save`'s file.
+        """Reads the fitted models from `save`'s file.
 
         Raises: LeptonError when the file holds what no fitted model does.
         """
-        path = folder / FILE
-        if foreign := set(skops.io.get_untrusted_types(file=path)) - TEXT_TYPES:
-            raise LeptonError(
-                f"{path}: holds {', '.join(sorted(foreign))}, which no tfidf_linear model does; "
-                "load only files that lepton has written"
-            )
-        saved = skops.io.load(path, trusted=sorted(TEXT_TYPES))
+        saved = read_skops(folder / MODEL_FILE, TEXT_TYPES, kind="tfidf_linear model")
         self.models = saved["models"]
-        self.vectorizers = [self._new() for _ in saved["counted"]]
-        for column, made in zip(saved["counted"], self.vectorizers, strict=True):
-            for (terms, idf), vectorizer in zip(column, made, strict=True):
+        self.vectorizers = [self._new_vectorizers() for _ in saved["counted"]]
+        for column, vectorizers in zip(saved["counted"], self.vectorizers, strict=True):
+            for (terms, idf), vectorizer in zip(column, vectorizers, strict=True):
                 vectorizer.vocabulary = {term: i for i, term in enumerate(terms.split("\n"))}
                 vectorizer.idf_ = idf
 
-    def _new(self) -> list[TfidfVectorizer]:
-        """What counts one column of texts."""
+    def _new_vectorizers(self) -> list[TfidfVectorizer]:
+        """The vectorizers of one column of texts, not fitted: of words, of characters or both."""
         return [
             TfidfVectorizer(
-                analyzer=kind, ngram_range=tuple(lengths), sublinear_tf=True, **self.sizes
+                analyzer=analyzer, ngram_range=tuple(lengths), sublinear_tf=True, **self.limits
             )
-            for kind, lengths in self.kinds.items()
+            for analyzer, lengths in self.ngram_ranges.items()
             if lengths
         ]
 
-    def _learn_words(self, texts: np.ndarray):
-        self.vectorizers = [self._new() for _ in texts.T]
+    def _fit_vectorizers(self, texts: np.ndarray) -> sparse.csr_matrix:
+        self.vectorizers = [self._new_vectorizers() for _ in texts.T]
         try:
-            for column, made in zip(texts.T, self.vectorizers, strict=True):
-                for vectorizer in made:
+            for column, vectorizers in zip(texts.T, self.vectorizers, strict=True):
+                for vectorizer in vectorizers:
                     vectorizer.fit(column)
         except ValueError as e:
             raise DataError(f"model=tfidf_linear: {e}; model.min_documents=1 keeps more") from None
-        return self._count(texts)
+        return self._count_terms(texts)
 
-    def _count(self, texts: np.ndarray):
-        parts = [
+    def _count_terms(self, texts: np.ndarray) -> sparse.csr_matrix:
+        """Shapes: texts (N, columns) -> (N, terms), tf-idf."""
+        blocks = [
             vectorizer.transform(column)
-            for column, made in zip(texts.T, self.vectorizers, strict=True)
-            for vectorizer in made
+            for column, vectorizers in zip(texts.T, self.vectorizers, strict=True)
+            for vectorizer in vectorizers
         ]
-        return sparse.hstack(parts, format="csr")
+        return sparse.hstack(blocks, format="csr")
 
-    def _best(self, x, y, x_val, y_val, weights):
+    def _fit_best(
+        self,
+        x: sparse.csr_matrix,
+        y: np.ndarray,
+        x_val: sparse.csr_matrix,
+        y_val: np.ndarray,
+        class_weights: np.ndarray | None,
+    ) -> LogisticRegression | Ridge:
+        """The model of the strength with the lowest validation loss."""
         if self.spec.task == "regression":
             fitted = [Ridge(alpha=1 / c, solver="sparse_cg").fit(x, y) for c in self.strengths]
             losses = [np.square(model.predict(x_val) - y_val).mean() for model in fitted]
             return fitted[int(np.argmin(losses))]
         if len(np.unique(y)) == 1:
             raise DataError("model=tfidf_linear: a label is the same in every training row")
-        fitted = [self._classifier(c, weights).fit(x, y) for c in self.strengths]
-        known = np.isin(y_val, y)
+        fitted = [self._classifier(c, class_weights).fit(x, y) for c in self.strengths]
+        scorable = np.isin(y_val, y)  # log loss needs a probability of every class
         losses = [
-            log_loss(y_val[known], model.predict_proba(x_val[known]), labels=model.classes_)
+            log_loss(y_val[scorable], model.predict_proba(x_val[scorable]), labels=model.classes_)
             for model in fitted
         ]
         return fitted[int(np.argmin(losses))]
 
-    def _classifier(self, strength: float, weights) -> LogisticRegression:
+    def _classifier(self, strength: float, weights: np.ndarray | None) -> LogisticRegression:
         return LogisticRegression(
-            C=strength, class_weight=weights, max_iter=self.max_iter, random_state=self.seed
+            C=strength,
+            class_weight=None if weights is None else dict(enumerate(weights.tolist())),
+            max_iter=self.max_iter,
+            random_state=self.seed,
         )
-
-
-def _weights(weights: Tensor | None, task: str, label: int) -> dict[int, float] | None:
-    if weights is None:
-        return None
-    if task == "multilabel":
-        return {0: 1.0, 1: float(weights[label])}
-    return dict(enumerate(weights.tolist()))
-
-
-def _probabilities(model: LogisticRegression, x, classes: int) -> np.ndarray:
-    """Shapes: (N, classes), zero for a class that training did not hold."""
-    spread = np.zeros((x.shape[0], classes))
-    spread[:, model.classes_.astype(int)] = model.predict_proba(x)
-    return spread

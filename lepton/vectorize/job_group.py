@@ -11,7 +11,7 @@ import torch
 
 from lepton import build, run
 from lepton.dataset.load.batches import TrainingBatches
-from lepton.model.shared_encoder import lending
+from lepton.model.shared_encoder import sharing_encoders
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.training.learner import build_learner
@@ -110,7 +110,7 @@ class JobGroup:
         return groups
 
     def _build_member(self, job: Job) -> StackMember:
-        with lending(self.frozen_encoders):
+        with sharing_encoders(self.frozen_encoders):
             network = build_learner(job.config, self.raw_data.spec)
         [phase] = network.prepare_phases(self.raw_data)
         if self.data is self.raw_data:

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.example import make_batch, make_text_spec
-from lepton.model.pooling import Attention, last
-from lepton.model.transformer import Transformer, in_order
+from lepton.model.encoder import encoder_layers
+from lepton.model.pooling import AttentionPooling, last_token
+from lepton.model.transformer import Transformer
 from lepton.pretrained.location import problem
 
 SIZES = {
@@ -135,12 +136,12 @@ def test_a_decoder_saved_with_its_language_head_is_loaded_too(tmp_path):
     model, batch = loaded(saved(reference, tmp_path))
     with torch.no_grad():
         hidden = reference.model(batch["tokens"], attention_mask=batch["mask"].long())[0]
-    torch.testing.assert_close(model.features(batch), last(hidden, batch["mask"]))
+    torch.testing.assert_close(model.features(batch), last_token(hidden, batch["mask"]))
 
 
 def test_attention_is_a_mean_weighted_by_a_softmax_over_own_tokens():
     torch.manual_seed(0)
-    pool, hidden = Attention(4), torch.randn(2, 5, 4)
+    pool, hidden = AttentionPooling(4), torch.randn(2, 5, 4)
     mask = torch.arange(5) < torch.tensor([[5], [2]])
     weights = (hidden[1, :2] @ pool.score.weight[0]).softmax(0)
     torch.testing.assert_close(pool(hidden, mask)[1], weights @ hidden[1, :2])
@@ -273,4 +274,4 @@ def test_parameters_beside_the_blocks_are_named_by_themselves():
     module.token = torch.nn.Parameter(torch.zeros(1))
     module.blocks = torch.nn.ModuleList([torch.nn.Linear(2, 2) for _ in range(2)])
     module.last = torch.nn.Linear(2, 1)
-    assert in_order(module) == ["token", "blocks.0", "blocks.1", "last"]
+    assert encoder_layers(module) == ["token", "blocks.0", "blocks.1", "last"]

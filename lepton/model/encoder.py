@@ -1,0 +1,148 @@
+"""Encoders of the package transformers: loaded or built, held against the spec, named by layer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from lepton.compat.optional import import_optional
+from lepton.errors import ConfigError
+from lepton.pretrained.location import local, problem, reached
+from lepton.spec import DataSpec
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+
+def load_encoder(
+    path: str | None, pretrained: bool, architecture: dict[str, Any], spec: DataSpec
+) -> tuple[nn.Module, bool]:
+    """The encoder without its own head, and whether it is a causal decoder."""
+    from transformers import AutoConfig, AutoModel
+
+    from lepton.compat.transformers import is_causal_only
+
+    folder = local(path) if path else None
+    options = {"trust_remote_code": False}
+    if path is None:
+        if pretrained:
+            raise ConfigError("model.pretrained=true: needs model.path, where the weights lie")
+        sizes = {"vocab_size": spec.vocabulary, "pad_token_id": spec.pad} | architecture
+        config = AutoConfig.for_model(**sizes)
+    else:
+        if message := problem(path, weights=pretrained):
+            raise ConfigError(f"model.path: {path!r}: {message}")
+        config = AutoConfig.from_pretrained(folder or path, **options, **architecture)
+    if pretrained:
+        encoder = _load_weights(folder or path, config, options)
+    else:
+        encoder = AutoModel.from_config(config, **options)
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None  # of another task, and no part of what is learned here
+    return encoder.float().train(), is_causal_only(config)
+
+
+def _load_weights(
+    source: Path | str, config: "PretrainedConfig", options: dict[str, Any]
+) -> nn.Module:
+    """Raises: ConfigError when weights of the encoder are missing."""
+    from transformers import AutoModel
+
+    encoder, loading_info = AutoModel.from_pretrained(
+        source,
+        config=config,
+        use_safetensors=True,
+        output_loading_info=True,
+        dtype=torch.float32,
+        **options,
+    )
+    missing = sorted(n for n in loading_info["missing_keys"] if not n.startswith("pooler."))
+    if missing:
+        raise ConfigError(
+            f"model.path: {str(source)!r}: {len(missing)} weights of a {config.model_type} are "
+            f"missing ({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''})"
+        )
+    return encoder
+
+
+def check_encoder(encoder: nn.Module, spec: DataSpec) -> None:
+    """Raises: ConfigError when the tokenizer has more tokens or longer texts than the encoder."""
+    embeddings = encoder.get_input_embeddings().num_embeddings
+    if spec.vocabulary > embeddings:
+        raise ConfigError(
+            f"model.tokenizer: has tokens up to {spec.vocabulary - 1}, and the encoder embeddings "
+            f"for {embeddings}; take the tokenizer of the encoder's own folder"
+        )
+    positions = max_positions(encoder)
+    if positions is not None and spec.max_length > positions:
+        raise ConfigError(
+            f"model.tokenizer.max_length: {spec.max_length} tokens, and the encoder has positions "
+            f"for {positions}"
+        )
+
+
+def max_positions(encoder: nn.Module) -> int | None:
+    """The number of tokens that have a position; None where any number has.
+
+    Encoders of the RoBERTa family count from behind the padding token.
+    """
+    positions = getattr(encoder.config, "max_position_embeddings", None)
+    table = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return positions if positions is None or padding is None else positions - padding - 1
+
+
+def checkpoint_activations(encoder: nn.Module) -> None:
+    """Lets the encoder compute a block's activations again for its gradients."""
+    encoder.recomputed = True
+    # the older name warns from 5.24 on
+    enable = getattr(encoder, "activation_checkpointing_enable", None)
+    (enable or encoder.gradient_checkpointing_enable)({"use_reentrant": False})
+
+
+def encoder_layers(encoder: nn.Module) -> list[str]:
+    """Dotted names in order: the embeddings, each block, what follows the blocks.
+
+    The blocks are the list of modules with the most parameters.
+    """
+    lists = {n: m for n, m in encoder.named_modules() if isinstance(m, nn.ModuleList) and len(m)}
+    blocks = max(lists, key=lambda name: _size(lists[name]), default=None)
+    return list(_walk(encoder, "", blocks))
+
+
+def _walk(module: nn.Module, prefix: str, blocks: str | None) -> Iterator[str]:
+    yield from (prefix + name for name, _ in module.named_parameters(recurse=False))
+    for name, child in module.named_children():
+        path = prefix + name
+        if path == blocks:
+            yield from (f"{path}.{i}" for i in range(len(child)))
+        elif blocks is not None and blocks.startswith(f"{path}."):
+            yield from _walk(child, f"{path}.", blocks)
+        elif _size(child):
+            yield path
+
+
+def _size(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+@contextmanager
+def explain_transformers_errors(path: str | None) -> Iterator[None]:
+    """Tells errors of transformers in one line; leaves out its warnings and progress bars.
+
+    Raises: DataError where nothing can be loaded; LeptonError without the package.
+    """
+    logging = import_optional("transformers.utils.logging", needed_by="model")
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with reached(path):
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,70 @@
+"""Shared by models of scikit-learn: targets, class weights, predictions, files without code."""
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io
+import torch
+from torch import Tensor
+
+from lepton.errors import LeptonError
+from lepton.spec import DataSpec
+
+MODEL_FILE = "model.skops"
+
+
+def target_columns(target: Tensor) -> list[np.ndarray]:
+    """The targets of the models to fit: one, or one for each label."""
+    values = target.cpu().numpy()
+    return [values] if values.ndim == 1 else list(values.T)
+
+
+def weights_by_class(weights: Tensor, task: str, label: int) -> np.ndarray:
+    """The class weights of one model, of which multilabel has one for each label.
+
+    Shapes: weights (classes,), for multilabel (labels,) -> (classes,).
+    """
+    values = weights.double().cpu().numpy()
+    return np.array([1.0, values[label]]) if task == "multilabel" else values
+
+
+def predict_task(
+    spec: DataSpec,
+    models: Sequence[Any],
+    predict: Callable[[Any], np.ndarray],
+    predict_proba: Callable[[Any], np.ndarray],
+) -> Tensor:
+    """Probabilities, or for regression values in the target's own unit.
+
+    Shapes: binary and regression (N,), multiclass (N, K), multilabel (N, labels).
+    """
+    if spec.task == "regression":
+        predicted = predict(models[0])
+    elif spec.task == "multiclass":
+        predicted = _all_classes(models[0], predict_proba(models[0]), len(spec.classes))
+    else:
+        positive = [_all_classes(model, predict_proba(model), 2)[:, 1] for model in models]
+        predicted = positive[0] if spec.task == "binary" else np.stack(positive, 1)
+    return torch.from_numpy(np.asarray(predicted)).float()
+
+
+def _all_classes(model: Any, probabilities: np.ndarray, classes: int) -> np.ndarray:
+    """Shapes: -> (N, classes), zero for a class that training did not hold."""
+    all_classes = np.zeros((len(probabilities), classes))
+    all_classes[:, model.classes_.astype(int)] = probabilities
+    return all_classes
+
+
+def read_skops(path: Path, trusted: Collection[str], *, kind: str = "fitted model") -> Any:
+    """The content of a skops file that holds no other types than these, beside skops' own list.
+
+    Raises: LeptonError when it holds another type.
+    """
+    if foreign := set(skops.io.get_untrusted_types(file=path)) - set(trusted):
+        raise LeptonError(
+            f"{path}: holds {', '.join(sorted(foreign))}, which no {kind} does; load only files "
+            "that lepton has written"
+        )
+    return skops.io.load(path, trusted=sorted(trusted))
