@@ -10,6 +10,7 @@ import pytest
 
 from lepton.config.options import find_options
 from lepton.sweep.multirun import multirun
+from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -151,6 +152,20 @@ def test_links_lead_to_files_and_headings(page):
 def test_every_page_is_reached_from_the_readme():
     linked = set(re.findall(r"\]\((docs/\w+\.md)", PAGES["README.md"]))
     assert linked == set(PAGES) - {"README.md"}
+
+
+def test_the_layers_are_drawn_as_they_are_held():
+    text = PAGES["docs/how_it_is_built.md"]
+    drawn = [line.partition("|")[0].split() for line in text.splitlines() if " | " in line]
+    assert drawn == [list(row) for row in LAYERS]
+
+
+@pytest.mark.parametrize("page", ["docs/how_it_is_built.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_are_there(page):
+    prose = re.sub(r"```.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL)
+    for name in re.findall(r"`((?:[\w.]+/)+[\w.]*)`", prose):
+        found = [ROOT / name, ROOT / "lepton" / name, ROOT / "lepton" / f"{name}.py"]
+        assert any(path.exists() for path in found), name
 
 
 def test_the_reference_of_options_is_what_conf_says(monkeypatch):
