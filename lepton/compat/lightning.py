@@ -44,7 +44,8 @@ def stops_after(stopper: EarlyStopping, score: Tensor) -> bool:
 def further_processes_run(module: str, *arguments: str) -> Iterator[None]:
     """Makes Lightning start the further processes of a fit as `python -m MODULE ARGUMENTS`.
 
-    Afterwards the environment is what it was, without Lightning's ranks and addresses.
+    Inside a job of Hydra's it adds arguments of Hydra's own behind them, which the module must
+    bear. Afterwards the environment is what it was, without Lightning's ranks and addresses.
 
     No public way: a launcher starts the command line of the first process again.
     Tried: pytorch-lightning 2.5.0, 2.6.6.

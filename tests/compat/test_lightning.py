@@ -162,7 +162,8 @@ def test_further_processes_of_a_fit_run_the_module_that_is_asked_for(
             launch(devices=2)
         [(command, process)] = started
         process.wait()
-        assert command == [sys.executable, "-m", "lepton.worker", "a folder"]
+        assert command[:4] == [sys.executable, "-m", "lepton.worker", "a folder"]
+        assert all(word.startswith("hydra.") for word in command[4:])  # after a job of Hydra's
         assert (sys.argv, sys.modules["__main__"].__spec__, dict(os.environ)) == before
 
 
