@@ -14,7 +14,7 @@ _start_method = multiprocessing.get_context(START_METHOD)
 _main_lock = threading.Lock()
 
 
-class WorkerProcess(_start_method.Process):
+class ProcessWithoutMain(_start_method.Process):
     """A process that imports what it is given to do, and nothing of its parent's main module.
 
     No public way: a child of any start method but fork imports its parent's script or notebook,
@@ -22,7 +22,7 @@ class WorkerProcess(_start_method.Process):
     """
 
     @staticmethod
-    def _Popen(process: "WorkerProcess"):
+    def _Popen(process: "ProcessWithoutMain"):
         with _without_main_module():
             return _start_method.Process._Popen(process)
 
@@ -30,7 +30,7 @@ class WorkerProcess(_start_method.Process):
 class WorkerContext(type(_start_method)):
     """A context of multiprocessing, as pools take it, with the processes above."""
 
-    Process = WorkerProcess
+    Process = ProcessWithoutMain
 
 
 def start_fork_server(modules: Sequence[str]) -> None:

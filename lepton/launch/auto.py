@@ -1,4 +1,4 @@
-"""Hydra launcher, the default: stacks what can be stacked; a pool for the rest where it pays."""
+"""Hydra launcher, the default: stacks runs that can share a stack; a pool where one pays."""
 
 import logging
 import time
@@ -8,19 +8,17 @@ from lepton.launch.basic import Basic
 from lepton.launch.parallel import Parallel
 from lepton.launch.vectorized import Vectorized
 from lepton.sweep.job import Job
-from lepton.sweep.parallelism import (
-    POOL_START_SECONDS,
-    available_cores,
-    seconds_saved,
-    threads_of_run,
-)
+from lepton.sweep.parallelism import POOL_START_SECONDS, fitting_workers, seconds_saved
 from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
 
 
 class Auto:
-    """Vectorized, then as many runs one by one as tell whether a pool would be done sooner."""
+    """Vectorized, then as many runs one by one as tell whether a pool would be done sooner.
+
+    Units: `timeout` is seconds a job.
+    """
 
     def __init__(
         self,
@@ -31,37 +29,36 @@ class Auto:
         per_gpu: int,
         timeout: float | None,
     ):
-        self.stacks = Vectorized(threads=threads, size=size, workers=workers)
-        self.pool = Parallel(workers=workers, per_gpu=per_gpu, timeout=timeout)
-
-    def setup(self, *, hydra_context, task_function, config) -> None:
-        pass
+        self.vectorized = Vectorized(threads=threads, size=size, workers=workers)
+        self.parallel = Parallel(workers=workers, per_gpu=per_gpu, timeout=timeout)
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
+        """Returns when every job has ended, or was not started because the sweep stops."""
         progress = progress or SweepProgress(jobs)
-        workers = self.pool.workers or _workers(jobs)
-        rest = list(jobs)
-        if len(jobs) > 1 and self.pool.timeout is None:  # a stack's runs have no time of their own
-            rest = self.stacks.stack(jobs, progress, alone=workers)
-        if self.pool.timeout is None:
-            rest = self._inline(rest, workers, progress)
-        if rest and not progress.stop_reason:
-            log.info("%d runs on a pool of %d workers", len(rest), min(workers, len(rest)))
-            self.pool.launch_jobs(rest, progress)
+        workers = self.parallel.workers or fitting_workers(jobs)
+        unstacked = list(jobs)
+        if self.parallel.timeout is None:  # a stack's runs have no time of their own
+            if len(jobs) > 1:
+                unstacked = self.vectorized.stack(jobs, progress, runs_at_once=workers)
+            unstacked = self._train_while_no_pool_pays(unstacked, workers, progress)
+        if unstacked and not progress.stop_reason:
+            pool_size = min(workers, len(unstacked))
+            log.info("%d runs on a pool of %d workers", len(unstacked), pool_size)
+            self.parallel.launch_jobs(unstacked, progress)
 
-    def _inline(self, jobs: list[Job], workers: int, progress: SweepProgress) -> list[Job]:
-        """Trains in this process until a pool would save more than it costs; returns the rest."""
+    def _train_while_no_pool_pays(
+        self, jobs: list[Job], workers: int, progress: SweepProgress
+    ) -> list[Job]:
+        """Trains in this process until a pool would save more than it costs; returns what is left.
+
+        No job is left when the sweep stops.
+        """
         started = time.monotonic()
         for count in range(len(jobs)):
             if progress.stop_reason:
                 return []
-            pace = (time.monotonic() - started) / count if count else 0.0
-            if seconds_saved(pace * (len(jobs) - count), workers) > POOL_START_SECONDS:
+            seconds_per_run = (time.monotonic() - started) / count if count else 0.0
+            if seconds_saved(seconds_per_run * (len(jobs) - count), workers) > POOL_START_SECONDS:
                 return jobs[count:]
             Basic().launch_jobs(jobs[count : count + 1], progress)
         return []
-
-
-def _workers(jobs: Sequence[Job]) -> int:
-    cores = available_cores()
-    return max(1, cores // max(threads_of_run(job.config, cores) for job in jobs))

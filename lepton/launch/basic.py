@@ -1,4 +1,4 @@
-"""Hydra launcher: one run after the other in this process; a failure does not stop the rest."""
+"""Hydra launcher: one run after the other in this process; a failure does not stop the others."""
 
 import logging
 from collections.abc import Sequence
@@ -13,10 +13,8 @@ log = logging.getLogger("lepton")
 class Basic:
     """Trains planned jobs in order."""
 
-    def setup(self, *, hydra_context, task_function, config) -> None:
-        pass
-
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
+        """Returns when every job has ended, or was not started because the sweep stops."""
         progress = progress or SweepProgress(jobs)
         for job in jobs:
             if progress.stop_reason:

@@ -4,16 +4,24 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError
-from lepton.launch.cluster import OURS, follow, place, train_there
-from lepton.launch.parallel import terminable
-from lepton.launch.worker_main import python_path
+from lepton.launch.cluster import run_on_cluster, train_on_cluster
+from lepton.launch.process_environment import (
+    ProcessEnvironment,
+    exported_python_path,
+    lepton_variables,
+)
+from lepton.launch.termination import interrupted_by_sigterm
 from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import available_cores, threads_of_run
 from lepton.sweep.progress import SweepProgress
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
 
 
 class Ray:
@@ -25,38 +33,38 @@ class Ray:
     def __init__(self, *, address: str | None, cpus: float | None, gpus: float):
         self.address, self.cpus, self.gpus = address, cpus, gpus
 
-    def setup(self, *, hydra_context, task_function, config) -> None:
-        pass
-
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not handed over because the sweep stops."""
         ray = import_optional("ray", needed_by="hydra/launcher=ray")
         if not jobs:
             return
-        with terminable(), python_path(), _connected(self.address):
-            train = ray.remote(max_retries=1)(train_there)
+        with interrupted_by_sigterm(), exported_python_path(), _connected(self.address):
+            train = ray.remote(max_retries=1)(train_on_cluster)
 
-            def submit(some: list[Job]) -> list[_Task]:
+            def submit(batch: list[Job]) -> list[_RayTask]:
+                environment = ProcessEnvironment.for_other_machines()
                 return [
-                    _Task(train.options(**self._room(job)).remote(job, place())) for job in some
+                    _RayTask(train.options(**self._resources(job)).remote(job, environment))
+                    for job in batch
                 ]
 
-            room = max(1, round(sum(ray.cluster_resources().get(k, 0) for k in ("CPU", "GPU"))))
-            follow(jobs, progress or SweepProgress(jobs), submit, at_once=2 * room)
+            available = ray.cluster_resources()
+            slots = max(1, round(sum(available.get(kind, 0) for kind in ("CPU", "GPU"))))
+            run_on_cluster(jobs, progress or SweepProgress(jobs), submit, at_once=2 * slots)
 
-    def _room(self, job: Job) -> dict[str, float]:
-        """What Ray reserves for a job: the CPU cores that it uses, and GPUs where asked for."""
+    def _resources(self, job: Job) -> dict[str, float]:
+        """The resources that Ray reserves for a job: the CPU cores it uses, GPUs if asked for."""
         cpus = self.cpus or threads_of_run(job.config, available_cores())
         return {"num_cpus": cpus, "num_gpus": self.gpus}
 
 
-class _Task:
-    """A task of Ray's."""
+class _RayTask:
+    """A ClusterJob that is a task of Ray's."""
 
-    def __init__(self, reference):
+    def __init__(self, reference: "ObjectRef"):
         self.reference = reference
 
-    def over(self) -> bool:
+    def has_ended(self) -> bool:
         import ray
 
         return bool(ray.wait([self.reference], timeout=0)[0])
@@ -77,11 +85,13 @@ def _connected(address: str | None) -> Iterator[None]:
     """A connection to Ray, for as long as the sweep lasts."""
     import ray
 
-    carried = {k: v for k, v in os.environ.items() if k == "PYTHONPATH" or k.startswith(OURS)}
+    variables = lepton_variables()
+    if "PYTHONPATH" in os.environ:
+        variables["PYTHONPATH"] = os.environ["PYTHONPATH"]
     try:
         ray.init(
             address=address or "local",
-            runtime_env={"env_vars": carried},
+            runtime_env={"env_vars": variables},
             include_dashboard=None if address else False,
             logging_level=logging.ERROR,
         )

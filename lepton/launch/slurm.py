@@ -5,21 +5,24 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError, WorkerLost
-from lepton.launch.cluster import Place, follow, place, train_there
-from lepton.launch.parallel import terminable
-from lepton.launch.worker_main import python_path
+from lepton.launch.cluster import run_on_cluster, train_on_cluster
+from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
+from lepton.launch.termination import interrupted_by_sigterm
 from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.job import Job
-from lepton.sweep.parallelism import available_cores, threads_of_run
+from lepton.sweep.parallelism import fitting_workers
 from lepton.sweep.progress import SweepProgress
 
-ASK = 5.0  # seconds between two questions to Slurm
-UNSEEN = 20.0  # seconds after which a job is lost that Slurm has forgotten and that left no word
-FOLDER = ".submitit"  # in the study: what submitit writes of each job
+if TYPE_CHECKING:
+    import submitit
+
+QUEUE_SECONDS = 5.0  # between two questions to Slurm
+LOST_SECONDS = 20.0  # after which a job is lost that Slurm has forgotten and that left no word
+SUBMITIT_FOLDER = ".submitit"  # in the study: what submitit writes of each job
 
 
 class Submitit:
@@ -28,33 +31,31 @@ class Submitit:
     def __init__(self, *, cluster: str, at_once: int | None, options: dict[str, Any]):
         self.cluster, self.at_once, self.options = cluster, at_once, options
 
-    def setup(self, *, hydra_context, task_function, config) -> None:
-        pass
-
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not handed over because the sweep stops."""
         if not jobs:
             return
-        executor = self._executor(jobs[0].folder.parent.absolute() / FOLDER)
-        queue = _Queue() if self.cluster == "slurm" else None
+        executor = self._executor(jobs[0].folder.parent.absolute() / SUBMITIT_FOLDER)
+        queue = _SlurmQueue() if self.cluster == "slurm" else None
 
-        def submit(some: list[Job]) -> list[_Job]:
+        def submit(batch: list[Job]) -> list[_SubmititJob]:
+            environment = ProcessEnvironment.for_other_machines()
             with executor.batch():
-                handles = [executor.submit(Preemptible(), job, place()) for job in some]
-            return [_Job(handle, queue) for handle in handles]
+                handles = [
+                    executor.submit(PreemptibleTraining(), job, environment) for job in batch
+                ]
+            return [_SubmititJob(handle, queue) for handle in handles]
 
-        with terminable(), python_path():
-            follow(jobs, progress or SweepProgress(jobs), submit, at_once=self._room(jobs))
+        with interrupted_by_sigterm(), exported_python_path():
+            at_once = self._max_jobs_at_once(jobs)
+            run_on_cluster(jobs, progress or SweepProgress(jobs), submit, at_once=at_once)
 
-    def _room(self, jobs: Sequence[Job]) -> int:
+    def _max_jobs_at_once(self, jobs: Sequence[Job]) -> int:
         if self.at_once:
             return self.at_once
-        if self.cluster == "slurm":
-            return len(jobs)
-        cores = available_cores()
-        return max(1, cores // max(threads_of_run(job.config, cores) for job in jobs))
+        return len(jobs) if self.cluster == "slurm" else fitting_workers(jobs)
 
-    def _executor(self, folder: Path):
+    def _executor(self, folder: Path) -> "submitit.AutoExecutor":
         submitit = import_optional("submitit", needed_by=f"hydra/launcher=submitit_{self.cluster}")
         try:
             executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster)
@@ -64,57 +65,62 @@ class Submitit:
         return executor
 
 
-class Preemptible:
-    """What submitit calls; a job that is ended for another one is queued again and goes on."""
+class PreemptibleTraining:
+    """Trains a job for submitit; when Slurm ends it for another job, it is queued again."""
 
-    def __call__(self, job: Job, where: Place) -> JobOutcome:
-        return train_there(job, where)
+    def __call__(self, job: Job, environment: ProcessEnvironment) -> JobOutcome:
+        return train_on_cluster(job, environment)
 
-    def checkpoint(self, job: Job, where: Place):
+    def checkpoint(
+        self, job: Job, environment: ProcessEnvironment
+    ) -> "submitit.helpers.DelayedSubmission":
+        """The submission that takes the place of a job that is ended."""
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self, job, where)
+        return DelayedSubmission(self, job, environment)
 
 
-class _Queue:
+class _SlurmQueue:
     """The jobs that Slurm has; it tells of ended ones only where it keeps accounts."""
 
-    def __init__(self):
-        self.asked, self.jobs = float("-inf"), set()
+    def __init__(self) -> None:
+        self.asked_at = float("-inf")
+        self.job_ids: set[str] = set()
 
-    def holds(self, job: str) -> bool:
-        if time.monotonic() - self.asked > ASK:
-            words = ["squeue", "--noheader", "--array", "--me", "--format=%i"]
-            found = subprocess.run(words, capture_output=True, text=True)
-            self.asked = time.monotonic()
-            if found.returncode:
+    def holds(self, job_id: str) -> bool:
+        """True while a job waits or runs, as far as Slurm can be asked."""
+        if time.monotonic() - self.asked_at > QUEUE_SECONDS:
+            command = ["squeue", "--noheader", "--array", "--me", "--format=%i"]
+            process = subprocess.run(command, capture_output=True, text=True)
+            self.asked_at = time.monotonic()
+            if process.returncode:
                 return True  # Slurm is out of reach for the moment
-            self.jobs = set(found.stdout.split())
-        return job in self.jobs
+            self.job_ids = set(process.stdout.split())
+        return job_id in self.job_ids
 
 
-class _Job:
-    """A job of submitit's."""
+class _SubmititJob:
+    """A ClusterJob of submitit's."""
 
-    def __init__(self, handle, queue: _Queue | None):
-        self.handle, self.queue, self.seen = handle, queue, time.monotonic()
+    def __init__(self, handle: "submitit.Job", queue: _SlurmQueue | None):
+        self.handle, self.queue, self.last_queued = handle, queue, time.monotonic()
 
-    def over(self) -> bool:
+    def has_ended(self) -> bool:
         if self.queue is None:
             return self.handle.done()
         if self.handle.paths.result_pickle.exists():
             return True
         if self.queue.holds(self.handle.job_id):
-            self.seen = time.monotonic()
-        return time.monotonic() - self.seen > UNSEEN
+            self.last_queued = time.monotonic()
+        return time.monotonic() - self.last_queued > LOST_SECONDS
 
     def outcome(self) -> JobOutcome:
         paths = self.handle.paths
         try:
             if not paths.result_pickle.exists():
-                said = (self.handle.stderr() or "").strip().splitlines()[-1:]
-                about = f": {said[0]}" if said else ""
-                raise WorkerLost(f"job {self.handle.job_id} ended without a word{about}")
+                last_line = (self.handle.stderr() or "").strip().splitlines()[-1:]
+                reason = f": {last_line[0]}" if last_line else ""
+                raise WorkerLost(f"job {self.handle.job_id} ended without a word{reason}")
             return self.handle.result()
         finally:
             for path in (paths.result_pickle, paths.submitted_pickle):

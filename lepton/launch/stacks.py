@@ -4,84 +4,102 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lepton.errors import WorkerLost
-from lepton.launch.parallel import Parallel, Pool
-from lepton.launch.worker_process import Slot, warm_up
+from lepton.launch.worker_pool import WorkerPool
+from lepton.launch.worker_process import WorkerProcess
 from lepton.storage.run_folder import read_failure
-from lepton.sweep.attempt import DISK_FULL
+from lepton.sweep.attempt import DISK_FULL, ENDED
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.training.signals import Interrupted
 
+if TYPE_CHECKING:  # loads torch, which is slow
+    from lepton.vectorize.job_group import StackingOptions, UnstackedJobs
+
 log = logging.getLogger("lepton")
-Ends = list[tuple[Path, str]]  # of a run's folder, and a word or a reason
+KindByFolder = list[tuple[Path, str]]  # a run's folder, and the kind of its outcome
+ReasonByFolder = list[tuple[Path, str]]  # a run's folder, and why it was not stacked
 
 
-def in_pool(
-    together: Sequence[Sequence[Job]], options: Any, workers: int, progress: SweepProgress
-) -> list[tuple[Job, str]]:
+def train_groups_in_pool(
+    groups: Sequence[Sequence[Job]],
+    options: "StackingOptions",
+    workers: int,
+    progress: SweepProgress,
+) -> "UnstackedJobs":
     """Trains the groups on so many workers; returns the runs that were not stacked, with reasons.
 
-    `options` are those of `lepton.vectorize.job_group`, for all workers together.
+    `options` are for all workers together.
     """
-    warm_up()
     threads = max(1, options.threads // workers)
     options = replace(options, threads=threads, memory_share=options.memory_share / workers)
-    pool = _Stacks(together, options, workers, progress)
+    pool = _GroupPool(groups, options, workers, progress)
     pool.run()
-    return pool.alone
+    return pool.unstacked
 
 
-class _Stacks(Pool):
+class _GroupPool(WorkerPool):
     """A pool whose every piece of work is a group."""
 
-    def __init__(self, together, options, workers: int, progress: SweepProgress):
-        jobs = [job for group in together for job in group]
-        super().__init__(Parallel(workers=workers, per_gpu=1, timeout=None), jobs, progress)
+    def __init__(
+        self,
+        groups: Sequence[Sequence[Job]],
+        options: "StackingOptions",
+        workers: int,
+        progress: SweepProgress,
+    ):
+        super().__init__([job for group in groups for job in group], progress, workers=workers)
         self.waiting.clear()
-        self.waiting.extend(together)
-        self.options, self.alone = options, []
+        self.waiting.extend(groups)
+        self.options, self.unstacked = options, []
 
-    def serve(self, slot: Slot, group: Sequence[Job]) -> None:
-        self.training[slot] = group[0]
+    def train(self, worker: WorkerProcess, group: Sequence[Job]) -> None:
+        """Trains a group, and tells how each of its runs ended."""
+        self.job_by_worker[worker] = group[0]
         for job in group:
             self.progress.started(job)
+        fail_fast = self.progress.fail_fast
         try:
-            ended, rest = slot.do(train_group, group, self.options, self.progress.fail_fast)
+            ended, unstacked = worker.call(train_group, group, self.options, fail_fast)
         except WorkerLost as error:
             if self.ending.is_set():
                 return
             log.warning("%d runs, %s and others: %s", len(group), group[0], error)
-            ended, rest = [], [(job.folder, f"the worker of its stack: {error}") for job in group]
-        jobs = {job.folder: job for job in group}
+            reason = f"the worker of its stack: {error}"
+            ended, unstacked = [], [(job.folder, reason) for job in group]
+        job_by_folder = {job.folder: job for job in group}
         for folder, kind in ended:
-            self.progress.ended(jobs[folder], kind)
-        self.progress.put_back(jobs[folder] for folder, _ in rest)
-        self.alone += [(jobs[folder], why) for folder, why in rest]
+            self.progress.ended(job_by_folder[folder], kind)
+        self.progress.put_back(job_by_folder[folder] for folder, _ in unstacked)
+        self.unstacked += [(job_by_folder[folder], reason) for folder, reason in unstacked]
 
 
-def train_group(jobs: Sequence[Job], options: Any, fail_fast: bool) -> tuple[Ends, Ends]:
-    """In a worker: how each run of a group ended, and which were not stacked and why."""
+def train_group(
+    jobs: Sequence[Job], options: "StackingOptions", fail_fast: bool
+) -> tuple[KindByFolder, ReasonByFolder]:
+    """Trains a group in a worker; returns how runs ended, and which were not stacked and why."""
     from lepton.vectorize.job_group import JobGroup
 
-    progress = _Told(jobs, fail_fast=fail_fast)
+    progress = _GroupProgress(jobs, fail_fast=fail_fast)
     try:
-        rest = JobGroup(jobs, options, progress).train()
-    except Interrupted as told:
-        raise RuntimeError(str(told)) from None  # a worker that is told to end takes no other work
-    return progress.kinds, [(job.folder, why) for job, why in rest]
+        unstacked = JobGroup(jobs, options, progress).train()
+    except Interrupted as interrupted:
+        # a worker that is told to end takes no other work
+        raise RuntimeError(str(interrupted)) from None
+    return progress.kinds, [(job.folder, reason) for job, reason in unstacked]
 
 
-class _Told(SweepProgress):
-    """Of a worker: what it has to tell the sweep; the tables are the sweep's to write."""
+class _GroupProgress(SweepProgress):
+    """The progress of a group in a worker, for the sweep, which counts and writes the tables."""
 
     def __init__(self, jobs: Sequence[Job], *, fail_fast: bool):
         super().__init__(jobs, fail_fast=fail_fast)
-        self.kinds: Ends = []
+        self.kinds: KindByFolder = []
 
-    def ended(self, job: Job, kind: str = "ended") -> None:
+    def ended(self, job: Job, kind: str = ENDED) -> None:
+        """Notes how a run has ended, and whether no further one may start."""
         self.kinds.append((job.folder, kind))
         if kind == DISK_FULL or (self.fail_fast and read_failure(job.folder)):
             self.stop_reason = kind

@@ -3,19 +3,23 @@
 import logging
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lepton.errors import LeptonError
 from lepton.launch.basic import Basic
-from lepton.launch.stacks import in_pool
+from lepton.launch.stacks import train_groups_in_pool
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import POOL_START_SECONDS, available_cores, seconds_saved
 from lepton.sweep.progress import SweepProgress
+
+if TYPE_CHECKING:
+    from lepton.vectorize.job_group import UnstackedJobs
 
 log = logging.getLogger("lepton")
 
 
 class Vectorized:
-    """Stacks what can be stacked, and says of the rest why not."""
+    """Trains in stacks what can be stacked, and says of the other runs why not."""
 
     def __init__(self, *, threads: int | None, size: int | None, workers: int | None):
         for name, value in (("threads", threads), ("size", size), ("workers", workers)):
@@ -23,52 +27,55 @@ class Vectorized:
                 raise LeptonError(f"hydra.launcher.{name}: {value!r} is not a whole number above 0")
         self.threads, self.size, self.workers = threads, size, workers
 
-    def setup(self, *, hydra_context, task_function, config) -> None:
-        pass
-
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
+        """Returns when every job has ended, or was not started because the sweep stops."""
         progress = progress or SweepProgress(jobs)
-        Basic().launch_jobs(self.stack(jobs, progress, alone=1), progress)
+        Basic().launch_jobs(self.stack(jobs, progress, runs_at_once=1), progress)
 
-    def stack(self, jobs: Sequence[Job], progress: SweepProgress, *, alone: int) -> list[Job]:
-        """Trains what can be stacked; returns the rest, in order.
+    def stack(
+        self, jobs: Sequence[Job], progress: SweepProgress, *, runs_at_once: int
+    ) -> list[Job]:
+        """Trains what can be stacked; returns the other runs, in order.
 
-        `alone`: how many runs of the rest would train at once.
+        `runs_at_once` is the number of these that would train at the same time.
         """
         from lepton.vectorize.grouping import group_jobs  # loads torch, which is slow
         from lepton.vectorize.job_group import JobGroup, StackingOptions
 
         options = StackingOptions(
-            threads=self.threads or available_cores(), runs_at_once=alone, size=self.size
+            threads=self.threads or available_cores(), runs_at_once=runs_at_once, size=self.size
         )
-        together, rest = group_jobs(jobs)
-        log.info("%s", _plan(together, rest))
+        groups, unstacked = group_jobs(jobs)
+        log.info("%s", _describe_groups(groups, unstacked))
         started = time.monotonic()
-        for number, members in enumerate(together):
-            pace = (time.monotonic() - started) / number if number else 0.0
-            workers = self._workers(together[number:], pace)
+        for count, group in enumerate(groups):
+            seconds_per_group = (time.monotonic() - started) / count if count else 0.0
+            workers = self._paying_workers(len(groups) - count, seconds_per_group)
             if workers > 1:
-                log.info("%d groups on a pool of %d workers", len(together) - number, workers)
-                rest += in_pool(together[number:], options, workers, progress)
+                log.info("%d groups on a pool of %d workers", len(groups) - count, workers)
+                unstacked += train_groups_in_pool(groups[count:], options, workers, progress)
                 break
-            rest += JobGroup(members, options, progress).train()
-        for reason in dict.fromkeys(reason for _, reason in rest):
-            same = sum(why == reason for _, why in rest)
-            log.info("one by one, %d of %d runs: %s", same, len(jobs), reason)
-        left = {job.folder for job, _ in rest}
-        return [job for job in jobs if job.folder in left]
+            unstacked += JobGroup(group, options, progress).train()
+        reasons = [reason for _, reason in unstacked]
+        for reason in dict.fromkeys(reasons):
+            log.info("one by one, %d of %d runs: %s", reasons.count(reason), len(jobs), reason)
+        folders = {job.folder for job, _ in unstacked}
+        return [job for job in jobs if job.folder in folders]
 
-    def _workers(self, left: list[list[Job]], pace: float) -> int:
-        """Workers for the groups that are left, of which each takes so many seconds here; 0 is
-        not known yet. A pool must save more than its start costs.
+    def _paying_workers(self, groups: int, seconds_per_group: float) -> int:
+        """The number of workers for groups that are left; 1 unless a pool saves more than it costs.
+
+        Units: seconds that a group takes in this process; 0 when that is not known yet.
         """
-        workers = min(self.workers or available_cores(), len(left))
-        return workers if seconds_saved(pace * len(left), workers) > POOL_START_SECONDS else 1
+        workers = min(self.workers or available_cores(), groups)
+        saved = seconds_saved(seconds_per_group * groups, workers)
+        return workers if saved > POOL_START_SECONDS else 1
 
 
-def _plan(together: list[list[Job]], rest: list) -> str:
-    stacked = sum(map(len, together))
-    word = "group" if len(together) == 1 else "groups"
-    words = [f"{stacked} runs in {len(together)} {word} to stack"] if together else []
-    words += [f"{len(rest)} one by one"] if rest else []
-    return ", ".join(words)
+def _describe_groups(groups: list[list[Job]], unstacked: "UnstackedJobs") -> str:
+    """The numbers of runs that are stacked and that are not, in words."""
+    stacked = sum(map(len, groups))
+    noun = "group" if len(groups) == 1 else "groups"
+    texts = [f"{stacked} runs in {len(groups)} {noun} to stack"] if groups else []
+    texts += [f"{len(unstacked)} one by one"] if unstacked else []
+    return ", ".join(texts)

@@ -1,11 +1,11 @@
-"""A place in the pool: one warm worker process at a time, its surroundings, what it says."""
+"""A worker process of the pool as its parent sees it: started, given work, heard, ended."""
 
 import os
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -15,28 +15,36 @@ from pebble import ProcessExpired, ProcessPool
 
 from lepton.compat.multiprocessing import WorkerContext, start_fork_server
 from lepton.errors import LeptonError, TimedOut, WorkerLost
-from lepton.launch.worker_main import GRACE, LOGGED, Surroundings, begin, python_path
+from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
+from lepton.launch.worker_main import GRACE_SECONDS, LOG_MARK, begin_worker
 
-WARM = ("lepton.run", "lepton.dataset.tabular", "lepton.preprocessing.table", "sklearn.ensemble")
-TICK = 0.2  # seconds between two looks at a worker's life
-TO_START = 300.0  # seconds that a worker may take to import torch
-LAST_WORDS = 20  # lines of a lost worker that its failure keeps
+PRELOADED = (  # modules that workers share with the server that forks them
+    *("lepton.run", "lepton.dataset.tabular", "lepton.preprocessing.table"),
+    "sklearn.ensemble",
+)
+POLL_SECONDS = 0.2  # between two looks at a worker's life
+START_SECONDS = 300.0  # that a worker may take to import torch
+MAX_LAST_LINES = 20  # of a lost worker's output that its failure keeps
 
 
-class Slot:
+class WorkerProcess:
     """Runs functions in a worker of its own, which is replaced when it dies.
 
-    `heard` is called with each whole line that the worker writes, and whether lepton said it.
+    `on_line` is called with each whole line that the worker writes, and whether lepton logged it.
     """
 
-    def __init__(self, surroundings: Surroundings, heard: Callable[["Slot", str, bool], None]):
-        self.surroundings, self.heard = surroundings, heard
+    def __init__(
+        self,
+        environment: ProcessEnvironment,
+        on_line: Callable[["WorkerProcess", str, bool], None],
+    ):
+        self.environment, self.on_line = environment, on_line
         self.context = WorkerContext()
         self.reader, self.writer = self.context.Pipe(duplex=False)
         self.pool: ProcessPool | None = None
         self.pid: int | None = None
         self.busy = False
-        self.last: deque[str] = deque(maxlen=LAST_WORDS)
+        self.last_lines: deque[str] = deque(maxlen=MAX_LAST_LINES)
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
 
@@ -44,74 +52,78 @@ class Slot:
         with open(self.reader.fileno(), errors="replace", closefd=False) as lines:
             for line in lines:
                 text = line.rstrip("\n")
-                logged = text.startswith(LOGGED)
-                self.last.append(text.removeprefix(LOGGED))
+                is_logged = text.startswith(LOG_MARK)
+                self.last_lines.append(text.removeprefix(LOG_MARK))
                 if text:
-                    self.heard(self, text.removeprefix(LOGGED), logged)
+                    self.on_line(self, text.removeprefix(LOG_MARK), is_logged)
 
     def open(self) -> None:
         """Waits until there is a worker, which has imported what training needs.
 
         Raises: LeptonError when it cannot start.
         """
-        for fresh in (self.pool is None, True):
+        for is_new in (self.pool is None, True):
             if self.pool is None:
-                given = (self.writer, self.surroundings)
                 self.pool = ProcessPool(
-                    max_workers=1, initializer=begin, initargs=given, context=self.context
+                    max_workers=1,
+                    initializer=begin_worker,
+                    initargs=(self.writer, self.environment),
+                    context=self.context,
                 )
             try:
-                self.pid = self.pool.schedule(os.getpid).result(TO_START)
+                self.pid = self.pool.schedule(os.getpid).result(START_SECONDS)
                 return
             except (OSError, TimeoutError, RuntimeError) as error:
-                said = self.last[-1] if self.last else type(error).__name__
+                reason = self.last_lines[-1] if self.last_lines else type(error).__name__
                 self.kill()
-                if fresh:  # an old one may have been killed while it had nothing to do
-                    raise LeptonError(f"a worker process could not start: {said}") from None
+                if is_new:  # an old one may have been killed while it had nothing to do
+                    raise LeptonError(f"a worker process could not start: {reason}") from None
 
-    def do(self, function: Callable, *given: Any, timeout: float | None = None) -> Any:
-        """What the function returns in the worker.
+    def call(self, function: Callable, *arguments: Any, timeout: float | None = None) -> Any:
+        """Calls a function in the worker; returns what it returns there.
+
+        Units: `timeout` is in seconds.
 
         Raises: WorkerLost when the worker died on it; TimedOut when it took too long and was
             ended with all that it had started.
         """
         self.open()
-        self.last.clear()
+        self.last_lines.clear()
         self.busy = True
         try:
-            return self._result(self.pool.schedule(function, args=given), timeout)
+            return self._result(self.pool.schedule(function, args=arguments), timeout)
         finally:
             self.busy = False
 
     def _result(self, future: Future, timeout: float | None) -> Any:
-        started, missing = time.monotonic(), 0
+        started, polls_dead = time.monotonic(), 0
         while True:
             try:
-                return future.result(TICK)
+                return future.result(POLL_SECONDS)
             except TimeoutError:
-                missing = 0 if _alive(self.pid) else missing + 1
-                if missing > 2:  # an exit with code 0 is none that pebble reports
+                polls_dead = 0 if _is_alive(self.pid) else polls_dead + 1
+                if polls_dead > 2:  # an exit with code 0 is none that pebble reports
                     raise self._lost(0) from None
                 if timeout is not None and time.monotonic() - started > timeout:
                     self.kill()
                     raise TimedOut(f"timed out after {timeout:g} s") from None
-            except ProcessExpired as gone:
-                raise self._lost(gone.exitcode) from None
+            except ProcessExpired as expired:
+                raise self._lost(expired.exitcode) from None
             except BrokenProcessPool:
                 raise self._lost(None) from None
             except BaseException as error:  # the worker was told to end
                 raise self._lost(f"ended by {type(error).__name__}") from None
 
-    def _lost(self, how: int | str | None) -> WorkerLost:
-        words = list(self.last)
+    def _lost(self, cause: int | str | None) -> WorkerLost:
+        last_lines = list(self.last_lines)
         self.kill()
-        error = WorkerLost(f"the process that trained it {_ending(how)}")
-        if words:
-            error.add_note("Its last words:\n" + "\n".join(words))
+        error = WorkerLost(f"the process that trained it {_describe_end(cause)}")
+        if last_lines:
+            error.add_note("Its last words:\n" + "\n".join(last_lines))
         return error
 
-    def tell_to_end(self) -> None:
-        """SIGTERM: what trains may save where it was."""
+    def terminate(self) -> None:
+        """Sends SIGTERM: what trains may save where it was."""
         if self.pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
@@ -121,16 +133,16 @@ class Slot:
         if self.pid is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._stop()
+        self._stop_pool()
 
-    def _stop(self) -> None:
+    def _stop_pool(self) -> None:
         pool, self.pool, self.pid = self.pool, None, None
         if pool is not None:
             pool.stop()
             pool.join()
 
     def close(self) -> None:
-        """Ends the worker, and hears its last words."""
+        """Ends the worker, and hears its last lines."""
         self.kill()
         self.writer.close()
         self.listener.join(1)
@@ -138,20 +150,20 @@ class Slot:
             self.reader.close()
 
 
-def end(slots: list[Slot]) -> None:
+def end_workers(workers: Sequence[WorkerProcess]) -> None:
     """Tells all workers to end, and ends those that have not after a while."""
-    for slot in slots:
-        slot.tell_to_end()
-    deadline = time.monotonic() + GRACE
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
     try:
-        while time.monotonic() < deadline and any(s.busy and _alive(s.pid) for s in slots):
-            time.sleep(TICK / 2)
+        while time.monotonic() < deadline and any(w.busy and _is_alive(w.pid) for w in workers):
+            time.sleep(POLL_SECONDS / 2)
     finally:
-        for slot in slots:
-            slot.kill()
+        for worker in workers:
+            worker.kill()
 
 
-def _alive(pid: int | None) -> bool:
+def _is_alive(pid: int | None) -> bool:
     if pid is None:
         return False
     try:
@@ -161,18 +173,19 @@ def _alive(pid: int | None) -> bool:
     return True
 
 
-def _ending(how: int | str | None) -> str:
-    if isinstance(how, str):
-        return f"was {how}"
-    if how is None:
+def _describe_end(cause: int | str | None) -> str:
+    """The end of a process in words: by its exit code, by a word, or for no known cause."""
+    if isinstance(cause, str):
+        return f"was {cause}"
+    if cause is None:
         return "died"
-    if how >= 0:
-        return f"exited with code {how}"
+    if cause >= 0:
+        return f"exited with code {cause}"
     names = {number.value: number.name for number in signal.Signals}
-    return f"was killed by {names.get(-how, f'signal {-how}')}"
+    return f"was killed by {names.get(-cause, f'signal {-cause}')}"
 
 
-def warm_up() -> None:
+def start_worker_server() -> None:
     """Starts the server that forks workers, on this process's own lepton."""
-    with python_path():
-        start_fork_server(WARM)
+    with exported_python_path():
+        start_fork_server(PRELOADED)

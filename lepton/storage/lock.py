@@ -31,8 +31,8 @@ def acquire_lock(folder: Path) -> Path:
     while True:
         with suppress(FileExistsError):
             folder.mkdir(parents=True)
-        words = [LOCK_PREFIX, *map(str, astuple(this_process())), uuid.uuid4().hex[:12]]
-        lock_file = folder / "_".join(words)
+        owner = map(str, astuple(this_process()))
+        lock_file = folder / "_".join([LOCK_PREFIX, *owner, uuid.uuid4().hex[:12]])
         try:
             _place(lock_file)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""How many runs to train at once on this machine: its CPU cores, and the cost of worker processes.
+"""Runs at once on this machine: its CPU cores, and what worker processes save and cost.
 
 Units: seconds.
 """

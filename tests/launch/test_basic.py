@@ -21,9 +21,9 @@ def jobs(*words):
 
 
 def test_every_job_is_trained_in_order(here):
-    found = jobs(*WINE, "seed=3,1,2")
-    Basic().launch_jobs(found)
-    times = [(job.folder / "result.json").stat().st_mtime_ns for job in found]
+    planned = jobs(*WINE, "seed=3,1,2")
+    Basic().launch_jobs(planned)
+    times = [(job.folder / "result.json").stat().st_mtime_ns for job in planned]
     assert times == sorted(times)
     assert len(set(times)) == 3
 

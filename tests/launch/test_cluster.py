@@ -82,7 +82,7 @@ def sweep(command, start):
     return sweep
 
 
-def prints(fingerprint, study):
+def fingerprints(fingerprint, study):
     return {p.parent.name: fingerprint(p.parent) for p in Path("runs", study).glob("*/result.json")}
 
 
@@ -91,8 +91,8 @@ def test_runs_are_those_of_one_process_in_the_same_study(here, slurm, sweep, fin
     multirun([*WINE, "seed=range(4)", "study=alone", "hydra/launcher=basic"])
     code, said = sweep(*WINE, "seed=range(4)", "study=far", launcher)
     assert code == 0, said
-    assert len(prints(fingerprint, "far")) == 4
-    assert prints(fingerprint, "far") == prints(fingerprint, "alone")
+    assert len(fingerprints(fingerprint, "far")) == 4
+    assert fingerprints(fingerprint, "far") == fingerprints(fingerprint, "alone")
     code, said = sweep(*WINE, "seed=range(4)", "study=far", launcher)
     assert code == 0
     assert "4 runs: 4 finished, 0 to train" in said
@@ -106,9 +106,9 @@ def test_a_job_that_dies_is_the_only_one_that_fails(trap, slurm, sweep, launcher
     assert code == 1
     assert "1 of 3 runs failed" in said
     assert "Traceback" not in said
-    found = plan_runs([*DEADLY, "seed=1,2,3"], sweep=True).jobs
-    assert [run_status(job.folder) for job in found] == ["finished", "failed", "finished"]
-    assert read_failure(found[1].folder)["error"].startswith("WorkerLost: ")
+    planned = plan_runs([*DEADLY, "seed=1,2,3"], sweep=True).jobs
+    assert [run_status(job.folder) for job in planned] == ["finished", "failed", "finished"]
+    assert read_failure(planned[1].folder)["error"].startswith("WorkerLost: ")
 
 
 @pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])

@@ -14,8 +14,9 @@ from lepton import load
 from lepton.errors import LeptonError
 from lepton.launch.basic import Basic
 from lepton.launch.parallel import Parallel
-from lepton.launch.worker_main import here as surroundings
-from lepton.launch.worker_process import Slot, warm_up
+from lepton.launch.process_environment import ProcessEnvironment
+from lepton.launch.worker_pool import WorkerPool
+from lepton.launch.worker_process import WorkerProcess, start_worker_server
 from lepton.storage.run_folder import read_failure, run_status
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.parallelism import threads_of_run
@@ -40,11 +41,11 @@ def pool(workers=2, timeout=None):
     return Parallel(workers=workers, per_gpu=1, timeout=timeout)
 
 
-def status(found):
-    return [run_status(job.folder) for job in found]
+def statuses(planned):
+    return [run_status(job.folder) for job in planned]
 
 
-def prints(fingerprint, study):
+def fingerprints(fingerprint, study):
     return {p.parent.name: fingerprint(p.parent) for p in Path("runs", study).glob("*/result.json")}
 
 
@@ -52,12 +53,12 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
     here, fingerprint
 ):
     Basic().launch_jobs(jobs(*WINE, "seed=1,2", "study=alone"))
-    wanted = prints(fingerprint, "alone")
+    expected = fingerprints(fingerprint, "alone")
     for workers in (1, 2, 3):
-        found = jobs(*WINE, "seed=1,2", f"study=by{workers}")
-        random.Random(workers).shuffle(found)
-        pool(workers).launch_jobs(found)
-        assert prints(fingerprint, f"by{workers}") == wanted
+        planned = jobs(*WINE, "seed=1,2", f"study=by{workers}")
+        random.Random(workers).shuffle(planned)
+        pool(workers).launch_jobs(planned)
+        assert fingerprints(fingerprint, f"by{workers}") == expected
 
 
 @pytest.mark.parametrize(
@@ -72,39 +73,39 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
 )
 def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, how, why):
     trap(2, how)
-    found = jobs(*DEADLY, "seed=1,2,3")
-    progress = SweepProgress(found)
-    pool().launch_jobs(found, progress)
-    assert status(found) == ["finished", "failed", "finished"]
-    assert why in read_failure(found[1].folder)["error"]
+    planned = jobs(*DEADLY, "seed=1,2,3")
+    progress = SweepProgress(planned)
+    pool().launch_jobs(planned, progress)
+    assert statuses(planned) == ["finished", "failed", "finished"]
+    assert why in read_failure(planned[1].folder)["error"]
     assert Path("tries").read_text().split() == ["2", "2"]
     assert (progress.done, progress.failed) == (2, 1)
 
 
 def test_a_death_that_does_not_come_again_costs_nothing(trap, fingerprint):
-    found = jobs(*DEADLY, "seed=1,2")
-    Basic().launch_jobs(found)
-    wanted = [fingerprint(job.folder) for job in found]
+    planned = jobs(*DEADLY, "seed=1,2")
+    Basic().launch_jobs(planned)
+    expected = [fingerprint(job.folder) for job in planned]
     trap(2, "kill once")
     again = jobs(*DEADLY, "seed=1,2", "study=again")
     pool().launch_jobs(again)
-    assert [fingerprint(job.folder) for job in again] == wanted
+    assert [fingerprint(job.folder) for job in again] == expected
     assert Path("tries").read_text().split() == ["2"]
 
 
 def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap, gone):
     trap(1, "hang")
-    found = jobs(*DEADLY, "seed=1,2,3")
+    planned = jobs(*DEADLY, "seed=1,2,3")
     started = time.monotonic()
-    pool(timeout=3).launch_jobs(found)
+    pool(timeout=3).launch_jobs(planned)
     assert time.monotonic() - started < 13 + 10  # and the start of the workers
-    assert status(found) == ["failed", "finished", "finished"]
-    assert "timed out after 3 s" in read_failure(found[0].folder)["error"]
+    assert statuses(planned) == ["failed", "finished", "finished"]
+    assert "timed out after 3 s" in read_failure(planned[0].folder)["error"]
     assert Path("tries").read_text().split() == ["1"]
     assert all(gone(pid) for pid in Path("pids").read_text().split())
 
 
-def test_workers_have_the_surroundings_of_their_parent(trap, here, monkeypatch):
+def test_workers_have_the_environment_of_their_parent(trap, here, monkeypatch):
     monkeypatch.setenv("TOLD", "so")
     trap(1, "where")
     pool().launch_jobs(jobs(*DEADLY, "seed=1"))
@@ -124,13 +125,18 @@ def test_what_a_run_prints_comes_in_whole_lines_with_its_job(trap, said, capfd):
 
 
 def test_the_imports_are_paid_before_the_first_job(here):
-    warm_up()
-    slot = Slot(surroundings(), lambda *heard: None)
+    start_worker_server()
+    worker = make_worker()
     try:
-        slot.open()
-        assert slot.do(_loaded)
+        worker.open()
+        assert worker.call(_loaded)
     finally:
-        slot.close()
+        worker.close()
+
+
+def make_worker():
+    """A worker in this process's environment, whose output nobody reads."""
+    return WorkerProcess(ProcessEnvironment.of_this_process(), lambda *line: None)
 
 
 def _loaded():
@@ -140,34 +146,34 @@ def _loaded():
 
 
 def test_a_worker_is_not_the_main_module_again(here):
-    slot = Slot(surroundings(), lambda *heard: None)
+    worker = make_worker()
     try:
-        assert not slot.do(_main_file)
+        assert not worker.call(_main_file)
     finally:
-        slot.close()
+        worker.close()
 
 
 def test_a_worker_killed_while_it_waits_is_replaced(here):
-    slot = Slot(surroundings(), lambda *heard: None)
+    worker = make_worker()
     try:
         for pause in (0, 0.5):  # before and after the pool has noticed
-            slot.open()
-            first = slot.pid
+            worker.open()
+            first = worker.pid
             os.kill(first, signal.SIGKILL)
             time.sleep(pause)
-            assert slot.do(os.getpid) not in (first, os.getpid())
+            assert worker.call(os.getpid) not in (first, os.getpid())
     finally:
-        slot.close()
+        worker.close()
 
 
 def test_a_worker_that_cannot_start_is_one_line(here, monkeypatch):
-    slot = Slot(surroundings(), lambda *heard: None)
-    slot.surroundings = replace(slot.surroundings, folder="/nowhere")
+    worker = make_worker()
+    worker.environment = replace(worker.environment, folder="/nowhere")
     try:
         with pytest.raises(LeptonError, match="a worker process could not start: "):
-            slot.do(os.getpid)
+            worker.call(os.getpid)
     finally:
-        slot.close()
+        worker.close()
 
 
 def _main_file():
@@ -180,19 +186,17 @@ def _main_file():
     ("threads", "model", "taken"),
     [("1", "mlp", 1), ("3", "mlp", 3), ("null", "mlp", 8), ("null", "gradient_boosting", 1)],
 )
-def test_thethreads_of_of_a_job_are_those_it_is_given(here, threads, model, taken):
+def test_the_threads_of_a_job_are_those_it_is_given(here, threads, model, taken):
     (job,) = jobs("dataset=wine", f"model={model}", f"trainer.threads={threads}")
     assert threads_of_run(job.config, 8) == taken
 
 
 def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):
-    from lepton.launch.parallel import Pool
-
     def leases(per_gpu, workers, *words):
-        found = jobs("dataset=wine", "seed=range(9)", *words)
-        launcher = Parallel(workers=workers, per_gpu=per_gpu, timeout=None)
-        given = Pool(launcher, found, SweepProgress(found))._leases(2, fit=16)
-        return [lease.get("CUDA_VISIBLE_DEVICES") for lease in given]
+        planned = jobs("dataset=wine", "seed=range(9)", *words)
+        pool = WorkerPool(planned, SweepProgress(planned), workers=workers, per_gpu=per_gpu)
+        variables_by_worker = pool._gpu_leases(2, fitting=16)
+        return [variables.get("CUDA_VISIBLE_DEVICES") for variables in variables_by_worker]
 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert leases(1, None) == ["0", "1"]
@@ -249,7 +253,7 @@ def test_ctrl_c_lets_the_workers_save_where_they_were(here, start, command, fing
     assert len(list(Path("runs").glob("cut/*.part/checkpoint/*.ckpt"))) >= 2
     assert command(*words, "study=cut")[0] == 0
     assert command(*words, "study=whole")[0] == 0
-    assert prints(fingerprint, "cut") == prints(fingerprint, "whole")
+    assert fingerprints(fingerprint, "cut") == fingerprints(fingerprint, "whole")
 
 
 @pytest.mark.slow
@@ -258,5 +262,5 @@ def test_a_run_of_two_processes_is_the_same_in_the_pool(here, fingerprint, monke
     words = [*WINE, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "seed=1"]
     Basic().launch_jobs(jobs(*words, "study=alone"))
     Parallel(workers=None, per_gpu=1, timeout=None).launch_jobs(jobs(*words, "study=pool"))
-    assert len(prints(fingerprint, "pool")) == 2
-    assert prints(fingerprint, "pool") == prints(fingerprint, "alone")
+    assert len(fingerprints(fingerprint, "pool")) == 2
+    assert fingerprints(fingerprint, "pool") == fingerprints(fingerprint, "alone")

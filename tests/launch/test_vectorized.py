@@ -160,20 +160,20 @@ def paying(monkeypatch, trap):
 
 
 def stacked(*words):
-    found = plan_runs(words, sweep=True).jobs
-    progress = SweepProgress(found)
-    Vectorized(threads=2, size=9, workers=2).launch_jobs(found, progress)
-    return found, progress
+    planned = plan_runs(words, sweep=True).jobs
+    progress = SweepProgress(planned)
+    Vectorized(threads=2, size=9, workers=2).launch_jobs(planned, progress)
+    return planned, progress
 
 
 def test_groups_train_at_the_same_time_on_a_pool_with_the_same_results(paying, caplog):
     caplog.set_level(logging.INFO, "lepton")
     words = (*[w for w in SMALL if not w.startswith("model")], EXACT, *GROUPS)
     Basic().launch_jobs(plan_runs([*words, "study=alone"], sweep=True).jobs)
-    found, progress = stacked(*words, "study=pool")
+    planned, progress = stacked(*words, "study=pool")
     assert "2 groups on a pool of 2 workers" in caplog.text
     assert (progress.done, progress.failed, progress.running) == (6, 0, {})
-    for job in found:
+    for job in planned:
         assert largest_difference(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
     assert set(load("pool")["trained"]) == {"stack of 2"}
 

@@ -25,26 +25,26 @@ def fail(job):
 
 
 def test_runs_are_counted_by_what_lies_in_their_folders(here):
-    found = [job(n) for n in range(4)]
-    progress = SweepProgress(found)
-    for each in found:
+    planned = [job(n) for n in range(4)]
+    progress = SweepProgress(planned)
+    for each in planned:
         progress.started(each)
-    fail(found[1])
-    progress.ended(found[0])
-    progress.ended(found[1])
-    progress.ended(found[2], "claimed")
+    fail(planned[1])
+    progress.ended(planned[0])
+    progress.ended(planned[1])
+    progress.ended(planned[2], "claimed")
     assert str(progress) == "1 finished, 1 failed, 1 running"
-    assert progress.claimed_jobs == [found[2]]
+    assert progress.claimed_jobs == [planned[2]]
     assert not progress.stop_reason
 
 
 def test_a_failure_stops_a_sweep_that_is_to_fail_fast(here):
-    found = [job(1), job(2)]
-    progress = SweepProgress(found, fail_fast=True)
-    progress.ended(found[0])
+    planned = [job(1), job(2)]
+    progress = SweepProgress(planned, fail_fast=True)
+    progress.ended(planned[0])
     assert not progress.stop_reason
-    fail(found[1])
-    progress.ended(found[1])
+    fail(planned[1])
+    progress.ended(planned[1])
     assert "fail_fast" in progress.stop_reason
 
 
@@ -57,11 +57,11 @@ def test_a_full_disk_stops_a_sweep(here):
 def test_the_rest_is_estimated_at_the_pace_so_far(here, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("lepton.sweep.progress.time.monotonic", lambda: now[0])
-    found = [job(n) for n in range(10)]
-    progress = SweepProgress(found)
+    planned = [job(n) for n in range(10)]
+    progress = SweepProgress(planned)
     assert progress.time_left() is None
     now[0] = 6.0
-    for each in found[:3]:
+    for each in planned[:3]:
         progress.ended(each)
     assert progress.time_left() == pytest.approx(14.0)
 

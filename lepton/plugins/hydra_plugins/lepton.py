@@ -1,90 +1,112 @@
-"""Thin shells for Hydra, which imports this file at every start; the work is in lepton.sweep."""
+"""Thin shells for Hydra, which imports this file at every start; the work is done elsewhere.
 
+Sweepers work in lepton.sweep, launchers in lepton.launch, which load when one is chosen.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 from lepton.compat.hydra import forget_stored_options
+
+if TYPE_CHECKING:
+    from lepton.sweep.job import Job
+    from lepton.sweep.progress import SweepProgress
 
 # files of conf/hydra/launcher take the place of plugins' own, which would be merged into them
 forget_stored_options("hydra/launcher", ("basic", "ray", "submitit_local", "submitit_slurm"))
 
 
-class Grid(Sweeper):
-    def __init__(self, **values):
-        from lepton.sweep.grid import Grid as Work
+class _SweeperShell(Sweeper):
+    """Hands what Hydra calls to the sweeper that does the work."""
 
-        self.work = Work(**values)
+    sweeper: Any
 
-    def setup(self, **given):
-        self.work.setup(**given)
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.sweeper.setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
-    def sweep(self, arguments):
-        return self.work.sweep(arguments)
-
-
-class Search(Sweeper):
-    def __init__(self, **values):
-        from lepton.sweep.search.sweeper import Search as Work
-
-        self.work = Work(**values)
-
-    def setup(self, **given):
-        self.work.setup(**given)
-
-    def sweep(self, arguments):
-        return self.work.sweep(arguments)
+    def sweep(self, arguments: list[str]) -> None:
+        self.sweeper.sweep(arguments)
 
 
-class _Planned(Launcher):
+class Grid(_SweeperShell):
+    def __init__(self, **values: Any):
+        from lepton.sweep.grid import Grid
+
+        self.sweeper = Grid(**values)
+
+
+class Search(_SweeperShell):
+    def __init__(self, **values: Any):
+        from lepton.sweep.search.sweeper import Search
+
+        self.sweeper = Search(**values)
+
+
+class _LauncherShell(Launcher):
     """A launcher of lepton's: the sweeper hands it jobs that are composed and checked."""
 
-    def setup(self, **given):
-        self.work.setup(**given)
+    launcher: Any
 
-    def launch(self, job_overrides, initial_job_idx):
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Takes what Hydra hands to every launcher; planned jobs need none of it."""
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
         raise TypeError("this launcher takes planned jobs: hydra/sweeper=grid")
 
-    def launch_jobs(self, jobs, progress=None):
-        self.work.launch_jobs(jobs, progress)
+    def launch_jobs(self, jobs: "Sequence[Job]", progress: "SweepProgress | None" = None) -> None:
+        """Trains planned jobs."""
+        self.launcher.launch_jobs(jobs, progress)
 
 
-class Basic(_Planned):
-    def __init__(self, **values):
-        from lepton.launch.basic import Basic as Work
+class Basic(_LauncherShell):
+    def __init__(self, **values: Any):
+        from lepton.launch.basic import Basic
 
-        self.work = Work(**values)
-
-
-class Parallel(_Planned):
-    def __init__(self, **values):
-        from lepton.launch.parallel import Parallel as Work
-
-        self.work = Work(**values)
+        self.launcher = Basic(**values)
 
 
-class Submitit(_Planned):
-    def __init__(self, **values):
-        from lepton.launch.slurm import Submitit as Work
+class Parallel(_LauncherShell):
+    def __init__(self, **values: Any):
+        from lepton.launch.parallel import Parallel
 
-        self.work = Work(**values)
-
-
-class Ray(_Planned):
-    def __init__(self, **values):
-        from lepton.launch.ray import Ray as Work
-
-        self.work = Work(**values)
+        self.launcher = Parallel(**values)
 
 
-class Vectorized(_Planned):
-    def __init__(self, **values):
-        from lepton.launch.vectorized import Vectorized as Work
+class Submitit(_LauncherShell):
+    def __init__(self, **values: Any):
+        from lepton.launch.slurm import Submitit
 
-        self.work = Work(**values)
+        self.launcher = Submitit(**values)
 
 
-class Auto(_Planned):
-    def __init__(self, **values):
-        from lepton.launch.auto import Auto as Work
+class Ray(_LauncherShell):
+    def __init__(self, **values: Any):
+        from lepton.launch.ray import Ray
 
-        self.work = Work(**values)
+        self.launcher = Ray(**values)
+
+
+class Vectorized(_LauncherShell):
+    def __init__(self, **values: Any):
+        from lepton.launch.vectorized import Vectorized
+
+        self.launcher = Vectorized(**values)
+
+
+class Auto(_LauncherShell):
+    def __init__(self, **values: Any):
+        from lepton.launch.auto import Auto
+
+        self.launcher = Auto(**values)
