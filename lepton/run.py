@@ -26,10 +26,10 @@ from lepton.storage.run_folder import (
 from lepton.storage.run_writing import writing_run
 from lepton.task import Task
 from lepton.training.learner import build_learner
+from lepton.training.module import Watch
 
 log = logging.getLogger("lepton")
 Rows = dict[str, Tensor]
-Watch = Callable[[int, float], bool]
 SHOWN_NOTES: set[str] = set()  # notes on the data that this process has shown
 
 

@@ -113,8 +113,27 @@ def distinct_edges(values: np.ndarray) -> Tensor:
     return torch.tensor([*distinct, edges[-1]])
 
 
+def flat_inputs(
+    batch: dict[str, Tensor],
+    has_numbers: bool,
+    numbers: nn.Module | None,
+    categories: nn.Module | None,
+) -> Tensor:
+    """Numbers, plain or embedded, and embedded or one-hot categories side by side.
+
+    Shapes: num (B, F) and cat (B, C) -> (B, width).
+    """
+    blocks = []
+    if has_numbers:
+        num = batch["num"]
+        blocks.append(num if numbers is None else numbers(num).flatten(1))
+    if categories is not None:
+        blocks.append(categories(batch["cat"]).flatten(1))
+    return torch.cat(blocks, 1)
+
+
 class FlatInputs(nn.Module):
-    """Numbers, plain or embedded, and category embeddings side by side.
+    """The embeddings of a network that reads numbers and categories as one flat vector.
 
     Shapes: num (B, F) and cat (B, C) -> (B, width).
     """
@@ -150,13 +169,7 @@ class FlatInputs(nn.Module):
             )
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        blocks = []
-        if self.has_numbers:
-            num = batch["num"]
-            blocks.append(num if self.numbers is None else self.numbers(num).flatten(1))
-        if self.categories is not None:
-            blocks.append(self.categories(batch["cat"]).flatten(1))
-        return torch.cat(blocks, 1)
+        return flat_inputs(batch, self.has_numbers, self.numbers, self.categories)
 
     def unit_keys(self, spec: DataSpec) -> Keys:
         """The keys of the output's units, for `columns()` of a network."""

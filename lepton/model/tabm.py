@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-import torch
 from tabm import EnsembleView, LinearEnsemble, make_tabm_backbone
 from torch import Tensor, nn
 
-from lepton.model.inputs import OneHot, number_embeddings
+from lepton.model.inputs import OneHot, flat_inputs, number_embeddings
 from lepton.model.layers import (
     Columns,
     code_keys,
@@ -71,13 +70,8 @@ class TabM(nn.Module):
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         """Shapes: -> (B, K, width)."""
-        blocks = []
-        if self.has_numbers:
-            num = batch["num"]
-            blocks.append(num if self.numbers is None else self.numbers(num).flatten(1))
-        if self.categories is not None:
-            blocks.append(self.categories(batch["cat"]))
-        return self.backbone(self.view(torch.cat(blocks, 1)))
+        flat = flat_inputs(batch, self.has_numbers, self.numbers, self.categories)
+        return self.backbone(self.view(flat))
 
     @property
     def head(self) -> nn.Module:

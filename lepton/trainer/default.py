@@ -11,6 +11,14 @@ from lepton.trainer.lightning_output import ignore_routine_warnings
 
 # what Lightning raises for values that it cannot read, or that this machine cannot do
 REFUSALS = (ValueError, TypeError, ImportError)
+# what lepton does itself or without: progress, checkpoints, samplers of several processes
+LEFT_OUT = {
+    "enable_progress_bar": False,
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+}
 
 
 def auto_precision(accelerator: str) -> str:
@@ -81,20 +89,12 @@ class Trainer(pl.Trainer):
                 profiler=profiler,
                 callbacks=callbacks,
                 logger=logger,
-                enable_progress_bar=False,
-                enable_checkpointing=False,
-                enable_model_summary=False,
-                num_sanity_val_steps=0,
-                use_distributed_sampler=False,
+                **LEFT_OUT,
             )
         except (pl.utilities.exceptions.MisconfigurationException, *REFUSALS) as e:
             raise ConfigError(f"trainer: {' '.join(str(e).split())}") from e
         _check_max_time(max_time)
-        if strategy == "fsdp" and self.world_size == 1:
-            raise ConfigError(
-                "trainer.strategy=fsdp: one device has nobody to share a network with; take "
-                "trainer.devices=2 or more, or trainer.strategy=auto"
-            )
+        _check_devices(strategy, self.world_size)
 
 
 def _check_checkpoint_every(seconds: float | None) -> None:
@@ -108,3 +108,11 @@ def _check_checkpoint_every(seconds: float | None) -> None:
 def _check_max_time(max_time: str | None) -> None:
     if max_time is not None and not any(map(int, re.findall(r"\d+", str(max_time)))):
         raise ConfigError(f"trainer.max_time: {max_time} leaves no time for an epoch")
+
+
+def _check_devices(strategy: str, world_size: int) -> None:
+    if strategy == "fsdp" and world_size == 1:
+        raise ConfigError(
+            "trainer.strategy=fsdp: one device has nobody to share a network with; take "
+            "trainer.devices=2 or more, or trainer.strategy=auto"
+        )

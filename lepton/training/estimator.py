@@ -1,7 +1,6 @@
 """Estimator: a model that fits itself, on the same way through a run as a network."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from lepton.dataset.data import Data
 from lepton.spec import DataSpec
 from lepton.task import Task
 from lepton.training import memory
+from lepton.training.module import Watch
 
 
 class Estimator:
@@ -25,9 +25,7 @@ class Estimator:
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained_as = "alone"
 
-    def fit(
-        self, data: Data, folder: Path, watch: Callable[[int, float], bool] | None = None
-    ) -> Data:
+    def fit(self, data: Data, folder: Path, watch: Watch | None = None) -> Data:
         """Fits from the start, whatever an earlier process began; there are no epochs to watch."""
         memory.reset_peak()
         started = time.perf_counter()

@@ -13,6 +13,7 @@ from lepton.compat.lightning import pl
 from lepton.errors import Diverged, Pruned
 from lepton.finite import LossCheck
 from lepton.method import Batch, Method
+from lepton.metric.direction import as_score
 from lepton.metric.scoring import monitor_value
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.scheduler.interval import step_after_epoch
@@ -158,7 +159,7 @@ class TrainingModule(pl.LightningModule):
         self.validated.clear()
         name = self.task.monitor
         value = monitor_value(prediction, target, task=self.task.name, metric=name)
-        score = value if self.task.larger_is_better else -value
+        score = as_score(value, name)
         if not math.isfinite(value):
             raise Diverged(f"validation {name} is {value} after epoch {self.current_epoch + 1}")
         self._log_epoch({f"val/{name}": value}, prog_bar=True)
