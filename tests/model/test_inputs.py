@@ -25,9 +25,9 @@ def test_one_table_equals_an_embedding_for_each_feature():
 
 def test_one_hot_is_torchs_without_the_unseen_column():
     codes = torch.stack([torch.randint(0, n, (50,)) for n in (4, 3)], 1)
-    kept = [F.one_hot(codes[:, i], n)[:, [0, *range(2, n)]] for i, n in enumerate((4, 3))]
+    columns = [F.one_hot(codes[:, i], n)[:, [0, *range(2, n)]] for i, n in enumerate((4, 3))]
     one_hot = OneHot(cardinalities=(4, 3))
-    assert torch.equal(one_hot(codes), torch.cat(kept, 1).float())
+    assert torch.equal(one_hot(codes), torch.cat(columns, 1).float())
     assert one_hot.widths == [3, 2]
 
 

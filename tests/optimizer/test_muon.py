@@ -6,14 +6,16 @@ import torch
 def test_hidden_matrices_follow_torchs_muon_and_the_rest_adamw(network, codes, optimizer_of):
     other = copy.deepcopy(network)
     together = optimizer_of("muon", network, lr=0.01, weight_decay=0.1)
-    rest = [p for n, p in other.named_parameters() if n != "layers.3.weight" and p.requires_grad]
+    not_hidden = [
+        p for n, p in other.named_parameters() if n != "layers.3.weight" and p.requires_grad
+    ]
     flat = [p for n, p in other.named_parameters() if p.ndim < 2 or n.startswith("categories")]
     apart = [
         torch.optim.Muon(
             [other.layers[3].weight], lr=0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
         ),
         torch.optim.AdamW(
-            [p for p in rest if all(p is not q for q in flat)], lr=0.01, weight_decay=0.1
+            [p for p in not_hidden if all(p is not q for q in flat)], lr=0.01, weight_decay=0.1
         ),
         torch.optim.AdamW([p for p in flat if p.requires_grad], lr=0.01, weight_decay=0.0),
     ]

@@ -29,8 +29,8 @@ def test_multiclass_is_torchs_own():
 
 def test_binary_is_two_classes():
     logits, target = torch.randn(50), torch.randint(2, (50,))
-    two = torch.stack([torch.zeros(50), logits], 1)
-    expected = F.cross_entropy(two, target, label_smoothing=0.2)
+    two_logits = torch.stack([torch.zeros(50), logits], 1)
+    expected = F.cross_entropy(two_logits, target, label_smoothing=0.2)
     soft = smoothed(target.double(), "binary", 1)
     torch.testing.assert_close(F.binary_cross_entropy_with_logits(logits, soft), expected)
 

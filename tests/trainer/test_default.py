@@ -11,8 +11,8 @@ from tests.quick import compose
 TINY = ["dataset=synthetic", "dataset.rows=150", "batch_size=16", "model=mlp_small"]
 
 
-def trainer(*words):
-    return build.instantiate(check(compose(*words))["trainer"], callbacks=[], logger=False)
+def make_trainer(*overrides):
+    return build.instantiate(check(compose(*overrides))["trainer"], callbacks=[], logger=False)
 
 
 @pytest.fixture
@@ -24,23 +24,23 @@ def two_threads():
 
 
 def test_the_number_of_threads_is_set_or_left_alone(two_threads):
-    trainer("trainer=cpu", "trainer.threads=null")
+    make_trainer("trainer=cpu", "trainer.threads=null")
     assert torch.get_num_threads() == 2
-    trainer("trainer=cpu")
+    make_trainer("trainer=cpu")
     assert torch.get_num_threads() == 1
 
 
 def test_lightning_gets_what_the_config_says():
-    made = trainer("trainer=cpu", "trainer.max_epochs=7", "trainer.precision=bf16-mixed")
-    assert made.max_epochs == 7
-    assert made.precision == "bf16-mixed"
-    assert made.num_devices == 1
-    assert made.checkpoint_callback is None
-    assert made.progress_bar_callback is None
+    trainer = make_trainer("trainer=cpu", "trainer.max_epochs=7", "trainer.precision=bf16-mixed")
+    assert trainer.max_epochs == 7
+    assert trainer.precision == "bf16-mixed"
+    assert trainer.num_devices == 1
+    assert trainer.checkpoint_callback is None
+    assert trainer.progress_bar_callback is None
 
 
 @pytest.mark.parametrize(
-    ("accelerator", "there", "native", "expected"),
+    ("accelerator", "has_gpu", "native", "expected"),
     [
         ("auto", True, True, "bf16-mixed"),
         ("gpu", True, False, "32-true"),
@@ -49,24 +49,24 @@ def test_lightning_gets_what_the_config_says():
     ],
 )
 def test_precision_is_halved_where_a_gpu_computes_so_natively(
-    accelerator, there, native, expected, monkeypatch
+    accelerator, has_gpu, native, expected, monkeypatch
 ):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
     assert auto_precision(accelerator) == expected
 
 
 def test_precision_auto_is_full_on_a_cpu():
-    assert trainer("trainer=cpu", "trainer.precision=auto").precision == "32-true"
+    assert make_trainer("trainer=cpu", "trainer.precision=auto").precision == "32-true"
 
 
 def test_the_devices_of_ddp_are_processes():
-    made = trainer("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
-    assert (made.world_size, type(made.strategy).__name__) == (2, "DDPStrategy")
+    trainer = make_trainer("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    assert (trainer.world_size, type(trainer.strategy).__name__) == (2, "DDPStrategy")
 
 
 @pytest.mark.parametrize(
-    "word",
+    "override",
     [
         "trainer.accelerator=abacus",
         "trainer.strategy=fastest",
@@ -76,9 +76,9 @@ def test_the_devices_of_ddp_are_processes():
         "trainer.profiler=deep",
     ],
 )
-def test_what_the_machine_or_lightning_cannot_do_is_said_in_a_line(word):
+def test_what_the_machine_or_lightning_cannot_do_is_said_in_a_line(override):
     with pytest.raises(ConfigError) as caught:
-        trainer("trainer=cpu", word)
+        make_trainer("trainer=cpu", override)
     assert str(caught.value).startswith("trainer: ")
     assert "\n" not in str(caught.value)
 
@@ -86,13 +86,13 @@ def test_what_the_machine_or_lightning_cannot_do_is_said_in_a_line(word):
 def test_smoke_is_two_batches_of_every_split(tmp_path):
     result = train(compose(*TINY, "trainer=smoke", f"runs={tmp_path}"))
     assert result.epochs == 1
-    made = check(compose("trainer=smoke"))["trainer"]
-    assert (made["max_epochs"], made["limit_batches"]) == (1, 2)
+    settings = check(compose("trainer=smoke"))["trainer"]
+    assert (settings["max_epochs"], settings["limit_batches"]) == (1, 2)
 
 
 def test_overfit_learns_one_batch_by_heart(tmp_path):
-    words = [*TINY, "trainer=overfit", "model.dropout=0.0", "optimizer.lr=0.01"]
-    result = train(compose(*words, f"runs={tmp_path}", "study=s"))
+    overrides = [*TINY, "trainer=overfit", "model.dropout=0.0", "optimizer.lr=0.01"]
+    result = train(compose(*overrides, f"runs={tmp_path}", "study=s"))
     history = pd.read_parquet(tmp_path / "s" / result.run / "history.parquet")
     assert history["train/loss"].iloc[-1] < 0.01
     assert history["val/log_loss"].iloc[-1] < 0.01
@@ -100,16 +100,16 @@ def test_overfit_learns_one_batch_by_heart(tmp_path):
 
 
 def test_debug_refuses_what_is_not_deterministic_and_stops_where_a_gradient_turns_nan():
-    made = trainer("trainer=debug")
+    trainer = make_trainer("trainer=debug")
     assert torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
-    assert made._detect_anomaly
-    assert made.max_epochs == 5
+    assert trainer._detect_anomaly
+    assert trainer.max_epochs == 5
 
 
 def test_a_time_limit_ends_training(tmp_path):
-    words = [*TINY, "trainer=cpu", "trainer.max_epochs=100000", "trainer.max_time=00:00:00:01"]
-    result = train(compose(*words, f"runs={tmp_path}"))
+    overrides = [*TINY, "trainer=cpu", "trainer.max_epochs=100000", "trainer.max_time=00:00:00:01"]
+    result = train(compose(*overrides, f"runs={tmp_path}"))
     assert 0 < result.epochs < 100000
     assert result.seconds < 10
 

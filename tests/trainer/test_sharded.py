@@ -41,18 +41,18 @@ def reachable(monkeypatch):
 def both(tmp_path, reachable):
     """A run folder of ddp and one of fsdp, of the same words."""
 
-    def make(*words: str, ddp: str = "ddp") -> list[Path]:
-        found = []
+    def make(*overrides: str, ddp: str = "ddp") -> list[Path]:
+        run_folders = []
         for strategy in (ddp, "fsdp"):
-            own = (f"trainer.strategy={strategy}", f"runs={tmp_path}", f"study={strategy}")
-            run = train(compose("trainer=fsdp", *TWO, *words, *own)).run
-            found.append(tmp_path / strategy / run)
-        return found
+            shared = (f"trainer.strategy={strategy}", f"runs={tmp_path}", f"study={strategy}")
+            run = train(compose("trainer=fsdp", *TWO, *overrides, *shared)).run
+            run_folders.append(tmp_path / strategy / run)
+        return run_folders
 
     return make
 
 
-def same(one: Path, two: Path) -> None:
+def assert_same_training(one: Path, two: Path) -> None:
     a, b = (read_result(path) for path in (one, two))
     assert (a.best_epoch, a.trainable) == (b.best_epoch, b.trainable)
     histories = [pd.read_parquet(path / "history.parquet") for path in (one, two)]
@@ -69,7 +69,7 @@ SGD = ("optimizer=sgd", "optimizer.fused=false")
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         ("model=mlp_small", "regularization=[ema,gradient_clipping]", "scheduler=warmup_cosine"),
         # has weights outside of every layer
@@ -84,10 +84,10 @@ SGD = ("optimizer=sgd", "optimizer.fused=false")
             *(*SGD, "optimizer.lr=1"),
         ),
     ],
-    ids=lambda words: words[0],
+    ids=lambda overrides: overrides[0],
 )
-def test_shares_of_the_weights_of_tables_learn_what_copies_do(both, words):
-    same(*both(*TABLE, *words))
+def test_shares_of_the_weights_of_tables_learn_what_copies_do(both, overrides):
+    assert_same_training(*both(*TABLE, *overrides))
 
 
 @pytest.mark.slow
@@ -96,28 +96,28 @@ def test_shares_of_the_weights_of_texts_are_tuned_as_copies_are(both, tmp_path, 
     start = train(compose(*TEXTS, "trainer=smoke", f"runs={tmp_path}", "study=start"))
     ddp = "ddp_find_unused_parameters_true" if strategy == "gradual_unfreeze" else "ddp"
     source = f"{tmp_path}/start/{start.run}"
-    same(*both(*TEXTS, f"finetune={strategy}", f"init_from={source}", ddp=ddp))
+    assert_same_training(*both(*TEXTS, f"finetune={strategy}", f"init_from={source}", ddp=ddp))
 
 
 @pytest.mark.slow
 def test_a_run_that_diverges_says_so_once_and_keeps_the_best_weights_whole(
     tmp_path, reachable, capfd
 ):
-    words = (*TABLE, "model=mlp_small", f"runs={tmp_path}", "study=s", "scheduler=exponential")
+    overrides = (*TABLE, "model=mlp_small", f"runs={tmp_path}", "study=s", "scheduler=exponential")
     with pytest.raises(Diverged, match="epoch 2") as caught:
-        train(compose("trainer=fsdp", *TWO, *words, "scheduler.gamma=1e30"))
+        train(compose("trainer=fsdp", *TWO, *overrides, "scheduler.gamma=1e30"))
     assert caught.value.weights == "of epoch 1, the best"
     [path] = (tmp_path / "s").glob("*.failed/*.safetensors")
-    good = train(compose(*words, "trainer=cpu", "trainer.max_epochs=1"))
+    good = train(compose(*overrides, "trainer=cpu", "trainer.max_epochs=1"))
     expected = load_file(tmp_path / "s" / good.run / "model.safetensors")
-    kept = load_file(path)
-    assert {n: t.shape for n, t in kept.items()} == {n: t.shape for n, t in expected.items()}
-    assert all_finite(kept)
+    state = load_file(path)
+    assert {n: t.shape for n, t in state.items()} == {n: t.shape for n, t in expected.items()}
+    assert all_finite(state)
     assert "Traceback" not in capfd.readouterr().err
 
 
 class Blocks(nn.Module):
-    """What may lie in a layer: a weight, a mere list of modules, a module with statistics."""
+    """Layers of all kinds: a weight, a mere list of modules, a module with statistics."""
 
     def __init__(self):
         super().__init__()
@@ -136,7 +136,7 @@ class Blocks(nn.Module):
 
 
 def divide(rank: int, folder: str) -> None:
-    """What one of two processes finds; it ends with an error where that is wrong."""
+    """Divides a model in one of two processes, and fails where something of it is lost."""
     dist.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
     torch.manual_seed(0)
     model, rows = Blocks().eval(), torch.ones(4, 6)
@@ -163,9 +163,9 @@ def test_each_of_two_processes_holds_half_and_a_whole_model_comes_back(tmp_path)
 
 def test_fsdp_is_lightnings_strategy_for_as_many_processes_as_devices():
     cfg = check(compose("dataset=synthetic", "model=mlp_small", "trainer=fsdp", *TWO))
-    made = build.instantiate(cfg["trainer"], callbacks=[], logger=False)
-    assert isinstance(made.strategy, ShardedStrategy)
-    assert made.world_size == 2
+    trainer = build.instantiate(cfg["trainer"], callbacks=[], logger=False)
+    assert isinstance(trainer.strategy, ShardedStrategy)
+    assert trainer.world_size == 2
 
 
 def test_one_device_has_nobody_to_share_with():
@@ -186,7 +186,7 @@ def test_a_method_that_asks_for_whole_weights_is_told_before_the_model_is_divide
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("overrides", "message"),
     [
         (("optimizer=adafactor",), "Adafactor needs them whole"),
         (("optimizer=muon",), "Muon needs them whole"),
@@ -200,7 +200,7 @@ def test_a_method_that_asks_for_whole_weights_is_told_before_the_model_is_divide
         (("finetune=gradual_unfreeze", "trainer=cpu"), UNUSED),
     ],
 )
-def test_what_does_not_go_with_several_devices_is_told_before_training(words, said):
+def test_what_does_not_go_with_several_devices_is_told_before_training(overrides, message):
     with pytest.raises(ConfigError) as caught:
-        check(compose(*TABLE[:1], "model=mlp_small", "trainer=fsdp", *TWO, *words))
-    assert said in str(caught.value)
+        check(compose(*TABLE[:1], "model=mlp_small", "trainer=fsdp", *TWO, *overrides))
+    assert message in str(caught.value)

@@ -28,7 +28,7 @@ from lepton.training.resume import Resume
 from lepton.training.signals import RECEIVED, Interrupted
 from tests.quick import compose
 
-WORDS = (
+OVERRIDES = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu", "study=stopped"),
     *("model=mlp_small", "model.dropout=0.3", "trainer.max_epochs=4", "optimizer.lr=0.01"),
 )
@@ -36,24 +36,24 @@ ABOUT = {"config": {"model": {"hidden": [8]}, "seed": 0}, "versions": {"torch": 
 
 
 @pytest.fixture
-def kept(tmp_path):
+def checkpoints(tmp_path):
     """Two checkpoints of a made-up training."""
-    kept = Checkpoints(tmp_path / "checkpoint", ABOUT)
+    checkpoints = Checkpoints(tmp_path / "checkpoint", ABOUT)
     for step in (1, 2):
-        kept.save({"step": step, "weights": torch.arange(64.0) + step})
-    return kept
+        checkpoints.save({"step": step, "weights": torch.arange(64.0) + step})
+    return checkpoints
 
 
-def test_the_newest_of_two_is_loaded_and_no_third_is_kept(kept):
-    kept.save({"step": 3})
-    assert kept.load() == {"step": 3}
-    assert sorted(p.name for p in kept.folder.iterdir()) == ["last.ckpt", "previous.ckpt"]
-    assert unpack((kept.folder / "previous.ckpt").read_bytes())["state"]["step"] == 2
-    assert Checkpoints(kept.folder.with_name("none"), ABOUT).load() is None
+def test_the_newest_of_two_is_loaded_and_no_third_is_kept(checkpoints):
+    checkpoints.save({"step": 3})
+    assert checkpoints.load() == {"step": 3}
+    assert sorted(p.name for p in checkpoints.folder.iterdir()) == ["last.ckpt", "previous.ckpt"]
+    assert unpack((checkpoints.folder / "previous.ckpt").read_bytes())["state"]["step"] == 2
+    assert Checkpoints(checkpoints.folder.with_name("none"), ABOUT).load() is None
 
 
-def test_every_single_flipped_bit_is_noticed_and_the_one_before_is_taken(kept, caplog):
-    rng, last = random.Random(0), kept.folder / "last.ckpt"
+def test_every_single_flipped_bit_is_noticed_and_the_one_before_is_taken(checkpoints, caplog):
+    rng, last = random.Random(0), checkpoints.folder / "last.ckpt"
     whole = last.read_bytes()
     places = [rng.randrange(8 * len(whole)) for _ in range(100)]
     for place in (*places, 0, 8 * len(checkpoint.MAGIC) + 5, 8 * len(whole) - 1):
@@ -61,7 +61,7 @@ def test_every_single_flipped_bit_is_noticed_and_the_one_before_is_taken(kept, c
         spoilt[place // 8] ^= 1 << place % 8
         last.write_bytes(spoilt)
         caplog.clear()
-        assert kept.load()["step"] == 1
+        assert checkpoints.load()["step"] == 1
         (record,) = caplog.records
         assert record.levelname == "WARNING"
         assert record.getMessage().startswith(f"{last}: ")
@@ -69,65 +69,65 @@ def test_every_single_flipped_bit_is_noticed_and_the_one_before_is_taken(kept, c
 
 
 @pytest.mark.parametrize("length", [0, 1, 19, 20, 50, 84, 85, 500, -1])
-def test_a_file_cut_short_is_noticed_and_the_one_before_is_taken(kept, length, caplog):
-    last = kept.folder / "last.ckpt"
+def test_a_file_cut_short_is_noticed_and_the_one_before_is_taken(checkpoints, length, caplog):
+    last = checkpoints.folder / "last.ckpt"
     last.write_bytes(last.read_bytes()[:length])
-    assert kept.load()["step"] == 1
+    assert checkpoints.load()["step"] == 1
     assert len(caplog.records) == 1
     assert not last.exists()
 
 
-def test_a_page_of_zeros_is_noticed(kept):
-    last = kept.folder / "last.ckpt"
+def test_a_page_of_zeros_is_noticed(checkpoints):
+    last = checkpoints.folder / "last.ckpt"
     content = bytearray(last.read_bytes())
     content[300:400] = bytes(100)
     last.write_bytes(content)
-    assert kept.load()["step"] == 1
+    assert checkpoints.load()["step"] == 1
 
 
-def test_training_starts_anew_when_both_are_damaged(kept, caplog):
-    for path in kept.folder.iterdir():
+def test_training_starts_anew_when_both_are_damaged(checkpoints, caplog):
+    for path in checkpoints.folder.iterdir():
         path.write_bytes(b"")
-    assert kept.load() is None
+    assert checkpoints.load() is None
     assert len(caplog.records) == 2
 
 
-def test_a_pickle_that_would_run_something_does_not(kept, tmp_path):
+def test_a_pickle_that_would_run_something_does_not(checkpoints, tmp_path):
     class Poison:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "poisoned"),)
 
-    (kept.folder / "last.ckpt").write_bytes(pack({"about": "{}", "state": Poison()}))
-    assert kept.load()["step"] == 1
+    (checkpoints.folder / "last.ckpt").write_bytes(pack({"about": "{}", "state": Poison()}))
+    assert checkpoints.load()["step"] == 1
     assert not (tmp_path / "poisoned").exists()
 
 
-def test_a_checkpoint_of_another_config_is_refused_with_the_keys_that_differ(kept):
+def test_a_checkpoint_of_another_config_is_refused_with_the_keys_that_differ(checkpoints):
     other = {"config": {"model": {"hidden": [16]}, "seed": 0, "new": 1}, "versions": {"torch": "1"}}
     with pytest.raises(LeptonError) as error:
-        Checkpoints(kept.folder, other).load()
+        Checkpoints(checkpoints.folder, other).load()
     assert str(error.value) == (
-        f"{kept.folder}/last.ckpt: a checkpoint of another config (model.hidden: [8] there, [16] "
-        f"here; new: None there, 1 here); remove {kept.folder} to train anew"
+        f"{checkpoints.folder}/last.ckpt: a checkpoint of another config (model.hidden: [8] "
+        f"there, [16] here; new: None there, 1 here); remove {checkpoints.folder} to train anew"
     )
 
 
-def test_a_checkpoint_of_other_versions_is_not_used_and_told_of(kept, caplog):
-    assert Checkpoints(kept.folder, ABOUT | {"versions": {"torch": "2"}}).load() is None
+def test_a_checkpoint_of_other_versions_is_not_used_and_told_of(checkpoints, caplog):
+    assert Checkpoints(checkpoints.folder, ABOUT | {"versions": {"torch": "2"}}).load() is None
     assert "versions.torch: '1' there, '2' here); training starts anew" in caplog.text
 
 
 def test_a_training_in_the_precision_of_another_machine_starts_anew(tmp_path, monkeypatch, caplog):
-    cfg = check(compose(*WORDS, "trainer.precision=auto"))
+    config = check(compose(*OVERRIDES, "trainer.precision=auto"))
     monkeypatch.setattr("lepton.trainer.default.auto_precision", lambda accelerator: "bf16-mixed")
-    Checkpoints.of_run(tmp_path, cfg, trained="alone").save({"step": 1})
-    assert Checkpoints.of_run(tmp_path, cfg, trained="alone").load() == {"step": 1}
+    Checkpoints.of_run(tmp_path, config, trained="alone").save({"step": 1})
+    assert Checkpoints.of_run(tmp_path, config, trained="alone").load() == {"step": 1}
     monkeypatch.setattr("lepton.trainer.default.auto_precision", lambda accelerator: "32-true")
-    assert Checkpoints.of_run(tmp_path, cfg, trained="alone").load() is None
+    assert Checkpoints.of_run(tmp_path, config, trained="alone").load() is None
     assert "precision: 'bf16-mixed' there, '32-true' here); training starts anew" in caplog.text
 
 
-def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(kept, monkeypatch):
+def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(checkpoints, monkeypatch):
     done, replace = [], os.replace
 
     def renamed(a, b):
@@ -138,7 +138,7 @@ def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(kept, monk
         os, "fsync", lambda n: done.append(Path(os.readlink(f"/proc/self/fd/{n}")).name)
     )
     monkeypatch.setattr(os, "replace", renamed)
-    kept.save({"step": 3})
+    checkpoints.save({"step": 3})
     assert done == [
         *("last.ckpt -> previous.ckpt", "last.ckpt.part", "last.ckpt.part -> last.ckpt"),
         "checkpoint",
@@ -163,9 +163,9 @@ def test_the_system_itself_is_asked_in_that_order(here):
     line = ["strace", "-f", "-y", "-e", f"trace={','.join(CALLS)}", "-o", "trace.txt"]
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2]))
     subprocess.run([*line, sys.executable, "-c", STEPS], env=environment, check=True)
-    said = Path("trace.txt").read_text()
-    calls = re.findall(r"^\d+ +(\w+)\((.*)\) += 0$", said, re.MULTILINE)
-    named = [(call, re.findall(r'[^/"]+(?=[>"])', given)[-1]) for call, given in calls]
+    trace = Path("trace.txt").read_text()
+    calls = re.findall(r"^\d+ +(\w+)\((.*)\) += 0$", trace, re.MULTILINE)
+    named = [(call, re.findall(r'[^/"]+(?=[>"])', arguments)[-1]) for call, arguments in calls]
     steps = [f"{re.sub('renameat2?', 'rename', call)} {name}" for call, name in named]
     assert steps == [
         *("fsync last.ckpt.part", "rename last.ckpt", "fsync checkpoint"),
@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_first_step(run, monk
         os, "access", lambda path, mode: "runs" not in str(path) and access(path, mode)
     )
     with pytest.raises(LeptonError, match=r"^runs/.*/checkpoint: checkpoints cannot be written"):
-        run(*WORDS)
+        run(*OVERRIDES)
     assert not steps
     assert not list(here.glob("runs/*/*"))
 
@@ -199,7 +199,7 @@ def test_a_disk_without_room_for_two_is_said_before_the_first_step(tmp_path):
     Checkpoints(tmp_path / "checkpoint", ABOUT).check_space(free // 4)
 
 
-def test_a_disk_that_is_full_is_said_and_the_one_before_is_whole(kept, monkeypatch):
+def test_a_disk_that_is_full_is_said_and_the_one_before_is_whole(checkpoints, monkeypatch):
     real = os.fsync
 
     def full(number):
@@ -210,9 +210,9 @@ def test_a_disk_that_is_full_is_said_and_the_one_before_is_whole(kept, monkeypat
     monkeypatch.setattr(os, "fsync", full)
     expected = r"^.*/last.ckpt: the checkpoint cannot be written \(No space left on device\); mend"
     with pytest.raises(LeptonError, match=expected):
-        kept.save({"step": 3})
-    assert kept.load()["step"] == 2
-    assert [p.name for p in kept.folder.iterdir()] == ["previous.ckpt"]
+        checkpoints.save({"step": 3})
+    assert checkpoints.load()["step"] == 2
+    assert [p.name for p in checkpoints.folder.iterdir()] == ["previous.ckpt"]
 
 
 @pytest.fixture
@@ -239,9 +239,9 @@ def fill(path):
 def test_a_run_that_fills_the_disk_goes_on_when_there_is_room(
     small_disk, here, run, fingerprint, monkeypatch
 ):
-    words = [*WORDS, "model.hidden=[64,64]", "trainer.checkpoint_every=0"]
-    plain = check(compose(*words, f"runs={small_disk}"))
-    folder, written, real = run_folder(plain), [], checkpoint.write_bytes
+    overrides = [*OVERRIDES, "model.hidden=[64,64]", "trainer.checkpoint_every=0"]
+    config = check(compose(*overrides, f"runs={small_disk}"))
+    folder, written, real = run_folder(config), [], checkpoint.write_bytes
 
     def filled(path, content):
         written.append(path)
@@ -251,56 +251,56 @@ def test_a_run_that_fills_the_disk_goes_on_when_there_is_room(
 
     monkeypatch.setattr(checkpoint, "write_bytes", filled)
     with pytest.raises(LeptonError, match=r"^/.*/checkpoint/last.ckpt: .*No space left on device"):
-        train_checked(plain, folder)
+        train_checked(config, folder)
     assert len(written) == 9
-    kept = [p for p in small_disk.rglob("*") if p.suffix in (".ckpt", ".json")]
-    assert {p.name for p in kept} >= {"previous.ckpt"}
-    for path in kept:
+    files = [p for p in small_disk.rglob("*") if p.suffix in (".ckpt", ".json")]
+    assert {p.name for p in files} >= {"previous.ckpt"}
+    for path in files:
         unpack(path.read_bytes()) if path.suffix == ".ckpt" else json.loads(path.read_text())
     (small_disk / "filler").unlink()
-    train_checked(plain, folder)
+    train_checked(config, folder)
     assert len(written) > 10
-    assert fingerprint(folder) == fingerprint(run(*words, "study=whole"))
+    assert fingerprint(folder) == fingerprint(run(*overrides, "study=whole"))
 
 
 def test_a_run_that_cannot_write_its_result_for_want_of_room_goes_on_when_there_is(
     small_disk, run, fingerprint, monkeypatch
 ):
-    words = [*WORDS, "trainer.checkpoint_every=0"]
-    plain = check(compose(*words, f"runs={small_disk}"))
-    folder, real = run_folder(plain), lepton.run.score_and_save
+    overrides = [*OVERRIDES, "trainer.checkpoint_every=0"]
+    config = check(compose(*overrides, f"runs={small_disk}"))
+    folder, real = run_folder(config), lepton.run.score_and_save
 
-    def filled(*given, **named):
+    def filled(*arguments, **named):
         fill(small_disk / "filler")
-        return real(*given, **named)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(lepton.run, "score_and_save", filled)
     with pytest.raises(LeptonError, match=r"^/.*\.part: no space left on the disk; free some"):
-        train_checked(plain, folder)
+        train_checked(config, folder)
     assert run_status(folder) == "to do"
     (small_disk / "filler").unlink()
     monkeypatch.setattr(lepton.run, "score_and_save", real)
-    train_checked(plain, folder)
+    train_checked(config, folder)
     assert "goes on after epoch 4" in (folder / "log.txt").read_text()
-    assert fingerprint(folder) == fingerprint(run(*words, "study=whole"))
+    assert fingerprint(folder) == fingerprint(run(*overrides, "study=whole"))
 
 
 @pytest.fixture
 def stopped(here, monkeypatch):
     """The unfinished folder of a run stopped after its twelfth boundary, with two checkpoints."""
-    plain = check(compose(*WORDS, "trainer.checkpoint_every=0"))
-    real, seen = Resume._due, []
+    config = check(compose(*OVERRIDES, "trainer.checkpoint_every=0"))
+    real, boundaries = Resume._due, []
 
     def due(self):
-        seen.append(1)
-        if len(seen) == 12:
+        boundaries.append(1)
+        if len(boundaries) == 12:
             RECEIVED.append(signal.SIGTERM)
         return real(self)
 
     monkeypatch.setattr(Resume, "_due", due)
     with pytest.raises(Interrupted):
-        train_checked(plain, run_folder(plain))
-    return unfinished_folder(run_folder(plain))
+        train_checked(config, run_folder(config))
+    return unfinished_folder(run_folder(config))
 
 
 @pytest.mark.parametrize("spoil", ["flip", "cut", "empty", "both"])
@@ -314,30 +314,30 @@ def test_a_run_with_a_damaged_checkpoint_still_ends_as_one_that_was_never_stoppe
     if spoil == "both":
         previous.write_bytes(b"")
     caplog.set_level("INFO", logger="lepton")
-    folder = run(*WORDS)
+    folder = run(*OVERRIDES)
     assert ("goes on after epoch 2, batch 4" in caplog.text) == (spoil != "both")
     assert "it is not used" in caplog.text
-    assert fingerprint(folder) == fingerprint(run(*WORDS, "study=whole"))
+    assert fingerprint(folder) == fingerprint(run(*OVERRIDES, "study=whole"))
 
 
 def test_a_run_does_not_go_on_from_another_ones_checkpoint(stopped, run):
-    other = run_folder(check(compose(*WORDS, "optimizer.lr=0.5")))
+    other = run_folder(check(compose(*OVERRIDES, "optimizer.lr=0.5")))
     stopped.rename(unfinished_folder(other))
     with pytest.raises(LeptonError, match=r"another config \(optimizer.lr: 0.01 there, 0.5 here\)"):
-        run(*WORDS, "optimizer.lr=0.5")
+        run(*OVERRIDES, "optimizer.lr=0.5")
 
 
 def test_a_run_does_not_go_on_from_a_model_of_another_shape(stopped, run, monkeypatch):
     real = lepton.training.network.build.component
 
-    def wider(cfg, group, **given):
+    def wider(config, group, **arguments):
         if group == "model":
-            cfg = {**cfg, "model": {**cfg["model"], "hidden": [9]}}
-        return real(cfg, group, **given)
+            config = {**config, "model": {**config["model"], "hidden": [9]}}
+        return real(config, group, **arguments)
 
     monkeypatch.setattr(lepton.training.network.build, "component", wider)
     with pytest.raises(LeptonError) as error:
-        run(*WORDS)
+        run(*OVERRIDES)
     assert "checkpoint: a checkpoint of another architecture (blocks.0.bias: [" in str(error.value)
     assert "] there, [9] here; " in str(error.value)
     assert len(str(error.value).splitlines()) == 1
@@ -345,6 +345,6 @@ def test_a_run_does_not_go_on_from_a_model_of_another_shape(stopped, run, monkey
 
 def test_a_disk_that_is_read_only_is_said_in_a_line(small_disk, lepton):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    code, _, said = lepton("train", *WORDS, f"runs={small_disk}")
+    code, _, output = lepton("train", *OVERRIDES, f"runs={small_disk}")
     assert code == 2
-    assert said == f"lepton: runs: cannot write to {small_disk}/stopped (Read-only file system)\n"
+    assert output == f"lepton: runs: cannot write to {small_disk}/stopped (Read-only file system)\n"

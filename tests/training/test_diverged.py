@@ -17,7 +17,7 @@ from lepton.storage.run_folder import run_status
 from lepton.sweep.multirun import multirun
 from lepton.training.module import TrainingModule
 
-WORDS = (
+OVERRIDES = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu"),  # 7 steps an epoch
     *("model=resnet", "model.width=8", "trainer.max_epochs=3", "optimizer.lr=0.01"),
 )
@@ -42,29 +42,29 @@ def spoil(monkeypatch):
     """Makes a loss wrong from a batch on, and the weights too if asked for."""
 
     def spoil(batch, value, *, weights=False):
-        real, seen = lepton.training.module.training_loss, []
+        real, calls = lepton.training.module.training_loss, []
 
-        def loss(model, *given):
-            seen.append(1)
-            if len(seen) < batch:
-                return real(model, *given)
+        def loss(model, *arguments):
+            calls.append(1)
+            if len(calls) < batch:
+                return real(model, *arguments)
             if weights:
                 with torch.no_grad():
                     next(model.parameters()).fill_(math.nan)
-            return real(model, *given) * value
+            return real(model, *arguments) * value
 
         monkeypatch.setattr(lepton.training.module, "training_loss", loss)
 
     return spoil
 
 
-def kept(study="default"):
+def failed_run(study="default"):
     """The only folder of the study, its failure and the weights in it."""
     (folder,) = (Path("runs") / study).iterdir()
     assert folder.suffix == ".failed"
-    known = json.loads((folder / "failure.json").read_text())
+    failure = json.loads((folder / "failure.json").read_text())
     file = folder / "model.safetensors"
-    return known, load_file(file) if file.exists() else None
+    return failure, load_file(file) if file.exists() else None
 
 
 def same(one, two):
@@ -80,10 +80,10 @@ def test_the_optimizer_does_not_move_after_the_loss_and_the_weights_before_are_k
     epoch, number = 1 + (batch - 1) // 7, 1 + (batch - 1) % 7
     expected = rf"^training loss is (nan|-?inf) in epoch {epoch}, batch {number}$"
     with pytest.raises(Diverged, match=expected):
-        run(*WORDS)
+        run(*OVERRIDES)
     assert len(states) == batch - 1
-    known, weights = kept()
-    assert (known["status"], known["weights"]) == ("diverged", "of the step before")
+    failure, weights = failed_run()
+    assert (failure["status"], failure["weights"]) == ("diverged", "of the step before")
     assert all_finite(weights)
     buffers = ("running_mean", "running_var", "num_batches_tracked")
     moved = {k: v for k, v in weights.items() if not k.endswith(buffers)}
@@ -95,28 +95,28 @@ def test_the_best_epochs_weights_are_kept_where_the_last_ones_are_not_finite(
 ):
     spoil(17, 1.0, weights=True)
     with pytest.raises(Diverged, match=r"in epoch 3, batch 3$"):
-        run(*WORDS)
-    known, weights = kept()
-    best = int(known["weights"].split()[2].rstrip(","))
-    assert known["weights"] == f"of epoch {best}, the best"
+        run(*OVERRIDES)
+    failure, weights = failed_run()
+    best = int(failure["weights"].split()[2].rstrip(","))
+    assert failure["weights"] == f"of epoch {best}, the best"
     assert same(weights, states[7 * best - 1])
 
 
 def test_the_last_checkpoints_weights_are_kept_where_there_is_no_best_epoch(run, states, spoil):
     spoil(5, 1.0, weights=True)
     with pytest.raises(Diverged, match=r"in epoch 1, batch 5$"):
-        run(*WORDS, "trainer.checkpoint_every=0")
-    known, weights = kept()
-    assert known["weights"] == "of the last checkpoint"
+        run(*OVERRIDES, "trainer.checkpoint_every=0")
+    failure, weights = failed_run()
+    assert failure["weights"] == "of the last checkpoint"
     assert same(weights, states[3])
 
 
 def test_that_no_finite_weights_are_left_is_said(run, spoil):
     spoil(1, 1.0, weights=True)
     with pytest.raises(Diverged):
-        run(*WORDS)
-    known, weights = kept()
-    assert known["weights"] == "none: no finite ones were left"
+        run(*OVERRIDES)
+    failure, weights = failed_run()
+    assert failure["weights"] == "none: no finite ones were left"
     assert weights is None
 
 
@@ -127,27 +127,27 @@ def test_a_validation_metric_that_is_not_finite_ends_the_run(run, states, monkey
         lambda *_, **__: math.nan if len(states) > 7 else 0.5,
     )
     with pytest.raises(Diverged, match=r"^validation log_loss is nan after epoch 2$"):
-        run(*WORDS)
-    known, weights = kept()
-    assert known["status"] == "diverged"
+        run(*OVERRIDES)
+    failure, weights = failed_run()
+    assert failure["status"] == "diverged"
     assert same(weights, states[13])
 
 
 def test_a_diverged_run_is_not_trained_again_unless_asked_for(run, monkeypatch):
     names, real = [], lepton.run._train
     monkeypatch.setattr(
-        lepton.run, "_train", lambda *a, **given: names.append(1) or real(*a, **given)
+        lepton.run, "_train", lambda *a, **arguments: names.append(1) or real(*a, **arguments)
     )
-    words = (*HUGE, "optimizer.lr=1e30")
+    overrides = (*HUGE, "optimizer.lr=1e30")
     with pytest.raises(Diverged) as first:
-        run(*words)
+        run(*overrides)
     with pytest.raises(Diverged) as again:
-        run(*words)
+        run(*overrides)
     assert len(names) == 1
     assert str(again.value) == f"{first.value}; rerun=true tries again"
     assert again.value.weights == first.value.weights
     with pytest.raises(Diverged):
-        run(*words, "rerun=true")
+        run(*overrides, "rerun=true")
     assert len(names) == 2
 
 
@@ -158,18 +158,18 @@ def test_a_sweep_goes_on_and_a_diverged_run_never_ranks(here, capsys):
     assert frame["status"].to_dict() == {1e30: "diverged", 0.001: "finished"}
     assert frame["score"].idxmax() == 0.001
     assert frame["score"].isna().to_dict() == {1e30: True, 0.001: False}
-    said = capsys.readouterr().out
-    assert "diverged: diabetes-mlp_small-s0-" in said
-    assert "1e+30" not in said.partition("diverged: ")[0]
+    output = capsys.readouterr().out
+    assert "diverged: diabetes-mlp_small-s0-" in output
+    assert "1e+30" not in output.partition("diverged: ")[0]
     statuses = {run_status(p.with_suffix("")) for p in Path("runs/default").glob("*.failed")}
     assert statuses == {"diverged"}
 
 
 def test_the_command_says_it_in_a_line(lepton):
-    code, _, said = lepton("train", *HUGE, "optimizer.lr=1e30")
+    code, _, output = lepton("train", *HUGE, "optimizer.lr=1e30")
     assert code == 1
-    assert said.splitlines()[-1].startswith("lepton: the run failed: Diverged: training loss is ")
-    assert "Traceback" not in said
+    assert output.splitlines()[-1].startswith("lepton: the run failed: Diverged: training loss is ")
+    assert "Traceback" not in output
 
 
 def test_losses_are_looked_at_one_by_one_on_the_cpu():

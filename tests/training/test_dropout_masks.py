@@ -38,15 +38,15 @@ def _at(seed, epoch):
     return stream
 
 
-@pytest.mark.parametrize("words", [1, 100, 2**15])
-def test_drawing_ahead_and_leaving_members_change_no_number(monkeypatch, words):
+@pytest.mark.parametrize("words_per_draw", [1, 100, 2**15])
+def test_drawing_ahead_and_leaving_members_change_no_number(monkeypatch, words_per_draw):
     whole = _at(8, 0).draw(3000)
-    monkeypatch.setattr(dropout_masks, "WORDS_PER_DRAW", words)
+    monkeypatch.setattr(dropout_masks, "WORDS_PER_DRAW", words_per_draw)
     stream = MaskStream([7, 8, 9], CPU)
-    parts = [stream.draw(501)[1:2], stream.draw(999)[1:2]]
+    pieces = [stream.draw(501)[1:2], stream.draw(999)[1:2]]
     stream.keep(torch.tensor([1, 2]))
-    parts += [stream.draw(703)[:1], stream.draw(797)[:1]]
-    assert torch.equal(torch.cat(parts, 1), whole)
+    pieces += [stream.draw(703)[:1], stream.draw(797)[:1]]
+    assert torch.equal(torch.cat(pieces, 1), whole)
 
 
 def test_an_epoch_goes_on_after_any_number():

@@ -16,10 +16,10 @@ SMALL = ["dataset=synthetic", "dataset.rows=400", "model=gradient_boosting", "mo
 
 @pytest.fixture
 def fit(tmp_path):
-    def fit(*words):
-        cfg = check(compose(*SMALL, *words))
-        data = build.data(cfg)
-        estimator = Estimator(cfg, data.spec)
+    def fit(*overrides):
+        config = check(compose(*SMALL, *overrides))
+        data = build.data(config)
+        estimator = Estimator(config, data.spec)
         estimator.fit(data, tmp_path)
         return data, estimator
 
@@ -29,8 +29,8 @@ def fit(tmp_path):
 def by_hand(kind, data, y, *, seed, table=None):
     """scikit-learn's own model with the settings of the YAML, at its best iteration."""
     matrix = {
-        name: np.hstack([part["num"].numpy(), part["cat"].numpy()]).astype(float)
-        for name, part in data.splits.items()
+        name: np.hstack([rows["num"].numpy(), rows["cat"].numpy()]).astype(float)
+        for name, rows in data.splits.items()
     }
     numbers = data.splits["train"]["num"].shape[1]
     categories = data.splits["train"]["cat"].shape[1]
@@ -44,50 +44,50 @@ def by_hand(kind, data, y, *, seed, table=None):
         random_state=seed,
         categorical_features=[False] * numbers + [True] * categories,
     )
-    given = {"X_val": matrix["val"], "y_val": y["val"]}
+    options = {"X_val": matrix["val"], "y_val": y["val"]}
     if table is not None:
-        given["sample_weight"] = table[y["train"].astype(int)]
-        given["sample_weight_val"] = table[y["val"].astype(int)]
-    model.fit(matrix["train"], y["train"], **given)
+        options["sample_weight"] = table[y["train"].astype(int)]
+        options["sample_weight_val"] = table[y["val"].astype(int)]
+    model.fit(matrix["train"], y["train"], **options)
     best = int(np.argmax(model.validation_score_[1:]))
     staged = getattr(model, "staged_predict_proba", None) or model.staged_predict
     return list(staged(matrix["test"]))[best]
 
 
 def targets(data, label=None):
-    found = {name: part["target"].numpy() for name, part in data.splits.items()}
-    return found if label is None else {name: y[:, label] for name, y in found.items()}
+    by_split = {name: rows["target"].numpy() for name, rows in data.splits.items()}
+    return by_split if label is None else {name: y[:, label] for name, y in by_split.items()}
 
 
 @pytest.mark.parametrize(
-    ("words", "kind"),
+    ("overrides", "kind"),
     [
         (["dataset.classes=0", "seed=3"], HistGradientBoostingRegressor),
         (["dataset.classes=3"], HistGradientBoostingClassifier),
         ([], HistGradientBoostingClassifier),
     ],
 )
-def test_it_predicts_as_sklearn_does_by_hand(words, kind, fit):
-    data, estimator = fit(*words)
-    expected = by_hand(kind, data, targets(data), seed=3 if "seed=3" in words else 0)
+def test_it_predicts_as_sklearn_does_by_hand(overrides, kind, fit):
+    data, estimator = fit(*overrides)
+    expected = by_hand(kind, data, targets(data), seed=3 if "seed=3" in overrides else 0)
     expected = expected[:, 1] if data.spec.task == "binary" else expected
-    found = estimator.predict(data.splits["test"])
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert found.std() > 0.05
+    predicted = estimator.predict(data.splits["test"])
+    np.testing.assert_allclose(predicted, expected, rtol=1e-5)
+    assert predicted.std() > 0.05
 
 
 def test_each_label_has_a_model_of_its_own(fit):
     data, estimator = fit("dataset.labels=3")
-    found = estimator.predict(data.splits["test"])
+    predicted = estimator.predict(data.splits["test"])
     for label in range(3):
         y = targets(data, label)
         expected = by_hand(HistGradientBoostingClassifier, data, y, seed=0)
-        np.testing.assert_allclose(found[:, label], expected[:, 1], rtol=1e-5)
+        np.testing.assert_allclose(predicted[:, label], expected[:, 1], rtol=1e-5)
 
 
-@pytest.mark.parametrize("words", [[], ["dataset.classes=3"]])
-def test_balanced_class_weights_are_those_of_sklearn(words, fit):
-    data, estimator = fit(*words, "task.class_weights=balanced", "dataset.noise=0.8")
+@pytest.mark.parametrize("overrides", [[], ["dataset.classes=3"]])
+def test_balanced_class_weights_are_those_of_sklearn(overrides, fit):
+    data, estimator = fit(*overrides, "task.class_weights=balanced", "dataset.noise=0.8")
     y = targets(data)
     table = compute_class_weight("balanced", classes=np.unique(y["train"]), y=y["train"])
     np.testing.assert_allclose(class_weights(estimator.task), table)
@@ -110,8 +110,8 @@ def test_without_class_weights_there_are_none(fit):
 def test_a_saved_model_predicts_the_same_and_nothing_of_training_is_counted(fit, tmp_path):
     data, estimator = fit("dataset.classes=3")
     estimator.save(tmp_path)
-    cfg = check(compose(*SMALL, "dataset.classes=3"))
-    loaded = Estimator(cfg, data.spec)
+    config = check(compose(*SMALL, "dataset.classes=3"))
+    loaded = Estimator(config, data.spec)
     loaded.load(tmp_path)
     test = data.splits["test"]
     assert torch.equal(loaded.predict(test), estimator.predict(test))

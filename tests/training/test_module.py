@@ -21,16 +21,16 @@ DATA = ["dataset=synthetic", "dataset.rows=210", "batch_size=32"]
 PLAIN = [*DATA, "model=mlp_small", "model.hidden=[8]", "model.dropout=0.0", "trainer=cpu"]
 
 
-def prepared(*words):
-    cfg = check(compose(*words))
-    data = build.data(cfg)
-    return cfg, data, build_learner(cfg, data.spec)
+def prepared(*overrides):
+    config = check(compose(*overrides))
+    data = build.data(config)
+    return config, data, build_learner(config, data.spec)
 
 
 @pytest.fixture
 def fit(tmp_path):
-    def fit(*words):
-        _, data, network = prepared(*words)
+    def fit(*overrides):
+        _, data, network = prepared(*overrides)
         network.fit(data, tmp_path)
         return data, network
 
@@ -49,12 +49,12 @@ def warmup_linear_by_hand(step, total, warmup):
 
 def test_a_training_is_the_loop_written_by_hand(fit):
     """AdamW that spares biases and embeddings, a schedule a step, the best of four epochs kept."""
-    words = [*PLAIN, "seed=5", "trainer.max_epochs=4", "scheduler=warmup_linear"]
-    words += ["optimizer.lr=0.05", "optimizer.weight_decay=0.3", "optimizer.fused=false"]
-    data, network = fit(*words)
+    overrides = [*PLAIN, "seed=5", "trainer.max_epochs=4", "scheduler=warmup_linear"]
+    overrides += ["optimizer.lr=0.05", "optimizer.weight_decay=0.3", "optimizer.fused=false"]
+    data, network = fit(*overrides)
     train, val = data.splits["train"], data.splits["val"]
 
-    model = prepared(*words)[2].model
+    model = prepared(*overrides)[2].model
     named = dict(model.named_parameters())
     spared = ["inputs.categories.table.weight", "blocks.0.bias", "output.bias"]
     optimizer = torch.optim.AdamW(
@@ -94,13 +94,13 @@ def test_a_training_is_the_loop_written_by_hand(fit):
 
 def test_a_regression_is_the_loop_written_by_hand(fit):
     """Standardized targets, squared error, SGD with momentum, a factor of a half every epoch."""
-    words = [*PLAIN, "dataset.classes=0", "optimizer=sgd", "trainer.max_epochs=3"]
-    words += ["scheduler=exponential", "scheduler.gamma=0.5"]
-    data, network = fit(*words)
+    overrides = [*PLAIN, "dataset.classes=0", "optimizer=sgd", "trainer.max_epochs=3"]
+    overrides += ["scheduler=exponential", "scheduler.gamma=0.5"]
+    data, network = fit(*overrides)
     train, val = data.splits["train"], data.splits["val"]
     mean, std = train["target"].mean(), train["target"].std(correction=0)
 
-    model = prepared(*words)[2].model
+    model = prepared(*overrides)[2].model
     velocity = [torch.zeros_like(p) for p in model.parameters()]
     scores, states = [], []
     for epoch in range(3):
@@ -123,11 +123,11 @@ def test_a_regression_is_the_loop_written_by_hand(fit):
 
 
 def test_a_schedule_free_optimizer_is_validated_and_kept_with_its_averaged_weights(fit):
-    words = [*PLAIN, "optimizer=schedule_free_adamw", "trainer.max_epochs=3"]
-    words += ["optimizer.weight_decay=0.0", "optimizer.lr=0.01"]
-    data, network = fit(*words)
+    overrides = [*PLAIN, "optimizer=schedule_free_adamw", "trainer.max_epochs=3"]
+    overrides += ["optimizer.weight_decay=0.0", "optimizer.lr=0.01"]
+    data, network = fit(*overrides)
 
-    model = prepared(*words)[2].model
+    model = prepared(*overrides)[2].model
     optimizer = schedulefree.AdamWScheduleFree(model.parameters(), lr=0.01)
     averaged, trained = [], []
     for epoch in range(3):
@@ -139,19 +139,19 @@ def test_a_schedule_free_optimizer_is_validated_and_kept_with_its_averaged_weigh
         trained.append(copy.deepcopy(model.state_dict()))
         optimizer.eval()
         averaged.append(copy.deepcopy(model.state_dict()))
-    best, kept = network.best_epoch, network.model.state_dict()
-    for name, value in kept.items():
+    best, state = network.best_epoch, network.model.state_dict()
+    for name, value in state.items():
         torch.testing.assert_close(value, averaged[best][name], rtol=0, atol=1e-6)
-    assert any((value - trained[best][name]).abs().max() > 1e-3 for name, value in kept.items())
+    assert any((value - trained[best][name]).abs().max() > 1e-3 for name, value in state.items())
 
 
 @pytest.mark.parametrize(("times", "size", "rows"), [(2, 16, 210), (2, 16, 235), (3, 4, 500)])
 def test_accumulated_batches_are_one_larger_batch(times, size, rows, fit):
     """Whatever is left for the last step, and where a step's batches come in two blocks."""
-    words = [*PLAIN, f"dataset.rows={rows}", "optimizer=sgd", "scheduler=warmup_cosine"]
-    words += ["regularization=[l1,gradient_clipping]", "trainer.max_epochs=3"]
-    data, whole = fit(*words, f"batch_size={times * size}")
-    _, parts = fit(*words, f"batch_size={size}", f"trainer.accumulate_grad_batches={times}")
+    overrides = [*PLAIN, f"dataset.rows={rows}", "optimizer=sgd", "scheduler=warmup_cosine"]
+    overrides += ["regularization=[l1,gradient_clipping]", "trainer.max_epochs=3"]
+    data, whole = fit(*overrides, f"batch_size={times * size}")
+    _, parts = fit(*overrides, f"batch_size={size}", f"trainer.accumulate_grad_batches={times}")
     assert len(data.splits["train"]["id"]) % (times * size) > 1
     assert parts.best_epoch == whole.best_epoch
     expected = [row["train/loss"] for row in whole.history]
@@ -190,39 +190,39 @@ class Recorder(Method):
 
 
 def test_methods_are_called_once_a_batch_and_once_a_step(tmp_path):
-    words = [*PLAIN, "dataset.classes=0", "batch_size=16", "trainer.accumulate_grad_batches=2"]
-    _, data, network = prepared(*words, "trainer.max_epochs=2")
+    overrides = [*PLAIN, "dataset.classes=0", "batch_size=16", "trainer.accumulate_grad_batches=2"]
+    _, data, network = prepared(*overrides, "trainer.max_epochs=2")
     network.methods = [Recorder()]
     network.fit(data, tmp_path)
     batch, step = ["on_batch", "penalty"], ["before_step", "after_step"]
     rows = len(data.splits["train"]["id"])
     assert math.ceil(rows / 16) == 9
     assert network.methods[0].calls == ([*batch, *batch, *step] * 4 + [*batch, *step]) * 2
-    seen = torch.cat(network.methods[0].targets[:9])
-    assert abs(float(seen.mean())) < 1e-5
-    assert float(seen.std(correction=0)) == pytest.approx(1, rel=1e-5)
+    targets = torch.cat(network.methods[0].targets[:9])
+    assert abs(float(targets.mean())) < 1e-5
+    assert float(targets.std(correction=0)) == pytest.approx(1, rel=1e-5)
 
 
 def test_what_is_kept_is_the_best_epoch_as_if_training_had_ended_there(fit):
-    words = ["dataset=synthetic", "dataset.rows=300", "model=mlp_small", "optimizer.lr=0.02"]
-    words += [
+    overrides = ["dataset=synthetic", "dataset.rows=300", "model=mlp_small", "optimizer.lr=0.02"]
+    overrides += [
         "trainer=cpu",
         "batch_size=32",
         "model.dropout=0.5",
     ]  # with dropout, whose draws must not move either
-    data, long = fit(*words, "trainer.max_epochs=12")
+    data, long = fit(*overrides, "trainer.max_epochs=12")
     assert 0 < long.best_epoch < 11
     scores = [row["val/log_loss"] for row in long.history]
     assert scores[long.best_epoch] == min(scores)
-    _, short = fit(*words, f"trainer.max_epochs={long.best_epoch + 1}")
+    _, short = fit(*overrides, f"trainer.max_epochs={long.best_epoch + 1}")
     test = data.splits["test"]
     assert torch.equal(long.predict(test), short.predict(test))
 
 
 def test_another_monitor_keeps_another_epoch(fit):
-    words = ["dataset=synthetic", "dataset.rows=300", "model=mlp_small", "optimizer.lr=0.02"]
-    words += ["trainer=cpu", "batch_size=32", "trainer.max_epochs=12", "task.monitor=accuracy"]
-    _, network = fit(*words)
+    overrides = ["dataset=synthetic", "dataset.rows=300", "model=mlp_small", "optimizer.lr=0.02"]
+    overrides += ["trainer=cpu", "batch_size=32", "trainer.max_epochs=12", "task.monitor=accuracy"]
+    _, network = fit(*overrides)
     scores = [row["val/accuracy"] for row in network.history]
     assert scores[network.best_epoch] == max(scores)
     assert network.best_epoch == scores.index(max(scores))
@@ -236,8 +236,8 @@ CANCELLED = {"resnet": ("input_projection.bias", "linear2.bias")}  # by the batc
 def test_every_trainable_parameter_moves_and_no_frozen_one(model, optimizer, tmp_path):
     small = [] if model in ("linear", "mlp") else ["model.width=16"]
     small += ["model.k=4"] if model == "tabm" else []
-    words = [*DATA, f"model={model}", *small, f"optimizer={optimizer}", "optimizer.lr=0.01"]
-    _, data, network = prepared(*words, "trainer=cpu", "trainer.max_epochs=3")
+    overrides = [*DATA, f"model={model}", *small, f"optimizer={optimizer}", "optimizer.lr=0.01"]
+    _, data, network = prepared(*overrides, "trainer=cpu", "trainer.max_epochs=3")
     named = dict(network.model.named_parameters())
     frozen = list(named)[:: max(2, len(named) // 4)]
     for name in frozen:
@@ -254,29 +254,29 @@ def test_every_trainable_parameter_moves_and_no_frozen_one(model, optimizer, tmp
 
 @pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
 def test_a_heavier_class_is_predicted_more(model, tmp_path):
-    words = [*DATA, "dataset.rows=400", f"model={model}", "trainer=cpu", "trainer.max_epochs=9"]
-    words += ["optimizer.lr=0.01", "dataset.noise=1.5", "study=s", f"runs={tmp_path}"]
+    overrides = [*DATA, "dataset.rows=400", f"model={model}", "trainer=cpu", "trainer.max_epochs=9"]
+    overrides += ["optimizer.lr=0.01", "dataset.noise=1.5", "study=s", f"runs={tmp_path}"]
     shares = []
     for weights in ("[5.0,1.0]", "null", "[1.0,5.0]"):
-        result = train(compose(*words, f"task.class_weights={weights}"))
+        result = train(compose(*overrides, f"task.class_weights={weights}"))
         file = tmp_path / "s" / result.run / "predictions" / "test.parquet"
         shares.append(pd.read_parquet(file)["prediction"].mean())
     assert shares[0] + 0.1 < shares[1] < shares[2] - 0.1
 
 
 def test_balanced_weights_lift_the_rare_class(fit):
-    words = ["dataset=german_credit", "model=linear", "trainer=cpu", "trainer.max_epochs=10"]
-    data, plain = fit(*words, "optimizer.lr=0.02")
-    _, balanced = fit(*words, "optimizer.lr=0.02", "task.class_weights=balanced")
+    overrides = ["dataset=german_credit", "model=linear", "trainer=cpu", "trainer.max_epochs=10"]
+    data, plain = fit(*overrides, "optimizer.lr=0.02")
+    _, balanced = fit(*overrides, "optimizer.lr=0.02", "task.class_weights=balanced")
     train = data.splits["train"]
     assert plain.predict(train).mean() == pytest.approx(0.3, abs=0.05)
     assert balanced.predict(train).mean() == pytest.approx(0.45, abs=0.06)
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_without_a_result(tmp_path):
-    words = [*PLAIN, "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=3"]
+    overrides = [*PLAIN, "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=3"]
     with pytest.raises(TrainingError, match=r"(training loss|validation log_loss) is (nan|inf)"):
-        train(compose(*words, f"runs={tmp_path}", "study=s"))
+        train(compose(*overrides, f"runs={tmp_path}", "study=s"))
     assert not list(tmp_path.glob("s/*/result.json"))
     [row] = load(tmp_path / "s").to_dict("records")
     assert row["status"] == "diverged"
@@ -284,9 +284,9 @@ def test_a_loss_that_is_not_a_number_ends_the_run_without_a_result(tmp_path):
 
 
 def test_double_precision_trains_and_predicts_in_64_bits(fit):
-    words = [*PLAIN, "trainer.max_epochs=2"]
-    data, exact = fit(*words, "trainer.precision=64-true")
-    _, usual = fit(*words)
+    overrides = [*PLAIN, "trainer.max_epochs=2"]
+    data, exact = fit(*overrides, "trainer.precision=64-true")
+    _, usual = fit(*overrides)
     assert {p.dtype for p in exact.model.parameters()} == {torch.float64}
     test = data.splits["test"]
     torch.testing.assert_close(

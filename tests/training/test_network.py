@@ -20,10 +20,10 @@ from tests.quick import compose
 TINY = ["dataset=synthetic", "dataset.rows=200", "batch_size=32", "model=mlp_small", "trainer=cpu"]
 
 
-def prepared(*words):
-    cfg = check(compose(*TINY, *words))
-    data = build.data(cfg)
-    return data, build_learner(cfg, data.spec)
+def prepared(*overrides):
+    config = check(compose(*TINY, *overrides))
+    data = build.data(config)
+    return data, build_learner(config, data.spec)
 
 
 def weights(network):
@@ -55,11 +55,11 @@ def test_many_rows_are_predicted_as_few_are():
     test = data.splits["test"]
     times = EVALUATION_ROWS // len(test["id"]) + 2
     many = {name: value.repeat(times, *[1] * (value.ndim - 1)) for name, value in test.items()}
-    found = network.predict(many)
-    assert len(found) == times * len(test["id"]) > EVALUATION_ROWS
+    predicted = network.predict(many)
+    assert len(predicted) == times * len(test["id"]) > EVALUATION_ROWS
     with torch.no_grad():
         expected = network.model.eval()(test)[:, 0].sigmoid()
-    torch.testing.assert_close(found, expected.repeat(times), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(predicted, expected.repeat(times), rtol=1e-5, atol=1e-6)
 
 
 def test_a_saved_network_predicts_the_same(tmp_path):
@@ -84,25 +84,30 @@ def test_sizes_count_parameters_and_those_that_learn():
 
 
 def test_a_network_learns_what_there_is_to_learn(tmp_path):
-    words = [
+    overrides = [
         "dataset.rows=2000",
         "dataset.noise=0.1",
         "optimizer.lr=0.005",
         "trainer.max_epochs=15",
     ]
-    result = train(compose(*TINY, *words, f"runs={tmp_path}"))
+    result = train(compose(*TINY, *overrides, f"runs={tmp_path}"))
     assert result.metrics["test/accuracy"] > 0.85
     assert result.metrics["test/log_loss"] < 0.5 * result.constant["test/log_loss"]
 
 
 @pytest.mark.parametrize("progress", ["null", "false"])
 def test_training_says_nothing_where_there_is_no_terminal(progress, tmp_path, capfd):
-    words = ["trainer.max_epochs=2", f"trainer.progress={progress}", f"runs={tmp_path}"]
-    train(compose(*TINY, *words))
+    overrides = ["trainer.max_epochs=2", f"trainer.progress={progress}", f"runs={tmp_path}"]
+    train(compose(*TINY, *overrides))
     assert capfd.readouterr() == ("", "")
 
 
-TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=4"]
+TWO_PROCESSES = [
+    "trainer=ddp",
+    "trainer.accelerator=cpu",
+    "trainer.devices=2",
+    "trainer.max_epochs=4",
+]
 ALIKE = ["dataset.rows=250", "model.dropout=0.0", "scheduler=warmup_cosine"]  # 160 rows to train on
 
 
@@ -116,7 +121,7 @@ def reachable(monkeypatch):
 def test_two_processes_learn_what_one_does_with_batches_twice_as_large(tmp_path, reachable):
     shared = [*TINY, *ALIKE, "optimizer.lr=0.02", f"runs={tmp_path}"]
     one = train(compose(*shared, "study=one", "batch_size=32", "trainer.max_epochs=4"))
-    two = train(compose(*shared, "study=two", *TWO, "batch_size=16"))
+    two = train(compose(*shared, "study=two", *TWO_PROCESSES, "batch_size=16"))
     assert one.rows["train"] % 32 == 0
     assert two.best_epoch == one.best_epoch
     assert two.metrics == pytest.approx(one.metrics, abs=1e-4)
@@ -133,14 +138,14 @@ def test_two_processes_learn_what_one_does_with_batches_twice_as_large(tmp_path,
         pd.testing.assert_frame_equal(*map(pd.read_parquet, paths), rtol=0, atol=1e-4)
     [folder] = (tmp_path / "two").iterdir()
     assert json.loads((folder / "result.json").read_text())["run"] == two.run
-    said = (folder / "log.txt").read_text()
-    assert said.count("rows: 160 train") == 1
+    log_text = (folder / "log.txt").read_text()
+    assert log_text.count("rows: 160 train") == 1
 
 
 @pytest.mark.slow
 def test_every_run_of_a_sweep_takes_two_processes_and_the_next_one_process(tmp_path, reachable):
     before = [*TINY, *ALIKE, f"runs={tmp_path}", "study=sweep"]
-    multirun([*before, *TWO, "seed=0,1"])
+    multirun([*before, *TWO_PROCESSES, "seed=0,1"])
     train(compose(*before, "trainer.max_epochs=1"))
     table = load(tmp_path / "sweep")
     assert table["status"].tolist() == ["finished"] * 3
@@ -151,9 +156,16 @@ def test_every_run_of_a_sweep_takes_two_processes_and_the_next_one_process(tmp_p
 
 @pytest.mark.slow
 def test_a_failure_in_two_processes_is_told_once_and_ends_both(tmp_path, reachable):
-    words = [*TINY, *ALIKE, *TWO, "optimizer=sgd", "optimizer.lr=1e30", f"runs={tmp_path}"]
+    overrides = [
+        *TINY,
+        *ALIKE,
+        *TWO_PROCESSES,
+        "optimizer=sgd",
+        "optimizer.lr=1e30",
+        f"runs={tmp_path}",
+    ]
     with pytest.raises(TrainingError):
-        train(compose(*words, "study=s"))
+        train(compose(*overrides, "study=s"))
     assert load(tmp_path / "s")["status"].tolist() == ["diverged"]
     time.sleep(7)  # Lightning looks after its processes every 5 seconds, and kills this one
     train(compose(*TINY, "trainer=smoke", f"runs={tmp_path}", "study=s"))
@@ -166,8 +178,8 @@ def third(epoch, score):
 
 @pytest.mark.slow
 def test_who_watches_two_processes_ends_both(tmp_path, reachable):
-    plain = check(compose(*TINY, *ALIKE, *TWO, f"runs={tmp_path}", "study=s"))
+    config = check(compose(*TINY, *ALIKE, *TWO_PROCESSES, f"runs={tmp_path}", "study=s"))
     with pytest.raises(Pruned, match="after epoch 3"):
-        train_checked(plain, run_folder(plain), third)
+        train_checked(config, run_folder(config), third)
     assert load(tmp_path / "s")["status"].tolist() == ["pruned"]
     assert not list(tmp_path.rglob("*.ckpt"))

@@ -51,42 +51,42 @@ SCHEDULERS = ["cosine", "warmup_linear", "step", "exponential", "plateau", "inve
 def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
     case, every, stopped, run, fingerprint
 ):
-    words = SETTINGS[case]
-    folder, stops = stopped(every, *words)
-    assert stops >= (2 if "trainer=cpu" in words and every == 3 else 0)
-    assert fingerprint(folder) == fingerprint(run(*words))
+    overrides = SETTINGS[case]
+    folder, stops = stopped(every, *overrides)
+    assert stops >= (2 if "trainer=cpu" in overrides and every == 3 else 0)
+    assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
 @pytest.mark.parametrize("name", quick(OPTIMIZERS, "muon", "schedule_free_adamw"))
 def test_every_optimizer_goes_on_exactly(name, stopped, run, fingerprint):
-    word = f"optimizer={name}"
-    folder, stops = stopped(5, *SHORT, word)
+    override = f"optimizer={name}"
+    folder, stops = stopped(5, *SHORT, override)
     assert stops > 1
-    assert fingerprint(folder) == fingerprint(run(*SHORT, word))
+    assert fingerprint(folder) == fingerprint(run(*SHORT, override))
 
 
 @pytest.mark.parametrize("name", quick(SCHEDULERS, "plateau", "warmup_linear"))
 def test_every_scheduler_goes_on_exactly(name, stopped, run, fingerprint):
-    word = f"scheduler={name}"
-    folder, stops = stopped(5, *SHORT, word)
+    override = f"scheduler={name}"
+    folder, stops = stopped(5, *SHORT, override)
     assert stops > 1
-    assert fingerprint(folder) == fingerprint(run(*SHORT, word))
+    assert fingerprint(folder) == fingerprint(run(*SHORT, override))
 
 
 @pytest.mark.parametrize("boundary", range(1, 22))
 @pytest.mark.slow
 def test_a_training_goes_on_from_every_boundary(boundary, stopped, stopping, run, fingerprint):
-    words = SETTINGS["batch norm, ema, one cycle, early stopping"]
-    folder, _ = stopped(boundary, *words)
-    assert fingerprint(folder) == fingerprint(run(*words))
+    overrides = SETTINGS["batch norm, ema, one cycle, early stopping"]
+    folder, _ = stopped(boundary, *overrides)
+    assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
 def test_a_training_that_only_lacked_its_scores_is_not_trained_again(stopped, run, fingerprint):
-    words = (*MLP, "trainer.max_epochs=1")
-    folder, stops = stopped(7, *words)  # six boundaries between steps, one after the epoch
+    overrides = (*MLP, "trainer.max_epochs=1")
+    folder, stops = stopped(7, *overrides)  # six boundaries between steps, one after the epoch
     assert stops == 1
     assert "goes on after epoch 1\n" in (folder / "log.txt").read_text()
-    assert fingerprint(folder) == fingerprint(run(*words))
+    assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
 def test_the_seconds_of_all_processes_are_added_up(stopped, monkeypatch):
@@ -104,8 +104,8 @@ def test_the_seconds_of_all_processes_are_added_up(stopped, monkeypatch):
 
 
 def test_the_time_that_a_training_may_take_counts_all_processes(here, monkeypatch):
-    words = (*MLP, "trainer.max_epochs=100000", "trainer.max_time=00:00:00:02")
-    plain = check(compose(*words))
+    overrides = (*MLP, "trainer.max_epochs=100000", "trainer.max_time=00:00:00:02")
+    config = check(compose(*overrides))
     began = time.monotonic()
 
     def stop(epoch, score):
@@ -113,18 +113,19 @@ def test_the_time_that_a_training_may_take_counts_all_processes(here, monkeypatc
             RECEIVED.append(signal.SIGTERM)
 
     with pytest.raises(Interrupted):
-        train_checked(plain, run_folder(plain), stop)
-    seconds = train_checked(plain, run_folder(plain)).seconds
+        train_checked(config, run_folder(config), stop)
+    seconds = train_checked(config, run_folder(config)).seconds
     assert 1.9 < seconds < 2.9
 
 
 @pytest.mark.parametrize("every", [5, 7])
 def test_loggers_are_told_all_epochs_by_the_process_that_ends_the_training(every, stopped, run):
-    words = (*SHORT, "logger=csv")
-    folder, stops = stopped(every, *words)  # 7: also one that only had to be scored
+    overrides = (*SHORT, "logger=csv")
+    folder, stops = stopped(every, *overrides)  # 7: also one that only had to be scored
     assert stops > 1
     ours, whole = (
-        pd.read_csv(path / "csv" / "metrics.csv") for path in (folder, run(*words, "study=whole"))
+        pd.read_csv(path / "csv" / "metrics.csv")
+        for path in (folder, run(*overrides, "study=whole"))
     )
     assert len(ours) == len(whole) == 6
     pd.testing.assert_frame_equal(ours, whole, check_like=True, rtol=1e-6)
@@ -137,14 +138,14 @@ LONG = (
 )
 
 
-def killed(start, rng, *words):
+def killed(start, rng, *overrides):
     """Kills the command in the middle of training, after its first checkpoint."""
-    process = start("train", *words)
+    process = start("train", *overrides)
     study, first = Path("runs/long"), time.monotonic()
     before = {p: p.stat().st_mtime_ns for p in study.glob("*.part/checkpoint/last.ckpt")}
     while process.is_alive() and time.monotonic() - first < 60:
-        now = list(study.glob("*.part/checkpoint/last.ckpt"))
-        if now and before.get(now[0]) != _changed(now[0]):
+        checkpoints = list(study.glob("*.part/checkpoint/last.ckpt"))
+        if checkpoints and before.get(checkpoints[0]) != _changed(checkpoints[0]):
             break
         time.sleep(0.005)
     time.sleep(rng.uniform(0, 0.3))
@@ -165,11 +166,11 @@ def test_a_run_killed_in_the_middle_of_training_ends_as_one_that_was_not(
     rng = random.Random(kills)
     codes = [killed(start, rng, *LONG, "trainer.checkpoint_every=0") for _ in range(kills)]
     assert codes == [-signal.SIGKILL] * kills
-    code, said = command("train", *LONG)
-    assert code == 0, said
-    assert "goes on after epoch" in said
+    code, output = command("train", *LONG)
+    assert code == 0, output
+    assert "goes on after epoch" in output
     (folder,) = Path("runs/long").iterdir()
     assert not list(folder.glob(".*"))
     assert not (folder / "checkpoint").exists()
-    words = [word for word in LONG if word != "study=long"]
-    assert fingerprint(folder) == fingerprint(run(*words))
+    overrides = [override for override in LONG if override != "study=long"]
+    assert fingerprint(folder) == fingerprint(run(*overrides))

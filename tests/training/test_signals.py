@@ -47,29 +47,29 @@ def test_the_first_signal_is_noted_and_the_second_ends_at_once():
 
 
 def test_another_thread_than_the_main_one_sets_no_handler():
-    seen, before = [], handlers()
+    handlers_inside, before = [], handlers()
 
     def watch():
         with watching():
-            seen.append(handlers())
+            handlers_inside.append(handlers())
 
     thread = threading.Thread(target=watch)
     thread.start()
     thread.join()
-    assert seen == [before]
+    assert handlers_inside == [before]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_training_ends_with_a_checkpoint_and_the_handlers_are_those_of_before(here, number, code):
-    plain = check(compose(*WINE))
-    folder, before = run_folder(plain), handlers()
+    config = check(compose(*WINE))
+    folder, before = run_folder(config), handlers()
 
     def kill(epoch, score):
         os.kill(os.getpid(), number)
         return False
 
     with pytest.raises(Interrupted) as error:
-        train_checked(plain, folder, kill)
+        train_checked(config, folder, kill)
     assert error.value.code == code
     assert "after epoch 1; finished runs are kept, the same command goes on" in str(error.value)
     assert handlers() == before
@@ -78,29 +78,29 @@ def test_training_ends_with_a_checkpoint_and_the_handlers_are_those_of_before(he
 
 
 def test_a_long_validation_is_not_waited_for(here, monkeypatch):
-    plain = check(compose(*WINE, "trainer.checkpoint_every=0"))
+    config = check(compose(*WINE, "trainer.checkpoint_every=0"))
     real, epochs = resume.Resume.on_validation_batch_start, []
 
-    def kill(self, *given):
+    def kill(self, *arguments):
         epochs.append(1)
         if len(epochs) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
             monkeypatch.setattr(resume, "SECONDS_TO_VALIDATE", -1.0)
-        real(self, *given)
+        real(self, *arguments)
 
     monkeypatch.setattr(resume.Resume, "on_validation_batch_start", kill)
     with pytest.raises(Interrupted, match="after the last checkpoint; "):
-        train_checked(plain, run_folder(plain))
-    assert run_status(run_folder(plain)) == "to do"
-    assert unfinished_folder(run_folder(plain)).exists()
+        train_checked(config, run_folder(config))
+    assert run_status(run_folder(config)) == "to do"
+    assert unfinished_folder(run_folder(config)).exists()
 
 
 @pytest.fixture
 def training(start, here):
     """Starts the command and waits for training to have begun."""
 
-    def training(*words):
-        process = start("train", *words, "trainer.checkpoint_every=0")
+    def training(*overrides):
+        process = start("train", *overrides, "trainer.checkpoint_every=0")
         while process.is_alive() and not list(here.glob("runs/*/*.part/checkpoint/last.ckpt")):
             time.sleep(0.01)
         return process
@@ -114,21 +114,21 @@ def training(start, here):
 def test_the_command_ends_soon_says_so_in_a_line_and_goes_on(
     number, code, name, training, command, here, run, fingerprint
 ):
-    words = [*LONG, "trainer.max_epochs=15", "study=ended"]
-    process = training(*words)
+    overrides = [*LONG, "trainer.max_epochs=15", "study=ended"]
+    process = training(*overrides)
     began = time.monotonic()
     os.kill(process.pid, number)
     process.join(20)
     assert time.monotonic() - began < 5
     assert process.exitcode == code
-    said = (here / "said.txt").read_text().splitlines()
-    assert said[-1].startswith(f"lepton: stopped by {name} after epoch ")
-    assert not any("Traceback" in line for line in said)
-    code, said = command("train", *words)
-    assert code == 0, said
-    assert "goes on after epoch" in said
+    output = (here / "said.txt").read_text().splitlines()
+    assert output[-1].startswith(f"lepton: stopped by {name} after epoch ")
+    assert not any("Traceback" in line for line in output)
+    code, output = command("train", *overrides)
+    assert code == 0, output
+    assert "goes on after epoch" in output
     (folder,) = Path("runs/ended").iterdir()
-    assert fingerprint(folder) == fingerprint(run(*words, "study=whole"))
+    assert fingerprint(folder) == fingerprint(run(*overrides, "study=whole"))
 
 
 def test_the_second_ctrl_c_ends_the_command_at_once(training, here, monkeypatch):
@@ -137,31 +137,31 @@ def test_the_second_ctrl_c_ends_the_command_at_once(training, here, monkeypatch)
         os.kill(process.pid, signal.SIGINT)
     process.join(20)
     assert process.exitcode == 130
-    said = (here / "said.txt").read_text()
-    assert "Traceback" not in said
-    assert len(said.splitlines()[-1]) > 10
+    output = (here / "said.txt").read_text()
+    assert "Traceback" not in output
+    assert len(output.splitlines()[-1]) > 10
 
 
 def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint):
-    words = [*LONG, "trainer.max_epochs=8", "study=ended", "hydra/launcher=basic"]
-    process = training("-m", *words, "seed=1,2")
+    overrides = [*LONG, "trainer.max_epochs=8", "study=ended", "hydra/launcher=basic"]
+    process = training("-m", *overrides, "seed=1,2")
     os.kill(process.pid, signal.SIGTERM)
     process.join(20)
     assert process.exitcode == 143
     names = sorted(p.suffix for p in Path("runs/ended").iterdir())
     assert ".part" in names
     assert ".failed" not in names
-    code, said = command("train", "-m", *words, "seed=1,2")
-    assert code == 0, said
+    code, output = command("train", "-m", *overrides, "seed=1,2")
+    assert code == 0, output
     folders = sorted(p for p in Path("runs/ended").iterdir() if p.is_dir())
     assert len(folders) == 2
     for seed, folder in enumerate(folders, 1):
-        assert fingerprint(folder) == fingerprint(run(*words, "study=whole", f"seed={seed}"))
+        assert fingerprint(folder) == fingerprint(run(*overrides, "study=whole", f"seed={seed}"))
 
 
 def test_what_was_asked_is_forgotten_with_the_training(here):
-    plain = check(compose(*WINE))
+    config = check(compose(*WINE))
     with pytest.raises(Interrupted):
-        train_checked(plain, run_folder(plain), lambda *_: signals.RECEIVED.append(15))
+        train_checked(config, run_folder(config), lambda *_: signals.RECEIVED.append(15))
     assert requested() is None
-    assert train_checked(plain, run_folder(plain)).epochs == 4
+    assert train_checked(config, run_folder(config)).epochs == 4
