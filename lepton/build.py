@@ -1,8 +1,8 @@
-"""Objects from a checked config: the only caller of hydra.utils.instantiate."""
+"""Builds objects from a checked config: the only caller of hydra.utils.instantiate."""
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra.utils
 from hydra.errors import InstantiationException
@@ -15,17 +15,24 @@ from lepton.pretrained import init_weights
 from lepton.pretrained.location import TOKENIZER
 from lepton.spec import DataSpec
 
-LEARNED = "lepton.tokenizer.trained.Trained"  # whose vocabulary is the training split's own
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
+
+    from lepton.dataset.data import Data
+    from lepton.method import Method
+    from lepton.task import Task
+
+TRAINED_TOKENIZER = "lepton.tokenizer.trained.Trained"  # its vocabulary is of the training split
 
 
-def instantiate(node: dict[str, Any], **supplied) -> Any:
+def instantiate(node: dict[str, Any], **supplied: Any) -> Any:
     """The object that a node's `_target_` makes of the node's values and what code supplies.
 
     Raises: ConfigError when a target, once imported, lies outside the trusted packages.
     """
     names = [name for _, name in find_targets(node)]
     for name in names:
-        _trusted(name)
+        _import_trusted(name)
     options = {"_partial_": True, "_convert_": "all"}
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
         options["_execution_whitelist_"] = names
@@ -34,73 +41,71 @@ def instantiate(node: dict[str, Any], **supplied) -> Any:
 
 def import_target(node: dict[str, Any]) -> Any:
     """The class or function that a node names, without making anything of it."""
-    return _trusted(node["_target_"])
+    return _import_trusted(node["_target_"])
 
 
-def _trusted(name: str) -> Any:
+def _import_trusted(name: str) -> Any:
+    """The class or function of this name, which must be trusted by its own name as well."""
     if not is_allowed(name):
         raise ConfigError(f"_target_: {name!r} is not in a trusted package")
-    found = hydra.utils.get_object(name)
-    real = f"{found.__module__}.{found.__qualname__}" if _plain(found) else name
-    if not (_plain(found) and is_allowed(real)):
-        raise ConfigError(f"_target_: {real!r} is not in a trusted package")
-    return found
+    target = hydra.utils.get_object(name)
+    has_own_name = inspect.isclass(target) or inspect.isfunction(target)
+    own_name = f"{target.__module__}.{target.__qualname__}" if has_own_name else name
+    if not (has_own_name and is_allowed(own_name)):
+        raise ConfigError(f"_target_: {own_name!r} is not in a trusted package")
+    return target
 
 
-def component(cfg: dict[str, Any], group: str, **supplied) -> Any:
+def component(config: dict[str, Any], group: str, **supplied: Any) -> Any:
     """The model, optimizer or scheduler of a config.
 
     Raises: ConfigError for a value that a trusted target refuses; an error of the user's own
         code is left as it is.
     """
     try:
-        return instantiate(cfg[group], **supplied)
+        return instantiate(config[group], **supplied)
     except (ValueError, TypeError, ArithmeticError, RuntimeError, InstantiationException) as e:
-        if not cfg[group]["_target_"].startswith(TRUSTED_PREFIXES):
+        if not config[group]["_target_"].startswith(TRUSTED_PREFIXES):
             raise
-        option = f"{group}={cfg.get('choices', {}).get(group, '?')}"
-        raise ConfigError(f"{group}: {option} refuses its values: {_last(e)}") from e
+        option = f"{group}={config.get('choices', {}).get(group, '?')}"
+        raise ConfigError(f"{group}: {option} refuses its values: {_cause(e)}") from e
 
 
-def _plain(found: Any) -> bool:
-    """Whether it is a class or function written in Python, whose own name can be believed."""
-    return inspect.isclass(found) or inspect.isfunction(found)
-
-
-def data(cfg: dict[str, Any]):
+def data(config: dict[str, Any]) -> "Data":
     """The data module, read, split and preprocessed."""
-    module = unread_data(cfg, **_inputs(cfg))
+    module = unread_data(config, **_input_makers(config))
     module.setup()
     return module
 
 
-def unread_data(cfg: dict[str, Any], **inputs):
-    """The data module, which has read nothing yet; what makes inputs of its rows may be None."""
-    trainer = cfg["trainer"] or {}
+def unread_data(config: dict[str, Any], **input_makers: Any) -> "Data":
+    """The data module before it reads anything; its preprocessing or tokenizer may be None."""
+    trainer = config["trainer"] or {}
     return instantiate(
-        cfg["dataset"],
-        **inputs,
-        batch_size=cfg["batch_size"],
-        seed=cfg["seed"],
+        config["dataset"],
+        **input_makers,
+        batch_size=config["batch_size"],
+        seed=config["seed"],
         limit_batches=trainer.get("limit_batches"),
         overfit_batches=trainer.get("overfit_batches") or 0,
     )
 
 
-def _inputs(cfg: dict[str, Any]) -> dict[str, Any]:
-    """What makes inputs of rows: for texts the model's tokenizer, where it has one."""
-    if input_kind(cfg, "dataset") == "text":
-        node = cfg["model"].get("tokenizer")
-        return {"tokenizer": instantiate(_as_loaded(node, cfg["init_from"])) if node else None}
-    return {"preprocessing": instantiate(cfg["preprocessing"], seed=cfg["dataset"]["split_seed"])}
+def _input_makers(config: dict[str, Any]) -> dict[str, Any]:
+    """The preprocessing of a table, or for texts the model's tokenizer, where it has one."""
+    if input_kind(config, "dataset") == "text":
+        node = config["model"].get("tokenizer")
+        return {"tokenizer": instantiate(_same_tokens(node, config["init_from"])) if node else None}
+    seed = config["dataset"]["split_seed"]
+    return {"preprocessing": instantiate(config["preprocessing"], seed=seed)}
 
 
-def _as_loaded(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
-    """A tokenizer whose tokens mean what they did to the weights that training starts from.
+def _same_tokens(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
+    """A tokenizer's node whose tokens mean what they did to the weights that training starts from.
 
     Raises: ConfigError where weights come without the words that they were learned with.
     """
-    if init_from is None or node["_target_"] != LEARNED:
+    if init_from is None or node["_target_"] != TRAINED_TOKENIZER:
         return node
     if not (Path(init_from) / TOKENIZER).is_file():
         if init_weights.is_run(Path(init_from)):
@@ -112,38 +117,41 @@ def _as_loaded(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
             f"init_from={init_from}: has no {TOKENIZER}, and a vocabulary learned anew would give "
             "other numbers to words; give the folder of the run"
         )
-    known = {"path": init_from, "max_length": node["max_length"]}
-    return {"_target_": "lepton.tokenizer.pretrained.Pretrained", **known}
+    return {
+        "_target_": "lepton.tokenizer.pretrained.Pretrained",
+        "path": init_from,
+        "max_length": node["max_length"],
+    }
 
 
-def task(cfg: dict[str, Any], spec: DataSpec):
-    """Loss, prediction and monitored metric for what the data ask."""
+def task(config: dict[str, Any], spec: DataSpec) -> "Task":
+    """The loss, prediction and monitored metric for what the data ask."""
     from lepton.task import task_for
 
-    return task_for(spec, **cfg["task"])
+    return task_for(spec, **config["task"])
 
 
-def methods(cfg: dict[str, Any]) -> list:
+def methods(config: dict[str, Any]) -> "list[Method]":
     """The fine-tuning strategy, then the regularizers by name, in whichever order given."""
-    strategy = [instantiate(cfg["finetune"])] if cfg["finetune"] else []
-    return strategy + [
-        instantiate(node) for _, node in sorted((cfg["regularization"] or {}).items())
-    ]
+    strategy = [instantiate(config["finetune"])] if config["finetune"] else []
+    regularizers = sorted((config["regularization"] or {}).items())
+    return strategy + [instantiate(node) for _, node in regularizers]
 
 
-def logger(cfg: dict[str, Any], folder) -> Any:
+def logger(config: dict[str, Any], folder: Path) -> "Logger | bool":
     """The tracker, or False when none was chosen.
 
     Raises: LeptonError that names what to install.
     """
-    if not cfg["logger"]:
+    if not config["logger"]:
         return False
     try:
-        return instantiate(cfg["logger"], save_dir=str(folder))
+        return instantiate(config["logger"], save_dir=str(folder))
     except (ImportError, InstantiationException) as e:
-        option = f"logger={cfg['choices']['logger']}"
-        raise LeptonError(f"{option}: {_last(e)}; {how_to_install('track')}") from e
+        option = f"logger={config['choices']['logger']}"
+        raise LeptonError(f"{option}: {_cause(e)}; {how_to_install('track')}") from e
 
 
-def _last(e: BaseException) -> str:
-    return " ".join(str(e.__cause__ or e).split())
+def _cause(error: BaseException) -> str:
+    """The message of what an error was raised from, in one line."""
+    return " ".join(str(error.__cause__ or error).split())

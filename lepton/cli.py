@@ -76,7 +76,7 @@ def _run_command(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(HELP)
         return 0
-    name, *rest = arguments
+    name, *command_arguments = arguments
     if name == "--version":
         import lepton
 
@@ -88,7 +88,7 @@ def _run_command(arguments: Sequence[str]) -> int:
         return answer_shell(arguments)
     if name not in COMMANDS:
         raise LeptonError(f"{name}: no such command{did_you_mean(name, COMMANDS)}; lepton --help")
-    if {"--help", "-h"} & set(rest):
+    if {"--help", "-h"} & set(command_arguments):
         print(HELP)
         return 0
-    return importlib.import_module(COMMANDS[name]).main(rest)
+    return importlib.import_module(COMMANDS[name]).main(command_arguments)

@@ -1,4 +1,4 @@
-"""Mistakes that the user can mend: told in one line, exit code 2, no traceback."""
+"""Errors: mistakes that the user can mend, in one line without a traceback, and ends of runs."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ class LeptonError(Exception):
 class ConfigError(LeptonError):
     """The composed config cannot be run; `problems` holds every mistake, one line each."""
 
-    def __init__(self, *problems: str):
+    def __init__(self, *problems: str) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
 
@@ -26,7 +26,7 @@ class ConfigError(LeptonError):
 class MisreadOverrides(ConfigError):
     """Overrides that cannot be read; `readable` holds the others, whose keys can be judged."""
 
-    def __init__(self, problems: Iterable[str], readable: Iterable[str] = ()):
+    def __init__(self, problems: Iterable[str], readable: Iterable[str] = ()) -> None:
         super().__init__(*problems)
         self.readable = list(readable)
 
@@ -63,7 +63,7 @@ class Diverged(TrainingError):
 class Pruned(Exception):
     """The watcher of a run ended it; `scores` holds val/score of every epoch trained."""
 
-    def __init__(self, epoch: int, scores: list[float]):
+    def __init__(self, epoch: int, scores: list[float]) -> None:
         super().__init__(epoch, scores)
         self.epoch, self.scores = epoch, scores
 
@@ -85,15 +85,15 @@ class TimedOut(Exception):
     """A run took longer than it was given."""
 
 
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """'; did you mean ...?' when one of the words is close, else nothing."""
-    close = difflib.get_close_matches(word, list(words), 1, cutoff=0.6)
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """'; did you mean ...?' when one of the names is close, else nothing."""
+    close = difflib.get_close_matches(name, list(names), 1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 @contextmanager
 def explain_read_errors(path: Path) -> Iterator[Path]:
-    """Lets whatever goes wrong in reading a file name that file, in one line."""
+    """Turns whatever goes wrong in reading a file into one line that names the file."""
     try:
         yield path
     except LeptonError:

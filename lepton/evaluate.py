@@ -1,4 +1,4 @@
-"""Scores of predictions, under the name that plug-ins import."""
+"""Scores predictions: the name under which plug-ins import it."""
 
 from lepton.metric.scoring import METRICS, monitor_value, score
 

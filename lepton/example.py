@@ -1,4 +1,4 @@
-"""Made-up specs and batches, to try a model without data."""
+"""Makes up specs and batches, to try a model without data."""
 
 from dataclasses import replace
 
@@ -14,8 +14,13 @@ VOCABULARY_SIZE = 50  # pieces of a made-up vocabulary
 def make_text_spec(task: str, *, texts: int = 1) -> DataSpec:
     """The spec of made-up texts, or with two of them of pairs."""
     spec = make_spec(task, numbers=0, cardinalities=())
-    said = {"vocabulary": VOCABULARY_SIZE, "pad": 0, "max_length": 16}
-    return replace(spec, text_features=("text", "other")[:texts], **said)
+    return replace(
+        spec,
+        text_features=("text", "other")[:texts],
+        vocabulary=VOCABULARY_SIZE,
+        pad=0,
+        max_length=16,
+    )
 
 
 def make_spec(task: str, *, numbers: int = 3, cardinalities: tuple[int, ...] = (4, 6)) -> DataSpec:
@@ -41,35 +46,36 @@ def make_spec(task: str, *, numbers: int = 3, cardinalities: tuple[int, ...] = (
 
 def make_batch(spec: DataSpec, *, rows: int = 64, seed: int = 0) -> dict[str, Tensor]:
     """Random rows as the spec describes them, with every code and targets of every class."""
-    g = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     batch = {"id": torch.arange(rows)}
     if spec.num_features:
-        batch["num"] = torch.randn(rows, len(spec.num_features), generator=g)
+        batch["num"] = torch.randn(rows, len(spec.num_features), generator=generator)
     if spec.cat_features:
-        codes = [torch.randint(n, (rows,), generator=g) for n in spec.cat_cardinalities]
+        codes = [torch.randint(n, (rows,), generator=generator) for n in spec.cat_cardinalities]
         batch["cat"] = torch.stack(codes, 1)
     if spec.text_features:
-        batch |= _tokens(spec, rows, g)
+        batch |= _tokens(spec, rows, generator)
     match spec.task:
         case "binary":
-            batch["target"] = torch.randint(2, (rows,), generator=g).float()
+            batch["target"] = torch.randint(2, (rows,), generator=generator).float()
         case "multiclass":
-            batch["target"] = torch.randint(spec.outputs, (rows,), generator=g)
+            batch["target"] = torch.randint(spec.outputs, (rows,), generator=generator)
         case "multilabel":
-            batch["target"] = torch.randint(2, (rows, spec.outputs), generator=g).float()
+            batch["target"] = torch.randint(2, (rows, spec.outputs), generator=generator).float()
         case "regression":
-            batch["target"] = spec.target_mean + spec.target_std * torch.randn(rows, generator=g)
+            noise = torch.randn(rows, generator=generator)
+            batch["target"] = spec.target_mean + spec.target_std * noise
     return batch
 
 
-def _tokens(spec: DataSpec, rows: int, g: torch.Generator) -> dict[str, Tensor]:
-    """Rows of 2 tokens to as many as there can be, one of each."""
-    length = torch.randint(2, spec.max_length + 1, (rows,), generator=g)
+def _tokens(spec: DataSpec, rows: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Rows of 2 tokens to as many as there can be, at least one of each."""
+    length = torch.randint(2, spec.max_length + 1, (rows,), generator=generator)
     length[:2] = torch.tensor([2, spec.max_length])
-    place = torch.arange(spec.max_length)
-    mask = place < length[:, None]
-    tokens = torch.randint(1, spec.vocabulary, mask.shape, generator=g)
+    position = torch.arange(spec.max_length)
+    mask = position < length[:, None]
+    tokens = torch.randint(1, spec.vocabulary, mask.shape, generator=generator)
     batch = {"tokens": tokens.masked_fill(~mask, spec.pad), "mask": mask}
     if len(spec.text_features) == 2:
-        batch["segments"] = (mask & (place >= length[:, None] // 2)).long()
+        batch["segments"] = (mask & (position >= length[:, None] // 2)).long()
     return batch

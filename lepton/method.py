@@ -1,8 +1,8 @@
-"""Method: the hooks through which an idea changes training."""
+"""The base class of methods: hooks through which an idea changes training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +11,12 @@ from torch.optim import Optimizer
 from lepton.compat.lightning import pl
 from lepton.spec import DataSpec
 
+if TYPE_CHECKING:
+    from lepton.vectorize.stack import Stack
+
 Batch = dict[str, Tensor]
-UNBATCHED_HOOKS = (
-    "before_step",
-    "after_step",
-    "callbacks",
-    "groups",
-    "on_epoch",
-)  # unknown to vmap
+# hooks that do not run under vmap, so that a stack needs another form of them
+UNBATCHED_HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch")
 
 
 class Method:
@@ -40,26 +38,26 @@ class Method:
         """
         return model
 
-    def groups(self, model: nn.Module, groups: list[dict]) -> list[dict]:
+    def groups(self, model: nn.Module, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The optimizer's parameter groups; `lr_scale` of one multiplies its learning rate."""
         return groups
 
     def on_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Called before the training of an epoch, also of one that is gone on with."""
+        """Is called before the training of an epoch, also of one that is gone on with."""
 
     def on_batch(self, batch: Batch) -> Batch:
         """The training batch to learn from; `target` is already encoded by the task."""
         return batch
 
     def penalty(self, model: nn.Module) -> Tensor | float:
-        """A term added to the training loss."""
+        """A term that is added to the training loss."""
         return 0.0
 
     def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
-        """Called when the gradients of a step are there."""
+        """Is called when the gradients of a step are there."""
 
     def after_step(self, model: nn.Module, optimizer: Optimizer) -> None:
-        """Called when the parameters have moved."""
+        """Is called when the parameters have moved."""
 
     def callbacks(self) -> Sequence[pl.Callback]:
         """Lightning callbacks for what happens once an epoch."""
@@ -67,26 +65,28 @@ class Method:
 
     @classmethod
     def stacked(cls, members: Sequence["Method"]) -> "StackedMethod | None":
-        """What the hooks around a step do to a whole stack; None where they have no such form."""
-        own = any(getattr(cls, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS)
-        return None if own else StackedMethod(members)
+        """The form of the hooks around a step for a whole stack; None where there is none."""
+        overridden = any(
+            getattr(cls, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS
+        )
+        return None if overridden else StackedMethod(members)
 
 
 class StackState:
-    """Something of a stack whose tensors have the members first and change in training.
+    """State of a stack that changes in training, with the members first in each tensor.
 
-    By its `tensors` members can be let go, saved and put back.
+    Through its `tensors` members are let go, saved and put back.
     """
 
     def tensors(self) -> dict[str, Tensor]:
-        """Shapes: each (K, ...)."""
+        """The state by name. Shapes: each (members, ...)."""
         return {}
 
     def put(self, tensors: dict[str, Tensor]) -> None:
-        """Goes on with these in place of its own, of as many members as they have."""
+        """Replaces the state, by that of as many members as these tensors have."""
 
     def keep(self, rows: Tensor) -> None:
-        """Goes on with these members alone."""
+        """Lets all members go but these."""
         self.put({name: tensor[rows] for name, tensor in self.tensors().items()})
 
 
@@ -98,26 +98,28 @@ class StackedMethod(StackState):
     and the members' hyperparameters `hyper`.
     """
 
-    def __init__(self, members: Sequence[Method]):
+    def __init__(self, members: Sequence[Method]) -> None:
         self.members = list(members)
 
     def column(self, name: str, like: Tensor) -> Tensor:
-        """An attribute of the members. Shapes: -> (members, 1)."""
+        """An attribute of the members, of the dtype of `like`. Shapes: -> (members, 1)."""
         values = [getattr(member, name) for member in self.members]
         return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None]
 
-    def before_step(self, stack) -> None:
-        """Called when the gradients of a step are there."""
+    def before_step(self, stack: "Stack") -> None:
+        """Is called when the gradients of a step are there."""
 
-    def after_step(self, stack) -> None:
-        """Called when the parameters have moved."""
+    def after_step(self, stack: "Stack") -> None:
+        """Is called when the parameters have moved."""
 
-    def weights(self, stack) -> list[Tensor] | None:
+    def weights(self, stack: "Stack") -> list[Tensor] | None:
         """The parameters to validate and keep, where they are not the trained ones."""
 
     def stops(self, scores: Sequence[float]) -> list[bool]:
-        """Which members end after an epoch with these validation scores; told all of them again
-        where a stack goes on from a checkpoint."""
+        """True for each member that ends after an epoch with these validation scores.
+
+        It is called again for all earlier epochs where a stack goes on from a checkpoint.
+        """
         return [False] * len(scores)
 
     def keep(self, rows: Tensor) -> None:
@@ -127,9 +129,9 @@ class StackedMethod(StackState):
 
 @dataclass
 class Phase:
-    """One phase of a training: what is trained, on which data, with which values in the config."""
+    """One phase of a training: the module, its data, and the config that holds its settings."""
 
     module: nn.Module
     data: Any
-    cfg: dict[str, Any]
+    config: dict[str, Any]
     name: str = ""  # of its checkpoints, where another phase follows

@@ -1,7 +1,7 @@
-"""A finished run as something that predicts: rows of a DataFrame in, a DataFrame out."""
+"""Predicts with a finished run: rows of a DataFrame in, a DataFrame out."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -13,11 +13,14 @@ from lepton.spec import DataSpec
 from lepton.storage.results import read_result
 from lepton.training.learner import load_learner
 
+if TYPE_CHECKING:
+    from lepton.ensemble.machinery.predictor import EnsemblePredictor
+
 
 class Predictor:
-    """Raw rows -> predictions, prepared as those were that the run was trained with."""
+    """The model of a run; prepares raw rows as those were that it was trained with."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.learner, self.spec = load_learner(folder)
         self.inputs = (TextInputs if self.spec.text_features else TableInputs)(folder, self.spec)
 
@@ -29,16 +32,17 @@ class Predictor:
         Raises: DataError when a column is missing or holds what it did not when training.
         """
         inputs = self.inputs(frame)
-        single = self.spec.task in ("binary", "regression")
-        names = ["prediction"] if single else [f"p_{name}" for name in self.spec.classes]
+        has_one_column = self.spec.task in ("binary", "regression")
+        columns = ["prediction"] if has_one_column else [f"p_{c}" for c in self.spec.classes]
         values = self.learner.predict(inputs) if len(frame) else torch.empty(0)
-        return pd.DataFrame(values.view(-1, len(names)).numpy(), columns=names, index=frame.index)
+        values = values.view(-1, len(columns)).numpy()
+        return pd.DataFrame(values, columns=columns, index=frame.index)
 
 
 class TableInputs:
-    """Rows of a table as numbers and category codes."""
+    """Turns rows of a table into numbers and category codes."""
 
-    def __init__(self, folder: Path, spec: DataSpec):
+    def __init__(self, folder: Path, spec: DataSpec) -> None:
         self.preprocessor = TablePreprocessing.load(folder / "preprocessing.skops")
 
     def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
@@ -47,9 +51,9 @@ class TableInputs:
 
 
 class TextInputs:
-    """Rows with texts as tokens, or as they are for a model that reads texts itself."""
+    """Turns texts into tokens, or leaves them to a model that reads texts itself."""
 
-    def __init__(self, folder: Path, spec: DataSpec):
+    def __init__(self, folder: Path, spec: DataSpec) -> None:
         from lepton.tokenizer.fitted_tokenizer import TOKENIZER, FittedTokenizer
 
         self.columns, self.tokenizer = list(spec.text_features), None
@@ -67,8 +71,8 @@ class TextInputs:
         return {name: tensor for name, tensor in encoded.items() if name != "cut"}
 
 
-def load_model(run: str | Path):
-    """The model of a finished run, which may be an ensemble: something with `predict` and `spec`.
+def load_model(run: str | Path) -> "Predictor | EnsemblePredictor":
+    """The model of a finished run, which may be an ensemble, with its `predict` and `spec`.
 
     Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when
         its config names something outside the trusted packages.

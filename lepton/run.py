@@ -1,10 +1,10 @@
 """One run from top to bottom; read this first."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -17,33 +17,35 @@ from lepton.metric.scoring import split_metrics
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 from lepton.storage.results import Result, read_result
-from lepton.storage.run_folder import (
-    LOG_FILE,
-    read_failure,
-    read_pruned_run,
-    run_status,
-)
+from lepton.storage.run_folder import LOG_FILE, read_failure, read_pruned_run, run_status
 from lepton.storage.run_writing import writing_run
 from lepton.task import Task
 from lepton.training.learner import build_learner
 from lepton.training.module import Watch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from lepton.dataset.data import Data
+    from lepton.training.estimator import Estimator
+    from lepton.training.network import Network
 
 log = logging.getLogger("lepton")
 Rows = dict[str, Tensor]
 SHOWN_NOTES: set[str] = set()  # notes on the data that this process has shown
 
 
-def train(cfg) -> Result:
+def train(cfg: "DictConfig") -> Result:
     """The result of a composed config: trained now, or read when the same run is finished.
 
     Raises: ConfigError, DataError; and what `train_checked` raises.
     """
-    plain = check(cfg)
-    return train_checked(plain, run_folder(plain))
+    config = check(cfg)
+    return train_checked(config, run_folder(config))
 
 
-def train_checked(plain: dict[str, Any], folder: Path, watch: Watch | None = None) -> Result:
-    """What `train` does, for a config that was checked and whose folder is known.
+def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = None) -> Result:
+    """The result of a checked config: trained into its folder, or read from there.
 
     `watch` is called after each epoch with its number and val/score, and ends the run by saying
     True. A run that goes on from a checkpoint tells it the earlier epochs again, and then does
@@ -52,82 +54,88 @@ def train_checked(plain: dict[str, Any], folder: Path, watch: Watch | None = Non
     Raises: Claimed while another process trains the run; Pruned when `watch` ends it; Diverged,
         also when the run is known to; Interrupted on SIGTERM or Ctrl-C, with a checkpoint saved.
     """
-    known = read_result(folder)
-    if known and not plain["rerun"]:
+    stored_result = read_result(folder)
+    if stored_result and not config["rerun"]:
         log.info("%s is finished; rerun=true trains it again", folder)
-        return known
-    if not plain["rerun"]:
-        _known_end(folder, watched=watch is not None)
+        return stored_result
+    if not config["rerun"]:
+        _raise_known_end(folder, watched=watch is not None)
     try:
-        with writing_run(folder, rerun=plain["rerun"]) as part:
-            _write(plain, part, name=folder.name, watch=watch)
+        with writing_run(folder, rerun=config["rerun"]) as unfinished:
+            _write_run(config, unfinished, name=folder.name, watch=watch)
     except Finished as e:
         log.info("%s", e)
     return read_result(folder)
 
 
-def _known_end(folder: Path, *, watched: bool) -> None:
+def _raise_known_end(folder: Path, *, watched: bool) -> None:
     """Raises what an earlier attempt ended with, where another one would end the same."""
-    state = run_status(folder)
-    if state == "diverged":
-        known = read_failure(folder)
-        error = Diverged(f"{known['error'].removeprefix('Diverged: ')}; rerun=true tries again")
-        error.weights = known.get("weights")
+    status = run_status(folder)
+    if status == "diverged":
+        failure = read_failure(folder)
+        error = Diverged(f"{failure['error'].removeprefix('Diverged: ')}; rerun=true tries again")
+        error.weights = failure.get("weights")
         raise error
-    if state == "pruned" and watched:
-        known = read_pruned_run(folder)
-        raise Pruned(known["epoch"], known["scores"])
+    if status == "pruned" and watched:
+        pruned_run = read_pruned_run(folder)
+        raise Pruned(pruned_run["epoch"], pruned_run["scores"])
 
 
-def _write(plain: dict[str, Any], part: Path, *, name: str, watch: Watch | None) -> None:
+def _write_run(config: dict[str, Any], folder: Path, *, name: str, watch: Watch | None) -> None:
     """Trains, and writes the run folder whose result comes last."""
-    with logged_to(part / LOG_FILE):
-        write_settings(plain, part)
-        _train(plain, part, name=name, watch=watch)
+    with logged_to(folder / LOG_FILE):
+        write_settings(config, folder)
+        _train(config, folder, name=name, watch=watch)
 
 
-def _train(cfg: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None) -> Result:
-    """Data, model, fit, scores: everything of the run folder but its settings."""
-    data = read_data(cfg)
+def _train(
+    config: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None
+) -> Result:
+    """Reads the data, fits and scores: writes all of the run folder but its settings."""
+    data = read_data(config)
     save_data_description(data, folder)
-    learner = build_learner(cfg, data.spec)
-    seen = learner.fit(data, folder, watch)
-    return score_and_save(
-        cfg, learner, seen, folder, name=name, constant=constant_metrics(seen, learner.task)
-    )
+    learner = build_learner(config, data.spec)
+    fitted_data = learner.fit(data, folder, watch)
+    constant = constant_metrics(fitted_data, learner.task)
+    return score_and_save(config, learner, fitted_data, folder, name=name, constant=constant)
 
 
-def read_data(cfg: dict[str, Any]):
-    """The data module of a run; says what was done to the data."""
-    data = build.data(cfg)
-    rows = {split: len(part["id"]) for split, part in data.splits.items()}
-    _say_once("rows: " + ", ".join(f"{count} {split}" for split, count in rows.items()))
+def read_data(config: dict[str, Any]) -> "Data":
+    """Reads the data of a run, and logs what was done to them."""
+    data = build.data(config)
+    counts = {split: len(rows["id"]) for split, rows in data.splits.items()}
+    _log_once("rows: " + ", ".join(f"{count} {split}" for split, count in counts.items()))
     for note in data.notes:
-        _say_once(f"data: {note}")
-    if input_kind(cfg, "dataset") != "table":
-        _say_once(f"dataset={cfg['choices']['dataset']} is no table: preprocessing does nothing")
-    if fits_itself(cfg):
-        _say_once(
-            f"model={cfg['choices']['model']} fits itself: {', '.join(NETWORK_GROUPS)} do nothing"
-        )
+        _log_once(f"data: {note}")
+    choices = config["choices"]
+    if input_kind(config, "dataset") != "table":
+        _log_once(f"dataset={choices['dataset']} is no table: preprocessing does nothing")
+    if fits_itself(config):
+        groups = ", ".join(NETWORK_GROUPS)
+        _log_once(f"model={choices['model']} fits itself: {groups} do nothing")
     return data
 
 
-def save_data_description(data, folder: Path) -> None:
-    """What a run folder says of its data."""
+def save_data_description(data: "Data", folder: Path) -> None:
+    """Writes the spec of the data, and how raw rows become inputs."""
     data.spec.save(folder / "spec.json")
     data.save(folder)
 
 
-def constant_metrics(data, task: Task) -> dict[str, float]:
+def constant_metrics(data: "Data", task: Task) -> dict[str, float]:
     """The metrics of the constant predictor, by split/name."""
-    return split_metrics(
-        _predictions(data, lambda rows: task.constant(len(rows["id"]))), task=task.name
-    )
+    predictions = _predictions(data, lambda rows: task.constant(len(rows["id"])))
+    return split_metrics(predictions, task=task.name)
 
 
 def score_and_save(
-    cfg: dict[str, Any], learner, data, folder: Path, *, name: str, constant: dict[str, float]
+    config: dict[str, Any],
+    learner: "Network | Estimator",
+    data: "Data",
+    folder: Path,
+    *,
+    name: str,
+    constant: dict[str, float],
 ) -> Result:
     """Scores what has been fitted, and writes its weights, history, predictions and result."""
     learner.save(folder)
@@ -136,7 +144,7 @@ def score_and_save(
     metrics = split_metrics(predictions, task=task.name)
     return write_outcome(
         folder,
-        config=cfg,
+        config=config,
         spec=data.spec,
         predictions=predictions,
         history=learner.history,
@@ -155,7 +163,7 @@ def score_and_save(
     )
 
 
-def _predictions(data, predict: Callable[[Rows], Tensor]) -> dict[str, SplitPredictions]:
+def _predictions(data: "Data", predict: Callable[[Rows], Tensor]) -> dict[str, SplitPredictions]:
     """Ids, targets and predictions of the splits that are scored."""
     splits = {name: data.splits[name] for name in PREDICTED_SPLITS}
     return {
@@ -164,22 +172,22 @@ def _predictions(data, predict: Callable[[Rows], Tensor]) -> dict[str, SplitPred
     }
 
 
-def _say_once(text: str) -> None:
-    """Shown the first time in a process, then only written to the log of the run."""
+def _log_once(text: str) -> None:
+    """Shows a note the first time in a process, then only writes it to the log of the run."""
     log.log(logging.DEBUG if text in SHOWN_NOTES else logging.INFO, "%s", text)
     SHOWN_NOTES.add(text)
 
 
 class RunLogHandler(logging.FileHandler):
-    """A log that a full disk cuts short, and that then does not end the run."""
+    """Writes a log that a full disk cuts short, and that then does not end the run."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         pass
 
 
 @contextmanager
-def logged_to(path: Path):
-    """Everything said under the logger `lepton` goes to the run's log as well."""
+def logged_to(path: Path) -> Iterator[None]:
+    """Writes everything said under the logger `lepton` to the run's log as well."""
     handler = RunLogHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)

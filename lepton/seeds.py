@@ -1,4 +1,4 @@
-"""Seeds for each consumer of randomness, from the run's seed and the consumer's name."""
+"""Derives the seeds of each consumer of randomness, from the run's seed and the consumer's name."""
 
 import hashlib
 

@@ -1,8 +1,9 @@
-"""What data says about itself: all that a model or a task is told."""
+"""The specification of prepared data: all that a model or a task knows of them."""
 
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ QUANTILE_LEVELS = 129  # quantiles kept per number: 128 equal bins and their edg
 class DataSpec:
     """Names, sizes and training-split statistics of a prepared data set; plain values only.
 
-    Shapes: `quantiles` (len(num_features), LEVELS), of the preprocessed training split;
+    Shapes: `quantiles` (len(num_features), QUANTILE_LEVELS), of the preprocessed training split;
         `class_counts` (len(classes),), for multilabel the number of positives per label.
     Units: `target_mean` and `target_std` in the target's own unit.
     """
@@ -39,20 +40,23 @@ class DataSpec:
     def bin_edges(self, count: int) -> list[np.ndarray]:
         """Edges of `count` equally filled bins for each number, without repeats.
 
-        Exact where `count` divides LEVELS - 1, else interpolated between the kept quantiles.
+        Exact where `count` divides QUANTILE_LEVELS - 1, else interpolated between the quantiles.
         """
-        kept, wanted = np.linspace(0, 1, QUANTILE_LEVELS), np.linspace(0, 1, count + 1)
-        return [np.unique(np.interp(wanted, kept, values)) for values in self.quantiles]
+        levels, edges = np.linspace(0, 1, QUANTILE_LEVELS), np.linspace(0, 1, count + 1)
+        return [np.unique(np.interp(edges, levels, values)) for values in self.quantiles]
 
     def save(self, path: Path) -> None:
+        """Writes the spec as JSON."""
         path.write_text(json.dumps(vars(self)))
 
     @classmethod
     def load(cls, path: Path) -> "DataSpec":
+        """The spec that `save` wrote, perhaps in an earlier version with fewer fields."""
         values = json.loads(path.read_text())
-        known = [f.name for f in fields(cls) if f.name in values]  # earlier versions have fewer
-        return cls(**{name: _frozen(values[name]) for name in known})
+        names = [field.name for field in fields(cls) if field.name in values]
+        return cls(**{name: _as_tuples(values[name]) for name in names})
 
 
-def _frozen(value):
-    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+def _as_tuples(value: Any) -> Any:
+    """A JSON value with tuples for its lists."""
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Tasks: how a model's logits are trained, turned into predictions and compared between epochs."""
+"""Tasks: the loss of a model's logits, the predictions they stand for, the metric to watch."""
 
 from collections.abc import Iterator
 
@@ -13,29 +13,33 @@ from lepton.spec import DataSpec
 
 
 class Task:
-    """What the tasks share; logits are (B, outputs), or (B, K, outputs) for K parallel predictions.
+    """The base of all tasks.
 
-    Parallel predictions are trained each on its own loss, and averaged as probabilities or values.
-    16-bit logits are computed with in 32 bits; 64-bit ones stay so.
+    K parallel predictions are trained each on its own loss, and averaged as probabilities or
+    values. 16-bit logits are computed with in 32 bits; 64-bit ones stay so.
+
+    Shapes: logits (B, outputs), or (B, K, outputs) for parallel predictions.
     """
 
-    def __init__(self, spec: DataSpec, *, class_weights: str | list[float] | None, monitor: str):
+    def __init__(
+        self, spec: DataSpec, *, class_weights: str | list[float] | None, monitor: str
+    ) -> None:
         self.spec, self.name = spec, spec.task
         self.class_weights, self.monitor = class_weights, monitor
         self.larger_is_better = LARGER_IS_BETTER[monitor]
-        weights = _weights(spec, class_weights)
+        weights = _output_weights(spec, class_weights)
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float64)
 
     def encode(self, target: Tensor) -> Tensor:
-        """What the loss learns from."""
+        """The target as the loss learns from it."""
         return target
 
     def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
-        """Mean loss; with class weights the weighted mean, as in torch's cross_entropy.
+        """The mean loss; with class weights the weighted mean, as in torch's cross_entropy.
 
         Shapes: encoded (B,) or (B, outputs), hard or soft -> scalar.
         """
-        logits = _precise(logits)
+        logits = _at_least_32_bits(logits)
         if logits.ndim == 3:
             encoded = encoded.repeat_interleave(logits.shape[1], dim=0)
             logits = logits.flatten(0, 1)
@@ -46,16 +50,17 @@ class Task:
 
         Shapes: binary and regression (B,); multiclass and multilabel (B, outputs).
         """
-        prediction = self._predict(_precise(logits))
+        prediction = self._predict(_at_least_32_bits(logits))
         return prediction.mean(1) if logits.ndim == 3 else prediction
 
     def constant(self, n: int) -> Tensor:
-        """The prediction that knows the training split's class shares or mean, and no features."""
+        """`n` predictions from the training split's class shares or mean, without any feature."""
         counts = torch.tensor(self.spec.class_counts, dtype=torch.get_default_dtype())
         row = self._constant(counts)
         return row.repeat(n, *[1] * row.ndim)
 
     def weights_like(self, logits: Tensor) -> Tensor:
+        """The weights in the dtype and on the device of the logits. Shapes: (outputs, 2)."""
         return self.weights.to(logits.dtype).to(logits.device)  # not kept: vmap may have wrapped it
 
 
@@ -110,6 +115,7 @@ class Regression(Task):
 
     @property
     def scale(self) -> float:
+        """The standard deviation that targets are divided by."""
         return self.spec.target_std or 1.0  # a constant target has no spread to divide by
 
     def encode(self, target: Tensor) -> Tensor:
@@ -157,46 +163,48 @@ def _monitor_problems(spec: DataSpec, monitor: str) -> Iterator[str]:
         )
 
 
-def _weight_problems(spec: DataSpec, given: str | list[float] | None) -> Iterator[str]:
-    where = f"task.class_weights: {given!r}"
-    if given is None:
+def _weight_problems(spec: DataSpec, class_weights: str | list[float] | None) -> Iterator[str]:
+    setting = f"task.class_weights: {class_weights!r}"
+    if class_weights is None:
         return
     if spec.task == "regression":
-        yield f"{where} makes no sense for regression, which has no classes; null is right"
-    elif isinstance(given, str):
-        if given != "balanced":
-            hint = did_you_mean(given, ["balanced"])
-            yield f"{where} is not known{hint} (null, balanced, or a list with a weight a class)"
-    elif len(given) != len(spec.classes):
+        yield f"{setting} makes no sense for regression, which has no classes; null is right"
+    elif isinstance(class_weights, str):
+        if class_weights != "balanced":
+            hint = did_you_mean(class_weights, ["balanced"])
+            yield f"{setting} is not known{hint} (null, balanced, or a list with a weight a class)"
+    elif len(class_weights) != len(spec.classes):
         kind = "label" if spec.task == "multilabel" else "class"
         yield (
-            f"{where} has {len(given)} weights; this target needs one a {kind}, "
+            f"{setting} has {len(class_weights)} weights; this target needs one a {kind}, "
             f"{len(spec.classes)}, in the order {', '.join(spec.classes)}"
         )
-    elif not all(0 < weight < float("inf") for weight in given):
-        yield f"{where}: weights must be positive numbers"
+    elif not all(0 < weight < float("inf") for weight in class_weights):
+        yield f"{setting}: weights must be positive numbers"
 
 
-def _weights(spec: DataSpec, given: str | list[float] | None) -> list[tuple[float, float]] | None:
+def _output_weights(
+    spec: DataSpec, class_weights: str | list[float] | None
+) -> list[tuple[float, float]] | None:
     """For each output the weight of its absence and of its presence; binary has one output.
 
     "balanced" is n / (classes * count), for multilabel with two classes a label. A list for
     multilabel weighs the presence of each label, against 1 for its absence.
     """
-    if given is None:
+    if class_weights is None:
         return None
     counts = [max(count, 1) for count in spec.class_counts]
-    total = sum(spec.class_counts)
     if spec.task == "multilabel":
-        if given != "balanced":
-            return [(1.0, float(weight)) for weight in given]
+        if class_weights != "balanced":
+            return [(1.0, float(weight)) for weight in class_weights]
         n = spec.train_rows
         return [(n / (2 * max(n - count, 1)), n / (2 * count)) for count in counts]
-    if given == "balanced":
-        given = [total / (len(counts) * count) for count in counts]
+    if class_weights == "balanced":
+        total = sum(spec.class_counts)
+        class_weights = [total / (len(counts) * count) for count in counts]
     if spec.task == "binary":
-        return [(float(given[0]), float(given[1]))]
-    return [(1.0, float(weight)) for weight in given]
+        return [(float(class_weights[0]), float(class_weights[1]))]
+    return [(1.0, float(weight)) for weight in class_weights]
 
 
 def _binary_loss(logits: Tensor, encoded: Tensor, task: Task) -> Tensor:
@@ -208,5 +216,5 @@ def _binary_loss(logits: Tensor, encoded: Tensor, task: Task) -> Tensor:
     return loss.sum() / (present + absent).sum()
 
 
-def _precise(logits: Tensor) -> Tensor:
+def _at_least_32_bits(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))

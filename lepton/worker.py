@@ -1,4 +1,4 @@
-"""A further process of a distributed fit: `python -m lepton.worker FOLDER`."""
+"""One more process of a distributed fit: `python -m lepton.worker FOLDER`."""
 
 import os
 import sys
@@ -14,10 +14,10 @@ def main(folder: Path) -> None:
     from lepton.training.learner import build_learner
 
     try:
-        cfg = read_config(folder / CONFIG_FILE)
-        data = build.data(cfg)
+        config = read_config(folder / CONFIG_FILE)
+        data = build.data(config)
         with suppress(Pruned, Diverged):  # the first process tells
-            build_learner(cfg, data.spec).fit(data, folder)
+            build_learner(config, data.spec).fit(data, folder)
     except LeptonError as e:
         sys.exit(f"lepton: {folder}: process {os.environ.get('LOCAL_RANK', '?')}: {e}")
 

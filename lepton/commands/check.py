@@ -18,6 +18,6 @@ def main(arguments: list[str]) -> int:
     print(plan)
     to_do = {job.folder for job in plan.to_do}
     for job, status in zip(plan.jobs, plan.statuses, strict=True):
-        shown = status if job.folder not in to_do or status == "running" else "to train"
-        print(f"  {shown:8}  {job.folder}  {job}".rstrip())
+        will_train = job.folder in to_do and status != "running"
+        print(f"  {'to train' if will_train else status:8}  {job.folder}  {job}".rstrip())
     return 0

@@ -94,7 +94,7 @@ def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
 
 
 def _possible_changes(config: dict[str, Any]) -> str:
-    """What a run's name may no longer stand for: files that it was made of, or else an option."""
+    """The files that may have changed since a run got its name, or else an option."""
     files = {"data": list(data_files(config).values())}
     if (weights := init_weights.base(config)["path"]) is not None:
         files["weights"] = [weights]

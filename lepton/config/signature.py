@@ -139,11 +139,11 @@ def _class_signature(node: ast.ClassDef, module: str, path: Path) -> Signature:
     if "__init__" not in methods:
         inherited = _base_signature(node, module, path)
         return replace(inherited, origin=origin, methods=names | inherited.methods)
-    own = _function_signature(methods["__init__"], origin, skip=1)
-    if not (own.takes_any_key and _hands_kwargs_on(methods["__init__"])):
-        return replace(own, methods=names)
+    constructor = _function_signature(methods["__init__"], origin, skip=1)
+    if not (constructor.takes_any_key and _hands_kwargs_on(methods["__init__"])):
+        return replace(constructor, methods=names)
     base = _base_signature(node, module, path)
-    parameters = {**base.parameters, **own.parameters}
+    parameters = {**base.parameters, **constructor.parameters}
     return Signature(origin, parameters, base.takes_any_key, names | base.methods, base.kind)
 
 

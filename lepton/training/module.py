@@ -83,7 +83,7 @@ class TrainingModule(pl.LightningModule):
 
     def _check_finite(self, loss: Tensor) -> None:
         """Raises: Diverged when this loss, or on a GPU the one before, is no finite number."""
-        if not_finite := self.finite_losses.wrong(len(self.losses) + 1, loss):
+        if not_finite := self.finite_losses.not_finite(len(self.losses) + 1, loss):
             batch_number, value = not_finite
             place = f"epoch {self.current_epoch + 1}, batch {batch_number}"
             raise Diverged(f"training loss is {value} in {place}")

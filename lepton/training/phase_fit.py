@@ -81,7 +81,7 @@ class PhaseFit:
             methods=network.methods,
             mask_stream=network.mask_stream,
             earlier_history=network.history,
-            make_optimizer=partial(build.component, self.phase.cfg, "optimizer"),
+            make_optimizer=partial(build.component, self.phase.config, "optimizer"),
             make_scheduler=partial(build.component, config, "scheduler")
             if config["scheduler"]
             else None,
@@ -95,7 +95,7 @@ class PhaseFit:
         log_warnings_only()
         callbacks = [c for method in self.network.methods for c in method.callbacks()]
         return build.instantiate(
-            self.phase.cfg["trainer"],
+            self.phase.config["trainer"],
             callbacks=[*callbacks, Progress()],
             logger=build.logger(self.network.config, self.folder),
         )

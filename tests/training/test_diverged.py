@@ -174,12 +174,12 @@ def test_the_command_says_it_in_a_line(lepton):
 
 def test_losses_are_looked_at_one_by_one_on_the_cpu():
     losses = LossCheck()
-    assert losses.wrong(1, torch.tensor(2.0)) is None
-    assert losses.wrong(2, torch.tensor(math.inf)) == (2, math.inf)
+    assert losses.not_finite(1, torch.tensor(2.0)) is None
+    assert losses.not_finite(2, torch.tensor(math.inf)) == (2, math.inf)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_losses_are_looked_at_one_step_late_on_a_gpu():
     losses = LossCheck()
-    assert losses.wrong(1, torch.tensor(math.inf, device="cuda")) is None
-    assert losses.wrong(2, torch.tensor(1.0, device="cuda")) == (1, math.inf)
+    assert losses.not_finite(1, torch.tensor(math.inf, device="cuda")) is None
+    assert losses.not_finite(2, torch.tensor(1.0, device="cuda")) == (1, math.inf)

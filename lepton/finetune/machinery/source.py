@@ -11,7 +11,7 @@ from torch import Tensor
 from lepton.errors import LeptonError
 from lepton.finetune.machinery.adapters import merged
 from lepton.finetune.machinery.transfer import SHOWN, Given
-from lepton.finite import not_finite
+from lepton.finite import not_finite_names
 from lepton.pretrained import init_weights
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -36,7 +36,7 @@ def read(init_from: str, load_network: Callable[[Path], Any]) -> Given:
 
 
 def _finite(given: Given) -> Given:
-    if wild := next(not_finite(given.state), None):
+    if wild := next(not_finite_names(given.state), None):
         raise LeptonError(f"init_from={given.name}: {wild} holds values that are not finite")
     return given
 

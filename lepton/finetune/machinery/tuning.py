@@ -17,7 +17,7 @@ from lepton.finetune.machinery.layers import always, layers, under
 from lepton.finetune.machinery.linear_probe_baseline import before
 from lepton.finetune.machinery.probe import Probe
 from lepton.finetune.machinery.transfer import transfer
-from lepton.finite import not_finite
+from lepton.finite import not_finite_names
 from lepton.method import Phase
 from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
@@ -67,7 +67,7 @@ class Tuning:
             line = f"init_from={init_from}: {loaded}"
             log.log(logging.DEBUG if line in SAID else logging.INFO, "%s", line)
             SAID.add(line)
-        if wild := next(not_finite(model.state_dict()), None):
+        if wild := next(not_finite_names(model.state_dict()), None):
             known = f"init_from={init_from}" if init_from else f"model.path={cfg['model']['path']}"
             raise LeptonError(f"{known}: {wild} holds values that are not finite")
         model.made_new = frozenset(new)
@@ -105,7 +105,10 @@ class Tuning:
             probe = Phase(model, data, cfg)
         if probes:
             return [probe]
-        probe.cfg, probe.name = _of_probe(cfg, strategy, alone=probe.module is not model), "probe-"
+        probe.config, probe.name = (
+            _of_probe(cfg, strategy, alone=probe.module is not model),
+            "probe-",
+        )
         return [probe, whole]
 
     @staticmethod
