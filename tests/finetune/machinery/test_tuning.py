@@ -196,7 +196,7 @@ def test_what_another_version_would_compute_is_computed_anew(
     def compute_all():
         computed.clear()
         _, data = network(*TABLE, *MODELS["mlp"], *start)
-        splits, key = features(made.model, made.cfg, data, compute)
+        splits, key = features(made.model, made.config, data, compute)
         linear_probe_baseline.before(splits, made.task, key)
         return {*computed}
 
