@@ -14,7 +14,7 @@ from lepton.vectorize.checkpointing import StackSaver
 from lepton.vectorize.stack import Stack
 from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, largest_difference
-from tests.vectorize.test_job_group import stacked
+from tests.vectorize.test_job_group import train_stacked
 
 CASES = {
     "dropout, batch normalization, Adam": (
@@ -34,10 +34,10 @@ CASES = {
 
 
 @pytest.fixture
-def killed(monkeypatch):
-    """Ends a stack at the places (epoch, batches) given, one a call, where it has saved."""
+def train_killed(monkeypatch):
+    """Trains a sweep as a stack that ends where it has saved at a place (epoch, batches)."""
 
-    def killed(place, *words):
+    def train_killed(place, *overrides):
         real = StackSaver.save
 
         def save(self, stack, epoch, batches):
@@ -49,68 +49,74 @@ def killed(monkeypatch):
             patch.setattr(StackSaver, "save", save)
             patch.setattr(StackSaver, "is_due", lambda self: True)
             with pytest.raises(Interrupted):
-                stacked(*words)
+                train_stacked(*overrides)
 
-    return killed
+    return train_killed
 
 
-def same(one, two, count):
-    names = [path.parent.name for path in Path("runs", one).glob("*/result.json")]
+def assert_same_runs(first, second, count):
+    """Holds two studies to the same runs, with the same results to the last bit."""
+    names = [path.parent.name for path in Path("runs", first).glob("*/result.json")]
     assert len(names) == count
-    assert not list(Path("runs", two).glob("*.part"))
+    assert not list(Path("runs", second).glob("*.part"))
     for name in names:
-        assert largest_difference(Path("runs", one, name), Path("runs", two, name)) == 0
-        a, b = (json.loads(Path("runs", s, name, "result.json").read_text()) for s in (one, two))
-        assert a["metrics"] == b["metrics"]
+        assert largest_difference(Path("runs", first, name), Path("runs", second, name)) == 0
+        metrics = [
+            json.loads(Path("runs", study, name, "result.json").read_text())["metrics"]
+            for study in (first, second)
+        ]
+        assert metrics[0] == metrics[1]
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("place", quick([(0, 2), (1, 0), (2, 4)], (2, 4)))
-def test_a_killed_stack_goes_on_bit_for_bit(here, killed, case, place):
+def test_a_killed_stack_goes_on_bit_for_bit(here, train_killed, case, place):
     words = CASES[case]
-    jobs, _ = stacked(*words, "study=whole")
-    killed(place, *words, "study=cut")
-    _, reasons = stacked(*words, "study=cut")
+    jobs, _ = train_stacked(*words, "study=whole")
+    train_killed(place, *words, "study=cut")
+    _, reasons = train_stacked(*words, "study=cut")
     assert reasons == []
-    same("whole", "cut", len(jobs))
+    assert_same_runs("whole", "cut", len(jobs))
 
 
-def test_it_may_be_killed_again_and_a_damaged_checkpoint_is_not_believed(here, killed, caplog):
+def test_it_may_be_killed_again_and_a_damaged_checkpoint_is_not_believed(
+    here, train_killed, caplog
+):
     words = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
-    stacked(*words, "study=whole")
+    train_stacked(*words, "study=whole")
     for place in ((0, 2), (1, 1), (2, 0)):
-        killed(place, *words, "study=cut")
+        train_killed(place, *words, "study=cut")
     for last in Path("runs/cut").glob("*.part/checkpoint/last.ckpt"):
         content = bytearray(last.read_bytes())
         content[len(content) // 2] ^= 1
         last.write_bytes(content)
-    _, reasons = stacked(*words, "study=cut")
+    _, reasons = train_stacked(*words, "study=cut")
     assert reasons == []
     assert "damaged" in caplog.text
-    same("whole", "cut", 2)
+    assert_same_runs("whole", "cut", 2)
 
 
-def test_the_last_member_of_a_stack_goes_on_by_itself(here, killed):
+def test_the_last_member_of_a_stack_goes_on_by_itself(here, train_killed):
     words = (*SMALL, EXACT, "trainer.max_epochs=1,4")
-    jobs, _ = stacked(*words, "study=whole")
-    killed((2, 3), *words, "study=cut")
+    jobs, _ = train_stacked(*words, "study=whole")
+    train_killed((2, 3), *words, "study=cut")
     assert len(list(Path("runs/cut").glob("*/result.json"))) == 1
-    stacked(*words, "study=cut")
-    same("whole", "cut", len(jobs))
+    train_stacked(*words, "study=cut")
+    assert_same_runs("whole", "cut", len(jobs))
 
 
-def test_new_runs_beside_those_that_go_on_are_a_stack_of_their_own(here, killed):
+def test_new_runs_beside_those_that_go_on_are_a_stack_of_their_own(here, train_killed):
     words = (*SMALL, EXACT)
-    stacked(*words, "seed=1,2", "study=whole")
-    stacked(*words, "seed=3,4", "study=whole")
-    killed((1, 2), *words, "seed=1,2", "study=cut")
-    stacked(*words, "seed=1,2,3,4", "study=cut")
-    same("whole", "cut", 4)
+    train_stacked(*words, "seed=1,2", "study=whole")
+    train_stacked(*words, "seed=3,4", "study=whole")
+    train_killed((1, 2), *words, "seed=1,2", "study=cut")
+    train_stacked(*words, "seed=1,2,3,4", "study=cut")
+    assert_same_runs("whole", "cut", 4)
 
 
 def test_sigterm_saves_and_ends(here, monkeypatch):
     words = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
-    stacked(*words, "study=whole")
+    train_stacked(*words, "study=whole")
     real = Stack.train_batch
 
     def train_batch(self, rows, batches):
@@ -121,15 +127,15 @@ def test_sigterm_saves_and_ends(here, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Stack, "train_batch", train_batch)
         with pytest.raises(Interrupted, match="epoch 2, batch 3"):
-            stacked(*words, "study=cut")
+            train_stacked(*words, "study=cut")
     assert len(list(Path("runs/cut").glob("*.part/checkpoint/last.ckpt"))) == 2
-    stacked(*words, "study=cut")
-    same("whole", "cut", 2)
+    train_stacked(*words, "study=cut")
+    assert_same_runs("whole", "cut", 2)
 
 
-def test_alone_a_run_starts_anew_and_says_so(here, killed, caplog):
+def test_alone_a_run_starts_anew_and_says_so(here, train_killed, caplog):
     words = (*SMALL, EXACT, "seed=1,2")
-    killed((1, 2), *words, "study=cut")
+    train_killed((1, 2), *words, "study=cut")
     for job in plan_runs([*words, "study=cut"], sweep=True).jobs:
         attempt_job(job)
         assert (job.folder / "result.json").is_file()

@@ -188,11 +188,11 @@ def test_in_32_bits_a_stack_is_as_near_as_another_kernel_is(train_both, run):
 
 def test_what_the_folders_say_besides(train_both):
     for alone, stacked in train_both(*SMALL, "seed=1,2"):
-        one, two = (json.loads((f / "result.json").read_text()) for f in (alone, stacked))
-        assert (one["trained"], two["trained"]) == ("alone", "stack of 2")
-        said = {"study": "", "overrides": []}
-        assert one["config"] | said == two["config"] | said
-        assert two["seconds"] > 0
+        results = [json.loads((f / "result.json").read_text()) for f in (alone, stacked)]
+        assert [result["trained"] for result in results] == ["alone", "stack of 2"]
+        naming = {"study": "", "overrides": []}
+        assert results[0]["config"] | naming == results[1]["config"] | naming
+        assert results[1]["seconds"] > 0
         assert "rows: 192 train" in (stacked / "log.txt").read_text()
         for name in ("overrides.yaml", "spec.json"):
             a, b = ((f / name).read_text().replace("stacked", "alone") for f in (alone, stacked))
@@ -260,6 +260,6 @@ def test_fine_tuned_runs(gap, run, strategy):
 def test_strategies_that_cannot_share_a_stack_say_why(run, strategy):
     source = run(*SMALL, "study=source")
     words = (*SMALL, f"finetune={strategy}", f"init_from={source}", "seed=1,2")
-    together, alone = group_jobs(plan_runs(words, sweep=True).jobs)
-    assert together == []
-    assert {reason.partition(" ")[0] for _, reason in alone} == {f"finetune={strategy}"}
+    groups, unstacked = group_jobs(plan_runs(words, sweep=True).jobs)
+    assert groups == []
+    assert {reason.partition(" ")[0] for _, reason in unstacked} == {f"finetune={strategy}"}

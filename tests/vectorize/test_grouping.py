@@ -9,9 +9,10 @@ from lepton.vectorize.grouping import group_jobs
 BASE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 
 
-def found(*words):
-    together, alone = group_jobs(plan_runs([*BASE, *words], sweep=True).jobs)
-    return sorted(map(len, together)), [reason for _, reason in alone]
+def sizes_and_reasons(*overrides):
+    """The sizes of a sweep's groups, and the reasons of the jobs that are in none."""
+    groups, unstacked = group_jobs(plan_runs([*BASE, *overrides], sweep=True).jobs)
+    return sorted(map(len, groups)), [reason for _, reason in unstacked]
 
 
 STACKABLE = [
@@ -29,12 +30,12 @@ STACKABLE = [
 
 @pytest.mark.parametrize("words", STACKABLE)
 def test_runs_that_differ_in_a_stackable_key_are_a_group(here, words):
-    assert found(words) == ([3], [])
+    assert sizes_and_reasons(words) == ([3], [])
 
 
 def test_values_of_methods_are_stackable(here):
     words = ("regularization=[label_smoothing,l1]", "regularization.l1.rate=0,1")
-    assert found(*words, "regularization.label_smoothing.amount=0,0.1") == ([4], [])
+    assert sizes_and_reasons(*words, "regularization.label_smoothing.amount=0,0.1") == ([4], [])
 
 
 APART = [
@@ -51,10 +52,10 @@ APART = [
 
 @pytest.mark.parametrize("words", APART)
 def test_runs_that_differ_in_anything_else_are_groups_of_their_own(here, words):
-    assert found(words, "seed=1,2") == ([2, 2], [])
+    assert sizes_and_reasons(words, "seed=1,2") == ([2, 2], [])
 
 
-ALONE = {
+UNSTACKABLE = {
     "model=gradient_boosting": "model=gradient_boosting fits itself",
     "optimizer=muon": "optimizer=muon has no stacked form",
     "++optimizer.amsgrad=true": "optimizer.amsgrad=true has no stacked form",
@@ -66,12 +67,12 @@ ALONE = {
 }
 
 
-@pytest.mark.parametrize("words", ALONE)
+@pytest.mark.parametrize("words", UNSTACKABLE)
 def test_what_cannot_be_stacked_says_why(here, words):
     base = [w for w in BASE if not words.startswith(w.partition("=")[0] + "=")]
-    together, alone = group_jobs(plan_runs([*base, words, "seed=1,2"], sweep=True).jobs)
-    assert together == []
-    assert [reason for _, reason in alone] == [ALONE[words]] * 2
+    groups, unstacked = group_jobs(plan_runs([*base, words, "seed=1,2"], sweep=True).jobs)
+    assert groups == []
+    assert [reason for _, reason in unstacked] == [UNSTACKABLE[words]] * 2
 
 
 @pytest.mark.parametrize("native", [False, True])
@@ -79,25 +80,25 @@ def test_what_precision_auto_is_on_this_machine_says_whether_runs_stack(here, mo
     monkeypatch.setattr("torch.cuda.is_available", lambda: native)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
     words = [*BASE, "trainer.precision=auto", "seed=1,2"]
-    together, alone = group_jobs(plan_runs(words, sweep=True).jobs)
+    groups, unstacked = group_jobs(plan_runs(words, sweep=True).jobs)
     reason = "trainer.precision=bf16-mixed is neither 32 nor 64 bits"
-    assert [len(group) for group in together] == ([] if native else [2])
-    assert [why for _, why in alone] == ([reason] * 2 if native else [])
+    assert [len(group) for group in groups] == ([] if native else [2])
+    assert [why for _, why in unstacked] == ([reason] * 2 if native else [])
 
 
 def test_a_run_unlike_all_others_says_so(here):
-    assert found() == ([], ["no other run differs from it in stackable keys alone"])
+    assert sizes_and_reasons() == ([], ["no other run differs from it in stackable keys alone"])
 
 
 def test_a_run_with_a_checkpoint_goes_on_alone(here):
     jobs = plan_runs([*BASE, "seed=1,2,3"], sweep=True).jobs
     for job, trained in ((jobs[1], "alone"), (jobs[2], "stack")):
-        part = job.folder.with_name(job.folder.name + ".part")
-        part.mkdir(parents=True)
-        Checkpoints.of_run(part, job.config, trained=trained).save({"epoch": 1})
-    (together,), alone = group_jobs(jobs)
-    assert together == [jobs[0], jobs[2]]
-    assert alone == [(jobs[1], "a checkpoint is there to go on from")]
+        unfinished = job.folder.with_name(job.folder.name + ".part")
+        unfinished.mkdir(parents=True)
+        Checkpoints.of_run(unfinished, job.config, trained=trained).save({"epoch": 1})
+    (group,), unstacked = group_jobs(jobs)
+    assert group == [jobs[0], jobs[2]]
+    assert unstacked == [(jobs[1], "a checkpoint is there to go on from")]
 
 
 METHOD = """from lepton.method import Method
@@ -119,7 +120,7 @@ def test_a_method_of_the_users_own_with_hooks_around_a_step_stays_alone(here, mo
     (here / "conf" / "regularization" / "loud.yaml").write_text(YAML)
     monkeypatch.syspath_prepend(str(here))
     monkeypatch.setenv("LEPTON_ALLOW", "loud")
-    assert found("regularization=loud", "seed=1,2") == (
+    assert sizes_and_reasons("regularization=loud", "seed=1,2") == (
         [],
         ["regularization=loud has no stacked form"] * 2,
     )

@@ -21,17 +21,18 @@ from lepton.vectorize.stack import Stack
 from tests.vectorize.conftest import EXACT, SMALL, largest_difference
 
 
-def stacked(*words, size=99):
-    jobs = plan_runs(words, sweep=True).jobs
-    (members,), rest = group_jobs(jobs)
-    assert not rest
+def train_stacked(*overrides, size=99):
+    """Trains a sweep in stacks; returns its jobs, and the reasons of those not stacked."""
+    jobs = plan_runs(overrides, sweep=True).jobs
+    (members,), unstacked = group_jobs(jobs)
+    assert not unstacked
     progress = SweepProgress(members)
-    alone = JobGroup(
-        members, StackingOptions(threads=1, runs_at_once=1, size=size), progress
-    ).train()
-    assert progress.done + progress.failed + len(progress.claimed_jobs) + len(alone) == len(jobs)
-    assert not progress.running or alone
-    return jobs, [reason for _, reason in alone]
+    options = StackingOptions(threads=1, runs_at_once=1, size=size)
+    unstacked = JobGroup(members, options, progress).train()
+    ended = progress.done + progress.failed + len(progress.claimed_jobs)
+    assert ended + len(unstacked) == len(jobs)
+    assert not progress.running or unstacked
+    return jobs, [reason for _, reason in unstacked]
 
 
 MODELS = '''"""Models that a stack cannot or must not compute."""
@@ -104,31 +105,31 @@ def test_a_dropout_layer_that_is_used_again_has_masks_of_its_own_each_time(model
     words = (*models, "model=twice", EXACT, "seed=1,2")
     for job in plan_runs([*words, "study=alone"], sweep=True).jobs:
         attempt_job(job)
-    jobs, reasons = stacked(*words, "study=stack")
+    jobs, reasons = train_stacked(*words, "study=stack")
     assert reasons == []
     for job in jobs:
         assert largest_difference(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
 
 
 def test_a_model_that_branches_on_values_is_left_alone_with_torchs_reason(models):
-    jobs, reasons = stacked(*models, "model=branching", "seed=1,2")
+    jobs, reasons = train_stacked(*models, "model=branching", "seed=1,2")
     assert len(reasons) == 2
     assert reasons[0].startswith("the model cannot be stacked (")
     assert not any(job.folder.exists() for job in jobs)
 
 
 def test_a_model_that_differs_where_no_comparison_sees_is_found_out_by_its_loss(models):
-    _, reasons = stacked(*models, "model=hidden", "model.scale=1,3")
+    _, reasons = train_stacked(*models, "model=hidden", "model.scale=1,3")
     assert reasons == ["the stack computes another loss than the run alone"] * 2
 
 
 def test_models_that_differ_in_an_attribute_are_not_stacked(models):
-    _, reasons = stacked(*models, "model=scaled", "model.scale=1,3")
+    _, reasons = train_stacked(*models, "model=scaled", "model.scale=1,3")
     assert reasons == ["its model differs in scale of the model"] * 2
 
 
 def test_a_wrong_value_is_the_failure_of_its_run_alone(here):
-    _, reasons = stacked(*SMALL, "optimizer.betas=[0.9,0.99],[2,0.99],[0.8,0.99]")
+    _, reasons = train_stacked(*SMALL, "optimizer.betas=[0.9,0.99],[2,0.99],[0.8,0.99]")
     assert reasons == []
     frame = load("default").set_index("status")
     assert len(frame.loc[["finished"]]) == 2
@@ -140,14 +141,14 @@ def test_a_diverging_member_ends_as_it_would_alone_and_the_others_go_on(here):
     swept = "optimizer.lr=0.001,1e20,0.002"
     for job in plan_runs([*words, swept, "study=alone"], sweep=True).jobs:
         attempt_job(job)
-    _, reasons = stacked(*words, swept, "study=stack")
+    _, reasons = train_stacked(*words, swept, "study=stack")
     assert reasons == []
-    one, two = (load(study).sort_values("optimizer.lr") for study in ("alone", "stack"))
-    assert one["status"].tolist() == two["status"].tolist()
-    assert one["status"].tolist().count("finished") == 2
-    good = two[two["status"] == "finished"]
-    assert (good["metrics"] if "metrics" in good else good["score"]).notna().all()
-    for run in good["run"]:
+    alone, stacked = (load(s).sort_values("optimizer.lr") for s in ("alone", "stack"))
+    assert alone["status"].tolist() == stacked["status"].tolist()
+    assert alone["status"].tolist().count("finished") == 2
+    finished = stacked[stacked["status"] == "finished"]
+    assert (finished["metrics"] if "metrics" in finished else finished["score"]).notna().all()
+    for run in finished["run"]:
         assert largest_difference(Path("runs/alone") / run, Path("runs/stack") / run) < 1e-4
 
 
@@ -161,7 +162,7 @@ def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
         real(self)
 
     monkeypatch.setattr(Stack, "score_epoch", counted)
-    stacked(*SMALL, "trainer.max_epochs=1,3,4")
+    train_stacked(*SMALL, "trainer.max_epochs=1,3,4")
     assert sizes == [3, 2, 2, 1]
 
 
@@ -174,7 +175,7 @@ def test_runs_appear_when_they_leave_and_not_at_the_end(here, monkeypatch):
         seen.append(len(list(Path("runs/default").glob("*/result.json"))))
 
     monkeypatch.setattr(StackedTrainingModule, "on_train_epoch_end", looked)
-    stacked(*SMALL, "trainer.max_epochs=1,3")
+    train_stacked(*SMALL, "trainer.max_epochs=1,3")
     assert seen == [1, 1, 2]
 
 
@@ -188,7 +189,7 @@ def test_a_stack_too_large_for_memory_is_halved(here, monkeypatch):
         real(self, stage)
 
     monkeypatch.setattr(StackedTrainingModule, "setup", limited)
-    jobs, reasons = stacked(*SMALL, "seed=range(4)")
+    jobs, reasons = train_stacked(*SMALL, "seed=range(4)")
     assert reasons == []
     assert sizes == [4, 2, 2]
     assert all((job.folder / "result.json").is_file() for job in jobs)
@@ -199,7 +200,7 @@ def test_a_stack_that_breaks_leaves_its_runs_to_be_trained_alone(here, monkeypat
         raise RuntimeError("no luck")
 
     monkeypatch.setattr(Stack, "train_batch", broken)
-    jobs, reasons = stacked(*SMALL, "seed=1,2")
+    jobs, reasons = train_stacked(*SMALL, "seed=1,2")
     assert reasons == ["its stack ended: RuntimeError: no luck"] * 2
     assert list(jobs[0].folder.parent.iterdir() if jobs[0].folder.parent.exists() else []) == []
 
@@ -210,20 +211,20 @@ def test_ctrl_c_leaves_nothing_half_written(here, monkeypatch):
 
     monkeypatch.setattr(Stack, "start_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        stacked(*SMALL, "seed=1,2")
+        train_stacked(*SMALL, "seed=1,2")
     assert not list(Path("runs").rglob("result.json"))
 
 
 def test_a_trial_of_more_steps_than_an_epoch_has_is_within_the_schedule(here):
     words = (*SMALL, "scheduler=one_cycle", "batch_size=128", "seed=1,2,3")
-    jobs, _ = stacked(*words, size=None)  # two batches an epoch; a trial takes three at least
+    jobs, _ = train_stacked(*words, size=None)  # two batches an epoch; a trial takes three at least
     assert sum(read_result(job.folder) is not None for job in jobs) in (0, 3)
 
 
 def test_with_dropout_a_member_is_the_same_in_any_stack(here):
     words = (*SMALL, "model.dropout=0.3", EXACT)
-    stacked(*words, "seed=1,2,3", "study=three")
-    stacked(*words, "seed=3,1", "study=two")
+    train_stacked(*words, "seed=1,2,3", "study=three")
+    train_stacked(*words, "seed=3,1", "study=two")
     names = [path.parent.name for path in Path("runs/two").glob("*/result.json")]
     assert len(names) == 2
     for name in names:
@@ -238,8 +239,8 @@ def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
             raise RuntimeError("no luck")
         real(result, folder)
 
-    monkeypatch.setattr("lepton.vectorize.member.save_result", broken)
-    jobs, reasons = stacked(*SMALL, "seed=1,2")
+    monkeypatch.setattr("lepton.storage.finished_run.save_result", broken)
+    jobs, reasons = train_stacked(*SMALL, "seed=1,2")
     assert reasons == []
     frame = load("default").set_index("status")
     assert "no luck" in frame.loc["failed", "error"]
@@ -256,12 +257,12 @@ def test_a_full_disk_stops_the_sweep_and_costs_no_finished_run(here, monkeypatch
             raise OSError(28, "No space left on device")
         real(result, folder)
 
-    monkeypatch.setattr("lepton.vectorize.member.save_result", full)
+    monkeypatch.setattr("lepton.storage.finished_run.save_result", full)
     words = ("hydra/launcher=vectorized", "hydra.launcher.size=2", "seed=0,1,2,3")
-    code, _, said = lepton("train", "-m", *SMALL, *words)
+    code, _, messages = lepton("train", "-m", *SMALL, *words)
     assert code == 1
-    assert "no space left on the disk" in said
-    assert "Traceback" not in said
+    assert "no space left on the disk" in messages
+    assert "Traceback" not in messages
     done = [path.parent.name for path in Path("runs/default").glob("*/result.json")]
     assert [name.split("-")[2] for name in done] == ["s0"]
 

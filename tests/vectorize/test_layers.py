@@ -11,7 +11,8 @@ from lepton.vectorize.layers import StackedDropout, StackedLinear
 ROWS = 40_000
 
 
-def dropped(rates, x=None, shared=False):
+def drop(rates, x=None, shared=False):
+    """A stacked dropout layer, and what it makes of ones, or of x. Shapes: (K, rows)."""
     layer = StackedDropout(
         torch.tensor(rates, dtype=torch.float64), MaskStream(range(len(rates)), torch.device("cpu"))
     )
@@ -25,29 +26,29 @@ def dropped(rates, x=None, shared=False):
 
 def test_each_member_drops_at_its_rate_and_scales_by_what_is_kept():
     rates = [0.0, 0.1, 0.5, 0.9]
-    _, y = dropped(rates)
+    _, y = drop(rates)
     for rate, row in zip(rates, y, strict=True):
         share, spread = (row == 0).double().mean(), (rate * (1 - rate) / ROWS) ** 0.5
         assert abs(share - rate) <= 4 * spread
-        kept = row[row != 0]
-        assert torch.allclose(kept, torch.tensor(1 / (1 - rate)), rtol=1e-4)
+        survivors = row[row != 0]
+        assert torch.allclose(survivors, torch.tensor(1 / (1 - rate)), rtol=1e-4)
 
 
 def test_gradients_pass_where_values_did():
     x = torch.ones(2, 1000, requires_grad=True)
-    _, y = dropped([0.3, 0.6], x)
+    _, y = drop([0.3, 0.6], x)
     y.sum().backward()
     assert torch.equal(x.grad, y.detach())
 
 
 def test_members_that_share_their_input_have_masks_of_their_own():
-    _, y = dropped([0.5, 0.5], torch.ones(ROWS), shared=True)
+    _, y = drop([0.5, 0.5], torch.ones(ROWS), shared=True)
     both = ((y[0] == 0) & (y[1] == 0)).double().mean()
     assert abs(both - 0.25) < 0.02
 
 
 def test_in_evaluation_nothing_is_dropped():
-    layer, _ = dropped([0.5, 0.5])
+    layer, _ = drop([0.5, 0.5])
     layer.eval()
     x = torch.randn(2, 10)
     assert torch.equal(vmap(layer)(x), x)
@@ -55,7 +56,7 @@ def test_in_evaluation_nothing_is_dropped():
 
 def test_the_mean_is_that_of_torchs_dropout():
     x = torch.rand(1, ROWS) + 1
-    _, y = dropped([0.37], x)
+    _, y = drop([0.37], x)
     expected = nn.Dropout(0.37)(x)
     assert abs(y.mean() - expected.mean()) < 0.05
     assert abs(y.std() - expected.std()) < 0.05
@@ -72,19 +73,19 @@ def test_a_stacked_linear_map_is_each_members_own_with_its_gradients(bias, shape
         for name, _ in layers[0].named_parameters()
     }
     x = torch.randn(*shape, 4, dtype=torch.float64) if common else None
-    own = x if common else torch.randn(3, *shape, 4, dtype=torch.float64, requires_grad=True)
+    inputs = x if common else torch.randn(3, *shape, 4, dtype=torch.float64, requires_grad=True)
     stacked = StackedLinear(layers[0])
     call = vmap(
         lambda tensors, x: functional_call(stacked, tensors, (x,)), (0, None if common else 0)
     )
-    y = call(named, own)
+    y = call(named, inputs)
     y.square().sum().backward()
     for k, layer in enumerate(layers):
-        given = own if common else own.detach()[k].requires_grad_()
-        expected = layer(given)
+        x_of_member = inputs if common else inputs.detach()[k].requires_grad_()
+        expected = layer(x_of_member)
         torch.testing.assert_close(y[k], expected)
         expected.square().sum().backward()
         for name, parameter in layer.named_parameters():
             torch.testing.assert_close(named[name].grad[k], parameter.grad)
         if not common:
-            torch.testing.assert_close(own.grad[k], given.grad)
+            torch.testing.assert_close(inputs.grad[k], x_of_member.grad)

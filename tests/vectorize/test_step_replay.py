@@ -1,4 +1,4 @@
-"""A tape's play is the step itself, bit for bit, and is refused where it could not be."""
+"""A replay is the step itself, bit for bit, and is refused where it could not be."""
 
 import pytest
 import torch
@@ -9,8 +9,9 @@ from lepton.vectorize.layers import StackedDropout
 from lepton.vectorize.step_replay import CALLS_BEFORE_RECORDING, StepReplay, before_each_replay
 
 
-def gradients(model):
-    """Losses of three members, and the gradients of all parameters, under vmap."""
+def gradient_step(model):
+    """A step that returns losses of three members, and gradients of all parameters, under vmap;
+    with its parameters and buffers."""
     parameters = {n: torch.stack([p] * 3).detach() for n, p in model.named_parameters()}
     for value in parameters.values():
         value.requires_grad_()
@@ -33,33 +34,34 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_played_steps_are_the_steps_bit_for_bit(name):
+def test_replayed_steps_are_the_steps_bit_for_bit(name):
     torch.manual_seed(0)
     model = MODELS[name]()
-    taped, parameters, buffers = gradients(model)
-    plain, others, same = gradients(model)
-    taped = StepReplay(taped)
+    step, parameters, buffers = gradient_step(model)
+    expected_step, expected_parameters, expected_buffers = gradient_step(model)
+    replayed = StepReplay(step)
     for number in range(CALLS_BEFORE_RECORDING + 4):
         x = torch.randn(3, 6, 4)
-        got, wanted = taped({"x": x}), plain({"x": x})
-        assert all(map(torch.equal, got, wanted)), number
-        assert all(map(torch.equal, buffers.values(), same.values())), number
-        for mine, grads in ((parameters, got), (others, wanted)):  # the weights move in place
-            for value, grad in zip(mine.values(), grads[1:], strict=True):
+        results, expected = replayed({"x": x}), expected_step({"x": x})
+        assert all(map(torch.equal, results, expected)), number
+        assert all(map(torch.equal, buffers.values(), expected_buffers.values())), number
+        moved = ((parameters, results), (expected_parameters, expected))
+        for values, grads in moved:  # the weights move in place
+            for value, grad in zip(values.values(), grads[1:], strict=True):
                 value.data.sub_(grad)
-    assert [recording.can_replay for recording in taped.recordings.values()] == [True]
+    assert [recording.can_replay for recording in replayed.recordings.values()] == [True]
 
 
-def test_another_shape_is_another_tape():
-    step, _, _ = gradients(MODELS["linear"]())
-    taped = StepReplay(step)
+def test_another_shape_is_another_recording():
+    step, _, _ = gradient_step(MODELS["linear"]())
+    replayed = StepReplay(step)
     for rows in (6, 6, 6, 6, 2, 6, 2):
         x = torch.randn(3, rows, 4)
-        assert all(map(torch.equal, taped({"x": x}), step({"x": x})))
-    assert len(taped.recordings) == 1
+        assert all(map(torch.equal, replayed({"x": x}), step({"x": x})))
+    assert len(replayed.recordings) == 1
 
 
-def test_what_is_not_of_the_tape_is_done_before_each_play():
+def test_an_action_outside_of_the_recording_is_done_before_each_replay():
     mask, drawn = torch.zeros(4), []
 
     def draw():
@@ -70,40 +72,40 @@ def test_what_is_not_of_the_tape_is_done_before_each_play():
         before_each_replay(draw)
         return [inputs["x"] * mask]
 
-    taped = StepReplay(step)
+    replayed = StepReplay(step)
     x = torch.ones(4)
-    assert [float(taped({"x": x})[0][0]) for _ in range(CALLS_BEFORE_RECORDING + 3)] == list(
+    assert [float(replayed({"x": x})[0][0]) for _ in range(CALLS_BEFORE_RECORDING + 3)] == list(
         range(CALLS_BEFORE_RECORDING + 3)
     )
 
 
-def dropped():
+def dropout_step():
     """A step of nothing but dropout with its own masks."""
     layer = StackedDropout(torch.full((3,), 0.5), MaskStream([0, 1, 2]))
 
-    def one(x, member):
+    def drop(x, member):
         return torch.func.functional_call(layer, {"member": member}, (x,))
 
     def step(inputs):
         layer.begin_step()
-        return [torch.vmap(one)(inputs["x"], torch.zeros(3))]
+        return [torch.vmap(drop)(inputs["x"], torch.zeros(3))]
 
     return step
 
 
 def test_masks_are_the_steps_own_where_a_smaller_batch_ends_each_epoch():
-    taped, plain = StepReplay(dropped()), dropped()
+    replayed, expected_step = StepReplay(dropout_step()), dropout_step()
     for number in range(2 * CALLS_BEFORE_RECORDING + 6):
         x = torch.ones(3, 3 if number % 2 else 8, 5)
-        assert torch.equal(taped({"x": x})[0], plain({"x": x})[0]), number
-    assert len(taped.recordings) == 2
+        assert torch.equal(replayed({"x": x})[0], expected_step({"x": x})[0]), number
+    assert len(replayed.recordings) == 2
 
 
-def test_a_step_that_reads_values_is_never_played():
+def test_a_step_that_reads_values_is_never_replayed():
     def step(inputs):
         return [inputs["x"] * (2 if inputs["x"].sum().item() > 0 else 3)]
 
-    taped = StepReplay(step)
+    replayed = StepReplay(step)
     for sign in (1.0, 1.0, 1.0, 1.0, 1.0, -1.0):
         x = torch.full((2,), sign)
-        assert torch.equal(taped({"x": x})[0], step({"x": x})[0])
+        assert torch.equal(replayed({"x": x})[0], step({"x": x})[0])
