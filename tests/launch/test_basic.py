@@ -64,11 +64,11 @@ def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, c
     time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     process.join(60)
-    said = Path("said.txt").read_text()
-    assert process.exitcode == 130, said
+    output = Path("said.txt").read_text()
+    assert process.exitcode == 130, output
     last = r"lepton: (stopped by Ctrl-C after .*|interrupted); finished runs are kept, the same .*"
-    assert re.fullmatch(last, said.splitlines()[-1])
-    assert "Traceback" not in said
+    assert re.fullmatch(last, output.splitlines()[-1])
+    assert "Traceback" not in output
     finished = {p.parent: p.parent.stat().st_mtime_ns for p in folder.glob("*/result.json")}
     assert 1 <= len(finished) < 5
     assert load("long")["status"].unique().tolist() == ["finished"]

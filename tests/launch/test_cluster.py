@@ -89,23 +89,23 @@ def fingerprints(fingerprint, study):
 @pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
 def test_runs_are_those_of_one_process_in_the_same_study(here, slurm, sweep, fingerprint, launcher):
     multirun([*WINE, "seed=range(4)", "study=alone", "hydra/launcher=basic"])
-    code, said = sweep(*WINE, "seed=range(4)", "study=far", launcher)
-    assert code == 0, said
+    code, output = sweep(*WINE, "seed=range(4)", "study=far", launcher)
+    assert code == 0, output
     assert len(fingerprints(fingerprint, "far")) == 4
     assert fingerprints(fingerprint, "far") == fingerprints(fingerprint, "alone")
-    code, said = sweep(*WINE, "seed=range(4)", "study=far", launcher)
+    code, output = sweep(*WINE, "seed=range(4)", "study=far", launcher)
     assert code == 0
-    assert "4 runs: 4 finished, 0 to train" in said
+    assert "4 runs: 4 finished, 0 to train" in output
     assert not list(Path("runs/far").rglob("*.pkl"))
 
 
 @pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
 def test_a_job_that_dies_is_the_only_one_that_fails(trap, slurm, sweep, launcher):
     trap(2, "kill")
-    code, said = sweep(*DEADLY, "seed=1,2,3", launcher)
+    code, output = sweep(*DEADLY, "seed=1,2,3", launcher)
     assert code == 1
-    assert "1 of 3 runs failed" in said
-    assert "Traceback" not in said
+    assert "1 of 3 runs failed" in output
+    assert "Traceback" not in output
     planned = plan_runs([*DEADLY, "seed=1,2,3"], sweep=True).jobs
     assert [run_status(job.folder) for job in planned] == ["finished", "failed", "finished"]
     assert read_failure(planned[1].folder)["error"].startswith("WorkerLost: ")
@@ -114,8 +114,8 @@ def test_a_job_that_dies_is_the_only_one_that_fails(trap, slurm, sweep, launcher
 @pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
 def test_a_failure_keeps_its_own_traceback(fragile, slurm, sweep, launcher):
     (fragile / "2").touch()
-    code, said = sweep("dataset=wine", "model=fragile", "seed=1,2", launcher)
-    assert code == 1, said
+    code, output = sweep("dataset=wine", "model=fragile", "seed=1,2", launcher)
+    assert code == 1, output
     row = load("default").set_index("status").loc["failed"]
     assert "no luck with 2" in row["error"]
 
@@ -135,8 +135,8 @@ def test_ctrl_c_ends_the_jobs(trap, slurm, sweep, gone, launcher):
 def test_no_more_jobs_run_at_once_than_there_are_cores_for(trap, sweep):
     for seed in range(4):
         trap(seed, "nap")
-    code, said = sweep(*DEADLY, "seed=range(4)", LOCAL, "hydra.launcher.at_once=1")
-    assert code == 0, said
+    code, output = sweep(*DEADLY, "seed=range(4)", LOCAL, "hydra.launcher.at_once=1")
+    assert code == 0, output
     ended = sorted(p.stat().st_mtime for p in Path("runs").glob("default/*/result.json"))
     assert all(later - earlier > 0.3 for earlier, later in pairwise(ended))
 

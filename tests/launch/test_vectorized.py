@@ -21,12 +21,12 @@ STACKED = ("hydra/launcher=vectorized", "hydra.launcher.size=9")
 
 def test_a_sweep_is_stacked_where_it_can_be_and_says_of_the_rest_why_not(lepton):
     base = [w for w in SMALL if not w.startswith("model")]
-    code, out, said = lepton(
+    code, out, err = lepton(
         "train", "-m", *base, "model=mlp_small,gradient_boosting", "seed=1,2", *STACKED
     )
-    assert code == 0, said
-    assert "2 runs in 1 group to stack, 2 one by one" in said
-    assert "one by one, 2 of 4 runs: model=gradient_boosting fits itself" in said
+    assert code == 0, err
+    assert "2 runs in 1 group to stack, 2 one by one" in err
+    assert "one by one, 2 of 4 runs: model=gradient_boosting fits itself" in err
     trained = load("default").set_index("model")["trained"]
     assert set(trained["mlp_small"]) == {"stack of 2"}
     assert set(trained["gradient_boosting"]) == {"alone"}
@@ -51,9 +51,9 @@ def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
 def test_auto_is_the_default_and_an_enlarged_grid_stacks_only_what_is_new(lepton):
     words = ("train", "-m", *SMALL, "hydra.launcher.size=9")
     assert lepton(*words, "seed=1,2")[0] == 0
-    code, _, said = lepton(*words, "seed=range(5)")
+    code, _, err = lepton(*words, "seed=range(5)")
     assert code == 0
-    assert "5 runs: 2 finished, 3 to train" in said
+    assert "5 runs: 2 finished, 3 to train" in err
     assert load("default").sort_values("seed")["trained"].tolist() == [
         "stack of 3",
         "stack of 2",
@@ -142,9 +142,9 @@ WRONG = [
 )
 def test_a_wrong_size_is_told_in_a_line_before_anything_is_written(lepton, here, launcher, word):
     words = (f"hydra/launcher={launcher}", f"hydra.launcher.{word}", "seed=1,2")
-    code, _, said = lepton("train", "-m", *SMALL, *words)
+    code, _, err = lepton("train", "-m", *SMALL, *words)
     assert code == 2
-    (line,) = said.splitlines()
+    (line,) = err.splitlines()
     assert line.startswith(f"lepton: hydra.launcher.{word.partition('=')[0]}: ")
     assert not (here / "runs").exists()
 

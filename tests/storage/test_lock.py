@@ -267,10 +267,10 @@ def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, st
     both = [start("train", "-m", *words, said=here / f"{i}.txt") for i in range(2)]
     for process in both:
         process.join(120)
-    said = [path.read_text() for path in sorted(here.glob("?.txt"))]
-    assert [process.exitcode for process in both] == [0, 0], said
+    outputs = [path.read_text() for path in sorted(here.glob("?.txt"))]
+    assert [process.exitcode for process in both] == [0, 0], outputs
     assert sorted(counted.read_text().split()) == [str(seed) for seed in range(8)]
-    assert any("is training this run" in text for text in said)
+    assert any("is training this run" in text for text in outputs)
     folders = sorted(p for p in Path("runs/default").iterdir() if p.is_dir())
     assert [run_status(folder) for folder in folders] == ["finished"] * 8
     assert not list(Path("runs/default").rglob(".*"))

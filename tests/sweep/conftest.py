@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import lepton.run
+from lepton import load
 from lepton.errors import Diverged, Pruned
 from lepton.storage.results import Result, read_result, save_result
 from lepton.storage.run_folder import write_config
@@ -101,7 +102,14 @@ def search(training):
     return search
 
 
+def comparable_table(name):
+    """The table of a study without the columns that depend on how it came about."""
+    frame = load(name).sort_values("run", ignore_index=True)
+    return frame.drop(columns=["seconds", "memory_mb", "folder", "study"])
+
+
 def point(config):
+    """The values of a config that the searches of these tests propose."""
     return (
         config["choices"]["optimizer"],
         config["optimizer"]["lr"],

@@ -88,9 +88,9 @@ SEVERAL = [
 
 def one_line(lepton, *words):
     """What is said, which is one line and leaves nothing behind."""
-    code, out, said = lepton(*words)
-    assert (code, out) == (2, ""), said
-    (line,) = said.splitlines()
+    code, out, err = lepton(*words)
+    assert (code, out) == (2, ""), err
+    (line,) = err.splitlines()
     assert line.startswith("lepton: ")
     assert not Path("runs").exists()
     return line
@@ -110,10 +110,10 @@ def test_what_cannot_be_searched_or_set_is_told_in_one_line(word, lepton):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), SEVERAL, ids=lambda x: x[-1] if isinstance(x, list) else ""
+    ("words", "message"), SEVERAL, ids=lambda x: x[-1] if isinstance(x, list) else ""
 )
-def test_settings_that_cannot_go_together_are_told_in_one_line(words, said, lepton):
-    assert said in one_line(lepton, *WORDS, LR, *words)
+def test_settings_that_cannot_go_together_are_told_in_one_line(words, message, lepton):
+    assert message in one_line(lepton, *WORDS, LR, *words)
 
 
 @pytest.mark.parametrize("sampler", ["cmaes", "qmc"])
@@ -136,9 +136,9 @@ def test_a_grid_names_the_search_when_it_is_given_an_interval(lepton):
 
 def test_all_mistakes_are_told_at_once(lepton):
     words = ["optimizer.lr=interval(1,0)", "model.dropout=tag(log,interval(0,1))"]
-    code, _, said = lepton(*WORDS, *words, "hydra.sweeper.batch=0", "seed=1,2")
+    code, _, err = lepton(*WORDS, *words, "hydra.sweeper.batch=0", "seed=1,2")
     assert code == 2
-    assert len(said.splitlines()) == 4
+    assert len(err.splitlines()) == 4
 
 
 def test_options_that_cannot_go_together_are_found_before_the_first_trial(lepton):

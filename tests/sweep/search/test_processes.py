@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton import load
 from lepton.sweep.multirun import multirun
+from tests.sweep.conftest import comparable_table
 
 WORDS = (
     *("hydra/sweeper=search", "hydra.sweeper.n_trials=9", "hydra.sweeper.batch=3"),
@@ -17,12 +17,6 @@ WORDS = (
     *("optimizer.lr=tag(log,interval(1e-5,1e-1))", "model.dropout=interval(0,0.5)"),
 )
 FOREIGN = "_target_: hydra._internal.core_plugins.basic_launcher.BasicLauncher\n"
-
-
-def table(name):
-    """What of a study must not depend on how it came about."""
-    frame = load(name).sort_values("run", ignore_index=True)
-    return frame.drop(columns=["seconds", "memory_mb", "folder", "study"])
 
 
 def ended(name):
@@ -35,7 +29,7 @@ def ended(name):
 @pytest.mark.parametrize("kills", [1, 5])
 def test_a_search_killed_at_random_times_ends_as_one_that_was_not(here, start, command, kills):
     multirun([*WORDS, "study=whole"])
-    assert {"finished", "pruned"} == set(table("whole")["status"])
+    assert {"finished", "pruned"} == set(comparable_table("whole")["status"])
     draw = random.Random(kills)
     for _ in range(kills):
         before = len(ended("parts")) if Path("runs/parts").exists() else 0
@@ -47,21 +41,25 @@ def test_a_search_killed_at_random_times_ends_as_one_that_was_not(here, start, c
         time.sleep(draw.uniform(0, 0.3))
         process.kill()
         process.join()
-    code, said = command("train", "-m", *WORDS, "study=parts")
-    assert code == 0, said
+    code, output = command("train", "-m", *WORDS, "study=parts")
+    assert code == 0, output
     assert ended("parts") == ended("whole")
-    pd.testing.assert_frame_equal(table("parts"), table("whole"), check_exact=True)
+    pd.testing.assert_frame_equal(
+        comparable_table("parts"), comparable_table("whole"), check_exact=True
+    )
 
 
 @pytest.mark.slow
 def test_two_processes_search_one_study_together(here, start, command):
     multirun([*WORDS, "study=whole"])
     first = start("train", "-m", *WORDS, "study=both", said=here / "first.txt")
-    code, said = command("train", "-m", *WORDS, "study=both")
+    code, output = command("train", "-m", *WORDS, "study=both")
     first.join(200)
-    assert (code, first.exitcode) == (0, 0), said + (here / "first.txt").read_text()
+    assert (code, first.exitcode) == (0, 0), output + (here / "first.txt").read_text()
     assert ended("both") == ended("whole")
-    pd.testing.assert_frame_equal(table("both"), table("whole"), check_exact=True)
+    pd.testing.assert_frame_equal(
+        comparable_table("both"), comparable_table("whole"), check_exact=True
+    )
 
 
 def test_a_launcher_that_is_not_leptons_is_fed_and_refused_with_a_pruner(here, command):
@@ -69,13 +67,15 @@ def test_a_launcher_that_is_not_leptons_is_fed_and_refused_with_a_pruner(here, c
     (here / "conf" / "hydra" / "launcher" / "foreign.yaml").write_text(FOREIGN)
     words = [word for word in WORDS if "pruner" not in word and "launcher" not in word]
     multirun([*words, "hydra/launcher=basic", "study=ours"])
-    code, said = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
-    assert code == 0, said
-    pd.testing.assert_frame_equal(table("theirs"), table("ours"), check_exact=True)
+    code, output = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
+    assert code == 0, output
+    pd.testing.assert_frame_equal(
+        comparable_table("theirs"), comparable_table("ours"), check_exact=True
+    )
     pruning = "hydra/sweeper/pruner=median"
-    code, said = command("train", "-m", *words, "hydra/launcher=foreign", pruning, "study=none")
+    code, output = command("train", "-m", *words, "hydra/launcher=foreign", pruning, "study=none")
     assert code == 2
-    assert "lepton: hydra/sweeper/pruner: only lepton's own launchers prune" in said
+    assert "lepton: hydra/sweeper/pruner: only lepton's own launchers prune" in output
     assert not Path("runs/none").exists()
 
 
@@ -83,7 +83,9 @@ def test_a_launcher_that_is_not_leptons_is_fed_and_refused_with_a_pruner(here, c
 def test_a_pool_prunes_as_one_process_does(here, command):
     multirun([*WORDS, "study=one"])
     words = [word for word in WORDS if "launcher" not in word]
-    code, said = command("train", "-m", *words, "study=pool", "hydra/launcher=parallel")
-    assert code == 0, said
+    code, output = command("train", "-m", *words, "study=pool", "hydra/launcher=parallel")
+    assert code == 0, output
     assert ended("pool") == ended("one")
-    pd.testing.assert_frame_equal(table("pool"), table("one"), check_exact=True)
+    pd.testing.assert_frame_equal(
+        comparable_table("pool"), comparable_table("one"), check_exact=True
+    )

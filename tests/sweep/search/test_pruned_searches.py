@@ -8,6 +8,7 @@ import pytest
 import lepton.sweep.grid
 from lepton import load
 from tests.quick import quick
+from tests.sweep.conftest import point
 
 PRUNER = "hydra/sweeper/pruner"
 SIZE = ("hydra.sweeper.n_trials=12", "hydra.sweeper.batch=4")
@@ -77,10 +78,6 @@ def test_a_pruned_search_killed_anywhere_ends_as_one_that_was_not(name, curved, 
             parts = [(*p,) for p in map(point, curved.configs[len(whole) :])]
     assert parts == whole
     assert outcomes("parts") == outcomes("whole")
-
-
-def point(config):
-    return config["choices"]["optimizer"], config["optimizer"]["lr"], config["model"]["dropout"]
 
 
 def test_a_run_that_another_pruner_ended_is_trained_to_its_end(curved, search):

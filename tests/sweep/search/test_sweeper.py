@@ -14,6 +14,7 @@ from lepton.errors import FailedRuns
 from lepton.sweep.search.proposals import Proposals
 from lepton.sweep.search.space import read_space
 from tests.quick import quick
+from tests.sweep.conftest import point
 
 TRIALS, BATCH = 8, 3
 SIZE = (f"hydra.sweeper.n_trials={TRIALS}", f"hydra.sweeper.batch={BATCH}")
@@ -109,10 +110,6 @@ def test_a_point_proposed_again_is_told_again_without_a_second_training(search, 
 def table(name):
     frame = load(name).sort_values("run", ignore_index=True)
     return frame.drop(columns=["folder", "study"])
-
-
-def point(config):
-    return config["choices"]["optimizer"], config["optimizer"]["lr"], config["model"]["dropout"]
 
 
 def told(capsys):

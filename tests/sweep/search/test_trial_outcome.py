@@ -11,6 +11,7 @@ from lepton.config.check import check
 from lepton.config.identity import run_id
 from lepton.errors import FailedRuns
 from tests.quick import compose
+from tests.sweep.conftest import point
 
 SIZE = ("hydra.sweeper.n_trials=8", "hydra.sweeper.batch=3")
 NAME = "hydra/sweeper/sampler"
@@ -125,7 +126,3 @@ def test_a_run_that_ends_without_a_word_is_not_told_as_failed(search, training, 
     search(*whole)
     assert len(training.configs) == 8
     assert search(*whole, "study=other") == [point(c) for c in training.configs[:8]]
-
-
-def point(config):
-    return config["choices"]["optimizer"], config["optimizer"]["lr"], config["model"]["dropout"]
