@@ -54,21 +54,21 @@ def test_a_target_inside_a_node_is_held_to_the_same_list():
 
 
 def test_regularizers_come_by_name_whatever_the_order_they_were_asked_for_in():
-    found = [
+    methods_by_order = [
         build.methods(check(compose(f"regularization=[{names}]")))
         for names in ("l1,ema,dropout", "dropout,l1,ema")
     ]
-    assert [[type(m).__name__ for m in methods] for methods in found] == [
+    assert [[type(m).__name__ for m in methods] for methods in methods_by_order] == [
         ["Dropout", "EMA", "L1"]
     ] * 2
     assert build.methods(check(compose("regularization=none"))) == []
 
 
 def test_the_split_follows_its_own_seed_and_the_order_the_runs():
-    def ids(*words):
-        data = build.data(check(compose(*SMALL, *words)))
+    def ids(*overrides):
+        data = build.data(check(compose(*SMALL, *overrides)))
         first = next(iter(data.train_dataloader()))[0]["id"].tolist()
-        return {name: part["id"].tolist() for name, part in data.splits.items()}, first
+        return {name: rows["id"].tolist() for name, rows in data.splits.items()}, first
 
     split, order = ids()
     assert ids("seed=1")[0] == split
@@ -81,8 +81,8 @@ def test_the_trainer_limits_and_the_batch_size_reach_the_data():
     assert data.train_dataloader().num_batches == 3
     data = build.data(check(compose(*SMALL, "trainer=overfit", "trainer.overfit_batches=2")))
     assert data.train_dataloader().num_batches == 2
-    seen = [b["id"] for block in data.train_dataloader() for b in block]
-    assert [len(ids) for ids in seen] == [8, 8]
+    ids_of_batches = [b["id"] for block in data.train_dataloader() for b in block]
+    assert [len(ids) for ids in ids_of_batches] == [8, 8]
 
 
 def test_the_task_has_the_weights_and_the_monitor_of_the_config():

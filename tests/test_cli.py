@@ -19,14 +19,14 @@ SMALL = ("dataset=wine", "model=mlp_small", "trainer=smoke")
 def refused(lepton, here):
     """The lines of a refusal, each lepton's own; nothing else is said and nothing is written."""
 
-    def refused(*words):
+    def refused(*arguments):
         before = sorted(here.rglob("*"))
-        code, out, said = lepton(*words)
-        lines = said.splitlines()
-        assert (code, out) == (2, ""), said
+        code, out, message = lepton(*arguments)
+        lines = message.splitlines()
+        assert (code, out) == (2, ""), message
         assert lines
-        assert all(line.startswith("lepton: ") for line in lines), said
-        assert "Traceback" not in said
+        assert all(line.startswith("lepton: ") for line in lines), message
+        assert "Traceback" not in message
         assert sorted(here.rglob("*")) == before
         return [line.removeprefix("lepton: ") for line in lines]
 
@@ -34,7 +34,7 @@ def refused(lepton, here):
 
 
 @pytest.mark.parametrize(
-    ("word", "start", "holds"),
+    ("override", "start", "holds"),
     [
         ("model=mpl", "model=mpl: no such option", "did you mean 'mlp'?"),
         ("model=MLP", "model=MLP: no such option", "options: bag_of_embeddings"),
@@ -109,24 +109,26 @@ def refused(lepton, here):
         ("dataset.path=x.csv", "dataset.path: dataset=german_credit has no such key", ""),
     ],
 )
-def test_a_mistake_gets_one_line_and_writes_nothing(refused, word, start, holds):
-    (line,) = refused("train", word)
+def test_a_mistake_gets_one_line_and_writes_nothing(refused, override, start, holds):
+    (line,) = refused("train", override)
     assert line.startswith(start)
     assert holds in line
 
 
-@pytest.mark.parametrize("word", ["model=mpl", "+sead=1", "seed=abc", "~seed", "seed=${no}", "a"])
-def test_check_says_of_a_mistake_what_train_says(refused, word):
-    assert refused("check", word) == refused("train", word)
+@pytest.mark.parametrize(
+    "override", ["model=mpl", "+sead=1", "seed=abc", "~seed", "seed=${no}", "a"]
+)
+def test_check_says_of_a_mistake_what_train_says(refused, override):
+    assert refused("check", override) == refused("train", override)
 
 
-@pytest.mark.parametrize("word", ["study=" + "a" * 5000, "+" + "k" * 3000 + "=1"])
-def test_a_very_long_word_is_refused_as_any_other(refused, word):
-    assert len(refused("check", word)) == 1
+@pytest.mark.parametrize("override", ["study=" + "a" * 5000, "+" + "k" * 3000 + "=1"])
+def test_a_very_long_word_is_refused_as_any_other(refused, override):
+    assert len(refused("check", override)) == 1
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (("optimizer=schedule_free_adamw", "scheduler=cosine"), "optimizer, scheduler: "),
         (("optimizer=schedule_free_adamw", "regularization=ema"), "optimizer, regularization: "),
@@ -135,14 +137,20 @@ def test_a_very_long_word_is_refused_as_any_other(refused, word):
         (("dataset=csv", "dataset.path=.", "dataset.target=y"), "dataset.path: '.' is a folder"),
     ],
 )
-def test_options_that_are_wrong_together_are_told_in_a_line(refused, words, said):
-    (line,) = refused("train", *words)
-    assert line.startswith(said)
+def test_options_that_are_wrong_together_are_told_in_a_line(refused, arguments, message):
+    (line,) = refused("train", *arguments)
+    assert line.startswith(message)
 
 
 def test_all_mistakes_of_a_config_are_told_at_once(refused):
-    words = ("model.widht=3", "optimizer.lrr=1", "sead=1", "seed=abc", "model._target_=os.system")
-    assert [line.partition(":")[0] for line in refused("train", *words)] == [
+    arguments = (
+        "model.widht=3",
+        "optimizer.lrr=1",
+        "sead=1",
+        "seed=abc",
+        "model._target_=os.system",
+    )
+    assert [line.partition(":")[0] for line in refused("train", *arguments)] == [
         "seed",
         "sead",
         "model._target_",
@@ -166,7 +174,7 @@ def test_a_sweep_with_a_mistake_in_one_job_starts_none(refused):
 
 
 @pytest.mark.parametrize(
-    ("word", "said"),
+    ("override", "message"),
     [
         ("seed=range(0)", "holds no value"),
         ("optimizer.lr=interval(0,1)", "an interval has no list of values"),
@@ -179,25 +187,25 @@ def test_a_sweep_with_a_mistake_in_one_job_starts_none(refused):
         ("seed=${nosuch},2", "'nosuch' not found"),
     ],
 )
-def test_a_mistake_in_a_sweep_gets_one_line(refused, word, said):
-    (line,) = refused("check", "-m", word)
-    assert said in line
+def test_a_mistake_in_a_sweep_gets_one_line(refused, override, message):
+    (line,) = refused("check", "-m", override)
+    assert message in line
 
 
 @pytest.mark.parametrize("command", [("train",), ("train", "-m")])
 @pytest.mark.parametrize("broken", ["a.txt", "a.txt/b"])
 def test_runs_that_cannot_be_written_are_told_in_a_line(lepton, here, command, broken):
     (here / "a.txt").write_text("a file")
-    code, out, said = lepton(*command, *SMALL, f"runs={broken}")
+    code, out, message = lepton(*command, *SMALL, f"runs={broken}")
     assert (code, out) == (2, "")
-    line = said.splitlines()[-1].removeprefix("lepton: ")
-    assert "Traceback" not in said
+    line = message.splitlines()[-1].removeprefix("lepton: ")
+    assert "Traceback" not in message
     assert [p.name for p in here.iterdir()] == ["a.txt"]
     assert line.startswith(f"runs: cannot write to {broken}/default")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (("trian",), "trian: no such command; did you mean 'train'?"),
         (("-m",), "-m: no such command"),
@@ -224,16 +232,16 @@ def test_runs_that_cannot_be_written_are_told_in_a_line(lepton, here, command, b
         (("-sc", "query=bash"), "-sc query: for the shell alone"),
     ],
 )
-def test_a_wrong_command_or_flag_gets_one_line(refused, words, said):
-    (line,) = refused(*words)
-    assert line.startswith(said)
+def test_a_wrong_command_or_flag_gets_one_line(refused, arguments, message):
+    (line,) = refused(*arguments)
+    assert line.startswith(message)
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("--help",), ("-h",), ("help",), ("train", "--help"), ("check", "-h")]
+    "arguments", [(), ("--help",), ("-h",), ("help",), ("train", "--help"), ("check", "-h")]
 )
-def test_help_names_every_command(lepton, words):
-    code, out, _ = lepton(*words)
+def test_help_names_every_command(lepton, arguments):
+    code, out, _ = lepton(*arguments)
     assert code == 0
     assert all(f"lepton {name} " in out for name in ("train", "check", "list", "results"))
 
@@ -288,7 +296,7 @@ def test_a_glob_names_the_options_that_list_shows(lepton):
 
 
 @pytest.mark.parametrize(
-    ("words", "same"),
+    ("overrides", "same"),
     [
         (("seed=1", "seed=2"), ("seed=2",)),
         (("model=mlp", "model=resnet"), ("model=resnet",)),
@@ -304,17 +312,17 @@ def test_a_glob_names_the_options_that_list_shows(lepton):
         (("optimizer.lr=1e-3",), ("optimizer.lr=0.001",)),
     ],
 )
-def test_two_ways_to_say_the_same_name_the_same_run(lepton, words, same):
-    folders = [lepton("check", *w)[1].splitlines()[1].split()[2] for w in (words, same)]
+def test_two_ways_to_say_the_same_name_the_same_run(lepton, overrides, same):
+    folders = [lepton("check", *w)[1].splitlines()[1].split()[2] for w in (overrides, same)]
     assert folders[0] == folders[1]
 
 
 def test_what_check_calls_a_run_is_where_train_puts_it(lepton, here):
-    words = (*SMALL, "batch_size=${dataset.split_seed}", "dataset.split_seed=32")
-    folder = lepton("check", *words)[1].splitlines()[1].split()[2]
-    assert lepton("train", *words)[0] == 0
+    arguments = (*SMALL, "batch_size=${dataset.split_seed}", "dataset.split_seed=32")
+    folder = lepton("check", *arguments)[1].splitlines()[1].split()[2]
+    assert lepton("train", *arguments)[0] == 0
     assert (here / folder / "result.json").is_file()
-    assert "1 finished" in lepton("check", *words)[1]
+    assert "1 finished" in lepton("check", *arguments)[1]
     assert sorted(p.name for p in here.iterdir()) == ["runs"]
 
 
@@ -343,8 +351,9 @@ def test_the_shell_is_offered_options_and_keys(lepton, monkeypatch, line, offere
     monkeypatch.setenv("COMP_POINT", str(len(line)))
     code, out, _ = lepton("-sc", "query=bash")
     assert code == 0
-    assert all(word.startswith(line.split()[-1]) for word in out.split())
-    assert all(any(word.startswith(o) for word in out.split()) for o in offered)
+    completions = out.split()
+    assert all(completion.startswith(line.split()[-1]) for completion in completions)
+    assert all(any(completion.startswith(o) for completion in completions) for o in offered)
 
 
 def test_the_completion_script_is_for_lepton(lepton):
@@ -358,9 +367,9 @@ def test_ctrl_c_is_told_in_a_line(lepton, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lepton.config.listing.describe_options", interrupted)
-    code, _, said = lepton("list")
+    code, _, message = lepton("list")
     assert code == 130
-    assert said.startswith("lepton: interrupted")
+    assert message.startswith("lepton: interrupted")
 
 
 def test_every_line_of_an_error_is_marked_as_leptons(lepton, monkeypatch):
@@ -394,9 +403,9 @@ def test_help_list_check_and_mistakes_import_nothing_heavy(here):
 
 def test_help_and_list_import_no_hydra_and_python_m_lepton_is_the_command(here):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for words in (["--help"], ["list"]):
+    for arguments in (["--help"], ["list"]):
         done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-m", "lepton", *words],
+            [sys.executable, "-X", "importtime", "-m", "lepton", *arguments],
             cwd=here,
             env=environment,
             capture_output=True,

@@ -86,20 +86,20 @@ def test_no_option_was_lost_and_every_folder_is_a_group():
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes_with_the_defaults_and_passes_check(option):
-    (group, name), plain = option.split("="), composed(option)
+    (group, name), config = option.split("="), composed(option)
     if group == "search":
-        assert plain == composed("search=none") | {"overrides": plain["overrides"]}
+        assert config == composed("search=none") | {"overrides": config["overrides"]}
     elif not (
-        group.startswith("hydra") or "fit" in read_signature(plain["model"]["_target_"]).methods
+        group.startswith("hydra") or "fit" in read_signature(config["model"]["_target_"]).methods
     ):
-        assert plain["choices"][group] == name
+        assert config["choices"][group] == name
 
 
 def test_every_option_composes_with_every_option_of_regularization_at_once():
     names = sorted(set(FOUND["regularization"]) - {"none"})
-    plain = check(compose(f"regularization=[{','.join(names)}]"))
-    assert sorted(plain["regularization"]) == names
-    assert plain["choices"]["regularization"] == "+".join(names)
+    config = check(compose(f"regularization=[{','.join(names)}]"))
+    assert sorted(config["regularization"]) == names
+    assert config["choices"]["regularization"] == "+".join(names)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -125,8 +125,8 @@ def test_every_key_says_what_turning_it_does(path):
     for line in path.read_text().splitlines():
         key = KEY.match(line)
         if key and key[1] not in {"defaults", "_target_"} and not line.rstrip().endswith(":"):
-            said = line.partition("  # ")[2] or line.partition(" # ")[2]
-            if len(said.split()) < 2:
+            comment = line.partition("  # ")[2] or line.partition(" # ")[2]
+            if len(comment.split()) < 2:
                 silent.append(line)
     assert silent == []
 
@@ -144,22 +144,22 @@ GROUPED = [p for p in TARGETED if p.parent.name in SUPPLIED_ARGUMENTS and p.stem
 @pytest.mark.parametrize("path", [p for p in GROUPED if p in OURS], ids=name_of)
 def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
     group, node = path.parent.name, part_of(path)
-    found = read_signature(node["_target_"])
-    assert not found.takes_any_key
+    signature = read_signature(node["_target_"])
+    assert not signature.takes_any_key
     keys = set(node) - {"_target_"}
-    assert keys == set(found.parameters) - set(SUPPLIED_ARGUMENTS[group])
-    defaulted = [name for name, p in found.parameters.items() if not p.required]
+    assert keys == set(signature.parameters) - set(SUPPLIED_ARGUMENTS[group])
+    defaulted = [name for name, p in signature.parameters.items() if not p.required]
     assert defaulted == []
 
 
 @pytest.mark.parametrize("path", [p for p in GROUPED if p not in OURS], ids=name_of)
 def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(path):
     group, node = path.parent.name, part_of(path)
-    found = read_signature(node["_target_"])
+    signature = read_signature(node["_target_"])
     keys, supplied = set(node) - {"_target_"}, set(SUPPLIED_ARGUMENTS[group])
-    assert found.takes_any_key or keys <= set(found.parameters)
+    assert signature.takes_any_key or keys <= set(signature.parameters)
     assert not keys & supplied
-    needed = {name for name, p in found.parameters.items() if p.required}
+    needed = {name for name, p in signature.parameters.items() if p.required}
     assert needed <= keys | supplied
 
 
@@ -182,13 +182,15 @@ def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
 
 @pytest.mark.parametrize("name", sorted(set(FOUND["experiment"]) - {"none"}))
 def test_every_experiment_composes_into_a_study_of_its_own(name):
-    plain = composed(f"experiment={name}")
-    assert plain["study"] == name
+    config = composed(f"experiment={name}")
+    assert config["study"] == name
     named = yaml.safe_load(FOUND["experiment"][name].read_text())["defaults"]
-    asked = {key.removeprefix("override /"): value for item in named for key, value in item.items()}
-    for group, value in asked.items():
+    choices = {
+        key.removeprefix("override /"): value for item in named for key, value in item.items()
+    }
+    for group, value in choices.items():
         words = sorted(value) if isinstance(value, list) else [value]
-        assert plain["choices"][group] == "+".join(words)
+        assert config["choices"][group] == "+".join(words)
 
 
 def test_what_is_named_none_is_nothing():

@@ -29,9 +29,9 @@ def test_the_command_reads_the_run_that_python_trained(here, command, fingerprin
     result = train(compose(*WINE))
     folder = Path("runs/default") / result.run
     before = (folder / "result.json").stat().st_mtime_ns
-    code, said = command("train", *WINE)
+    code, output = command("train", *WINE)
     assert code == 0
-    assert "is finished" in said
+    assert "is finished" in output
     assert (folder / "result.json").stat().st_mtime_ns == before
     assert command("train", *WINE, "study=command")[0] == 0
     assert fingerprint(Path("runs/command") / result.run) == fingerprint(folder)

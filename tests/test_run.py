@@ -44,21 +44,21 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.parametrize("case", quick(SETTINGS, "dropout, ema, schedule", "boosting"))
 def test_the_same_seed_gives_the_same_run_bit_for_bit(run, fingerprint, case):
-    words = SETTINGS[case]
-    first = run(*words, "study=first")
+    overrides = SETTINGS[case]
+    first = run(*overrides, "study=first")
     torch.manual_seed(99)
     np.random.seed(99)
     random.seed(99)
-    assert fingerprint(run(*words, "study=again")) == fingerprint(first)
+    assert fingerprint(run(*overrides, "study=again")) == fingerprint(first)
 
 
 @pytest.mark.parametrize("case", quick(SETTINGS, "dropout, ema, schedule", "boosting"))
 def test_another_seed_gives_another_run_on_the_same_rows(run, fingerprint, case):
-    words = SETTINGS[case]
-    one, two = (run(*words, f"seed={seed}") for seed in (1, 2))
-    assert fingerprint(one)["metrics"] != fingerprint(two)["metrics"]
+    overrides = SETTINGS[case]
+    first, second = (run(*overrides, f"seed={seed}") for seed in (1, 2))
+    assert fingerprint(first)["metrics"] != fingerprint(second)["metrics"]
     for split in ("val", "test"):
-        a, b = (pd.read_parquet(f / "predictions" / f"{split}.parquet") for f in (one, two))
+        a, b = (pd.read_parquet(f / "predictions" / f"{split}.parquet") for f in (first, second))
         assert a["id"].equals(b["id"])
         assert a["target"].equals(b["target"])
 
@@ -71,13 +71,13 @@ def test_a_run_is_the_same_after_other_runs_in_the_same_process(run, fingerprint
 
 
 def test_a_run_is_the_same_in_another_process_with_other_hashes_and_threads(run, fingerprint, here):
-    words = (*SETTINGS["dropout, ema, schedule"], "model=mlp")
+    overrides = (*SETTINGS["dropout, ema, schedule"], "model=mlp")
     other = dict(os.environ, PYTHONHASHSEED="123", OMP_NUM_THREADS="4", PYTHONPATH=str(ROOT))
-    line = [sys.executable, "-m", "lepton", "train", *words, "study=apart"]
+    line = [sys.executable, "-m", "lepton", "train", *overrides, "study=apart"]
     done = subprocess.run(line, cwd=here, env=other, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (apart,) = (here / "runs" / "apart").iterdir()
-    assert fingerprint(apart) == fingerprint(run(*words))
+    assert fingerprint(apart) == fingerprint(run(*overrides))
 
 
 def test_training_leaves_the_global_random_states_alone(run):
@@ -89,8 +89,8 @@ def test_training_leaves_the_global_random_states_alone(run):
 
 
 def test_split_seed_moves_the_split_and_seed_does_not(run):
-    def ids(*words):
-        folder = run(*WINE, *words) / "predictions"
+    def ids(*overrides):
+        folder = run(*WINE, *overrides) / "predictions"
         return {s: set(pd.read_parquet(folder / f"{s}.parquet")["id"]) for s in ("val", "test")}
 
     assert ids() == ids("seed=4")
@@ -135,7 +135,7 @@ def test_predictions_are_those_of_the_rows_of_the_split(folder):
         assert frame["id"].tolist() == data.splits[split]["id"].tolist()
         assert frame["target"].tolist() == data.splits[split]["target"].tolist()
     result = json.loads((folder / "result.json").read_text())
-    assert result["rows"] == {name: len(part["id"]) for name, part in data.splits.items()}
+    assert result["rows"] == {name: len(rows["id"]) for name, rows in data.splits.items()}
     assert sum(result["rows"].values()) == 178
 
 
@@ -162,15 +162,15 @@ def test_the_second_run_of_a_process_logs_as_much_as_the_first(folder, run):
 
 @pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
 def test_no_file_of_a_run_holds_a_pickle(run, model):
-    found = 0
+    checked = 0
     for path in run(*MIXED[:3], f"model={model}").rglob("*"):
         for name, content in _contents(path) if path.is_file() else ():
-            found += 1
+            checked += 1
             assert not (content[:1] == b"\x80" and content[1:2] in b"\2\3\4\5"), name
             assert Path(name).suffix not in (".pkl", ".pickle", ".joblib", ".pt", ".ckpt"), name
             if name.endswith(".npy"):
                 np.load(io.BytesIO(content), allow_pickle=False)
-    assert found > 12
+    assert checked > 12
 
 
 def _contents(path):
@@ -349,13 +349,13 @@ def test_what_a_killed_process_left_does_not_get_into_a_run(run):
 
 
 def test_two_processes_that_start_the_same_run_at_once_train_it_once(start, here, run, fingerprint):
-    words = ("train", *WINE, "trainer.max_epochs=100", "study=both")
-    both = [start(*words, said=here / f"{i}.txt") for i in range(2)]
+    arguments = ("train", *WINE, "trainer.max_epochs=100", "study=both")
+    both = [start(*arguments, said=here / f"{i}.txt") for i in range(2)]
     for process in both:
         process.join(120)
-    said = [path.read_text() for path in sorted(here.glob("?.txt"))]
-    assert sorted(p.exitcode for p in both) in ([0, 0], [0, 2]), said
-    for process, text in zip(both, said, strict=True):
+    outputs = [path.read_text() for path in sorted(here.glob("?.txt"))]
+    assert sorted(p.exitcode for p in both) in ([0, 0], [0, 2]), outputs
+    for process, text in zip(both, outputs, strict=True):
         claimed = re.search(
             rf"lepton: wine-.*: process {both[1 - both.index(process)].pid} on", text
         )

@@ -13,17 +13,17 @@ from lepton.sweep.multirun import plan_runs
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
 
 
-def names(*words):
-    return [job.folder.name for job in plan_runs(words, sweep=True).jobs]
+def names(*arguments):
+    return [job.folder.name for job in plan_runs(arguments, sweep=True).jobs]
 
 
 def test_what_is_done_failed_and_still_to_do_is_told(fragile, lepton):
     (fragile / "2").touch()
     (fragile / "3").touch()
-    words = ("-m", *FRAGILE, "seed=1,2,3", "hydra.sweeper.fail_fast=true")
-    assert lepton("train", *words)[0] == 1
+    arguments = ("-m", *FRAGILE, "seed=1,2,3", "hydra.sweeper.fail_fast=true")
+    assert lepton("train", *arguments)[0] == 1
     code, out, err = lepton("sweep", "status", "default")
-    _, failed, to_do = names(*words[1:4], "seed=1,2,3")
+    _, failed, to_do = names(*arguments[1:4], "seed=1,2,3")
     head, *lines = out.splitlines()
     assert (code, err) == (0, "")
     assert head == "runs/default: 3 runs: 1 finished, 1 failed, 1 to do"
@@ -57,7 +57,7 @@ def test_who_trains_a_run_is_told(trap, start, lepton):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["status", "nowhere"], "nowhere: no such study"),
         (["status"], "usage: lepton sweep status STUDY"),
@@ -66,8 +66,8 @@ def test_who_trains_a_run_is_told(trap, start, lepton):
         (["status", "x", "y"], "usage: lepton sweep status STUDY"),
     ],
 )
-def test_a_study_that_is_not_there_and_other_words_are_one_line(lepton, words, said):
-    code, out, err = lepton("sweep", *words)
+def test_a_study_that_is_not_there_and_other_words_are_one_line(lepton, arguments, message):
+    code, out, err = lepton("sweep", *arguments)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
-    assert said in err
+    assert message in err

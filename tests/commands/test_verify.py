@@ -19,9 +19,10 @@ def mlp(run):
 
 
 def edit(path, change):
-    known = json.loads(path.read_text())
-    change(known)
-    path.write_text(json.dumps(known))
+    """Changes the content of a JSON file."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
@@ -35,8 +36,8 @@ def test_a_run_comes_out_the_same_bit_for_bit_and_is_left_as_it_was(run, capsys,
 
 
 def test_a_number_that_is_not_the_same_is_named(mlp):
-    def move(known):
-        known["metrics"]["test/accuracy"] += 1e-9
+    def move(result):
+        result["metrics"]["test/accuracy"] += 1e-9
 
     edit(mlp / "result.json", move)
     lines, same = verify(mlp)
@@ -46,27 +47,27 @@ def test_a_number_that_is_not_the_same_is_named(mlp):
 
 
 def test_other_versions_and_another_commit_are_named(mlp, capsys):
-    def older(known):
-        known["packages"]["torch"] = "1.0"
-        known["git"]["lepton"] = "abc"
+    def older(environment):
+        environment["packages"]["torch"] = "1.0"
+        environment["git"]["lepton"] = "abc"
 
     edit(mlp / "environment.json", older)
-    edit(mlp / "result.json", lambda known: known["metrics"].update({"val/log_loss": 0.0}))
+    edit(mlp / "result.json", lambda content: content["metrics"].update({"val/log_loss": 0.0}))
     assert verify_command([str(mlp)]) == 1
-    said = capsys.readouterr().out
-    assert "version: torch 1.0, now" in said
-    assert "code: lepton commit abc, now" in said
+    message = capsys.readouterr().out
+    assert "version: torch 1.0, now" in message
+    assert "code: lepton commit abc, now" in message
 
 
 def test_a_package_that_a_run_did_not_record_is_not_named(mlp):
-    def older(known):
-        del known["packages"]["transformers"], known["packages"]["skops"]
-        known["packages"]["peft"] = None  # was not installed
+    def older(environment):
+        del environment["packages"]["transformers"], environment["packages"]["skops"]
+        environment["packages"]["peft"] = None  # was not installed
 
     edit(mlp / "environment.json", older)
     lines, same = verify(mlp)
     assert same
-    assert not any(word in line for line in lines for word in ("transformers", "skops"))
+    assert not any(package in line for line in lines for package in ("transformers", "skops"))
     assert any(line.strip().startswith("although version: peft not known") for line in lines)
 
 
@@ -81,42 +82,45 @@ def test_data_that_changed_are_named(run, here):
 
 
 def test_weights_to_start_from_that_changed_are_named(run, here):
-    words = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
-    one, two = (run(*words, f"seed={seed}", "study=before") for seed in (1, 2))
-    shutil.copytree(one, here / "start")
-    folder = run(*words, "finetune=full", "init_from=start")
-    shutil.copy(two / "model.safetensors", here / "start")
+    overrides = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
+    first, second = (run(*overrides, f"seed={seed}", "study=before") for seed in (1, 2))
+    shutil.copytree(first, here / "start")
+    folder = run(*overrides, "finetune=full", "init_from=start")
+    shutil.copy(second / "model.safetensors", here / "start")
     lines, same = verify(folder)
     assert not same
     assert lines[-1].strip() == "weights: start"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             lambda path: path.write_text("{"),
             "base.json: not what lepton wrote; train the run again",
         ),
-        (lambda path: edit(path, lambda known: known.update(sha256="0")), "base.json: names other"),
+        (
+            lambda path: edit(path, lambda content: content.update(sha256="0")),
+            "base.json: names other",
+        ),
     ],
     ids=["damaged", "other"],
 )
-def test_a_note_of_what_an_adapter_needs_that_is_not_whole_is_named(run, change, said):
-    words = ("dataset=wine", "model=mlp", "trainer.max_epochs=1")
-    start = run(*words, "study=start")
-    folder = run(*words, "finetune=lora", f"init_from={start}")
+def test_a_note_of_what_an_adapter_needs_that_is_not_whole_is_named(run, change, message):
+    overrides = ("dataset=wine", "model=mlp", "trainer.max_epochs=1")
+    start = run(*overrides, "study=start")
+    folder = run(*overrides, "finetune=lora", f"init_from={start}")
     assert verify(folder)[1]
     change(folder / "base.json")
     lines, same = verify(folder)
     assert not same
-    assert said in lines[1]
+    assert message in lines[1]
 
 
 def test_an_adapter_that_is_not_the_same_is_named(run):
-    words = ("dataset=wine", "model=mlp", "trainer.max_epochs=1")
-    start = run(*words, "study=start")
-    folder = run(*words, "finetune=lora", f"init_from={start}")
+    overrides = ("dataset=wine", "model=mlp", "trainer.max_epochs=1")
+    start = run(*overrides, "study=start")
+    folder = run(*overrides, "finetune=lora", f"init_from={start}")
     saved = load_file(folder / "adapter.safetensors")
     save_file({name: value + 1 for name, value in saved.items()}, folder / "adapter.safetensors")
     lines, same = verify(folder)
@@ -129,22 +133,22 @@ def test_an_adapter_that_is_not_the_same_is_named(run):
 
 
 def test_another_precision_that_auto_chose_is_named(mlp):
-    edit(mlp / "result.json", lambda known: known.update(precision="bf16-mixed"))
+    edit(mlp / "result.json", lambda content: content.update(precision="bf16-mixed"))
     lines, same = verify(mlp)
     assert same
     assert lines[-1].strip() == "although machine: trained in bf16-mixed, now in 32-true"
 
 
 def test_a_run_of_a_stack_says_that_it_is_alone_now(mlp):
-    edit(mlp / "result.json", lambda known: known.update(trained="stack of 5", score=1))
-    edit(mlp / "result.json", lambda known: known["metrics"].update({"val/log_loss": 0.0}))
+    edit(mlp / "result.json", lambda content: content.update(trained="stack of 5", score=1))
+    edit(mlp / "result.json", lambda content: content["metrics"].update({"val/log_loss": 0.0}))
     lines, _ = verify(mlp)
     assert any("then in a stack of 5, now alone" in line for line in lines)
 
 
 def test_what_is_no_run_is_a_line(here):
-    for words in ([], ["a", "b"], ["--fast"]):
+    for overrides in ([], ["a", "b"], ["--fast"]):
         with pytest.raises(LeptonError, match="usage: lepton verify RUN"):
-            verify_command(words)
+            verify_command(overrides)
     with pytest.raises(LeptonError, match="nowhere: holds no finished run"):
         verify_command(["nowhere"])

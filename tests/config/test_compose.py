@@ -8,7 +8,6 @@ from omegaconf import OmegaConf
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.options import CONF_DIR, config_dirs, find_options
-from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, did_you_mean
 from lepton.sweep.multirun import plan_runs
 
@@ -54,7 +53,7 @@ def test_composing_leaves_nothing_behind(here):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         (),
         ("seed=5", "batch_size=${seed}"),
@@ -64,11 +63,11 @@ def test_composing_leaves_nothing_behind(here):
         ('dataset.target="it\'s"',),
     ],
 )
-def test_a_job_of_a_sweep_is_composed_as_it_is_alone(here, words):
-    (job,) = plan_runs(words, sweep=True).jobs
-    alone = check(compose(*words))
-    for plain in (alone, job.config):
-        plain.pop("overrides")
+def test_a_job_of_a_sweep_is_composed_as_it_is_alone(here, overrides):
+    (job,) = plan_runs(overrides, sweep=True).jobs
+    alone = check(compose(*overrides))
+    for config in (alone, job.config):
+        config.pop("overrides")
     assert job.config == alone
 
 
@@ -104,32 +103,6 @@ def test_the_quotes_that_a_refusal_suggests_are_right(here, refused, value):
     assert compose(suggested).dataset.target == value
 
 
-@pytest.mark.parametrize(
-    ("words", "sweep", "lines"),
-    [
-        (["model=mpl"], False, 1),
-        (["model=mpl", "seed", "seed=1,2", "nope/x=1", "choices=3"], False, 5),
-        (["model=mpl,mlq,mlp"], True, 2),
-        (["finetune=lorra", "init_from=conf", "forgetting=true"], False, 1),
-        (["finetune=lora,head", "init_from=conf"], False, 1),
-    ],
-)
-def test_every_word_that_is_wrong_is_told(refused, words, sweep, lines):
-    assert len(refused(parse_overrides, words, sweep=sweep)) == lines
-
-
-def test_a_key_given_with_one_or_two_plusses_is_the_same_key():
-    asked = [
-        parse_overrides([f"{plus}seed=1", f"{plus}model=mlp"], sweep=False)
-        for plus in ("", "+", "++")
-    ]
-    assert asked == [["++seed=1", "model=mlp"]] * 3
-
-
-def test_a_glob_becomes_the_options_it_matches():
-    assert parse_overrides(["model=glob(mlp*)"], sweep=True) == ["model=mlp,mlp_small"]
-
-
 def test_near_words_are_offered_and_far_ones_are_not():
     assert did_you_mean("widht", ["width", "depth"]) == "; did you mean 'width'?"
     assert did_you_mean("zzz", ["width", "depth"]) == ""
@@ -156,24 +129,26 @@ def test_a_named_folder_takes_the_place_of_conf_here(here, write, monkeypatch):
 def test_config_dir_is_found_from_the_command_line(lepton, here, write):
     write("model/narrow", "# Narrow.\ndefaults: [mlp]\nhidden: [3]\n", folder="other")
     assert lepton("check", "model=narrow")[0] == 2
-    for words in (("--config-dir", "other"), ("--config-dir=other",)):
-        code, out, said = lepton("check", *words, "model=narrow")
-        assert (code, said) == (0, "")
+    for flag in (("--config-dir", "other"), ("--config-dir=other",)):
+        code, out, message = lepton("check", *flag, "model=narrow")
+        assert (code, message) == (0, "")
         assert "german_credit-narrow-s0-" in out
         os.environ.pop("LEPTON_CONFIG_DIR")
 
 
-@pytest.mark.parametrize("words", [("check",), ("list",), ("train", "model=mlp"), ("check", "-m")])
-def test_a_users_option_that_shadows_one_of_leptons_is_refused(lepton, write, words):
+@pytest.mark.parametrize(
+    "arguments", [("check",), ("list",), ("train", "model=mlp"), ("check", "-m")]
+)
+def test_a_users_option_that_shadows_one_of_leptons_is_refused(lepton, write, arguments):
     path = write("model/mlp", "_target_: lepton.model.linear.Linear\n")
-    code, out, said = lepton(*words)
+    code, out, message = lepton(*arguments)
     assert (code, out) == (2, "")
-    assert said == f"lepton: {path}: model=mlp exists in lepton; rename it\n"
+    assert message == f"lepton: {path}: model=mlp exists in lepton; rename it\n"
 
 
 @pytest.mark.parametrize("command", [("check",), ("check", "-m"), ("train",)])
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("# x\n_target_: a\n  b: : c\n", ":3: YAML: mapping values are not allowed here"),
         ("# x\n_target_: a\n\tb: c\n", ":3: YAML: found character '\\t'"),
@@ -183,17 +158,17 @@ def test_a_users_option_that_shadows_one_of_leptons_is_refused(lepton, write, wo
         (b"a: \xff\n", ": not UTF-8 text (invalid start byte at byte 3)"),
     ],
 )
-def test_a_file_that_is_no_yaml_is_told_with_its_line(lepton, here, write, command, text, said):
+def test_a_file_that_is_no_yaml_is_told_with_its_line(lepton, here, write, command, text, message):
     path = write("model/bad", text)
-    code, out, heard = lepton(*command, "model=bad")
+    code, out, stderr = lepton(*command, "model=bad")
     assert (code, out) == (2, "")
-    assert heard.startswith(f"lepton: {path}{said}")
-    assert heard.count("\n") == 1
+    assert stderr.startswith(f"lepton: {path}{message}")
+    assert stderr.count("\n") == 1
     assert sorted(p.name for p in here.iterdir()) == ["conf"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "model: needed to train"),
         ("{}\n", "model: needed to train"),
@@ -214,12 +189,12 @@ def test_a_file_that_is_no_yaml_is_told_with_its_line(lepton, here, write, comma
         ("a: .nan\n? [x]\n: y\n", ""),
     ],
 )
-def test_a_users_option_of_another_shape_is_told(lepton, write, text, said):
+def test_a_users_option_of_another_shape_is_told(lepton, write, text, message):
     write("model/odd", text)
-    code, _, heard = lepton("check", "model=odd")
+    code, _, stderr = lepton("check", "model=odd")
     assert code == 2
-    assert heard.startswith(f"lepton: {said}")
-    assert "Traceback" not in heard
+    assert stderr.startswith(f"lepton: {message}")
+    assert "Traceback" not in stderr
 
 
 def test_an_experiments_own_sweep_is_checked_like_the_command_line(lepton, write):
@@ -227,9 +202,9 @@ def test_an_experiments_own_sweep_is_checked_like_the_command_line(lepton, write
     write("experiment/good", text + "      seed: 1,2\n      model: mlp\n")
     write("experiment/bad", text + "      sead: 1,2\n      model: mlp,mpl\n")
     assert lepton("check", "-m", "experiment=good")[1].startswith("2 runs")
-    code, _, said = lepton("check", "-m", "experiment=bad")
+    code, _, message = lepton("check", "-m", "experiment=bad")
     assert code == 2
-    assert "model=mpl: no such option" in said
+    assert "model=mpl: no such option" in message
 
 
 def test_an_experiment_cannot_choose_where_a_run_is_put(lepton, write):

@@ -6,7 +6,7 @@ BASE = ("train", "dataset=wine", "trainer=smoke", "trainer.accelerator=cpu")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("overrides", "message"),
     [
         (["optimizer.lr=-1"], "optimizer: optimizer=adamw refuses its values: Invalid learning"),
         (["optimizer.betas=[2,3]"], "optimizer: optimizer=adamw refuses its values: Invalid beta"),
@@ -24,8 +24,8 @@ BASE = ("train", "dataset=wine", "trainer=smoke", "trainer.accelerator=cpu")
         (["task.monitor=aurok"], "task.monitor: no metric 'aurok'; did you mean 'auroc'?"),
     ],
 )
-def test_a_value_out_of_range_is_told_in_a_line_and_leaves_no_run(lepton, here, words, said):
-    code, _, heard = lepton(*BASE, *words)
-    assert (code, "Traceback" in heard) == (2, False)
-    assert f"lepton: {said}" in heard
+def test_a_value_out_of_range_is_told_in_a_line_and_leaves_no_run(lepton, here, overrides, message):
+    code, _, stderr = lepton(*BASE, *overrides)
+    assert (code, "Traceback" in stderr) == (2, False)
+    assert f"lepton: {message}" in stderr
     assert not [path for path in here.rglob("*") if path.is_file()]

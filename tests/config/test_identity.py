@@ -10,8 +10,8 @@ from lepton.config.identity import COSMETIC_KEYS, run_folder, run_id
 from lepton.errors import ConfigError
 from tests.quick import compose
 
-WORDS = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
-SAID_TO_CHANGE_NOTHING = {
+OVERRIDES = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
+HARMLESS_KEYS = {
     "study",
     "runs",
     "rerun",
@@ -24,21 +24,21 @@ SAID_TO_CHANGE_NOTHING = {
 
 
 @pytest.fixture(scope="module")
-def plain():
-    return check(compose(*WORDS))
+def config():
+    return check(compose(*OVERRIDES))
 
 
 def leaves(node, path=()):
     """The path of every value in nested mappings; an empty mapping is a value."""
     if not isinstance(node, dict) or not node:
         return [path]
-    return [leaf for key, part in node.items() for leaf in leaves(part, (*path, key))]
+    return [leaf for key, child in node.items() for leaf in leaves(child, (*path, key))]
 
 
-def changed(plain, path, value):
+def changed(config, path, value):
     """A copy with one value, named by its keys, set to another."""
     *parents, last = path
-    node = result = copy.deepcopy(plain)
+    node = result = copy.deepcopy(config)
     for key in parents:
         node = node[key]
     node[last] = value
@@ -54,58 +54,58 @@ def other(value):
 
 def cosmetic(path):
     quiet = ("progress", "checkpoint_every")
-    return path[0] in SAID_TO_CHANGE_NOTHING or (path[0] == "trainer" and path[1] in quiet)
+    return path[0] in HARMLESS_KEYS or (path[0] == "trainer" and path[1] in quiet)
 
 
-def at(plain, path):
+def at(config, path):
     for key in path:
-        plain = plain[key]
-    return plain
+        config = config[key]
+    return config
 
 
-def test_every_key_but_the_cosmetic_ones_changes_the_id(plain):
-    paths = [p for p in leaves(plain) if not cosmetic(p)]
+def test_every_key_but_the_cosmetic_ones_changes_the_id(config):
+    paths = [p for p in leaves(config) if not cosmetic(p)]
     assert len(paths) > 50
-    ids = {p: run_id(changed(plain, p, other(at(plain, p)))) for p in paths}
-    assert [".".join(p) for p, i in ids.items() if i == run_id(plain)] == []
+    ids = {p: run_id(changed(config, p, other(at(config, p)))) for p in paths}
+    assert [".".join(p) for p, i in ids.items() if i == run_id(config)] == []
     assert len(set(ids.values())) == len(paths)
 
 
-def test_no_cosmetic_key_changes_the_id(plain):
-    paths = [p for p in leaves(plain) if cosmetic(p)]
-    assert {p[0] for p in paths} >= SAID_TO_CHANGE_NOTHING
-    assert set(COSMETIC_KEYS) == SAID_TO_CHANGE_NOTHING
+def test_no_cosmetic_key_changes_the_id(config):
+    paths = [p for p in leaves(config) if cosmetic(p)]
+    assert {p[0] for p in paths} >= HARMLESS_KEYS
+    assert set(COSMETIC_KEYS) == HARMLESS_KEYS
     for path in paths:
-        assert run_id(changed(plain, path, other(at(plain, path)))) == run_id(plain), path
+        assert run_id(changed(config, path, other(at(config, path)))) == run_id(config), path
 
 
-def test_a_new_key_changes_the_id(plain):
-    assert run_id({**plain, "new": None}) != run_id(plain)
+def test_a_new_key_changes_the_id(config):
+    assert run_id({**config, "new": None}) != run_id(config)
 
 
-def test_neither_the_order_of_keys_nor_the_environment_changes_the_id(plain, monkeypatch, here):
+def test_neither_the_order_of_keys_nor_the_environment_changes_the_id(config, monkeypatch, here):
     def turned(node):
         if not isinstance(node, dict):
             return node
         return {key: turned(node[key]) for key in reversed(node)}
 
     monkeypatch.setenv("ANYTHING", "else")
-    assert list(turned(plain)) != list(plain)
-    assert run_id(turned(plain)) == run_id(plain)
+    assert list(turned(config)) != list(config)
+    assert run_id(turned(config)) == run_id(config)
 
 
-def test_numbers_that_are_equal_may_differ_but_types_never_mix_silently(plain):
-    ids = {run_id({**plain, "seed": seed}) for seed in (1, "1", True, None)}
+def test_numbers_that_are_equal_may_differ_but_types_never_mix_silently(config):
+    ids = {run_id({**config, "seed": seed}) for seed in (1, "1", True, None)}
     assert len(ids) == 4
 
 
-def test_an_id_is_ten_hexadecimal_digits(plain):
-    assert len(run_id(plain)) == 10
-    assert int(run_id(plain), 16) >= 0
+def test_an_id_is_ten_hexadecimal_digits(config):
+    assert len(run_id(config)) == 10
+    assert int(run_id(config), 16) >= 0
 
 
 @pytest.mark.parametrize(
-    "word",
+    "override",
     [
         "optimizer=sgd",
         "optimizer.lr=0.5",
@@ -116,21 +116,21 @@ def test_an_id_is_ten_hexadecimal_digits(plain):
         "batch_size=7",
     ],
 )
-def test_what_a_model_that_fits_itself_ignores_does_not_change_its_id(word):
+def test_what_a_model_that_fits_itself_ignores_does_not_change_its_id(override):
     alone = "model=gradient_boosting"
-    assert run_id(check(compose(alone, word))) == run_id(check(compose(alone)))
-    assert run_id(check(compose(word))) != run_id(check(compose()))
+    assert run_id(check(compose(alone, override))) == run_id(check(compose(alone)))
+    assert run_id(check(compose(override))) != run_id(check(compose()))
 
 
-@pytest.mark.parametrize("word", ["seed=3", "model.max_iter=7", "dataset.split_seed=5"])
-def test_what_a_model_that_fits_itself_uses_changes_its_id(word):
+@pytest.mark.parametrize("override", ["seed=3", "model.max_iter=7", "dataset.split_seed=5"])
+def test_what_a_model_that_fits_itself_uses_changes_its_id(override):
     alone = "model=gradient_boosting"
-    assert run_id(check(compose(alone, word))) != run_id(check(compose(alone)))
+    assert run_id(check(compose(alone, override))) != run_id(check(compose(alone)))
 
 
 def test_the_groups_of_training_are_gone_where_a_model_fits_itself():
-    plain = check(compose("model=gradient_boosting"))
-    assert all(plain[group] is None for group in NETWORK_GROUPS)
+    config = check(compose("model=gradient_boosting"))
+    assert all(config[group] is None for group in NETWORK_GROUPS)
 
 
 @pytest.fixture
@@ -141,11 +141,11 @@ def table(here):
         path = here / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        words = ["dataset=csv", "dataset.target=y", f"dataset.path='{path}'"]
+        overrides = ["dataset=csv", "dataset.target=y", f"dataset.path='{path}'"]
         if test is not None:
             (here / "held.csv").write_text(test)
-            words.append(f"dataset.test_path='{here / 'held.csv'}'")
-        return run_id(check(compose(*words)))
+            overrides.append(f"dataset.test_path='{here / 'held.csv'}'")
+        return run_id(check(compose(*overrides)))
 
     return table
 
@@ -173,39 +173,39 @@ def test_the_content_is_known_by_its_sha256(here):
     from lepton.config.identity import canonical_config
 
     (here / "a.csv").write_text("x,y\n1,0\n")
-    plain = check(compose("dataset=csv", "dataset.target=y", "dataset.path=a.csv"))
+    config = check(compose("dataset=csv", "dataset.target=y", "dataset.path=a.csv"))
     expected = hashlib.sha256(b"x,y\n1,0\n").hexdigest()
-    assert canonical_config(plain)["dataset"]["path"] == expected
-    assert plain["dataset"]["path"] == "a.csv"
+    assert canonical_config(config)["dataset"]["path"] == expected
+    assert config["dataset"]["path"] == "a.csv"
 
 
-def test_a_folder_is_named_by_data_model_seed_and_id(plain):
-    folder = run_folder({**plain, "runs": "here", "study": "s.1"})
+def test_a_folder_is_named_by_data_model_seed_and_id(config):
+    folder = run_folder({**config, "runs": "here", "study": "s.1"})
     assert folder.parts[:2] == ("here", "s.1")
-    assert folder.name == f"german_credit-mlp-s0-{run_id(plain)}"
+    assert folder.name == f"german_credit-mlp-s0-{run_id(config)}"
 
 
 @pytest.mark.parametrize(
     "study", ["", ".", "..", "../x", "a/b", "/tmp", "a b", "-a", ".a", "a\n", "ä", "a" * 101, "a\0"]
 )
-def test_a_study_that_is_no_plain_name_is_refused(plain, study):
+def test_a_study_that_is_no_plain_name_is_refused(config, study):
     with pytest.raises(ConfigError, match="is not a plain name"):
-        run_folder({**plain, "study": study})
+        run_folder({**config, "study": study})
 
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/b", "..", "a\0b", "a b"])
-def test_no_name_of_an_option_leads_out_of_the_study(plain, name):
-    folder = run_folder({**plain, "choices": {"model": name, "dataset": name}})
-    assert folder.parent.parts == (plain["runs"], plain["study"])
+def test_no_name_of_an_option_leads_out_of_the_study(config, name):
+    folder = run_folder({**config, "choices": {"model": name, "dataset": name}})
+    assert folder.parent.parts == (config["runs"], config["study"])
     assert folder.parent.resolve() == folder.resolve().parent
     assert "\0" not in folder.name
 
 
 def test_a_run_is_known_by_the_names_of_earlier_formats_and_by_no_other():
-    plain = check(compose("dataset=wine", "model=linear"))
+    config = check(compose("dataset=wine", "model=linear"))
     for version in range(1, identity.ID_FORMAT + 1):
-        assert identity.is_run_name(plain, f"wine-linear-s0-{identity.run_id(plain, version)}")
-    later = identity.run_id(plain, identity.ID_FORMAT + 1)
-    assert not identity.is_run_name(plain, f"wine-linear-s0-{later}")
+        assert identity.is_run_name(config, f"wine-linear-s0-{identity.run_id(config, version)}")
+    later = identity.run_id(config, identity.ID_FORMAT + 1)
+    assert not identity.is_run_name(config, f"wine-linear-s0-{later}")
     other = check(compose("dataset=wine", "model=linear", "seed=1"))
-    assert not identity.is_run_name(other, f"wine-linear-s0-{identity.run_id(plain)}")
+    assert not identity.is_run_name(other, f"wine-linear-s0-{identity.run_id(config)}")

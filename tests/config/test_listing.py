@@ -17,11 +17,12 @@ def test_there_is_much_to_list():
 
 
 def test_all_groups_are_listed_with_all_their_options(here):
-    parts = {
-        part.splitlines()[0]: part.splitlines()[1:] for part in describe_options().split("\n\n")
+    lines_by_group = {
+        section.splitlines()[0]: section.splitlines()[1:]
+        for section in describe_options().split("\n\n")
     }
-    assert sorted(parts) == GROUPS
-    for group, lines in parts.items():
+    assert sorted(lines_by_group) == GROUPS
+    for group, lines in lines_by_group.items():
         files = {p.stem for p in (CONF_DIR / group).glob("*.yaml") if not p.stem.startswith("_")}
         assert {line.split()[0] for line in lines} == files
 
@@ -35,17 +36,17 @@ def test_every_option_says_in_a_line_what_it_is(path):
 @pytest.mark.parametrize("path", SHOWN, ids=lambda p: p.stem)
 def test_every_option_shows_its_keys_values_and_comments(path, here):
     group = path.parent.relative_to(CONF_DIR).as_posix()
-    shown = describe_options(f"{group}/{path.stem}")
-    assert path.read_text().rstrip() in shown
+    text = describe_options(f"{group}/{path.stem}")
+    assert path.read_text().rstrip() in text
     content = yaml.safe_load(path.read_text()) or {}
     for name in content.get("defaults", []):
         if isinstance(name, str) and name != "_self_":
-            assert (path.parent / f"{name}.yaml").read_text().rstrip() in shown
+            assert (path.parent / f"{name}.yaml").read_text().rstrip() in text
 
 
-@pytest.mark.parametrize("word", ["model/mlp", "model=mlp"])
-def test_an_option_is_named_with_a_slash_or_as_on_the_command_line(word, here):
-    assert "_target_: lepton.model.mlp.MLP" in describe_options(word)
+@pytest.mark.parametrize("name", ["model/mlp", "model=mlp"])
+def test_an_option_is_named_with_a_slash_or_as_on_the_command_line(name, here):
+    assert "_target_: lepton.model.mlp.MLP" in describe_options(name)
 
 
 def test_several_words_are_described_one_after_the_other(here):
@@ -56,7 +57,7 @@ def test_several_words_are_described_one_after_the_other(here):
 
 
 @pytest.mark.parametrize(
-    ("word", "said"),
+    ("name", "message"),
     [
         ("modle", "modle: no such group; did you mean 'model'?"),
         ("model/mpl", "model=mpl: no such option; did you mean 'mlp'?"),
@@ -69,10 +70,10 @@ def test_several_words_are_described_one_after_the_other(here):
         ("--foo", "--foo: no such group"),
     ],
 )
-def test_what_is_not_there_is_told(word, said, here):
+def test_what_is_not_there_is_told(name, message, here):
     with pytest.raises(LeptonError) as e:
-        describe_options(word)
-    assert str(e.value).startswith(said)
+        describe_options(name)
+    assert str(e.value).startswith(message)
 
 
 @pytest.fixture
