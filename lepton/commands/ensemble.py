@@ -7,7 +7,6 @@ from lepton.commands.flags import only_for_train, parse_arguments
 from lepton.commands.terminal_log import show_log
 from lepton.config.command import compose_command
 from lepton.config.identity import PLAIN_NAME
-from lepton.ensemble.machinery.run_paths import run_folders
 from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
 
@@ -37,14 +36,14 @@ def main(arguments: Sequence[str], *, check: bool = False) -> int:
         raise only_for_train([*parsed.hydra_flags, "-m"][0])
     show_log()
     config = compose(*parsed.overrides)
-    run_folders(config["runs"])
+    find_run_folders(config["runs"])
     if check:
         _show_plan(config)
     else:
-        from lepton.ensemble.machinery.make import ensemble
-        from lepton.ensemble.machinery.show import show
+        from lepton.ensemble.machinery.make_ensemble import make_or_read_ensemble
+        from lepton.ensemble.machinery.summary_printing import print_summary
 
-        show(ensemble(config))
+        print_summary(make_or_read_ensemble(config))
     return 0
 
 
@@ -88,15 +87,15 @@ def _metric_problems(name: str | None) -> list[str]:
 
 def _show_plan(config: dict[str, Any]) -> None:
     """Prints who may become a member, who may not and why, and where the ensemble would go."""
-    from lepton.ensemble.machinery.make import planned
-    from lepton.ensemble.machinery.members import read_members
+    from lepton.ensemble.machinery.make_ensemble import plan_ensemble
+    from lepton.ensemble.machinery.members import find_members
     from lepton.storage.run_folder import run_status
 
-    plan = planned(config, read_members(config["runs"]))
-    print(f"{len(plan.pool.members)} runs may become members, chosen by {plan.pool.judge.metric}")
-    for path, reason in plan.found.skipped:
+    plan = plan_ensemble(config, find_members(config["runs"]))
+    print(f"{len(plan.pool.members)} runs may become members, chosen by {plan.pool.scorer.metric}")
+    for path, reason in plan.search.skipped:
         print(f"  left out  {path}: {reason}")
-    if count := plan.found.ensembles:
+    if count := plan.search.ensembles:
         print(f"  left out  {count} ensemble{'' if count == 1 else 's'}")
     is_finished = run_status(plan.folder) == "finished" and not config["rerun"]
     print(f"  {'finished' if is_finished else 'to make '}  {plan.folder}")

@@ -64,9 +64,9 @@ def verify(folder: Path) -> tuple[list[str], bool]:
 
 def _combine_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
     """Makes an ensemble again in another folder; returns what its members are no longer."""
-    from lepton.ensemble.machinery.reproduce import make_again
+    from lepton.ensemble.machinery.reproduce import reproduce_ensemble
 
-    return make_again(folder, first.config, new_folder)
+    return reproduce_ensemble(folder, first.config, new_folder)
 
 
 def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:

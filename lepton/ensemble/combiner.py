@@ -1,4 +1,4 @@
-"""Combiner: how the predictions of several members become one."""
+"""Combiner: the base of the methods that make one prediction of those of several members."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,48 +7,55 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lepton.ensemble.machinery.pool import Judge
+from lepton.ensemble.machinery.scorer import Scorer
 from lepton.metric.scoring import METRICS
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """What a method may choose by: validation predictions of members, the best member first.
+class ValidationPredictions:
+    """Validation predictions that a method chooses by, the best member first, and its limits.
 
     Shapes: prediction (members, rows[, classes]), target (rows,) or (rows, labels), sizes
-        (members,), in bytes.
+        (members,).
+    Units: sizes and max_size are bytes of weights.
     """
 
     prediction: Tensor
     target: Tensor
-    judge: Judge
+    scorer: Scorer
     sizes: Sequence[int]
     max_members: int | None
     max_size: int | None
     seed: int
 
-    def rows(self, mask: Tensor) -> "Known":
+    @property
+    def judge(self) -> Scorer:
+        """The scorer, by the name that combiners of users read."""
+        return self.scorer
+
+    def rows(self, mask: Tensor) -> "ValidationPredictions":
+        """These rows alone. Shapes: mask (rows,)."""
         return replace(self, prediction=self.prediction[:, mask], target=self.target[mask])
 
-    def only(self, members: Sequence[int]) -> "Known":
-        kept = list(members)
-        sizes = [self.sizes[i] for i in kept]
-        return replace(self, prediction=self.prediction[kept], sizes=sizes)
+    def only(self, members: Sequence[int]) -> "ValidationPredictions":
+        """These members alone."""
+        chosen = list(members)
+        sizes = [self.sizes[i] for i in chosen]
+        return replace(self, prediction=self.prediction[chosen], sizes=sizes)
 
     def fits(self, members: Sequence[int]) -> bool:
-        """Whether these members are neither too many nor too large."""
-        few = self.max_members is None or len(members) <= self.max_members
-        return few and (
-            self.max_size is None or sum(self.sizes[i] for i in members) <= self.max_size
-        )
+        """True when these members are neither too many nor too large."""
+        if self.max_members is not None and len(members) > self.max_members:
+            return False
+        return self.max_size is None or sum(self.sizes[i] for i in members) <= self.max_size
 
     def first(self) -> list[int]:
-        """The best members that fit, taken one by one; a large one is passed over."""
-        kept: list[int] = []
+        """The best members that fit, taken one by one; one that is too large is passed over."""
+        chosen: list[int] = []
         for member in range(len(self.sizes)):
-            if self.fits([*kept, member]):
-                kept.append(member)
-        return kept
+            if self.fits([*chosen, member]):
+                chosen.append(member)
+        return chosen
 
 
 class Combiner:
@@ -68,49 +75,53 @@ class Combiner:
 
     @property
     def scored(self) -> str:
-        """What validation scores are: crossed, out_of_fold, or plain; of a soup also chosen."""
+        """The kind of validation scores: crossed, out_of_fold, or plain; of a soup also chosen."""
         return "crossed" if self.learns else "out_of_fold" if self.across_folds else "plain"
 
-    def fit(self, known: Known) -> Tensor:
+    def fit(self, validation: ValidationPredictions) -> Tensor:
         """The members' weights, of sum 1; may keep more in itself. Shapes: -> (members,)."""
-        return equal(len(known.prediction))
+        return equal_weights(len(validation.prediction))
 
     def combine(self, prediction: Tensor, weights: Tensor) -> Tensor:
-        """Shapes: (members, rows[, classes]), (members,) -> (rows[, classes])."""
+        """The weighted mean of predictions.
+
+        Shapes: (members, rows[, classes]), (members,) -> (rows[, classes]).
+        """
         return torch.tensordot(weights, prediction, dims=1)
 
     def save(self, folder: Path) -> None:
         """Writes what `fit` kept beside the weights."""
 
     def load(self, folder: Path) -> None:
-        """Takes back what `save` wrote."""
+        """Reads what `save` wrote."""
 
 
-def at_least(**values: tuple[float, float]) -> list[str]:
-    """A line for each of a method's values that is too small: (value, least)."""
+def minimum_problems(**values: tuple[float, float]) -> list[str]:
+    """A line for each of a method's values that is too small: NAME=(value, minimum)."""
     return [
-        f"method.{name}: {value} is too small; {least} at least"
-        for name, (value, least) in values.items()
-        if value < least
+        f"method.{name}: {value} is too small; {minimum} at least"
+        for name, (value, minimum) in values.items()
+        if value < minimum
     ]
 
 
-def equal(members: int) -> Tensor:
-    """Weights that do not differ."""
+def equal_weights(members: int) -> Tensor:
+    """The same weight for each member. Shapes: -> (members,)."""
     return torch.full((members,), 1 / members, dtype=torch.float64)
 
 
-def classes_of(p: Tensor, task: str) -> Tensor:
+def predicted_classes(probabilities: Tensor, task: str) -> Tensor:
     """The predicted classes as 0 and 1; ties go to the first class, in binary to negative.
 
     Shapes: (..., rows) or (..., rows, classes), the same comes back.
     """
     if task != "multiclass":
-        return (p > 0.5).to(p.dtype)
-    return torch.nn.functional.one_hot(p.argmax(-1), p.shape[-1]).to(p.dtype)
+        return (probabilities > 0.5).to(probabilities.dtype)
+    classes = torch.nn.functional.one_hot(probabilities.argmax(-1), probabilities.shape[-1])
+    return classes.to(probabilities.dtype)
 
 
-def log_odds(p: Tensor) -> Tensor:
+def log_odds(probabilities: Tensor) -> Tensor:
     """Finite log-odds of probabilities, which 32-bit floats may have rounded to 0 or 1."""
     eps = torch.finfo(torch.float32).eps
-    return p.clamp(eps, 1 - eps).logit()
+    return probabilities.clamp(eps, 1 - eps).logit()

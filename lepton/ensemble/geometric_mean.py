@@ -16,6 +16,6 @@ class GeometricMean(Combiner):
 
     def combine(self, prediction: Tensor, weights: Tensor) -> Tensor:
         if self.task == "multiclass":
-            tiny = torch.finfo(torch.float32).eps
-            return torch.tensordot(weights, prediction.clamp_min(tiny).log(), dims=1).softmax(-1)
+            eps = torch.finfo(torch.float32).eps
+            return torch.tensordot(weights, prediction.clamp_min(eps).log(), dims=1).softmax(-1)
         return torch.tensordot(weights, log_odds(prediction), dims=1).sigmoid()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lepton.ensemble.combiner import Combiner, Known, at_least
+from lepton.ensemble.combiner import Combiner, ValidationPredictions, minimum_problems
 from lepton.errors import ConfigError
 from lepton.seeds import derive
 
@@ -24,70 +24,81 @@ class Greedy(Combiner):
         self, *, task: str, size: int, initial: int, bags: int, bag_share: float, library: int
     ):
         super().__init__(task=task)
-        wrong = at_least(size=(size, 1), initial=(initial, 1), bags=(bags, 1), library=(library, 1))
+        minima = {"size": size, "initial": initial, "bags": bags, "library": library}
+        problems = minimum_problems(**{name: (value, 1) for name, value in minima.items()})
         if not 0 < bag_share <= 1:
-            wrong.append(f"method.bag_share: {bag_share} is not above 0 and at most 1")
-        if wrong:
-            raise ConfigError(*wrong)
+            problems.append(f"method.bag_share: {bag_share} is not above 0 and at most 1")
+        if problems:
+            raise ConfigError(*problems)
         self.size, self.initial, self.bags = size, initial, bags
         self.bag_share, self.library = bag_share, library
 
-    def fit(self, known: Known) -> Tensor:
-        tried = [i for i in range(len(known.sizes)) if known.fits([i])][: self.library]
-        counts = torch.zeros(len(known.sizes), dtype=torch.float64)
-        generator = np.random.default_rng(derive(known.seed, "bags"))
+    def fit(self, validation: ValidationPredictions) -> Tensor:
+        members = len(validation.sizes)
+        library = [i for i in range(members) if validation.fits([i])][: self.library]
+        counts = torch.zeros(members, dtype=torch.float64)
+        generator = np.random.default_rng(derive(validation.seed, "bags"))
         for _ in range(self.bags):
-            taken = self._select(known, self._bag(tried, generator))
-            counts += _counts(taken, len(counts)) / len(taken)
-        if not known.fits(counts.nonzero().flatten().tolist()):  # bags chose different ones
-            kept: list[int] = []
-            for member in counts.argsort(descending=True, stable=True).tolist():
-                if counts[member] and known.fits([*kept, member]):
-                    kept.append(member)
-            taken = self._select(known, sorted(kept))
-            counts = _counts(taken, len(counts))
+            picks = self._select(validation, self._bag(library, generator))
+            counts += _counts(picks, members) / len(picks)
+        if not validation.fits(counts.nonzero().flatten().tolist()):  # bags chose different ones
+            counts = _counts(self._select(validation, _most_picked(validation, counts)), members)
         return counts / counts.sum()
 
-    def _bag(self, tried: list[int], generator: np.random.Generator) -> list[int]:
+    def _bag(self, library: list[int], generator: np.random.Generator) -> list[int]:
+        """The members that one bag selects from."""
         if self.bags == 1:
-            return tried
-        count = max(1, round(self.bag_share * len(tried)))
-        return sorted(generator.choice(tried, count, replace=False).tolist())
+            return library
+        count = max(1, round(self.bag_share * len(library)))
+        return sorted(generator.choice(library, count, replace=False).tolist())
 
-    def _select(self, known: Known, tried: Sequence[int]) -> list[int]:
-        """The members taken, in order, up to the best round."""
-        taken: list[int] = []
-        for member in tried[: self.initial]:
-            if known.fits([*{*taken, member}]):
-                taken.append(member)
-        total = known.prediction[taken].sum(0)
-        best, scores = len(taken), {len(taken): self._score(known, total / len(taken))}
-        while len(taken) < self.size:
-            member, score = self._next(known, tried, taken, total)
-            taken.append(member)
-            total = total + known.prediction[member]
-            scores[len(taken)] = score
+    def _select(self, validation: ValidationPredictions, candidates: Sequence[int]) -> list[int]:
+        """The members picked, in order, up to the best round."""
+        picks: list[int] = []
+        for member in candidates[: self.initial]:
+            if validation.fits([*{*picks, member}]):
+                picks.append(member)
+        total = validation.prediction[picks].sum(0)
+        best, scores = len(picks), {len(picks): _score(validation, total / len(picks))}
+        while len(picks) < self.size:
+            member, score = _next(validation, candidates, picks, total)
+            picks.append(member)
+            total = total + validation.prediction[member]
+            scores[len(picks)] = score
             if score > scores[best]:
-                best = len(taken)
-        return taken[:best]
-
-    def _next(
-        self, known: Known, tried: Sequence[int], taken: list[int], total: Tensor
-    ) -> tuple[int, float]:
-        inside = set(taken)
-        allowed = [i for i in tried if i in inside or known.fits([*inside, i])]
-        scores = {
-            i: self._score(known, (total + known.prediction[i]) / (len(taken) + 1)) for i in allowed
-        }
-        best = max(scores.values())
-        member = min((i for i in allowed if scores[i] == best), key=lambda i: (i not in inside, i))
-        return member, best
-
-    @staticmethod
-    def _score(known: Known, prediction: Tensor) -> float:
-        return known.judge(prediction, known.target)
+                best = len(picks)
+        return picks[:best]
 
 
-def _counts(taken: Sequence[int], members: int) -> Tensor:
-    """How often each member was taken. Shapes: -> (members,)."""
-    return torch.bincount(torch.tensor(taken), minlength=members).double()
+def _next(
+    validation: ValidationPredictions, candidates: Sequence[int], picks: list[int], total: Tensor
+) -> tuple[int, float]:
+    """The member with which the mean scores best, and that score.
+
+    Shapes: total (rows[, classes]), the sum of the predictions of `picks`.
+    """
+    inside = set(picks)
+    allowed = [i for i in candidates if i in inside or validation.fits([*inside, i])]
+    rounds = len(picks) + 1
+    scores = {i: _score(validation, (total + validation.prediction[i]) / rounds) for i in allowed}
+    best = max(scores.values())
+    member = min((i for i in allowed if scores[i] == best), key=lambda i: (i not in inside, i))
+    return member, best
+
+
+def _most_picked(validation: ValidationPredictions, counts: Tensor) -> list[int]:
+    """The members that were picked most often and fit together, in the order of their scores."""
+    chosen: list[int] = []
+    for member in counts.argsort(descending=True, stable=True).tolist():
+        if counts[member] and validation.fits([*chosen, member]):
+            chosen.append(member)
+    return sorted(chosen)
+
+
+def _score(validation: ValidationPredictions, prediction: Tensor) -> float:
+    return validation.scorer(prediction, validation.target)
+
+
+def _counts(picks: Sequence[int], members: int) -> Tensor:
+    """The number of times each member was picked. Shapes: -> (members,)."""
+    return torch.bincount(torch.tensor(picks), minlength=members).double()

@@ -1,9 +1,7 @@
 """A soup of the members that do it no harm."""
 
-from collections.abc import Callable
-
-from lepton.ensemble.combiner import Known
-from lepton.ensemble.soup import Soup
+from lepton.ensemble.combiner import ValidationPredictions
+from lepton.ensemble.soup import Soup, Taste
 
 
 class GreedySoup(Soup):
@@ -14,10 +12,10 @@ class GreedySoup(Soup):
 
     scored = "chosen"
 
-    def choose(self, known: Known, taste: Callable[[list[int]], float]) -> list[int]:
+    def choose(self, validation: ValidationPredictions, taste: Taste) -> list[int]:
         chosen, best = [0], taste([0])
-        for member in range(1, len(known.sizes)):
-            tried = [*chosen, member]
-            if known.fits(tried) and (score := taste(tried)) >= best:
-                chosen, best = tried, score
+        for member in range(1, len(validation.sizes)):
+            larger = [*chosen, member]
+            if validation.fits(larger) and (score := taste(larger)) >= best:
+                chosen, best = larger, score
         return chosen

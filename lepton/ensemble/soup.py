@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from lepton.ensemble.combiner import Known
+from lepton.ensemble.combiner import ValidationPredictions
+
+Taste = Callable[[list[int]], float]
 
 
 class Soup:
@@ -17,6 +19,6 @@ class Soup:
     def __init__(self, *, task: str):
         self.task = task
 
-    def choose(self, known: Known, taste: Callable[[list[int]], float]) -> list[int]:
+    def choose(self, validation: ValidationPredictions, taste: Taste) -> list[int]:
         """The members whose weights are averaged; they stand in order of their scores."""
-        return known.first()
+        return validation.first()

@@ -13,11 +13,17 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from lepton.compat.sklearn import BOOSTING_TYPES
-from lepton.ensemble.combiner import Combiner, Known, at_least, equal, log_odds
+from lepton.ensemble.combiner import (
+    Combiner,
+    ValidationPredictions,
+    equal_weights,
+    log_odds,
+    minimum_problems,
+)
 from lepton.errors import ConfigError
 from lepton.model.sklearn_models import read_skops, target_columns
 
-FILE = "stack.skops"
+MODELS_FILE = "stack.skops"
 
 
 class Stacking(Combiner):
@@ -41,11 +47,15 @@ class Stacking(Combiner):
         leaves: int,
     ):
         super().__init__(task=task)
-        wrong = at_least(trees=(trees, 1), leaves=(leaves, 2))
-        above = {"c": c, "learning_rate": learning_rate}
-        wrong += [f"method.{k}: {v} is too small; above 0" for k, v in above.items() if v <= 0]
-        if wrong:
-            raise ConfigError(*wrong)
+        problems = minimum_problems(trees=(trees, 1), leaves=(leaves, 2))
+        positive = {"c": c, "learning_rate": learning_rate}
+        problems += [
+            f"method.{name}: {value} is too small; above 0"
+            for name, value in positive.items()
+            if value <= 0
+        ]
+        if problems:
+            raise ConfigError(*problems)
         self.across_folds = learns_from == "out_of_fold"
         self.linear, self.c = model == "linear", c
         self.boosting = {
@@ -57,33 +67,32 @@ class Stacking(Combiner):
         self.models: list = []
         self.center, self.scale = 0.0, 1.0
 
-    def fit(self, known: Known) -> Tensor:
+    def fit(self, validation: ValidationPredictions) -> Tensor:
         if self.task == "regression":
-            self.center = known.target.double().mean().item()
-            self.scale = known.target.double().std(correction=0).item() or 1.0
-        target = (known.target.double() - self.center) / self.scale
+            self.center = validation.target.double().mean().item()
+            self.scale = validation.target.double().std(correction=0).item() or 1.0
+        target = (validation.target.double() - self.center) / self.scale
         with threadpool_limits(1):
+            features = self._features(validation.prediction)
             self.models = [
-                self._model(y, known.seed).fit(x, y)
-                for x, y in zip(
-                    self._features(known.prediction), target_columns(target), strict=True
-                )
+                self._model(y, validation.seed).fit(x, y)
+                for x, y in zip(features, target_columns(target), strict=True)
             ]
-        return self._shares(len(known.prediction))
+        return self._shares(len(validation.prediction))
 
     def combine(self, prediction: Tensor, weights: Tensor) -> Tensor:
         with threadpool_limits(1):
-            found = [
+            columns = [
                 torch.from_numpy(self._predict(model, x, prediction.shape[-1]))
                 for model, x in zip(self.models, self._features(prediction), strict=True)
             ]
-        return torch.stack(found, -1) if self.task == "multilabel" else found[0]
+        return torch.stack(columns, -1) if self.task == "multilabel" else columns[0]
 
     def save(self, folder: Path) -> None:
-        skops.io.dump([*self.models, self.center, self.scale], folder / FILE)
+        skops.io.dump([*self.models, self.center, self.scale], folder / MODELS_FILE)
 
     def load(self, folder: Path) -> None:
-        *self.models, self.center, self.scale = read_skops(folder / FILE, BOOSTING_TYPES)
+        *self.models, self.center, self.scale = read_skops(folder / MODELS_FILE, BOOSTING_TYPES)
 
     def _features(self, prediction: Tensor) -> list[np.ndarray]:
         """For each model its columns: the members' predictions, of all classes where they exclude.
@@ -98,25 +107,28 @@ class Stacking(Combiner):
         return [odds.transpose(0, 1).flatten(1).numpy()]
 
     def _model(self, y: np.ndarray, seed: int):
+        """A model that is not fitted yet."""
         regression = self.task == "regression"
         if not regression and len(np.unique(y)) == 1:
             return DummyClassifier(strategy="prior")
         if not self.linear:
-            kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
-            return kind(**self.boosting, random_state=seed)
+            model = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+            return model(**self.boosting, random_state=seed)
         return (
             Ridge(alpha=1 / self.c) if regression else LogisticRegression(C=self.c, max_iter=1000)
         )
 
     def _predict(self, model, x: np.ndarray, classes: int) -> np.ndarray:
+        """One model's predictions; classes that it never saw get probability 0."""
         if self.task == "regression":
             return model.predict(x) * self.scale + self.center
-        spread = np.zeros((len(x), classes if self.task == "multiclass" else 2))
-        spread[:, model.classes_.astype(int)] = model.predict_proba(x)
-        return spread if self.task == "multiclass" else spread[:, 1]
+        probabilities = np.zeros((len(x), classes if self.task == "multiclass" else 2))
+        probabilities[:, model.classes_.astype(int)] = model.predict_proba(x)
+        return probabilities if self.task == "multiclass" else probabilities[:, 1]
 
     def _shares(self, members: int) -> Tensor:
+        """The members' shares of the absolute coefficients. Shapes: -> (members,)."""
         linear = [m for m in self.models if hasattr(m, "coef_")]
         sizes = [np.abs(np.atleast_2d(m.coef_)).sum(0).reshape(members, -1).sum(1) for m in linear]
         total = sum(sizes, start=np.zeros(members))
-        return torch.from_numpy(total / total.sum()) if total.any() else equal(members)
+        return torch.from_numpy(total / total.sum()) if total.any() else equal_weights(members)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from lepton.ensemble.combiner import Combiner, classes_of
+from lepton.ensemble.combiner import Combiner, predicted_classes
 
 
 class Vote(Combiner):
@@ -11,4 +11,4 @@ class Vote(Combiner):
     possible = ("binary", "multiclass", "multilabel")
 
     def combine(self, prediction: Tensor, weights: Tensor) -> Tensor:
-        return super().combine(classes_of(prediction, self.task), weights)
+        return super().combine(predicted_classes(prediction, self.task), weights)

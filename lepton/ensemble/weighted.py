@@ -5,11 +5,16 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from lepton.ensemble.combiner import Combiner, Known, at_least, equal
+from lepton.ensemble.combiner import (
+    Combiner,
+    ValidationPredictions,
+    equal_weights,
+    minimum_problems,
+)
 from lepton.errors import ConfigError
 from lepton.metric.scoring import METRICS
 
-SETTLED = 1e-4  # weights below it are no more than the solver's own error
+SOLVER_ERROR = 1e-4  # weights below it are taken for 0
 
 
 class Weighted(Combiner):
@@ -22,39 +27,43 @@ class Weighted(Combiner):
 
     def __init__(self, *, task: str, penalty: float, max_iter: int, library: int):
         super().__init__(task=task)
-        wrong = at_least(penalty=(penalty, 0), max_iter=(max_iter, 1), library=(library, 1))
-        if wrong:
-            raise ConfigError(*wrong)
+        minima = {"penalty": (penalty, 0), "max_iter": (max_iter, 1), "library": (library, 1)}
+        if problems := minimum_problems(**minima):
+            raise ConfigError(*problems)
         self.penalty, self.max_iter, self.library = penalty, max_iter, library
 
-    def fit(self, known: Known) -> Tensor:
-        weights = torch.zeros(len(known.prediction), dtype=torch.float64)
-        tried = range(min(len(weights), self.library))
-        weights[list(tried)] = self._fit(known.only(tried))
+    def fit(self, validation: ValidationPredictions) -> Tensor:
+        weights = torch.zeros(len(validation.prediction), dtype=torch.float64)
+        library = range(min(len(weights), self.library))
+        weights[list(library)] = self._fit(validation.only(library))
         return weights
 
-    def _fit(self, known: Known) -> Tensor:
-        count, start = len(known.prediction), equal(len(known.prediction)).numpy()
-        unit = self._loss(start, known, 1.0)[0] or 1.0  # the solver's tolerance is absolute
-        found = minimize(
+    def _fit(self, validation: ValidationPredictions) -> Tensor:
+        count = len(validation.prediction)
+        start = equal_weights(count).numpy()
+        unit = self._loss(start, validation, 1.0)[0] or 1.0  # the solver's tolerance is absolute
+        solution = minimize(
             self._loss,
             start,
-            args=(known, unit),
+            args=(validation, unit),
             jac=True,
             method="SLSQP",
             bounds=[(0, 1)] * count,
             constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
             options={"maxiter": self.max_iter, "ftol": 1e-10},
         )
-        weights = np.where(found.x < SETTLED, 0, found.x)
+        weights = np.where(solution.x < SOLVER_ERROR, 0, solution.x)
         return torch.from_numpy(weights / weights.sum())
 
-    def _loss(self, values: np.ndarray, known: Known, unit: float) -> tuple[float, np.ndarray]:
+    def _loss(
+        self, values: np.ndarray, validation: ValidationPredictions, unit: float
+    ) -> tuple[float, np.ndarray]:
         """The loss and its gradient, of the very metric that scores, in units of its start."""
         weights = torch.tensor(values, requires_grad=True)
-        target = known.target.double() if self.task == "regression" else known.target.long()
+        target = validation.target
+        target = target.double() if self.task == "regression" else target.long()
         metric = next(iter(METRICS[self.task].values()))
-        loss = metric(self.combine(known.prediction, weights), target) / unit
+        loss = metric(self.combine(validation.prediction, weights), target) / unit
         loss = loss + self.penalty * (weights - 1 / len(weights)).square().sum()
         loss.backward()
         return loss.item(), np.nan_to_num(weights.grad.numpy())  # RMSE has none at 0

@@ -66,9 +66,9 @@ def study(trained, here):
 def ensemble(here):
     """Makes an ensemble as the command does; gives what came of it."""
     from lepton.commands.ensemble import compose
-    from lepton.ensemble.machinery.make import ensemble
+    from lepton.ensemble.machinery.make_ensemble import make_or_read_ensemble
 
-    return lambda *words: ensemble(compose(*words))
+    return lambda *words: make_or_read_ensemble(compose(*words))
 
 
 @pytest.fixture

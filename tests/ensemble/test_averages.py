@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import gmean, mode
 
-from lepton.ensemble.combiner import equal
+from lepton.ensemble.combiner import equal_weights
 from lepton.ensemble.geometric_mean import GeometricMean
 from lepton.ensemble.mean import Mean
 from lepton.ensemble.median import Median
@@ -18,7 +18,7 @@ MULTI = DRAW.dirichlet([1, 1, 1], (5, 30))
 
 def combined(method, task, p):
     p = torch.tensor(p)
-    return method(task=task).combine(p, equal(len(p))).numpy()
+    return method(task=task).combine(p, equal_weights(len(p))).numpy()
 
 
 @pytest.mark.parametrize(("task", "p"), [("binary", BINARY), ("multiclass", MULTI)])

@@ -5,13 +5,13 @@ import pytest
 import torch
 from sklearn.metrics import log_loss, root_mean_squared_error
 
-from lepton.ensemble.combiner import Known
+from lepton.ensemble.combiner import ValidationPredictions
 from lepton.ensemble.greedy import Greedy
-from lepton.ensemble.machinery.pool import Judge
+from lepton.ensemble.machinery.scorer import Scorer
 from lepton.errors import ConfigError
 from lepton.seeds import derive
 
-PLAIN = {"size": 40, "initial": 1, "bags": 1, "bag_share": 1.0, "library": 100}
+ONE_BAG = {"size": 40, "initial": 1, "bags": 1, "bag_share": 1.0, "library": 100}
 
 
 def matrix(seed, classes, members=8, rows=60):
@@ -23,28 +23,28 @@ def matrix(seed, classes, members=8, rows=60):
     return y, p / p.sum(-1, keepdims=True)
 
 
-def known(y, p, task, **limits):
+def validation_of(y, p, task, **limits):
     limits = {"max_members": None, "max_size": None, "seed": 0} | limits
     p = torch.tensor(p[..., 1] if task == "binary" else p)
     metric = "rmse" if task == "regression" else "log_loss"
-    return Known(p, torch.tensor(y), Judge(task, metric), [10] * len(p), **limits)
+    return ValidationPredictions(p, torch.tensor(y), Scorer(task, metric), [10] * len(p), **limits)
 
 
-def weights_in_order(found, task, **settings):
+def weights_in_order(validation, task, **settings):
     """Weights for members in the order given, though the method wants the best first."""
-    scores = [found.judge(p, found.target) for p in found.prediction]
+    scores = [validation.scorer(p, validation.target) for p in validation.prediction]
     order = sorted(range(len(scores)), key=lambda i: -scores[i])
-    chosen = Greedy(task=task, **PLAIN | settings).fit(found.only(order))
+    chosen = Greedy(task=task, **ONE_BAG | settings).fit(validation.only(order))
     return dict(sorted(zip(order, chosen.tolist(), strict=True)))
 
 
-def naive(y, p, loss, *, size, initial, tried):
+def naive(y, p, loss, *, size, initial, candidates):
     """Caruana's algorithm with lists and means, as the paper tells it."""
-    bag = sorted(tried, key=lambda i: loss(y, p[i]))[:initial]
+    bag = sorted(candidates, key=lambda i: loss(y, p[i]))[:initial]
     history = [(loss(y, np.mean([p[i] for i in bag], axis=0)), list(bag))]
     while len(bag) < size:
         bag = min(
-            ([*bag, i] for i in tried),
+            ([*bag, i] for i in candidates),
             key=lambda b: (loss(y, np.mean([p[i] for i in b], axis=0)), b[-1] not in b[:-1]),
         )
         history.append((loss(y, np.mean([p[i] for i in bag], axis=0)), bag))
@@ -62,8 +62,8 @@ def naive(y, p, loss, *, size, initial, tried):
     ],
 )
 def test_it_takes_what_autogluon_and_pytabkit_take(classes, task, taken):
-    found = weights_in_order(known(*matrix(0, classes), task), task)
-    assert list(found.values()) == pytest.approx(np.array(taken) / sum(taken), abs=1e-12)
+    weights = weights_in_order(validation_of(*matrix(0, classes), task), task)
+    assert list(weights.values()) == pytest.approx(np.array(taken) / sum(taken), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -71,29 +71,31 @@ def test_it_takes_what_autogluon_and_pytabkit_take(classes, task, taken):
 @pytest.mark.parametrize(("classes", "task"), [(2, "binary"), (3, "multiclass")])
 def test_it_is_the_naive_selection(classes, task, initial, seed):
     y, p = matrix(seed, classes)
-    found = weights_in_order(known(y, p, task), task, initial=initial, size=15)
-    expected = naive(y, p, log_loss, size=15, initial=initial, tried=range(8))
-    assert list(found.values()) == pytest.approx(expected, abs=1e-12)
+    weights = weights_in_order(validation_of(y, p, task), task, initial=initial, size=15)
+    expected = naive(y, p, log_loss, size=15, initial=initial, candidates=range(8))
+    assert list(weights.values()) == pytest.approx(expected, abs=1e-12)
 
 
 def test_numbers_are_selected_by_rmse():
     draw = np.random.default_rng(3)
     y = draw.normal(size=50)
     p = y + draw.normal(0, [[0.5], [0.7], [0.6], [2.0]], (4, 50))
-    found = weights_in_order(known(y, p, "regression"), "regression", size=12)
-    expected = naive(y, p, root_mean_squared_error, size=12, initial=1, tried=range(4))
-    assert list(found.values()) == pytest.approx(expected, abs=1e-12)
+    weights = weights_in_order(validation_of(y, p, "regression"), "regression", size=12)
+    expected = naive(y, p, root_mean_squared_error, size=12, initial=1, candidates=range(4))
+    assert list(weights.values()) == pytest.approx(expected, abs=1e-12)
 
 
 def test_bags_are_selections_among_random_members_averaged():
     y, p = matrix(1, 2)
-    found = weights_in_order(known(y, p, "binary", seed=7), "binary", bags=4, bag_share=0.5)
+    weights = weights_in_order(
+        validation_of(y, p, "binary", seed=7), "binary", bags=4, bag_share=0.5
+    )
     order = sorted(range(8), key=lambda i: log_loss(y, p[i]))
     draw = np.random.default_rng(derive(7, "bags"))
-    tried = [[order[i] for i in draw.choice(8, 4, replace=False)] for _ in range(4)]
-    expected = [naive(y, p, log_loss, size=40, initial=1, tried=t) for t in tried]
-    assert len({tuple(sorted(t)) for t in tried}) > 1
-    assert list(found.values()) == pytest.approx(np.mean(expected, axis=0), abs=1e-12)
+    candidates = [[order[i] for i in draw.choice(8, 4, replace=False)] for _ in range(4)]
+    expected = [naive(y, p, log_loss, size=40, initial=1, candidates=t) for t in candidates]
+    assert len({tuple(sorted(t)) for t in candidates}) > 1
+    assert list(weights.values()) == pytest.approx(np.mean(expected, axis=0), abs=1e-12)
 
 
 @pytest.mark.parametrize("bags", [1, 5])
@@ -101,8 +103,8 @@ def test_bags_are_selections_among_random_members_averaged():
     ("limits", "most"), [({"max_members": 2}, 2), ({"max_size": 35}, 3), ({"max_members": 1}, 1)]
 )
 def test_limits_hold_and_weights_sum_to_one(limits, most, bags):
-    found = known(*matrix(2, 3), "multiclass", **limits)
-    chosen = weights_in_order(found, "multiclass", bags=bags, bag_share=0.6).values()
+    validation = validation_of(*matrix(2, 3), "multiclass", **limits)
+    chosen = weights_in_order(validation, "multiclass", bags=bags, bag_share=0.6).values()
     assert 1 <= sum(w > 0 for w in chosen) <= most
     assert sum(chosen) == pytest.approx(1)
 
@@ -110,13 +112,13 @@ def test_limits_hold_and_weights_sum_to_one(limits, most, bags):
 def test_of_the_library_only_the_best_may_join():
     y, p = matrix(4, 2)
     order = sorted(range(8), key=lambda i: log_loss(y, p[i]))
-    found = weights_in_order(known(y, p, "binary"), "binary", library=3)
-    assert {i for i, w in found.items() if w} <= set(order[:3])
+    weights = weights_in_order(validation_of(y, p, "binary"), "binary", library=3)
+    assert {i for i, w in weights.items() if w} <= set(order[:3])
 
 
 def test_values_out_of_range_are_told_at_once():
     with pytest.raises(ConfigError) as e:
-        Greedy(task="binary", **PLAIN | {"size": 0, "bag_share": 1.5})
+        Greedy(task="binary", **ONE_BAG | {"size": 0, "bag_share": 1.5})
     assert [line.partition(":")[0] for line in e.value.problems] == [
         "method.size",
         "method.bag_share",

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from lepton import build, load_model, train
 from lepton.config.check import check
-from lepton.ensemble.machinery.members import read_members
+from lepton.ensemble.machinery.members import find_members
 from lepton.ensemble.machinery.soup_checks import init_from
 from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.errors import ConfigError, LeptonError
@@ -25,9 +25,9 @@ def weights(folder):
 
 def test_the_weights_are_the_mean_of_the_members(study, ensemble):
     folders = study("soups")
-    made = ensemble("runs=soups", "method=soup", "keep=true")
-    found, states = weights(made.folder), [weights(folder) for folder in folders]
-    assert list(made.members["weight"]) == [1 / 3] * 3
+    summary = ensemble("runs=soups", "method=soup", "keep=true")
+    found, states = weights(summary.folder), [weights(folder) for folder in folders]
+    assert list(summary.members["weight"]) == [1 / 3] * 3
     for name, tensor in found.items():
         if "running" not in name and "num_batches" not in name:
             mean = np.mean([state[name].numpy() for state in states], axis=0)
@@ -37,13 +37,13 @@ def test_the_weights_are_the_mean_of_the_members(study, ensemble):
 
 def test_batch_statistics_are_those_of_the_training_split_under_the_mean_weights(study, ensemble):
     study("soups")
-    made = ensemble("runs=soups", "method=soup", "keep=true")
-    predictor = load_model(made.folder)
+    summary = ensemble("runs=soups", "method=soup", "keep=true")
+    predictor = load_model(summary.folder)
     network = predictor.learner.model
     norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d))
     seen = []
     norm.register_forward_hook(lambda module, inputs, _: seen.append(inputs[0]))
-    config = read_config(made.folder / "config.yaml")
+    config = read_config(summary.folder / "config.yaml")
     config.pop("ensemble")
     data = build.data(config)
     assert len(data.splits["train"]["id"]) % data.batch_size == 0  # else batches weigh differently
@@ -83,15 +83,15 @@ def test_a_soup_is_an_ordinary_run_of_a_network(study, ensemble):
 
 def test_a_greedy_soup_never_scores_below_its_best_member(study, ensemble):
     study("soups")
-    made = ensemble("runs=soups", "method=greedy_soup", "keep=true")
-    assert made.facts["score"] >= made.facts["best"]["score"]
-    assert made.members["weight"].iloc[0] > 0
-    only = made.members["weight"] > 0
-    assert set(made.members["weight"][only]) == {1 / only.sum()}
+    summary = ensemble("runs=soups", "method=greedy_soup", "keep=true")
+    assert summary.facts["score"] >= summary.facts["best"]["score"]
+    assert summary.members["weight"].iloc[0] > 0
+    only = summary.members["weight"] > 0
+    assert set(summary.members["weight"][only]) == {1 / only.sum()}
 
 
 def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
-    members = read_members([str(folder) for folder in study("soups")]).members
+    members = find_members([str(folder) for folder in study("soups")]).members
     average = WeightAverager(members)
     average.mix([0, 1])
     average.mix([2])
@@ -100,7 +100,7 @@ def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([(*MLP, "seed=0"), (*MLP, "seed=1")], r"different weights \(seed [01] and [01]\)"),
         ([MLP, ("model=linear",)], "different models"),
@@ -109,10 +109,10 @@ def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
         ([RESNET, (*RESNET, "model.width=8")], "different models"),
     ],
 )
-def test_runs_of_other_initial_weights_are_refused_and_named(here, ensemble, words, said):
+def test_runs_of_other_initial_weights_are_refused_and_named(here, ensemble, words, message):
     names = [train(compose(*SMALL, "trainer.max_epochs=1", *word)).run for word in words]
     for method in ("soup", "greedy_soup"):
-        with pytest.raises(ConfigError, match=said) as e:
+        with pytest.raises(ConfigError, match=message) as e:
             ensemble("runs=default", f"method={method}")
         assert any(name in str(e.value) for name in names)
 

@@ -6,8 +6,8 @@ import torch
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from lepton.ensemble.combiner import Known
-from lepton.ensemble.machinery.pool import Judge
+from lepton.ensemble.combiner import ValidationPredictions
+from lepton.ensemble.machinery.scorer import Scorer
 from lepton.ensemble.stacking import Stacking
 from lepton.errors import LeptonError
 
@@ -18,7 +18,7 @@ PROBABILITIES = DRAW.dirichlet([2, 2, 2], (4, 90)) * 0.5 + np.eye(3)[Y] * 0.5
 METRICS = {"regression": "rmse"}
 
 
-def known(task):
+def predictions_and_targets(task):
     """Predictions and targets of four members, as numpy."""
     if task == "multiclass":
         return Y, PROBABILITIES
@@ -31,9 +31,11 @@ def known(task):
 
 
 def fitted(task, y, p, model="linear", **settings):
-    judge = Judge(task, METRICS.get(task, "log_loss"))
+    scorer = Scorer(task, METRICS.get(task, "log_loss"))
     stack = Stacking(task=task, model=model, **SETTINGS | settings)
-    weights = stack.fit(Known(torch.tensor(p), torch.tensor(y), judge, [1] * 4, None, None, 0))
+    weights = stack.fit(
+        ValidationPredictions(torch.tensor(p), torch.tensor(y), scorer, [1] * 4, None, None, 0)
+    )
     assert weights.sum().item() == pytest.approx(1)
     return stack, weights
 
@@ -43,7 +45,7 @@ def predict(stack, p, weights):
 
 
 def test_two_classes_are_logistic_regression_on_log_odds():
-    y, p = known("binary")
+    y, p = predictions_and_targets("binary")
     stack, weights = fitted("binary", y, p)
     own = LogisticRegression(C=0.1, max_iter=1000).fit(logit(p).T, y)
     np.testing.assert_allclose(predict(stack, p, weights), own.predict_proba(logit(p).T)[:, 1])
@@ -52,12 +54,12 @@ def test_two_classes_are_logistic_regression_on_log_odds():
 
 
 def test_several_classes_are_one_model_and_labels_a_model_each():
-    y, p = known("multiclass")
+    y, p = predictions_and_targets("multiclass")
     stack, weights = fitted("multiclass", y, p)
     columns = np.concatenate([logit(member) for member in p], axis=1)
     own = LogisticRegression(C=0.1, max_iter=1000).fit(columns, y)
     np.testing.assert_allclose(predict(stack, p, weights), own.predict_proba(columns), rtol=1e-6)
-    y, p = known("multilabel")
+    y, p = predictions_and_targets("multilabel")
     stack, weights = fitted("multilabel", y, p)
     for label in range(3):
         own = LogisticRegression(C=0.1, max_iter=1000).fit(logit(p[..., label]).T, y[:, label])
@@ -66,7 +68,7 @@ def test_several_classes_are_one_model_and_labels_a_model_each():
 
 
 def test_numbers_are_ridge_regression_in_standard_deviations():
-    y, p = known("regression")
+    y, p = predictions_and_targets("regression")
     stack, weights = fitted("regression", y, p)
     x, z = ((p - y.mean()) / y.std()).T, (y - y.mean()) / y.std()
     expected = Ridge(alpha=10).fit(x, z).predict(x) * y.std() + y.mean()
@@ -76,7 +78,7 @@ def test_numbers_are_ridge_regression_in_standard_deviations():
 @pytest.mark.parametrize("model", ["linear", "boosted"])
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_what_is_saved_predicts_the_same(task, model, tmp_path):
-    y, p = known(task)
+    y, p = predictions_and_targets(task)
     stack, weights = fitted(task, y, p, model)
     stack.save(tmp_path)
     again = Stacking(task=task, model=model, **SETTINGS)
@@ -92,7 +94,7 @@ def test_a_class_that_validation_lacks_gets_nothing():
 
 
 def test_a_label_of_one_kind_alone_is_constant():
-    y, p = known("multilabel")
+    y, p = predictions_and_targets("multilabel")
     stack, weights = fitted("multilabel", np.concatenate([y[:, :2], 0 * y[:, 2:]], 1), p)
     assert (predict(stack, p, weights)[:, 2] == 0).all()
 

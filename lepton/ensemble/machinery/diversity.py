@@ -1,9 +1,9 @@
-"""How different members are: where they predict other classes, and whether they err together."""
+"""Diversity of members: where they predict other classes, and how much they err together."""
 
 import torch
 from torch import Tensor
 
-from lepton.ensemble.combiner import classes_of
+from lepton.ensemble.combiner import predicted_classes
 
 
 def disagreement(prediction: Tensor, task: str) -> Tensor | None:
@@ -13,9 +13,9 @@ def disagreement(prediction: Tensor, task: str) -> Tensor | None:
     """
     if task == "regression":
         return None
-    chosen = classes_of(prediction.double(), task).flatten(1)
-    differ = chosen @ (1 - chosen).T
-    rows = prediction.shape[1] if task != "multilabel" else chosen.shape[1]
+    classes = predicted_classes(prediction.double(), task).flatten(1)
+    differ = classes @ (1 - classes).T
+    rows = prediction.shape[1] if task != "multilabel" else classes.shape[1]
     return (differ + differ.T) / (2 * rows if task == "multiclass" else rows)
 
 
@@ -30,7 +30,7 @@ def error_correlation(prediction: Tensor, target: Tensor, task: str) -> Tensor:
     return torch.atleast_2d(torch.corrcoef((prediction.double() - truth).flatten(1)))
 
 
-def with_others(pairs: Tensor | None) -> Tensor | None:
+def mean_over_others(pairs: Tensor | None) -> Tensor | None:
     """Each member's mean over the others. Shapes: (members, members) -> (members,)."""
     if pairs is None or len(pairs) < 2:
         return None

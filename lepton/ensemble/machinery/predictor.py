@@ -1,34 +1,41 @@
-"""An ensemble as something that predicts: every member is asked, the answers are combined."""
+"""Predicts with an ensemble: every member predicts, and the predictions are combined."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from lepton import build
-from lepton.ensemble.machinery.members import Member, member_of, unchanged
+from lepton.ensemble.machinery.members import is_unchanged, read_recorded_member
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 
-class EnsemblePredictor:
-    """Raw rows -> predictions, as `Predictor`; each member prepares the rows its own way."""
+class FramePredictor(Protocol):
+    """A model that predicts rows of a DataFrame, as `lepton.load_model` returns it."""
 
-    def __init__(self, folder: Path, load):
-        config = read_config(folder / CONFIG_FILE)
-        own = config["ensemble"]
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame: ...
+
+
+class EnsemblePredictor:
+    """Predicts rows of a DataFrame, as `Predictor`; each member prepares the rows its own way."""
+
+    def __init__(self, folder: Path, load_model: Callable[[Path], FramePredictor]):
+        settings = read_config(folder / CONFIG_FILE)["ensemble"]
+        references = settings["members"]
         self.spec = DataSpec.load(folder / "spec.json")
-        self.members = [load(_verified(folder, known).folder) for known in own["members"]]
-        self.parts = torch.tensor([known["part"] for known in own["members"]])
-        counts = self.parts.bincount()
-        self.shares = 1 / counts[self.parts].double()
-        weights = [known["weight"] for known in own["members"]]
-        self.weights = torch.zeros(len(counts), dtype=torch.float64)
-        self.weights.index_add_(0, self.parts, torch.tensor(weights, dtype=torch.float64))
-        self.method = build.instantiate(own["method"], task=self.spec.task)
+        self.members = [load_model(_member_folder(folder, r)) for r in references]
+        self.entries = torch.tensor([reference["part"] for reference in references])
+        runs = self.entries.bincount()
+        self.shares = 1 / runs[self.entries].double()
+        weights = torch.tensor([r["weight"] for r in references], dtype=torch.float64)
+        self.weights = torch.zeros(len(runs), dtype=torch.float64)
+        self.weights.index_add_(0, self.entries, weights)
+        self.method = build.instantiate(settings["method"], task=self.spec.task)
         self.method.load(folder)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -36,28 +43,34 @@ class EnsemblePredictor:
 
         Raises: DataError when a column is missing or holds what it did not when training.
         """
-        answers = [member.predict(frame) for member in self.members]
+        tables = [member.predict(frame) for member in self.members]
         if not len(frame):
-            return answers[0]
-        found = torch.stack([torch.tensor(answer.to_numpy()) for answer in answers])
-        values = self._combined(found.double()).to(found.dtype)
-        return pd.DataFrame(values.numpy(), columns=answers[0].columns, index=frame.index)
+            return tables[0]
+        predictions = torch.stack([torch.tensor(table.to_numpy()) for table in tables])
+        values = self._combine(predictions.double()).to(predictions.dtype)
+        return pd.DataFrame(values.numpy(), columns=tables[0].columns, index=frame.index)
 
-    def _combined(self, found: Tensor) -> Tensor:
-        """Shapes: (members, rows, columns) -> (rows, columns); one column is none to methods."""
-        parts = torch.zeros(len(self.weights), *found.shape[1:], dtype=found.dtype)
-        parts.index_add_(0, self.parts, found * self.shares[:, None, None])
+    def _combine(self, predictions: Tensor) -> Tensor:
+        """The combined predictions; methods are given a single column without its dimension.
+
+        Shapes: (members, rows, columns) -> (rows, columns).
+        """
+        of_entries = torch.zeros(len(self.weights), *predictions.shape[1:], dtype=predictions.dtype)
+        of_entries.index_add_(0, self.entries, predictions * self.shares[:, None, None])
         if self.spec.task in ("binary", "regression"):
-            return self.method.combine(parts[..., 0], self.weights)[:, None]
-        return self.method.combine(parts, self.weights)
+            return self.method.combine(of_entries[..., 0], self.weights)[:, None]
+        return self.method.combine(of_entries, self.weights)
 
 
-def _verified(folder: Path, known: dict[str, Any]) -> Member:
-    """A member, which must be the very run that the ensemble was made of."""
-    member = member_of(folder, known)
-    if not unchanged(member, known):
+def _member_folder(folder: Path, reference: dict[str, Any]) -> Path:
+    """The folder of a member.
+
+    Raises: LeptonError when it is not the very run that the ensemble was made of.
+    """
+    member = read_recorded_member(folder, reference)
+    if not is_unchanged(member, reference):
         raise LeptonError(
-            f"{folder}: its member {known['run']} was trained again and predicts otherwise; make "
-            "the ensemble again"
+            f"{folder}: its member {reference['run']} was trained again and predicts otherwise; "
+            "make the ensemble again"
         )
-    return member
+    return member.folder

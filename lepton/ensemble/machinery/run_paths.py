@@ -1,4 +1,4 @@
-"""The folders that `runs=` means; imports nothing heavy, so that a mistake in it costs no time."""
+"""Finds the run folders that `runs=` means; imports nothing heavy: a mistake costs no time."""
 
 from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
@@ -9,24 +9,24 @@ from lepton.storage.results import study_folder
 from lepton.storage.run_folder import CONFIG_FILE, RESULT_FILE, STATE_SUFFIXES, failed_folder
 
 
-def run_folders(runs: str | Sequence[str]) -> list[Path]:
+def find_run_folders(runs: str | Sequence[str]) -> list[Path]:
     """The run folders that paths, globs and names of studies mean, each once.
 
     Raises: LeptonError when a word names nothing.
     """
-    words = [runs] if isinstance(runs, str) else runs
-    return list({path.resolve(): path for word in words for path in _named(word)}.values())
+    names = [runs] if isinstance(runs, str) else runs
+    return list({path.resolve(): path for name in names for path in _folders_of(name)}.values())
 
 
-def _named(word: str) -> Iterator[Path]:
+def _folders_of(name: str) -> Iterator[Path]:
     """The run folders that a path, a glob or the name of a study means."""
-    if has_magic(word):
-        paths = [Path(path) for path in sorted(glob(str(Path(word).expanduser())))]
+    if has_magic(name):
+        paths = [Path(path) for path in sorted(glob(str(Path(name).expanduser())))]
         paths = [path for path in paths if path.is_dir()]
         if not paths:
-            raise ConfigError(f"runs: {word}: no folder matches (looked in {Path.cwd()})")
-    elif (path := Path(word).expanduser()).is_dir() or not failed_folder(path).is_dir():
-        paths = [path if _is_run(path) else study_folder(word)]
+            raise ConfigError(f"runs: {name}: no folder matches (looked in {Path.cwd()})")
+    elif (path := Path(name).expanduser()).is_dir() or not failed_folder(path).is_dir():
+        paths = [path if _is_run(path) else study_folder(name)]
     else:
         paths = [failed_folder(path)]
     for path in paths:
@@ -34,6 +34,6 @@ def _named(word: str) -> Iterator[Path]:
 
 
 def _is_run(path: Path) -> bool:
-    """Whether a folder is a run in any state, and no study."""
-    known = (path / RESULT_FILE).is_file() or (path / CONFIG_FILE).is_file()
-    return known or path.suffix in STATE_SUFFIXES
+    """True for the folder of a run in any state, and not for a study."""
+    has_run_files = (path / RESULT_FILE).is_file() or (path / CONFIG_FILE).is_file()
+    return has_run_files or path.suffix in STATE_SUFFIXES

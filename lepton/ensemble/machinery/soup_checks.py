@@ -1,7 +1,8 @@
-"""Checks that the weights of a soup's members can be averaged; a refusal says what differs."""
+"""Checks that the weights of a soup's members can be averaged; refusals say what differs."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from lepton.config.check import check, fits_itself, with_later_keys
 from lepton.dataset.data import Data
-from lepton.ensemble.machinery.members import Member
+from lepton.ensemble.machinery.members import MemberRun
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.tuning import frozen_entries
@@ -20,13 +21,14 @@ from lepton.training.learner import build_learner
 from lepton.training.network import Network
 
 Config = dict[str, Any]
+Shapes = dict[str, tuple[int, ...]]
 SAME_START = "a soup needs runs that started from the same weights"
 SAME_PARAMETERS = "a soup needs members with the same parameters"
-KEEP = "keep"  # of a strategy: how much of the weights a run folder holds
-SHOWN_DIFFERENCES = 3
+KEEP_KEY = "keep"  # of a strategy: how much of the weights a run folder holds
+MAX_DIFFERENCES_SHOWN = 3
 
 
-def buildable_config(member: Member) -> Config:
+def buildable_config(member: MemberRun) -> Config:
     """The checked config of a member, with the place where the weights below its adapter lie now.
 
     Raises: ConfigError for a config that cannot be built; LeptonError when those weights are gone.
@@ -50,7 +52,7 @@ def init_from(config: Config) -> str | None:
     return None
 
 
-def refuse_different_configs(members: list[Member], configs: list[Config]) -> None:
+def refuse_different_configs(members: list[MemberRun], configs: list[Config]) -> None:
     """Raises: ConfigError for members whose models, inputs, starts or strategies differ."""
     first = configs[0]
     for member, config in zip(members, configs, strict=True):
@@ -58,17 +60,17 @@ def refuse_different_configs(members: list[Member], configs: list[Config]) -> No
             raise ConfigError(f"method: a soup needs networks; {member.run} has no weights to mean")
         for group, plural in (("model", "models"), ("preprocessing", "preprocessing")):
             if differences := _differences(first, config, group):
-                raise _unlike(members[0], member, f"different {plural}", differences, SAME_START)
+                raise _refusal(members[0], member, f"different {plural}", differences, SAME_START)
         starts = init_from(first), init_from(config)
         if starts[0] != starts[1]:
             differences = [f"{starts[0]} and {starts[1]}"]
-            raise _unlike(members[0], member, "different init_from", differences, SAME_START)
+            raise _refusal(members[0], member, "different init_from", differences, SAME_START)
         if _target(first, "finetune") != _target(config, "finetune"):
             differences = _differences(first, config, "finetune")
-            raise _unlike(members[0], member, "different strategies", differences, SAME_PARAMETERS)
+            raise _refusal(members[0], member, "different strategies", differences, SAME_PARAMETERS)
 
 
-def refuse_different_weights(members: list[Member], configs: list[Config]) -> None:
+def refuse_different_weights(members: list[MemberRun], configs: list[Config]) -> None:
     """Raises: ConfigError for members whose files hold other parameters, or the same numbers with
     another meaning: other adapters, other tokens; LeptonError for files that cannot be read."""
     first, shapes = members[0], _tensor_shapes(members[0])
@@ -78,18 +80,20 @@ def refuse_different_weights(members: list[Member], configs: list[Config]) -> No
         options = _differences(configs[0], config, "finetune")
         if odd or (adapted and options):
             differences = options or _differences(configs[0], config, "dataset") or odd
-            raise _unlike(first, member, "different parameters", differences, SAME_PARAMETERS)
-        if _content(first, TOKENIZER) != _content(member, TOKENIZER):
+            raise _refusal(first, member, "different parameters", differences, SAME_PARAMETERS)
+        if _content(first.folder, TOKENIZER) != _content(member.folder, TOKENIZER):
             differences = _differences(configs[0], config, "dataset")
-            raise _unlike(first, member, "different tokens", differences, SAME_PARAMETERS)
+            raise _refusal(first, member, "different tokens", differences, SAME_PARAMETERS)
     bases = [(m, read_base(m.folder / BASE)) for m in members if (m.folder / BASE).is_file()]
     for member, base in bases:
         if base["sha256"] != bases[0][1]["sha256"]:
             differences = [f"{bases[0][1]['path']} has changed in between"]
-            raise _unlike(bases[0][0], member, "different bases", differences, SAME_START)
+            raise _refusal(bases[0][0], member, "different bases", differences, SAME_START)
 
 
-def refuse_different_starts(members: list[Member], configs: list[Config], network: Network) -> None:
+def refuse_different_starts(
+    members: list[MemberRun], configs: list[Config], network: Network
+) -> None:
     """Raises: ConfigError for members whose first weights differ; they are drawn again to see.
 
     Of runs that started from the same `init_from` only the adapters are drawn.
@@ -109,7 +113,10 @@ def refuse_different_starts(members: list[Member], configs: list[Config], networ
 
 
 def refuse_weights_left_out(
-    members: list[Member], configs: list[Config], states: list[dict[str, Tensor]], network: Network
+    members: list[MemberRun],
+    configs: list[Config],
+    states: list[dict[str, Tensor]],
+    network: Network,
 ) -> None:
     """Raises: ConfigError when a member tuned what a soup that keeps an adapter does not hold."""
     tuning = network.tuning
@@ -120,65 +127,71 @@ def refuse_weights_left_out(
         moved = [name for name in frozen if not state[name].equal(states[0][name])]
         if moved:
             differences = _differences(configs[0], config, "finetune") or moved
-            raise _unlike(members[0], member, "different parameters", differences, SAME_PARAMETERS)
+            raise _refusal(members[0], member, "different parameters", differences, SAME_PARAMETERS)
 
 
-def refuse_changed_data(member: Member, data: Data) -> None:
+def refuse_changed_data(member: MemberRun, data: Data) -> None:
     """Raises: LeptonError when the data, read again, are not those that a member was trained on."""
-    same = True
+    with TemporaryDirectory() as saved:
+        data.save(Path(saved))
+        same = _content(Path(saved), TOKENIZER) == _content(member.folder, TOKENIZER)
     for name, split in member.splits.items():
         rows = data.splits[name]
         order = rows["id"].argsort()
         same &= rows["id"][order].equal(split.ids) and rows["target"][order].equal(split.target)
-    if tokens := getattr(data, "tokens", None):
-        same &= tokens.tokenizer.to_str().encode() == _content(member, TOKENIZER)
     if not same:
         raise LeptonError(f"{member.folder}: its data are no longer what it was trained on")
 
 
-def _unlike(
-    first: Member, other: Member, what: str, differences: list[str], reason: str
+def _refusal(
+    first: MemberRun, other: MemberRun, have: str, differences: list[str], reason: str
 ) -> ConfigError:
-    shown = f" ({', '.join(differences[:SHOWN_DIFFERENCES])})" if differences else ""
-    return ConfigError(f"method: {first.run} and {other.run} have {what}{shown}; {reason}")
+    details = f" ({', '.join(differences[:MAX_DIFFERENCES_SHOWN])})" if differences else ""
+    return ConfigError(f"method: {first.run} and {other.run} have {have}{details}; {reason}")
 
 
 def _differences(first: Config, other: Config, group: str) -> list[str]:
-    """The options of a group that differ in two configs, or its keys that do."""
+    """The names of a group's options where these differ in two configs, or keys that do."""
     if _target(first, group) != _target(other, group):
         return [" and ".join(f"{group}={c['choices'].get(group)}" for c in (first, other))]
-    one, two = (dict(_flat(config[group] or {}, group)) for config in (first, other))
-    return [f"{k} {one.get(k)} and {two.get(k)}" for k in one | two if one.get(k) != two.get(k)]
+    options, others = (dict(_options(config[group] or {}, group)) for config in (first, other))
+    return [
+        f"{key} {options.get(key)} and {others.get(key)}"
+        for key in options | others
+        if options.get(key) != others.get(key)
+    ]
 
 
 def _target(config: Config, group: str) -> str | None:
     return (config[group] or {}).get("_target_")
 
 
-def _flat(node: Config, prefix: str) -> Iterator[tuple[str, Any]]:
-    """The values that weights can depend on, by dotted keys."""
+def _options(node: Config, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Keys and values of an option that weights can depend on."""
     for key, value in node.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}.{key}")
-        elif key != KEEP and "dropout" not in key:
+            yield from _options(value, f"{prefix}.{key}")
+        elif key != KEEP_KEY and "dropout" not in key:
             yield f"{prefix}.{key}", value
 
 
-def _tensor_shapes(member: Member) -> dict[str, tuple[int, ...]]:
+def _tensor_shapes(member: MemberRun) -> Shapes:
     """The shapes of what a run's file of weights holds, by name."""
     path = weights_file(member)
     with explain_read_errors(path), safe_open(path, framework="pt") as file:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
-def weights_file(member: Member) -> Path:
+def weights_file(member: MemberRun) -> Path:
     """The file that holds the weights of a network: the whole, or the adapter alone."""
     whole = member.folder / WEIGHTS
     return whole if whole.is_file() else member.folder / ADAPTER
 
 
-def _odd_tensors(first: Member, shapes: dict, other: Member, other_shapes: dict) -> list[str]:
-    """Tensors that two files do not share; those below an adapter stand in a whole file alone."""
+def _odd_tensors(
+    first: MemberRun, shapes: Shapes, other: MemberRun, other_shapes: Shapes
+) -> list[str]:
+    """The tensors that two files do not share, where a whole one may hold more than an adapter."""
     odd = {n for n in shapes.keys() & other_shapes.keys() if shapes[n] != other_shapes[n]}
     if weights_file(first).name == weights_file(other).name:
         odd |= shapes.keys() ^ other_shapes.keys()
@@ -189,6 +202,6 @@ def _odd_tensors(first: Member, shapes: dict, other: Member, other_shapes: dict)
     return sorted(odd)
 
 
-def _content(member: Member, name: str) -> bytes | None:
-    path = member.folder / name
+def _content(folder: Path, name: str) -> bytes | None:
+    path = folder / name
     return path.read_bytes() if path.is_file() else None

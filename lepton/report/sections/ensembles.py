@@ -5,7 +5,12 @@ from pathlib import Path
 import pandas as pd
 
 from lepton.analysis.best_setting import command
-from lepton.ensemble.machinery.outcome import SHOWN, Outcome, lines, read
+from lepton.ensemble.machinery.summary import (
+    SHOWN_METRICS,
+    EnsembleSummary,
+    read_summary,
+    summary_sentences,
+)
 from lepton.errors import LeptonError
 from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text
 from lepton.report.figures.ensembles import member_weights
@@ -30,18 +35,18 @@ def ensembles_section(ensembles: pd.DataFrame) -> list[Section]:
     for row in ensembles.head(MAX_ENSEMBLES).itertuples():
         folder = Path(row.folder)
         try:
-            blocks += _ensemble(folder, row.ensemble, read(folder))
+            blocks += _ensemble(folder, row.ensemble, read_summary(folder))
         except LeptonError as e:
             blocks.append(Note(str(e)))
     return [Section("Ensembles", blocks)]
 
 
-def _ensemble(folder: Path, name: str, outcome: Outcome) -> list[Block]:
+def _ensemble(folder: Path, name: str, outcome: EnsembleSummary) -> list[Block]:
     suffix = f"_{name.replace(' ', '_')}"
     used_members = outcome.members[outcome.members["weight"] > 0]
     heaviest = (f"{member.run} {member.weight:.3f}" for member in used_members.head(5).itertuples())
     return [
-        Text(f"{folder.name}: {'; '.join(lines(outcome.facts))}."),
+        Text(f"{folder.name}: {'; '.join(summary_sentences(outcome.facts))}."),
         _score_table(outcome.facts["scores"], f"ensemble_scores{suffix}"),
         _member_table(used_members, f"members{suffix}"),
         Figure(
@@ -59,7 +64,7 @@ def _score_table(scores: dict[str, dict[str, float]], name: str) -> Table:
     splits = ("val", "test")
     header = ["metric", *(f"{split} {title}" for split in splits for title in SCORES.values())]
     rows = []
-    for metric in SHOWN:
+    for metric in SHOWN_METRICS:
         scores_by_split = [scores.get(f"{split}/{metric}", {}) for split in splits]
         if any(scores_by_split):
             values = [by_source.get(key) for by_source in scores_by_split for key in SCORES]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lepton.ensemble.machinery.diversity import disagreement, error_correlation, with_others
+from lepton.ensemble.machinery.diversity import disagreement, error_correlation, mean_over_others
 
 DRAW = np.random.default_rng(0)
 BINARY, MULTI = DRAW.uniform(size=(3, 40)), DRAW.dirichlet([1, 1, 1], (3, 40))
@@ -36,5 +36,5 @@ def test_errors_are_correlated_over_rows_and_classes():
 
 def test_a_member_is_compared_with_the_others_alone():
     pairs = torch.tensor([[1.0, 0.2, 0.4], [0.2, 1.0, 0.6], [0.4, 0.6, 1.0]])
-    np.testing.assert_allclose(with_others(pairs), [0.3, 0.4, 0.5], rtol=1e-6)
-    assert with_others(pairs[:1, :1]) is None
+    np.testing.assert_allclose(mean_over_others(pairs), [0.3, 0.4, 0.5], rtol=1e-6)
+    assert mean_over_others(pairs[:1, :1]) is None

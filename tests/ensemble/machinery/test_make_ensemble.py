@@ -11,9 +11,9 @@ import torch
 import yaml
 
 from lepton import build, load, load_model
-from lepton.commands.ensemble import compose as asked
+from lepton.commands.ensemble import compose as compose_ensemble
 from lepton.config.check import check
-from lepton.ensemble.machinery.members import read_member, read_members
+from lepton.ensemble.machinery.members import find_members, read_member
 from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
 from lepton.spec import DataSpec
@@ -127,14 +127,14 @@ def test_members_are_named_with_weights_in_the_config_and_paths_move_with_the_ru
     study, ensemble, here
 ):
     folders = study("binary")
-    made = ensemble("runs=binary", "method=mean", "max_members=3", *QUICK)
-    known = yaml.safe_load((made.folder / "config.yaml").read_text())["ensemble"]["members"]
+    summary = ensemble("runs=binary", "method=mean", "max_members=3", *QUICK)
+    known = yaml.safe_load((summary.folder / "config.yaml").read_text())["ensemble"]["members"]
     assert [m["weight"] for m in known] == [pytest.approx(1 / 3)] * 3
     assert {m["run"] for m in known} < {folder.name for folder in folders}
     frame = raw("binary")
-    before = load_model(made.folder).predict(frame)
+    before = load_model(summary.folder).predict(frame)
     (here / "runs").rename(here / "moved")
-    moved = Path("moved", *made.folder.parts[1:])
+    moved = Path("moved", *summary.folder.parts[1:])
     assert load_model(moved).predict(frame).equals(before)
     shutil.rmtree(moved.with_name(known[0]["run"]))
     with pytest.raises(LeptonError, match=f"its member {known[0]['run']} is gone") as e:
@@ -144,12 +144,12 @@ def test_members_are_named_with_weights_in_the_config_and_paths_move_with_the_ru
 
 def test_a_member_that_was_trained_again_and_predicts_otherwise_is_told(study, ensemble):
     folders = study("binary")
-    made = ensemble("runs=binary", "method=mean", *QUICK)
+    summary = ensemble("runs=binary", "method=mean", *QUICK)
     path = folders[0] / "predictions" / "test.parquet"
     frame = pd.read_parquet(path)
     frame.assign(prediction=frame["prediction"] / 2).to_parquet(path)
     with pytest.raises(LeptonError, match=f"{folders[0].name} was trained again"):
-        load_model(made.folder)
+        load_model(summary.folder)
 
 
 @pytest.mark.parametrize("name", ["stack.skops", "spec.json", "config.yaml"])
@@ -166,37 +166,37 @@ def test_a_file_of_an_ensemble_that_is_gone_or_wrong_is_told_in_a_line(study, en
 
 def test_an_ensemble_whose_report_is_damaged_is_told_and_made_again(study, ensemble):
     study("binary")
-    made = ensemble("runs=binary", "method=mean", *QUICK)
-    (made.folder / "ensemble.json").write_text("{")
+    summary = ensemble("runs=binary", "method=mean", *QUICK)
+    (summary.folder / "ensemble.json").write_text("{")
     with pytest.raises(LeptonError, match="rerun=true makes it again"):
         ensemble("runs=binary", "method=mean", *QUICK)
-    assert ensemble("runs=binary", "method=mean", "rerun=true", *QUICK).facts == made.facts
+    assert ensemble("runs=binary", "method=mean", "rerun=true", *QUICK).facts == summary.facts
 
 
 def test_folds_are_joined_by_the_rows_that_they_did_not_train_on(study, ensemble, stored):
     folders = [f for f in study("folds") if "linear" in f.name]
-    made = ensemble('runs="runs/folds/*linear*"', "method=kfold")
+    summary = ensemble('runs="runs/folds/*linear*"', "method=kfold")
     tests = pd.concat([pd.read_parquet(f / "predictions" / "test.parquet") for f in folders])
     vals = pd.concat([pd.read_parquet(f / "predictions" / "val.parquet") for f in folders])
     assert sorted(tests["id"]) == list(range(250))
     expected = tests.set_index("id").sort_index()["prediction"]
-    np.testing.assert_allclose(stored(made.folder, "test")[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(stored(summary.folder, "test")[0], expected, rtol=1e-6)
     expected = vals.groupby("id")["prediction"].mean()
     assert expected.size < len(vals)
-    np.testing.assert_allclose(stored(made.folder, "val")[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(stored(summary.folder, "val")[0], expected, rtol=1e-6)
     frame = raw("folds").iloc[:20]
     each = [load_model(folder).predict(frame)["prediction"] for folder in folders]
-    found = load_model(made.folder).predict(frame)["prediction"]
+    found = load_model(summary.folder).predict(frame)["prediction"]
     np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-6)
 
 
 def test_settings_are_stacked_on_joined_folds_and_predict(study, ensemble):
     study("folds")
     words = ("method=stacking", "method.learns_from=out_of_fold")
-    made = ensemble("runs=folds", *words, *QUICK)
-    assert made.facts["considered"] == 2
-    assert json.loads((made.folder / "result.json").read_text())["rows"]["test"] == 250
-    found = load_model(made.folder).predict(raw("folds").iloc[:5])["prediction"]
+    summary = ensemble("runs=folds", *words, *QUICK)
+    assert summary.facts["considered"] == 2
+    assert json.loads((summary.folder / "result.json").read_text())["rows"]["test"] == 250
+    found = load_model(summary.folder).predict(raw("folds").iloc[:5])["prediction"]
     assert found.between(0, 1).all()
 
 
@@ -261,8 +261,8 @@ def test_folders_that_are_no_members_are_named_and_counted(study, ensemble, capl
     assert "4 left out" in caplog.text
     for said in ("not a result of lepton's", "damaged", "unfinished", "diverged (Diverged: loss"):
         assert said in caplog.text
-    found = read_members("binary")
-    assert (len(found.members), len(found.skipped), found.ensembles) == (2, 4, 1)
+    search = find_members("binary")
+    assert (len(search.members), len(search.skipped), search.ensembles) == (2, 4, 1)
 
 
 @pytest.mark.parametrize("what", ["weights", "nan", "no predictions"])
@@ -283,9 +283,9 @@ def test_a_run_without_weights_or_numbers_is_no_member(study, what):
 def test_a_run_named_twice_is_one_member(study):
     folders = study("binary")
     shutil.copytree("runs/binary", "runs/copy")
-    found = read_members(["binary", "runs/binary/*", str(folders[0].absolute()), "copy"])
-    assert len(found.members) == 4
-    assert [why.split(" as ")[0] for _, why in found.skipped] == ["the same run"] * 4
+    search = find_members(["binary", "runs/binary/*", str(folders[0].absolute()), "copy"])
+    assert len(search.members) == 4
+    assert [why.split(" as ")[0] for _, why in search.skipped] == ["the same run"] * 4
 
 
 @pytest.mark.parametrize(
@@ -295,8 +295,8 @@ def test_a_run_named_twice_is_one_member(study):
 def test_limits_hold_for_members_and_bytes(study, ensemble, method, limits, used):
     sizes = sorted(read_member(folder).size for folder in study("binary"))
     words = [word.format(two=sum(sizes[:2]), three=sum(sizes[:3])) for word in limits]
-    made = ensemble("runs=binary", f"method={method}", *words, *QUICK)
-    taken = made.members[made.members["weight"] > 0]
+    summary = ensemble("runs=binary", f"method={method}", *words, *QUICK)
+    taken = summary.members[summary.members["weight"] > 0]
     assert 1 <= len(taken) <= used
     if "max_size" in words[0]:
         assert taken["size"].sum() <= int(words[0].partition("=")[2])
@@ -306,24 +306,24 @@ def test_limits_hold_for_members_and_bytes(study, ensemble, method, limits, used
 
 def test_diversity_and_calibration_are_reported(study, ensemble, stored):
     folders = study("binary")
-    made = ensemble("runs=binary", "method=mean", *QUICK)
+    summary = ensemble("runs=binary", "method=mean", *QUICK)
     p = np.stack([stored(folder, "val")[0] for folder in folders])
     target = stored(folders[0], "val")[1]
     pairs = [(i, j) for i in range(4) for j in range(i)]
     differ = np.mean([((p[i] > 0.5) != (p[j] > 0.5)).mean() for i, j in pairs])
     together = np.mean([np.corrcoef(p[i] - target, p[j] - target)[0, 1] for i, j in pairs])
-    assert made.facts["disagreement"] == pytest.approx(differ)
-    assert made.facts["error_correlation"] == pytest.approx(together, rel=1e-5)
-    best = made.members["run"].iloc[0]
+    assert summary.facts["disagreement"] == pytest.approx(differ)
+    assert summary.facts["error_correlation"] == pytest.approx(together, rel=1e-5)
+    best = summary.members["run"].iloc[0]
     truth = torch.tensor(target)
     for split, name in (("val", "ece"), ("val", "log_loss")):
-        row = made.facts["scores"][f"{split}/{name}"]
+        row = summary.facts["scores"][f"{split}/{name}"]
         expected = score(
             torch.tensor(stored(Path("runs/binary", best), split)[0]), truth, task="binary"
         )
         assert row["best"] == pytest.approx(expected[name])
         assert row["ensemble"] == pytest.approx(
-            score(torch.tensor(stored(made.folder, split)[0]), truth, task="binary")[name]
+            score(torch.tensor(stored(summary.folder, split)[0]), truth, task="binary")[name]
         )
 
 
@@ -331,7 +331,9 @@ def test_members_of_several_studies_go_to_a_study_of_ensembles(study, ensemble):
     one, other = study("binary")[:2], Path("runs/other")
     other.mkdir()
     shutil.move(one[1], other / one[1].name)
-    made = ensemble(f"runs=[{one[0]},other]", "method=mean", *QUICK)
-    assert made.folder.parent == Path("runs/ensembles")
-    assert load_model(made.folder).predict(raw("binary").iloc[:3])["prediction"].between(0, 1).all()
-    assert asked("runs=x")["study"] is None
+    summary = ensemble(f"runs=[{one[0]},other]", "method=mean", *QUICK)
+    assert summary.folder.parent == Path("runs/ensembles")
+    assert (
+        load_model(summary.folder).predict(raw("binary").iloc[:3])["prediction"].between(0, 1).all()
+    )
+    assert compose_ensemble("runs=x")["study"] is None

@@ -1,0 +1,90 @@
+"""Compares an ensemble with its members: scores, contributions, diversity."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lepton.ensemble.machinery.diversity import (
+    disagreement,
+    error_correlation,
+    mean_over_others,
+)
+from lepton.ensemble.machinery.fitting import FittedEnsemble
+from lepton.metric.scoring import score
+
+
+def compare_scores(fitted: FittedEnsemble) -> dict[str, dict[str, float]]:
+    """For each split/metric: best (member on validation), members (their mean), ensemble."""
+    comparison, task = {}, fitted.pool.spec.task
+    for name, split in fitted.pool.splits.items():
+        of_members = [score(split.prediction[i], split.target, task=task) for i in fitted.used]
+        of_best = score(split.prediction[0], split.target, task=task)
+        of_ensemble = score(fitted.predictions[name], split.target, task=task)
+        for metric, value in of_ensemble.items():
+            values = [metrics[metric] for metrics in of_members]
+            comparison[f"{name}/{metric}"] = {
+                "best": of_best[metric],
+                "members": sum(values) / len(values),
+                "ensemble": value,
+            }
+    return comparison
+
+
+def members_table(fitted: FittedEnsemble) -> pd.DataFrame:
+    """A row for each entry of the pool, the best first; NaN where it is not used.
+
+    Columns: run, runs (one a fold), weight, score, contribution, size (bytes of weights),
+    disagreement and error_correlation (means over the other entries in use).
+    """
+    pool, task = fitted.pool, fitted.pool.spec.task
+    val = pool.splits["val"]
+    table = pd.DataFrame(
+        {
+            "run": [entry.name for entry in pool.entries],
+            "runs": [len(entry.members) for entry in pool.entries],
+            "weight": fitted.weights.numpy(),
+            "score": pool.scores.numpy(),
+            "contribution": fitted.contribution.numpy(),
+            "size": [entry.size for entry in pool.entries],
+        }
+    )
+    used = val.prediction[fitted.used]
+    for name, pairs in (
+        ("disagreement", disagreement(used, task)),
+        ("error_correlation", error_correlation(used, val.target, task)),
+    ):
+        mean = mean_over_others(pairs)
+        if mean is not None:
+            table.loc[fitted.used, name] = mean.numpy()
+        else:
+            table[name] = float("nan")
+    return table
+
+
+def ensemble_facts(
+    fitted: FittedEnsemble, members: pd.DataFrame, skipped: list[tuple[Path, str]], *, picked: float
+) -> dict[str, Any]:
+    """The numbers that are kept of an ensemble beside its predictions and its members' table."""
+    pool, used = fitted.pool, members.iloc[fitted.used]
+    val = pool.splits["val"]
+    ensemble_score, best = pool.scorer(fitted.predictions["val"], val.target), pool.scores[0].item()
+    nothing_to_compare = fitted.method.across_folds and len(pool) == 1
+    return {
+        "metric": pool.scorer.metric,
+        "score": ensemble_score,
+        "compared": not nothing_to_compare,
+        "beaten": not nothing_to_compare and ensemble_score <= best,
+        "scored": fitted.method.scored,
+        "best": {"run": pool.entries[0].name, "score": best, "picked": picked},
+        "used": len(fitted.used),
+        "considered": len(pool),
+        "skipped": [{"folder": str(path), "why": why} for path, why in skipped],
+        "disagreement": _mean(used["disagreement"]),
+        "error_correlation": _mean(used["error_correlation"]),
+        "scores": compare_scores(fitted),
+    }
+
+
+def _mean(column: pd.Series) -> float | None:
+    return float(column.mean()) if column.notna().any() else None

@@ -1,0 +1,68 @@
+"""The summary of an ensemble: facts and a table of members, kept in its folder; as sentences."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lepton.errors import LeptonError
+
+FACTS_FILE, MEMBERS_FILE = "ensemble.json", "members.parquet"
+POOL_KEY = "pool"  # of the facts: references to all runs that could have become members
+MEMBER_COLUMNS = [
+    *("run", "runs", "weight", "score", "contribution", "size"),
+    *("disagreement", "error_correlation"),
+]
+SHOWN_METRICS = ("log_loss", "auroc", "accuracy", "ece", "rmse", "mae", "r2")
+SCORING_NOTES = {
+    "crossed": "its validation scores are cross-validated: no row is predicted by weights it chose",
+    "chosen": "its validation scores flatter it, since the same rows chose its members",
+    "out_of_fold": "scores are of each row by those that did not train on it; of their mean, which "
+    "predicts new rows, no row can say how good it is",
+}
+
+
+@dataclass(frozen=True)
+class EnsembleSummary:
+    """An ensemble's facts and members; `folder` is None where it was not kept."""
+
+    folder: Path | None
+    facts: dict[str, Any]
+    members: pd.DataFrame
+
+
+def read_summary(folder: Path) -> EnsembleSummary:
+    """The summary that an ensemble's folder holds.
+
+    Raises: LeptonError when it cannot be read.
+    """
+    try:
+        facts = json.loads((folder / FACTS_FILE).read_text())
+        _ = summary_sentences(facts), facts["scores"]  # whatever is shown of it is there
+        members = pd.read_parquet(folder / MEMBERS_FILE, columns=MEMBER_COLUMNS)
+        return EnsembleSummary(folder, facts, members)
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as e:
+        why = f"{FACTS_FILE} lacks {e}" if isinstance(e, KeyError) else " ".join(str(e).split())
+        raise LeptonError(f"{folder}: damaged ({why}); rerun=true makes it again") from None
+
+
+def summary_sentences(facts: dict[str, Any]) -> list[str]:
+    """Sentences that say what the facts mean."""
+    sentences = [f"{facts['used']} of {facts['considered']} members"]
+    if facts["disagreement"] is not None:
+        sentences[0] += f"; two disagree on {facts['disagreement']:.1%} of the validation rows"
+    if facts["error_correlation"] is not None:
+        sentences[0] += f", errors correlate by {facts['error_correlation']:.2f}"
+    if facts["scored"] in SCORING_NOTES:
+        sentences.append(SCORING_NOTES[facts["scored"]])
+    best = facts["best"]
+    gap = f"{facts['score']:.4f} against {best['score']:.4f} of {best['run']}"
+    if facts["compared"]:
+        gap += f" (a member picked by other rows than it is scored by: {best['picked']:.4f})"
+    if facts["beaten"]:
+        sentences.append(f"it does not beat its best member on validation: score {gap}")
+    elif facts["compared"]:
+        sentences.append(f"it beats its best member on validation: score {gap}")
+    return sentences

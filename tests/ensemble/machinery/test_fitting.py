@@ -1,0 +1,114 @@
+"""Honest validation scores: a row never sees weights that its own target chose."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from lepton import build
+from lepton.commands.ensemble import compose
+from lepton.ensemble.combiner import ValidationPredictions
+from lepton.ensemble.machinery.fitting import assign_parts, fit_ensemble, picked_member_score
+from lepton.ensemble.machinery.members import find_members
+from lepton.ensemble.machinery.pool import make_pool
+
+LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
+
+
+def make_method_and_pool(folders, *words):
+    config = compose(f"runs=[{','.join(map(str, folders))}]", *words)
+    method = build.instantiate(config["method"], task="binary")
+    members = find_members(config["runs"]).members
+    pool = make_pool(members, None, across_folds=method.across_folds)
+    return method, pool
+
+
+def validation_of(pool, target=None):
+    val = pool.splits["val"]
+    target = val.target if target is None else target
+    return ValidationPredictions(
+        val.prediction, target, pool.scorer, [1] * len(pool), None, None, 0
+    )
+
+
+@pytest.mark.parametrize("word", LEARNING)
+def test_targets_of_a_part_do_not_move_its_own_predictions(study, word, monkeypatch):
+    method, pool = make_method_and_pool(study("binary"), word)
+    validation = validation_of(pool)
+    parts = assign_parts(validation.target, 5, 0)
+    monkeypatch.setattr("lepton.ensemble.machinery.fitting.assign_parts", lambda *_: parts)
+    before = fit_ensemble(method, pool, validation, 5).predictions["val"]
+    other = torch.where(parts == 2, 1 - validation.target, validation.target)
+    after = fit_ensemble(method, pool, validation_of(pool, other), 5).predictions["val"]
+    assert torch.equal(before[parts == 2], after[parts == 2])
+    assert not torch.equal(before[parts != 2], after[parts != 2])
+
+
+def test_targets_of_a_fold_do_not_move_its_test_predictions(study):
+    words = ["method=stacking", "method.learns_from=out_of_fold"]
+    method, pool = make_method_and_pool(study("folds"), *words)
+    ids = pool.splits["val"].ids
+    tested = pool.entries[0].members[1].splits["test"].ids
+    mine = torch.isin(pool.splits["test"].ids, tested)
+    before = fit_ensemble(method, pool, validation_of(pool), 5).predictions["test"]
+    target = pool.splits["val"].target
+    other = torch.where(torch.isin(ids, tested), 1 - target, target)
+    after = fit_ensemble(method, pool, validation_of(pool, other), 5).predictions["test"]
+    assert torch.isin(ids, tested).any()
+    assert torch.equal(before[mine], after[mine])
+    assert not torch.equal(before[~mine], after[~mine])
+
+
+def test_a_stack_is_scored_worse_than_on_the_rows_it_learned(study):
+    words = ["method=stacking", "method.model=boosted", "method.trees=200", "method.leaves=8"]
+    method, pool = make_method_and_pool(study("binary"), *words, "method.learning_rate=0.3")
+    fitted = fit_ensemble(method, pool, validation_of(pool), 5)
+    val = pool.splits["val"]
+    flattered = method.combine(val.prediction, fitted.weights)
+    assert (
+        pool.scorer(flattered, val.target)
+        > pool.scorer(fitted.predictions["val"], val.target) + 0.1
+    )
+
+
+@pytest.mark.parametrize("word", ["method=mean", "method=median", "method=stacking"])
+def test_contribution_is_the_score_minus_that_of_the_ensemble_without(study, word):
+    folders = study("binary")
+    method, pool = make_method_and_pool(folders, word)
+    fitted = fit_ensemble(method, pool, validation_of(pool), 5)
+    score = pool.scorer(fitted.predictions["val"], pool.splits["val"].target)
+    for entry in fitted.used:
+        others = [folder for folder in folders if folder.name != pool.entries[entry].name]
+        method, smaller = make_method_and_pool(others, word)
+        less = fit_ensemble(method, smaller, validation_of(smaller), 5).predictions["val"]
+        expected = score - pool.scorer(less, pool.splits["val"].target)
+        assert fitted.contribution[entry].item() == pytest.approx(expected, abs=1e-6)
+    assert len(fitted.used) == 4
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_parts_are_even_in_size_and_in_classes(parts):
+    target = torch.tensor(np.random.default_rng(0).integers(0, 3, 103))
+    part = assign_parts(target, parts, 0)
+    sizes = part.bincount()
+    assert sizes.max() - sizes.min() <= 1
+    for value in range(3):
+        counts = part[target == value].bincount(minlength=parts)
+        assert counts.max() - counts.min() <= 1
+    assert not torch.equal(part, assign_parts(target, parts, 1))
+    assert torch.equal(part, assign_parts(target, parts, 0))
+
+
+def test_the_best_member_is_also_scored_by_rows_that_did_not_pick_it(study):
+    _, pool = make_method_and_pool(study("binary"), "method=mean")
+    validation = validation_of(pool)
+    parts = assign_parts(validation.target, 5, 0)
+    found = np.empty(len(parts))
+    for part in range(5):
+        inside = (parts == part).numpy()
+        y, p = validation.target.numpy(), validation.prediction.numpy()
+        losses = [log_loss(y[~inside], member[~inside]) for member in p]
+        found[inside] = p[int(np.argmin(losses))][inside]
+    assert picked_member_score(validation, 5) == pytest.approx(
+        -log_loss(validation.target.numpy(), found)
+    )
