@@ -7,6 +7,7 @@ from lepton.commands.flags import only_for_train, parse_arguments
 from lepton.commands.terminal_log import show_log
 from lepton.config.command import compose_command
 from lepton.config.identity import PLAIN_NAME
+from lepton.ensemble.machinery.run_paths import find_run_folders
 from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
 
