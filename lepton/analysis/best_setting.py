@@ -1,4 +1,4 @@
-"""The best setting of a study by its validation score, as words to paste and as YAML."""
+"""The best setting of a study by its validation score, as a command to paste and as YAML."""
 
 import json
 import shlex
@@ -10,52 +10,57 @@ import pandas as pd
 import yaml
 
 from lepton.analysis.comparison import larger_is_better
-from lepton.analysis.grouping import choices, varying
+from lepton.analysis.grouping import chosen_groups, varying_settings
 from lepton.errors import LeptonError
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 
 @dataclass(frozen=True)
-class Best:
-    """A setting, and of its runs the first."""
+class BestSetting:
+    """A setting, with the first of its runs."""
 
     run: str
     folder: Path
     score: float  # mean over the runs of the setting
     runs: int  # of the setting
-    looked_at: int  # finished runs that it was chosen from
+    candidates: int  # finished runs that it was chosen from
     command: str
     yaml: str
 
 
-def best(finished: pd.DataFrame, select: str) -> Best:
-    """Of finished runs on one data set."""
-    by = varying(finished, choices(finished))
-    settings = finished.groupby(by, dropna=False).ngroup() if by else finished[select] * 0
-    means = finished.groupby(settings)[select].mean()
-    place = (means if larger_is_better(select) else -means).idxmax()
-    rows = finished[settings == place].sort_values(["seed", "run"])
-    folder = Path(rows["folder"].iloc[0])
+def best_setting(finished: pd.DataFrame, select: str) -> BestSetting:
+    """The setting with the best mean of the column `select`, of finished runs on one data set."""
+    keys = varying_settings(finished, chosen_groups(finished))
+    setting_numbers = (
+        finished.groupby(keys, dropna=False).ngroup() if keys else finished[select] * 0
+    )
+    means = finished.groupby(setting_numbers)[select].mean()
+    best_number = (means if larger_is_better(select) else -means).idxmax()
+    runs = finished[setting_numbers == best_number].sort_values(["seed", "run"])
+    folder = Path(runs["folder"].iloc[0])
     config = read_config(folder / CONFIG_FILE)
-    shown = {k: v for k, v in config.items() if k not in ("choices", "overrides")}
-    return Best(
+    settings = {k: v for k, v in config.items() if k not in ("choices", "overrides")}
+    return BestSetting(
         run=folder.name,
         folder=folder,
-        score=float(means[place]),
-        runs=len(rows),
-        looked_at=len(finished),
-        command=command(folder, config),
-        yaml=yaml.safe_dump(shown, sort_keys=False),
+        score=float(means[best_number]),
+        runs=len(runs),
+        candidates=len(finished),
+        command=rerun_command(folder, config),
+        yaml=yaml.safe_dump(settings, sort_keys=False),
     )
 
 
-def command(folder: Path, config: dict[str, Any]) -> str:
-    """The words that make the run of a folder again."""
+def rerun_command(folder: Path, config: dict[str, Any]) -> str:
+    """The command line that makes the run of a folder again.
+
+    Raises: LeptonError when neither its config nor its environment.json tells it.
+    """
     if "overrides" in config:
-        verb = "ensemble" if "ensemble" in config else "train"
-        return shlex.join(["lepton", verb, *config["overrides"]])
+        command = "ensemble" if "ensemble" in config else "train"
+        return shlex.join(["lepton", command, *config["overrides"]])
     try:
-        known = json.loads((folder / "environment.json").read_text())
-        return shlex.join(["lepton", *known["command"][1:]])
+        environment = json.loads((folder / "environment.json").read_text())
+        return shlex.join(["lepton", *environment["command"][1:]])
     except (OSError, ValueError, KeyError, TypeError):
         raise LeptonError(f"{folder}: does not say by which command it was made") from None

@@ -1,4 +1,4 @@
-"""A question asked of a study: which option of these keys is better, and by how much."""
+"""Compares options of a study: which value of some keys is better, and by how much."""
 
 from dataclasses import dataclass
 
@@ -6,26 +6,27 @@ import numpy as np
 import pandas as pd
 
 from lepton.analysis.grouping import (
-    FACTS,
-    REPEATS,
-    choices,
-    differences,
-    groups,
-    paired,
-    summary,
-    tidy_key,
-    trained,
-    unpaired,
-    varying,
+    FACT_COLUMNS,
+    REPETITION_KEYS,
+    chosen_groups,
+    difference_table,
+    key_with_none,
+    paired_by_option,
+    rows_by_key,
+    summary_table,
+    unpaired_by_option,
+    varying_settings,
+    without_ensembles,
 )
-from lepton.analysis.study import LOST
+from lepton.analysis.study import LOST_STATUSES
 from lepton.errors import LeptonError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
-from lepton.stats.pairs import Pairs, holm
-from lepton.stats.welch import Unpaired
+from lepton.stats.pairs import PairedScores, holm
+from lepton.stats.welch import UnpairedScores
 
-FIRST = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # the first that is there
-MOST = 40  # options of a question; more are a search, whose keys are weighed instead
+# the first of them that a study has is compared, unless another is asked for
+PREFERRED_METRICS = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")
+MAX_OPTIONS = 40  # of a comparison; more are a search, whose keys are weighed instead
 
 
 @dataclass(frozen=True)
@@ -41,26 +42,26 @@ class Comparison:
     metric: str
     baseline: tuple
     table: pd.DataFrame
-    pairs: dict[tuple, Pairs]
-    unpaired: dict[tuple, Unpaired]  # options without pairs whose runs can be compared all the same
+    pairs: dict[tuple, PairedScores]  # by option
+    unpaired: dict[tuple, UnpairedScores]  # options without pairs that can be compared all the same
     dataset: str | None  # where the study has several
-    lacking: int  # finished runs that lack the metric
+    runs_without_metric: int  # finished ones, left out
 
     @property
-    def larger(self) -> bool:
+    def larger_is_better(self) -> bool:
         return larger_is_better(self.metric)
 
     def options(self) -> list[tuple]:
-        return [tidy_key(key) for key in self.table[self.keys].itertuples(index=False)]
+        """The values of `keys`, in the order of `table`."""
+        return [key_with_none(values) for values in self.table[self.keys].itertuples(index=False)]
 
-    def name(self, option: tuple) -> str:
-        """`model=mlp`, or several joined."""
-        return ", ".join(
-            f"{key}={word(value)}" for key, value in zip(self.keys, option, strict=True)
-        )
+    def option_name(self, option: tuple) -> str:
+        """The option as overrides: `model=mlp`, or several joined."""
+        settings = zip(self.keys, option, strict=True)
+        return ", ".join(f"{key}={setting_text(value)}" for key, value in settings)
 
 
-def word(value: object) -> str:
+def setting_text(value: object) -> str:
     """A setting's value as it is written on the command line."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return "null"
@@ -68,41 +69,43 @@ def word(value: object) -> str:
 
 
 def larger_is_better(metric: str) -> bool:
+    """True when larger values are better; also for `score`, whatever metric it is made of."""
     return LARGER_IS_BETTER.get(metric.rpartition("/")[2], True)
 
 
-def asked_of(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """The runs that a question about these keys is asked of; ensembles only where it names them."""
-    return frame if "ensemble" in keys else trained(frame)
+def comparable_runs(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The runs that are compared by these keys; ensembles only where one of the keys is theirs."""
+    return frame if "ensemble" in keys else without_ensembles(frame)
 
 
-def known_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:
-    """The keys, which are settings of the study in which its finished runs differ.
+def check_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:
+    """The keys, once they are known as settings in which the finished runs of `frame` differ.
 
-    Raises: LeptonError for any that is not.
+    Raises: LeptonError for any that is not, and for too many options.
     """
-    settings = [c for c in frame.columns if "/" not in c and c not in FACTS - {"study"}]
+    settings = [c for c in frame.columns if "/" not in c and c not in FACT_COLUMNS - {"study"}]
     for key in keys:
         if key not in settings:
             raise LeptonError(f"--compare {key}: no such setting{did_you_mean(key, settings)}")
-        found = frame[key].dropna()
-        if found.nunique() + frame[key].isna().any() < 2:
-            only = f"have {key}={word(found.iloc[0])}" if len(found) else f"lack {key}"
-            others = ", ".join(varying(frame, choices(frame))) or "nothing but their seeds"
+        values = frame[key].dropna()
+        if values.nunique() + frame[key].isna().any() < 2:
+            only = f"have {key}={setting_text(values.iloc[0])}" if len(values) else f"lack {key}"
+            varying = ", ".join(varying_settings(frame, chosen_groups(frame)))
             raise LeptonError(
-                f"--compare {key}: all {len(frame)} finished runs {only}; they differ in {others}"
+                f"--compare {key}: all {len(frame)} finished runs {only}; they differ in "
+                f"{varying or 'nothing but their seeds'}"
             )
     options = len(frame[keys].drop_duplicates())
-    if options > MOST:
+    if options > MAX_OPTIONS:
         raise LeptonError(
             f"--compare {','.join(keys)}: {options} options are too many for a table (at most "
-            f"{MOST}); `lepton report` weighs such keys"
+            f"{MAX_OPTIONS}); `lepton report` weighs such keys"
         )
     return keys
 
 
-def known_select(select: str, frame: pd.DataFrame) -> str:
-    """The validation metric that options are ordered by.
+def selection_metric(select: str, frame: pd.DataFrame) -> str:
+    """The column of the validation metric that options are ordered by.
 
     Raises: LeptonError for a test metric, since choosing by it would use it up.
     """
@@ -112,102 +115,132 @@ def known_select(select: str, frame: pd.DataFrame) -> str:
             f"--select {select}: what is chosen by the test split is not tested by it any more; "
             f"use val/{name.removeprefix('test/')}"
         )
-    have = ["score", *(c for c in frame.columns if c.startswith("val/"))]
-    if name not in have:
-        raise LeptonError(f"--select {select}: no such metric{did_you_mean(name, have)}")
+    columns = ["score", *(c for c in frame.columns if c.startswith("val/"))]
+    if name not in columns:
+        raise LeptonError(f"--select {select}: no such metric{did_you_mean(name, columns)}")
     return name
 
 
 def compare(
     frame: pd.DataFrame, keys: list[str], *, metric: str | None, baseline: str | None, select: str
 ) -> list[Comparison]:
-    """The comparison on each data set of a study's table.
+    """A comparison for each data set of a study's table.
 
     Raises: LeptonError when the baseline is none of the options, or no run has the metric.
     """
-    frame = asked_of(frame, keys)
-    names = [None]
+    frame = comparable_runs(frame, keys)
+    runs_by_dataset: dict[str | None, pd.DataFrame] = {None: frame}
     if "dataset" in frame and "dataset" not in keys:
-        names = [*frame["dataset"].dropna().unique()]
-    parts = [frame if name is None else frame[frame["dataset"] == name] for name in names]
-    found = [
-        _compare(part, keys, metric, baseline, select, name if len(names) > 1 else None)
-        for part, name in zip(parts, names, strict=True)
-        if (part["status"] == "finished").any()
-    ]
-    found = [comparison for comparison in found if comparison]
-    if not found:
+        names = frame["dataset"].dropna().unique()
+        runs_by_dataset = {name: frame[frame["dataset"] == name] for name in names}
+    comparisons = []
+    for name, runs in runs_by_dataset.items():
+        if (runs["status"] == "finished").any():
+            dataset = name if len(runs_by_dataset) > 1 else None
+            comparison = _compare(runs, keys, metric, baseline, select, dataset)
+            if comparison is not None:
+                comparisons.append(comparison)
+    if not comparisons:
         raise LeptonError(f"{metric or 'metric'}: no finished run has it")
-    return found
+    return comparisons
 
 
-def _compare(part, keys, metric, baseline, select, dataset) -> Comparison | None:
-    finished = part[part["status"] == "finished"].dropna(axis=1, how="all")
+def _compare(
+    runs: pd.DataFrame,
+    keys: list[str],
+    metric: str | None,
+    baseline: str | None,
+    select: str,
+    dataset: str | None,
+) -> Comparison | None:
+    """The comparison on one data set; None where its runs lack the metric or a key."""
+    finished = runs[runs["status"] == "finished"].dropna(axis=1, how="all")
     metric = metric or default_metric(finished)
     if metric is None or metric not in finished or not set(keys) <= set(finished):
         return None
-    have = finished[np.isfinite(finished[metric].astype(float))]
-    if have.empty:
+    scored = finished[np.isfinite(finished[metric].astype(float))]
+    if scored.empty:
         return None
     select = select if select in finished else "score"
     sign = 1 if larger_is_better(select) else -1
-    order = summary(have, keys, select)
-    order = order.iloc[(-sign * order["mean"]).argsort(kind="stable")]
-    options = [tidy_key(key) for key in order[keys].itertuples(index=False)]
-    base = _baseline(baseline, options, keys)
-    pairs = paired(have, keys, metric, base)
-    alone = unpaired(have, keys, metric, pairs, base)
+    ordered = summary_table(scored, keys, select)
+    ordered = ordered.iloc[(-sign * ordered["mean"]).argsort(kind="stable")]
+    options = [key_with_none(values) for values in ordered[keys].itertuples(index=False)]
+    base = _find_baseline(baseline, options, keys)
+    pairs = paired_by_option(scored, keys, metric, base)
+    unpaired = unpaired_by_option(scored, keys, metric, pairs, base)
     return Comparison(
         keys=keys,
         metric=metric,
         baseline=base,
-        table=_table(part, have, keys, metric, base, order, alone),
+        table=_comparison_table(runs, scored, keys, metric, base, ordered, unpaired),
         pairs=pairs,
-        unpaired=alone,
+        unpaired=unpaired,
         dataset=dataset,
-        lacking=len(finished) - len(have),
+        runs_without_metric=len(finished) - len(scored),
     )
 
 
-def _table(part, have, keys, metric, base, order, alone) -> pd.DataFrame:
-    scores = order[[*keys, "n", "mean"]].rename(columns={"n": "runs", "mean": "score"})
-    gaps = _with_unpaired(differences(have, keys, metric, base), keys, alone)
+def _comparison_table(
+    runs: pd.DataFrame,
+    scored: pd.DataFrame,
+    keys: list[str],
+    metric: str,
+    baseline: tuple,
+    ordered: pd.DataFrame,
+    unpaired: dict[tuple, UnpairedScores],
+) -> pd.DataFrame:
+    """The columns of `Comparison.table`; `ordered`: the options with their validation scores."""
+    validation = ordered[[*keys, "n", "mean"]].rename(columns={"n": "runs", "mean": "score"})
+    gaps = _with_unpaired(difference_table(scored, keys, metric, baseline), keys, unpaired)
     gaps = gaps.rename(columns={"low": "gap_low", "high": "gap_high"})
     gaps["better"] = gaps["larger"] if larger_is_better(metric) else 1 - gaps["larger"]
-    repeats = [c for c in REPEATS if c in have and have[c].notna().any()]
-    runs = have.groupby([*keys, *repeats], dropna=False, sort=False, as_index=False)[metric].mean()
-    table = summary(runs, keys, metric).merge(gaps.drop(columns="larger"), on=keys, how="left")
-    table = scores.merge(table, on=keys, how="left")
-    lost = part[part["status"].isin([*LOST, "missing"])]
-    here = {key: len(rows) for key, rows in groups(lost, keys)} if len(lost) else {}
-    options = [tidy_key(key) for key in table[keys].itertuples(index=False)]
-    return table.assign(lost=[here.get(option, 0) for option in options])
+    repetitions = [key for key in REPETITION_KEYS if key in scored and scored[key].notna().any()]
+    by_repetition = scored.groupby([*keys, *repetitions], dropna=False, sort=False, as_index=False)
+    means = summary_table(by_repetition[metric].mean(), keys, metric)
+    table = means.merge(gaps.drop(columns="larger"), on=keys, how="left")
+    table = validation.merge(table, on=keys, how="left")
+    lost = runs[runs["status"].isin([*LOST_STATUSES, "missing"])]
+    lost_counts = {key: len(rows) for key, rows in rows_by_key(lost, keys)} if len(lost) else {}
+    options = [key_with_none(values) for values in table[keys].itertuples(index=False)]
+    return table.assign(lost=[lost_counts.get(option, 0) for option in options])
 
 
-def _with_unpaired(gaps, keys, alone: dict[tuple, Unpaired]) -> pd.DataFrame:
-    """The differences, where there are no pairs of means; Holm's correction is over both kinds."""
-    for i, key in enumerate(gaps[keys].itertuples(index=False)):
-        if found := alone.get(tidy_key(key)):
-            gaps.loc[gaps.index[i], ["difference", "low", "high"]] = found.difference
-            gaps.loc[gaps.index[i], ["p", "unit"]] = found.p, found.unit
+def _with_unpaired(
+    gaps: pd.DataFrame, keys: list[str], unpaired: dict[tuple, UnpairedScores]
+) -> pd.DataFrame:
+    """The differences, of means where there are no pairs; Holm's correction is over both kinds."""
+    for i, values in enumerate(gaps[keys].itertuples(index=False)):
+        if scores := unpaired.get(key_with_none(values)):
+            gaps.loc[gaps.index[i], ["difference", "low", "high"]] = scores.difference
+            gaps.loc[gaps.index[i], ["p", "unit"]] = scores.p, scores.unit
     return gaps.assign(p_holm=holm(gaps["p"].to_numpy(float)))
 
 
 def default_metric(finished: pd.DataFrame) -> str | None:
-    """The test metric that a table shows first."""
-    return next((f"test/{n}" for n in FIRST if f"test/{n}" in finished.columns), None)
+    """The column of the test metric that a table shows first."""
+    columns = preferred_test_columns(finished)
+    return columns[0] if columns else None
 
 
-def _baseline(asked: str | None, options: list[tuple], keys: list[str]) -> tuple:
-    """The option named, else `none`, else the one with the best validation score."""
-    names = {", ".join(map(word, option)).replace(" ", ""): option for option in options}
-    if asked is None:
-        plain = [o for o in options if all(word(v) == "none" for v in o)]
-        return (plain or options)[0]
-    if (said := asked.replace(" ", "")) not in names:
-        have = ", ".join(names)
+def preferred_test_columns(finished: pd.DataFrame) -> list[str]:
+    """The columns of test metrics that a table may show unasked, the first one first."""
+    columns = [f"test/{name}" for name in PREFERRED_METRICS]
+    return [column for column in columns if column in finished]
+
+
+def _find_baseline(name: str | None, options: list[tuple], keys: list[str]) -> tuple:
+    """The option of this name; else the one of `none`; else that of the best validation score.
+
+    Raises: LeptonError when no option has the name.
+    """
+    if name is None:
+        none_options = [o for o in options if all(setting_text(value) == "none" for value in o)]
+        return (none_options or options)[0]
+    by_name = {", ".join(map(setting_text, o)).replace(" ", ""): o for o in options}
+    if (compact_name := name.replace(" ", "")) not in by_name:
         raise LeptonError(
-            f"--baseline {asked}: no such option of {','.join(keys)}"
-            f"{did_you_mean(said, names)} ({have})"
+            f"--baseline {name}: no such option of {','.join(keys)}"
+            f"{did_you_mean(compact_name, by_name)} ({', '.join(by_name)})"
         )
-    return names[said]
+    return by_name[compact_name]

@@ -1,122 +1,133 @@
-"""What a comparison does and does not allow to conclude, in plain sentences."""
+"""Conclusions that a comparison allows, and those that it does not, in plain sentences."""
 
 import numpy as np
 import pandas as pd
 
 from lepton.analysis.comparison import Comparison
+from lepton.stats.pairs import PairedScores
 
 SIGNIFICANCE_LEVEL = 0.05
-FEW = 3  # options named of those that cannot be compared
+MAX_NAMED_OPTIONS = 3  # of those that cannot be compared
 
 
-def sentences(comparison: Comparison) -> list[str]:
-    """One for each option beside the baseline."""
+def conclusions(comparison: Comparison) -> list[str]:
+    """A sentence for each option beside the baseline."""
     if len(comparison.table) < 2:
         return ["One option alone: there is nothing to compare it with."]
-    pairs = zip(comparison.options(), comparison.table.iterrows(), strict=True)
-    rest = [(option, row) for option, (_, row) in pairs if option != comparison.baseline]
-    alone = [o for o, row in rest if not row["pairs"] and o not in comparison.unpaired]
-    said = [sentence(comparison, option, row) for option, row in rest if option not in alone]
-    return [*said, _incomparable(comparison, alone)] if alone else said
+    sentences, incomparable = [], []
+    for option, (_, row) in zip(comparison.options(), comparison.table.iterrows(), strict=True):
+        if option == comparison.baseline:
+            continue
+        if not row["pairs"] and option not in comparison.unpaired:
+            incomparable.append(option)
+        else:
+            sentences.append(conclusion(comparison, option, row))
+    return [*sentences, _incomparable(comparison, incomparable)] if incomparable else sentences
 
 
 def _incomparable(comparison: Comparison, options: list[tuple]) -> str:
-    """The options that have nothing in common with the baseline, and what they differ in."""
-    names = ", ".join(map(comparison.name, options[:FEW]))
-    names += f" and {len(options) - FEW} more" if len(options) > FEW else ""
-    differ = dict.fromkeys(s for option in options for s in comparison.pairs[option].settings)
-    also = f" (they differ in {', '.join(differ)} too)" if differ else ""
+    """A sentence on the options that have no run in common with the baseline, and why."""
+    names = ", ".join(map(comparison.option_name, options[:MAX_NAMED_OPTIONS]))
+    more = len(options) - MAX_NAMED_OPTIONS
+    names += f" and {more} more" if more > 0 else ""
+    settings = dict.fromkeys(s for option in options for s in comparison.pairs[option].settings)
+    also = f" (they differ in {', '.join(settings)} too)" if settings else ""
+    baseline = comparison.option_name(comparison.baseline)
     return (
-        f"Not comparable with {comparison.name(comparison.baseline)}, since no two runs are equal "
+        f"Not comparable with {baseline}, since no two runs are equal "
         f"in everything else{also}: {names}. Train each with the same other settings and seeds."
     )
 
 
-def caveat(comparisons: list[Comparison]) -> list[str]:
-    """What seeds say nothing about, where pairs are seeds; what differences without pairs hold."""
-    said = []
-    if any(c.unpaired for c in comparisons):
-        said.append(
+def caveats(comparisons: list[Comparison]) -> list[str]:
+    """Sentences on what pairs of seeds, and differences without pairs, do not say."""
+    sentences = []
+    if any(comparison.unpaired for comparison in comparisons):
+        sentences.append(
             "A difference without pairs is also one of all else that the runs differ in, and a "
             "search draws more of what scored well: it says which option did better here, and a "
             "grid says which is better."
         )
-    if not any(p.unit == "seed" and len(p.gaps) for c in comparisons for p in c.pairs.values()):
-        return said
-    return [
-        *said,
-        "All of this is about one split of the data: seeds say how much training varies, not "
-        "what another split would give (dataset.folds=5 dataset.fold='range(5)' does).",
-    ]
+    pairs = [p for comparison in comparisons for p in comparison.pairs.values()]
+    if any(p.unit == "seed" and len(p.differences) for p in pairs):
+        sentences.append(
+            "All of this is about one split of the data: seeds say how much training varies, not "
+            "what another split would give (dataset.folds=5 dataset.fold='range(5)' does)."
+        )
+    return sentences
 
 
-def sentence(comparison: Comparison, option: tuple, row: pd.Series) -> str:
-    a, b = comparison.name(option), comparison.name(comparison.baseline)
-    gap, found = row["difference"], comparison.pairs[option]
-    metric, number = comparison.metric.replace("/", " "), int(row["pairs"])
+def conclusion(comparison: Comparison, option: tuple, row: pd.Series) -> str:
+    """A sentence on an option and the baseline; `row`: the option's row of the table."""
     if option in comparison.unpaired:
-        return _unpaired(comparison, option, row)
-    units = f"{number} {found.unit}{'' if number == 1 else 's'}"
-    over = f" (means over {', '.join(found.settings)})" if _averaged(found) else ""
-    if number == 1:
+        return _unpaired_conclusion(comparison, option, row)
+    name, baseline = comparison.option_name(option), comparison.option_name(comparison.baseline)
+    gap, pairs = row["difference"], comparison.pairs[option]
+    metric, count = comparison.metric.replace("/", " "), int(row["pairs"])
+    units = f"{count} {pairs.unit}{'' if count == 1 else 's'}"
+    over = f" (means over {', '.join(pairs.settings)})" if _are_means(pairs) else ""
+    if count == 1:
         return (
-            f"{a} differs from {b} by {gap:+.4f} {metric} in one pair of runs{over}, which can "
-            "be chance; add seed='range(5)'."
+            f"{name} differs from {baseline} by {gap:+.4f} {metric} in one pair of runs{over}, "
+            "which can be chance; add seed='range(5)'."
         )
     if np.isnan(row["p"]):
         if gap == 0:
-            return f"{a} and {b} gave the same {metric} on all {units}{over}."
-        return f"{a} differs from {b} by {gap:+.4f} {metric} on each of {units}{over}."
-    between = f"95 %: {row['gap_low']:+.4f} to {row['gap_high']:+.4f}"
-    p = f"p {_p(row['p_holm'])}"
+            return f"{name} and {baseline} gave the same {metric} on all {units}{over}."
+        return f"{name} differs from {baseline} by {gap:+.4f} {metric} on each of {units}{over}."
+    interval = f"95 %: {row['gap_low']:+.4f} to {row['gap_high']:+.4f}"
+    p = f"p {_p_text(row['p_holm'])}"
     if row["p_holm"] < SIGNIFICANCE_LEVEL:
-        better = "better" if (gap > 0) == comparison.larger else "worse"
+        better = "better" if (gap > 0) == comparison.larger_is_better else "worse"
         return (
-            f"{a} is {better} than {b} by {abs(gap):.4f} {metric} ({between}; {units}{over}; {p})."
+            f"{name} is {better} than {baseline} by {abs(gap):.4f} {metric} ({interval}; "
+            f"{units}{over}; {p})."
         )
     return (
-        f"{units[0].upper()}{units[1:]} cannot tell {a} and {b} apart: {gap:+.4f} {metric}"
-        f"{over} ({between}; {p})."
+        f"{units[0].upper()}{units[1:]} cannot tell {name} and {baseline} apart: {gap:+.4f} "
+        f"{metric}{over} ({interval}; {p})."
     )
 
 
-def _unpaired(comparison: Comparison, option: tuple, row: pd.Series) -> str:
-    """Of runs that have nothing but the option to be told by."""
-    a, b = comparison.name(option), comparison.name(comparison.baseline)
-    found, gap = comparison.unpaired[option], row["difference"]
+def _unpaired_conclusion(comparison: Comparison, option: tuple, row: pd.Series) -> str:
+    """A sentence on runs that have nothing but the option to be told by."""
+    name, baseline = comparison.option_name(option), comparison.option_name(comparison.baseline)
+    gap, scores = row["difference"], comparison.unpaired[option]
     metric = comparison.metric.replace("/", " ")
-    word = "told apart" if row["p_holm"] < SIGNIFICANCE_LEVEL else "not told apart"
-    also = f", which differ in {', '.join(found.settings)} too" if found.settings else ""
+    verdict = "told apart" if row["p_holm"] < SIGNIFICANCE_LEVEL else "not told apart"
+    also = f", which differ in {', '.join(scores.settings)} too" if scores.settings else ""
     return (
-        f"Without pairs, {a} and {b} are {word}: {gap:+.4f} {metric} between the means of "
-        f"{len(found.option)} and {len(found.baseline)} {found.unit}s{also} (Welch's 95 %: "
-        f"{row['gap_low']:+.4f} to {row['gap_high']:+.4f}; p {_p(row['p_holm'])})."
+        f"Without pairs, {name} and {baseline} are {verdict}: {gap:+.4f} {metric} between the "
+        f"means of {len(scores.option)} and {len(scores.baseline)} {scores.unit}s{also} (Welch's "
+        f"95 %: {row['gap_low']:+.4f} to {row['gap_high']:+.4f}; p {_p_text(row['p_holm'])})."
     )
 
 
-def _averaged(found) -> bool:
-    return bool(found.settings) and found.unit != "setting"
+def _are_means(pairs: PairedScores) -> bool:
+    """True when each pair is one of means over other settings."""
+    return bool(pairs.settings) and pairs.unit != "setting"
 
 
-def _p(value: float) -> str:
+def _p_text(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def headline(comparison: Comparison) -> str:
-    """Which option has the best validation score, and whether the test split tells it apart."""
+    """A sentence on the option with the best validation score, and on whether the test split
+    tells options apart."""
     first = comparison.options()[0]
     where = f" on {comparison.dataset}" if comparison.dataset else ""
-    start = f"{comparison.name(first)} has the best validation score{where}"
+    start = f"{comparison.option_name(first)} has the best validation score{where}"
     if len(comparison.table) < 2:
         return f"{start}; there is nothing to compare it with."
-    rest = comparison.table[[o != comparison.baseline for o in comparison.options()]]
-    if rest["pairs"].max() < 2 and not comparison.unpaired:
+    rivals = comparison.table[[o != comparison.baseline for o in comparison.options()]]
+    if rivals["pairs"].max() < 2 and not comparison.unpaired:
         return f"{start}; too few runs are equal in everything else to compare options by."
-    sure = int((rest["p_holm"] < SIGNIFICANCE_LEVEL).sum())
-    base = comparison.name(comparison.baseline)
-    if not sure:
-        return f"{start}. No option can be told from {base} by {comparison.metric}."
+    significant = int((rivals["p_holm"] < SIGNIFICANCE_LEVEL).sum())
+    baseline = comparison.option_name(comparison.baseline)
+    if not significant:
+        return f"{start}. No option can be told from {baseline} by {comparison.metric}."
     return (
-        f"{start}. {sure} of {len(rest)} {'option' if len(rest) == 1 else 'options'} can be told "
-        f"from {base} by {comparison.metric}."
+        f"{start}. {significant} of {len(rivals)} {'option' if len(rivals) == 1 else 'options'} "
+        f"can be told from {baseline} by {comparison.metric}."
     )

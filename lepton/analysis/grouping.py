@@ -1,4 +1,7 @@
-"""Runs of a study grouped over seeds: means, intervals, paired differences; plain DataFrames."""
+"""Groups runs of a study over seeds: means, intervals and paired differences, as DataFrames.
+
+A key is the name of a setting, as `optimizer.lr`. An option is a tuple of values of some keys.
+"""
 
 from collections.abc import Iterable
 
@@ -6,51 +9,57 @@ import numpy as np
 import pandas as pd
 
 from lepton.config.check import SUPPLIED_ARGUMENTS
-from lepton.stats.pairs import Pairs, interval, pairs
-from lepton.stats.welch import Unpaired
-from lepton.stats.welch import unpaired as without_pairs
+from lepton.stats.bayes import correlated_t_test
+from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
+from lepton.stats.welch import UnpairedScores, unpaired_scores
 
-REPEATS = ["seed", "dataset.fold", "dataset.split_seed"]  # what repetitions of a run differ in
-FACTS = {
+REPETITION_KEYS = ["seed", "dataset.fold", "dataset.split_seed"]  # differ between repetitions
+FACT_COLUMNS = {  # columns of a study's table that are no settings
     *("run", "status", "error", "folder", "study", "runs", "rerun", "logger", "experiment"),
     *("kind", "suggested"),
 }
-COMPARED = ("batch_size", "init_from")  # of the root's own keys
-BROUGHT = ("scheduler", "regularization", "optimizer")  # what a fine-tuning strategy sets as well
-PRECISION = "trainer.precision"  # which strategies and models suggest
+ROOT_SETTINGS = ("batch_size", "init_from")  # keys without a group that are compared
+STRATEGY_GROUPS = ("scheduler", "regularization", "optimizer")  # a fine-tuning strategy sets them
+PRECISION_KEY = "trainer.precision"  # strategies and models suggest it
 
 
-def varying(frame: pd.DataFrame, groups: set[str]) -> list[str]:
-    """The settings in which the runs differ: chosen options first, then values.
+def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
+    """The keys of settings in which the runs differ: chosen options first, then values.
 
     A value belongs to its group's option: it counts only if it differs within one option. So does
-    what a fine-tuning strategy brings with it, as its learning rate, or a model, as its precision.
+    a value that a fine-tuning strategy sets, as its learning rate, or a model, as its precision.
     """
-    settings = [c for c in frame.columns if c.partition(".")[0] not in FACTS and "/" not in c]
-    options = [c for c in settings if c in groups and frame[c].nunique() > 1]
-    found = list(options)
+    settings = [
+        column
+        for column in frame.columns
+        if column.partition(".")[0] not in FACT_COLUMNS and "/" not in column
+    ]
+    varying = [c for c in settings if c in groups and frame[c].nunique() > 1]
     for column in settings:
         group = column.partition(".")[0]
-        if column in groups or column in REPEATS or ("." not in column and column not in COMPARED):
+        is_root_key = "." not in column
+        if column in groups or column in REPETITION_KEYS:
             continue
-        if _values(frame[column]) < 2:
+        if (is_root_key and column not in ROOT_SETTINGS) or _count_values(frame[column]) < 2:
             continue
-        parts = [part for _, part in frame.groupby(group)] if group in groups else [frame]
-        if any(_values(part[column]) > 1 for part in parts):
-            found.append(column)
-    return [c for c in found if not (c.startswith((*BROUGHT, PRECISION)) and _brought(frame, c))]
+        frames = [rows for _, rows in frame.groupby(group)] if group in groups else [frame]
+        if any(_count_values(rows[column]) > 1 for rows in frames):
+            varying.append(column)
+    return [column for column in varying if not _is_suggested(frame, column)]
 
 
-def _brought(frame: pd.DataFrame, column: str) -> bool:
-    """Whether a setting differs with the fine-tuning strategy, and the model it tunes, alone."""
-    tuned = "finetune" in frame and (frame["finetune"].dropna() != "none").any()
-    if not tuned and column != PRECISION:
+def _is_suggested(frame: pd.DataFrame, column: str) -> bool:
+    """True when a setting differs with the fine-tuning strategy, and the model it tunes, alone."""
+    if not column.startswith((*STRATEGY_GROUPS, PRECISION_KEY)):
         return False
-    by = [c for c in ("finetune", "model") if c in frame and frame[c].nunique() > 1]
-    return bool(by) and all(_values(part[column]) == 1 for _, part in frame.groupby(by))
+    has_tuned_runs = "finetune" in frame and (frame["finetune"].dropna() != "none").any()
+    if not has_tuned_runs and column != PRECISION_KEY:
+        return False
+    keys = [key for key in ("finetune", "model") if key in frame and frame[key].nunique() > 1]
+    return bool(keys) and all(_count_values(rows[column]) == 1 for _, rows in frame.groupby(keys))
 
 
-def trained(frame: pd.DataFrame) -> pd.DataFrame:
+def without_ensembles(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs without the ensembles made of them, which are no options of what was swept.
 
     Where there are ensembles alone, these.
@@ -60,120 +69,140 @@ def trained(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["ensemble"].isna()].dropna(axis=1, how="all")
 
 
-def told_apart(frame: pd.DataFrame) -> pd.DataFrame:
-    """Ensembles of one method by the ends of their names, since they are no repetitions."""
+def with_unique_ensemble_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs, with the ends of their names added to ensembles of one method: those are no
+    repetitions."""
     names = frame["ensemble"]
-    twice = names.notna() & names.duplicated(keep=False)
-    return frame.assign(ensemble=names.where(~twice, names + " " + frame["run"].str[-10:]))
+    is_repeated = names.notna() & names.duplicated(keep=False)
+    unique_names = names.where(~is_repeated, names + " " + frame["run"].str[-10:])
+    return frame.assign(ensemble=unique_names)
 
 
-def choices(frame: pd.DataFrame) -> set[str]:
-    """The groups of which a study's table has the chosen options."""
+def chosen_groups(frame: pd.DataFrame) -> set[str]:
+    """The groups whose chosen options a study's table has as columns."""
     return {group for group in SUPPLIED_ARGUMENTS if group in frame.columns and group != "logger"}
 
 
-def _values(column: pd.Series) -> int:
-    """How many different values; null is one."""
+def _count_values(column: pd.Series) -> int:
+    """The number of different values; null is one."""
     return column.nunique() + column.isna().any()
 
 
-def summary(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
-    """One row a group: n, mean, sd, and the 95 % t-interval of the mean over repetitions.
+def summary_table(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
+    """A row for each option, with the mean over repetitions and its 95 % t-interval.
 
     Columns: those of `by`, then n, mean, sd, low, high; low and high are NaN for one run.
     """
     rows = []
-    for key, part in groups(frame, by):
-        values = part[metric].dropna().to_numpy(float)
-        mean, low, high = interval(values)
+    for option, runs in rows_by_key(frame, by):
+        values = runs[metric].dropna().to_numpy(float)
+        mean, low, high = mean_interval(values)
         with np.errstate(invalid="ignore"):  # of an infinity, whose mean is shown
             sd = values.std(ddof=1) if len(values) > 1 else np.nan
         row = {"n": len(values), "mean": mean, "sd": sd, "low": low, "high": high}
-        rows.append({**dict(zip(by, key, strict=True)), **row})
+        rows.append({**dict(zip(by, option, strict=True)), **row})
     return pd.DataFrame(rows)
 
 
-def differences(frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple) -> pd.DataFrame:
-    """Each group's metric minus the baseline's, paired over runs equal in everything else.
+def difference_table(
+    frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple
+) -> pd.DataFrame:
+    """Each option's metric minus the baseline's, paired over runs equal in everything else.
 
     Columns: those of `by`, then pairs, difference, low, high (95 % interval), p (paired t-test),
-    p_holm (Holm's correction over the groups), larger (probability that the difference is above
-    0), unit (what a pair is: seed, split, setting); NaN where fewer than two pairs exist.
+        p_holm (Holm's correction over the options), larger (probability that the difference is
+        above 0), unit (what a pair is: seed, split, setting); NaN for fewer than two pairs.
     """
-    from lepton.stats.bayes import correlated_t
-    from lepton.stats.pairs import holm
-
     rows = []
-    for key, found in paired(frame, by, metric, baseline).items():
-        mean, low, high = interval(found.gaps, found.ratio)
-        row = {"pairs": len(found.gaps), "difference": mean, "low": low, "high": high}
-        row |= {"p": found.p, "larger": correlated_t(found.gaps, found.ratio), "unit": found.unit}
-        rows.append({**dict(zip(by, key, strict=True)), **row})
+    for option, pairs in paired_by_option(frame, by, metric, baseline).items():
+        mean, low, high = mean_interval(pairs.differences, pairs.ratio)
+        row = {
+            "pairs": len(pairs.differences),
+            "difference": mean,
+            "low": low,
+            "high": high,
+            "p": pairs.p,
+            "larger": correlated_t_test(pairs.differences, pairs.ratio),
+            "unit": pairs.unit,
+        }
+        rows.append({**dict(zip(by, option, strict=True)), **row})
     table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"].to_numpy(float)))
     return table
 
 
-def paired(frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple) -> dict[tuple, Pairs]:
-    """The pairs of each group with the baseline's runs; those of the baseline are none."""
-    parts = dict(groups(frame, by))
-    baseline = tidy_key(baseline)
-    found = {}
-    for key, part in parts.items():
-        base = parts[baseline] if key != baseline else part.iloc[:0]
-        found[key] = pairs(part, base, metric, others(part, base, by), REPEATS)
-    return found
+def paired_by_option(
+    frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple
+) -> dict[tuple, PairedScores]:
+    """The pairs of each option's runs with the baseline's; the baseline itself has none."""
+    runs_by_option = dict(rows_by_key(frame, by))
+    baseline = key_with_none(baseline)
+    pairs = {}
+    for option, runs in runs_by_option.items():
+        base = runs_by_option[baseline] if option != baseline else runs.iloc[:0]
+        settings = settings_to_match(runs, base, by)
+        pairs[option] = paired_scores(runs, base, metric, settings, REPETITION_KEYS)
+    return pairs
 
 
-def unpaired(
-    frame: pd.DataFrame, by: list[str], metric: str, found: dict[tuple, Pairs], baseline: tuple
-) -> dict[tuple, Unpaired]:
-    """Each group with fewer than two pairs beside all runs of the baseline, where that can be."""
-    parts = dict(groups(frame, by))
-    base = parts[tidy_key(baseline)]
-    sides = {
-        key: without_pairs(parts[key], base, metric, others(parts[key], base, by, own=True))
-        for key, pairs in found.items()
-        if key != tidy_key(baseline) and len(pairs.gaps) < 2
-    }
-    return {key: side for key, side in sides.items() if side}
+def unpaired_by_option(
+    frame: pd.DataFrame,
+    by: list[str],
+    metric: str,
+    pairs: dict[tuple, PairedScores],
+    baseline: tuple,
+) -> dict[tuple, UnpairedScores]:
+    """The scores of each option with fewer than two pairs, beside those of the baseline, where
+    they can be compared."""
+    runs_by_option = dict(rows_by_key(frame, by))
+    base = runs_by_option[key_with_none(baseline)]
+    unpaired = {}
+    for option, option_pairs in pairs.items():
+        if option != key_with_none(baseline) and len(option_pairs.differences) < 2:
+            runs = runs_by_option[option]
+            settings = settings_to_match(runs, base, by, with_own_settings=True)
+            unpaired[option] = unpaired_scores(runs, base, metric, settings)
+    return {option: scores for option, scores in unpaired.items() if scores}
 
 
-def others(
-    part: pd.DataFrame, base: pd.DataFrame, by: Iterable[str], *, own: bool = False
+def settings_to_match(
+    runs: pd.DataFrame, base: pd.DataFrame, by: Iterable[str], *, with_own_settings: bool = False
 ) -> list[str]:
-    """The settings, beside those compared, in which runs that make a pair must be equal.
+    """The keys of settings, beside those compared, in which runs that make a pair must be equal.
 
-    What belongs to a compared option is part of it, unless both sides were tried with several
-    values of it that are not the same, or `own`. So is what an option has no use for.
+    A setting that belongs to a compared option is part of it, unless `with_own_settings`, or unless
+    both sides were tried with several values of it that are not the same. A setting of a group
+    that an option has no use for is part of that option too.
     """
-    both = pd.concat([part.dropna(axis=1, how="all"), base.dropna(axis=1, how="all")])
-    known, compared = choices(both), {key.partition(".")[0] for key in by if "." not in key}
-    kept = []
-    for column in varying(both, known):
-        root = column.partition(".")[0]
-        unused = root in known and any(
-            root not in side or side[root].isna().all() for side in (part, base)
+    both = pd.concat([runs.dropna(axis=1, how="all"), base.dropna(axis=1, how="all")])
+    groups, compared_groups = chosen_groups(both), {key for key in by if "." not in key}
+    settings = []
+    for column in varying_settings(both, groups):
+        group = column.partition(".")[0]
+        is_unused = group in groups and any(
+            group not in side or side[group].isna().all() for side in (runs, base)
         )
-        free = own or root not in compared or _drawn(part[column], base[column])
-        if column not in by and not unused and free:
-            kept.append(column)
-    return kept
+        is_part_of_option = group in compared_groups and not with_own_settings
+        is_drawn = is_part_of_option and _differ_in_values(runs[column], base[column])
+        if column not in by and not is_unused and (is_drawn or not is_part_of_option):
+            settings.append(column)
+    return settings
 
 
-def _drawn(first: pd.Series, second: pd.Series) -> bool:
-    """Whether two options were not tried with the same values, as it is in a search."""
+def _differ_in_values(first: pd.Series, second: pd.Series) -> bool:
+    """True when two options were tried with several values that are not the same, as a search
+    draws them."""
     values = [set(column.map(lambda v: None if pd.isna(v) else v)) for column in (first, second)]
     return values[0] != values[1] and min(map(len, values)) > 1
 
 
-def groups(frame: pd.DataFrame, by: list[str]) -> list[tuple[tuple, pd.DataFrame]]:
-    """(key, rows) per group in order of appearance; one group when `by` is empty."""
+def rows_by_key(frame: pd.DataFrame, by: list[str]) -> list[tuple[tuple, pd.DataFrame]]:
+    """(values of `by`, their rows) in order of appearance; all rows at once when `by` is empty."""
     if not by:
         return [((), frame)]
-    return [(tidy_key(key), part) for key, part in frame.groupby(by, sort=False, dropna=False)]
+    return [(key_with_none(key), rows) for key, rows in frame.groupby(by, sort=False, dropna=False)]
 
 
-def tidy_key(values: tuple) -> tuple:
-    """Missing values as None, because NaN is not equal to itself."""
+def key_with_none(values: tuple) -> tuple:
+    """The values with None for missing ones, because NaN is not equal to itself."""
     return tuple(None if pd.isna(value) else value for value in values)

@@ -1,4 +1,4 @@
-"""Every run of one or more studies, also those that are planned and not there."""
+"""Gathers every run of one or more studies, also those that were planned and have no result."""
 
 import os
 import shlex
@@ -14,20 +14,21 @@ from lepton.storage.results import load, study_folder
 from lepton.storage.run_folder import run_status
 from lepton.storage.study import planned_runs
 
-ORDER = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "missing")
-LOST = ORDER[2:5]  # ended without a result
+STATUSES = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "missing")
+LOST_STATUSES = STATUSES[2:5]  # ended without a result
 
 
-def gather(studies: list[str | Path]) -> pd.DataFrame:
-    """The rows of `results.load`, and one with status missing or running for each planned run.
+def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
+    """The rows of `results.load`, and a row with status missing or running for each planned run
+    that has not ended.
 
     Raises: LeptonError when a study is not there, or none of them holds a run.
     """
     folders = list(dict.fromkeys(study_folder(study) for study in studies))
     frames = []
     for folder in folders:
-        there = load(folder)
-        frames += [there, _planned(folder, there)]
+        ended_runs = load(folder)
+        frames += [ended_runs, _unended_runs(folder, ended_runs)]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
         raise LeptonError(f"{', '.join(map(str, folders))}: holds no run yet")
@@ -35,43 +36,40 @@ def gather(studies: list[str | Path]) -> pd.DataFrame:
     return frame.drop_duplicates("folder", ignore_index=True)
 
 
-def _planned(folder: Path, there: pd.DataFrame) -> pd.DataFrame:
-    """The runs that were planned and did not end; a folder without what says so is none."""
-    ended = {os.path.basename(path) for path in there["folder"]}
-    absent = {
-        name: words
-        for name, words in planned_runs(folder).items()
-        if not ended & {name, f"{name}.failed", f"{name}.pruned"}
-    }
+def _unended_runs(folder: Path, ended_runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that were planned and did not end; none for a folder that records no plan."""
+    ended_names = {os.path.basename(path) for path in ended_runs["folder"]}
     rows = [
         {
-            **_settings(words),
+            **_settings(overrides),
             "run": name,
             "status": "running" if run_status(folder / name) == "running" else "missing",
             "folder": str(folder / name),
         }
-        for name, words in absent.items()
+        for name, overrides in planned_runs(folder).items()
+        if not ended_names & {name, f"{name}.failed", f"{name}.pruned"}
     ]
     return pd.DataFrame(rows)
 
 
-def _settings(words: str) -> dict[str, Any]:
-    """The values that override words give; lists stay text, as in a study's table."""
-    found = {}
-    for word in shlex.split(words):
-        key, _, text = word.lstrip("+").partition("=")
+def _settings(overrides: str) -> dict[str, Any]:
+    """The values that overrides set, by key; lists stay text, as in a study's table."""
+    settings = {}
+    for override in shlex.split(overrides):
+        key, _, text = override.lstrip("+").partition("=")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
             value = text
-        found[key] = text if isinstance(value, list | dict) else value
-    return found
+        settings[key] = text if isinstance(value, list | dict) else value
+    return settings
 
 
-def counts(frame: pd.DataFrame) -> str:
-    """'12 runs: 10 finished, 1 failed, 1 missing'."""
-    known = Counter(frame["status"])
-    said = ", ".join(f"{known[word]} {word}" for word in ORDER if known[word])
-    made = int(frame["ensemble"].notna().sum()) if "ensemble" in frame else 0
-    of_them = f" ({made} of them {'an ensemble' if made == 1 else 'ensembles'})" if made else ""
-    return f"{len(frame)} {'run' if len(frame) == 1 else 'runs'}: {said}{of_them}"
+def describe_counts(frame: pd.DataFrame) -> str:
+    """The number of runs by status, as '12 runs: 10 finished, 1 failed, 1 missing'."""
+    counts = Counter(frame["status"])
+    by_status = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    ensembles = int(frame["ensemble"].notna().sum()) if "ensemble" in frame else 0
+    noun = "an ensemble" if ensembles == 1 else "ensembles"
+    of_them = f" ({ensembles} of them {noun})" if ensembles else ""
+    return f"{len(frame)} {'run' if len(frame) == 1 else 'runs'}: {by_status}{of_them}"

@@ -7,226 +7,259 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from lepton.analysis.comparison import known_select, larger_is_better
-from lepton.analysis.grouping import (
-    REPEATS,
-    choices,
-    differences,
-    summary,
-    tidy_key,
-    told_apart,
-    trained,
-    varying,
+from lepton.analysis.comparison import (
+    PREFERRED_METRICS,
+    larger_is_better,
+    preferred_test_columns,
+    selection_metric,
 )
-from lepton.analysis.study import LOST, counts, gather
+from lepton.analysis.grouping import (
+    REPETITION_KEYS,
+    chosen_groups,
+    difference_table,
+    key_with_none,
+    summary_table,
+    varying_settings,
+    with_unique_ensemble_names,
+    without_ensembles,
+)
+from lepton.analysis.study import LOST_STATUSES, describe_counts, gather_runs
 from lepton.errors import LeptonError, did_you_mean
 from lepton.storage.results import Result
 
-SHOWN = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")  # first two of a study
-ORDERED = {"score": "score, the validation split's monitored metric (larger is better)"}
-WIDTH = 160  # where the output is not a terminal
+SELECTION_TEXTS = {"score": "score, the validation split's monitored metric (larger is better)"}
+PLAIN_WIDTH = 160  # characters, where the output is not a terminal
+UNASKED_METRICS = 2  # columns of metrics in a study's table
 
 
 def console() -> Console:
-    found = Console()
-    return found if found.is_terminal else Console(width=WIDTH)
+    """A console for tables, wide enough where the output is not a terminal."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def show_run(result: Result) -> None:
-    """A run's test metrics beside the constant predictor's."""
+    """Prints a run's metrics beside the constant predictor's, its size, time and folder."""
     before = ["test, untuned"] if result.before else []
     table = Table("metric", "validation", "test", *before, "test, constant predictor", box=None)
     for key, value in result.metrics.items():
         split, _, name = key.partition("/")
         if split == "test":
-            val, flat = result.metrics.get(f"val/{name}"), result.constant.get(key)
-            untuned = [_number(result.before.get(key))] * len(before)
-            table.add_row(name, _number(val), _number(value), *untuned, _number(flat))
+            validation, constant = result.metrics.get(f"val/{name}"), result.constant.get(key)
+            untuned = [_number_text(result.before.get(key))] * len(before)
+            table.add_row(
+                name,
+                _number_text(validation),
+                _number_text(value),
+                *untuned,
+                _number_text(constant),
+            )
     out = console()
     out.print(table)
     epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
-    tuned = f" of {result.parameters}" if result.before else ""
+    of_all = f" of {result.parameters}" if result.before else ""
     memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
-    sizes = f"{result.trainable}{tuned} parameters{memory}"
+    sizes = f"{result.trainable}{of_all} parameters{memory}"
     out.print(f"{result.seconds:.1f} s{epochs}; {sizes}", highlight=False)
     if result.before:
         out.print("untuned: the best linear head of scikit-learn's on the features as they were")
     if result.forgetting:
-        out.print(f"the task it came from, test: {_forgotten(result.forgetting)}", highlight=False)
+        scores = _forgetting_text(result.forgetting)
+        out.print(f"the task it came from, test: {scores}", highlight=False)
     folder = Path(result.config["runs"]) / result.config["study"] / result.run
     out.print(f"{folder}", highlight=False, soft_wrap=True)
 
 
-def _forgotten(scores: dict[str, float]) -> str:
-    """The first metric that is shown, before and after."""
-    name = next(name for name in SHOWN if f"before/test/{name}" in scores)
+def _forgetting_text(scores: dict[str, float]) -> str:
+    """The preferred metric on the task that a network came from, before and after tuning."""
+    name = next(name for name in PREFERRED_METRICS if f"before/test/{name}" in scores)
     before, after = (scores[f"{when}/test/{name}"] for when in ("before", "after"))
     return f"{name} {before:.4f} before, {after:.4f} after"
 
 
-def _number(value: float | None) -> str:
+def _number_text(value: float | None) -> str:
     return "" if value is None or np.isnan(value) else f"{value:.4f}"
 
 
-def show(
+def show_study(
     study: str | Path,
     by: list[str] | None = None,
     metrics: list[str] | None = None,
     select: str = "score",
 ) -> None:
-    """A study's table, what it means, which runs have no result and why, how many were pruned."""
-    frame, out = gather([study]), console()
+    """Prints a study's table, what it means, and the runs without a result.
+
+    `by`: columns to group by, by default the settings that vary; `metrics`: names, by default the
+    preferred ones; `select`: the validation metric that rows are ordered by.
+    """
+    frame, out = gather_runs([study]), console()
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if len(finished):
-        select = known_select(select, finished)
-        finished, by = _grouped(finished, by)
-        names = metrics_of(metrics, finished)
-        out.print(_table(finished, by, names, select))
-        out.print(_meaning(finished, names, select), highlight=False)
-    rest(frame, out)
+        select = selection_metric(select, finished)
+        finished, by = _rows_and_keys(finished, by)
+        columns = metric_columns(metrics, finished)
+        out.print(_study_table(finished, by, columns, select))
+        out.print(_legend(finished, columns, select), highlight=False)
+    show_runs_without_result(frame, out)
 
 
-def _grouped(finished: pd.DataFrame, asked: list[str] | None) -> tuple[pd.DataFrame, list[str]]:
-    """The runs of a table and what it groups them by; an ensemble stands for itself."""
-    if asked is not None:
-        own = {"model", "ensemble"} & {*_known(asked, finished)}
-        return (finished if own else trained(finished)), asked
-    runs = trained(finished)
-    by = varying(runs, choices(runs))
+def _rows_and_keys(finished: pd.DataFrame, by: list[str] | None) -> tuple[pd.DataFrame, list[str]]:
+    """The runs of a table and the columns that it groups them by; an ensemble stands for itself."""
+    if by is not None:
+        names_ensembles = {"model", "ensemble"} & {*_check_columns(by, finished)}
+        return (finished if names_ensembles else without_ensembles(finished)), by
+    runs = without_ensembles(finished)
+    keys = varying_settings(runs, chosen_groups(runs))
     if len(runs) == len(finished) and "ensemble" not in finished:
-        return finished, by
-    return told_apart(finished), [*by, "ensemble"]
+        return finished, keys
+    return with_unique_ensemble_names(finished), [*keys, "ensemble"]
 
 
-def rest(frame: pd.DataFrame, out: Console) -> None:
-    """Every run without a result, and how many runs were looked at."""
-    for row in frame[frame["status"].isin(LOST)].itertuples():
+def show_runs_without_result(frame: pd.DataFrame, out: Console) -> None:
+    """Prints every run without a result, with its error; and the number of runs by status."""
+    for row in frame[frame["status"].isin(LOST_STATUSES)].itertuples():
         out.print(f"{row.status}: {row.run}: {row.error}", highlight=False, soft_wrap=True)
     if count := int((frame["status"] == "pruned").sum()):
         out.print(f"pruned: {count} {'run' if count == 1 else 'runs'}", highlight=False)
-    out.print(f"Looked at {counts(frame)}.", highlight=False)
+    out.print(f"Looked at {describe_counts(frame)}.", highlight=False)
 
 
-def _known(columns: list[str], frame: pd.DataFrame) -> list[str]:
+def _check_columns(columns: list[str], frame: pd.DataFrame) -> list[str]:
+    """The columns. Raises: LeptonError for one that the frame does not have."""
     for column in columns:
         if column not in frame.columns:
             raise LeptonError(f"{column}: no such column{did_you_mean(column, frame.columns)}")
     return columns
 
 
-def metrics_of(asked: list[str] | None, frame: pd.DataFrame) -> list[str]:
-    """Full names of the metrics to show; a bare name means the test split's."""
-    have = [c for c in frame.columns if c.startswith(("val/", "test/"))]
-    if asked is None:
-        return [f"test/{name}" for name in SHOWN if f"test/{name}" in have][:2]
-    if not asked:
+def metric_columns(names: list[str] | None, frame: pd.DataFrame) -> list[str]:
+    """The columns of the metrics to show; a bare name means the test split's, None the preferred.
+
+    Raises: LeptonError for a metric that no run has.
+    """
+    if names is None:
+        return preferred_test_columns(frame)[:UNASKED_METRICS]
+    if not names:
         raise LeptonError("--metric: name a metric, as --metric=auroc")
-    full = [name if "/" in name else f"test/{name}" for name in asked]
-    return _known(full, frame[have])
+    columns = [c for c in frame.columns if c.startswith(("val/", "test/"))]
+    full_names = [name if "/" in name else f"test/{name}" for name in names]
+    return _check_columns(full_names, frame[columns])
 
 
-def _table(frame: pd.DataFrame, by: list[str], names: list[str], select: str) -> Table:
+def _study_table(frame: pd.DataFrame, by: list[str], metrics: list[str], select: str) -> Table:
     """Groups ordered by validation score; the first metric with its interval and differences."""
-    smaller = not larger_is_better(select)
-    order = summary(frame, by, select).sort_values("mean", ascending=smaller, kind="stable")
-    gaps = _gaps(frame, by, names[0], order)
-    columns = {name: summary(frame, by, name) for name in names}
+    smaller_first = not larger_is_better(select)
+    ordered = summary_table(frame, by, select)
+    ordered = ordered.sort_values("mean", ascending=smaller_first, kind="stable")
+    difference_cells = _difference_cells(frame, by, metrics[0], ordered)
+    summaries = {metric: summary_table(frame, by, metric) for metric in metrics}
+    tuning_columns = _tuning_columns(frame, by, metrics[0])
     table = Table(box=None)
     for name in (*by, "runs", select.replace("/", " ")):
         table.add_column(name, overflow="fold")
-    for i, name in enumerate(names):
-        title = name.replace("/", " ") + (" [95 %]" if i == 0 else "")
+    for i, metric in enumerate(metrics):
+        title = metric.replace("/", " ") + (" [95 %]" if i == 0 else "")
         table.add_column(title, justify="right", no_wrap=True)
-    if gaps:
-        what = "first row" if len(gaps) == len(order) else "first row of runs"
-        table.add_column(f"minus {what} [95 %]", justify="right", no_wrap=True)
-    extra = _tuned(frame, by, names[0])
-    for title in extra:
+    if difference_cells:
+        reference = "first row" if len(difference_cells) == len(ordered) else "first row of runs"
+        table.add_column(f"minus {reference} [95 %]", justify="right", no_wrap=True)
+    for title in tuning_columns:
         table.add_column(title, justify="right", no_wrap=True)
-    for row in order.index:
-        cells = [
-            _cell(columns[name].loc[row], with_interval=i == 0) for i, name in enumerate(names)
+    for row in ordered.index:
+        cells = [_value_text(ordered.loc[row, key]) for key in by]
+        cells += [str(ordered.loc[row, "n"]), f"{ordered.loc[row, 'mean']:.4f}"]
+        cells += [
+            _metric_cell(summaries[metric].loc[row], with_interval=i == 0)
+            for i, metric in enumerate(metrics)
         ]
-        words = [_word(order.loc[row, c]) for c in by]
-        gap = [gaps.get(row, "")] if gaps else []
-        n, validated = str(order.loc[row, "n"]), f"{order.loc[row, 'mean']:.4f}"
-        more = [column[row] for column in extra.values()]
-        table.add_row(*words, n, validated, *cells, *gap, *more)
+        cells += [difference_cells.get(row, "")] if difference_cells else []
+        table.add_row(*cells, *(column[row] for column in tuning_columns.values()))
     if len(frame):
-        flat = [_flat(frame, name) for name in names]
-        table.add_row("constant", *[""] * (len(by) + 1), *flat, style="dim")
+        constants = [_constant_cell(frame, metric) for metric in metrics]
+        table.add_row("constant", *[""] * (len(by) + 1), *constants, style="dim")
     return table
 
 
-def _gaps(frame: pd.DataFrame, by: list[str], name: str, order: pd.DataFrame) -> dict[int, str]:
-    """By row, what it has more than the first of runs; ensembles share their rows with no run."""
-    runs = frame if "ensemble" not in by else trained(frame)
-    keys = [c for c in by if c != "ensemble" or runs is frame]
-    alone = order if runs is frame else order[order["ensemble"].isna()]
-    if not keys or len(alone) < 2:
+def _difference_cells(
+    frame: pd.DataFrame, by: list[str], metric: str, ordered: pd.DataFrame
+) -> dict[int, str]:
+    """The difference of each row from the first row of runs, by row; ensembles have none, since
+    they share their settings with no run."""
+    runs = frame if "ensemble" not in by else without_ensembles(frame)
+    keys = [key for key in by if key != "ensemble" or runs is frame]
+    run_rows = ordered if runs is frame else ordered[ordered["ensemble"].isna()]
+    if not keys or len(run_rows) < 2:
         return {}
-    places = {tidy_key(key): row for row, *key in alone[keys].itertuples()}
-    found = differences(runs, keys, name, next(iter(places)))
-    rows = [places[tidy_key(key)] for key in found[keys].itertuples(index=False)]
-    cells = [_interval(gap["difference"], gap, "+") for _, gap in found.iterrows()]
+    row_by_option = {key_with_none(values): row for row, *values in run_rows[keys].itertuples()}
+    differences = difference_table(runs, keys, metric, next(iter(row_by_option)))
+    rows = [
+        row_by_option[key_with_none(values)] for values in differences[keys].itertuples(index=False)
+    ]
+    cells = [_interval_cell(row["difference"], row, "+") for _, row in differences.iterrows()]
     return dict(zip(rows, cells, strict=True))
 
 
-def _tuned(frame: pd.DataFrame, by: list[str], name: str) -> dict[str, list[str]]:
-    """Where something was fine-tuned: what the untuned backbone was worth, and what was trained."""
-    if f"before/{name}" not in frame:
+def _tuning_columns(frame: pd.DataFrame, by: list[str], metric: str) -> dict[str, list[str]]:
+    """Columns for fine-tuned runs: the untuned backbone's metric, and the share of parameters that
+    was trained."""
+    if f"before/{metric}" not in frame:
         return {}
-    untuned = summary(frame, by, f"before/{name}")["mean"]
-    moved = frame[by].assign(share=100 * frame["trainable"] / frame["parameters"])
-    shares = summary(moved, by, "share")["mean"].where(untuned.notna())
+    untuned = summary_table(frame, by, f"before/{metric}")["mean"]
+    shares = frame[by].assign(share=100 * frame["trainable"] / frame["parameters"])
+    mean_shares = summary_table(shares, by, "share")["mean"].where(untuned.notna())
     return {
-        "untuned": [_number(value) for value in untuned],
-        "trained": ["" if np.isnan(value) else f"{value:.3g} %" for value in shares],
+        "untuned": [_number_text(value) for value in untuned],
+        "trained": ["" if np.isnan(value) else f"{value:.3g} %" for value in mean_shares],
     }
 
 
-def _word(value: object) -> str:
+def _value_text(value: object) -> str:
     return "" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _flat(frame: pd.DataFrame, name: str) -> str:
-    column = f"constant/{name}"
+def _constant_cell(frame: pd.DataFrame, metric: str) -> str:
+    """The metric of the constant predictor."""
+    column = f"constant/{metric}"
     return f"{frame[column].mean():.4f}" if column in frame and frame[column].notna().any() else ""
 
 
-def _cell(row: pd.Series, *, with_interval: bool) -> str:
+def _metric_cell(row: pd.Series, *, with_interval: bool) -> str:
+    """A mean with its interval, or with its standard deviation."""
     if with_interval:
-        return _interval(row["mean"], row, "")
-    return _number(row["mean"]) + ("" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}")
+        return _interval_cell(row["mean"], row, "")
+    return _number_text(row["mean"]) + ("" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}")
 
 
-def _interval(value: float, row: pd.Series, sign: str) -> str:
+def _interval_cell(value: float, row: pd.Series, sign: str) -> str:
+    """A value with the interval of its row; `sign`: + to show it always."""
     if np.isnan(value):
         return ""
     low, high = row["low"], row["high"]
-    known = high > low  # neither one run nor runs that are all the same
-    return f"{value:{sign}.4f}" + (f" [{low:{sign}.4f}, {high:{sign}.4f}]" if known else "")
+    has_interval = high > low  # neither one run nor runs that are all the same
+    interval = f" [{low:{sign}.4f}, {high:{sign}.4f}]" if has_interval else ""
+    return f"{value:{sign}.4f}{interval}"
 
 
-def _meaning(frame: pd.DataFrame, names: list[str], select: str) -> str:
-    repeats = [c for c in REPEATS if c in frame.columns and frame[c].nunique() > 1]
-    tuned = f"before/{names[0]}" in frame
-    larger = larger_is_better(names[0])
+def _legend(frame: pd.DataFrame, metrics: list[str], select: str) -> str:
+    """Sentences on what a study's table means."""
+    metric = metrics[0]
+    repetitions = [c for c in REPETITION_KEYS if c in frame.columns and frame[c].nunique() > 1]
+    direction = "larger" if larger_is_better(metric) else "smaller"
     lines = [
-        f"Ordered by {ORDERED.get(select, select)}, never by the test split; "
-        f"{'larger' if larger else 'smaller'} {names[0]} is better."
+        f"Ordered by {SELECTION_TEXTS.get(select, select)}, never by the test split; "
+        f"{direction} {metric} is better."
     ]
-    if repeats:
-        lines += [
-            f"± is the standard deviation over {' and '.join(repeats)}, [ ] the 95 % t-interval of "
-            "the mean, and of the paired difference: where that holds 0, these runs cannot tell "
-            "the two apart. Intervals over seeds say nothing about another test split.",
-        ]
+    if repetitions:
+        lines.append(
+            f"± is the standard deviation over {' and '.join(repetitions)}, [ ] the 95 % "
+            "t-interval of the mean, and of the paired difference: where that holds 0, these runs "
+            "cannot tell the two apart. Intervals over seeds say nothing about another test split."
+        )
     else:
         lines.append("One run a row: a difference can be chance; add seed='range(5)'.")
-    if tuned:
+    if f"before/{metric}" in frame:
         lines.append(
-            f"untuned: {names[0]} of the best linear head of scikit-learn's on the features "
+            f"untuned: {metric} of the best linear head of scikit-learn's on the features "
             "as they were before tuning; trained: the share of the parameters that was."
         )
     return "\n".join(lines)

@@ -4,7 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from lepton.analysis.study import gather
+from lepton.analysis.study import gather_runs
 from lepton.commands.argument_parser import CommandParser, split_names
 from lepton.errors import LeptonError
 from lepton.report.assemble import ReportRequest, assemble_report
@@ -16,7 +16,7 @@ USAGE = "usage: lepton report STUDY [STUDY...] [--compare KEY[,KEY]] [--out FOLD
 def main(arguments: list[str]) -> int:
     """Writes the report, or with --figure one figure of it, and prints where it is."""
     options = _parse(arguments)
-    frame = gather(options.studies)
+    frame = gather_runs(options.studies)
     request = ReportRequest(
         options.studies,
         split_names(options.compare) or None,

@@ -7,11 +7,17 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from lepton.analysis.comparison import Comparison, asked_of, compare, known_keys, known_select
-from lepton.analysis.conclusions import caveat, sentences
-from lepton.analysis.grouping import choices, trained, varying
-from lepton.analysis.study import gather
-from lepton.analysis.table import console, metrics_of, rest, show
+from lepton.analysis.comparison import (
+    Comparison,
+    check_keys,
+    comparable_runs,
+    compare,
+    selection_metric,
+)
+from lepton.analysis.conclusions import caveats, conclusions
+from lepton.analysis.grouping import chosen_groups, varying_settings, without_ensembles
+from lepton.analysis.study import gather_runs
+from lepton.analysis.table import console, metric_columns, show_runs_without_result, show_study
 from lepton.commands.argument_parser import CommandParser, split_names
 from lepton.errors import LeptonError
 from lepton.report.blocks import Note, Text
@@ -32,7 +38,7 @@ def main(arguments: list[str]) -> int:
         _show_comparisons(options)
     else:
         by, metrics = split_names(options.group_by), split_names(options.metric)
-        show(options.study, by, metrics, options.select)
+        show_study(options.study, by, metrics, options.select)
     try:
         if options.csv:
             load(options.study).to_csv(options.csv, index=False)
@@ -59,18 +65,18 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _show_comparisons(options: argparse.Namespace) -> None:
     """Prints the comparisons of the study; as text also what may be concluded."""
-    frame, out = gather([options.study]), console()
+    frame, out = gather_runs([options.study]), console()
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if finished.empty:
-        rest(frame, out)
+        show_runs_without_result(frame, out)
         return
     comparisons = _comparisons(options, frame, finished)
     blocks = [block for comparison in comparisons for block in _blocks(comparison)]
     blocks += [block for section in ranking_section(comparisons) for block in section.blocks]
     if options.format in (None, "text"):
-        for block in [*blocks, *map(Text, caveat(comparisons))]:
+        for block in [*blocks, *map(Text, caveats(comparisons))]:
             _show_block(block, out)
-        rest(frame, out)
+        show_runs_without_result(frame, out)
     else:
         write_table = {"markdown": markdown_table, "latex": latex_table}[options.format]
         print("\n\n".join(write_table(b) for b in blocks if isinstance(b, TableBlock)))
@@ -84,21 +90,25 @@ def _comparisons(
     Raises: LeptonError when no setting differs between the finished runs.
     """
     keys = split_names(options.compare) or split_names(options.group_by)
-    runs = trained(finished)
-    keys = known_keys(keys, asked_of(finished, keys)) if keys else varying(runs, choices(runs))
+    runs = without_ensembles(finished)
+    keys = (
+        check_keys(keys, comparable_runs(finished, keys))
+        if keys
+        else varying_settings(runs, chosen_groups(runs))
+    )
     if not keys:
         raise LeptonError(
             f"{options.study}: all finished runs have the same settings; nothing to compare"
         )
-    (first_metric, *_) = metrics_of(split_names(options.metric), finished) or [None]
+    (first_metric, *_) = metric_columns(split_names(options.metric), finished) or [None]
     metric = first_metric if options.metric else None  # each data set's, unless one was named
-    select = known_select(options.select, finished)
+    select = selection_metric(options.select, finished)
     return compare(frame, keys, metric=metric, baseline=options.baseline, select=select)
 
 
 def _blocks(comparison: Comparison) -> list[TableBlock | Text]:
     dataset = [Text(f"{comparison.dataset}:")] if comparison.dataset else []
-    return [*dataset, comparison_table(comparison), *map(Text, sentences(comparison))]
+    return [*dataset, comparison_table(comparison), *map(Text, conclusions(comparison))]
 
 
 def _show_block(block: object, out: Console) -> None:

@@ -7,14 +7,19 @@ import pandas as pd
 
 from lepton.analysis.comparison import (
     Comparison,
-    asked_of,
+    check_keys,
+    comparable_runs,
     compare,
-    known_keys,
-    known_select,
+    selection_metric,
 )
-from lepton.analysis.conclusions import caveat, headline
-from lepton.analysis.grouping import choices, told_apart, trained, varying
-from lepton.analysis.study import counts
+from lepton.analysis.conclusions import caveats, headline
+from lepton.analysis.grouping import (
+    chosen_groups,
+    varying_settings,
+    with_unique_ensemble_names,
+    without_ensembles,
+)
+from lepton.analysis.study import describe_counts
 from lepton.report.blocks import Report, Section
 from lepton.report.dataset_runs import split_by_dataset
 from lepton.report.sections.best_setting import best_setting_section
@@ -57,13 +62,13 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     """
     finished = _finished(frame)
     title = ", ".join(Path(study).name for study in request.studies)
-    facts = {"Runs looked at": counts(frame)}
+    facts = {"Runs looked at": describe_counts(frame)}
     if finished.empty:
         sections = [runs_section("Runs", frame, [], [])]
         return Report(title, ["No run has finished."], facts, sections, request.command)
-    select = known_select(request.select, finished)
-    trained_runs, ensembles = trained(finished), _ensembles(finished)
-    varied = varying(trained_runs, choices(trained_runs))
+    select = selection_metric(request.select, finished)
+    trained_runs, ensembles = without_ensembles(finished), _ensembles(finished)
+    varied = varying_settings(trained_runs, chosen_groups(trained_runs))
     key_importance = importance(trained_runs, varied, select)
     keys = _compared_keys(request, finished, trained_runs, varied, key_importance)
     comparisons = _comparisons(frame, keys, request, select)
@@ -95,7 +100,7 @@ def _ensembles(finished: pd.DataFrame) -> pd.DataFrame:
     """The finished runs that are ensembles, best first, each with a name of its own."""
     if "ensemble" not in finished:
         return finished.iloc[:0]
-    ensembles = told_apart(finished[finished["ensemble"].notna()])
+    ensembles = with_unique_ensemble_names(finished[finished["ensemble"].notna()])
     return ensembles.sort_values("score", ascending=False, kind="stable")
 
 
@@ -108,7 +113,7 @@ def _compared_keys(
 ) -> list[str]:
     """The keys asked for, else the one that explains most of those with a few options."""
     if request.keys:
-        return known_keys(request.keys, asked_of(finished, request.keys))
+        return check_keys(request.keys, comparable_runs(finished, request.keys))
     candidates = [k for k in varied if k != "dataset" and _has_few_options(trained_runs, k)]
     by_share = [k for k in key_importance.shares if k in candidates] if key_importance else []
     return (by_share or candidates)[:1]
@@ -117,7 +122,7 @@ def _compared_keys(
 def _has_few_options(runs: pd.DataFrame, key: str) -> bool:
     """True for a key with a few options, which is not a number that each run has its own of."""
     count = len(runs[key].drop_duplicates())
-    is_repeated = key in choices(runs) or 2 * count <= len(runs)
+    is_repeated = key in chosen_groups(runs) or 2 * count <= len(runs)
     return 2 <= count <= MAX_OPTIONS and is_repeated
 
 
@@ -140,14 +145,14 @@ def _comparison_sections(comparisons: list[Comparison], finished: pd.DataFrame) 
 
 
 def _compared_runs(finished: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
-    runs = asked_of(finished, comparison.keys)
+    runs = comparable_runs(finished, comparison.keys)
     return runs if comparison.dataset is None else runs[runs["dataset"] == comparison.dataset]
 
 
 def _summary(comparisons: list[Comparison]) -> list[str]:
     """The report's conclusions in a few sentences."""
     headlines = [headline(comparison) for comparison in comparisons[:MAX_DATASETS]]
-    return [*headlines, *ranking_conclusion(comparisons), *caveat(comparisons)]
+    return [*headlines, *ranking_conclusion(comparisons), *caveats(comparisons)]
 
 
 def _summary_without_comparison(runs: pd.DataFrame, varied: list[str]) -> str:

@@ -1,47 +1,48 @@
-"""How probable it is that one option is better than another, given paired differences."""
+"""Bayesian tests: the probability that one option is better than another, by paired differences."""
 
 import numpy as np
 from scipy.special import stdtr
 
-from lepton.stats.pairs import standard_error, varied
+from lepton.stats.pairs import can_be_tested, standard_error
 
-SAMPLES = 50_000
-PRIOR = 0.5  # weight of the prior's one pseudo-observation, a difference of 0
-CELLS = 4_000_000  # numbers held at a time
+POSTERIOR_SAMPLES = 50_000
+PRIOR_WEIGHT = 0.5  # of the prior's one pseudo-observation, a difference of 0
+MAX_NUMBERS = 4_000_000  # held in memory at a time
+MIN_SUM = 1e-12  # sums of two differences below it are ties
 
 
-def correlated_t(gaps: np.ndarray, ratio: float = 0.0) -> float:
-    """Of a mean difference above 0 on one data set; `ratio` as in `standard_error`.
+def correlated_t_test(differences: np.ndarray, ratio: float = 0.0) -> float:
+    """The probability of a mean difference above 0 on one data set.
 
-    NaN for fewer than two differences, or where they do not vary.
-
+    `ratio`: as in `standard_error`. NaN for fewer than two differences, or where they do not vary.
     Source: Corani & Benavoli 2015, https://doi.org/10.1007/s10994-015-5486-z
     """
-    if not varied(gaps):
+    if not can_be_tested(differences):
         return float("nan")
-    return float(stdtr(len(gaps) - 1, gaps.mean() / standard_error(gaps, ratio)))
+    t = differences.mean() / standard_error(differences, ratio)
+    return float(stdtr(len(differences) - 1, t))
 
 
-def signed_rank(gaps: np.ndarray) -> float:
-    """Of being better over data sets: of mostly positive sums of two differences, ties half.
+def signed_rank_test(differences: np.ndarray) -> float:
+    """The probability of being better over data sets: that sums of two differences are mostly
+    positive, ties counted half.
 
     NaN for fewer than two differences.
-
     Source: Benavoli et al. 2017, https://jmlr.org/papers/v18/16-305.html
     """
-    if len(gaps) < 2:
+    if len(differences) < 2:
         return float("nan")
-    values = np.append(0.0, gaps)
+    values = np.append(0.0, differences)
     sums = values[:, None] + values[None, :]
-    sign = (sums > 1e-12).astype(float) - (sums < -1e-12)
+    signs = (sums > MIN_SUM).astype(float) - (sums < -MIN_SUM)
     generator = np.random.default_rng(0)
-    weights = np.array([PRIOR, *np.ones(len(gaps))])
-    samples = int(min(SAMPLES, max(2000, CELLS * 10 // len(values) ** 2)))
-    wins, left = 0.0, samples
-    while left:
-        count = min(left, max(1, CELLS // len(values)))
-        drawn = generator.dirichlet(weights, count)
-        balance = np.einsum("si,si->s", drawn @ sign, drawn)
+    prior = np.array([PRIOR_WEIGHT, *np.ones(len(differences))])
+    samples = int(min(POSTERIOR_SAMPLES, max(2000, MAX_NUMBERS * 10 // len(values) ** 2)))
+    wins, samples_left = 0.0, samples
+    while samples_left:
+        count = min(samples_left, max(1, MAX_NUMBERS // len(values)))
+        weights = generator.dirichlet(prior, count)
+        balance = np.einsum("si,si->s", weights @ signs, weights)
         wins += (balance > 0).sum() + 0.5 * (balance == 0).sum()
-        left -= count
+        samples_left -= count
     return float(wins / samples)

@@ -1,14 +1,19 @@
-"""How much of the variation of a study's score each key explains."""
+"""Importance of settings: the share of the variation of a study's score that each key explains."""
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-LEAST = 10  # runs; fewer say nothing
-MOST = 3000  # runs a forest is grown on
-PARTS, TREES, SHUFFLES = 5, 100, 5
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestRegressor
+
+MIN_RUNS = 10  # fewer say nothing
+MAX_FOREST_RUNS = 3000  # that a forest is grown on
+FOLDS, TREES, SHUFFLES = 5, 100, 5
+MISSING = -1e9  # stands for a missing number, beside every other
 
 
 @dataclass(frozen=True)
@@ -22,133 +27,169 @@ class Importance:
     shares: dict[str, float]  # by key, largest first
     pairs: dict[tuple[str, str], float]
     explained: float  # by all keys together; the rest is seeds and chance
-    levels: dict[str, int]
-    chance: (
-        dict[str, float] | None
-    )  # what a key of as many values explains of noise; None: not known
+    levels: dict[str, int]  # number of values by key
+    # what a key of as many values explains of noise; None where that is not known
+    chance: dict[str, float] | None
 
     @property
-    def largest(self) -> tuple[str, str] | None:
+    def top_two(self) -> tuple[str, str] | None:
         """The two keys that explain most."""
         return tuple([*self.shares][:2]) if len(self.shares) > 1 else None
 
 
 def importance(frame: pd.DataFrame, keys: list[str], score: str = "score") -> Importance | None:
-    """In closed form for a balanced grid, else by a forest; None where there is nothing to weigh.
+    """The importance of keys: in closed form for a balanced grid, else by a forest; None where
+    there is nothing to weigh.
 
     Scores of several data sets are made comparable by their mean and spread on each.
     """
     frame = frame[frame[score].notna()]
     keys = [key for key in keys if key in frame and key != "dataset"]
     keys = [key for key in keys if frame[key].nunique() + frame[key].isna().any() > 1]
-    if len(frame) < LEAST or not keys:
+    if len(frame) < MIN_RUNS or not keys:
         return None
-    y = comparable(frame, score)
+    y = comparable_scores(frame, score)
     if y.std() == 0:
         return None
-    coded = pd.DataFrame({key: _codes(frame[key]) for key in keys}, index=frame.index)
-    cells = coded.groupby(keys).size()
-    balanced = len(cells) == np.prod(coded.nunique()) and cells.nunique() == 1
-    return _anova(coded, y) if balanced else _forest(frame, keys, y)
+    codes = pd.DataFrame({key: _codes(frame[key]) for key in keys}, index=frame.index)
+    runs_by_setting = codes.groupby(keys).size()
+    has_all_settings = len(runs_by_setting) == np.prod(codes.nunique())
+    is_balanced = has_all_settings and runs_by_setting.nunique() == 1
+    return _anova_importance(codes, y) if is_balanced else _forest_importance(frame, keys, y)
 
 
-def comparable(frame: pd.DataFrame, score: str) -> np.ndarray:
-    """Scores; of several data sets in standard deviations from the mean on each."""
-    values = frame[score].astype(float)
+def comparable_scores(frame: pd.DataFrame, score: str) -> np.ndarray:
+    """The scores; those of several data sets in standard deviations from the mean on each.
+
+    Shapes: (runs,).
+    """
+    scores = frame[score].astype(float)
     if "dataset" in frame and frame["dataset"].nunique() > 1:
-        by = values.groupby(frame["dataset"])
-        values = (values - by.transform("mean")) / by.transform("std").replace(0, 1)
-    return values.fillna(0).to_numpy()
+        by_dataset = scores.groupby(frame["dataset"])
+        spread = by_dataset.transform("std").replace(0, 1)
+        scores = (scores - by_dataset.transform("mean")) / spread
+    return scores.fillna(0).to_numpy()
 
 
 def _codes(column: pd.Series) -> np.ndarray:
-    return pd.factorize(
-        column.map(lambda v: None if pd.isna(v) else str(v)), use_na_sentinel=False
-    )[0]
+    """A number for each different value; null is one."""
+    texts = column.map(lambda v: None if pd.isna(v) else str(v))
+    return pd.factorize(texts, use_na_sentinel=False)[0]
 
 
-def _anova(coded: pd.DataFrame, y: np.ndarray) -> Importance:
+def _anova_importance(codes: pd.DataFrame, y: np.ndarray) -> Importance:
     """Functional ANOVA: sums of squares of the means of every value, and of every two.
 
     Source: Hooker 2007, https://doi.org/10.1198/106186007X237892; on a balanced grid it is the
         classical analysis of variance.
     """
     total = np.square(y - y.mean()).sum()
-    single = {key: _between([coded[key]], y) / total for key in coded}
-    double = {
-        (a, b): max(0.0, _between([coded[a], coded[b]], y) / total - single[a] - single[b])
-        for a, b in combinations(coded, 2)
-    }
-    explained = _between([coded[key] for key in coded], y) / total
-    levels = coded.nunique()
-    chance = {key: (levels[key] - 1) / (len(y) - 1) for key in coded}
-    return _sorted("functional ANOVA of a balanced grid", single, double, explained, levels, chance)
+    shares = {key: _squares_between([codes[key]], y) / total for key in codes}
+    pair_shares = {}
+    for a, b in combinations(codes, 2):
+        together = _squares_between([codes[a], codes[b]], y) / total
+        pair_shares[a, b] = max(0.0, together - shares[a] - shares[b])
+    levels = codes.nunique()
+    return _sorted_importance(
+        "functional ANOVA of a balanced grid",
+        shares,
+        pair_shares,
+        explained=_squares_between([codes[key] for key in codes], y) / total,
+        levels=levels,
+        chance={key: (levels[key] - 1) / (len(y) - 1) for key in codes},
+    )
 
 
-def _between(by: list[pd.Series], y: np.ndarray) -> float:
-    """Sum of squares between the groups."""
-    values = pd.Series(y, index=by[0].index)
-    means = values.groupby(by).transform("mean")
+def _squares_between(groups: list[pd.Series], y: np.ndarray) -> float:
+    """The sum of squares between groups."""
+    means = pd.Series(y, index=groups[0].index).groupby(groups).transform("mean")
     return float(np.square(means - y.mean()).sum())
 
 
-def _forest(frame: pd.DataFrame, keys: list[str], y: np.ndarray) -> Importance:
-    """How much worse a forest predicts held-out runs once a key's values are shuffled.
+def _forest_importance(frame: pd.DataFrame, keys: list[str], y: np.ndarray) -> Importance:
+    """Permutation importance: the error that a forest adds on held-out runs once a key's values
+    are shuffled.
 
     Half the added squared error is the variance that a key explains, alone or with others; what
     two share is counted in both, and so is their interaction. Repetitions of a setting are held
-    out together. Sources: Breiman 2001, https://doi.org/10.1023/A:1010933404324; the half is
-    Jansen's estimate, https://doi.org/10.1016/S0010-4655(98)00154-4
+    out together.
+    Source: Breiman 2001, https://doi.org/10.1023/A:1010933404324; the half is Jansen's estimate,
+        https://doi.org/10.1016/S0010-4655(98)00154-4
     """
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.model_selection import GroupKFold
 
-    if len(frame) > MOST:
-        chosen = np.random.default_rng(0).choice(len(frame), MOST, replace=False)
-        frame, y = frame.iloc[chosen], y[chosen]
+    if len(frame) > MAX_FOREST_RUNS:
+        sample = np.random.default_rng(0).choice(len(frame), MAX_FOREST_RUNS, replace=False)
+        frame, y = frame.iloc[sample], y[sample]
     x = np.column_stack([_numbers(frame[key]) for key in keys])
     settings = pd.DataFrame(x).groupby(list(range(len(keys))), dropna=False).ngroup().to_numpy()
-    parts = min(PARTS, len(np.unique(settings)))
-    order: list[tuple[int, ...]] = [(i,) for i in range(len(keys))]
-    fitted = []
-    for train, held in GroupKFold(parts, shuffle=True, random_state=0).split(x, y, settings):
+    folds = GroupKFold(min(FOLDS, len(np.unique(settings))), shuffle=True, random_state=0)
+    forests = []
+    for train_rows, held_out_rows in folds.split(x, y, settings):
         forest = RandomForestRegressor(TREES, min_samples_leaf=2, random_state=0, n_jobs=1)
-        fitted.append((forest.fit(x[train], y[train]), held))
-    errors = {(): _error(fitted, x, y, ())} | {c: _error(fitted, x, y, c) for c in order}
-    top = sorted(order, key=lambda c: -errors[c])[:2]
-    scale, base = 2 * y.var(), errors[()]
-    single = {keys[i]: max(0.0, (errors[(i,)] - base) / scale) for (i,) in order}
-    double = {}
-    if len(top) == 2:
-        a, b = top[0][0], top[1][0]
-        joint = (_error(fitted, x, y, (a, b)) - base) / scale
-        double[keys[a], keys[b]] = max(0.0, single[keys[a]] + single[keys[b]] - joint)
-    levels = frame[keys].nunique()
-    method = "permutation importance of a random forest on held-out runs"
-    return _sorted(method, single, double, max(0.0, 1 - base / y.var()), levels, None)
+        forests.append((forest.fit(x[train_rows], y[train_rows]), held_out_rows))
+    base_error = _held_out_error(forests, x, y, shuffled=())
+    errors = [_held_out_error(forests, x, y, shuffled=(i,)) for i in range(len(keys))]
+    scale = 2 * y.var()
+    shares = {
+        key: max(0.0, (error - base_error) / scale) for key, error in zip(keys, errors, strict=True)
+    }
+    pair_shares = {}
+    if len(keys) > 1:
+        a, b = sorted(range(len(keys)), key=lambda i: -errors[i])[:2]
+        together = (_held_out_error(forests, x, y, shuffled=(a, b)) - base_error) / scale
+        pair_shares[keys[a], keys[b]] = max(0.0, shares[keys[a]] + shares[keys[b]] - together)
+    return _sorted_importance(
+        "permutation importance of a random forest on held-out runs",
+        shares,
+        pair_shares,
+        explained=max(0.0, 1 - base_error / y.var()),
+        levels=frame[keys].nunique(),
+        chance=None,
+    )
 
 
-def _error(fitted: list, x: np.ndarray, y: np.ndarray, columns: tuple[int, ...]) -> float:
-    """Mean squared error on held-out runs with some columns shuffled together."""
+def _held_out_error(
+    forests: list[tuple["RandomForestRegressor", np.ndarray]],
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    shuffled: tuple[int, ...],
+) -> float:
+    """The mean squared error on held-out runs with some columns shuffled together."""
     generator, total, count = np.random.default_rng(0), 0.0, 0
-    for forest, held in fitted:
-        for _ in range(SHUFFLES if columns else 1):
-            part = x[held].copy()
-            part[:, columns] = part[generator.permutation(len(held))][:, columns]
-            total += np.square(forest.predict(part) - y[held]).sum()
-            count += len(held)
+    for forest, rows in forests:
+        for _ in range(SHUFFLES if shuffled else 1):
+            inputs = x[rows].copy()
+            inputs[:, shuffled] = inputs[generator.permutation(len(rows))][:, shuffled]
+            total += np.square(forest.predict(inputs) - y[rows]).sum()
+            count += len(rows)
     return total / count
 
 
 def _numbers(column: pd.Series) -> np.ndarray:
-    """Numbers as they are, everything else as codes; nothing is -1e9, beside every number."""
-    plain = column.dropna().map(type).isin([int, float]).all()
-    if plain and column.notna().any():
-        return column.astype(float).fillna(-1e9).to_numpy()
+    """Numbers as they are, with MISSING for null; everything else as codes."""
+    is_numeric = column.dropna().map(type).isin([int, float]).all()
+    if is_numeric and column.notna().any():
+        return column.astype(float).fillna(MISSING).to_numpy()
     return _codes(column).astype(float)
 
 
-def _sorted(method, single, double, explained, levels, chance) -> Importance:
-    order = dict(sorted(single.items(), key=lambda item: -item[1]))
-    pairs = dict(sorted(double.items(), key=lambda item: -item[1]))
-    return Importance(method, order, pairs, float(explained), levels.to_dict(), chance)
+def _sorted_importance(
+    method: str,
+    shares: dict[str, float],
+    pair_shares: dict[tuple[str, str], float],
+    *,
+    explained: float,
+    levels: pd.Series,
+    chance: dict[str, float] | None,
+) -> Importance:
+    return Importance(
+        method=method,
+        shares=dict(sorted(shares.items(), key=lambda item: -item[1])),
+        pairs=dict(sorted(pair_shares.items(), key=lambda item: -item[1])),
+        explained=float(explained),
+        levels=levels.to_dict(),
+        chance=chance,
+    )

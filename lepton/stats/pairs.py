@@ -1,4 +1,4 @@
-"""Paired differences of two sets of runs, and what a t-test says of them."""
+"""Paired differences of two sets of runs, and the t-test of their mean."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit  # scipy.stats costs half a second
 
-SPLITS = ("dataset.fold", "dataset.split_seed")  # what changes which rows are tested
+SPLIT_KEYS = ("dataset.fold", "dataset.split_seed")  # settings that change which rows are tested
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """The same repetitions of an option and of a baseline.
+class PairedScores:
+    """Scores of the same repetitions of an option and of a baseline.
 
     Shapes: `option`, `baseline` (pairs,).
     """
@@ -20,117 +20,136 @@ class Pairs:
     baseline: np.ndarray
     unit: str  # what a pair is: seed, split or setting
     ratio: float  # rows tested by rows learned from, where pairs share training rows; else 0
-    settings: tuple[str, ...]  # what else the runs were made equal in
+    settings: tuple[str, ...]  # keys of other settings in which the runs of a pair are equal
 
     @property
-    def gaps(self) -> np.ndarray:
+    def differences(self) -> np.ndarray:
+        """Option minus baseline. Shapes: (pairs,)."""
         return self.option - self.baseline
 
     @property
     def p(self) -> float:
-        return p_value(self.gaps, self.ratio)
+        """The p-value of the paired t-test."""
+        return p_value(self.differences, self.ratio)
 
 
-def pairs(
-    part: pd.DataFrame, base: pd.DataFrame, metric: str, settings: list[str], repeats: list[str]
-) -> Pairs:
-    """Runs of both sides that are equal in `settings` and `repeats`, averaged to one a unit.
+def paired_scores(
+    runs: pd.DataFrame,
+    base: pd.DataFrame,
+    metric: str,
+    settings: list[str],
+    repetition_keys: list[str],
+) -> PairedScores:
+    """Pairs the runs of both sides that are equal in `settings` and `repetition_keys`, and
+    averages them to one pair a unit.
 
     Over several splits a pair is a split, and seeds on it are averaged, since they share its test
     rows. Over one split it is a seed, and settings are averaged. With one of each it is a setting.
     """
-    index = [c for c in (*settings, *repeats) if c in part and c in base]
-    index = [c for c in index if part[c].notna().any() or base[c].notna().any()]
-    option, baseline = (_means(side, index, metric) for side in (part, base))
+    keys = [key for key in (*settings, *repetition_keys) if key in runs and key in base]
+    keys = [key for key in keys if runs[key].notna().any() or base[key].notna().any()]
+    option, baseline = (_means_by(side, keys, metric) for side in (runs, base))
     both = pd.DataFrame({"option": option, "baseline": baseline}).dropna()
-    splits = [c for c in SPLITS if c in index and both.index.get_level_values(c).nunique() > 1]
-    seeds = "seed" in index and both.index.get_level_values("seed").nunique() > 1
-    levels = splits or (["seed"] if seeds else [c for c in index if c in settings])
-    unit = "split" if splits else "seed" if seeds or not levels else "setting"
-    if levels:
-        both = both.groupby(level=levels, dropna=False).mean()
-    ratio = _ratio(pd.concat([part, base])) if splits else 0.0
-    values = both["option"].to_numpy(float), both["baseline"].to_numpy(float)
-    return Pairs(*values, unit, ratio, tuple(c for c in index if c in settings))
-
-
-def _means(side: pd.DataFrame, index: list[str], metric: str) -> pd.Series:
-    if not index:
-        return pd.Series({0: side[metric].astype(float).mean()})
-    values = side[metric].astype(float).groupby([filled(side[c]) for c in index]).mean()
-    values.index = pd.MultiIndex.from_tuples(
-        [key if isinstance(key, tuple) else (key,) for key in values.index], names=index
+    splits = [
+        key for key in SPLIT_KEYS if key in keys and both.index.get_level_values(key).nunique() > 1
+    ]
+    has_seeds = "seed" in keys and both.index.get_level_values("seed").nunique() > 1
+    unit_keys = splits or (["seed"] if has_seeds else [key for key in keys if key in settings])
+    unit = "split" if splits else "seed" if has_seeds or not unit_keys else "setting"
+    if unit_keys:
+        both = both.groupby(level=unit_keys, dropna=False).mean()
+    return PairedScores(
+        option=both["option"].to_numpy(float),
+        baseline=both["baseline"].to_numpy(float),
+        unit=unit,
+        ratio=_test_ratio(pd.concat([runs, base])) if splits else 0.0,
+        settings=tuple(key for key in keys if key in settings),
     )
-    return values
 
 
-def filled(column: pd.Series) -> pd.Series:
-    """Text that is equal where values are; null is a value."""
-    numbers = column.map(lambda v: "" if pd.isna(v) else f"{v:g}" if _number(v) else str(v))
-    return numbers.rename(column.name)
+def _means_by(runs: pd.DataFrame, keys: list[str], metric: str) -> pd.Series:
+    """The mean of a metric for each combination of values of `keys`, which are the index."""
+    if not keys:
+        return pd.Series({0: runs[metric].astype(float).mean()})
+    means = runs[metric].astype(float).groupby([value_texts(runs[key]) for key in keys]).mean()
+    means.index = pd.MultiIndex.from_tuples(
+        [values if isinstance(values, tuple) else (values,) for values in means.index], names=keys
+    )
+    return means
 
 
-def _number(value: object) -> bool:
+def value_texts(column: pd.Series) -> pd.Series:
+    """The values as texts that are equal where values are; null is a value."""
+    texts = column.map(lambda v: "" if pd.isna(v) else f"{v:g}" if _is_number(v) else str(v))
+    return texts.rename(column.name)
+
+
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
-def _ratio(frame: pd.DataFrame) -> float:
+def _test_ratio(runs: pd.DataFrame) -> float:
     """Rows tested by rows learned from; validation rows choose the epoch and are learned from."""
-    names = ("rows/train", "rows/val", "rows/test")
-    if not all(name in frame for name in names):
+    columns = ("rows/train", "rows/val", "rows/test")
+    if not all(column in runs for column in columns):
         return 0.0
-    train, val, test = (frame[name].mean() for name in names)
+    train, val, test = (runs[column].mean() for column in columns)
     return float(test / (train + val))
 
 
-def interval(values: np.ndarray, ratio: float = 0.0) -> tuple[float, float, float]:
-    """Mean and its 95 % t-interval; the interval is NaN for fewer than two values.
+def mean_interval(values: np.ndarray, ratio: float = 0.0) -> tuple[float, float, float]:
+    """The mean and its 95 % t-interval: (mean, low, high); low and high are NaN for fewer than two
+    values.
 
-    With `ratio` corrected for training rows that splits have in common.
+    `ratio`: as in `standard_error`.
     """
     if len(values) < 2:
         return (float(values.mean()) if len(values) else np.nan), np.nan, np.nan
     mean = values.mean()
-    half = stdtrit(len(values) - 1, 0.975) * standard_error(values, ratio)
-    return float(mean), float(mean - half), float(mean + half)
+    half_width = stdtrit(len(values) - 1, 0.975) * standard_error(values, ratio)
+    return float(mean), float(mean - half_width), float(mean + half_width)
 
 
 def standard_error(values: np.ndarray, ratio: float = 0.0) -> float:
-    """Of a mean of differences over splits, whose training rows overlap.
+    """The standard error of a mean of differences over splits, whose training rows overlap.
 
-    Source: Nadeau & Bengio 2003, https://doi.org/10.1023/A:1024068626366; with
-        ratio 0 the usual one.
+    `ratio`: rows tested by rows learned from; 0 gives the usual standard error.
+    Source: Nadeau & Bengio 2003, https://doi.org/10.1023/A:1024068626366
     """
     with np.errstate(invalid="ignore"):  # of an infinity, which has no spread
         return float(values.std(ddof=1) * np.sqrt(1 / len(values) + ratio))
 
 
-def p_value(gaps: np.ndarray, ratio: float = 0.0) -> float:
-    """Of a two-sided paired t-test; NaN where the differences do not vary."""
-    if not varied(gaps):
+def p_value(differences: np.ndarray, ratio: float = 0.0) -> float:
+    """The p-value of a two-sided paired t-test; NaN where the differences do not vary.
+
+    `ratio`: as in `standard_error`.
+    """
+    if not can_be_tested(differences):
         return np.nan
-    return float(2 * stdtr(len(gaps) - 1, -abs(gaps.mean() / standard_error(gaps, ratio))))
+    t = abs(differences.mean() / standard_error(differences, ratio))
+    return float(2 * stdtr(len(differences) - 1, -t))
 
 
-def varied(gaps: np.ndarray) -> bool:
-    """Whether differences can be tested: at least two, and not all the same."""
+def can_be_tested(differences: np.ndarray) -> bool:
+    """True for at least two differences that are not all the same."""
     return (
-        len(gaps) > 1
-        and np.isfinite(gaps).all()
-        and bool(np.ptp(gaps) > 1e-12 * np.abs(gaps).max())
+        len(differences) > 1
+        and np.isfinite(differences).all()
+        and bool(np.ptp(differences) > 1e-12 * np.abs(differences).max())
     )
 
 
-def holm(p: np.ndarray) -> np.ndarray:
-    """P-values for several tests at once; NaN is no test.
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """The p-values corrected for several tests at once; NaN is no test.
 
     Source: Holm 1979, https://www.jstor.org/stable/4615733
 
     >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).round(3).tolist()
     [0.03, 0.06, nan, 0.06]
     """
-    adjusted, known = np.full(len(p), np.nan), np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known])]
-    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted, tests = np.full(len(p_values), np.nan), np.flatnonzero(~np.isnan(p_values))
+    order = tests[np.argsort(p_values[tests])]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted

@@ -11,32 +11,38 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Ranks:
-    """Average ranks over data sets, 1 is best; what differs by less than `difference` may not.
+    """Average ranks of options over data sets, 1 is best; ranks that differ by less than
+    `critical_difference` are not told apart.
 
     Columns: of `wins`: option, wins, ties, losses, against the baseline.
     """
 
-    mean: dict[str, float]
+    mean: dict[str, float]  # rank by option
     datasets: int
     chi2: float
     p: float  # of Iman and Davenport's F
-    difference: float  # Nemenyi's critical difference at 5 %
+    critical_difference: float  # Nemenyi's at 5 %
     wins: pd.DataFrame
 
     @property
     def cliques(self) -> list[list[str]]:
         """Groups of options, as large as can be, whose ranks lie within the critical difference."""
         order = sorted(self.mean, key=self.mean.get)
-        found = []
+        cliques = []
         for i, first in enumerate(order):
-            near = [o for o in order[i:] if self.mean[o] - self.mean[first] < self.difference]
-            if len(near) > 1 and not any(set(near) <= set(other) for other in found):
-                found.append(near)
-        return found
+            near = [
+                option
+                for option in order[i:]
+                if self.mean[option] - self.mean[first] < self.critical_difference
+            ]
+            if len(near) > 1 and not any(set(near) <= set(clique) for clique in cliques):
+                cliques.append(near)
+        return cliques
 
 
-def ranks(scores: pd.DataFrame, baseline: str) -> Ranks:
-    """Of a table with a row a data set and a column an option; larger is better.
+def rank_options(scores: pd.DataFrame, baseline: str) -> Ranks:
+    """The ranks of a table with a row for each data set and a column for each option; larger
+    scores are better.
 
     Data sets that lack an option are left out. Equal scores share their ranks' mean.
     """
@@ -44,27 +50,38 @@ def ranks(scores: pd.DataFrame, baseline: str) -> Ranks:
 
     scores = scores.dropna()
     n, k = scores.shape
-    order = rankdata(-scores.to_numpy(float), axis=1)
-    mean = order.mean(0) if n else np.full(k, np.nan)
-    chi2, p = friedman(mean, n) if n > 1 and k > 2 else (np.nan, np.nan)
+    ranks = rankdata(-scores.to_numpy(float), axis=1)
+    mean_ranks = ranks.mean(0) if n else np.full(k, np.nan)
+    chi2, p = friedman_test(mean_ranks, n) if n > 1 and k > 2 else (np.nan, np.nan)
     q = studentized_range.ppf(0.95, k, np.inf) / np.sqrt(2) if k > 1 else np.nan
     gaps = scores.sub(scores[baseline], axis=0)
     wins = pd.DataFrame(
-        {"option": o, "wins": (g > 0).sum(), "ties": (g == 0).sum(), "losses": (g < 0).sum()}
-        for o, g in gaps.items()
-        if o != baseline
+        {
+            "option": option,
+            "wins": (gap > 0).sum(),
+            "ties": (gap == 0).sum(),
+            "losses": (gap < 0).sum(),
+        }
+        for option, gap in gaps.items()
+        if option != baseline
     )
-    difference = float(q * np.sqrt(k * (k + 1) / (6 * n))) if n else np.nan
-    return Ranks(dict(zip(scores, mean, strict=True)), n, chi2, p, difference, wins)
+    return Ranks(
+        mean=dict(zip(scores, mean_ranks, strict=True)),
+        datasets=n,
+        chi2=chi2,
+        p=p,
+        critical_difference=float(q * np.sqrt(k * (k + 1) / (6 * n))) if n else np.nan,
+        wins=wins,
+    )
 
 
-def friedman(mean: np.ndarray, n: int) -> tuple[float, float]:
+def friedman_test(mean_ranks: np.ndarray, n: int) -> tuple[float, float]:
     """Friedman's chi-square of mean ranks over n data sets, and p of Iman and Davenport's F."""
     from scipy.stats import f
 
-    k = len(mean)
-    chi2 = 12 * n / (k * (k + 1)) * (np.square(mean).sum() - k * (k + 1) ** 2 / 4)
-    rest = n * (k - 1) - chi2
-    if rest <= 1e-9:
+    k = len(mean_ranks)
+    chi2 = 12 * n / (k * (k + 1)) * (np.square(mean_ranks).sum() - k * (k + 1) ** 2 / 4)
+    denominator = n * (k - 1) - chi2
+    if denominator <= 1e-9:
         return float(chi2), 0.0
-    return float(chi2), float(f.sf((n - 1) * chi2 / rest, k - 1, (k - 1) * (n - 1)))
+    return float(chi2), float(f.sf((n - 1) * chi2 / denominator, k - 1, (k - 1) * (n - 1)))

@@ -1,4 +1,4 @@
-"""Two sets of runs of which no two make a pair, and what Welch's t-test says of their means."""
+"""Scores of two sets of runs of which no two make a pair, and Welch's t-test of their means."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from lepton.stats.pairs import SPLITS, filled
+from lepton.stats.pairs import SPLIT_KEYS, value_texts
 
 
 @dataclass(frozen=True)
-class Unpaired:
-    """What an option and a baseline scored, a value a unit.
+class UnpairedScores:
+    """Scores of an option and of a baseline, a value for each unit.
 
     Shapes: `option` (n,), `baseline` (m,).
     """
@@ -19,62 +19,71 @@ class Unpaired:
     option: np.ndarray
     baseline: np.ndarray
     unit: str  # what a value is of: a setting, a run, a sample
-    settings: tuple[str, ...]  # what else the two sides differ in
+    settings: tuple[str, ...]  # keys of other settings in which the two sides differ
 
     @property
     def difference(self) -> tuple[float, float, float]:
-        """Of the means, and its 95 % interval.
+        """The difference of the means, and its 95 % interval: (difference, low, high).
 
         Source: Welch 1947, https://doi.org/10.1093/biomet/34.1-2.28
         """
-        gap, half = self._gap, stdtrit(self._freedom, 0.975) * self._error
-        return gap, gap - half, gap + half
+        half_width = stdtrit(self._degrees_of_freedom, 0.975) * self._standard_error
+        difference = self._difference
+        return difference, difference - half_width, difference + half_width
 
     @property
     def p(self) -> float:
-        """Of Welch's two-sided test."""
-        return float(2 * stdtr(self._freedom, -abs(self._gap) / self._error))
+        """The p-value of Welch's two-sided test."""
+        t = abs(self._difference) / self._standard_error
+        return float(2 * stdtr(self._degrees_of_freedom, -t))
 
     @property
-    def _gap(self) -> float:
+    def _difference(self) -> float:
         return float(self.option.mean() - self.baseline.mean())
 
     @property
-    def _variances(self) -> np.ndarray:
-        """Of both means."""
+    def _variances_of_means(self) -> np.ndarray:
+        """Shapes: (2,), of option and baseline."""
         return np.array([side.var(ddof=1) / len(side) for side in (self.option, self.baseline)])
 
     @property
-    def _error(self) -> float:
-        return float(np.sqrt(self._variances.sum()))
+    def _standard_error(self) -> float:
+        return float(np.sqrt(self._variances_of_means.sum()))
 
     @property
-    def _freedom(self) -> float:
+    def _degrees_of_freedom(self) -> float:
+        variances = self._variances_of_means
         sizes = np.array([len(self.option), len(self.baseline)])
-        return float(self._variances.sum() ** 2 / (self._variances**2 / (sizes - 1)).sum())
+        return float(variances.sum() ** 2 / (variances**2 / (sizes - 1)).sum())
 
 
-def unpaired(
-    part: pd.DataFrame, base: pd.DataFrame, metric: str, settings: list[str]
-) -> Unpaired | None:
-    """Both sides' runs, those of one setting averaged; None where a test would mean nothing.
+def unpaired_scores(
+    runs: pd.DataFrame, base: pd.DataFrame, metric: str, settings: list[str]
+) -> UnpairedScores | None:
+    """The scores of both sides' runs, those of one setting averaged; None where a test would mean
+    nothing.
 
     That is for fewer than two values a side, values that do not vary, and over several splits,
     whose test rows runs share.
     """
-    both = pd.concat([part, base])
-    if any(c in both and both[c].nunique() > 1 for c in SPLITS):
+    both = pd.concat([runs, base])
+    if any(key in both and both[key].nunique() > 1 for key in SPLIT_KEYS):
         return None
-    differ = [c for c in settings if c in both and both[c].nunique() + both[c].isna().any() > 1]
-    values = [_values(side, metric, differ) for side in (part, base)]
-    if min(map(len, values)) < 2 or not sum(map(np.ptp, values)):
+    differing = [
+        key for key in settings if key in both and both[key].nunique() + both[key].isna().any() > 1
+    ]
+    option, baseline = (_scores(side, metric, differing) for side in (runs, base))
+    sides = (option, baseline)
+    if min(map(len, sides)) < 2 or not sum(map(np.ptp, sides)):
         return None
-    return Unpaired(*values, "setting" if differ else "run", tuple(differ))
+    unit = "setting" if differing else "run"
+    return UnpairedScores(option, baseline, unit, settings=tuple(differing))
 
 
-def _values(side: pd.DataFrame, metric: str, settings: list[str]) -> np.ndarray:
-    known = side[side[metric].notna()]
-    values = known[metric].astype(float)
-    if settings and len(known):
-        values = values.groupby([filled(known[c]) for c in settings]).mean()
-    return values.to_numpy(float)
+def _scores(runs: pd.DataFrame, metric: str, settings: list[str]) -> np.ndarray:
+    """The metric of each run, or its mean for each combination of `settings`."""
+    scored = runs[runs[metric].notna()]
+    scores = scored[metric].astype(float)
+    if settings and len(scored):
+        scores = scores.groupby([value_texts(scored[key]) for key in settings]).mean()
+    return scores.to_numpy(float)

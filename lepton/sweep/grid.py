@@ -8,7 +8,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from lepton.analysis.table import show
+from lepton.analysis.table import show_study
 from lepton.compat.hydra import error_of
 from lepton.errors import Claimed, FailedRuns, LeptonError
 from lepton.storage.run_folder import failed_folder, read_failure, run_status
@@ -56,7 +56,7 @@ class Grid:
         for study in dict.fromkeys(job.folder.parent for job in plan.jobs):
             if not jobs:
                 write_tables(study)  # a killed sweep may have left an older table
-            show(study)
+            show_study(study)
         _raise_unfinished(plan, progress)
 
     def train(self, jobs: list[Job], progress: SweepProgress) -> None:

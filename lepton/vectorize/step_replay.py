@@ -84,7 +84,7 @@ class Recording(OperationListener):
             action()
         return self.run_graph(*inputs.values())
 
-    def heard(self, operation, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
+    def heard(self, operation: Any, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
         """Adds an operation to the graph, unless its results are known without computing."""
         if self.is_paused:
             return
@@ -101,7 +101,7 @@ class Recording(OperationListener):
         else:
             self._add_call(operation, args, kwargs, results)
 
-    def _add_call(self, operation, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
+    def _add_call(self, operation: Any, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
         node_args, node_kwargs = fx.node.map_aggregate((args, kwargs), self._node_or_value)
         node = self.graph.call_function(operation, node_args, node_kwargs)
         if isinstance(results, Tensor):

@@ -5,8 +5,8 @@ import shlex
 import pytest
 import yaml
 
-from lepton.analysis.best_setting import best
-from lepton.analysis.study import gather
+from lepton.analysis.best_setting import best_setting
+from lepton.analysis.study import gather_runs
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from tests.quick import compose
@@ -20,31 +20,31 @@ def study(run_once):
         for lr in ("1e-4", "1e-2"):
             run_once(*SHORT, "model=mlp_small", f"optimizer.lr={lr}", f"seed={seed}")
     run_once(*SHORT, "model=linear", "regularization=[ema,l1]")
-    return gather(["default"])
+    return gather_runs(["default"])
 
 
 def test_the_best_has_the_best_mean_validation_score_of_its_seeds(study):
-    found = best(study, "score")
+    setting = best_setting(study, "score")
     means = study.groupby(["model", "optimizer.lr"])["score"].mean()
-    assert found.score == pytest.approx(means.max())
-    assert (found.runs, found.looked_at) == (2, 5)
-    assert found.run.startswith("wine-mlp_small-s0-")
+    assert setting.score == pytest.approx(means.max())
+    assert (setting.runs, setting.candidates) == (2, 5)
+    assert setting.run.startswith("wine-mlp_small-s0-")
 
 
 def test_the_command_can_be_pasted_and_is_the_same_run(study):
-    found = best(study, "score")
-    lepton, train, *words = shlex.split(found.command)
+    setting = best_setting(study, "score")
+    lepton, train, *words = shlex.split(setting.command)
     assert (lepton, train) == ("lepton", "train")
-    assert run_folder(check(compose(*words))) == found.folder
+    assert run_folder(check(compose(*words))) == setting.folder
 
 
 def test_the_yaml_is_the_runs_config_without_what_is_no_setting(study):
-    found = best(study, "score")
-    config = yaml.safe_load(found.yaml)
+    setting = best_setting(study, "score")
+    config = yaml.safe_load(setting.yaml)
     assert config["optimizer"]["lr"] == 0.01
     assert not {"choices", "overrides"} & set(config)
 
 
 def test_smaller_is_better_where_it_is(study):
-    found = best(study, "val/log_loss")
-    assert found.score == study.groupby(["model", "optimizer.lr"])["val/log_loss"].mean().min()
+    setting = best_setting(study, "val/log_loss")
+    assert setting.score == study.groupby(["model", "optimizer.lr"])["val/log_loss"].mean().min()

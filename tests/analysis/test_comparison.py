@@ -1,12 +1,12 @@
-"""What a comparison holds, which questions are refused, and what the sentences dare to say."""
+"""Comparisons: their tables, the questions that are refused, and the sentences they allow."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from lepton.analysis.comparison import compare, known_keys, known_select
-from lepton.analysis.conclusions import caveat, headline, sentences
+from lepton.analysis.comparison import check_keys, compare, selection_metric
+from lepton.analysis.conclusions import caveats, conclusions, headline
 from lepton.errors import LeptonError
 
 
@@ -32,7 +32,7 @@ def study(effect=0.02, seeds=5, models=("mlp", "linear"), noise=0.01, **more):
     return pd.DataFrame(rows)
 
 
-def ask(frame, *keys, metric=None, baseline=None, select="score"):
+def compare_by(frame, *keys, metric=None, baseline=None, select="score"):
     return compare(frame, [*keys], metric=metric, baseline=baseline, select=select)
 
 
@@ -45,9 +45,9 @@ def row(comparison, **option):
 
 def test_an_options_row_holds_what_scipy_says_of_its_runs_and_of_their_pairs():
     frame = study()
-    (found,) = ask(frame, "model")
+    (comparison,) = compare_by(frame, "model")
     a, b = (frame.loc[frame["model"] == m, "test/auroc"].to_numpy() for m in ("linear", "mlp"))
-    linear, expected = row(found, model="linear"), stats.ttest_rel(a, b)
+    linear, expected = row(comparison, model="linear"), stats.ttest_rel(a, b)
     low, high = stats.t.interval(0.95, 4, a.mean(), stats.sem(a))
     assert linear[["n", "runs", "pairs", "lost"]].tolist() == [5, 5, 5, 0]
     assert linear[["mean", "sd", "low", "high"]].tolist() == pytest.approx(
@@ -61,136 +61,142 @@ def test_an_options_row_holds_what_scipy_says_of_its_runs_and_of_their_pairs():
 
 
 def test_the_probability_of_being_better_turns_where_smaller_is_better():
-    (found,) = ask(study(effect=0.1), "model", metric="test/log_loss")
-    assert row(found, model="linear")["difference"] > 0
-    assert row(found, model="linear")["better"] < 0.01
-    assert "is worse than model=mlp" in " ".join(sentences(found))
+    (comparison,) = compare_by(study(effect=0.1), "model", metric="test/log_loss")
+    assert row(comparison, model="linear")["difference"] > 0
+    assert row(comparison, model="linear")["better"] < 0.01
+    assert "is worse than model=mlp" in " ".join(conclusions(comparison))
 
 
 def test_options_are_ordered_by_validation_and_never_by_test():
     frame = study(effect=-0.2)
-    (found,) = ask(frame, "model")
-    assert found.options() == [("mlp",), ("linear",)]
-    assert row(found, model="linear")["mean"] > row(found, model="mlp")["mean"]
-    (found,) = ask(frame, "model", select="val/log_loss")
-    assert found.options() == [("mlp",), ("linear",)]
+    (comparison,) = compare_by(frame, "model")
+    assert comparison.options() == [("mlp",), ("linear",)]
+    assert row(comparison, model="linear")["mean"] > row(comparison, model="mlp")["mean"]
+    (comparison,) = compare_by(frame, "model", select="val/log_loss")
+    assert comparison.options() == [("mlp",), ("linear",)]
 
 
 def test_the_baseline_is_the_one_named_else_none_else_the_best_by_validation():
     frame = study(models=("mlp", "none", "linear"))
-    assert ask(frame, "model")[0].baseline == ("none",)
-    assert ask(frame, "model", baseline="linear")[0].baseline == ("linear",)
-    assert ask(study(), "model")[0].baseline == ("mlp",)
+    assert compare_by(frame, "model")[0].baseline == ("none",)
+    assert compare_by(frame, "model", baseline="linear")[0].baseline == ("linear",)
+    assert compare_by(study(), "model")[0].baseline == ("mlp",)
 
 
 def test_two_keys_are_compared_as_combinations():
     frame = pd.concat([study(), study().assign(batch_size=64)]).fillna({"batch_size": 32})
-    (found,) = ask(frame, "model", "batch_size", baseline="linear,64")
-    assert len(found.table) == 4
-    assert found.baseline == ("linear", 64)
-    assert found.name(("mlp", 32.0)) == "model=mlp, batch_size=32"
+    (comparison,) = compare_by(frame, "model", "batch_size", baseline="linear,64")
+    assert len(comparison.table) == 4
+    assert comparison.baseline == ("linear", 64)
+    assert comparison.option_name(("mlp", 32.0)) == "model=mlp, batch_size=32"
 
 
 def test_every_data_set_has_a_comparison_of_its_own_and_its_own_metric():
     other = study(dataset="diabetes").drop(columns=["test/auroc", "test/log_loss"])
     frame = pd.concat([study(), other.assign(**{"test/rmse": np.arange(10.0)})])
-    credit, diabetes = ask(frame, "model")
-    assert (credit.dataset, credit.metric, credit.larger) == ("german_credit", "test/auroc", True)
-    assert (diabetes.dataset, diabetes.metric, diabetes.larger) == ("diabetes", "test/rmse", False)
+    credit, diabetes = compare_by(frame, "model")
+    assert [c.dataset for c in (credit, diabetes)] == ["german_credit", "diabetes"]
+    assert [c.metric for c in (credit, diabetes)] == ["test/auroc", "test/rmse"]
+    assert [c.larger_is_better for c in (credit, diabetes)] == [True, False]
 
 
 def test_runs_without_a_result_are_counted_beside_their_option():
     lost = study().head(2).assign(status="failed", **{"test/auroc": np.nan, "score": np.nan})
-    (found,) = ask(pd.concat([study(), lost]), "model")
-    assert row(found, model="mlp")["lost"] == 2
-    assert row(found, model="linear")["lost"] == 0
+    (comparison,) = compare_by(pd.concat([study(), lost]), "model")
+    assert row(comparison, model="mlp")["lost"] == 2
+    assert row(comparison, model="linear")["lost"] == 0
 
 
 def test_runs_that_lack_the_metric_are_counted_and_left_out():
     frame = study()
     frame.loc[frame["seed"] == 0, "test/auroc"] = np.nan
-    (found,) = ask(frame, "model")
-    assert found.lacking == 2
-    assert found.table["n"].tolist() == [4, 4]
+    (comparison,) = compare_by(frame, "model")
+    assert comparison.runs_without_metric == 2
+    assert comparison.table["n"].tolist() == [4, 4]
 
 
 def test_an_infinity_is_no_value_of_a_metric_and_is_counted():
     frame = study()
     frame.loc[frame["seed"] == 0, "test/auroc"] = np.inf
-    (found,) = ask(frame, "model")
-    assert (found.lacking, found.table["n"].tolist()) == (2, [4, 4])
+    (comparison,) = compare_by(frame, "model")
+    assert (comparison.runs_without_metric, comparison.table["n"].tolist()) == (2, [4, 4])
 
 
 def test_a_data_set_whose_runs_lack_what_options_are_ordered_by_is_ordered_by_score():
     other = study(dataset="diabetes").drop(columns=["test/auroc", "val/log_loss"])
     frame = pd.concat([study(), other.assign(**{"test/rmse": np.arange(10.0)})])
-    credit, diabetes = ask(frame, "model", select="val/log_loss")
+    credit, diabetes = compare_by(frame, "model", select="val/log_loss")
     assert credit.table["score"].tolist() == [0, 1]
     assert diabetes.table["score"].tolist() == [0, -1]
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         (["modle"], "--compare modle: no such setting; did you mean 'model'?"),
         (["dataset"], "all 10 finished runs have dataset=german_credit; they differ in model"),
         (["run"], "--compare run: no such setting"),
     ],
 )
-def test_keys_that_cannot_be_compared_are_a_line(keys, said):
+def test_keys_that_cannot_be_compared_are_a_line(keys, message):
     with pytest.raises(LeptonError) as error:
-        known_keys(keys, study())
-    assert said in str(error.value)
+        check_keys(keys, study())
+    assert message in str(error.value)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_too_many_options_are_a_search_and_not_a_table():
     frame = study(models=[f"m{i}" for i in range(41)], seeds=1)
     with pytest.raises(LeptonError, match="41 options are too many for a table"):
-        known_keys(["model"], frame)
+        check_keys(["model"], frame)
 
 
 def test_a_test_score_chooses_nothing():
     with pytest.raises(LeptonError, match=r"use val/auroc$"):
-        known_select("test/auroc", study())
-    assert known_select("log_loss", study()) == "val/log_loss"
+        selection_metric("test/auroc", study())
+    assert selection_metric("log_loss", study()) == "val/log_loss"
     with pytest.raises(LeptonError, match="no such metric; did you mean 'val/log_loss'"):
-        known_select("val/logloss", study())
+        selection_metric("val/logloss", study())
 
 
 def test_a_baseline_that_is_no_option_names_those_there_are():
     with pytest.raises(
         LeptonError, match=r"--baseline mpl: .*did you mean 'mlp'\? \(mlp, linear\)"
     ):
-        ask(study(), "model", baseline="mpl")
+        compare_by(study(), "model", baseline="mpl")
 
 
 def test_a_metric_that_no_run_has_is_a_line():
     with pytest.raises(LeptonError, match=r"^test/rmse: no finished run has it$"):
-        ask(study(), "model", metric="test/rmse")
+        compare_by(study(), "model", metric="test/rmse")
 
 
 def test_a_clear_difference_is_said_with_its_interval_and_p():
-    (found,) = ask(study(effect=0.1), "model")
-    (first,) = sentences(found)
-    (last,) = caveat([found])
+    (comparison,) = compare_by(study(effect=0.1), "model")
+    (first,) = conclusions(comparison)
+    (last,) = caveats([comparison])
     assert first.startswith("model=linear is worse than model=mlp by 0.")
     assert "5 seeds" in first
     assert "p < 0.001" in first
     assert "one split of the data" in last
-    assert headline(found).endswith("1 of 1 option can be told from model=mlp by test/auroc.")
+    assert headline(comparison).endswith("1 of 1 option can be told from model=mlp by test/auroc.")
 
 
 def test_what_chance_explains_is_said_to_be_not_told_apart():
-    (found,) = ask(study(effect=0.0), "model")
-    assert sentences(found)[0].startswith("5 seeds cannot tell model=linear and model=mlp apart:")
-    assert "No option can be told from model=mlp" in headline(found)
+    (comparison,) = compare_by(study(effect=0.0), "model")
+    assert conclusions(comparison)[0].startswith(
+        "5 seeds cannot tell model=linear and model=mlp apart:"
+    )
+    assert "No option can be told from model=mlp" in headline(comparison)
 
 
 def test_one_pair_is_said_to_be_chance():
-    (found,) = ask(study(seeds=1), "model")
-    assert "in one pair of runs, which can be chance; add seed='range(5)'" in sentences(found)[0]
-    assert "too few runs" in headline(found)
+    (comparison,) = compare_by(study(seeds=1), "model")
+    assert (
+        "in one pair of runs, which can be chance; add seed='range(5)'"
+        in conclusions(comparison)[0]
+    )
+    assert "too few runs" in headline(comparison)
 
 
 def search(seeds=1, trials=(12, 9, 2)):
@@ -210,49 +216,49 @@ def search(seeds=1, trials=(12, 9, 2)):
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_options_of_a_search_are_compared_without_pairs_a_setting_each(seeds):
     frame = search(seeds)
-    (found,) = ask(frame, "optimizer", baseline="adam")
+    (comparison,) = compare_by(frame, "optimizer", baseline="adam")
     settings = frame.groupby(["optimizer", "optimizer.lr"])["test/auroc"].mean()
     adam = settings["adam"].to_numpy()
     p = {}
     for name in ("sgd", "lion"):
         expected = stats.ttest_ind(settings[name].to_numpy(), adam, equal_var=False)
         low, high = expected.confidence_interval(0.95)
-        known = row(found, optimizer=name)
-        assert known["pairs"] == 0
-        assert known[["gap_low", "gap_high", "p"]].tolist() == pytest.approx(
+        table_row = row(comparison, optimizer=name)
+        assert table_row["pairs"] == 0
+        assert table_row[["gap_low", "gap_high", "p"]].tolist() == pytest.approx(
             [low, high, expected.pvalue], rel=1e-6
         )
-        assert np.isnan(known["better"])
+        assert np.isnan(table_row["better"])
         p[name] = expected.pvalue
-    corrected = [row(found, optimizer=name)["p_holm"] for name in p]
+    corrected = [row(comparison, optimizer=name)["p_holm"] for name in p]
     assert sorted(corrected) == pytest.approx(
         [2 * min(p.values()), max(*p.values(), 2 * min(p.values()))]
     )
-    said = " ".join(sentences(found))
-    assert "Without pairs, optimizer=sgd and optimizer=adam are told apart: +0." in said
-    assert "means of 9 and 12 settings, which differ in optimizer.lr too (Welch's 95 %:" in said
-    assert "also one of all else that the runs differ in" in " ".join(caveat([found]))
-    assert "can be told from optimizer=adam" in headline(found)
+    text = " ".join(conclusions(comparison))
+    assert "Without pairs, optimizer=sgd and optimizer=adam are told apart: +0." in text
+    assert "means of 9 and 12 settings, which differ in optimizer.lr too (Welch's 95 %:" in text
+    assert "also one of all else that the runs differ in" in " ".join(caveats([comparison]))
+    assert "can be told from optimizer=adam" in headline(comparison)
 
 
 def test_options_tried_with_the_same_values_are_compared_in_pairs():
     frame = search(seeds=4, trials=(3, 3, 3))
     frame["optimizer.lr"] = np.tile(np.repeat([0.1, 0.2, 0.3], 4), 3)
-    (found,) = ask(frame, "optimizer")
-    assert found.unpaired == {}
-    assert found.table["pairs"].dropna().tolist() == [0, 4, 4]  # the baseline has none
+    (comparison,) = compare_by(frame, "optimizer")
+    assert comparison.unpaired == {}
+    assert comparison.table["pairs"].dropna().tolist() == [0, 4, 4]  # the baseline has none
 
 
 def test_without_pairs_seeds_that_differ_are_runs_and_single_runs_say_what_to_do():
     frame = study()
     frame["seed"] += (frame["model"] == "linear") * 10
-    (found,) = ask(frame, "model")
-    assert "between the means of 5 and 5 runs (Welch's 95 %" in sentences(found)[0]
+    (comparison,) = compare_by(frame, "model")
+    assert "between the means of 5 and 5 runs (Welch's 95 %" in conclusions(comparison)[0]
     frame["dataset.split_seed"] = frame["seed"]
-    assert ask(frame, "model")[0].unpaired == {}
+    assert compare_by(frame, "model")[0].unpaired == {}
     frame = frame[frame["seed"] % 10 == 0].assign(**{"optimizer.lr": [1.0, 2.0]})
-    (found,) = ask(frame, "model")
-    assert sentences(found) == [
+    (comparison,) = compare_by(frame, "model")
+    assert conclusions(comparison) == [
         "Not comparable with model=mlp, since no two runs are equal in everything else (they "
         "differ in optimizer.lr too): model=linear. Train each with the same other settings and "
         "seeds."
@@ -260,17 +266,18 @@ def test_without_pairs_seeds_that_differ_are_runs_and_single_runs_say_what_to_do
 
 
 def test_differences_that_do_not_vary_are_said_as_such():
-    (found,) = ask(study(noise=0.0), "model")
-    assert sentences(found)[0] == (
+    (comparison,) = compare_by(study(noise=0.0), "model")
+    assert conclusions(comparison)[0] == (
         "model=linear differs from model=mlp by -0.0200 test auroc on each of 5 seeds."
     )
-    (found,) = ask(study(noise=0.0, effect=0.0), "model")
+    (comparison,) = compare_by(study(noise=0.0, effect=0.0), "model")
     assert (
-        sentences(found)[0] == "model=linear and model=mlp gave the same test auroc on all 5 seeds."
+        conclusions(comparison)[0]
+        == "model=linear and model=mlp gave the same test auroc on all 5 seeds."
     )
 
 
 def test_over_splits_nothing_is_said_of_one_split():
     frame = study(seeds=1)
     folds = pd.concat([frame.assign(**{"dataset.fold": fold}) for fold in range(3)])
-    assert caveat(ask(folds, "model")) == []
+    assert caveats(compare_by(folds, "model")) == []

@@ -5,8 +5,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lepton.analysis.grouping import differences, others, summary, varying
-from lepton.stats.pairs import interval
+from lepton.analysis.grouping import (
+    difference_table,
+    settings_to_match,
+    summary_table,
+    varying_settings,
+)
+from lepton.stats.pairs import mean_interval
 
 GROUPS = {"model", "optimizer", "dataset"}
 
@@ -29,14 +34,14 @@ def frame():
     return pd.DataFrame(rows).sample(frac=1, random_state=3)
 
 
-def of(frame, model):
+def scores_by_seed(frame, model):
     return frame[frame["model"] == model].sort_values("seed")["test/auroc"].to_numpy()
 
 
 def test_a_summary_has_mean_spread_and_interval_of_each_group(frame):
-    table = summary(frame, ["model"], "test/auroc").set_index("model")
+    table = summary_table(frame, ["model"], "test/auroc").set_index("model")
     for model in ("mlp", "linear"):
-        values, row = of(frame, model), table.loc[model]
+        values, row = scores_by_seed(frame, model), table.loc[model]
         low, high = stats.t.interval(0.95, 4, loc=values.mean(), scale=stats.sem(values))
         assert row["n"] == 5
         assert row["mean"] == pytest.approx(values.mean())
@@ -46,32 +51,32 @@ def test_a_summary_has_mean_spread_and_interval_of_each_group(frame):
 
 def test_an_interval_by_hand():
     # two values: mean 2, standard error 1, t(0.975, 1) = 12.7062
-    assert interval(np.array([1.0, 3.0])) == pytest.approx(
+    assert mean_interval(np.array([1.0, 3.0])) == pytest.approx(
         (2.0, 2 - 12.7062, 2 + 12.7062), rel=1e-6
     )
 
 
 def test_one_run_has_a_mean_and_no_interval_and_no_run_has_neither():
-    mean, low, high = interval(np.array([0.5]))
+    mean, low, high = mean_interval(np.array([0.5]))
     assert mean == 0.5
     assert np.isnan([low, high]).all()
-    assert np.isnan(interval(np.array([]))).all()
+    assert np.isnan(mean_interval(np.array([]))).all()
 
 
 def test_a_summary_without_keys_is_one_row_of_all(frame):
-    (row,) = summary(frame, [], "test/auroc").to_dict("records")
+    (row,) = summary_table(frame, [], "test/auroc").to_dict("records")
     assert row["n"] == 10
     assert row["mean"] == pytest.approx(frame["test/auroc"].mean())
 
 
 def test_a_summary_leaves_out_runs_without_the_metric(frame):
     frame.loc[frame["seed"] == 0, "test/auroc"] = np.nan
-    assert summary(frame, ["model"], "test/auroc")["n"].tolist() == [4, 4]
+    assert summary_table(frame, ["model"], "test/auroc")["n"].tolist() == [4, 4]
 
 
 def test_differences_are_paired_over_seeds_as_a_paired_t_test_is(frame):
-    table = differences(frame, ["model"], "test/auroc", ("mlp",)).set_index("model")
-    a, b = of(frame, "linear"), of(frame, "mlp")
+    table = difference_table(frame, ["model"], "test/auroc", ("mlp",)).set_index("model")
+    a, b = scores_by_seed(frame, "linear"), scores_by_seed(frame, "mlp")
     expected = stats.ttest_rel(a, b)
     low, high = expected.confidence_interval(0.95)
     row = table.loc["linear"]
@@ -85,9 +90,13 @@ def test_differences_are_paired_over_seeds_as_a_paired_t_test_is(frame):
 
 def test_only_seeds_that_both_have_make_pairs(frame):
     frame = frame[~((frame["model"] == "linear") & frame["seed"].isin([1, 2]))]
-    row = differences(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    row = (
+        difference_table(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    )
     assert row["pairs"] == 3
-    expected = stats.ttest_rel(of(frame, "linear"), of(frame, "mlp")[[0, 3, 4]])
+    expected = stats.ttest_rel(
+        scores_by_seed(frame, "linear"), scores_by_seed(frame, "mlp")[[0, 3, 4]]
+    )
     assert row["p"] == pytest.approx(expected.pvalue)
 
 
@@ -95,8 +104,8 @@ def test_folds_pair_with_the_same_fold_of_the_same_seed_and_seeds_of_a_fold_are_
     both = pd.concat([frame.assign(**{"dataset.fold": fold}) for fold in (0, 1)], ignore_index=True)
     second = both["dataset.fold"] == 1
     both.loc[second, "test/auroc"] += 0.1 * (both["model"] == "linear")
-    row = differences(both, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
-    gap = (of(frame, "linear") - of(frame, "mlp")).mean()
+    row = difference_table(both, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    gap = (scores_by_seed(frame, "linear") - scores_by_seed(frame, "mlp")).mean()
     assert (row["pairs"], row["unit"]) == (2, "split")
     assert row["difference"] == pytest.approx(gap + 0.05)
     assert row["p"] == pytest.approx(stats.ttest_1samp([gap, gap + 0.1], 0).pvalue)
@@ -104,7 +113,9 @@ def test_folds_pair_with_the_same_fold_of_the_same_seed_and_seeds_of_a_fold_are_
 
 def test_runs_with_and_without_folds_do_not_pair(frame):
     frame["dataset.fold"] = np.where(frame["model"] == "mlp", 0.0, np.nan)
-    row = differences(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    row = (
+        difference_table(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    )
     assert row["pairs"] == 0
     assert np.isnan(row["p"])
 
@@ -113,14 +124,18 @@ def test_several_runs_of_one_seed_in_a_group_make_one_pair(frame):
     each = [frame.assign(**{"optimizer.lr": lr}) for lr in (1e-3, 1e-2)]
     both = pd.concat(each, ignore_index=True)
     both.loc[both["optimizer.lr"] == 1e-2, "test/auroc"] += 0.02
-    row = differences(both, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    row = difference_table(both, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
     assert row["pairs"] == 5
-    assert row["p"] == pytest.approx(stats.ttest_rel(of(frame, "linear"), of(frame, "mlp")).pvalue)
+    assert row["p"] == pytest.approx(
+        stats.ttest_rel(scores_by_seed(frame, "linear"), scores_by_seed(frame, "mlp")).pvalue
+    )
 
 
 def test_equal_differences_have_no_p_value(frame):
     frame["test/auroc"] = frame["seed"] + 1.0 * (frame["model"] == "mlp")
-    row = differences(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    row = (
+        difference_table(frame, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
+    )
     assert row["difference"] == -1
     assert np.isnan(row["p"])
 
@@ -128,7 +143,7 @@ def test_equal_differences_have_no_p_value(frame):
 def test_a_baseline_may_lack_a_value_that_the_others_differ_in(frame):
     frame["optimizer.lr"] = np.where(frame["model"] == "mlp", np.nan, 0.1)
     by = ["model", "optimizer.lr"]
-    table = differences(frame, by, "test/auroc", ("mlp", np.nan)).set_index("model")
+    table = difference_table(frame, by, "test/auroc", ("mlp", np.nan)).set_index("model")
     assert table.loc["linear", "pairs"] == 5
     assert np.isnan(table.loc["mlp", "difference"])
 
@@ -176,13 +191,13 @@ RESNET = {"model": "resnet", "optimizer": "adam", "seed": 0, "model.depth": 2, "
     ],
 )
 def test_what_varies_are_the_settings_that_differ_within_their_own_option(rows, expected):
-    assert varying(study(*rows), GROUPS) == expected
+    assert varying_settings(study(*rows), GROUPS) == expected
 
 
 def test_p_values_are_corrected_by_holm_over_the_options(frame):
     third = frame[frame["model"] == "mlp"].assign(model="resnet")
     third["test/auroc"] += np.random.default_rng(1).normal(0.01, 0.01, len(third))
-    table = differences(pd.concat([frame, third]), ["model"], "test/auroc", ("mlp",))
+    table = difference_table(pd.concat([frame, third]), ["model"], "test/auroc", ("mlp",))
     table = table.set_index("model").drop("mlp")
     small, large = table["p"].min(), table["p"].max()
     assert table["p_holm"].min() == pytest.approx(min(2 * small, 1))
@@ -198,8 +213,8 @@ def test_runs_that_make_a_pair_are_equal_in_every_setting_that_is_not_compared()
     ]
     frame = study(*rows)
     sides = [frame[frame["model"] == model] for model in ("mlp", "resnet")]
-    assert others(*sides, ["model"]) == ["optimizer.lr"]
-    table = differences(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
+    assert settings_to_match(*sides, ["model"]) == ["optimizer.lr"]
+    table = difference_table(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
     assert table.loc["resnet", "pairs"] == 2
 
 
@@ -207,7 +222,7 @@ def test_what_an_option_has_no_use_for_is_part_of_it():
     boosting = [BOOSTING | {"seed": seed} for seed in (0, 1)]
     rows = [MLP | {"optimizer.lr": lr, "seed": seed} for lr in (0.1, 0.2) for seed in (0, 1)]
     frame = study(*rows, *boosting)
-    table = differences(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
+    table = difference_table(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
     assert table.loc["gradient_boosting", "pairs"] == 2
 
 
@@ -216,7 +231,7 @@ def test_options_that_differ_in_something_else_as_well_are_not_compared():
         *(MLP | {"seed": s, "batch_size": 32} for s in (0, 1)),
         *(RESNET | {"seed": s, "batch_size": 64} for s in (0, 1)),
     )
-    table = differences(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
+    table = difference_table(frame, ["model"], "test/accuracy", ("mlp",)).set_index("model")
     assert table.loc["resnet", "pairs"] == 0
 
 
@@ -230,6 +245,6 @@ def test_a_precision_that_came_with_an_option_is_no_difference_of_its_own(column
         for seed in range(2)
     ]
     frame = pd.DataFrame(rows)
-    assert varying(frame, {column}) == [column]
+    assert varying_settings(frame, {column}) == [column]
     rows[0]["trainer.precision"] = "auto"
-    assert varying(pd.DataFrame(rows), {column}) == [column, "trainer.precision"]
+    assert varying_settings(pd.DataFrame(rows), {column}) == [column, "trainer.precision"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lepton.analysis.study import counts, gather
+from lepton.analysis.study import describe_counts, gather_runs
 from lepton.errors import LeptonError
 
 WORDS = "dataset=wine model=mlp_small trainer.max_epochs=1"
@@ -21,19 +21,19 @@ def study(run):
 
 
 def test_planned_runs_that_are_not_there_are_missing_with_the_settings_asked_for(study):
-    frame = gather([study]).set_index("run")
+    frame = gather_runs([study]).set_index("run")
     assert frame["status"].tolist() == ["finished", "missing", "missing"]
     row = frame.loc["wine-linear-s1-0"]
     assert (row["model"], row["seed"], float(row["optimizer.lr"])) == ("linear", 1, 1e-3)
     assert frame.loc["b", "x"] == "[1,2]"
-    assert counts(frame) == "3 runs: 1 finished, 2 missing"
+    assert describe_counts(frame) == "3 runs: 1 finished, 2 missing"
     next(study.glob("*/result.json")).unlink()
-    assert counts(gather([study])) == "3 runs: 3 missing"
+    assert describe_counts(gather_runs([study])) == "3 runs: 3 missing"
 
 
 def test_several_studies_are_one_table_and_a_study_named_twice_counts_once(study, run):
     other = run(*WORDS.split(), "study=other")
-    frame = gather([study, other.parent, study])
+    frame = gather_runs([study, other.parent, study])
     assert len(frame) == 4
     assert frame["study"].dropna().tolist() == ["default", "other"]
 
@@ -41,6 +41,6 @@ def test_several_studies_are_one_table_and_a_study_named_twice_counts_once(study
 def test_studies_without_runs_are_a_line(here):
     (here / "runs" / "empty").mkdir(parents=True)
     with pytest.raises(LeptonError, match=r"empty: holds no run yet$"):
-        gather(["empty"])
+        gather_runs(["empty"])
     with pytest.raises(LeptonError, match="nowhere: no such study"):
-        gather(["nowhere"])
+        gather_runs(["nowhere"])

@@ -1,4 +1,4 @@
-"""What `lepton results` prints and writes, held against the table it is made from."""
+"""The text and files of `lepton results`, held against the table it is made from."""
 
 import json
 import re
@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from lepton import load
-from lepton.analysis.grouping import differences, summary
-from lepton.analysis.table import show, show_run
+from lepton.analysis.grouping import difference_table, summary_table
+from lepton.analysis.table import show_run, show_study
 from lepton.commands.results import main as results_command
 from lepton.errors import LeptonError
 from lepton.storage.results import read_result
@@ -26,22 +26,24 @@ def study(run_once):
 
 
 @pytest.fixture
-def say(capsys):
-    def say(*words):
-        assert results_command(list(words)) == 0
+def results_text(capsys):
+    """What `lepton results` prints for these arguments."""
+
+    def results_text(*arguments):
+        assert results_command(list(arguments)) == 0
         return capsys.readouterr().out
 
-    return say
+    return results_text
 
 
 def lines(text, start):
     return [line for line in text.splitlines() if line.strip().startswith(start)]
 
 
-def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, say):
-    text, frame = say(study), load(study)
+def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, results_text):
+    text, frame = results_text(study), load(study)
     assert re.match(r"^\s*model\s+runs\s+score\s+test auroc \[95 %\]\s+test accuracy\s", text)
-    means = summary(frame, ["model"], "test/auroc").set_index("model")
+    means = summary_table(frame, ["model"], "test/auroc").set_index("model")
     for model in ("mlp_small", "gradient_boosting"):
         (line,) = lines(text, model)
         low, high = means.loc[model, ["low", "high"]]
@@ -50,34 +52,34 @@ def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, say)
         assert ("[" in line.split("±")[0]) == (high > low)
         score = frame[frame["model"] == model]["score"].mean()
         assert line.split()[1:3] == ["2", f"{score:.4f}"]
-    (flat,) = lines(text, "constant")
+    (constant_line,) = lines(text, "constant")
     constant = (frame[f"constant/test/{name}"].mean() for name in ("auroc", "accuracy"))
-    assert flat.split()[1:] == [f"{value:.4f}" for value in constant]
-    assert flat.index(flat.split()[2]) > text.index("[95 %]")
+    assert constant_line.split()[1:] == [f"{value:.4f}" for value in constant]
+    assert constant_line.index(constant_line.split()[2]) > text.index("[95 %]")
 
 
-def test_rows_are_ordered_by_validation_score_and_compared_with_the_first(study, say):
-    text, frame = say(study), load(study)
+def test_rows_are_ordered_by_validation_score_and_compared_with_the_first(study, results_text):
+    text, frame = results_text(study), load(study)
     first, second = frame.groupby("model")["score"].mean().sort_values(ascending=False).index
     order = [line.split()[0] for line in text.splitlines()[1:3]]
     assert order == [first, second]
-    gap = differences(frame, ["model"], "test/auroc", (first,)).set_index("model")
+    gap = difference_table(frame, ["model"], "test/auroc", (first,)).set_index("model")
     assert f"{gap.loc[second, 'difference']:+.4f}" in lines(text, second)[0]
 
 
-def test_the_metric_asked_for_is_shown(study, say):
-    text = say(study, "--metric", "log_loss,val/accuracy")
+def test_the_metric_asked_for_is_shown(study, results_text):
+    text = results_text(study, "--metric", "log_loss,val/accuracy")
     assert re.match(r"^\s*model\s+runs\s+score\s+test log_loss \[95 %\]\s+val accuracy\s", text)
     assert "smaller test/log_loss is better" in text
-    assert "larger test/auroc is better" in say(study)
+    assert "larger test/auroc is better" in results_text(study)
 
 
-def test_rows_are_grouped_by_the_keys_asked_for(study, say):
-    text = say(study, "--group-by", "model,seed")
+def test_rows_are_grouped_by_the_keys_asked_for(study, results_text):
+    text = results_text(study, "--group-by", "model,seed")
     assert re.match(r"^\s*model\s+seed\s+runs\s", text)
     assert len(lines(text, "mlp_small")) == 2
     assert all(line.split()[2] == "1" for line in lines(text, "mlp_small"))
-    assert re.match(r"^\s*runs\s", say(study, "--group-by", ""))
+    assert re.match(r"^\s*runs\s", results_text(study, "--group-by", ""))
 
 
 @pytest.mark.parametrize(
@@ -116,8 +118,8 @@ def test_no_study_is_said_with_the_usage():
         results_command([])
 
 
-def test_the_csv_file_is_the_study(study, say):
-    say(study, "--csv", "out.csv")
+def test_the_csv_file_is_the_study(study, results_text):
+    results_text(study, "--csv", "out.csv")
     frame = load(study)
     written = pd.read_csv("out.csv")
     assert list(written) == list(frame)
@@ -125,92 +127,94 @@ def test_the_csv_file_is_the_study(study, say):
     assert written["test/auroc"].tolist() == pytest.approx(frame["test/auroc"].tolist(), rel=1e-15)
 
 
-def test_the_parquet_file_is_the_study_even_with_columns_of_several_kinds(study, run_once, say):
+def test_the_parquet_file_is_the_study_even_with_columns_of_several_kinds(
+    study, run_once, results_text
+):
     run_once(*WINE, "model=mlp_small", "trainer.devices=[0]", "trainer=cpu", "trainer.devices=1")
     run_once(*WINE, "model=linear", "task.class_weights=balanced")
     run_once(*WINE, "model=linear", "task.class_weights=[1,2,3]", "trainer.precision=32")
     frame = load(study)
     kinds = frame["trainer.precision"].dropna().map(type).nunique()
     assert kinds == 2
-    say(study, "--parquet", "out.parquet")
+    results_text(study, "--parquet", "out.parquet")
     written = pd.read_parquet("out.parquet")
     assert list(written) == list(frame)
     assert written["test/auroc"].tolist() == frame["test/auroc"].tolist()
     assert set(written["trainer.precision"].dropna()) == {"32-true", "32"}
 
 
-def test_options_of_a_group_that_a_model_does_not_use_are_no_column(study, say):
-    header = say(study).splitlines()[0]
+def test_options_of_a_group_that_a_model_does_not_use_are_no_column(study, results_text):
+    header = results_text(study).splitlines()[0]
     for name in ("optimizer", "trainer", "scheduler", "regularization"):
         assert name not in header
 
 
-def test_null_beside_a_value_is_a_row_of_its_own(run_once, say):
+def test_null_beside_a_value_is_a_row_of_its_own(run_once, results_text):
     run_once(*WINE, "model=linear")
     run_once(*WINE, "model=linear", "task.class_weights=balanced")
-    text = say("default")
+    text = results_text("default")
     assert "task.class_weights" in text.splitlines()[0]
     assert len(lines(text, "balanced")) == 1
 
 
-def test_several_regularizers_at_once_are_a_row_with_their_names(run_once, say):
+def test_several_regularizers_at_once_are_a_row_with_their_names(run_once, results_text):
     run_once(*WINE, "model=linear")
     run_once(*WINE, "model=linear", "regularization=[ema,l1]")
-    text = say("default")
+    text = results_text("default")
     assert len(lines(text, "none")) == 1
     assert len(lines(text, "ema+l1")) == 1
 
 
-def test_the_best_setting_may_lack_a_key_that_the_others_differ_in(run_once, say):
+def test_the_best_setting_may_lack_a_key_that_the_others_differ_in(run_once, results_text):
     for lr in ("1e-5", "1e-6"):
         run_once(*WINE, "model=linear", f"optimizer.lr={lr}")
     run_once(*WINE, "model=gradient_boosting")
-    text = say("default")
+    text = results_text("default")
     assert text.splitlines()[1].split()[0] == "gradient_boosting"
     assert "optimizer.lr" in text.splitlines()[0]
     assert len(lines(text, "linear")) == 2
 
 
-def test_long_names_are_not_cut(study, say):
-    header, *rows = say(study, "--group-by", "model,optimizer.weight_decay").splitlines()
+def test_long_names_are_not_cut(study, results_text):
+    header, *rows = results_text(study, "--group-by", "model,optimizer.weight_decay").splitlines()
     assert header.split()[:2] == ["model", "optimizer.weight_decay"]
     assert rows[0].split()[0] in ("gradient_boosting", "mlp_small")
 
 
-def test_runs_of_several_tasks_stand_in_one_table_without_nan(study, run_once, say):
+def test_runs_of_several_tasks_stand_in_one_table_without_nan(study, run_once, results_text):
     run_once("dataset=diabetes", "model=linear", "trainer.max_epochs=1")
-    text = say(study)
+    text = results_text(study)
     assert "nan" not in text
     assert len(lines(text, "linear")) + len(lines(text, "diabetes")) >= 1
 
 
-def test_failed_runs_are_listed_below_the_finished_ones(study, run, fragile, say):
+def test_failed_runs_are_listed_below_the_finished_ones(study, run, fragile, results_text):
     (fragile / "4").touch()
     with pytest.raises(Exception, match="no luck"):
         run(*WINE, "model=fragile", "seed=4")
-    text = say(study)
+    text = results_text(study)
     (line,) = lines(text, "failed:")
     assert "wine-fragile-s4" in line
     assert "no luck with 4" in line
     assert len(lines(text, "mlp_small")) == 1
 
 
-def test_a_study_of_failures_alone_is_shown(run, fragile, say):
+def test_a_study_of_failures_alone_is_shown(run, fragile, results_text):
     (fragile / "4").touch()
     with pytest.raises(Exception, match="no luck"):
         run(*WINE, "model=fragile", "seed=4")
-    assert say("default").startswith("failed: wine-fragile-s4")
+    assert results_text("default").startswith("failed: wine-fragile-s4")
 
 
 def test_a_study_without_runs_is_a_line(here):
     (here / "runs" / "empty").mkdir(parents=True)
     with pytest.raises(LeptonError, match=r"empty: holds no run yet$"):
-        show("empty")
+        show_study("empty")
 
 
-def test_a_single_run_says_not_to_trust_its_difference(run_once, say):
+def test_a_single_run_says_not_to_trust_its_difference(run_once, results_text):
     run_once(*WINE, "model=linear")
-    assert "seed='range(5)'" in say("default")
+    assert "seed='range(5)'" in results_text("default")
 
 
 def test_a_run_is_shown_beside_the_constant_predictor(run_once, capsys):
@@ -226,8 +230,10 @@ def test_a_run_is_shown_beside_the_constant_predictor(run_once, capsys):
     assert "best epoch" in text
 
 
-def test_a_comparison_is_shown_with_what_may_be_concluded_and_how_much_was_looked_at(study, say):
-    text, frame = say(study, "--compare", "model"), load(study)
+def test_a_comparison_is_shown_with_what_may_be_concluded_and_how_much_was_looked_at(
+    study, results_text
+):
+    text, frame = results_text(study, "--compare", "model"), load(study)
     for model in ("mlp_small", "gradient_boosting"):
         values = frame.loc[frame["model"] == model, "test/auroc"]
         assert f"{values.mean():.4f}" in lines(text, model)[0]
@@ -236,30 +242,30 @@ def test_a_comparison_is_shown_with_what_may_be_concluded_and_how_much_was_looke
     assert text.splitlines()[-1] == "Looked at 4 runs: 4 finished."
 
 
-def test_a_comparison_is_written_as_markdown_and_as_latex(study, say):
-    rows = say(study, "--compare", "model", "--format", "markdown").splitlines()
+def test_a_comparison_is_written_as_markdown_and_as_latex(study, results_text):
+    rows = results_text(study, "--compare", "model", "--format", "markdown").splitlines()
     assert rows[0].startswith("| model | n | validation score | test auroc |")
     assert {row.count("|") for row in rows} == {rows[0].count("|")}
     assert len(rows) == 4
-    text = say(study, "--compare", "model", "--format", "latex")
+    text = results_text(study, "--compare", "model", "--format", "latex")
     assert text.count(r"\\") == 3
     assert r"gradient\_boosting &" in text
     assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
 
 
-def test_several_data_sets_are_ranked(study, run_once, say):
+def test_several_data_sets_are_ranked(study, run_once, results_text):
     for seed in (0, 1):
         for model in ("mlp_small", "gradient_boosting"):
             words = ("dataset=breast_cancer", "trainer.max_epochs=1", f"model={model}")
             run_once(*words, f"seed={seed}")
-    text = say(study, "--compare", "model", "--baseline", "mlp_small")
+    text = results_text(study, "--compare", "model", "--baseline", "mlp_small")
     assert "average rank" in text
     assert "wine:" in text.splitlines()
     assert "has the better average rank" in text
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--select", "test/auroc"), "use val/auroc"),
         (("--compare", "dataset"), "all 4 finished runs have dataset=wine"),
@@ -267,7 +273,7 @@ def test_several_data_sets_are_ranked(study, run_once, say):
         (("--format", "html"), "results: argument --format: invalid choice"),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_a_line(study, words, said):
+def test_a_question_that_cannot_be_asked_is_a_line(study, words, message):
     with pytest.raises(LeptonError) as error:
         results_command([study, *words])
-    assert said in str(error.value)
+    assert message in str(error.value)

@@ -11,7 +11,7 @@ import pytest
 
 import lepton.report.write
 from lepton import load
-from lepton.analysis.study import gather
+from lepton.analysis.study import gather_runs
 from lepton.commands.report import main as report_command
 from lepton.errors import LeptonError
 from lepton.report.assemble import ReportRequest, assemble_report
@@ -252,7 +252,7 @@ def test_predictions_that_say_little_are_drawn_or_told(study, here, change, mess
     for path in study.glob("*/predictions/test.parquet"):
         change(pd.read_parquet(path)).to_parquet(path)
     request = ReportRequest([str(study)], ["model"], None, None, "score", "")
-    report = assemble_report(gather([study]), request)
+    report = assemble_report(gather_runs([study]), request)
     section = next(s for s in report.sections if s.title.startswith("What the best run gets"))
     texts = [block.text for block in section.blocks if isinstance(block, Text | Note)]
     assert message in " ".join(texts)

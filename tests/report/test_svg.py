@@ -13,7 +13,7 @@ from lepton.report.figures.regression import residuals
 from lepton.report.figures.style import INK, PAPER, SERIES
 from lepton.report.figures.training import learning_curves, parallel_coordinates, score_by_cost
 from lepton.report.svg import MAX_BYTES, compact_svg, inline_svg
-from lepton.stats.pairs import Pairs
+from lepton.stats.pairs import PairedScores
 from tests.report.samples import (
     binary_predictions,
     history,
@@ -49,7 +49,7 @@ def large_figure(name: str) -> "Figure":
             return class_curves(multiclass_predictions(50_000))
         case "residuals":
             return residuals(regression_predictions(50_000))
-    pairs = Pairs(np.arange(500.0), np.arange(500.0)[::-1], "seed", 0.0, ())
+    pairs = PairedScores(np.arange(500.0), np.arange(500.0)[::-1], "seed", 0.0, ())
     return paired_change(pairs, ("before", "after"), "test/auroc", larger_is_better=True)
 
 

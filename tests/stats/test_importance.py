@@ -16,14 +16,14 @@ def grid():
 
 
 def test_a_balanced_grid_is_weighed_by_the_sums_of_squares_of_statsmodels():
-    found = importance(grid(), ["a", "b"])
+    weighed = importance(grid(), ["a", "b"])
     total = A + B + AB + REST
-    assert found.method.startswith("functional ANOVA")
-    assert found.shares == pytest.approx({"b": B / total, "a": A / total}, rel=1e-5)
-    assert [*found.shares] == ["b", "a"]
-    assert found.pairs == pytest.approx({("a", "b"): AB / total}, rel=1e-5)
-    assert found.explained == pytest.approx(1 - REST / total, rel=1e-5)
-    assert found.largest == ("b", "a")
+    assert weighed.method.startswith("functional ANOVA")
+    assert weighed.shares == pytest.approx({"b": B / total, "a": A / total}, rel=1e-5)
+    assert [*weighed.shares] == ["b", "a"]
+    assert weighed.pairs == pytest.approx({("a", "b"): AB / total}, rel=1e-5)
+    assert weighed.explained == pytest.approx(1 - REST / total, rel=1e-5)
+    assert weighed.top_two == ("b", "a")
 
 
 def test_chance_alone_explains_as_much_as_is_said():
@@ -32,10 +32,10 @@ def test_chance_alone_explains_as_much_as_is_said():
     shares = []
     for _ in range(400):
         frame["score"] = generator.normal(size=30)
-        found = importance(frame, ["a"])
-        shares.append(found.shares["a"])
-    assert np.mean(shares) == pytest.approx(found.chance["a"], abs=0.01)
-    assert found.chance["a"] == pytest.approx(2 / 29)
+        weighed = importance(frame, ["a"])
+        shares.append(weighed.shares["a"])
+    assert np.mean(shares) == pytest.approx(weighed.chance["a"], abs=0.01)
+    assert weighed.chance["a"] == pytest.approx(2 / 29)
 
 
 def test_the_order_of_rows_and_the_names_of_values_change_nothing():
@@ -60,38 +60,38 @@ def search(n=240, seed=0):
 
 
 def test_a_search_is_weighed_by_shares_of_the_variance_that_add_up():
-    found = importance(search(), ["optimizer.lr", "model.dropout", "optimizer"])
-    assert "random forest" in found.method
-    assert found.shares["optimizer.lr"] == pytest.approx(0.75 / (0.75 + 1 / 3), abs=0.1)
-    assert found.shares["model.dropout"] == pytest.approx((1 / 3) / (0.75 + 1 / 3), abs=0.1)
-    assert found.shares["optimizer"] < 0.02
-    assert found.pairs["optimizer.lr", "model.dropout"] < 0.05
-    assert found.explained > 0.9
+    weighed = importance(search(), ["optimizer.lr", "model.dropout", "optimizer"])
+    assert "random forest" in weighed.method
+    assert weighed.shares["optimizer.lr"] == pytest.approx(0.75 / (0.75 + 1 / 3), abs=0.1)
+    assert weighed.shares["model.dropout"] == pytest.approx((1 / 3) / (0.75 + 1 / 3), abs=0.1)
+    assert weighed.shares["optimizer"] < 0.02
+    assert weighed.pairs["optimizer.lr", "model.dropout"] < 0.05
+    assert weighed.explained > 0.9
 
 
 def test_a_product_of_two_keys_is_an_interaction():
     frame = search()
     x, y = np.log10(frame["optimizer.lr"]) + 2.5, frame["model.dropout"] - 0.25
-    found = importance(frame.assign(score=x * y), ["optimizer.lr", "model.dropout"])
-    assert found.pairs["optimizer.lr", "model.dropout"] > 0.5
+    weighed = importance(frame.assign(score=x * y), ["optimizer.lr", "model.dropout"])
+    assert weighed.pairs["optimizer.lr", "model.dropout"] > 0.5
 
 
 def test_a_search_tells_an_interaction_from_what_keys_do_alone_as_integrals_do():
     # x + y + xy, x uniform on (-1.5, 1.5), y on (-1, 1): variances 3/4, 1/3 and their product 1/4
     frame = search(400)
     x, y = np.log10(frame["optimizer.lr"]) + 2.5, 4 * (frame["model.dropout"] - 0.25)
-    found = importance(frame.assign(score=x + y + x * y), ["optimizer.lr", "model.dropout"])
+    weighed = importance(frame.assign(score=x + y + x * y), ["optimizer.lr", "model.dropout"])
     total = 3 / 4 + 1 / 3 + 1 / 4
-    assert found.shares["optimizer.lr"] == pytest.approx(1 / total, abs=0.1)
-    assert found.shares["model.dropout"] == pytest.approx((1 / 3 + 1 / 4) / total, abs=0.1)
-    assert found.pairs["optimizer.lr", "model.dropout"] == pytest.approx(1 / 4 / total, abs=0.1)
+    assert weighed.shares["optimizer.lr"] == pytest.approx(1 / total, abs=0.1)
+    assert weighed.shares["model.dropout"] == pytest.approx((1 / 3 + 1 / 4) / total, abs=0.1)
+    assert weighed.pairs["optimizer.lr", "model.dropout"] == pytest.approx(1 / 4 / total, abs=0.1)
 
 
 def test_chance_is_not_taken_for_a_choice():
     frame = search().assign(score=np.random.default_rng(5).normal(size=240))
-    found = importance(frame, ["optimizer.lr", "model.dropout"])
-    assert found.explained == 0
-    assert max(found.shares.values()) < 0.1
+    weighed = importance(frame, ["optimizer.lr", "model.dropout"])
+    assert weighed.explained == 0
+    assert max(weighed.shares.values()) < 0.1
 
 
 def test_the_same_runs_give_the_same_shares():

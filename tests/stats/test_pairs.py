@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lepton.stats.pairs import Pairs, holm, interval, p_value, pairs
+from lepton.stats.pairs import PairedScores, holm, mean_interval, p_value, paired_scores
 
 # five folds of two classifiers; baycomp 1.0.3, CorrelatedTTest.probs(A, B, rope=0, runs=1), whose
 # rho is 1/5, gives 0.9476973854 for the first
@@ -18,7 +18,7 @@ def test_without_shared_rows_the_test_is_the_paired_t_test():
     expected = stats.ttest_rel(A, B)
     assert p_value(A - B) == pytest.approx(expected.pvalue)
     low, high = expected.confidence_interval(0.95)
-    assert interval(A - B)[1:] == pytest.approx((low, high))
+    assert mean_interval(A - B)[1:] == pytest.approx((low, high))
 
 
 def test_over_five_folds_the_variance_is_corrected_as_nadeau_and_bengio_do():
@@ -26,7 +26,9 @@ def test_over_five_folds_the_variance_is_corrected_as_nadeau_and_bengio_do():
     assert p_value(A - B, ratio=1 / 4) == pytest.approx(2 * (1 - PROBABLE), rel=1e-9)
     gap = A - B
     half = stats.t.ppf(0.975, 4) * gap.std(ddof=1) * np.sqrt(1 / 5 + 1 / 4)
-    assert interval(gap, 1 / 4) == pytest.approx((gap.mean(), gap.mean() - half, gap.mean() + half))
+    assert mean_interval(gap, 1 / 4) == pytest.approx(
+        (gap.mean(), gap.mean() - half, gap.mean() + half)
+    )
 
 
 def test_holm_is_that_of_statsmodels():
@@ -43,56 +45,56 @@ def test_what_does_not_vary_has_no_p_value(gaps):
 def frame(model, rows):
     """Runs of a model: (setting, seed, fold, score)."""
     names = ["optimizer.lr", "seed", "dataset.fold", "test/auroc"]
-    made = pd.DataFrame(rows, columns=names).assign(model=model)
-    return made.assign(**{"rows/train": 640, "rows/val": 160, "rows/test": 200})
+    runs = pd.DataFrame(rows, columns=names).assign(model=model)
+    return runs.assign(**{"rows/train": 640, "rows/val": 160, "rows/test": 200})
 
 
-def paired(part, base, settings=("optimizer.lr",)):
-    return pairs(part, base, "test/auroc", [*settings], ["seed", "dataset.fold"])
+def pair_runs(runs, base, settings=("optimizer.lr",)):
+    return paired_scores(runs, base, "test/auroc", [*settings], ["seed", "dataset.fold"])
 
 
 def test_over_one_split_a_pair_is_a_seed_and_settings_are_averaged():
     base = frame("a", [(lr, s, None, 0.1 * s + lr) for lr in (1, 2) for s in range(3)])
-    part = base.assign(model="b", **{"test/auroc": base["test/auroc"] + 0.1 * base["seed"]})
-    found = paired(part, base)
-    assert (found.unit, found.ratio, found.settings) == ("seed", 0, ("optimizer.lr",))
-    assert found.gaps == pytest.approx([0, 0.1, 0.2])
+    runs = base.assign(model="b", **{"test/auroc": base["test/auroc"] + 0.1 * base["seed"]})
+    pairs = pair_runs(runs, base)
+    assert (pairs.unit, pairs.ratio, pairs.settings) == ("seed", 0, ("optimizer.lr",))
+    assert pairs.differences == pytest.approx([0, 0.1, 0.2])
 
 
 def test_over_several_splits_a_pair_is_a_split_and_its_seeds_are_averaged():
     base = frame("a", [(1, s, fold, 0.0) for s in range(4) for fold in range(3)])
-    part = base.assign(**{"test/auroc": base["dataset.fold"] + 0.1 * base["seed"]})
-    found = paired(part, base)
-    assert found.unit == "split"
-    assert found.ratio == pytest.approx(200 / 800)
-    assert found.gaps == pytest.approx([0.15, 1.15, 2.15])
+    runs = base.assign(**{"test/auroc": base["dataset.fold"] + 0.1 * base["seed"]})
+    pairs = pair_runs(runs, base)
+    assert pairs.unit == "split"
+    assert pairs.ratio == pytest.approx(200 / 800)
+    assert pairs.differences == pytest.approx([0.15, 1.15, 2.15])
 
 
 def test_only_runs_that_are_equal_in_everything_else_make_a_pair():
     base = frame("a", [(1, 0, None, 0.5), (2, 1, None, 0.5), (1, 2, None, 0.5)])
-    part = frame("b", [(1, 0, None, 0.6), (1, 1, None, 0.9), (1, 2, None, 0.7)])
-    assert paired(part, base).gaps == pytest.approx([0.1, 0.2])
-    assert len(paired(part.assign(seed=9), base).gaps) == 0
+    runs = frame("b", [(1, 0, None, 0.6), (1, 1, None, 0.9), (1, 2, None, 0.7)])
+    assert pair_runs(runs, base).differences == pytest.approx([0.1, 0.2])
+    assert len(pair_runs(runs.assign(seed=9), base).differences) == 0
 
 
 def test_with_one_seed_a_pair_is_a_setting():
     base = frame("a", [(lr, 0, None, lr) for lr in (0.1, 0.2, 0.3)])
-    part = base.assign(**{"test/auroc": base["test/auroc"] * 2})
-    found = paired(part, base)
-    assert found.unit == "setting"
-    assert sorted(found.gaps) == pytest.approx([0.1, 0.2, 0.3])
+    runs = base.assign(**{"test/auroc": base["test/auroc"] * 2})
+    pairs = pair_runs(runs, base)
+    assert pairs.unit == "setting"
+    assert sorted(pairs.differences) == pytest.approx([0.1, 0.2, 0.3])
 
 
 def test_null_is_a_value_that_pairs_with_null_alone():
     rows = [(None, s, None, 0.5) for s in range(2)] + [(1.0, s, None, 0.7) for s in range(2)]
     base = frame("a", rows)
-    part = frame("b", [(None, s, None, 0.6 + s) for s in range(2)])
-    assert paired(part, base).gaps == pytest.approx([0.1, 1.1])
+    runs = frame("b", [(None, s, None, 0.6 + s) for s in range(2)])
+    assert pair_runs(runs, base).differences == pytest.approx([0.1, 1.1])
 
 
 def test_a_run_without_the_metric_makes_no_pair():
     base = frame("a", [(1, s, None, 0.5) for s in range(3)])
-    part = frame("b", [(1, 0, None, 0.6), (1, 1, None, np.nan), (1, 2, None, 0.8)])
-    found = paired(part, base)
-    assert isinstance(found, Pairs)
-    assert found.gaps == pytest.approx([0.1, 0.3])
+    runs = frame("b", [(1, 0, None, 0.6), (1, 1, None, np.nan), (1, 2, None, 0.8)])
+    pairs = pair_runs(runs, base)
+    assert isinstance(pairs, PairedScores)
+    assert pairs.differences == pytest.approx([0.1, 0.3])

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lepton.analysis.comparison import Comparison, word
-from lepton.analysis.grouping import groups
+from lepton.analysis.comparison import Comparison, setting_text
+from lepton.analysis.grouping import rows_by_key
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.style import (
     BETTER,
@@ -19,7 +19,7 @@ from lepton.report.figures.style import (
     series_color,
     subplots,
 )
-from lepton.stats.pairs import Pairs
+from lepton.stats.pairs import PairedScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def distribution(comparison: Comparison, scores: dict[tuple, np.ndarray]) -> "Fi
 
 
 def paired_change(
-    pairs: Pairs, labels: tuple[str, str], metric: str, *, larger_is_better: bool
+    pairs: PairedScores, labels: tuple[str, str], metric: str, *, larger_is_better: bool
 ) -> "Figure":
     """Each pair as a line from the baseline to the option, better and worse in two colors."""
     figure, ax = subplots()
@@ -79,14 +79,14 @@ def score_over_number(
     """
     figure, ax = subplots(6.4, 3.4)
     positions = _positions(runs[key])
-    options = groups(runs, other_keys)[:MAX_LINES]
+    options = rows_by_key(runs, other_keys)[:MAX_LINES]
     for i, (option, option_runs) in enumerate(options):
         style = {"color": series_color(i), "label": option_label(option)}
         _mean_and_band(ax, option_runs, key, metric, positions, **style)
     if untuned_metric:
         style = {"color": MUTED, "ls": ":", "label": "untuned"}
         _mean_and_band(ax, runs, key, untuned_metric, positions, **style)
-    ax.set_xticks([*positions.values()], map(word, positions), color=MUTED)
+    ax.set_xticks([*positions.values()], map(setting_text, positions), color=MUTED)
     ax.set_xlabel(key)
     ax.set_ylabel(metric.replace("/", " "))
     if other_keys or untuned_metric:

@@ -6,13 +6,15 @@ import numpy as np
 
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.style import BETTER, INK, WORSE, subplots
-from lepton.stats.pairs import Pairs
+from lepton.stats.pairs import PairedScores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def before_after(changes: dict[tuple, Pairs], metric: str, *, larger_is_better: bool) -> "Figure":
+def before_after(
+    changes: dict[tuple, PairedScores], metric: str, *, larger_is_better: bool
+) -> "Figure":
     """A row an option: thin lines for its pairs, an open and a filled dot for their means."""
     figure, ax = subplots(height=0.9 + 0.36 * len(changes))
     for i, change in enumerate(changes.values()):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lepton.analysis.comparison import word
+from lepton.analysis.comparison import setting_text
 from lepton.report.figures.labels import value_label
 from lepton.report.figures.style import INK, LINE, series_color, subplots
 from lepton.stats.importance import Importance
@@ -70,6 +70,6 @@ def _categories(column: pd.Series) -> pd.Series | pd.Categorical:
     if is_numeric and column.nunique() > MAX_VALUES:
         return binned(column, BINS, "{:.3g} to {:.3g}")
     values = column.dropna().unique()
-    ordered_texts = map(word, sorted(values if is_numeric else map(str, values)))
-    texts = column.map(word)
+    ordered_texts = map(setting_text, sorted(values if is_numeric else map(str, values)))
+    texts = column.map(setting_text)
     return pd.Categorical(texts, list(dict.fromkeys([*ordered_texts, *texts])), ordered=True)

@@ -1,13 +1,13 @@
 """The labels of figures: texts on one line that fit, and that matplotlib takes as they are."""
 
-from lepton.analysis.comparison import word
+from lepton.analysis.comparison import setting_text
 
 MAX_LABEL = 26  # characters
 
 
 def option_label(option: tuple) -> str:
     """The values of an option as one label."""
-    return shortened(", ".join(map(word, option)), MAX_LABEL)
+    return shortened(", ".join(map(setting_text, option)), MAX_LABEL)
 
 
 def value_label(value: object) -> str:

@@ -48,10 +48,10 @@ def _draw_names(ax: "Axes", options: list[str], ranks: Ranks, left_count: int, t
 
 def _draw_scale(ax: "Axes", ranks: Ranks, worst_rank: int) -> None:
     """Draws the line of ranks with its ticks, and the critical difference above it."""
-    width = min(ranks.difference, worst_rank - BEST_RANK)
+    width = min(ranks.critical_difference, worst_rank - BEST_RANK)
     ax.plot([BEST_RANK, BEST_RANK + width], [0.75] * 2, "|-", color=INK, lw=1.2)
     middle = BEST_RANK + width / 2
-    ax.text(middle, 0.85, f"critical difference {ranks.difference:.2f}", ha="center")
+    ax.text(middle, 0.85, f"critical difference {ranks.critical_difference:.2f}", ha="center")
     ax.plot([BEST_RANK, worst_rank], [0, 0], color=INK, lw=1.2)
     for rank in range(BEST_RANK, worst_rank + 1):
         ax.plot([rank, rank], [0, 0.12], color=INK, lw=1.2)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lepton.analysis.comparison import word
+from lepton.analysis.comparison import setting_text
 from lepton.report.figures.labels import option_label, value_label
 from lepton.report.figures.style import (
     FAINT,
@@ -138,11 +138,15 @@ def _positions_and_marks(column: pd.Series) -> tuple[np.ndarray, list[tuple[floa
     is_numeric = pd.api.types.is_numeric_dtype(column) and column.notna().all()
     if is_numeric and column.nunique() > 6:
         return _scaled_positions(column.to_numpy(float))
-    values = sorted(column.dropna().unique()) if is_numeric else sorted(map(word, column.unique()))
-    texts = [*map(word, values)]
+    values = (
+        sorted(column.dropna().unique())
+        if is_numeric
+        else sorted(map(setting_text, column.unique()))
+    )
+    texts = [*map(setting_text, values)]
     scale = max(len(texts) - 1, 1)
     places = {text: i / scale for i, text in enumerate(texts)}
-    positions = column.map(lambda value: places[word(value)]).to_numpy(float)
+    positions = column.map(lambda value: places[setting_text(value)]).to_numpy(float)
     return positions, [(place, text) for text, place in places.items()]
 
 

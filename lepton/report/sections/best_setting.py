@@ -1,7 +1,7 @@
 """The section with the best setting of each data set, as a command and as YAML."""
 
-from lepton.analysis.best_setting import best
-from lepton.analysis.comparison import word
+from lepton.analysis.best_setting import best_setting
+from lepton.analysis.comparison import setting_text
 from lepton.errors import LeptonError
 from lepton.report.blocks import Block, Code, Note, Section, Text
 from lepton.report.dataset_runs import DatasetRuns
@@ -17,13 +17,13 @@ def best_setting_section(datasets: list[DatasetRuns], select: str) -> Section:
 
 def _best_setting(dataset: DatasetRuns, metric: str) -> list[Block]:
     try:
-        setting = best(dataset.runs, metric)
+        setting = best_setting(dataset.runs, metric)
     except LeptonError as e:
         return [Note(str(e))]
     runs = f"{setting.runs} run{'s' if setting.runs > 1 else ''}"
     text = (
-        f"Best{dataset.on_dataset} of {setting.looked_at} finished runs looked at, by {metric} "
-        f"({word(setting.score)}, mean of {runs}). The best of many looks better on the "
+        f"Best{dataset.on_dataset} of {setting.candidates} finished runs looked at, by {metric} "
+        f"({setting_text(setting.score)}, mean of {runs}). The best of many looks better on the "
         "validation split than it is."
     )
     return [

@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from lepton.analysis.comparison import Comparison, word
-from lepton.analysis.conclusions import sentences
-from lepton.analysis.grouping import groups
+from lepton.analysis.comparison import Comparison, setting_text
+from lepton.analysis.conclusions import conclusions
+from lepton.analysis.grouping import rows_by_key
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import name_suffix, on_dataset
 from lepton.report.figures import comparison as figures
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.style import MAX_DRAWN_RUNS
 from lepton.report.number_format import format_interval, format_number, format_p_value
-from lepton.stats.pairs import Pairs
+from lepton.stats.pairs import PairedScores
 
 SCORE_COLUMNS = ("runs", "n", "validation score", "{metric}", "sd", "95 % interval")
 DIFFERENCE_COLUMNS = ("minus baseline", "its 95 % interval", "pairs", "p (Holm)", "P(better)")
@@ -23,10 +23,11 @@ def comparison_section(
     comparison: Comparison, finished: pd.DataFrame, *, with_figures: bool
 ) -> Section:
     """The section on one data set's comparison; `finished` holds the runs compared."""
-    blocks: list[Block] = [Text(sentence) for sentence in sentences(comparison)]
+    blocks: list[Block] = [Text(sentence) for sentence in conclusions(comparison)]
     blocks.append(comparison_table(comparison))
-    if comparison.lacking:
-        runs = f"{comparison.lacking} finished run{'s' if comparison.lacking > 1 else ''}"
+    if comparison.runs_without_metric:
+        count = comparison.runs_without_metric
+        runs = f"{count} finished run{'s' if count > 1 else ''}"
         blocks.append(Note(f"{runs} without {comparison.metric} left out of this comparison."))
     if with_figures:
         blocks.append(_distribution(comparison, finished))
@@ -43,7 +44,12 @@ def comparison_table(comparison: Comparison) -> Table:
     header = [*comparison.keys, *score_columns, *DIFFERENCE_COLUMNS, "without result"]
     rows = []
     for option, (_, row) in zip(comparison.options(), comparison.table.iterrows(), strict=True):
-        cells = [*map(word, option), str(row["runs"]), str(row["n"]), format_number(row["score"])]
+        cells = [
+            *map(setting_text, option),
+            str(row["runs"]),
+            str(row["n"]),
+            format_number(row["score"]),
+        ]
         cells += [format_number(row["mean"]), format_number(row["sd"])]
         cells.append(format_interval(row["low"], row["high"]))
         is_baseline = option == comparison.baseline
@@ -86,7 +92,7 @@ def _needless_columns(comparison: Comparison) -> set[str]:
 
 
 def _caption(comparison: Comparison) -> str:
-    direction = "larger" if comparison.larger else "smaller"
+    direction = "larger" if comparison.larger_is_better else "smaller"
     caption = (
         f"Ordered by validation score, never by the test split; {direction} is better in "
         f"{comparison.metric}. n counts repetitions, over which other settings are averaged."
@@ -108,19 +114,19 @@ def _caption(comparison: Comparison) -> str:
     )
 
 
-def _paired_rivals(comparison: Comparison, min_pairs: int) -> list[tuple[tuple, Pairs]]:
+def _paired_rivals(comparison: Comparison, min_pairs: int) -> list[tuple[tuple, PairedScores]]:
     """The options beside the baseline that make at least so many pairs with it."""
     return [
         (option, pairs)
         for option, pairs in comparison.pairs.items()
-        if option != comparison.baseline and len(pairs.gaps) >= min_pairs
+        if option != comparison.baseline and len(pairs.differences) >= min_pairs
     ]
 
 
 def _distribution(comparison: Comparison, finished: pd.DataFrame) -> Figure:
     scores = {
         option: runs[comparison.metric].dropna().to_numpy(float)
-        for option, runs in groups(finished, comparison.keys)
+        for option, runs in rows_by_key(finished, comparison.keys)
     }
     max_runs = MAX_DRAWN_RUNS // len(scores)
     drawn_runs = "every run"
@@ -154,7 +160,7 @@ def _is_number(column: pd.Series) -> bool:
 def _score_over_number(comparison: Comparison, finished: pd.DataFrame, key: str) -> Figure:
     metric = comparison.metric
     other_keys = [other for other in comparison.keys if other != key]
-    options = groups(finished, other_keys) if other_keys else []
+    options = rows_by_key(finished, other_keys) if other_keys else []
     untuned_metric = f"before/{metric}" if f"before/{metric}" in finished else None
     lines = f", a line for each {', '.join(other_keys)}" if other_keys else ""
     dots = "; dotted: a linear head on the untuned features" if untuned_metric else ""
@@ -177,6 +183,7 @@ def _paired_change(comparison: Comparison) -> list[Figure]:
     if not rivals:
         return []
     pairs = pairs_by_option[rivals[0]]
+    differences = pairs.differences
     labels = (option_label(comparison.baseline), option_label(rivals[0]))
     metric = comparison.metric.replace("/", " ")
     return [
@@ -184,9 +191,9 @@ def _paired_change(comparison: Comparison) -> list[Figure]:
             f"change{name_suffix(comparison.dataset)}",
             f"From {labels[0]} to {labels[1]}: a line a {pairs.unit}, green where {metric} gets "
             "better; thick: the mean.",
-            f"{metric} of {len(pairs.gaps)} pairs, mean difference {pairs.gaps.mean():+.4f}",
+            f"{metric} of {len(differences)} pairs, mean difference {differences.mean():+.4f}",
             lambda: figures.paired_change(
-                pairs, labels, comparison.metric, larger_is_better=comparison.larger
+                pairs, labels, comparison.metric, larger_is_better=comparison.larger_is_better
             ),
         )
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton.analysis.best_setting import command
+from lepton.analysis.best_setting import rerun_command
 from lepton.ensemble.machinery.summary import (
     SHOWN_METRICS,
     EnsembleSummary,
@@ -55,7 +55,7 @@ def _ensemble(folder: Path, name: str, outcome: EnsembleSummary) -> list[Block]:
             ", ".join(heaviest),
             lambda: member_weights(used_members),
         ),
-        Code(f"makes {folder.name}", command(folder, read_config(folder / CONFIG_FILE))),
+        Code(f"makes {folder.name}", rerun_command(folder, read_config(folder / CONFIG_FILE))),
     ]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
-from lepton.analysis.grouping import groups
+from lepton.analysis.grouping import rows_by_key
 from lepton.errors import LeptonError
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
@@ -62,7 +62,7 @@ def _best_first(dataset: DatasetRuns, select: str) -> pd.DataFrame:
 
 def _runs_by_name(runs: pd.DataFrame, ensembles: pd.DataFrame, keys: list[str]) -> dict[str, Path]:
     """The folders of the best run of each option and of the data set's ensembles, best first."""
-    options = groups(runs, [key for key in keys if key in runs])
+    options = rows_by_key(runs, [key for key in keys if key in runs])
     folders = {
         option_label(option) or "best": Path(option_runs["folder"].iloc[0])
         for option, option_runs in options

@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from lepton.analysis.comparison import larger_is_better, word
+from lepton.analysis.comparison import larger_is_better, setting_text
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
-from lepton.analysis.grouping import REPEATS, groups, others
+from lepton.analysis.grouping import REPETITION_KEYS, rows_by_key, settings_to_match
 from lepton.report.blocks import Block, Figure, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.fine_tuning import before_after
 from lepton.report.figures.labels import option_label
 from lepton.report.number_format import format_interval, format_number, format_p_value
-from lepton.stats.pairs import Pairs, holm, interval, pairs
+from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
 
 MAX_OPTIONS = 24
 SOURCE_METRICS = ("auroc", "rmse", "accuracy", "log_loss", "mae", "r2")  # the first one is shown
@@ -63,7 +63,9 @@ def _forgetting(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
     )
 
 
-def _changes(runs: pd.DataFrame, keys: list[str], before: str, after: str) -> dict[tuple, Pairs]:
+def _changes(
+    runs: pd.DataFrame, keys: list[str], before: str, after: str
+) -> dict[tuple, PairedScores]:
     """The pairs of two columns of the same runs by option, averaged as comparisons do it."""
     if before not in runs or after not in runs:
         return {}
@@ -72,21 +74,26 @@ def _changes(runs: pd.DataFrame, keys: list[str], before: str, after: str) -> di
         return {}
     keys = [key for key in keys if key in runs]
     changes = {}
-    for option, after_runs in groups(runs, keys)[:MAX_OPTIONS]:
+    for option, after_runs in rows_by_key(runs, keys)[:MAX_OPTIONS]:
         before_runs = after_runs.assign(**{after: after_runs[before]})
-        settings = others(after_runs, before_runs, keys)
-        changes[option] = pairs(after_runs, before_runs, after, settings, REPEATS)
+        settings = settings_to_match(after_runs, before_runs, keys)
+        changes[option] = paired_scores(after_runs, before_runs, after, settings, REPETITION_KEYS)
     return changes
 
 
 def _change_blocks(
-    changes: dict[tuple, Pairs], keys: list[str], name: str, metric: str, caption: str, subject: str
+    changes: dict[tuple, PairedScores],
+    keys: list[str],
+    name: str,
+    metric: str,
+    caption: str,
+    subject: str,
 ) -> list[Block]:
     """A sentence, a table and a figure of the changes; `subject` names them in sentences."""
     larger = larger_is_better(metric)
     p_values = holm(np.array([change.p for change in changes.values()], float))
     unit = next(iter(changes.values())).unit
-    means = (f"{option_label(o)} {change.gaps.mean():+.4f}" for o, change in changes.items())
+    means = (f"{option_label(o)} {change.differences.mean():+.4f}" for o, change in changes.items())
     return [
         Text(_conclusion(changes, p_values, subject, larger=larger)),
         _change_table(changes, p_values, keys, name, caption),
@@ -101,18 +108,22 @@ def _change_blocks(
 
 
 def _change_table(
-    changes: dict[tuple, Pairs], p_values: np.ndarray, keys: list[str], name: str, caption: str
+    changes: dict[tuple, PairedScores],
+    p_values: np.ndarray,
+    keys: list[str],
+    name: str,
+    caption: str,
 ) -> Table:
     unit = next(iter(changes.values())).unit
     header = [*keys, f"{unit}s", "before", "after", "change", "its 95 % interval", "p (Holm)"]
     rows = []
     for (option, change), p in zip(changes.items(), p_values, strict=True):
-        mean, low, high = interval(change.gaps, change.ratio)
+        mean, low, high = mean_interval(change.differences, change.ratio)
         before, after = change.baseline.mean(), change.option.mean()
         rows.append(
             [
-                *map(word, option),
-                str(len(change.gaps)),
+                *map(setting_text, option),
+                str(len(change.differences)),
                 *(format_number(before), format_number(after), format_number(mean, "+")),
                 format_interval(low, high, "+"),
                 format_p_value(p),
@@ -122,12 +133,12 @@ def _change_table(
 
 
 def _conclusion(
-    changes: dict[tuple, Pairs], p_values: np.ndarray, subject: str, *, larger: bool
+    changes: dict[tuple, PairedScores], p_values: np.ndarray, subject: str, *, larger: bool
 ) -> str:
     """The number of options that changed, for the better and for the worse."""
     sign = 1 if larger else -1
     significant_gaps = [
-        sign * change.gaps.mean()
+        sign * change.differences.mean()
         for change, p in zip(changes.values(), p_values, strict=True)
         if p < SIGNIFICANCE_LEVEL
     ]

@@ -6,7 +6,7 @@ from lepton.analysis.comparison import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures.importance import importance_bars, interaction
 from lepton.report.number_format import format_percent
-from lepton.stats.importance import Importance, comparable
+from lepton.stats.importance import Importance, comparable_scores
 
 TITLE = "Which choices mattered?"
 MAX_PAIRS = 3  # of keys, in the table
@@ -36,8 +36,8 @@ def importance_section(
             lambda: importance_bars(importance),
         ),
     ]
-    if importance.largest:
-        blocks.append(_interaction(importance.largest, finished, score))
+    if importance.top_two:
+        blocks.append(_interaction(importance.top_two, finished, score))
     return Section(TITLE, blocks)
 
 
@@ -70,7 +70,7 @@ def _interaction(keys: tuple[str, str], finished: pd.DataFrame, score: str) -> F
     has_several = "dataset" in finished and finished["dataset"].nunique() > 1
     unit = ", in standard deviations from the mean on each data set" if has_several else ""
     scored = finished[finished[score].notna()]
-    scored = scored.assign(score=comparable(scored, score))
+    scored = scored.assign(score=comparable_scores(scored, score))
     better = "fuller" if larger_is_better(score) else "emptier"
     first, second = keys
     return Figure(

@@ -8,8 +8,8 @@ from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.ranking import critical_difference
 from lepton.report.number_format import format_number
-from lepton.stats.bayes import signed_rank
-from lepton.stats.ranks import Ranks, ranks
+from lepton.stats.bayes import signed_rank_test
+from lepton.stats.ranks import Ranks, rank_options
 
 TITLE = "Over all data sets"
 
@@ -46,7 +46,7 @@ def ranking_conclusion(comparisons: list[Comparison]) -> list[str]:
 
 
 def _ranks(comparisons: list[Comparison]) -> Ranks:
-    return ranks(_mean_scores(comparisons), option_label(comparisons[0].baseline))
+    return rank_options(_mean_scores(comparisons), option_label(comparisons[0].baseline))
 
 
 def _mean_scores(comparisons: list[Comparison]) -> pd.DataFrame:
@@ -89,7 +89,7 @@ def _probabilities_of_better(scores: pd.DataFrame, baseline: str) -> dict[str, f
     """By option, how probably it is better than the baseline on one more data set."""
     scores = scores.dropna()
     return {
-        option: signed_rank((scores[option] - scores[baseline]).to_numpy(float))
+        option: signed_rank_test((scores[option] - scores[baseline]).to_numpy(float))
         for option in scores
         if option != baseline
     }
@@ -115,9 +115,9 @@ def _conclusion(option_ranks: Ranks) -> str:
     worse = [
         option
         for option, rank in _best_first(option_ranks)[1:]
-        if rank - best_rank >= option_ranks.difference
+        if rank - best_rank >= option_ranks.critical_difference
     ]
-    threshold = f"Nemenyi's critical difference is {option_ranks.difference:.2f}"
+    threshold = f"Nemenyi's critical difference is {option_ranks.critical_difference:.2f}"
     if not worse:
         return f"Not all options are equal ({test}), but which differ cannot be told: {threshold}."
     return f"{best} ranks better than {', '.join(worse)} ({test}; {threshold})."

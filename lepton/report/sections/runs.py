@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from lepton.analysis.comparison import word
-from lepton.analysis.study import LOST
+from lepton.analysis.comparison import setting_text
+from lepton.analysis.study import LOST_STATUSES
 from lepton.report.blocks import Block, RunsTable, Section, Table
 
 MAX_WITHOUT_RESULT = 200
@@ -18,7 +18,7 @@ def runs_section(title: str, frame: pd.DataFrame, varied: list[str], metrics: li
 
 def _without_result(frame: pd.DataFrame) -> list[Block]:
     """The runs that failed, are missing or still running, each with its error."""
-    lost_runs = frame[frame["status"].isin([*LOST, "missing", "running"])]
+    lost_runs = frame[frame["status"].isin([*LOST_STATUSES, "missing", "running"])]
     if lost_runs.empty:
         return []
     errors = lost_runs.get("error", pd.Series("", index=lost_runs.index))
@@ -50,7 +50,7 @@ def _every_run(frame: pd.DataFrame, varied: list[str], metrics: list[str]) -> Ru
 
 
 def _setting_cell(value: object) -> str:
-    return "" if pd.isna(value) else word(value)
+    return "" if pd.isna(value) else setting_text(value)
 
 
 def _fact_cell(value: object) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from lepton.analysis.comparison import larger_is_better
-from lepton.analysis.grouping import groups
+from lepton.analysis.grouping import rows_by_key
 from lepton.report.blocks import Block, Figure, Note, Section
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures import training as figures
@@ -36,7 +36,7 @@ def training_section(
 
 
 def _learning_curves(dataset: DatasetRuns, keys: list[str]) -> list[Figure]:
-    options = groups(dataset.runs, dataset.varying(keys))
+    options = rows_by_key(dataset.runs, dataset.varying(keys))
     histories = _histories(options[:MAX_OPTIONS])
     if not histories:
         return []
@@ -100,7 +100,7 @@ def _scores_by_cost(dataset: DatasetRuns, keys: list[str]) -> list[Figure]:
 def _option_labels(runs: pd.DataFrame, keys: list[str]) -> pd.Series:
     """The label of each run's option; `runs` where no key tells them apart."""
     labels = pd.Series("runs", index=runs.index)
-    for option, option_runs in groups(runs, keys) if keys else []:
+    for option, option_runs in rows_by_key(runs, keys) if keys else []:
         labels[option_runs.index] = option_label(option)
     return labels
 

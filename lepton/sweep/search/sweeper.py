@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.analysis.table import show
+from lepton.analysis.table import show_study
 from lepton.errors import ConfigError, FailedRuns
 from lepton.storage.study import add_planned_runs, make_studies
 from lepton.sweep.grid import Grid
@@ -49,7 +49,7 @@ class Search(Grid):
                     self._train_batch(batch, jobs, progress)
                     state.tried.update(job.folder for job in jobs)
         for study in state.studies():
-            show(study)
+            show_study(study)
         print("\n".join(search_summary(state)))
         if failures := failure_lines(state):
             raise FailedRuns("\n".join(failures))

@@ -5,13 +5,13 @@ import pytest
 
 from lepton.report.figures.comparison import paired_change
 from lepton.report.figures.style import INK, SERIES
-from lepton.stats.pairs import Pairs
+from lepton.stats.pairs import PairedScores
 
 pytestmark = pytest.mark.usefixtures("figure_style")
 
 
 def test_better_and_worse_pairs_have_colours_of_their_own():
-    pairs = Pairs(np.array([2.0, 1.0]), np.array([1.0, 2.0]), "seed", 0.0, ())
+    pairs = PairedScores(np.array([2.0, 1.0]), np.array([1.0, 2.0]), "seed", 0.0, ())
     for larger in (True, False):
         figure = paired_change(pairs, ("a", "b"), "test/auroc", larger_is_better=larger)
         first, second, mean = (line.get_color() for line in figure.axes[0].lines)
