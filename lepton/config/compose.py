@@ -35,8 +35,8 @@ def compose(*overrides: str) -> "DictConfig":
     except MisreadOverrides as e:
         raise ConfigError(*e.problems, *_problems_of(e.readable)) from None
     with explain_hydra_errors(), hydra_session():
-        everything = [*search_path_overrides(), *hydra_overrides]
-        cfg = hydra_compose("train", everything, return_hydra_config=True)
+        all_overrides = [*search_path_overrides(), *hydra_overrides]
+        cfg = hydra_compose("train", all_overrides, return_hydra_config=True)
         cfg = finish_config(cfg, overrides, choices=cfg.hydra.runtime.choices)
         check(cfg)
     return cfg

@@ -11,7 +11,7 @@ CONF_DIR = next(
     for folder in (PACKAGE_DIR / "conf", PACKAGE_DIR.parent / "conf")
     if (folder / "train.yaml").is_file()
 )
-CONFIG_DIR_VARIABLE = "LEPTON_CONFIG_DIR"  # the environment carries it to worker processes
+CONFIG_DIR_VARIABLE = "LEPTON_CONFIG_DIR"  # worker processes inherit it
 MULTI_CHOICE_GROUPS = ("regularization",)  # groups of which several options may be chosen at once
 COMMAND_GROUPS = ("ensemble",)  # groups of commands that read finished runs
 

@@ -9,7 +9,7 @@ from lepton.errors import ConfigError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-ALLOW_VARIABLE = "LEPTON_ALLOW"  # further packages, by commas; the environment reaches workers
+ALLOW_VARIABLE = "LEPTON_ALLOW"  # further packages, comma-separated; workers inherit it
 TRUSTED_PREFIXES = (
     "lepton.dataset.",
     "lepton.preprocessing.",
