@@ -1,4 +1,9 @@
-"""Trains a group of jobs as stacks: built, compared by structure, cut to size, trained in turn."""
+"""Trains a group of jobs as stacks: built, compared by structure, cut to size, trained in turn.
+
+A `JobGroup` builds a `StackMember` for each job and asks a `StackTrial` how many shall share a
+stack. `StackTraining` trains one stack with Lightning, which calls the `Stack` through its
+`StackedTrainingModule`.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -25,7 +30,7 @@ from lepton.vectorize.stack_training import (
     StackTraining,
     build_trainer,
     collected_log,
-    record_failure,
+    report_failure,
 )
 
 log = logging.getLogger("lepton")
@@ -93,7 +98,7 @@ class JobGroup:
             try:
                 member = self._build_member(job)
             except Exception as e:
-                record_failure(job, e, self.progress)
+                report_failure(job, e, self.progress)
                 continue
             if not self._has_row_batches():
                 break

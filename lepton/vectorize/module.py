@@ -43,6 +43,7 @@ class StackedTrainingModule(pl.LightningModule):
         """None: a stack's optimizer is not torch's, so Lightning has none to look after."""
 
     def on_train_start(self) -> None:
+        """Puts back what a checkpoint holds."""
         self.saver.check_space(self.stack)
         state = self.members[0].saved_state
         if state is None:
@@ -52,6 +53,7 @@ class StackedTrainingModule(pl.LightningModule):
         self.trainer.train_dataloader.done = (state["epoch"], state["batches"])
 
     def on_train_epoch_start(self) -> None:
+        """Enters an epoch, in its middle where the stack was saved there."""
         self.stack.start_epoch(self.current_epoch)
         epoch, batches = self.trainer.train_dataloader.done
         if batches and epoch == self.current_epoch:
@@ -74,6 +76,7 @@ class StackedTrainingModule(pl.LightningModule):
         self.stack.score_epoch()
 
     def on_train_epoch_end(self) -> None:
+        """Lets members go that have ended; saves the others when it is time."""
         ended = self.stack.end_epoch()
         for member in ended:
             self.on_member_end(member)

@@ -76,7 +76,7 @@ class StackTraining:
             log.info("    %s", e)
             self.progress.ended(member.job, CLAIMED)
         except LeptonError as e:
-            self._record_failure(member, e)
+            self._report_failure(member, e)
         else:
             self.open_members.append(member)
             self.progress.started(member.job)
@@ -109,16 +109,16 @@ class StackTraining:
             log.info("    %s: %s", member.job, e)
             self.progress.ended(member.job)
         except Exception as e:
-            self._record_failure(member, e)
+            self._report_failure(member, e)
         else:
             self.progress.ended(member.job)
 
-    def _record_failure(self, member: StackMember, error: Exception) -> None:
+    def _report_failure(self, member: StackMember, error: Exception) -> None:
         is_recorded = not isinstance(error, LeptonError)
-        record_failure(member.job, error, self.progress, is_recorded=is_recorded)
+        report_failure(member.job, error, self.progress, is_recorded=is_recorded)
 
 
-def record_failure(
+def report_failure(
     job: Job, error: Exception, progress: SweepProgress, *, is_recorded: bool = False
 ) -> None:
     """Says that a job failed, and records it where `is_recorded` is False."""
