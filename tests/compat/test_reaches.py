@@ -26,8 +26,11 @@ def is_own(value: ast.expr) -> bool:
 
 
 def reaches(tree: ast.AST) -> Iterator[str]:
-    """The private names of other libraries that a module takes, and what it changes of Python's."""
-    for node in ast.walk(tree):
+    """The private names of other libraries that a module takes, and what it changes of Python's.
+
+    Names that only annotations need are imported by no process.
+    """
+    for node in walk(tree):
         if isinstance(node, ast.ImportFrom) and not node.module.startswith("lepton."):
             yield from imported([node.module])
             yield from (alias.name for alias in node.names if is_private(alias.name))
@@ -43,6 +46,15 @@ def reaches(tree: ast.AST) -> Iterator[str]:
 
 def is_changed(node: ast.Attribute | ast.Subscript) -> bool:
     return isinstance(node.ctx, ast.Store | ast.Del)
+
+
+def walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those under TYPE_CHECKING."""
+    if isinstance(tree, ast.If) and ast.unparse(tree.test) == "TYPE_CHECKING":
+        return
+    yield tree
+    for node in ast.iter_child_nodes(tree):
+        yield from walk(node)
 
 
 def imported(modules: list[str]) -> Iterator[str]:
@@ -64,6 +76,7 @@ def imported(modules: list[str]) -> Iterator[str]:
         ("sys.modules['a'] = None", "sys.modules['a']"),
         ("del sys.modules['a']", "sys.modules['a']"),
         ("self._own = super()._own + cls._own; _ = type(x).__name__; cfg._target_", None),
+        ("if TYPE_CHECKING:\n    from pytorch_lightning.loggers import Logger", None),
         ("from lepton.a import _b; from __future__ import annotations", None),
     ],
 )
