@@ -76,4 +76,4 @@ def test_the_script_refuses_another_archive(tmp_path):
     spec.loader.exec_module(script)
     (tmp_path / "hutto_ICWSM_2014.tar.gz").write_bytes(b"another")
     with pytest.raises(ValueError, match="not the archive this script was written for"):
-        script.source(tmp_path / "hutto_ICWSM_2014.tar.gz")
+        script.read_source(tmp_path / "hutto_ICWSM_2014.tar.gz")
