@@ -11,6 +11,7 @@ from torch import Tensor
 from lepton import build
 from lepton.config.check import NETWORK_GROUPS, check, fits_itself, input_kind
 from lepton.config.identity import run_folder
+from lepton.dataset.data import Data, Rows
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.metric.direction import as_score
 from lepton.metric.scoring import split_metrics
@@ -20,18 +21,13 @@ from lepton.storage.results import Result, read_result
 from lepton.storage.run_folder import LOG_FILE, read_failure, read_pruned_run, run_status
 from lepton.storage.run_writing import writing_run
 from lepton.task import Task
-from lepton.training.learner import build_learner
+from lepton.training.learner import Learner, build_learner
 from lepton.training.module import Watch
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from lepton.dataset.data import Data
-    from lepton.training.estimator import Estimator
-    from lepton.training.network import Network
-
 log = logging.getLogger("lepton")
-Rows = dict[str, Tensor]
 SHOWN_NOTES: set[str] = set()  # notes on the data that this process has shown
 
 
@@ -100,7 +96,7 @@ def _train(
     return score_and_save(config, learner, fitted_data, folder, name=name, constant=constant)
 
 
-def read_data(config: dict[str, Any]) -> "Data":
+def read_data(config: dict[str, Any]) -> Data:
     """Reads the data of a run, and logs what was done to them."""
     data = build.data(config)
     counts = {split: len(rows["id"]) for split, rows in data.splits.items()}
@@ -116,13 +112,13 @@ def read_data(config: dict[str, Any]) -> "Data":
     return data
 
 
-def save_data_description(data: "Data", folder: Path) -> None:
+def save_data_description(data: Data, folder: Path) -> None:
     """Writes the spec of the data, and how raw rows become inputs."""
     data.spec.save(folder / "spec.json")
     data.save(folder)
 
 
-def constant_metrics(data: "Data", task: Task) -> dict[str, float]:
+def constant_metrics(data: Data, task: Task) -> dict[str, float]:
     """The metrics of the constant predictor, by split/name."""
     predictions = _predictions(data, lambda rows: task.constant(len(rows["id"])))
     return split_metrics(predictions, task=task.name)
@@ -130,8 +126,8 @@ def constant_metrics(data: "Data", task: Task) -> dict[str, float]:
 
 def score_and_save(
     config: dict[str, Any],
-    learner: "Network | Estimator",
-    data: "Data",
+    learner: Learner,
+    data: Data,
     folder: Path,
     *,
     name: str,
@@ -163,7 +159,7 @@ def score_and_save(
     )
 
 
-def _predictions(data: "Data", predict: Callable[[Rows], Tensor]) -> dict[str, SplitPredictions]:
+def _predictions(data: Data, predict: Callable[[Rows], Tensor]) -> dict[str, SplitPredictions]:
     """Ids, targets and predictions of the splits that are scored."""
     splits = {name: data.splits[name] for name in PREDICTED_SPLITS}
     return {

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -30,6 +31,14 @@ def wheel(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", out, REPOSITORY, cwd=out)
     return next(out.glob("*.whl"))
+
+
+def test_wheel_and_sdist_say_that_lepton_is_annotated(wheel, tmp_path):
+    assert "lepton/py.typed" in zipfile.ZipFile(wheel).namelist()
+    build = (sys.executable, "-m", "build", "--sdist", "--no-isolation", "-o", tmp_path)
+    run(*build, REPOSITORY, cwd=tmp_path)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as sdist:
+        assert any(name.endswith("/lepton/py.typed") for name in sdist.getnames())
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The base of all data sets: reads rows, encodes the target, splits, and hands out batches."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,20 @@ from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import Target, encode_target
-from lepton.dataset.load.batches import Batch, EvaluationBatches, TrainingBatches
+from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.load.train_loader import TrainLoader
 from lepton.dataset.split.split_rows import SplitRows, split_rows
 from lepton.dataset.split.split_settings import SplitSettings
 from lepton.dataset.split.splitters import time_values
 from lepton.errors import DataError
+from lepton.method import Batch
 from lepton.seeds import derive
+from lepton.spec import DataSpec
+
+# the rows of a split or of a prediction: tensors, but for the array `texts` of a model that takes
+# texts as they are
+Rows = dict[str, Any]
 
 
 class Data(pl.LightningDataModule):
@@ -28,6 +36,8 @@ class Data(pl.LightningDataModule):
     `target` and `id` and those of the inputs.
     Units: `id` counts the rows as read from 0; those of a test file go on after the data file's.
     """
+
+    spec: DataSpec
 
     def __init__(
         self,
@@ -65,7 +75,7 @@ class Data(pl.LightningDataModule):
         )
         self.batch_size, self.seed = batch_size, seed
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
-        self.splits: dict[str, dict[str, Tensor]] = {}
+        self.splits: dict[str, Rows] = {}
         self.notes: list[CleaningNote] = []
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
@@ -75,13 +85,15 @@ class Data(pl.LightningDataModule):
         """
         raise NotImplementedError
 
-    def prepare(
-        self, frame: pd.DataFrame, file_rows: int, target: Target
-    ) -> dict[str, dict[str, Tensor]]:
+    def prepare(self, frame: pd.DataFrame, file_rows: int, target: Target) -> dict[str, Rows]:
         """The splits; sets `spec` and adds to `notes`.
 
         The first `file_rows` rows are the data file's, the others those of a test file.
         """
+        raise NotImplementedError
+
+    def save(self, folder: Path) -> None:
+        """Writes what turns further rows into inputs."""
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
@@ -98,7 +110,7 @@ class Data(pl.LightningDataModule):
         """The batch as it is, cut from tensors that lie where the trainer computes."""
         return batch
 
-    def train_dataloader(self) -> TrainingBatches:
+    def train_dataloader(self) -> TrainLoader:
         return TrainingBatches(
             tensors=self._on_device("train"),
             batch_size=self.batch_size,
@@ -106,13 +118,13 @@ class Data(pl.LightningDataModule):
             limit_batches=self.limit_batches,
         )
 
-    def val_dataloader(self) -> EvaluationBatches:
+    def val_dataloader(self) -> Iterable[Batch]:
         return self.predict_dataloader("val")
 
-    def test_dataloader(self) -> EvaluationBatches:
+    def test_dataloader(self) -> Iterable[Batch]:
         return self.predict_dataloader("test")
 
-    def predict_dataloader(self, split: str = "test") -> EvaluationBatches:
+    def predict_dataloader(self, split: str = "test") -> Iterable[Batch]:
         """The rows of a split in order; with `overfit_batches`, val is what is trained on."""
         return EvaluationBatches(
             tensors=self._evaluation_tensors(split),

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.clean.target import Target
-from lepton.dataset.data import Data, target_tensor
+from lepton.dataset.data import Data, Rows, target_tensor
 from lepton.dataset.describe.data_spec import describe_data, table_fields
 from lepton.dataset.describe.preparation_notes import (
     absent_class_notes,
@@ -33,9 +32,7 @@ class TabularData(Data):
         super().__init__(**rows)
         self.columns, self.preprocessor = dict(columns), preprocessing
 
-    def prepare(
-        self, frame: pd.DataFrame, file_rows: int, target: Target
-    ) -> dict[str, dict[str, Tensor]]:
+    def prepare(self, frame: pd.DataFrame, file_rows: int, target: Target) -> dict[str, Rows]:
         """The splits, preprocessed by what train holds; sets `kinds`, `spec` and `notes`."""
         rows_by_split = self.rows_by_split(frame, file_rows, target)
         features, feature_notes = self._parse_features(frame)

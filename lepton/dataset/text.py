@@ -11,7 +11,7 @@ from torch import Tensor
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.target import Target
 from lepton.dataset.clean.text_cleaning import CleanedTexts, clean_texts, tokenizer_inputs
-from lepton.dataset.data import Data, target_tensor
+from lepton.dataset.data import Data, Rows, target_tensor
 from lepton.dataset.describe.data_spec import describe_data
 from lepton.dataset.describe.preparation_notes import absent_class_notes
 from lepton.dataset.load.token_batches import TokenEvaluationBatches, TokenTrainingBatches
@@ -45,9 +45,7 @@ class TextData(Data):
         self.duplicates, self.tokenizer = duplicates, tokenizer
         self.fitted_tokenizer: FittedTokenizer | None = None
 
-    def prepare(
-        self, frame: pd.DataFrame, file_rows: int, target: Target
-    ) -> dict[str, dict[str, Tensor | np.ndarray]]:
+    def prepare(self, frame: pd.DataFrame, file_rows: int, target: Target) -> dict[str, Rows]:
         """The splits, tokenized by what train holds.
 
         Sets `fitted_tokenizer`, `spec` and `notes`.

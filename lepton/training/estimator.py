@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lepton import build
-from lepton.dataset.data import Data
+from lepton.dataset.data import Data, Rows
 from lepton.spec import DataSpec
 from lepton.task import Task
 from lepton.training import memory
@@ -23,7 +23,7 @@ class Estimator:
         self.model = build.component(config, "model", spec=spec, seed=config["seed"])
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
-        self.trained_as = "alone"
+        self.trained_as, self.seconds = "alone", 0.0
 
     def fit(self, data: Data, folder: Path, watch: Watch | None = None) -> Data:
         """Fits from the start, whatever an earlier process began; there are no epochs to watch."""
@@ -33,7 +33,7 @@ class Estimator:
         self.seconds = time.perf_counter() - started
         return data
 
-    def predict(self, inputs: dict[str, Tensor]) -> Tensor:
+    def predict(self, inputs: Rows) -> Tensor:
         return self.model.predict(inputs)
 
     def save(self, folder: Path) -> None:
@@ -45,7 +45,7 @@ class Estimator:
     def sizes(self) -> dict[str, int]:
         return {"parameters": 0, "trainable": 0}
 
-    def facts(self) -> dict[str, float]:
+    def facts(self) -> dict[str, Any]:
         """Entries of a result about the training, beside its scores."""
         return {"memory_mb": memory.peak(self.device)}
 

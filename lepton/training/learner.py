@@ -1,33 +1,89 @@
-"""The learner of a config: built anew, or loaded from the folder of a finished run."""
+"""Learner: what a run asks of its model; that of a config built anew, or of a run loaded."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import torch
 from omegaconf import OmegaConf
+from torch import Tensor
 
 from lepton.config.check import check, fits_itself, with_later_keys
+from lepton.dataset.data import Data, Rows
 from lepton.errors import explain_read_errors
 from lepton.pretrained import init_weights
 from lepton.spec import DataSpec
 from lepton.storage.run_folder import CONFIG_FILE, read_config
+from lepton.task import Task
 from lepton.training.estimator import Estimator
+from lepton.training.module import Watch
 from lepton.training.network import Network
 from lepton.training.weights import ARCHITECTURE_FOLDER
 
 
+class Learner(Protocol):
+    """What a Network and an Estimator, a model that fits itself, have in common.
+
+    `history` has a row of metrics for each epoch, and `best_epoch` counts these from 0; an
+    Estimator has none, and 0. `trained_as` says with which other runs it was trained, `device`
+    where.
+    Units: `seconds` that `fit` took.
+    """
+
+    task: Task
+    history: list[dict[str, float]]
+    best_epoch: int
+    seconds: float
+    trained_as: str
+    device: torch.device
+
+    def fit(self, data: Data, folder: Path, watch: Watch | None = None) -> Data:
+        """Trains in a run's folder; returns the data in the form in which `predict` takes them."""
+        ...
+
+    def predict(self, inputs: Rows) -> Tensor:
+        """Predictions for whole tensors, on the CPU, as `Task.predict` makes them of logits."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes what was learned into a run's folder."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Reads what `save` wrote."""
+        ...
+
+    def sizes(self) -> dict[str, int]:
+        """The number of `parameters`, and of those `trainable`."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Entries of a result about the training, beside its scores."""
+        ...
+
+
 def build_learner(
     config: dict[str, Any], spec: DataSpec, run_folder: Path | None = None
-) -> Network | Estimator:
+) -> Learner:
     """The untrained learner of a config; `run_folder` is a finished run whose weights it will load.
 
     Raises: ConfigError for values that the model or a method refuses.
     """
     if fits_itself(config):
         return Estimator(config, spec)
+    return build_network(config, spec, run_folder)
+
+
+def build_network(
+    config: dict[str, Any], spec: DataSpec, run_folder: Path | None = None
+) -> Network:
+    """The untrained network of a config, whose model must not be one that fits itself.
+
+    Raises: ConfigError, as `build_learner`.
+    """
     return Network(config, spec, load_network=load_network, run_folder=run_folder)
 
 
-def load_learner(run_folder: Path) -> tuple[Network | Estimator, DataSpec]:
+def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
     """The trained learner of a finished run, and the spec of its data.
 
     Raises: LeptonError for a damaged folder; ConfigError for a config that cannot be built.
@@ -47,11 +103,13 @@ def load_learner(run_folder: Path) -> tuple[Network | Estimator, DataSpec]:
 
 
 def load_network(run_folder: Path) -> Network:
-    """The trained network of a finished run.
+    """The trained network of a finished run, of whose kind `init_weights.is_run` has made sure.
 
     Raises: LeptonError, as `load_model`.
     """
-    return load_learner(run_folder)[0]
+    learner, _ = load_learner(run_folder)
+    assert isinstance(learner, Network)
+    return learner
 
 
 def _encoder_source(run_folder: Path) -> dict[str, Any]:

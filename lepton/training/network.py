@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lepton import build
-from lepton.dataset.data import Data
+from lepton.dataset.data import Data, Rows
 from lepton.method import Phase
 from lepton.pretrained import init_weights
 from lepton.seeds import derive
@@ -95,14 +95,14 @@ class Network:
         gpu = self.config["trainer"]["accelerator"] in ("auto", "gpu", "cuda")
         return torch.device("cuda" if gpu and torch.cuda.is_available() else "cpu")
 
-    def predict(self, inputs: dict[str, Tensor]) -> Tensor:
+    def predict(self, inputs: Rows) -> Tensor:
         """Predictions for whole tensors, on the CPU."""
         model = self.trained_module if "features" in inputs else self.model
         return compute_in_batches(
             model, inputs, lambda batch: self.task.predict(model(batch)), device=self.device
         )
 
-    def features(self, inputs: dict[str, Tensor]) -> Tensor:
+    def features(self, inputs: Rows) -> Tensor:
         """The inputs of the head for whole tensors, on the CPU."""
         return compute_in_batches(self.model, inputs, self.model.features, device=self.device)
 

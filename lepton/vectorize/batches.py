@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lepton.compat.lightning import pl
+from lepton.dataset.data import Data
 from lepton.dataset.load.batches import BATCHES_PER_BLOCK, EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.method import Batch
@@ -77,11 +78,14 @@ class StackedBatches:
 class StackedData(pl.LightningDataModule):
     """A data module as a stack sees it: whole tensors on the device, shared by all members."""
 
-    def __init__(self, data: pl.LightningDataModule, seeds: Sequence[int]):
-        """`seeds`: of each member."""
+    def __init__(self, data: Data, seeds: Sequence[int]):
+        """`data` with batches cut by rows; `seeds`: of each member."""
         super().__init__()
         self.data, self.seeds = data, list(seeds)
-        self.train, self.val = data.train_dataloader(), data.val_dataloader()
+        train, val = data.train_dataloader(), data.val_dataloader()
+        assert isinstance(train, TrainingBatches)
+        assert isinstance(val, EvaluationBatches)
+        self.train, self.val = train, val
 
     def move_to(self, device: torch.device, dtype: torch.dtype) -> None:
         """Moves the tensors to the device, once, floating-point ones in the type of the stack."""

@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 import torch
 
 from lepton import build, run
-from lepton.dataset.load.batches import TrainingBatches
+from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.model.shared_encoder import sharing_encoders
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
-from lepton.training.learner import build_learner
+from lepton.training.learner import build_network
 from lepton.vectorize.checkpointing import group_by_saved_place
 from lepton.vectorize.hyperparameters import MemberSchedule, StepValues
 from lepton.vectorize.member import StackMember
@@ -86,7 +86,8 @@ class JobGroup:
         return unstacked
 
     def _has_row_batches(self) -> bool:
-        return isinstance(self.data.train_dataloader(), TrainingBatches)
+        train, val = self.data.train_dataloader(), self.data.val_dataloader()
+        return isinstance(train, TrainingBatches) and isinstance(val, EvaluationBatches)
 
     def _all_unstacked(self, reason: str) -> UnstackedJobs:
         return [(job, reason) for job in self.jobs]
@@ -116,7 +117,7 @@ class JobGroup:
 
     def _build_member(self, job: Job) -> StackMember:
         with sharing_encoders(self.frozen_encoders):
-            network = build_learner(job.config, self.raw_data.spec)
+            network = build_network(job.config, self.raw_data.spec)
         [phase] = network.prepare_phases(self.raw_data)
         if self.data is self.raw_data:
             self.data = phase.data  # features, where all members have the same frozen backbone

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lepton import build, run
-from lepton.compat.lightning import pl
+from lepton.dataset.data import Data
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.metric.scoring import monitor_value
 from lepton.storage.finished_run import write_settings
@@ -130,7 +130,7 @@ class StackMember:
 
     def finish(
         self,
-        data: pl.LightningDataModule,
+        data: Data,
         description: Path,
         constant: dict[str, float],
         log_lines: list[str],

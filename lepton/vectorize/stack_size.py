@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lepton import build
 from lepton.compat.lightning import pl
+from lepton.dataset.data import Data
 from lepton.method import Batch
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.sweep.parallelism import POOL_START_SECONDS, seconds_saved
@@ -47,7 +48,7 @@ class StackTrial:
     def __init__(
         self,
         members: Sequence[StackMember],
-        data: pl.LightningDataModule,
+        data: Data,
         trainer: pl.Trainer,
         *,
         threads: int,

@@ -10,6 +10,7 @@ import torch
 
 from lepton import build
 from lepton.compat.lightning import pl
+from lepton.dataset.data import Data
 from lepton.errors import Claimed, Finished, LeptonError, Pruned
 from lepton.sweep.attempt import CLAIMED, failure_outcome
 from lepton.sweep.job import Job
@@ -34,7 +35,7 @@ class SharedRecords:
     constant predictor; `log_lines`: the log so far, which grows.
     """
 
-    data: pl.LightningDataModule
+    data: Data
     description: Path
     constant: dict[str, float]
     log_lines: list[str]

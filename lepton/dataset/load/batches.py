@@ -6,8 +6,8 @@ from math import ceil
 from torch import Tensor
 
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.method import Batch
 
-Batch = dict[str, Tensor]
 BATCHES_PER_BLOCK = 64  # batches handed over at a time; one gather for all of them
 EVALUATION_ROWS = 8192  # rows of an evaluation batch, where the training batch is not larger
 
@@ -20,10 +20,9 @@ def rows_per_epoch(rows: int, batch_size: int, limit_batches: int | None) -> int
 
 
 class TrainingBatches:
-    """An epoch of training: blocks (lists) of batches, shuffled anew by `sampler.set_epoch`.
+    """The TrainLoader of rows cut from whole tensors, shuffled anew by `sampler.set_epoch`.
 
     A last batch of a single row is left out where there are others: batch normalization needs two.
-    `done` = (epoch, batches) leaves out that many first batches of that epoch, not their blocks.
     """
 
     def __init__(

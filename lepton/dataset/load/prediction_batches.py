@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lepton.dataset.load.batches import EVALUATION_ROWS, Batch
+from lepton.dataset.load.batches import EVALUATION_ROWS
 from lepton.dataset.load.token_batches import rows_by_length, token_batch
+from lepton.method import Batch
 
 
 def prediction_batches(inputs: Batch) -> Iterator[tuple[Tensor, Batch]]:

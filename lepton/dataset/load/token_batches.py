@@ -6,8 +6,9 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from lepton.dataset.load.batches import Batch, rows_per_epoch
+from lepton.dataset.load.batches import rows_per_epoch
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.method import Batch
 from lepton.seeds import derive
 
 TOKEN_BATCHES_PER_BLOCK = 8  # batches handed over at a time
@@ -41,11 +42,11 @@ def token_batch(tensors: Batch, length: Tensor, rows: Tensor) -> Batch:
 
 
 class TokenTrainingBatches:
-    """An epoch of training: blocks (lists) of batches, drawn anew by `sampler.set_epoch`.
+    """The TrainLoader of token rows, drawn anew by `sampler.set_epoch`.
 
     Rows are shuffled; within each window of batches those of like length come together, and the
     batches are shuffled again. All have `batch_size` rows but the last; a last one of a single row
-    is left out. `done` is that of `lepton.dataset.load.batches.TrainingBatches`.
+    is left out.
     """
 
     def __init__(
