@@ -11,8 +11,8 @@ from lepton.compat.optional import how_to_install
 from lepton.config.check import input_kind
 from lepton.config.trust import TRUSTED_PREFIXES, find_targets, is_allowed
 from lepton.errors import ConfigError, LeptonError
-from lepton.pretrained import init_weights
-from lepton.pretrained.location import TOKENIZER
+from lepton.pretrained.location import TOKENIZER_FILE
+from lepton.pretrained.weight_files import is_network_run
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -107,15 +107,15 @@ def _same_tokens(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
     """
     if init_from is None or node["_target_"] != TRAINED_TOKENIZER:
         return node
-    if not (Path(init_from) / TOKENIZER).is_file():
-        if init_weights.is_run(Path(init_from)):
+    if not (Path(init_from) / TOKENIZER_FILE).is_file():
+        if is_network_run(Path(init_from)):
             raise ConfigError(
-                f"init_from={init_from}: a run without {TOKENIZER}, so of a model that reads no "
-                "tokens; give a run of one that does"
+                f"init_from={init_from}: a run without {TOKENIZER_FILE}, so of a model that reads "
+                "no tokens; give a run of one that does"
             )
         raise ConfigError(
-            f"init_from={init_from}: has no {TOKENIZER}, and a vocabulary learned anew would give "
-            "other numbers to words; give the folder of the run"
+            f"init_from={init_from}: has no {TOKENIZER_FILE}, and a vocabulary learned anew would "
+            "give other numbers to words; give the folder of the run"
         )
     return {
         "_target_": "lepton.tokenizer.pretrained.Pretrained",

@@ -54,11 +54,12 @@ class TextInputs:
     """Turns texts into tokens, or leaves them to a model that reads texts itself."""
 
     def __init__(self, folder: Path, spec: DataSpec) -> None:
-        from lepton.tokenizer.fitted_tokenizer import TOKENIZER, FittedTokenizer
+        from lepton.pretrained.location import TOKENIZER_FILE
+        from lepton.tokenizer.fitted_tokenizer import FittedTokenizer
 
         self.columns, self.tokenizer = list(spec.text_features), None
         if spec.vocabulary:
-            with explain_read_errors(folder / TOKENIZER):
+            with explain_read_errors(folder / TOKENIZER_FILE):
                 self.tokenizer = FittedTokenizer.load(folder, spec)
 
     def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:

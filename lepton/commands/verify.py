@@ -10,7 +10,14 @@ import pandas as pd
 from lepton.config.constraints import data_files
 from lepton.config.identity import is_run_name
 from lepton.errors import LeptonError
-from lepton.pretrained import init_weights
+from lepton.pretrained.adapter_base import starting_weights
+from lepton.pretrained.weight_files import (
+    ADAPTER_FILE,
+    BASE_FILE,
+    SPEC_FILE,
+    WEIGHTS_FILE,
+    read_adapter_base,
+)
 from lepton.storage.results import Result, read_result
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
@@ -96,7 +103,7 @@ def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
 def _possible_changes(config: dict[str, Any]) -> str:
     """The files that may have changed since a run got its name, or else an option."""
     files = {"data": list(data_files(config).values())}
-    if (weights := init_weights.base(config)["path"]) is not None:
+    if (weights := starting_weights(config)["path"]) is not None:
         files["weights"] = [weights]
     changes = [f"{kind}: {', '.join(paths)}" for kind, paths in files.items() if paths]
     return ", or ".join(changes) or "code: an option has other values or keys now"
@@ -111,11 +118,11 @@ def _differences(folder: Path, new_folder: Path, first: Result, second: Result) 
             lines += [f"{name}: {difference}"] if difference else []
     if (keys := _differing_facts(folder, new_folder)) is not None:
         lines.append(f"{ENSEMBLE_FILE}: {keys}")
-    for name in (init_weights.WEIGHTS, init_weights.ADAPTER, init_weights.SPEC):
+    for name in (WEIGHTS_FILE, ADAPTER_FILE, SPEC_FILE):
         if (new_folder / name).is_file():
             lines += _file_difference(folder / name, new_folder / name)
-    if (new_folder / init_weights.BASE).is_file():
-        lines += _base_difference(folder / init_weights.BASE, new_folder / init_weights.BASE)
+    if (new_folder / BASE_FILE).is_file():
+        lines += _base_difference(folder / BASE_FILE, new_folder / BASE_FILE)
     return lines
 
 
@@ -143,10 +150,10 @@ def _file_difference(first: Path, second: Path) -> list[str]:
 def _base_difference(first: Path, second: Path) -> list[str]:
     """A line where the weights that an adapter belongs to are not known, or are others."""
     try:
-        contents = [init_weights.read_base(path)["sha256"] for path in (first, second)]
+        contents = [read_adapter_base(path)["sha256"] for path in (first, second)]
     except LeptonError as e:
-        return [f"{init_weights.BASE}: {str(e).removeprefix(f'{first}: ')}"]
-    return [f"{init_weights.BASE}: names other weights"] if contents[0] != contents[1] else []
+        return [f"{BASE_FILE}: {str(e).removeprefix(f'{first}: ')}"]
+    return [f"{BASE_FILE}: names other weights"] if contents[0] != contents[1] else []
 
 
 def _differing_facts(folder: Path, new_folder: Path) -> str | None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from lepton.errors import did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
-from lepton.pretrained.init_weights import missing
-from lepton.pretrained.location import problem
+from lepton.pretrained.init_from import init_from_problem
+from lepton.pretrained.location import loading_problem
 
 MIN_VALUES = {  # smallest numbers that mean something
     "batch_size": 1,
@@ -185,7 +185,7 @@ def missing_files(config: dict[str, Any]) -> list[str]:
     """A line for every data file, pretrained model, or weights to start from that is not there."""
     model, init_from = config.get("model") or {}, config["init_from"]
     problems = []
-    if init_from is not None and (reason := missing(init_from)):
+    if init_from is not None and (reason := init_from_problem(init_from)):
         problems.append(reason)
     problems += [
         f"dataset.{key}: {_no_file(Path(path))}"
@@ -193,7 +193,7 @@ def missing_files(config: dict[str, Any]) -> list[str]:
         if not Path(path).is_file()
     ]
     if isinstance(path := model.get("path"), str):
-        reason = problem(path, weights=bool(model.get("pretrained")))
+        reason = loading_problem(path, weights=bool(model.get("pretrained")))
         problems += [f"model.path: {path!r}: {reason}"] if reason else []
     return problems
 

@@ -9,9 +9,8 @@ from typing import Any
 from lepton.config.check import LATER_DATASET_KEYS, LATER_ROOT_KEYS, fits_itself
 from lepton.config.constraints import data_files, data_folders
 from lepton.errors import ConfigError
-from lepton.pretrained import init_weights
-from lepton.pretrained.init_weights import sha256
-from lepton.pretrained.location import content
+from lepton.pretrained.location import content_files
+from lepton.pretrained.weight_files import file_sha256, weights_digest
 
 ID_FORMAT = 2  # raised when the same config would mean another training
 COSMETIC_KEYS = ("study", "runs", "rerun", "logger", "choices", "overrides", "kind", "suggested")
@@ -25,12 +24,12 @@ def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     canonical = {key: value for key, value in config.items() if key not in ignored}
     if trainer := canonical.get("trainer"):
         canonical["trainer"] = {k: v for k, v in trainer.items() if k not in COSMETIC_TRAINER_KEYS}
-    contents = {key: sha256(Path(path)) for key, path in data_files(config).items()}
+    contents = {key: file_sha256(Path(path)) for key, path in data_files(config).items()}
     contents |= {key: _folder_content(Path(path)) for key, path in data_folders(config).items()}
     canonical["dataset"] = _without_unset({**canonical["dataset"], **contents}, LATER_DATASET_KEYS)
     canonical["model"] = with_content_for_path(canonical["model"])
     if init_from := canonical["init_from"]:
-        canonical["init_from"] = init_weights.content(init_from) or init_from
+        canonical["init_from"] = weights_digest(init_from) or init_from
     return _without_unset(canonical, LATER_ROOT_KEYS)
 
 
@@ -46,15 +45,15 @@ def _without_unset(node: dict[str, Any], later_keys: dict[str, Any]) -> dict[str
 def with_content_for_path(node: dict[str, Any]) -> dict[str, Any]:
     """A model's node with the content of each pretrained folder for its path."""
     hashed = {k: with_content_for_path(v) if isinstance(v, dict) else v for k, v in node.items()}
-    if isinstance(path := node.get("path"), str) and (files := content(path)):
-        hashed["path"] = [[file.name, sha256(file)] for file in files]
+    if isinstance(path := node.get("path"), str) and (files := content_files(path)):
+        hashed["path"] = [[file.name, file_sha256(file)] for file in files]
     return hashed
 
 
 def _folder_content(folder: Path) -> list[list[str]]:
     """The relative path and the hash of every file of a folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [[path.relative_to(folder).as_posix(), sha256(path)] for path in files]
+    return [[path.relative_to(folder).as_posix(), file_sha256(path)] for path in files]
 
 
 def run_id(config: dict[str, Any], version: int = ID_FORMAT) -> str:

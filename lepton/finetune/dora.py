@@ -4,13 +4,16 @@ from typing import Literal
 
 from torch import nn
 
-from lepton.finetune.lora import low_rank
+from lepton.finetune.machinery.low_rank import inject_low_rank
 from lepton.method import Method
 from lepton.spec import DataSpec
 
 
 class DoRA(Method):
-    """Source: Liu et al. 2024, https://arxiv.org/abs/2402.09353"""
+    """Updates the direction of each weight as LoRA does, and learns its size by itself.
+
+    Source: Liu et al. 2024, https://arxiv.org/abs/2402.09353
+    """
 
     alone = "puts adapters into the network"
 
@@ -27,4 +30,12 @@ class DoRA(Method):
         self.targets, self.keep = targets, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        return low_rank(self, model, option="dora", use_dora=True)
+        return inject_low_rank(
+            model,
+            rank=self.rank,
+            alpha=self.alpha,
+            dropout=self.dropout,
+            targets=self.targets,
+            option="dora",
+            use_dora=True,
+        )

@@ -3,7 +3,13 @@
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.layers import always, layers, train_only, under
+from lepton.finetune.machinery.freezing import train_only
+from lepton.finetune.machinery.layers import (
+    always_trained,
+    named_layers,
+    parameters_under,
+    require_layers,
+)
 from lepton.method import Method
 from lepton.spec import DataSpec
 
@@ -20,13 +26,14 @@ class GradualUnfreeze(Method):
         self.every = every
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        layers(model)
+        require_layers(model)
         return model.requires_grad_(True)  # the optimizer holds all of them
 
     def thawed(self, model: nn.Module, epoch: int) -> set[str]:
-        """The parameters that are trained in an epoch, which counts from 0."""
-        last = layers(model)[::-1][: 1 + epoch // self.every]
-        return {*under(model, [name for names in last for name in names]), *always(model)}
+        """Names of the parameters that are trained in an epoch, which counts from 0."""
+        last_layers = named_layers(model)[::-1][: 1 + epoch // self.every]
+        names = [name for layer in last_layers for name in layer]
+        return {*parameters_under(model, names), *always_trained(model)}
 
     def on_epoch(self, model: nn.Module, epoch: int) -> None:
         train_only(model, self.thawed(model, epoch))

@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import nn
 
-from lepton.finetune.machinery.layers import always, hold_still, layers, train_only
+from lepton.finetune.machinery.freezing import train_head_only
 from lepton.method import Method
 from lepton.spec import DataSpec
 
@@ -22,16 +22,5 @@ class Head(Method):
         self.standardize, self.keep = standardize, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        probe(model)
+        train_head_only(model)
         return model
-
-
-def probe(model: nn.Module) -> None:
-    """Freezes a model but for its head and what is made new, and keeps the rest in eval mode."""
-    kept = always(model)
-    train_only(model, kept)
-    head = layers(model)[-1]
-    for prefix, module in model.named_modules():
-        own = {f"{prefix}.{name}".lstrip(".") for name, _ in module.named_parameters()}
-        if not f"{prefix}.".startswith(tuple(f"{name}." for name in head)):
-            hold_still(module, still=not own or not own <= kept)

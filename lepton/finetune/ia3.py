@@ -1,16 +1,21 @@
-"""Scales of what linear layers give."""
+"""Learned factors for the outputs of linear layers."""
 
 from typing import Literal
 
 from torch import nn
 
-from lepton.finetune.machinery import adapters
+from lepton.finetune.machinery.adapters import (
+    exact_pattern,
+    import_peft,
+    inject_adapters,
+    linear_layers,
+)
 from lepton.method import Method
 from lepton.spec import DataSpec
 
 
 class IA3(Method):
-    """A factor an output of each chosen layer, 1 at the start.
+    """Multiplies each output of the chosen layers by a factor, 1 at the start.
 
     Source: Liu et al. 2022, https://arxiv.org/abs/2205.05638
     """
@@ -21,8 +26,8 @@ class IA3(Method):
         self.targets, self.keep = targets, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        names = adapters.linear_layers(model, self.targets, "ia3")
-        config = adapters.peft().IA3Config(
-            target_modules=adapters.exact(names), feedforward_modules=[]
+        names = linear_layers(model, self.targets, "ia3")
+        peft_config = import_peft().IA3Config(
+            target_modules=exact_pattern(names), feedforward_modules=[]
         )
-        return adapters.inject(model, config)
+        return inject_adapters(model, peft_config)

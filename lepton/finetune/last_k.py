@@ -5,7 +5,13 @@ from typing import Literal
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.layers import always, in_words, layers, train_only, under
+from lepton.finetune.machinery.freezing import train_only
+from lepton.finetune.machinery.layers import (
+    always_trained,
+    describe_layers,
+    named_layers,
+    parameters_under,
+)
 from lepton.method import Method
 from lepton.spec import DataSpec
 
@@ -20,12 +26,12 @@ class LastBlocks(Method):
         self.k, self.keep = k, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        below = layers(model)[:-1]
+        below = named_layers(model)[:-1]
         if not 1 <= self.k <= len(below):
             raise ConfigError(
                 f"finetune.k: {self.k}; {type(model).__name__} has {len(below)} layers before its "
-                f"head: {in_words(model)}"
+                f"head: {describe_layers(model)}"
             )
-        chosen = [name for names in below[-self.k :] for name in names]
-        train_only(model, {*under(model, chosen), *always(model)})
+        names = [name for layer in below[-self.k :] for name in layer]
+        train_only(model, {*parameters_under(model, names), *always_trained(model)})
         return model

@@ -1,9 +1,11 @@
-"""Smaller steps the nearer to the input."""
+"""Smaller steps the nearer a layer is to the input."""
+
+from typing import Any
 
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.layers import layers, under
+from lepton.finetune.machinery.layers import named_layers, parameters_under, require_layers
 from lepton.method import Method
 from lepton.spec import DataSpec
 
@@ -20,27 +22,27 @@ class LayerwiseLR(Method):
         self.decay = decay
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        layers(model)
+        require_layers(model)
         return model.requires_grad_(True)
 
-    def groups(self, model: nn.Module, groups: list[dict]) -> list[dict]:
-        depth = {
+    def groups(self, model: nn.Module, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        depth_by_name = {
             name: depth
-            for depth, names in enumerate(reversed(layers(model)))
-            for name in under(model, names)
+            for depth, names in enumerate(reversed(named_layers(model)))
+            for name in parameters_under(model, names)
         }
-        return [
-            part | {"lr_scale": self.decay**at}
-            for group in groups
-            for at in sorted({depth[name] for name in group["names"]})
-            for part in [_only(group, {name for name in group["names"] if depth[name] == at})]
-        ]
+        split_groups = []
+        for group in groups:
+            depths = [depth_by_name[name] for name in group["names"]]
+            for depth in sorted(set(depths)):
+                names = {n for n, d in zip(group["names"], depths, strict=True) if d == depth}
+                split_groups.append(_select(group, names) | {"lr_scale": self.decay**depth})
+        return split_groups
 
 
-def _only(group: dict, names: set[str]) -> dict:
+def _select(group: dict[str, Any], names: set[str]) -> dict[str, Any]:
     """A parameter group with these of its parameters alone."""
     pairs = zip(group["names"], group["params"], strict=True)
-    chosen = [(name, parameter) for name, parameter in pairs if name in names]
-    kept, params = zip(*chosen, strict=True)
+    selected = {name: parameter for name, parameter in pairs if name in names}
     hidden = [name for name in group["hidden"] if name in names]
-    return group | {"names": list(kept), "params": list(params), "hidden": hidden}
+    return group | {"names": [*selected], "params": [*selected.values()], "hidden": hidden}

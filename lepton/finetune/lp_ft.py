@@ -3,8 +3,7 @@
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.head import probe
-from lepton.finetune.machinery.layers import hold_still
+from lepton.finetune.machinery.freezing import hold_in_eval_mode, train_head_only
 from lepton.method import Method
 from lepton.spec import DataSpec
 
@@ -26,11 +25,11 @@ class ProbeThenFull(Method):
         self.standardize = standardize
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        probe(model)
+        train_head_only(model)
         return model
 
     def thaw(self, model: nn.Module) -> None:
-        """The second part."""
+        """Makes every parameter trainable, for the second phase."""
         model.requires_grad_(True)
         for module in model.modules():
-            hold_still(module, still=False)
+            hold_in_eval_mode(module, hold=False)

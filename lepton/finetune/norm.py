@@ -4,7 +4,12 @@ from typing import Literal
 
 from torch import nn
 
-from lepton.finetune.machinery.layers import always, matched, train_only, under
+from lepton.finetune.machinery.freezing import train_only
+from lepton.finetune.machinery.layers import (
+    always_trained,
+    parameters_under,
+    require_below_head,
+)
 from lepton.method import Method
 from lepton.spec import DataSpec
 
@@ -19,13 +24,14 @@ class Norm(Method):
         self.keep = keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        norms = [name for name, module in model.named_modules() if _normalizes(module)]
-        what = "normalization layer with parameters"
-        chosen = matched(model, under(model, norms), option="norm", what=what)
-        train_only(model, chosen | always(model))
+        norms = [name for name, module in model.named_modules() if _is_normalization(module)]
+        kind = "normalization layer with parameters"
+        names = parameters_under(model, norms)
+        below_head = require_below_head(model, names, option="norm", kind=kind)
+        train_only(model, below_head | always_trained(model))
         return model
 
 
-def _normalizes(module: nn.Module) -> bool:
-    """By name, since encoders bring normalizations of their own."""
+def _is_normalization(module: nn.Module) -> bool:
+    """True for a normalization, by its name, since encoders bring some of their own."""
     return type(module).__name__.lower().rstrip("123d").endswith("norm")

@@ -1,15 +1,20 @@
 """Learned tokens before the text."""
 
 import warnings
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.machinery import adapters
+from lepton.finetune.machinery.adapters import import_peft, train_adapters_and
+from lepton.finetune.machinery.layers import always_trained
 from lepton.method import Method
 from lepton.model.encoder import max_positions
 from lepton.spec import DataSpec
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+    from transformers.utils import ModelOutput
 
 
 class Prompt(Method):
@@ -26,29 +31,29 @@ class Prompt(Method):
         self.tokens, self.keep = tokens, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        kept = adapters.always(model)
-        found = _transformer(model)
-        if found is None:
+        trained = always_trained(model)  # before layers change their names
+        encoder_name = _encoder_name(model)
+        if encoder_name is None:
             raise ConfigError(
                 f"finetune=prompt: {type(model).__name__} reads no tokens of a transformer; "
                 "finetune=lora goes with every network that has linear layers"
             )
-        name, encoder = found
+        encoder = model.get_submodule(encoder_name)
         places, tokens = max_positions(encoder), self.tokens + spec.max_length
         if places is not None and tokens > places:
             raise ConfigError(
                 f"finetune.tokens: {self.tokens} before texts of {spec.max_length} are {tokens}, "
                 f"and the encoder has {places} positions; take a smaller model.tokenizer.max_length"
             )
-        model.set_submodule(name, Prompted(encoder, self.tokens))
-        return adapters.train_with(model, kept)
+        model.set_submodule(encoder_name, Prompted(encoder, self.tokens))
+        return train_adapters_and(model, trained)
 
 
-def _transformer(model: nn.Module) -> tuple[str, nn.Module] | None:
-    """The encoder of Hugging Face's inside a network, without importing transformers."""
+def _encoder_name(model: nn.Module) -> str | None:
+    """The name of Hugging Face's encoder inside a network; found without their package."""
     for name, module in model.named_modules():
         if any(kind.__name__ == "PreTrainedModel" for kind in type(module).__mro__):
-            return name, module
+            return name
     return None
 
 
@@ -57,8 +62,8 @@ class Prompted(nn.Module):
 
     def __init__(self, encoder: nn.Module, tokens: int):
         super().__init__()
-        self.tokens, self.off = tokens, False
-        peft = adapters.peft()
+        self.tokens, self.is_off = tokens, False
+        peft = import_peft()
         config = peft.PromptTuningConfig(
             task_type="FEATURE_EXTRACTION", num_virtual_tokens=tokens, inference_mode=False
         )
@@ -67,15 +72,15 @@ class Prompted(nn.Module):
             self.prompt = peft.get_peft_model(encoder, config)
 
     @property
-    def config(self):
+    def config(self) -> "PretrainedConfig":
         return self.prompt.config
 
     def enable_adapters(self, on: bool) -> None:
-        self.off = not on
+        self.is_off = not on
 
-    def forward(self, *args, **named):
-        if self.off:
-            return self.prompt.get_base_model()(*args, **named)
-        found = self.prompt(*args, **named)
-        found["last_hidden_state"] = found["last_hidden_state"][:, self.tokens :]
-        return found
+    def forward(self, *args: Any, **kwargs: Any) -> "ModelOutput":
+        if self.is_off:
+            return self.prompt.get_base_model()(*args, **kwargs)
+        output = self.prompt(*args, **kwargs)
+        output["last_hidden_state"] = output["last_hidden_state"][:, self.tokens :]
+        return output

@@ -10,7 +10,7 @@ from torch import nn
 
 from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
-from lepton.pretrained.location import local, problem, reached
+from lepton.pretrained.location import explain_loading_errors, loading_problem, local_folder
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def load_encoder(
 
     from lepton.compat.transformers import is_causal_only
 
-    folder = local(path) if path else None
+    folder = local_folder(path) if path else None
     options = {"trust_remote_code": False}
     if path is None:
         if pretrained:
@@ -33,7 +33,7 @@ def load_encoder(
         sizes = {"vocab_size": spec.vocabulary, "pad_token_id": spec.pad} | architecture
         config = AutoConfig.for_model(**sizes)
     else:
-        if message := problem(path, weights=pretrained):
+        if message := loading_problem(path, weights=pretrained):
             raise ConfigError(f"model.path: {path!r}: {message}")
         config = AutoConfig.from_pretrained(folder or path, **options, **architecture)
     if pretrained:
@@ -140,7 +140,7 @@ def explain_transformers_errors(path: str | None) -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        with reached(path):
+        with explain_loading_errors(path):
             yield
     finally:
         logging.set_verbosity(level)

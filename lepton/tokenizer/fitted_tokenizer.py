@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
-from lepton.pretrained.location import TOKENIZER
+from lepton.pretrained.location import TOKENIZER_FILE
 from lepton.spec import DataSpec
 from lepton.storage.cache import cache_key, cached
 
@@ -49,12 +49,12 @@ class FittedTokenizer:
     def load(cls, folder: Path, spec: DataSpec) -> "FittedTokenizer":
         """The tokenizer that `save` wrote into a run folder with this spec."""
         tokenizers = import_optional("tokenizers", needed_by="model.tokenizer")
-        tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
+        tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         return cls(tokenizer, max_length=spec.max_length, pad=spec.pad)
 
     def save(self, folder: Path) -> None:
         """Writes the tokenizer as JSON, without its longest length and padding."""
-        (folder / TOKENIZER).write_text(self.tokenizer.to_str(), encoding="utf-8")
+        (folder / TOKENIZER_FILE).write_text(self.tokenizer.to_str(), encoding="utf-8")
 
     @property
     def vocabulary(self) -> int:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
-from lepton.pretrained.location import TOKENIZER, local, reached
+from lepton.pretrained.location import TOKENIZER_FILE, explain_loading_errors, local_folder
 from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, Texts
 
 if TYPE_CHECKING:
@@ -25,23 +25,23 @@ class Pretrained:
         Raises: ConfigError when there is none, or it is damaged.
         """
         tokenizers = import_optional("tokenizers", needed_by="model.tokenizer")
-        folder = local(self.path)
-        if folder and (folder / TOKENIZER).is_file():
+        folder = local_folder(self.path)
+        if folder and (folder / TOKENIZER_FILE).is_file():
             try:
-                tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
+                tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER_FILE))
                 tokenizer.encode("a?")  # some that can be read cannot do it
             except Exception as e:  # which the package raises as nothing narrower
-                raise ConfigError(f"{folder / TOKENIZER}: not a tokenizer ({e})") from None
+                raise ConfigError(f"{folder / TOKENIZER_FILE}: not a tokenizer ({e})") from None
         else:
             tokenizer = self._load_with_transformers(str(folder or self.path))
         return FittedTokenizer(tokenizer, max_length=self.max_length, pad=_padding_token(tokenizer))
 
     def _load_with_transformers(self, source: str) -> "Tokenizer":
         transformers = import_optional("transformers", needed_by="model.tokenizer")
-        with reached(self.path):
+        with explain_loading_errors(self.path):
             wrapper = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         if set(wrapper.get_vocab()) <= {*wrapper.all_special_tokens}:
-            raise ConfigError(f"model.path={self.path}: has no tokenizer; add its {TOKENIZER}")
+            raise ConfigError(f"model.path={self.path}: has no tokenizer; add its {TOKENIZER_FILE}")
         return wrapper.backend_tokenizer
 
 

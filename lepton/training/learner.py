@@ -10,7 +10,8 @@ from torch import Tensor
 from lepton.config.check import check, fits_itself, with_later_keys
 from lepton.dataset.data import Data, Rows
 from lepton.errors import explain_read_errors
-from lepton.pretrained import init_weights
+from lepton.pretrained.adapter_base import find_adapter_base
+from lepton.pretrained.weight_files import BASE_FILE, WEIGHTS_FILE
 from lepton.spec import DataSpec
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 from lepton.task import Task
@@ -96,7 +97,7 @@ def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
     with explain_read_errors(run_folder / "spec.json") as path:
         spec = DataSpec.load(path)
     learner = build_learner(config, spec, run_folder)
-    weights = run_folder / init_weights.WEIGHTS
+    weights = run_folder / WEIGHTS_FILE
     with explain_read_errors(weights if weights.is_file() else run_folder):
         learner.load(run_folder)
     return learner, spec
@@ -117,9 +118,9 @@ def _encoder_source(run_folder: Path) -> dict[str, Any]:
 
     That is from the weights below an adapter; else from the architecture alone.
     """
-    if not (run_folder / init_weights.WEIGHTS).is_file():
-        with explain_read_errors(run_folder / init_weights.BASE):
-            key, place = init_weights.find_base(run_folder)
+    if not (run_folder / WEIGHTS_FILE).is_file():
+        with explain_read_errors(run_folder / BASE_FILE):
+            key, place = find_adapter_base(run_folder)
         if key == "model.path":
             return {"path": place}
     return {"path": str(run_folder / ARCHITECTURE_FOLDER), "pretrained": False}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lepton import build
 from lepton.dataset.data import Data, Rows
 from lepton.method import Phase
-from lepton.pretrained import init_weights
+from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
 from lepton.seeds import derive
 from lepton.spec import DataSpec
 from lepton.trainer.default import resolve_precision
@@ -23,7 +23,7 @@ from lepton.training.prediction import compute_in_batches
 from lepton.training.weights import ARCHITECTURE_FOLDER, save_weights
 
 if TYPE_CHECKING:
-    from lepton.finetune.machinery.tuning import Tuning
+    from lepton.finetune.machinery.fine_tuning import FineTuning
 
 
 class Network:
@@ -49,9 +49,9 @@ class Network:
         with torch.random.fork_rng():
             torch.manual_seed(derive(config["seed"], "init"))
             model = build.component(config, "model", spec=spec)
-            self.tuning: Tuning | None = None
+            self.fine_tuning: FineTuning | None = None
             if config["finetune"]:
-                self.tuning = _tuning(config, model, spec, run_folder, load_network)
+                self.fine_tuning = _fine_tuning(config, model, spec, run_folder, load_network)
             self.methods = build.methods(config)
             for method in self.methods:
                 model = method.prepare(model, spec)
@@ -82,11 +82,11 @@ class Network:
         """The phases of the training, before any of it; a single one where nothing is tuned."""
         memory.reset_peak()
         self.device = self._feature_device()
-        if not self.tuning:
+        if not self.fine_tuning:
             return [Phase(self.model, data, self.config)]
         if self.config["trainer"]["precision"] in ("64-true", 64, "64"):
             self.model.double()
-        phases = self.tuning.ready(self, data)
+        phases = self.fine_tuning.prepare_phases(self, data)
         self.trained_module = phases[0].module
         return phases
 
@@ -111,16 +111,17 @@ class Network:
         for module in self.model.modules():
             if hasattr(module, "save_architecture"):
                 module.save_architecture(folder / ARCHITECTURE_FOLDER)
-        if self.tuning and self.tuning.adapter_only(self.model, self.methods[0]):
-            save_weights(self.tuning.save(self.model, folder), folder / init_weights.ADAPTER)
+        if self.fine_tuning and self.fine_tuning.keeps_adapter_only(self.model, self.methods[0]):
+            self.fine_tuning.write_base(folder)
+            save_weights(self.fine_tuning.adapter_state(self.model), folder / ADAPTER_FILE)
         else:
-            save_weights(self.model.state_dict(), folder / init_weights.WEIGHTS)
+            save_weights(self.model.state_dict(), folder / WEIGHTS_FILE)
 
     def load(self, folder: Path) -> None:
         """Reads what `save` wrote."""
-        path = folder / init_weights.WEIGHTS
-        if self.tuning and not path.is_file():
-            self.tuning.load(self.model, folder)
+        path = folder / WEIGHTS_FILE
+        if self.fine_tuning and not path.is_file():
+            self.fine_tuning.load_adapter(self.model, folder)
             return
         state = load_file(path)
         self.model.to(next(v.dtype for v in state.values() if v.is_floating_point()))
@@ -131,11 +132,11 @@ class Network:
 
         Raises: LeptonError for learned tokens, which are no change of weights.
         """
-        if not self.tuning:
+        if not self.fine_tuning:
             return self.model
-        from lepton.finetune.machinery.adapters import merged
+        from lepton.finetune.machinery.adapters import merge_adapters
 
-        return merged(self.model)
+        return merge_adapters(self.model)
 
     def sizes(self) -> dict[str, int]:
         """The number of parameters, and of those that are trained."""
@@ -147,15 +148,15 @@ class Network:
         """Entries of a result about the training, beside its scores."""
         precision = str(resolve_precision(self.config["trainer"]))
         facts: dict[str, Any] = {"memory_mb": memory.peak(self.device), "precision": precision}
-        if self.tuning:
-            facts["before"] = self.tuning.before
-            if self.tuning.forgetting:
-                facts["forgetting"] = self.tuning.forgetting.scores(self.model, self.spec)
+        if self.fine_tuning:
+            facts["before"] = self.fine_tuning.linear_probe_metrics
+            if self.fine_tuning.forgetting:
+                facts["forgetting"] = self.fine_tuning.forgetting.scores(self.model, self.spec)
         return facts
 
 
-def _tuning(*arguments: Any) -> "Tuning":
+def _fine_tuning(*arguments: Any) -> "FineTuning":
     """Fine-tuning, which a run from scratch need not import."""
-    from lepton.finetune.machinery.tuning import Tuning
+    from lepton.finetune.machinery.fine_tuning import FineTuning
 
-    return Tuning(*arguments)
+    return FineTuning(*arguments)

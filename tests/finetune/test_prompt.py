@@ -10,7 +10,7 @@ from lepton import build
 from lepton.config.check import check
 from lepton.errors import ConfigError
 from lepton.finetune.machinery import adapters
-from lepton.finetune.machinery.layers import layers
+from lepton.finetune.machinery.layers import named_layers
 from tests.quick import compose
 
 transformers = pytest.importorskip("transformers", reason="needs the extra text")
@@ -82,7 +82,7 @@ def test_learned_tokens_are_read_before_the_text_and_left_out_behind(batch):
     kept = batch["mask"][..., None]
     expected = (found[:, TOKENS:] * kept).sum(1) / kept.sum(1)
     torch.testing.assert_close(model.features(batch), expected)
-    with adapters.switched_off(model):
+    with adapters.adapters_switched_off(model):
         torch.testing.assert_close(model.features(batch), plain.features(batch))
     model(batch).sum().backward()
     assert learned.grad.abs().sum() > 0
@@ -94,12 +94,12 @@ def test_adapters_of_an_encoder_merge_into_it(name, batch):
     for parameter in model.parameters():
         if parameter.requires_grad:
             nn.init.normal_(parameter, mean=0.2, std=0.1)
-    merged = adapters.merged(model)
+    merged = adapters.merge_adapters(model)
     assert {*merged.state_dict()} == {*plain.state_dict()}
     ours, theirs = model.eval()(batch), merged.eval()(batch)
     assert (ours - theirs).abs().max() < 1e-5
     assert (ours - plain.eval()(batch)).abs().max() > 1e-3
-    with adapters.switched_off(model):
+    with adapters.adapters_switched_off(model):
         torch.testing.assert_close(model.features(batch), plain.features(batch))
 
 
@@ -108,4 +108,4 @@ def test_every_strategy_goes_with_an_encoder(name, batch):
     model = prepared(name)
     model(batch).sum().backward()
     assert model.head.weight.grad is not None
-    assert [*layers(model)][-1] == ("head",)
+    assert [*named_layers(model)][-1] == ("head",)

@@ -8,7 +8,7 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.options import find_options
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.layers import layers, under
+from lepton.finetune.machinery.layers import named_layers, parameters_under
 from lepton.testing import check_method
 from tests.finetune.conftest import MODELS, TABLE, begin
 from tests.quick import compose, quick, quick_rows
@@ -64,8 +64,8 @@ def test_a_strategy_trains_exactly_what_it_names(name, network):
     made, _ = network(*TABLE, *MODELS["mlp"])
     model = strategy(name).prepare(made.model, None)
     trained = [n for n, p in model.named_parameters() if p.requires_grad]
-    assert all(under(model, [part]) for part in TRAINED[name])
-    assert set(trained) == {n for part in TRAINED[name] for n in under(model, [part])}
+    assert all(parameters_under(model, [part]) for part in TRAINED[name])
+    assert set(trained) == {n for part in TRAINED[name] for n in parameters_under(model, [part])}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_sizes_of_an_update_that_learns_nothing_are_refused(name, value, said, n
 def test_bitfit_trains_biases_and_the_head_alone(network):
     model = strategy("bitfit").prepare(network(*TABLE, *MODELS["ft_transformer"])[0].model, None)
     trained = {n for n, p in model.named_parameters() if p.requires_grad}
-    head = set(under(model, layers(model)[-1]))
+    head = set(parameters_under(model, named_layers(model)[-1]))
     assert trained - head == {n for n, _ in model.named_parameters() if n.endswith("bias")} - head
     assert head <= trained
 
@@ -138,8 +138,8 @@ def snapshot(model):
 def moved(model, before, after):
     """How many layers moved, counted from the output; those below must not have."""
     moves = [
-        any(not torch.equal(before[n], after[n]) for n in under(model, names))
-        for names in reversed(layers(model))
+        any(not torch.equal(before[n], after[n]) for n in parameters_under(model, names))
+        for names in reversed(named_layers(model))
     ]
     assert moves == sorted(moves, reverse=True)
     return sum(moves)

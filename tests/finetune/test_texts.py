@@ -5,9 +5,10 @@ import torch
 from safetensors.torch import load_file
 
 from lepton.dataset.load.token_batches import token_batch
-from lepton.finetune.machinery.features import features
-from lepton.pretrained.init_weights import RESULT, WEIGHTS
-from lepton.pretrained.location import TOKENIZER
+from lepton.finetune.machinery.backbone_features import backbone_features
+from lepton.pretrained.location import TOKENIZER_FILE
+from lepton.pretrained.weight_files import WEIGHTS_FILE
+from lepton.storage.run_folder import RESULT_FILE
 from lepton.training.learner import load_network
 from tests.finetune.conftest import begin
 
@@ -20,7 +21,7 @@ STILL = (  # nothing drawn, and steps in proportion to gradients
 def test_features_are_those_of_each_text_alone_in_the_order_of_the_rows(network, pretrained):
     start = ("finetune=head", f"init_from={pretrained('reader')}")
     made, data = network(*begin("reader", other=True), *start)
-    found, _ = features(made.model, made.config, data, made.features)
+    found, _ = backbone_features(made.model, made.config, data, made.features)
     model = made.model.eval()
     for split, part in data.splits.items():
         assert part["length"].unique().numel() > 3
@@ -39,13 +40,13 @@ def test_another_data_set_is_read_with_the_tokens_that_the_weights_know(
     path = here / "texts.csv"
     path.write_text(path.read_text().replace("film", "play").replace("dull", "grim"))
     folder = tune("full", "reader", source=source)
-    assert (folder / TOKENIZER).read_text() == (source / TOKENIZER).read_text()
+    assert (folder / TOKENIZER_FILE).read_text() == (source / TOKENIZER_FILE).read_text()
     words = (*begin("reader"), "finetune=full", f"init_from={source}/model.safetensors")
     code, _, said = lepton("train", *words, "study=bad")
     assert code == 2
     assert "has no tokenizer.json, and a vocabulary learned anew would give" in said
     (here / "table").mkdir()
-    for name in (RESULT, WEIGHTS):
+    for name in (RESULT_FILE, WEIGHTS_FILE):
         (here / "table" / name).write_text("{}")
     code, _, said = lepton("train", *begin("reader"), "finetune=full", "init_from=table")
     assert code == 2

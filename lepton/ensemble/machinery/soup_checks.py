@@ -14,9 +14,10 @@ from lepton.dataset.data import Data
 from lepton.ensemble.machinery.members import MemberRun
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.finetune.machinery.adapters import is_adapter
-from lepton.finetune.machinery.tuning import frozen_entries
-from lepton.pretrained.init_weights import ADAPTER, BASE, WEIGHTS, find_base, read_base
-from lepton.pretrained.location import TOKENIZER
+from lepton.finetune.machinery.freezing import frozen_entries
+from lepton.pretrained.adapter_base import find_adapter_base
+from lepton.pretrained.location import TOKENIZER_FILE
+from lepton.pretrained.weight_files import ADAPTER_FILE, BASE_FILE, WEIGHTS_FILE, read_adapter_base
 from lepton.training.learner import build_learner
 from lepton.training.network import Network
 
@@ -34,8 +35,8 @@ def buildable_config(member: MemberRun) -> Config:
     Raises: ConfigError for a config that cannot be built; LeptonError when those weights are gone.
     """
     config = with_later_keys(member.config)
-    if (member.folder / BASE).is_file():
-        key, place = find_base(member.folder)
+    if (member.folder / BASE_FILE).is_file():
+        key, place = find_adapter_base(member.folder)
         if key == "init_from":
             config = config | {"init_from": place}
         else:
@@ -81,10 +82,14 @@ def refuse_different_weights(members: list[MemberRun], configs: list[Config]) ->
         if odd or (adapted and options):
             differences = options or _differences(configs[0], config, "dataset") or odd
             raise _refusal(first, member, "different parameters", differences, SAME_PARAMETERS)
-        if _content(first.folder, TOKENIZER) != _content(member.folder, TOKENIZER):
+        if _content(first.folder, TOKENIZER_FILE) != _content(member.folder, TOKENIZER_FILE):
             differences = _differences(configs[0], config, "dataset")
             raise _refusal(first, member, "different tokens", differences, SAME_PARAMETERS)
-    bases = [(m, read_base(m.folder / BASE)) for m in members if (m.folder / BASE).is_file()]
+    bases = [
+        (m, read_adapter_base(m.folder / BASE_FILE))
+        for m in members
+        if (m.folder / BASE_FILE).is_file()
+    ]
     for member, base in bases:
         if base["sha256"] != bases[0][1]["sha256"]:
             differences = [f"{bases[0][1]['path']} has changed in between"]
@@ -119,8 +124,8 @@ def refuse_weights_left_out(
     network: Network,
 ) -> None:
     """Raises: ConfigError when a member tuned what a soup that keeps an adapter does not hold."""
-    tuning = network.tuning
-    if tuning is None or not tuning.adapter_only(network.model, network.methods[0]):
+    fine_tuning = network.fine_tuning
+    if fine_tuning is None or not fine_tuning.keeps_adapter_only(network.model, network.methods[0]):
         return
     frozen = sorted(frozen_entries(network.model) & states[0].keys())
     for member, config, state in zip(members, configs, states, strict=True):
@@ -134,7 +139,7 @@ def refuse_changed_data(member: MemberRun, data: Data) -> None:
     """Raises: LeptonError when the data, read again, are not those that a member was trained on."""
     with TemporaryDirectory() as saved:
         data.save(Path(saved))
-        same = _content(Path(saved), TOKENIZER) == _content(member.folder, TOKENIZER)
+        same = _content(Path(saved), TOKENIZER_FILE) == _content(member.folder, TOKENIZER_FILE)
     for name, split in member.splits.items():
         rows = data.splits[name]
         order = rows["id"].argsort()
@@ -184,8 +189,8 @@ def _tensor_shapes(member: MemberRun) -> Shapes:
 
 def weights_file(member: MemberRun) -> Path:
     """The file that holds the weights of a network: the whole, or the adapter alone."""
-    whole = member.folder / WEIGHTS
-    return whole if whole.is_file() else member.folder / ADAPTER
+    whole = member.folder / WEIGHTS_FILE
+    return whole if whole.is_file() else member.folder / ADAPTER_FILE
 
 
 def _odd_tensors(
@@ -195,7 +200,7 @@ def _odd_tensors(
     odd = {n for n in shapes.keys() & other_shapes.keys() if shapes[n] != other_shapes[n]}
     if weights_file(first).name == weights_file(other).name:
         odd |= shapes.keys() ^ other_shapes.keys()
-    elif weights_file(first).name == ADAPTER:
+    elif weights_file(first).name == ADAPTER_FILE:
         odd |= shapes.keys() - other_shapes.keys()
     else:
         odd |= other_shapes.keys() - shapes.keys()

@@ -17,6 +17,7 @@ from lepton.ensemble.machinery.soup_checks import (
     weights_file,
 )
 from lepton.errors import explain_read_errors
+from lepton.finetune.machinery.freezing import is_held_in_eval_mode
 from lepton.seeds import derive
 from lepton.training.learner import build_learner
 
@@ -101,8 +102,10 @@ def _mean(tensors: list[Tensor]) -> Tensor:
 @torch.no_grad()
 def _update_batch_norm(model: nn.Module, batches: Iterator[dict[str, Tensor]]) -> None:
     """Computes the statistics of batch normalization anew, as `torch.optim.swa_utils.update_bn`
-    does, but leaves those of layers that are held still."""
-    norms = [m for m in model.modules() if isinstance(m, BATCH_NORM) and not _is_still(m)]
+    does, but leaves those of layers that are held in eval mode."""
+    norms = [
+        m for m in model.modules() if isinstance(m, BATCH_NORM) and not is_held_in_eval_mode(m)
+    ]
     if not norms:
         return
     momenta, training = [norm.momentum for norm in norms], model.training
@@ -115,7 +118,3 @@ def _update_batch_norm(model: nn.Module, batches: Iterator[dict[str, Tensor]]) -
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.train(training)
-
-
-def _is_still(module: nn.Module) -> bool:
-    return getattr(module, "still", False)

@@ -1,19 +1,31 @@
-"""peft's adapters in any network: put in, switched off, merged."""
+"""peft's adapters in any network: injected, switched off, merged."""
 
 import copy
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError, LeptonError
-from lepton.finetune.machinery.layers import always, in_words, layers, made_new, train_only
+from lepton.finetune.machinery.freezing import train_only
+from lepton.finetune.machinery.layers import (
+    always_trained,
+    describe_layers,
+    named_layers,
+    new_parameters,
+)
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
+
+ADAPTER_MARKS = (".lora_", ".ia3_", "prompt_encoder.")  # in names of parameters
 
 
-def peft() -> ModuleType:
+def import_peft() -> ModuleType:
     """The package peft.
 
     Raises: LeptonError that says what to install.
@@ -26,62 +38,63 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
 
     Raises: ConfigError when there are none, or one of `targets` is no regular expression.
     """
-    head = tuple(f"{name}." for name in layers(model)[-1])
-    found = [
+    head = tuple(f"{name}." for name in named_layers(model)[-1])
+    candidates = [
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
         and not f"{name}.".startswith(head)
-        and f"{name}.weight" not in made_new(model)
+        and f"{name}.weight" not in new_parameters(model)
     ]
     patterns = None if targets is None else [_pattern(text) for text in targets]
-    chosen = [n for n in found if patterns is None or any(p.fullmatch(n) for p in patterns)]
+    chosen = [n for n in candidates if patterns is None or any(p.fullmatch(n) for p in patterns)]
     if not chosen:
-        asked = "" if targets is None else f" that matches finetune.targets={targets}"
-        have = ", ".join(found) if found else f"none among its layers {in_words(model)}"
+        matching = "" if targets is None else f" that matches finetune.targets={targets}"
+        there_are = ", ".join(candidates) or f"none among its layers {describe_layers(model)}"
         raise ConfigError(
-            f"finetune={option}: {type(model).__name__} has no linear layer below its head{asked}; "
-            f"there are: {have}"
+            f"finetune={option}: {type(model).__name__} has no linear layer below its head"
+            f"{matching}; there are: {there_are}"
         )
     return chosen
 
 
-def _pattern(text: str) -> re.Pattern:
+def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as e:
         raise ConfigError(f"finetune.targets: {text!r} is no regular expression ({e})") from None
 
 
-def inject(model: nn.Module, config) -> nn.Module:
+def inject_adapters(model: nn.Module, peft_config: "PeftConfig") -> nn.Module:
     """Puts adapters into the layers that peft's config names, and trains them."""
-    kept = always(model)
-    peft().inject_adapter_in_model(config, model)
-    return train_with(model, kept)
+    trained = always_trained(model)  # before layers change their names
+    import_peft().inject_adapter_in_model(peft_config, model)
+    return train_adapters_and(model, trained)
 
 
-def train_with(model: nn.Module, kept: set[str]) -> nn.Module:
-    """Trains `kept` and the adapters; `layers` still name what they did."""
+def train_adapters_and(model: nn.Module, names: set[str]) -> nn.Module:
+    """Trains the adapters of a model and the parameters named; freezes all others."""
     adapters = {name for name, _ in model.named_parameters() if is_adapter(name)}
-    train_only(model, kept | adapters)
+    train_only(model, names | adapters)
     return model
 
 
 def is_adapter(name: str) -> bool:
-    return any(part in name for part in (".lora_", ".ia3_", "prompt_encoder."))
+    """True for the name of a parameter that an adapter has."""
+    return any(mark in name for mark in ADAPTER_MARKS)
 
 
-def exact(names: list[str]) -> str:
-    """A pattern of peft's for these modules and no other."""
+def exact_pattern(names: list[str]) -> str:
+    """The pattern by which peft finds these modules and no other."""
     return "|".join(re.escape(name) for name in names)
 
 
 @contextmanager
-def switched_off(model: nn.Module) -> Iterator[None]:
-    """The network as it would be without adapters."""
-    own = ("get_base_layer", "prompt")  # transformers' models have another enable_adapters
-    switches = [m for m in model.modules() if any(hasattr(m, name) for name in own)]
-    grads = [(p, p.requires_grad) for p in model.parameters()]
+def adapters_switched_off(model: nn.Module) -> Iterator[None]:
+    """Lets the network compute as if it had no adapters."""
+    marks = ("get_base_layer", "prompt")  # transformers' models have another enable_adapters
+    switches = [m for m in model.modules() if any(hasattr(m, name) for name in marks)]
+    requires_grad = [(p, p.requires_grad) for p in model.parameters()]
     for module in switches:
         module.enable_adapters(False)
     try:
@@ -89,11 +102,11 @@ def switched_off(model: nn.Module) -> Iterator[None]:
     finally:
         for module in switches:
             module.enable_adapters(True)
-        for parameter, needed in grads:
-            parameter.requires_grad_(needed)
+        for parameter, required in requires_grad:
+            parameter.requires_grad_(required)
 
 
-def merged(model: nn.Module) -> nn.Module:
+def merge_adapters(model: nn.Module) -> nn.Module:
     """A copy of the network with its adapters added into its own weights.
 
     Raises: LeptonError when an adapter is no change of weights.

@@ -1,55 +1,70 @@
-"""What tuning cost on the task that the weights came from."""
+"""Measures forgetting: the score on the task that weights came from, before and after tuning."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from omegaconf import OmegaConf
+from torch import nn
 
 from lepton import build
 from lepton.config.check import check, with_later_keys
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.adapters import merged
-from lepton.finetune.machinery.layers import layers
-from lepton.finetune.machinery.transfer import copy_by_key
+from lepton.finetune.machinery.adapters import merge_adapters
+from lepton.finetune.machinery.layers import named_layers
+from lepton.finetune.machinery.weight_transfer import copy_by_key
 from lepton.metric.scoring import score
-from lepton.pretrained import init_weights
+from lepton.pretrained.weight_files import is_network_run
 from lepton.spec import DataSpec
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
+if TYPE_CHECKING:
+    from lepton.training.network import Network
+
 
 class Forgetting:
-    """The run that another one started from: its data, its head, its score."""
+    """The run that another one started from, and its score before and after tuning."""
 
-    def __init__(self, init_from: str | None, load_network: Callable[[Path], Any]):
-        """Raises: ConfigError when the weights are those of no run; DataError for lost data."""
+    def __init__(self, init_from: str | None, load_network: Callable[[Path], "Network"]):
+        """Reads the run and its data.
+
+        Raises: ConfigError when the weights are those of no run; DataError for lost data.
+        """
         path = Path(init_from or "")
-        if init_from is None or not init_weights.is_run(path):
+        if init_from is None or not is_network_run(path):
             raise ConfigError(f"forgetting: init_from={init_from} is no run; its task is unknown")
         self.network = load_network(path)
         config = with_later_keys(read_config(path / CONFIG_FILE))
         self.data = build.data(check(OmegaConf.create(config)))
 
-    def scores(self, model, spec: DataSpec) -> dict[str, float]:
+    def scores(self, model: nn.Module, spec: DataSpec) -> dict[str, float]:
         """`before/test/NAME` and `after/test/NAME`, of the source's test split and its own head."""
-        found = {f"before/{name}": value for name, value in self._score().items()}
-        own, state = self.network.model, merged(model).state_dict()
-        head = tuple(f"{name}." for name in layers(own)[-1])
-        columns = own.columns(self.network.spec) if hasattr(own, "columns") else {}
-        tuned = model.columns(spec) if hasattr(model, "columns") else {}
-        with torch.no_grad():
-            for name, tensor in own.state_dict().items():
-                there = state.get(name)
-                if there is None or f"{name}.".startswith(head):
-                    continue
-                if name in columns:
-                    copy_by_key(tensor, there, columns[name], tuned.get(name))
-                elif there.shape == tensor.shape:
-                    tensor.copy_(there)
-        return found | {f"after/{name}": value for name, value in self._score().items()}
+        before = self._score()
+        self._load_tuned_backbone(model, spec)
+        after = self._score()
+        return {
+            **{f"before/{name}": value for name, value in before.items()},
+            **{f"after/{name}": value for name, value in after.items()},
+        }
+
+    @torch.no_grad()
+    def _load_tuned_backbone(self, model: nn.Module, spec: DataSpec) -> None:
+        """Copies what was tuned below the head into the source's network, where it fits."""
+        source, tuned_state = self.network.model, merge_adapters(model).state_dict()
+        head = tuple(f"{name}." for name in named_layers(source)[-1])
+        columns = source.columns(self.network.spec) if hasattr(source, "columns") else {}
+        tuned_columns = model.columns(spec) if hasattr(model, "columns") else {}
+        for name, tensor in source.state_dict().items():
+            value = tuned_state.get(name)
+            if value is None or f"{name}.".startswith(head):
+                continue
+            if name in columns:
+                copy_by_key(tensor, value, columns[name], tuned_columns.get(name))
+            elif value.shape == tensor.shape:
+                tensor.copy_(value)
 
     def _score(self) -> dict[str, float]:
-        part, task = self.data.splits["test"], self.network.task
-        metrics = score(self.network.predict(part), part["target"].cpu(), task=task.name)
+        rows, task = self.data.splits["test"], self.network.task
+        metrics = score(self.network.predict(rows), rows["target"].cpu(), task=task.name)
         return {f"test/{name}": value for name, value in metrics.items()}

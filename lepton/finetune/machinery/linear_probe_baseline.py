@@ -1,8 +1,9 @@
-"""What the untuned backbone is worth: a linear head of scikit-learn's on its features."""
+"""The baseline of fine-tuning: scikit-learn's best linear head on the untuned features."""
 
 import hashlib
 import json
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,81 +14,84 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from lepton.finetune.machinery.features import FEATURE_PACKAGES, Splits
+from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits
+from lepton.metric.direction import as_score
 from lepton.metric.scoring import score
 from lepton.storage.cache import cached
+from lepton.storage.predictions import PREDICTED_SPLITS
 from lepton.task import Task
 
-STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties to choose from
-ITERATIONS = 500
+INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # to choose from, by validation
+MAX_ITERATIONS = 500
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
+Predict = Callable[[np.ndarray], Tensor]  # rows of features -> predictions
 
 
-def before(splits: Splits, task: Task, features: str) -> dict[str, float]:
-    """Validation and test metrics, by `split/name`; kept by what names features, and targets."""
-    found = hashlib.sha256(f"{features} {task.name} {task.monitor}".encode())
-    for part in splits.values():
-        found.update(part["target"].cpu().numpy().tobytes())
-    name = f"{found.hexdigest()[:32]}.json"
+def linear_probe_metrics(splits: FeatureSplits, task: Task, features: str) -> dict[str, float]:
+    """Validation and test metrics by `split/name`, cached by targets and the name of features."""
+    digest = hashlib.sha256(f"{features} {task.name} {task.monitor}".encode())
+    for rows in splits.values():
+        digest.update(rows["target"].cpu().numpy().tobytes())
+    name = f"{digest.hexdigest()[:32]}.json"
 
     def make() -> bytes:
-        return json.dumps(_fitted(splits, task)).encode()
+        return json.dumps(_best_metrics(splits, task)).encode()
 
     return cached("before", name, make, json.loads, computed_by=BASELINE_PACKAGES)
 
 
-def _fitted(splits: Splits, task: Task) -> dict[str, float]:
-    """The metrics of the best of a few penalties."""
-    rows = {split: _matrix(part["features"]) for split, part in splits.items()}
-    target = {split: part["target"].cpu() for split, part in splits.items()}
-    best, found = -np.inf, {}
-    for strength in STRENGTHS:
+def _best_metrics(splits: FeatureSplits, task: Task) -> dict[str, float]:
+    """The metrics of the head with the best of a few penalties."""
+    features = {split: _feature_matrix(rows["features"]) for split, rows in splits.items()}
+    targets = {split: rows["target"].cpu() for split, rows in splits.items()}
+    best_score, best_metrics = -np.inf, {}
+    for inverse_penalty in INVERSE_PENALTIES:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            predict = _fit(rows["train"], target["train"].numpy(), strength, task)
+            predict = _fit(features["train"], targets["train"].numpy(), inverse_penalty, task)
         metrics = {
             f"{split}/{name}": value
-            for split in ("val", "test")
-            for name, value in score(predict(rows[split]), target[split], task=task.name).items()
+            for split in PREDICTED_SPLITS
+            for name, value in score(
+                predict(features[split]), targets[split], task=task.name
+            ).items()
         }
-        value = metrics.get(f"val/{task.monitor}", np.nan)
-        value = value if task.larger_is_better else -value
-        if value > best or not found:
-            best, found = value, metrics
-    return found
+        val_score = as_score(metrics.get(f"val/{task.monitor}", np.nan), task.monitor)
+        if val_score > best_score or not best_metrics:
+            best_score, best_metrics = val_score, metrics
+    return best_metrics
 
 
-def _matrix(features: Tensor) -> np.ndarray:
+def _feature_matrix(features: Tensor) -> np.ndarray:
     """One vector a row; of parallel predictions their mean."""
     flat = features.mean(1) if features.ndim == 3 else features
     return flat.double().cpu().numpy()
 
 
-def _fit(x: np.ndarray, y: np.ndarray, strength: float, task: Task):
-    """Rows -> predictions, as the task's."""
+def _fit(x: np.ndarray, y: np.ndarray, inverse_penalty: float, task: Task) -> Predict:
+    """A fitted head, whose predictions are as the task's."""
     if task.name == "multilabel":
-        columns = [_one(x, y[:, label], strength, 2) for label in range(y.shape[1])]
-        return lambda rows: torch.stack([column(rows)[:, 1] for column in columns], 1)
+        heads = [_fit_classes(x, y[:, i], inverse_penalty, 2) for i in range(y.shape[1])]
+        return lambda rows: torch.stack([predict(rows)[:, 1] for predict in heads], 1)
     if task.name == "regression":
-        ridge = make_pipeline(StandardScaler(), Ridge(1 / strength)).fit(x, y)
+        ridge = make_pipeline(StandardScaler(), Ridge(1 / inverse_penalty)).fit(x, y)
         return lambda rows: torch.from_numpy(ridge.predict(rows)).float()
-    classes = len(task.spec.classes)
-    model = _one(x, y, strength, classes)
-    return (lambda rows: model(rows)[:, 1]) if task.name == "binary" else model
+    predict = _fit_classes(x, y, inverse_penalty, len(task.spec.classes))
+    return (lambda rows: predict(rows)[:, 1]) if task.name == "binary" else predict
 
 
-def _one(x: np.ndarray, y: np.ndarray, strength: float, classes: int):
-    """Probabilities of every class, also of those that these rows do not hold."""
+def _fit_classes(x: np.ndarray, y: np.ndarray, inverse_penalty: float, classes: int) -> Predict:
+    """A fitted head that gives every class a probability, also those that these rows lack."""
     present = np.unique(y).astype(int)
     if len(present) == 1:
-        fixed = torch.eye(classes)[present[0]]
-        return lambda rows: fixed.expand(len(rows), -1)
-    regression = LogisticRegression(C=strength, max_iter=ITERATIONS)
+        constant = torch.eye(classes)[present[0]]
+        return lambda rows: constant.expand(len(rows), -1)
+    regression = LogisticRegression(C=inverse_penalty, max_iter=MAX_ITERATIONS)
     model = make_pipeline(StandardScaler(), regression).fit(x, y)
 
     def predict(rows: np.ndarray) -> Tensor:
-        spread = torch.zeros(len(rows), classes)
-        spread[:, present] = torch.from_numpy(model.predict_proba(rows)).float()
-        return spread
+        probabilities = torch.zeros(len(rows), classes)
+        probabilities[:, present] = torch.from_numpy(model.predict_proba(rows)).float()
+        return probabilities
 
     return predict

@@ -15,10 +15,10 @@ from lepton.config.check import check
 from lepton.config.options import find_options
 from lepton.errors import LeptonError
 from lepton.finetune.machinery import linear_probe_baseline
-from lepton.finetune.machinery.features import features
-from lepton.finetune.machinery.layers import layers, under
-from lepton.finetune.machinery.tuning import Tuning
-from lepton.pretrained import init_weights
+from lepton.finetune.machinery.backbone_features import backbone_features
+from lepton.finetune.machinery.fine_tuning import FineTuning
+from lepton.finetune.machinery.layers import named_layers, parameters_under
+from lepton.pretrained.weight_files import weights_digest
 from lepton.storage.results import read_result
 from lepton.storage.run_folder import read_config
 from lepton.training.learner import load_network
@@ -80,7 +80,7 @@ def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     network.model = network.trained_module = merged
     theirs = network.predict(data_of(folder).splits["test"]).numpy()
     assert np.abs(ours - theirs).max() < 1e-5
-    start, head = plain.state_dict(), under(plain, layers(plain)[-1])
+    start, head = plain.state_dict(), parameters_under(plain, named_layers(plain)[-1])
     below = [(n, p) for n, p in merged.named_parameters() if n not in head]
     assert any(not torch.equal(p, start[n]) for n, p in below)  # the adapters did something
 
@@ -135,7 +135,7 @@ def test_a_head_on_cached_features_is_the_head_trained_without_them(
 ):
     source, plain = pretrained(model), ("optimizer.lr=0.01", "finetune.standardize=false")
     cached = tune("head", model, *plain, source=source)
-    monkeypatch.setattr(Tuning, "_whole_backbone", staticmethod(lambda model: False))
+    monkeypatch.setattr(FineTuning, "_is_backbone_loaded_whole", staticmethod(lambda model: False))
     whole = tune("head", model, *plain, "study=whole", source=source)
     one, two = (load_network(folder).model.state_dict() for folder in (cached, whole))
     assert one.keys() == two.keys()
@@ -184,10 +184,13 @@ def test_what_another_version_would_compute_is_computed_anew(
 ):
     start = (f"init_from={pretrained()}", "finetune=full")
     made, _ = network(*TABLE, *MODELS["mlp"], *start)
-    computed, fit = [], linear_probe_baseline._fitted
-    monkeypatch.setattr(
-        linear_probe_baseline, "_fitted", lambda *given: computed.append("baseline") or fit(*given)
-    )
+    computed, fit = [], linear_probe_baseline._best_metrics
+
+    def fit_baseline(splits, task):
+        computed.append("baseline")
+        return fit(splits, task)
+
+    monkeypatch.setattr(linear_probe_baseline, "_best_metrics", fit_baseline)
 
     def compute(inputs):
         computed.append("features")
@@ -196,8 +199,8 @@ def test_what_another_version_would_compute_is_computed_anew(
     def compute_all():
         computed.clear()
         _, data = network(*TABLE, *MODELS["mlp"], *start)
-        splits, key = features(made.model, made.config, data, compute)
-        linear_probe_baseline.before(splits, made.task, key)
+        splits, key = backbone_features(made.model, made.config, data, compute)
+        linear_probe_baseline.linear_probe_metrics(splits, made.task, key)
         return {*computed}
 
     upgrade(**{package: "before"})
@@ -223,7 +226,7 @@ def test_fewer_examples_leave_the_features_of_validation_and_test(network, pretr
             seen.append(len(inputs["num"]))
             return made.features(inputs)
 
-        splits, _ = features(made.model, made.config, data, compute)
+        splits, _ = backbone_features(made.model, made.config, data, compute)
         for split, part in data.splits.items():
             assert torch.equal(splits[split]["features"], made.features(part))
         assert seen == [len(data.splits[split]["id"]) for split in computed]
@@ -260,7 +263,9 @@ def test_the_second_part_starts_from_the_best_probe(model, tune, pretrained, mon
     first = pd.read_parquet(probed / "history.parquet")
     assert list(history["val/score"][:6]) == list(first["val/score"])
     final = load_file(folder / "model.safetensors")
-    head = under(load_network(folder).model, layers(load_network(folder).model)[-1])
+    head = parameters_under(
+        load_network(folder).model, named_layers(load_network(folder).model)[-1]
+    )
     assert any(not torch.equal(final[name], start[name]) for name in final if name not in head)
 
 
@@ -368,8 +373,8 @@ def test_before_is_the_best_of_scikit_learns_heads(task, network, pretrained):
         found.append(errors)
     name = "rmse" if task == "regression" else "log_loss"
     val, test = min(found)
-    assert made.tuning.before[f"val/{name}"] == pytest.approx(val, rel=1e-3)
-    assert made.tuning.before[f"test/{name}"] == pytest.approx(test, rel=1e-3)
+    assert made.fine_tuning.linear_probe_metrics[f"val/{name}"] == pytest.approx(val, rel=1e-3)
+    assert made.fine_tuning.linear_probe_metrics[f"test/{name}"] == pytest.approx(test, rel=1e-3)
 
 
 def test_the_identity_of_a_run_holds_the_content_of_its_start_and_not_its_place(
@@ -382,11 +387,7 @@ def test_the_identity_of_a_run_holds_the_content_of_its_start_and_not_its_place(
     assert run(*words, "init_from=copy") == first
     other = pretrained("mlp", "seed=4")
     assert run(*words, f"init_from={other}") != first
-    assert (
-        init_weights.content(source)
-        == init_weights.content(here / "copy")
-        != init_weights.content(other)
-    )
+    assert weights_digest(source) == weights_digest(here / "copy") != weights_digest(other)
 
 
 def test_a_run_from_scratch_has_the_id_it_had_before_there_was_tuning(network):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lepton.finetune.machinery.probe import Probe
+from lepton.finetune.machinery.head_probe import HeadProbe
 
 
 class Model(nn.Module):
@@ -41,7 +41,7 @@ def test_a_standardized_head_is_the_same_function_before_training_and_after(feat
     x = torch.cat([x[:, :4] * torch.tensor([1e-3, 1.0, 50.0, 1.0]) + 7, torch.ones(200, 1)], 1)
     model = Model()
     expected = model.head(x)
-    probe = Probe(model, x)
+    probe = HeadProbe(model, x)
     torch.testing.assert_close(probe({"features": x}), expected, atol=1e-4, rtol=1e-4)
     trained(probe, x, target)
     learned = probe({"features": x})
@@ -61,7 +61,7 @@ def test_a_standardized_head_learns_the_same_from_features_of_another_scale_and_
         linear.weight /= scale
         linear.bias -= linear.weight @ offset
     for model, features in ((one, x), (other, x * scale + offset)):
-        probe = Probe(model, features)
+        probe = HeadProbe(model, features)
         trained(probe, features, target)
         probe.fold()
     torch.testing.assert_close(other.head(x * scale + offset), one.head(x), atol=1e-3, rtol=1e-3)
@@ -75,7 +75,7 @@ def test_a_head_that_is_more_or_less_than_a_linear_layer_gets_features_as_they_a
     model = Model()
     model.head = head
     state = copy.deepcopy(head.state_dict())
-    probe = Probe(model, features[0])
+    probe = HeadProbe(model, features[0])
     assert torch.equal(probe({"features": features[0]}), head(features[0]))
     probe.fold()
     assert all(torch.equal(state[name], tensor) for name, tensor in head.state_dict().items())

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from lepton.errors import LeptonError
-from lepton.finetune.machinery.source import read
-from lepton.pretrained.init_weights import find_base
+from lepton.finetune.machinery.source_weights import read_source_weights
+from lepton.pretrained.adapter_base import find_adapter_base
 from lepton.training.learner import load_network
 
 
@@ -24,11 +24,11 @@ from lepton.training.learner import load_network
 def test_what_is_no_plain_state_is_refused(state, said, tmp_path):
     torch.save(state, tmp_path / "w.pt")
     with pytest.raises(LeptonError, match=said):
-        read(str(tmp_path / "w.pt"), load_network)
+        read_source_weights(str(tmp_path / "w.pt"), load_network)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
 def test_a_damaged_note_of_what_an_adapter_needs_is_named(text, tmp_path):
     (tmp_path / "base.json").write_text(text)
     with pytest.raises(LeptonError, match=r"base\.json: not what lepton wrote"):
-        find_base(tmp_path)
+        find_adapter_base(tmp_path)

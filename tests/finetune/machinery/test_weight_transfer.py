@@ -11,7 +11,8 @@ from lepton import build
 from lepton.config.check import check
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_spec
-from lepton.finetune.machinery.transfer import Given, aligned, transfer
+from lepton.finetune.machinery.source_weights import SourceWeights
+from lepton.finetune.machinery.weight_transfer import align_names, transfer_weights
 from lepton.spec import DataSpec
 from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER, TABLE
@@ -50,7 +51,7 @@ def model(name, spec, *words):
 
 
 def given(old, spec):
-    return Given("source", old.state_dict(), old.columns(spec), spec)
+    return SourceWeights("source", old.state_dict(), old.columns(spec), spec)
 
 
 def rows(spec, *, size=0.0, job="cook"):
@@ -67,9 +68,9 @@ def test_a_shared_column_means_the_same_to_the_first_layer_of_a_plain_network():
     """Differences between rows that differ in shared columns alone pass the first layer equally."""
     words = ("model.normalization=none",)
     old, new = model("mlp", OLD, *words), model("mlp", NEW, *words)
-    loaded = transfer(new, NEW, given(old, OLD))
-    assert set(loaded.part) == {"inputs.categories.table.weight", "blocks.0.weight"}
-    assert loaded.part["inputs.categories.table.weight"] == (4, 9)  # of job: all but baker
+    loaded = transfer_weights(new, NEW, given(old, OLD))
+    assert set(loaded.partial) == {"inputs.categories.table.weight", "blocks.0.weight"}
+    assert loaded.partial["inputs.categories.table.weight"] == (4, 9)  # of job: all but baker
     for job in ("cook", "smith"):
         steps = [
             m.blocks[0](m.inputs(rows(s, size=1.5, job=job))) for m, s in ((old, OLD), (new, NEW))
@@ -88,8 +89,8 @@ def test_the_same_columns_in_another_order_give_the_same_predictions(name, embed
     words = (EMBEDDED.get(name, "model.num_embedding=periodic"),) if embedded else ()
     turned = spec_of(["size", "age"], {"home": ["own", "rent"], "job": ["smith", "cook"]})
     old, new = model(name, OLD, *words), model(name, turned, *words)
-    loaded = transfer(new, turned, given(old, OLD))
-    assert (loaded.part, loaded.new) == ({}, [])
+    loaded = transfer_weights(new, turned, given(old, OLD))
+    assert (loaded.partial, loaded.new) == ({}, [])
     a = make_batch(OLD)
     b = {"id": a["id"], "num": a["num"].flip(1), "cat": a["cat"].flip(1)}
     b["cat"] = torch.where(b["cat"] > 1, 5 - b["cat"], b["cat"])  # 2 and 3 swapped in both columns
@@ -107,11 +108,11 @@ def test_every_tensor_that_depends_on_columns_is_said_to(name):
 
 def test_a_head_is_kept_for_the_same_classes_and_new_for_others():
     old, same = model("mlp", OLD), model("mlp", NEW)
-    assert "output.weight" in transfer(same, NEW, given(old, OLD)).whole
+    assert "output.weight" in transfer_weights(same, NEW, given(old, OLD)).whole
     renamed = spec_of(
         ["age", "size"], {"job": ["cook", "smith"], "home": ["rent", "own"]}, classes="xyz"
     )
-    assert transfer(model("mlp", renamed), renamed, given(old, OLD)).new == [
+    assert transfer_weights(model("mlp", renamed), renamed, given(old, OLD)).new == [
         "output.weight",
         "output.bias",
     ]
@@ -164,7 +165,7 @@ def test_weights_of_a_file_are_those_of_the_run(kind, pretrained, network, here)
 def test_prefixes_of_foreign_names_are_found():
     own = {"encoder.block.weight": torch.ones(2, 2), "head.weight": torch.ones(1)}
     foreign = {"bert.block.weight": torch.zeros(2, 2), "cls.bias": torch.ones(3)}
-    assert set(aligned(foreign, own)) == {"encoder.block.weight", "cls.bias"}
+    assert set(align_names(foreign, own)) == {"encoder.block.weight", "cls.bias"}
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_a_network_of_which_nothing_would_be_left_is_refused():
     old = model("mlp", OLD, "model.hidden=[8]")
     new = model("mlp", spec_of(["x"], {"y": ["z"]}), "model.hidden=[8]")
     with pytest.raises(ConfigError, match="no layer below the head could be loaded whole"):
-        transfer(new, spec_of(["x"], {"y": ["z"]}), given(old, OLD))
+        transfer_weights(new, spec_of(["x"], {"y": ["z"]}), given(old, OLD))
 
 
 def test_the_weights_of_a_run_are_read_as_it_predicts(pretrained, network):

@@ -1,0 +1,106 @@
+"""Features of a data set from a frozen backbone: computed once, cached by content, batched."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from lepton.compat.lightning import pl
+from lepton.config.identity import with_content_for_path
+from lepton.dataset.data import Data
+from lepton.finetune.machinery.adapters import is_adapter
+from lepton.finetune.machinery.layers import named_layers, new_parameters
+from lepton.pretrained.adapter_base import starting_weights
+from lepton.storage.cache import cached
+
+Rows = dict[str, Tensor]
+FeatureSplits = dict[str, Rows]
+NamedFeatures = dict[str, dict[str, tuple[str, Tensor]]]  # by backbone, then by split
+FEATURES_IN_USE: WeakKeyDictionary[Data, NamedFeatures] = WeakKeyDictionary()
+SPLITS = ("train", "val", "test")
+NOT_INPUTS = ("target", "id")
+FEATURE_PACKAGES = (  # whose modules a backbone is made of
+    *("torch", "transformers", "peft"),
+    *("rtdl-revisiting-models", "rtdl-num-embeddings", "tabm"),
+)
+
+
+class FeatureData(Data):
+    """A data set with `features` in place of its inputs; batches in the same order."""
+
+    def __init__(self, data: Data, splits: FeatureSplits):
+        pl.LightningDataModule.__init__(self)
+        self.splits, self.spec, self.notes = splits, data.spec, data.notes
+        self.batch_size, self.seed = data.batch_size, data.seed
+        self.limit_batches, self.overfit_batches = data.limit_batches, data.overfit_batches
+
+
+def backbone_features(
+    model: nn.Module, config: dict[str, Any], data: Data, compute: Callable[[Rows], Tensor]
+) -> tuple[FeatureSplits, str]:
+    """Features, target and id of each split, and a name for the content of all features.
+
+    `compute` gives the features of whole tensors. Each split is cached by itself, so that data
+    sets which differ in their training rows alone share the others.
+    """
+    backbone = _backbone_digest(model, config)
+    features_by_backbone = FEATURES_IN_USE.setdefault(data, {})
+    if backbone not in features_by_backbone:
+        features_by_backbone[backbone] = {}
+        for split in SPLITS:
+            inputs = {n: t for n, t in data.splits[split].items() if n not in NOT_INPUTS}
+            key = _joint_digest(backbone, _inputs_digest(inputs))
+            features_by_backbone[backbone][split] = (key, _cached_features(key, inputs, compute))
+    features_by_split = features_by_backbone[backbone]
+    splits = {
+        split: {"features": features, **{n: data.splits[split][n] for n in NOT_INPUTS}}
+        for split, (_, features) in features_by_split.items()
+    }
+    return splits, _joint_digest(*(key for key, _ in features_by_split.values()))
+
+
+def _cached_features(key: str, inputs: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:
+    def make() -> bytes:
+        return save({"features": compute(inputs).contiguous()})
+
+    file = f"{key}.safetensors"
+    return cached("features", file, make, load, computed_by=FEATURE_PACKAGES)["features"]
+
+
+def _backbone_digest(model: nn.Module, config: dict[str, Any]) -> str:
+    """A hash of all that features depend on but inputs and versions: a backbone without adapters.
+
+    Weights that were loaded whole from files of known content are told by that content alone.
+    """
+    head = tuple(f"{name}." for name in named_layers(model)[-1])
+    whole = None if hasattr(model, "columns") else starting_weights(config)["sha256"]
+    dtype = str(next(model.parameters()).dtype)
+    options = {k: v for k, v in config["model"].items() if "dropout" not in k}  # none in eval mode
+    text = json.dumps([with_content_for_path(options), dtype, whole], default=str)
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in model.state_dict().items():
+        is_below_head = not (is_adapter(name) or f"{name}.".startswith(head))
+        if is_below_head and (whole is None or name in new_parameters(model)):
+            _update(digest, name.replace(".base_layer.", "."), tensor)
+    return digest.hexdigest()
+
+
+def _inputs_digest(inputs: Rows) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(inputs.items()):
+        _update(digest, name, tensor)
+    return digest.hexdigest()
+
+
+def _joint_digest(*digests: str) -> str:
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:32]
+
+
+def _update(digest: "hashlib._Hash", name: str, tensor: Tensor) -> None:
+    digest.update(f"{name} {[*tensor.shape]} {tensor.dtype}".encode())
+    digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())

@@ -1,0 +1,210 @@
+"""Fine-tuning of one run: the weights it starts from, its phases, the baseline before it, its
+adapter."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lepton.dataset.data import Data
+from lepton.errors import ConfigError, LeptonError
+from lepton.finetune.machinery.adapters import adapters_switched_off, is_adapter
+from lepton.finetune.machinery.backbone_features import FeatureData, backbone_features
+from lepton.finetune.machinery.forgetting import Forgetting
+from lepton.finetune.machinery.freezing import frozen_entries
+from lepton.finetune.machinery.head_probe import HeadProbe
+from lepton.finetune.machinery.layers import (
+    always_trained,
+    named_layers,
+    parameters_under,
+    require_layers,
+)
+from lepton.finetune.machinery.linear_probe_baseline import linear_probe_metrics
+from lepton.finetune.machinery.source_weights import read_source_weights
+from lepton.finetune.machinery.weight_transfer import transfer_weights
+from lepton.finite import not_finite_names
+from lepton.method import Method, Phase
+from lepton.pretrained.adapter_base import find_adapter_base, starting_weights, write_adapter_base
+from lepton.pretrained.weight_files import ADAPTER_FILE
+from lepton.spec import DataSpec
+
+if TYPE_CHECKING:
+    from lepton.training.network import Network
+
+log = logging.getLogger("lepton")
+MIN_SPARED_BYTES = 2**20  # of frozen weights, from which on a run folder does without them
+SHOWN_LINES: set[str] = set()  # on the loading of weights, that this process has shown
+SHARED_BACKBONES: dict[str, dict[str, Tensor]] = {}  # the last one that features were computed with
+
+
+class FineTuning:
+    """The fine-tuning of a network, from the weights that `init_from` or `model.path` names.
+
+    `linear_probe_metrics` are those of the best linear head on the untuned backbone's features.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        model: nn.Module,
+        spec: DataSpec,
+        run_folder: Path | None,
+        load_network: Callable[[Path], "Network"],
+    ):
+        """Loads the weights that training starts from.
+
+        `run_folder` is a finished run, whose own weights are loaded later. `load_network` reads
+        the run that training starts from.
+        Raises: ConfigError, LeptonError when they do not fit, or are not there.
+        """
+        self.config = config
+        self.linear_probe_metrics: dict[str, float] = {}
+        self.forgetting: Forgetting | None = None
+        require_layers(model)
+        if run_folder is not None and not (run_folder / ADAPTER_FILE).is_file():
+            return
+        init_from = config["init_from"]
+        if run_folder is not None:
+            key, place = find_adapter_base(run_folder)
+            init_from = place if key == "init_from" else None
+        model.made_new = frozenset(_load_start(model, spec, config, init_from, load_network))
+        if run_folder is None:
+            _require_findable_base(config)
+            if config["forgetting"]:
+                self.forgetting = Forgetting(init_from, load_network)
+
+    def prepare_phases(self, network: "Network", data: Data) -> list[Phase]:
+        """The phases of the training, in order; computes features and the linear probe."""
+        model, strategy, config = network.model, network.methods[0], self.config
+        with adapters_switched_off(model):
+            splits, key = backbone_features(model, config, data, network.features)
+        self.linear_probe_metrics = linear_probe_metrics(splits, network.task, key)
+        probes_only, whole = hasattr(strategy, "probes"), Phase(model, data, config)
+        if not (probes_only or hasattr(strategy, "probe_epochs")):
+            return [whole]
+        if self._is_backbone_loaded_whole(model):
+            if probes_only:  # the backbone never moves
+                _share_backbone(model, key)
+            features = splits["train"]["features"] if strategy.standardize else None
+            probe = Phase(HeadProbe(model, features), FeatureData(data, splits), config)
+        else:
+            log.info("layers are made new below the head: features are not computed ahead")
+            probe = Phase(model, data, config)
+        if probes_only:
+            return [probe]
+        is_head_alone = probe.module is not model
+        probe.config = _probe_config(config, strategy, is_head_alone=is_head_alone)
+        probe.name = "probe-"
+        return [probe, whole]
+
+    @staticmethod
+    def _is_backbone_loaded_whole(model: nn.Module) -> bool:
+        """True when nothing but the head is made new, so that features stay what they are."""
+        return always_trained(model) == set(parameters_under(model, named_layers(model)[-1]))
+
+    def keeps_adapter_only(self, model: nn.Module, strategy: Method) -> bool:
+        """True when the run folder holds only what training moved."""
+        keep = getattr(strategy, "keep", "whole")
+        if keep is not None:
+            return keep == "adapter"
+        state, frozen = model.state_dict(), frozen_entries(model)
+        spared = sum(t.numel() * t.element_size() for n, t in state.items() if n in frozen)
+        is_worth_it = any(map(is_adapter, state)) or spared >= MIN_SPARED_BYTES
+        return is_worth_it and starting_weights(self.config)["sha256"] is not None
+
+    def write_base(self, folder: Path) -> None:
+        """Records in a run folder which weights the adapter belongs to."""
+        write_adapter_base(self.config, folder)
+
+    @staticmethod
+    def adapter_state(model: nn.Module) -> dict[str, Tensor]:
+        """The entries of the state that training moved."""
+        frozen = frozen_entries(model)
+        return {name: t for name, t in model.state_dict().items() if name not in frozen}
+
+    @staticmethod
+    def load_adapter(model: nn.Module, folder: Path) -> None:
+        """Loads a run's adapter into a network that has the weights below it.
+
+        Raises: LeptonError when something is missing.
+        """
+        path = folder / ADAPTER_FILE
+        keys = model.load_state_dict(load_file(path), strict=False)
+        missing = set(keys.missing_keys) - frozen_entries(model)
+        if missing or keys.unexpected_keys:
+            names = ", ".join(sorted([*missing, *keys.unexpected_keys])[:5])
+            raise LeptonError(f"{path}: not the adapter of this run ({names})")
+
+
+def _load_start(
+    model: nn.Module,
+    spec: DataSpec,
+    config: dict[str, Any],
+    init_from: str | None,
+    load_network: Callable[[Path], "Network"],
+) -> set[str]:
+    """Loads the weights that training starts from; returns the parameters that are made new.
+
+    Raises: ConfigError, LeptonError when there are none, or they do not fit or are not finite.
+    """
+    if init_from is None and not getattr(model, "pretrained", False):
+        option = (config.get("choices") or {}).get("finetune", "?")
+        raise ConfigError(
+            f"finetune={option}: there is nothing to tune yet; give init_from=RUN_OR_WEIGHTS"
+        )
+    new = always_trained(model)
+    if init_from is not None:
+        source = read_source_weights(init_from, load_network)
+        report = transfer_weights(model, spec, source)
+        parameters = {name for name, _ in model.named_parameters()}
+        new = parameters & {*report.new, *report.partial}
+        line = f"init_from={init_from}: {report}"
+        log.log(logging.DEBUG if line in SHOWN_LINES else logging.INFO, "%s", line)
+        SHOWN_LINES.add(line)
+    if name := next(not_finite_names(model.state_dict()), None):
+        start = f"init_from={init_from}" if init_from else f"model.path={config['model']['path']}"
+        raise LeptonError(f"{start}: {name} holds values that are not finite")
+    return new
+
+
+def _require_findable_base(config: dict[str, Any]) -> None:
+    """Raises: ConfigError when an adapter's base could not be found again."""
+    start = starting_weights(config)
+    if config["finetune"].get("keep") == "adapter" and start["sha256"] is None:
+        raise ConfigError(
+            f"finetune.keep=adapter: {start['key']}={start['path']} is no folder or file, by "
+            "whose content it is found again; give one, or take finetune.keep=whole"
+        )
+
+
+def _probe_config(
+    config: dict[str, Any], strategy: Method, *, is_head_alone: bool
+) -> dict[str, Any]:
+    """The config of a probe: its own rate and length; a head alone needs no half precision.
+
+    It takes one device: of several processes, those that start with the second phase read its end
+    from the first one's checkpoint.
+    """
+    trainer = {"max_epochs": strategy.probe_epochs, "devices": 1, "strategy": "auto"}
+    if is_head_alone and config["trainer"]["precision"] == "auto":
+        trainer["precision"] = "32-true"
+    return config | {
+        "optimizer": config["optimizer"] | {"lr": strategy.probe_lr},
+        "trainer": config["trainer"] | trainer,
+    }
+
+
+@torch.no_grad()
+def _share_backbone(model: nn.Module, key: str) -> None:
+    """Lets networks with the same frozen backbone hold it in memory once."""
+    head = parameters_under(model, named_layers(model)[-1])
+    frozen = {name: p for name, p in model.named_parameters() if name not in head}
+    if key not in SHARED_BACKBONES:
+        SHARED_BACKBONES.clear()
+        SHARED_BACKBONES[key] = {name: p.data for name, p in frozen.items()}
+    for name, parameter in frozen.items():
+        parameter.data = SHARED_BACKBONES[key][name]

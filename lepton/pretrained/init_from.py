@@ -1,0 +1,34 @@
+"""Checks what `init_from` names, before anything is loaded."""
+
+from pathlib import Path
+
+from lepton.pretrained.weight_files import is_network_run, weight_files
+from lepton.storage.run_folder import RESULT_FILE
+
+FIRST_RUN_FILES = ("overrides.yaml", "environment.json")
+LAST_RUN_FILES = (RESULT_FILE, "failure.json")  # one of which an ended run has
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+
+
+def init_from_problem(init_from: str) -> str | None:
+    """A line that says why training cannot start from there; None where it can."""
+    if not init_from:
+        return "init_from: is empty; give a run, folder or file, or null"
+    path = Path(init_from)
+    if path.is_file():
+        if path.suffix in WEIGHT_SUFFIXES:
+            return None
+        return f"init_from: {init_from}: not a file of weights ({', '.join(WEIGHT_SUFFIXES)})"
+    if not path.is_dir():
+        return f"init_from: no such run, folder or file {init_from!r} (looked in {Path.cwd()})"
+    if (path / RESULT_FILE).is_file() and not is_network_run(path):
+        return f"init_from: {init_from}: a run without a network to start from"
+    if _has_all(path, FIRST_RUN_FILES) and not any((path / n).is_file() for n in LAST_RUN_FILES):
+        return f"init_from: {init_from}: a run that is not finished; it has no {RESULT_FILE}"
+    if not weight_files(path):
+        return f"init_from: {init_from}: neither a finished run nor a folder with *.safetensors"
+    return None
+
+
+def _has_all(folder: Path, names: tuple[str, ...]) -> bool:
+    return all((folder / name).is_file() for name in names)
