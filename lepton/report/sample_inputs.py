@@ -13,10 +13,10 @@ MAX_VALUES = 12  # of a column beside texts, by which samples are sliced
 
 @dataclass(frozen=True)
 class SampleInputs:
-    """Two tables with a row a sample: the inputs to show, and the columns to slice errors by."""
+    """Two tables with a row a sample: the inputs, and the columns to slice errors by."""
 
-    shown: pd.DataFrame
-    sliced: pd.DataFrame
+    inputs: pd.DataFrame
+    slice_columns: pd.DataFrame
 
 
 def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:

@@ -60,7 +60,7 @@ class Trained:
         learner.normalizer = normalizers.BertNormalizer(
             lowercase=self.settings["lowercase"], strip_accents=False
         )
-        words = learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        word_splitter = learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         letters, inner_letters = _letters(learner, texts, self.settings["vocabulary"] // 2)
         trainer = trainers.WordPieceTrainer(
             vocab_size=self.settings["vocabulary"],
@@ -70,10 +70,10 @@ class Trained:
             limit_alphabet=len(letters),
             show_progress=False,
         )
-        learner.pre_tokenizer = pre_tokenizers.Sequence([words, _without_long_words()])
+        learner.pre_tokenizer = pre_tokenizers.Sequence([word_splitter, _without_long_words()])
         learner.train_from_iterator(texts, trainer)
         tokenizer = Tokenizer(models.WordPiece(learner.get_vocab(), unk_token=UNKNOWN))
-        tokenizer.normalizer, tokenizer.pre_tokenizer = learner.normalizer, words
+        tokenizer.normalizer, tokenizer.pre_tokenizer = learner.normalizer, word_splitter
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{BEGIN} $A {END}",
             pair=f"{BEGIN} $A {END} $B:1 {END}:1",

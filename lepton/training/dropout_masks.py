@@ -75,8 +75,8 @@ class MaskStream:
     def _random_words(self, generator: np.random.Generator | torch.Generator) -> Tensor:
         """Uniform words. Shapes: -> (WORDS_PER_DRAW,), int64."""
         if self.device.type == "cpu":
-            words = generator.integers(0, 2**64, WORDS_PER_DRAW, dtype=np.uint64)
-            return torch.from_numpy(words.view(np.int64))
+            random_words = generator.integers(0, 2**64, WORDS_PER_DRAW, dtype=np.uint64)
+            return torch.from_numpy(random_words.view(np.int64))
         empty = torch.empty(WORDS_PER_DRAW, dtype=torch.int64, device=self.device)
         return empty.random_(-(2**63), None, generator=generator)
 

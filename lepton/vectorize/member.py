@@ -13,6 +13,7 @@ from torch import Tensor
 from lepton import build, run
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, LeptonError, Pruned
+from lepton.metric.direction import as_score
 from lepton.metric.scoring import monitor_value
 from lepton.storage.finished_run import write_settings
 from lepton.storage.run_folder import LOG_FILE, unfinished_folder
@@ -81,7 +82,7 @@ class StackMember:
         """
         task = self.network.task
         value = monitor_value(prediction, target, task=task.name, metric=task.monitor)
-        score = value if task.larger_is_better else -value
+        score = as_score(value, task.monitor)
         named = {f"val/{task.monitor}": value, "val/score": score}
         # in the default float type, as Lightning logs values
         self.epoch_values = {name: float(torch.tensor(number)) for name, number in named.items()}

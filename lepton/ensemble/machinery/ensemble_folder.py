@@ -49,7 +49,7 @@ def _study_folder(requested: str | None, pool: MemberPool) -> Path:
 
 
 def write_ensemble_files(
-    part: Path,
+    unfinished: Path,
     folder: Path,
     config: dict[str, Any],
     fitted: FittedEnsemble,
@@ -59,19 +59,19 @@ def write_ensemble_files(
     members_table: pd.DataFrame,
     seconds: float,
 ) -> None:
-    """Writes an ensemble into `part`, which becomes `folder`; a soup has an `averager`."""
+    """Writes an ensemble into `unfinished`, which becomes `folder`; a soup has an `averager`."""
     pool = fitted.pool
-    members_table.to_parquet(part / MEMBERS_FILE, index=False)
+    members_table.to_parquet(unfinished / MEMBERS_FILE, index=False)
     pooled = [member_reference(member, folder) for member in pool.members]
-    write_json(part / FACTS_FILE, {**facts, POOL_KEY: pooled})
+    write_json(unfinished / FACTS_FILE, {**facts, POOL_KEY: pooled})
     kind = "predictions" if averager is None else "weights"
     stored_config = ensemble_config(config, fitted, folder, kind=kind)
-    write_settings(stored_config, part)
+    write_settings(stored_config, unfinished)
     if averager is None:
-        pool.spec.save(part / "spec.json")
-        fitted.method.save(part)
+        pool.spec.save(unfinished / "spec.json")
+        fitted.method.save(unfinished)
     else:
-        save_soup(averager, part)
+        save_soup(averager, unfinished)
     predictions = {
         name: SplitPredictions(split.ids, split.target, fitted.predictions[name])
         for name, split in pool.splits.items()
@@ -80,7 +80,7 @@ def write_ensemble_files(
     rows = {name: len(split.ids) for name, split in predictions.items()}
     first = fitted.members[0].result
     write_outcome(
-        part,
+        unfinished,
         config=stored_config,
         spec=pool.spec,
         predictions=predictions,

@@ -86,23 +86,25 @@ def fit_ensemble(
 
 
 def _cross_fit(method: Combiner, validation: ValidationPredictions, folds: int) -> list[CrossFit]:
-    """The method fitted once for each part of the rows, by the other parts."""
+    """The method fitted once for each fold of the rows, to the other folds."""
     rows = validation.prediction.shape[1]
     if not method.learns:
         return [CrossFit(method, method.fit(validation), torch.arange(rows))]
-    parts = assign_parts(validation.target, min(folds, rows), validation.seed)
+    fold_of_row = assign_folds(validation.target, min(folds, rows), validation.seed)
     return [
-        _fit_copy(method, validation, parts != part, (parts == part).nonzero().flatten())
-        for part in parts.unique()
+        _fit_copy(
+            method, validation, fold_of_row != fold, (fold_of_row == fold).nonzero().flatten()
+        )
+        for fold in fold_of_row.unique()
     ]
 
 
 def _fit_copy(
-    method: Combiner, validation: ValidationPredictions, seen: Tensor, rows: Tensor
+    method: Combiner, validation: ValidationPredictions, fitted_rows: Tensor, rows: Tensor
 ) -> CrossFit:
-    """A copy of the method fitted to the rows `seen`, for predicting `rows`."""
+    """A copy of the method fitted to `fitted_rows`, for predicting `rows`."""
     fitted = copy.deepcopy(method)
-    return CrossFit(fitted, fitted.fit(validation.rows(seen)), rows)
+    return CrossFit(fitted, fitted.fit(validation.rows(fitted_rows)), rows)
 
 
 def _fit_by_fold(
@@ -150,24 +152,24 @@ def picked_member_score(validation: ValidationPredictions, folds: int) -> float:
     The best of many, scored by the rows that it is the best of, looks better than it is.
     """
     target = validation.target
-    parts = assign_parts(target, min(folds, len(target)), validation.seed)
+    fold_of_row = assign_folds(target, min(folds, len(target)), validation.seed)
     predictions = torch.empty_like(validation.prediction[0])
-    for part in parts.unique():
-        seen = validation.rows(parts != part)
-        scores = [validation.scorer(prediction, seen.target) for prediction in seen.prediction]
+    for fold in fold_of_row.unique():
+        others = validation.rows(fold_of_row != fold)
+        scores = [validation.scorer(prediction, others.target) for prediction in others.prediction]
         best = max(range(len(scores)), key=scores.__getitem__)
-        predictions[parts == part] = validation.prediction[best, parts == part]
+        predictions[fold_of_row == fold] = validation.prediction[best, fold_of_row == fold]
     return validation.scorer(predictions, target)
 
 
-def assign_parts(target: Tensor, count: int, seed: int) -> Tensor:
-    """A part for each row, so that all have equally many, and of each class or range of values.
+def assign_folds(target: Tensor, count: int, seed: int) -> Tensor:
+    """A fold for each row, so that all have equally many, and of each class or range of values.
 
     Shapes: (rows,) or (rows, labels) -> (rows,)
     """
     generator = torch.Generator().manual_seed(derive(seed, "parts"))
     shuffled = torch.randperm(len(target), generator=generator)
     order = target.reshape(len(target), -1).double().sum(1)[shuffled].argsort(stable=True)
-    parts = torch.empty(len(target), dtype=torch.long)
-    parts[shuffled[order]] = torch.arange(len(target)) % count
-    return parts
+    fold_of_row = torch.empty(len(target), dtype=torch.long)
+    fold_of_row[shuffled[order]] = torch.arange(len(target)) % count
+    return fold_of_row

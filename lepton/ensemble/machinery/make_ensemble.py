@@ -80,11 +80,11 @@ def make_ensemble(plan: EnsemblePlan) -> EnsembleSummary:
     if facts["beaten"] and not config["keep"]:
         return EnsembleSummary(None, facts, members)
     seconds = time.perf_counter() - started
-    with writing_run(folder, rerun=config["rerun"]) as part, logged_to(part / LOG_FILE):
+    with writing_run(folder, rerun=config["rerun"]) as unfinished, logged_to(unfinished / LOG_FILE):
         for path, why in plan.search.skipped:
             log.debug("no member: %s: %s", path, why)
         write_ensemble_files(
-            part,
+            unfinished,
             folder,
             config,
             fitted,

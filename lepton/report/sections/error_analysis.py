@@ -45,13 +45,13 @@ def error_analysis_section(
         *prediction_figures(predictions, _runs_by_name(runs, ensembles, keys), suffix),
     ]
     try:
-        inputs = read_sample_inputs(best_run, predictions.ids)
+        sample_inputs = read_sample_inputs(best_run, predictions.ids)
     except (LeptonError, OSError, KeyError, ValueError, TypeError, IndexError) as e:
         reason = " ".join(str(e).split())
         blocks.append(Note(f"No inputs are shown, and no slices: {reason}."))
         return Section(title, [*blocks, _worst_mistakes(predictions, None, suffix)])
-    blocks += _slices(predictions, inputs.sliced, suffix)
-    return Section(title, [*blocks, _worst_mistakes(predictions, inputs.shown, suffix)])
+    blocks += _slices(predictions, sample_inputs.slice_columns, suffix)
+    return Section(title, [*blocks, _worst_mistakes(predictions, sample_inputs.inputs, suffix)])
 
 
 def _best_first(dataset: DatasetRuns, select: str) -> pd.DataFrame:

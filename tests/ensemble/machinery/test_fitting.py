@@ -8,7 +8,7 @@ from sklearn.metrics import log_loss
 from lepton import build
 from lepton.commands.ensemble import compose
 from lepton.ensemble.combiner import ValidationPredictions
-from lepton.ensemble.machinery.fitting import assign_parts, fit_ensemble, picked_member_score
+from lepton.ensemble.machinery.fitting import assign_folds, fit_ensemble, picked_member_score
 from lepton.ensemble.machinery.members import find_members
 from lepton.ensemble.machinery.pool import make_pool
 
@@ -32,16 +32,16 @@ def validation_of(pool, target=None):
 
 
 @pytest.mark.parametrize("word", LEARNING)
-def test_targets_of_a_part_do_not_move_its_own_predictions(study, word, monkeypatch):
+def test_targets_of_a_fold_do_not_move_its_own_predictions(study, word, monkeypatch):
     method, pool = make_method_and_pool(study("binary"), word)
     validation = validation_of(pool)
-    parts = assign_parts(validation.target, 5, 0)
-    monkeypatch.setattr("lepton.ensemble.machinery.fitting.assign_parts", lambda *_: parts)
+    folds = assign_folds(validation.target, 5, 0)
+    monkeypatch.setattr("lepton.ensemble.machinery.fitting.assign_folds", lambda *_: folds)
     before = fit_ensemble(method, pool, validation, 5).predictions["val"]
-    other = torch.where(parts == 2, 1 - validation.target, validation.target)
+    other = torch.where(folds == 2, 1 - validation.target, validation.target)
     after = fit_ensemble(method, pool, validation_of(pool, other), 5).predictions["val"]
-    assert torch.equal(before[parts == 2], after[parts == 2])
-    assert not torch.equal(before[parts != 2], after[parts != 2])
+    assert torch.equal(before[folds == 2], after[folds == 2])
+    assert not torch.equal(before[folds != 2], after[folds != 2])
 
 
 def test_targets_of_a_fold_do_not_move_its_test_predictions(study):
@@ -86,26 +86,26 @@ def test_contribution_is_the_score_minus_that_of_the_ensemble_without(study, wor
     assert len(fitted.used) == 4
 
 
-@pytest.mark.parametrize("parts", [2, 5])
-def test_parts_are_even_in_size_and_in_classes(parts):
+@pytest.mark.parametrize("count", [2, 5])
+def test_folds_are_even_in_size_and_in_classes(count):
     target = torch.tensor(np.random.default_rng(0).integers(0, 3, 103))
-    part = assign_parts(target, parts, 0)
-    sizes = part.bincount()
+    folds = assign_folds(target, count, 0)
+    sizes = folds.bincount()
     assert sizes.max() - sizes.min() <= 1
     for value in range(3):
-        counts = part[target == value].bincount(minlength=parts)
-        assert counts.max() - counts.min() <= 1
-    assert not torch.equal(part, assign_parts(target, parts, 1))
-    assert torch.equal(part, assign_parts(target, parts, 0))
+        class_sizes = folds[target == value].bincount(minlength=count)
+        assert class_sizes.max() - class_sizes.min() <= 1
+    assert not torch.equal(folds, assign_folds(target, count, 1))
+    assert torch.equal(folds, assign_folds(target, count, 0))
 
 
 def test_the_best_member_is_also_scored_by_rows_that_did_not_pick_it(study):
     _, pool = make_method_and_pool(study("binary"), "method=mean")
     validation = validation_of(pool)
-    parts = assign_parts(validation.target, 5, 0)
-    found = np.empty(len(parts))
-    for part in range(5):
-        inside = (parts == part).numpy()
+    folds = assign_folds(validation.target, 5, 0)
+    found = np.empty(len(folds))
+    for fold in range(5):
+        inside = (folds == fold).numpy()
         y, p = validation.target.numpy(), validation.prediction.numpy()
         losses = [log_loss(y[~inside], member[~inside]) for member in p]
         found[inside] = p[int(np.argmin(losses))][inside]
