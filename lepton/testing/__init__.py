@@ -1,25 +1,39 @@
-"""Contracts of models, data sets and methods, for the tests of whoever writes one.
+"""Contracts of models, data sets, methods, optimizers and ensemble methods, for tests of one's own.
 
-Each function raises AssertionError with a sentence that says what was promised and what came.
-A plug-in outside lepton is held to its contract by tests as these:
+A contract is a class whose methods are the properties that lepton relies on. Subclass it in a test
+file under a name that begins with `Test`, and pytest runs each property as a test:
 
-    from functools import partial
-    from lepton import testing
-    from lepton.example import make_spec
+    from lepton.testing import ModelContract
 
-    def test_my_model_keeps_its_promises():
-        for task in testing.TASKS:
-            testing.check_model(partial(MyModel, width=8), make_spec(task))
+    class TestWide(ModelContract):
+        def build(self, spec):
+            return Wide(spec=spec, units=8)
 
-    def test_my_data_keep_their_promises():
-        testing.check_dataset(testing.composed_data("dataset=mine", "dataset.path=small.csv"))
+A property that does not hold raises AssertionError with a sentence that says what was promised and
+what came. Without pytest, `TestWide().check()` raises that of the first broken one; this package
+never imports pytest. A parametrized class tells its cases apart by attributes that a fixture sets.
 
-    def test_my_method_keeps_its_promises():
-        testing.check_method(MyMethod(rate=0.1), "model=resnet", "dataset.classes=3")
+`check_model`, `check_dataset` and `check_method` hold what they are given to the same properties.
 """
 
-from lepton.testing.dataset import TASKS, check_dataset, composed_data
-from lepton.testing.method import check_method
-from lepton.testing.model import check_model
+from lepton.testing.combiner import CombinerContract
+from lepton.testing.contract import Contract
+from lepton.testing.dataset import DatasetContract, check_dataset, composed_data
+from lepton.testing.method import MethodContract, check_method
+from lepton.testing.model import ModelContract, check_model
+from lepton.testing.optimizer import OptimizerContract
+from lepton.testing.splits import TASKS
 
-__all__ = ["TASKS", "check_dataset", "check_method", "check_model", "composed_data"]
+__all__ = [
+    "TASKS",
+    "CombinerContract",
+    "Contract",
+    "DatasetContract",
+    "MethodContract",
+    "ModelContract",
+    "OptimizerContract",
+    "check_dataset",
+    "check_method",
+    "check_model",
+    "composed_data",
+]

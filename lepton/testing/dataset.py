@@ -1,6 +1,7 @@
-"""What a data module must keep: splits, inputs, targets, statistics, seeds and rows."""
+"""The contract of data sets: what their splits hold, and how an epoch shows the training rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -8,157 +9,181 @@ from torch import Tensor
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.data import Data
 from lepton.dataset.load.token_batches import token_batch
-from lepton.spec import DataSpec
-
-TASKS = ("binary", "multiclass", "multilabel", "regression")
-
-
-def composed_data(*overrides: str) -> Callable:
-    """What check_dataset takes, from the words of a command line: seed -> data module."""
-    return lambda seed: build.data(check(compose(*overrides, f"seed={seed}")))
+from lepton.testing.contract import shared
+from lepton.testing.splits import SplitsContract
 
 
-def check_dataset(make: Callable) -> None:
-    """Holds the data modules that `make(seed)` returns to what training and scoring rely on."""
-    first, again, other = make(0), make(0), make(1)
-    for data in (first, again, other):
-        data.setup()
-    _check_splits(first.splits)
-    for split, part in first.splits.items():
-        _check_inputs(part, first.spec, split)
-        _check_target(part["target"], first.spec, split)
-    _check_statistics(first.splits["train"], first.spec)
-    _check_seeds(first, again, other)
-    _check_rows(first)
-    strange = [note for note in first.notes if not isinstance(note, CleaningNote)]
-    assert not strange, (
-        f"notes must be lepton.dataset.clean.cleaning_note.CleaningNote; there is {strange[:1]}"
-    )
+def composed_data(*overrides: str) -> Callable[[int], Data]:
+    """A function of a seed that builds the data module which these overrides choose."""
+    composed = cache(partial(compose, *overrides))
+
+    def build_data(seed: int) -> Data:
+        cfg = composed()
+        cfg.seed = seed
+        return build.data(check(cfg))
+
+    return build_data
 
 
-def _check_splits(splits: dict[str, dict[str, Tensor]]) -> None:
-    assert set(splits) == {"train", "val", "test"}, f"splits must be train, val, test: {[*splits]}"
-    ids = torch.cat([part["id"] for part in splits.values()])
-    assert ids.dtype == torch.int64, f"ids must be int64; they are {ids.dtype}"
-    empty = [name for name, part in splits.items() if not len(part["id"])]
-    assert not empty, f"no split may be empty; {empty} is"
-    assert len(ids.unique()) == len(ids), "an id must be in one split, once"
-    for name, part in splits.items():
-        counts = {key: len(value) for key, value in part.items()}
-        assert len(set(counts.values())) == 1, f"{name}: tensors differ in rows: {counts}"
+class DatasetContract(SplitsContract):
+    """The contract of a data set, of tables or of texts.
 
+    A subclass sets `overrides`, the words of a command line that choose the data set, as
+    ("dataset=mine", "dataset.path=small.csv"); or defines `build(self, seed)`.
+    """
 
-def _check_inputs(part: dict[str, Tensor], spec: DataSpec, split: str) -> None:
-    widths = {"num": len(spec.num_features), "cat": len(spec.cat_features)}
-    dtypes = {"num": torch.float32, "cat": torch.int64}
-    for name, width in widths.items():
-        assert (name in part) == (width > 0), (
-            f"{split}: `{name}` must be there if the spec has {name}_features, and only then"
-        )
-        if name in part:
-            got = (part[name].shape[1], part[name].dtype)
-            wanted = (width, dtypes[name])
-            assert got == wanted, f"{split}: `{name}` must have columns, dtype {wanted}; has {got}"
-    assert ("tokens" in part) == bool(spec.vocabulary), (
-        f"{split}: `tokens` must be there if the spec has a vocabulary, and only then"
-    )
-    if "tokens" in part:
-        known = (part["tokens"] >= 0) & (part["tokens"] < spec.vocabulary)
-        assert known.all(), f"{split}: tokens must lie in [0, vocabulary)"
-        longest = min(spec.max_length, part["tokens"].shape[1])
-        fits = ((part["length"] >= 1) & (part["length"] <= longest)).all()
-        assert fits, f"{split}: lengths must be from 1 to the spec's max_length"
-    if "num" in part:
-        assert part["num"].isfinite().all(), f"{split}: numbers must be finite"
-    if "cat" in part:
-        sizes = torch.tensor(spec.cat_cardinalities)
-        fits = ((part["cat"] >= 0) & (part["cat"] < sizes)).all()
-        assert fits, f"{split}: codes must lie in [0, cardinality) of their feature"
+    overrides: Sequence[str] = ()
 
+    def build(self, seed: int) -> Data:
+        """The data module of a run with this seed."""
+        return self._build_composed()(seed)
 
-def _check_target(target: Tensor, spec: DataSpec, split: str) -> None:
-    assert spec.task in TASKS, f"spec.task must be one of {TASKS}; it is {spec.task!r}"
-    named = len(spec.classes)
-    sizes = {"binary": (2, 1), "regression": (0, 1)}.get(spec.task, (named, named))
-    assert (named, spec.outputs) == sizes, (
-        f"a {spec.task} spec must have {sizes[0]} classes and {sizes[1]} outputs; "
-        f"it has {named} and {spec.outputs}"
-    )
-    shape = (len(target), spec.outputs) if spec.task == "multilabel" else (len(target),)
-    dtype = torch.int64 if spec.task == "multiclass" else torch.float32
-    assert (tuple(target.shape), target.dtype) == (shape, dtype), (
-        f"{split}: a {spec.task} target must be {dtype} of shape {shape}; "
-        f"it is {target.dtype} of shape {tuple(target.shape)}"
-    )
-    if spec.task == "regression":
-        assert target.isfinite().all(), f"{split}: targets must be finite"
-    else:
-        known = torch.arange(spec.outputs if spec.task == "multiclass" else 2).to(target)
-        stray = target[~torch.isin(target, known)].unique().tolist()
-        assert not stray, f"{split}: a {spec.task} target must be in {known.tolist()}, not {stray}"
+    @shared
+    def _build_composed(self) -> Callable[[int], Data]:
+        return composed_data(*self.overrides)
 
+    @shared
+    def modules(self) -> tuple[Data, Data, Data]:
+        """Data modules that are set up: two with seed 0, and one with seed 1."""
+        modules = self.build(0), self.build(0), self.build(1)
+        for data in modules:
+            data.setup()
+        return modules
 
-def _check_statistics(train: dict[str, Tensor], spec: DataSpec) -> None:
-    """What the spec says of the training split, against the split itself."""
-    target = train["target"]
-    assert spec.train_rows == len(target), (
-        f"spec.train_rows must be {len(target)}; it is {spec.train_rows}"
-    )
-    if spec.task == "regression":
-        names, want = "target_mean and target_std", [target.mean(), target.std(correction=0)]
-        got = [spec.target_mean, spec.target_std]
-    else:
-        names, got = "class_counts", spec.class_counts
-        counts = torch.bincount(target.long().flatten(), minlength=len(spec.classes))
-        want = target.sum(0) if spec.task == "multilabel" else counts
-    want = torch.as_tensor(want).double()
-    assert torch.allclose(torch.tensor(got).double(), want, rtol=1e-4), (
-        f"spec.{names} must be the training split's, {want.tolist()}; {list(got)} is said"
-    )
-    if spec.num_features:
-        ends = torch.tensor(spec.quantiles)[:, [0, -1]]
-        want = torch.stack(train["num"].aminmax(dim=0), 1).to(ends)
-        assert torch.allclose(ends, want, rtol=1e-4, atol=1e-5), (
-            "spec.quantiles must go from the smallest to the largest training value of each number"
+    @property
+    def data(self) -> Data:
+        """The data module that most properties are about."""
+        return self.modules()[0]
+
+    def test_rows_are_the_same_each_time(self) -> None:
+        """Building the data module again gives the same splits."""
+        first, again, _ = self.modules()
+        for split, name in different_tensors(first, again):
+            raise AssertionError(f"{split}: `{name}` must be the same each time; it is not")
+
+    def test_rows_do_not_depend_on_the_seed_of_the_run(self) -> None:
+        """Runs with other seeds have the same splits."""
+        first, _, other = self.modules()
+        for split, name in different_tensors(first, other):
+            raise AssertionError(
+                f"{split}: `{name}` must not depend on the seed of the run; it does"
+            )
+
+    def test_the_same_seed_gives_the_same_order(self) -> None:
+        """The seed of the run alone decides the order of an epoch's rows."""
+        first, again, _ = map(epoch_ids, self.modules())
+        assert torch.equal(first, again), (
+            "the same seed must give the same order of an epoch's rows; two orders came"
         )
 
+    def test_another_seed_gives_another_order(self) -> None:
+        """Runs with other seeds see the rows in another order."""
+        first, _, other = map(epoch_ids, self.modules())
+        assert not torch.equal(first, other), (
+            "another seed must give another order of an epoch's rows; the same order came"
+        )
 
-def _order(data) -> Tensor:
-    return torch.cat([batch["id"] for block in data.train_dataloader() for batch in block])
+    def test_another_epoch_has_another_order(self) -> None:
+        """The rows are shuffled anew for each epoch."""
+        first, second = (epoch_ids(self.data, epoch=epoch) for epoch in (0, 1))
+        assert not torch.equal(first, second), (
+            "sampler.set_epoch must give another order of the rows; the same order came"
+        )
+
+    def test_an_epoch_shows_each_row_once(self) -> None:
+        """An epoch leaves out no training row, and repeats none."""
+        rows, ids = len(self.data.splits["train"]["id"]), epoch_ids(self.data)
+        count, different = len(ids), len(ids.unique())
+        assert different == count >= rows - 1, (  # batch normalization needs two rows a batch
+            f"an epoch must show each of {rows} rows once, but for a lone last one; it shows "
+            f"{count}, {different} different"
+        )
+
+    def test_the_loader_counts_its_rows_and_batches(self) -> None:
+        """`rows` and `num_batches` of the loader are those of an epoch."""
+        loader, sizes = self.data.train_dataloader(), [*map(len, batch_ids(self.data))]
+        stated = {"rows": loader.rows, "num_batches": loader.num_batches}
+        assert [*stated.values()] == [sum(sizes), len(sizes)], (
+            f"the loader says {stated}, and gives {sizes}"
+        )
+
+    def test_batches_but_the_last_are_full(self) -> None:
+        """Batches have `batch_size` rows; the last may have fewer."""
+        loader, sizes = self.data.train_dataloader(), [*map(len, batch_ids(self.data))]
+        full = min(loader.batch_size, loader.rows)
+        assert {*sizes[:-1]} <= {full}, (
+            f"batches but the last must have {full} rows; they have {sizes}"
+        )
+
+    def test_a_batch_holds_the_values_of_its_rows(self) -> None:
+        """A batch has the inputs and targets that the split has under its ids."""
+        train, batch = self.data.splits["train"], next(iter(self.data.train_dataloader()))[0]
+        positions = {row_id: position for position, row_id in enumerate(train["id"].tolist())}
+        rows = torch.tensor([positions[row_id] for row_id in batch["id"].tolist()])
+        if "tokens" in train:
+            expected = token_batch(train, train["length"], rows)
+        else:
+            expected = {name: values[rows] for name, values in train.items()}
+        differing = [
+            name
+            for name, values in expected.items()
+            if name not in batch or not values.equal(batch[name])
+        ]
+        assert not differing, (
+            f"`{', '.join(differing)}` of a batch must be that of its ids; it is not"
+        )
+
+    def test_a_loader_leaves_out_the_batches_that_are_done(self) -> None:
+        """A loader with `done` goes on in the middle of an epoch, as after a killed run."""
+        all_batches, done = batch_ids(self.data), 1
+        remaining = batch_ids(self.data, done=(0, done))
+        same = [ids.tolist() for ids in remaining] == [ids.tolist() for ids in all_batches[done:]]
+        assert same, (
+            f"done = (epoch, {done}) must leave out the first batch of that epoch and go on with "
+            f"the others; {len(remaining)} batches came where {len(all_batches) - done} were left"
+        )
 
 
-def _check_seeds(first, again, other) -> None:
-    for split, part in first.splits.items():
-        for name, value in part.items():
-            here = f"{split}: `{name}` must"
-            assert torch.equal(value, again.splits[split][name]), f"{here} be the same each time"
-            same = torch.equal(value, other.splits[split][name])
-            assert same, f"{here} not depend on the seed of the run"
-    assert torch.equal(_order(first), _order(again)), "the same seed must give the same order"
-    assert not torch.equal(_order(first), _order(other)), "another seed must give another order"
+class _DatasetCheck(DatasetContract):
+    """The contract of the data modules that a function of a seed returns."""
+
+    def __init__(self, make: Callable[[int], Data]) -> None:
+        self.make = make
+
+    def build(self, seed: int) -> Data:
+        return self.make(seed)
 
 
-def _check_rows(data) -> None:
-    """An epoch shows each training row once, but for a lone last one, and whole."""
-    train, seen = data.splits["train"], _order(data)
-    rows = (len(train["id"]), len(seen), len(seen.unique()))
-    assert rows[2] == rows[1] >= rows[0] - 1, (
-        f"an epoch must show each of {rows[0]} rows once; it shows {rows[1]}, {rows[2]} different"
-    )
+def check_dataset(make: Callable[[int], Data]) -> None:
+    """Holds the data modules that `make(seed)` returns to DatasetContract.
+
+    Raises: AssertionError of the first property that is broken.
+    """
+    _DatasetCheck(make).check()
+
+
+def different_tensors(data: Data, other: Data) -> Iterator[tuple[str, str]]:
+    """Yields split and name of each tensor of `data` that is not the same in `other`."""
+    for split, rows in data.splits.items():
+        for name, values in rows.items():
+            if name not in other.splits[split] or not values.equal(other.splits[split][name]):
+                yield split, name
+
+
+def batch_ids(data: Data, *, epoch: int = 0, done: tuple[int, int] = (0, 0)) -> list[Tensor]:
+    """The ids in each batch of an epoch, but for the batches that are done."""
     loader = data.train_dataloader()
-    gave = [len(batch["id"]) for block in loader for batch in block]
-    told = {"rows": loader.rows, "num_batches": loader.num_batches}
-    assert [*told.values()] == [sum(gave), len(gave)], f"the loader says {told}, and gives {gave}"
-    full = min(loader.batch_size, loader.rows)
-    assert set(gave[:-1]) <= {full}, f"batches but the last must have {full} rows; they have {gave}"
-    place = {row: i for i, row in enumerate(train["id"].tolist())}
-    batch = next(iter(loader))[0]
-    at = torch.tensor([place[row] for row in batch["id"].tolist()])
-    tokens = "tokens" in train
-    wanted = (
-        token_batch(train, train["length"], at) if tokens else {k: v[at] for k, v in train.items()}
-    )
-    for name, value in wanted.items():
-        assert torch.equal(batch[name], value), f"`{name}` of a batch must be that of its ids"
+    loader.sampler.set_epoch(epoch)
+    loader.done = done
+    try:
+        return [batch["id"] for block in loader for batch in block]
+    finally:  # a data module may give the same loader again
+        loader.sampler.set_epoch(0)
+        loader.done = (0, 0)
+
+
+def epoch_ids(data: Data, *, epoch: int = 0) -> Tensor:
+    """The ids of all rows in the order of an epoch."""
+    return torch.cat(batch_ids(data, epoch=epoch))

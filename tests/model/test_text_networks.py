@@ -11,7 +11,6 @@ from lepton import build
 from lepton.config.check import check
 from lepton.example import make_batch, make_text_spec
 from lepton.model.text_cnn import TextCnn
-from lepton.testing import TASKS
 from tests.quick import compose
 
 NAMES = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
@@ -27,27 +26,11 @@ def network(name, spec, **changes):
     return build.instantiate(node(name) | changes, spec=spec)
 
 
-@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", NAMES)
-def test_what_enters_the_head_and_the_head_give_the_logits(name, task):
-    spec = make_text_spec(task)
-    model, batch = network(name, spec).eval(), make_batch(spec)
-    features = model.features(batch)
-    assert features.shape == (64, features.shape[1])
-    assert torch.equal(model(batch), model.head(features))
-    assert model(batch).shape == (64, spec.outputs)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_parameter_lies_under_one_layer_and_the_head_is_last(name):
-    model = network(name, make_text_spec("binary"))
-    layers = model.layers()
-    for parameter, _ in model.named_parameters():
-        layers_above = [layer for layer in layers if f"{parameter}.".startswith(f"{layer}.")]
-        assert len(layers_above) == 1, parameter
-    assert layers[-1] == "head"
+def test_layers_go_from_the_embeddings_to_the_head(name):
+    layers = network(name, make_text_spec("binary")).layers()
     assert "embeddings" in layers[0]
-    assert all(list(model.get_submodule(layer).parameters()) for layer in layers)
+    assert layers[-1] == "head"
 
 
 @pytest.mark.parametrize("name", NAMES)

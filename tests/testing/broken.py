@@ -1,0 +1,27 @@
+"""Which properties of a contract do not hold."""
+
+import pytest
+
+
+def broken(contract):
+    """What each broken property says, by its name."""
+    messages = {}
+    try:
+        for name in contract.properties():
+            try:
+                getattr(contract, name)()
+            except Exception as error:  # of the option's own code too
+                messages[name] = str(error)
+    finally:
+        contract.teardown_class()
+    return messages
+
+
+def named(rows):
+    """Cases of a test under the names of their breakers."""
+    return [pytest.param(*row, id=row[0].__name__) for row in rows]
+
+
+def precise(rows):
+    """The properties that a row's breaker breaks alone; a row: breaker, message, properties."""
+    return {properties[0] for *_, properties in rows if len(properties) == 1}

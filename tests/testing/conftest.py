@@ -1,0 +1,12 @@
+"""Contracts compose as the other tests do, at less cost."""
+
+import pytest
+
+from lepton.testing import dataset, method
+from tests.quick import compose
+
+
+@pytest.fixture(autouse=True)
+def quick_composition(monkeypatch):
+    monkeypatch.setattr(dataset, "compose", compose)
+    monkeypatch.setattr(method, "compose", compose)

@@ -1,0 +1,154 @@
+"""The contract of methods: for each property a method that breaks it."""
+
+import re
+
+import pytest
+import torch
+from pytorch_lightning.callbacks import LambdaCallback
+from torch import nn
+
+from lepton.method import Method
+from lepton.testing import MethodContract, check_method
+from tests.testing.broken import broken, named, precise
+
+
+class Nothing(Method):
+    def prepare(self, model, spec):
+        return None
+
+
+class Misnamed(Method):
+    stackable = ("rate",)
+
+
+class Exploding(Method):
+    """The loss is no number from the second epoch on."""
+
+    def on_epoch(self, model, epoch):
+        self.epoch = epoch
+
+    def penalty(self, model):
+        return torch.tensor(torch.nan if self.epoch else 0.0)
+
+
+class Growing(Method):
+    def before_step(self, model, optimizer):
+        if not hasattr(model, "late"):
+            model.late = nn.Parameter(torch.ones(1))
+
+
+class Frozen(Method):
+    """Undoes every step."""
+
+    def before_step(self, model, optimizer):
+        self.before = [p.detach().clone() for p in model.parameters()]
+
+    @torch.no_grad()
+    def after_step(self, model, optimizer):
+        for parameter, value in zip(model.parameters(), self.before, strict=True):
+            parameter.copy_(value)
+
+
+class Thawing(Method):
+    @torch.no_grad()
+    def after_step(self, model, optimizer):
+        for parameter in model.parameters():
+            parameter.mul_(0.99)
+
+
+class Lingering(Method):
+    """Scales the logits from the end of training on."""
+
+    def prepare(self, model, spec):
+        self.factor = 1.0
+        model.register_forward_hook(lambda m, i, logits: logits * self.factor)
+        return model
+
+    def callbacks(self):
+        return [LambdaCallback(on_train_end=lambda *_: setattr(self, "factor", 2.0))]
+
+
+BREAKERS = [  # what a property says, and which properties do not hold
+    (
+        Nothing,
+        "prepare must return the model to train; it returned None",
+        ["test_prepare_returns_the_model_to_train"],
+    ),
+    (
+        Misnamed,
+        r"stackable must name attributes, .*; \['rate'\] are none of Misnamed",
+        ["test_stackable_names_attributes"],
+    ),
+    (
+        Exploding,
+        "loss must be finite; the training loss is nan in epoch 2, batch 1",
+        ["test_the_training_loss_is_finite"],
+    ),
+    (
+        Growing,
+        r"not change which parameters there are; \['late'\] came or went",
+        ["test_training_keeps_the_parameters_there_are"],
+    ),
+    (
+        Frozen,
+        r"trainable parameters must move; \['blocks",
+        ["test_trainable_parameters_move"],
+    ),
+    (
+        Thawing,
+        r"frozen parameters must not move; \['inputs.categories.table.weight'\] did",
+        ["test_frozen_parameters_stay"],
+    ),
+    (
+        Lingering,
+        "must score as in its epoch",
+        ["test_the_model_that_stays_scores_as_in_its_epoch"],
+    ),
+]
+
+
+class Contract(MethodContract):
+    def __init__(self, method):
+        self.method = method
+
+    def build(self):
+        return self.method()
+
+
+def test_a_method_that_does_nothing_passes():
+    assert broken(Contract(Method)) == {}
+
+
+@pytest.mark.parametrize(("method", "message", "properties"), named(BREAKERS))
+def test_a_method_that_breaks_a_promise_fails_just_that_test(method, message, properties):
+    messages = broken(Contract(method))
+    assert [*messages] == properties
+    assert re.search(message, messages[properties[0]])
+
+
+def test_each_property_has_a_method_that_breaks_it_alone():
+    assert precise(BREAKERS) == {*MethodContract.properties()}
+
+
+def test_check_method_says_which_promise_was_broken():
+    with pytest.raises(AssertionError, match="stackable must name attributes"):
+        check_method(Misnamed())
+
+
+def test_words_change_what_is_trained():
+    class Wider(Contract):
+        overrides = ("model=linear", "dataset=wine", "trainer.max_epochs=1")
+
+    training = Wider(Method).training()
+    assert type(training.learner.model).__name__ == "Linear"
+    assert training.learner.spec.task == "multiclass"
+    assert len(training.learner.history) == 1
+    Wider.teardown_class()
+
+
+def test_a_model_without_gradients_is_refused():
+    class Trees(Contract):
+        overrides = ("model=gradient_boosting",)
+
+    with pytest.raises(AssertionError, match="trained by gradients"):
+        Trees(Method).training()

@@ -1,0 +1,184 @@
+"""Every option of conf/ keeps the contract of its group."""
+
+from functools import cache
+
+import pytest
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from lepton import build
+from lepton.config.check import check, fits_itself
+from lepton.config.options import CONF_DIR, find_options
+from lepton.dataset.synthetic import make_table
+from lepton.testing import (
+    CombinerContract,
+    DatasetContract,
+    MethodContract,
+    ModelContract,
+    OptimizerContract,
+)
+from tests.quick import compose
+
+OPTIONS = find_options()
+TEXT_NETWORKS = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
+PRETRAINED = ["minilm", "transformer"]  # the class of transformer_tiny on weights from elsewhere
+ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
+NETWORKS = [
+    name for name in OPTIONS["model"] if name not in [*TEXT_NETWORKS, *PRETRAINED, *ESTIMATORS]
+]
+DATASETS = ["breast_cancer", "diabetes", "digits_flat", "german_credit", "wine", "synthetic"]
+METHODS = [name for name in OPTIONS["regularization"] if name != "none"]
+SOUPS = ["soup", "greedy_soup"]  # average weights, no predictions
+COMBINERS = sorted(path.stem for path in (CONF_DIR / "ensemble").glob("*.yaml"))
+COMBINERS = [name for name in COMBINERS if name not in SOUPS]
+MADE_UP = ("dataset=synthetic", "dataset.missing=0.1")
+SMALL_NETWORK = {"width": 32, "k": 4, "filters": 8}
+SHORT_SELECTION = {"size": 10, "bags": 3}  # of greedy
+REVIEWS = (
+    *("dataset=vader", "model=text_cnn", "dataset.source=reviews"),
+    *("dataset.split=random", "dataset.split_column=null"),
+)
+
+
+@cache
+def config_of(*overrides):
+    return check(compose(*overrides))
+
+
+def with_values(node, values):
+    """The node with those of the values that it has a key for."""
+    return node | {key: value for key, value in values.items() if key in node}
+
+
+def from_yaml(group, option, values, **arguments):
+    """An instance of the class that an option names, with its file's values or these."""
+    node = OmegaConf.to_container(OmegaConf.load(CONF_DIR / group / f"{option}.yaml"))
+    target = get_object(node.pop("_target_"))
+    return target(**arguments, **with_values(node, values))
+
+
+class Chosen:
+    """Part of a contract of several options, each a case of the fixture `option`."""
+
+    @pytest.fixture(autouse=True)
+    def choose(self, option):
+        self.option = option
+
+
+@pytest.mark.parametrize("option", NETWORKS)
+class TestNetworks(Chosen, ModelContract):
+    def build(self, spec):
+        node = config_of(f"model={self.option}")["model"]
+        return build.instantiate(with_values(node, SMALL_NETWORK), spec=spec)
+
+
+@pytest.mark.parametrize("option", TEXT_NETWORKS)
+class TestTextNetworks(Chosen, ModelContract):
+    kind = "text"
+
+    def build(self, spec):
+        node = config_of(f"model={self.option}", "dataset=vader")["model"]
+        return build.instantiate(with_values(node, SMALL_NETWORK), spec=spec)
+
+
+@pytest.mark.parametrize("option", DATASETS)
+class TestDatasets(Chosen, DatasetContract):
+    @property
+    def overrides(self):
+        return [f"dataset={self.option}"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        (*MADE_UP, "dataset.labels=3"),
+        (*MADE_UP, "dataset.classes=0"),
+        REVIEWS,
+        (*REVIEWS, "dataset.target=rating"),
+    ],
+    ids=["labels", "numbers", "texts", "ratings"],
+)
+class TestDatasetsWithOtherValues(Chosen, DatasetContract):
+    @property
+    def overrides(self):
+        return self.option
+
+
+@pytest.fixture(scope="module")
+def table_folder(tmp_path_factory):
+    """A folder with a table as table.csv and as table.parquet."""
+    frame = make_table(
+        rows=200,
+        numbers=3,
+        categories=[3],
+        classes=3,
+        labels=0,
+        noise=0.3,
+        missing=0.1,
+        data_seed=0,
+    )
+    folder = tmp_path_factory.mktemp("tables")
+    frame.to_csv(folder / "table.csv", index=False)
+    frame.to_parquet(folder / "table.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("option", ["csv", "parquet"])
+class TestDatasetsOfAFile(Chosen, DatasetContract):
+    @pytest.fixture(autouse=True)
+    def choose_path(self, table_folder):
+        self.folder = table_folder
+
+    @property
+    def overrides(self):
+        path = self.folder / f"table.{self.option}"
+        return [f"dataset={self.option}", f"dataset.path={path}", "dataset.target=target"]
+
+
+@pytest.mark.parametrize("option", METHODS)
+class TestRegularizations(Chosen, MethodContract):
+    def build(self):
+        node = config_of(f"regularization={self.option}")["regularization"][self.option]
+        return build.instantiate(node)
+
+
+@pytest.mark.parametrize("option", ["dataset.classes=3", "dataset.labels=3"])
+class TestLabelSmoothingOfMoreClasses(Chosen, MethodContract):
+    @property
+    def overrides(self):
+        return [self.option]
+
+    def build(self):
+        node = config_of("regularization=label_smoothing")["regularization"]["label_smoothing"]
+        return build.instantiate(node)
+
+
+@pytest.mark.parametrize("option", OPTIONS["optimizer"])
+class TestOptimizers(Chosen, OptimizerContract):
+    def build(self, params):
+        return from_yaml("optimizer", self.option, {}, params=params)
+
+
+@pytest.mark.parametrize("option", COMBINERS)
+class TestCombiners(Chosen, CombinerContract):
+    def build(self, task):
+        return from_yaml("ensemble", self.option, SHORT_SELECTION, task=task)
+
+
+def test_no_option_is_left_out():
+    assert len(NETWORKS) >= 6
+    assert len(METHODS) >= 7
+    assert len(OPTIONS["optimizer"]) >= 9
+    assert len(COMBINERS) >= 8
+    assert set(OPTIONS["dataset"]) - set(DATASETS) == {
+        *("csv", "parquet", "openml", "vader", "text_csv", "huggingface")
+    }
+    assert set(OPTIONS["model"]) == {*NETWORKS, *TEXT_NETWORKS, *PRETRAINED, *ESTIMATORS}
+
+
+def test_two_models_fit_themselves():
+    configs = [
+        config_of("model=gradient_boosting"),
+        config_of("model=tfidf_linear", "dataset=vader"),
+    ]
+    assert all(map(fits_itself, configs))
