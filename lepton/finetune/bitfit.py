@@ -1,4 +1,4 @@
-"""Biases and the head are tuned."""
+"""BitFit: tunes biases and the head."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Low-rank updates of the direction of weights, and their size apart."""
+"""DoRA: low-rank updates of the direction of weights, and their size apart."""
 
 from typing import Literal
 

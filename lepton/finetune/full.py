@@ -1,4 +1,4 @@
-"""Every parameter is tuned."""
+"""Full: tunes every parameter."""
 
 from torch import nn
 

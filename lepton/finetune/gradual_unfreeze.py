@@ -1,4 +1,4 @@
-"""The head first, then one layer more every few epochs."""
+"""GradualUnfreeze: tunes the head first, then one layer more every few epochs."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""The head alone is trained; what enters it never changes."""
+"""Head: trains the head alone, on features that never change."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Learned factors for the outputs of linear layers."""
+"""IA3: learned factors for the outputs of linear layers."""
 
 from typing import Literal
 

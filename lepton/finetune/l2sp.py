@@ -1,4 +1,4 @@
-"""Everything is tuned, and drawn back to the weights it started from."""
+"""L2SP: tunes everything, drawn back to the weights it started from."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""The last blocks and the head are tuned."""
+"""LastBlocks: tunes the last blocks and the head."""
 
 from typing import Literal
 

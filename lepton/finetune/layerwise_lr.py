@@ -1,4 +1,4 @@
-"""Smaller steps the nearer a layer is to the input."""
+"""LayerwiseLR: smaller learning rates for layers nearer to the input."""
 
 from typing import Any
 

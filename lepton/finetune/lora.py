@@ -1,4 +1,4 @@
-"""Low-rank updates of linear layers."""
+"""LoRA: low-rank updates of linear layers."""
 
 from typing import Literal
 

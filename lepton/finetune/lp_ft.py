@@ -1,4 +1,4 @@
-"""First the head alone, then everything."""
+"""ProbeThenFull: trains the head alone first, then everything."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""Normalization layers and the head are tuned."""
+"""Norm: tunes normalization layers and the head."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Learned tokens before the text."""
+"""Prompt: learned tokens before the text."""
 
 import warnings
 from typing import TYPE_CHECKING, Any, Literal

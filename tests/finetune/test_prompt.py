@@ -39,9 +39,9 @@ class Reader(nn.Module):
         return ["encoder.embeddings", *blocks, "head"]
 
     def features(self, batch):
-        found = self.encoder(input_ids=batch["tokens"], attention_mask=batch["mask"])
+        output = self.encoder(input_ids=batch["tokens"], attention_mask=batch["mask"])
         mask = batch["mask"][..., None]
-        return (found["last_hidden_state"] * mask).sum(1) / mask.sum(1)
+        return (output["last_hidden_state"] * mask).sum(1) / mask.sum(1)
 
     def forward(self, batch):
         return self.head(self.features(batch))
@@ -49,63 +49,63 @@ class Reader(nn.Module):
 
 @pytest.fixture
 def batch():
-    g = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(1)
     mask = torch.ones(4, 9, dtype=torch.int64)
     mask[1, 5:] = 0
-    return {"tokens": torch.randint(20, (4, 9), generator=g), "mask": mask}
+    return {"tokens": torch.randint(20, (4, 9), generator=generator), "mask": mask}
 
 
-def prepared(name, *words):
-    method = build.instantiate(check(compose(f"finetune={name}", *words))["finetune"])
+def prepared_reader(name, *overrides):
+    method = build.instantiate(check(compose(f"finetune={name}", *overrides))["finetune"])
     return method.prepare(Reader(), SimpleNamespace(max_length=9))
 
 
 def test_more_tokens_than_the_encoder_has_positions_for_are_refused():
     with pytest.raises(ConfigError, match=r"finetune\.tokens: 32 .* 41, and .* has 40 positions"):
-        prepared("prompt", "finetune.tokens=32")
-    prepared("prompt", "finetune.tokens=31")
+        prepared_reader("prompt", "finetune.tokens=32")
+    prepared_reader("prompt", "finetune.tokens=31")
 
 
 def test_learned_tokens_are_read_before_the_text_and_left_out_behind(batch):
     """Against the encoder given the same vectors by hand."""
-    model, plain = prepared("prompt", f"finetune.tokens={TOKENS}").eval(), Reader().eval()
+    model, untuned = prepared_reader("prompt", f"finetune.tokens={TOKENS}").eval(), Reader().eval()
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     assert {n for n in trained if not n.startswith("head.")} == {
         "encoder.prompt.prompt_encoder.default.embedding.weight"
     }
     learned = trained["encoder.prompt.prompt_encoder.default.embedding.weight"]
     assert learned.shape == (TOKENS, 8)
-    words = plain.encoder.embeddings.word_embeddings(batch["tokens"])
-    vectors = torch.cat([learned.expand(4, -1, -1), words], 1)
+    embedded = untuned.encoder.embeddings.word_embeddings(batch["tokens"])
+    vectors = torch.cat([learned.expand(4, -1, -1), embedded], 1)
     mask = torch.cat([torch.ones(4, TOKENS, dtype=torch.int64), batch["mask"]], 1)
-    found = plain.encoder(inputs_embeds=vectors, attention_mask=mask)["last_hidden_state"]
-    kept = batch["mask"][..., None]
-    expected = (found[:, TOKENS:] * kept).sum(1) / kept.sum(1)
+    outputs = untuned.encoder(inputs_embeds=vectors, attention_mask=mask)["last_hidden_state"]
+    text_mask = batch["mask"][..., None]
+    expected = (outputs[:, TOKENS:] * text_mask).sum(1) / text_mask.sum(1)
     torch.testing.assert_close(model.features(batch), expected)
     with adapters.adapters_switched_off(model):
-        torch.testing.assert_close(model.features(batch), plain.features(batch))
+        torch.testing.assert_close(model.features(batch), untuned.features(batch))
     model(batch).sum().backward()
     assert learned.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("name", ["lora", "dora", "ia3"])
 def test_adapters_of_an_encoder_merge_into_it(name, batch):
-    model, plain = prepared(name), Reader()
+    model, untuned = prepared_reader(name), Reader()
     for parameter in model.parameters():
         if parameter.requires_grad:
             nn.init.normal_(parameter, mean=0.2, std=0.1)
     merged = adapters.merge_adapters(model)
-    assert {*merged.state_dict()} == {*plain.state_dict()}
-    ours, theirs = model.eval()(batch), merged.eval()(batch)
-    assert (ours - theirs).abs().max() < 1e-5
-    assert (ours - plain.eval()(batch)).abs().max() > 1e-3
+    assert {*merged.state_dict()} == {*untuned.state_dict()}
+    adapted_output, merged_output = model.eval()(batch), merged.eval()(batch)
+    assert (adapted_output - merged_output).abs().max() < 1e-5
+    assert (adapted_output - untuned.eval()(batch)).abs().max() > 1e-3
     with adapters.adapters_switched_off(model):
-        torch.testing.assert_close(model.features(batch), plain.features(batch))
+        torch.testing.assert_close(model.features(batch), untuned.features(batch))
 
 
 @pytest.mark.parametrize("name", ["norm", "bitfit", "last_k", "gradual_unfreeze", "head"])
 def test_every_strategy_goes_with_an_encoder(name, batch):
-    model = prepared(name)
+    model = prepared_reader(name)
     model(batch).sum().backward()
     assert model.head.weight.grad is not None
     assert [*named_layers(model)][-1] == ("head",)

@@ -86,14 +86,14 @@ def _backbone_digest(model: nn.Module, config: dict[str, Any]) -> str:
     for name, tensor in model.state_dict().items():
         is_below_head = not (is_adapter(name) or f"{name}.".startswith(head))
         if is_below_head and (whole is None or name in new_parameters(model)):
-            _update(digest, name.replace(".base_layer.", "."), tensor)
+            _update_digest(digest, name.replace(".base_layer.", "."), tensor)
     return digest.hexdigest()
 
 
 def _inputs_digest(inputs: Rows) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(inputs.items()):
-        _update(digest, name, tensor)
+        _update_digest(digest, name, tensor)
     return digest.hexdigest()
 
 
@@ -101,6 +101,6 @@ def _joint_digest(*digests: str) -> str:
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:32]
 
 
-def _update(digest: "hashlib._Hash", name: str, tensor: Tensor) -> None:
+def _update_digest(digest: "hashlib._Hash", name: str, tensor: Tensor) -> None:
     digest.update(f"{name} {[*tensor.shape]} {tensor.dtype}".encode())
     digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file
@@ -14,6 +14,9 @@ from lepton.finetune.machinery.adapters import merge_adapters
 from lepton.finite import not_finite_names
 from lepton.pretrained.weight_files import is_network_run, weight_files
 from lepton.spec import DataSpec
+
+if TYPE_CHECKING:
+    from lepton.training.network import Network
 
 FLOAT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 STATE_KEYS = ("state_dict", "model_state_dict", "model")  # that hold the weights in other tools
@@ -38,7 +41,7 @@ class SourceWeights:
     strict: bool = True
 
 
-def read_source_weights(init_from: str, load_network: Callable[[Path], Any]) -> SourceWeights:
+def read_source_weights(init_from: str, load_network: Callable[[Path], "Network"]) -> SourceWeights:
     """The weights that `init_from` names; `load_network` reads a run.
 
     Raises: LeptonError when a file cannot be read, or holds more than finite tensors.

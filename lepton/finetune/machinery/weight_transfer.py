@@ -96,7 +96,7 @@ def _is_same_task(spec: DataSpec, source: SourceWeights) -> bool:
 
 @torch.no_grad()
 def _copy_or_new(tensor: Tensor, value: Tensor | None, report: TransferReport, name: str) -> None:
-    """Copies a whole tensor where it fits."""
+    """Copies a whole tensor where it fits; else its values stay new."""
     if _is_interchangeable(value, tensor):
         tensor.copy_(value)
         report.whole.append(name)

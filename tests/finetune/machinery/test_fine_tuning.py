@@ -22,44 +22,44 @@ from lepton.pretrained.weight_files import weights_digest
 from lepton.storage.results import read_result
 from lepton.storage.run_folder import read_config
 from lepton.training.learner import load_network
-from tests.finetune.conftest import MODELS, OTHER, TABLE, begin
+from tests.finetune.conftest import MODELS, OTHER_DATA, TABLE, training_overrides
 from tests.quick import quick, quick_rows
 
 STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
 ADAPTERS = ("lora", "dora", "ia3")
 
 
-def data_of(folder):
+def training_data(folder):
     """The data that a run learned from."""
     config = OmegaConf.create(read_config(folder / "config.yaml"))
     return build.data(check(config, files=False))
 
 
-def predictions(folder):
-    """Predictions of a run read back from its folder, beside those that it wrote."""
+def predictions_and_written(folder):
+    """Predictions of a run that is read back from its folder, and those that it wrote."""
     written = pd.read_parquet(folder / "predictions" / "test.parquet").filter(regex="^p_")
-    ours = load_network(folder).predict(data_of(folder).splits["test"])
-    return ours.numpy(), written.to_numpy()
+    predictions = load_network(folder).predict(training_data(folder).splits["test"])
+    return predictions.numpy(), written.to_numpy()
 
 
-QUICK = {  # of each way of saving
+QUICK_STRATEGIES = {  # of each way of saving
     "resnet": ("full", "head", "lp_ft", "lora", "ia3"),
     "reader": ("lora", "prompt"),
 }
-SAVED = [
-    pytest.param(model, name, marks=[] if name in QUICK[model] else pytest.mark.slow)
+SAVED_RUNS = [
+    pytest.param(model, name, marks=[] if name in QUICK_STRATEGIES[model] else pytest.mark.slow)
     for model, names in (("resnet", STRATEGIES), ("reader", [*STRATEGIES, "prompt"]))
     for name in names
 ]
 
 
-@pytest.mark.parametrize(("model", "name"), SAVED)
+@pytest.mark.parametrize(("model", "name"), SAVED_RUNS)
 def test_a_run_rebuilt_from_its_folder_predicts_identically(model, name, tune):
-    ours, written = predictions(tune(name, model, "optimizer.lr=0.01"))
+    predictions, written = predictions_and_written(tune(name, model, "optimizer.lr=0.01"))
     if name in ("head",):  # trained on features, read back as a whole
-        np.testing.assert_allclose(ours, written, atol=1e-6)
+        np.testing.assert_allclose(predictions, written, atol=1e-6)
     else:
-        assert np.array_equal(ours, written)
+        assert np.array_equal(predictions, written)
 
 
 @pytest.mark.parametrize(
@@ -74,35 +74,40 @@ def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     network = load_network(folder)
     merged = network.merged()
     assert not [n for n, _ in merged.named_parameters() if "lora" in n or "ia3" in n]
-    plain = load_network(next(folder.parents[1].glob("source/*-*"))).model
-    assert {n for n, _ in merged.named_parameters()} == {n for n, _ in plain.named_parameters()}
-    ours, _ = predictions(folder)
+    source_model = load_network(next(folder.parents[1].glob("source/*-*"))).model
+    assert {n for n, _ in merged.named_parameters()} == {
+        n for n, _ in source_model.named_parameters()
+    }
+    adapted_predictions, _ = predictions_and_written(folder)
     network.model = network.trained_module = merged
-    theirs = network.predict(data_of(folder).splits["test"]).numpy()
-    assert np.abs(ours - theirs).max() < 1e-5
-    start, head = plain.state_dict(), parameters_under(plain, named_layers(plain)[-1])
+    merged_predictions = network.predict(training_data(folder).splits["test"]).numpy()
+    assert np.abs(adapted_predictions - merged_predictions).max() < 1e-5
+    source_state, head = (
+        source_model.state_dict(),
+        parameters_under(source_model, named_layers(source_model)[-1]),
+    )
     below = [(n, p) for n, p in merged.named_parameters() if n not in head]
-    assert any(not torch.equal(p, start[n]) for n, p in below)  # the adapters did something
+    assert any(not torch.equal(p, source_state[n]) for n, p in below)  # the adapters did something
 
 
 def test_an_adapter_alone_is_kept_and_finds_its_base_by_content(tune, pretrained, tmp_path):
     source = pretrained("ft_transformer")
     folder = tune("lora", "ft_transformer", source=source)
-    saved = load_file(folder / "adapter.safetensors")
+    adapter = load_file(folder / "adapter.safetensors")
     assert not (folder / "model.safetensors").exists()
-    assert {n for n in saved if "lora" not in n} == {
+    assert {n for n in adapter if "lora" not in n} == {
         f"backbone.output.linear.{n}" for n in ("weight", "bias")
     }
-    ours, _ = predictions(folder)
+    predictions, _ = predictions_and_written(folder)
     moved = source.rename(source.with_name("elsewhere"))
     with pytest.raises(LeptonError, match=r"adapter for .*, which is gone; put the weights of SHA"):
         load_model(folder)
-    known = json.loads((folder / "base.json").read_text())
-    (folder / "base.json").write_text(json.dumps(known | {"path": str(moved)}))
-    assert np.array_equal(predictions(folder)[0], ours)
-    spoilt = load_file(moved / "model.safetensors")
+    base = json.loads((folder / "base.json").read_text())
+    (folder / "base.json").write_text(json.dumps(base | {"path": str(moved)}))
+    assert np.array_equal(predictions_and_written(folder)[0], predictions)
+    state = load_file(moved / "model.safetensors")
     save_file(
-        {n: t + 1 if t.is_floating_point() else t for n, t in spoilt.items()},
+        {n: t + 1 if t.is_floating_point() else t for n, t in state.items()},
         moved / "model.safetensors",
     )
     with pytest.raises(LeptonError, match=r"adapter for .*, which has changed; put"):
@@ -112,62 +117,66 @@ def test_an_adapter_alone_is_kept_and_finds_its_base_by_content(tune, pretrained
 def test_a_whole_run_needs_no_base(tune, pretrained):
     source = pretrained()
     folder = tune("lora", "mlp", "finetune.keep=whole", source=source)
-    ours, written = predictions(folder)
+    predictions, written = predictions_and_written(folder)
     shutil.rmtree(source)
-    assert np.array_equal(predictions(folder)[0], written)
-    assert np.array_equal(ours, written)
+    assert np.array_equal(predictions_and_written(folder)[0], written)
+    assert np.array_equal(predictions, written)
 
 
-def test_a_run_may_start_from_an_adapted_run(tune, network):
-    first = tune("lora", "mlp", "optimizer.lr=0.05")
-    start = (f"init_from={first}", "finetune=full")
-    second, _ = network(*TABLE, *MODELS["mlp"], *OTHER, *start)
-    merged = load_network(first).merged().state_dict()
-    state = second.model.state_dict()
-    assert state.keys() == merged.keys()
+def test_a_run_may_start_from_an_adapted_run(tune, build_network):
+    adapted_run = tune("lora", "mlp", "optimizer.lr=0.05")
+    tuning = (f"init_from={adapted_run}", "finetune=full")
+    tuned, _ = build_network(*TABLE, *MODELS["mlp"], *OTHER_DATA, *tuning)
+    merged_state = load_network(adapted_run).merged().state_dict()
+    state = tuned.model.state_dict()
+    assert state.keys() == merged_state.keys()
     for name, tensor in state.items():
-        assert torch.equal(tensor, merged[name]), name
+        assert torch.equal(tensor, merged_state[name]), name
 
 
 @pytest.mark.parametrize("model", quick(["mlp", "resnet", "tabm"], "resnet"))
 def test_a_head_on_cached_features_is_the_head_trained_without_them(
     model, tune, pretrained, monkeypatch
 ):
-    source, plain = pretrained(model), ("optimizer.lr=0.01", "finetune.standardize=false")
-    cached = tune("head", model, *plain, source=source)
+    source, unscaled = pretrained(model), ("optimizer.lr=0.01", "finetune.standardize=false")
+    cached = tune("head", model, *unscaled, source=source)
     monkeypatch.setattr(FineTuning, "_is_backbone_loaded_whole", staticmethod(lambda model: False))
-    whole = tune("head", model, *plain, "study=whole", source=source)
-    one, two = (load_network(folder).model.state_dict() for folder in (cached, whole))
-    assert one.keys() == two.keys()
-    for name, tensor in one.items():
-        torch.testing.assert_close(tensor, two[name], atol=1e-6, rtol=1e-5)
+    whole = tune("head", model, *unscaled, "study=whole", source=source)
+    cached_state, whole_state = (
+        load_network(folder).model.state_dict() for folder in (cached, whole)
+    )
+    assert cached_state.keys() == whole_state.keys()
+    for name, tensor in cached_state.items():
+        torch.testing.assert_close(tensor, whole_state[name], atol=1e-6, rtol=1e-5)
     tables = [pd.read_parquet(f / "predictions/test.parquet") for f in (cached, whole)]
-    a, b = (table.to_numpy(float) for table in tables)
-    np.testing.assert_allclose(a, b, atol=1e-5)
-    start = load_network(source).model.state_dict()
-    for name, tensor in one.items():
+    cached_predictions, whole_predictions = (table.to_numpy(float) for table in tables)
+    np.testing.assert_allclose(cached_predictions, whole_predictions, atol=1e-5)
+    source_state = load_network(source).model.state_dict()
+    for name, tensor in cached_state.items():
         if not name.startswith("output") and "output.linear" not in name:
-            assert torch.equal(tensor, start[name]), name
+            assert torch.equal(tensor, source_state[name]), name
 
 
 def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, pretrained, cache):
     from lepton.training.network import Network
 
-    source, calls, real = pretrained(), [], Network.features
-    Network.features = lambda *given: calls.append(1) or real(*given)
+    source, calls, features = pretrained(), [], Network.features
+    Network.features = lambda *arguments: calls.append(1) or features(*arguments)
     try:
         first = tune("head", source=source)
         tune("head", "mlp", "seed=1", "optimizer.lr=0.1", "model.dropout=0.3", source=source)
         tune("lora", "mlp", source=source)
         assert len(calls) == 3  # a split each
-        kept, *_ = (cache / "features").iterdir()
-        kept.write_bytes(kept.read_bytes()[:99])
+        cached_file, *_ = (cache / "features").iterdir()
+        cached_file.write_bytes(cached_file.read_bytes()[:99])
         again = tune("head", "mlp", "study=again", source=source)
         assert len(calls) == 4
     finally:
-        Network.features = real
-    a, b = (load_file(folder / "model.safetensors") for folder in (first, again))
-    assert all(torch.equal(a[name], b[name]) for name in a)
+        Network.features = features
+    first_state, second_state = (
+        load_file(folder / "model.safetensors") for folder in (first, again)
+    )
+    assert all(torch.equal(first_state[name], second_state[name]) for name in first_state)
 
 
 @pytest.mark.parametrize(
@@ -180,10 +189,10 @@ def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, p
     ],
 )
 def test_what_another_version_would_compute_is_computed_anew(
-    package, features_anew, baseline_anew, network, pretrained, upgrade, monkeypatch
+    package, features_anew, baseline_anew, build_network, pretrained, upgrade, monkeypatch
 ):
-    start = (f"init_from={pretrained()}", "finetune=full")
-    made, _ = network(*TABLE, *MODELS["mlp"], *start)
+    tuning = (f"init_from={pretrained()}", "finetune=full")
+    network, _ = build_network(*TABLE, *MODELS["mlp"], *tuning)
     computed, fit = [], linear_probe_baseline._best_metrics
 
     def fit_baseline(splits, task):
@@ -194,13 +203,13 @@ def test_what_another_version_would_compute_is_computed_anew(
 
     def compute(inputs):
         computed.append("features")
-        return made.features(inputs)
+        return network.features(inputs)
 
     def compute_all():
         computed.clear()
-        _, data = network(*TABLE, *MODELS["mlp"], *start)
-        splits, key = backbone_features(made.model, made.config, data, compute)
-        linear_probe_baseline.linear_probe_metrics(splits, made.task, key)
+        _, data = build_network(*TABLE, *MODELS["mlp"], *tuning)
+        splits, key = backbone_features(network.model, network.config, data, compute)
+        linear_probe_baseline.linear_probe_metrics(splits, network.task, key)
         return {*computed}
 
     upgrade(**{package: "before"})
@@ -214,39 +223,39 @@ def test_what_another_version_would_compute_is_computed_anew(
     assert compute_all() == set()
 
 
-def test_fewer_examples_leave_the_features_of_validation_and_test(network, pretrained):
-    start = (f"init_from={pretrained()}", "finetune=full")
-    seen = []
-    for rows, computed in ((99, ["train", "val", "test"]), (12, ["train"])):
-        made, data = network(*TABLE, *MODELS["mlp"], *start)
-        data.splits["train"] = {n: t[:rows] for n, t in data.splits["train"].items()}
-        seen.clear()
+def test_fewer_examples_leave_the_features_of_validation_and_test(build_network, pretrained):
+    tuning = (f"init_from={pretrained()}", "finetune=full")
+    computed_rows = []
+    for train_rows, expected_splits in ((99, ["train", "val", "test"]), (12, ["train"])):
+        network, data = build_network(*TABLE, *MODELS["mlp"], *tuning)
+        data.splits["train"] = {n: t[:train_rows] for n, t in data.splits["train"].items()}
+        computed_rows.clear()
 
-        def compute(inputs, made=made):
-            seen.append(len(inputs["num"]))
-            return made.features(inputs)
+        def compute(inputs, network=network):
+            computed_rows.append(len(inputs["num"]))
+            return network.features(inputs)
 
-        splits, _ = backbone_features(made.model, made.config, data, compute)
-        for split, part in data.splits.items():
-            assert torch.equal(splits[split]["features"], made.features(part))
-        assert seen == [len(data.splits[split]["id"]) for split in computed]
+        splits, _ = backbone_features(network.model, network.config, data, compute)
+        for split, split_rows in data.splits.items():
+            assert torch.equal(splits[split]["features"], network.features(split_rows))
+        assert computed_rows == [len(data.splits[split]["id"]) for split in expected_splits]
 
 
 @pytest.mark.parametrize("model", ["mlp", "reader"])
-def test_the_second_part_starts_from_the_best_probe(model, tune, pretrained, monkeypatch):
-    source, seen = pretrained(model), []
+def test_the_second_phase_starts_from_the_best_probe(model, tune, pretrained, monkeypatch):
+    source, thawed_states = pretrained(model), []
     from lepton.finetune.lp_ft import ProbeThenFull
 
-    real = ProbeThenFull.thaw
+    thaw_all = ProbeThenFull.thaw
 
     def thaw(self, model):
-        seen.append({n: t.clone() for n, t in model.state_dict().items()})
-        real(self, model)
+        thawed_states.append({n: t.clone() for n, t in model.state_dict().items()})
+        thaw_all(self, model)
 
     monkeypatch.setattr(ProbeThenFull, "thaw", thaw)
-    words = ("finetune.probe_epochs=6", "finetune.probe_lr=0.05")
-    folder = tune("lp_ft", model, *words, source=source)
-    probed = tune(
+    overrides = ("finetune.probe_epochs=6", "finetune.probe_lr=0.05")
+    folder = tune("lp_ft", model, *overrides, source=source)
+    probe_folder = tune(
         "head",
         model,
         "optimizer.lr=0.05",
@@ -255,13 +264,13 @@ def test_the_second_part_starts_from_the_best_probe(model, tune, pretrained, mon
         "regularization=gradient_clipping",
         source=source,
     )
-    [start], probe = seen, load_file(probed / "model.safetensors")
-    assert all(torch.equal(start[name], probe[name]) for name in probe)
+    [start], probe_state = thawed_states, load_file(probe_folder / "model.safetensors")
+    assert all(torch.equal(start[name], probe_state[name]) for name in probe_state)
     history = pd.read_parquet(folder / "history.parquet")
     assert list(history["epoch"]) == list(range(9))
     assert read_result(folder).best_epoch >= 6
-    first = pd.read_parquet(probed / "history.parquet")
-    assert list(history["val/score"][:6]) == list(first["val/score"])
+    probe_history = pd.read_parquet(probe_folder / "history.parquet")
+    assert list(history["val/score"][:6]) == list(probe_history["val/score"])
     final = load_file(folder / "model.safetensors")
     head = parameters_under(
         load_network(folder).model, named_layers(load_network(folder).model)[-1]
@@ -269,7 +278,7 @@ def test_the_second_part_starts_from_the_best_probe(model, tune, pretrained, mon
     assert any(not torch.equal(final[name], start[name]) for name in final if name not in head)
 
 
-SETTINGS = {
+OVERRIDES_BY_STRATEGY = {
     "gradual_unfreeze": ("trainer.max_epochs=5",),
     "lora": ("model.dropout=0.3", "finetune.dropout=0.2", "trainer.max_epochs=3"),
     "l2sp": ("regularization=[ema,label_smoothing]", "trainer.max_epochs=3"),
@@ -279,39 +288,43 @@ SETTINGS = {
 }
 
 
-STOPPED = [("mlp", name) for name in SETTINGS]
-STOPPED += [("reader", "lp_ft"), ("reader", "gradual_unfreeze")]
-EACH_WAY = (("mlp", "lora"), ("mlp", "head"), ("reader", "lp_ft"))  # of saving, and of parts
+STOPPED_RUNS = [("mlp", name) for name in OVERRIDES_BY_STRATEGY]
+STOPPED_RUNS += [("reader", "lp_ft"), ("reader", "gradual_unfreeze")]
+QUICK_STOPPED_RUNS = (  # each way of saving, and of phases
+    ("mlp", "lora"),
+    ("mlp", "head"),
+    ("reader", "lp_ft"),
+)
 
 
 @pytest.mark.parametrize("every", quick([10, 3], 10))
-@pytest.mark.parametrize(("model", "name"), quick_rows(STOPPED, *EACH_WAY))
+@pytest.mark.parametrize(("model", "name"), quick_rows(STOPPED_RUNS, *QUICK_STOPPED_RUNS))
 def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
     model, name, every, pretrained, stopped, run, fingerprint
 ):
-    start = (f"finetune={name}", f"init_from={pretrained(model)}")
-    words = (*begin(model, other=True), *start, *SETTINGS[name])
-    folder, stops = stopped(every, *words)
+    tuning = (f"finetune={name}", f"init_from={pretrained(model)}")
+    overrides = (*training_overrides(model, other=True), *tuning, *OVERRIDES_BY_STRATEGY[name])
+    folder, stops = stopped(every, *overrides)
     assert stops >= 2
-    whole = run(*words)
+    whole = run(*overrides)
     assert fingerprint(folder) == fingerprint(whole)
-    kept = "adapter" if name == "lora" else "model"
-    ours, theirs = (load_file(f / f"{kept}.safetensors") for f in (folder, whole))
-    assert all(torch.equal(ours[n], theirs[n]) for n in theirs)
+    weights = "adapter" if name == "lora" else "model"
+    stopped_state, whole_state = (load_file(f / f"{weights}.safetensors") for f in (folder, whole))
+    assert all(torch.equal(stopped_state[n], whole_state[n]) for n in whole_state)
 
 
-def test_a_row_says_before_and_after_and_what_it_cost(tune, pretrained, only):
+def test_a_row_says_before_and_after_and_what_it_cost(tune, pretrained, only_folder):
     folder = tune("last_k", "mlp", "forgetting=true", "dataset.classes=3", source=pretrained())
-    known = read_result(folder)
-    assert set(known.before) == set(known.metrics)
-    assert 0 < known.trainable < known.parameters
-    assert known.memory_mb > 10
+    result = read_result(folder)
+    assert set(result.before) == set(result.metrics)
+    assert 0 < result.trainable < result.parameters
+    assert result.memory_mb > 10
     [row] = load("tuned").to_dict("records")
-    assert row["before/test/auroc"] == known.before["test/auroc"]
+    assert row["before/test/auroc"] == result.before["test/auroc"]
     assert row["source/before/test/auroc"] == pytest.approx(
-        read_result(only("source")).metrics["test/auroc"]
+        read_result(only_folder("source")).metrics["test/auroc"]
     )
-    assert row["source/after/test/auroc"] == known.forgetting["after/test/auroc"]
+    assert row["source/after/test/auroc"] == result.forgetting["after/test/auroc"]
 
 
 def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
@@ -320,84 +333,91 @@ def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
 
     source = pretrained()
     folder = tune("full", "mlp", "forgetting=true", "optimizer.lr=0.05", source=source)
-    network, tuned = load_network(source), load_network(folder).model.state_dict()
+    network, tuned_state = load_network(source), load_network(folder).model.state_dict()
     state = network.model.state_dict()
     for name, tensor in state.items():
         if not name.startswith("output"):
-            tensor.copy_(tuned[name])
+            tensor.copy_(tuned_state[name])
     test = read_data(read_result(source).config).splits["test"]
     expected = score(network.predict(test), test["target"], task="multiclass")
-    known = read_result(folder).forgetting
-    assert known["after/test/log_loss"] == pytest.approx(expected["log_loss"])
-    assert known["after/test/log_loss"] != known["before/test/log_loss"]
+    forgetting = read_result(folder).forgetting
+    assert forgetting["after/test/log_loss"] == pytest.approx(expected["log_loss"])
+    assert forgetting["after/test/log_loss"] != forgetting["before/test/log_loss"]
 
 
 @pytest.mark.parametrize(
     "task", quick(["multiclass", "binary", "regression", "multilabel"], "binary", "regression")
 )
-def test_before_is_the_best_of_scikit_learns_heads(task, network, pretrained):
+def test_before_is_the_best_of_scikit_learns_heads(task, build_network, pretrained):
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    own = {
+    task_overrides = {
         "multiclass": [],
         "binary": ["dataset.classes=2"],
         "regression": ["dataset.classes=0"],
         "multilabel": ["dataset.labels=2"],
     }[task]
-    start = (f"init_from={pretrained()}", "finetune=full")
-    made, data = network(*TABLE, *MODELS["mlp"], *OTHER[:1], *own, *start)
-    made.prepare_phases(data)
-    rows = {s: made.features(data.splits[s]).double().numpy() for s in ("train", "val", "test")}
-    mean, std = rows["train"].mean(0), rows["train"].std(0)
+    tuning = (f"init_from={pretrained()}", "finetune=full")
+    network, data = build_network(*TABLE, *MODELS["mlp"], *OTHER_DATA[:1], *task_overrides, *tuning)
+    network.prepare_phases(data)
+    features = {
+        s: network.features(data.splits[s]).double().numpy() for s in ("train", "val", "test")
+    }
+    mean, std = features["train"].mean(0), features["train"].std(0)
     std[std == 0] = 1
-    rows = {split: (x - mean) / std for split, x in rows.items()}
-    y = {split: data.splits[split]["target"].numpy() for split in rows}
-    found = []
-    for c in (1e-3, 1e-2, 1e-1, 1, 10):
+    features = {split: (x - mean) / std for split, x in features.items()}
+    targets = {split: data.splits[split]["target"].numpy() for split in features}
+    errors_by_penalty = []
+    for inverse_penalty in (1e-3, 1e-2, 1e-1, 1, 10):
         if task == "regression":
-            model = Ridge(1 / c).fit(rows["train"], y["train"])
+            model = Ridge(1 / inverse_penalty).fit(features["train"], targets["train"])
             errors = [
-                np.sqrt(((model.predict(rows[s]) - y[s]) ** 2).mean()) for s in ("val", "test")
+                np.sqrt(((model.predict(features[s]) - targets[s]) ** 2).mean())
+                for s in ("val", "test")
             ]
         else:
-            columns = y["train"][:, None] if y["train"].ndim == 1 else y["train"]
+            columns = targets["train"][:, None] if targets["train"].ndim == 1 else targets["train"]
             models = [
-                LogisticRegression(C=c, max_iter=500).fit(rows["train"], k) for k in columns.T
+                LogisticRegression(C=inverse_penalty, max_iter=500).fit(features["train"], column)
+                for column in columns.T
             ]
             errors = []
             for split in ("val", "test"):
-                target = y[split][:, None] if y[split].ndim == 1 else y[split]
-                p = [m.predict_proba(rows[split]) for m in models]
-                p = [q[np.arange(len(q)), t.astype(int)] for q, t in zip(p, target.T, strict=True)]
-                errors.append(-np.log(np.stack(p)).mean())
-        found.append(errors)
+                target = targets[split][:, None] if targets[split].ndim == 1 else targets[split]
+                probabilities = [model.predict_proba(features[split]) for model in models]
+                probabilities = [
+                    of_head[np.arange(len(of_head)), true.astype(int)]
+                    for of_head, true in zip(probabilities, target.T, strict=True)
+                ]
+                errors.append(-np.log(np.stack(probabilities)).mean())
+        errors_by_penalty.append(errors)
     name = "rmse" if task == "regression" else "log_loss"
-    val, test = min(found)
-    assert made.fine_tuning.linear_probe_metrics[f"val/{name}"] == pytest.approx(val, rel=1e-3)
-    assert made.fine_tuning.linear_probe_metrics[f"test/{name}"] == pytest.approx(test, rel=1e-3)
+    val, test = min(errors_by_penalty)
+    assert network.fine_tuning.linear_probe_metrics[f"val/{name}"] == pytest.approx(val, rel=1e-3)
+    assert network.fine_tuning.linear_probe_metrics[f"test/{name}"] == pytest.approx(test, rel=1e-3)
 
 
 def test_the_identity_of_a_run_holds_the_content_of_its_start_and_not_its_place(
     pretrained, here, run
 ):
     source = pretrained()
-    words = (*TABLE, *MODELS["mlp"], "finetune=head")
-    first = run(*words, f"init_from={source}")
+    overrides = (*TABLE, *MODELS["mlp"], "finetune=head")
+    first = run(*overrides, f"init_from={source}")
     shutil.copytree(source, here / "copy")
-    assert run(*words, "init_from=copy") == first
+    assert run(*overrides, "init_from=copy") == first
     other = pretrained("mlp", "seed=4")
-    assert run(*words, f"init_from={other}") != first
+    assert run(*overrides, f"init_from={other}") != first
     assert weights_digest(source) == weights_digest(here / "copy") != weights_digest(other)
 
 
-def test_a_run_from_scratch_has_the_id_it_had_before_there_was_tuning(network):
+def test_a_run_from_scratch_has_the_id_it_had_before_there_was_tuning(build_network):
     from lepton.config.check import check
     from lepton.config.identity import canonical_config
     from tests.quick import compose
 
-    kept = canonical_config(check(compose(*TABLE)))
-    assert not {"finetune", "init_from", "forgetting", "kind", "suggested"} & set(kept)
-    assert not {"shots", "fraction"} & set(kept["dataset"])
+    canonical = canonical_config(check(compose(*TABLE)))
+    assert not {"finetune", "init_from", "forgetting", "kind", "suggested"} & set(canonical)
+    assert not {"shots", "fraction"} & set(canonical["dataset"])
 
 
 def test_an_old_run_is_read_back(run):
@@ -416,11 +436,11 @@ def test_an_old_run_is_read_back(run):
 
 
 def test_a_search_looks_at_strategies_and_learning_rates(pretrained, lepton):
-    words = (*TABLE, *MODELS["mlp"], *OTHER, f"init_from={pretrained()}", "study=searched")
+    overrides = (*TABLE, *MODELS["mlp"], *OTHER_DATA, f"init_from={pretrained()}", "study=searched")
     space = ("finetune=head,full", "optimizer.lr=tag(log,interval(1e-4,1e-1))")
     search = ("hydra/sweeper=search", "hydra.sweeper.n_trials=3", "hydra/launcher=basic")
-    code, _, said = lepton("train", "-m", *words, *space, *search)
-    assert code == 0, said
+    code, _, output = lepton("train", "-m", *overrides, *space, *search)
+    assert code == 0, output
     frame = load("searched")
     assert len(frame) == 3
     assert frame["optimizer.lr"].nunique() == 3

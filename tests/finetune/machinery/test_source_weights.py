@@ -1,4 +1,4 @@
-"""What `init_from` names, read or refused."""
+"""Weights that `init_from` names are read or refused."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from lepton.training.learner import load_network
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "message"),
     [
         ({1: torch.ones(2)}, "holds other things than named tensors"),
         ({"a": torch.ones(2).to_sparse()}, "holds other things than named tensors"),
@@ -21,9 +21,9 @@ from lepton.training.learner import load_network
     ],
     ids=["numbered", "sparse", "not finite", "complex", "eight bits", "no values"],
 )
-def test_what_is_no_plain_state_is_refused(state, said, tmp_path):
+def test_what_is_no_plain_state_is_refused(state, message, tmp_path):
     torch.save(state, tmp_path / "w.pt")
-    with pytest.raises(LeptonError, match=said):
+    with pytest.raises(LeptonError, match=message):
         read_source_weights(str(tmp_path / "w.pt"), load_network)
 
 

@@ -1,4 +1,4 @@
-"""Weights of a run, a folder or a file in another network: what is loaded, what is refused."""
+"""Weights of a run, a folder or a file are loaded into another network, or refused."""
 
 import re
 import shutil
@@ -15,15 +15,15 @@ from lepton.finetune.machinery.source_weights import SourceWeights
 from lepton.finetune.machinery.weight_transfer import align_names, transfer_weights
 from lepton.spec import DataSpec
 from lepton.training.learner import load_network
-from tests.finetune.conftest import MODELS, OTHER, TABLE
+from tests.finetune.conftest import MODELS, OTHER_DATA, TABLE
 from tests.quick import compose
 
 
-def spec_of(numbers, categories, *, classes="abc"):
+def table_spec(numbers, categories, *, classes="abc"):
     """The spec of a table: names of numbers; categories by column."""
-    known = make_spec("multiclass", numbers=len(numbers), cardinalities=())
+    example = make_spec("multiclass", numbers=len(numbers), cardinalities=())
     return DataSpec(
-        **vars(known)
+        **vars(example)
         | {
             "num_features": tuple(numbers),
             "cat_features": tuple(categories),
@@ -35,9 +35,9 @@ def spec_of(numbers, categories, *, classes="abc"):
     )
 
 
-OLD = spec_of(["age", "size"], {"job": ["cook", "smith"], "home": ["rent", "own"]})
-NEW = spec_of(["size", "price"], {"job": ["baker", "cook", "smith"], "car": ["no", "yes"]})
-BATCH = ("model.normalization=batch",)  # as the source has it
+OLD = table_spec(["age", "size"], {"job": ["cook", "smith"], "home": ["rent", "own"]})
+NEW = table_spec(["size", "price"], {"job": ["baker", "cook", "smith"], "car": ["no", "yes"]})
+BATCH_NORM = ("model.normalization=batch",)  # as the source has it
 EMBEDDED = {
     "mlp": "model.num_embedding=periodic",
     "resnet": "model.num_embedding=piecewise_linear",
@@ -45,94 +45,103 @@ EMBEDDED = {
 }
 
 
-def model(name, spec, *words):
+def build_model(name, spec, *overrides):
     torch.manual_seed(len(spec.num_features[0]))
-    return build.component(check(compose(*MODELS[name], *words)), "model", spec=spec)
+    return build.component(check(compose(*MODELS[name], *overrides)), "model", spec=spec)
 
 
-def given(old, spec):
-    return SourceWeights("source", old.state_dict(), old.columns(spec), spec)
+def source_weights(model, spec):
+    return SourceWeights("source", model.state_dict(), model.columns(spec), spec)
 
 
-def rows(spec, *, size=0.0, job="cook"):
+def shared_batch(spec, *, size=0.0, job="cook"):
     """A batch in which all that the two tables do not share is absent from the sums."""
     batch = {"num": torch.zeros(2, len(spec.num_features)), "id": torch.arange(2)}
     batch["num"][:, spec.num_features.index("size")] = torch.tensor([size, -size])
-    at = spec.cat_features.index("job")
+    job_column = spec.cat_features.index("job")
     batch["cat"] = torch.zeros(2, len(spec.cat_features), dtype=torch.int64)
-    batch["cat"][:, at] = 2 + spec.categories[at].index(job)
+    batch["cat"][:, job_column] = 2 + spec.categories[job_column].index(job)
     return batch
 
 
 def test_a_shared_column_means_the_same_to_the_first_layer_of_a_plain_network():
     """Differences between rows that differ in shared columns alone pass the first layer equally."""
-    words = ("model.normalization=none",)
-    old, new = model("mlp", OLD, *words), model("mlp", NEW, *words)
-    loaded = transfer_weights(new, NEW, given(old, OLD))
-    assert set(loaded.partial) == {"inputs.categories.table.weight", "blocks.0.weight"}
-    assert loaded.partial["inputs.categories.table.weight"] == (4, 9)  # of job: all but baker
+    overrides = ("model.normalization=none",)
+    old, new = build_model("mlp", OLD, *overrides), build_model("mlp", NEW, *overrides)
+    report = transfer_weights(new, NEW, source_weights(old, OLD))
+    assert set(report.partial) == {"inputs.categories.table.weight", "blocks.0.weight"}
+    assert report.partial["inputs.categories.table.weight"] == (4, 9)  # of job: all but baker
     for job in ("cook", "smith"):
-        steps = [
-            m.blocks[0](m.inputs(rows(s, size=1.5, job=job))) for m, s in ((old, OLD), (new, NEW))
+        outputs = [
+            model.blocks[0](model.inputs(shared_batch(spec, size=1.5, job=job)))
+            for model, spec in ((old, OLD), (new, NEW))
         ]
-        torch.testing.assert_close(steps[0][0] - steps[0][1], steps[1][0] - steps[1][1])
-    jobs = [
-        m.blocks[0](m.inputs(rows(s, job="cook"))) - m.blocks[0](m.inputs(rows(s, job="smith")))
-        for m, s in ((old, OLD), (new, NEW))
+        torch.testing.assert_close(outputs[0][0] - outputs[0][1], outputs[1][0] - outputs[1][1])
+    differences = [
+        model.blocks[0](model.inputs(shared_batch(spec, job="cook")))
+        - model.blocks[0](model.inputs(shared_batch(spec, job="smith")))
+        for model, spec in ((old, OLD), (new, NEW))
     ]
-    torch.testing.assert_close(*jobs)
+    torch.testing.assert_close(*differences)
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("embedded", [False, True])
 def test_the_same_columns_in_another_order_give_the_same_predictions(name, embedded):
-    words = (EMBEDDED.get(name, "model.num_embedding=periodic"),) if embedded else ()
-    turned = spec_of(["size", "age"], {"home": ["own", "rent"], "job": ["smith", "cook"]})
-    old, new = model(name, OLD, *words), model(name, turned, *words)
-    loaded = transfer_weights(new, turned, given(old, OLD))
-    assert (loaded.partial, loaded.new) == ({}, [])
-    a = make_batch(OLD)
-    b = {"id": a["id"], "num": a["num"].flip(1), "cat": a["cat"].flip(1)}
-    b["cat"] = torch.where(b["cat"] > 1, 5 - b["cat"], b["cat"])  # 2 and 3 swapped in both columns
-    torch.testing.assert_close(old.eval()(a), new.eval()(b), atol=1e-5, rtol=1e-4)
+    overrides = (EMBEDDED.get(name, "model.num_embedding=periodic"),) if embedded else ()
+    reordered = table_spec(["size", "age"], {"home": ["own", "rent"], "job": ["smith", "cook"]})
+    old, new = build_model(name, OLD, *overrides), build_model(name, reordered, *overrides)
+    report = transfer_weights(new, reordered, source_weights(old, OLD))
+    assert (report.partial, report.new) == ({}, [])
+    batch = make_batch(OLD)
+    reordered_batch = {"id": batch["id"], "num": batch["num"].flip(1), "cat": batch["cat"].flip(1)}
+    reordered_batch["cat"] = torch.where(
+        reordered_batch["cat"] > 1, 5 - reordered_batch["cat"], reordered_batch["cat"]
+    )  # 2 and 3 swapped in both columns
+    torch.testing.assert_close(old.eval()(batch), new.eval()(reordered_batch), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_that_depends_on_columns_is_said_to(name):
-    one, other = (
-        model(name, spec).state_dict() for spec in (OLD, spec_of(["a"] * 5, {"b": "xyz"}))
+    state, other_state = (
+        build_model(name, spec).state_dict() for spec in (OLD, table_spec(["a"] * 5, {"b": "xyz"}))
     )
-    differ = {n for n in one if one[n].shape != other[n].shape}
-    assert differ <= set(model(name, OLD).columns(OLD))
+    differing = {n for n in state if state[n].shape != other_state[n].shape}
+    assert differing <= set(build_model(name, OLD).columns(OLD))
 
 
 def test_a_head_is_kept_for_the_same_classes_and_new_for_others():
-    old, same = model("mlp", OLD), model("mlp", NEW)
-    assert "output.weight" in transfer_weights(same, NEW, given(old, OLD)).whole
-    renamed = spec_of(
+    old, same = build_model("mlp", OLD), build_model("mlp", NEW)
+    assert "output.weight" in transfer_weights(same, NEW, source_weights(old, OLD)).whole
+    renamed = table_spec(
         ["age", "size"], {"job": ["cook", "smith"], "home": ["rent", "own"]}, classes="xyz"
     )
-    assert transfer_weights(model("mlp", renamed), renamed, given(old, OLD)).new == [
+    assert transfer_weights(build_model("mlp", renamed), renamed, source_weights(old, OLD)).new == [
         "output.weight",
         "output.bias",
     ]
 
 
-def test_what_is_made_new_is_trained_by_every_strategy(pretrained, network):
-    start = (f"init_from={pretrained('mlp')}", "finetune=head")
-    made, data = network(*TABLE, *MODELS["mlp"], *OTHER, "dataset.numbers=9", *start)
-    trained = {n for n, p in made.model.named_parameters() if p.requires_grad}
+def test_what_is_made_new_is_trained_by_every_strategy(pretrained, build_network):
+    tuning = (f"init_from={pretrained('mlp')}", "finetune=head")
+    network, data = build_network(*TABLE, *MODELS["mlp"], *OTHER_DATA, "dataset.numbers=9", *tuning)
+    trained = {n for n, p in network.model.named_parameters() if p.requires_grad}
     assert trained == {"blocks.0.weight", "output.weight", "output.bias"}
-    [part] = made.prepare_phases(data)
-    assert part.module is made.model
-    assert "features" not in part.data.splits["train"]
+    [phase] = network.prepare_phases(data)
+    assert phase.module is network.model
+    assert "features" not in phase.data.splits["train"]
 
 
-def test_what_was_loaded_is_said_in_a_line(pretrained, network, caplog):
+def test_what_was_loaded_is_said_in_a_line(pretrained, build_network, caplog):
     caplog.set_level("DEBUG", logger="lepton")
     source = pretrained("mlp")
-    network(
-        *TABLE, *MODELS["mlp"], *OTHER, "dataset.numbers=9", f"init_from={source}", "finetune=full"
+    build_network(
+        *TABLE,
+        *MODELS["mlp"],
+        *OTHER_DATA,
+        "dataset.numbers=9",
+        f"init_from={source}",
+        "finetune=full",
     )
     assert caplog.messages[-1] == (
         f"init_from={source}: 12 of 15 tensors loaded; by the names of columns blocks.0.weight "
@@ -141,7 +150,7 @@ def test_what_was_loaded_is_said_in_a_line(pretrained, network, caplog):
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "pt", "lightning.ckpt", "folder"])
-def test_weights_of_a_file_are_those_of_the_run(kind, pretrained, network, here):
+def test_weights_of_a_file_are_those_of_the_run(kind, pretrained, build_network, here):
     source = pretrained("mlp")
     state = load_file(source / "model.safetensors")
     path = here / f"weights.{kind}"
@@ -157,19 +166,19 @@ def test_weights_of_a_file_are_those_of_the_run(kind, pretrained, network, here)
         case "folder":
             path.mkdir()
             save_file(state | {"pooler.weight": torch.ones(2)}, path / "model.safetensors")
-    made, _ = network(*TABLE, *MODELS["mlp"], f"init_from={path}", "finetune=full")
-    for name, tensor in made.model.state_dict().items():
+    network, _ = build_network(*TABLE, *MODELS["mlp"], f"init_from={path}", "finetune=full")
+    for name, tensor in network.model.state_dict().items():
         assert torch.equal(tensor, state[name]), name
 
 
 def test_prefixes_of_foreign_names_are_found():
-    own = {"encoder.block.weight": torch.ones(2, 2), "head.weight": torch.ones(1)}
+    target = {"encoder.block.weight": torch.ones(2, 2), "head.weight": torch.ones(1)}
     foreign = {"bert.block.weight": torch.zeros(2, 2), "cls.bias": torch.ones(3)}
-    assert set(align_names(foreign, own)) == {"encoder.block.weight", "cls.bias"}
+    assert set(align_names(foreign, target)) == {"encoder.block.weight", "cls.bias"}
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         ("missing", r"another network than MLP: 1 missing \(blocks.4.weight\)"),
         ("unknown", r"another network than MLP: 1 unknown here \(extra.weight\)"),
@@ -180,7 +189,9 @@ def test_prefixes_of_foreign_names_are_found():
         ("number", r"holds other things than named tensors \(\['lr'\]\)"),
     ],
 )
-def test_weights_that_do_not_fit_are_told_by_number_and_name(spoil, said, pretrained, lepton, here):
+def test_weights_that_do_not_fit_are_told_by_number_and_name(
+    spoil, message, pretrained, lepton, here
+):
     state = load_file(pretrained("mlp") / "model.safetensors")
     match spoil:
         case "missing":
@@ -198,16 +209,16 @@ def test_weights_that_do_not_fit_are_told_by_number_and_name(spoil, said, pretra
         case "pickle":
             state["path"] = here
     torch.save(state, here / "w.pt")
-    words = (*TABLE, *MODELS["mlp"], "init_from=w.pt", "finetune=full", "study=bad")
-    code, _, heard = lepton("train", *words)
+    overrides = (*TABLE, *MODELS["mlp"], "init_from=w.pt", "finetune=full", "study=bad")
+    code, _, output = lepton("train", *overrides)
     assert code == 2
-    [line] = [line for line in heard.splitlines() if line.startswith("lepton: ")]
-    assert re.search(said, line), line
+    [line] = [line for line in output.splitlines() if line.startswith("lepton: ")]
+    assert re.search(message, line), line
     assert not (here / "runs" / "bad").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("overrides", "message"),
     [
         (["finetune=full"], "finetune=full: there is nothing to tune yet; give init_from="),
         (
@@ -234,7 +245,7 @@ def test_weights_that_do_not_fit_are_told_by_number_and_name(spoil, said, pretra
         ),
         (["init_from={run}", "finetune=full", "model.hidden=[8]"], "another network than MLP: "),
         (
-            ["init_from={file}", "finetune=full", "forgetting=true", *BATCH],
+            ["init_from={file}", "finetune=full", "forgetting=true", *BATCH_NORM],
             "model.safetensors is no run",
         ),
         (["dataset.shots=99"], "dataset.shots=99: class 'class_"),
@@ -244,31 +255,33 @@ def test_weights_that_do_not_fit_are_told_by_number_and_name(spoil, said, pretra
         (["dataset.shots=2", "dataset.fraction=0.5"], "dataset.shots and dataset.fraction shrink"),
     ],
 )
-def test_a_mistake_is_told_in_a_line_and_leaves_no_run(words, said, pretrained, lepton, here):
+def test_a_mistake_is_told_in_a_line_and_leaves_no_run(
+    overrides, message, pretrained, lepton, here
+):
     source = pretrained("mlp")
     (here / "here.txt").write_text("x")
     (here / "empty").mkdir()
     shutil.copytree(source, here / "begun")
     (here / "begun" / "result.json").unlink()
-    known = {"run": source, "file": source / "model.safetensors"}
-    words = [word.format(**known) for word in words]
-    small = [] if any(word.startswith("model=") for word in words) else MODELS["mlp"][:2]
-    code, _, heard = lepton("train", *TABLE, *small, *words, "study=bad")
+    places = {"run": source, "file": source / "model.safetensors"}
+    overrides = [word.format(**places) for word in overrides]
+    small_model = [] if any(word.startswith("model=") for word in overrides) else MODELS["mlp"][:2]
+    code, _, output = lepton("train", *TABLE, *small_model, *overrides, "study=bad")
     assert code == 2
-    [line] = [line for line in heard.splitlines() if line.startswith("lepton: ")]
-    assert said in line
+    [line] = [line for line in output.splitlines() if line.startswith("lepton: ")]
+    assert message in line
     assert not (here / "runs" / "bad").exists()
 
 
 def test_a_network_of_which_nothing_would_be_left_is_refused():
-    old = model("mlp", OLD, "model.hidden=[8]")
-    new = model("mlp", spec_of(["x"], {"y": ["z"]}), "model.hidden=[8]")
+    old = build_model("mlp", OLD, "model.hidden=[8]")
+    new = build_model("mlp", table_spec(["x"], {"y": ["z"]}), "model.hidden=[8]")
     with pytest.raises(ConfigError, match="no layer below the head could be loaded whole"):
-        transfer_weights(new, spec_of(["x"], {"y": ["z"]}), given(old, OLD))
+        transfer_weights(new, table_spec(["x"], {"y": ["z"]}), source_weights(old, OLD))
 
 
-def test_the_weights_of_a_run_are_read_as_it_predicts(pretrained, network):
+def test_the_weights_of_a_run_are_read_as_it_predicts(pretrained, build_network):
     source = pretrained("resnet")
-    made, data = network(*TABLE, *MODELS["resnet"], f"init_from={source}", "finetune=full")
-    rows = data.splits["test"]
-    assert torch.equal(made.predict(rows), load_network(source).predict(rows))
+    network, data = build_network(*TABLE, *MODELS["resnet"], f"init_from={source}", "finetune=full")
+    test_rows = data.splits["test"]
+    assert torch.equal(network.predict(test_rows), load_network(source).predict(test_rows))
