@@ -2,7 +2,7 @@
 
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import hydra.utils
 from hydra.errors import InstantiationException
@@ -138,7 +138,7 @@ def methods(config: dict[str, Any]) -> "list[Method]":
     return strategy + [instantiate(node) for _, node in regularizers]
 
 
-def logger(config: dict[str, Any], folder: Path) -> "Logger | bool":
+def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":
     """The tracker, or False when none was chosen.
 
     Raises: LeptonError that names what to install.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ class Method:
         return ()
 
     @classmethod
-    def stacked(cls, members: Sequence["Method"]) -> "StackedMethod | None":
+    def stacked(cls, members: Sequence[Self]) -> "StackedMethod | None":
         """The form of the hooks around a step for a whole stack; None where there is none."""
         overridden = any(
             getattr(cls, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS

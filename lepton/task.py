@@ -61,7 +61,17 @@ class Task:
 
     def weights_like(self, logits: Tensor) -> Tensor:
         """The weights in the dtype and on the device of the logits. Shapes: (outputs, 2)."""
+        assert self.weights is not None
         return self.weights.to(logits.dtype).to(logits.device)  # not kept: vmap may have wrapped it
+
+    def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _predict(self, logits: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _constant(self, counts: Tensor) -> Tensor:
+        raise NotImplementedError
 
 
 class Binary(Task):

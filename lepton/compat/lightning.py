@@ -14,8 +14,13 @@ from lepton.compat.torchmetrics import without_transformers
 
 with without_transformers():  # Lightning imports torchmetrics
     import pytorch_lightning as pl
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.callbacks import EarlyStopping
-    from pytorch_lightning.strategies import ModelParallelStrategy
+    from pytorch_lightning.core.optimizer import LightningOptimizer
+    from pytorch_lightning.profilers import Profiler
+    from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
+
+__all__ = ["LightningOptimizer", "MisconfigurationException", "Profiler", "Strategy", "pl"]
 
 WATCHING_THREAD = "child-process-observer"
 
@@ -74,7 +79,8 @@ def end_further_processes(seconds: float) -> None:
     """
     for thread in threading.enumerate():
         if thread.name == WATCHING_THREAD:
-            processes, thread._child_processes = thread._child_processes, []
+            attributes = vars(thread)
+            processes, attributes["_child_processes"] = attributes["_child_processes"], []
             for process in processes:
                 try:
                     process.wait(seconds)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +11,16 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
+
 
 def fused_adam_(
-    parameters: Sequence[Tensor],
-    gradients: Sequence[Tensor],
-    means: Sequence[Tensor],
-    squares: Sequence[Tensor],
+    parameters: Tensors,
+    gradients: Tensors,
+    means: Tensors,
+    squares: Tensors,
     *,
-    steps: Sequence[Tensor],
+    steps: Tensors,
     lr: float,
     beta1: float,
     beta2: float,
@@ -29,29 +31,37 @@ def fused_adam_(
     Shapes: steps (), a float tensor for each parameter, counted from 1.
     No public way: torch.optim.Adam(fused=True) keeps moments of its own. Tried: torch 2.13.
     """
-    torch._fused_adam_(
-        *(parameters, gradients, means, squares),
-        *([], steps),
-        **{"lr": lr, "beta1": beta1, "beta2": beta2, "weight_decay": 0.0, "eps": eps},
+    torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
+        parameters,
+        gradients,
+        means,
+        squares,
+        max_exp_avg_sqs=[],
+        state_steps=steps,
+        lr=lr,
+        beta1=beta1,
+        beta2=beta2,
+        weight_decay=0.0,
+        eps=eps,
         amsgrad=False,
         maximize=False,
     )
 
 
-def scale_all_(tensors: Sequence[Tensor], factor: float) -> None:
+def scale_all_(tensors: Tensors, factor: float) -> None:
     """Multiplies tensors by a number in place, in one kernel for all of them.
 
     No public way: torch has functions of one tensor alone. Tried: torch 2.13.
     """
-    torch._foreach_mul_(tensors, factor)
+    torch._foreach_mul_(tensors, factor)  # pyright: ignore[reportPrivateImportUsage]
 
 
-def move_all_towards_(tensors: Sequence[Tensor], ends: Sequence[Tensor], share: float) -> None:
+def move_all_towards_(tensors: Tensors, ends: Tensors, share: float) -> None:
     """Moves tensors in place by a share of the way to others, in one kernel for all of them.
 
     No public way: torch has functions of one tensor alone. Tried: torch 2.13.
     """
-    torch._foreach_lerp_(tensors, ends, share)
+    torch._foreach_lerp_(tensors, ends, share)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def is_inside_backward() -> bool:
@@ -62,7 +72,7 @@ def is_inside_backward() -> bool:
     return torch._C._current_graph_task_id() >= 0
 
 
-def is_dropout(module: nn.Module) -> bool:
+def is_dropout(module: nn.Module) -> TypeGuard[_DropoutNd]:
     """True for every dropout layer of torch's, whatever it drops.
 
     No public way: nn.Dropout is no base class of the others. Tried: torch 2.13.

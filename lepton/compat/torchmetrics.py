@@ -38,21 +38,21 @@ class _ImporterFinder:
         if name != IMPORTER or LEFT_OUT in sys.modules or PathFinder.find_spec(LEFT_OUT) is None:
             return None
         spec = PathFinder.find_spec(name, path)
-        if spec:
+        if spec and spec.origin:
             spec.loader = _StandInLoader(name, spec.origin)
         return spec
 
 
 class _StandInLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
-        sys.modules[LEFT_OUT] = _StandIn()
+        sys.modules[LEFT_OUT] = _StandIn(LEFT_OUT)
         try:
             super().exec_module(module)
         finally:
             del sys.modules[LEFT_OUT]
 
 
-class _StandIn:
+class _StandIn(ModuleType):
     """Stands for transformers while the module takes names from it."""
 
     def __getattr__(self, name: str) -> "_LazyName":

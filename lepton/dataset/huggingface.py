@@ -30,17 +30,17 @@ class HuggingFace(TextData):
         **text: Any,
     ):
         super().__init__(**text)
-        self.name, self.config, self.revision = name, config, revision
+        self.path, self.config, self.revision = name, config, revision
         self.split_names = train, test
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows of the split to divide, and of the test split where there is one."""
-        splits = fetch_splits(self.name, config=self.config, revision=self.revision)
+        splits = fetch_splits(self.path, config=self.config, revision=self.revision)
         train, test = self.split_names
         for split in filter(None, self.split_names):
             if split not in splits:
                 raise DataError(
-                    f"dataset=huggingface, {self.name}: no split {split!r} (there are: "
+                    f"dataset=huggingface, {self.path}: no split {split!r} (there are: "
                     f"{', '.join(splits)}); dataset.test=null keeps a share of dataset.train"
                 )
         return _to_frame(splits[train]), _to_frame(splits[test]) if test else None

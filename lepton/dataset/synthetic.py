@@ -25,8 +25,9 @@ class Synthetic(TabularData):
         data_seed: int,
         **table: Any,
     ):
-        label_columns = {"target": [f"label_{i}" for i in range(labels)]} if labels else {}
-        super().__init__(**table | label_columns)
+        if labels:
+            table["target"] = [f"label_{i}" for i in range(labels)]
+        super().__init__(**table)
         self.table_options = {
             "rows": rows,
             "numbers": numbers,
@@ -114,5 +115,6 @@ def _features(
     frame = pd.DataFrame({f"num_{i}": column for i, column in enumerate(columns)}, copy=False)
     for i, code in enumerate(codes):
         values = np.array([f"v{value}" for value in range(categories[i])], dtype=object)[code]
-        frame[f"cat_{i}"] = np.where(rng.random(rows) < missing, None, values)
+        values[rng.random(rows) < missing] = None
+        frame[f"cat_{i}"] = values
     return frame

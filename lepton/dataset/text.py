@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.target import Target
@@ -109,9 +108,7 @@ class TextData(Data):
             raise DataError(f"dataset.text: {targets[0]!r} is the target")
         return clean_texts(frame, self.columns, target)
 
-    def _inputs(
-        self, texts: np.ndarray, split: str, notes: list[CleaningNote]
-    ) -> dict[str, Tensor | np.ndarray]:
+    def _inputs(self, texts: np.ndarray, split: str, notes: list[CleaningNote]) -> Rows:
         """A split's tokens, or its texts without a tokenizer; a note on those that were cut."""
         if self.fitted_tokenizer is None:
             return {"texts": texts}

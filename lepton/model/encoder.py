@@ -14,12 +14,12 @@ from lepton.pretrained.location import explain_loading_errors, loading_problem, 
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedModel
 
 
 def load_encoder(
     path: str | None, pretrained: bool, architecture: dict[str, Any], spec: DataSpec
-) -> tuple[nn.Module, bool]:
+) -> "tuple[PreTrainedModel, bool]":
     """The encoder without its own head, and whether it is a causal decoder."""
     from transformers import AutoConfig, AutoModel
 
@@ -30,24 +30,28 @@ def load_encoder(
     if path is None:
         if pretrained:
             raise ConfigError("model.pretrained=true: needs model.path, where the weights lie")
-        sizes = {"vocab_size": spec.vocabulary, "pad_token_id": spec.pad} | architecture
+        sizes: dict[str, Any] = {
+            "vocab_size": spec.vocabulary,
+            "pad_token_id": spec.pad,
+        } | architecture
         config = AutoConfig.for_model(**sizes)
     else:
         if message := loading_problem(path, weights=pretrained):
             raise ConfigError(f"model.path: {path!r}: {message}")
         config = AutoConfig.from_pretrained(folder or path, **options, **architecture)
     if pretrained:
+        assert path is not None
         encoder = _load_weights(folder or path, config, options)
     else:
         encoder = AutoModel.from_config(config, **options)
     if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None  # of another task, and no part of what is learned here
+        encoder.add_module("pooler", None)  # of another task, no part of what is learned here
     return encoder.float().train(), is_causal_only(config)
 
 
 def _load_weights(
     source: Path | str, config: "PretrainedConfig", options: dict[str, Any]
-) -> nn.Module:
+) -> "PreTrainedModel":
     """Raises: ConfigError when weights of the encoder are missing."""
     from transformers import AutoModel
 
@@ -68,9 +72,9 @@ def _load_weights(
     return encoder
 
 
-def check_encoder(encoder: nn.Module, spec: DataSpec) -> None:
+def check_encoder(encoder: "PreTrainedModel", spec: DataSpec) -> None:
     """Raises: ConfigError when the tokenizer has more tokens or longer texts than the encoder."""
-    embeddings = encoder.get_input_embeddings().num_embeddings
+    embeddings = len(encoder.get_input_embeddings().get_parameter("weight"))
     if spec.vocabulary > embeddings:
         raise ConfigError(
             f"model.tokenizer: has tokens up to {spec.vocabulary - 1}, and the encoder embeddings "
@@ -84,7 +88,7 @@ def check_encoder(encoder: nn.Module, spec: DataSpec) -> None:
         )
 
 
-def max_positions(encoder: nn.Module) -> int | None:
+def max_positions(encoder: "PreTrainedModel") -> int | None:
     """The number of tokens that have a position; None where any number has.
 
     Encoders of the RoBERTa family count from behind the padding token.
@@ -95,9 +99,10 @@ def max_positions(encoder: nn.Module) -> int | None:
     return positions if positions is None or padding is None else positions - padding - 1
 
 
-def checkpoint_activations(encoder: nn.Module) -> None:
+def checkpoint_activations(encoder: "PreTrainedModel") -> None:
     """Lets the encoder compute a block's activations again for its gradients."""
-    encoder.recomputed = True
+    # torch annotates what a module is given for tensors and modules alone
+    encoder.recomputed = True  # pyright: ignore[reportArgumentType]
     # the older name warns from 5.24 on
     enable = getattr(encoder, "activation_checkpointing_enable", None)
     (enable or encoder.gradient_checkpointing_enable)({"use_reentrant": False})
@@ -118,7 +123,7 @@ def _walk(module: nn.Module, prefix: str, blocks: str | None) -> Iterator[str]:
     for name, child in module.named_children():
         path = prefix + name
         if path == blocks:
-            yield from (f"{path}.{i}" for i in range(len(child)))
+            yield from (f"{path}.{number}" for number, _ in child.named_children())
         elif blocks is not None and blocks.startswith(f"{path}."):
             yield from _walk(child, f"{path}.", blocks)
         elif _size(child):

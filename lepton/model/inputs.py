@@ -32,6 +32,8 @@ class CategoryEmbeddings(nn.Module):
     Source: initial range as in rtdl_revisiting_models.CategoricalEmbeddings.
     """
 
+    starts: Tensor
+
     def __init__(self, *, cardinalities: tuple[int, ...], width: int):
         super().__init__()
         starts = table_starts(cardinalities)
@@ -51,6 +53,9 @@ class OneHot(nn.Module):
 
     Shapes: codes (B, C) -> (B, sum(widths)).
     """
+
+    feature: Tensor
+    code: Tensor
 
     def __init__(self, *, cardinalities: tuple[int, ...]):
         super().__init__()

@@ -15,6 +15,7 @@ class Linear(nn.Module):
     """
 
     nothing_below = "is a head alone, with no layer below it to tune or to freeze"
+    starts: Tensor
 
     def __init__(self, *, spec: DataSpec):
         super().__init__()

@@ -78,7 +78,8 @@ class TabM(nn.Module):
         return self.output
 
     def layers(self) -> list[str]:
-        blocks = [f"backbone.blocks.{i}" for i in range(len(self.backbone.blocks))]
+        names = [name for name, _ in self.backbone.get_submodule("blocks").named_children()]
+        blocks = [f"backbone.blocks.{name}" for name in names]
         first = "+".join(with_parameters(self, ["backbone.affine", blocks[0]]))
         return with_parameters(self, ["numbers", first, *blocks[1:], "output"])
 

@@ -28,6 +28,7 @@ class TextCnn(nn.Module):
         dropout: float,
     ):
         super().__init__()
+        self.kernels = list(kernels)
         self.embeddings = TokenEmbeddings(spec=spec, width=width)
         self.convolutions = nn.ModuleList(nn.Conv1d(width, filters, kernel) for kernel in kernels)
         self.head = make_head(filters * len(kernels), spec.outputs, dropout)
@@ -38,8 +39,8 @@ class TextCnn(nn.Module):
     def features(self, batch: Batch) -> Tensor:
         values, padding = self.embeddings(batch).mT, ~batch["mask"][:, None]
         maxima = []
-        for convolution in self.convolutions:
-            margin = convolution.kernel_size[0] - 1  # so that there are as many outputs as tokens
+        for kernel, convolution in zip(self.kernels, self.convolutions, strict=True):
+            margin = kernel - 1  # so that there are as many outputs as tokens
             padded = nn.functional.pad(values, (margin // 2, margin - margin // 2))
             maxima.append(convolution(padded).masked_fill(padding, -torch.inf).amax(2))
         return torch.cat(maxima, 1).relu()

@@ -1,6 +1,7 @@
 """EarlyStopping: ends a training whose validation score no longer improves."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ class EarlyStopping(Method):
         )
 
     @classmethod
-    def stacked(cls, members: Sequence[Method]) -> StackedMethod:
+    def stacked(cls, members: Sequence[Self]) -> StackedMethod:
         return StackedEarlyStopping(members)
 
 

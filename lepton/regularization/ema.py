@@ -1,7 +1,7 @@
 """EMA: an exponential moving average of the weights."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class EMA(Method):
         self.steps = 0
         self.average: dict[str, Tensor] = {}
         self.trained_values: list[Tensor] = []  # while the average is in the model
-        self.parameters: list[nn.Parameter] = []
+        self.parameters: list[Tensor] = []
 
     def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
         if not self.parameters:
@@ -75,7 +75,7 @@ class EMA(Method):
         return [SwapAverage(self)]
 
     @classmethod
-    def stacked(cls, members: Sequence[Method]) -> StackedMethod:
+    def stacked(cls, members: Sequence[Self]) -> StackedMethod:
         return StackedEMA(members)
 
 
@@ -131,7 +131,7 @@ class SwapAverage(pl.Callback):
                     f"regularization.ema: {type(optimizer).__name__} averages the weights itself; "
                     "choose another optimizer or leave ema out"
                 )
-        self.ema.start(pl_module.model)
+        self.ema.start(pl_module.get_submodule("model"))
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.ema.swap_in()

@@ -1,7 +1,7 @@
 """GradientClipping: an upper bound on the norm of a step's gradient."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import nn
@@ -35,7 +35,7 @@ class GradientClipping(Method):
         nn.utils.clip_grad_norm_(parameters, self.max_norm)
 
     @classmethod
-    def stacked(cls, members: Sequence[Method]) -> StackedMethod:
+    def stacked(cls, members: Sequence[Self]) -> StackedMethod:
         return StackedGradientClipping(members)
 
 

@@ -1,7 +1,7 @@
 """WeightDecay: decay outside the loss, for any optimizer."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import nn
@@ -36,7 +36,7 @@ class WeightDecay(Method):
                 scale_all_(parameters, 1 - group["lr"] * self.rate)
 
     @classmethod
-    def stacked(cls, members: Sequence[Method]) -> StackedMethod:
+    def stacked(cls, members: Sequence[Self]) -> StackedMethod:
         return StackedWeightDecay(members)
 
 

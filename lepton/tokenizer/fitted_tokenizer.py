@@ -1,7 +1,7 @@
 """A fitted tokenizer: encodes texts in one go, and keeps their tokens in the cache by content."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +30,7 @@ class TextTokenizer(Protocol):
 
     def fit(self, texts: Texts) -> "FittedTokenizer":
         """The tokenizer that these texts teach, or one as it is."""
+        ...
 
 
 class FittedTokenizer:
@@ -99,7 +100,7 @@ class FittedTokenizer:
         return encoded | ({"second": torch.tensor(second_starts)} if second_starts else {})
 
 
-def _chunks(texts: Texts) -> Iterable[list[str] | list[tuple[str, str]]]:
+def _chunks(texts: Texts) -> Iterator[list[str | tuple[str, str]]]:
     iterator = iter(texts)
     while chunk := list(islice(iterator, TEXTS_PER_CHUNK)):
         yield chunk

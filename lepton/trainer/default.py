@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 
-from lepton.compat.lightning import pl
+from lepton.compat.lightning import MisconfigurationException, Profiler, Strategy, pl
 from lepton.errors import ConfigError
 from lepton.trainer.lightning_output import ignore_routine_warnings
 
 # what Lightning raises for values that it cannot read, or that this machine cannot do
 REFUSALS = (ValueError, TypeError, ImportError)
 # what lepton does itself or without: progress, checkpoints, samplers of several processes
-LEFT_OUT = {
+LEFT_OUT: dict[str, Any] = {
     "enable_progress_bar": False,
     "enable_checkpointing": False,
     "enable_model_summary": False,
@@ -34,7 +34,7 @@ def resolve_precision(trainer: dict[str, Any]) -> str | int:
     return auto_precision(trainer["accelerator"]) if precision == "auto" else precision
 
 
-def make_strategy(strategy: str) -> str | pl.strategies.Strategy:
+def make_strategy(strategy: str) -> str | Strategy:
     """The strategy, as Lightning takes it: its name, or for fsdp an object."""
     if strategy != "fsdp":
         return strategy
@@ -49,6 +49,10 @@ class Trainer(pl.Trainer):
     Units: `max_time` is days:hours:minutes:seconds, `checkpoint_every` seconds.
     Raises: ConfigError when this machine cannot do what the values say.
     """
+
+    callbacks: list[pl.Callback]  # these three Lightning sets, and does not declare
+    profiler: Profiler
+    datamodule: pl.LightningDataModule
 
     def __init__(
         self,
@@ -72,26 +76,26 @@ class Trainer(pl.Trainer):
         logger: Any,
     ):
         _check_checkpoint_every(checkpoint_every)
-        self.progress, self.checkpoint_every = progress, checkpoint_every
+        self.progress, self.checkpoint_every, self.epochs = progress, checkpoint_every, max_epochs
         if threads is not None:
             torch.set_num_threads(threads)
         ignore_routine_warnings()
+        resolved = resolve_precision({"precision": precision, "accelerator": accelerator})
+        settings = LEFT_OUT | {"precision": resolved, "max_epochs": max_epochs}
         try:
             super().__init__(
                 accelerator=accelerator,
                 devices=devices,
                 strategy=make_strategy(strategy),
-                precision=resolve_precision({"precision": precision, "accelerator": accelerator}),
-                max_epochs=max_epochs,
                 max_time=max_time,
                 deterministic=deterministic,
                 detect_anomaly=detect_anomaly,
                 profiler=profiler,
                 callbacks=callbacks,
                 logger=logger,
-                **LEFT_OUT,
+                **settings,
             )
-        except (pl.utilities.exceptions.MisconfigurationException, *REFUSALS) as e:
+        except (MisconfigurationException, *REFUSALS) as e:
             raise ConfigError(f"trainer: {' '.join(str(e).split())}") from e
         _check_max_time(max_time)
         _check_devices(strategy, self.world_size)

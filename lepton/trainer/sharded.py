@@ -1,6 +1,7 @@
 """ShardedStrategy: each device holds a share of every weight, gradient and optimizer state."""
 
 import logging
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
@@ -10,6 +11,9 @@ from lepton.compat.lightning import DividedModelStrategy, pl
 from lepton.compat.torch import record_modules, restore_modules
 from lepton.errors import ConfigError, Diverged
 from lepton.method import Method
+
+if TYPE_CHECKING:
+    from lepton.training.module import TrainingModule
 
 log = logging.getLogger("lepton")
 
@@ -24,8 +28,13 @@ class ShardedStrategy(DividedModelStrategy):
     Raises: ConfigError in `setup` for methods that ask for whole weights in every step.
     """
 
+    @property
+    def _module(self) -> "TrainingModule":
+        """The module that is trained; lepton trains no other kind with this strategy."""
+        return cast("TrainingModule", self.lightning_module)
+
     def setup(self, trainer: pl.Trainer) -> None:
-        module = self.lightning_module
+        module = self._module
         for method in module.methods:
             if type(method).penalty is not Method.penalty:
                 raise ConfigError(
@@ -43,13 +52,13 @@ class ShardedStrategy(DividedModelStrategy):
         super().setup(trainer)
 
     def on_train_end(self) -> None:
-        module = self.lightning_module
+        module = self._module
         module.best_state = self._full_state(module.best_state)
         self._restore_model(module.best_state)
 
     def on_exception(self, exception: BaseException) -> None:
         if isinstance(exception, Diverged):  # in all processes at the same place
-            module = self.lightning_module
+            module = self._module
             module.best_state = self._full_state(module.best_state)
             self._restore_model(self._full_state(module.model.state_dict()))
 
@@ -66,7 +75,7 @@ class ShardedStrategy(DividedModelStrategy):
         """Makes the model of the first process what it would be on one device."""
         if not self.is_global_zero:
             return
-        model = self.lightning_module.model
+        model = self._module.model
         trainable = {name: p.requires_grad for name, p in model.named_parameters()}
         restore_modules(self.records)
         model.load_state_dict(state, assign=True)

@@ -26,6 +26,7 @@ class MaskStream:
     def start_epoch(self, epoch: int, *, rank: int = 0) -> None:
         """Begins the streams of an epoch, for the process of this rank."""
         seeds = [derive(seed, "noise", epoch, rank) for seed in self.seeds]
+        self.generators: list[np.random.Generator | torch.Generator]
         if self.device.type == "cpu":
             self.generators = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
         else:
@@ -74,7 +75,7 @@ class MaskStream:
 
     def _random_words(self, generator: np.random.Generator | torch.Generator) -> Tensor:
         """Uniform words. Shapes: -> (WORDS_PER_DRAW,), int64."""
-        if self.device.type == "cpu":
+        if isinstance(generator, np.random.Generator):
             random_words = generator.integers(0, 2**64, WORDS_PER_DRAW, dtype=np.uint64)
             return torch.from_numpy(random_words.view(np.int64))
         empty = torch.empty(WORDS_PER_DRAW, dtype=torch.int64, device=self.device)

@@ -9,16 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lepton.compat.lightning import pl
+from lepton.compat.lightning import LightningOptimizer, pl
+from lepton.dataset.load.train_loader import TrainLoader
 from lepton.errors import Diverged, Pruned
 from lepton.finite import LossCheck
 from lepton.method import Batch, Method
 from lepton.metric.direction import as_score
 from lepton.metric.scoring import monitor_value
 from lepton.optimizer.parameter_groups import parameter_groups
-from lepton.scheduler.interval import step_after_epoch
+from lepton.scheduler.interval import Scheduler, step_after_epoch
 from lepton.seeds import derive
 from lepton.task import Task
+from lepton.trainer.default import Trainer
 from lepton.training.dropout_masks import MaskStream
 from lepton.training.loss import training_loss
 from lepton.training.rng_states import set_rng_states
@@ -67,8 +69,35 @@ class TrainingModule(pl.LightningModule):
     def forward(self, batch: Batch) -> Tensor:
         return self.model(batch)
 
-    def training_step(self, block: list[Batch], _: int) -> None:
+    @property
+    def lepton_trainer(self) -> Trainer:
+        """The trainer, which is always lepton's."""
+        assert isinstance(self.trainer, Trainer)
+        return self.trainer
+
+    @property
+    def optimizer(self) -> LightningOptimizer:
+        """The one optimizer; its `optimizer` is the one that `make_optimizer` made."""
         optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        return optimizer
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler that `make_scheduler` made, where it is given."""
+        scheduler = self.lr_schedulers()
+        assert not isinstance(scheduler, list)
+        return scheduler
+
+    @property
+    def loader(self) -> TrainLoader:
+        """The loader of the training batches, once the training has begun."""
+        loader = self.trainer.train_dataloader
+        assert loader is not None
+        return loader
+
+    def training_step(self, block: list[Batch], _: int) -> None:
+        optimizer = self.optimizer
         for batch in block:
             loss = training_loss(self.model, self.task, self.methods, batch)
             if self.single_process:  # several processes end together, after the epoch
@@ -90,18 +119,17 @@ class TrainingModule(pl.LightningModule):
 
     def _share(self, batch: Batch) -> float:
         """The batch's share of the rows that its step is made of; the last step may have fewer."""
-        loader = self.trainer.train_dataloader
-        step_rows = loader.batch_size * self.accumulate
+        step_rows = self.loader.batch_size * self.accumulate
         rows_before = len(self.losses) // self.accumulate * step_rows
-        return len(batch["id"]) / min(step_rows, loader.rows - rows_before)
+        return len(batch["id"]) / min(step_rows, self.loader.rows - rows_before)
 
-    def _step(self, optimizer: Any) -> None:
+    def _step(self, optimizer: LightningOptimizer) -> None:
         optimizer.step()
         for method in self.methods:
             method.after_step(self.model, optimizer.optimizer)
         optimizer.zero_grad()
-        if self.steps_by_batch:
-            self.lr_schedulers().step()
+        if self.steps_by_batch and (scheduler := self.scheduler) is not None:
+            scheduler.step()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         for method in self.methods:
@@ -114,11 +142,11 @@ class TrainingModule(pl.LightningModule):
         """Tells the watcher and the loggers the epochs that an earlier process trained."""
         for row in self.history:
             if self.watch:
-                self.watch(row["epoch"], row["val/score"])
+                self.watch(int(row["epoch"]), row["val/score"])
             for logger in loggers:
                 for split in ("val", "train"):
                     values = {key: row[key] for key in row if key.startswith(f"{split}/")}
-                    logger.log_metrics(values, step=row["epoch"])
+                    logger.log_metrics(values, step=int(row["epoch"]))
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive(self.seed, "noise", self.current_epoch, self.global_rank))
@@ -127,7 +155,7 @@ class TrainingModule(pl.LightningModule):
         for method in self.methods:
             method.on_epoch(self.model, self.current_epoch)
         self.losses, self.batch_rows, self.epoch_started = [], [], time.perf_counter()
-        self.num_batches = self.trainer.train_dataloader.num_batches
+        self.num_batches = self.loader.num_batches
         self.single_process = self.trainer.world_size == 1
         self._set_optimizer_mode("train")
         if self.epoch_in_progress:
@@ -146,7 +174,7 @@ class TrainingModule(pl.LightningModule):
 
     def _set_optimizer_mode(self, mode: str) -> None:
         """Tells a schedule-free optimizer which of its two sets of weights to put in the model."""
-        optimizer = self.optimizers().optimizer
+        optimizer = self.optimizer.optimizer
         if hasattr(optimizer, mode):
             getattr(optimizer, mode)()
 
@@ -175,13 +203,13 @@ class TrainingModule(pl.LightningModule):
         if not math.isfinite(loss):
             raise Diverged(f"training loss is {loss} in epoch {self.current_epoch + 1}")
         self._log_epoch({"train/loss": loss}, prog_bar=True)
-        lr = max(group["lr"] for group in self.optimizers().param_groups)
+        lr = max(group["lr"] for group in self.optimizer.param_groups)
         metrics = {k: float(v) for k, v in self.trainer.callback_metrics.items() if "/" in k}
         seconds = time.perf_counter() - self.epoch_started
         row = {"epoch": self.epoch, **metrics, "train/loss": loss}
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
-        if self.make_scheduler and not self.steps_by_batch:
-            step_after_epoch(self.lr_schedulers(), metrics["val/score"])
+        if not self.steps_by_batch and (scheduler := self.scheduler) is not None:
+            step_after_epoch(scheduler, metrics["val/score"])
         self._ask_watcher(metrics["val/score"])
         self.between_epochs(self)
 
@@ -210,11 +238,11 @@ class TrainingModule(pl.LightningModule):
         apply_lr_scale(optimizer, ("lr",))
         if not self.make_scheduler:
             return {"optimizer": optimizer}
-        supplied = {"optimizer": optimizer}
+        supplied: dict[str, Any] = {"optimizer": optimizer}
         if self.steps_by_batch:
-            batches = self.trainer.datamodule.train_dataloader().num_batches
-            steps = math.ceil(batches / self.accumulate) * self.trainer.max_epochs
-            supplied["total_steps"] = steps
+            trainer = self.lepton_trainer
+            batches = trainer.datamodule.train_dataloader().num_batches
+            supplied["total_steps"] = math.ceil(batches / self.accumulate) * trainer.epochs
         scheduler = self.make_scheduler(**supplied)
         apply_lr_scale(optimizer, ONE_CYCLE_KEYS)
         return {"optimizer": optimizer, "lr_scheduler": scheduler}

@@ -104,13 +104,15 @@ class Network:
 
     def features(self, inputs: Rows) -> Tensor:
         """The inputs of the head for whole tensors, on the CPU."""
-        return compute_in_batches(self.model, inputs, self.model.features, device=self.device)
+        compute = getattr(self.model, "features", None)
+        assert compute is not None, "the models that are tuned have features"
+        return compute_in_batches(self.model, inputs, compute, device=self.device)
 
     def save(self, folder: Path) -> None:
         """Writes the weights, or of a tuned model the adapter alone where that is enough."""
         for module in self.model.modules():
-            if hasattr(module, "save_architecture"):
-                module.save_architecture(folder / ARCHITECTURE_FOLDER)
+            if save_architecture := getattr(module, "save_architecture", None):
+                save_architecture(folder / ARCHITECTURE_FOLDER)
         if self.fine_tuning and self.fine_tuning.keeps_adapter_only(self.model, self.methods[0]):
             self.fine_tuning.write_base(folder)
             save_weights(self.fine_tuning.adapter_state(self.model), folder / ADAPTER_FILE)

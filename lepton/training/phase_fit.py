@@ -132,5 +132,5 @@ class PhaseFit:
 
 def fold_into_model(module: nn.Module) -> None:
     """Makes a module that was trained in place of a model's part that part again."""
-    if hasattr(module, "fold"):
-        module.fold()
+    if fold := getattr(module, "fold", None):
+        fold()

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from lepton.compat.lightning import pl
+from lepton.trainer.default import Trainer
 from lepton.training import terminal_line
 
 
@@ -14,7 +15,7 @@ class Progress(pl.Callback):
     """Shows a rich bar over epochs on a terminal, nothing elsewhere; in a sweep, the sweep's line
     shows its text."""
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
         wanted = trainer.progress if trainer.progress is not None else sys.stderr.isatty()
         self.bar = Bar(
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),

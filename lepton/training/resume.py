@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lepton.compat.lightning import pl, start_at_epoch
 from lepton.errors import LeptonError
 from lepton.method import Batch
 from lepton.storage.lock import check_folder_lock
+from lepton.trainer.default import Trainer
 from lepton.training import signals
 from lepton.training.checkpoint import Checkpoints, differences
 from lepton.training.module import TrainingModule
@@ -36,7 +38,7 @@ class Resume(pl.Callback):
         self.seconds = self.state["seconds"] if self.state else 0.0
         self.signal_seen: float | None = None  # when a validation first saw a signal
 
-    def is_over(self, module: TrainingModule, trainer: pl.Trainer) -> bool:
+    def is_over(self, module: TrainingModule, trainer: Trainer) -> bool:
         """True when the saved training only lacked its scores; its history is then put back."""
         if self.state is None:
             return False
@@ -48,22 +50,22 @@ class Resume(pl.Callback):
                 logger.finalize("success")
         return self.state["over"]
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
         self.started = self.last_saved = time.monotonic()
         pl_module.between_steps = self.between_steps
         pl_module.between_epochs = self.between_epochs
         size = sum(t.numel() * t.element_size() for t in pl_module.model.state_dict().values())
         self.checkpoints.check_space(5 * size)  # weights, the best, two moments, perhaps an average
         if self.state:
-            self._check_architecture(pl_module)
+            self._check_architecture(pl_module, self.state["model"])
             restore(self.state, trainer, pl_module)
             self.state = None
 
-    def _check_architecture(self, module: TrainingModule) -> None:
+    def _check_architecture(self, module: TrainingModule, saved: dict[str, Tensor]) -> None:
         """Raises: LeptonError when the model is no longer the one that was saved."""
         saved_shapes, shapes = (
             {name: list(t.shape) for name, t in state.items()}
-            for state in (self.state["model"], module.model.state_dict())
+            for state in (saved, module.model.state_dict())
         )
         if differing := sorted(differences(saved_shapes, shapes)):
             folder = self.checkpoints.folder
@@ -85,8 +87,8 @@ class Resume(pl.Callback):
 
         Raises: Interrupted when a signal asked for the end.
         """
-        trainer = module.trainer
-        over = trainer.should_stop or module.current_epoch + 1 >= trainer.max_epochs
+        trainer = module.lepton_trainer
+        over = trainer.should_stop or module.current_epoch + 1 >= trainer.epochs
         if self._due() or (self.keep_end and over):
             self._save(module, module.current_epoch + 1, 0)
 
@@ -126,18 +128,18 @@ def describe_place(epoch: int, batches: int) -> str:
 
 def training_state(module: TrainingModule, epoch: int, batches: int) -> dict[str, Any]:
     """All that the rest of a training depends on, `batches` into an epoch; a checkpoint's state."""
-    trainer, scheduler = module.trainer, module.lr_schedulers()
+    trainer, scheduler = module.lepton_trainer, module.scheduler
     return {
         "epoch": epoch,
         "batches": batches,
-        "over": not batches and (trainer.should_stop or epoch >= trainer.max_epochs),
+        "over": not batches and (trainer.should_stop or epoch >= trainer.epochs),
         "losses": torch.stack(module.losses) if batches else None,
         "rows": module.batch_rows if batches else [],
         "elapsed": time.perf_counter() - module.epoch_started if batches else 0.0,
         "noise": rng_states(module.device),
         "drawn": module.mask_stream.position,
         "model": module.model.state_dict(),
-        "optimizer": module.optimizers().optimizer.state_dict(),
+        "optimizer": module.optimizer.optimizer.state_dict(),
         "scheduler": scheduler.state_dict() if scheduler else None,
         "precision": trainer.precision_plugin.state_dict(),
         "callbacks": {key: callback.state_dict() for key, callback in _keyed_callbacks(trainer)},
@@ -145,14 +147,14 @@ def training_state(module: TrainingModule, epoch: int, batches: int) -> dict[str
     }
 
 
-def restore(state: dict[str, Any], trainer: pl.Trainer, module: TrainingModule) -> None:
+def restore(state: dict[str, Any], trainer: Trainer, module: TrainingModule) -> None:
     """Puts back all but the epoch in progress, which TrainingModule enters by itself."""
     start_at_epoch(trainer, state["epoch"])
-    trainer.train_dataloader.done = (state["epoch"], state["batches"])
+    module.loader.done = (state["epoch"], state["batches"])
     module.model.load_state_dict(state["model"])
-    module.optimizers().optimizer.load_state_dict(state["optimizer"])
-    if state["scheduler"]:
-        module.lr_schedulers().load_state_dict(state["scheduler"])
+    module.optimizer.optimizer.load_state_dict(state["optimizer"])
+    if state["scheduler"] and (scheduler := module.scheduler) is not None:
+        scheduler.load_state_dict(state["scheduler"])
     trainer.precision_plugin.load_state_dict(state["precision"])
     for key, callback in _keyed_callbacks(trainer):
         callback.load_state_dict(state["callbacks"][key])
@@ -166,7 +168,7 @@ def restore_history(state: dict[str, Any], module: TrainingModule) -> None:
         setattr(module, name, state[name])
 
 
-def _keyed_callbacks(trainer: pl.Trainer) -> Iterator[tuple[str, pl.Callback]]:
+def _keyed_callbacks(trainer: Trainer) -> Iterator[tuple[str, pl.Callback]]:
     """Callbacks, Lightning's own too, under keys that the same config gives them again."""
     for number, callback in enumerate(trainer.callbacks):
         yield f"{number} {type(callback).__name__}", callback

@@ -67,7 +67,7 @@ def member_states(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]
     return [
         {
             **common,
-            "losses": losses[row].clone() if in_epoch else None,
+            "losses": None if losses is None else losses[row].clone(),
             "tensors": {
                 name: {key: tensor[row].clone() for key, tensor in tensors.items()}
                 for name, tensors in tensors_by_state.items()
@@ -92,7 +92,7 @@ def group_by_saved_place(members: Sequence[StackMember]) -> list[list[StackMembe
 def restore_stack(stack: Stack) -> None:
     """Makes a new stack what it was when its members were saved; `resume_epoch` then enters the
     epoch in progress."""
-    saved_states = [member.saved_state for member in stack.members]
+    saved_states = [member.restored_state for member in stack.members]
     first, device = saved_states[0], stack.mask_stream.device
     for name, state in stack.states().items():
         state.put(
@@ -114,9 +114,9 @@ def restore_stack(stack: Stack) -> None:
 
 def resume_epoch(stack: Stack) -> None:
     """Enters the epoch in which the stack was saved."""
-    state = stack.members[0].saved_state
+    state = stack.members[0].restored_state
     stack.mask_stream.seek(state["drawn"])
-    losses = torch.stack([member.saved_state["losses"] for member in stack.members], 1)
+    losses = torch.stack([member.restored_state["losses"] for member in stack.members], 1)
     stack.batch_losses = list(losses.to(stack.mask_stream.device))
     stack.batch_sizes = list(state["rows"])
     stack.epoch_started -= state["elapsed"]

@@ -170,7 +170,7 @@ def _member_attributes(
             values = [getattr(network.methods[index], name) for network in networks]
             if values != values[:1] * len(values):
                 attributes[index, name] = torch.tensor(values, dtype=dtype, device=device)
-    if networks[0].task.weights is not None:
-        weights = torch.stack([network.task.weights for network in networks])
-        attributes[TASK, "weights"] = weights.to(device)
+    weights = [w for network in networks if (w := network.task.weights) is not None]
+    if weights:  # of all members, or of none
+        attributes[TASK, "weights"] = torch.stack(weights).to(device)
     return attributes

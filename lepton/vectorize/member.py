@@ -52,7 +52,7 @@ class StackMember:
             writing = writing_run(folder, rerun=config["rerun"])
             self.folder: Path = exit_stack.enter_context(writing)
             write_settings(config, self.folder)
-            self.logger = build.logger(config, self.folder)
+            self.logger = build.logger(config, self.folder) or None
             self._restore(self.checkpoints.load())
             self.closing = exit_stack.pop_all()
 
@@ -61,6 +61,12 @@ class StackMember:
         """Epoch and batch at which the member was saved, and the size of its stack."""
         state = self.saved_state or {"epoch": 0, "batches": 0, "size": 0}
         return state["epoch"], state["batches"], state["size"]
+
+    @property
+    def restored_state(self) -> dict[str, Any]:
+        """The content of the checkpoint that the member goes on from, where there is one."""
+        assert self.saved_state is not None
+        return self.saved_state
 
     def _restore(self, state: dict[str, Any] | None) -> None:
         """Takes the history of the epochs that are over from a checkpoint.
@@ -114,14 +120,14 @@ class StackMember:
         """Tells the watcher and the logger again of the epochs of an earlier process."""
         for row in self.network.history:
             if self.job.watch:
-                self.job.watch(row["epoch"], row["val/score"])
+                self.job.watch(int(row["epoch"]), row["val/score"])
             self._log(row)
 
     def _log(self, row: dict[str, float]) -> None:
         if self.logger:
             for split in ("val", "train"):
                 values = {key: row[key] for key in row if key.startswith(f"{split}/")}
-                self.logger.log_metrics(values, step=row["epoch"])
+                self.logger.log_metrics(values, step=int(row["epoch"]))
 
     def mark_diverged(self, message: str, weights: str) -> None:
         """Ends the run at the end of the epoch; `weights` says which are kept."""

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from lepton.compat.lightning import pl, start_at_epoch
 from lepton.method import Batch
-from lepton.vectorize.batches import StackedData
+from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.checkpointing import StackSaver, restore_stack, resume_epoch
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack, stack_dtype
@@ -39,6 +39,13 @@ class StackedTrainingModule(pl.LightningModule):
             dtype=stack_dtype(self.trainer),
         )
 
+    @property
+    def batches(self) -> StackedBatches:
+        """The loader of the training batches, once the training has begun."""
+        loader = self.trainer.train_dataloader
+        assert isinstance(loader, StackedBatches)
+        return loader
+
     def configure_optimizers(self) -> None:
         """None: a stack's optimizer is not torch's, so Lightning has none to look after."""
 
@@ -50,18 +57,18 @@ class StackedTrainingModule(pl.LightningModule):
             return
         restore_stack(self.stack)
         start_at_epoch(self.trainer, state["epoch"])
-        self.trainer.train_dataloader.done = (state["epoch"], state["batches"])
+        self.batches.done = (state["epoch"], state["batches"])
 
     def on_train_epoch_start(self) -> None:
         """Enters an epoch, in its middle where the stack was saved there."""
         self.stack.start_epoch(self.current_epoch)
-        epoch, batches = self.trainer.train_dataloader.done
+        epoch, batches = self.batches.done
         if batches and epoch == self.current_epoch:
             resume_epoch(self.stack)
 
     def training_step(self, block: Tensor, batch_idx: int) -> None:
         """Trains on a block of batches. Shapes: row numbers (S, rows) or (rows,)."""
-        batches = self.trainer.train_dataloader
+        batches = self.batches
         for rows in block.split(batches.batch_size, -1) if block.numel() else ():
             self.stack.train_batch(rows, batches)
             done = len(self.stack.batch_losses)
@@ -81,7 +88,7 @@ class StackedTrainingModule(pl.LightningModule):
         for member in ended:
             self.on_member_end(member)
         if ended:
-            self.trainer.train_dataloader.set_seeds([m.seed for m in self.stack.members])
+            self.batches.set_seeds([m.seed for m in self.stack.members])
         self.trainer.should_stop = not self.stack.members
         if self.stack.members and self.saver.is_due():
             self.saver.save(self.stack, self.current_epoch + 1, 0)

@@ -172,7 +172,9 @@ class StackedAdam(StackedOptimizer):
 class StackedAdamW(StackedAdam):
     """Adam with weight decay apart from the gradient."""
 
-    decouples_decay = True
+    @property
+    def decouples_decay(self) -> bool:
+        return True
 
 
 class StackedNAdam(StackedOptimizer):
@@ -255,7 +257,10 @@ class StackedLion(StackedOptimizer):
     """Lion: the sign of an average of gradients."""
 
     state_names = ("mean",)
-    decouples_decay = True
+
+    @property
+    def decouples_decay(self) -> bool:
+        return True
 
     def coefficients(self, hyper: StackedHyperparameters) -> Tensors:
         moments = moment_coefficients(hyper)

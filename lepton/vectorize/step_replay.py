@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.fx.node import map_aggregate
 
 from lepton.compat.torch import OperationListener, changes_its_inputs, tensors_in
 from lepton.method import Batch
@@ -102,7 +103,7 @@ class Recording(OperationListener):
             self._add_call(operation, args, kwargs, results)
 
     def _add_call(self, operation: Any, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
-        node_args, node_kwargs = fx.node.map_aggregate((args, kwargs), self._node_or_value)
+        node_args, node_kwargs = map_aggregate((args, kwargs), self._node_or_value)
         node = self.graph.call_function(operation, node_args, node_kwargs)
         if isinstance(results, Tensor):
             self._set_node(results, node)

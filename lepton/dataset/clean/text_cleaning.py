@@ -69,12 +69,15 @@ def parse_texts(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     return np.stack(parsed, 1) if parsed else np.empty((len(frame), 0), dtype=object)
 
 
-def tokenizer_inputs(texts: np.ndarray) -> list[str] | list[tuple[str, ...]]:
+def tokenizer_inputs(texts: np.ndarray) -> list[str] | list[tuple[str, str]]:
     """Texts, or pairs of them, as a tokenizer takes them.
 
     Shapes: texts (rows, columns).
     """
-    return texts[:, 0].tolist() if texts.shape[1] == 1 else [tuple(row) for row in texts.tolist()]
+    rows = texts.tolist()
+    if texts.shape[1] == 1:
+        return [text for (text,) in rows]
+    return [(first, second) for first, second in rows]
 
 
 def _refuse_other_kinds(column: pd.Series, texts: np.ndarray) -> None:

@@ -15,6 +15,7 @@ TABLE_FIELDS = ("num_features", "cat_features", "cat_cardinalities", "quantiles"
 
 def describe_data(target: Target, train_values: np.ndarray, **input_fields: Any) -> DataSpec:
     """The spec of a target and its values in train; `input_fields` are its fields on the inputs."""
+    input_fields = dict.fromkeys(TABLE_FIELDS, ()) | input_fields
     classes, mean, std = tuple(target.classes), 0.0, 1.0
     if target.task == "regression":
         counts = ()
@@ -32,7 +33,7 @@ def describe_data(target: Target, train_values: np.ndarray, **input_fields: Any)
         target_mean=mean,
         target_std=std,
         train_rows=len(train_values),
-        **dict.fromkeys(TABLE_FIELDS, ()) | input_fields,
+        **input_fields,
     )
 
 

@@ -38,7 +38,7 @@ class TrainingBatches:
         self.rows = rows_per_epoch(len(sampler), batch_size, limit_batches)
         self.block_rows = batches_per_block * batch_size
         self.num_batches = ceil(self.rows / batch_size)  # optimizer steps of an epoch
-        self.done = (0, 0)
+        self.done: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
         return ceil(self.rows / self.block_rows)

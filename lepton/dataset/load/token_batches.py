@@ -62,7 +62,7 @@ class TokenTrainingBatches:
         self.rows = rows_per_epoch(len(sampler), batch_size, limit_batches)
         self.batches_per_block = batches_per_block
         self.num_batches = ceil(self.rows / batch_size)
-        self.done = (0, 0)
+        self.done: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
         return ceil(self.num_batches / self.batches_per_block)

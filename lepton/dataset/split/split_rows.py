@@ -43,6 +43,7 @@ def split_rows(
     Raises: DataError when a split would be empty, or a class missing from train.
     """
     if values is not None:
+        assert settings.column is not None
         _refuse_missing(values.iloc[:file_rows], settings.column)
     if settings.strategy == "column":
         rows = _rows_by_word(values)
@@ -83,6 +84,7 @@ def _make_splitter(
     if strategy == "group":
         return GroupSplitter(values)
     if strategy == "time":
+        assert values is not None
         return TimeSplitter(values.iloc[:file_rows])
     if strategy == "stratified" and labels is not None:
         return StratifiedSplitter(labels, classes)
@@ -98,6 +100,7 @@ def _hold_out(
     if total_rows > file_rows:
         remaining, test = rows, np.arange(file_rows, total_rows)
     elif settings.folds is not None:
+        assert settings.fold is not None
         remaining, test = splitter.fold(rows, settings.folds, settings.fold, seed)
     else:
         remaining, test = splitter.hold_out(rows, ceil(settings.test_size * units), seed)

@@ -27,12 +27,15 @@ class Splitter(Protocol):
 
     def units(self, rows: np.ndarray) -> int:
         """The number of things that are held out whole: rows, or groups."""
+        ...
 
     def hold_out(self, rows: np.ndarray, count: int, seed: int) -> RowPair:
         """Remaining and held-out rows, `count` units held out."""
+        ...
 
     def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
         """Remaining and held-out rows of one fold of a k-fold."""
+        ...
 
 
 class RandomSplitter:
