@@ -80,8 +80,8 @@ def test_ruff_finds_nothing(project):
     run(project, ruff, "format", "--no-cache", "--check", *files)
 
 
-def test_the_options_and_the_command_are_used(project, tmp_path):
+def test_the_options_and_the_command_are_used(project):
     lepton = [sys.executable, "-m", "lepton"]
     options = [f"{Path(o).parent.name}={Path(o).stem}" for o in OPTIONS]
     run(project, *lepton, "train", *options, "trainer=cpu", "trainer.max_epochs=2", "study=tried")
-    assert run(project, *lepton, "where", "gated").startswith("runs/tried/gated")
+    assert run(project, *lepton, "where", "gated").startswith("runs/tried/iris-gated-s0-")
