@@ -14,7 +14,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.composed_once import keep_compositions
 from tests.deadly import gone, trap  # noqa: F401
+
+keep_compositions()
 
 FRAGILE = '''"""A user's model that breaks while a file named like its seed lies in `trap`."""
 
@@ -145,7 +148,7 @@ def lepton(here, monkeypatch, capsys):
 def run(here):
     """Trains as a notebook does; gives the folder of the run."""
     from lepton import train
-    from tests.quick import compose
+    from lepton.config.compose import compose
 
     def run(*words):
         result = train(compose(*words))
@@ -289,11 +292,11 @@ def stopped(here, stopping):
     """Trains with a stop after every so many boundaries, going on each time; folder and stops."""
 
     from lepton.config.check import check
+    from lepton.config.compose import compose
     from lepton.config.identity import run_folder
     from lepton.run import train_checked
     from lepton.storage.run_folder import run_status
     from lepton.training.signals import Interrupted
-    from tests.quick import compose
 
     def stopped(every, *words):
         plain = check(compose(*words, "study=stopped"))

@@ -5,8 +5,8 @@ import torch
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError, LeptonError
-from tests.quick import compose
 
 SMALL = ["dataset=synthetic", "dataset.rows=100", "batch_size=8"]
 

@@ -9,8 +9,8 @@ import yaml
 
 from lepton import build, load_model
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError, DataError, LeptonError
-from tests.quick import compose
 
 EPOCHS = "trainer.max_epochs=2"
 RUNS = {

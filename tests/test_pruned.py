@@ -9,12 +9,12 @@ import pytest
 
 from lepton import load
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.errors import Pruned
 from lepton.run import train_checked
 from lepton.storage.run_folder import failed_folder, pruned_folder, run_status
 from lepton.training.signals import RECEIVED, Interrupted
-from tests.quick import compose
 
 WORDS = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4", "optimizer.lr=0.01")
 

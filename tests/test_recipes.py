@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 FILES = dict(re.findall(r"```\w+ ([\w/.]+)\n(.*?)```", TEXT, flags=re.DOTALL))
 OPTIONS = [path for path in FILES if path.startswith("conf/")]
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 pytestmark = pytest.mark.slow
 
 
@@ -59,7 +60,7 @@ def test_every_recipe_has_its_files():
 
 def test_the_tests_of_the_recipes_pass(project):
     tests = [name for name in FILES if name.startswith("tests/")]
-    run(project, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    run(project, *PYTEST, *tests)
 
 
 def test_the_projects_own_tests_of_options_pass(project):
@@ -67,7 +68,16 @@ def test_the_projects_own_tests_of_options_pass(project):
     tests = ["tests/test_conf.py", "tests/test_docs.py", "tests/config/test_listing.py"]
     chosen = f"{names} or counts or reference or table_of_groups"
     out = run(
-        project, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *tests
+        project,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        chosen,
+        *tests,
     )
     assert re.search(r"[1-9]\d passed", out)
 

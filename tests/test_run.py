@@ -21,9 +21,10 @@ from sklearn import metrics as sk
 import lepton.run
 from lepton import build, load, train
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.errors import DataError
-from tests.quick import compose, quick
+from tests.quick import quick
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=3")
 MIXED = ("dataset=synthetic", "dataset.rows=300", "dataset.missing=0.05", "trainer.max_epochs=3")

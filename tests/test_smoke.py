@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from lepton import load, train
+from lepton.config.compose import compose
 from lepton.config.options import find_options
 from lepton.errors import ConfigError, LeptonError
-from tests.quick import compose, quick, quick_rows
+from tests.quick import quick, quick_rows
 
 FOUND = find_options()
 TASKS = {

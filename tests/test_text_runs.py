@@ -10,9 +10,9 @@ import pytest
 
 from lepton import load_model, train
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.errors import DataError, LeptonError
-from tests.quick import compose
 
 MODELS = {  # sizes that cost less and go the same way
     "bag_of_embeddings": ["model.width=8"],

@@ -8,8 +8,8 @@ import yaml
 from lepton.analysis.best_setting import best_setting
 from lepton.analysis.study import gather_runs
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
-from tests.quick import compose
 
 SHORT = ("dataset=wine", "trainer.max_epochs=2")
 

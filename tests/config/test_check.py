@@ -9,9 +9,9 @@ from omegaconf import OmegaConf
 import lepton as public
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.options import CONF_DIR
 from lepton.errors import ConfigError, LeptonError
-from tests.quick import compose
 
 HOSTILE = [
     "os.system",

@@ -6,9 +6,9 @@ import pytest
 
 from lepton.config import identity
 from lepton.config.check import NETWORK_GROUPS, check
+from lepton.config.compose import compose
 from lepton.config.identity import COSMETIC_KEYS, run_folder, run_id
 from lepton.errors import ConfigError
-from tests.quick import compose
 
 OVERRIDES = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
 HARMLESS_KEYS = {

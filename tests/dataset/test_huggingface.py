@@ -8,9 +8,9 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.errors import DataError, LeptonError
-from tests.quick import compose
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning")
 OVERRIDES = ["dataset=huggingface", "dataset.text=text", "dataset.target=label", "model=text_cnn"]

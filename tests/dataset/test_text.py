@@ -9,9 +9,9 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError, DataError
 from lepton.testing import check_dataset, composed_data
-from tests.quick import compose
 
 NOUNS = ["cat", "dog", "house", "river", "hill", "teacher", "letter", "window", "engine", "garden"]
 

@@ -9,9 +9,9 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.dataset.vader import VADER_FILE
 from lepton.errors import DataError
-from tests.quick import compose
 
 COUNTS = {"tweets": 4200, "reviews": 3708, "films": 10605, "news": 5190}
 

@@ -37,7 +37,7 @@ STUDIES = {
 def trained(tmp_path_factory):
     """Trains a study when it is first asked for; gives its folder."""
     from lepton import train
-    from tests.quick import compose
+    from lepton.config.compose import compose
 
     root, done = tmp_path_factory.mktemp("trained"), {}
 

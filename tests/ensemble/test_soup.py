@@ -10,13 +10,13 @@ from safetensors.torch import load_file, save_file
 
 from lepton import build, load_model, train
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.ensemble.machinery.members import find_members
 from lepton.ensemble.machinery.soup_checks import init_from
 from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.run_folder import read_config
 from tests.ensemble.conftest import MLP, RESNET, SMALL
-from tests.quick import compose
 
 
 def weights(folder):

@@ -8,8 +8,8 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.training.learner import build_learner
-from tests.quick import compose
 
 TRAINING = ("batch_size=16", "trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false")
 TABLE = ("dataset=synthetic", "dataset.rows=170", "dataset.classes=3", *TRAINING)

@@ -8,10 +8,10 @@ from torch import nn
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.finetune.machinery import adapters
 from lepton.finetune.machinery.layers import named_layers
-from tests.quick import compose
 
 transformers = pytest.importorskip("transformers", reason="needs the extra text")
 TOKENS = 5

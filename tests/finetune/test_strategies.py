@@ -6,12 +6,13 @@ from torch import nn
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.options import find_options
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.layers import named_layers, parameters_under
 from lepton.testing import check_method
 from tests.finetune.conftest import MODELS, TABLE, training_overrides
-from tests.quick import compose, quick, quick_rows
+from tests.quick import quick, quick_rows
 
 STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
 REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.example import make_batch, make_text_spec
 from lepton.model.text_cnn import TextCnn
-from tests.quick import compose
 
 NAMES = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
 

@@ -17,7 +17,7 @@ GERMAN_CREDIT = ("dataset=german_credit", "trainer.max_epochs=3")
 def trained_study(tmp_path_factory):
     """runs/small: two models over three seeds, a failed run, a planned one, a damaged one."""
     from lepton import train
-    from tests.quick import compose
+    from lepton.config.compose import compose
 
     folder = tmp_path_factory.mktemp("study")
     folder_before = os.getcwd()

@@ -9,8 +9,8 @@ import pytest
 
 import lepton.report.write as report_writing
 from lepton import train
+from lepton.config.compose import compose
 from lepton.storage.results import load
-from tests.quick import compose
 
 SHORT = ("model=mlp_small", "trainer.max_epochs=2", "trainer.progress=false")
 

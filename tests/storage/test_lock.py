@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.errors import Claimed
 from lepton.run import train_checked
@@ -19,7 +20,6 @@ from lepton.storage.lock import LOCK_PREFIX, acquire_lock, lock_files, lock_owne
 from lepton.storage.process_identity import this_process
 from lepton.storage.run_folder import run_status
 from lepton.storage.run_writing import writing_run
-from tests.quick import compose
 
 ROOT = str(Path(__file__).parents[2])
 TAKER = """

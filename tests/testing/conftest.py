@@ -2,8 +2,8 @@
 
 import pytest
 
+from lepton.config.compose import compose
 from lepton.testing import dataset, method
-from tests.quick import compose
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 
 from lepton import build
 from lepton.config.check import check, fits_itself
+from lepton.config.compose import compose
 from lepton.config.options import CONF_DIR, find_options
 from lepton.dataset.synthetic import make_table
 from lepton.testing import (
@@ -17,7 +18,6 @@ from lepton.testing import (
     ModelContract,
     OptimizerContract,
 )
-from tests.quick import compose
 
 OPTIONS = find_options()
 TEXT_NETWORKS = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]

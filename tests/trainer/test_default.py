@@ -4,9 +4,9 @@ import torch
 
 from lepton import build, train
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.trainer.default import auto_precision
-from tests.quick import compose
 
 TINY = ["dataset=synthetic", "dataset.rows=150", "batch_size=16", "model=mlp_small"]
 

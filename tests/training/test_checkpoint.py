@@ -18,6 +18,7 @@ import torch
 import lepton.run
 import lepton.training.network
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.errors import LeptonError
 from lepton.run import train_checked
@@ -26,7 +27,6 @@ from lepton.training import checkpoint
 from lepton.training.checkpoint import Checkpoints, pack, unpack
 from lepton.training.resume import Resume
 from lepton.training.signals import RECEIVED, Interrupted
-from tests.quick import compose
 
 OVERRIDES = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu", "study=stopped"),

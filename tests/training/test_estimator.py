@@ -8,8 +8,8 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.training.estimator import Estimator, class_weights
-from tests.quick import compose
 
 SMALL = ["dataset=synthetic", "dataset.rows=400", "model=gradient_boosting", "model.max_iter=30"]
 

@@ -4,11 +4,11 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.training.estimator import Estimator
 from lepton.training.learner import Learner, build_learner
 from lepton.training.network import Network
 from tests.protocols import breaches, protocol_members
-from tests.quick import compose
 
 LEARNERS = {"mlp_small": Network, "gradient_boosting": Estimator}
 

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 
 from lepton import build, load, train
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import TrainingError
 from lepton.method import Method
 from lepton.seeds import derive
 from lepton.training.learner import build_learner
-from tests.quick import compose
 
 DATA = ["dataset=synthetic", "dataset.rows=210", "batch_size=32"]
 PLAIN = [*DATA, "model=mlp_small", "model.hidden=[8]", "model.dropout=0.0", "trainer=cpu"]

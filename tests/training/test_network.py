@@ -9,13 +9,13 @@ import torch
 
 from lepton import build, load, train
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.dataset.load.batches import EVALUATION_ROWS
 from lepton.errors import Pruned, TrainingError
 from lepton.run import train_checked
 from lepton.sweep.multirun import multirun
 from lepton.training.learner import build_learner
-from tests.quick import compose
 
 TINY = ["dataset=synthetic", "dataset.rows=200", "batch_size=32", "model=mlp_small", "trainer=cpu"]
 

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.run import train_checked
 from lepton.storage.results import read_result
 from lepton.training.signals import RECEIVED, Interrupted
-from tests.quick import compose, quick
+from tests.quick import quick
 
 SMALL = (
     "dataset=synthetic",

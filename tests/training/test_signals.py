@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.run import train_checked
 from lepton.storage.run_folder import run_status, unfinished_folder
 from lepton.training import resume, signals
 from lepton.training.signals import Interrupted, requested, watching
-from tests.quick import compose
 
 LONG = (
     *("dataset=synthetic", "dataset.rows=1000", "model=resnet", "model.hidden_dropout=0.2"),

@@ -121,7 +121,7 @@ def test_rows_of_like_length_come_together_so_that_padding_is_little(tensors):
 def test_padding_of_the_shipped_texts_stays_below_15_percent(size):
     from lepton import build
     from lepton.config.check import check
-    from tests.quick import compose
+    from lepton.config.compose import compose
 
     data = build.data(check(compose("dataset=vader", "model=text_cnn", f"batch_size={size}")))
     train, blocks = data.splits["train"], data.train_dataloader()

@@ -4,11 +4,11 @@ import pytest
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.dataset.load.batches import TrainingBatches
 from lepton.dataset.load.token_batches import TokenTrainingBatches
 from lepton.dataset.load.train_loader import TrainLoader
 from tests.protocols import breaches, protocol_members
-from tests.quick import compose
 
 TABLE = ("dataset=synthetic", "dataset.rows=200", "model=mlp_small")
 TEXT = ("dataset=vader", "model=text_cnn")

@@ -13,13 +13,13 @@ import yaml
 from lepton import build, load, load_model
 from lepton.commands.ensemble import compose as compose_ensemble
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.ensemble.machinery.members import find_members, read_member
 from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
 from lepton.spec import DataSpec
 from lepton.storage.predictions import predictions_from_frame
 from tests.ensemble.conftest import SMALL, STUDIES
-from tests.quick import compose
 
 METHODS = {  # those that do something of their own for a task
     "binary": ("mean", "geometric_mean", "median", "vote", "weighted", "greedy", "stacking"),

@@ -412,8 +412,8 @@ def test_the_identity_of_a_run_holds_the_content_of_its_start_and_not_its_place(
 
 def test_a_run_from_scratch_has_the_id_it_had_before_there_was_tuning(build_network):
     from lepton.config.check import check
+    from lepton.config.compose import compose
     from lepton.config.identity import canonical_config
-    from tests.quick import compose
 
     canonical = canonical_config(check(compose(*TABLE)))
     assert not {"finetune", "init_from", "forgetting", "kind", "suggested"} & set(canonical)

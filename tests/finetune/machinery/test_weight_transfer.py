@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from lepton import build
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_spec
 from lepton.finetune.machinery.source_weights import SourceWeights
@@ -16,7 +17,6 @@ from lepton.finetune.machinery.weight_transfer import align_names, transfer_weig
 from lepton.spec import DataSpec
 from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, OTHER_DATA, TABLE
-from tests.quick import compose
 
 
 def table_spec(numbers, categories, *, classes="abc"):

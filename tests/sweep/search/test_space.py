@@ -10,12 +10,13 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from scipy.stats import kstest
 
+from lepton.config.compose import compose
 from lepton.config.options import find_options
 from lepton.storage.results import load
 from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.search.proposals import Proposals
 from lepton.sweep.search.space import read_space
-from tests.quick import compose, quick
+from tests.quick import quick
 
 FOUND = find_options()
 NAMES = sorted(set(FOUND["search"]) - {"none"})

@@ -8,9 +8,9 @@ import pytest
 import lepton.sweep.grid
 from lepton import load
 from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.config.identity import run_id
 from lepton.errors import FailedRuns
-from tests.quick import compose
 from tests.sweep.conftest import point
 
 SIZE = ("hydra.sweeper.n_trials=8", "hydra.sweeper.batch=3")

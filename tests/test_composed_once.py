@@ -1,0 +1,59 @@
+"""What the tests keep of Hydra's work is what Hydra does."""
+
+import pytest
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from lepton.config.compose import hydra_session, search_path_overrides
+from tests import composed_once
+
+SEEN = ("model=mlp_small", "seed=3")  # composed before each, so that something is kept
+OVERRIDES = [
+    (),
+    SEEN,
+    ("model=mlp_small", "seed=4"),
+    ("model=mlp_small", "model.dropout=0.5", "+model.more=1"),
+    ("model=resnet", "~scheduler"),
+    ("regularization=[ema,dropout]", "regularization.ema.decay=0.9"),
+    ("experiment=credit_scoring", "optimizer=lion", "optimizer.lr=0.1"),
+    ("search=mlp", "hydra/sweeper=search", "hydra/launcher=parallel"),
+    ("model=mlp,resnet", "seed=range(5)"),
+    ("dataset={_target_: a.B}",),
+]
+WRONG = [("model=nope",), ("+model=mlp",), ("~model=resnet",), ("model.nope=1",), ("++model=mlp",)]
+
+
+def composed(overrides):
+    with hydra_session() as hydra:
+        try:
+            cfg = hydra.config_loader.load_configuration("train", list(overrides), RunMode.MULTIRUN)
+        except Exception as e:
+            return type(e), str(e)
+        return OmegaConf.to_yaml(cfg)
+
+
+@pytest.mark.parametrize("overrides", [*OVERRIDES, *WRONG], ids=" ".join)
+def test_the_whole_config_and_every_error_are_those_of_hydra(overrides, monkeypatch):
+    kept = composed(SEEN), composed(overrides), composed(overrides)
+    assert isinstance(kept[1], str) == (overrides in OVERRIDES)
+    monkeypatch.setattr(composed_once, "_kept", lambda key, repo, call: call())
+    assert kept == (composed(SEEN), composed(overrides), composed(overrides))
+
+
+def test_a_copy_that_is_changed_changes_no_other():
+    with hydra_session() as hydra:
+        load = hydra.config_loader.load_configuration
+        first = load("train", [], RunMode.RUN)
+        first.model.hidden = [1]
+        assert load("train", [], RunMode.RUN).model.hidden != [1]
+
+
+def test_a_users_own_files_are_read_anew(here):
+    option = here / "conf" / "model" / "wide.yaml"
+    option.parent.mkdir(parents=True)
+    for units in (3, 5):
+        option.write_text(f"units: {units}\n")
+        overrides = [*search_path_overrides(), "model=wide"]
+        with hydra_session() as hydra:
+            cfg = hydra.config_loader.load_configuration("train", overrides, RunMode.RUN)
+        assert cfg.model.units == units
