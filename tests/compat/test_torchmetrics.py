@@ -29,6 +29,7 @@ def python(code):
     return done.stdout.split()
 
 
+@pytest.mark.slow  # tests/test_imports.py looks at every command
 def test_lepton_and_its_metrics_and_trainer_are_imported_without_transformers(moved):
     code = """
 import sys, lepton.run, lepton.launch.vectorized, lepton.metric.scoring

@@ -20,6 +20,12 @@ def vader(*overrides):
     return build.data(check(compose("dataset=vader", "model=text_cnn", *overrides)))
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """All texts, as the option gives them."""
+    return vader()
+
+
 def test_the_file_is_small_and_holds_what_its_description_counts():
     frame = pd.read_parquet(VADER_FILE)
     assert VADER_FILE.stat().st_size < 1.5e6
@@ -38,16 +44,16 @@ def test_one_source_alone_can_be_learned_from(source):
     assert rows + dropped == COUNTS[source]
 
 
-def test_sentences_of_one_document_are_in_one_split():
-    frame, splits = pd.read_parquet(VADER_FILE), vader().splits
+def test_sentences_of_one_document_are_in_one_split(whole):
+    frame, splits = pd.read_parquet(VADER_FILE), whole.splits
     documents = {
         split: set(frame["document"].iloc[tensors["id"]]) for split, tensors in splits.items()
     }
     assert not documents["train"] & (documents["test"] | documents["val"])
 
 
-def test_classes_are_cut_from_the_ratings():
-    frame, data = pd.read_parquet(VADER_FILE), vader()
+def test_classes_are_cut_from_the_ratings(whole):
+    frame, data = pd.read_parquet(VADER_FILE), whole
     assert data.spec.classes == ("negative", "neutral", "positive")
     train = data.splits["train"]
     rating = frame["rating"].iloc[train["id"]].to_numpy()

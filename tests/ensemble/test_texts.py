@@ -132,7 +132,7 @@ TUNED = {
 }
 
 
-@pytest.mark.parametrize("name", quick(TUNED, "full", "head", "lora", "ia3"))
+@pytest.mark.parametrize("name", quick(TUNED, "full", "lora"))
 def test_a_soup_of_fine_tuned_runs_keeps_what_its_members_keep(
     name, tune, ensemble, texts, stored, check_folder
 ):
@@ -247,7 +247,7 @@ DIFFERENT = {
 }
 
 
-@pytest.mark.parametrize("case", DIFFERENT)
+@pytest.mark.parametrize("case", quick(DIFFERENT, "strategy", "rank, one whole", "scale", "seed"))
 @pytest.mark.parametrize("method", quick(["soup", "greedy_soup"], "soup"))
 def test_adapters_that_cannot_be_averaged_are_refused_and_named(case, method, tune, ensemble):
     first, second, expected = DIFFERENT[case]

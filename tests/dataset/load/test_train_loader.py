@@ -11,7 +11,7 @@ from lepton.dataset.load.train_loader import TrainLoader
 from tests.protocols import breaches, protocol_members
 
 TABLE = ("dataset=synthetic", "dataset.rows=200", "model=mlp_small")
-TEXT = ("dataset=vader", "model=text_cnn")
+TEXT = ("dataset=vader", "dataset.source=reviews", "model=text_cnn")
 LOADERS = [(TABLE, TrainingBatches), (TEXT, TokenTrainingBatches)]
 
 
