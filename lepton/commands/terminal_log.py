@@ -1,4 +1,4 @@
-"""The log of lepton as a command shows it."""
+"""Sets up the log that commands print on the terminal."""
 
 import logging
 import sys

@@ -10,7 +10,7 @@ import pandas as pd
 from lepton.config.constraints import data_files
 from lepton.config.identity import is_run_name
 from lepton.errors import LeptonError
-from lepton.pretrained.adapter_base import starting_weights
+from lepton.pretrained.base_weights import starting_weights
 from lepton.pretrained.weight_files import (
     ADAPTER_FILE,
     BASE_FILE,

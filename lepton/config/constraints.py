@@ -1,4 +1,4 @@
-"""Checks what a config with the right keys and types can still get wrong: numbers, files, pairs."""
+"""Checks values of a config whose keys and types are right: ranges, files, keys that conflict."""
 
 import math
 from pathlib import Path

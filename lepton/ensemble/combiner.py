@@ -1,4 +1,4 @@
-"""Combiner: the base of the methods that make one prediction of those of several members."""
+"""Combiner: the base of ensemble methods, which make one prediction out of those of members."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The environment that a process takes over from the one that started it, here or elsewhere."""
+"""Variables, folder and Python path that a process takes over from the one that started it."""
 
 import os
 import sys

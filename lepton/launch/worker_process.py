@@ -1,4 +1,4 @@
-"""A worker process of the pool as its parent sees it: started, given work, heard, ended."""
+"""The parent's side of a worker process: starts it, sends it jobs, reads results, ends it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The files of a finished run, written the same whatever it was made by: a training, an ensemble.
+"""Writes the files of a finished run, the same for a training and for an ensemble.
 
 Beside them a run folder holds the weights, and what turns further rows into inputs, which whoever
 made them writes.

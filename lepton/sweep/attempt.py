@@ -1,4 +1,4 @@
-"""One attempt at a job of a sweep: whatever goes wrong is recorded, and told in a line."""
+"""Trains one job of a sweep; a failure is recorded in the study and becomes a line of the log."""
 
 import logging
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from torch import Tensor
 from lepton.config.check import check, fits_itself, with_later_keys
 from lepton.dataset.data import Data, Rows
 from lepton.errors import explain_read_errors
-from lepton.pretrained.adapter_base import find_adapter_base
+from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.weight_files import BASE_FILE, WEIGHTS_FILE
 from lepton.spec import DataSpec
 from lepton.storage.run_folder import CONFIG_FILE, read_config

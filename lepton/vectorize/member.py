@@ -1,4 +1,4 @@
-"""A member of a stack: one run's job, folder, schedule, scores and checkpoint."""
+"""A member of a stack: one run's job, folder, learning-rate schedule, scores and checkpoint."""
 
 import logging
 import math

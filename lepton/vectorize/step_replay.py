@@ -1,4 +1,4 @@
-"""Records a training step's tensor operations once and replays them without Python's overhead.
+"""Records the tensor operations of a training step as an FX graph, and replays it without Python.
 
 Under vmap and autograd a small model spends most of a step in Python. The operations that reach
 the kernels are the same in each step, and so are the results of a replay, bit for bit.

@@ -1,4 +1,4 @@
-"""Checks that the weights of a soup's members can be averaged; refusals say what differs."""
+"""Checks that the weights of a soup's members can be averaged; an error says what differs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from lepton.ensemble.machinery.members import MemberRun
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.freezing import frozen_entries
-from lepton.pretrained.adapter_base import find_adapter_base
+from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.location import TOKENIZER_FILE
 from lepton.pretrained.weight_files import ADAPTER_FILE, BASE_FILE, WEIGHTS_FILE, read_adapter_base
 from lepton.training.learner import build_learner

@@ -15,7 +15,7 @@ from lepton.config.identity import with_content_for_path
 from lepton.dataset.data import Data
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.layers import named_layers, new_parameters
-from lepton.pretrained.adapter_base import starting_weights
+from lepton.pretrained.base_weights import starting_weights
 from lepton.storage.cache import cached
 
 Rows = dict[str, Tensor]

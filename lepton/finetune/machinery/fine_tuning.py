@@ -28,7 +28,7 @@ from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.weight_transfer import transfer_weights
 from lepton.finite import not_finite_names
 from lepton.method import Method, Phase
-from lepton.pretrained.adapter_base import find_adapter_base, starting_weights, write_adapter_base
+from lepton.pretrained.base_weights import find_adapter_base, starting_weights, write_adapter_base
 from lepton.pretrained.weight_files import ADAPTER_FILE
 from lepton.spec import DataSpec
 

@@ -1,4 +1,4 @@
-"""A probe: the head of a model by itself, trained on features."""
+"""HeadProbe: the head of a model by itself, trained on features of the frozen backbone."""
 
 import torch
 from torch import Tensor, nn

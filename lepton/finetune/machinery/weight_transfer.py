@@ -1,4 +1,4 @@
-"""Copies weights into a network that need not be the same: by name, and by names of columns."""
+"""Copies weights into a network that may differ from their source: by names and by data columns."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Figures that compare options: distributions of scores, paired changes, scores over a number."""
+"""Figures that compare options: distributions of scores, paired changes, scores by a setting."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -5,7 +5,7 @@ import torch
 
 from lepton.errors import LeptonError
 from lepton.finetune.machinery.source_weights import read_source_weights
-from lepton.pretrained.adapter_base import find_adapter_base
+from lepton.pretrained.base_weights import find_adapter_base
 from lepton.training.learner import load_network
 
 

@@ -1,4 +1,4 @@
-"""The weights below an adapter: recorded in base.json, and found again by their content."""
+"""The base weights of an adapter: recorded in base.json, and found again by their SHA-256."""
 
 import json
 import os
