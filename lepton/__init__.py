@@ -1,6 +1,14 @@
 """Deep-learning experiments composed from config groups: compose, train, load."""
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lepton.config.compose import compose
+    from lepton.config.trust import allow
+    from lepton.predict import load_model
+    from lepton.run import train
+    from lepton.storage.results import load
 
 _PUBLIC = {
     "allow": "lepton.config.trust",
@@ -9,7 +17,7 @@ _PUBLIC = {
     "load_model": "lepton.predict",
     "train": "lepton.run",
 }
-__all__ = sorted(_PUBLIC)
+__all__ = ["allow", "compose", "load", "load_model", "train"]
 
 
 def __getattr__(name: str) -> object:

@@ -7,10 +7,10 @@ import pandas as pd
 import torch
 
 from lepton.dataset.clean.column_kinds import parse_columns
-from lepton.errors import LeptonError, explain_read_errors
+from lepton.errors import explain_read_errors
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
-from lepton.storage.results import read_result
+from lepton.storage.results import finished_result
 from lepton.training.learner import load_learner
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ def load_model(run: str | Path) -> "Predictor | EnsemblePredictor":
         its config names something outside the trusted packages.
     """
     folder = Path(run)
-    result = read_result(folder)
-    if result is None:
-        raise LeptonError(f"{folder}: holds no finished run")
+    result = finished_result(folder)
     if result.config.get("ensemble", {}).get("kind") == "predictions":
         from lepton.ensemble.machinery.predictor import EnsemblePredictor
 

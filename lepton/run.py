@@ -17,7 +17,7 @@ from lepton.metric.direction import as_score
 from lepton.metric.scoring import split_metrics
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
-from lepton.storage.results import Result, read_result
+from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import LOG_FILE, read_failure, read_pruned_run, run_status
 from lepton.storage.run_writing import writing_run
 from lepton.task import Task
@@ -61,7 +61,7 @@ def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = No
             _write_run(config, unfinished, name=folder.name, watch=watch)
     except Finished as e:
         log.info("%s", e)
-    return read_result(folder)
+    return finished_result(folder)
 
 
 def _raise_known_end(folder: Path, *, watched: bool) -> None:
@@ -69,6 +69,7 @@ def _raise_known_end(folder: Path, *, watched: bool) -> None:
     status = run_status(folder)
     if status == "diverged":
         failure = read_failure(folder)
+        assert failure is not None
         error = Diverged(f"{failure['error'].removeprefix('Diverged: ')}; rerun=true tries again")
         error.weights = failure.get("weights")
         raise error

@@ -4,6 +4,7 @@ A key is the name of a setting, as `optimizer.lr`. An option is a tuple of value
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -203,6 +204,6 @@ def rows_by_key(frame: pd.DataFrame, by: list[str]) -> list[tuple[tuple, pd.Data
     return [(key_with_none(key), rows) for key, rows in frame.groupby(by, sort=False, dropna=False)]
 
 
-def key_with_none(values: tuple) -> tuple:
+def key_with_none(values: Iterable[Any]) -> tuple[Any, ...]:
     """The values with None for missing ones, because NaN is not equal to itself."""
     return tuple(None if pd.isna(value) else value for value in values)

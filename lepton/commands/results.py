@@ -116,9 +116,11 @@ def _show_block(block: object, out: Console) -> None:
         out.print(block.text, highlight=False)
     elif isinstance(block, TableBlock):
         table = Table(box=None)
-        number, text = {"justify": "right", "no_wrap": True}, {"overflow": "fold"}
         for i, name in enumerate(block.header):
-            table.add_column(name, **(number if i >= block.first_number else text))
+            if i >= block.first_number:
+                table.add_column(name, justify="right", no_wrap=True)
+            else:
+                table.add_column(name, overflow="fold")
         for row in block.rows:
             table.add_row(*row)
         out.print(table)

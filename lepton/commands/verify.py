@@ -18,7 +18,7 @@ from lepton.pretrained.weight_files import (
     WEIGHTS_FILE,
     read_adapter_base,
 )
-from lepton.storage.results import Result, read_result
+from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 USAGE = "usage: lepton verify RUN (a run's folder)"
@@ -55,7 +55,7 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     with tempfile.TemporaryDirectory() as runs:
         new_folder = Path(runs) / folder.name
         causes = (_combine_again if is_ensemble else _train_again)(folder, new_folder, first)
-        differences = _differences(folder, new_folder, first, read_result(new_folder))
+        differences = _differences(folder, new_folder, first, finished_result(new_folder))
         causes += _environment_changes(folder, new_folder)
     if not differences:
         process = "every member's weight" if is_ensemble else "the history"
@@ -92,7 +92,7 @@ def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
     causes = []
     if not is_run_name(config, folder.name):
         causes.append(_possible_changes(config))
-    precision = read_result(new_folder).precision
+    precision = finished_result(new_folder).precision
     if first.precision not in (None, precision):
         causes.append(f"machine: trained in {first.precision}, now in {precision}")
     if first.trained != "alone":
@@ -191,7 +191,7 @@ def _table_difference(first: Path, second: Path) -> str | None:
 def _environment_changes(folder: Path, new_folder: Path) -> list[str]:
     """A line for each of code, versions and machine that is not what it was."""
     first, second = _read_environment(folder), _read_environment(new_folder)
-    if first is None:
+    if first is None or second is None:
         return ["environment.json cannot be read: versions are not known"]
     commits = [environment.get("git", {}).get("lepton") for environment in (first, second)]
     pairs = {"lepton commit": commits}

@@ -37,8 +37,9 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
         case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[*items])):
             if ast.unparse(items[-1]) == "...":
                 return isinstance(value, list) and all(accepts(items[0], v) for v in value)
-            fits = isinstance(value, list) and len(value) == len(items)
-            return fits and all(map(accepts, items, value))
+            if not isinstance(value, list) or len(value) != len(items):
+                return False
+            return all(map(accepts, items, value))
         case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
             return value in _literal_values(options)
     return True
@@ -64,16 +65,20 @@ def annotation_text(annotation: ast.expr) -> str:
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Optional":
         return f"{annotation_text(annotation.slice)} or null"
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Union":
-        members = [annotation_text(m) for m in annotation.slice.elts]
+        members = [annotation_text(m) for m in _elements(annotation.slice)]
         return " or ".join(m for m in members if m in PLAIN_TYPES | {"null"})
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
         return "one of " + ", ".join(map(str, _literal_values(annotation.slice)))
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "tuple":
-        return f"[{', '.join(map(annotation_text, annotation.slice.elts))}]"
+        return f"[{', '.join(map(annotation_text, _elements(annotation.slice)))}]"
     return "null" if ast.unparse(annotation) == "None" else ast.unparse(annotation)
 
 
 def _literal_values(options: ast.expr) -> list[object]:
     """The values between the brackets of `Literal[...]`."""
-    nodes = options.elts if isinstance(options, ast.Tuple) else [options]
-    return [ast.literal_eval(node) for node in nodes]
+    return [ast.literal_eval(node) for node in _elements(options)]
+
+
+def _elements(inside: ast.expr) -> list[ast.expr]:
+    """The expressions between the brackets of an annotation."""
+    return inside.elts if isinstance(inside, ast.Tuple) else [inside]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton.config.compose import explain_hydra_errors, hydra_session, search_path_overrides
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
-from lepton.config.override_reader import OverrideReader, unreadable_override
+from lepton.config.override_reader import OverrideReader, text_of, unreadable_override
 from lepton.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class CommandOverrideReader(OverrideReader):
         self.root, self.group_by_key = root, group_by_key
 
     def refusal(self, override: "Override") -> str | None:
-        key, text = override.key_or_group, override.input_line
+        key, text = override.key_or_group, text_of(override)
         if override.package is not None or not key or override.is_delete() or "/" in key:
             return unreadable_override(text)
         if key in self.options_by_group and key not in self.group_by_key:
@@ -72,7 +72,7 @@ class CommandOverrideReader(OverrideReader):
 
     def for_hydra(self, override: "Override") -> str:
         if (group := self.group(override)) is not None:
-            return f"{group}@{override.input_line.lstrip('+')}"
+            return f"{group}@{text_of(override).lstrip('+')}"
         return super().for_hydra(override)
 
     def unreadable(self, text: str, error: Exception) -> str:

@@ -126,8 +126,8 @@ def explain_hydra_errors() -> Iterator[None]:
     try:
         yield
     except yaml.MarkedYAMLError as e:
-        mark = e.problem_mark
-        raise ConfigError(f"{mark.name}:{mark.line + 1}: YAML: {e.problem or e.context}") from None
+        place = f"{mark.name}:{mark.line + 1}: " if (mark := e.problem_mark) else ""
+        raise ConfigError(f"{place}YAML: {e.problem or e.context}") from None
     except UnicodeDecodeError:
         raise ConfigError(*_files_not_utf8()) from None
     except OmegaConfBaseException as e:

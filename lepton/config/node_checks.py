@@ -21,12 +21,19 @@ def resolved_config(cfg: "DictConfig") -> dict[str, Any]:
 
     Raises: ConfigError with a line for every value that is missing or cannot be interpolated.
     """
-    from omegaconf import OmegaConf
-
     problems = _unresolved_values(cfg, "")
     if problems:
         raise ConfigError(*problems)
-    return OmegaConf.to_container(cfg, resolve=True)
+    return plain_dict(cfg)
+
+
+def plain_dict(cfg: "DictConfig") -> dict[str, Any]:
+    """A node as plain values, which are all there and can be interpolated."""
+    from omegaconf import OmegaConf
+
+    values = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
 
 
 def _unresolved_values(node: Any, parent: str) -> list[str]:
@@ -78,7 +85,7 @@ def key_problems(
         if key in parameters:
             annotation = parameters[key].annotation
             is_object = signature.origin and isinstance(value, dict) and "_target_" in value
-            if not is_object and not accepts(annotation, value):
+            if annotation and not is_object and not accepts(annotation, value):
                 problems.append(f"{prefix}{key}: {value!r} is not {annotation_text(annotation)}")
         elif key in supplied:
             problems.append(f"{prefix}{key}: set by lepton, not by hand")

@@ -50,7 +50,7 @@ class OverrideReader(ABC):
             return []
         options = self.options_by_group[group]
         jobs = chosen_options(override, list(options))
-        return option_problems(override.input_line, override.key_or_group, jobs, options)
+        return option_problems(text_of(override), override.key_or_group, jobs, options)
 
     @abstractmethod
     def refusal(self, override: "Override") -> str | None:
@@ -62,11 +62,17 @@ class OverrideReader(ABC):
 
     def for_hydra(self, override: "Override") -> str:
         """The override as Hydra wants it: `key=value` may name any key, it is checked later."""
-        return "++" + override.input_line.lstrip("+")
+        return "++" + text_of(override).lstrip("+")
 
     def unreadable(self, text: str, error: Exception) -> str:
         """The line for an override that Hydra's grammar refuses."""
         return unreadable_override(text)
+
+
+def text_of(override: "Override") -> str:
+    """An override as it was given, which Hydra's parser keeps."""
+    assert override.input_line is not None
+    return override.input_line
 
 
 def unreadable_override(text: str) -> str:

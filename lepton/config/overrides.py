@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lepton.config.options import COMMAND_GROUPS
-from lepton.config.override_reader import OverrideReader, chosen_options, unreadable_override
+from lepton.config.override_reader import (
+    OverrideReader,
+    chosen_options,
+    text_of,
+    unreadable_override,
+)
 from lepton.errors import MisreadOverrides, did_you_mean
 
 if TYPE_CHECKING:
@@ -36,7 +41,7 @@ class TrainOverrideReader(OverrideReader):
         self.sweep = sweep
 
     def refusal(self, override: "Override") -> str | None:
-        key, text = override.key_or_group, override.input_line
+        key, text = override.key_or_group, text_of(override)
         root = _root(key)
         if not root or key == "hydra" or len(key) > MAX_KEY_LENGTH:
             return unreadable_override(text)
@@ -55,7 +60,7 @@ class TrainOverrideReader(OverrideReader):
         return key if key in self.options_by_group and override.package is None else None
 
     def for_hydra(self, override: "Override") -> str:
-        group, text = self.group(override), override.input_line
+        group, text = self.group(override), text_of(override)
         if group is not None and "glob(" in text:
             jobs = chosen_options(override, list(self.options_by_group[group]))
             return f"{group}={','.join(str(name) for job in jobs for name in job)}"

@@ -98,7 +98,9 @@ def _find(path: Path, module: str, names: list[str]) -> Signature:
             return replace(_class_signature(node, module, path), **_kind(node))
         case ast.Import():
             raise TargetError(f"{module!r} only imports {name!r}; name it where it is defined")
-    for node in [n for key, n in _bindings(path).items() if key.startswith("*")]:
+    star_imports = [n for key, n in _bindings(path).items() if key.startswith("*")]
+    for node in star_imports:
+        assert isinstance(node, ast.ImportFrom)
         with suppress(TargetError):
             package = _imported_name(node, "*", module, path).removesuffix("*")
             return read_signature(package + ".".join(names))
@@ -164,16 +166,19 @@ def _dataclass_fields(node: ast.ClassDef, module: str, path: Path) -> dict[str, 
     fields = {
         n.target.id: Parameter(n.value is None, n.annotation)
         for n in node.body
-        if isinstance(n, ast.AnnAssign)
+        if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
     }
     return {**_base_signature(node, module, path).parameters, **fields}
 
 
 def _hands_kwargs_on(init: ast.FunctionDef) -> bool:
     """True when a constructor gives its `**kwargs` to that of the base class."""
+    if init.args.kwarg is None:
+        return False
+    kwargs = init.args.kwarg.arg
     calls = [n for n in ast.walk(init) if isinstance(n, ast.Call)]
     return any(
-        isinstance(name, ast.Name) and name.id == init.args.kwarg.arg
+        isinstance(name, ast.Name) and name.id == kwargs
         for call in calls
         if ast.unparse(call.func).endswith("__init__")
         for keyword in call.keywords

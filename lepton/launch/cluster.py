@@ -32,12 +32,15 @@ class ClusterJob(Protocol):
 
     def has_ended(self) -> bool:
         """True when it has ended, well or not."""
+        ...
 
     def outcome(self) -> JobOutcome:
         """The outcome of the run; raises when the cluster lost it."""
+        ...
 
     def cancel(self) -> None:
         """Ends it, or takes it out of the queue."""
+        ...
 
 
 def run_on_cluster(

@@ -4,7 +4,8 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import Any
 
 from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError
@@ -19,9 +20,6 @@ from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import available_cores, threads_of_run
 from lepton.sweep.progress import SweepProgress
-
-if TYPE_CHECKING:
-    from ray import ObjectRef
 
 
 class Ray:
@@ -38,13 +36,13 @@ class Ray:
         ray = import_optional("ray", needed_by="hydra/launcher=ray")
         if not jobs:
             return
-        with interrupted_by_sigterm(), exported_python_path(), _connected(self.address):
+        with interrupted_by_sigterm(), exported_python_path(), _connected(ray, self.address):
             train = ray.remote(max_retries=1)(train_on_cluster)
 
             def submit(batch: list[Job]) -> list[_RayTask]:
                 environment = ProcessEnvironment.for_other_machines()
                 return [
-                    _RayTask(train.options(**self._resources(job)).remote(job, environment))
+                    _RayTask(ray, train.options(**self._resources(job)).remote(job, environment))
                     for job in batch
                 ]
 
@@ -59,32 +57,24 @@ class Ray:
 
 
 class _RayTask:
-    """A ClusterJob that is a task of Ray's."""
+    """A ClusterJob that is a task of Ray's; `reference` is Ray's own to it."""
 
-    def __init__(self, reference: "ObjectRef"):
-        self.reference = reference
+    def __init__(self, ray: ModuleType, reference: Any):
+        self.ray, self.reference = ray, reference
 
     def has_ended(self) -> bool:
-        import ray
-
-        return bool(ray.wait([self.reference], timeout=0)[0])
+        return bool(self.ray.wait([self.reference], timeout=0)[0])
 
     def outcome(self) -> JobOutcome:
-        import ray
-
-        return ray.get(self.reference)
+        return self.ray.get(self.reference)
 
     def cancel(self) -> None:
-        import ray
-
-        ray.cancel(self.reference, force=True)
+        self.ray.cancel(self.reference, force=True)
 
 
 @contextmanager
-def _connected(address: str | None) -> Iterator[None]:
+def _connected(ray: ModuleType, address: str | None) -> Iterator[None]:
     """A connection to Ray, for as long as the sweep lasts."""
-    import ray
-
     variables = lepton_variables()
     if "PYTHONPATH" in os.environ:
         variables["PYTHONPATH"] = os.environ["PYTHONPATH"]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError, WorkerLost
@@ -16,9 +16,6 @@ from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import fitting_workers
 from lepton.sweep.progress import SweepProgress
-
-if TYPE_CHECKING:
-    import submitit
 
 QUEUE_SECONDS = 5.0  # between two questions to Slurm
 LOST_SECONDS = 20.0  # after which a job is lost that Slurm has forgotten and that left no word
@@ -55,7 +52,8 @@ class Submitit:
             return self.at_once
         return len(jobs) if self.cluster == "slurm" else fitting_workers(jobs)
 
-    def _executor(self, folder: Path) -> "submitit.AutoExecutor":
+    def _executor(self, folder: Path) -> Any:
+        """The AutoExecutor of submitit that writes into a folder."""
         submitit = import_optional("submitit", needed_by=f"hydra/launcher=submitit_{self.cluster}")
         try:
             executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster)
@@ -71,13 +69,10 @@ class PreemptibleTraining:
     def __call__(self, job: Job, environment: ProcessEnvironment) -> JobOutcome:
         return train_on_cluster(job, environment)
 
-    def checkpoint(
-        self, job: Job, environment: ProcessEnvironment
-    ) -> "submitit.helpers.DelayedSubmission":
-        """The submission that takes the place of a job that is ended."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self, job, environment)
+    def checkpoint(self, job: Job, environment: ProcessEnvironment) -> Any:
+        """The DelayedSubmission of submitit that takes the place of a job that is ended."""
+        helpers = import_optional("submitit.helpers", needed_by="hydra/launcher=submitit_slurm")
+        return helpers.DelayedSubmission(self, job, environment)
 
 
 class _SlurmQueue:
@@ -100,9 +95,9 @@ class _SlurmQueue:
 
 
 class _SubmititJob:
-    """A ClusterJob of submitit's."""
+    """A ClusterJob that is a Job of submitit's, the `handle`."""
 
-    def __init__(self, handle: "submitit.Job", queue: _SlurmQueue | None):
+    def __init__(self, handle: Any, queue: _SlurmQueue | None):
         self.handle, self.queue, self.last_queued = handle, queue, time.monotonic()
 
     def has_ended(self) -> bool:

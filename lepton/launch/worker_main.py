@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from io import TextIOWrapper
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
@@ -25,7 +26,8 @@ def begin_worker(writer: Connection, environment: ProcessEnvironment) -> None:
     for descriptor in (1, 2):
         os.dup2(writer.fileno(), descriptor)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     environment.take_over()
     Thread(target=_end_with_parent, daemon=True).start()
@@ -51,7 +53,9 @@ class _MarkedLines(logging.Formatter):
 
 def _end_with_parent() -> None:
     """Ends a worker whose parent was killed, once its run, if it can, has saved where it was."""
-    wait([parent_process().sentinel])
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
     if callable(signal.getsignal(signal.SIGTERM)):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE_SECONDS)

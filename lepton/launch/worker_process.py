@@ -88,6 +88,7 @@ class WorkerProcess:
             ended with all that it had started.
         """
         self.open()
+        assert self.pool is not None
         self.last_lines.clear()
         self.busy = True
         try:

@@ -23,7 +23,8 @@ def local_folder(path: str) -> Path | None:
     if path.startswith(PACKAGE_PREFIX):
         package, _, inside = path.removeprefix(PACKAGE_PREFIX).partition("/")
         spec = importlib.util.find_spec(package)
-        return Path(next(iter(spec.submodule_search_locations)), inside) if spec else None
+        folders = spec.submodule_search_locations if spec else None
+        return Path(next(iter(folders)), inside) if folders else None
     folder = Path(path).expanduser()
     return folder if folder.is_dir() else None
 
@@ -41,6 +42,8 @@ def loading_problem(path: str, *, weights: bool) -> str | None:
     folder = local_folder(path)
     if path.startswith(PACKAGE_PREFIX) and folder is None:
         package = path.removeprefix(PACKAGE_PREFIX).partition("/")[0]
+        if importlib.util.find_spec(package):
+            return f"{package} is a single module, which has no folder"
         command = INSTALL_COMMANDS.get(package, f"pip install {package}")
         return f"the package is not installed; {command}"
     if folder is None:
@@ -92,7 +95,7 @@ def _offline_if_unreachable() -> Iterator[None]:
         constants.HF_HUB_OFFLINE = before
 
 
-def _is_resolvable(host: str) -> bool:
+def _is_resolvable(host: str | None) -> bool:
     """True when a host has an address, or a proxy may know one."""
     try:
         return bool(getproxies() or socket.getaddrinfo(host, 443))

@@ -59,7 +59,7 @@ def split_by_dataset(
     for dataset, rows in by_dataset:
         runs = rows.dropna(axis=1, how="all")
         shown_metric = compared_metrics.get(dataset) or metric
-        if shown_metric not in runs:
+        if shown_metric is None or shown_metric not in runs:
             shown_metric = default_metric(runs) or "score"
         datasets.append(DatasetRuns(dataset, runs, shown_metric))
     return datasets

@@ -71,8 +71,8 @@ def read_predictions(run_folder: Path, split: str = "test") -> Predictions:
         target = "target"
         if spec.task == "multilabel":
             target = [f"target_{name}" for name in spec.classes]
-        columns = (frame[column].to_numpy() for column in ("id", target, prediction))
-        predictions = Predictions(*columns, spec)
+        ids, targets, values = (frame[name].to_numpy() for name in ("id", target, prediction))
+        predictions = Predictions(ids, targets, values, spec)
         if not len(frame) or not np.isfinite(predictions.prediction.astype(float)).all():
             raise ValueError("not a number for every sample")
         return predictions

@@ -63,6 +63,7 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r"#[0-9a-f]{6}", lambda match: PAGE_COLORS.get(match[0], match[0]), svg)
     svg = re.sub(r"font-family: [^;\"]*|(?<=px )'DejaVu Sans'[^;\"]*", _page_font, svg)
     view_box = re.search(r'viewBox="0 0 ([\d.]+) [\d.]+"', svg)
+    assert view_box is not None
     max_width = round(float(view_box[1]) * PIXELS_PER_POINT)
     label = escape(alt, quote=True)
     attributes = f'{view_box[0]} class="plot" style="max-width:{max_width}px"'

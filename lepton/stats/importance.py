@@ -34,7 +34,10 @@ class Importance:
     @property
     def top_two(self) -> tuple[str, str] | None:
         """The two keys that explain most."""
-        return tuple([*self.shares][:2]) if len(self.shares) > 1 else None
+        if len(self.shares) < 2:
+            return None
+        first, second, *_ = self.shares
+        return first, second
 
 
 def importance(frame: pd.DataFrame, keys: list[str], score: str = "score") -> Importance | None:

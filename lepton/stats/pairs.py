@@ -135,7 +135,7 @@ def can_be_tested(differences: np.ndarray) -> bool:
     """True for at least two differences that are not all the same."""
     return (
         len(differences) > 1
-        and np.isfinite(differences).all()
+        and bool(np.isfinite(differences).all())
         and bool(np.ptp(differences) > 1e-12 * np.abs(differences).max())
     )
 

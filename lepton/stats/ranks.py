@@ -25,9 +25,14 @@ class Ranks:
     wins: pd.DataFrame
 
     @property
+    def order(self) -> list[str]:
+        """The options from the best rank to the worst."""
+        return sorted(self.mean, key=lambda option: self.mean[option])
+
+    @property
     def cliques(self) -> list[list[str]]:
         """Groups of options, as large as can be, whose ranks lie within the critical difference."""
-        order = sorted(self.mean, key=self.mean.get)
+        order = self.order
         cliques = []
         for i, first in enumerate(order):
             near = [

@@ -51,16 +51,16 @@ def predictions_frame(
     ids: Tensor, target: Tensor, prediction: Tensor, spec: DataSpec
 ) -> pd.DataFrame:
     """Predictions as a table, a row a sample; `predictions_from_frame` turns it back exactly."""
-    ids, target, prediction = (x.detach().cpu().numpy() for x in (ids, target, prediction))
-    columns = {"id": ids}
+    rows, targets, values = (x.detach().cpu().numpy() for x in (ids, target, prediction))
+    columns = {"id": rows}
     if spec.task == "multilabel":
-        columns |= {f"target_{name}": target[:, i] for i, name in enumerate(spec.classes)}
+        columns |= {f"target_{name}": targets[:, i] for i, name in enumerate(spec.classes)}
     else:
-        columns["target"] = target
-    if prediction.ndim == 1:
-        columns["prediction"] = prediction
+        columns["target"] = targets
+    if values.ndim == 1:
+        columns["prediction"] = values
     else:
-        columns |= {f"p_{name}": prediction[:, i] for i, name in enumerate(spec.classes)}
+        columns |= {f"p_{name}": values[:, i] for i, name in enumerate(spec.classes)}
     return pd.DataFrame(columns)
 
 

@@ -85,6 +85,17 @@ def read_result(folder: Path) -> Result | None:
         raise LeptonError(f"{path}: not a result of lepton's ({e}); remove the folder") from None
 
 
+def finished_result(folder: Path) -> Result:
+    """The result of the run in a folder, which must be finished.
+
+    Raises: LeptonError when it is not, or its result cannot be read.
+    """
+    result = read_result(folder)
+    if result is None:
+        raise LeptonError(f"{folder}: holds no finished run")
+    return result
+
+
 def _check_types(result: Result) -> None:
     """Raises: ValueError for a value that cannot be one of a result's."""
     numbers = {name: getattr(result, name) for name in ("score", "seconds", "memory_mb")}
@@ -167,7 +178,7 @@ def _read_row(path: Path) -> dict[str, Any]:
 
 
 def _finished_row(path: Path) -> dict[str, Any]:
-    result = read_result(path.parent)
+    result = finished_result(path.parent)
     facts = (
         *("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable"),
         "memory_mb",

@@ -12,6 +12,7 @@ from lepton.compat.hydra import set_values
 from lepton.config.check import check
 from lepton.config.compose import explain_hydra_errors, finish_config, literal_overrides
 from lepton.config.identity import run_folder
+from lepton.config.override_reader import text_of
 from lepton.sweep.job import Job
 
 
@@ -39,7 +40,7 @@ class JobComposer:
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The config that overrides mean, not yet checked."""
         parsed = self.parser.parse_overrides(list(overrides))
-        options = tuple(o.input_line for o in parsed if self._chooses_option(o))
+        options = tuple(text_of(o) for o in parsed if self._chooses_option(o))
         if options not in self.configs_by_options:
             cfg = self.loader.load_sweep_config(
                 self.master, [*options, *self._search_space(options)]

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
@@ -66,9 +68,18 @@ class Grid:
             wait_for_other_processes(self.launcher, progress)
 
 
+@runtime_checkable
+class JobLauncher(Protocol):
+    """A launcher of lepton's, which takes jobs as they were planned."""
+
+    def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
+        """Trains the jobs; returns when each has ended, or is not to start any more."""
+        ...
+
+
 def launch(launcher: Launcher, jobs: list[Job], progress: SweepProgress) -> None:
     """Has a launcher train jobs: lepton's take them as planned, others compose them again."""
-    if hasattr(launcher, "launch_jobs"):
+    if isinstance(launcher, JobLauncher):
         launcher.launch_jobs(jobs, progress)
         return
     overrides = [list(job.overrides) for job in jobs]
@@ -110,24 +121,27 @@ def wait_for_other_processes(launcher: Launcher, progress: SweepProgress) -> Non
 def _raise_unfinished(plan: SweepPlan, progress: SweepProgress) -> None:
     """Raises: FailedRuns with a line for each run that did not finish."""
     tried = {job.folder for job in plan.to_do}
-    failed = [job for job in plan.jobs if _has_failed(job, tried=job.folder in tried)]
+    failures = [(job, _last_failure(job, tried=job.folder in tried)) for job in plan.jobs]
+    failed = [_failure_line(job, failure) for job, failure in failures if failure]
     not_trained = sum(run_status(job.folder) == TO_DO for job in plan.jobs)
     lines = []
     if failed:
         again = "tries them again" if plan.retry_failed else "leaves them, rerun=true does not"
         lines.append(f"{len(failed)} of {len(plan.jobs)} runs failed; the same command {again}")
-        lines += [_failure_line(job) for job in failed]
+        lines += failed
     if progress.stop_reason:
         lines.append(f"{progress.stop_reason}; {not_trained} not trained; the same command goes on")
     if lines:
         raise FailedRuns("\n".join(lines))
 
 
-def _has_failed(job: Job, *, tried: bool) -> bool:
-    """True when the last attempt failed: a success removes what an earlier failure left."""
-    failed = read_failure(job.folder) is not None
-    return failed and (tried or run_status(job.folder) not in SUCCEEDED)
+def _last_failure(job: Job, *, tried: bool) -> dict[str, str] | None:
+    """The failure of the last attempt: a success removes what an earlier failure left."""
+    failure = read_failure(job.folder)
+    if failure is None or tried:
+        return failure
+    return None if run_status(job.folder) in SUCCEEDED else failure
 
 
-def _failure_line(job: Job) -> str:
-    return f"{job}: {read_failure(job.folder)['error']} ({failed_folder(job.folder)})"
+def _failure_line(job: Job, failure: dict[str, str]) -> str:
+    return f"{job}: {failure['error']} ({failed_folder(job.folder)})"

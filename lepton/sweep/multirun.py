@@ -30,6 +30,7 @@ def plan_runs(overrides: Sequence[str], *, sweep: bool) -> SweepPlan:
         master = loader.load_configuration("train", hydra_words, RunMode.MULTIRUN)
         check_plugins(master.hydra)
         task_overrides = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
+        assert isinstance(task_overrides, list)
         if sweep and master.hydra.sweeper._target_.endswith(".Search"):
             from lepton.sweep.search.preview import preview_search
 

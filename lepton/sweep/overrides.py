@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from hydra.core.override_parser.types import Override
 
+from lepton.config.override_reader import text_of
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError
 
@@ -30,4 +31,4 @@ def listed_values(override: Override, *, at_most: int | None = None) -> list[str
 
 def as_written(override: Override) -> str:
     """An override as the user wrote it."""
-    return override.input_line.lstrip("+")
+    return text_of(override).lstrip("+")

@@ -14,7 +14,9 @@ POOL_START_SECONDS = 10.0  # that a pool's imports take at most; less than that 
 
 def available_cores() -> int:
     """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def threads_of_run(config: dict[str, Any], cores: int) -> int:

@@ -19,6 +19,8 @@ RECEIVED: list[int] = []  # the stop signals that came since watching began
 class Interrupted(SystemExit):
     """Training has ended because a signal asked for it; the exit code is 128 and its number."""
 
+    code: int
+
     def __init__(self, number: int, place: str):
         super().__init__(128 + number)
         self.number, self.place = number, place

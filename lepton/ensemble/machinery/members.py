@@ -11,7 +11,7 @@ from lepton.ensemble.machinery.run_paths import find_run_folders
 from lepton.errors import ConfigError, LeptonError
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions, read_predictions
-from lepton.storage.results import Result, read_result
+from lepton.storage.results import Result, finished_result
 from lepton.storage.run_folder import FAILURE_FILE, RESULT_FILE, STATE_SUFFIXES, read_failure_file
 
 WEIGHT_FILE_PATTERNS = ("model.*", "adapter.*")  # the file of a run that holds its weights
@@ -102,7 +102,7 @@ def read_member(folder: Path) -> MemberRun:
     Raises: LeptonError that says why it cannot be a member.
     """
     _require_finished(folder)
-    result = read_result(folder)
+    result = finished_result(folder)
     if "ensemble" in result.config:
         raise IsEnsembleError(f"{folder}: an ensemble itself")
     if missing := [name for name in NEEDED_KEYS if name not in result.config]:

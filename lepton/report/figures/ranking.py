@@ -17,7 +17,7 @@ def critical_difference(ranks: Ranks) -> "Figure":
 
     Source: Demsar 2006, https://jmlr.org/papers/v7/demsar06a.html
     """
-    options = sorted(ranks.mean, key=ranks.mean.get)
+    options = ranks.order
     left_count = (len(options) + 1) // 2
     cliques = ranks.cliques
     figure, ax = subplots(height=1.3 + 0.26 * left_count + 0.12 * len(cliques))

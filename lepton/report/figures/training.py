@@ -47,6 +47,8 @@ def learning_curves(histories: dict[tuple, list[pd.DataFrame]]) -> "Figure":
 def _draw_learning_curves(
     ax: "Axes", histories: dict[tuple, list[pd.DataFrame]], column: str
 ) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for i, (option, frames) in enumerate(histories.items()):
         curves = [frame.set_index("epoch")[column] for frame in frames if column in frame]
         if not curves:
@@ -60,7 +62,9 @@ def _draw_learning_curves(
         ax.plot(epochs, table.mean(axis=1), color=color, marker=marker, label=option_label(option))
     ax.set_title(CURVES[column])
     ax.set_xlabel("epoch")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    locator = ax.xaxis.get_major_locator()
+    assert isinstance(locator, MaxNLocator)
+    locator.set_params(integer=True)
 
 
 def score_by_cost(

@@ -81,7 +81,7 @@ def _needless_columns(comparison: Comparison) -> set[str]:
     """The columns that repeat another one, or are empty."""
     table = comparison.table
     rivals = table[[option != comparison.baseline for option in comparison.options()]]
-    needless = set(DIFFERENCE_COLUMNS) if len(table) < 2 else set()
+    needless: set[str] = set(DIFFERENCE_COLUMNS) if len(table) < 2 else set()
     if (table["runs"] == table["n"]).all():
         needless.add("runs")
     if (rivals["pairs"] == rivals["n"]).all():

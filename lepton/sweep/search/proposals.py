@@ -38,10 +38,11 @@ class Proposals:
     def __init__(self, space: SearchSpace, *, sampler: dict[str, Any], directions: Sequence[str]):
         with quiet_optuna():
             import optuna
+            from optuna.study import StudyDirection
 
             self.study = optuna.create_study(
                 study_name=STUDY_NAME,
-                directions=list(directions),
+                directions=[StudyDirection[direction.upper()] for direction in directions],
                 sampler=_make_sampler(sampler, space),
                 pruner=optuna.pruners.NopPruner(),  # TrialWatch prunes
             )
@@ -104,10 +105,10 @@ def quiet_optuna() -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def max_trials(space: SearchSpace, sampler: dict[str, Any]) -> float:
-    """The number of different trials that a sampler has: the grid's size, else infinity."""
+def max_trials(space: SearchSpace, sampler: dict[str, Any]) -> int | None:
+    """The number of different trials that a sampler has: the grid's size, else no limit."""
     if not sampler["_target_"].endswith(".GridSampler"):
-        return math.inf
+        return None
     return math.prod(len(d.grid_values()) for d in space.dimensions.values())
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optuna import Study, Trial
     from optuna.trial import FrozenTrial
 
 
@@ -28,17 +29,20 @@ class TrialWatch:
         self, *, pruner: dict[str, Any], number: int, earlier_trials: Sequence[TrialRecord]
     ):
         self.pruner, self.number, self.earlier_trials = pruner, number, tuple(earlier_trials)
-        self._trial, self._study, self._last_epoch = None, None, -1
+        self._trial: Trial | None = None
+        self._study: Study | None = None
+        self._last_epoch = -1
 
     def __call__(self, epoch: int, score: float) -> bool:
         from lepton.sweep.search.proposals import quiet_optuna
 
         with quiet_optuna():
-            if self._trial is None or epoch <= self._last_epoch:  # the run began anew
-                self._begin()
+            trial = self._trial
+            if trial is None or epoch <= self._last_epoch:  # the run began anew
+                trial = self._begin()
             self._last_epoch = epoch
-            self._trial.report(score, epoch + 1)
-            return self._trial.should_prune()
+            trial.report(score, epoch + 1)
+            return trial.should_prune()
 
     def pruner_notes(self, scores: Sequence[float]) -> dict[str, Any]:
         """The notes that the pruner makes on a trial with these scores."""
@@ -48,6 +52,7 @@ class TrialWatch:
             return {}
         from lepton.compat.optuna import pruner_notes
 
+        assert self._study is not None
         return pruner_notes(self._study)
 
     def ends_with(self, scores: Sequence[float]) -> bool:
@@ -55,7 +60,8 @@ class TrialWatch:
         is_pruned = [self(epoch, score) for epoch, score in enumerate(scores)]
         return bool(is_pruned) and is_pruned[-1] and not any(is_pruned[:-1])
 
-    def _begin(self) -> None:
+    def _begin(self) -> "Trial":
+        """A new trial in a new study, which holds the earlier ones."""
         import optuna
 
         from lepton.sweep.search.proposals import STUDY_NAME, make_pruner
@@ -70,6 +76,7 @@ class TrialWatch:
         trials = (*self.earlier_trials, *[TrialRecord()] * batch_before)
         self._study.add_trials([_optuna_trial(trial) for trial in trials])
         self._trial = self._study.ask()
+        return self._trial
 
     def __getstate__(self) -> dict[str, Any]:
         return {

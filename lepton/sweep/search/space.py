@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    RangeSweep,
+    Sweep,
+)
 
 from lepton.config.identity import COSMETIC_KEYS
 from lepton.errors import ConfigError, NothingToSearch
@@ -53,12 +59,13 @@ class Dimension:
         if not self.numeric:
             return CategoricalDistribution(self.options)
         if isinstance(self.low, int):
-            return IntDistribution(self.low, self.high, step=self.step or 1, log=self.log)
+            high, step = int(self.high), int(self.step or 1)
+            return IntDistribution(self.low, high, step=step, log=self.log)
         return FloatDistribution(self.low, self.high, step=self.step, log=self.log)
 
     def override(self, value: Any) -> str:
         """The override that sets the key to a value that was proposed."""
-        if self.options and self.numeric:  # a range of fractions, as the range itself writes them
+        if self.options and self.step is not None:  # fractions, as the range itself writes them
             value = self.options[round((value - self.low) / self.step)]
         elif self.numeric:
             value = repr(value)
@@ -69,8 +76,10 @@ class Dimension:
         if not self.numeric:
             return list(self.options)
         if isinstance(self.low, int):
-            return list(range(self.low, self.high + 1, self.step or 1))
-        return [self.low + n * self.step for n in range(len(self.options))] if self.options else []
+            return list(range(self.low, int(self.high) + 1, int(self.step or 1)))
+        if self.step is None:
+            return []
+        return [self.low + n * self.step for n in range(len(self.options))]
 
     def end_overrides(self) -> tuple[str, str]:
         """The overrides for its first and its last value."""
@@ -143,13 +152,17 @@ def read_dimension(override: Override) -> Dimension:
         does not fit.
     """
     sweep, keys = override.value(), (override.key_or_group, override.get_key_element())
+    assert isinstance(sweep, Sweep)
     unknown_tags = sorted(sweep.tags - {"log"})
     if unknown_tags:
         raise ConfigError(f"{as_written(override)}: no such tag {unknown_tags[0]!r}; there is log")
     log = "log" in sweep.tags
     if isinstance(sweep, IntervalSweep):
-        _check_bounds(override, sweep.start, sweep.end, log)
-        return Dimension(*keys, low=sweep.start, high=sweep.end, log=log)
+        low, high = sweep.start, sweep.end
+        assert low is not None
+        assert high is not None
+        _check_bounds(override, low, high, log)
+        return Dimension(*keys, low=low, high=high, log=log)
     options = listed_values(override)
     if isinstance(sweep, RangeSweep):
         return _read_range(override, sweep, options, log)

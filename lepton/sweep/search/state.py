@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from lepton.config.node_checks import plain_dict
 from lepton.errors import ConfigError, NothingToSearch
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.job import Job
@@ -48,7 +49,7 @@ class SearchState:
     """
 
     def __init__(self, master: DictConfig, loader: ConfigLoader, overrides: Sequence[str]):
-        node = OmegaConf.to_container(master.hydra.sweeper, resolve=True)
+        node = plain_dict(master.hydra.sweeper)
         self.composer = JobComposer(master, loader)
         self.settings, self.space = _read_search(self.composer, node, overrides)
         self.proposals = Proposals(
@@ -58,7 +59,8 @@ class SearchState:
         )
         if self.settings.pruner:
             make_pruner(self.settings.pruner)  # refuses its values now, not in a worker
-        self.total = min(self.settings.n_trials, max_trials(self.space, self.settings.sampler))
+        n_trials, limit = self.settings.n_trials, max_trials(self.space, self.settings.sampler)
+        self.total = n_trials if limit is None else min(n_trials, limit)
         self.total_runs = self.total * self.settings.seeds
         self.trials: list[Trial] = []
         self.outcomes: list[TrialOutcome] = []

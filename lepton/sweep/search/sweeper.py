@@ -11,7 +11,7 @@ from typing import Any
 from lepton.analysis.table import show_study
 from lepton.errors import ConfigError, FailedRuns
 from lepton.storage.study import add_planned_runs, make_studies
-from lepton.sweep.grid import Grid
+from lepton.sweep.grid import Grid, JobLauncher
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.search.state import SearchState, Trial, runs_to_train
@@ -35,7 +35,7 @@ class Search(Grid):
         Raises: FailedRuns when a trial failed; ConfigError before anything has started.
         """
         state = SearchState(self.master, self.loader, arguments)
-        if state.settings.pruner and not hasattr(self.launcher, "launch_jobs"):
+        if state.settings.pruner and not isinstance(self.launcher, JobLauncher):
             raise ConfigError(
                 "hydra/sweeper/pruner: only lepton's own launchers prune; use "
                 "hydra/sweeper/pruner=none or another hydra/launcher"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from lepton.storage.results import read_result
+from lepton.storage.results import finished_result
 from lepton.storage.run_folder import RESULT_FILE, read_failure, read_pruned_run, run_status
 from lepton.sweep.search.settings import Objective
 
@@ -56,7 +56,7 @@ def read_trial_outcome(
     scores = epoch_scores(first, status) if watched else ()
     if status == "pruned":
         return TrialOutcome("pruned", scores=scores)
-    results = [read_result(folder) for folder in folders]
+    results = [finished_result(folder) for folder in folders]
     values = tuple(fmean(o.value(result) for result in results) for o in objectives)
     for objective, value in zip(objectives, values, strict=True):
         if not math.isfinite(value):
