@@ -66,4 +66,5 @@ class Weighted(Combiner):
         loss = metric(self.combine(validation.prediction, weights), target) / unit
         loss = loss + self.penalty * (weights - 1 / len(weights)).square().sum()
         loss.backward()
+        assert weights.grad is not None
         return loss.item(), np.nan_to_num(weights.grad.numpy())  # RMSE has none at 0

@@ -14,7 +14,7 @@ from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
-    from transformers.utils import ModelOutput
+    from transformers.utils.generic import ModelOutput
 
 
 class Prompt(Method):

@@ -88,7 +88,7 @@ def check_encoder(encoder: "PreTrainedModel", spec: DataSpec) -> None:
         )
 
 
-def max_positions(encoder: "PreTrainedModel") -> int | None:
+def max_positions(encoder: nn.Module) -> int | None:
     """The number of tokens that have a position; None where any number has.
 
     Encoders of the RoBERTa family count from behind the padding token.

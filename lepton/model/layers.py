@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import Protocol, cast
 
 from torch import Tensor, nn
 
@@ -10,6 +11,34 @@ from lepton.spec import DataSpec
 UNSEEN_CODE = 1  # as in lepton.preprocessing.categories
 Keys = list[tuple]  # what each index along a dimension of a tensor stands for
 Columns = dict[str, tuple[int, Keys]]  # the dimension and the keys of tensors of a state
+
+
+class TunableModel(Protocol):
+    """A network as fine-tuning takes it: one that says which layers lie below its head.
+
+    `forward(batch)` is `head(features(batch))`, and the last of `layers()` names the head.
+    """
+
+    @property
+    def head(self) -> nn.Module:
+        """The module that turns features into logits."""
+        ...
+
+    def layers(self) -> list[str]:
+        """Dotted names from the input to the head; `+` joins those of one layer.
+
+        Every parameter lies in one of them.
+        """
+        ...
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """The inputs of the head. Shapes: (B, width), or (B, K, width) for K predictions."""
+        ...
+
+
+def tunable(model: nn.Module) -> TunableModel:
+    """The network as a TunableModel, which it must be: it has `layers`."""
+    return cast("TunableModel", model)
 
 
 class AllButLast(nn.Sequential):

@@ -6,6 +6,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from lepton.model.layers import tunable
 from lepton.spec import DataSpec
 from lepton.testing.model_trials import ModelTrial, ModelTrials, for_each_trial, if_it_has_layers
 
@@ -147,7 +148,7 @@ class ModelContract(ModelTrials):
     def test_the_last_layer_is_the_head(self, trial: ModelTrial) -> None:
         """`layers()` ends with the module that `head` gives."""
         last = layer_names(trial.model)[-1]
-        assert trial.model.get_submodule(last) is trial.model.head, (
+        assert trial.model.get_submodule(last) is tunable(trial.model).head, (
             f"the last of layers() must be the head; {last} is another module"
         )
 
@@ -157,7 +158,8 @@ class ModelContract(ModelTrials):
         """`forward(batch)` computes `head(features(batch))`."""
         logits = trial.logits["evaluation"]
         with torch.no_grad():
-            head_logits = trial.model.eval().head(trial.model.features(trial.batch))
+            model = tunable(trial.model.eval())
+            head_logits = model.head(model.features(trial.batch))
         assert torch.equal(head_logits, logits), (
             "forward(batch) must be head(features(batch)); "
             f"they differ by {largest_difference(head_logits, logits)}"
@@ -168,7 +170,7 @@ class ModelContract(ModelTrials):
     def test_features_are_rows_by_width(self, trial: ModelTrial) -> None:
         """`features(batch)` has rows and columns, or k predictions between them."""
         with torch.no_grad():
-            features = trial.model.eval().features(trial.batch)
+            features = tunable(trial.model.eval()).features(trial.batch)
         assert features.ndim in (2, 3), (
             "features must be (rows, width), or (rows, k, width) for k parallel predictions; "
             f"they are {tuple(features.shape)}"
@@ -212,7 +214,7 @@ def largest_difference(actual: Tensor, expected: Tensor) -> str:
 
 def layer_names(model: nn.Module) -> list[str]:
     """The names in `layers()`, from the input to the head; those joined by `+` each by itself."""
-    return [name for joined in model.layers() for name in joined.split("+")]
+    return [name for joined in tunable(model).layers() for name in joined.split("+")]
 
 
 def lies_in(parameter: str, layer: str) -> bool:

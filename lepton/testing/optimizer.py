@@ -161,7 +161,7 @@ class OptimizerContract(Contract):
         network, optimizer = self.start()
         losses = []
 
-        def closure() -> Tensor:
+        def closure() -> Any:
             losses.append(network.compute_gradients())
             return losses[-1]
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lepton import build
 from lepton.dataset.data import Data, Rows
 from lepton.method import Phase
+from lepton.model.layers import tunable
 from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
 from lepton.seeds import derive
 from lepton.spec import DataSpec
@@ -73,7 +74,8 @@ class Network:
         phases = self.prepare_phases(data)
         for number, phase in enumerate(phases):
             if number:
-                self.methods[0].thaw(self.model)
+                assert self.fine_tuning is not None
+                self.fine_tuning.thaw(self)
             self.trained_module = phase.module
             PhaseFit(self, phase, folder, watch).run()
         return phases[-1].data
@@ -104,8 +106,7 @@ class Network:
 
     def features(self, inputs: Rows) -> Tensor:
         """The inputs of the head for whole tensors, on the CPU."""
-        compute = getattr(self.model, "features", None)
-        assert compute is not None, "the models that are tuned have features"
+        compute = tunable(self.model).features
         return compute_in_batches(self.model, inputs, compute, device=self.device)
 
     def save(self, folder: Path) -> None:

@@ -38,7 +38,7 @@ def _shared_values(nodes: list[dict[str, Any]]) -> dict[str, Any]:
     """The values that are the same in all; of the data set what these share, as all but a fold."""
     shared = {}
     for key, value in nodes[0].items():
-        values = [node.get(key) for node in nodes]
+        values: list[Any] = [node.get(key) for node in nodes]
         if all(other == value for other in values):
             shared[key] = value
         elif key == "dataset":

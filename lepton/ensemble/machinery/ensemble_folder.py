@@ -16,6 +16,7 @@ from lepton.ensemble.machinery.pool import MemberPool
 from lepton.ensemble.machinery.soups import save_soup
 from lepton.ensemble.machinery.summary import FACTS_FILE, MEMBERS_FILE, POOL_KEY
 from lepton.ensemble.machinery.weight_averaging import WeightAverager
+from lepton.ensemble.soup import Soup
 from lepton.metric.direction import as_score
 from lepton.metric.scoring import split_metrics
 from lepton.storage.files import write_json
@@ -69,7 +70,8 @@ def write_ensemble_files(
     write_settings(stored_config, unfinished)
     if averager is None:
         pool.spec.save(unfinished / "spec.json")
-        fitted.method.save(unfinished)
+        if not isinstance(fitted.method, Soup):
+            fitted.method.save(unfinished)
     else:
         save_soup(averager, unfinished)
     predictions = {

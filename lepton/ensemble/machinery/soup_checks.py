@@ -18,7 +18,7 @@ from lepton.finetune.machinery.freezing import frozen_entries
 from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.location import TOKENIZER_FILE
 from lepton.pretrained.weight_files import ADAPTER_FILE, BASE_FILE, WEIGHTS_FILE, read_adapter_base
-from lepton.training.learner import build_learner
+from lepton.training.learner import build_network
 from lepton.training.network import Network
 
 Config = dict[str, Any]
@@ -47,8 +47,12 @@ def buildable_config(member: MemberRun) -> Config:
 def init_from(config: Config) -> str | None:
     """The weights that a run was told to start from, wherever its config says so."""
     for key, value in config.items():
-        inner = init_from(value) if isinstance(value, dict) else None
-        if weights := value if key == "init_from" else inner:
+        weights = None
+        if key == "init_from":
+            weights = value
+        elif isinstance(value, dict):
+            weights = init_from(value)
+        if weights:
             return weights
     return None
 
@@ -108,7 +112,7 @@ def refuse_different_starts(
     if not drawn:
         return
     for member, config in zip(members[1:], configs[1:], strict=True):
-        state = build_learner(config, network.spec).model.state_dict()
+        state = build_network(config, network.spec).model.state_dict()
         if state.keys() != first.keys() or any(not state[n].equal(first[n]) for n in drawn):
             raise ConfigError(
                 f"method: {members[0].run} and {member.run} started from different weights (seed "

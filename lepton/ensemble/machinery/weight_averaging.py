@@ -19,7 +19,7 @@ from lepton.ensemble.machinery.soup_checks import (
 from lepton.errors import explain_read_errors
 from lepton.finetune.machinery.freezing import is_held_in_eval_mode
 from lepton.seeds import derive
-from lepton.training.learner import build_learner
+from lepton.training.learner import build_network
 
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -40,7 +40,7 @@ class WeightAverager:
         refuse_different_weights(members, configs)
         self.data = build.data(configs[0])
         refuse_changed_data(members[0], self.data)
-        self.network = build_learner(configs[0], self.data.spec)
+        self.network = build_network(configs[0], self.data.spec)
         refuse_different_starts(members, configs, self.network)
         self.seed = configs[0]["seed"]
         start = _copy(self.network.model)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -93,7 +93,8 @@ def exact_pattern(names: list[str]) -> str:
 def adapters_switched_off(model: nn.Module) -> Iterator[None]:
     """Lets the network compute as if it had no adapters."""
     marks = ("get_base_layer", "prompt")  # transformers' models have another enable_adapters
-    switches = [m for m in model.modules() if any(hasattr(m, name) for name in marks)]
+    modules: list[Any] = list(model.modules())
+    switches = [m for m in modules if any(hasattr(m, name) for name in marks)]
     requires_grad = [(p, p.requires_grad) for p in model.parameters()]
     for module in switches:
         module.enable_adapters(False)
@@ -112,7 +113,8 @@ def merge_adapters(model: nn.Module) -> nn.Module:
     Raises: LeptonError when an adapter is no change of weights.
     """
     model = copy.deepcopy(model)
-    for name, module in list(model.named_modules()):
+    modules: list[tuple[str, Any]] = list(model.named_modules())
+    for name, module in modules:
         if hasattr(module, "get_base_layer"):
             module.merge()
             model.set_submodule(name, module.get_base_layer())

@@ -103,4 +103,4 @@ def _joint_digest(*digests: str) -> str:
 
 def _update_digest(digest: "hashlib._Hash", name: str, tensor: Tensor) -> None:
     digest.update(f"{name} {[*tensor.shape]} {tensor.dtype}".encode())
-    digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)

@@ -24,6 +24,7 @@ from lepton.finetune.machinery.layers import (
     require_layers,
 )
 from lepton.finetune.machinery.linear_probe_baseline import linear_probe_metrics
+from lepton.finetune.machinery.probing import ProbesFirst, TrainsHeadAlone
 from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.weight_transfer import transfer_weights
 from lepton.finite import not_finite_names
@@ -71,7 +72,9 @@ class FineTuning:
         if run_folder is not None:
             key, place = find_adapter_base(run_folder)
             init_from = place if key == "init_from" else None
-        model.made_new = frozenset(_load_start(model, spec, config, init_from, load_network))
+        made_new = frozenset(_load_start(model, spec, config, init_from, load_network))
+        # torch annotates what a module is given for tensors and modules alone
+        model.made_new = made_new  # pyright: ignore[reportArgumentType]
         if run_folder is None:
             _require_findable_base(config)
             if config["forgetting"]:
@@ -83,23 +86,29 @@ class FineTuning:
         with adapters_switched_off(model):
             splits, key = backbone_features(model, config, data, network.features)
         self.linear_probe_metrics = linear_probe_metrics(splits, network.task, key)
-        probes_only, whole = hasattr(strategy, "probes"), Phase(model, data, config)
-        if not (probes_only or hasattr(strategy, "probe_epochs")):
+        whole = Phase(model, data, config)
+        if not isinstance(strategy, TrainsHeadAlone | ProbesFirst):
             return [whole]
         if self._is_backbone_loaded_whole(model):
-            if probes_only:  # the backbone never moves
+            if isinstance(strategy, TrainsHeadAlone):  # the backbone never moves
                 _share_backbone(model, key)
             features = splits["train"]["features"] if strategy.standardize else None
             probe = Phase(HeadProbe(model, features), FeatureData(data, splits), config)
         else:
             log.info("layers are made new below the head: features are not computed ahead")
             probe = Phase(model, data, config)
-        if probes_only:
+        if isinstance(strategy, TrainsHeadAlone):
             return [probe]
         is_head_alone = probe.module is not model
         probe.config = _probe_config(config, strategy, is_head_alone=is_head_alone)
         probe.name = "probe-"
         return [probe, whole]
+
+    def thaw(self, network: "Network") -> None:
+        """Makes trainable what the second phase trains."""
+        strategy = network.methods[0]
+        assert isinstance(strategy, ProbesFirst)
+        strategy.thaw(network.model)
 
     @staticmethod
     def _is_backbone_loaded_whole(model: nn.Module) -> bool:
@@ -182,7 +191,7 @@ def _require_findable_base(config: dict[str, Any]) -> None:
 
 
 def _probe_config(
-    config: dict[str, Any], strategy: Method, *, is_head_alone: bool
+    config: dict[str, Any], strategy: ProbesFirst, *, is_head_alone: bool
 ) -> dict[str, Any]:
     """The config of a probe: its own rate and length; a head alone needs no half precision.
 

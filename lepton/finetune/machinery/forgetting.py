@@ -13,6 +13,7 @@ from lepton.config.check import check, with_later_keys
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.adapters import merge_adapters
 from lepton.finetune.machinery.layers import named_layers
+from lepton.finetune.machinery.source_weights import column_keys
 from lepton.finetune.machinery.weight_transfer import copy_by_key
 from lepton.metric.scoring import score
 from lepton.pretrained.weight_files import is_network_run
@@ -53,8 +54,8 @@ class Forgetting:
         """Copies what was tuned below the head into the source's network, where it fits."""
         source, tuned_state = self.network.model, merge_adapters(model).state_dict()
         head = tuple(f"{name}." for name in named_layers(source)[-1])
-        columns = source.columns(self.network.spec) if hasattr(source, "columns") else {}
-        tuned_columns = model.columns(spec) if hasattr(model, "columns") else {}
+        columns = column_keys(source, self.network.spec)
+        tuned_columns = column_keys(model, spec)
         for name, tensor in source.state_dict().items():
             value = tuned_state.get(name)
             if value is None or f"{name}.".startswith(head):

@@ -45,7 +45,8 @@ def hold_in_eval_mode(module: nn.Module, *, hold: bool) -> None:
         module.register_forward_pre_hook(_leave_training_mode)
     elif module.held_in_eval_mode and not hold:
         module.training = True
-    module.held_in_eval_mode = hold
+    # torch annotates what a module is given for tensors and modules alone
+    module.held_in_eval_mode = hold  # pyright: ignore[reportArgumentType]
 
 
 def is_held_in_eval_mode(module: nn.Module) -> bool:

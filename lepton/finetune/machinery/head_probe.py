@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.finetune.machinery.layers import named_layers
+from lepton.model.layers import tunable
 
 MIN_RELATIVE_DEVIATION = 1e-6  # of the largest one; features that vary less are only centred
 
@@ -19,6 +20,9 @@ class HeadProbe(nn.Module):
     Source: He et al. 2022, https://arxiv.org/abs/2111.06377, appendix A.1 (by batch normalization)
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, model: nn.Module, features: Tensor | None = None):
         super().__init__()
         [self.path] = named_layers(model)[-1]
@@ -27,9 +31,10 @@ class HeadProbe(nn.Module):
         for name in parents:
             parent.add_module(name, nn.Module())
             parent = parent.get_submodule(name)
-        parent.add_module(last, model.head)
-        self.is_scaled = features is not None and _linear_layer(model.head) is not None
-        if self.is_scaled:
+        head, self.is_scaled = tunable(model).head, False
+        parent.add_module(last, head)
+        if features is not None and _linear_layer(head) is not None:
+            self.is_scaled = True
             std = features.std(0, correction=0)
             std = torch.where(std > MIN_RELATIVE_DEVIATION * std.max(), std, 1.0)
             self.register_buffer("mean", features.mean(0), persistent=False)
@@ -52,6 +57,7 @@ class HeadProbe(nn.Module):
     def _rescale(self, scale: Tensor, offset: Tensor) -> None:
         """Gives the head the weights with which it does the same to features / scale - offset."""
         linear = _linear_layer(self.get_submodule(self.path))
+        assert linear is not None
         scale, offset = (t.to(linear.weight.device, torch.float64) for t in (scale, offset))
         weight = linear.weight.double() * scale
         linear.weight.copy_(weight)
@@ -62,4 +68,6 @@ def _linear_layer(head: nn.Module) -> nn.Linear | None:
     """The linear layer that is all of a head, but for dropout; None where it is another."""
     modules = [m for m in head.modules() if not isinstance(m, nn.Sequential | nn.Dropout)]
     layer = modules[0] if len(modules) == 1 else None
-    return layer if type(layer) is nn.Linear and layer.bias is not None else None
+    if not isinstance(layer, nn.Linear) or type(layer) is not nn.Linear:
+        return None
+    return None if layer.bias is None else layer

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from lepton.errors import ConfigError
+from lepton.model.layers import tunable
 
 
 def named_layers(model: nn.Module) -> list[tuple[str, ...]]:
@@ -13,7 +14,7 @@ def named_layers(model: nn.Module) -> list[tuple[str, ...]]:
     Raises: ConfigError when the model does not say.
     """
     require_layers(model)
-    return [tuple(joined.split("+")) for joined in model.layers()]
+    return [tuple(joined.split("+")) for joined in tunable(model).layers()]
 
 
 def require_layers(model: nn.Module) -> None:

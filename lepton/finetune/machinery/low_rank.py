@@ -32,7 +32,9 @@ def inject_low_rank(
     if not 0 <= dropout < 1:
         raise ConfigError(f"finetune.dropout: {dropout} is not a share, 0 to below 1")
     names = linear_layers(model, targets, option)
-    widest = max(max(model.get_submodule(name).weight.shape) for name in names)
+    layers = [model.get_submodule(name) for name in names]
+    widths = [(n.in_features, n.out_features) for n in layers if isinstance(n, nn.Linear)]
+    widest = max(map(max, widths))
     if rank > widest:
         raise ConfigError(f"finetune.rank: {rank} is above the widest layer's {widest}")
     peft_config = import_peft().LoraConfig(

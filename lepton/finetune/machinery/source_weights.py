@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from lepton.errors import LeptonError
 from lepton.finetune.machinery.adapters import merge_adapters
@@ -50,7 +50,7 @@ def read_source_weights(init_from: str, load_network: Callable[[Path], "Network"
     if is_network_run(path):
         network = load_network(path)
         model, spec = merge_adapters(network.model), network.spec
-        columns = model.columns(spec) if hasattr(model, "columns") else {}
+        columns = column_keys(model, spec)
         source = SourceWeights(init_from, model.state_dict(), columns, spec)
     else:
         state: State = {}
@@ -60,6 +60,12 @@ def read_source_weights(init_from: str, load_network: Callable[[Path], "Network"
     if name := next(not_finite_names(source.state), None):
         raise LeptonError(f"init_from={init_from}: {name} holds values that are not finite")
     return source
+
+
+def column_keys(model: nn.Module, spec: DataSpec) -> dict[str, ColumnKeys]:
+    """The tensors that have an index for each column or category, where the network tells."""
+    columns = getattr(model, "columns", None)
+    return columns(spec) if columns else {}
 
 
 def _read_tensors(path: Path) -> State:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from lepton.finetune.machinery.source_weights import (
     ColumnKeys,
     SourceWeights,
     State,
+    column_keys,
 )
 from lepton.spec import DataSpec
 
@@ -51,7 +53,7 @@ def transfer_weights(model: nn.Module, spec: DataSpec, source: SourceWeights) ->
     state = source.state
     if source.spec is None:
         state = align_names(state, target_state)
-    columns = model.columns(spec) if hasattr(model, "columns") else {}
+    columns = column_keys(model, spec)
     report = TransferReport()
     for name, tensor in target_state.items():
         value = state.get(name)
@@ -74,7 +76,7 @@ def transfer_weights(model: nn.Module, spec: DataSpec, source: SourceWeights) ->
     return report
 
 
-def _is_interchangeable(value: Tensor | None, tensor: Tensor) -> bool:
+def _is_interchangeable(value: Tensor | None, tensor: Tensor) -> TypeGuard[Tensor]:
     """True when one can take the other's place: the same shape, both real or both whole."""
     if value is None or value.shape != tensor.shape:
         return False
