@@ -111,6 +111,7 @@ class Data(pl.LightningDataModule):
         return batch
 
     def train_dataloader(self) -> TrainLoader:
+        """The rows of train in shuffled batches; a data set may cut them in a way of its own."""
         return TrainingBatches(
             tensors=self._on_device("train"),
             batch_size=self.batch_size,
@@ -119,9 +120,11 @@ class Data(pl.LightningDataModule):
         )
 
     def val_dataloader(self) -> Iterable[Batch]:
+        """The rows of val."""
         return self.predict_dataloader("val")
 
     def test_dataloader(self) -> Iterable[Batch]:
+        """The rows of test."""
         return self.predict_dataloader("test")
 
     def predict_dataloader(self, split: str = "test") -> Iterable[Batch]:

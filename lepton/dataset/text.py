@@ -79,6 +79,7 @@ class TextData(Data):
         return splits
 
     def train_dataloader(self) -> TokenTrainingBatches:
+        """The rows of train in shuffled batches, each of texts about equally long."""
         return TokenTrainingBatches(
             tensors=self._on_device("train"),
             batch_size=self.batch_size,

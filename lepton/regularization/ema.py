@@ -145,5 +145,5 @@ class SwapAverage(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self.ema.steps, "average": self.ema.average}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.ema.steps, self.ema.average = state["steps"], state["average"]
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.ema.steps, self.ema.average = state_dict["steps"], state_dict["average"]

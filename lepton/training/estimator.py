@@ -34,15 +34,19 @@ class Estimator:
         return data
 
     def predict(self, inputs: Rows) -> Tensor:
+        """Predictions for whole tensors, or for an array of texts."""
         return self.model.predict(inputs)
 
     def save(self, folder: Path) -> None:
+        """Writes what the model learned."""
         self.model.save(folder)
 
     def load(self, folder: Path) -> None:
+        """Reads what `save` wrote."""
         self.model.load(folder)
 
     def sizes(self) -> dict[str, int]:
+        """Zeros: the model has no parameters that gradients train."""
         return {"parameters": 0, "trainable": 0}
 
     def facts(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Learner: what a run asks of its model; that of a config built anew, or of a run loaded."""
+"""Learner: the model of a run, of either kind; built anew from a config, or loaded from a run."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from lepton.training.weights import ARCHITECTURE_FOLDER
 
 
 class Learner(Protocol):
-    """What a Network and an Estimator, a model that fits itself, have in common.
+    """A Network, or an Estimator, which fits itself: all that a run asks of either.
 
     `history` has a row of metrics for each epoch, and `best_epoch` counts these from 0; an
     Estimator has none, and 0. `trained_as` says with which other runs it was trained, `device`

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lepton import load
+from lepton.dataset.tabular import TabularData
 from lepton.storage.results import read_result, save_result
 from lepton.storage.run_folder import read_pruned_run, run_status
 from lepton.sweep.attempt import attempt_job
@@ -126,6 +127,16 @@ def test_a_model_that_differs_where_no_comparison_sees_is_found_out_by_its_loss(
 def test_models_that_differ_in_an_attribute_are_not_stacked(models):
     _, reasons = train_stacked(*models, "model=scaled", "model.scale=1,3")
     assert reasons == ["its model differs in scale of the model"] * 2
+
+
+def test_validation_batches_that_are_no_slices_of_tensors_leave_the_runs_alone(here, monkeypatch):
+    def one_by_one(data, split="test"):
+        rows = data.splits[split]
+        return [{n: t[i : i + 1] for n, t in rows.items()} for i in range(len(rows["id"]))]
+
+    monkeypatch.setattr(TabularData, "predict_dataloader", one_by_one)
+    _, reasons = train_stacked(*SMALL, "seed=1,2")
+    assert reasons == ["their data set cuts batches in a way of its own"] * 2
 
 
 def test_a_wrong_value_is_the_failure_of_its_run_alone(here):

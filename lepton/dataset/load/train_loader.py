@@ -1,4 +1,4 @@
-"""TrainLoader: what training, Lightning and an ensemble of weights ask of a loader of batches."""
+"""TrainLoader: the protocol of loaders of training batches, for training, stacks and soups."""
 
 from collections.abc import Iterator
 from typing import Protocol

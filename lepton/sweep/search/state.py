@@ -105,9 +105,9 @@ class SearchState:
 
     def _job_to_train(self, job: Job) -> Job | None:
         """The job, with rerun=true where a pruned run is to go to its end; None when it is done."""
-        status = trial_run_status(job.folder)
-        if status == "pruned" and job.watch and not job.config["rerun"]:
-            if job.watch.ends_with(epoch_scores(job.folder, status)):
+        status, watch = trial_run_status(job.folder), job.watch
+        if status == "pruned" and isinstance(watch, TrialWatch) and not job.config["rerun"]:
+            if watch.ends_with(epoch_scores(job.folder, status)):
                 return None  # else another search's pruner ended it, which this one would not
             return replace(job, config=job.config | {"rerun": True})
         if job.config["rerun"] or (status == "failed" and self.settings.retry_failed):
@@ -122,7 +122,8 @@ class SearchState:
             self.outcomes.append(outcome)
             self.proposals.tell(trial.number, outcome.status, outcome.values, outcome.scores)
             watch = trial.jobs[0].watch if trial.jobs else None
-            pruner_notes = watch.pruner_notes(outcome.scores) if watch else {}
+            is_watched = isinstance(watch, TrialWatch)
+            pruner_notes = watch.pruner_notes(outcome.scores) if is_watched else {}
             records.append(TrialRecord(outcome.scores, outcome.status, pruner_notes))
         self.records += records
 
