@@ -11,3 +11,12 @@ def quick(cases, *chosen):
 def quick_rows(rows, *chosen):
     """As `quick`, where each case is a value for each of several names."""
     return [r if r in chosen else pytest.param(*r, marks=pytest.mark.slow) for r in rows]
+
+
+def more_and_more(quick_count, slow_count, campaign_count):
+    """How often something random is tried: by everyone, by the slow part, by a campaign."""
+    return [
+        quick_count,
+        pytest.param(slow_count, marks=pytest.mark.slow),
+        pytest.param(campaign_count, marks=pytest.mark.campaign),
+    ]

@@ -17,6 +17,7 @@ from lepton.storage import files
 from lepton.storage.files import write_json
 from lepton.storage.run_folder import read_failure, run_status
 from lepton.storage.run_writing import record_failure, writing_run
+from tests.quick import more_and_more
 from tests.storage.conftest import end_run_with
 
 ROOT = str(Path(__file__).parents[2])
@@ -64,7 +65,7 @@ def test_processes_that_replace_the_same_run_leave_one_whole_folder(here):
     assert is_whole(Path("study/run"))
 
 
-@pytest.mark.parametrize("kills", [15, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", more_and_more(15, 100, 1000))
 def test_a_writer_killed_at_any_time_loses_no_finished_run(here, kills):
     rng, run, old = random.Random(kills), Path("study/run"), Path("study/run.old")
     for _ in range(kills):

@@ -10,6 +10,7 @@ import pytest
 from lepton import load
 from lepton.storage.run_writing import record_failure
 from lepton.sweep.multirun import multirun, plan_runs
+from tests.quick import more_and_more
 from tests.sweep.conftest import comparable_table
 
 BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster
@@ -52,7 +53,7 @@ def has_finished_another(before):
     return any(p.parent not in before and p.parent.suffix != ".part" for p in results)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", more_and_more(2, 8, 60))
 def test_a_sweep_killed_at_random_times_ends_as_one_that_was_not(here, start, command, kills):
     multirun([word.replace("study=long", "study=whole") for word in LONG])
     finished = kill_and_restart(start, random.Random(kills), kills)
