@@ -9,7 +9,6 @@ from tests import composed_once
 
 SEEN = ("model=mlp_small", "seed=3")  # composed before each, so that something is kept
 OVERRIDES = [
-    (),
     SEEN,
     ("model=mlp_small", "seed=4"),
     ("model=mlp_small", "model.dropout=0.5", "+model.more=1"),

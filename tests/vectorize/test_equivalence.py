@@ -26,7 +26,7 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("case", quick(OPTIMIZERS, "adamw", "sgd"))
+@pytest.mark.parametrize("case", quick(OPTIMIZERS, "sgd"))
 def test_optimizers(gap, case):
     assert gap(*SMALL, EXACT, f"optimizer={case.split(',')[0]}", *OPTIMIZERS[case]) < 1e-9
 
@@ -43,7 +43,7 @@ SCHEDULERS = {
 }
 
 
-@pytest.mark.parametrize("scheduler", quick(SCHEDULERS, "one_cycle", "plateau"))
+@pytest.mark.parametrize("scheduler", quick(SCHEDULERS, "plateau"))
 def test_schedulers(gap, scheduler):
     words = (f"scheduler={scheduler}", *SCHEDULERS[scheduler], "optimizer.lr=0.005,0.05")
     assert gap(*SMALL, EXACT, *words) < 1e-9
@@ -149,7 +149,7 @@ BATCHES = {
 }
 
 
-@pytest.mark.parametrize("case", quick(BATCHES, "accumulated, by step", "limited"))
+@pytest.mark.parametrize("case", quick(BATCHES, "accumulated, by step"))
 def test_batches(gap, case):
     assert gap(*SMALL, EXACT, *BATCHES[case], *TWO) < 1e-9
 
