@@ -5,11 +5,13 @@ import pytest
 
 def quick(cases, *chosen):
     """The cases, of which all but those chosen are marked slow."""
+    assert all(case in cases for case in chosen), f"{chosen} are not all among the cases"
     return [c if c in chosen else pytest.param(c, marks=pytest.mark.slow) for c in cases]
 
 
 def quick_rows(rows, *chosen):
     """As `quick`, where each case is a value for each of several names."""
+    assert all(row in rows for row in chosen), f"{chosen} are not all among the cases"
     return [r if r in chosen else pytest.param(*r, marks=pytest.mark.slow) for r in rows]
 
 

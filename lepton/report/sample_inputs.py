@@ -29,7 +29,6 @@ def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
     from lepton import build
     from lepton.config.check import check, input_kind
     from lepton.config.identity import is_run_name
-    from lepton.dataset.text import TextData
     from lepton.storage.run_folder import CONFIG_FILE, read_config
 
     stored_config = read_config(run_folder / CONFIG_FILE)
@@ -41,12 +40,15 @@ def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
         raise LeptonError(f"{run_folder}: its data or its options are no longer what they were")
     has_texts = input_kind(config, "dataset") == "text"
     dataset = build.unread_data(config, **{"tokenizer" if has_texts else "preprocessing": None})
+    if not hasattr(dataset, "read"):
+        raise LeptonError(f"{run_folder}: its data set has no table of inputs")
     tables = [table for table in dataset.read() if table is not None]
     frame = pd.concat(tables, ignore_index=True)
     targets = [dataset.target] if isinstance(dataset.target, str) else list(dataset.target)
     rows = frame.drop(columns=targets).iloc[ids].reset_index(drop=True)
-    if isinstance(dataset, TextData):
-        return SampleInputs(rows[dataset.columns], _text_slice_columns(rows, dataset.columns))
+    if has_texts:
+        text_columns: list[str] = getattr(dataset, "columns", [])
+        return SampleInputs(rows[text_columns], _text_slice_columns(rows, text_columns))
     return SampleInputs(rows, rows)
 
 

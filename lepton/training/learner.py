@@ -104,7 +104,7 @@ def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
 
 
 def load_network(run_folder: Path) -> Network:
-    """The trained network of a finished run, of whose kind `init_weights.is_run` has made sure.
+    """The trained network of a finished run, of whose kind `is_network_run` has made sure.
 
     Raises: LeptonError, as `load_model`.
     """
