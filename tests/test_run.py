@@ -71,6 +71,7 @@ def test_a_run_is_the_same_after_other_runs_in_the_same_process(run, fingerprint
     assert fingerprint(run(*WINE, "study=after")) == fingerprint(first)
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_in_another_process_with_other_hashes_and_threads(run, fingerprint, here):
     overrides = (*SETTINGS["dropout, ema, schedule"], "model=mlp")
     other = dict(os.environ, PYTHONHASHSEED="123", OMP_NUM_THREADS="4", PYTHONPATH=str(ROOT))

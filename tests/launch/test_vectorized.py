@@ -166,6 +166,7 @@ def stacked(*words):
     return planned, progress
 
 
+@pytest.mark.slow
 def test_groups_train_at_the_same_time_on_a_pool_with_the_same_results(paying, caplog):
     caplog.set_level(logging.INFO, "lepton")
     words = (*[w for w in SMALL if not w.startswith("model")], EXACT, *GROUPS)

@@ -12,6 +12,7 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.example import make_batch, make_text_spec
 from lepton.model.text_cnn import TextCnn
+from tests.quick import quick
 
 NAMES = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
 
@@ -82,7 +83,7 @@ def test_a_filter_keeps_its_largest_output_over_the_windows_of_a_text():
         torch.testing.assert_close(row, torch.cat(maxima).relu(), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", quick(NAMES, "bag_of_embeddings", "transformer_tiny"))
 def test_training_tells_which_token_decides(name):
     spec = make_text_spec("binary")
     batch = make_batch(spec, rows=128)

@@ -126,6 +126,7 @@ def test_failed_missing_and_damaged_runs_are_named_and_counted(report):
     assert "3 of 9 runs have no result" in page
 
 
+@pytest.mark.slow
 def test_every_figure_says_the_command_that_makes_the_same_again(
     drawn_report, trained_study, monkeypatch
 ):

@@ -94,6 +94,7 @@ def test_chance_is_not_taken_for_a_choice():
     assert max(weighed.shares.values()) < 0.1
 
 
+@pytest.mark.slow
 def test_the_same_runs_give_the_same_shares():
     keys = ["optimizer.lr", "model.dropout"]
     assert importance(search(60), keys) == importance(search(60), keys)

@@ -116,6 +116,7 @@ def test_a_mistake_in_the_data_of_one_job_is_a_failure_with_its_settings(here, t
     assert "alcohol" in frame.loc["failed", "error"]
 
 
+@pytest.mark.slow
 def test_a_rerun_that_fails_is_told_and_the_finished_run_kept(fragile, fingerprint):
     multirun([*FRAGILE, "seed=1,2"])
     before = {p.name: fingerprint(p) for p in runs()}

@@ -92,6 +92,7 @@ def terminal(monkeypatch):
     return terminal
 
 
+@pytest.mark.slow
 def test_one_line_moves_on_a_terminal_and_the_log_stays_above_it(here, terminal):
     terminal = terminal()
     multirun(

@@ -90,6 +90,7 @@ def test_smoke_is_two_batches_of_every_split(tmp_path):
     assert (settings["max_epochs"], settings["limit_batches"]) == (1, 2)
 
 
+@pytest.mark.slow
 def test_overfit_learns_one_batch_by_heart(tmp_path):
     overrides = [*TINY, "trainer=overfit", "model.dropout=0.0", "optimizer.lr=0.01"]
     result = train(compose(*overrides, f"runs={tmp_path}", "study=s"))

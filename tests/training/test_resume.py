@@ -104,6 +104,7 @@ def test_the_seconds_of_all_processes_are_added_up(stopped, monkeypatch):
     assert 0 < read_result(folder).seconds < time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_the_time_that_a_training_may_take_counts_all_processes(here, monkeypatch):
     overrides = (*MLP, "trainer.max_epochs=100000", "trainer.max_time=00:00:00:02")
     config = check(compose(*overrides))

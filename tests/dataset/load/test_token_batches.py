@@ -11,7 +11,6 @@ from lepton.dataset.load.token_batches import (
     rows_by_length,
     token_batch,
 )
-from tests.quick import quick
 
 ROWS = 203
 
@@ -118,7 +117,8 @@ def test_rows_of_like_length_come_together_so_that_padding_is_little(tensors):
     assert tensors["length"].sum() < 0.75 * at_random
 
 
-@pytest.mark.parametrize("size", quick([16, 32], 32))
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [16, 32])
 def test_padding_of_the_shipped_texts_stays_below_15_percent(size):
     from lepton import build
     from lepton.config.check import check

@@ -65,7 +65,8 @@ def test_the_order_in_which_a_batch_is_trained_changes_nothing(name, curved, sea
     assert set(outcomes("straight").values()) == {"finished", "pruned"}
 
 
-@pytest.mark.parametrize("name", quick(["median", "hyperband"], "median"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["median", "hyperband"])
 def test_a_pruned_search_killed_anywhere_ends_as_one_that_was_not(name, curved, search):
     words = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
     whole = search(*words, "study=whole")
@@ -80,6 +81,7 @@ def test_a_pruned_search_killed_anywhere_ends_as_one_that_was_not(name, curved, 
     assert outcomes("parts") == outcomes("whole")
 
 
+@pytest.mark.slow
 def test_a_run_that_another_pruner_ended_is_trained_to_its_end(curved, search):
     space = ["optimizer.lr=0.01,0.011,0.012,0.009,0.008,1e-8"]
     words = ["hydra/sweeper/sampler=grid", "hydra.sweeper.batch=5"]

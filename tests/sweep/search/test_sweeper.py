@@ -189,6 +189,7 @@ def test_a_diverged_trial_is_no_best_and_no_failure_of_the_search(search, traini
     assert [point(c) for c in training.configs] == expected
 
 
+@pytest.mark.slow
 def test_all_trials_are_trained_again_when_asked_to_and_are_the_same(search):
     first = search("optimizer=adam,adamw", *SIZE)
     assert search("optimizer=adam,adamw", *SIZE, "rerun=true") == first
