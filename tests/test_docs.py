@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,8 @@ PAGES = {
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 }
 BLOCKS = {
-    page: re.findall(r"```(\w*)\n(.*?)```", text, flags=re.DOTALL) for page, text in PAGES.items()
+    page: re.findall(r"```(\w*)[^\n]*\n(.*?)```", text, flags=re.DOTALL)
+    for page, text in PAGES.items()
 }
 MAX_LINES = 150  # of the README
 COMPARED = ["model=linear,mlp_small", "regularization=none,label_smoothing", "optimizer.lr=0.1,0.2"]
@@ -107,6 +109,38 @@ def test_the_python_of_the_readme_runs(here, capsys):
     assert 0.5 < float(capsys.readouterr().out) < 1
     raw = names["frame"]
     assert list(raw["model"]) == ["linear"]
+
+
+class Reports:
+    """A plugin of pytest that notes which tests ran, and what those said that failed."""
+
+    def __init__(self):
+        self.names, self.failures = [], []
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call":
+            self.names.append(report.nodeid)
+        if report.failed:
+            self.failures.append(report.longreprtext)
+
+
+@pytest.mark.slow
+def test_the_contracts_of_ones_own_options_are_held_as_shown(here, loans, monkeypatch):
+    files = re.findall(r"```\w+ ([\w/.]+)\n(.*?)```", PAGES["docs/own_options.md"], flags=re.DOTALL)
+    for name, text in files:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
+    monkeypatch.syspath_prepend(str(here))
+    for name, _ in files:
+        monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)
+    reports = Reports()
+    pytest.main(["-q", "-p", "no:cacheprovider", str(here)], plugins=[reports])
+    assert reports.failures == []
+    classes = {name.split("::")[1] for name in reports.names}
+    shown = [name for _, text in files for name in re.findall(r"^class (Test\w+)", text, re.M)]
+    assert len(shown) == 6
+    assert classes == {*shown}
+    assert len(reports.names) > 100
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class FittedCombiner:
     weights: Tensor
     test: Tensor
     prediction: Tensor
-    after_fit: ValidationPredictions  # the copy of `members` that the combiner was given
+    fitted_on: ValidationPredictions  # the copy of `members` that the combiner was fitted to
 
     @property
     def validation(self) -> ValidationPredictions:
@@ -60,9 +60,10 @@ class CombinerContract(Contract):
     def _fit(self, task: str) -> FittedCombiner:
         validation, test = made_up_members(task)
         combiner = self.build(task)
-        weights = combiner.fit(given := copy.deepcopy(validation))
+        fitted_on = copy.deepcopy(validation)
+        weights = combiner.fit(fitted_on)
         prediction = combiner.combine(test.clone(), weights)
-        return FittedCombiner(task, combiner, validation, weights, test, prediction, given)
+        return FittedCombiner(task, combiner, validation, weights, test, prediction, fitted_on)
 
     def test_it_is_possible_for_tasks_that_there_are(self) -> None:
         """`possible` names one task at least, and none that lepton does not have."""
@@ -216,7 +217,7 @@ class CombinerContract(Contract):
         """`fit` leaves the validation predictions and targets as they are."""
         for fit in self.fitted():
             for name in ("prediction", "target"):
-                same = torch.equal(getattr(fit.after_fit, name), getattr(fit.members, name))
+                same = torch.equal(getattr(fit.fitted_on, name), getattr(fit.members, name))
                 assert same, f"{fit.task}: fit must not change the {name} it is given; it did"
 
     def test_what_is_saved_predicts_the_same(self) -> None:

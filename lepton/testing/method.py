@@ -1,13 +1,14 @@
-"""The contract of methods: they train, move what may move, and keep the best epoch's model."""
+"""The contract of methods: what training with one moves, keeps, and can go on with."""
 
+import copy
+import signal
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lepton import build
 from lepton.config.check import check
@@ -19,6 +20,7 @@ from lepton.metric.scoring import monitor_value
 from lepton.testing.contract import Contract, shared
 from lepton.training.learner import build_learner
 from lepton.training.network import Network
+from lepton.training.signals import RECEIVED, Interrupted
 
 # a method is tried on this table, and by this training, where no overrides say otherwise
 SMALL_TABLE = ("dataset=synthetic", "dataset.rows=240")
@@ -28,16 +30,65 @@ SHORT_TRAINING = (
 )
 
 
-@dataclass
-class Training:
-    """A training with a method, of a model whose first parameter was frozen before it."""
+class MethodTraining:
+    """A training with a method, of a model whose first parameter is frozen before it.
 
-    method: Method
-    prepared: Any  # what `prepare` returned
-    learner: Network
-    data: Data
-    before: dict[str, Tensor]  # the parameters before the training
-    divergence: str  # the message of a training that diverged; else empty
+    `prepared` is what `prepare` returned, `before` holds the parameters before the training, and
+    `divergence` the message of a training that diverged, else nothing.
+    """
+
+    def __init__(self, method: Method, config: dict[str, Any], data: Data) -> None:
+        learner = build_learner(config, data.spec)
+        assert isinstance(learner, Network), "methods are for models that are trained by gradients"
+        next(learner.model.parameters()).requires_grad_(False)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.prepared: Any = method.prepare(learner.model, data.spec)
+        if isinstance(self.prepared, nn.Module):  # else the property on that says so
+            learner.model = self.prepared
+        learner.methods = [method]
+        self.method, self.learner, self.data = method, learner, data
+        self.before = {name: p.detach().clone() for name, p in learner.model.named_parameters()}
+        self.divergence = ""
+
+    def fit(self, folder: Path) -> None:
+        """Trains, from the folder's checkpoint if there is one."""
+        try:
+            self.learner.fit(self.data, folder)
+        except Diverged as error:
+            self.divergence = str(error)
+
+    def fit_until_stopped(self, folder: Path, epoch: int) -> None:
+        """Trains until after the first batch of an epoch, and leaves a checkpoint in the folder."""
+        self.learner.methods = [self.method, _StopAtEpoch(epoch)]
+        try:
+            self.learner.fit(self.data, folder)
+        except Interrupted:
+            pass
+        finally:
+            RECEIVED.clear()
+
+    def parameter_names(self) -> list[str]:
+        """The names of the model's parameters."""
+        return [name for name, _ in self.learner.model.named_parameters()]
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The metrics of each epoch, without the time that it took."""
+        return [
+            {name: value for name, value in row.items() if name != "seconds"}
+            for row in self.learner.history
+        ]
+
+
+class _StopAtEpoch(Method):
+    """Asks the training to end, as a signal does, when an epoch begins."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_epoch(self, model: nn.Module, epoch: int) -> None:
+        if epoch == self.epoch:
+            RECEIVED.append(signal.SIGTERM)
 
 
 class MethodContract(Contract):
@@ -55,29 +106,24 @@ class MethodContract(Contract):
         raise NotImplementedError("a MethodContract needs build(self), which returns a method")
 
     @shared
-    def training(self) -> Training:
+    def training(self) -> MethodTraining:
         """The training that the properties are about."""
+        training = self._start()
+        with tempfile.TemporaryDirectory() as folder:
+            training.fit(Path(folder))
+        return training
+
+    @shared
+    def _config_and_data(self) -> tuple[dict[str, Any], Data]:
         has_data = any(override.startswith("dataset=") for override in self.overrides)
         config = check(
             compose(*(() if has_data else SMALL_TABLE), *SHORT_TRAINING, *self.overrides)
         )
-        data = build.data(config)
-        learner = build_learner(config, data.spec)
-        assert isinstance(learner, Network), "methods are for models that are trained by gradients"
-        next(learner.model.parameters()).requires_grad_(False)
-        method = self.build()
-        prepared = method.prepare(learner.model, data.spec)
-        if isinstance(prepared, nn.Module):  # else the property on that says so
-            learner.model = prepared
-        learner.methods = [method]
-        before = {name: p.detach().clone() for name, p in learner.model.named_parameters()}
-        divergence = ""
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                learner.fit(data, Path(folder))
-            except Diverged as error:
-                divergence = str(error)
-        return Training(method, prepared, learner, data, before, divergence)
+        return config, build.data(config)
+
+    def _start(self) -> MethodTraining:
+        """A training that has not begun, the same each time."""
+        return MethodTraining(self.build(), *self._config_and_data())
 
     def test_prepare_returns_the_model_to_train(self) -> None:
         """`prepare` returns a network, be it the one that it was given."""
@@ -133,6 +179,32 @@ class MethodContract(Contract):
             f"{task.monitor} was {before}, and is {after} after training"
         )
 
+    def test_a_stopped_training_goes_on_exactly(self) -> None:
+        """A training that was stopped in the middle of an epoch ends as an unbroken one."""
+        unbroken = self.training()
+        if unbroken.divergence or unbroken.parameter_names() != [*unbroken.before]:
+            return  # another property's to say
+        resumed = self._start()
+        with tempfile.TemporaryDirectory() as folder:
+            epoch = len(unbroken.learner.history) // 2
+            self._start().fit_until_stopped(Path(folder), epoch)
+            resumed.fit(Path(folder))
+        weights = unbroken.learner.model.state_dict()
+        differing = [
+            name
+            for name, values in resumed.learner.model.state_dict().items()
+            if not torch.equal(values, weights[name])
+        ]
+        assert not differing, (
+            "a training that was stopped must go on as if it had not been, so what a method "
+            "remembers belongs into the state_dict of one of its callbacks; "
+            f"{differing} differ at the end"
+        )
+        assert resumed.metrics() == unbroken.metrics(), (
+            "a training that was stopped must have the metrics of an unbroken one, "
+            f"{unbroken.metrics()}; it has {resumed.metrics()}"
+        )
+
     def _parameters(self) -> list[tuple[str, bool, bool]]:
         """The name of each parameter, true if it is trainable, and true if it has moved."""
         before = self.training().before
@@ -150,7 +222,7 @@ class _MethodCheck(MethodContract):
         self.method, self.overrides = method, overrides
 
     def build(self) -> Method:
-        return self.method
+        return copy.deepcopy(self.method)
 
 
 def check_method(method: Method, *overrides: str) -> None:

@@ -102,11 +102,11 @@ class OptimizerContract(Contract):
         """Steps make the loss of a small network smaller."""
         network, optimizer = self.start()
         losses = []
-        for _ in range(60):
+        for _ in range(30):
             losses.append(float(network.compute_gradients()))
             optimizer.step()
         assert losses[-1] < losses[0], (
-            f"60 steps must make the loss smaller; it went from {losses[0]} to {losses[-1]}"
+            f"30 steps must make the loss smaller; it went from {losses[0]} to {losses[-1]}"
         )
 
     def test_it_follows_the_learning_rate_of_a_scheduler(self) -> None:

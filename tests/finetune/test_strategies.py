@@ -45,7 +45,7 @@ def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
 
 
 @pytest.mark.parametrize(
-    "name", quick([*STRATEGIES, "prompt"], "full", "gradual_unfreeze", "lora", "prompt")
+    "name", quick([*STRATEGIES, "prompt"], "gradual_unfreeze", "lora", "prompt")
 )
 def test_frozen_parameters_of_a_network_on_tokens_stay_and_trainable_ones_move(name, texts):
     check_method(build_strategy(name), *training_overrides("reader"), "optimizer.lr=0.01")

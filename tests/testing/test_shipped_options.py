@@ -18,6 +18,7 @@ from lepton.testing import (
     ModelContract,
     OptimizerContract,
 )
+from tests.quick import quick
 
 OPTIONS = find_options()
 TEXT_NETWORKS = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
@@ -27,12 +28,13 @@ NETWORKS = [
     name for name in OPTIONS["model"] if name not in [*TEXT_NETWORKS, *PRETRAINED, *ESTIMATORS]
 ]
 DATASETS = ["breast_cancer", "diabetes", "digits_flat", "german_credit", "wine", "synthetic"]
+SMALL_DATASETS = [name for name in DATASETS if name != "digits_flat"]
 METHODS = [name for name in OPTIONS["regularization"] if name != "none"]
 SOUPS = ["soup", "greedy_soup"]  # average weights, no predictions
 COMBINERS = sorted(path.stem for path in (CONF_DIR / "ensemble").glob("*.yaml"))
 COMBINERS = [name for name in COMBINERS if name not in SOUPS]
 MADE_UP = ("dataset=synthetic", "dataset.missing=0.1")
-SMALL_NETWORK = {"width": 32, "k": 4, "filters": 8}
+SMALL_NETWORK = {"width": 32, "k": 4, "filters": 8, "hidden": [32, 32]}
 SHORT_SELECTION = {"size": 10, "bags": 3}  # of greedy
 REVIEWS = (
     *("dataset=vader", "model=text_cnn", "dataset.source=reviews"),
@@ -67,21 +69,33 @@ class Chosen:
 
 @pytest.mark.parametrize("option", NETWORKS)
 class TestNetworks(Chosen, ModelContract):
+    tasks = ("multiclass", "regression")
+
     def build(self, spec):
         node = config_of(f"model={self.option}")["model"]
         return build.instantiate(with_values(node, SMALL_NETWORK), spec=spec)
 
 
+@pytest.mark.slow
+class TestNetworksOnOtherTasks(TestNetworks):
+    tasks = ("binary", "multilabel")
+
+
 @pytest.mark.parametrize("option", TEXT_NETWORKS)
 class TestTextNetworks(Chosen, ModelContract):
-    kind = "text"
+    kind, tasks = "text", ("multiclass", "regression")
 
     def build(self, spec):
         node = config_of(f"model={self.option}", "dataset=vader")["model"]
         return build.instantiate(with_values(node, SMALL_NETWORK), spec=spec)
 
 
-@pytest.mark.parametrize("option", DATASETS)
+@pytest.mark.slow
+class TestTextNetworksOnOtherTasks(TestTextNetworks):
+    tasks = ("binary", "multilabel")
+
+
+@pytest.mark.parametrize("option", quick(DATASETS, *SMALL_DATASETS))
 class TestDatasets(Chosen, DatasetContract):
     @property
     def overrides(self):
@@ -91,12 +105,11 @@ class TestDatasets(Chosen, DatasetContract):
 @pytest.mark.parametrize(
     "option",
     [
-        (*MADE_UP, "dataset.labels=3"),
-        (*MADE_UP, "dataset.classes=0"),
-        REVIEWS,
-        (*REVIEWS, "dataset.target=rating"),
+        pytest.param((*MADE_UP, "dataset.labels=3"), id="labels"),
+        pytest.param((*MADE_UP, "dataset.classes=0"), id="numbers"),
+        pytest.param(REVIEWS, id="texts"),
+        pytest.param((*REVIEWS, "dataset.target=rating"), id="ratings", marks=pytest.mark.slow),
     ],
-    ids=["labels", "numbers", "texts", "ratings"],
 )
 class TestDatasetsWithOtherValues(Chosen, DatasetContract):
     @property
