@@ -30,6 +30,7 @@ class Method:
 
     stackable: tuple[str, ...] = ()
     alone: str | None = None  # why a run with this method cannot share a stack, where that is so
+    probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         """The model to train: changed in place, wrapped, or as it was.

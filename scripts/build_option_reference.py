@@ -28,16 +28,17 @@ GROUPS = {  # in the order of a run
     "regularization": "what keeps it from overfitting; several as `[a,b]`",
     "finetune": "how a pretrained network is tuned",
     "trainer": "where and how long",
-    "logger": "who else is told",
+    "logger": "trackers that get the metrics as well",
     "experiment": "a whole setting by name",
     "search": "which values `hydra/sweeper=search` tries",
     "ensemble": "`lepton ensemble method=OPTION`; keys as `method.KEY=VALUE`",
     "hydra/launcher": "where the runs of a sweep train",
     "hydra/sweeper": "which runs a sweep has",
-    "hydra/sweeper/sampler": "who proposes the trials of a search",
-    "hydra/sweeper/pruner": "who ends trials of a search early",
+    "hydra/sweeper/sampler": "algorithms that propose the trials of a search",
+    "hydra/sweeper/pruner": "algorithms that end trials of a search early",
 }
 ENTRY = re.compile(r"(?P<indent> *)(?P<key>[\w/@ -]+?):(?P<value>.*?)(?: +# (?P<comment>.*))?$")
+COMMAND = re.compile(r"^lepton [a-z][^;:]*")  # at the beginning of a line of comment
 SKIPPED_KEYS = ("defaults", "hydra")  # nodes that are for Hydra
 
 
@@ -64,7 +65,7 @@ def section(path: Path, group: str) -> str:
     name = f"lepton {path.stem}" if not group else path.stem.lstrip("_")
     title = f"keys that several share ({name})" if path.stem.startswith("_") else f"`{name}`"
     text = [f"\n### {title}\n"]
-    comments = [f"`{line}`" if line.startswith("lepton ") else escaped(line) for line in comments]
+    comments = [COMMAND.sub(r"`\g<0>`", escaped(line)) for line in comments]
     text += ["\n", "\n".join(comments), "\n"] if comments else []
     defaults = content.get("defaults", [])
     bases = [base for base in defaults if isinstance(base, str) and base != "_self_"]

@@ -22,6 +22,9 @@ BLOCKS = {
     page: re.findall(r"```(\w*)[^\n]*\n(.*?)```", text, flags=re.DOTALL)
     for page, text in PAGES.items()
 }
+OWN_FILES = dict(
+    re.findall(r"```\w+ ([\w/.]+)\n(.*?)```", PAGES["docs/own_options.md"], flags=re.DOTALL)
+)
 MAX_LINES = 150  # of the README
 COMPARED = ["model=linear,mlp_small", "regularization=none,label_smoothing", "optimizer.lr=0.1,0.2"]
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
@@ -47,7 +50,9 @@ def loans(here):
     frame.assign(review=texts, stars=[r % 5 for r in rows]).to_csv(
         here / "reviews.csv", index=False
     )
-    (here / "conf" / "model").mkdir(parents=True)
+    for name, text in OWN_FILES.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
     option = "# One hidden layer.\n_target_: mymodels.Wide\nunits: 512   # width of the layer\n"
     (here / "conf" / "model" / "wide.yaml").write_text(option)
     (here / "mymodels.py").write_text(
@@ -126,25 +131,23 @@ class Reports:
 
 @pytest.mark.slow
 def test_the_contracts_of_ones_own_options_are_held_as_shown(here, loans, monkeypatch):
-    files = re.findall(r"```\w+ ([\w/.]+)\n(.*?)```", PAGES["docs/own_options.md"], flags=re.DOTALL)
-    for name, text in files:
-        (here / name).parent.mkdir(parents=True, exist_ok=True)
-        (here / name).write_text(text)
     monkeypatch.syspath_prepend(str(here))
-    for name, _ in files:
+    for name in OWN_FILES:
         monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)
     reports = Reports()
     pytest.main(["-q", "-p", "no:cacheprovider", str(here)], plugins=[reports])
     assert reports.failures == []
     classes = {name.split("::")[1] for name in reports.names}
-    shown = [name for _, text in files for name in re.findall(r"^class (Test\w+)", text, re.M)]
+    shown = [
+        name for text in OWN_FILES.values() for name in re.findall(r"^class (Test\w+)", text, re.M)
+    ]
     assert len(shown) == 6
     assert classes == {*shown}
     assert len(reports.names) > 100
 
 
 @pytest.mark.parametrize(
-    "group", ["dataset", "model", "optimizer", "scheduler", "finetune", "trainer"]
+    "group", re.findall(r"^\| `([\w/]+)` \|", PAGES["docs/runs.md"], re.MULTILINE)
 )
 def test_the_table_of_groups_names_every_option(group):
     (line,) = [

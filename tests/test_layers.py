@@ -37,6 +37,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
 )
 ROW = {package: number for number, row in enumerate(LAYERS) for package in row}
 MOST_FLAT = 16
+MOST_LINES = 300
 FILES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(ROOT.rglob("*.py"))
@@ -110,3 +111,8 @@ def test_a_circle_and_an_upward_arrow_would_be_seen():
     assert set(imported("lepton.errors", tree)) == {"lepton.cli", "lepton.run"}
     tree = ast.parse("if TYPE_CHECKING:\n    from lepton.cli import main")
     assert not list(imported("lepton.errors", tree))
+
+
+def test_no_file_is_too_long_to_be_read_at_once():
+    lengths = {module: len(path.read_text().splitlines()) for module, path in FILES.items()}
+    assert not {module: n for module, n in lengths.items() if n > MOST_LINES}

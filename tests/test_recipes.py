@@ -44,11 +44,18 @@ def project(tmp_path_factory):
     for group in (Path(option).parent.name for option in OPTIONS):
         (count,) = re.findall(rf'"{group}": (\d+),', counts.read_text())
         replace(counts, f'"{group}": {count},', f'"{group}": {int(count) + 1},')
-    replace(copy / "docs" / "runs.md", "| `model` | ", "| `model` | `gated` ")
-    replace(copy / "docs" / "runs.md", "| `dataset` | ", "| `dataset` | `iris` ")
+    for option in OPTIONS:
+        row, name = f"| `{Path(option).parent.name}` | ", Path(option).stem
+        replace(copy / "docs" / "runs.md", row, f"{row}`{name}` ")
     cli = copy / "lepton" / "cli.py"
     line = '    "verify": "lepton.commands.verify",\n'
     replace(cli, line, line + '    "where": "lepton.commands.where",\n')
+    line = "\n  for train, check and ensemble:"
+    replace(
+        cli,
+        line,
+        "  lepton where NAME   the folders of runs\n" + line,
+    )
     run(copy, sys.executable, "scripts/build_option_reference.py")
     return copy
 

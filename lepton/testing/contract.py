@@ -41,19 +41,32 @@ def shared(make: Callable[[Any], Value]) -> Callable[[Any], Value]:
     """Lets the properties of a class share the value of a method that takes no arguments.
 
     It is computed once for each set of values that the instance's attributes have, so that a
-    fixture which sets one of them makes another case; each time where these cannot be hashed.
+    fixture which sets one of them makes another case.
     """
 
     @wraps(make)
     def make_once(self: Contract) -> Value:
         values = _SHARED_VALUES.setdefault(type(self), {})
-        key = (make.__qualname__, *sorted(vars(self).items()))
-        try:
-            is_ready = key in values
-        except TypeError:  # an attribute that cannot be hashed
-            return make(self)
-        if not is_ready:
-            values[key] = make(self)
-        return values[key]
+        attributes = dict(vars(self))
+        key = (
+            make.__qualname__,
+            *((name, _hashable(attributes[name])) for name in sorted(attributes)),
+        )
+        if key not in values:
+            values[key] = make(self), attributes  # which keeps those alive whose `id` is in the key
+        return values[key][0]
 
     return make_once
+
+
+def _hashable(value: Any) -> Hashable:
+    """A key for a value: equal for equal lists and dicts, and for what cannot be hashed itself."""
+    if isinstance(value, dict):
+        return dict, *((key, _hashable(inner)) for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return type(value), *map(_hashable, value)
+    try:
+        hash(value)
+    except TypeError:
+        return type(value), id(value)
+    return value

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,12 +15,44 @@ from lepton.training import memory
 from lepton.training.module import Watch
 
 
+class SelfFittingModel(Protocol):
+    """A model that fits itself: `model._target_` of a class that has a method `fit`.
+
+    Rows are tensors by name: `num` (N, F), `cat` (N, C), `target`, `id`; texts are an array.
+    It is built with `spec` and `seed` beside its keys.
+    """
+
+    def fit(self, train: Rows, val: Rows, weights: Tensor | None) -> None:
+        """Fits the training rows; validation rows may stop it early.
+
+        Shapes: weights (classes,), for multilabel (labels,) of a label's presence; None for none.
+        """
+        ...
+
+    def predict(self, inputs: Rows) -> Tensor:
+        """Probabilities, or for regression values in the target's own unit.
+
+        Shapes: binary and regression (N,), multiclass (N, classes), multilabel (N, labels).
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes what was learned into files of its own in the run folder, without pickles."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Reads what `save` wrote."""
+        ...
+
+
 class Estimator:
     """A model with `fit`, `predict`, `save` and `load` of its own, trained without gradients."""
 
     def __init__(self, config: dict[str, Any], spec: DataSpec):
         self.task = build.task(config, spec)
-        self.model = build.component(config, "model", spec=spec, seed=config["seed"])
+        self.model: SelfFittingModel = build.component(
+            config, "model", spec=spec, seed=config["seed"]
+        )
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained_as, self.seconds = "alone", 0.0

@@ -59,7 +59,7 @@ class JobGroup:
         self.jobs, self.options, self.progress = jobs, options, progress
         self.schedule_values: dict[str, list[StepValues]] = {}  # that several members follow
         strategy = jobs[0].config["finetune"]
-        probes = strategy and hasattr(build.import_target(strategy), "probes")
+        probes = strategy and build.import_target(strategy).probes
         self.frozen_encoders = {} if probes else None  # that all members look at the data with
 
     def train(self) -> UnstackedJobs:

@@ -24,7 +24,7 @@ from lepton.finetune.machinery.layers import (
     require_layers,
 )
 from lepton.finetune.machinery.linear_probe_baseline import linear_probe_metrics
-from lepton.finetune.machinery.probing import ProbesFirst, TrainsHeadAlone
+from lepton.finetune.machinery.probing import ProbesFirst, head_alone
 from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.weight_transfer import transfer_weights
 from lepton.finite import not_finite_names
@@ -87,20 +87,22 @@ class FineTuning:
             splits, key = backbone_features(model, config, data, network.features)
         self.linear_probe_metrics = linear_probe_metrics(splits, network.task, key)
         whole = Phase(model, data, config)
-        if not isinstance(strategy, TrainsHeadAlone | ProbesFirst):
+        first_strategy = strategy if isinstance(strategy, ProbesFirst) else None
+        probing = head_alone(strategy) or first_strategy
+        if probing is None:
             return [whole]
         if self._is_backbone_loaded_whole(model):
-            if isinstance(strategy, TrainsHeadAlone):  # the backbone never moves
+            if probing is not first_strategy:  # the backbone never moves
                 _share_backbone(model, key)
-            features = splits["train"]["features"] if strategy.standardize else None
+            features = splits["train"]["features"] if probing.standardize else None
             probe = Phase(HeadProbe(model, features), FeatureData(data, splits), config)
         else:
             log.info("layers are made new below the head: features are not computed ahead")
             probe = Phase(model, data, config)
-        if isinstance(strategy, TrainsHeadAlone):
+        if first_strategy is None:
             return [probe]
         is_head_alone = probe.module is not model
-        probe.config = _probe_config(config, strategy, is_head_alone=is_head_alone)
+        probe.config = _probe_config(config, first_strategy, is_head_alone=is_head_alone)
         probe.name = "probe-"
         return [probe, whole]
 

@@ -1,19 +1,32 @@
 """Strategies that train the head by itself: alone, or before everything else."""
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from torch import nn
 
+from lepton.errors import ConfigError
+from lepton.method import Method
 
-@runtime_checkable
+
 class TrainsHeadAlone(Protocol):
-    """A strategy that trains nothing but the head.
+    """A strategy that trains nothing but the head, as its `probes` says.
 
     `standardize`: a linear head is trained on features of mean 0 and deviation 1.
     """
 
-    probes: bool
     standardize: bool
+
+
+def head_alone(strategy: Method) -> TrainsHeadAlone | None:
+    """The strategy, where it trains the head alone, else None.
+
+    Raises: ConfigError when it does not say whether features are standardized.
+    """
+    if not strategy.probes:
+        return None
+    if not hasattr(strategy, "standardize"):
+        raise ConfigError(f"finetune: {type(strategy).__name__} probes and has no `standardize`")
+    return cast("TrainsHeadAlone", strategy)
 
 
 @runtime_checkable

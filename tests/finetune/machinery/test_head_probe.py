@@ -6,7 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from lepton.errors import ConfigError
+from lepton.finetune.full import Full
 from lepton.finetune.machinery.head_probe import HeadProbe
+from lepton.finetune.machinery.probing import head_alone
+from lepton.method import Method
 
 
 class HeadOnly(nn.Module):
@@ -83,3 +87,21 @@ def test_a_head_that_is_more_or_less_than_a_linear_layer_gets_features_as_they_a
     assert torch.equal(probe({"features": features[0]}), head(features[0]))
     probe.fold()
     assert all(torch.equal(state[name], tensor) for name, tensor in head.state_dict().items())
+
+
+class Probing(Method):
+    """A strategy that trains the head alone, as its option says or not."""
+
+    probes = True
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+
+def test_a_strategy_says_that_it_trains_the_head_alone_and_on_which_features():
+    strategy = Probing(standardize=False)
+    assert head_alone(strategy) is strategy
+    assert head_alone(Method()) is None
+    assert head_alone(Full()) is None
+    with pytest.raises(ConfigError, match="Probing probes and has no `standardize`"):
+        head_alone(Probing())
