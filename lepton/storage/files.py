@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
-DISK_FULL_MESSAGES = ("No space left on device", "os error 28", "Disk quota exceeded")
+DISK_FULL_MESSAGES = (  # in lower case, where an error carries no number
+    "no space left on",
+    "no space to train",
+    "os error 28",
+    "disk quota exceeded",
+)
 SYNCFS = getattr(ctypes.CDLL(None), "syncfs", None)  # Linux: all of a file system, in one go
 
 
@@ -81,7 +86,16 @@ def replace_folder(source: Path, target: Path) -> None:
     sync_path(target.parent)
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """True when an error says that the disk, or the user's share of it, is full."""
-    by_number = isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS
-    return by_number or any(message in str(error) for message in DISK_FULL_MESSAGES)
+def is_disk_full(error: BaseException | None) -> bool:
+    """True when the disk, or the user's share of it, is full.
+
+    An error says so, or one in the chain of what led to it; an interruption never does.
+    """
+    chain: list[Exception] = []
+    while isinstance(error, Exception) and error not in chain:  # a chain may lead back to itself
+        by_number = isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS
+        if by_number or any(message in str(error).lower() for message in DISK_FULL_MESSAGES):
+            return True
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return False

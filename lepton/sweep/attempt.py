@@ -4,16 +4,12 @@ import logging
 from dataclasses import dataclass
 
 from lepton.errors import Claimed, LeptonError, Pruned
+from lepton.storage.files import is_disk_full
 from lepton.storage.run_writing import record_failure
 from lepton.sweep.job import Job
 
 ENDED, CLAIMED = "ended", "claimed"  # kinds of outcomes; claimed is a run of another process
 DISK_FULL, OUT_OF_MEMORY = "disk full", "out of memory"
-NO_SPACE_MESSAGES = (
-    "no space left on",
-    "no space to train",
-    "os error 28",
-)  # as libraries say ENOSPC without its number
 
 
 @dataclass(frozen=True)
@@ -51,23 +47,15 @@ def attempt_job(job: Job) -> JobOutcome:
 def failure_outcome(job: Job, error: Exception, *, recorded: bool = False) -> JobOutcome:
     """The outcome of a job that failed; records why, where that has not been done."""
     line = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"
-    if _is_disk_full(error):
+    if is_disk_full(error):
         return JobOutcome(DISK_FULL, line)  # the run is not to blame; no room to record it
     if not recorded:
         record_failure(job.folder, job.config, error)
-    return JobOutcome(OUT_OF_MEMORY if _is_out_of_memory(error) else ENDED, line)
+    return JobOutcome(OUT_OF_MEMORY if is_out_of_memory(error) else ENDED, line)
 
 
-def _is_disk_full(error: BaseException | None) -> bool:
-    """True when the error, or one in the chain of what led to it, says that the disk is full."""
-    chain: list[BaseException] = []
-    while error is not None and error not in chain:  # a chain may lead back to itself
-        if any(message in str(error).lower() for message in NO_SPACE_MESSAGES):
-            return True
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+def is_out_of_memory(error: Exception) -> bool:
+    """True when an error says that the memory, of the machine or of a GPU, does not suffice."""
+    names = {kind.__name__ for kind in type(error).__mro__}  # torch's has one, and is not loaded
+    is_memory_error = not names.isdisjoint(("MemoryError", "OutOfMemoryError"))
+    return is_memory_error or "can't allocate" in str(error)

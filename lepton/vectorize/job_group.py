@@ -12,11 +12,10 @@ from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-
 from lepton import build, run
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.model.shared_encoder import sharing_encoders
+from lepton.sweep.attempt import is_out_of_memory
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.training.learner import build_network
@@ -168,7 +167,7 @@ class JobGroup:
             training.train()
         except Exception as e:
             reason = f"its stack ended: {_one_line(e)}"
-            halve = _is_out_of_memory(e) and len(training.open_members) > 1
+            halve = is_out_of_memory(e) and len(training.open_members) > 1
         except BaseException as e:
             training.abandon(e)
             raise
@@ -184,11 +183,6 @@ class JobGroup:
         for half in (jobs[:middle], jobs[middle:]):
             unstacked += self._train_stack([self._build_member(job) for job in half])
         return unstacked
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    is_memory_error = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return is_memory_error or "can't allocate" in str(error)
 
 
 def _one_line(error: Exception) -> str:
