@@ -8,6 +8,7 @@ import pandas as pd
 
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
+from lepton.storage.predictions import prediction_columns, predictions_file
 
 MIN_PROBABILITY = 1e-7  # keeps the log-likelihood finite
 
@@ -57,21 +58,17 @@ class Predictions:
         return names.get(self.spec.task, "share of wrong predictions")
 
 
-def read_predictions(run_folder: Path, split: str = "test") -> Predictions:
+def read_sample_predictions(run_folder: Path, split: str = "test") -> Predictions:
     """Reads the stored predictions of a run.
 
     Raises: LeptonError when they are not there or cannot be read.
     """
-    path = run_folder / "predictions" / f"{split}.parquet"
+    path = predictions_file(run_folder, split)
     try:
         spec = DataSpec.load(run_folder / "spec.json")
         frame = pd.read_parquet(path)
-        has_classes = spec.task in ("multiclass", "multilabel")
-        prediction = [f"p_{name}" for name in spec.classes] if has_classes else "prediction"
-        target = "target"
-        if spec.task == "multilabel":
-            target = [f"target_{name}" for name in spec.classes]
-        ids, targets, values = (frame[name].to_numpy() for name in ("id", target, prediction))
+        columns = ("id", *prediction_columns(spec))
+        ids, values, targets = (frame[name].to_numpy() for name in columns)
         predictions = Predictions(ids, targets, values, spec)
         if not len(frame) or not np.isfinite(predictions.prediction.astype(float)).all():
             raise ValueError("not a number for every sample")

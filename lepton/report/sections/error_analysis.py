@@ -13,7 +13,7 @@ from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.slices import MAX_SLICES, slice_errors
-from lepton.report.predictions import Predictions, read_predictions
+from lepton.report.predictions import Predictions, read_sample_predictions
 from lepton.report.sample_inputs import read_sample_inputs
 from lepton.report.sections.prediction_figures import prediction_figures
 from lepton.stats.slices import slices
@@ -33,7 +33,7 @@ def error_analysis_section(
     runs = _best_first(dataset, select)
     best_run = Path(runs["folder"].iloc[0])
     try:
-        predictions = read_predictions(best_run)
+        predictions = read_sample_predictions(best_run)
     except LeptonError as e:
         return Section(title, [Note(str(e))])
     suffix = dataset.suffix

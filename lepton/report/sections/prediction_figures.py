@@ -7,7 +7,7 @@ import numpy as np
 from lepton.errors import LeptonError
 from lepton.report.blocks import Figure
 from lepton.report.figures import classification, regression
-from lepton.report.predictions import Predictions, read_predictions
+from lepton.report.predictions import Predictions, read_sample_predictions
 
 MAX_RUNS_WITH_CURVES = 5
 
@@ -59,7 +59,7 @@ def _binary_predictions(best: Predictions, runs_by_name: dict[str, Path]) -> dic
     predictions_by_name = {}
     for i, (name, folder) in enumerate([*runs_by_name.items()][:MAX_RUNS_WITH_CURVES]):
         try:
-            predictions = best if i == 0 else read_predictions(folder)
+            predictions = best if i == 0 else read_sample_predictions(folder)
         except LeptonError:
             continue
         if predictions.spec.task == "binary":
