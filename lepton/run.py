@@ -18,7 +18,13 @@ from lepton.metric.scoring import split_metrics
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 from lepton.storage.results import Result, finished_result, read_result
-from lepton.storage.run_folder import LOG_FILE, read_failure, read_pruned_run, run_status
+from lepton.storage.run_folder import (
+    LOG_FILE,
+    SPEC_FILE,
+    read_failure,
+    read_pruned_run,
+    run_status,
+)
 from lepton.storage.run_writing import writing_run
 from lepton.task import Task
 from lepton.training.learner import Learner, build_learner
@@ -115,7 +121,7 @@ def read_data(config: dict[str, Any]) -> Data:
 
 def save_data_description(data: Data, folder: Path) -> None:
     """Writes the spec of the data, and how raw rows become inputs."""
-    data.spec.save(folder / "spec.json")
+    data.spec.save(folder / SPEC_FILE)
     data.save(folder)
 
 

@@ -12,7 +12,7 @@ import yaml
 from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.grouping import chosen_groups, varying_settings
 from lepton.errors import LeptonError
-from lepton.storage.run_folder import CONFIG_FILE, read_config
+from lepton.storage.run_folder import CONFIG_FILE, ENVIRONMENT_FILE, read_config
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def rerun_command(folder: Path, config: dict[str, Any]) -> str:
         command = "ensemble" if "ensemble" in config else "train"
         return shlex.join(["lepton", command, *config["overrides"]])
     try:
-        environment = json.loads((folder / "environment.json").read_text())
+        environment = json.loads((folder / ENVIRONMENT_FILE).read_text())
         return shlex.join(["lepton", *environment["command"][1:]])
     except (OSError, ValueError, KeyError, TypeError):
         raise LeptonError(f"{folder}: does not say by which command it was made") from None

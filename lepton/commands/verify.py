@@ -9,26 +9,32 @@ import pandas as pd
 
 from lepton.config.constraints import data_files
 from lepton.config.identity import is_run_name
+from lepton.ensemble.machinery.summary import FACTS_FILE, MEMBERS_FILE, POOL_KEY
 from lepton.errors import LeptonError
 from lepton.pretrained.base_weights import starting_weights
 from lepton.pretrained.weight_files import (
     ADAPTER_FILE,
     BASE_FILE,
-    SPEC_FILE,
     WEIGHTS_FILE,
     read_adapter_base,
 )
+from lepton.storage.predictions import PREDICTED_SPLITS, predictions_file
 from lepton.storage.results import Result, finished_result, read_result
-from lepton.storage.run_folder import CONFIG_FILE, read_config
+from lepton.storage.run_folder import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    HISTORY_FILE,
+    SPEC_FILE,
+    read_config,
+)
 
 USAGE = "usage: lepton verify RUN (a run's folder)"
 TABLES = (
-    "history.parquet",
-    "members.parquet",
-    *(f"predictions/{split}.parquet" for split in ("val", "test")),
+    HISTORY_FILE,
+    MEMBERS_FILE,
+    *(predictions_file(Path(), split).as_posix() for split in PREDICTED_SPLITS),
 )
-ENSEMBLE_FILE = "ensemble.json"
-PLACE_KEYS = ("skipped", "pool")  # of ENSEMBLE_FILE, about where the members lie
+PLACE_KEYS = ("skipped", POOL_KEY)  # of FACTS_FILE, about where the members lie
 MACHINE_KEYS = ("python", "platform", "gpus")  # of environment.json, what can change a number
 
 
@@ -117,7 +123,7 @@ def _differences(folder: Path, new_folder: Path, first: Result, second: Result) 
             difference = _table_difference(folder / name, new_folder / name)
             lines += [f"{name}: {difference}"] if difference else []
     if (keys := _differing_facts(folder, new_folder)) is not None:
-        lines.append(f"{ENSEMBLE_FILE}: {keys}")
+        lines.append(f"{FACTS_FILE}: {keys}")
     for name in (WEIGHTS_FILE, ADAPTER_FILE, SPEC_FILE):
         if (new_folder / name).is_file():
             lines += _file_difference(folder / name, new_folder / name)
@@ -158,9 +164,9 @@ def _base_difference(first: Path, second: Path) -> list[str]:
 
 def _differing_facts(folder: Path, new_folder: Path) -> str | None:
     """The keys in which an ensemble's facts differ, but those about where its members lie."""
-    if not (new_folder / ENSEMBLE_FILE).is_file():
+    if not (new_folder / FACTS_FILE).is_file():
         return None
-    first, second = (json.loads((f / ENSEMBLE_FILE).read_text()) for f in (folder, new_folder))
+    first, second = (json.loads((f / FACTS_FILE).read_text()) for f in (folder, new_folder))
     differing = [
         key
         for key in second
@@ -192,7 +198,7 @@ def _environment_changes(folder: Path, new_folder: Path) -> list[str]:
     """A line for each of code, versions and machine that is not what it was."""
     first, second = _read_environment(folder), _read_environment(new_folder)
     if first is None or second is None:
-        return ["environment.json cannot be read: versions are not known"]
+        return [f"{ENVIRONMENT_FILE} cannot be read: versions are not known"]
     commits = [environment.get("git", {}).get("lepton") for environment in (first, second)]
     pairs = {"lepton commit": commits}
     pairs |= {key: [first.get(key), second.get(key)] for key in MACHINE_KEYS}
@@ -218,7 +224,7 @@ def _environment_part(name: str) -> str:
 def _read_environment(folder: Path) -> dict[str, Any] | None:
     """The environment that a run was made in; None where its file says too little."""
     try:
-        environment = json.loads((folder / "environment.json").read_text())
+        environment = json.loads((folder / ENVIRONMENT_FILE).read_text())
         return environment if environment["packages"] and environment["git"] else None
     except (OSError, ValueError, TypeError, KeyError):
         return None

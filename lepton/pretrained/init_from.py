@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from lepton.pretrained.weight_files import is_network_run, weight_files
-from lepton.storage.run_folder import RESULT_FILE
+from lepton.storage.run_folder import ENVIRONMENT_FILE, FAILURE_FILE, OVERRIDES_FILE, RESULT_FILE
 
-FIRST_RUN_FILES = ("overrides.yaml", "environment.json")
-LAST_RUN_FILES = (RESULT_FILE, "failure.json")  # one of which an ended run has
+FIRST_RUN_FILES = (OVERRIDES_FILE, ENVIRONMENT_FILE)
+LAST_RUN_FILES = (RESULT_FILE, FAILURE_FILE)  # one of which an ended run has
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import LeptonError
-from lepton.storage.run_folder import RESULT_FILE
+from lepton.storage.run_folder import RESULT_FILE, SPEC_FILE
 
-WEIGHTS_FILE, ADAPTER_FILE = "model.safetensors", "adapter.safetensors"
-BASE_FILE, SPEC_FILE = "base.json", "spec.json"
+WEIGHTS_FILE, ADAPTER_FILE, BASE_FILE = "model.safetensors", "adapter.safetensors", "base.json"
 BASE_KEYS = ("key", "path", "sha256", "absolute", "beside")
 
 

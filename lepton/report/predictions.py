@@ -9,6 +9,7 @@ import pandas as pd
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
 from lepton.storage.predictions import prediction_columns, predictions_file
+from lepton.storage.run_folder import SPEC_FILE
 
 MIN_PROBABILITY = 1e-7  # keeps the log-likelihood finite
 
@@ -65,7 +66,7 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
     """
     path = predictions_file(run_folder, split)
     try:
-        spec = DataSpec.load(run_folder / "spec.json")
+        spec = DataSpec.load(run_folder / SPEC_FILE)
         frame = pd.read_parquet(path)
         columns = ("id", *prediction_columns(spec))
         ids, values, targets = (frame[name].to_numpy() for name in columns)

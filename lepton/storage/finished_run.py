@@ -16,14 +16,19 @@ from lepton.spec import DataSpec
 from lepton.storage.environment import describe_environment
 from lepton.storage.predictions import SplitPredictions, write_predictions
 from lepton.storage.results import Result, save_result
-from lepton.storage.run_folder import write_config
+from lepton.storage.run_folder import (
+    ENVIRONMENT_FILE,
+    HISTORY_FILE,
+    OVERRIDES_FILE,
+    write_config,
+)
 
 
 def write_settings(config: dict[str, Any], folder: Path) -> None:
     """Writes all that is known before a run begins: its config, its overrides, its environment."""
     write_config(config, folder)
-    (folder / "overrides.yaml").write_text(yaml.safe_dump(config["overrides"]))
-    (folder / "environment.json").write_text(json.dumps(describe_environment(), indent=1))
+    (folder / OVERRIDES_FILE).write_text(yaml.safe_dump(config["overrides"]))
+    (folder / ENVIRONMENT_FILE).write_text(json.dumps(describe_environment(), indent=1))
 
 
 def write_outcome(
@@ -39,7 +44,7 @@ def write_outcome(
 
     `facts` are the fields of a Result that do not stand in its config.
     """
-    pd.DataFrame(list(history)).to_parquet(folder / "history.parquet")
+    pd.DataFrame(list(history)).to_parquet(folder / HISTORY_FILE)
     write_predictions(predictions, spec, folder)
     result = Result(choices=config["choices"], config=config, **facts)
     save_result(result, folder)

@@ -12,7 +12,9 @@ from lepton.errors import LeptonError
 from lepton.storage.lock import lock_owner
 
 RESULT_FILE, FAILURE_FILE, PRUNED_FILE = "result.json", "failure.json", "pruned.json"
-CONFIG_FILE, LOG_FILE, CHECKPOINT_FOLDER = "config.yaml", "log.txt", "checkpoint"
+CONFIG_FILE, OVERRIDES_FILE, ENVIRONMENT_FILE = "config.yaml", "overrides.yaml", "environment.json"
+SPEC_FILE, HISTORY_FILE = "spec.json", "history.parquet"
+LOG_FILE, CHECKPOINT_FOLDER = "log.txt", "checkpoint"
 STATE_SUFFIXES = (".part", ".old", ".failed", ".pruned")  # of folders that are not finished runs
 
 

@@ -13,7 +13,7 @@ from lepton.errors import explain_read_errors
 from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.weight_files import BASE_FILE, WEIGHTS_FILE
 from lepton.spec import DataSpec
-from lepton.storage.run_folder import CONFIG_FILE, read_config
+from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
 from lepton.task import Task
 from lepton.training.estimator import Estimator
 from lepton.training.module import Watch
@@ -94,7 +94,7 @@ def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
     config = check(OmegaConf.create(stored_config), files=False)
     if (run_folder / ARCHITECTURE_FOLDER).is_dir():
         config["model"] |= _encoder_source(run_folder)
-    with explain_read_errors(run_folder / "spec.json") as path:
+    with explain_read_errors(run_folder / SPEC_FILE) as path:
         spec = DataSpec.load(path)
     learner = build_learner(config, spec, run_folder)
     weights = run_folder / WEIGHTS_FILE

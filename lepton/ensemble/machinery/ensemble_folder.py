@@ -22,6 +22,7 @@ from lepton.metric.scoring import split_metrics
 from lepton.storage.files import write_json
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.predictions import SplitPredictions
+from lepton.storage.run_folder import SPEC_FILE
 
 ENSEMBLE_FORMAT = 1  # raised when the same words would mean another ensemble
 NAMED_KEYS = ("method", "max_members", "max_size", "folds", "seed")  # that the name depends on
@@ -69,7 +70,7 @@ def write_ensemble_files(
     stored_config = ensemble_config(config, fitted, folder, kind=kind)
     write_settings(stored_config, unfinished)
     if averager is None:
-        pool.spec.save(unfinished / "spec.json")
+        pool.spec.save(unfinished / SPEC_FILE)
         if not isinstance(fitted.method, Soup):
             fitted.method.save(unfinished)
     else:

@@ -12,7 +12,13 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions, read_predictions
 from lepton.storage.results import Result, finished_result
-from lepton.storage.run_folder import FAILURE_FILE, RESULT_FILE, STATE_SUFFIXES, read_failure_file
+from lepton.storage.run_folder import (
+    FAILURE_FILE,
+    RESULT_FILE,
+    SPEC_FILE,
+    STATE_SUFFIXES,
+    read_failure_file,
+)
 
 WEIGHT_FILE_PATTERNS = ("model.*", "adapter.*")  # the file of a run that holds its weights
 NEEDED_KEYS = ("task", "dataset", "choices")  # of a member's config
@@ -111,7 +117,7 @@ def read_member(folder: Path) -> MemberRun:
     if not weights:
         raise LeptonError(f"{folder}: its weights are gone")
     try:
-        spec = DataSpec.load(folder / "spec.json")
+        spec = DataSpec.load(folder / SPEC_FILE)
         splits = {name: read_predictions(folder, name, spec) for name in PREDICTED_SPLITS}
     except (OSError, ValueError, TypeError, KeyError) as e:
         raise LeptonError(f"{folder}: damaged ({' '.join(str(e).split())})") from None

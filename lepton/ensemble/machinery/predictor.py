@@ -12,7 +12,7 @@ from lepton import build
 from lepton.ensemble.machinery.members import is_unchanged, read_recorded_member
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
-from lepton.storage.run_folder import CONFIG_FILE, read_config
+from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
 
 
 class FramePredictor(Protocol):
@@ -27,7 +27,7 @@ class EnsemblePredictor:
     def __init__(self, folder: Path, load_model: Callable[[Path], FramePredictor]):
         settings = read_config(folder / CONFIG_FILE)["ensemble"]
         references = settings["members"]
-        self.spec = DataSpec.load(folder / "spec.json")
+        self.spec = DataSpec.load(folder / SPEC_FILE)
         self.members = [load_model(_member_folder(folder, r)) for r in references]
         self.entries = torch.tensor([reference["part"] for reference in references])
         runs = self.entries.bincount()

@@ -11,6 +11,7 @@ from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures import training as figures
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.style import MAX_DRAWN_RUNS
+from lepton.storage.run_folder import HISTORY_FILE
 
 MAX_OPTIONS, MAX_RUNS_PER_OPTION = 6, 12  # with learning curves
 MAX_SETTINGS = 6  # of parallel coordinates
@@ -69,7 +70,7 @@ def _histories(options: list[tuple[tuple, pd.DataFrame]]) -> dict[tuple, list[pd
 def _read_history(run_folder: Path) -> pd.DataFrame | None:
     """The epochs of a run; None where they cannot be read or hold no curve."""
     try:
-        frame = pd.read_parquet(run_folder / "history.parquet")
+        frame = pd.read_parquet(run_folder / HISTORY_FILE)
     except (OSError, ValueError):
         return None
     return frame if "epoch" in frame and {*figures.CURVES} & {*frame} else None

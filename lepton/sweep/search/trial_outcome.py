@@ -7,7 +7,13 @@ from pathlib import Path
 from statistics import fmean
 
 from lepton.storage.results import finished_result
-from lepton.storage.run_folder import RESULT_FILE, read_failure, read_pruned_run, run_status
+from lepton.storage.run_folder import (
+    HISTORY_FILE,
+    RESULT_FILE,
+    read_failure,
+    read_pruned_run,
+    run_status,
+)
 from lepton.sweep.search.settings import Objective
 
 ENDED = ("finished", "pruned", "diverged", "failed")
@@ -35,7 +41,7 @@ def epoch_scores(folder: Path, status: str) -> tuple[float, ...]:
         return tuple(read_pruned_run(folder)["scores"])
     import pandas as pd
 
-    history = pd.read_parquet(folder / "history.parquet")
+    history = pd.read_parquet(folder / HISTORY_FILE)
     return tuple(history["val/score"].tolist()) if "val/score" in history else ()
 
 
