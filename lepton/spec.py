@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+MISSING_CODE, UNSEEN_CODE, FIRST_CATEGORY_CODE = 0, 1, 2  # codes of categorical columns
 QUANTILE_LEVELS = 129  # quantiles kept per number: 128 equal bins and their edges
 
 

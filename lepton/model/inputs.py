@@ -7,10 +7,9 @@ import torch
 from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
 from torch import Tensor, nn
 
-from lepton.model.layers import UNSEEN_CODE, Keys, category_keys, number_keys
-from lepton.spec import DataSpec
+from lepton.model.layers import Keys, category_keys, number_keys
+from lepton.spec import MISSING_CODE, UNSEEN_CODE, DataSpec
 
-MISSING_CODE = 0  # as in lepton.preprocessing.categories
 MIN_BIN_WIDTH = 1e-6  # share of a number's range; bins below it would have slopes without meaning
 
 

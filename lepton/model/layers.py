@@ -6,9 +6,8 @@ from typing import Protocol, cast
 
 from torch import Tensor, nn
 
-from lepton.spec import DataSpec
+from lepton.spec import UNSEEN_CODE, DataSpec
 
-UNSEEN_CODE = 1  # as in lepton.preprocessing.categories
 Keys = list[tuple]  # what each index along a dimension of a tensor stands for
 Columns = dict[str, tuple[int, Keys]]  # the dimension and the keys of tensors of a state
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import OrdinalEncoder
 
-MISSING_CODE, UNSEEN_CODE, FIRST_CATEGORY_CODE = 0, 1, 2
+from lepton.spec import FIRST_CATEGORY_CODE, MISSING_CODE, UNSEEN_CODE
 
 
 def fit_categories(values: np.ndarray, rare: int) -> OrdinalEncoder | None:

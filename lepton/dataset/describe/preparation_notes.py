@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
-from lepton.preprocessing.categories import UNSEEN_CODE, rare_categories
+from lepton.preprocessing.categories import rare_categories
 from lepton.preprocessing.table import TablePreprocessing
-from lepton.spec import DataSpec
+from lepton.spec import UNSEEN_CODE, DataSpec
 
 
 def preprocessing_notes(
