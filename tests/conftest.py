@@ -1,4 +1,4 @@
-"""No network; runs in a folder of their own, what of them must be equal, and the command."""
+"""Fixtures of all tests: no network, an empty working directory, trained runs, the command."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.composed_once import keep_compositions
-from tests.deadly import gone, trap  # noqa: F401
+from tests.deadly import has_ended, trap  # noqa: F401
 
 keep_compositions()
 
@@ -48,23 +48,23 @@ os.setsid()
 os.chdir(folder)
 sys.path.insert(0, root)
 for number in (1, 2):
-    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), number)
+    os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), number)
 os.environ.update(environment)
-sys.argv = ["lepton", *words]
+sys.argv = ["lepton", *arguments]
 from lepton.cli import main
 sys.exit(main())
 """
 # a server that has imported torch forks the processes, which saves each of them the seconds of it
 SERVER = multiprocessing.get_context("forkserver")
-HANDED = ("LEPTON_", "PATH", "QUEUE")  # variables that the command gets of the test's
+PASSED_VARIABLES = ("LEPTON_", "PATH", "QUEUE")  # beginnings of names that the command gets
 ROOT = str(Path(__file__).parents[1])
-NEEDED = (
+PRELOADED_MODULES = (
     "run analysis.table sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
 )
-SERVER.set_forkserver_preload([f"lepton.{name}" for name in NEEDED.split()])
+SERVER.set_forkserver_preload([f"lepton.{name}" for name in PRELOADED_MODULES.split()])
 
 
-def _local(host):
+def _is_local(host):
     return host is None or str(host) in ("", "localhost", "::1") or str(host).startswith("127.")
 
 
@@ -74,7 +74,7 @@ def offline(monkeypatch):
 
     def guarded(function, host_of):
         def call(*args, **kwargs):
-            if not _local(host_of(*args)):
+            if not _is_local(host_of(*args)):
                 raise RuntimeError(f"a test reached for the network: {host_of(*args)}")
             return function(*args, **kwargs)
 
@@ -84,15 +84,15 @@ def offline(monkeypatch):
         return address[0] if self.family in (socket.AF_INET, socket.AF_INET6) else None
 
     for name in ("connect", "connect_ex"):
-        found = getattr(socket.socket, name)
-        monkeypatch.setattr(socket.socket, name, guarded(found, host))
+        connect = getattr(socket.socket, name)
+        monkeypatch.setattr(socket.socket, name, guarded(connect, host))
     lookup = guarded(socket.getaddrinfo, lambda host, *_: host)
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch):
-    """What the command sets for a whole process ends with the test that ran it."""
+def process_state(monkeypatch):
+    """Undoes after each test what the command sets for a whole process."""
     for name in ("LEPTON_ALLOW", "LEPTON_CONFIG_DIR", "HYDRA_FULL_ERROR"):
         monkeypatch.setenv(name, "")  # so that what the test leaves is taken back
         os.environ.pop(name)
@@ -131,13 +131,13 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def lepton(here, monkeypatch, capsys):
-    """The command in this process and an empty folder: words -> exit code, stdout, stderr."""
+    """The command in this process and an empty folder: arguments -> exit code, stdout, stderr."""
     monkeypatch.setattr(sys, "path", [*sys.path, str(here)])
 
-    def lepton(*words):
+    def lepton(*arguments):
         from lepton.cli import main
 
-        monkeypatch.setattr(sys, "argv", ["lepton", *words])
+        monkeypatch.setattr(sys, "argv", ["lepton", *arguments])
         capsys.readouterr()
         return main(), *capsys.readouterr()
 
@@ -150,8 +150,8 @@ def run(here):
     from lepton import train
     from lepton.config.compose import compose
 
-    def run(*words):
-        result = train(compose(*words))
+    def run(*overrides):
+        result = train(compose(*overrides))
         return Path(result.config["runs"]) / result.config["study"] / result.run
 
     return run
@@ -159,25 +159,25 @@ def run(here):
 
 @pytest.fixture(scope="session")
 def runs_of_this_session(tmp_path_factory):
-    """A folder for each run that `run_once` has trained, by its words and data files."""
+    """A folder for each run that `run_once` has trained, by its overrides and data files."""
     return tmp_path_factory.mktemp("once"), {}
 
 
 @pytest.fixture
 def run_once(run, here, runs_of_this_session):
     """As `run`, but trained once a session and copied: for tests of what is done with a run."""
-    store, numbers = runs_of_this_session
+    store, copies = runs_of_this_session
 
-    def run_once(*words):
-        paths = [Path(word.partition("=")[2]) for word in words if "path=" in word]
-        key = (words, *(path.read_bytes() for path in paths))
-        if key not in numbers:
-            folder = run(*words)
-            numbers[key] = store / str(len(numbers)), folder
-            shutil.copytree(folder, numbers[key][0])
-        kept, folder = numbers[key]
+    def run_once(*overrides):
+        paths = [Path(override.partition("=")[2]) for override in overrides if "path=" in override]
+        key = (overrides, *(path.read_bytes() for path in paths))
+        if key not in copies:
+            folder = run(*overrides)
+            copies[key] = store / str(len(copies)), folder
+            shutil.copytree(folder, copies[key][0])
+        copy, folder = copies[key]
         if not folder.exists():
-            shutil.copytree(kept, folder)
+            shutil.copytree(copy, folder)
         return folder
 
     return run_once
@@ -189,7 +189,7 @@ def fingerprint():
 
     def fingerprint(folder):
         result = json.loads((folder / "result.json").read_text())
-        kept = ("metrics", "constant", "score", "best_epoch", "epochs", "parameters", "rows")
+        compared = ("metrics", "constant", "score", "best_epoch", "epochs", "parameters", "rows")
         history = pd.read_parquet(folder / "history.parquet").drop(
             columns="seconds", errors="ignore"
         )
@@ -198,7 +198,7 @@ def fingerprint():
             **{path.name: _sha256(path) for path in weights if path.is_file()},
             **{path.name: _table(path) for path in sorted(folder.glob("predictions/*.parquet"))},
             "history": history.to_json(double_precision=15),
-            **{name: result[name] for name in kept},
+            **{name: result[name] for name in compared},
         }
 
     return fingerprint
@@ -228,63 +228,63 @@ def fragile(here, monkeypatch):
 
 @pytest.fixture
 def start(here, monkeypatch):
-    """Starts the command in a process and a session of its own; what it says goes to `said`."""
-    started = []
+    """Starts the command in a process and a session of its own, which write to `output`."""
+    processes = []
 
-    def start(*words, said=here / "said.txt"):
-        given = {
-            "words": words,
+    def start(*arguments, output=here / "output.txt"):
+        variables = {
+            "arguments": arguments,
             "folder": str(here),
-            "said": str(said),
-            "environment": {k: v for k, v in os.environ.items() if k.startswith(HANDED)},
+            "output": str(output),
+            "environment": {k: v for k, v in os.environ.items() if k.startswith(PASSED_VARIABLES)},
             "root": ROOT,
         }
-        process = SERVER.Process(target=exec, args=(COMMAND, given))
+        process = SERVER.Process(target=exec, args=(COMMAND, variables))
         with monkeypatch.context() as patched:
             patched.setenv("PYTHONPATH", ROOT)  # the server imports this lepton, no installed one
             process.start()
-        started.append(process)
+        processes.append(process)
         return process
 
     yield start
-    for process in started:
+    for process in processes:
         process.kill()
         process.join()
 
 
 @pytest.fixture
 def command(start, here):
-    """Runs the command to its end; gives its exit code and what it said."""
+    """Runs the command to its end; gives its exit code and its output."""
 
-    def command(*words):
-        said = here / "said.txt"
-        said.unlink(missing_ok=True)
-        process = start(*words)
+    def command(*arguments):
+        output = here / "output.txt"
+        output.unlink(missing_ok=True)
+        process = start(*arguments)
         process.join(300)
-        return process.exitcode, said.read_text() if said.exists() else ""
+        return process.exitcode, output.read_text() if output.exists() else ""
 
     return command
 
 
 @pytest.fixture
 def stopping(monkeypatch):
-    """Makes every training end after so many boundaries between steps or epochs; returns where."""
-    seen = {"left": None, "stops": 0}
+    """Makes trainings end after so many boundaries of steps and epochs: how many, stops so far."""
+    counts = {"left": None, "stops": 0}
     from lepton.training.resume import Resume
     from lepton.training.signals import RECEIVED
 
     real = Resume._due
 
     def due(self):
-        if seen["left"] is not None:
-            seen["left"] -= 1
-            if not seen["left"]:
-                seen["stops"] += 1
+        if counts["left"] is not None:
+            counts["left"] -= 1
+            if not counts["left"]:
+                counts["stops"] += 1
                 RECEIVED.append(signal.SIGTERM)
         return real(self)
 
     monkeypatch.setattr(Resume, "_due", due)
-    return seen
+    return counts
 
 
 @pytest.fixture
@@ -298,13 +298,13 @@ def stopped(here, stopping):
     from lepton.storage.run_folder import run_status
     from lepton.training.signals import Interrupted
 
-    def stopped(every, *words):
-        plain = check(compose(*words, "study=stopped"))
-        folder = run_folder(plain)
+    def stopped(every, *overrides):
+        config = check(compose(*overrides, "study=stopped"))
+        folder = run_folder(config)
         while True:
             stopping["left"] = every
             try:
-                train_checked(plain, folder)
+                train_checked(config, folder)
             except Interrupted:
                 assert [p.name for p in folder.parent.glob("[!.]*")] == [f"{folder.name}.part"]
                 assert run_status(folder) == "to do"

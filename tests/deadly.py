@@ -1,4 +1,4 @@
-"""A model whose runs die on request, and how to see that a process has."""
+"""A model whose runs die on request, and a check that a process has ended."""
 
 import time
 from pathlib import Path
@@ -48,20 +48,20 @@ DEATHS = {
 class Deadly(nn.Module):
     def __init__(self, *, spec, draw: int):
         super().__init__()
-        word = Path("trap", str(draw))
-        if word.exists():
+        instruction = Path("trap", str(draw))
+        if instruction.exists():
             with open("tries", "a") as tries:
                 print(draw, file=tries)
-            how, _, once = word.read_text().partition(" ")
+            death, _, once = instruction.read_text().partition(" ")
             if once:
-                word.unlink()
-            DEATHS[how]()
+                instruction.unlink()
+            DEATHS[death]()
         self.layer = nn.Linear(len(spec.num_features), spec.outputs)
 
     def forward(self, batch):
         return self.layer(batch["num"])
 '''
-OPTION = """# Does as it is told.
+OPTION = """# Does what the file named like the seed says.
 _target_: deadly.Deadly
 draw: ${seed}    # the run's seed
 """
@@ -76,15 +76,14 @@ def trap(here, monkeypatch):
     (here / "trap").mkdir()
     monkeypatch.setenv("LEPTON_ALLOW", "deadly")
     monkeypatch.syspath_prepend(str(here))
-    return lambda seed, how: (here / "trap" / str(seed)).write_text(how)
+    return lambda seed, death: (here / "trap" / str(seed)).write_text(death)
 
 
 @pytest.fixture
-def gone():
-    """Whether a process has ended, or does within seconds."""
+def has_ended():
+    """True for a process that has ended, or does within seconds: pid -> bool."""
 
-    def gone(pid):
-        """Whether a process has ended, within seconds."""
+    def has_ended(pid):
         for _ in range(100):
             try:
                 state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -95,4 +94,4 @@ def gone():
             time.sleep(0.1)
         return False
 
-    return gone
+    return has_ended

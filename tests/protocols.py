@@ -19,12 +19,12 @@ def breaches(instance, protocol):
     attributes, methods = protocol_members(protocol)
     lines = [f"{name} is missing" for name in attributes if not hasattr(instance, name)]
     for name, method in methods.items():
-        own = getattr(type(instance), name, None)
-        if own is None:
+        implementation = getattr(type(instance), name, None)
+        if implementation is None:
             lines.append(f"{name} is missing")
             continue
-        wanted, parameters = (inspect.signature(f).parameters for f in (method, own))
+        expected, parameters = (inspect.signature(f).parameters for f in (method, implementation))
         takes = [(p.name, p.kind, p.default) for p in parameters.values()]
-        if takes != [(p.name, p.kind, p.default) for p in wanted.values()]:
-            lines.append(f"{name} takes {[*parameters]}, not {[*wanted]}")
+        if takes != [(p.name, p.kind, p.default) for p in expected.values()]:
+            lines.append(f"{name} takes {[*parameters]}, not {[*expected]}")
     return sorted(lines)

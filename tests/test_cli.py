@@ -21,12 +21,12 @@ def refused(lepton, here):
 
     def refused(*arguments):
         before = sorted(here.rglob("*"))
-        code, out, message = lepton(*arguments)
-        lines = message.splitlines()
-        assert (code, out) == (2, ""), message
+        code, stdout, stderr = lepton(*arguments)
+        lines = stderr.splitlines()
+        assert (code, stdout) == (2, ""), stderr
         assert lines
-        assert all(line.startswith("lepton: ") for line in lines), message
-        assert "Traceback" not in message
+        assert all(line.startswith("lepton: ") for line in lines), stderr
+        assert "Traceback" not in stderr
         assert sorted(here.rglob("*")) == before
         return [line.removeprefix("lepton: ") for line in lines]
 
@@ -34,7 +34,7 @@ def refused(lepton, here):
 
 
 @pytest.mark.parametrize(
-    ("override", "start", "holds"),
+    ("override", "start", "phrase"),
     [
         ("model=mpl", "model=mpl: no such option", "did you mean 'mlp'?"),
         ("model=MLP", "model=MLP: no such option", "options: bag_of_embeddings"),
@@ -109,10 +109,10 @@ def refused(lepton, here):
         ("dataset.path=x.csv", "dataset.path: dataset=german_credit has no such key", ""),
     ],
 )
-def test_a_mistake_gets_one_line_and_writes_nothing(refused, override, start, holds):
+def test_a_mistake_gets_one_line_and_writes_nothing(refused, override, start, phrase):
     (line,) = refused("train", override)
     assert line.startswith(start)
-    assert holds in line
+    assert phrase in line
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_a_glob_names_the_options_that_list_shows(lepton):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "same"),
+    ("overrides", "same_overrides"),
     [
         (("seed=1", "seed=2"), ("seed=2",)),
         (("model=mlp", "model=resnet"), ("model=resnet",)),
@@ -312,8 +312,11 @@ def test_a_glob_names_the_options_that_list_shows(lepton):
         (("optimizer.lr=1e-3",), ("optimizer.lr=0.001",)),
     ],
 )
-def test_two_ways_to_say_the_same_name_the_same_run(lepton, overrides, same):
-    folders = [lepton("check", *w)[1].splitlines()[1].split()[2] for w in (overrides, same)]
+def test_two_ways_to_say_the_same_name_the_same_run(lepton, overrides, same_overrides):
+    folders = [
+        lepton("check", *spelling)[1].splitlines()[1].split()[2]
+        for spelling in (overrides, same_overrides)
+    ]
     assert folders[0] == folders[1]
 
 
@@ -380,39 +383,43 @@ def test_every_line_of_an_error_is_marked_as_leptons(lepton, monkeypatch):
     assert lepton("list") == (2, "", "lepton: one\nlepton: two\n")
 
 
-LIGHT = """
+IMPORTS_NOTHING_HEAVY = """
 import sys
 from lepton.cli import main
-for words in (["--help"], ["list"], ["list", "model/mlp"], ["train", "model.widht=3"],
+for arguments in (["--help"], ["list"], ["list", "model/mlp"], ["train", "model.widht=3"],
               ["train", "model=mpl"], ["check"], ["check", "-m", "seed=1,2"], ["nope"]):
-    sys.argv = ["lepton", *words]
+    sys.argv = ["lepton", *arguments]
     main()
     heavy = {"torch", "pandas", "sklearn", "pytorch_lightning", "numpy"} & set(sys.modules)
-    assert not heavy, (words, heavy)
+    assert not heavy, (arguments, heavy)
 sys.argv = ["lepton", "list"]
 """
 
 
 def test_help_list_check_and_mistakes_import_nothing_heavy(here):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", LIGHT], cwd=here, env=environment, capture_output=True, text=True
+    process = subprocess.run(
+        [sys.executable, "-c", IMPORTS_NOTHING_HEAVY],
+        cwd=here,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
 
 
 def test_help_and_list_import_no_hydra_and_python_m_lepton_is_the_command(here):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     for arguments in (["--help"], ["list"]):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-X", "importtime", "-m", "lepton", *arguments],
             cwd=here,
             env=environment,
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0
+        assert process.returncode == 0
         assert not {"hydra", "omegaconf", "torch"} & {
-            line.rpartition("|")[2].strip() for line in done.stderr.splitlines()
+            line.rpartition("|")[2].strip() for line in process.stderr.splitlines()
         }
-    assert all(group.name in done.stdout for group in CONF_DIR.iterdir() if group.is_dir())
+    assert all(group.name in process.stdout for group in CONF_DIR.iterdir() if group.is_dir())

@@ -87,7 +87,7 @@ def test_sources_that_are_not_installed_have_no_version(monkeypatch):
 def test_importing_lepton_imports_nothing_heavy():
     heavy = "{'torch', 'pandas', 'hydra', 'numpy'}"
     code = f"import lepton, sys; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True
     )
-    assert done.stdout.strip() == "[]", done.stderr
+    assert process.stdout.strip() == "[]", process.stderr

@@ -74,10 +74,12 @@ def test_a_run_is_the_same_after_other_runs_in_the_same_process(run, fingerprint
 @pytest.mark.slow
 def test_a_run_is_the_same_in_another_process_with_other_hashes_and_threads(run, fingerprint, here):
     overrides = (*SETTINGS["dropout, ema, schedule"], "model=mlp")
-    other = dict(os.environ, PYTHONHASHSEED="123", OMP_NUM_THREADS="4", PYTHONPATH=str(ROOT))
-    line = [sys.executable, "-m", "lepton", "train", *overrides, "study=apart"]
-    done = subprocess.run(line, cwd=here, env=other, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    environment = dict(os.environ, PYTHONHASHSEED="123", OMP_NUM_THREADS="4", PYTHONPATH=str(ROOT))
+    command_line = [sys.executable, "-m", "lepton", "train", *overrides, "study=apart"]
+    process = subprocess.run(
+        command_line, cwd=here, env=environment, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
     (apart,) = (here / "runs" / "apart").iterdir()
     assert fingerprint(apart) == fingerprint(run(*overrides))
 
@@ -258,9 +260,9 @@ def trainings(monkeypatch):
     """The names of the runs that are trained."""
     names, real = [], lepton.run._train
 
-    def counted(cfg, folder, *, name, **given):
+    def counted(cfg, folder, *, name, **options):
         names.append(name)
-        return real(cfg, folder, name=name, **given)
+        return real(cfg, folder, name=name, **options)
 
     monkeypatch.setattr(lepton.run, "_train", counted)
     return names
@@ -277,12 +279,12 @@ def test_a_finished_run_is_read_and_not_repeated(run, trainings):
 
 def test_rerun_trains_again_and_replaces(run, trainings, fingerprint):
     folder = run(*WINE)
-    first, print_ = folder.stat().st_ino, fingerprint(folder)
+    inode, first_fingerprint = folder.stat().st_ino, fingerprint(folder)
     (folder / "result.json").touch()
     assert run(*WINE, "rerun=true") == folder
     assert trainings == [folder.name] * 2
-    assert folder.stat().st_ino != first
-    assert fingerprint(folder) == print_
+    assert folder.stat().st_ino != inode
+    assert fingerprint(folder) == first_fingerprint
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
 
@@ -317,13 +319,13 @@ def test_a_failed_run_leaves_its_traceback_is_shown_repeated_and_forgotten(run, 
     for _ in range(2):
         with pytest.raises(Exception, match="no luck with 3"):
             run(*FRAGILE, "seed=3")
-        (left,) = Path("runs/default").iterdir()
-        assert left.name.startswith("wine-fragile-s3-")
-        assert left.suffix == ".failed"
-        failure = json.loads((left / "failure.json").read_text())
+        (failed,) = Path("runs/default").iterdir()
+        assert failed.name.startswith("wine-fragile-s3-")
+        assert failed.suffix == ".failed"
+        failure = json.loads((failed / "failure.json").read_text())
         assert "no luck with 3" in failure["error"]
         assert "fragile.py" in failure["traceback"]
-        assert (left / "config.yaml").is_file()
+        assert (failed / "config.yaml").is_file()
         (row,) = load("default").to_dict("records")
         assert (row["status"], row["seed"], row["model"]) == ("failed", 3, "fragile")
         assert "no luck with 3" in row["error"]
@@ -352,14 +354,14 @@ def test_what_a_killed_process_left_does_not_get_into_a_run(run):
 
 def test_two_processes_that_start_the_same_run_at_once_train_it_once(start, here, run, fingerprint):
     arguments = ("train", *WINE, "trainer.max_epochs=100", "study=both")
-    both = [start(*arguments, said=here / f"{i}.txt") for i in range(2)]
-    for process in both:
+    processes = [start(*arguments, output=here / f"{i}.txt") for i in range(2)]
+    for process in processes:
         process.join(120)
     outputs = [path.read_text() for path in sorted(here.glob("?.txt"))]
-    assert sorted(p.exitcode for p in both) in ([0, 0], [0, 2]), outputs
-    for process, text in zip(both, outputs, strict=True):
+    assert sorted(p.exitcode for p in processes) in ([0, 0], [0, 2]), outputs
+    for process, text in zip(processes, outputs, strict=True):
         claimed = re.search(
-            rf"lepton: wine-.*: process {both[1 - both.index(process)].pid} on", text
+            rf"lepton: wine-.*: process {processes[1 - processes.index(process)].pid} on", text
         )
         assert (process.exitcode == 2) == bool(claimed)
         assert "Traceback" not in text

@@ -35,11 +35,11 @@ def earlier(here):
     return here
 
 
-def words(folder):
+def overrides_of(folder):
     return OmegaConf.to_object(OmegaConf.load(folder / "overrides.yaml"))
 
 
-def name(folder):
+def study_and_run(folder):
     return "/".join(folder.parts[1:])
 
 
@@ -47,20 +47,20 @@ def test_nothing_that_was_written_then_is_left_out():
     assert (len(FINISHED), len(STOPPED), len(TABLES)) == (17, 3, 5)
 
 
-@pytest.mark.parametrize("folder", FINISHED, ids=name)
+@pytest.mark.parametrize("folder", FINISHED, ids=study_and_run)
 def test_its_model_predicts_what_it_predicted_then(folder, earlier):
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
-    data = read_config(folder / "config.yaml")["dataset"]["path"]
-    found = load_model(folder).predict(pd.read_csv(data).iloc[written["id"]])
-    written.index = found.index
-    pd.testing.assert_frame_equal(found, written[list(found)], rtol=1e-5, check_dtype=False)
+    path = read_config(folder / "config.yaml")["dataset"]["path"]
+    predicted = load_model(folder).predict(pd.read_csv(path).iloc[written["id"]])
+    written.index = predicted.index
+    pd.testing.assert_frame_equal(predicted, written[list(predicted)], rtol=1e-5, check_dtype=False)
 
 
 @pytest.mark.parametrize("study", TABLES)
 def test_its_study_is_the_table_that_it_was_then(study, earlier):
-    now = load(study).drop(columns=["folder"])
-    now = json.loads(now.to_json(orient="records", double_precision=15))
-    by_run = [{row["run"]: row for row in rows} for rows in (now, TABLES[study])]
+    frame = load(study).drop(columns=["folder"])
+    records = json.loads(frame.to_json(orient="records", double_precision=15))
+    by_run = [{row["run"]: row for row in rows} for rows in (records, TABLES[study])]
     assert set(by_run[0]) == set(by_run[1])
     for run, row in by_run[1].items():
         assert {k: v for k, v in by_run[0][run].items() if k not in LATER_COLUMNS} == row
@@ -70,18 +70,20 @@ def is_trained(folder):
     return "ensemble" not in read_config(folder / "config.yaml")
 
 
-@pytest.mark.parametrize("folder", [f for f in FINISHED if is_trained(EARLIER / f)], ids=name)
+@pytest.mark.parametrize(
+    "folder", [f for f in FINISHED if is_trained(EARLIER / f)], ids=study_and_run
+)
 def test_it_counts_as_finished(folder, earlier):
     before = (folder / "result.json").read_bytes()
-    given = words(folder)
-    assert run_folder(check(compose(*given))) == folder
-    assert train(compose(*given)).run == folder.name
+    overrides = overrides_of(folder)
+    assert run_folder(check(compose(*overrides))) == folder
+    assert train(compose(*overrides)).run == folder.name
     assert (folder / "result.json").read_bytes() == before
     assert not list(folder.parent.glob("*.part"))
 
 
-def begun(folder):
-    """Makes its checkpoints go on with these packages; what they say of the epochs before."""
+def epochs_before_resume(folder):
+    """Lets its checkpoints go on with these packages; returns the history that they hold."""
     for checkpoint in folder.glob("checkpoint/*.ckpt"):
         content = unpack(checkpoint.read_bytes())
         about = json.loads(content["about"]) | {"versions": training_versions()}
@@ -90,25 +92,33 @@ def begun(folder):
 
 
 def is_continued(folder, epochs):
-    """Whether a history begins with the very epochs, which took as long as those."""
-    now = pd.read_parquet(folder / "history.parquet").head(len(epochs))
-    return bool(epochs) and now.equals(pd.DataFrame(epochs)[list(now)])
+    """True when a history begins with exactly these epochs, their seconds included."""
+    history = pd.read_parquet(folder / "history.parquet").head(len(epochs))
+    return bool(epochs) and history.equals(pd.DataFrame(epochs)[list(history)])
 
 
-@pytest.mark.parametrize("folder", STOPPED, ids=name)
+@pytest.mark.parametrize("folder", STOPPED, ids=study_and_run)
 def test_it_goes_on_where_it_was_stopped(folder, earlier, fingerprint):
-    epochs, given, ended = begun(folder), words(folder), folder.with_suffix("")
-    train(compose(*given))
-    assert is_continued(ended, epochs)
-    whole = train(compose(*given, "study=whole"))
-    assert fingerprint(ended) == fingerprint(Path("runs", "whole", whole.run))
+    epochs, overrides, finished = (
+        epochs_before_resume(folder),
+        overrides_of(folder),
+        folder.with_suffix(""),
+    )
+    train(compose(*overrides))
+    assert is_continued(finished, epochs)
+    uninterrupted = train(compose(*overrides, "study=whole"))
+    assert fingerprint(finished) == fingerprint(Path("runs", "whole", uninterrupted.run))
 
 
 def test_a_stack_goes_on_where_it_was_stopped(earlier, fingerprint):
     study = Path("runs", "stopped_stack")
-    epochs = {part.stem: begun(part) for part in sorted(study.glob("*.part"))}
-    one, two = (words(study / f"{name}.part") for name in epochs)
-    common = [word for word in one if word in two and not word.startswith("study=")]
+    epochs = {folder.stem: epochs_before_resume(folder) for folder in sorted(study.glob("*.part"))}
+    first_overrides, second_overrides = (overrides_of(study / f"{name}.part") for name in epochs)
+    common = [
+        override
+        for override in first_overrides
+        if override in second_overrides and not override.startswith("study=")
+    ]
     sweep = [*common, "seed=0,1", "hydra/launcher=vectorized", "hydra.launcher.size=2"]
     for name in ("stopped_stack", "whole"):
         multirun([*sweep, f"study={name}"])
@@ -117,7 +127,7 @@ def test_a_stack_goes_on_where_it_was_stopped(earlier, fingerprint):
         assert fingerprint(study / name) == fingerprint(Path("runs", "whole", name))
 
 
-@pytest.mark.parametrize("folder", FINISHED, ids=name)
+@pytest.mark.parametrize("folder", FINISHED, ids=study_and_run)
 def test_it_is_verified_or_what_is_different_is_named(folder, earlier):
     lines, same = verify(folder)
     causes = [line for line in lines if re.match(r"  (version|machine|training): ", line)]

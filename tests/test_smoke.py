@@ -14,7 +14,7 @@ from lepton.config.options import find_options
 from lepton.errors import ConfigError, LeptonError
 from tests.quick import quick, quick_rows
 
-FOUND = find_options()
+OPTIONS = find_options()
 TASKS = {
     "binary": [],
     "multiclass": ["dataset.classes=3"],
@@ -31,9 +31,9 @@ NARROW = {  # sizes that cost less and go the same way
     "gradient_boosting": ["model.max_iter=5"],
 }
 TEXT = ["bag_of_embeddings", "text_cnn", "tfidf_linear", "transformer_tiny"]
-TABULAR = sorted(set(FOUND["model"]) - {*TEXT, "minilm", "transformer"})
-ELSEWHERE = {"openml", "csv", "parquet", "text_csv", "huggingface"}  # needs a file or a network
-OFFLINE = sorted(set(FOUND["dataset"]) - ELSEWHERE - {"vader"})
+TABULAR = sorted(set(OPTIONS["model"]) - {*TEXT, "minilm", "transformer"})
+NOT_OFFLINE = {"openml", "csv", "parquet", "text_csv", "huggingface"}  # needs a file or a network
+OFFLINE = sorted(set(OPTIONS["dataset"]) - NOT_OFFLINE - {"vader"})
 PRESETS = {  # beside the preset, what makes it short
     "default": ["trainer.max_epochs=2"],
     "cpu": ["trainer.max_epochs=2"],
@@ -58,33 +58,33 @@ FILES = {
 def smoke(tmp_path):
     """Trains for two batches, and holds the result and its folder to what every run promises."""
 
-    def smoke(*words):
-        given = {word.partition("=")[0] for word in words}
-        short = [] if "trainer" in given else ["trainer=smoke"]
-        model = next((w.partition("=")[2] for w in words if w.startswith("model=")), None)
-        small = ["model=mlp_small"] if model is None else NARROW.get(model, [])
-        result = train(compose(*short, *small, *words, f"runs={tmp_path}", "study=smoke"))
-        hold(result, tmp_path / "smoke")
+    def smoke(*overrides):
+        keys = {override.partition("=")[0] for override in overrides}
+        short = [] if "trainer" in keys else ["trainer=smoke"]
+        model = next((o.partition("=")[2] for o in overrides if o.startswith("model=")), None)
+        model_size = ["model=mlp_small"] if model is None else NARROW.get(model, [])
+        result = train(compose(*short, *model_size, *overrides, f"runs={tmp_path}", "study=smoke"))
+        check_result_and_folder(result, tmp_path / "smoke")
         return result
 
     return smoke
 
 
-def hold(result, study):
-    folder, own = study / result.run, result.config["trainer"] is None
+def check_result_and_folder(result, study):
+    folder, is_estimator = study / result.run, result.config["trainer"] is None
     assert len(result.metrics) >= 6
     assert all(map(math.isfinite, [*result.metrics.values(), *result.constant.values()]))
     assert set(result.constant) == set(result.metrics)
     assert {path.name for path in folder.iterdir()} >= FILES
     assert (folder / "preprocessing.skops").is_file() == bool(result.config["preprocessing"])
-    assert (folder / f"model.{'skops' if own else 'safetensors'}").is_file()
+    assert (folder / f"model.{'skops' if is_estimator else 'safetensors'}").is_file()
     for split in ("val", "test"):
         frame = pd.read_parquet(folder / "predictions" / f"{split}.parquet")
         assert len(frame) == result.rows[split] > 0
         assert not frame.isna().any(axis=None)
-    assert own or 0 < result.trainable <= result.parameters
+    assert is_estimator or 0 < result.trainable <= result.parameters
     probe = (result.config["finetune"] or {}).get("probe_epochs", 0)
-    assert own or 0 < result.epochs - probe <= result.config["trainer"]["max_epochs"]
+    assert is_estimator or 0 < result.epochs - probe <= result.config["trainer"]["max_epochs"]
     table = load(study)
     [row] = table[table["run"] == result.run].to_dict("records")
     assert row["status"] == "finished"
@@ -93,11 +93,15 @@ def hold(result, study):
     assert not list(study.glob("*.part"))
 
 
-EACH = [*zip(TABULAR, cycle(TASKS), strict=False), *zip(TABULAR[2:], cycle(TASKS), strict=False)]
+DEFAULT_PAIRS = [
+    *zip(TABULAR, cycle(TASKS), strict=False),
+    *zip(TABULAR[2:], cycle(TASKS), strict=False),
+]
 
 
 @pytest.mark.parametrize(
-    ("model", "task"), quick_rows([(model, task) for model in TABULAR for task in TASKS], *EACH)
+    ("model", "task"),
+    quick_rows([(model, task) for model in TABULAR for task in TASKS], *DEFAULT_PAIRS),
 )
 def test_every_model_learns_every_task(model, task, smoke):
     result = smoke(*TINY, *TASKS[task], f"model={model}")
@@ -124,32 +128,32 @@ def test_a_file_is_learned_from(option, model, smoke, tmp_path):
     frame = pd.DataFrame({"x": rows, "c": [f"k{i % 3}" for i in rows], "y": [i % 2 for i in rows]})
     path = tmp_path / f"table.{option}"
     frame.to_csv(path, index=False) if option == "csv" else frame.to_parquet(path)
-    words = [f"dataset={option}", f"dataset.path={path}", "dataset.target=y"]
-    smoke(*words, f"model={model}")
+    overrides = [f"dataset={option}", f"dataset.path={path}", "dataset.target=y"]
+    smoke(*overrides, f"model={model}")
 
 
-@pytest.mark.parametrize("option", FOUND["preprocessing"])
+@pytest.mark.parametrize("option", OPTIONS["preprocessing"])
 def test_every_preprocessing_prepares(option, smoke):
     smoke(*TINY, f"preprocessing={option}")
     smoke(*TINY, f"preprocessing={option}", "model=gradient_boosting")
 
 
-@pytest.mark.parametrize("option", FOUND["optimizer"])
+@pytest.mark.parametrize("option", OPTIONS["optimizer"])
 def test_every_optimizer_moves_the_weights(option, smoke):
     smoke(*TINY, f"optimizer={option}")
 
 
-@pytest.mark.parametrize("option", FOUND["scheduler"])
+@pytest.mark.parametrize("option", OPTIONS["scheduler"])
 def test_every_scheduler_goes_along(option, smoke):
     smoke(*TINY, f"scheduler={option}", "trainer=cpu", "trainer.max_epochs=2")
 
 
-@pytest.mark.parametrize("option", FOUND["regularization"])
+@pytest.mark.parametrize("option", OPTIONS["regularization"])
 def test_every_regularization_goes_along(option, smoke):
     smoke(*TINY, f"regularization={option}")
 
 
-TUNED = [name for name in FOUND["finetune"] if name not in ("none", "prompt")]
+TUNED = [name for name in OPTIONS["finetune"] if name not in ("none", "prompt")]
 
 
 PAIRS = [*zip(TUNED, cycle(TASKS), strict=False)]
@@ -159,16 +163,18 @@ PAIRS = [*zip(TUNED, cycle(TASKS), strict=False)]
 def test_every_strategy_goes_along(option, task, smoke, tmp_path):
     model = ("model=resnet", *NARROW["resnet"])
     source = smoke(*TINY, *model)
-    words = [*model, f"finetune={option}", f"init_from={tmp_path}/smoke/{source.run}"]
-    result = smoke(*TINY, *TASKS[task], "dataset.data_seed=3", *words, LORA.get(option, "seed=1"))
+    overrides = [*model, f"finetune={option}", f"init_from={tmp_path}/smoke/{source.run}"]
+    result = smoke(
+        *TINY, *TASKS[task], "dataset.data_seed=3", *overrides, LORA.get(option, "seed=1")
+    )
     assert set(result.before) == set(result.metrics)
 
 
 @pytest.mark.parametrize("option", ["multiclass", "multilabel"])
 def test_all_regularizations_go_together(option, smoke):
-    names = sorted(set(FOUND["regularization"]) - {"none"})
-    words = [f"regularization=[{','.join(names)}]", "scheduler=cosine"]
-    result = smoke(*TINY, *TASKS[option], *words)
+    names = sorted(set(OPTIONS["regularization"]) - {"none"})
+    overrides = [f"regularization=[{','.join(names)}]", "scheduler=cosine"]
+    result = smoke(*TINY, *TASKS[option], *overrides)
     assert result.choices["regularization"] == "+".join(names)
 
 
@@ -179,7 +185,7 @@ def test_every_trainer_that_runs_anywhere_runs(option, smoke):
 
 
 def test_no_trainer_is_left_out():
-    assert set(FOUND["trainer"]) == {*PRESETS, "gpu", "ddp", "fsdp"}
+    assert set(OPTIONS["trainer"]) == {*PRESETS, "gpu", "ddp", "fsdp"}
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
@@ -189,15 +195,15 @@ def test_the_gpu_trainer_refuses_without_one_and_leaves_no_run(tmp_path):
     assert not list(tmp_path.glob("*/*"))
 
 
-@pytest.mark.parametrize("option", FOUND["logger"])
+@pytest.mark.parametrize("option", OPTIONS["logger"])
 def test_every_logger_is_told_or_says_what_to_install(option, smoke, tmp_path):
     needed = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}.get(option)
-    words = [*TINY, f"logger={option}"]
+    overrides = [*TINY, f"logger={option}"]
     if needed and importlib.util.find_spec(needed) is None:
         with pytest.raises(LeptonError, match=rf"logger={option}: .*lepton-experiments\[track\]"):
-            smoke(*words)
+            smoke(*overrides)
         return
-    folder = tmp_path / "smoke" / smoke(*words).run
+    folder = tmp_path / "smoke" / smoke(*overrides).run
     if option == "csv":
         table = pd.read_csv(folder / "csv" / "metrics.csv")
         assert {"step", "train/loss", "val/log_loss"} <= set(table)

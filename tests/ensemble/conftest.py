@@ -39,14 +39,14 @@ def trained(tmp_path_factory):
     from lepton import train
     from lepton.config.compose import compose
 
-    root, done = tmp_path_factory.mktemp("trained"), {}
+    root, folders = tmp_path_factory.mktemp("trained"), {}
 
     def trained(study):
-        if study not in done:
-            for words in STUDIES[study]:
-                train(compose(*SMALL, *words, f"runs={root}", f"study={study}"))
-            done[study] = root / study
-        return done[study]
+        if study not in folders:
+            for overrides in STUDIES[study]:
+                train(compose(*SMALL, *overrides, f"runs={root}", f"study={study}"))
+            folders[study] = root / study
+        return folders[study]
 
     return trained
 
@@ -68,7 +68,7 @@ def ensemble(here):
     from lepton.commands.ensemble import compose
     from lepton.ensemble.machinery.make_ensemble import make_or_read_ensemble
 
-    return lambda *words: make_or_read_ensemble(compose(*words))
+    return lambda *overrides: make_or_read_ensemble(compose(*overrides))
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def fake():
 
     def fake(folder, name, **predictions):
         copy = shutil.copytree(folder, folder.with_name(name))
-        known = json.loads((copy / "result.json").read_text())
-        (copy / "result.json").write_text(json.dumps(known | {"run": name}))
+        result = json.loads((copy / "result.json").read_text())
+        (copy / "result.json").write_text(json.dumps(result | {"run": name}))
         for split, values in predictions.items():
             path = copy / "predictions" / f"{split}.parquet"
             frame = pd.read_parquet(path).sort_values("id")

@@ -56,18 +56,18 @@ def test_the_median_is_numpys(members):
 
 
 def test_classes_whose_medians_are_all_zero_get_the_mean():
-    found = combined(Median, "multiclass", np.eye(3)[:, None, :])
-    np.testing.assert_allclose(found, [[1 / 3, 1 / 3, 1 / 3]])
+    average = combined(Median, "multiclass", np.eye(3)[:, None, :])
+    np.testing.assert_allclose(average, [[1 / 3, 1 / 3, 1 / 3]])
 
 
 def test_the_class_of_most_votes_is_the_mode_of_the_classes():
-    found = combined(Vote, "multiclass", MULTI)
+    shares = combined(Vote, "multiclass", MULTI)
     votes = MULTI.argmax(-1)
-    most = mode(votes, axis=0)
-    decided = (votes == most.mode).sum(0) > 2
+    modes = mode(votes, axis=0)
+    decided = (votes == modes.mode).sum(0) > 2
     assert decided.sum() > 10
-    assert (found.argmax(1) == most.mode)[decided].all()
-    np.testing.assert_allclose(found.max(1), most.count / 5)
+    assert (shares.argmax(1) == modes.mode)[decided].all()
+    np.testing.assert_allclose(shares.max(1), modes.count / 5)
 
 
 def test_votes_on_two_classes_and_on_labels_are_shares():

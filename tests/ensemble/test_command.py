@@ -12,18 +12,18 @@ from lepton.config.signature import read_signature
 
 @pytest.mark.parametrize("method", sorted(find_options()["ensemble"]))
 def test_every_method_composes(method):
-    plain = compose("runs=x", f"method={method}")
-    assert plain["choices"] == {"method": method}
-    assert plain["method"]["_target_"].startswith(f"lepton.ensemble.{method}.")
+    config = compose("runs=x", f"method={method}")
+    assert config["choices"] == {"method": method}
+    assert config["method"]["_target_"].startswith(f"lepton.ensemble.{method}.")
 
 
 @pytest.mark.parametrize("method", sorted(find_options()["ensemble"]))
 def test_the_keys_of_a_method_are_its_arguments_and_no_argument_has_a_default(method):
     node = compose("runs=x", f"method={method}")["method"]
-    found = read_signature(node["_target_"])
-    assert set(node) - {"_target_"} == set(found.parameters) - {"task"}
-    assert not found.takes_any_key
-    assert all(parameter.required for parameter in found.parameters.values())
+    signature = read_signature(node["_target_"])
+    assert set(node) - {"_target_"} == set(signature.parameters) - {"task"}
+    assert not signature.takes_any_key
+    assert all(parameter.required for parameter in signature.parameters.values())
 
 
 def test_the_root_has_a_comment_for_each_key_and_no_other_keys_than_are_checked():
@@ -34,8 +34,8 @@ def test_the_root_has_a_comment_for_each_key_and_no_other_keys_than_are_checked(
 
 
 def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
-    plain = compose("runs=[a,runs/b*]", "method=greedy", "method.size=3", "max_members=4")
-    assert (plain["runs"], plain["method"]["size"], plain["max_members"]) == (
+    config = compose("runs=[a,runs/b*]", "method=greedy", "method.size=3", "max_members=4")
+    assert (config["runs"], config["method"]["size"], config["max_members"]) == (
         ["a", "runs/b*"],
         3,
         4,
@@ -43,7 +43,7 @@ def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
 
 
 @pytest.mark.parametrize(
-    ("words", "start", "holds"),
+    ("arguments", "start", "phrase"),
     [
         ([], "runs: has no value yet", "give runs=..."),
         (["runs=nothing"], "nothing: no such study", "studies in ./runs: binary"),
@@ -80,38 +80,38 @@ def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
         (["runs=binary", "~method"], "'~method' cannot be read", ""),
     ],
 )
-def test_a_mistake_gets_one_line_and_writes_nothing(study, lepton, words, start, holds):
+def test_a_mistake_gets_one_line_and_writes_nothing(study, lepton, arguments, start, phrase):
     study("binary")
     before = sorted(Path().rglob("*"))
-    code, out, said = lepton("ensemble", *words)
-    (line,) = said.splitlines()
+    code, out, stderr = lepton("ensemble", *arguments)
+    (line,) = stderr.splitlines()
     assert (code, out) == (2, "")
     assert line.startswith(f"lepton: {start}")
-    assert holds in line
+    assert phrase in line
     assert sorted(Path().rglob("*")) == before
 
 
 def test_one_run_is_no_ensemble(study, lepton):
     folder, *_ = study("binary")
-    code, _, said = lepton("ensemble", f"runs={folder}")
+    code, _, stderr = lepton("ensemble", f"runs={folder}")
     assert code == 2
-    assert "needs two finished runs at least, and here is one" in said
+    assert "needs two finished runs at least, and here is one" in stderr
 
 
 def test_training_has_no_ensembles(lepton):
-    code, _, said = lepton("train", "ensemble=mean")
+    code, _, stderr = lepton("train", "ensemble=mean")
     assert code == 2
-    assert said.startswith("lepton: ensemble: lepton train has no such key")
+    assert stderr.startswith("lepton: ensemble: lepton train has no such key")
 
 
 def test_members_scores_and_the_folder_are_shown_and_results_take_it(study, lepton):
     folders = study("binary")
-    code, out, said = lepton("ensemble", "runs=runs/binary/*", "method=mean", "keep=true")
-    assert (code, said) == (0, "")
+    code, out, stderr = lepton("ensemble", "runs=runs/binary/*", "method=mean", "keep=true")
+    assert (code, stderr) == (0, "")
     for folder in folders:
         assert folder.name in out
-    for word in ("weight", "minus without it", "log_loss", "ece", "disagree on", "best member"):
-        assert word in out
+    for phrase in ("weight", "minus without it", "log_loss", "ece", "disagree on", "best member"):
+        assert phrase in out
     assert out.splitlines()[-1].startswith("runs/binary/synthetic-ensemble_mean-s0-")
     code, out, _ = lepton("results", "binary")
     assert code == 0
@@ -127,8 +127,8 @@ def test_an_ensemble_of_the_users_own_is_taken_once_allowed(study, lepton, here)
         "from lepton.ensemble.combiner import Combiner\n\n\nclass First(Combiner):\n"
         "    def __init__(self, *, task: str, share: float):\n        super().__init__(task=task)\n"
     )
-    words = ("ensemble", "runs=binary", "method=mine", "keep=true")
-    assert "--allow ours" in lepton(*words)[2]
-    code, out, said = lepton(*words, "--allow", "ours")
-    assert (code, said) == (0, "")
+    arguments = ("ensemble", "runs=binary", "method=mine", "keep=true")
+    assert "--allow ours" in lepton(*arguments)[2]
+    code, out, stderr = lepton(*arguments, "--allow", "ours")
+    assert (code, stderr) == (0, "")
     assert "ensemble_mine" in out

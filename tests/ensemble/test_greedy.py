@@ -55,15 +55,17 @@ def naive(y, p, loss, *, size, initial, candidates):
 # AutoGluon 1.6.3 (EnsembleSelection, ensemble_size=40) and pytabkit 1.7.3
 # (CaruanaEnsembleAlgInterface, n_caruana_steps=40), log loss, on matrix(0, classes)
 @pytest.mark.parametrize(
-    ("classes", "task", "taken"),
+    ("classes", "task", "times_chosen"),
     [
         (2, "binary", [0, 11, 1, 2, 0, 0, 23, 0]),
         (3, "multiclass", [21, 3, 0, 0, 13, 3, 0, 0]),
     ],
 )
-def test_it_takes_what_autogluon_and_pytabkit_take(classes, task, taken):
+def test_it_takes_what_autogluon_and_pytabkit_take(classes, task, times_chosen):
     weights = weights_in_order(validation_of(*matrix(0, classes), task), task)
-    assert list(weights.values()) == pytest.approx(np.array(taken) / sum(taken), abs=1e-12)
+    assert list(weights.values()) == pytest.approx(
+        np.array(times_chosen) / sum(times_chosen), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -100,12 +102,13 @@ def test_bags_are_selections_among_random_members_averaged():
 
 @pytest.mark.parametrize("bags", [1, 5])
 @pytest.mark.parametrize(
-    ("limits", "most"), [({"max_members": 2}, 2), ({"max_size": 35}, 3), ({"max_members": 1}, 1)]
+    ("limits", "most_members"),
+    [({"max_members": 2}, 2), ({"max_size": 35}, 3), ({"max_members": 1}, 1)],
 )
-def test_limits_hold_and_weights_sum_to_one(limits, most, bags):
+def test_limits_hold_and_weights_sum_to_one(limits, most_members, bags):
     validation = validation_of(*matrix(2, 3), "multiclass", **limits)
     chosen = weights_in_order(validation, "multiclass", bags=bags, bag_share=0.6).values()
-    assert 1 <= sum(w > 0 for w in chosen) <= most
+    assert 1 <= sum(w > 0 for w in chosen) <= most_members
     assert sum(chosen) == pytest.approx(1)
 
 

@@ -26,13 +26,13 @@ def weights(folder):
 def test_the_weights_are_the_mean_of_the_members(study, ensemble):
     folders = study("soups")
     summary = ensemble("runs=soups", "method=soup", "keep=true")
-    found, states = weights(summary.folder), [weights(folder) for folder in folders]
+    averaged, states = weights(summary.folder), [weights(folder) for folder in folders]
     assert list(summary.members["weight"]) == [1 / 3] * 3
-    for name, tensor in found.items():
+    for name, tensor in averaged.items():
         if "running" not in name and "num_batches" not in name:
             mean = np.mean([state[name].numpy() for state in states], axis=0)
             np.testing.assert_allclose(tensor.numpy(), mean, rtol=1e-6, atol=1e-7)
-    assert any("running_mean" in name for name in found)
+    assert any("running_mean" in name for name in averaged)
 
 
 def test_batch_statistics_are_those_of_the_training_split_under_the_mean_weights(study, ensemble):
@@ -41,14 +41,16 @@ def test_batch_statistics_are_those_of_the_training_split_under_the_mean_weights
     predictor = load_model(summary.folder)
     network = predictor.learner.model
     norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d))
-    seen = []
-    norm.register_forward_hook(lambda module, inputs, _: seen.append(inputs[0]))
+    inputs_of_norm = []
+    norm.register_forward_hook(lambda module, inputs, _: inputs_of_norm.append(inputs[0]))
     config = read_config(summary.folder / "config.yaml")
     config.pop("ensemble")
     data = build.data(config)
     assert len(data.splits["train"]["id"]) % data.batch_size == 0  # else batches weigh differently
     predictor.learner.predict(data.splits["train"])
-    torch.testing.assert_close(norm.running_mean, torch.cat(seen).mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        norm.running_mean, torch.cat(inputs_of_norm).mean(0), rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("strategy", ["full", "head", "bitfit"])
@@ -77,8 +79,10 @@ def test_a_soup_is_an_ordinary_run_of_a_network(study, ensemble):
             shutil.rmtree(path)  # it needs none of its members any more
     for split in ("val", "test"):
         frame = pd.read_parquet(folder / "predictions" / f"{split}.parquet").set_index("id")
-        found = load_model(folder).predict(raw.loc[frame.index])
-        pd.testing.assert_series_equal(found["prediction"], frame["prediction"], check_names=False)
+        predicted = load_model(folder).predict(raw.loc[frame.index])
+        pd.testing.assert_series_equal(
+            predicted["prediction"], frame["prediction"], check_names=False
+        )
 
 
 def test_a_greedy_soup_never_scores_below_its_best_member(study, ensemble):
@@ -86,8 +90,8 @@ def test_a_greedy_soup_never_scores_below_its_best_member(study, ensemble):
     summary = ensemble("runs=soups", "method=greedy_soup", "keep=true")
     assert summary.facts["score"] >= summary.facts["best"]["score"]
     assert summary.members["weight"].iloc[0] > 0
-    only = summary.members["weight"] > 0
-    assert set(summary.members["weight"][only]) == {1 / only.sum()}
+    is_used = summary.members["weight"] > 0
+    assert set(summary.members["weight"][is_used]) == {1 / is_used.sum()}
 
 
 def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
@@ -100,7 +104,7 @@ def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("runs", "message"),
     [
         ([(*MLP, "seed=0"), (*MLP, "seed=1")], r"different weights \(seed [01] and [01]\)"),
         ([MLP, ("model=linear",)], "different models"),
@@ -109,8 +113,8 @@ def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
         ([RESNET, (*RESNET, "model.width=8")], "different models"),
     ],
 )
-def test_runs_of_other_initial_weights_are_refused_and_named(here, ensemble, words, message):
-    names = [train(compose(*SMALL, "trainer.max_epochs=1", *word)).run for word in words]
+def test_runs_of_other_initial_weights_are_refused_and_named(here, ensemble, runs, message):
+    names = [train(compose(*SMALL, "trainer.max_epochs=1", *overrides)).run for overrides in runs]
     for method in ("soup", "greedy_soup"):
         with pytest.raises(ConfigError, match=message) as e:
             ensemble("runs=default", f"method={method}")

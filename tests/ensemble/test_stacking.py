@@ -47,9 +47,11 @@ def predict(stack, p, weights):
 def test_two_classes_are_logistic_regression_on_log_odds():
     y, p = predictions_and_targets("binary")
     stack, weights = fitted("binary", y, p)
-    own = LogisticRegression(C=0.1, max_iter=1000).fit(logit(p).T, y)
-    np.testing.assert_allclose(predict(stack, p, weights), own.predict_proba(logit(p).T)[:, 1])
-    shares = np.abs(own.coef_[0]) / np.abs(own.coef_[0]).sum()
+    reference = LogisticRegression(C=0.1, max_iter=1000).fit(logit(p).T, y)
+    np.testing.assert_allclose(
+        predict(stack, p, weights), reference.predict_proba(logit(p).T)[:, 1]
+    )
+    shares = np.abs(reference.coef_[0]) / np.abs(reference.coef_[0]).sum()
     np.testing.assert_allclose(weights, shares)
 
 
@@ -57,13 +59,17 @@ def test_several_classes_are_one_model_and_labels_a_model_each():
     y, p = predictions_and_targets("multiclass")
     stack, weights = fitted("multiclass", y, p)
     columns = np.concatenate([logit(member) for member in p], axis=1)
-    own = LogisticRegression(C=0.1, max_iter=1000).fit(columns, y)
-    np.testing.assert_allclose(predict(stack, p, weights), own.predict_proba(columns), rtol=1e-6)
+    reference = LogisticRegression(C=0.1, max_iter=1000).fit(columns, y)
+    np.testing.assert_allclose(
+        predict(stack, p, weights), reference.predict_proba(columns), rtol=1e-6
+    )
     y, p = predictions_and_targets("multilabel")
     stack, weights = fitted("multilabel", y, p)
     for label in range(3):
-        own = LogisticRegression(C=0.1, max_iter=1000).fit(logit(p[..., label]).T, y[:, label])
-        expected = own.predict_proba(logit(p[..., label]).T)[:, 1]
+        reference = LogisticRegression(C=0.1, max_iter=1000).fit(
+            logit(p[..., label]).T, y[:, label]
+        )
+        expected = reference.predict_proba(logit(p[..., label]).T)[:, 1]
         np.testing.assert_allclose(predict(stack, p, weights)[:, label], expected)
 
 
@@ -88,9 +94,9 @@ def test_what_is_saved_predicts_the_same(task, model, tmp_path):
 
 def test_a_class_that_validation_lacks_gets_nothing():
     stack, weights = fitted("multiclass", np.where(Y == 2, 1, Y), PROBABILITIES)
-    found = predict(stack, PROBABILITIES, weights)
-    assert (found[:, 2] == 0).all()
-    np.testing.assert_allclose(found.sum(1), 1)
+    predicted = predict(stack, PROBABILITIES, weights)
+    assert (predicted[:, 2] == 0).all()
+    np.testing.assert_allclose(predicted.sum(1), 1)
 
 
 def test_a_label_of_one_kind_alone_is_constant():

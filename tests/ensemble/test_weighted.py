@@ -80,6 +80,6 @@ def test_a_member_that_is_always_right_gets_everything():
 
 def test_beyond_the_library_nothing_gets_a_weight():
     y, p = make_data("binary", members=5)
-    found = fit(y, p, "binary", library=2)
-    assert found[:2] == pytest.approx(fit(y, p[:2], "binary"))
-    assert list(found[2:]) == [0, 0, 0]
+    weights = fit(y, p, "binary", library=2)
+    assert weights[:2] == pytest.approx(fit(y, p[:2], "binary"))
+    assert list(weights[2:]) == [0, 0, 0]

@@ -16,8 +16,8 @@ WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
 
 
-def jobs(*words):
-    return plan_runs(words, sweep=True).jobs
+def jobs(*overrides):
+    return plan_runs(overrides, sweep=True).jobs
 
 
 def test_every_job_is_trained_in_order(here):
@@ -43,12 +43,12 @@ def test_a_mistake_that_shows_in_the_data_is_kept_with_the_config(here):
     (job,) = jobs(*WINE, "dataset.columns={alcool: numeric}")
     attempt_job(job)
     assert "DataError" in read_failure(job.folder)["error"]
-    kept = read_config(failed_folder(job.folder) / "config.yaml")
-    assert kept == job.config
+    stored_config = read_config(failed_folder(job.folder) / "config.yaml")
+    assert stored_config == job.config
 
 
 def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, command):
-    words = (
+    arguments = (
         "train",
         "-m",
         "hydra/launcher=basic",
@@ -57,14 +57,14 @@ def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, c
         "seed=range(5)",
         "study=long",
     )
-    process = start(*words)
+    process = start(*arguments)
     folder = Path("runs/long")
     while process.is_alive() and not list(folder.glob("*/result.json")):
         time.sleep(0.01)
     time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     process.join(60)
-    output = Path("said.txt").read_text()
+    output = Path("output.txt").read_text()
     assert process.exitcode == 130, output
     last = r"lepton: (stopped by Ctrl-C after .*|interrupted); finished runs are kept, the same .*"
     assert re.fullmatch(last, output.splitlines()[-1])
@@ -73,7 +73,7 @@ def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, c
     assert 1 <= len(finished) < 5
     assert load("long")["status"].unique().tolist() == ["finished"]
     assert len(load("long")) == len(finished)
-    code, _ = command(*words)
+    code, _ = command(*arguments)
     assert code == 0
     assert {p: p.stat().st_mtime_ns for p in finished} == finished
     assert len(load("long")) == 5

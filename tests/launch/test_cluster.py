@@ -121,15 +121,15 @@ def test_a_failure_keeps_its_own_traceback(fragile, slurm, sweep, launcher):
 
 
 @pytest.mark.parametrize("launcher", [LOCAL, SLURM, RAY])
-def test_ctrl_c_ends_the_jobs(trap, slurm, sweep, gone, launcher):
+def test_ctrl_c_ends_the_jobs(trap, slurm, sweep, has_ended, launcher):
     trap(1, "hang")
     process = sweep(*DEADLY, "seed=1", launcher, running=True)
     while process.is_alive() and not Path("pids").exists():
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
     process.join(60)
-    assert process.exitcode == 130, Path("said.txt").read_text()
-    assert gone(Path("pids").read_text().split()[0])
+    assert process.exitcode == 130, Path("output.txt").read_text()
+    assert has_ended(Path("pids").read_text().split()[0])
 
 
 def test_no_more_jobs_run_at_once_than_there_are_cores_for(trap, sweep):

@@ -28,13 +28,13 @@ DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
 
 
 @pytest.fixture
-def said(caplog):
+def log_messages(caplog):
     caplog.set_level(logging.INFO, "lepton")
     return lambda: [record.getMessage() for record in caplog.records]
 
 
-def jobs(*words):
-    return plan_runs(words, sweep=True).jobs
+def jobs(*overrides):
+    return plan_runs(overrides, sweep=True).jobs
 
 
 def pool(workers=2, timeout=None):
@@ -62,7 +62,7 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
 
 
 @pytest.mark.parametrize(
-    ("how", "why"),
+    ("death", "reason"),
     [
         ("kill", "killed by SIGKILL"),
         ("segfault", "killed by SIGSEGV"),
@@ -71,13 +71,13 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
         ("memory", "MemoryError: no room"),
     ],
 )
-def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, how, why):
-    trap(2, how)
+def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, death, reason):
+    trap(2, death)
     planned = jobs(*DEADLY, "seed=1,2,3")
     progress = SweepProgress(planned)
     pool().launch_jobs(planned, progress)
     assert statuses(planned) == ["finished", "failed", "finished"]
-    assert why in read_failure(planned[1].folder)["error"]
+    assert reason in read_failure(planned[1].folder)["error"]
     assert Path("tries").read_text().split() == ["2", "2"]
     assert (progress.done, progress.failed) == (2, 1)
 
@@ -93,7 +93,7 @@ def test_a_death_that_does_not_come_again_costs_nothing(trap, fingerprint):
     assert Path("tries").read_text().split() == ["2"]
 
 
-def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap, gone):
+def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap, has_ended):
     trap(1, "hang")
     planned = jobs(*DEADLY, "seed=1,2,3")
     started = time.monotonic()
@@ -102,7 +102,7 @@ def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap, gone):
     assert statuses(planned) == ["failed", "finished", "finished"]
     assert "timed out after 3 s" in read_failure(planned[0].folder)["error"]
     assert Path("tries").read_text().split() == ["1"]
-    assert all(gone(pid) for pid in Path("pids").read_text().split())
+    assert all(has_ended(pid) for pid in Path("pids").read_text().split())
 
 
 def test_workers_have_the_environment_of_their_parent(trap, here, monkeypatch):
@@ -112,11 +112,11 @@ def test_workers_have_the_environment_of_their_parent(trap, here, monkeypatch):
     assert Path("where").read_text() == f"{here} so"
 
 
-def test_what_a_run_prints_comes_in_whole_lines_with_its_job(trap, said, capfd):
+def test_what_a_run_prints_comes_in_whole_lines_with_its_job(trap, log_messages, capfd):
     trap(1, "speak")
     trap(2, "speak")
     pool().launch_jobs(jobs(*DEADLY, "seed=1,2"))
-    lines = said()
+    lines = log_messages()
     for seed in (1, 2):
         prefix = f"dataset=wine model=deadly trainer.max_epochs=1 seed={seed}: "
         assert {f"{prefix}half a line", f"{prefix}from below"} <= set(lines)
@@ -183,17 +183,17 @@ def _main_file():
 
 
 @pytest.mark.parametrize(
-    ("threads", "model", "taken"),
+    ("threads", "model", "expected"),
     [("1", "mlp", 1), ("3", "mlp", 3), ("null", "mlp", 8), ("null", "gradient_boosting", 1)],
 )
-def test_the_threads_of_a_job_are_those_it_is_given(here, threads, model, taken):
+def test_the_threads_of_a_job_are_those_it_is_given(here, threads, model, expected):
     (job,) = jobs("dataset=wine", f"model={model}", f"trainer.threads={threads}")
-    assert threads_of_run(job.config, 8) == taken
+    assert threads_of_run(job.config, 8) == expected
 
 
 def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):
-    def leases(per_gpu, workers, *words):
-        planned = jobs("dataset=wine", "seed=range(9)", *words)
+    def leases(per_gpu, workers, *overrides):
+        planned = jobs("dataset=wine", "seed=range(9)", *overrides)
         pool = WorkerPool(planned, SweepProgress(planned), workers=workers, per_gpu=per_gpu)
         variables_by_worker = pool._gpu_leases(2, fitting=16)
         return [variables.get("CUDA_VISIBLE_DEVICES") for variables in variables_by_worker]
@@ -209,15 +209,15 @@ def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):
 
 @pytest.mark.parametrize("key", ["workers", "per_gpu", "timeout"])
 def test_a_number_that_makes_no_pool_is_refused(key):
-    given = {"workers": None, "per_gpu": 1, "timeout": None, key: 0}
+    options = {"workers": None, "per_gpu": 1, "timeout": None, key: 0}
     with pytest.raises(LeptonError, match=f"hydra.launcher.{key}: 0 is not"):
-        Parallel(**given)
+        Parallel(**options)
 
 
 @pytest.mark.parametrize(
     "number", quick([signal.SIGINT, signal.SIGTERM, signal.SIGKILL], signal.SIGKILL)
 )
-def test_the_end_of_the_parent_is_that_of_its_workers(trap, gone, start, number):
+def test_the_end_of_the_parent_is_that_of_its_workers(trap, has_ended, start, number):
     trap(1, "hang")
     process = start("train", "-m", *DEADLY, "seed=1,2,3", "hydra/launcher=parallel")
     while process.is_alive() and not (Path("pids").exists() and len(load_or_none()) == 2):
@@ -227,9 +227,9 @@ def test_the_end_of_the_parent_is_that_of_its_workers(trap, gone, start, number)
     process.join(60)
     assert time.monotonic() - begun < 30
     expected = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
-    assert process.exitcode == expected[number], Path("said.txt").read_text()
-    assert all(gone(pid) for pid in Path("pids").read_text().split())
-    assert "Traceback" not in Path("said.txt").read_text()
+    assert process.exitcode == expected[number], Path("output.txt").read_text()
+    assert all(has_ended(pid) for pid in Path("pids").read_text().split())
+    assert "Traceback" not in Path("output.txt").read_text()
     assert load("default")["status"].tolist() == ["finished", "finished"]
 
 
@@ -239,9 +239,9 @@ def load_or_none():
 
 @pytest.mark.slow
 def test_ctrl_c_lets_the_workers_save_where_they_were(here, start, command, fingerprint):
-    words = ["train", "-m", "dataset=synthetic", "dataset.rows=1500", "trainer.max_epochs=120"]
-    words += ["model=mlp_small", "seed=1,2", "hydra/launcher=parallel"]
-    process = start(*words, "study=cut")
+    arguments = ["train", "-m", "dataset=synthetic", "dataset.rows=1500", "trainer.max_epochs=120"]
+    arguments += ["model=mlp_small", "seed=1,2", "hydra/launcher=parallel"]
+    process = start(*arguments, "study=cut")
     while process.is_alive() and len(list(Path("runs").glob("cut/*.part/spec.json"))) < 2:
         time.sleep(0.05)
     time.sleep(0.3)
@@ -251,16 +251,16 @@ def test_ctrl_c_lets_the_workers_save_where_they_were(here, start, command, fing
     assert process.exitcode == 130
     assert time.monotonic() - begun < 15
     assert len(list(Path("runs").glob("cut/*.part/checkpoint/*.ckpt"))) >= 2
-    assert command(*words, "study=cut")[0] == 0
-    assert command(*words, "study=whole")[0] == 0
+    assert command(*arguments, "study=cut")[0] == 0
+    assert command(*arguments, "study=whole")[0] == 0
     assert fingerprints(fingerprint, "cut") == fingerprints(fingerprint, "whole")
 
 
 @pytest.mark.slow
 def test_a_run_of_two_processes_is_the_same_in_the_pool(here, fingerprint, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # for lepton.worker
-    words = [*WINE, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "seed=1"]
-    Basic().launch_jobs(jobs(*words, "study=alone"))
-    Parallel(workers=None, per_gpu=1, timeout=None).launch_jobs(jobs(*words, "study=pool"))
+    overrides = [*WINE, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "seed=1"]
+    Basic().launch_jobs(jobs(*overrides, "study=alone"))
+    Parallel(workers=None, per_gpu=1, timeout=None).launch_jobs(jobs(*overrides, "study=pool"))
     assert len(fingerprints(fingerprint, "pool")) == 2
     assert fingerprints(fingerprint, "pool") == fingerprints(fingerprint, "alone")

@@ -35,10 +35,11 @@ def test_a_sweep_is_stacked_where_it_can_be_and_says_of_the_rest_why_not(lepton)
 
 @pytest.mark.parametrize("launcher", quick(["vectorized", "auto"], "auto"))
 def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
-    words = ("train", "-m", *SMALL, EXACT, "seed=1,2", "optimizer.lr=0.01,0.02")
-    assert lepton(*words, "study=one", "hydra/launcher=basic")[0] == 0
+    arguments = ("train", "-m", *SMALL, EXACT, "seed=1,2", "optimizer.lr=0.01,0.02")
+    assert lepton(*arguments, "study=one", "hydra/launcher=basic")[0] == 0
     assert (
-        lepton(*words, "study=two", f"hydra/launcher={launcher}", "hydra.launcher.size=9")[0] == 0
+        lepton(*arguments, "study=two", f"hydra/launcher={launcher}", "hydra.launcher.size=9")[0]
+        == 0
     )
     names = {path.parent.name for path in Path("runs/one").glob("*/result.json")}
     assert names == {path.parent.name for path in Path("runs/two").glob("*/result.json")}
@@ -49,9 +50,9 @@ def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
 
 
 def test_auto_is_the_default_and_an_enlarged_grid_stacks_only_what_is_new(lepton):
-    words = ("train", "-m", *SMALL, "hydra.launcher.size=9")
-    assert lepton(*words, "seed=1,2")[0] == 0
-    code, _, err = lepton(*words, "seed=range(5)")
+    arguments = ("train", "-m", *SMALL, "hydra.launcher.size=9")
+    assert lepton(*arguments, "seed=1,2")[0] == 0
+    code, _, err = lepton(*arguments, "seed=range(5)")
     assert code == 0
     assert "5 runs: 2 finished, 3 to train" in err
     assert load("default").sort_values("seed")["trained"].tolist() == [
@@ -80,13 +81,13 @@ def launched(monkeypatch):
 
 
 def jobs(count):
-    words = ["model=gradient_boosting", "dataset=wine", f"seed=range({count})"]
-    return plan_runs(words, sweep=True).jobs
+    overrides = ["model=gradient_boosting", "dataset=wine", f"seed=range({count})"]
+    return plan_runs(overrides, sweep=True).jobs
 
 
-def launcher(**given):
+def launcher(**options):
     defaults = {"threads": None, "size": None, "workers": 2, "per_gpu": 1, "timeout": None}
-    return Auto(**defaults | given)
+    return Auto(**defaults | options)
 
 
 def test_quick_runs_are_not_worth_a_pool(here, launched):
@@ -108,7 +109,7 @@ def test_runs_with_a_time_limit_all_go_to_the_pool(here, launched):
 
 @pytest.mark.slow
 def test_a_pruned_search_through_stacks_ends_as_one_by_one(lepton):
-    words = (
+    arguments = (
         "train",
         "-m",
         *SMALL,
@@ -121,31 +122,31 @@ def test_a_pruned_search_through_stacks_ends_as_one_by_one(lepton):
         "hydra.sweeper.pruner.n_warmup_steps=1",
         "optimizer.lr=tag(log,interval(1e-5,1e-1))",
     )
-    assert lepton(*words, "study=one", "hydra/launcher=basic")[0] == 0
-    assert lepton(*words, "study=two", *STACKED)[0] == 0
-    one, two = (load(study).sort_values("run").reset_index() for study in ("one", "two"))
-    assert one["status"].tolist() == two["status"].tolist()
-    assert one["run"].tolist() == two["run"].tolist()
-    assert set(one["status"]) == {"finished", "pruned"}
-    assert two["trained"].dropna().str.startswith("stack of").any()
+    assert lepton(*arguments, "study=one", "hydra/launcher=basic")[0] == 0
+    assert lepton(*arguments, "study=two", *STACKED)[0] == 0
+    alone, stacked = (load(study).sort_values("run").reset_index() for study in ("one", "two"))
+    assert alone["status"].tolist() == stacked["status"].tolist()
+    assert alone["run"].tolist() == stacked["run"].tolist()
+    assert set(alone["status"]) == {"finished", "pruned"}
+    assert stacked["trained"].dropna().str.startswith("stack of").any()
 
 
 WRONG = [
-    (launcher, word)
+    (launcher, option)
     for launcher in ("vectorized", "auto")
-    for word in ("size=0", "size=abc", "threads=-1", "threads=1.5")
+    for option in ("size=0", "size=abc", "threads=-1", "threads=1.5")
 ]
 
 
 @pytest.mark.parametrize(
-    ("launcher", "word"), [*WRONG, ("parallel", "workers=0"), ("auto", "timeout=-1")]
+    ("launcher", "option"), [*WRONG, ("parallel", "workers=0"), ("auto", "timeout=-1")]
 )
-def test_a_wrong_size_is_told_in_a_line_before_anything_is_written(lepton, here, launcher, word):
-    words = (f"hydra/launcher={launcher}", f"hydra.launcher.{word}", "seed=1,2")
-    code, _, err = lepton("train", "-m", *SMALL, *words)
+def test_a_wrong_size_is_told_in_a_line_before_anything_is_written(lepton, here, launcher, option):
+    overrides = (f"hydra/launcher={launcher}", f"hydra.launcher.{option}", "seed=1,2")
+    code, _, err = lepton("train", "-m", *SMALL, *overrides)
     assert code == 2
     (line,) = err.splitlines()
-    assert line.startswith(f"lepton: hydra.launcher.{word.partition('=')[0]}: ")
+    assert line.startswith(f"lepton: hydra.launcher.{option.partition('=')[0]}: ")
     assert not (here / "runs").exists()
 
 
@@ -159,8 +160,8 @@ def paying(monkeypatch, trap):
     return trap
 
 
-def stacked(*words):
-    planned = plan_runs(words, sweep=True).jobs
+def stacked(*overrides):
+    planned = plan_runs(overrides, sweep=True).jobs
     progress = SweepProgress(planned)
     Vectorized(threads=2, size=9, workers=2).launch_jobs(planned, progress)
     return planned, progress
@@ -169,9 +170,9 @@ def stacked(*words):
 @pytest.mark.slow
 def test_groups_train_at_the_same_time_on_a_pool_with_the_same_results(paying, caplog):
     caplog.set_level(logging.INFO, "lepton")
-    words = (*[w for w in SMALL if not w.startswith("model")], EXACT, *GROUPS)
-    Basic().launch_jobs(plan_runs([*words, "study=alone"], sweep=True).jobs)
-    planned, progress = stacked(*words, "study=pool")
+    overrides = (*[w for w in SMALL if not w.startswith("model")], EXACT, *GROUPS)
+    Basic().launch_jobs(plan_runs([*overrides, "study=alone"], sweep=True).jobs)
+    planned, progress = stacked(*overrides, "study=pool")
     assert "2 groups on a pool of 2 workers" in caplog.text
     assert (progress.done, progress.failed, progress.running) == (6, 0, {})
     for job in planned:

@@ -264,7 +264,7 @@ def counted(here, monkeypatch):
 
 def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, start, here):
     words = ("dataset=wine", "model=counted", "trainer.max_epochs=20", "seed=range(8)")
-    both = [start("train", "-m", *words, said=here / f"{i}.txt") for i in range(2)]
+    both = [start("train", "-m", *words, output=here / f"{i}.txt") for i in range(2)]
     for process in both:
         process.join(120)
     outputs = [path.read_text() for path in sorted(here.glob("?.txt"))]

@@ -16,7 +16,7 @@ from lepton.storage.run_writing import writing_run
 from lepton.sweep.multirun import multirun
 
 SPACE = ("optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.5)")
-WORDS = ("hydra/sweeper=search", "hydra/launcher=basic", "dataset=wine", "model=mlp_small")
+SEARCH = ("hydra/sweeper=search", "hydra/launcher=basic", "dataset=wine", "model=mlp_small")
 
 
 def score(config):
@@ -43,12 +43,12 @@ class Training:
         if len(self.configs) >= self.stop_after:
             raise KeyboardInterrupt
         self.configs.append(config)
-        with writing_run(folder) as part:
-            write_config(config, part)
-            self._write(config, part, folder.name, watch)
+        with writing_run(folder) as unfinished:
+            write_config(config, unfinished)
+            self._write(config, unfinished, folder.name, watch)
         return read_result(folder)
 
-    def _write(self, config, part, name, watch):
+    def _write(self, config, unfinished, name, watch):
         if self.diverge(config):
             raise Diverged("loss is nan")
         if self.fail(config):
@@ -58,8 +58,8 @@ class Training:
             scores.append(self.curve(config, epoch) if self.curve else score(config))
             if watch and watch(epoch, scores[-1]):
                 raise Pruned(epoch, scores)
-        pd.DataFrame({"val/score": scores}).to_parquet(part / "history.parquet")
-        save_result(_result(config, name, scores), part)
+        pd.DataFrame({"val/score": scores}).to_parquet(unfinished / "history.parquet")
+        save_result(_result(config, name, scores), unfinished)
 
 
 def _result(config, name, scores):
@@ -91,10 +91,12 @@ def training(here, monkeypatch):
 
 @pytest.fixture
 def search(training):
-    """A search from words, further ones replacing those of the same key; gives what was trained."""
+    """Runs a search; overrides replace the fixture's own by key; gives the points that were trained."""
 
-    def search(*words, space=SPACE):
-        by_key = {word.partition("=")[0]: word for word in (*WORDS, *space, *words)}
+    def search(*overrides, space=SPACE):
+        by_key = {
+            override.partition("=")[0]: override for override in (*SEARCH, *space, *overrides)
+        }
         trained_before = len(training.configs)
         multirun([*by_key.values()])
         return [point(config) for config in training.configs[trained_before:]]

@@ -20,11 +20,11 @@ def trainings(monkeypatch):
     """The names of the runs that are trained, in order."""
     names, real = [], lepton.run._train
 
-    def noted(cfg, folder, *, name, **given):
+    def recorded(cfg, folder, *, name, **options):
         names.append(name)
-        return real(cfg, folder, name=name, **given)
+        return real(cfg, folder, name=name, **options)
 
-    monkeypatch.setattr(lepton.run, "_train", noted)
+    monkeypatch.setattr(lepton.run, "_train", recorded)
     return names
 
 
@@ -40,10 +40,10 @@ def runs(name="default"):
 def test_the_order_of_a_sweep_does_not_matter(here, fingerprint):
     multirun([BASIC, *WINE, "seed=1,2", "model=mlp_small,linear", "study=one"])
     multirun([BASIC, *WINE, "model=linear,mlp_small", "seed=2,1", "study=two"])
-    one, two = runs("one"), runs("two")
-    assert [p.name for p in one] == [p.name for p in two]
-    assert len(one) == 4
-    assert [fingerprint(p) for p in one] == [fingerprint(p) for p in two]
+    first, second = runs("one"), runs("two")
+    assert [p.name for p in first] == [p.name for p in second]
+    assert len(first) == 4
+    assert [fingerprint(p) for p in first] == [fingerprint(p) for p in second]
 
 
 def test_a_run_alone_is_the_run_of_a_sweep_and_is_not_repeated(here, run, fingerprint, trainings):
@@ -106,9 +106,9 @@ def test_a_failure_does_not_stop_the_rest_and_is_told_and_tried_again(fragile, t
 
 
 def test_a_mistake_in_the_data_of_one_job_is_a_failure_with_its_settings(here, trainings):
-    words = ["model=linear", "trainer.max_epochs=1", "dataset=wine,diabetes"]
+    overrides = ["model=linear", "trainer.max_epochs=1", "dataset=wine,diabetes"]
     with pytest.raises(FailedRuns, match="DataError"):
-        multirun([*words, "dataset.columns={alcohol: numeric}", "seed=5"])
+        multirun([*overrides, "dataset.columns={alcohol: numeric}", "seed=5"])
     frame = load("default").set_index("status")
     assert frame.loc["finished", "dataset"] == "wine"
     assert frame.loc["failed", "dataset"] == "diabetes"
@@ -137,20 +137,20 @@ def foreign(here):
 
 
 def test_a_launcher_that_is_not_leptons_gives_the_same_runs(foreign, command, fingerprint):
-    words = [*WINE, "seed=1,2", "model=mlp_small,linear"]
-    code, output = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
+    overrides = [*WINE, "seed=1,2", "model=mlp_small,linear"]
+    code, output = command("train", "-m", *overrides, "study=theirs", "hydra/launcher=foreign")
     assert code == 0, output
-    multirun([BASIC, *words, "study=ours"])
+    multirun([BASIC, *overrides, "study=ours"])
     theirs, ours = runs("theirs"), runs("ours")
     assert [p.name for p in theirs] == [p.name for p in ours]
     assert [fingerprint(p) for p in theirs] == [fingerprint(p) for p in ours]
-    assert {p.name for p in Path().iterdir()} == {"conf", "runs", "said.txt"}
+    assert {p.name for p in Path().iterdir()} == {"conf", "runs", "output.txt"}
 
 
 def test_a_failure_under_a_launcher_that_is_not_leptons_is_kept(foreign, fragile, command):
     (fragile / "2").touch()
-    words = [*FRAGILE, "seed=1,2,3", "hydra/launcher=foreign"]
-    code, output = command("train", "-m", *words)
+    overrides = [*FRAGILE, "seed=1,2,3", "hydra/launcher=foreign"]
+    code, output = command("train", "-m", *overrides)
     assert code == 1
     assert "1 of 3 runs failed" in output
     assert load("default")["status"].value_counts().to_dict() == {"finished": 2, "failed": 1}
@@ -170,26 +170,26 @@ def test_the_exit_code_of_a_sweep_says_what_happened(fragile, command):
 
 def test_failed_runs_that_are_to_be_left_are_told_and_not_trained(fragile, trainings):
     (fragile / "2").touch()
-    words = [*FRAGILE, "seed=1,2,3"]
+    overrides = [*FRAGILE, "seed=1,2,3"]
     with pytest.raises(FailedRuns):
-        multirun(words)
+        multirun(overrides)
     (fragile / "2").unlink()
     trainings.clear()
     with pytest.raises(FailedRuns, match="1 of 3 runs failed") as error:
-        multirun([*words, "hydra.sweeper.retry_failed=false"])
+        multirun([*overrides, "hydra.sweeper.retry_failed=false"])
     assert trainings == []
     assert "no luck with 2" in str(error.value)
-    multirun(words)
+    multirun(overrides)
     assert len(trainings) == 1
 
 
 @pytest.mark.parametrize("launcher", ["basic", "parallel"])
 def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, launcher):
     (fragile / "2").touch()
-    words = [*FRAGILE, "seed=1,2,3,4,5,6", f"hydra/launcher={launcher}"]
+    overrides = [*FRAGILE, "seed=1,2,3,4,5,6", f"hydra/launcher={launcher}"]
     one_worker = ["hydra.launcher.workers=1"] if launcher == "parallel" else []
     with pytest.raises(FailedRuns) as error:
-        multirun([*words, *one_worker, "hydra.sweeper.fail_fast=true"])
+        multirun([*overrides, *one_worker, "hydra.sweeper.fail_fast=true"])
     assert error.value.exit_code == 1
     assert "fail_fast: a run failed; 4 not trained; the same command goes on" in str(error.value)
     assert load("default")["status"].value_counts().to_dict() == {"finished": 1, "failed": 1}
@@ -198,17 +198,17 @@ def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, la
 @pytest.mark.parametrize("launcher", ["basic", "parallel"])
 def test_a_full_disk_stops_the_sweep_and_takes_nothing_from_it(trap, launcher, fingerprint):
     trap(2, "full")
-    words = ["dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2,3,4"]
-    words += [f"hydra/launcher={launcher}"]
+    overrides = ["dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2,3,4"]
+    overrides += [f"hydra/launcher={launcher}"]
     one_worker = ["hydra.launcher.workers=1"] if launcher == "parallel" else []
     with pytest.raises(FailedRuns) as error:
-        multirun([*words, *one_worker])
+        multirun([*overrides, *one_worker])
     expected = "no space left on the disk of runs/default; 3 not trained; the same command goes on"
     assert str(error.value) == expected
     (finished,) = runs()
     first = fingerprint(finished)
     Path("trap/2").unlink()
-    multirun([*words, *one_worker])
+    multirun([*overrides, *one_worker])
     assert load("default")["status"].tolist() == ["finished"] * 4
     assert fingerprint(finished) == first
 

@@ -27,8 +27,8 @@ hydra:
 """
 
 
-def folders(*words, sweep=True):
-    return [job.folder for job in plan_runs(words, sweep=sweep).jobs]
+def folders(*overrides, sweep=True):
+    return [job.folder for job in plan_runs(overrides, sweep=sweep).jobs]
 
 
 @pytest.fixture
@@ -50,24 +50,24 @@ GRIDS = [
 def test_every_job_is_what_its_overrides_compose_to_alone(here, grid):
     swept = [f"{key}={','.join(map(str, values))}" for key, values in grid.items()]
     jobs = {job.overrides: job for job in plan_runs(swept, sweep=True).jobs}
-    each = [[f"{key}={value}" for value in values] for key, values in grid.items()]
-    alone = [check(compose(*words)) for words in itertools.product(*each)]
-    assert len({run_folder(plain) for plain in alone}) == len(jobs)
-    for plain, job in zip(alone, jobs.values(), strict=True):
-        assert job.folder == run_folder(plain)
-        assert job.config == plain
+    values_by_key = [[f"{key}={value}" for value in values] for key, values in grid.items()]
+    alone = [check(compose(*overrides)) for overrides in itertools.product(*values_by_key)]
+    assert len({run_folder(config) for config in alone}) == len(jobs)
+    for config, job in zip(alone, jobs.values(), strict=True):
+        assert job.folder == run_folder(config)
+        assert job.config == config
 
 
 def test_the_order_of_values_and_of_keys_does_not_matter(here):
-    one = folders("dataset=wine", "model=mlp,linear", "seed=1,2")
-    two = folders("seed=2,1", "model=linear,mlp", "dataset=wine")
-    assert set(one) == set(two)
-    assert len(one) == 4
+    first = folders("dataset=wine", "model=mlp,linear", "seed=1,2")
+    second = folders("seed=2,1", "model=linear,mlp", "dataset=wine")
+    assert set(first) == set(second)
+    assert len(first) == 4
 
 
 def test_combinations_that_mean_the_same_run_are_one_job(here):
-    words = ("dataset=wine", "model=gradient_boosting,mlp", "optimizer.lr=0.1,0.2", "seed=3,3")
-    plan = plan_runs(words, sweep=True)
+    overrides = ("dataset=wine", "model=gradient_boosting,mlp", "optimizer.lr=0.1,0.2", "seed=3,3")
+    plan = plan_runs(overrides, sweep=True)
     assert len(plan.jobs) == 1 + 2
     assert plan.combinations == 8
     assert str(plan).startswith("3 runs (8 combinations, 5 mean the same run): 0 finished, 3 to")
@@ -108,19 +108,19 @@ def test_a_later_word_for_the_same_key_wins(here):
 
 
 def test_mistakes_of_all_jobs_are_told_at_once(here):
-    words = ("dataset=wine", "model=mlp,linear", "model.dropout=0.1", "optimizer.lr=0.1,fast")
+    overrides = ("dataset=wine", "model=mlp,linear", "model.dropout=0.1", "optimizer.lr=0.1,fast")
     with pytest.raises(ConfigError) as error:
-        plan_runs(words, sweep=True)
-    told = str(error.value)
-    assert "model.dropout" in told
-    assert "'fast'" in told
+        plan_runs(overrides, sweep=True)
+    message = str(error.value)
+    assert "model.dropout" in message
+    assert "'fast'" in message
     assert len(set(error.value.problems)) == len(error.value.problems) == 2
 
 
 def test_an_experiment_brings_a_sweep_of_its_own(experiment):
     plan = plan_runs(["experiment=swept"], sweep=True)
-    found = {(job.config["seed"], job.config["optimizer"]["lr"]) for job in plan.jobs}
-    assert found == set(itertools.product(range(3), (0.1, 0.2)))
+    settings = {(job.config["seed"], job.config["optimizer"]["lr"]) for job in plan.jobs}
+    assert settings == set(itertools.product(range(3), (0.1, 0.2)))
     assert {job.config["choices"]["model"] for job in plan.jobs} == {"mlp_small"}
 
 
@@ -137,14 +137,14 @@ def test_without_a_sweep_an_experiment_is_one_run_with_its_own_values(experiment
 
 
 def test_finished_runs_are_planned_and_not_to_do_unless_rerun(here):
-    words = ["dataset=wine", "seed=1,2"]
-    first, second = plan_runs(words, sweep=True).jobs
+    overrides = ["dataset=wine", "seed=1,2"]
+    first, second = plan_runs(overrides, sweep=True).jobs
     first.folder.mkdir(parents=True)
     (first.folder / "result.json").touch()
-    plan = plan_runs(words, sweep=True)
+    plan = plan_runs(overrides, sweep=True)
     assert [job.folder for job in plan.to_do] == [second.folder]
     assert str(plan) == "2 runs: 1 finished, 1 to train"
-    assert len(plan_runs([*words, "rerun=true"], sweep=True).to_do) == 2
+    assert len(plan_runs([*overrides, "rerun=true"], sweep=True).to_do) == 2
 
 
 def test_planning_writes_nothing(here):
@@ -162,13 +162,13 @@ def test_a_larger_grid_holds_the_jobs_of_the_smaller_one(here):
 @pytest.fixture
 def states(here):
     """Four runs of seeds 1 to 4: finished, failed, diverged, still to do."""
-    words = ["dataset=wine", "seed=1,2,3,4"]
-    finished, failed, diverged, _ = plan_runs(words, sweep=True).jobs
+    overrides = ["dataset=wine", "seed=1,2,3,4"]
+    finished, failed, diverged, _ = plan_runs(overrides, sweep=True).jobs
     finished.folder.mkdir(parents=True)
     (finished.folder / "result.json").touch()
     record_failure(failed.folder, failed.config, RuntimeError("no"))
     record_failure(diverged.folder, diverged.config, Diverged("inf"))
-    return words
+    return overrides
 
 
 def seeds(plan):
@@ -188,15 +188,15 @@ def test_failed_runs_are_left_where_that_is_asked_for(states):
 
 
 def test_rerun_takes_all_of_them(states):
-    words = [*states, "rerun=true", "hydra.sweeper.retry_failed=false"]
-    assert seeds(plan_runs(words, sweep=True)) == [1, 2, 3, 4]
+    overrides = [*states, "rerun=true", "hydra.sweeper.retry_failed=false"]
+    assert seeds(plan_runs(overrides, sweep=True)) == [1, 2, 3, 4]
 
 
 def test_runs_of_another_process_are_planned_in_case_it_dies(here):
-    words = ["dataset=wine", "seed=1,2"]
-    first, _ = plan_runs(words, sweep=True).jobs
+    overrides = ["dataset=wine", "seed=1,2"]
+    first, _ = plan_runs(overrides, sweep=True).jobs
     with writing_run(first.folder):
-        plan = plan_runs(words, sweep=True)
+        plan = plan_runs(overrides, sweep=True)
         assert str(plan) == "2 runs: 0 finished, 1 running in another process, 1 to train"
         assert seeds(plan) == [1, 2]
 

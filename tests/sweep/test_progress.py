@@ -14,8 +14,8 @@ from lepton.sweep.progress import SweepProgress, _as_clock
 from lepton.training import terminal_line
 
 
-def job(name):
-    return Job((f"seed={name}",), {"rerun": False}, Path("runs/default") / str(name))
+def job(seed):
+    return Job((f"seed={seed}",), {"rerun": False}, Path("runs/default") / str(seed))
 
 
 def fail(job):
@@ -27,8 +27,8 @@ def fail(job):
 def test_runs_are_counted_by_what_lies_in_their_folders(here):
     planned = [job(n) for n in range(4)]
     progress = SweepProgress(planned)
-    for each in planned:
-        progress.started(each)
+    for planned_job in planned:
+        progress.started(planned_job)
     fail(planned[1])
     progress.ended(planned[0])
     progress.ended(planned[1])
@@ -61,14 +61,14 @@ def test_the_rest_is_estimated_at_the_pace_so_far(here, monkeypatch):
     progress = SweepProgress(planned)
     assert progress.time_left() is None
     now[0] = 6.0
-    for each in planned[:3]:
-        progress.ended(each)
+    for ended in planned[:3]:
+        progress.ended(ended)
     assert progress.time_left() == pytest.approx(14.0)
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(5, "0:05"), (61.4, "1:01"), (3725, "1:02:05")])
-def test_time_left_is_told_as_a_clock_does(seconds, words):
-    assert _as_clock(seconds) == words
+@pytest.mark.parametrize(("seconds", "clock"), [(5, "0:05"), (61.4, "1:01"), (3725, "1:02:05")])
+def test_time_left_is_told_as_a_clock_does(seconds, clock):
+    assert _as_clock(seconds) == clock
 
 
 class Terminal(io.StringIO):
@@ -81,13 +81,13 @@ def terminal(monkeypatch):
     """Puts a terminal of 120 columns in the place of stderr, for this process's log too."""
 
     def terminal():
-        shown = Terminal()
-        monkeypatch.setattr(sys, "stderr", shown)
+        stderr = Terminal()
+        monkeypatch.setattr(sys, "stderr", stderr)
         monkeypatch.setenv("COLUMNS", "120")
         monkeypatch.setenv("TERM", "xterm")
-        logging.getLogger("lepton").addHandler(logging.StreamHandler(shown))
+        logging.getLogger("lepton").addHandler(logging.StreamHandler(stderr))
         logging.getLogger("lepton").setLevel(logging.INFO)
-        return shown
+        return stderr
 
     return terminal
 
@@ -104,15 +104,15 @@ def test_one_line_moves_on_a_terminal_and_the_log_stays_above_it(here, terminal)
             "seed=1,2,3",
         ]
     )
-    shown = terminal.getvalue()
-    assert "3/3 done" in shown
-    assert re.search(r"epoch \d+/200", shown)  # the line moves ten times a second
-    assert shown.count("[1/3] ") == 1
-    logged = [text for text in shown.replace("\r", "\n").split("\n") if "[2/3] " in text]
+    output = terminal.getvalue()
+    assert "3/3 done" in output
+    assert re.search(r"epoch \d+/200", output)  # the line moves ten times a second
+    assert output.count("[1/3] ") == 1
+    logged = [text for text in output.replace("\r", "\n").split("\n") if "[2/3] " in text]
     assert len(logged) == 1
     assert "done" not in logged[0]
     assert terminal_line.of_sweep is None
-    assert "left" in shown
+    assert "left" in output
 
 
 def test_nothing_moves_where_there_is_no_terminal(here, capsys):

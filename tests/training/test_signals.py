@@ -121,7 +121,7 @@ def test_the_command_ends_soon_says_so_in_a_line_and_goes_on(
     process.join(20)
     assert time.monotonic() - began < 5
     assert process.exitcode == code
-    output = (here / "said.txt").read_text().splitlines()
+    output = (here / "output.txt").read_text().splitlines()
     assert output[-1].startswith(f"lepton: stopped by {name} after epoch ")
     assert not any("Traceback" in line for line in output)
     code, output = command("train", *overrides)
@@ -137,7 +137,7 @@ def test_the_second_ctrl_c_ends_the_command_at_once(training, here, monkeypatch)
         os.kill(process.pid, signal.SIGINT)
     process.join(20)
     assert process.exitcode == 130
-    output = (here / "said.txt").read_text()
+    output = (here / "output.txt").read_text()
     assert "Traceback" not in output
     assert len(output.splitlines()[-1]) > 10
 

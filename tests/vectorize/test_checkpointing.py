@@ -71,10 +71,10 @@ def assert_same_runs(first, second, count):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("place", quick([(0, 2), (1, 0), (2, 4)], (2, 4)))
 def test_a_killed_stack_goes_on_bit_for_bit(here, train_killed, case, place):
-    words = CASES[case]
-    jobs, _ = train_stacked(*words, "study=whole")
-    train_killed(place, *words, "study=cut")
-    _, reasons = train_stacked(*words, "study=cut")
+    overrides = CASES[case]
+    jobs, _ = train_stacked(*overrides, "study=whole")
+    train_killed(place, *overrides, "study=cut")
+    _, reasons = train_stacked(*overrides, "study=cut")
     assert reasons == []
     assert_same_runs("whole", "cut", len(jobs))
 
@@ -82,41 +82,41 @@ def test_a_killed_stack_goes_on_bit_for_bit(here, train_killed, case, place):
 def test_it_may_be_killed_again_and_a_damaged_checkpoint_is_not_believed(
     here, train_killed, caplog
 ):
-    words = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
-    train_stacked(*words, "study=whole")
+    overrides = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
+    train_stacked(*overrides, "study=whole")
     for place in ((0, 2), (1, 1), (2, 0)):
-        train_killed(place, *words, "study=cut")
+        train_killed(place, *overrides, "study=cut")
     for last in Path("runs/cut").glob("*.part/checkpoint/last.ckpt"):
         content = bytearray(last.read_bytes())
         content[len(content) // 2] ^= 1
         last.write_bytes(content)
-    _, reasons = train_stacked(*words, "study=cut")
+    _, reasons = train_stacked(*overrides, "study=cut")
     assert reasons == []
     assert "damaged" in caplog.text
     assert_same_runs("whole", "cut", 2)
 
 
 def test_the_last_member_of_a_stack_goes_on_by_itself(here, train_killed):
-    words = (*SMALL, EXACT, "trainer.max_epochs=1,4")
-    jobs, _ = train_stacked(*words, "study=whole")
-    train_killed((2, 3), *words, "study=cut")
+    overrides = (*SMALL, EXACT, "trainer.max_epochs=1,4")
+    jobs, _ = train_stacked(*overrides, "study=whole")
+    train_killed((2, 3), *overrides, "study=cut")
     assert len(list(Path("runs/cut").glob("*/result.json"))) == 1
-    train_stacked(*words, "study=cut")
+    train_stacked(*overrides, "study=cut")
     assert_same_runs("whole", "cut", len(jobs))
 
 
 def test_new_runs_beside_those_that_go_on_are_a_stack_of_their_own(here, train_killed):
-    words = (*SMALL, EXACT)
-    train_stacked(*words, "seed=1,2", "study=whole")
-    train_stacked(*words, "seed=3,4", "study=whole")
-    train_killed((1, 2), *words, "seed=1,2", "study=cut")
-    train_stacked(*words, "seed=1,2,3,4", "study=cut")
+    overrides = (*SMALL, EXACT)
+    train_stacked(*overrides, "seed=1,2", "study=whole")
+    train_stacked(*overrides, "seed=3,4", "study=whole")
+    train_killed((1, 2), *overrides, "seed=1,2", "study=cut")
+    train_stacked(*overrides, "seed=1,2,3,4", "study=cut")
     assert_same_runs("whole", "cut", 4)
 
 
 def test_sigterm_saves_and_ends(here, monkeypatch):
-    words = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
-    train_stacked(*words, "study=whole")
+    overrides = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
+    train_stacked(*overrides, "study=whole")
     real = Stack.train_batch
 
     def train_batch(self, rows, batches):
@@ -127,16 +127,16 @@ def test_sigterm_saves_and_ends(here, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Stack, "train_batch", train_batch)
         with pytest.raises(Interrupted, match="epoch 2, batch 3"):
-            train_stacked(*words, "study=cut")
+            train_stacked(*overrides, "study=cut")
     assert len(list(Path("runs/cut").glob("*.part/checkpoint/last.ckpt"))) == 2
-    train_stacked(*words, "study=cut")
+    train_stacked(*overrides, "study=cut")
     assert_same_runs("whole", "cut", 2)
 
 
 def test_alone_a_run_starts_anew_and_says_so(here, train_killed, caplog):
-    words = (*SMALL, EXACT, "seed=1,2")
-    train_killed((1, 2), *words, "study=cut")
-    for job in plan_runs([*words, "study=cut"], sweep=True).jobs:
+    overrides = (*SMALL, EXACT, "seed=1,2")
+    train_killed((1, 2), *overrides, "study=cut")
+    for job in plan_runs([*overrides, "study=cut"], sweep=True).jobs:
         attempt_job(job)
         assert (job.folder / "result.json").is_file()
     assert "trained: 'stack' there, 'alone' here" in caplog.text

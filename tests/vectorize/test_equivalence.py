@@ -45,8 +45,8 @@ SCHEDULERS = {
 
 @pytest.mark.parametrize("scheduler", quick(SCHEDULERS, "plateau"))
 def test_schedulers(gap, scheduler):
-    words = (f"scheduler={scheduler}", *SCHEDULERS[scheduler], "optimizer.lr=0.005,0.05")
-    assert gap(*SMALL, EXACT, *words) < 1e-9
+    overrides = (f"scheduler={scheduler}", *SCHEDULERS[scheduler], "optimizer.lr=0.005,0.05")
+    assert gap(*SMALL, EXACT, *overrides) < 1e-9
 
 
 @pytest.mark.slow
@@ -72,17 +72,21 @@ EMBEDDINGS = {
     "piecewise_linear": ("model.num_embedding=piecewise_linear", "model.bins=4"),
     "periodic": ("model.num_embedding=periodic", "model.frequencies=3"),
 }
-EACH = [("mlp, batch", "none"), ("resnet", "piecewise_linear"), ("ft_transformer", "periodic")]
+DEFAULT_CASES = [
+    ("mlp, batch", "none"),
+    ("resnet", "piecewise_linear"),
+    ("ft_transformer", "periodic"),
+]
 CASES = [(m, e) for m in MODELS for e in EMBEDDINGS if e == "none" or m not in ("linear",)]
 
 
-@pytest.mark.parametrize("case", quick(CASES, *EACH))
+@pytest.mark.parametrize("case", quick(CASES, *DEFAULT_CASES))
 def test_models_with_every_embedding_of_numbers(gap, case):
     model, embedding = case
-    words = (f"model={model.split(',')[0]}", *MODELS[model], *EMBEDDINGS[embedding])
+    overrides = (f"model={model.split(',')[0]}", *MODELS[model], *EMBEDDINGS[embedding])
     # a bias before BatchNorm has only rounding for a gradient, which Adam divides by eps
-    words = (*DATA, *words, "trainer.max_epochs=3", "seed=1,2", "optimizer.eps=1e-6")
-    assert gap(*words, EXACT, "optimizer.lr=0.001,0.01") < 1e-9
+    overrides = (*DATA, *overrides, "trainer.max_epochs=3", "seed=1,2", "optimizer.eps=1e-6")
+    assert gap(*overrides, EXACT, "optimizer.lr=0.001,0.01") < 1e-9
 
 
 REGULARIZATION = {
@@ -101,8 +105,8 @@ METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing"
 
 @pytest.mark.parametrize("method", quick(REGULARIZATION, "early_stopping"))
 def test_regularization(gap, method):
-    words = (f"regularization={method}", *REGULARIZATION[method], "seed=1,2")
-    assert gap(*SMALL, EXACT, *words) < 1e-9
+    overrides = (f"regularization={method}", *REGULARIZATION[method], "seed=1,2")
+    assert gap(*SMALL, EXACT, *overrides) < 1e-9
 
 
 def test_all_regularization_at_once_with_a_schedule(gap):
@@ -130,13 +134,15 @@ def test_tasks(gap, task):
 def test_class_weights_and_monitors_are_each_members_own(gap, task):
     count = {"binary": 2}.get(task, 3)
     weights = f"balanced,[{','.join(['1', '4', '2'][:count])}]"
-    words = (f"task.class_weights={weights}", "task.monitor=null,brier")
-    assert gap(*SMALL, EXACT, *TASKS[task], *words, "optimizer.lr=0.05") < 1e-9
+    overrides = (f"task.class_weights={weights}", "task.monitor=null,brier")
+    assert gap(*SMALL, EXACT, *TASKS[task], *overrides, "optimizer.lr=0.05") < 1e-9
 
 
 def test_runs_of_other_lengths_share_a_stack(train_both):
-    words = ("trainer.max_epochs=1,3,6", "scheduler=cosine", "optimizer.lr=0.01")
-    pairs = train_both(*[w for w in SMALL if "epochs" not in w], EXACT, *words)
+    overrides = ("trainer.max_epochs=1,3,6", "scheduler=cosine", "optimizer.lr=0.01")
+    pairs = train_both(
+        *[override for override in SMALL if "epochs" not in override], EXACT, *overrides
+    )
     assert [len(pd.read_parquet(b / "history.parquet")) for _, b in pairs] == [1, 3, 6]
 
 
@@ -157,8 +163,8 @@ def test_batches(gap, case):
 @pytest.mark.parametrize("optimizer", quick(["adamw", "sgd"], "adamw"))
 @pytest.mark.parametrize("model", quick(MODELS, "tabm"))
 def test_members_of_one_seed_share_their_batches(gap, model, optimizer):
-    words = (f"model={model.split(',')[0]}", *MODELS[model], "seed=3", f"optimizer={optimizer}")
-    assert gap(*DATA, *words, EXACT, "optimizer.lr=0.001,0.03", "trainer.max_epochs=2") < 1e-9
+    overrides = (f"model={model.split(',')[0]}", *MODELS[model], "seed=3", f"optimizer={optimizer}")
+    assert gap(*DATA, *overrides, EXACT, "optimizer.lr=0.001,0.03", "trainer.max_epochs=2") < 1e-9
 
 
 def test_a_group_cut_into_stacks(gap):
@@ -169,16 +175,16 @@ def test_a_group_cut_into_stacks(gap):
     "model", quick(["mlp", "mlp, batch", "resnet", "ft_transformer"], "resnet")
 )
 def test_32_bits_agree_over_a_few_epochs(gap, model):
-    words = (f"model={model.split(',')[0]}", *MODELS[model], "trainer.max_epochs=3", "seed=1,2")
+    overrides = (f"model={model.split(',')[0]}", *MODELS[model], "trainer.max_epochs=3", "seed=1,2")
     # a smaller eps lets Adam blow up gradients that are zero but for rounding: see the next test
-    assert gap(*DATA, *words, "optimizer.lr=0.001,0.003", "optimizer.eps=1e-5") < 1e-4
+    assert gap(*DATA, *overrides, "optimizer.lr=0.001,0.003", "optimizer.eps=1e-5") < 1e-4
 
 
 @pytest.mark.slow
 def test_in_32_bits_a_stack_is_as_near_as_another_kernel_is(train_both, run):
-    words = (*DATA, "model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
-    pairs = train_both(*words, "seed=range(5)")
-    other = [run(*words, f"seed={seed}", "optimizer.fused=false") for seed in range(5)]
+    overrides = (*DATA, "model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
+    pairs = train_both(*overrides, "seed=range(5)")
+    other = [run(*overrides, f"seed={seed}", "optimizer.fused=false") for seed in range(5)]
     stacked = [largest_difference(a, b) for a, b in pairs]
     unfused = [
         largest_difference(a, b, same_run=False) for (a, _), b in zip(pairs, other, strict=True)
@@ -221,17 +227,17 @@ DROPOUT = {
 
 @pytest.mark.parametrize("model", quick(DROPOUT, "resnet"))
 def test_with_dropout_too_masks_are_those_of_the_run_alone(gap, model):
-    words = (*DATA, f"model={model}", *DROPOUT[model], "trainer.max_epochs=3", "seed=1,2")
-    assert gap(*words, "optimizer.lr=0.01", EXACT) < 1e-9
+    overrides = (*DATA, f"model={model}", *DROPOUT[model], "trainer.max_epochs=3", "seed=1,2")
+    assert gap(*overrides, "optimizer.lr=0.01", EXACT) < 1e-9
 
 
 @pytest.mark.slow
 def test_dropout_set_by_regularization(train_both, gap):
-    words = (*SMALL, "regularization=dropout", "seed=1,2", EXACT)
-    assert gap(*words, "regularization.dropout.rate=0.2,0.9") < 1e-9
-    pairs = train_both(*words, "regularization.dropout.rate=0.5", "optimizer.lr=0.03")
-    plain = train_both(*words, "regularization.dropout.rate=0", "optimizer.lr=0.03")
-    assert largest_difference(pairs[0][1], plain[0][1], same_run=False) > 1e-3
+    overrides = (*SMALL, "regularization=dropout", "seed=1,2", EXACT)
+    assert gap(*overrides, "regularization.dropout.rate=0.2,0.9") < 1e-9
+    pairs = train_both(*overrides, "regularization.dropout.rate=0.5", "optimizer.lr=0.03")
+    without_dropout = train_both(*overrides, "regularization.dropout.rate=0", "optimizer.lr=0.03")
+    assert largest_difference(pairs[0][1], without_dropout[0][1], same_run=False) > 1e-3
 
 
 TUNED = {
@@ -248,10 +254,10 @@ TUNED = {
 def test_fine_tuned_runs(gap, run, strategy):
     """Not l2sp behind batch normalization, which leaves biases a gradient of rounding alone."""
     model = ("model=resnet", *MODELS["resnet"], "trainer.max_epochs=3")
-    words = (*DATA, *model) if strategy != "l2sp" else SMALL
-    source = run(*words, "dataset.classes=3", "study=source")
+    overrides = (*DATA, *model) if strategy != "l2sp" else SMALL
+    source = run(*overrides, "dataset.classes=3", "study=source")
     start = (f"finetune={strategy}", f"init_from={source}", "dataset.data_seed=4")
-    assert gap(*words, EXACT, *start, *TUNED[strategy], "seed=1,2") < 1e-9
+    assert gap(*overrides, EXACT, *start, *TUNED[strategy], "seed=1,2") < 1e-9
 
 
 @pytest.mark.parametrize(
@@ -259,7 +265,7 @@ def test_fine_tuned_runs(gap, run, strategy):
 )
 def test_strategies_that_cannot_share_a_stack_say_why(run, strategy):
     source = run(*SMALL, "study=source")
-    words = (*SMALL, f"finetune={strategy}", f"init_from={source}", "seed=1,2")
-    groups, unstacked = group_jobs(plan_runs(words, sweep=True).jobs)
+    overrides = (*SMALL, f"finetune={strategy}", f"init_from={source}", "seed=1,2")
+    groups, unstacked = group_jobs(plan_runs(overrides, sweep=True).jobs)
     assert groups == []
     assert {reason.partition(" ")[0] for _, reason in unstacked} == {f"finetune={strategy}"}

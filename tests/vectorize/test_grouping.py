@@ -28,14 +28,14 @@ STACKABLE = [
 ]
 
 
-@pytest.mark.parametrize("words", STACKABLE)
-def test_runs_that_differ_in_a_stackable_key_are_a_group(here, words):
-    assert sizes_and_reasons(words) == ([3], [])
+@pytest.mark.parametrize("override", STACKABLE)
+def test_runs_that_differ_in_a_stackable_key_are_a_group(here, override):
+    assert sizes_and_reasons(override) == ([3], [])
 
 
 def test_values_of_methods_are_stackable(here):
-    words = ("regularization=[label_smoothing,l1]", "regularization.l1.rate=0,1")
-    assert sizes_and_reasons(*words, "regularization.label_smoothing.amount=0,0.1") == ([4], [])
+    overrides = ("regularization=[label_smoothing,l1]", "regularization.l1.rate=0,1")
+    assert sizes_and_reasons(*overrides, "regularization.label_smoothing.amount=0,0.1") == ([4], [])
 
 
 APART = [
@@ -50,9 +50,9 @@ APART = [
 ]
 
 
-@pytest.mark.parametrize("words", APART)
-def test_runs_that_differ_in_anything_else_are_groups_of_their_own(here, words):
-    assert sizes_and_reasons(words, "seed=1,2") == ([2, 2], [])
+@pytest.mark.parametrize("override", APART)
+def test_runs_that_differ_in_anything_else_are_groups_of_their_own(here, override):
+    assert sizes_and_reasons(override, "seed=1,2") == ([2, 2], [])
 
 
 UNSTACKABLE = {
@@ -67,20 +67,20 @@ UNSTACKABLE = {
 }
 
 
-@pytest.mark.parametrize("words", UNSTACKABLE)
-def test_what_cannot_be_stacked_says_why(here, words):
-    base = [w for w in BASE if not words.startswith(w.partition("=")[0] + "=")]
-    groups, unstacked = group_jobs(plan_runs([*base, words, "seed=1,2"], sweep=True).jobs)
+@pytest.mark.parametrize("override", UNSTACKABLE)
+def test_what_cannot_be_stacked_says_why(here, override):
+    base = [w for w in BASE if not override.startswith(w.partition("=")[0] + "=")]
+    groups, unstacked = group_jobs(plan_runs([*base, override, "seed=1,2"], sweep=True).jobs)
     assert groups == []
-    assert [reason for _, reason in unstacked] == [UNSTACKABLE[words]] * 2
+    assert [reason for _, reason in unstacked] == [UNSTACKABLE[override]] * 2
 
 
 @pytest.mark.parametrize("native", [False, True])
 def test_what_precision_auto_is_on_this_machine_says_whether_runs_stack(here, monkeypatch, native):
     monkeypatch.setattr("torch.cuda.is_available", lambda: native)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
-    words = [*BASE, "trainer.precision=auto", "seed=1,2"]
-    groups, unstacked = group_jobs(plan_runs(words, sweep=True).jobs)
+    overrides = [*BASE, "trainer.precision=auto", "seed=1,2"]
+    groups, unstacked = group_jobs(plan_runs(overrides, sweep=True).jobs)
     reason = "trainer.precision=bf16-mixed is neither 32 nor 64 bits"
     assert [len(group) for group in groups] == ([] if native else [2])
     assert [why for _, why in unstacked] == ([reason] * 2 if native else [])

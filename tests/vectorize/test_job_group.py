@@ -78,7 +78,7 @@ class Hidden(Base):
 
     def prepare(self, scale):
         number = float(scale)
-        self.layer.register_forward_hook(lambda layer, given, y: y * number)
+        self.layer.register_forward_hook(lambda layer, inputs, y: y * number)
 
 
 class Scaled(Base):
@@ -103,10 +103,10 @@ def models(here, monkeypatch):
 
 
 def test_a_dropout_layer_that_is_used_again_has_masks_of_its_own_each_time(models):
-    words = (*models, "model=twice", EXACT, "seed=1,2")
-    for job in plan_runs([*words, "study=alone"], sweep=True).jobs:
+    overrides = (*models, "model=twice", EXACT, "seed=1,2")
+    for job in plan_runs([*overrides, "study=alone"], sweep=True).jobs:
         attempt_job(job)
-    jobs, reasons = train_stacked(*words, "study=stack")
+    jobs, reasons = train_stacked(*overrides, "study=stack")
     assert reasons == []
     for job in jobs:
         assert largest_difference(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
@@ -148,11 +148,11 @@ def test_a_wrong_value_is_the_failure_of_its_run_alone(here):
 
 
 def test_a_diverging_member_ends_as_it_would_alone_and_the_others_go_on(here):
-    words = (*SMALL, "optimizer=sgd", "trainer.max_epochs=5", "dataset.classes=0")
+    overrides = (*SMALL, "optimizer=sgd", "trainer.max_epochs=5", "dataset.classes=0")
     swept = "optimizer.lr=0.001,1e20,0.002"
-    for job in plan_runs([*words, swept, "study=alone"], sweep=True).jobs:
+    for job in plan_runs([*overrides, swept, "study=alone"], sweep=True).jobs:
         attempt_job(job)
-    _, reasons = train_stacked(*words, swept, "study=stack")
+    _, reasons = train_stacked(*overrides, swept, "study=stack")
     assert reasons == []
     alone, stacked = (load(s).sort_values("optimizer.lr") for s in ("alone", "stack"))
     assert alone["status"].tolist() == stacked["status"].tolist()
@@ -178,16 +178,16 @@ def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
 
 
 def test_runs_appear_when_they_leave_and_not_at_the_end(here, monkeypatch):
-    seen = []
+    finished_by_epoch = []
     real = StackedTrainingModule.on_train_epoch_end
 
-    def looked(self):
+    def counted(self):
         real(self)
-        seen.append(len(list(Path("runs/default").glob("*/result.json"))))
+        finished_by_epoch.append(len(list(Path("runs/default").glob("*/result.json"))))
 
-    monkeypatch.setattr(StackedTrainingModule, "on_train_epoch_end", looked)
+    monkeypatch.setattr(StackedTrainingModule, "on_train_epoch_end", counted)
     train_stacked(*SMALL, "trainer.max_epochs=1,3")
-    assert seen == [1, 1, 2]
+    assert finished_by_epoch == [1, 1, 2]
 
 
 def test_a_stack_too_large_for_memory_is_halved(here, monkeypatch):
@@ -227,15 +227,17 @@ def test_ctrl_c_leaves_nothing_half_written(here, monkeypatch):
 
 
 def test_a_trial_of_more_steps_than_an_epoch_has_is_within_the_schedule(here):
-    words = (*SMALL, "scheduler=one_cycle", "batch_size=128", "seed=1,2,3")
-    jobs, _ = train_stacked(*words, size=None)  # two batches an epoch; a trial takes three at least
+    overrides = (*SMALL, "scheduler=one_cycle", "batch_size=128", "seed=1,2,3")
+    jobs, _ = train_stacked(
+        *overrides, size=None
+    )  # two batches an epoch; a trial takes three at least
     assert sum(read_result(job.folder) is not None for job in jobs) in (0, 3)
 
 
 def test_with_dropout_a_member_is_the_same_in_any_stack(here):
-    words = (*SMALL, "model.dropout=0.3", EXACT)
-    train_stacked(*words, "seed=1,2,3", "study=three")
-    train_stacked(*words, "seed=3,1", "study=two")
+    overrides = (*SMALL, "model.dropout=0.3", EXACT)
+    train_stacked(*overrides, "seed=1,2,3", "study=three")
+    train_stacked(*overrides, "seed=3,1", "study=two")
     names = [path.parent.name for path in Path("runs/two").glob("*/result.json")]
     assert len(names) == 2
     for name in names:
@@ -269,13 +271,13 @@ def test_a_full_disk_stops_the_sweep_and_costs_no_finished_run(here, monkeypatch
         real(result, folder)
 
     monkeypatch.setattr("lepton.storage.finished_run.save_result", full)
-    words = ("hydra/launcher=vectorized", "hydra.launcher.size=2", "seed=0,1,2,3")
-    code, _, messages = lepton("train", "-m", *SMALL, *words)
+    overrides = ("hydra/launcher=vectorized", "hydra.launcher.size=2", "seed=0,1,2,3")
+    code, _, stderr = lepton("train", "-m", *SMALL, *overrides)
     assert code == 1
-    assert "no space left on the disk" in messages
-    assert "Traceback" not in messages
-    done = [path.parent.name for path in Path("runs/default").glob("*/result.json")]
-    assert [name.split("-")[2] for name in done] == ["s0"]
+    assert "no space left on the disk" in stderr
+    assert "Traceback" not in stderr
+    finished = [path.parent.name for path in Path("runs/default").glob("*/result.json")]
+    assert [name.split("-")[2] for name in finished] == ["s0"]
 
 
 def test_a_watched_member_is_pruned_and_the_others_are_not(here):

@@ -19,18 +19,20 @@ BINARY, MULTI = DRAW.uniform(size=(3, 40)), DRAW.dirichlet([1, 1, 1], (3, 40))
     ],
 )
 def test_disagreement_is_the_share_of_other_classes(task, p, classes):
-    found = disagreement(torch.tensor(p), task).numpy()
+    shares = disagreement(torch.tensor(p), task).numpy()
     expected = [[(a != b).mean() for a in classes] for b in classes]
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(shares, expected, atol=1e-12)
 
 
 def test_errors_are_correlated_over_rows_and_classes():
     y = DRAW.integers(0, 3, 40)
-    found = error_correlation(torch.tensor(MULTI), torch.tensor(y), "multiclass").numpy()
-    np.testing.assert_allclose(found, np.corrcoef((MULTI - np.eye(3)[y]).reshape(3, -1)))
+    correlation = error_correlation(torch.tensor(MULTI), torch.tensor(y), "multiclass").numpy()
+    np.testing.assert_allclose(correlation, np.corrcoef((MULTI - np.eye(3)[y]).reshape(3, -1)))
     values = DRAW.normal(size=40)
-    found = error_correlation(torch.tensor(BINARY), torch.tensor(values), "regression").numpy()
-    np.testing.assert_allclose(found, np.corrcoef(BINARY - values))
+    correlation = error_correlation(
+        torch.tensor(BINARY), torch.tensor(values), "regression"
+    ).numpy()
+    np.testing.assert_allclose(correlation, np.corrcoef(BINARY - values))
     assert disagreement(torch.tensor(BINARY), "regression") is None
 
 

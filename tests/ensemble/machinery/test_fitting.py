@@ -15,8 +15,8 @@ from lepton.ensemble.machinery.pool import make_pool
 LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
 
 
-def make_method_and_pool(folders, *words):
-    config = compose(f"runs=[{','.join(map(str, folders))}]", *words)
+def make_method_and_pool(folders, *overrides):
+    config = compose(f"runs=[{','.join(map(str, folders))}]", *overrides)
     method = build.instantiate(config["method"], task="binary")
     members = find_members(config["runs"]).members
     pool = make_pool(members, None, across_folds=method.across_folds)
@@ -31,9 +31,9 @@ def validation_of(pool, target=None):
     )
 
 
-@pytest.mark.parametrize("word", LEARNING)
-def test_targets_of_a_fold_do_not_move_its_own_predictions(study, word, monkeypatch):
-    method, pool = make_method_and_pool(study("binary"), word)
+@pytest.mark.parametrize("override", LEARNING)
+def test_targets_of_a_fold_do_not_move_its_own_predictions(study, override, monkeypatch):
+    method, pool = make_method_and_pool(study("binary"), override)
     validation = validation_of(pool)
     folds = assign_folds(validation.target, 5, 0)
     monkeypatch.setattr("lepton.ensemble.machinery.fitting.assign_folds", lambda *_: folds)
@@ -45,8 +45,8 @@ def test_targets_of_a_fold_do_not_move_its_own_predictions(study, word, monkeypa
 
 
 def test_targets_of_a_fold_do_not_move_its_test_predictions(study):
-    words = ["method=stacking", "method.learns_from=out_of_fold"]
-    method, pool = make_method_and_pool(study("folds"), *words)
+    overrides = ["method=stacking", "method.learns_from=out_of_fold"]
+    method, pool = make_method_and_pool(study("folds"), *overrides)
     ids = pool.splits["val"].ids
     tested = pool.entries[0].members[1].splits["test"].ids
     mine = torch.isin(pool.splits["test"].ids, tested)
@@ -60,8 +60,8 @@ def test_targets_of_a_fold_do_not_move_its_test_predictions(study):
 
 
 def test_a_stack_is_scored_worse_than_on_the_rows_it_learned(study):
-    words = ["method=stacking", "method.model=boosted", "method.trees=200", "method.leaves=8"]
-    method, pool = make_method_and_pool(study("binary"), *words, "method.learning_rate=0.3")
+    overrides = ["method=stacking", "method.model=boosted", "method.trees=200", "method.leaves=8"]
+    method, pool = make_method_and_pool(study("binary"), *overrides, "method.learning_rate=0.3")
     fitted = fit_ensemble(method, pool, validation_of(pool), 5)
     val = pool.splits["val"]
     flattered = method.combine(val.prediction, fitted.weights)
@@ -71,17 +71,19 @@ def test_a_stack_is_scored_worse_than_on_the_rows_it_learned(study):
     )
 
 
-@pytest.mark.parametrize("word", ["method=mean", "method=median", "method=stacking"])
-def test_contribution_is_the_score_minus_that_of_the_ensemble_without(study, word):
+@pytest.mark.parametrize("override", ["method=mean", "method=median", "method=stacking"])
+def test_contribution_is_the_score_minus_that_of_the_ensemble_without(study, override):
     folders = study("binary")
-    method, pool = make_method_and_pool(folders, word)
+    method, pool = make_method_and_pool(folders, override)
     fitted = fit_ensemble(method, pool, validation_of(pool), 5)
     score = pool.scorer(fitted.predictions["val"], pool.splits["val"].target)
     for entry in fitted.used:
         others = [folder for folder in folders if folder.name != pool.entries[entry].name]
-        method, smaller = make_method_and_pool(others, word)
-        less = fit_ensemble(method, smaller, validation_of(smaller), 5).predictions["val"]
-        expected = score - pool.scorer(less, pool.splits["val"].target)
+        method, smaller = make_method_and_pool(others, override)
+        predictions_without = fit_ensemble(method, smaller, validation_of(smaller), 5).predictions[
+            "val"
+        ]
+        expected = score - pool.scorer(predictions_without, pool.splits["val"].target)
         assert fitted.contribution[entry].item() == pytest.approx(expected, abs=1e-6)
     assert len(fitted.used) == 4
 
@@ -103,12 +105,12 @@ def test_the_best_member_is_also_scored_by_rows_that_did_not_pick_it(study):
     _, pool = make_method_and_pool(study("binary"), "method=mean")
     validation = validation_of(pool)
     folds = assign_folds(validation.target, 5, 0)
-    found = np.empty(len(folds))
+    picked = np.empty(len(folds))
     for fold in range(5):
         inside = (folds == fold).numpy()
         y, p = validation.target.numpy(), validation.prediction.numpy()
         losses = [log_loss(y[~inside], member[~inside]) for member in p]
-        found[inside] = p[int(np.argmin(losses))][inside]
+        picked[inside] = p[int(np.argmin(losses))][inside]
     assert picked_member_score(validation, 5) == pytest.approx(
-        -log_loss(validation.target.numpy(), found)
+        -log_loss(validation.target.numpy(), picked)
     )

@@ -33,8 +33,8 @@ FILES |= {"history.parquet", "members.parquet", "ensemble.json", "predictions"}
 
 
 def raw(task):
-    words = STUDIES[task][0]
-    return build.data(check(compose(*SMALL, *words))).read()[0]
+    overrides = STUDIES[task][0]
+    return build.data(check(compose(*SMALL, *overrides))).read()[0]
 
 
 @pytest.mark.parametrize(("task", "method"), [(t, m) for t in METHODS for m in METHODS[t]])
@@ -54,12 +54,12 @@ def test_every_method_makes_a_run_that_predicts_what_it_was_scored_by(
         scored = score(
             *predictions_from_frame(frame, DataSpec.load(folder / "spec.json")), task=task
         )
-        kept = {k: v for k, v in result["metrics"].items() if k.startswith(split)}
-        assert kept == pytest.approx({f"{split}/{k}": v for k, v in scored.items()}, rel=1e-12)
+        stored = {k: v for k, v in result["metrics"].items() if k.startswith(split)}
+        assert stored == pytest.approx({f"{split}/{k}": v for k, v in scored.items()}, rel=1e-12)
     test = frame.set_index("id")
-    found = load_model(folder).predict(raw(task).loc[test.index])
-    expected = test[found.columns]
-    pd.testing.assert_frame_equal(found, expected, check_names=False, rtol=0, atol=1e-5)
+    predicted = load_model(folder).predict(raw(task).loc[test.index])
+    expected = test[predicted.columns]
+    pd.testing.assert_frame_equal(predicted, expected, check_names=False, rtol=0, atol=1e-5)
     row = load(folder.parent).set_index("run").loc[folder.name]
     assert (row["model"], row["ensemble"]) == (f"ensemble_{method}", method)
     assert row["test/log_loss" if task != "regression" else "test/rmse"] == pytest.approx(
@@ -128,16 +128,16 @@ def test_members_are_named_with_weights_in_the_config_and_paths_move_with_the_ru
 ):
     folders = study("binary")
     summary = ensemble("runs=binary", "method=mean", "max_members=3", *QUICK)
-    known = yaml.safe_load((summary.folder / "config.yaml").read_text())["ensemble"]["members"]
-    assert [m["weight"] for m in known] == [pytest.approx(1 / 3)] * 3
-    assert {m["run"] for m in known} < {folder.name for folder in folders}
+    members = yaml.safe_load((summary.folder / "config.yaml").read_text())["ensemble"]["members"]
+    assert [m["weight"] for m in members] == [pytest.approx(1 / 3)] * 3
+    assert {m["run"] for m in members} < {folder.name for folder in folders}
     frame = raw("binary")
     before = load_model(summary.folder).predict(frame)
     (here / "runs").rename(here / "moved")
     moved = Path("moved", *summary.folder.parts[1:])
     assert load_model(moved).predict(frame).equals(before)
-    shutil.rmtree(moved.with_name(known[0]["run"]))
-    with pytest.raises(LeptonError, match=f"its member {known[0]['run']} is gone") as e:
+    shutil.rmtree(moved.with_name(members[0]["run"]))
+    with pytest.raises(LeptonError, match=f"its member {members[0]['run']} is gone") as e:
         load_model(moved)
     assert len(str(e.value).splitlines()) == 1
 
@@ -185,19 +185,19 @@ def test_folds_are_joined_by_the_rows_that_they_did_not_train_on(study, ensemble
     assert expected.size < len(vals)
     np.testing.assert_allclose(stored(summary.folder, "val")[0], expected, rtol=1e-6)
     frame = raw("folds").iloc[:20]
-    each = [load_model(folder).predict(frame)["prediction"] for folder in folders]
-    found = load_model(summary.folder).predict(frame)["prediction"]
-    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-6)
+    predictions = [load_model(folder).predict(frame)["prediction"] for folder in folders]
+    predicted = load_model(summary.folder).predict(frame)["prediction"]
+    np.testing.assert_allclose(predicted, np.mean(predictions, axis=0), rtol=1e-6)
 
 
 def test_settings_are_stacked_on_joined_folds_and_predict(study, ensemble):
     study("folds")
-    words = ("method=stacking", "method.learns_from=out_of_fold")
-    summary = ensemble("runs=folds", *words, *QUICK)
+    overrides = ("method=stacking", "method.learns_from=out_of_fold")
+    summary = ensemble("runs=folds", *overrides, *QUICK)
     assert summary.facts["considered"] == 2
     assert json.loads((summary.folder / "result.json").read_text())["rows"]["test"] == 250
-    found = load_model(summary.folder).predict(raw("folds").iloc[:5])["prediction"]
-    assert found.between(0, 1).all()
+    predicted = load_model(summary.folder).predict(raw("folds").iloc[:5])["prediction"]
+    assert predicted.between(0, 1).all()
 
 
 def test_folds_that_are_missing_are_counted(study, ensemble):
@@ -211,16 +211,16 @@ def test_folds_that_are_missing_are_counted(study, ensemble):
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "message"),
     [
         ("multiclass", "differ in their tasks"),
         ("regression", "differ in their tasks"),
         ("folds", "differ in their validation rows"),
     ],
 )
-def test_members_of_other_data_are_refused_and_named(study, ensemble, other, said):
+def test_members_of_other_data_are_refused_and_named(study, ensemble, other, message):
     study("binary"), study(other)
-    with pytest.raises(ConfigError, match=said) as e:
+    with pytest.raises(ConfigError, match=message) as e:
         ensemble("runs=[binary,runs/" + other + "]", "method=mean")
     assert len(e.value.problems) == 1
     assert "synthetic-linear-s0-" in str(e.value)
@@ -228,12 +228,16 @@ def test_members_of_other_data_are_refused_and_named(study, ensemble, other, sai
 
 def test_ids_and_targets_must_be_the_same_row_by_row(study, ensemble):
     folders = study("binary")
-    for what, said in (("id", "validation rows"), ("target", "validation targets")):
+    for column, difference in (("id", "validation rows"), ("target", "validation targets")):
         path = folders[0] / "predictions" / "val.parquet"
         frame = pd.read_parquet(path)
-        changed = frame.assign(**{what: np.where(frame.index == 3, 1 - frame[what], frame[what])})
+        changed = frame.assign(
+            **{column: np.where(frame.index == 3, 1 - frame[column], frame[column])}
+        )
         changed.to_parquet(path)
-        with pytest.raises(ConfigError, match=f"{folders[0].name} and .* differ in their {said}"):
+        with pytest.raises(
+            ConfigError, match=f"{folders[0].name} and .* differ in their {difference}"
+        ):
             ensemble("runs=binary", "method=mean")
         frame.to_parquet(path)
 
@@ -254,24 +258,24 @@ def test_folders_that_are_no_members_are_named_and_counted(study, ensemble, capl
     shutil.copytree(folders[2], folders[2].with_name(folders[2].name + ".part"))
     failed = folders[2].with_name("x.failed")
     failed.mkdir()
-    known = {"run": "x", "error": "Diverged: loss is nan", "traceback": "", "status": "diverged"}
-    (failed / "failure.json").write_text(json.dumps(known))
+    failure = {"run": "x", "error": "Diverged: loss is nan", "traceback": "", "status": "diverged"}
+    (failed / "failure.json").write_text(json.dumps(failure))
     caplog.set_level("INFO", logger="lepton")
     ensemble("runs=binary", "method=mean", *QUICK)
     assert "4 left out" in caplog.text
-    for said in ("not a result of lepton's", "damaged", "unfinished", "diverged (Diverged: loss"):
-        assert said in caplog.text
+    for reason in ("not a result of lepton's", "damaged", "unfinished", "diverged (Diverged: loss"):
+        assert reason in caplog.text
     search = find_members("binary")
     assert (len(search.members), len(search.skipped), search.ensembles) == (2, 4, 1)
 
 
-@pytest.mark.parametrize("what", ["weights", "nan", "no predictions"])
-def test_a_run_without_weights_or_numbers_is_no_member(study, what):
+@pytest.mark.parametrize("missing", ["weights", "nan", "no predictions"])
+def test_a_run_without_weights_or_numbers_is_no_member(study, missing):
     folder, *_ = study("binary")
     path = folder / "predictions" / "val.parquet"
-    if what == "weights":
+    if missing == "weights":
         next(folder.glob("model.*")).unlink()
-    elif what == "nan":
+    elif missing == "nan":
         pd.read_parquet(path).assign(prediction=float("nan")).to_parquet(path)
     else:
         path.unlink()
@@ -289,17 +293,18 @@ def test_a_run_named_twice_is_one_member(study):
 
 
 @pytest.mark.parametrize(
-    ("limits", "used"), [(["max_members=2"], 2), (["max_size={two}"], 2), (["max_size={three}"], 3)]
+    ("limits", "most_members"),
+    [(["max_members=2"], 2), (["max_size={two}"], 2), (["max_size={three}"], 3)],
 )
 @pytest.mark.parametrize("method", ["mean", "stacking", "greedy"])
-def test_limits_hold_for_members_and_bytes(study, ensemble, method, limits, used):
+def test_limits_hold_for_members_and_bytes(study, ensemble, method, limits, most_members):
     sizes = sorted(read_member(folder).size for folder in study("binary"))
-    words = [word.format(two=sum(sizes[:2]), three=sum(sizes[:3])) for word in limits]
-    summary = ensemble("runs=binary", f"method={method}", *words, *QUICK)
-    taken = summary.members[summary.members["weight"] > 0]
-    assert 1 <= len(taken) <= used
-    if "max_size" in words[0]:
-        assert taken["size"].sum() <= int(words[0].partition("=")[2])
+    overrides = [limit.format(two=sum(sizes[:2]), three=sum(sizes[:3])) for limit in limits]
+    summary = ensemble("runs=binary", f"method={method}", *overrides, *QUICK)
+    members = summary.members[summary.members["weight"] > 0]
+    assert 1 <= len(members) <= most_members
+    if "max_size" in overrides[0]:
+        assert members["size"].sum() <= int(overrides[0].partition("=")[2])
     with pytest.raises(ConfigError, match=rf"max_size: 10 bytes hold no member.* has {sizes[0]}"):
         ensemble("runs=binary", f"method={method}", "max_size=10")
 
@@ -328,10 +333,10 @@ def test_diversity_and_calibration_are_reported(study, ensemble, stored):
 
 
 def test_members_of_several_studies_go_to_a_study_of_ensembles(study, ensemble):
-    one, other = study("binary")[:2], Path("runs/other")
-    other.mkdir()
-    shutil.move(one[1], other / one[1].name)
-    summary = ensemble(f"runs=[{one[0]},other]", "method=mean", *QUICK)
+    folders, other_study = study("binary")[:2], Path("runs/other")
+    other_study.mkdir()
+    shutil.move(folders[1], other_study / folders[1].name)
+    summary = ensemble(f"runs=[{folders[0]},other]", "method=mean", *QUICK)
     assert summary.folder.parent == Path("runs/ensembles")
     assert (
         load_model(summary.folder).predict(raw("binary").iloc[:3])["prediction"].between(0, 1).all()

@@ -12,13 +12,13 @@ from lepton.errors import LeptonError
 
 
 def spoil(path, change):
-    known = json.loads(path.read_text())
-    change(known)
-    path.write_text(json.dumps(known))
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "overrides"),
     [
         ("binary", ("method=greedy", "max_members=3", "metric=auroc", "seed=2")),
         ("multiclass", ("method=stacking",)),
@@ -27,15 +27,15 @@ def spoil(path, change):
     ],
 )
 def test_an_ensemble_comes_out_the_same_bit_for_bit_and_is_left_as_it_was(
-    study, ensemble, lepton, here, name, words
+    study, ensemble, lepton, here, name, overrides
 ):
     study(name)
-    folder = ensemble(f"runs={name}", *words, "keep=true").folder
+    folder = ensemble(f"runs={name}", *overrides, "keep=true").folder
     before = {p: p.stat().st_mtime_ns for p in here.rglob("*")}
-    code, said, _ = lepton("verify", str(folder))
-    assert (code, len(said.splitlines())) == (0, 1), said
-    assert "the same again, bit for bit" in said
-    assert "every member's weight and every prediction" in said
+    code, output, _ = lepton("verify", str(folder))
+    assert (code, len(output.splitlines())) == (0, 1), output
+    assert "the same again, bit for bit" in output
+    assert "every member's weight and every prediction" in output
     assert {p: p.stat().st_mtime_ns for p in here.rglob("*")} == before
 
 
@@ -46,15 +46,15 @@ def test_an_ensemble_that_comes_out_otherwise_says_which_numbers_and_which_membe
     frame = pd.read_parquet(path)
     frame.assign(prediction=frame["prediction"] / 2).to_parquet(path)
     lines, same = verify(folder)
-    said = "\n".join(lines)
+    output = "\n".join(lines)
     assert not same
-    assert "predictions/test.parquet: differs by up to" in said
-    assert "predictions/val.parquet" not in said
-    assert "ensemble.json: scores" in said
-    assert f"member: {first.name} was trained again and predicts otherwise" in said
+    assert "predictions/test.parquet: differs by up to" in output
+    assert "predictions/val.parquet" not in output
+    assert "ensemble.json: scores" in output
+    assert f"member: {first.name} was trained again and predicts otherwise" in output
     frame.to_parquet(path)
     assert verify(folder)[1]
-    spoil(folder / "result.json", lambda known: known["metrics"].update({"val/auroc": 0.0}))
+    spoil(folder / "result.json", lambda result: result["metrics"].update({"val/auroc": 0.0}))
     lines, same = verify(folder)
     assert not same
     assert "1 of 20 metrics, the most in val/auroc: 0.0, now" in lines[1]
@@ -64,19 +64,22 @@ def test_an_ensemble_that_comes_out_otherwise_says_which_numbers_and_which_membe
 def test_what_an_ensemble_lacks_to_be_made_again_is_a_line(study, ensemble):
     first, *_ = study("binary")
     folder = ensemble("runs=binary", "method=mean", "keep=true").folder
-    for change, said in (
-        (lambda known: known["config"]["ensemble"]["method"].update(odd=1), "method.odd: method="),
-        (lambda known: known["config"]["ensemble"].pop("folds"), "does not say 'folds'"),
+    for change, message in (
+        (
+            lambda result: result["config"]["ensemble"]["method"].update(odd=1),
+            "method.odd: method=",
+        ),
+        (lambda result: result["config"]["ensemble"].pop("folds"), "does not say 'folds'"),
     ):
-        kept = (folder / "result.json").read_text()
+        stored = (folder / "result.json").read_text()
         spoil(folder / "result.json", change)
-        with pytest.raises(LeptonError, match=said):
+        with pytest.raises(LeptonError, match=message):
             verify(folder)
-        (folder / "result.json").write_text(kept)
+        (folder / "result.json").write_text(stored)
     shutil.rmtree(first)
     with pytest.raises(LeptonError, match=f"its member {first.name} is gone"):
         verify(folder)
-    spoil(folder / "ensemble.json", lambda known: known.pop("pool"))
+    spoil(folder / "ensemble.json", lambda report: report.pop("pool"))
     with pytest.raises(LeptonError, match="does not say who could have become a member"):
         verify(folder)
 
@@ -93,24 +96,24 @@ def test_files_of_an_ensemble_that_are_damaged_are_told(study, ensemble, lepton)
         "what is different:",
         "  environment.json cannot be read: versions are not known",
     ]
-    for name, said in (
+    for name, message in (
         ("ensemble.json", "damaged (ensemble.json lacks 'used'); rerun=true makes it again"),
         ("config.yaml", "config.yaml: not a config of lepton's"),
     ):
-        kept = (folder / name).read_bytes()
+        content = (folder / name).read_bytes()
         (folder / name).write_text("{}" if name == "ensemble.json" else "null")
         assert lepton("report", "binary", "--figure", "ensemble_weights_mean")[2].startswith(
             "lepton: --figure ensemble_weights_mean: no such figure"
         )
         with pytest.raises(LeptonError) as error:
             verify(folder) if name == "ensemble.json" else load_model(folder)
-        assert said in str(error.value)
-        (folder / name).write_bytes(kept)
+        assert message in str(error.value)
+        (folder / name).write_bytes(content)
 
 
 def test_a_member_whose_config_is_not_whole_is_left_out(study, ensemble):
     first, *_ = study("binary")
-    spoil(first / "result.json", lambda known: known["config"].pop("task"))
+    spoil(first / "result.json", lambda result: result["config"].pop("task"))
     facts = ensemble("runs=binary", "method=mean", "keep=true").facts
     assert facts["skipped"] == [{"folder": str(first), "why": "damaged (its config lacks task)"}]
 
@@ -119,17 +122,17 @@ def test_check_says_who_may_join_and_where_it_goes_and_writes_nothing(study, lep
     study("binary")
     shutil.copytree(here / "runs/binary", here / "runs/binary/old.failed")
     before = sorted(here.rglob("*"))
-    words = ("ensemble", "runs=binary", "method=median", "keep=true")
-    code, out, said = lepton("check", *words)
-    assert (code, said) == (0, "")
+    arguments = ("ensemble", "runs=binary", "method=median", "keep=true")
+    code, out, stderr = lepton("check", *arguments)
+    assert (code, stderr) == (0, "")
     first, left_out, place = out.splitlines()
     assert first == "4 runs may become members, chosen by log_loss"
     assert left_out == "  left out  runs/binary/old.failed: failed"
     assert sorted(here.rglob("*")) == before
-    assert lepton(*words)[0] == 0
-    *_, made = lepton("check", *words)[1].splitlines()
-    assert made == place.replace("to make ", "finished")
-    assert (here / made.split()[-1] / "result.json").is_file()
-    code, out, said = lepton("check", "ensemble", "runs=binary", "method=meen")
+    assert lepton(*arguments)[0] == 0
+    *_, finished = lepton("check", *arguments)[1].splitlines()
+    assert finished == place.replace("to make ", "finished")
+    assert (here / finished.split()[-1] / "result.json").is_file()
+    code, out, stderr = lepton("check", "ensemble", "runs=binary", "method=meen")
     assert (code, out) == (2, "")
-    assert said.startswith("lepton: method=meen: no such option")
+    assert stderr.startswith("lepton: method=meen: no such option")

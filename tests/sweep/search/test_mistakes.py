@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-WORDS = ("train", "-m", "hydra/sweeper=search", "dataset=wine", "model=mlp_small")
+SEARCH = ("train", "-m", "hydra/sweeper=search", "dataset=wine", "model=mlp_small")
 LR = "optimizer.lr=tag(log,interval(1e-4,1e-1))"
 SAMPLER, PRUNER = "hydra/sweeper/sampler", "hydra/sweeper/pruner"
 SPACES = {
@@ -25,7 +25,7 @@ SPACES = {
     "optimizer.lr=interval(1)": "missing a required argument: 'end'",
     "optimizer.lr=interval(a,1)": "mismatch type argument start",
 }
-OTHERS = {
+SETTINGS = {
     "optimizer.rl=interval(0,1)": "optimizer.rl: optimizer=adamw has no such key",
     "model.hiden=interval(0,1)": "model.hiden: model=mlp_small has no such key; did you mean",
     "batch_size=interval(8,32)": "batch_size: 8.0 is not int",
@@ -65,7 +65,7 @@ OTHERS = {
     "hydra.sweeper.directions=[up]": "hydra.sweeper.directions: 'up' is not maximize or minimize",
     "hydra.sweeper.directions=[maximize,minimize]": "give one for each objective, or null",
 }
-SEVERAL = [
+COMBINATIONS = [
     (
         [f"{SAMPLER}=cmaes", "hydra.sweeper.objectives=[score,parameters]"],
         "hydra/sweeper/sampler=cmaes takes one; use nsgaii",
@@ -86,9 +86,9 @@ SEVERAL = [
 ]
 
 
-def one_line(lepton, *words):
-    """What is said, which is one line and leaves nothing behind."""
-    code, out, err = lepton(*words)
+def one_line(lepton, *arguments):
+    """The only line of stderr of a command that is refused and leaves nothing behind."""
+    code, out, err = lepton(*arguments)
     assert (code, out) == (2, ""), err
     (line,) = err.splitlines()
     assert line.startswith("lepton: ")
@@ -96,54 +96,54 @@ def one_line(lepton, *words):
     return line
 
 
-@pytest.mark.parametrize("word", SPACES)
-def test_a_space_that_makes_no_sense_is_refused_with_its_key(word, lepton):
-    line = one_line(lepton, *WORDS, word)
-    assert line.startswith(f"lepton: {word}: ")
-    assert SPACES[word] in line
+@pytest.mark.parametrize("override", SPACES)
+def test_a_space_that_makes_no_sense_is_refused_with_its_key(override, lepton):
+    line = one_line(lepton, *SEARCH, override)
+    assert line.startswith(f"lepton: {override}: ")
+    assert SPACES[override] in line
 
 
-@pytest.mark.parametrize("word", OTHERS)
-def test_what_cannot_be_searched_or_set_is_told_in_one_line(word, lepton):
-    space = [] if word.startswith("optimizer") else [LR]
-    assert OTHERS[word] in one_line(lepton, "check", *WORDS[1:], *space, word)
+@pytest.mark.parametrize("override", SETTINGS)
+def test_what_cannot_be_searched_or_set_is_told_in_one_line(override, lepton):
+    space = [] if override.startswith("optimizer") else [LR]
+    assert SETTINGS[override] in one_line(lepton, "check", *SEARCH[1:], *space, override)
 
 
 @pytest.mark.parametrize(
-    ("words", "message"), SEVERAL, ids=lambda x: x[-1] if isinstance(x, list) else ""
+    ("overrides", "message"), COMBINATIONS, ids=lambda x: x[-1] if isinstance(x, list) else ""
 )
-def test_settings_that_cannot_go_together_are_told_in_one_line(words, message, lepton):
-    assert message in one_line(lepton, *WORDS, LR, *words)
+def test_settings_that_cannot_go_together_are_told_in_one_line(overrides, message, lepton):
+    assert message in one_line(lepton, *SEARCH, LR, *overrides)
 
 
 @pytest.mark.parametrize("sampler", ["cmaes", "qmc"])
 def test_a_sampler_of_numbers_refuses_a_space_of_choices(sampler, lepton):
-    words = ["optimizer=adam,adamw", f"{SAMPLER}={sampler}"]
-    line = one_line(lepton, *WORDS, *words)
+    overrides = ["optimizer=adam,adamw", f"{SAMPLER}={sampler}"]
+    line = one_line(lepton, *SEARCH, *overrides)
     assert "searches numbers and there are only choices (optimizer); use tpe" in line
 
 
 def test_a_search_without_a_space_is_refused(lepton):
-    assert "nothing to search; give key=interval(LOW,HIGH)" in one_line(lepton, *WORDS)
+    assert "nothing to search; give key=interval(LOW,HIGH)" in one_line(lepton, *SEARCH)
 
 
 def test_a_grid_names_the_search_when_it_is_given_an_interval(lepton):
-    words = ["train", "-m", "dataset=wine", "model.dropout=interval(0,0.5)"]
-    line = one_line(lepton, *words)
+    arguments = ["train", "-m", "dataset=wine", "model.dropout=interval(0,0.5)"]
+    line = one_line(lepton, *arguments)
     assert line.startswith("lepton: model.dropout=interval(0,0.5): an interval has no list")
     assert line.endswith("hydra/sweeper=search looks for the best")
 
 
 def test_all_mistakes_are_told_at_once(lepton):
-    words = ["optimizer.lr=interval(1,0)", "model.dropout=tag(log,interval(0,1))"]
-    code, _, err = lepton(*WORDS, *words, "hydra.sweeper.batch=0", "seed=1,2")
+    overrides = ["optimizer.lr=interval(1,0)", "model.dropout=tag(log,interval(0,1))"]
+    code, _, err = lepton(*SEARCH, *overrides, "hydra.sweeper.batch=0", "seed=1,2")
     assert code == 2
     assert len(err.splitlines()) == 4
 
 
 def test_options_that_cannot_go_together_are_found_before_the_first_trial(lepton):
-    words = ["optimizer=adamw,schedule_free_adamw", "scheduler=cosine"]
-    line = one_line(lepton, *WORDS, *words)
+    overrides = ["optimizer=adamw,schedule_free_adamw", "scheduler=cosine"]
+    line = one_line(lepton, *SEARCH, *overrides)
     assert "a schedule-free optimizer takes the place of a schedule" in line
 
 
@@ -152,13 +152,13 @@ def test_without_optuna_the_extra_is_named(command, lepton, monkeypatch):
     for name in [m for m in sys.modules if m == "optuna" or m.startswith("optuna.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
-    line = one_line(lepton, command, *WORDS[1:], LR)
+    line = one_line(lepton, command, *SEARCH[1:], LR)
     assert line.endswith("needs Optuna; pip install 'lepton-experiments[sweeps]'")
 
 
 def test_without_a_samplers_package_the_extra_is_named(lepton, monkeypatch):
     monkeypatch.setitem(sys.modules, "cmaes", None)
-    line = one_line(lepton, *WORDS, LR, f"{SAMPLER}=cmaes")
+    line = one_line(lepton, *SEARCH, LR, f"{SAMPLER}=cmaes")
     assert "lepton-experiments[sweeps]" in line
 
 

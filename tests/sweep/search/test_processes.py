@@ -10,7 +10,7 @@ import pytest
 from lepton.sweep.multirun import multirun
 from tests.sweep.conftest import comparable_table
 
-WORDS = (
+SEARCH = (
     *("hydra/sweeper=search", "hydra.sweeper.n_trials=9", "hydra.sweeper.batch=3"),
     *("hydra/sweeper/pruner=median", "hydra.sweeper.pruner.n_startup_trials=3"),
     *("dataset=wine", "model=mlp_small", "trainer.max_epochs=6", "hydra/launcher=basic"),
@@ -19,31 +19,31 @@ WORDS = (
 FOREIGN = "_target_: hydra._internal.core_plugins.basic_launcher.BasicLauncher\n"
 
 
-def ended(name):
-    """The folders of a study that say how a run ended."""
-    names = sorted(p.name for p in Path("runs", name).iterdir() if p.is_dir())
+def ended_runs(study):
+    """The names of a study's folders that say how a run ended."""
+    names = sorted(p.name for p in Path("runs", study).iterdir() if p.is_dir())
     return [name for name in names if not name.endswith(".part")]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [1, 5])
 def test_a_search_killed_at_random_times_ends_as_one_that_was_not(here, start, command, kills):
-    multirun([*WORDS, "study=whole"])
+    multirun([*SEARCH, "study=whole"])
     assert {"finished", "pruned"} == set(comparable_table("whole")["status"])
     draw = random.Random(kills)
     for _ in range(kills):
-        before = len(ended("parts")) if Path("runs/parts").exists() else 0
-        process = start("train", "-m", *WORDS, "study=parts")
+        before = len(ended_runs("parts")) if Path("runs/parts").exists() else 0
+        process = start("train", "-m", *SEARCH, "study=parts")
         while process.is_alive() and not (
-            Path("runs/parts").exists() and len(ended("parts")) > before
+            Path("runs/parts").exists() and len(ended_runs("parts")) > before
         ):
             time.sleep(0.005)
         time.sleep(draw.uniform(0, 0.3))
         process.kill()
         process.join()
-    code, output = command("train", "-m", *WORDS, "study=parts")
+    code, output = command("train", "-m", *SEARCH, "study=parts")
     assert code == 0, output
-    assert ended("parts") == ended("whole")
+    assert ended_runs("parts") == ended_runs("whole")
     pd.testing.assert_frame_equal(
         comparable_table("parts"), comparable_table("whole"), check_exact=True
     )
@@ -51,12 +51,12 @@ def test_a_search_killed_at_random_times_ends_as_one_that_was_not(here, start, c
 
 @pytest.mark.slow
 def test_two_processes_search_one_study_together(here, start, command):
-    multirun([*WORDS, "study=whole"])
-    first = start("train", "-m", *WORDS, "study=both", said=here / "first.txt")
-    code, output = command("train", "-m", *WORDS, "study=both")
+    multirun([*SEARCH, "study=whole"])
+    first = start("train", "-m", *SEARCH, "study=both", output=here / "first.txt")
+    code, output = command("train", "-m", *SEARCH, "study=both")
     first.join(200)
     assert (code, first.exitcode) == (0, 0), output + (here / "first.txt").read_text()
-    assert ended("both") == ended("whole")
+    assert ended_runs("both") == ended_runs("whole")
     pd.testing.assert_frame_equal(
         comparable_table("both"), comparable_table("whole"), check_exact=True
     )
@@ -65,15 +65,19 @@ def test_two_processes_search_one_study_together(here, start, command):
 def test_a_launcher_that_is_not_leptons_is_fed_and_refused_with_a_pruner(here, command):
     (here / "conf" / "hydra" / "launcher").mkdir(parents=True)
     (here / "conf" / "hydra" / "launcher" / "foreign.yaml").write_text(FOREIGN)
-    words = [word for word in WORDS if "pruner" not in word and "launcher" not in word]
-    multirun([*words, "hydra/launcher=basic", "study=ours"])
-    code, output = command("train", "-m", *words, "study=theirs", "hydra/launcher=foreign")
+    overrides = [
+        override for override in SEARCH if "pruner" not in override and "launcher" not in override
+    ]
+    multirun([*overrides, "hydra/launcher=basic", "study=ours"])
+    code, output = command("train", "-m", *overrides, "study=theirs", "hydra/launcher=foreign")
     assert code == 0, output
     pd.testing.assert_frame_equal(
         comparable_table("theirs"), comparable_table("ours"), check_exact=True
     )
     pruning = "hydra/sweeper/pruner=median"
-    code, output = command("train", "-m", *words, "hydra/launcher=foreign", pruning, "study=none")
+    code, output = command(
+        "train", "-m", *overrides, "hydra/launcher=foreign", pruning, "study=none"
+    )
     assert code == 2
     assert "lepton: hydra/sweeper/pruner: only lepton's own launchers prune" in output
     assert not Path("runs/none").exists()
@@ -81,11 +85,11 @@ def test_a_launcher_that_is_not_leptons_is_fed_and_refused_with_a_pruner(here, c
 
 @pytest.mark.slow
 def test_a_pool_prunes_as_one_process_does(here, command):
-    multirun([*WORDS, "study=one"])
-    words = [word for word in WORDS if "launcher" not in word]
-    code, output = command("train", "-m", *words, "study=pool", "hydra/launcher=parallel")
+    multirun([*SEARCH, "study=one"])
+    overrides = [override for override in SEARCH if "launcher" not in override]
+    code, output = command("train", "-m", *overrides, "study=pool", "hydra/launcher=parallel")
     assert code == 0, output
-    assert ended("pool") == ended("one")
+    assert ended_runs("pool") == ended_runs("one")
     pd.testing.assert_frame_equal(
         comparable_table("pool"), comparable_table("one"), check_exact=True
     )

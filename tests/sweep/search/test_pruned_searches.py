@@ -38,8 +38,8 @@ def outcomes(name):
 
 def test_a_clearly_bad_trial_is_pruned_and_the_best_is_not(curved, search, capsys):
     space = ["optimizer.lr=0.01,0.011,0.012,0.009,0.008,1e-8"]
-    words = ["hydra/sweeper/sampler=grid", f"{PRUNER}=median", "hydra.sweeper.batch=5"]
-    points = search(*words, "hydra.sweeper.sampler.seed=1", space=space)
+    overrides = ["hydra/sweeper/sampler=grid", f"{PRUNER}=median", "hydra.sweeper.batch=5"]
+    points = search(*overrides, "hydra.sweeper.sampler.seed=1", space=space)
     assert points[-1][1] == 1e-8
     frame = load("default").set_index("optimizer.lr")["status"]
     assert frame[1e-8] == "pruned"
@@ -52,15 +52,15 @@ def test_a_clearly_bad_trial_is_pruned_and_the_best_is_not(curved, search, capsy
 
 @pytest.mark.parametrize("name", quick(["successive_halving", "hyperband"], "hyperband"))
 def test_the_order_in_which_a_batch_is_trained_changes_nothing(name, curved, search, monkeypatch):
-    words = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
-    straight = search(*words, "study=straight")
+    overrides = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
+    straight = search(*overrides, "study=straight")
     real, draw = lepton.sweep.grid.launch, random.Random(0)
 
     def shuffled(launcher, jobs, progress):
         real(launcher, draw.sample(jobs, len(jobs)), progress)
 
     monkeypatch.setattr(lepton.sweep.grid, "launch", shuffled)
-    assert {*search(*words, "study=shuffled")} == {*straight}
+    assert {*search(*overrides, "study=shuffled")} == {*straight}
     assert outcomes("shuffled") == outcomes("straight")
     assert set(outcomes("straight").values()) == {"finished", "pruned"}
 
@@ -68,37 +68,37 @@ def test_the_order_in_which_a_batch_is_trained_changes_nothing(name, curved, sea
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["median", "hyperband"])
 def test_a_pruned_search_killed_anywhere_ends_as_one_that_was_not(name, curved, search):
-    words = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
-    whole = search(*words, "study=whole")
-    parts = []
+    overrides = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
+    uninterrupted = search(*overrides, "study=whole")
+    interrupted = []
     for stop in (6, math.inf):
-        curved.stop_after = len(whole) + stop
+        curved.stop_after = len(uninterrupted) + stop
         try:
-            parts += search(*words, "study=parts")
+            interrupted += search(*overrides, "study=parts")
         except KeyboardInterrupt:
-            parts = [(*p,) for p in map(point, curved.configs[len(whole) :])]
-    assert parts == whole
+            interrupted = [(*p,) for p in map(point, curved.configs[len(uninterrupted) :])]
+    assert interrupted == uninterrupted
     assert outcomes("parts") == outcomes("whole")
 
 
 @pytest.mark.slow
 def test_a_run_that_another_pruner_ended_is_trained_to_its_end(curved, search):
     space = ["optimizer.lr=0.01,0.011,0.012,0.009,0.008,1e-8"]
-    words = ["hydra/sweeper/sampler=grid", "hydra.sweeper.batch=5"]
-    words.append("hydra.sweeper.sampler.seed=1")
-    search(*words, f"{PRUNER}=median", space=space)
+    overrides = ["hydra/sweeper/sampler=grid", "hydra.sweeper.batch=5"]
+    overrides.append("hydra.sweeper.sampler.seed=1")
+    search(*overrides, f"{PRUNER}=median", space=space)
     late = [f"{PRUNER}=median", "hydra.sweeper.pruner.n_warmup_steps=99"]
-    assert [p[1] for p in search(*words, *late, space=space)] == [1e-8]
+    assert [p[1] for p in search(*overrides, *late, space=space)] == [1e-8]
     assert set(outcomes("default").values()) == {"finished"}
-    assert search(*words, *late, space=space) == []
-    assert search(*words, f"{PRUNER}=median", space=space) == []
+    assert search(*overrides, *late, space=space) == []
+    assert search(*overrides, f"{PRUNER}=median", space=space) == []
 
 
 @pytest.mark.slow
 def test_without_a_pruner_pruned_runs_are_trained_to_their_end(curved, search):
-    words = ["hydra/sweeper/sampler=random", *SIZE]
-    search(*words, f"{PRUNER}=median", *FURTHER["median"])
+    overrides = ["hydra/sweeper/sampler=random", *SIZE]
+    search(*overrides, f"{PRUNER}=median", *FURTHER["median"])
     count = sum(status == "pruned" for status in outcomes("default").values())
     assert count
-    assert len(search(*words)) == count
+    assert len(search(*overrides)) == count
     assert set(outcomes("default").values()) == {"finished"}

@@ -18,8 +18,8 @@ from lepton.sweep.search.proposals import Proposals
 from lepton.sweep.search.space import read_space
 from tests.quick import quick
 
-FOUND = find_options()
-NAMES = sorted(set(FOUND["search"]) - {"none"})
+OPTIONS = find_options()
+NAMES = sorted(set(OPTIONS["search"]) - {"none"})
 RANDOM = {"_target_": "optuna.samplers.RandomSampler", "seed": 0}
 SMALL = {  # sizes that cost less; the command line wins over the space
     "mlp": ["model.hidden=[8],[8,8]"],
@@ -32,7 +32,7 @@ SMALL = {  # sizes that cost less; the command line wins over the space
 TEXTS = ("dataset=vader", "dataset.source=tweets", "dataset.fraction=0.05")
 TUNED = ("model=transformer_tiny", "init_from=start")  # spaces that leave the network open
 TABLE = ("dataset=synthetic", "dataset.rows=120")
-GIVEN = {
+OVERRIDES = {
     "finetune": (*TEXTS, *TUNED, "finetune=bitfit"),
     "transformer": (*TEXTS, *TUNED),
     "text_cnn": TEXTS,
@@ -42,16 +42,16 @@ GIVEN = {
 
 @cache
 def params(name):
-    node = yaml.safe_load(FOUND["search"][name].read_text())
+    node = yaml.safe_load(OPTIONS["search"][name].read_text())
     return node["hydra"]["sweeper"]["params"]
 
 
-def drawn(*words, count=1000):
+def random_points(*overrides, count=1000):
     """Points of a space drawn at random, as the overrides of their trials."""
-    space = read_space(OverridesParser.create(), words)
+    space = read_space(OverridesParser.create(), overrides)
     proposals = Proposals(space, sampler=RANDOM, directions=["maximize"])
     points = [space.overrides(p.params) for p in proposals.ask(count)]
-    return [dict(override.split("=") for override in overrides) for overrides in points]
+    return [dict(override.split("=") for override in trial) for trial in points]
 
 
 def test_every_model_of_tables_has_a_space():
@@ -62,14 +62,16 @@ def test_every_model_of_tables_has_a_space():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_space_names_its_source_its_model_and_keys_that_there_are(name, here):
     Path("start.pt").touch()
-    head = FOUND["search"][name].read_text().splitlines()[1]
+    head = OPTIONS["search"][name].read_text().splitlines()[1]
     assert "Source: https://" in head
-    model = next((w[6:] for w in GIVEN.get(name, ()) if w.startswith("model=")), name)
+    model = next((w[6:] for w in OVERRIDES.get(name, ()) if w.startswith("model=")), name)
     assert params(name).get("model", model) == model
     chosen = {key: params(name)[key] for key in ("optimizer", "finetune") if key in params(name)}
-    words = [f"{key}={value}" for key, value in {"model": model, **chosen}.items()]
-    words += ["init_from=start.pt"] if "finetune" in chosen else []
-    cfg = compose(*(w for w in GIVEN.get(name, ()) if not w.startswith("init_from=")), *words)
+    overrides = [f"{key}={value}" for key, value in {"model": model, **chosen}.items()]
+    overrides += ["init_from=start.pt"] if "finetune" in chosen else []
+    cfg = compose(
+        *(w for w in OVERRIDES.get(name, ()) if not w.startswith("init_from=")), *overrides
+    )
     for key in set(params(name)) - {"model", *chosen}:
         group, _, leaf = key.rpartition(".")
         assert leaf in (cfg[group] if group else cfg), key
@@ -90,20 +92,25 @@ def test_every_value_of_a_space_lies_in_its_range(name, here):
 
 @pytest.mark.parametrize("name", quick(NAMES, "mlp", "gradient_boosting", "tfidf_linear"))
 def test_a_trial_of_every_space_trains(name, here, run):
-    given = GIVEN.get(name, TABLE)
-    if "init_from=start" in given:
+    overrides_of_space = OVERRIDES.get(name, TABLE)
+    if "init_from=start" in overrides_of_space:
         shutil.copytree(run(*TEXTS, *TUNED[:1], "trainer=smoke", "study=before"), "start")
-    words = ["hydra/sweeper=search", f"search={name}", "hydra.sweeper.n_trials=1", "trainer=smoke"]
-    multirun([*words, *given, *SMALL.get(name, [])])
+    overrides = [
+        "hydra/sweeper=search",
+        f"search={name}",
+        "hydra.sweeper.n_trials=1",
+        "trainer=smoke",
+    ]
+    multirun([*overrides, *overrides_of_space, *SMALL.get(name, [])])
     (row,) = load("runs/default").to_dict("records")
-    model = "transformer_tiny" if "init_from=start" in given else name
+    model = "transformer_tiny" if "init_from=start" in overrides_of_space else name
     assert (row["status"], row["model"]) == ("finished", model)
     assert "search" not in row
 
 
 def test_the_command_line_wins_over_a_space_key_by_key(here):
-    words = ["hydra/sweeper=search", "search=mlp", "dataset=wine", "hydra.sweeper.batch=5"]
-    plan = plan_runs([*words, "model.dropout=0.25", "optimizer.lr=1e-3,2e-3"], sweep=True)
+    overrides = ["hydra/sweeper=search", "search=mlp", "dataset=wine", "hydra.sweeper.batch=5"]
+    plan = plan_runs([*overrides, "model.dropout=0.25", "optimizer.lr=1e-3,2e-3"], sweep=True)
     rates = {job.config["optimizer"]["lr"] for job in plan.jobs}
     assert rates <= {1e-3, 2e-3}
     assert {job.config["model"]["dropout"] for job in plan.jobs} == {0.25}
@@ -111,7 +118,7 @@ def test_the_command_line_wins_over_a_space_key_by_key(here):
 
 
 def test_a_log_interval_is_uniform_in_the_logarithm():
-    points = drawn("a=tag(log,interval(1e-4,1e-1))", "b=interval(1e-4,1e-1)")
+    points = random_points("a=tag(log,interval(1e-4,1e-1))", "b=interval(1e-4,1e-1)")
     logs = [(math.log10(float(p["a"])) + 4) / 3 for p in points]
     assert kstest(logs, "uniform").pvalue > 0.01
     flat = [(float(p["b"]) - 1e-4) / (1e-1 - 1e-4) for p in points]
@@ -120,18 +127,23 @@ def test_a_log_interval_is_uniform_in_the_logarithm():
 
 
 def test_whole_numbers_stay_whole_and_reach_both_ends():
-    words = ["a=int(interval(1,4))", "b=range(1,4)", "c=tag(log,range(1,65))", "d=range(9,0,-4)"]
-    points = drawn(*words)
+    overrides = [
+        "a=int(interval(1,4))",
+        "b=range(1,4)",
+        "c=tag(log,range(1,65))",
+        "d=range(9,0,-4)",
+    ]
+    points = random_points(*overrides)
     assert {p["a"] for p in points} == {"1", "2", "3", "4"}
     assert {p["b"] for p in points} == {"1", "2", "3"}
     assert {p["d"] for p in points} == {"1", "5", "9"}
-    whole = [int(p["c"]) for p in points]
-    assert (min(whole), max(whole)) == (1, 64)
-    assert 0.4 < sum(c <= 8 for c in whole) / len(whole) < 0.65  # half of it in the logarithm
+    numbers = [int(p["c"]) for p in points]
+    assert (min(numbers), max(numbers)) == (1, 64)
+    assert 0.4 < sum(c <= 8 for c in numbers) / len(numbers) < 0.65  # half of it in the logarithm
 
 
 def test_choices_keep_lists_words_and_null():
-    points = drawn("a=[64,64],[128]", "b=none,balanced,null", "c=true,false")
+    points = random_points("a=[64,64],[128]", "b=none,balanced,null", "c=true,false")
     assert {p["a"] for p in points} == {"[64,64]", "[128]"}
     assert {p["b"] for p in points} == {"none", "balanced", "null"}
     assert {p["c"] for p in points} == {"True", "False"}
@@ -140,7 +152,7 @@ def test_choices_keep_lists_words_and_null():
 def test_a_range_of_fractions_takes_the_values_of_a_grid():
     parser = OverridesParser.create()
     listed = [*parser.parse_override("a=range(0,0.5,0.1)").sweep_string_iterator()]
-    assert {p["a"] for p in drawn("a=range(0,0.5,0.1)")} == {*listed}
+    assert {p["a"] for p in random_points("a=range(0,0.5,0.1)")} == {*listed}
 
 
 def test_a_search_and_a_grid_share_their_runs(search, training, capsys):

@@ -47,9 +47,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalW
 
 
 def hill(params):
-    off = math.log10(params["optimizer.lr"]) + 2
-    worse = 0.1 if params["optimizer"] == "adamw" else 0.0
-    return -(off**2) - (params["model.dropout"] - 0.2) ** 2 - worse - 0.01 * 0
+    distance = math.log10(params["optimizer.lr"]) + 2
+    penalty = 0.1 if params["optimizer"] == "adamw" else 0.0
+    return -(distance**2) - (params["model.dropout"] - 0.2) ** 2 - penalty - 0.01 * 0
 
 
 def plain_loop(sampler, trials=TRIALS, failed=()):
@@ -57,21 +57,21 @@ def plain_loop(sampler, trials=TRIALS, failed=()):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study, points = optuna.create_study(direction="maximize", sampler=sampler), []
     while len(points) < trials:
-        asked = [study.ask(DISTRIBUTIONS) for _ in range(min(BATCH, trials - len(points)))]
-        for trial in asked:
-            p = trial.params
-            points.append((p["optimizer"], p["optimizer.lr"], p["model.dropout"]))
+        batch = [study.ask(DISTRIBUTIONS) for _ in range(min(BATCH, trials - len(points)))]
+        for trial in batch:
+            params = trial.params
+            points.append((params["optimizer"], params["optimizer.lr"], params["model.dropout"]))
             if trial.number in failed:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
-                study.tell(trial, hill(p))
+                study.tell(trial, hill(params))
     return points
 
 
 @pytest.mark.parametrize("name", quick(SAMPLERS, "tpe", "random", "cmaes", "qmc"))
 def test_every_sampler_proposes_what_optuna_alone_would(name, search):
-    words = ["optimizer=adam,adamw", f"{NAME}={name}", *SIZE, *FURTHER.get(name, [])]
-    assert search(*words) == plain_loop(SAMPLERS[name]())
+    overrides = ["optimizer=adam,adamw", f"{NAME}={name}", *SIZE, *FURTHER.get(name, [])]
+    assert search(*overrides) == plain_loop(SAMPLERS[name]())
 
 
 def test_the_order_of_the_words_changes_nothing(search, training):
@@ -112,33 +112,33 @@ def table(name):
     return frame.drop(columns=["folder", "study"])
 
 
-def told(capsys):
+def shown_trials(capsys):
     """The last lines of what is shown, from the number of trials on."""
     out = capsys.readouterr().out
     return out[out.index("trials looked at") :].replace("study=two ", "study=one ")
 
 
-OTHERS = [("tpe", range(TRIALS)), ("nsgaii", [5]), ("cmaes", [4]), ("gp", [6])]
+SLOW_CASES = [("tpe", range(TRIALS)), ("nsgaii", [5]), ("cmaes", [4]), ("gp", [6])]
 
 
 @pytest.mark.parametrize(
     ("name", "kills"),
-    [("tpe", [1, 5]), *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS)],
+    [("tpe", [1, 5]), *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW_CASES)],
 )
 def test_a_search_killed_after_any_run_ends_as_one_that_was_not(
     name, kills, search, training, capsys
 ):
-    words = ["optimizer=adam,adamw", *SIZE, f"{NAME}={name}", *FURTHER.get(name, [])]
-    whole, said = search(*words, "study=one"), told(capsys)
+    overrides = ["optimizer=adam,adamw", *SIZE, f"{NAME}={name}", *FURTHER.get(name, [])]
+    uninterrupted, summary = search(*overrides, "study=one"), shown_trials(capsys)
     for number in kills:
         training.stop_after = TRIALS + number
         with pytest.raises(KeyboardInterrupt):
-            search(*words, "study=two")
+            search(*overrides, "study=two")
         assert len(training.configs) == TRIALS + number
     training.stop_after = math.inf
-    search(*words, "study=two")
-    assert [point(c) for c in training.configs[TRIALS:]] == whole
-    assert told(capsys) == said
+    search(*overrides, "study=two")
+    assert [point(c) for c in training.configs[TRIALS:]] == uninterrupted
+    assert shown_trials(capsys) == summary
     pd.testing.assert_frame_equal(table("one"), table("two"))
 
 
@@ -150,11 +150,11 @@ def test_a_search_that_is_finished_trains_nothing_and_goes_on_when_enlarged(sear
 
 
 def test_a_failed_trial_is_told_as_failed_at_every_start(search, training, capsys):
-    lost = plain_loop(SAMPLERS["tpe"]())[1]
-    training.fail = lambda config: point(config) == lost
+    failed = plain_loop(SAMPLERS["tpe"]())[1]
+    training.fail = lambda config: point(config) == failed
     with pytest.raises(FailedRuns, match="1 of 8 trials failed") as e:
         search("optimizer=adam,adamw", *SIZE)
-    assert f"lr={lost[1]}" in str(e.value)
+    assert f"lr={failed[1]}" in str(e.value)
     assert "no luck" in str(e.value)
     expected = plain_loop(SAMPLERS["tpe"](), failed=[1])
     assert [point(c) for c in training.configs] == expected
@@ -166,15 +166,15 @@ def test_a_failed_trial_is_told_as_failed_at_every_start(search, training, capsy
 
 
 def test_retried_and_then_fine_a_trial_is_told_with_its_value(search, training):
-    words, lost = ["optimizer=adam,adamw", *SIZE], plain_loop(SAMPLERS["tpe"]())[7]
-    training.fail = lambda config: point(config) == lost
+    overrides, failed = ["optimizer=adam,adamw", *SIZE], plain_loop(SAMPLERS["tpe"]())[7]
+    training.fail = lambda config: point(config) == failed
     with pytest.raises(FailedRuns):
-        search(*words)
+        search(*overrides)
     with pytest.raises(FailedRuns):
-        search(*words, "hydra.sweeper.retry_failed=true")
+        search(*overrides, "hydra.sweeper.retry_failed=true")
     assert len(training.configs) == TRIALS + 1
     training.fail = lambda config: False
-    assert search(*words, "hydra.sweeper.retry_failed=true") == [lost]
+    assert search(*overrides, "hydra.sweeper.retry_failed=true") == [failed]
     more = search("optimizer=adam,adamw", SIZE[1], "hydra.sweeper.n_trials=10")
     assert more == plain_loop(SAMPLERS["tpe"](), 10)[8:]
 
@@ -197,19 +197,19 @@ def test_all_trials_are_trained_again_when_asked_to_and_are_the_same(search):
 
 
 def test_the_number_of_threads_changes_no_proposal(here):
-    found = []
+    proposed = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
         space = read_space(OverridesParser.create(), ["optimizer=a,b", "x=interval(0,1)"])
         node = {"_target_": "optuna.samplers.GPSampler", "seed": 0, "n_startup_trials": 3}
         proposals = Proposals(space, sampler=node, directions=["maximize"])
         for _ in range(6):
-            (asked,) = proposals.ask(1)
-            proposals.tell(asked.number, "finished", [asked.params["x"]], [])
-        found.append([trial.params for trial in proposals.trials])
+            (proposal,) = proposals.ask(1)
+            proposals.tell(proposal.number, "finished", [proposal.params["x"]], [])
+        proposed.append([trial.params for trial in proposals.trials])
         assert torch.get_num_threads() == threads
     torch.set_num_threads(1)
-    assert found[0] == found[1]
+    assert proposed[0] == proposed[1]
 
 
 def test_optuna_says_nothing_of_its_own(search, capfd, recwarn):
@@ -224,5 +224,5 @@ def test_progress_counts_the_runs_of_all_batches_and_those_there_already(search,
     for trials, numbers in expected.items():
         caplog.clear()
         search(f"hydra.sweeper.n_trials={trials}", "hydra.sweeper.batch=2")
-        said = [record.getMessage().split()[0] for record in caplog.records]
-        assert [word for word in said if word.startswith("[")] == numbers
+        first_words = [record.getMessage().split()[0] for record in caplog.records]
+        assert [word for word in first_words if word.startswith("[")] == numbers

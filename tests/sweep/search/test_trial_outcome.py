@@ -19,9 +19,9 @@ NAME = "hydra/sweeper/sampler"
 
 def hill(params):
     """The score that the stand-in for training gives seed 0."""
-    off = math.log10(params["optimizer.lr"]) + 2
-    worse = 0.1 if params["optimizer"] == "adamw" else 0.0
-    return -(off**2) - (params["model.dropout"] - 0.2) ** 2 - worse
+    distance = math.log10(params["optimizer.lr"]) + 2
+    penalty = 0.1 if params["optimizer"] == "adamw" else 0.0
+    return -(distance**2) - (params["model.dropout"] - 0.2) ** 2 - penalty
 
 
 def test_several_seeds_a_trial_tell_their_mean(search, training, capsys):
@@ -50,79 +50,81 @@ def test_one_seed_that_fails_is_a_trial_that_failed(search, training, capsys):
 def test_the_best_trial_is_a_command_that_gives_its_run(search, lepton, study, capsys):
     points = search("optimizer=adam,adamw", *SIZE)
     (best,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("best: ")]
-    words = best.partition(": lepton ")[2].split()
-    code, out, _ = lepton("check", *words[1:])
+    arguments = best.partition(": lepton ")[2].split()
+    code, out, _ = lepton("check", *arguments[1:])
     assert code == 0
     assert "finished" in out.splitlines()[1]
     expected = max(points, key=lambda p: hill(named(p)))
-    assert f"optimizer.lr={expected[1]}" in words
+    assert f"optimizer.lr={expected[1]}" in arguments
 
 
 def test_two_objectives_give_the_pareto_front(search, training, capsys):
-    words = [f"{NAME}=nsgaii", "hydra.sweeper.objectives=[val/auroc,parameters]"]
-    search(*words, "hydra.sweeper.n_trials=30", "hydra.sweeper.batch=10")
+    overrides = [f"{NAME}=nsgaii", "hydra.sweeper.objectives=[val/auroc,parameters]"]
+    search(*overrides, "hydra.sweeper.n_trials=30", "hydra.sweeper.batch=10")
     runs = [(c["model"]["dropout"], int(1e4 * c["optimizer"]["lr"])) for c in training.configs]
     front = {(a, p) for a, p in runs if not any(_beats(other, (a, p)) for other in runs)}
     out = capsys.readouterr().out
-    lines = [x.split() for x in out.splitlines() if "val/auroc" in x and "lepton train" in x]
-    shown = {(float(x[3]), int(x[5].rstrip(":"))) for x in lines}
-    assert shown == {(float(f"{a:.6g}"), p) for a, p in front}
+    lines = [
+        line.split() for line in out.splitlines() if "val/auroc" in line and "lepton train" in line
+    ]
+    printed = {(float(line[3]), int(line[5].rstrip(":"))) for line in lines}
+    assert printed == {(float(f"{a:.6g}"), p) for a, p in front}
     assert f"Pareto front, {len(lines)} trials" in out
 
 
-def _beats(one, two):
-    return one != two and one[0] >= two[0] and one[1] <= two[1]
+def _beats(first, second):
+    return first != second and first[0] >= second[0] and first[1] <= second[1]
 
 
 def test_directions_turn_an_objective_around(search, capsys):
-    words = ["hydra.sweeper.objectives=[val/log_loss]", *SIZE]
-    best = min(-hill(named(p)) for p in search(*words))
+    overrides = ["hydra.sweeper.objectives=[val/log_loss]", *SIZE]
+    best = min(-hill(named(p)) for p in search(*overrides))
     assert f"val/log_loss {best:.6g}" in capsys.readouterr().out
-    search(*words, "hydra.sweeper.directions=[maximize]", f"{NAME}=random")
+    search(*overrides, "hydra.sweeper.directions=[maximize]", f"{NAME}=random")
     worst = max(-row for row in load("default")["score"])
     assert f"val/log_loss {worst:.6g}" in capsys.readouterr().out
 
 
 def test_naming_a_search_changes_no_run(here):
-    plain, named = compose("model=mlp"), compose("model=mlp", "search=resnet")
-    assert run_id(check(plain)) == run_id(check(named))
-    assert "search" not in named.choices
-    assert named.model == plain.model
+    cfg, cfg_of_search = compose("model=mlp"), compose("model=mlp", "search=resnet")
+    assert run_id(check(cfg)) == run_id(check(cfg_of_search))
+    assert "search" not in cfg_of_search.choices
+    assert cfg_of_search.model == cfg.model
 
 
 def test_check_says_what_a_search_would_do_and_writes_nothing(search, training, lepton):
-    words = ("check", "-m", "hydra/sweeper=search", "dataset=wine", "model=mlp_small")
+    arguments = ("check", "-m", "hydra/sweeper=search", "dataset=wine", "model=mlp_small")
     space = ("optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.5)")
-    code, out, _ = lepton(*words, *space, *SIZE)
+    code, out, _ = lepton(*arguments, *space, *SIZE)
     assert code == 0
     head, *lines = out.splitlines()
     assert head == "search by TPESampler: 8 trials in batches of 3"
     assert lines[:2] == ["  model.dropout: 0 to 0.5", "  optimizer.lr: 0.0001 to 0.1 (log)"]
-    known = "trials: 0 there, 3 runs to train next, 5 to follow from their results"
-    assert lines[2] == known
+    counts = "trials: 0 there, 3 runs to train next, 5 to follow from their results"
+    assert lines[2] == counts
     assert not Path("runs").exists()
     training.stop_after = 4
     with pytest.raises(KeyboardInterrupt):
         search(*SIZE)
-    out = lepton(*words, *space, *SIZE)[1]
+    out = lepton(*arguments, *space, *SIZE)[1]
     assert "trials: 3 there, 2 runs to train next, 2 to follow" in out
     training.stop_after = math.inf
     search(*SIZE)
-    assert "trials: 8 there, nothing to train" in lepton(*words, *space, *SIZE)[1]
+    assert "trials: 8 there, nothing to train" in lepton(*arguments, *space, *SIZE)[1]
 
 
 def test_a_run_that_ends_without_a_word_is_not_told_as_failed(search, training, monkeypatch):
-    real, lost = lepton.sweep.grid.launch, [1]
+    real, lost_jobs = lepton.sweep.grid.launch, [1]
 
     def launch(launcher, jobs, progress):
-        real(launcher, jobs[: len(jobs) - len(lost)], progress)
+        real(launcher, jobs[: len(jobs) - len(lost_jobs)], progress)
 
     monkeypatch.setattr(lepton.sweep.grid, "launch", launch)
-    whole = ["optimizer=adam,adamw", *SIZE]
+    overrides = ["optimizer=adam,adamw", *SIZE]
     with pytest.raises(FailedRuns, match="ended without a word of why; the same command tries"):
-        search(*whole)
+        search(*overrides)
     assert len(training.configs) == 2
-    lost.clear()
-    search(*whole)
+    lost_jobs.clear()
+    search(*overrides)
     assert len(training.configs) == 8
-    assert search(*whole, "study=other") == [point(c) for c in training.configs[:8]]
+    assert search(*overrides, "study=other") == [point(c) for c in training.configs[:8]]
