@@ -91,7 +91,7 @@ def training(here, monkeypatch):
 
 @pytest.fixture
 def search(training):
-    """Runs a search; overrides replace the fixture's own by key; gives the points that were trained."""
+    """Runs a search, whose defaults the overrides replace by key; gives the trained points."""
 
     def search(*overrides, space=SPACE):
         by_key = {
