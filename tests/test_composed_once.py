@@ -7,9 +7,9 @@ from omegaconf import OmegaConf
 from lepton.config.compose import hydra_session, search_path_overrides
 from tests import composed_once
 
-SEEN = ("model=mlp_small", "seed=3")  # composed before each, so that something is kept
+COMPOSED_BEFORE = ("model=mlp_small", "seed=3")  # composed before each, so that something is kept
 OVERRIDES = [
-    SEEN,
+    COMPOSED_BEFORE,
     ("model=mlp_small", "seed=4"),
     ("model=mlp_small", "model.dropout=0.5", "+model.more=1"),
     ("model=resnet", "~scheduler"),
@@ -33,10 +33,10 @@ def composed(overrides):
 
 @pytest.mark.parametrize("overrides", [*OVERRIDES, *WRONG], ids=" ".join)
 def test_the_whole_config_and_every_error_are_those_of_hydra(overrides, monkeypatch):
-    kept = composed(SEEN), composed(overrides), composed(overrides)
-    assert isinstance(kept[1], str) == (overrides in OVERRIDES)
+    remembered = composed(COMPOSED_BEFORE), composed(overrides), composed(overrides)
+    assert isinstance(remembered[1], str) == (overrides in OVERRIDES)
     monkeypatch.setattr(composed_once, "_kept", lambda key, repo, call: call())
-    assert kept == (composed(SEEN), composed(overrides), composed(overrides))
+    assert remembered == (composed(COMPOSED_BEFORE), composed(overrides), composed(overrides))
 
 
 def test_a_copy_that_is_changed_changes_no_other():

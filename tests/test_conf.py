@@ -45,9 +45,9 @@ NEEDED = {  # overrides that an option cannot do without
     "model=transformer_tiny": [VADER],
 }
 ON_MINILM = ("model=minilm", "experiment=finetune_strategies")
-FOUND = find_options()
-TRAINING = [group for group in FOUND if group not in COMMAND_GROUPS]
-OPTIONS = [f"{group}={name}" for group in TRAINING for name in FOUND[group]]
+OPTIONS_BY_GROUP = find_options()
+TRAINING = [group for group in OPTIONS_BY_GROUP if group not in COMMAND_GROUPS]
+OPTIONS = [f"{group}={name}" for group in TRAINING for name in OPTIONS_BY_GROUP[group]]
 FILES = sorted(CONF_DIR.rglob("*.yaml"))
 KEY = re.compile(r"^(?!#)\s*([\w.]+):")  # a line that sets a key
 
@@ -79,7 +79,7 @@ OURS = [path for path in TARGETED if node_of(path)["_target_"].startswith("lepto
 
 
 def test_no_option_was_lost_and_every_folder_is_a_group():
-    assert {group: len(names) for group, names in FOUND.items()} == COUNTS
+    assert {group: len(names) for group, names in OPTIONS_BY_GROUP.items()} == COUNTS
     assert len(TARGETED) >= 69
     assert len(OURS) >= 53
 
@@ -96,7 +96,7 @@ def test_every_option_composes_with_the_defaults_and_passes_check(option):
 
 
 def test_every_option_composes_with_every_option_of_regularization_at_once():
-    names = sorted(set(FOUND["regularization"]) - {"none"})
+    names = sorted(set(OPTIONS_BY_GROUP["regularization"]) - {"none"})
     config = check(compose(f"regularization=[{','.join(names)}]"))
     assert sorted(config["regularization"]) == names
     assert config["choices"]["regularization"] == "+".join(names)
@@ -180,11 +180,11 @@ def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
     assert set(root["task"]) == set(TASK_KEYS)
 
 
-@pytest.mark.parametrize("name", sorted(set(FOUND["experiment"]) - {"none"}))
+@pytest.mark.parametrize("name", sorted(set(OPTIONS_BY_GROUP["experiment"]) - {"none"}))
 def test_every_experiment_composes_into_a_study_of_its_own(name):
     config = composed(f"experiment={name}")
     assert config["study"] == name
-    named = yaml.safe_load(FOUND["experiment"][name].read_text())["defaults"]
+    named = yaml.safe_load(OPTIONS_BY_GROUP["experiment"][name].read_text())["defaults"]
     choices = {
         key.removeprefix("override /"): value for item in named for key, value in item.items()
     }

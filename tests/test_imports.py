@@ -22,11 +22,11 @@ STEPS = {  # in this order: a later one may import more
         "dataset=wine",
     ],
 }
-SEEN = """
+LIST_IMPORTS = """
 import json, sys
 from lepton.cli import main
-for name, words in json.loads(sys.argv[1]).items():
-    sys.argv = ["lepton", *words]
+for name, arguments in json.loads(sys.argv[1]).items():
+    sys.argv = ["lepton", *arguments]
     code = main()
     packages = sorted({module.partition(".")[0] for module in sys.modules})
     print("@" + json.dumps([name, code, packages]), flush=True)
@@ -44,15 +44,17 @@ def imported(tmp_path_factory):
         folder / "reviews.csv", index=False
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "LEPTON_CACHE": str(folder / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-c", SEEN, json.dumps(STEPS)],
+    process = subprocess.run(
+        [sys.executable, "-c", LIST_IMPORTS, json.dumps(STEPS)],
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
     )
-    lines = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
-    assert [(name, code) for name, code, _ in lines] == [(name, 0) for name in STEPS], done.stderr
+    lines = [json.loads(line[1:]) for line in process.stdout.splitlines() if line.startswith("@")]
+    assert [(name, code) for name, code, _ in lines] == [(name, 0) for name in STEPS], (
+        process.stderr
+    )
     return {name: PACKAGES & set(packages) for name, _, packages in lines}
 
 

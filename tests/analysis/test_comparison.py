@@ -101,8 +101,8 @@ def test_every_data_set_has_a_comparison_of_its_own_and_its_own_metric():
 
 
 def test_runs_without_a_result_are_counted_beside_their_option():
-    lost = study().head(2).assign(status="failed", **{"test/auroc": np.nan, "score": np.nan})
-    (comparison,) = compare_by(pd.concat([study(), lost]), "model")
+    failed_runs = study().head(2).assign(status="failed", **{"test/auroc": np.nan, "score": np.nan})
+    (comparison,) = compare_by(pd.concat([study(), failed_runs]), "model")
     assert row(comparison, model="mlp")["lost"] == 2
     assert row(comparison, model="linear")["lost"] == 0
 

@@ -7,15 +7,18 @@ import pytest
 from lepton.analysis.study import describe_counts, gather_runs
 from lepton.errors import LeptonError
 
-WORDS = "dataset=wine model=mlp_small trainer.max_epochs=1"
+OVERRIDES = "dataset=wine model=mlp_small trainer.max_epochs=1"
 
 
 @pytest.fixture
 def study(run):
     """One run that finished and two that a sweep has planned."""
-    folder = run(*WORDS.split())
-    lost = {"wine-linear-s1-0": "model=linear seed=1 optimizer.lr=1e-3", "b": "seed=2 x=[1,2]"}
-    plan = {"runs": {folder.name: WORDS, **lost}}
+    folder = run(*OVERRIDES.split())
+    unfinished_runs = {
+        "wine-linear-s1-0": "model=linear seed=1 optimizer.lr=1e-3",
+        "b": "seed=2 x=[1,2]",
+    }
+    plan = {"runs": {folder.name: OVERRIDES, **unfinished_runs}}
     (folder.parent / "sweep.json").write_text(json.dumps(plan))
     return folder.parent
 
@@ -32,7 +35,7 @@ def test_planned_runs_that_are_not_there_are_missing_with_the_settings_asked_for
 
 
 def test_several_studies_are_one_table_and_a_study_named_twice_counts_once(study, run):
-    other = run(*WORDS.split(), "study=other")
+    other = run(*OVERRIDES.split(), "study=other")
     frame = gather_runs([study, other.parent, study])
     assert len(frame) == 4
     assert frame["study"].dropna().tolist() == ["default", "other"]

@@ -83,7 +83,7 @@ def test_rows_are_grouped_by_the_keys_asked_for(study, results_text):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (("--metric", "aurok"), "test/aurok: no such column; did you mean 'test/auroc'?"),
         (
@@ -97,9 +97,11 @@ def test_rows_are_grouped_by_the_keys_asked_for(study, results_text):
         (("--csv", "nowhere/out.csv"), "results: cannot write the table ("),
     ],
 )
-def test_a_mistake_in_the_words_is_one_line_that_says_what_would_be_right(study, words, message):
+def test_a_mistake_in_the_words_is_one_line_that_says_what_would_be_right(
+    study, arguments, message
+):
     with pytest.raises(LeptonError) as error:
-        results_command([study, *words])
+        results_command([study, *arguments])
     assert str(error.value).startswith(message)
     assert len(str(error.value).splitlines()) == 1
 
@@ -256,8 +258,8 @@ def test_a_comparison_is_written_as_markdown_and_as_latex(study, results_text):
 def test_several_data_sets_are_ranked(study, run_once, results_text):
     for seed in (0, 1):
         for model in ("mlp_small", "gradient_boosting"):
-            words = ("dataset=breast_cancer", "trainer.max_epochs=1", f"model={model}")
-            run_once(*words, f"seed={seed}")
+            overrides = ("dataset=breast_cancer", "trainer.max_epochs=1", f"model={model}")
+            run_once(*overrides, f"seed={seed}")
     text = results_text(study, "--compare", "model", "--baseline", "mlp_small")
     assert "average rank" in text
     assert "wine:" in text.splitlines()
@@ -265,7 +267,7 @@ def test_several_data_sets_are_ranked(study, run_once, results_text):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (("--select", "test/auroc"), "use val/auroc"),
         (("--compare", "dataset"), "all 4 finished runs have dataset=wine"),
@@ -273,7 +275,7 @@ def test_several_data_sets_are_ranked(study, run_once, results_text):
         (("--format", "html"), "results: argument --format: invalid choice"),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_a_line(study, words, message):
+def test_a_question_that_cannot_be_asked_is_a_line(study, arguments, message):
     with pytest.raises(LeptonError) as error:
-        results_command([study, *words])
+        results_command([study, *arguments])
     assert message in str(error.value)

@@ -12,11 +12,11 @@ def _canary(library: str, private_part: str):
     try:
         yield
     except Exception as error:
-        what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        of = platform.python_version() if library == "Python" else version(library)
+        message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        library_version = platform.python_version() if library == "Python" else version(library)
         pytest.fail(
-            f"{library} {of} has moved: {private_part} is gone or behaves "
-            f"otherwise ({what}); mend lepton/compat/",
+            f"{library} {library_version} has moved: {private_part} is gone or behaves "
+            f"otherwise ({message}); mend lepton/compat/",
             pytrace=False,
         )
 

@@ -25,18 +25,18 @@ def private(moved):
     return private
 
 
-def parsed(words):
-    return OverridesParser.create().parse_overrides(words)
+def parsed(overrides):
+    return OverridesParser.create().parse_overrides(overrides)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [["seed=3", "task.monitor=null"], ["++task.new=[x,1.5]", "+new={a: 1}", "~rerun"]],
 )
-def test_values_are_set_as_hydra_sets_them_while_it_composes(private, moved, words):
+def test_values_are_set_as_hydra_sets_them_while_it_composes(private, moved, overrides):
     with hydra_session(), moved("ConfigLoaderImpl._apply_overrides_to_config"):
-        expected, cfg = compose("train", words), compose("train")
-        private.set_values(cfg, parsed(words))
+        expected, cfg = compose("train", overrides), compose("train")
+        private.set_values(cfg, parsed(overrides))
         assert cfg == expected
 
 
@@ -64,9 +64,9 @@ def test_an_option_that_python_holds_is_forgotten(private, moved, monkeypatch):
 def test_the_launchers_of_conf_take_the_place_of_those_of_plugins(lepton, moved):
     with moved("ConfigStore.repo"):
         for launcher in ("basic", "parallel"):
-            code, out, said = lepton("train", "--cfg", "hydra", f"hydra/launcher={launcher}")
-            assert code == 0, said
-            target = OmegaConf.create(out).hydra.launcher._target_
+            code, stdout, stderr = lepton("train", "--cfg", "hydra", f"hydra/launcher={launcher}")
+            assert code == 0, stderr
+            target = OmegaConf.create(stdout).hydra.launcher._target_
             assert target == f"hydra_plugins.lepton.{launcher.title()}"
 
 
@@ -74,9 +74,9 @@ def test_a_sweep_is_handed_to_the_sweeper_and_logging_is_left_as_it_is(private, 
     add_plugin_path()
     from hydra_plugins.lepton import Grid
 
-    told, logged = {}, []
-    monkeypatch.setattr(Grid, "setup", lambda self, **given: told.update(given))
-    monkeypatch.setattr(Grid, "sweep", lambda self, arguments: told.update(arguments=arguments))
+    settings, logged = {}, []
+    monkeypatch.setattr(Grid, "setup", lambda self, **kwargs: settings.update(kwargs))
+    monkeypatch.setattr(Grid, "sweep", lambda self, arguments: settings.update(arguments=arguments))
     monkeypatch.setattr("hydra._internal.hydra.configure_log", lambda *a, **k: logged.append(a))
 
     def task(cfg):
@@ -84,9 +84,9 @@ def test_a_sweep_is_handed_to_the_sweeper_and_logging_is_left_as_it_is(private, 
 
     with moved("GlobalHydra.hydra.multirun"), hydra_session() as hydra:
         private.run_sweep(hydra, "train", task, ["seed=1,2", "model=mlp"])
-        assert told["arguments"] == ["seed=1,2", "model=mlp"]
-        assert told["task_function"] is task
-        assert told["config"].hydra.sweeper._target_ == "hydra_plugins.lepton.Grid"
+        assert settings["arguments"] == ["seed=1,2", "model=mlp"]
+        assert settings["task_function"] is task
+        assert settings["config"].hydra.sweeper._target_ == "hydra_plugins.lepton.Grid"
         assert not logged
 
 
@@ -99,9 +99,9 @@ def test_a_job_tells_its_error_and_prints_nothing(private, moved, capsys):
             _ = failed.return_value
         assert "Error executing job" in capsys.readouterr().err, "return_value prints nothing now"
         assert private.error_of(failed) is error
-        done = JobReturn(status=JobStatus.COMPLETED)
-        done.return_value = 3.0
-        assert private.error_of(done) is None
+        completed = JobReturn(status=JobStatus.COMPLETED)
+        completed.return_value = 3.0
+        assert private.error_of(completed) is None
         assert capsys.readouterr() == ("", "")
 
 

@@ -95,8 +95,8 @@ def test_a_stopper_that_is_told_scores_stops_where_a_trainer_stops(private, modu
     trainer.fit(fitted, rows, rows)
     assert fitted.epochs == [0, 1, 2, 3]
     with moved("EarlyStopping._evaluate_stopping_criteria"):
-        told = private.EarlyStopping(**options)
-        stops = [private.stops_after(told, torch.tensor(score)) for score in scores[:4]]
+        stopper = private.EarlyStopping(**options)
+        stops = [private.stops_after(stopper, torch.tensor(score)) for score in scores[:4]]
         assert stops == [False, False, False, True]
 
 
@@ -163,7 +163,8 @@ def test_further_processes_of_a_fit_run_the_module_that_is_asked_for(
         [(command, process)] = started
         process.wait()
         assert command[:4] == [sys.executable, "-m", "lepton.worker", "a folder"]
-        assert all(word.startswith("hydra.") for word in command[4:])  # after a job of Hydra's
+        # after a job of Hydra's
+        assert all(override.startswith("hydra.") for override in command[4:])
         assert (sys.argv, sys.modules["__main__"].__spec__, dict(os.environ)) == before
 
 

@@ -33,14 +33,14 @@ def run(tmp_path):
         script = tmp_path / "script.py"
         script.write_text(SCRIPT.format(context=context, code=CODE))
         path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, str(script)],
             env={**os.environ, "PYTHONPATH": path},
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split("\n")[:-1]
+        assert process.returncode == 0, process.stderr
+        return process.stdout.split("\n")[:-1]
 
     return run
 

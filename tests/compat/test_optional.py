@@ -21,9 +21,9 @@ def test_a_package_that_is_there_is_imported():
 @pytest.mark.parametrize("module", ["ray", "ray.data"])
 def test_a_package_that_is_not_installed_is_told_with_its_extra(monkeypatch, module):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(LeptonError) as told:
+    with pytest.raises(LeptonError) as error:
         import_optional(module, needed_by="hydra/launcher=ray")
-    assert str(told.value) == (
+    assert str(error.value) == (
         "hydra/launcher=ray: needs Ray; pip install 'lepton-experiments[cluster]'"
     )
 
@@ -32,10 +32,10 @@ def test_a_package_that_cannot_be_imported_is_told_with_the_reason(monkeypatch, 
     (tmp_path / "peft.py").write_text("from json import nothing_like_it")
     monkeypatch.delitem(sys.modules, "peft", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(LeptonError) as told:
+    with pytest.raises(LeptonError) as error:
         import_optional("peft", needed_by="finetune")
     start, end = "finetune: needs peft (", "); pip install 'lepton-experiments[finetune]'"
-    assert re.fullmatch(f"{re.escape(start)}.*nothing_like_it.*{re.escape(end)}", str(told.value))
+    assert re.fullmatch(f"{re.escape(start)}.*nothing_like_it.*{re.escape(end)}", str(error.value))
 
 
 def test_what_comes_with_lepton_needs_no_extra(monkeypatch):
@@ -58,9 +58,9 @@ def test_each_extra_installs_the_package_and_is_one_of_pyproject():
 
 
 def test_no_other_module_says_how_to_install_an_extra():
-    told = [
+    paths = [
         path.relative_to(ROOT).as_posix()
         for path in sorted((ROOT / "lepton").rglob("*.py"))
         if "lepton-experiments[" in path.read_text()
     ]
-    assert told == ["lepton/compat/optional.py"]
+    assert paths == ["lepton/compat/optional.py"]

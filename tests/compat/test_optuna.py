@@ -42,17 +42,17 @@ def decisions(trial, scores):
 
 
 def test_a_pruner_decides_on_trials_made_of_notes_as_on_those_that_it_saw(private, moved):
-    whole, expected, earlier, again = study(), [], [], []
+    full_study, expected, earlier, again = study(), [], [], []
     with moved("FrozenTrial.system_attrs and create_trial"):
         for scores in SCORES:
-            trial = whole.ask()
+            trial = full_study.ask()
             expected.append(decisions(trial, scores))
-            notes = private.pruner_notes(whole)
+            notes = private.pruner_notes(full_study)
             rebuilt = study()
             rebuilt.add_trials(earlier)
             again.append(decisions(rebuilt.ask(), scores))
             assert private.pruner_notes(rebuilt) == notes
-            whole.tell(trial, scores[-1])
+            full_study.tell(trial, scores[-1])
             state = optuna.trial.TrialState.COMPLETE
             earlier.append(
                 private.ended_trial(state, dict(enumerate(scores, 1)), notes, scores[-1])

@@ -10,7 +10,7 @@ import lepton
 
 ROOT = Path(lepton.__file__).parent
 COMPAT = sorted((ROOT / "compat").glob("[!_]*.py"))
-OTHERS = sorted(path for path in ROOT.rglob("*.py") if path not in COMPAT)
+OTHER_MODULES = sorted(path for path in ROOT.rglob("*.py") if path not in COMPAT)
 IMPORTED_IN_COMPAT = {"pytorch_lightning", "lightning_fabric", "torchmetrics"}
 PYTHONS_OWN = {"__class__", "__code__", "__dict__", "__globals__", "__spec__"}  # not to be changed
 PUBLIC = {"_", "_target_"}  # a key of Hydra's
@@ -37,8 +37,12 @@ def reaches(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.Import):
             yield from imported([alias.name for alias in node.names])
         elif isinstance(node, ast.Attribute):
-            taken = is_private(node.attr) and not is_own(node.value)
-            if taken or node.attr == "__code__" or (is_changed(node) and node.attr in PYTHONS_OWN):
+            is_private_of_others = is_private(node.attr) and not is_own(node.value)
+            if (
+                is_private_of_others
+                or node.attr == "__code__"
+                or (is_changed(node) and node.attr in PYTHONS_OWN)
+            ):
                 yield ast.unparse(node)
         elif isinstance(node, ast.Subscript) and is_changed(node):
             yield from {ast.unparse(node)} if ast.unparse(node.value) == "sys.modules" else ()
@@ -58,13 +62,13 @@ def walk(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def imported(modules: list[str]) -> Iterator[str]:
-    for parts in (module.split(".") for module in modules):
-        if parts[0] in IMPORTED_IN_COMPAT or any(is_private(part) for part in parts):
-            yield ".".join(parts)
+    for names in (module.split(".") for module in modules):
+        if names[0] in IMPORTED_IN_COMPAT or any(is_private(name) for name in names):
+            yield ".".join(names)
 
 
 @pytest.mark.parametrize(
-    ("code", "found"),
+    ("code", "reach"),
     [
         ("import pytorch_lightning as pl", "pytorch_lightning"),
         ("from hydra._internal.hydra import Hydra", "hydra._internal.hydra"),
@@ -80,19 +84,19 @@ def imported(modules: list[str]) -> Iterator[str]:
         ("from lepton.a import _b; from __future__ import annotations", None),
     ],
 )
-def test_a_reach_is_seen(code, found):
-    assert list(reaches(ast.parse(code))) == ([found] if found else [])
+def test_a_reach_is_seen(code, reach):
+    assert list(reaches(ast.parse(code))) == ([reach] if reach else [])
 
 
 def test_no_module_but_those_of_compat_reaches_into_another_library():
     assert len(COMPAT) >= 9
-    assert len(OTHERS) > 250
-    told = [
+    assert len(OTHER_MODULES) > 250
+    misplaced = [
         f"{path.relative_to(ROOT.parent)}: {name}"
-        for path in OTHERS
+        for path in OTHER_MODULES
         for name in reaches(ast.parse(path.read_text()))
     ]
-    assert not told, "\n".join(["to lepton/compat/ belong:", *told])
+    assert not misplaced, "\n".join(["to lepton/compat/ belong:", *misplaced])
 
 
 @pytest.mark.parametrize("path", COMPAT, ids=lambda path: path.stem)
@@ -101,13 +105,15 @@ def test_each_reach_says_which_public_way_is_missing_and_where_it_was_tried(path
     silent = []
     for number, node in enumerate(tree.body):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and list(reaches(node)):
-            said = ast.get_docstring(node) or ""
+            docstring = ast.get_docstring(node) or ""
         elif isinstance(node, ast.Assign) and list(reaches(node)):
-            after = tree.body[number + 1]
-            said = ast.unparse(after) if isinstance(after, ast.Expr) else ""
+            next_node = tree.body[number + 1]
+            docstring = ast.unparse(next_node) if isinstance(next_node, ast.Expr) else ""
         else:
             continue
-        if not node_is_private(node) and not ("No public way:" in said and "Tried:" in said):
+        if not node_is_private(node) and not (
+            "No public way:" in docstring and "Tried:" in docstring
+        ):
             silent.append(ast.unparse(node).splitlines()[0])
     assert not silent, f"{path.name}: {silent}"
 

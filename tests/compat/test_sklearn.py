@@ -65,5 +65,5 @@ def test_what_is_trusted_is_still_there_for_files_of_earlier_versions(private, m
     from pydoc import locate
 
     with moved("a module of private types"):
-        gone = [n for n in private.BOOSTING_TYPES | private.TEXT_TYPES if locate(n) is None]
-        assert not gone, f"{', '.join(gone)}: gone"
+        missing = [n for n in private.BOOSTING_TYPES | private.TEXT_TYPES if locate(n) is None]
+        assert not missing, f"{', '.join(missing)}: gone"

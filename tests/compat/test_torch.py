@@ -55,15 +55,15 @@ def test_all_tensors_are_scaled_and_moved_as_one_by_one(private, moved):
 
 
 def test_a_backward_pass_is_seen_where_a_block_is_computed_again(private, moved):
-    seen = []
+    is_backward = []
 
     def block(x):
-        seen.append(private.is_inside_backward())
+        is_backward.append(private.is_inside_backward())
         return x.sin()
 
     with moved("torch._C._current_graph_task_id"):
         checkpoint(block, torch.ones(2, requires_grad=True), use_reentrant=False).sum().backward()
-        assert seen == [False, True]
+        assert is_backward == [False, True]
         assert not private.is_inside_backward()
 
 
@@ -107,8 +107,8 @@ def test_operations_are_heard_below_vmap(private, moved):
 def test_tensors_are_found_in_nested_values(private, moved):
     one, two, three = torch.ones(1), torch.ones(2), torch.ones(3)
     with moved("torch.utils._pytree.tree_leaves"):
-        found = private.tensors_in(((one, [2, two]), {"a": three, "b": None}))
-        assert [id(tensor) for tensor in found] == [id(one), id(two), id(three)]
+        tensors = private.tensors_in(((one, [2, two]), {"a": three, "b": None}))
+        assert [id(tensor) for tensor in tensors] == [id(one), id(two), id(three)]
         assert private.tensors_in(3) == []
 
 

@@ -66,9 +66,9 @@ def pinned(requirement: str) -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     for text in (text for group in groups for text in group):
-        found = Requirement(text)
-        if found.name == requirement:
-            return f"{requirement}=={lower_bound(found)}"
+        allowed = Requirement(text)
+        if allowed.name == requirement:
+            return f"{requirement}=={lower_bound(allowed)}"
     raise LookupError(f"{requirement}: not in pyproject.toml")
 
 
@@ -80,39 +80,48 @@ def lower_bound(requirement: Requirement) -> str:
 @pytest.fixture(params=TRIALS, ids=str)
 def trial(request, tmp_path):
     """A trial, and a way to run Python on its versions."""
-    chosen, folder = request.param, tmp_path / "versions"
-    wanted = pinned(chosen.requirement)
-    alone, pre = [] if chosen.dependencies else ["--no-deps"], ["--pre"] * ("dev" in wanted)
+    trial, folder = request.param, tmp_path / "versions"
+    requirement = pinned(trial.requirement)
+    no_dependencies, pre = (
+        [] if trial.dependencies else ["--no-deps"],
+        ["--pre"] * ("dev" in requirement),
+    )
     pip = [sys.executable, "-m", "pip", "install", "-q", "--retries=1", "--target", str(folder)]
-    done = subprocess.run([*pip, *alone, *pre, wanted], cwd="/", capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"{wanted} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+    process = subprocess.run(
+        [*pip, *no_dependencies, *pre, requirement], cwd="/", capture_output=True, text=True
+    )
+    if process.returncode:
+        pytest.skip(
+            f"{requirement} cannot be installed here: {process.stderr.strip().splitlines()[-1]}"
+        )
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
         "OMP_NUM_THREADS": "1",
     }
 
-    def python(*words, cwd):
-        done = subprocess.run(
-            [sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True
+    def python(*arguments, cwd):
+        process = subprocess.run(
+            [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True
         )
-        assert done.returncode == 0, f"{wanted}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done.stdout
+        assert process.returncode == 0, (
+            f"{requirement}: {process.stdout[-3000:]}{process.stderr[-3000:]}"
+        )
+        return process.stdout
 
-    name = Requirement(wanted).name
+    name = Requirement(requirement).name
     code = f"from importlib.metadata import version; print(version({name!r}))"
     version = Version(python("-c", code, cwd="/").strip())
-    assert Requirement(wanted).specifier.contains(version, prereleases=True), version
-    return chosen, python
+    assert Requirement(requirement).specifier.contains(version, prereleases=True), version
+    return trial, python
 
 
 def test_canaries_and_a_small_sweep_pass(trial, tmp_path):
     chosen, python = trial
     options = ("-q", "-p", "no:cacheprovider", "-m", "slow or not slow")
     python("-m", "pytest", *options, f"tests/compat/test_{chosen.canaries}.py", cwd=ROOT)
-    for words in chosen.commands:
-        python("-m", "lepton", "train", *words, cwd=tmp_path)
+    for arguments in chosen.commands:
+        python("-m", "lepton", "train", *arguments, cwd=tmp_path)
     assert len(list(tmp_path.glob("runs/*/*/result.json"))) == chosen.runs
 
 

@@ -165,8 +165,8 @@ def test_a_file_changed_in_place_within_one_process_is_another(table):
 
 def test_the_test_file_belongs_to_the_identity(table):
     alone = table("a.csv", "x,y\n1,0\n")
-    held = table("a.csv", "x,y\n1,0\n", test="x,y\n2,0\n")
-    assert len({alone, held, table("a.csv", "x,y\n1,0\n", test="x,y\n3,0\n")}) == 3
+    with_test_file = table("a.csv", "x,y\n1,0\n", test="x,y\n2,0\n")
+    assert len({alone, with_test_file, table("a.csv", "x,y\n1,0\n", test="x,y\n3,0\n")}) == 3
 
 
 def test_the_content_is_known_by_its_sha256(here):

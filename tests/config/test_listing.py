@@ -8,12 +8,12 @@ from lepton.errors import LeptonError
 GROUPS = sorted(
     {p.parent.relative_to(CONF_DIR).as_posix() for p in CONF_DIR.rglob("*.yaml")} - {"."}
 )
-SHOWN = [p for p in sorted(CONF_DIR.rglob("*/*.yaml")) if not p.stem.startswith("_")]
+LISTED = [p for p in sorted(CONF_DIR.rglob("*/*.yaml")) if not p.stem.startswith("_")]
 
 
 def test_there_is_much_to_list():
     assert len(GROUPS) > 8
-    assert len(SHOWN) > 50
+    assert len(LISTED) > 50
 
 
 def test_all_groups_are_listed_with_all_their_options(here):
@@ -27,13 +27,13 @@ def test_all_groups_are_listed_with_all_their_options(here):
         assert {line.split()[0] for line in lines} == files
 
 
-@pytest.mark.parametrize("path", SHOWN, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", LISTED, ids=lambda p: p.stem)
 def test_every_option_says_in_a_line_what_it_is(path):
     assert len(first_comment(path)) > 10
     assert not first_comment(path).startswith(("@package", "#"))
 
 
-@pytest.mark.parametrize("path", SHOWN, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", LISTED, ids=lambda p: p.stem)
 def test_every_option_shows_its_keys_values_and_comments(path, here):
     group = path.parent.relative_to(CONF_DIR).as_posix()
     text = describe_options(f"{group}/{path.stem}")

@@ -86,8 +86,8 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
 
 def test_a_file_cut_short_is_refused(tmp_path):
     pd.DataFrame({"a": range(100)}).to_parquet(tmp_path / "t.parquet")
-    whole = (tmp_path / "t.parquet").read_bytes()
-    (tmp_path / "t.parquet").write_bytes(whole[:-20])
+    content = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet").write_bytes(content[:-20])
     with pytest.raises(DataError, match="not a whole Parquet file"):
         read_parquet(str(tmp_path / "t.parquet"))
 

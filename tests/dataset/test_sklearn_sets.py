@@ -20,11 +20,11 @@ def test_the_table_holds_what_scikit_learn_loads(option, loader, task, classes, 
     frame, _ = data.read()
     target = encode_target(frame, data.target, data.task, data.positive)
     assert (target.task, target.classes) == (task, classes)
-    wanted = bunch.target
+    expected = bunch.target
     if classes:
         names = [str(n) for n in bunch.target_names]
-        wanted = [classes.index(names[i]) for i in wanted]
-    assert target.values.tolist() == list(wanted)
+        expected = [classes.index(names[i]) for i in expected]
+    assert target.values.tolist() == list(expected)
     features = frame.drop(columns=data.target)
     kinds = infer_kinds(features, {})[0]
     constant = (bunch.data == bunch.data[0]).all(axis=0)

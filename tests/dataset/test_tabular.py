@@ -97,18 +97,18 @@ def test_the_tensors_are_those_made_by_hand_with_scikit_learn():
         split, rows = data.splits[name], np.sort(rows)
         np.testing.assert_array_equal(split["id"], rows)
         np.testing.assert_array_equal(split["target"], good[rows])
-        wanted = scaler.transform(imputer.transform(numbers[rows]))
-        np.testing.assert_allclose(split["num"][:, :2], wanted, rtol=1e-5, atol=1e-6)
+        expected = scaler.transform(imputer.transform(numbers[rows]))
+        np.testing.assert_allclose(split["num"][:, :2], expected, rtol=1e-5, atol=1e-6)
         jobs = frame["job"].map({"cook": 2, "nurse": 3, "smith": 4}).fillna(0)[rows]
         np.testing.assert_array_equal(split["cat"][:, 0], jobs)
 
 
 def test_other_test_rows_change_nothing_that_was_learned():
     frame, data = credit(), prepared()
-    held = data.splits["test"]["id"].numpy()
-    frame.loc[held, "age"] = 1e6
-    frame.loc[held, "income"] = np.nan
-    frame.loc[held, "job"] = "unheard of"
+    test_rows = data.splits["test"]["id"].numpy()
+    frame.loc[test_rows, "age"] = 1e6
+    frame.loc[test_rows, "income"] = np.nan
+    frame.loc[test_rows, "job"] = "unheard of"
     other = prepared(frame)
     for name, tensor in data.splits["train"].items():
         assert torch.equal(tensor, other.splits["train"][name])

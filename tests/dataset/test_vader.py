@@ -21,7 +21,7 @@ def vader(*overrides):
 
 
 @pytest.fixture(scope="module")
-def whole():
+def all_texts():
     """All texts, as the option gives them."""
     return vader()
 
@@ -44,16 +44,16 @@ def test_one_source_alone_can_be_learned_from(source):
     assert rows + dropped == COUNTS[source]
 
 
-def test_sentences_of_one_document_are_in_one_split(whole):
-    frame, splits = pd.read_parquet(VADER_FILE), whole.splits
+def test_sentences_of_one_document_are_in_one_split(all_texts):
+    frame, splits = pd.read_parquet(VADER_FILE), all_texts.splits
     documents = {
         split: set(frame["document"].iloc[tensors["id"]]) for split, tensors in splits.items()
     }
     assert not documents["train"] & (documents["test"] | documents["val"])
 
 
-def test_classes_are_cut_from_the_ratings(whole):
-    frame, data = pd.read_parquet(VADER_FILE), whole
+def test_classes_are_cut_from_the_ratings(all_texts):
+    frame, data = pd.read_parquet(VADER_FILE), all_texts
     assert data.spec.classes == ("negative", "neutral", "positive")
     train = data.splits["train"]
     rating = frame["rating"].iloc[train["id"]].to_numpy()

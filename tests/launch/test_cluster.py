@@ -28,27 +28,29 @@ queue, job = os.environ["QUEUE"], str(uuid.uuid4().int % 10**6)
 first, last = re.search(r"--array=(\d+)-(\d+)", text).groups() if "--array" in text else (0, 0)
 for task in range(int(first), int(last) + 1):
     name = f"{job}_{task}" if "--array" in text else job
-    given = {"SLURM_JOB_ID": job, "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "lepton"}
-    given |= {"SLURM_ARRAY_JOB_ID": job, "SLURM_ARRAY_TASK_ID": str(task)} if "_" in name else {}
+    variables = {"SLURM_JOB_ID": job, "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "lepton"}
+    if "_" in name:
+        variables |= {"SLURM_ARRAY_JOB_ID": job, "SLURM_ARRAY_TASK_ID": str(task)}
     run = f"bash {sys.argv[-1]}; rm -f {queue}/{name}"
-    started = subprocess.Popen(["bash", "-c", run], env={**os.environ, **given},
+    started = subprocess.Popen(["bash", "-c", run], env={**os.environ, **variables},
         start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     open(f"{queue}/{name}", "w").write(str(started.pid))
 print(f"Submitted batch job {job}")
 """
 SRUN = r"""
 import os, subprocess, sys
-words = sys.argv[1:]
-while words[0].startswith("--"):
-    if words[0] in ("--output", "--error"):
-        path = words[1]
+arguments = sys.argv[1:]
+while arguments[0].startswith("--"):
+    if arguments[0] in ("--output", "--error"):
+        path = arguments[1]
         for mark, name in (("%A", "SLURM_ARRAY_JOB_ID"), ("%a", "SLURM_ARRAY_TASK_ID")):
             path = path.replace(mark, os.environ.get(name, ""))
         path = path.replace("%j", os.environ["SLURM_JOB_ID"]).replace("%t", "0")
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644), 1 if words[0] == "--output" else 2)
-        words = words[1:]
-    words = words[1:]
-sys.exit(subprocess.run(words, env={**os.environ, "SLURM_PROCID": "0"}).returncode)
+        stream = 1 if arguments[0] == "--output" else 2
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644), stream)
+        arguments = arguments[1:]
+    arguments = arguments[1:]
+sys.exit(subprocess.run(arguments, env={**os.environ, "SLURM_PROCID": "0"}).returncode)
 """
 SQUEUE = 'import os; print("\\n".join(os.listdir(os.environ["QUEUE"])))'
 SCANCEL = r"""
@@ -76,8 +78,8 @@ def slurm(tmp_path_factory, monkeypatch):
 def sweep(command, start):
     """Runs a sweep to its end, or starts one."""
 
-    def sweep(*words, running=False):
-        return (start if running else command)("train", "-m", *words)
+    def sweep(*overrides, running=False):
+        return (start if running else command)("train", "-m", *overrides)
 
     return sweep
 
@@ -142,8 +144,15 @@ def test_no_more_jobs_run_at_once_than_there_are_cores_for(trap, sweep):
 
 
 def test_an_option_that_submitit_does_not_know_is_one_line(slurm, lepton):
-    words = ["train", "-m", *WINE, "seed=1,2", SLURM, "+hydra.launcher.options.slurm_colour=red"]
-    code, _, err = lepton(*words)
+    arguments = [
+        "train",
+        "-m",
+        *WINE,
+        "seed=1,2",
+        SLURM,
+        "+hydra.launcher.options.slurm_colour=red",
+    ]
+    code, _, err = lepton(*arguments)
     assert code == 2
     assert "slurm_colour" in err.splitlines()[-1]
     assert "Traceback" not in err

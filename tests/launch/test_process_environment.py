@@ -11,14 +11,14 @@ from lepton.launch.process_environment import ProcessEnvironment, exported_pytho
 
 
 @pytest.fixture
-def own(here, monkeypatch):
+def process_of_lepton(here, monkeypatch):
     """This process with two variables, one of them lepton's, and a Python path of two entries."""
     monkeypatch.setattr(os, "environ", {"HOME": "/home/me", "LEPTON_CACHE": "/cache"})
     monkeypatch.setattr(sys, "path", ["", "/modules"])
     return here
 
 
-def other(monkeypatch, here):
+def become_other_process(monkeypatch, here):
     """Makes this process another one, as it is before it takes an environment over."""
     monkeypatch.setattr(os, "environ", {"HOME": "/home/you"})
     monkeypatch.setattr(sys, "path", ["/theirs", "/modules"])
@@ -29,27 +29,29 @@ def variables():
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
 
 
-def test_a_worker_takes_all_over_and_keeps_nothing_of_its_own(own, monkeypatch):
+def test_a_worker_takes_all_over_and_keeps_nothing_of_its_own(process_of_lepton, monkeypatch):
     environment = pickle.loads(pickle.dumps(ProcessEnvironment.of_this_process(GPU="1")))
-    other(monkeypatch, own)
+    become_other_process(monkeypatch, process_of_lepton)
     environment.take_over()
     assert variables() == {"HOME": "/home/me", "LEPTON_CACHE": "/cache", "GPU": "1"}
-    assert sys.path == [str(own), "/modules"]
-    assert Path.cwd() == own
+    assert sys.path == [str(process_of_lepton), "/modules"]
+    assert Path.cwd() == process_of_lepton
 
 
-def test_another_machine_gets_leptons_variables_and_keeps_its_own_ones_and_path(own, monkeypatch):
+def test_another_machine_gets_leptons_variables_and_keeps_its_own_ones_and_path(
+    process_of_lepton, monkeypatch
+):
     environment = pickle.loads(pickle.dumps(ProcessEnvironment.for_other_machines()))
-    other(monkeypatch, own)
+    become_other_process(monkeypatch, process_of_lepton)
     environment.add()
     assert variables() == {"HOME": "/home/you", "LEPTON_CACHE": "/cache"}
-    assert sys.path == ["/theirs", "/modules", str(own)]
-    assert Path.cwd() == own
+    assert sys.path == ["/theirs", "/modules", str(process_of_lepton)]
+    assert Path.cwd() == process_of_lepton
 
 
 @pytest.mark.parametrize("before", [{}, {"PYTHONPATH": "/mine"}])
-def test_the_python_path_is_exported_for_a_while(own, monkeypatch, before):
+def test_the_python_path_is_exported_for_a_while(process_of_lepton, monkeypatch, before):
     monkeypatch.setattr(os, "environ", dict(before))
     with exported_python_path():
-        assert os.environ["PYTHONPATH"] == os.pathsep.join([str(own), "/modules"])
+        assert os.environ["PYTHONPATH"] == os.pathsep.join([str(process_of_lepton), "/modules"])
     assert variables() == before

@@ -58,8 +58,8 @@ def test_training_beats_the_constant_prediction(name, changes, make_spec, make_b
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for _ in range(60):
         logits = model(batch).squeeze(-1)
-        wanted = target[:, None].expand_as(logits) if logits.ndim == 2 else target
-        loss = F.binary_cross_entropy_with_logits(logits, wanted)
+        expected = target[:, None].expand_as(logits) if logits.ndim == 2 else target
+        loss = F.binary_cross_entropy_with_logits(logits, expected)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -21,12 +21,12 @@ SETTINGS = {
     "max_iter": 300,
     "seed": 0,
 }
-WORDS = ["good", "bad", "fine", "awful", "film", "plot", "actor", "scene", "音乐"]
+VOCABULARY = ["good", "bad", "fine", "awful", "film", "plot", "actor", "scene", "音乐"]
 
 
 def split(task, rows, seed):
     rng = np.random.default_rng(seed)
-    texts = [" ".join(rng.choice(WORDS, 6)) for _ in range(rows)]
+    texts = [" ".join(rng.choice(VOCABULARY, 6)) for _ in range(rows)]
     score = np.array([t.count("good") + t.count("fine") - t.count("bad") for t in texts])
     target = {
         "binary": (score > 0).astype(np.float32),

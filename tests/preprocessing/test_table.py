@@ -43,11 +43,11 @@ def test_numbers_are_what_scikit_learn_gives_by_hand(name, scaler):
     train, test = people(300), people(90, seed=1)
     num, _ = MAKE[name]().fit(train, KINDS).transform(test)
     imputer = SimpleImputer(strategy="median").fit(train[["age", "debt"]])
-    wanted = imputer.transform(test[["age", "debt"]])
+    expected = imputer.transform(test[["age", "debt"]])
     if scaler is not None:
         scaler.fit(imputer.transform(train[["age", "debt"]]))
-        wanted = scaler.transform(wanted)
-    np.testing.assert_allclose(num[:, :2], wanted, rtol=1e-5, atol=1e-6)
+        expected = scaler.transform(expected)
+    np.testing.assert_allclose(num[:, :2], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(num[:, 2], test["debt"].isna())
 
 
@@ -55,9 +55,9 @@ def test_quantile_agrees_with_scikit_learn_up_to_the_noise():
     train, test = people(3000), people(200, seed=1)
     num, _ = MAKE["quantile"]().fit(train, KINDS).transform(test)
     by_hand = QuantileTransformer(n_quantiles=100, output_distribution="normal", subsample=None)
-    wanted = by_hand.fit(train[["age"]]).transform(test[["age"]])
-    inside = np.abs(wanted[:, 0]) < 3
-    np.testing.assert_allclose(num[inside, 0], wanted[inside, 0], atol=1e-2)
+    expected = by_hand.fit(train[["age"]]).transform(test[["age"]])
+    inside = np.abs(expected[:, 0]) < 3
+    np.testing.assert_allclose(num[inside, 0], expected[inside, 0], atol=1e-2)
 
 
 @pytest.mark.parametrize(("rows", "landmarks"), [(4, 4), (60, 10), (900, 30), (60_000, 1000)])
@@ -165,9 +165,9 @@ def test_only_the_given_rows_are_learned_from():
 def test_chunks_make_no_difference(monkeypatch):
     frame = people(100)
     fitted = MAKE["standard"]().fit(frame, KINDS)
-    whole = fitted.transform(frame)[0]
+    at_once = fitted.transform(frame)[0]
     monkeypatch.setattr("lepton.preprocessing.table.CHUNK_ROWS", 7)
-    torch.testing.assert_close(fitted.transform(frame)[0], whole, rtol=0, atol=0)
+    torch.testing.assert_close(fitted.transform(frame)[0], at_once, rtol=0, atol=0)
 
 
 def test_a_missing_column_is_named():

@@ -107,15 +107,17 @@ def test_validating_after_training_leaves_other_weights_alone():
 
 
 def test_a_resumed_training_ends_where_an_unbroken_one_does(tmp_path):
-    whole = EMAModule(EMA(decay=0.9))
-    fit(whole, 4)
-    half = EMAModule(EMA(decay=0.9))
-    half.on_validation_end = lambda: half.trainer.save_checkpoint(tmp_path / "half.ckpt")
-    fit(half, 2)
+    uninterrupted = EMAModule(EMA(decay=0.9))
+    fit(uninterrupted, 4)
+    interrupted = EMAModule(EMA(decay=0.9))
+    interrupted.on_validation_end = lambda: interrupted.trainer.save_checkpoint(
+        tmp_path / "half.ckpt"
+    )
+    fit(interrupted, 2)
     resumed = EMAModule(EMA(decay=0.9))
     fit(resumed, 4, checkpoint=tmp_path / "half.ckpt")
     assert len(resumed.stepped) == 2 * STEPS
-    assert torch.equal(resumed.weights(), whole.weights())
+    assert torch.equal(resumed.weights(), uninterrupted.weights())
 
 
 def test_an_optimizer_that_averages_by_itself_is_refused():

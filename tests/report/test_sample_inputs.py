@@ -19,11 +19,11 @@ def folder(here):
 def test_rows_are_those_of_the_data_without_the_target(folder):
     predictions = pd.read_parquet(folder / "predictions" / "test.parquet")
     ids = predictions["id"].to_numpy()
-    shown = read_sample_inputs(folder, ids).inputs
+    inputs = read_sample_inputs(folder, ids).inputs
     from sklearn.datasets import load_wine
 
     wine = load_wine(as_frame=True).data
-    assert shown.to_numpy().tolist() == wine.iloc[ids].to_numpy().tolist()
+    assert inputs.to_numpy().tolist() == wine.iloc[ids].to_numpy().tolist()
 
 
 def test_a_data_set_without_a_table_is_told(folder, monkeypatch):

@@ -50,10 +50,10 @@ def test_plateau_falls_when_the_score_has_not_risen_for_its_patience(sgd, schedu
 
 @pytest.mark.parametrize("name", BY_STEP)
 def test_a_restored_scheduler_goes_on_where_it_stopped(name, sgd, scheduler_of, rates):
-    whole = rates(scheduler_of(name, sgd(), total_steps=20), 20)
+    uninterrupted = rates(scheduler_of(name, sgd(), total_steps=20), 20)
     first = scheduler_of(name, sgd(), total_steps=20)
     rates(first, 8)
     resumed = scheduler_of(name, sgd(), total_steps=20)
     resumed.optimizer.load_state_dict(first.optimizer.state_dict())
     resumed.load_state_dict(first.state_dict())
-    assert rates(resumed, 12) == pytest.approx(whole[8:])
+    assert rates(resumed, 12) == pytest.approx(uninterrupted[8:])

@@ -8,7 +8,7 @@ from lepton.stats.importance import importance
 
 Y = [3.1, 2.9, 4.0, 4.2, 5.1, 4.8, 3.0, 3.3, 6.1, 5.9, 8.2, 8.0]
 # statsmodels 0.15, anova_lm(ols("y ~ C(a) * C(b)")): sums of squares
-A, B, AB, REST = 9.013333, 23.971667, 4.541667, 0.170000
+A, B, AB, RESIDUAL = 9.013333, 23.971667, 4.541667, 0.170000
 
 
 def grid():
@@ -17,12 +17,12 @@ def grid():
 
 def test_a_balanced_grid_is_weighed_by_the_sums_of_squares_of_statsmodels():
     weighed = importance(grid(), ["a", "b"])
-    total = A + B + AB + REST
+    total = A + B + AB + RESIDUAL
     assert weighed.method.startswith("functional ANOVA")
     assert weighed.shares == pytest.approx({"b": B / total, "a": A / total}, rel=1e-5)
     assert [*weighed.shares] == ["b", "a"]
     assert weighed.pairs == pytest.approx({("a", "b"): AB / total}, rel=1e-5)
-    assert weighed.explained == pytest.approx(1 - REST / total, rel=1e-5)
+    assert weighed.explained == pytest.approx(1 - RESIDUAL / total, rel=1e-5)
     assert weighed.top_two == ("b", "a")
 
 

@@ -41,61 +41,61 @@ except Claimed as e:
 def start_taker(seconds=0):
     """A process that locks the run once `go` is there, and holds it for some seconds."""
     environment = dict(os.environ, PYTHONPATH=ROOT)
-    line = [sys.executable, "-c", TAKER, str(seconds)]
-    return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", TAKER, str(seconds)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
-def part(here):
+def unfinished(here):
     """Where the run is written; nothing of it is there yet."""
     yield here / "study" / "run.part"
-    for held in list(heartbeat.HEARTBEAT.held):
-        release_lock(held)
+    for lock in list(heartbeat.HEARTBEAT.held):
+        release_lock(lock)
 
 
-def leave_lock(part, *, host=None, machine=None, pid=1, start="7"):
+def leave_lock(unfinished, *, host=None, machine=None, pid=1, start="7"):
     """Writes a lock file as another process leaves it."""
     this = this_process()
-    part.mkdir(parents=True, exist_ok=True)
+    unfinished.mkdir(parents=True, exist_ok=True)
     owner = (host or this.host, machine or this.machine, str(pid), start, "0123456789ab")
-    file = part / "_".join([LOCK_PREFIX, *owner])
+    file = unfinished / "_".join([LOCK_PREFIX, *owner])
     file.write_text("0")
     return file
 
 
-def test_a_locked_run_is_refused_with_the_process_that_has_it(part):
+def test_a_locked_run_is_refused_with_the_process_that_has_it(unfinished):
     Path("go").touch()
     with start_taker(60) as owner:
         assert owner.stdout.readline() == "took\n"
         with pytest.raises(Claimed) as error:
-            acquire_lock(part)
+            acquire_lock(unfinished)
         owner.kill()
     expected = f"run: process {owner.pid} on {socket.gethostname()} is training this run"
     assert str(error.value) == expected
     assert error.value.exit_code == 2
 
 
-def test_the_lock_of_a_killed_process_is_free_at_once(part):
+def test_the_lock_of_a_killed_process_is_free_at_once(unfinished):
     Path("go").touch()
     with start_taker(60) as owner:
         assert owner.stdout.readline() == "took\n"
         owner.kill()
         time.sleep(0.1)  # a zombie by now: nobody has waited for it
-        lock_file = acquire_lock(part)
-    assert lock_files(part) == [lock_file]
-    assert lock_owner(part).pid == os.getpid()
+        lock_file = acquire_lock(unfinished)
+    assert lock_files(unfinished) == [lock_file]
+    assert lock_owner(unfinished).pid == os.getpid()
 
 
-def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(part):
-    leave_lock(part, pid=os.getpid(), start="1")
-    assert lock_owner(part) is None
-    acquire_lock(part)
+def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(unfinished):
+    leave_lock(unfinished, pid=os.getpid(), start="1")
+    assert lock_owner(unfinished) is None
+    acquire_lock(unfinished)
 
 
-def test_of_many_that_want_what_a_dead_process_left_one_gets_it(part):
-    for dead in (True, False) * 3:
-        if dead:
-            leave_lock(part, pid=2**22 + 1)
+def test_of_many_that_want_what_a_dead_process_left_one_gets_it(unfinished):
+    for with_dead_lock in (True, False) * 3:
+        if with_dead_lock:
+            leave_lock(unfinished, pid=2**22 + 1)
         takers = [start_taker(60) for _ in range(5)]
         time.sleep(0.3)
         Path("go").touch()
@@ -109,7 +109,7 @@ def test_of_many_that_want_what_a_dead_process_left_one_gets_it(part):
             process.kill()
             process.communicate()
         Path("go").unlink()
-        for file in lock_files(part):
+        for file in lock_files(unfinished):
             file.unlink()
 
 
@@ -139,13 +139,15 @@ ELSEWHERE = [{"host": "elsewhere"}, {"machine": "another"}]
 
 
 @pytest.mark.parametrize("where", ELSEWHERE)
-def test_another_machines_process_that_is_silent_loses_its_runs(part, fast_heartbeat, clock, where):
-    leave_lock(part, **where)
-    assert lock_owner(part) is not None
+def test_another_machines_process_that_is_silent_loses_its_runs(
+    unfinished, fast_heartbeat, clock, where
+):
+    leave_lock(unfinished, **where)
+    assert lock_owner(unfinished) is not None
     began = time.monotonic()
-    acquire_lock(part)
+    acquire_lock(unfinished)
     assert time.monotonic() - began >= heartbeat.SILENCE_SECONDS
-    other = part.with_name("other.part")
+    other = unfinished.with_name("other.part")
     leave_lock(other, **where)
     began = time.monotonic()
     acquire_lock(other)  # of the same process: known to be silent
@@ -153,8 +155,10 @@ def test_another_machines_process_that_is_silent_loses_its_runs(part, fast_heart
 
 
 @pytest.mark.parametrize("where", ELSEWHERE)
-def test_another_machines_process_that_beats_keeps_its_runs(part, fast_heartbeat, clock, where):
-    file, ended = leave_lock(part, **where), threading.Event()
+def test_another_machines_process_that_beats_keeps_its_runs(
+    unfinished, fast_heartbeat, clock, where
+):
+    file, ended = leave_lock(unfinished, **where), threading.Event()
     os.utime(file, (0, 0))
 
     def beat():
@@ -167,16 +171,16 @@ def test_another_machines_process_that_beats_keeps_its_runs(part, fast_heartbeat
     thread = threading.Thread(target=beat)
     thread.start()
     with pytest.raises(Claimed, match=r"run: process 1 on"):
-        acquire_lock(part)
+        acquire_lock(unfinished)
     ended.set()
     thread.join()
     with pytest.raises(Claimed):
-        acquire_lock(part)  # heard a moment ago
+        acquire_lock(unfinished)  # heard a moment ago
 
 
-def test_sixty_four_locks_beat_by_one_thread(part, fast_heartbeat):
+def test_sixty_four_locks_beat_by_one_thread(unfinished, fast_heartbeat):
     others = set(threading.enumerate())
-    files = [acquire_lock(part.with_name(f"{number}.part")) for number in range(64)]
+    files = [acquire_lock(unfinished.with_name(f"{number}.part")) for number in range(64)]
     (beating,) = set(threading.enumerate()) - others
     before = [file.read_text() for file in files]
     time.sleep(0.5)
@@ -188,8 +192,8 @@ def test_sixty_four_locks_beat_by_one_thread(part, fast_heartbeat):
     assert not any(file.exists() for file in files)
 
 
-def test_a_forked_child_holds_nothing_and_beats_for_nobody(part):
-    acquire_lock(part)
+def test_a_forked_child_holds_nothing_and_beats_for_nobody(unfinished):
+    acquire_lock(unfinished)
     assert heartbeat.HEARTBEAT.held
     child = os.fork()
     if not child:
@@ -197,29 +201,29 @@ def test_a_forked_child_holds_nothing_and_beats_for_nobody(part):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def take_over(part):
+def take_over(unfinished):
     """Renames the lock file of a run as another process does that takes the run over."""
-    (lock_file,) = lock_files(part)
+    (lock_file,) = lock_files(unfinished)
     lock_file.rename(lock_file.with_name(lock_file.name[:-12] + "f" * 12))
 
 
 def write_overtaken_run(folder):
     """Writes a run that another process takes over meanwhile."""
-    with writing_run(folder) as part:
-        take_over(part)
-        (part / "theirs").touch()
+    with writing_run(folder) as unfinished:
+        take_over(unfinished)
+        (unfinished / "theirs").touch()
 
 
-def test_a_run_that_was_taken_over_is_left_to_its_new_owner(part):
+def test_a_run_that_was_taken_over_is_left_to_its_new_owner(unfinished):
     with pytest.raises(Claimed, match="taken this run over"):
-        write_overtaken_run(part.with_name("run"))
-    assert [p.name for p in part.parent.iterdir()] == ["run.part"]
-    names = sorted(p.name for p in part.iterdir())
+        write_overtaken_run(unfinished.with_name("run"))
+    assert [p.name for p in unfinished.parent.iterdir()] == ["run.part"]
+    names = sorted(p.name for p in unfinished.iterdir())
     assert names[0].endswith("f" * 12)
     assert names[1:] == ["theirs"]
 
 
-def test_a_process_whose_run_was_taken_over_stops_before_it_writes_a_checkpoint(part, run):
+def test_a_process_whose_run_was_taken_over_stops_before_it_writes_a_checkpoint(unfinished, run):
     def lose(epoch, score):
         (folder,) = Path("runs/default").iterdir()
         take_over(folder)
@@ -263,12 +267,12 @@ def counted(here, monkeypatch):
 
 
 def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, start, here):
-    words = ("dataset=wine", "model=counted", "trainer.max_epochs=20", "seed=range(8)")
-    both = [start("train", "-m", *words, output=here / f"{i}.txt") for i in range(2)]
-    for process in both:
+    overrides = ("dataset=wine", "model=counted", "trainer.max_epochs=20", "seed=range(8)")
+    processes = [start("train", "-m", *overrides, output=here / f"{i}.txt") for i in range(2)]
+    for process in processes:
         process.join(120)
     outputs = [path.read_text() for path in sorted(here.glob("?.txt"))]
-    assert [process.exitcode for process in both] == [0, 0], outputs
+    assert [process.exitcode for process in processes] == [0, 0], outputs
     assert sorted(counted.read_text().split()) == [str(seed) for seed in range(8)]
     assert any("is training this run" in text for text in outputs)
     folders = sorted(p for p in Path("runs/default").iterdir() if p.is_dir())

@@ -34,9 +34,9 @@ WRITER = """
 done = 0
 while done < int(sys.argv[1]):
     try:
-        with writing_run(Path("study/run")) as part:
-            (part / "a").write_text(f"{os.getpid()} {done}")
-            write_json(part / "result.json", {"from": f"{os.getpid()} {done}"})
+        with writing_run(Path("study/run")) as unfinished:
+            (unfinished / "a").write_text(f"{os.getpid()} {done}")
+            write_json(unfinished / "result.json", {"from": f"{os.getpid()} {done}"})
         done += 1
     except Claimed:
         pass
@@ -100,11 +100,11 @@ def test_a_finished_run_survives_a_kill_while_it_is_replaced(here):
 
 
 def test_only_checkpoints_and_the_log_of_a_killed_run_are_kept(here):
-    part = Path("study/run.part")
-    (part / "predictions").mkdir(parents=True)
-    (part / "checkpoint").mkdir()
+    unfinished = Path("study/run.part")
+    (unfinished / "predictions").mkdir(parents=True)
+    (unfinished / "checkpoint").mkdir()
     for name in ("predictions/val.parquet", "spec.json", "log.txt", "checkpoint/last.ckpt"):
-        (part / name).write_text(name)
+        (unfinished / name).write_text(name)
     with writing_run(Path("study/run")) as folder:
         left = [name for name in names(folder) if not name.startswith(".claim")]
         assert left == ["checkpoint", "log.txt"]
@@ -216,9 +216,9 @@ def test_the_status_of_a_run_follows_from_its_folders(here):
     end_run_with(Pruned(1, [0.5, 0.25]))
     assert run_status(folder) == "pruned"
     assert names(Path("study")) == ["run.pruned"]
-    with writing_run(folder) as part:
+    with writing_run(folder) as unfinished:
         assert run_status(folder) == "running"
-        write_json(part / "result.json", {})
+        write_json(unfinished / "result.json", {})
     assert run_status(folder) == "finished"
     assert names(Path("study")) == ["run"]
     with writing_run(folder):
@@ -226,10 +226,10 @@ def test_the_status_of_a_run_follows_from_its_folders(here):
 
 
 def test_what_a_killed_process_left_is_to_do(here):
-    held = "with writing_run(Path('study/run')) as p:\n  (p/'x').touch()\n  sys.stdin.read()"
+    code = "with writing_run(Path('study/run')) as p:\n  (p/'x').touch()\n  sys.stdin.read()"
     environment = dict(os.environ, PYTHONPATH=ROOT)
-    line = [sys.executable, "-c", PREAMBLE + held]
-    with subprocess.Popen(line, env=environment, stdin=subprocess.PIPE) as owner:
+    command = [sys.executable, "-c", PREAMBLE + code]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as owner:
         while not Path("study/run.part/x").exists():
             time.sleep(0.01)
         assert run_status(Path("study/run")) == "running"
@@ -239,9 +239,9 @@ def test_what_a_killed_process_left_is_to_do(here):
 
 
 def test_an_interruption_keeps_a_checkpoint_and_lets_the_run_go(here):
-    with suppress(KeyboardInterrupt), writing_run(Path("study/run")) as part:
-        (part / "checkpoint").mkdir()
-        (part / "checkpoint" / "last.ckpt").touch()
+    with suppress(KeyboardInterrupt), writing_run(Path("study/run")) as unfinished:
+        (unfinished / "checkpoint").mkdir()
+        (unfinished / "checkpoint" / "last.ckpt").touch()
         raise KeyboardInterrupt
     assert names(Path("study")) == ["run.part"]
     assert names(Path("study/run.part")) == ["checkpoint"]

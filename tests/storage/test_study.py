@@ -17,12 +17,12 @@ WINE = ("hydra/launcher=basic", "dataset=wine", "model=linear", "trainer.max_epo
 STUDY = Path("runs/default")
 
 
-def jobs(*words):
-    return plan_runs(["dataset=wine", *words], sweep=True).jobs
+def jobs(*overrides):
+    return plan_runs(["dataset=wine", *overrides], sweep=True).jobs
 
 
-def remember(*words):
-    add_planned_runs({job.folder: str(job) for job in jobs(*words)})
+def remember(*overrides):
+    add_planned_runs({job.folder: str(job) for job in jobs(*overrides)})
 
 
 def test_the_plan_holds_the_runs_of_all_sweeps(here):
@@ -45,10 +45,10 @@ def test_sweeps_at_one_time_lose_nothing_of_the_plan(here):
     STUDY.mkdir(parents=True)
     context = multiprocessing.get_context("forkserver")
     groups = [range(10), range(10, 20), range(20, 30)]
-    found = [context.Process(target=_remember, args=(str(here), group)) for group in groups]
-    for process in found:
+    processes = [context.Process(target=_remember, args=(str(here), group)) for group in groups]
+    for process in processes:
         process.start()
-    for process in found:
+    for process in processes:
         process.join(60)
     assert len(planned_runs(STUDY)) == 30
 
@@ -85,16 +85,16 @@ def test_a_single_run_brings_the_tables_of_a_sweep_up_to_date_and_makes_none(her
 def test_the_tables_are_fresh_while_the_sweep_goes_on(here, monkeypatch):
     import lepton.run
 
-    seen, real = [], lepton.run.train_checked
+    rows_before_run, real = [], lepton.run.train_checked
 
-    def watched(*given, **named):
-        seen.append(sum(len(pd.read_csv(path)) for path in STUDY.glob("results.csv")))
-        return real(*given, **named)
+    def watched(*args, **kwargs):
+        rows_before_run.append(sum(len(pd.read_csv(path)) for path in STUDY.glob("results.csv")))
+        return real(*args, **kwargs)
 
     monkeypatch.setattr(lepton.run, "train_checked", watched)
     monkeypatch.setattr(study, "REFRESH_INTERVAL", 0)
     multirun([*WINE, "seed=1,2,3"])
-    assert seen == [0, 1, 2]
+    assert rows_before_run == [0, 1, 2]
 
 
 def test_the_same_command_mends_a_table_that_a_killed_sweep_left(here):
@@ -126,7 +126,7 @@ def test_writing_the_tables_takes_a_small_part_of_the_time(here, monkeypatch):
 
 
 def test_a_table_that_cannot_be_written_takes_nothing_from_the_runs(here, monkeypatch):
-    def full(*given, **named):
+    def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
@@ -138,5 +138,5 @@ def test_a_table_that_cannot_be_written_takes_nothing_from_the_runs(here, monkey
 def test_the_plan_is_plain_words(here):
     STUDY.mkdir(parents=True)
     remember("seed=1")
-    known = json.loads((STUDY / "sweep.json").read_text())
-    assert [*known["runs"].values()] == ["dataset=wine seed=1"]
+    plan = json.loads((STUDY / "sweep.json").read_text())
+    assert [*plan["runs"].values()] == ["dataset=wine seed=1"]

@@ -83,12 +83,14 @@ def test_another_tokenizer_or_other_texts_are_encoded_anew(other, cache):
 
 @pytest.mark.parametrize(("package", "anew"), [("tokenizers", True), ("scikit_learn", False)])
 def test_tokens_and_tokenizers_of_another_version_are_made_anew(package, anew, upgrade, cache):
-    made = []
+    file_counts = []
     for version in ("before", "after", "after"):
         upgrade(**{package: version})
         Trained(max_length=8, **SIZES).fit(TEXTS).encode(TEXTS)
-        made.append([len(list((cache / kind).iterdir())) for kind in ("tokenizer", "tokens")])
-    assert made == [[1, 1], [2, 2] if anew else [1, 1], [2, 2] if anew else [1, 1]]
+        file_counts.append(
+            [len(list((cache / kind).iterdir())) for kind in ("tokenizer", "tokens")]
+        )
+    assert file_counts == [[1, 1], [2, 2] if anew else [1, 1], [2, 2] if anew else [1, 1]]
 
 
 def test_a_cache_that_cannot_be_written_costs_a_word(tmp_path, monkeypatch, caplog):

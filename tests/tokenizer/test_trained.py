@@ -23,21 +23,21 @@ def ids(tokenizer, text):
     return encoded["tokens"][0, : encoded["length"][0]].tolist()
 
 
-def words(tokenizer, text):
+def tokens_of(tokenizer, text):
     return [tokenizer.tokenizer.id_to_token(i) for i in ids(tokenizer, text)]
 
 
 def test_a_text_stands_between_the_two_marks(tokenizer):
-    assert words(tokenizer, "the CAT")[0] == "[CLS]"
-    assert words(tokenizer, "the CAT")[-1] == "[SEP]"
-    assert "cat" in words(tokenizer, "the CAT")
+    assert tokens_of(tokenizer, "the CAT")[0] == "[CLS]"
+    assert tokens_of(tokenizer, "the CAT")[-1] == "[SEP]"
+    assert "cat" in tokens_of(tokenizer, "the CAT")
     assert ids(tokenizer, "the cat") == ids(tokenizer, "The CAT")
 
 
 def test_each_chinese_sign_is_a_word_and_no_script_is_unknown(tokenizer):
-    assert words(tokenizer, "猫坐") == ["[CLS]", "猫", "坐", "[SEP]"]
-    assert "[UNK]" not in words(tokenizer, "кошка на ковре")
-    assert "[UNK]" in words(tokenizer, "ねこ")  # signs that the texts never showed
+    assert tokens_of(tokenizer, "猫坐") == ["[CLS]", "猫", "坐", "[SEP]"]
+    assert "[UNK]" not in tokens_of(tokenizer, "кошка на ковре")
+    assert "[UNK]" in tokens_of(tokenizer, "ねこ")  # signs that the texts never showed
 
 
 def test_accents_are_kept():
@@ -60,7 +60,7 @@ def test_the_same_is_learned_each_time_whatever_a_process_did_before():
 def test_a_word_of_endless_letters_teaches_nothing_and_keeps_nobody_waiting(tokenizer):
     longer = Trained(vocabulary=120, **SIZES).fit([*TEXTS, "ab" * 100_000])
     assert longer.tokenizer.to_str() == tokenizer.tokenizer.to_str()
-    assert words(longer, "ab" * 100_000) == ["[CLS]", "[UNK]", "[SEP]"]
+    assert tokens_of(longer, "ab" * 100_000) == ["[CLS]", "[UNK]", "[SEP]"]
 
 
 def test_too_small_a_vocabulary_is_refused():

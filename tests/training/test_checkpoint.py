@@ -54,10 +54,10 @@ def test_the_newest_of_two_is_loaded_and_no_third_is_kept(checkpoints):
 
 def test_every_single_flipped_bit_is_noticed_and_the_one_before_is_taken(checkpoints, caplog):
     rng, last = random.Random(0), checkpoints.folder / "last.ckpt"
-    whole = last.read_bytes()
-    places = [rng.randrange(8 * len(whole)) for _ in range(100)]
-    for place in (*places, 0, 8 * len(checkpoint.MAGIC) + 5, 8 * len(whole) - 1):
-        spoilt = bytearray(whole)
+    content = last.read_bytes()
+    places = [rng.randrange(8 * len(content)) for _ in range(100)]
+    for place in (*places, 0, 8 * len(checkpoint.MAGIC) + 5, 8 * len(content) - 1):
+        spoilt = bytearray(content)
         spoilt[place // 8] ^= 1 << place % 8
         last.write_bytes(spoilt)
         caplog.clear()
@@ -128,18 +128,18 @@ def test_a_training_in_the_precision_of_another_machine_starts_anew(tmp_path, mo
 
 
 def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(checkpoints, monkeypatch):
-    done, replace = [], os.replace
+    steps, replace = [], os.replace
 
     def renamed(a, b):
         replace(a, b)
-        done.append(f"{Path(a).name} -> {Path(b).name}")
+        steps.append(f"{Path(a).name} -> {Path(b).name}")
 
     monkeypatch.setattr(
-        os, "fsync", lambda n: done.append(Path(os.readlink(f"/proc/self/fd/{n}")).name)
+        os, "fsync", lambda n: steps.append(Path(os.readlink(f"/proc/self/fd/{n}")).name)
     )
     monkeypatch.setattr(os, "replace", renamed)
     checkpoints.save({"step": 3})
-    assert done == [
+    assert steps == [
         *("last.ckpt -> previous.ckpt", "last.ckpt.part", "last.ckpt.part -> last.ckpt"),
         "checkpoint",
     ]

@@ -40,22 +40,22 @@ def _at(seed, epoch):
 
 @pytest.mark.parametrize("words_per_draw", [1, 100, 2**15])
 def test_drawing_ahead_and_leaving_members_change_no_number(monkeypatch, words_per_draw):
-    whole = _at(8, 0).draw(3000)
+    expected = _at(8, 0).draw(3000)
     monkeypatch.setattr(dropout_masks, "WORDS_PER_DRAW", words_per_draw)
     stream = MaskStream([7, 8, 9], CPU)
     pieces = [stream.draw(501)[1:2], stream.draw(999)[1:2]]
     stream.keep(torch.tensor([1, 2]))
     pieces += [stream.draw(703)[:1], stream.draw(797)[:1]]
-    assert torch.equal(torch.cat(pieces, 1), whole)
+    assert torch.equal(torch.cat(pieces, 1), expected)
 
 
 def test_an_epoch_goes_on_after_any_number():
-    whole = _at(8, 2).draw(400_000)
+    expected = _at(8, 2).draw(400_000)
     for position in (0, 3, 131_072, 300_001):
         stream = _at(8, 2)
         stream.draw(77)
         stream.seek(position)
-        assert torch.equal(stream.draw(1000), whole[:, position : position + 1000])
+        assert torch.equal(stream.draw(1000), expected[:, position : position + 1000])
 
 
 def test_processes_that_share_a_run_have_streams_of_their_own():

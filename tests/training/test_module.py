@@ -150,14 +150,16 @@ def test_accumulated_batches_are_one_larger_batch(times, size, rows, fit):
     """Whatever is left for the last step, and where a step's batches come in two blocks."""
     overrides = [*PLAIN, f"dataset.rows={rows}", "optimizer=sgd", "scheduler=warmup_cosine"]
     overrides += ["regularization=[l1,gradient_clipping]", "trainer.max_epochs=3"]
-    data, whole = fit(*overrides, f"batch_size={times * size}")
-    _, parts = fit(*overrides, f"batch_size={size}", f"trainer.accumulate_grad_batches={times}")
+    data, large_batches = fit(*overrides, f"batch_size={times * size}")
+    _, accumulated = fit(
+        *overrides, f"batch_size={size}", f"trainer.accumulate_grad_batches={times}"
+    )
     assert len(data.splits["train"]["id"]) % (times * size) > 1
-    assert parts.best_epoch == whole.best_epoch
-    expected = [row["train/loss"] for row in whole.history]
-    assert [row["train/loss"] for row in parts.history] == pytest.approx(expected, rel=1e-5)
-    for name, value in parts.model.state_dict().items():
-        torch.testing.assert_close(value, whole.model.state_dict()[name], rtol=0, atol=2e-6)
+    assert accumulated.best_epoch == large_batches.best_epoch
+    expected = [row["train/loss"] for row in large_batches.history]
+    assert [row["train/loss"] for row in accumulated.history] == pytest.approx(expected, rel=1e-5)
+    for name, value in accumulated.model.state_dict().items():
+        torch.testing.assert_close(value, large_batches.model.state_dict()[name], rtol=0, atol=2e-6)
 
 
 class Recorder(Method):

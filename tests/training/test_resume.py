@@ -125,12 +125,12 @@ def test_loggers_are_told_all_epochs_by_the_process_that_ends_the_training(every
     overrides = (*SHORT, "logger=csv")
     folder, stops = stopped(every, *overrides)  # 7: also one that only had to be scored
     assert stops > 1
-    ours, whole = (
+    ours, uninterrupted = (
         pd.read_csv(path / "csv" / "metrics.csv")
         for path in (folder, run(*overrides, "study=whole"))
     )
-    assert len(ours) == len(whole) == 6
-    pd.testing.assert_frame_equal(ours, whole, check_like=True, rtol=1e-6)
+    assert len(ours) == len(uninterrupted) == 6
+    pd.testing.assert_frame_equal(ours, uninterrupted, check_like=True, rtol=1e-6)
 
 
 LONG = (

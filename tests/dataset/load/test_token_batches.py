@@ -88,14 +88,14 @@ def test_order_is_a_function_of_seed_and_epoch_alone(tensors):
 
 
 def test_batches_that_are_done_are_left_out_and_the_rest_are_the_same(tensors):
-    whole = make_loader(tensors)
-    for done in (0, 1, 8, 11, whole.num_batches):
+    full_loader = make_loader(tensors)
+    for batches_done in (0, 1, 8, 11, full_loader.num_batches):
         resumed = make_loader(tensors)
-        resumed.done = (0, done)
-        assert ids(resumed) == ids(whole)[done:]
+        resumed.done = (0, batches_done)
+        assert ids(resumed) == ids(full_loader)[batches_done:]
         assert len(list(resumed)) == len(resumed)
     resumed.sampler.set_epoch(1)
-    assert len(ids(resumed)) == whole.num_batches
+    assert len(ids(resumed)) == full_loader.num_batches
 
 
 def test_processes_share_the_rows_and_take_as_many_steps(tensors):

@@ -29,8 +29,8 @@ def test_a_larger_draw_holds_the_smaller_and_another_seed_draws_others():
 
 
 def test_a_fraction_keeps_the_shares_of_classes():
-    counts, whole = np.bincount(LABELS[draw(fraction=0.3)]), np.bincount(LABELS[ROWS])
-    assert np.abs(counts - 0.3 * whole).max() <= 0.5
+    counts, full_counts = np.bincount(LABELS[draw(fraction=0.3)]), np.bincount(LABELS[ROWS])
+    assert np.abs(counts - 0.3 * full_counts).max() <= 0.5
     assert len(draw(fraction=0.3, labels=None)) == round(0.3 * len(ROWS))
     assert np.array_equal(draw(), ROWS)
 
@@ -45,9 +45,9 @@ def test_more_shots_than_rows_of_a_class_are_refused_by_its_name():
 
 def test_val_and_test_stay_whole_and_the_seed_of_the_run_draws_nothing():
     make = composed_data("dataset=wine", "dataset.shots=5")
-    whole, data, other = composed_data("dataset=wine")(0), make(0), make(1)
+    full_data, data, other = composed_data("dataset=wine")(0), make(0), make(1)
     for split in ("val", "test"):
-        assert data.splits[split]["id"].equal(whole.splits[split]["id"])
+        assert data.splits[split]["id"].equal(full_data.splits[split]["id"])
     assert data.splits["train"]["id"].equal(other.splits["train"]["id"])
     assert data.splits["train"]["target"].bincount().tolist() == [5, 5, 5]
     assert data.spec.class_counts == (5, 5, 5)

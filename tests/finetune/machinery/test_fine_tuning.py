@@ -142,14 +142,14 @@ def test_a_head_on_cached_features_is_the_head_trained_without_them(
     source, unscaled = pretrained(model), ("optimizer.lr=0.01", "finetune.standardize=false")
     cached = tune("head", model, *unscaled, source=source)
     monkeypatch.setattr(FineTuning, "_is_backbone_loaded_whole", staticmethod(lambda model: False))
-    whole = tune("head", model, *unscaled, "study=whole", source=source)
+    uncached = tune("head", model, *unscaled, "study=whole", source=source)
     cached_state, whole_state = (
-        load_network(folder).model.state_dict() for folder in (cached, whole)
+        load_network(folder).model.state_dict() for folder in (cached, uncached)
     )
     assert cached_state.keys() == whole_state.keys()
     for name, tensor in cached_state.items():
         torch.testing.assert_close(tensor, whole_state[name], atol=1e-6, rtol=1e-5)
-    tables = [pd.read_parquet(f / "predictions/test.parquet") for f in (cached, whole)]
+    tables = [pd.read_parquet(f / "predictions/test.parquet") for f in (cached, uncached)]
     cached_predictions, whole_predictions = (table.to_numpy(float) for table in tables)
     np.testing.assert_allclose(cached_predictions, whole_predictions, atol=1e-5)
     source_state = load_network(source).model.state_dict()
@@ -304,10 +304,12 @@ def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
     overrides = (*training_overrides(model, other=True), *tuning, *OVERRIDES_BY_STRATEGY[name])
     folder, stops = stopped(every, *overrides)
     assert stops >= 2
-    whole = run(*overrides)
-    assert fingerprint(folder) == fingerprint(whole)
+    uninterrupted = run(*overrides)
+    assert fingerprint(folder) == fingerprint(uninterrupted)
     weights = "adapter" if name == "lora" else "model"
-    stopped_state, whole_state = (load_file(f / f"{weights}.safetensors") for f in (folder, whole))
+    stopped_state, whole_state = (
+        load_file(f / f"{weights}.safetensors") for f in (folder, uninterrupted)
+    )
     assert all(torch.equal(stopped_state[n], whole_state[n]) for n in whole_state)
 
 

@@ -264,8 +264,10 @@ def test_a_mistake_is_told_in_a_line_and_leaves_no_run(
     shutil.copytree(source, here / "begun")
     (here / "begun" / "result.json").unlink()
     places = {"run": source, "file": source / "model.safetensors"}
-    overrides = [word.format(**places) for word in overrides]
-    small_model = [] if any(word.startswith("model=") for word in overrides) else MODELS["mlp"][:2]
+    overrides = [override.format(**places) for override in overrides]
+    small_model = (
+        [] if any(override.startswith("model=") for override in overrides) else MODELS["mlp"][:2]
+    )
     code, _, output = lepton("train", *TABLE, *small_model, *overrides, "study=bad")
     assert code == 2
     [line] = [line for line in output.splitlines() if line.startswith("lepton: ")]
