@@ -1,8 +1,7 @@
 """One run from top to bottom; read this first."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from lepton.storage.run_folder import (
     read_pruned_run,
     run_status,
 )
+from lepton.storage.run_log import logged_to
 from lepton.storage.run_writing import writing_run
 from lepton.task import Task
 from lepton.training.learner import Learner, build_learner
@@ -179,27 +179,3 @@ def _log_once(text: str) -> None:
     """Shows a note the first time in a process, then only writes it to the log of the run."""
     log.log(logging.DEBUG if text in SHOWN_NOTES else logging.INFO, "%s", text)
     SHOWN_NOTES.add(text)
-
-
-class RunLogHandler(logging.FileHandler):
-    """Writes a log that a full disk cuts short, and that then does not end the run."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        pass
-
-
-@contextmanager
-def logged_to(path: Path) -> Iterator[None]:
-    """Writes everything said under the logger `lepton` to the run's log as well."""
-    handler = RunLogHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.addHandler(handler)
-    level = log.level
-    log.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-        log.removeHandler(handler)
-        with suppress(OSError):
-            handler.close()

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from lepton import build, run
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.model.shared_encoder import sharing_encoders
+from lepton.storage.run_log import collected_log
 from lepton.sweep.attempt import is_out_of_memory
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
@@ -28,7 +29,6 @@ from lepton.vectorize.stack_training import (
     SharedRecords,
     StackTraining,
     build_trainer,
-    collected_log,
     report_failure,
 )
 

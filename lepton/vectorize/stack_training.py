@@ -1,8 +1,7 @@
 """Trains one stack with Lightning, from the run folders of its members to their results."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,20 +134,3 @@ def build_trainer(members: Sequence[StackMember]) -> pl.Trainer:
     options = config["trainer"] | {"max_epochs": epochs, "threads": None}
     log_warnings_only()
     return build.instantiate(options, callbacks=[Progress()], logger=False)
-
-
-@contextmanager
-def collected_log() -> Iterator[list[str]]:
-    """Collects what is logged under `lepton` meanwhile, in lines as a run's log has them."""
-    lines: list[str] = []
-    handler = logging.Handler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    handler.emit = lambda record: lines.append(handler.format(record))
-    log.addHandler(handler)
-    level = log.level
-    log.setLevel(logging.DEBUG)
-    try:
-        yield lines
-    finally:
-        log.setLevel(level)
-        log.removeHandler(handler)

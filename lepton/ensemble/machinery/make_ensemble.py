@@ -17,9 +17,9 @@ from lepton.ensemble.machinery.soups import make_soup
 from lepton.ensemble.machinery.summary import EnsembleSummary, read_summary
 from lepton.ensemble.soup import Soup
 from lepton.errors import ConfigError
-from lepton.run import logged_to
 from lepton.storage.results import read_result
 from lepton.storage.run_folder import LOG_FILE
+from lepton.storage.run_log import logged_to
 from lepton.storage.run_writing import writing_run
 from lepton.storage.study import refresh_tables
 
