@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lepton.analysis.comparison import larger_is_better, setting_text
+from lepton.analysis.comparison import PREFERRED_METRICS, larger_is_better, setting_text
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import REPETITION_KEYS, rows_by_key, settings_to_match
 from lepton.report.blocks import Block, Figure, Section, Table, Text
@@ -14,7 +14,6 @@ from lepton.report.number_format import format_interval, format_number, format_p
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
 
 MAX_OPTIONS = 24
-SOURCE_METRICS = ("auroc", "rmse", "accuracy", "log_loss", "mae", "r2")  # the first one is shown
 
 
 def fine_tuning_section(datasets: list[DatasetRuns], keys: list[str]) -> list[Section]:
@@ -46,7 +45,7 @@ def _against_untuned(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
 
 def _forgetting(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
     """The score on the source task after tuning against that before."""
-    metrics = [m for m in SOURCE_METRICS if f"source/after/test/{m}" in dataset.runs]
+    metrics = [m for m in PREFERRED_METRICS if f"source/after/test/{m}" in dataset.runs]
     if not metrics:
         return []
     metric = f"test/{metrics[0]}"
