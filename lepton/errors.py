@@ -42,12 +42,15 @@ class DataError(LeptonError):
     """The data cannot be used as they are."""
 
 
-class Claimed(LeptonError):
-    """Another process is training this run."""
+class Locked(LeptonError):
+    """Another process holds the lock of this run: it is training it."""
 
 
-class Finished(Claimed):
-    """Another process finished this run between the look for its result and the claim."""
+Claimed = Locked  # its name in 0.1
+
+
+class Finished(Locked):
+    """Another process finished this run between the look for its result and the lock."""
 
 
 class TrainingError(Exception):

@@ -53,7 +53,7 @@ def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = No
     True. A run that goes on from a checkpoint tells it the earlier epochs again, and then does
     not listen to the answer.
 
-    Raises: Claimed while another process trains the run; Pruned when `watch` ends it; Diverged,
+    Raises: Locked while another process trains the run; Pruned when `watch` ends it; Diverged,
         also when the run is known to; Interrupted on SIGTERM or Ctrl-C, with a checkpoint saved.
     """
     stored_result = read_result(folder)

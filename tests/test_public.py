@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lepton
-from lepton import allow, compose, load, load_model, train
+from lepton import allow, compose, errors, load, load_model, train
 from lepton.config.trust import is_allowed
 from lepton.errors import LeptonError
 
@@ -54,6 +54,10 @@ def test_a_package_of_the_users_is_trusted_once_allowed(monkeypatch):
     assert is_allowed("also.mine.Model")
     assert not is_allowed("also.yours.Model")
     assert not is_allowed("minefield.Model")
+
+
+def test_the_error_of_a_locked_run_has_its_earlier_name_too():
+    assert errors.Claimed is errors.Locked
 
 
 def test_an_unknown_name_is_an_attribute_error_and_dir_of_all_works():

@@ -360,10 +360,10 @@ def test_two_processes_that_start_the_same_run_at_once_train_it_once(start, here
     outputs = [path.read_text() for path in sorted(here.glob("?.txt"))]
     assert sorted(p.exitcode for p in processes) in ([0, 0], [0, 2]), outputs
     for process, text in zip(processes, outputs, strict=True):
-        claimed = re.search(
+        is_locked_out = re.search(
             rf"lepton: wine-.*: process {processes[1 - processes.index(process)].pid} on", text
         )
-        assert (process.exitcode == 2) == bool(claimed)
+        assert (process.exitcode == 2) == bool(is_locked_out)
         assert "Traceback" not in text
     (folder,) = (here / "runs" / "both").iterdir()
     assert fingerprint(folder) == fingerprint(run(*WINE, "trainer.max_epochs=100"))

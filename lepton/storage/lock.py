@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 
-from lepton.errors import Claimed
+from lepton.errors import Locked
 from lepton.storage import heartbeat
 from lepton.storage.process_identity import (
     ProcessIdentity,
@@ -20,13 +20,13 @@ from lepton.storage.process_identity import (
     this_process,
 )
 
-LOCK_PREFIX = ".claim"  # begins the names of lock files
+LOCK_PREFIX = ".claim"  # begins the names of lock files, also of those that 0.1 wrote
 
 
 def acquire_lock(folder: Path) -> Path:
     """Makes the unfinished folder of a run and locks it; returns the lock file.
 
-    Raises: Claimed while another process, or another thread of this one, trains the run.
+    Raises: Locked while another process, or another thread of this one, trains the run.
     """
     while True:
         with suppress(FileExistsError):
@@ -54,7 +54,7 @@ def _place(lock_file: Path) -> None:
     present = lock_files(lock_file.parent)
     for other in present:
         if _is_alive(other):
-            raise Claimed(f"{_run(lock_file)}: {_owner(other)} is training this run")
+            raise Locked(f"{_run(lock_file)}: {_owner(other)} is training this run")
     if present:
         os.rename(present[0], lock_file)
     lock_file.write_text(f"{heartbeat.HEARTBEAT.count}")
@@ -80,16 +80,16 @@ def lock_owner(folder: Path) -> ProcessIdentity | None:
 
 
 def check_lock(lock_file: Path) -> None:
-    """Raises: Claimed when another process took this lock over, thinking this one dead."""
+    """Raises: Locked when another process took this lock over, thinking this one dead."""
     if not lock_file.exists():
-        raise Claimed(
+        raise Locked(
             f"{_run(lock_file)}: another process has taken this run over, because this one was "
             "still"
         )
 
 
 def check_folder_lock(folder: Path) -> None:
-    """Raises: Claimed when a folder that this process writes into is another one's by now."""
+    """Raises: Locked when a folder that this process writes into is another one's by now."""
     present = [lock_file.absolute() for lock_file in lock_files(folder)]
     if present and not heartbeat.HEARTBEAT.held.intersection(present):
         check_lock(folder / LOCK_PREFIX)

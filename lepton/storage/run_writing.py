@@ -42,7 +42,7 @@ def writing_run(folder: Path, *, rerun: bool = True) -> Iterator[Path]:
     there. An error that is not the user's leaves the folder's content and its traceback in
     `failed_folder(folder)`; an interruption leaves the folder if it holds a checkpoint.
 
-    Raises: Claimed when another process trains the run; Finished (a Claimed) when `rerun` is
+    Raises: Locked when another process trains the run; Finished (a Locked) when `rerun` is
         false and another one finished it meanwhile; LeptonError when the disk is full.
     """
     unfinished = unfinished_folder(folder)

@@ -3,12 +3,12 @@
 import logging
 from dataclasses import dataclass
 
-from lepton.errors import Claimed, LeptonError, Pruned
+from lepton.errors import LeptonError, Locked, Pruned
 from lepton.storage.files import is_disk_full
 from lepton.storage.run_writing import record_failure
 from lepton.sweep.job import Job
 
-ENDED, CLAIMED = "ended", "claimed"  # kinds of outcomes; claimed is a run of another process
+ENDED, LOCKED = "ended", "locked"  # kinds of outcomes; locked is a run of another process
 DISK_FULL, OUT_OF_MEMORY = "disk full", "out of memory"
 
 
@@ -34,8 +34,8 @@ def attempt_job(job: Job) -> JobOutcome:
     threads = torch.get_num_threads()
     try:
         return JobOutcome(ENDED, str(train_checked(job.config, job.folder, watch=job.watch)))
-    except Claimed as claimed:
-        return JobOutcome(CLAIMED, str(claimed))
+    except Locked as locked:
+        return JobOutcome(LOCKED, str(locked))
     except Pruned as pruned:
         return JobOutcome(ENDED, str(pruned))
     except Exception as error:

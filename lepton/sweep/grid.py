@@ -12,11 +12,11 @@ from omegaconf import DictConfig
 
 from lepton.analysis.table import show_study
 from lepton.compat.hydra import error_of
-from lepton.errors import Claimed, FailedRuns, LeptonError
+from lepton.errors import FailedRuns, LeptonError, Locked
 from lepton.storage.run_folder import failed_folder, read_failure, run_status
 from lepton.storage.run_writing import record_failure
 from lepton.storage.study import add_planned_runs, make_studies, write_tables
-from lepton.sweep.attempt import CLAIMED, ENDED
+from lepton.sweep.attempt import ENDED, LOCKED
 from lepton.sweep.job import Job
 from lepton.sweep.plan import TO_DO, SweepPlan, plan_grid
 from lepton.sweep.progress import SweepProgress, end_times
@@ -85,9 +85,9 @@ def launch(launcher: Launcher, jobs: list[Job], progress: SweepProgress) -> None
     overrides = [list(job.overrides) for job in jobs]
     for job, job_return in zip(jobs, launcher.launch(overrides, initial_job_idx=0), strict=True):
         error = error_of(job_return)
-        if error is not None and not isinstance(error, Claimed):
+        if error is not None and not isinstance(error, Locked):
             _record_unrecorded(job, error)
-        progress.ended(job, CLAIMED if isinstance(error, Claimed) else ENDED)
+        progress.ended(job, LOCKED if isinstance(error, Locked) else ENDED)
 
 
 def _record_unrecorded(job: Job, error: object) -> None:
@@ -100,20 +100,20 @@ def _record_unrecorded(job: Job, error: object) -> None:
 def wait_for_other_processes(launcher: Launcher, progress: SweepProgress) -> None:
     """Waits until every run that another process had is done; trains one that it gave up."""
     is_told = False
-    while progress.claimed_jobs and not progress.stop_reason:
-        jobs, progress.claimed_jobs, given_up = progress.claimed_jobs, [], []
+    while progress.locked_jobs and not progress.stop_reason:
+        jobs, progress.locked_jobs, given_up = progress.locked_jobs, [], []
         for job in jobs:
             if run_status(job.folder) == "running":
-                progress.claimed_jobs.append(job)
-            elif end_times(job) == progress.end_times_when_claimed[job.folder]:
+                progress.locked_jobs.append(job)
+            elif end_times(job) == progress.end_times_when_locked[job.folder]:
                 given_up.append(job)
             else:
                 progress.ended(job)
         if given_up:
             launch(launcher, given_up, progress)
-        elif progress.claimed_jobs:
+        elif progress.locked_jobs:
             if not is_told:
-                log.info("waiting for %d runs of another process", len(progress.claimed_jobs))
+                log.info("waiting for %d runs of another process", len(progress.locked_jobs))
             is_told = True
             time.sleep(POLL_SECONDS)
 

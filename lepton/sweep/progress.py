@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lepton.storage.run_folder import RESULT_FILE, failed_folder, pruned_folder, read_failure
 from lepton.storage.study import StudyTables
-from lepton.sweep.attempt import CLAIMED, DISK_FULL, ENDED
+from lepton.sweep.attempt import DISK_FULL, ENDED, LOCKED
 from lepton.sweep.job import Job
 from lepton.sweep.progress_bar import ProgressBar
 
@@ -16,16 +16,16 @@ from lepton.sweep.progress_bar import ProgressBar
 class SweepProgress:
     """Hears from a launcher of each run that starts and ends, from any thread.
 
-    `stop_reason` says why no further run may start, or is empty. `claimed_jobs` are those that
-    another process had, and `end_times_when_claimed` the times at which each had ended till then.
+    `stop_reason` says why no further run may start, or is empty. `locked_jobs` are those that
+    another process had, and `end_times_when_locked` the times at which each had ended till then.
     """
 
     def __init__(self, jobs: Sized, *, fail_fast: bool = False):
         self.total, self.fail_fast = len(jobs), fail_fast
         self.done = self.failed = 0
         self.running: dict[Path, Job] = {}
-        self.claimed_jobs: list[Job] = []
-        self.end_times_when_claimed: dict[Path, list[int]] = {}
+        self.locked_jobs: list[Job] = []
+        self.end_times_when_locked: dict[Path, list[int]] = {}
         self.stop_reason = ""
         self.tables: dict[Path, StudyTables] = {}
         self.started_at = time.monotonic()
@@ -57,9 +57,9 @@ class SweepProgress:
         """
         with self.lock:
             self.running.pop(job.folder, None)
-            if kind == CLAIMED:
-                self.claimed_jobs.append(job)
-                self.end_times_when_claimed[job.folder] = end_times(job)
+            if kind == LOCKED:
+                self.locked_jobs.append(job)
+                self.end_times_when_locked[job.folder] = end_times(job)
             else:
                 self._count(job, kind)
             self._show()

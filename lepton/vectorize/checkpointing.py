@@ -36,7 +36,7 @@ class StackSaver:
     def save(self, stack: Stack, epoch: int, batches: int) -> None:
         """Saves all members between two steps, `batches` into an epoch, or between two epochs.
 
-        Raises: Interrupted when a signal asked for the end; Claimed; LeptonError.
+        Raises: Interrupted when a signal asked for the end; Locked; LeptonError.
         """
         for member, state in zip(stack.members, member_states(stack, epoch, batches), strict=True):
             check_folder_lock(member.checkpoints.folder.parent)

@@ -45,7 +45,7 @@ class StackMember:
     def begin(self) -> None:
         """Begins the run folder.
 
-        Raises: Claimed when another process is training this run; Finished; LeptonError.
+        Raises: Locked when another process is training this run; Finished; LeptonError.
         """
         config, folder = self.job.config, self.job.folder
         with ExitStack() as exit_stack:

@@ -10,8 +10,8 @@ import torch
 from lepton import build
 from lepton.compat.lightning import pl
 from lepton.dataset.data import Data
-from lepton.errors import Claimed, Finished, LeptonError, Pruned
-from lepton.sweep.attempt import CLAIMED, failure_outcome
+from lepton.errors import Finished, LeptonError, Locked, Pruned
+from lepton.sweep.attempt import LOCKED, failure_outcome
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.trainer.lightning_output import log_warnings_only
@@ -72,9 +72,9 @@ class StackTraining:
             member.begin()
         except Finished:
             self.progress.ended(member.job)
-        except Claimed as e:
+        except Locked as e:
             log.info("    %s", e)
-            self.progress.ended(member.job, CLAIMED)
+            self.progress.ended(member.job, LOCKED)
         except LeptonError as e:
             self._report_failure(member, e)
         else:

@@ -13,7 +13,7 @@ import pytest
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_folder
-from lepton.errors import Claimed
+from lepton.errors import Locked
 from lepton.run import train_checked
 from lepton.storage import heartbeat
 from lepton.storage.lock import LOCK_PREFIX, acquire_lock, lock_files, lock_owner, release_lock
@@ -26,14 +26,14 @@ TAKER = """
 import sys, time
 from pathlib import Path
 from lepton.storage.lock import acquire_lock
-from lepton.errors import Claimed
+from lepton.errors import Locked
 while not Path("go").exists():
     time.sleep(0.0005)
 try:
     acquire_lock(Path("study/run.part"))
     print("took", flush=True)
     time.sleep(float(sys.argv[1]))
-except Claimed as e:
+except Locked as e:
     print(e, flush=True)
 """
 
@@ -67,7 +67,7 @@ def test_a_locked_run_is_refused_with_the_process_that_has_it(unfinished):
     Path("go").touch()
     with start_taker(60) as owner:
         assert owner.stdout.readline() == "took\n"
-        with pytest.raises(Claimed) as error:
+        with pytest.raises(Locked) as error:
             acquire_lock(unfinished)
         owner.kill()
     expected = f"run: process {owner.pid} on {socket.gethostname()} is training this run"
@@ -170,11 +170,11 @@ def test_another_machines_process_that_beats_keeps_its_runs(
 
     thread = threading.Thread(target=beat)
     thread.start()
-    with pytest.raises(Claimed, match=r"run: process 1 on"):
+    with pytest.raises(Locked, match=r"run: process 1 on"):
         acquire_lock(unfinished)
     ended.set()
     thread.join()
-    with pytest.raises(Claimed):
+    with pytest.raises(Locked):
         acquire_lock(unfinished)  # heard a moment ago
 
 
@@ -215,7 +215,7 @@ def write_overtaken_run(folder):
 
 
 def test_a_run_that_was_taken_over_is_left_to_its_new_owner(unfinished):
-    with pytest.raises(Claimed, match="taken this run over"):
+    with pytest.raises(Locked, match="taken this run over"):
         write_overtaken_run(unfinished.with_name("run"))
     assert [p.name for p in unfinished.parent.iterdir()] == ["run.part"]
     names = sorted(p.name for p in unfinished.iterdir())
@@ -230,7 +230,7 @@ def test_a_process_whose_run_was_taken_over_stops_before_it_writes_a_checkpoint(
         return False
 
     config = check(compose("dataset=wine", "model=linear", "trainer.checkpoint_every=0"))
-    with pytest.raises(Claimed, match="taken this run over"):
+    with pytest.raises(Locked, match="taken this run over"):
         train_checked(config, run_folder(config), lose)
     (folder,) = Path("runs/default").iterdir()
     assert folder.suffix == ".part"

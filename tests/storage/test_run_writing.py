@@ -28,7 +28,7 @@ import os, sys
 from pathlib import Path
 from lepton.storage.files import write_json
 from lepton.storage.run_writing import writing_run
-from lepton.errors import Claimed
+from lepton.errors import Locked
 """
 WRITER = """
 done = 0
@@ -38,7 +38,7 @@ while done < int(sys.argv[1]):
             (unfinished / "a").write_text(f"{os.getpid()} {done}")
             write_json(unfinished / "result.json", {"from": f"{os.getpid()} {done}"})
         done += 1
-    except Claimed:
+    except Locked:
         pass
 """
 

@@ -32,9 +32,9 @@ def test_runs_are_counted_by_what_lies_in_their_folders(here):
     fail(planned[1])
     progress.ended(planned[0])
     progress.ended(planned[1])
-    progress.ended(planned[2], "claimed")
+    progress.ended(planned[2], "locked")
     assert str(progress) == "1 finished, 1 failed, 1 running"
-    assert progress.claimed_jobs == [planned[2]]
+    assert progress.locked_jobs == [planned[2]]
     assert not progress.stop_reason
 
 

@@ -30,7 +30,7 @@ def train_stacked(*overrides, size=99):
     progress = SweepProgress(members)
     options = StackingOptions(threads=1, runs_at_once=1, size=size)
     unstacked = JobGroup(members, options, progress).train()
-    ended = progress.done + progress.failed + len(progress.claimed_jobs)
+    ended = progress.done + progress.failed + len(progress.locked_jobs)
     assert ended + len(unstacked) == len(jobs)
     assert not progress.running or unstacked
     return jobs, [reason for _, reason in unstacked]
