@@ -12,7 +12,7 @@ SECONDS_TO_END = 20  # for a process whose fit is over
 
 
 @contextmanager
-def run_workers(folder: Path) -> Iterator[None]:
+def run_further_processes(folder: Path) -> Iterator[None]:
     """Lets Lightning start its processes as `python -m lepton.worker FOLDER`, and cleans up after.
 
     The command line of the first process would run a whole sweep in every process.

@@ -18,7 +18,7 @@ from lepton.scheduler.interval import steps_by_batch
 from lepton.trainer.default import Trainer
 from lepton.trainer.lightning_output import log_warnings_only
 from lepton.training.checkpoint import Checkpoints
-from lepton.training.distributed import run_workers
+from lepton.training.distributed import run_further_processes
 from lepton.training.module import TrainingModule, Watch
 from lepton.training.progress import Progress
 from lepton.training.resume import Resume
@@ -53,7 +53,7 @@ class PhaseFit:
                 with (
                     torch.random.fork_rng(),
                     interruptible(saving=self.resume is not None),
-                    run_workers(self.folder),
+                    run_further_processes(self.folder),
                 ):
                     self.trainer.fit(self.module, datamodule=self.phase.data)
         except Diverged as error:
