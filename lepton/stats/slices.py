@@ -9,8 +9,8 @@ import pandas as pd
 from lepton.stats.pairs import holm, mean_interval
 from lepton.stats.welch import UnpairedScores
 
-LEAST = 8  # samples of a slice
-PARTS = 4  # slices of a column of numbers, as many samples in each
+MIN_SAMPLES = 8  # samples of a slice
+NUMBER_BINS = 4  # slices of a column of numbers, as many samples in each
 
 
 def slices(inputs: pd.DataFrame, errors: np.ndarray) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def slices(inputs: pd.DataFrame, errors: np.ndarray) -> pd.DataFrame:
         values = _slice_values(inputs[column])
         for value in values.dropna().unique():
             is_inside = (values == value).to_numpy(bool, na_value=False)
-            if not LEAST <= is_inside.sum() <= len(inputs) - LEAST:
+            if not MIN_SAMPLES <= is_inside.sum() <= len(inputs) - MIN_SAMPLES:
                 continue
             mean, low, high = mean_interval(errors[is_inside])
             sides = errors[is_inside].astype(float), errors[~is_inside].astype(float)
@@ -40,9 +40,9 @@ def slices(inputs: pd.DataFrame, errors: np.ndarray) -> pd.DataFrame:
 
 def _slice_values(column: pd.Series) -> pd.Series:
     """The values of a column as texts; those of many numbers as the bins they lie in."""
-    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= PARTS:
+    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= NUMBER_BINS:
         return column.astype("str").where(column.notna())
-    return binned(column, PARTS, "{:.4g} to {:.4g}").astype("str").where(column.notna())
+    return binned(column, NUMBER_BINS, "{:.4g} to {:.4g}").astype("str").where(column.notna())
 
 
 def binned(column: pd.Series, count: int, name: str) -> pd.Series:

@@ -4,7 +4,8 @@ import logging
 import sys
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
 
 from lepton.training import terminal_line
 
@@ -13,7 +14,7 @@ class ProgressBar:
     """One line that moves; what is logged meanwhile appears above it."""
 
     def __init__(self) -> None:
-        self.bar = Progress(
+        self.bar = RichProgress(
             BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)
         )
         self.bar.start()

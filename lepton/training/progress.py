@@ -4,7 +4,7 @@ import sys
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from rich.progress import Progress as RichProgress
 
 from lepton.compat.lightning import pl
 from lepton.trainer.default import Trainer
@@ -17,7 +17,7 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
         wanted = trainer.progress if trainer.progress is not None else sys.stderr.isatty()
-        self.bar = Bar(
+        self.bar = RichProgress(
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(),
             TextColumn("{task.description}"),
