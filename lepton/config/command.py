@@ -1,4 +1,4 @@
-"""Commands between runs: `key=value` words -> the checked config of another root than train."""
+"""Composes and checks the config of a command that reads finished runs, from `key=value` words."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

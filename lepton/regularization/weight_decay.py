@@ -41,7 +41,7 @@ class WeightDecay(Method):
 
 
 class StackedWeightDecay(StackedMethod):
-    """The same for all members of a stack."""
+    """Decays the weights of all members of a stack, each by its own rate."""
 
     def before_step(self, stack: "Stack") -> None:
         lr = stack.hyper["lr"]

@@ -36,7 +36,7 @@ class Checkpoints:
     def of_run(
         cls, folder: Path, config: dict[str, Any], *, trained: str, prefix: str = ""
     ) -> "Checkpoints":
-        """Those in a run's unfinished folder, of a run `trained` alone or in a stack."""
+        """The checkpoints in the unfinished folder of a run `trained` alone or in a stack."""
         about = {
             "config": canonical_config(config),
             "versions": training_versions(),

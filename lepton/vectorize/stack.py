@@ -194,7 +194,7 @@ class Stack:
 
     def states(self) -> dict[str, StackState]:
         """All that changes in training, by its name in checkpoints, but masks and schedules."""
-        states = {
+        states = {  # "rule" and "body" are what checkpoints of 0.1 call the optimizer and forward
             "weights": self.weights,
             "rule": self.optimizer,
             "body": self.forward,

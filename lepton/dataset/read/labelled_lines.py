@@ -10,7 +10,7 @@ from lepton.errors import DataError
 def read_labelled_lines(
     path: str, *, separator: str | None, encoding: str, header: bool, names: list[str] | None
 ) -> pd.DataFrame:
-    """As many text columns as names; separators behind the last of them belong to the text.
+    """Reads each line as so many fields as `names` has; the last one holds the rest of the line.
 
     Raises: DataError naming file and line where a field is missing.
     """

@@ -37,6 +37,8 @@ class _SweeperShell(Sweeper):
 
 
 class Grid(_SweeperShell):
+    """Hydra's name for the sweeper that trains every combination of values."""
+
     def __init__(self, **values: Any):
         from lepton.sweep.grid import Grid
 
@@ -44,6 +46,8 @@ class Grid(_SweeperShell):
 
 
 class Search(_SweeperShell):
+    """Hydra's name for the sweeper whose trials Optuna proposes."""
+
     def __init__(self, **values: Any):
         from lepton.sweep.search.sweeper import Search
 
@@ -71,6 +75,8 @@ class _LauncherShell(Launcher):
 
 
 class Basic(_LauncherShell):
+    """Hydra's name for the launcher that trains one run after the other in this process."""
+
     def __init__(self, **values: Any):
         from lepton.launch.basic import Basic
 
@@ -78,6 +84,8 @@ class Basic(_LauncherShell):
 
 
 class Parallel(_LauncherShell):
+    """Hydra's name for the launcher with a pool of worker processes."""
+
     def __init__(self, **values: Any):
         from lepton.launch.parallel import Parallel
 
@@ -85,6 +93,8 @@ class Parallel(_LauncherShell):
 
 
 class Submitit(_LauncherShell):
+    """Hydra's name for the launcher that has submitit train each run in a job of its own."""
+
     def __init__(self, **values: Any):
         from lepton.launch.slurm import Submitit
 
@@ -92,6 +102,8 @@ class Submitit(_LauncherShell):
 
 
 class Ray(_LauncherShell):
+    """Hydra's name for the launcher whose runs are tasks of Ray's."""
+
     def __init__(self, **values: Any):
         from lepton.launch.ray import Ray
 
@@ -99,6 +111,8 @@ class Ray(_LauncherShell):
 
 
 class Vectorized(_LauncherShell):
+    """Hydra's name for the launcher that trains runs as stacks."""
+
     def __init__(self, **values: Any):
         from lepton.launch.vectorized import Vectorized
 
@@ -106,6 +120,8 @@ class Vectorized(_LauncherShell):
 
 
 class Auto(_LauncherShell):
+    """Hydra's name for the default launcher, which stacks runs or starts a pool."""
+
     def __init__(self, **values: Any):
         from lepton.launch.auto import Auto
 
