@@ -35,6 +35,15 @@ def test_layers_go_from_the_embeddings_to_the_head(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_features_of_a_text_are_one_row(name):
+    spec = make_text_spec("multiclass", texts=2)
+    model, batch = network(name, spec).eval(), make_batch(spec)
+    features = model.features(batch)
+    assert features.shape == (64, features.shape[1])
+    assert torch.equal(model(batch), model.head(features))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_stands_behind_a_text_changes_nothing(name):
     spec = make_text_spec("multiclass", texts=2)
     model, batch = network(name, spec).eval(), make_batch(spec)
