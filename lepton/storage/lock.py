@@ -63,8 +63,12 @@ def _place(lock_file: Path) -> None:
 
 
 def lock_files(folder: Path) -> list[Path]:
-    """The lock files in a run's folder, also those of dead processes."""
-    return sorted(folder.glob(f"{LOCK_PREFIX}_*"))
+    """The lock files in a run's folder, also those of dead processes; none once it is renamed."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(folder / name for name in names if name.startswith(f"{LOCK_PREFIX}_"))
 
 
 def lock_owner(folder: Path) -> ProcessIdentity | None:

@@ -278,3 +278,8 @@ def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, st
     folders = sorted(p for p in Path("runs/default").iterdir() if p.is_dir())
     assert [run_status(folder) for folder in folders] == ["finished"] * 8
     assert not list(Path("runs/default").rglob(".*"))
+
+
+def test_a_folder_that_is_renamed_while_it_is_looked_at_has_no_locks(here, monkeypatch):
+    monkeypatch.setattr(Path, "is_dir", lambda path: True)  # it is there, and then it is gone
+    assert lock_files(here / "finished.part") == []
