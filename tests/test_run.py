@@ -352,6 +352,7 @@ def test_what_a_killed_process_left_does_not_get_into_a_run(run):
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
 
+@pytest.mark.slow
 def test_two_processes_that_start_the_same_run_at_once_train_it_once(start, here, run, fingerprint):
     arguments = ("train", *WINE, "trainer.max_epochs=100", "study=both")
     processes = [start(*arguments, output=here / f"{i}.txt") for i in range(2)]

@@ -168,6 +168,7 @@ def test_further_processes_of_a_fit_run_the_module_that_is_asked_for(
         assert (sys.argv, sys.modules["__main__"].__spec__, dict(os.environ)) == before
 
 
+@pytest.mark.slow
 def test_further_processes_are_ended_and_nothing_watches_them_any_more(
     private, launch, children, moved
 ):

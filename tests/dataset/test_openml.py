@@ -8,6 +8,7 @@ from sklearn.utils import Bunch
 
 from lepton.dataset import openml
 from lepton.errors import DataError
+from tests.quick import quick
 
 FETCH_OPTIONS = {"name": "adult", "version": None, "data_id": None, "cache": None, "timeout": 2.0}
 
@@ -39,7 +40,7 @@ def answer(monkeypatch):
     return respond
 
 
-@pytest.mark.parametrize("changes", [{}, {"name": None, "data_id": 1590}])
+@pytest.mark.parametrize("changes", quick([{}, {"name": None, "data_id": 1590}], {}))
 def test_without_a_network_it_says_so_in_seconds(changes, no_network, tmp_path):
     start = time.monotonic()
     with pytest.raises(DataError, match=r"needs a network.*network is off.*dataset=csv"):

@@ -49,6 +49,7 @@ def fingerprints(fingerprint, study):
     return {p.parent.name: fingerprint(p.parent) for p in Path("runs", study).glob("*/result.json")}
 
 
+@pytest.mark.slow
 def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_order(
     here, fingerprint
 ):

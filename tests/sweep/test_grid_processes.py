@@ -10,7 +10,7 @@ import pytest
 from lepton import load
 from lepton.storage.run_writing import record_failure
 from lepton.sweep.multirun import multirun, plan_runs
-from tests.quick import more_and_more
+from tests.quick import more_and_more, quick
 from tests.sweep.conftest import comparable_table
 
 BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster
@@ -66,7 +66,7 @@ def test_a_sweep_killed_at_random_times_ends_as_one_that_was_not(here, start, co
     assert [p.name for p in runs("long")] == load("long")["run"].tolist()
 
 
-@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+@pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "basic"))
 def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launcher):
     for seed in range(6):
         trap(seed, "nap")
@@ -80,7 +80,7 @@ def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launch
     assert load("default")["status"].tolist() == ["finished"] * 6
 
 
-@pytest.mark.parametrize("status_before", [None, "failed", "finished"])
+@pytest.mark.parametrize("status_before", quick([None, "failed", "finished"], None))
 def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(
     trap, start, status_before
 ):

@@ -62,6 +62,7 @@ def test_two_processes_search_one_study_together(here, start, command):
     )
 
 
+@pytest.mark.slow
 def test_a_launcher_that_is_not_leptons_is_fed_and_refused_with_a_pruner(here, command):
     (here / "conf" / "hydra" / "launcher").mkdir(parents=True)
     (here / "conf" / "hydra" / "launcher" / "foreign.yaml").write_text(FOREIGN)
