@@ -167,7 +167,7 @@ def test_every_strategy_goes_along(option, task, smoke, tmp_path):
     result = smoke(
         *TINY, *TASKS[task], "dataset.data_seed=3", *overrides, LORA.get(option, "seed=1")
     )
-    assert set(result.before) == set(result.metrics)
+    assert set(result.added["before"]) == set(result.metrics)
 
 
 @pytest.mark.parametrize("option", ["multiclass", "multilabel"])

@@ -40,13 +40,15 @@ def console() -> Console:
 
 def show_run(result: Result) -> None:
     """Prints a run's metrics beside the constant predictor's, its size, time and folder."""
-    before = ["test, untuned"] if result.before else []
-    table = Table("metric", "validation", "test", *before, "test, constant predictor", box=None)
+    untuned_metrics = result.added.get("before", {})
+    untuned_title = ["test, untuned"] if untuned_metrics else []
+    columns = ("metric", "validation", "test", *untuned_title, "test, constant predictor")
+    table = Table(*columns, box=None)
     for key, value in result.metrics.items():
         split, _, name = key.partition("/")
         if split == "test":
             validation, constant = result.metrics.get(f"val/{name}"), result.constant.get(key)
-            untuned = [_number_text(result.before.get(key))] * len(before)
+            untuned = [_number_text(untuned_metrics.get(key))] * len(untuned_title)
             table.add_row(
                 name,
                 _number_text(validation),
@@ -57,14 +59,14 @@ def show_run(result: Result) -> None:
     out = console()
     out.print(table)
     epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
-    of_all = f" of {result.parameters}" if result.before else ""
+    of_all = f" of {result.parameters}" if untuned_metrics else ""
     memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
     sizes = f"{result.trainable}{of_all} parameters{memory}"
     out.print(f"{result.seconds:.1f} s{epochs}; {sizes}", highlight=False)
-    if result.before:
+    if untuned_metrics:
         out.print("untuned: the best linear head of scikit-learn's on the features as they were")
-    if result.forgetting:
-        scores = _forgetting_text(result.forgetting)
+    if source_metrics := result.added.get("source"):
+        scores = _forgetting_text(source_metrics)
         out.print(f"the task it came from, test: {scores}", highlight=False)
     folder = Path(result.config["runs"]) / result.config["study"] / result.run
     out.print(f"{folder}", highlight=False, soft_wrap=True)

@@ -25,6 +25,7 @@ COLUMN_TYPES = {
 }
 COUNT_FIELDS = ("epochs", "best_epoch", "parameters", "trainable")
 RESULT_FORMAT = 1  # raised when a result can no longer be read as before, not for added fields
+EARLIER_FIELDS = {"before": "before", "forgetting": "source"}  # of 0.1: names in `added` since
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,7 @@ class Result:
     trained: str = "alone"  # or in which stack; runs of earlier versions do not say it
     memory_mb: float | None = None  # the most that training took, of the device or the process
     precision: str | None = None  # that the network was trained in, as trainer.precision=auto chose
-    before: dict[str, float] = field(default_factory=dict)  # a linear head, untuned backbone
-    forgetting: dict[str, float] = field(default_factory=dict)  # the source's task
+    added: dict[str, dict[str, float]] = field(default_factory=dict)  # as `Learner.facts` says
 
     def __str__(self) -> str:
         test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}
@@ -77,6 +77,8 @@ def read_result(folder: Path) -> Result | None:
                 f"{path}: has format {version}, and this version of lepton reads {RESULT_FORMAT}; "
                 "read it with the version that wrote it (environment.json), or take another study"
             )
+        earlier = {new: content[old] for old, new in EARLIER_FIELDS.items() if content.get(old)}
+        content["added"] = {**earlier, **content.get("added", {})}
         names = {field.name for field in fields(Result)}
         result = Result(**{name: value for name, value in content.items() if name in names})
         _check_types(result)
@@ -99,7 +101,7 @@ def finished_result(folder: Path) -> Result:
 def _check_types(result: Result) -> None:
     """Raises: ValueError for a value that cannot be one of a result's."""
     numbers = {name: getattr(result, name) for name in ("score", "seconds", "memory_mb")}
-    metrics = (result.metrics, result.constant, result.before, result.forgetting)
+    metrics = (result.metrics, result.constant, *result.added.values())
     counts = {name: getattr(result, name) for name in COUNT_FIELDS}
     counts["seed"] = result.config.get("seed")
     allowed_types = [(values, float | int | None) for values in (numbers, *metrics)]
@@ -189,8 +191,7 @@ def _finished_row(path: Path) -> dict[str, Any]:
         **_settings(result.config),
         **result.metrics,
         **{f"constant/{k}": v for k, v in result.constant.items()},
-        **{f"before/{k}": v for k, v in result.before.items()},
-        **{f"source/{k}": v for k, v in result.forgetting.items()},
+        **{f"{name}/{k}": v for name, added in result.added.items() for k, v in added.items()},
         **{f"rows/{k}": v for k, v in result.rows.items()},
         **{name: getattr(result, name) for name in facts},
     }

@@ -58,7 +58,11 @@ class Learner(Protocol):
         ...
 
     def facts(self) -> dict[str, Any]:
-        """Entries of a result about the training, beside its scores."""
+        """Entries of a result about the training, beside its scores.
+
+        `added` holds what further features measured, as columns of a study's table: by the
+        beginning of their names, then by `split/metric`.
+        """
         ...
 
 

@@ -152,9 +152,7 @@ class Network:
         precision = str(resolve_precision(self.config["trainer"]))
         facts: dict[str, Any] = {"memory_mb": memory.peak(self.device), "precision": precision}
         if self.fine_tuning:
-            facts["before"] = self.fine_tuning.linear_probe_metrics
-            if self.fine_tuning.forgetting:
-                facts["forgetting"] = self.fine_tuning.forgetting.scores(self.model, self.spec)
+            facts["added"] = self.fine_tuning.added_metrics(self.model, self.spec)
         return facts
 
 

@@ -45,6 +45,20 @@ def test_runs_of_several_models_and_tasks_load_together(run):
     assert frame.loc["gradient_boosting", "model.max_iter"] == 2
 
 
+def test_what_features_add_has_columns_of_its_own_also_where_0_1_had_a_field_for_it(run_once):
+    folder = run_once(*WINE)
+    content = json.loads((folder / "result.json").read_text())
+    assert content.pop("added") == {}
+    later = {"before": {"test/mae": 2.0}, "source": {"after/test/mae": 3.0}, "spread": {"x": 4.0}}
+    earlier = {"before": later["before"], "forgetting": later["source"]}
+    for stored, features in (({"added": later}, 3), (earlier, 2)):
+        (folder / "result.json").write_text(json.dumps(content | stored))
+        (row,) = load("default").to_dict("records")
+        added = {"before/test/mae": 2.0, "source/after/test/mae": 3.0, "spread/x": 4.0}
+        expected = dict([*added.items()][:features])
+        assert {name: row.get(name) for name in added if name in row} == expected
+
+
 def test_a_study_loads_by_path_and_by_name_and_an_empty_one_is_an_empty_table(run, here):
     run(*WINE)
     assert load("default").equals(load(Path("runs") / "default"))

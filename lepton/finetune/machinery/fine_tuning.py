@@ -106,6 +106,14 @@ class FineTuning:
         probe.name = "probe-"
         return [probe, whole]
 
+    def added_metrics(self, model: nn.Module, spec: DataSpec) -> dict[str, dict[str, float]]:
+        """What a row says beside its scores: `before` of the untuned backbone, `source` of the task
+        that the network came from."""
+        added = {"before": self.linear_probe_metrics}
+        if self.forgetting:
+            added["source"] = self.forgetting.scores(model, spec)
+        return added
+
     def thaw(self, network: "Network") -> None:
         """Makes trainable what the second phase trains."""
         strategy = network.methods[0]

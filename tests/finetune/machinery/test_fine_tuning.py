@@ -316,15 +316,15 @@ def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
 def test_a_row_says_before_and_after_and_what_it_cost(tune, pretrained, only_folder):
     folder = tune("last_k", "mlp", "forgetting=true", "dataset.classes=3", source=pretrained())
     result = read_result(folder)
-    assert set(result.before) == set(result.metrics)
+    assert set(result.added["before"]) == set(result.metrics)
     assert 0 < result.trainable < result.parameters
     assert result.memory_mb > 10
     [row] = load("tuned").to_dict("records")
-    assert row["before/test/auroc"] == result.before["test/auroc"]
+    assert row["before/test/auroc"] == result.added["before"]["test/auroc"]
     assert row["source/before/test/auroc"] == pytest.approx(
         read_result(only_folder("source")).metrics["test/auroc"]
     )
-    assert row["source/after/test/auroc"] == result.forgetting["after/test/auroc"]
+    assert row["source/after/test/auroc"] == result.added["source"]["after/test/auroc"]
 
 
 def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
@@ -340,7 +340,7 @@ def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
             tensor.copy_(tuned_state[name])
     test = read_data(read_result(source).config).splits["test"]
     expected = score(network.predict(test), test["target"], task="multiclass")
-    forgetting = read_result(folder).forgetting
+    forgetting = read_result(folder).added["source"]
     assert forgetting["after/test/log_loss"] == pytest.approx(expected["log_loss"])
     assert forgetting["after/test/log_loss"] != forgetting["before/test/log_loss"]
 
