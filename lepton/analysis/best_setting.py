@@ -12,6 +12,7 @@ import yaml
 from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.grouping import chosen_groups, varying_settings
 from lepton.errors import LeptonError
+from lepton.storage.derived_record import read_record
 from lepton.storage.run_folder import CONFIG_FILE, ENVIRONMENT_FILE, read_config
 
 
@@ -57,7 +58,8 @@ def rerun_command(folder: Path, config: dict[str, Any]) -> str:
     Raises: LeptonError when neither its config nor its environment.json tells it.
     """
     if "overrides" in config:
-        command = "ensemble" if "ensemble" in config else "train"
+        record = read_record(config)
+        command = "train" if record is None else record.command
         return shlex.join(["lepton", command, *config["overrides"]])
     try:
         environment = json.loads((folder / ENVIRONMENT_FILE).read_text())

@@ -9,6 +9,7 @@ from lepton.analysis.grouping import (
     FACT_COLUMNS,
     REPETITION_KEYS,
     chosen_groups,
+    derived_columns,
     difference_table,
     key_with_none,
     paired_by_option,
@@ -16,7 +17,7 @@ from lepton.analysis.grouping import (
     summary_table,
     unpaired_by_option,
     varying_settings,
-    without_ensembles,
+    without_derived,
 )
 from lepton.analysis.study import LOST_STATUSES
 from lepton.errors import LeptonError, did_you_mean
@@ -74,8 +75,8 @@ def larger_is_better(metric: str) -> bool:
 
 
 def comparable_runs(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """The runs that are compared by these keys; ensembles only where one of the keys is theirs."""
-    return frame if "ensemble" in keys else without_ensembles(frame)
+    """The runs that are compared by these keys; derived ones where one of the keys is theirs."""
+    return frame if {*keys} & {*derived_columns(frame)} else without_derived(frame)
 
 
 def check_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:

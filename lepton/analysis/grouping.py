@@ -13,11 +13,12 @@ from lepton.config.check import SUPPLIED_ARGUMENTS
 from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
 from lepton.stats.welch import UnpairedScores, unpaired_scores
+from lepton.storage.derived_record import DERIVED_KEY
 
 REPETITION_KEYS = ["seed", "dataset.fold", "dataset.split_seed"]  # differ between repetitions
 FACT_COLUMNS = {  # columns of a study's table that are no settings
     *("run", "status", "error", "folder", "study", "runs", "rerun", "logger", "experiment"),
-    *("kind", "suggested"),
+    *("kind", "suggested", DERIVED_KEY),
 }
 ROOT_SETTINGS = ("batch_size", "init_from")  # keys without a group that are compared
 STRATEGY_GROUPS = ("scheduler", "regularization", "optimizer")  # a fine-tuning strategy sets them
@@ -60,23 +61,32 @@ def _is_suggested(frame: pd.DataFrame, column: str) -> bool:
     return bool(keys) and all(_count_values(rows[column]) == 1 for _, rows in frame.groupby(keys))
 
 
-def without_ensembles(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs without the ensembles made of them, which are no options of what was swept.
+def without_derived(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs without those that were made of them, which are no options of what was swept.
 
-    Where there are ensembles alone, these.
+    Where there are derived runs alone, these.
     """
-    if "ensemble" not in frame or frame["ensemble"].notna().all():
+    if DERIVED_KEY not in frame or frame[DERIVED_KEY].notna().all():
         return frame
-    return frame[frame["ensemble"].isna()].dropna(axis=1, how="all")
+    return frame[frame[DERIVED_KEY].isna()].dropna(axis=1, how="all")
 
 
-def with_unique_ensemble_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs, with the ends of their names added to ensembles of one method: those are no
-    repetitions."""
-    names = frame["ensemble"]
-    is_repeated = names.notna() & names.duplicated(keep=False)
-    unique_names = names.where(~is_repeated, names + " " + frame["run"].str[-10:])
-    return frame.assign(ensemble=unique_names)
+def derived_columns(frame: pd.DataFrame) -> list[str]:
+    """The commands that made runs of others; each has a column with its names for them."""
+    if DERIVED_KEY not in frame:
+        return []
+    return sorted(frame[DERIVED_KEY].dropna().unique())
+
+
+def with_unique_derived_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs, with the ends of their names added to derived runs that their command calls the
+    same: those are no repetitions."""
+    unique = {}
+    for command in derived_columns(frame):
+        names = frame[command]
+        is_repeated = names.notna() & names.duplicated(keep=False)
+        unique[command] = names.where(~is_repeated, names + " " + frame["run"].str[-10:])
+    return frame.assign(**unique)
 
 
 def chosen_groups(frame: pd.DataFrame) -> set[str]:

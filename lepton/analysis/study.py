@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from lepton.errors import LeptonError
+from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.results import load, study_folder
 from lepton.storage.run_folder import run_status
 from lepton.storage.study import planned_runs
@@ -69,7 +70,7 @@ def describe_counts(frame: pd.DataFrame) -> str:
     """The number of runs by status, as '12 runs: 10 finished, 1 failed, 1 missing'."""
     counts = Counter(frame["status"])
     by_status = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
-    ensembles = int(frame["ensemble"].notna().sum()) if "ensemble" in frame else 0
-    noun = "an ensemble" if ensembles == 1 else "ensembles"
-    of_them = f" ({ensembles} of them {noun})" if ensembles else ""
+    derived = Counter(frame[DERIVED_KEY].dropna()) if DERIVED_KEY in frame else {}
+    makers = [f"{count} of them made by lepton {command}" for command, count in derived.items()]
+    of_them = f" ({', '.join(makers)})" if makers else ""
     return f"{len(frame)} {'run' if len(frame) == 1 else 'runs'}: {by_status}{of_them}"

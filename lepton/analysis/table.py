@@ -16,12 +16,13 @@ from lepton.analysis.comparison import (
 from lepton.analysis.grouping import (
     REPETITION_KEYS,
     chosen_groups,
+    derived_columns,
     difference_table,
     key_with_none,
     summary_table,
     varying_settings,
-    with_unique_ensemble_names,
-    without_ensembles,
+    with_unique_derived_names,
+    without_derived,
 )
 from lepton.analysis.study import LOST_STATUSES, describe_counts, gather_runs
 from lepton.errors import LeptonError, did_you_mean
@@ -106,15 +107,16 @@ def show_study(
 
 
 def _rows_and_keys(finished: pd.DataFrame, by: list[str] | None) -> tuple[pd.DataFrame, list[str]]:
-    """The runs of a table and the columns that it groups them by; an ensemble stands for itself."""
+    """The runs of a table and the columns that group them; a derived run stands for itself."""
+    commands = derived_columns(finished)
     if by is not None:
-        names_ensembles = {"model", "ensemble"} & {*_check_columns(by, finished)}
-        return (finished if names_ensembles else without_ensembles(finished)), by
-    runs = without_ensembles(finished)
+        names_derived_runs = {"model", *commands} & {*_check_columns(by, finished)}
+        return (finished if names_derived_runs else without_derived(finished)), by
+    runs = without_derived(finished)
     keys = varying_settings(runs, chosen_groups(runs))
-    if len(runs) == len(finished) and "ensemble" not in finished:
+    if not commands:
         return finished, keys
-    return with_unique_ensemble_names(finished), [*keys, "ensemble"]
+    return with_unique_derived_names(finished), [*keys, *commands]
 
 
 def show_runs_without_result(frame: pd.DataFrame, out: Console) -> None:
@@ -185,11 +187,12 @@ def _study_table(frame: pd.DataFrame, by: list[str], metrics: list[str], select:
 def _difference_cells(
     frame: pd.DataFrame, by: list[str], metric: str, ordered: pd.DataFrame
 ) -> dict[int, str]:
-    """The difference of each row from the first row of runs, by row; ensembles have none, since
-    they share their settings with no run."""
-    runs = frame if "ensemble" not in by else without_ensembles(frame)
-    keys = [key for key in by if key != "ensemble" or runs is frame]
-    run_rows = ordered if runs is frame else ordered[ordered["ensemble"].isna()]
+    """The difference of each row from the first row of runs, by row; derived runs have none,
+    since they share their settings with no run."""
+    commands = [command for command in derived_columns(frame) if command in by]
+    runs = without_derived(frame) if commands else frame
+    keys = [key for key in by if key not in commands or runs is frame]
+    run_rows = ordered if runs is frame else ordered[ordered[commands].isna().all(axis=1)]
     if not keys or len(run_rows) < 2:
         return {}
     row_by_option = {key_with_none(values): row for row, *values in run_rows[keys].itertuples()}

@@ -15,7 +15,7 @@ from lepton.analysis.comparison import (
     selection_metric,
 )
 from lepton.analysis.conclusions import caveats, conclusions
-from lepton.analysis.grouping import chosen_groups, varying_settings, without_ensembles
+from lepton.analysis.grouping import chosen_groups, varying_settings, without_derived
 from lepton.analysis.study import gather_runs
 from lepton.analysis.table import console, metric_columns, show_runs_without_result, show_study
 from lepton.commands.argument_parser import CommandParser, split_names
@@ -90,7 +90,7 @@ def _comparisons(
     Raises: LeptonError when no setting differs between the finished runs.
     """
     keys = split_names(options.compare) or split_names(options.group_by)
-    runs = without_ensembles(finished)
+    runs = without_derived(finished)
     keys = (
         check_keys(keys, comparable_runs(finished, keys))
         if keys

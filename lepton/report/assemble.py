@@ -16,8 +16,8 @@ from lepton.analysis.conclusions import caveats, headline
 from lepton.analysis.grouping import (
     chosen_groups,
     varying_settings,
-    with_unique_ensemble_names,
-    without_ensembles,
+    with_unique_derived_names,
+    without_derived,
 )
 from lepton.analysis.study import describe_counts
 from lepton.report.blocks import Report, Section
@@ -33,6 +33,7 @@ from lepton.report.sections.result import result_section
 from lepton.report.sections.runs import runs_section
 from lepton.report.sections.training import training_section
 from lepton.stats.importance import Importance, importance
+from lepton.storage.derived_record import DERIVED_KEY
 
 MAX_OPTIONS = 12  # of a key that is compared without being asked for
 MAX_DATASETS = 4  # with figures and sentences of their own
@@ -67,7 +68,7 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
         sections = [runs_section("Runs", frame, [], [])]
         return Report(title, ["No run has finished."], facts, sections, request.command)
     select = selection_metric(request.select, finished)
-    trained_runs, ensembles = without_ensembles(finished), _ensembles(finished)
+    trained_runs, derived_runs = without_derived(finished), _derived_runs(finished)
     varied = varying_settings(trained_runs, chosen_groups(trained_runs))
     key_importance = importance(trained_runs, varied, select)
     keys = _compared_keys(request, finished, trained_runs, varied, key_importance)
@@ -82,10 +83,12 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     if varied:
         sections.append(importance_section(key_importance, trained_runs, select))
     sections.append(best_setting_section(datasets, select))
-    sections += ensembles_section(ensembles)
+    sections += ensembles_section(derived_runs)
     detailed, left_out = datasets[:MAX_DATASETS], len(datasets) - MAX_DATASETS
     sections.append(training_section(detailed, keys, varied, left_out=left_out))
-    sections += [error_analysis_section(dataset, ensembles, keys, select) for dataset in detailed]
+    sections += [
+        error_analysis_section(dataset, derived_runs, keys, select) for dataset in detailed
+    ]
     sections.append(runs_section("Every run", frame, varied, metrics))
     summary = _summary(comparisons) or [_summary_without_comparison(trained_runs, varied)]
     facts |= _facts(trained_runs, request, metrics, select)
@@ -96,12 +99,12 @@ def _finished(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["status"] == "finished"].dropna(axis=1, how="all")
 
 
-def _ensembles(finished: pd.DataFrame) -> pd.DataFrame:
-    """The finished runs that are ensembles, best first, each with a name of its own."""
-    if "ensemble" not in finished:
+def _derived_runs(finished: pd.DataFrame) -> pd.DataFrame:
+    """The finished runs that were made of others, best first, each with a name of its own."""
+    if DERIVED_KEY not in finished:
         return finished.iloc[:0]
-    ensembles = with_unique_ensemble_names(finished[finished["ensemble"].notna()])
-    return ensembles.sort_values("score", ascending=False, kind="stable")
+    derived_runs = with_unique_derived_names(finished[finished[DERIVED_KEY].notna()])
+    return derived_runs.sort_values("score", ascending=False, kind="stable")
 
 
 def _compared_keys(

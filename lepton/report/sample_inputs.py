@@ -29,12 +29,12 @@ def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
     from lepton import build
     from lepton.config.check import check, input_kind
     from lepton.config.identity import is_run_name
+    from lepton.storage.derived_record import read_record
     from lepton.storage.run_folder import CONFIG_FILE, read_config
 
     stored_config = read_config(run_folder / CONFIG_FILE)
-    if "ensemble" in stored_config:
-        first_member = stored_config["ensemble"]["members"][0]
-        return read_sample_inputs(run_folder / first_member["path"], ids)
+    if record := read_record(stored_config):
+        return read_sample_inputs(run_folder / record.inputs[0]["path"], ids)
     config = check(OmegaConf.create(stored_config))
     if not is_run_name(config, run_folder.name):
         raise LeptonError(f"{run_folder}: its data or its options are no longer what they were")

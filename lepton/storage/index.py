@@ -15,7 +15,7 @@ from typing import Any
 from lepton.storage.run_folder import FAILURE_FILE, PRUNED_FILE, RESULT_FILE, STATE_SUFFIXES
 
 INDEX_FILE = ".index.json"
-INDEX_FORMAT = 2  # raised when rows get other columns
+INDEX_FORMAT = 3  # raised when rows get other columns
 MIN_INDEXED_RUNS = 200  # fewer are read as fast without
 FILE_BY_SUFFIX = {"": RESULT_FILE, ".failed": FAILURE_FILE, ".pruned": PRUNED_FILE}
 

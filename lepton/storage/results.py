@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import LeptonError
+from lepton.storage.derived_record import DERIVED_KEY, read_record, training_config
 from lepton.storage.run_folder import (
     CONFIG_FILE,
     RESULT_FILE,
@@ -127,8 +128,8 @@ def load(study: str | Path) -> "pd.DataFrame":
     constant/split/name, those of the untuned backbone as before/split/name, those of the task that
     a tuned network came from as source/before/test/name and source/after/test/name; rows/train,
     rows/val, rows/test; score, trained, seconds, epochs, best_epoch, parameters, trainable,
-    memory_mb; folder. Of ensembles also ensemble, the method. Those of COLUMN_TYPES are always
-    there, with those types.
+    memory_mb; folder. Of derived runs also derived, the command that made them, and under the
+    command's name what it calls them. Those of COLUMN_TYPES are always there, with those types.
 
     Raises: LeptonError when there is no such study.
     """
@@ -217,13 +218,14 @@ def _settings_beside(path: Path) -> dict[str, Any]:
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
     """Chosen options under their group's name, then every other value under its dotted key.
 
-    An ensemble's settings stand where runs have the values of their model.
+    The settings of a derived run stand where trained ones have the values of their model.
     """
-    values = {k: v for k, v in config.items() if k not in ("choices", "overrides", "ensemble")}
-    if ensemble := config.get("ensemble"):
-        limits = ("metric", "max_members", "max_size", "folds")
-        values["model"] = {**ensemble["method"], **{name: ensemble[name] for name in limits}}
-    return {**_flatten(values), **config.get("choices", {})}
+    record, values = read_record(config), training_config(config)
+    values = {key: v for key, v in values.items() if key not in ("choices", "overrides")}
+    if record is None:
+        return {**_flatten(values), **config.get("choices", {})}
+    values["model"] = record.shown_settings
+    return {**_flatten(values), **config["choices"], DERIVED_KEY: record.command}
 
 
 def _flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lepton.errors import explain_read_errors
 from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.weight_files import BASE_FILE, WEIGHTS_FILE
 from lepton.spec import DataSpec
+from lepton.storage.derived_record import training_config
 from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
 from lepton.task import Task
 from lepton.training.estimator import Estimator
@@ -93,8 +94,7 @@ def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
 
     Raises: LeptonError for a damaged folder; ConfigError for a config that cannot be built.
     """
-    stored_config = with_later_keys(read_config(run_folder / CONFIG_FILE))
-    stored_config.pop("ensemble", None)  # how the run's weights were averaged, in a soup
+    stored_config = with_later_keys(training_config(read_config(run_folder / CONFIG_FILE)))
     config = check(OmegaConf.create(stored_config), files=False)
     if (run_folder / ARCHITECTURE_FOLDER).is_dir():
         config["model"] |= _encoder_source(run_folder)

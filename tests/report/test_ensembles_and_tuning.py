@@ -86,7 +86,7 @@ def test_a_number_that_is_compared_has_a_line_for_each_other_option(write_report
 def test_an_ensemble_stands_beside_its_members_and_is_no_option(tuned_study, write_report):
     folder = write_report("--compare", "finetune")
     page = (folder / "report.md").read_text()
-    assert "13 runs: 13 finished (1 of them an ensemble)" in page
+    assert "13 runs: 13 finished (1 of them made by lepton ensemble)" in page
     compared = pd.read_csv(folder / "comparison.csv")
     assert sorted(compared["finetune"]) == ["full", "head"]
     [ensemble] = tuned_study.glob("*ensemble_mean*")

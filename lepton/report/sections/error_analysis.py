@@ -17,17 +17,18 @@ from lepton.report.predictions import Predictions, read_sample_predictions
 from lepton.report.sample_inputs import read_sample_inputs
 from lepton.report.sections.prediction_figures import prediction_figures
 from lepton.stats.slices import slices
+from lepton.storage.derived_record import DERIVED_KEY
 
 MAX_MISTAKES = 10
 MAX_CELL, MAX_TEXT_CELL = 40, 300  # characters of an input, and of one of a text data set
 
 
 def error_analysis_section(
-    dataset: DatasetRuns, ensembles: pd.DataFrame, keys: list[str], select: str
+    dataset: DatasetRuns, derived_runs: pd.DataFrame, keys: list[str], select: str
 ) -> Section:
     """The section on a data set's best run by the validation metric `select`.
 
-    Curves show it beside the best runs of other options of the keys, and ensembles.
+    Curves show it beside the best runs of other options of the keys, and derived runs.
     """
     title = f"What the best run gets wrong{dataset.on_dataset}"
     runs = _best_first(dataset, select)
@@ -42,7 +43,7 @@ def error_analysis_section(
             f"{best_run.name} on its {len(predictions.ids)} test samples: "
             f"{predictions.error_name} {predictions.errors.mean():.4f}."
         ),
-        *prediction_figures(predictions, _runs_by_name(runs, ensembles, keys), suffix),
+        *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), suffix),
     ]
     try:
         sample_inputs = read_sample_inputs(best_run, predictions.ids)
@@ -60,17 +61,20 @@ def _best_first(dataset: DatasetRuns, select: str) -> pd.DataFrame:
     return dataset.runs.sort_values(metric, ascending=is_ascending, kind="stable")
 
 
-def _runs_by_name(runs: pd.DataFrame, ensembles: pd.DataFrame, keys: list[str]) -> dict[str, Path]:
-    """The folders of the best run of each option and of the data set's ensembles, best first."""
+def _runs_by_name(
+    runs: pd.DataFrame, derived_runs: pd.DataFrame, keys: list[str]
+) -> dict[str, Path]:
+    """The folders of the best run of each option and of the data set's derived runs, best first."""
     options = rows_by_key(runs, [key for key in keys if key in runs])
     folders = {
         option_label(option) or "best": Path(option_runs["folder"].iloc[0])
         for option, option_runs in options
     }
-    if "dataset" in ensembles and "dataset" in runs:
-        ensembles = ensembles[ensembles["dataset"] == runs["dataset"].iloc[0]]
-    for name, folder in zip(ensembles.get("ensemble", ()), ensembles["folder"], strict=True):
-        folders.setdefault(f"ensemble {name}", Path(folder))
+    if "dataset" in derived_runs and "dataset" in runs:
+        derived_runs = derived_runs[derived_runs["dataset"] == runs["dataset"].iloc[0]]
+    for row in derived_runs.to_dict("records"):
+        command = row[DERIVED_KEY]
+        folders.setdefault(f"{command} {row[command]}", Path(row["folder"]))
     return folders
 
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from lepton.analysis.comparison import setting_text
+from lepton.analysis.grouping import derived_columns
 from lepton.analysis.study import LOST_STATUSES
 from lepton.report.blocks import Block, RunsTable, Section, Table
 
@@ -35,7 +36,8 @@ def _without_result(frame: pd.DataFrame) -> list[Block]:
 
 def _every_run(frame: pd.DataFrame, varied: list[str], metrics: list[str]) -> RunsTable:
     """All runs by validation score, best first."""
-    settings = [c for c in ("dataset", "model", "ensemble") if c in frame and c not in varied]
+    names = ("dataset", "model", *derived_columns(frame))
+    settings = [c for c in names if c in frame and c not in varied]
     settings += [*varied[:MAX_SETTINGS], *(["seed"] if "seed" in frame else [])]
     facts = [c for c in dict.fromkeys(["score", *metrics, *FACTS]) if c in frame]
     if "score" in frame:
