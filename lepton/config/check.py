@@ -46,7 +46,10 @@ LATER_ROOT_KEYS = {  # keys that configs of old runs lack, as those runs had the
     **{"finetune": {}, "init_from": None, "forgetting": False},
     **{"kind": "table", "suggested": {}},
 }
-LATER_DATASET_KEYS = {"shots": None, "fraction": 1.0}  # those of a data set, likewise
+LATER_DATASET_KEYS = {  # those of a data set, likewise
+    **{"shots": None, "fraction": 1.0},
+    **{"max_numeric_classes": 20, "min_identifier_values": 20},
+}
 # groups that only networks heed, not models that fit themselves
 NETWORK_GROUPS = ("optimizer", "scheduler", "regularization", "finetune", "trainer")
 
@@ -59,7 +62,7 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
     """
-    config = LATER_ROOT_KEYS | resolved_config(cfg)
+    config = with_later_keys(LATER_ROOT_KEYS | resolved_config(cfg))
     problems = _structure_problems(config)
     if not problems:
         kinds = input_kind(config, "dataset"), input_kind(config, "model")
@@ -114,7 +117,7 @@ def fits_itself(config: dict[str, Any]) -> bool:
 
 
 def with_later_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of a finished run, with the keys of its data set that are younger than the run."""
+    """A config with the keys of its data set that are younger than it, as they were before."""
     try:
         parameters = read_signature(config["dataset"]["_target_"]).parameters
     except (TargetError, KeyError, TypeError):  # which `check` refuses in its own words

@@ -45,6 +45,7 @@ class Data(pl.LightningDataModule):
         target: str | list[str],
         task: str | None,
         positive: str | int | bool | None,
+        max_numeric_classes: int,
         split: Literal["stratified", "random", "group", "time", "column"],
         split_column: str | None,
         val_size: float,
@@ -62,6 +63,7 @@ class Data(pl.LightningDataModule):
         super().__init__()
         self.target = target if isinstance(target, str) else list(target)
         self.task, self.positive = task, positive
+        self.max_numeric_classes = max_numeric_classes
         self.split_settings = SplitSettings(
             strategy=split,
             column=split_column,
@@ -101,7 +103,13 @@ class Data(pl.LightningDataModule):
         if self.splits:
             return
         frame, file_rows = self._read_files()
-        target = encode_target(frame, self.target, self.task, self.positive)
+        target = encode_target(
+            frame,
+            self.target,
+            self.task,
+            self.positive,
+            max_numeric_classes=self.max_numeric_classes,
+        )
         self.splits = self.prepare(frame, file_rows, target)
 
     def transfer_batch_to_device(

@@ -28,9 +28,17 @@ class TabularData(Data):
     `num` and `cat`.
     """
 
-    def __init__(self, *, columns: dict[str, str], preprocessing: TablePreprocessing, **rows: Any):
+    def __init__(
+        self,
+        *,
+        columns: dict[str, str],
+        min_identifier_values: int,
+        preprocessing: TablePreprocessing,
+        **rows: Any,
+    ):
         super().__init__(**rows)
         self.columns, self.preprocessor = dict(columns), preprocessing
+        self.min_identifier_values = min_identifier_values
 
     def prepare(self, frame: pd.DataFrame, file_rows: int, target: Target) -> dict[str, Rows]:
         """The splits, preprocessed by what train holds; sets `kinds`, `spec` and `notes`."""
@@ -73,7 +81,9 @@ class TabularData(Data):
             notes = [CleaningNote(remark, len(frame), f"column {settings.column}")]
         frame = frame.drop(columns=excluded)
         declared = {name: kind for name, kind in self.columns.items() if name not in excluded}
-        self.kinds, kind_notes = infer_kinds(frame, declared)
+        self.kinds, kind_notes = infer_kinds(
+            frame, declared, min_identifier_values=self.min_identifier_values
+        )
         if set(self.kinds.values()) <= {"ignore"}:
             reason = "; ".join(map(str, kind_notes)) or "the table holds nothing else"
             raise DataError(f"no column is left to learn from: {reason}")

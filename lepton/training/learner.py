@@ -7,7 +7,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from lepton.config.check import check, fits_itself, with_later_keys
+from lepton.config.check import check, fits_itself
 from lepton.dataset.data import Data, Rows
 from lepton.errors import explain_read_errors
 from lepton.pretrained.base_weights import find_adapter_base
@@ -94,7 +94,7 @@ def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
 
     Raises: LeptonError for a damaged folder; ConfigError for a config that cannot be built.
     """
-    stored_config = with_later_keys(training_config(read_config(run_folder / CONFIG_FILE)))
+    stored_config = training_config(read_config(run_folder / CONFIG_FILE))
     config = check(OmegaConf.create(stored_config), files=False)
     if (run_folder / ARCHITECTURE_FOLDER).is_dir():
         config["model"] |= _encoder_source(run_folder)

@@ -44,10 +44,10 @@ def test_the_counts_are_those_that_uci_publishes(open_dataset):
 def test_seven_attributes_are_numbers_and_none_is_ignored(open_dataset):
     data = open_dataset("german_credit")
     frame, _ = data.read()
-    kinds, notes = infer_kinds(frame.drop(columns="credit_risk"), {})
+    kinds, notes = infer_kinds(frame.drop(columns="credit_risk"), {}, min_identifier_values=20)
     assert notes == []
     assert sorted(kinds.values()) == ["boolean"] + ["categorical"] * 12 + ["numeric"] * 7
-    target = encode_target(frame, data.target, data.task, data.positive)
+    target = encode_target(frame, data.target, data.task, data.positive, max_numeric_classes=20)
     assert target.classes == ("good", "bad")
     assert target.values.sum() == 300
 

@@ -28,7 +28,7 @@ def test_native_columns_get_their_kinds_and_keep_their_values(tmp_path):
     )
     parquet.write_table(table, tmp_path / "t.parquet")
     frame = read_parquet(str(tmp_path / "t.parquet"))
-    kinds, _ = infer_kinds(frame, {})
+    kinds, _ = infer_kinds(frame, {}, min_identifier_values=20)
     parsed = parse_columns(frame, kinds)
     assert list(kinds.values()) == [
         *("numeric", "numeric", "boolean", "categorical", "categorical", "date", "date", "numeric")

@@ -29,15 +29,15 @@ def table(**changes):
 def test_the_yaml_gives_the_task_its_sizes_say(changes, task, outputs, open_dataset):
     data = open_dataset("synthetic", **changes)
     frame, _ = data.read()
-    target = encode_target(frame, data.target, data.task, data.positive)
+    target = encode_target(frame, data.target, data.task, data.positive, max_numeric_classes=20)
     assert (target.task, len(target.classes), len(target.values)) == (task, outputs, 1000)
 
 
 def test_columns_have_the_sizes_asked_for():
     frame = table()
-    assert list(infer_kinds(frame.drop(columns="target"), {})[0].values()) == (
-        ["numeric"] * 4 + ["categorical"] * 2
-    )
+    assert list(
+        infer_kinds(frame.drop(columns="target"), {}, min_identifier_values=20)[0].values()
+    ) == (["numeric"] * 4 + ["categorical"] * 2)
     assert frame[["cat_0", "cat_1"]].nunique().tolist() == [3, 5]
     assert len(frame) == 600
 

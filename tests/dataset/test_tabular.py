@@ -16,7 +16,9 @@ from lepton.spec import QUANTILE_LEVELS
 OPTIONS = {
     "target": "good",
     "task": None,
+    "max_numeric_classes": 20,
     "columns": {},
+    "min_identifier_values": 20,
     "positive": "yes",
     "split": "stratified",
     "split_column": None,

@@ -10,14 +10,16 @@ from lepton.dataset.clean.suggestion import suggestion
 from lepton.errors import DataError
 
 COLUMN_KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
-MIN_IDENTIFIER_VALUES = 20  # different values from which on all-different means an identifier
 MAJORITY = 0.5  # share of numbers from which on a text column is likely a number column with slips
 
 
 def infer_kinds(
-    frame: pd.DataFrame, declared: dict[str, str]
+    frame: pd.DataFrame, declared: dict[str, str], *, min_identifier_values: int
 ) -> tuple[dict[str, str], list[CleaningNote]]:
     """The kind of every column, inferred or as declared, and a note for each unexpected one.
+
+    A column of that many values or more that all differ is an identifier: texts, or whole numbers
+    without a gap.
 
     Raises: DataError when a declared column or kind does not exist, when two columns share a name,
         or when dates that are not in the calendar stand among dates.
@@ -32,7 +34,9 @@ def infer_kinds(
             raise DataError(f"dataset.columns.{name}: {kind!r} is no kind of column{hint}")
     kinds, notes = {}, []
     for name in frame.columns:
-        kinds[name], note = (declared[name], None) if name in declared else _kind(frame[name])
+        kinds[name], note = declared.get(name), None
+        if name not in declared:
+            kinds[name], note = _kind(frame[name], min_identifier_values)
         notes += [note] if note else []
     return kinds, notes
 
@@ -63,7 +67,7 @@ def _refuse_duplicate_columns(frame: pd.DataFrame) -> None:
         raise DataError(f"column {duplicates[0]!r} is there twice; give each column its own name")
 
 
-def _kind(column: pd.Series) -> tuple[str, CleaningNote | None]:
+def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningNote | None]:
     """The kind of one column, and a note where the kind may surprise."""
     where, present = f"column {column.name}", column.dropna()
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -82,7 +86,7 @@ def _kind(column: pd.Series) -> tuple[str, CleaningNote | None]:
         return "ignore", CleaningNote("no values, ignored", rows, where)
     if distinct == 1 and len(present) == rows:
         return "ignore", CleaningNote(f"always {present.iloc[0]}, ignored", rows, where)
-    if distinct == len(present) >= MIN_IDENTIFIER_VALUES and (
+    if distinct == len(present) >= min_identifier_values and (
         kind == "categorical" or (kind == "numeric" and _are_consecutive(present))
     ):
         remark = f"looks like an identifier, ignored; dataset.columns.{column.name}={kind} keeps it"

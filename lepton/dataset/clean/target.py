@@ -14,7 +14,6 @@ from lepton.dataset.clean.suggestion import suggestion
 from lepton.errors import DataError
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
-MAX_NUMERIC_CLASSES = 20  # distinct whole numbers above which a target is a quantity, not classes
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,15 @@ def encode_target(
     target: str | list[str],
     task: str | None,
     positive: str | int | bool | None,
+    *,
+    max_numeric_classes: int,
 ) -> Target:
     """The target of a table; a `task` of None is inferred from the values.
 
     Several columns are multilabel. Two distinct values are binary; the class `positive`, or the
     second in sorted order, becomes 1 and stands second in `classes`. Numbers are regression when
-    one has a fraction or more than MAX_NUMERIC_CLASSES differ. All else is multiclass, its classes
-    sorted.
+    one has a fraction, or more than `max_numeric_classes` differ. All else is multiclass, its
+    classes sorted.
 
     Raises: DataError naming the column, and the row (the first data row is 1) where there is one.
     """
@@ -58,7 +59,10 @@ def encode_target(
         raise DataError(f"{where}: every value is missing")
     notes = [CleaningNote("missing target, row dropped", dropped, where)] if dropped else []
     texts = texts.set_axis(range(1, len(texts) + 1))[kept_rows]  # rows as messages count them
-    task = task or ("multilabel" if len(columns) > 1 else _infer_task(texts[columns[0]]))
+    if task is None:
+        task = "multilabel"
+        if len(columns) == 1:
+            task = _infer_task(texts[columns[0]], max_numeric_classes)
     if task in ("multilabel", "regression") and positive is not None:
         raise _needless_positive(positive, f"task {task}")
     if task == "multilabel":
@@ -84,7 +88,7 @@ def _check_names(frame: pd.DataFrame, columns: list[str], task: str | None) -> N
         )
 
 
-def _infer_task(texts: pd.Series) -> str:
+def _infer_task(texts: pd.Series, max_numeric_classes: int) -> str:
     distinct = pd.Series(texts.unique())
     if (
         len(distinct) > 2
@@ -92,7 +96,7 @@ def _infer_task(texts: pd.Series) -> str:
         and not cell_parsing.is_code(texts).any()
     ):
         numbers = distinct.astype(float)
-        if len(numbers) > MAX_NUMERIC_CLASSES or (numbers % 1 != 0).any():
+        if len(numbers) > max_numeric_classes or (numbers % 1 != 0).any():
             return "regression"
     return "binary" if len(distinct) == 2 else "multiclass"
 

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from safetensors import safe_open
 from torch import Tensor
 
-from lepton.config.check import check, fits_itself, with_later_keys
+from lepton.config.check import check, fits_itself
 from lepton.dataset.data import Data
 from lepton.ensemble.machinery.members import MemberRun
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
@@ -34,7 +34,7 @@ def buildable_config(member: MemberRun) -> Config:
 
     Raises: ConfigError for a config that cannot be built; LeptonError when those weights are gone.
     """
-    config = with_later_keys(member.config)
+    config = member.config
     if (member.folder / BASE_FILE).is_file():
         key, place = find_adapter_base(member.folder)
         if key == "init_from":

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from lepton import build
-from lepton.config.check import check, with_later_keys
+from lepton.config.check import check
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.adapters import merge_adapters
 from lepton.finetune.machinery.layers import named_layers
@@ -36,7 +36,7 @@ class Forgetting:
         if init_from is None or not is_network_run(path):
             raise ConfigError(f"forgetting: init_from={init_from} is no run; its task is unknown")
         self.network = load_network(path)
-        config = with_later_keys(read_config(path / CONFIG_FILE))
+        config = read_config(path / CONFIG_FILE)
         self.data = build.data(check(OmegaConf.create(config)))
 
     def scores(self, model: nn.Module, spec: DataSpec) -> dict[str, float]:

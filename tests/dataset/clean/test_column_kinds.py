@@ -9,7 +9,7 @@ ROWS = 24
 
 
 def kinds_of(**columns):
-    kinds, notes = infer_kinds(pd.DataFrame(columns), {})
+    kinds, notes = infer_kinds(pd.DataFrame(columns), {}, min_identifier_values=20)
     return kinds, [str(n) for n in notes]
 
 
@@ -71,6 +71,12 @@ def test_few_rows_gaps_fractions_and_repeats_are_no_identifier(values):
     assert kinds_of(x=values)[0] != {"x": "ignore"}
 
 
+@pytest.mark.parametrize(("values", "fewest"), [(["a", "b", "c"], 3), (["a", "b", "c"], 4)])
+def test_how_many_values_make_an_identifier_can_be_turned(values, fewest):
+    kinds, _ = infer_kinds(pd.DataFrame({"x": values}), {}, min_identifier_values=fewest)
+    assert kinds == {"x": "ignore" if fewest == 3 else "categorical"}
+
+
 @pytest.mark.parametrize(("values", "reason"), [([None] * 3, "no values"), ([7] * 3, "always 7")])
 def test_an_empty_or_constant_column_is_ignored_with_a_note(values, reason):
     kinds, notes = kinds_of(x=values)
@@ -87,7 +93,7 @@ def test_text_among_numbers_is_noted_with_a_count():
 
 def test_a_declared_kind_wins():
     frame = pd.DataFrame({"id": range(ROWS), "zip": ["007", "010"] * (ROWS // 2)})
-    kinds, notes = infer_kinds(frame, {"id": "numeric", "zip": "numeric"})
+    kinds, notes = infer_kinds(frame, {"id": "numeric", "zip": "numeric"}, min_identifier_values=20)
     assert kinds == {"id": "numeric", "zip": "numeric"}
     assert notes == []
     assert parse_columns(frame, kinds)["zip"].tolist()[:2] == [7.0, 10.0]
@@ -99,7 +105,7 @@ def test_a_declared_kind_wins():
 )
 def test_a_misspelt_declaration_is_refused_with_the_right_word(declared, message):
     with pytest.raises(DataError, match=message):
-        infer_kinds(pd.DataFrame({"age": [1, 2, 2]}), declared)
+        infer_kinds(pd.DataFrame({"age": [1, 2, 2]}), declared, min_identifier_values=20)
 
 
 def test_an_impossible_date_among_dates_is_refused():
@@ -173,4 +179,4 @@ def test_a_missing_column_is_named():
 def test_two_columns_of_one_name_are_refused():
     frame = pd.DataFrame([[1, 2]], columns=["a", "a"])
     with pytest.raises(DataError, match="'a' is there twice"):
-        infer_kinds(frame, {})
+        infer_kinds(frame, {}, min_identifier_values=20)

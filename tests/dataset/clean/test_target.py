@@ -7,7 +7,7 @@ from lepton.errors import DataError
 
 
 def encode(values, task=None, positive=None):
-    return encode_target(pd.DataFrame({"y": values}), "y", task, positive)
+    return encode_target(pd.DataFrame({"y": values}), "y", task, positive, max_numeric_classes=20)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,12 @@ def encode(values, task=None, positive=None):
 def test_the_task_and_the_classes_are_found_from_the_values(values, task, classes):
     target = encode(values)
     assert (target.task, target.classes, target.columns) == (task, classes, ("y",))
+
+
+@pytest.mark.parametrize(("most", "task"), [(2, "regression"), (3, "multiclass")])
+def test_how_many_whole_numbers_are_classes_can_be_turned(most, task):
+    frame = pd.DataFrame({"y": [1, 2, 3, 1]})
+    assert encode_target(frame, "y", None, None, max_numeric_classes=most).task == task
 
 
 def test_every_value_is_the_number_of_its_class():
@@ -61,7 +67,7 @@ def test_regression_keeps_every_digit():
 
 def test_several_columns_are_labels():
     frame = pd.DataFrame({"a": [0, 1, 1], "b": ["yes", "no", None], "x": [1, 2, 3]})
-    target = encode_target(frame, ["a", "b"], None, None)
+    target = encode_target(frame, ["a", "b"], None, None, max_numeric_classes=20)
     assert (target.task, target.classes) == ("multilabel", ("a", "b"))
     assert target.values.tolist() == [[0, 1], [1, 0]]
     assert target.kept_rows.tolist() == [True, True, False]
@@ -92,10 +98,10 @@ def test_a_target_that_cannot_be_learned_is_refused(values, task, positive, mess
 def test_a_target_that_is_not_there_is_refused_with_those_that_are():
     frame = pd.DataFrame({"risk": [0, 1], "age": [1, 2]})
     with pytest.raises(DataError, match=r"'Risk'; did you mean 'risk'\? \(there are: risk, age\)"):
-        encode_target(frame, "Risk", None, None)
+        encode_target(frame, "Risk", None, None, max_numeric_classes=20)
 
 
 def test_several_columns_for_one_number_are_refused():
     frame = pd.DataFrame({"a": [1.5, 2], "b": [1, 2]})
     with pytest.raises(DataError, match="only multilabel has several columns"):
-        encode_target(frame, ["a", "b"], "regression", None)
+        encode_target(frame, ["a", "b"], "regression", None, max_numeric_classes=20)

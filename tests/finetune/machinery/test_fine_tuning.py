@@ -417,7 +417,7 @@ def test_a_run_from_scratch_has_the_id_it_had_before_there_was_tuning(build_netw
 
     canonical = canonical_config(check(compose(*TABLE)))
     assert not {"finetune", "init_from", "forgetting", "kind", "suggested"} & set(canonical)
-    assert not {"shots", "fraction"} & set(canonical["dataset"])
+    assert not {"shots", "fraction", "max_numeric_classes"} & set(canonical["dataset"])
 
 
 def test_an_old_run_is_read_back(run):
@@ -427,7 +427,8 @@ def test_an_old_run_is_read_back(run):
     config = yaml.safe_load((folder / "config.yaml").read_text())
     for key in ("finetune", "init_from", "forgetting", "kind", "suggested"):
         del config[key]
-    del config["dataset"]["shots"], config["dataset"]["fraction"]
+    for key in ("shots", "fraction", "max_numeric_classes", "min_identifier_values"):
+        del config["dataset"][key]
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     spec = json.loads((folder / "spec.json").read_text())
     del spec["categories"]
