@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
-import torch
 
 from lepton.dataset.clean.column_kinds import parse_columns
 from lepton.errors import explain_read_errors
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
+from lepton.storage.predictions import named_columns
 from lepton.storage.results import finished_result
 from lepton.training.learner import load_learner
 
@@ -32,11 +33,12 @@ class Predictor:
         Raises: DataError when a column is missing or holds what it did not when training.
         """
         inputs = self.inputs(frame)
-        has_one_column = self.spec.task in ("binary", "regression")
-        columns = ["prediction"] if has_one_column else [f"p_{c}" for c in self.spec.classes]
-        values = self.learner.predict(inputs) if len(frame) else torch.empty(0)
-        values = values.view(-1, len(columns)).numpy()
-        return pd.DataFrame(values, columns=columns, index=frame.index)
+        names = self.learner.task.columns.prediction
+        if not len(frame):
+            columns = [names] if isinstance(names, str) else names
+            return pd.DataFrame(columns=columns, index=frame.index, dtype=np.float32)
+        columns = named_columns(self.learner.predict(inputs), names)
+        return pd.DataFrame(columns, index=frame.index)
 
 
 class TableInputs:

@@ -1,21 +1,15 @@
 """One run from top to bottom; read this first."""
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from torch import Tensor
 
 from lepton import build
 from lepton.config.check import NETWORK_GROUPS, check, fits_itself, input_kind
 from lepton.config.identity import run_folder
-from lepton.dataset.data import Data, Rows
+from lepton.dataset.data import Data
 from lepton.errors import Diverged, Finished, Pruned
-from lepton.metric.direction import as_score
-from lepton.metric.scoring import split_metrics
 from lepton.storage.finished_run import write_outcome, write_settings
-from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
     LOG_FILE,
@@ -26,7 +20,7 @@ from lepton.storage.run_folder import (
 )
 from lepton.storage.run_log import logged_to
 from lepton.storage.run_writing import writing_run
-from lepton.task import Task
+from lepton.training.evaluation import constant_metrics, evaluate
 from lepton.training.learner import Learner, build_learner
 from lepton.training.module import Watch
 
@@ -125,12 +119,6 @@ def save_data_description(data: Data, folder: Path) -> None:
     data.save(folder)
 
 
-def constant_metrics(data: Data, task: Task) -> dict[str, float]:
-    """The metrics of the constant predictor, by split/name."""
-    predictions = _predictions(data, lambda rows: task.constant(len(rows["id"])))
-    return split_metrics(predictions, task=task.name)
-
-
 def score_and_save(
     config: dict[str, Any],
     learner: Learner,
@@ -143,18 +131,17 @@ def score_and_save(
     """Scores what has been fitted, and writes its weights, history, predictions and result."""
     learner.save(folder)
     task = learner.task
-    predictions = _predictions(data, learner.predict)
-    metrics = split_metrics(predictions, task=task.name)
+    predictions, metrics = evaluate(learner, data)
     return write_outcome(
         folder,
         config=config,
-        spec=data.spec,
+        columns=task.columns,
         predictions=predictions,
         history=learner.history,
         run=name,
         metrics=metrics,
         constant=constant,
-        score=as_score(metrics[f"val/{task.monitor}"], task.monitor),
+        score=task.as_score(metrics[f"val/{task.monitor}"]),
         seconds=learner.seconds,
         trained=learner.trained_as,
         epochs=len(learner.history),
@@ -164,15 +151,6 @@ def score_and_save(
         **learner.sizes(),
         **learner.facts(),
     )
-
-
-def _predictions(data: Data, predict: Callable[[Rows], Tensor]) -> dict[str, SplitPredictions]:
-    """Ids, targets and predictions of the splits that are scored."""
-    splits = {name: data.splits[name] for name in PREDICTED_SPLITS}
-    return {
-        name: SplitPredictions(rows["id"].cpu(), rows["target"].cpu(), predict(rows))
-        for name, rows in splits.items()
-    }
 
 
 def _log_once(text: str) -> None:

@@ -5,7 +5,7 @@ Multiclass metrics on probabilities of one class are one class against the rest.
 classes or labels are unweighted, over those for which the split has both kinds of rows.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -15,7 +15,6 @@ from torch import Tensor
 from lepton.compat.torchmetrics import classification as tm
 from lepton.compat.torchmetrics import r2_score
 from lepton.errors import ConfigError
-from lepton.storage.predictions import SplitPredictions
 
 ECE_BINS = 15
 
@@ -43,15 +42,6 @@ def score(
     prediction, target = _prepare(prediction, target, task)
     values = {name: float(metrics[name](prediction, target)) for name in names}
     return {name: value for name, value in values.items() if np.isfinite(value)}
-
-
-def split_metrics(predictions: Mapping[str, SplitPredictions], *, task: str) -> dict[str, float]:
-    """Metrics of several splits, by split/name."""
-    return {
-        f"{split}/{name}": value
-        for split, rows in predictions.items()
-        for name, value in score(rows.prediction, rows.target, task=task).items()
-    }
 
 
 def monitor_value(prediction: Tensor, target: Tensor, *, task: str, metric: str) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
-from lepton.storage.predictions import prediction_columns, predictions_file
+from lepton.storage.predictions import PredictionColumns, column_values, predictions_file
 from lepton.storage.run_folder import SPEC_FILE
 
 MIN_PROBABILITY = 1e-7  # keeps the log-likelihood finite
@@ -68,8 +68,9 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
     try:
         spec = DataSpec.load(run_folder / SPEC_FILE)
         frame = pd.read_parquet(path)
-        columns = ("id", *prediction_columns(spec))
-        ids, values, targets = (frame[name].to_numpy() for name in columns)
+        columns = PredictionColumns.found_in(frame)
+        ids, values = frame["id"].to_numpy(), column_values(frame, columns.prediction)
+        targets = column_values(frame, columns.target)
         predictions = Predictions(ids, targets, values, spec)
         if not len(frame) or not np.isfinite(predictions.prediction.astype(float)).all():
             raise ValueError("not a number for every sample")

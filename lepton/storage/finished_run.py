@@ -12,9 +12,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lepton.spec import DataSpec
 from lepton.storage.environment import describe_environment
-from lepton.storage.predictions import SplitPredictions, write_predictions
+from lepton.storage.predictions import PredictionColumns, SplitPredictions, write_predictions
 from lepton.storage.results import Result, save_result
 from lepton.storage.run_folder import (
     ENVIRONMENT_FILE,
@@ -35,17 +34,18 @@ def write_outcome(
     folder: Path,
     *,
     config: dict[str, Any],
-    spec: DataSpec,
+    columns: PredictionColumns,
     predictions: Mapping[str, SplitPredictions],
     history: Sequence[Mapping[str, float]],
     **facts: Any,
 ) -> Result:
     """Writes the history, the predictions and, last, the result of a run that is over.
 
-    `facts` are the fields of a Result that do not stand in its config.
+    `columns` are those of the tables of predictions, `facts` the fields of a Result that do not
+    stand in its config.
     """
     pd.DataFrame(list(history)).to_parquet(folder / HISTORY_FILE)
-    write_predictions(predictions, spec, folder)
+    write_predictions(predictions, columns, folder)
     result = Result(choices=config["choices"], config=config, **facts)
     save_result(result, folder)
     return result

@@ -6,11 +6,10 @@ Reports import this as well: torch loads only where tensors are made.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
-
-from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,9 +20,10 @@ PREDICTIONS_FOLDER = "predictions"
 
 @dataclass(frozen=True, eq=False)
 class SplitPredictions:
-    """The rows of a split: ids, targets, and predictions of one model, or stacked of several.
+    """The rows of a split: ids, targets and predictions of one model, or stacked of several.
 
-    Shapes: ids (rows,), target (rows,) or (rows, labels), prediction (..., rows[, classes]).
+    Shapes: ids (rows,), target (rows,) or (rows, labels), where there is none (rows, 0),
+        prediction (..., rows[, classes]).
     """
 
     ids: "Tensor"
@@ -31,23 +31,47 @@ class SplitPredictions:
     prediction: "Tensor"
 
 
+@dataclass(frozen=True)
+class PredictionColumns:
+    """The columns of a table of predictions, as a task names them.
+
+    Several columns have a number each; one column has a number a row, or a list where a row has
+    several. Predictions are in `prediction` or in columns that begin with `p_`, targets in `target`
+    or in columns that begin with `target_`, by which both are found again.
+    """
+
+    prediction: str | list[str]
+    target: str | list[str]
+
+    @classmethod
+    def found_in(cls, frame: pd.DataFrame) -> "PredictionColumns":
+        """Those of a table that was written.
+
+        Raises: KeyError when it has no predictions.
+        """
+        several = [name for name in frame.columns if name.startswith("p_")]
+        if "prediction" not in frame and not several:
+            raise KeyError("prediction")
+        targets = [name for name in frame.columns if name.startswith("target_")]
+        return cls(
+            "prediction" if "prediction" in frame else several,
+            "target" if "target" in frame else targets,
+        )
+
+
 def write_predictions(
-    predictions: Mapping[str, SplitPredictions], spec: DataSpec, folder: Path
+    predictions: Mapping[str, SplitPredictions], columns: PredictionColumns, folder: Path
 ) -> None:
     """Writes a table for each split into a run folder."""
     (folder / PREDICTIONS_FOLDER).mkdir()
     for name, split in predictions.items():
-        frame = predictions_frame(split.ids, split.target, split.prediction, spec)
-        frame.to_parquet(predictions_file(folder, name))
+        predictions_frame(split, columns).to_parquet(predictions_file(folder, name))
 
 
-def read_predictions(folder: Path, name: str, spec: DataSpec) -> SplitPredictions:
+def read_predictions(folder: Path, name: str) -> SplitPredictions:
     """The predictions that a run folder holds of a split, in the order of their ids."""
-    import torch
-
     frame = pd.read_parquet(predictions_file(folder, name)).sort_values("id", kind="stable")
-    prediction, target = predictions_from_frame(frame, spec)
-    return SplitPredictions(torch.tensor(frame["id"].to_numpy()), target, prediction)
+    return predictions_from_frame(frame)
 
 
 def predictions_file(folder: Path, name: str) -> Path:
@@ -55,37 +79,41 @@ def predictions_file(folder: Path, name: str) -> Path:
     return folder / PREDICTIONS_FOLDER / f"{name}.parquet"
 
 
-def predictions_frame(
-    ids: "Tensor", target: "Tensor", prediction: "Tensor", spec: DataSpec
-) -> pd.DataFrame:
+def predictions_frame(split: SplitPredictions, columns: PredictionColumns) -> pd.DataFrame:
     """Predictions as a table, a row a sample; `predictions_from_frame` turns it back exactly."""
-    rows, targets, values = (x.detach().cpu().numpy() for x in (ids, target, prediction))
-    columns = {"id": rows}
-    if spec.task == "multilabel":
-        columns |= {f"target_{name}": targets[:, i] for i, name in enumerate(spec.classes)}
-    else:
-        columns["target"] = targets
-    if values.ndim == 1:
-        columns["prediction"] = values
-    else:
-        columns |= {f"p_{name}": values[:, i] for i, name in enumerate(spec.classes)}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(
+        {
+            "id": split.ids.detach().cpu().numpy(),
+            **named_columns(split.target, columns.target),
+            **named_columns(split.prediction, columns.prediction),
+        }
+    )
 
 
-def predictions_from_frame(frame: pd.DataFrame, spec: DataSpec) -> tuple["Tensor", "Tensor"]:
-    """Prediction and target of a table of predictions, as `score` takes them."""
+def named_columns(values: "Tensor", names: str | list[str]) -> dict[str, Any]:
+    """Rows of values as columns: one for each of several names, or one of numbers or lists.
+
+    Shapes: values (rows,), or (rows, n).
+    """
+    array = values.detach().cpu().numpy()
+    if isinstance(names, str):
+        return {names: array if array.ndim == 1 else list(array)}
+    return {name: array[:, i] for i, name in enumerate(names)}
+
+
+def predictions_from_frame(frame: pd.DataFrame) -> SplitPredictions:
+    """The predictions that a table holds, as `score` takes them."""
     import torch
 
-    predictions, targets = prediction_columns(spec)
-    return torch.tensor(frame[predictions].to_numpy()), torch.tensor(frame[targets].to_numpy())
+    columns = PredictionColumns.found_in(frame)
+    values = (frame["id"].to_numpy(), *(column_values(frame, c) for c in vars(columns).values()))
+    ids, prediction, target = map(torch.tensor, values)
+    return SplitPredictions(ids, target, prediction)
 
 
-def prediction_columns(spec: DataSpec) -> tuple[str | list[str], str | list[str]]:
-    """The columns of a table of predictions: of the prediction, and of the target."""
-    predictions: str | list[str] = "prediction"
-    targets: str | list[str] = "target"
-    if spec.task in ("multiclass", "multilabel"):
-        predictions = [f"p_{name}" for name in spec.classes]
-    if spec.task == "multilabel":
-        targets = [f"target_{name}" for name in spec.classes]
-    return predictions, targets
+def column_values(frame: pd.DataFrame, names: str | list[str]) -> np.ndarray:
+    """What `named_columns` named. Shapes: -> (rows,), or (rows, n)."""
+    if not names:
+        return np.empty((len(frame), 0), np.float32)
+    values = frame[names].to_numpy()
+    return np.stack(list(values)) if isinstance(names, str) and values.dtype == object else values

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from lepton.ensemble.combiner import ValidationPredictions
 from lepton.ensemble.machinery.scorer import Scorer
-from lepton.metric.scoring import METRICS
+from lepton.example import make_spec
+from lepton.task import task_for
 
 MEMBERS, ROWS, CLASSES = 4, 120, 3
 BYTES = 10  # of a member's weights
@@ -28,7 +29,7 @@ def made_up_members(task: str) -> tuple[ValidationPredictions, Tensor]:
         target, prediction = truth.argmax(-1), (2 * values).softmax(-1)
     else:
         target, prediction = (truth > 0).float(), (2 * values).sigmoid()
-    scorer = Scorer(task, next(iter(METRICS[task])))
+    scorer = made_up_scorer(task)
     scores = [scorer(member[:ROWS], target[:ROWS]) for member in prediction]
     best_first = sorted(range(MEMBERS), key=lambda member: -scores[member])
     prediction = prediction[best_first]
@@ -42,3 +43,8 @@ def made_up_members(task: str) -> tuple[ValidationPredictions, Tensor]:
         seed=0,
     )
     return validation, prediction[:, ROWS:]
+
+
+def made_up_scorer(task: str, metric: str | None = None) -> Scorer:
+    """The scorer of a task by one of its metrics, or by the one that it monitors unasked."""
+    return Scorer(task_for(make_spec(task), class_weights=None, monitor=metric))

@@ -10,7 +10,6 @@ from torch import Tensor
 from lepton import build
 from lepton.dataset.data import Data, Rows
 from lepton.spec import DataSpec
-from lepton.task import Task
 from lepton.training import memory
 from lepton.training.module import Watch
 
@@ -61,13 +60,18 @@ class Estimator:
         """Fits from the start, whatever an earlier process began; there are no epochs to watch."""
         memory.reset_peak()
         started = time.perf_counter()
-        self.model.fit(data.splits["train"], data.splits["val"], class_weights(self.task))
+        self.model.fit(data.splits["train"], data.splits["val"], self.task.estimator_weights())
         self.seconds = time.perf_counter() - started
         return data
 
     def predict(self, inputs: Rows) -> Tensor:
         """Predictions for whole tensors, or for an array of texts."""
         return self.model.predict(inputs)
+
+    def validate(self, rows: Rows) -> tuple[Tensor, list[Any]]:
+        """What is kept of the predictions for a split, and the task's state of all of it."""
+        prediction = self.predict(rows)
+        return self.task.keep(prediction), [self.task.validate(prediction, rows)]
 
     def save(self, folder: Path) -> None:
         """Writes what the model learned."""
@@ -84,15 +88,3 @@ class Estimator:
     def facts(self) -> dict[str, Any]:
         """Entries of a result about the training, beside its scores."""
         return {"memory_mb": memory.peak(self.device)}
-
-
-def class_weights(task: Task) -> Tensor | None:
-    """The class weights of a task as models that fit themselves take them.
-
-    Shapes: (classes,); for multilabel (labels,), of a label's presence against its absence.
-    """
-    if task.weights is None:
-        return None
-    if task.name == "multilabel":
-        return task.weights[:, 1] / task.weights[:, 0]
-    return task.weights[0] if task.name == "binary" else task.weights[:, 1]

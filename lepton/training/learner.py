@@ -46,6 +46,13 @@ class Learner(Protocol):
         """Predictions for whole tensors, on the CPU, as `Task.predict` makes them of logits."""
         ...
 
+    def validate(self, rows: Rows) -> tuple[Tensor, list[Any]]:
+        """What is kept of the predictions for a split, on the CPU, and what its task scores.
+
+        Only a task that is `streamed` has this called, to which each batch is shown once.
+        """
+        ...
+
     def save(self, folder: Path) -> None:
         """Writes what was learned into a run's folder."""
         ...

@@ -10,10 +10,10 @@ from lepton.task import Task
 
 def training_loss(model: nn.Module, task: Task, methods: Sequence[Method], batch: Batch) -> Tensor:
     """The task's loss on the batch as the methods change it, plus their penalties; a scalar."""
-    batch = {**batch, "target": task.encode(batch["target"])}
+    batch = {**batch, "target": task.encode(task.truth(batch))}
     for method in methods:
         batch = method.on_batch(batch)
-    loss = task.loss(model(batch), batch["target"])
+    loss = task.loss(task.forward(model, batch), batch["target"])
     for method in methods:
         loss = loss + method.penalty(model)
     return loss

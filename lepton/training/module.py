@@ -14,8 +14,6 @@ from lepton.dataset.load.train_loader import TrainLoader
 from lepton.errors import Diverged, Pruned
 from lepton.finite import LossCheck
 from lepton.method import Batch, Method
-from lepton.metric.direction import as_score
-from lepton.metric.scoring import monitor_value
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.scheduler.interval import Scheduler, step_after_epoch
 from lepton.seeds import derive
@@ -61,7 +59,7 @@ class TrainingModule(pl.LightningModule):
         self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
         self.losses: list[Tensor] = []  # of the batches of this epoch so far
         self.batch_rows: list[int] = []  # how many rows each of them has
-        self.validated: list[tuple[Tensor, Tensor]] = []  # predictions and targets
+        self.validated: list[Any] = []  # what the task keeps of each validation batch
         self.watch, self.finite_losses = watch, LossCheck()
         self.epoch_in_progress: dict[str, Any] | None = None  # a saved state to go on from
         self.between_steps = self.between_epochs = lambda module: None
@@ -179,15 +177,13 @@ class TrainingModule(pl.LightningModule):
             getattr(optimizer, mode)()
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        self.validated.append((self.task.predict(self.model(batch)), batch["target"]))
+        prediction = self.task.predict(self.task.forward(self.model, batch))
+        self.validated.append(self.task.validate(prediction, batch))
 
     def on_validation_epoch_end(self) -> None:
-        predictions, targets = zip(*self.validated, strict=True)
-        prediction, target = torch.cat(predictions), torch.cat(targets)
+        name, value = self.task.monitor, self.task.monitored(self.validated)
         self.validated.clear()
-        name = self.task.monitor
-        value = monitor_value(prediction, target, task=self.task.name, metric=name)
-        score = as_score(value, name)
+        score = self.task.as_score(value)
         if not math.isfinite(value):
             raise Diverged(f"validation {name} is {value} after epoch {self.current_epoch + 1}")
         self._log_epoch({f"val/{name}": value}, prog_bar=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lepton import build
 from lepton.dataset.data import Data, Rows
-from lepton.method import Phase
+from lepton.method import Batch, Phase
 from lepton.model.layers import tunable
 from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
 from lepton.seeds import derive
@@ -49,7 +49,7 @@ class Network:
         self.config, self.spec, self.task = config, spec, build.task(config, spec)
         with torch.random.fork_rng():
             torch.manual_seed(derive(config["seed"], "init"))
-            model = build.component(config, "model", spec=spec)
+            model = build.component(config, "model", spec=self.task.model_spec)
             self.fine_tuning: FineTuning | None = None
             if config["finetune"]:
                 self.fine_tuning = _fine_tuning(config, model, spec, run_folder, load_network)
@@ -101,8 +101,23 @@ class Network:
         """Predictions for whole tensors, on the CPU."""
         model = self.trained_module if "features" in inputs else self.model
         return compute_in_batches(
-            model, inputs, lambda batch: self.task.predict(model(batch)), device=self.device
+            model,
+            inputs,
+            lambda batch: self.task.keep(self.task.predict(self.task.forward(model, batch))),
+            device=self.device,
         )
+
+    def validate(self, rows: Rows) -> tuple[Tensor, list[Any]]:
+        """What is kept of the predictions for a split, and the task's states of its batches."""
+        task, states = self.task, []
+        model = self.trained_module if "features" in rows else self.model
+
+        def compute(batch: Batch) -> Tensor:
+            prediction = task.predict(task.forward(model, batch))
+            states.append(task.validate(prediction, batch))
+            return task.keep(prediction)
+
+        return compute_in_batches(model, rows, compute, device=self.device), states
 
     def features(self, inputs: Rows) -> Tensor:
         """The inputs of the head for whole tensors, on the CPU."""

@@ -121,7 +121,7 @@ class _Computation(nn.Module):
     def forward(self, batch: Batch, *, logits: bool = False) -> Tensor:
         """The loss of a batch, or the model's logits."""
         if logits:
-            return self.model(batch)
+            return self.task.forward(self.model, batch)
         return training_loss(self.model, self.task, self.methods, batch)
 
     def owner(self, index: int) -> Task | Method:

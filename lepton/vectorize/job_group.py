@@ -19,6 +19,7 @@ from lepton.storage.run_log import collected_log
 from lepton.sweep.attempt import is_out_of_memory
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
+from lepton.training.evaluation import constant_metrics
 from lepton.training.learner import build_network
 from lepton.vectorize.checkpointing import group_by_saved_place
 from lepton.vectorize.hyperparameters import MemberSchedule, StepValues
@@ -73,7 +74,7 @@ class JobGroup:
             description = Path(folder)
             run.save_data_description(self.raw_data, description)
             task = build.task(config, self.raw_data.spec)
-            constant = run.constant_metrics(self.raw_data, task)
+            constant = constant_metrics(self.raw_data, task)
             groups = self._group_by_structure()
             if not self._has_row_batches():
                 return self._all_unstacked("their data set cuts batches in a way of its own")

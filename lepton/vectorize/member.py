@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from lepton import build, run
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, LeptonError, Pruned
-from lepton.metric.direction import as_score
-from lepton.metric.scoring import monitor_value
 from lepton.storage.finished_run import write_settings
 from lepton.storage.run_folder import LOG_FILE, unfinished_folder
 from lepton.storage.run_writing import writing_run
@@ -81,14 +78,11 @@ class StackMember:
             network.history, network.best_epoch = state["history"], state["best_epoch"]
             self.best_score, self.seconds = state["best_score"], state["seconds"]
 
-    def score_epoch(self, prediction: Tensor, target: Tensor, epoch: int) -> None:
-        """Scores the validation split: sets `score` and `is_best`.
-
-        Shapes: prediction and target of one member, (rows,) or (rows, outputs).
-        """
+    def score_epoch(self, states: list[Any], epoch: int) -> None:
+        """Scores the validation split by the task's states of it: sets `score` and `is_best`."""
         task = self.network.task
-        value = monitor_value(prediction, target, task=task.name, metric=task.monitor)
-        score = as_score(value, task.monitor)
+        value = task.monitored(states)
+        score = task.as_score(value)
         named = {f"val/{task.monitor}": value, "val/score": score}
         # in the default float type, as Lightning logs values
         self.epoch_values = {name: float(torch.tensor(number)) for name, number in named.items()}

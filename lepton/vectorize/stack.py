@@ -21,6 +21,7 @@ from lepton.vectorize.hyperparameters import StackedHyperparameters
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.optimizer import STACKED_OPTIMIZERS
 from lepton.vectorize.step_replay import StepReplay
+from lepton.vectorize.validation import StackValidation
 from lepton.vectorize.weights import StackedWeights
 
 
@@ -56,7 +57,7 @@ class Stack:
         self.optimizer = stacked_optimizer(self.weights, optimizer.param_groups[0])
         methods = zip(*(network.methods for network in networks), strict=True)
         self.methods = [type(of_members[0]).stacked(of_members) for of_members in methods]
-        self.validated: list[tuple[Tensor, Tensor]] = []  # predictions and targets by batch
+        self.validation = StackValidation(networks[0].task)
         self._reset_replay()
 
     def _reset_replay(self) -> None:
@@ -133,20 +134,17 @@ class Stack:
 
     def validate_batch(self, batch: Batch) -> None:
         """Predicts a batch of the validation split with every member. Shapes: batch (B, ...)."""
-        if not self.validated:
+        if not self.validation.batches:
             averages = [method.weights(self) for method in self.methods]
             averages = [average for average in averages if average is not None]
             self.validated_values = [*averages, self.weights.values][0]
         prediction = self.forward.predict(self.weights.shaped(self.validated_values), batch)
-        self.validated.append((prediction, batch["target"]))
+        self.validation.add(prediction, batch)
 
     def score_epoch(self) -> None:
         """Scores the epoch, and keeps the weights of the members for which it is the best."""
-        predictions, targets = zip(*self.validated, strict=True)
-        self.validated.clear()
-        prediction, target = torch.cat(predictions, 1).cpu(), torch.cat(targets).cpu()
-        for member, member_prediction in zip(self.members, prediction, strict=True):
-            member.score_epoch(member_prediction, target, self.epoch)
+        for member, states in zip(self.members, self.validation.states(), strict=True):
+            member.score_epoch(states, self.epoch)
         improved = [row for row, m in enumerate(self.members) if m.is_best and m.error is None]
         self.best.copy_members(improved, self.validated_values, self.forward)
 

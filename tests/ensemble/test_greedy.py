@@ -7,9 +7,9 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 
 from lepton.ensemble.combiner import ValidationPredictions
 from lepton.ensemble.greedy import Greedy
-from lepton.ensemble.machinery.scorer import Scorer
 from lepton.errors import ConfigError
 from lepton.seeds import derive
+from lepton.testing.members import made_up_scorer
 
 ONE_BAG = {"size": 40, "initial": 1, "bags": 1, "bag_share": 1.0, "library": 100}
 
@@ -27,7 +27,9 @@ def validation_of(y, p, task, **limits):
     limits = {"max_members": None, "max_size": None, "seed": 0} | limits
     p = torch.tensor(p[..., 1] if task == "binary" else p)
     metric = "rmse" if task == "regression" else "log_loss"
-    return ValidationPredictions(p, torch.tensor(y), Scorer(task, metric), [10] * len(p), **limits)
+    return ValidationPredictions(
+        p, torch.tensor(y), made_up_scorer(task, metric), [10] * len(p), **limits
+    )
 
 
 def weights_in_order(validation, task, **settings):

@@ -7,9 +7,9 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from lepton.ensemble.combiner import ValidationPredictions
-from lepton.ensemble.machinery.scorer import Scorer
 from lepton.ensemble.stacking import Stacking
 from lepton.errors import LeptonError
+from lepton.testing.members import made_up_scorer
 
 SETTINGS = {"learns_from": "val", "c": 0.1, "trees": 20, "learning_rate": 0.1, "leaves": 4}
 DRAW = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def predictions_and_targets(task):
 
 
 def fitted(task, y, p, model="linear", **settings):
-    scorer = Scorer(task, METRICS.get(task, "log_loss"))
+    scorer = made_up_scorer(task, METRICS.get(task, "log_loss"))
     stack = Stacking(task=task, model=model, **SETTINGS | settings)
     weights = stack.fit(
         ValidationPredictions(torch.tensor(p), torch.tensor(y), scorer, [1] * 4, None, None, 0)

@@ -7,8 +7,8 @@ from scipy.optimize import LinearConstraint, minimize
 from sklearn.metrics import log_loss, root_mean_squared_error
 
 from lepton.ensemble.combiner import ValidationPredictions
-from lepton.ensemble.machinery.scorer import Scorer
 from lepton.ensemble.weighted import Weighted
+from lepton.testing.members import made_up_scorer
 
 
 def make_data(task, members=3, rows=200):
@@ -24,7 +24,7 @@ def make_data(task, members=3, rows=200):
 def fit(y, p, task, **settings):
     metric = "rmse" if task == "regression" else "log_loss"
     validation = ValidationPredictions(
-        torch.tensor(p), torch.tensor(y), Scorer(task, metric), [1] * len(p), None, None, 0
+        torch.tensor(p), torch.tensor(y), made_up_scorer(task, metric), [1] * len(p), None, None, 0
     )
     return (
         Weighted(task=task, **{"penalty": 0.0, "max_iter": 200, "library": 100} | settings)

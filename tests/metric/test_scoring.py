@@ -11,7 +11,12 @@ from lepton.errors import ConfigError
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.metric.scoring import METRICS, monitor_value, score
 from lepton.spec import DataSpec
-from lepton.storage.predictions import predictions_frame, predictions_from_frame
+from lepton.storage.predictions import (
+    SplitPredictions,
+    predictions_frame,
+    predictions_from_frame,
+)
+from lepton.task import task_for
 
 TOLERANCE = 1e-6  # torchmetrics counts in 32 bits
 
@@ -230,8 +235,10 @@ def test_a_table_of_predictions_is_read_back_exactly(task, dtype, tmp_path):
         p, y = p[:, :3], y % 3
     target = torch.tensor(y) if task == "multiclass" else torch.tensor(y, dtype=dtype)
     prediction, spec = torch.tensor(p, dtype=dtype), spec_for(task)
-    frame = predictions_frame(torch.arange(len(p)), target, prediction, spec)
-    frame.to_parquet(tmp_path / "p.parquet")
-    read_back = predictions_from_frame(pd.read_parquet(tmp_path / "p.parquet"), spec)
+    split = SplitPredictions(torch.arange(len(p)), target, prediction)
+    columns = task_for(spec, class_weights=None, monitor=None).columns
+    predictions_frame(split, columns).to_parquet(tmp_path / "p.parquet")
+    stored = predictions_from_frame(pd.read_parquet(tmp_path / "p.parquet"))
+    read_back = (stored.prediction, stored.target)
     assert all(torch.equal(a, b) for a, b in zip(read_back, (prediction, target), strict=True))
     assert [a.dtype for a in read_back] == [prediction.dtype, target.dtype]

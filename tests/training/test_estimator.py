@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.training.estimator import Estimator, class_weights
+from lepton.training.estimator import Estimator
 
 SMALL = ["dataset=synthetic", "dataset.rows=400", "model=gradient_boosting", "model.max_iter=30"]
 
@@ -90,7 +90,7 @@ def test_balanced_class_weights_are_those_of_sklearn(overrides, fit):
     data, estimator = fit(*overrides, "task.class_weights=balanced", "dataset.noise=0.8")
     y = targets(data)
     table = compute_class_weight("balanced", classes=np.unique(y["train"]), y=y["train"])
-    np.testing.assert_allclose(class_weights(estimator.task), table)
+    np.testing.assert_allclose(estimator.task.estimator_weights(), table)
     expected = by_hand(HistGradientBoostingClassifier, data, y, seed=0, table=table)
     expected = expected[:, 1] if data.spec.task == "binary" else expected
     np.testing.assert_allclose(estimator.predict(data.splits["test"]), expected, rtol=1e-5)
@@ -100,11 +100,11 @@ def test_a_label_is_weighed_against_its_absence(fit):
     data, estimator = fit("dataset.labels=3", "task.class_weights=balanced")
     positives = data.splits["train"]["target"].sum(0).double()
     rows = len(data.splits["train"]["target"])
-    torch.testing.assert_close(class_weights(estimator.task), (rows - positives) / positives)
+    torch.testing.assert_close(estimator.task.estimator_weights(), (rows - positives) / positives)
 
 
 def test_without_class_weights_there_are_none(fit):
-    assert class_weights(fit("model.max_iter=2")[1].task) is None
+    assert fit("model.max_iter=2")[1].task.estimator_weights() is None
 
 
 def test_a_saved_model_predicts_the_same_and_nothing_of_training_is_counted(fit, tmp_path):

@@ -17,8 +17,6 @@ from lepton.ensemble.machinery.soups import save_soup
 from lepton.ensemble.machinery.summary import FACTS_FILE, MEMBERS_FILE, POOL_KEY
 from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.ensemble.soup import Soup
-from lepton.metric.direction import as_score
-from lepton.metric.scoring import split_metrics
 from lepton.storage.files import write_json
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.predictions import SplitPredictions
@@ -79,19 +77,23 @@ def write_ensemble_files(
         name: SplitPredictions(split.ids, split.target, fitted.predictions[name])
         for name, split in pool.splits.items()
     }
-    metrics = split_metrics(predictions, task=pool.spec.task)
+    metrics = {
+        f"{name}/{metric}": value
+        for name, split in predictions.items()
+        for metric, value in pool.task.score(split.prediction, split.target).items()
+    }
     rows = {name: len(split.ids) for name, split in predictions.items()}
     first = fitted.members[0].result
     write_outcome(
         unfinished,
         config=stored_config,
-        spec=pool.spec,
+        columns=pool.task.columns,
         predictions=predictions,
         history=[],
         run=folder.name,
         metrics=metrics,
         constant=_mean_constant(fitted.members),
-        score=as_score(metrics[f"val/{pool.scorer.metric}"], pool.scorer.metric),
+        score=pool.task.as_score(metrics[f"val/{pool.scorer.metric}"]),
         seconds=seconds,
         trained="ensemble",
         epochs=0,

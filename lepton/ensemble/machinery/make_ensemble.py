@@ -98,7 +98,7 @@ def make_ensemble(plan: EnsemblePlan) -> EnsembleSummary:
 
 def _refuse_impossible(method: Combiner | Soup, pool: MemberPool, config: dict[str, Any]) -> None:
     """Raises: ConfigError for a method or a limit that makes no sense for these members."""
-    name, task = config["choices"]["method"], pool.spec.task
+    name, task = config["choices"]["method"], pool.task.name
     if isinstance(method, Combiner) and task not in method.possible:
         raise ConfigError(f"method: {name} needs classes, and this is {task}; mean or median")
     smallest = min(entry.size for entry in pool.entries)

@@ -11,16 +11,15 @@ from lepton.ensemble.machinery.diversity import (
     mean_over_others,
 )
 from lepton.ensemble.machinery.fitting import FittedEnsemble
-from lepton.metric.scoring import score
 
 
 def compare_scores(fitted: FittedEnsemble) -> dict[str, dict[str, float]]:
     """For each split/metric: best (member on validation), members (their mean), ensemble."""
-    comparison, task = {}, fitted.pool.spec.task
+    comparison, task = {}, fitted.pool.task
     for name, split in fitted.pool.splits.items():
-        of_members = [score(split.prediction[i], split.target, task=task) for i in fitted.used]
-        of_best = score(split.prediction[0], split.target, task=task)
-        of_ensemble = score(fitted.predictions[name], split.target, task=task)
+        of_members = [task.score(split.prediction[i], split.target) for i in fitted.used]
+        of_best = task.score(split.prediction[0], split.target)
+        of_ensemble = task.score(fitted.predictions[name], split.target)
         for metric, value in of_ensemble.items():
             values = [metrics[metric] for metrics in of_members]
             comparison[f"{name}/{metric}"] = {
@@ -37,7 +36,7 @@ def members_table(fitted: FittedEnsemble) -> pd.DataFrame:
     Columns: run, runs (one a fold), weight, score, contribution, size (bytes of weights),
     disagreement and error_correlation (means over the other entries in use).
     """
-    pool, task = fitted.pool, fitted.pool.spec.task
+    pool, task = fitted.pool, fitted.pool.task.name
     val = pool.splits["val"]
     table = pd.DataFrame(
         {

@@ -118,7 +118,7 @@ def read_member(folder: Path) -> MemberRun:
         raise LeptonError(f"{folder}: its weights are gone")
     try:
         spec = DataSpec.load(folder / SPEC_FILE)
-        splits = {name: read_predictions(folder, name, spec) for name in PREDICTED_SPLITS}
+        splits = {name: read_predictions(folder, name) for name in PREDICTED_SPLITS}
     except (OSError, ValueError, TypeError, KeyError) as e:
         raise LeptonError(f"{folder}: damaged ({' '.join(str(e).split())})") from None
     if not all(split.prediction.isfinite().all() for split in splits.values()):

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from lepton import build
 from lepton.ensemble.machinery.fold_joining import group_by_setting, join_folds
 from lepton.ensemble.machinery.members import MAX_NAMES_SHOWN, MemberRun
 from lepton.ensemble.machinery.scorer import Scorer
 from lepton.errors import ConfigError
-from lepton.metric.scoring import METRICS
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
+from lepton.task.base import Task
 
 MAX_KEYS_SHOWN = 3
 
@@ -47,6 +48,7 @@ class MemberPool:
         order = sorted(range(len(entries)), key=lambda i: (-scores[i], entries[i].name))
         self.entries, self.scorer = [entries[i] for i in order], scorer
         self.scores = torch.tensor([scores[i] for i in order], dtype=torch.float64)
+        self.task = scorer.scored_task
         self.spec: DataSpec = self.entries[0].members[0].spec
         self.splits = {name: _stacked(self.entries, name) for name in PREDICTED_SPLITS}
         self.dtype = self.entries[0].splits["val"].prediction.dtype
@@ -73,7 +75,7 @@ def make_pool(members: list[MemberRun], metric: str | None, *, across_folds: boo
     _require_same(members, "tasks", lambda member: member.spec.task)
     _require_same(members, "targets", lambda member: member.spec.target_names)
     _require_same(members, "classes", lambda member: member.spec.classes)
-    scorer = Scorer(members[0].spec.task, _choose_metric(members, metric))
+    scorer = Scorer(_scored_task(members, metric))
     if across_folds:
         entries = [PoolEntry(runs, join_folds(runs)) for runs in group_by_setting(members)]
     else:
@@ -123,23 +125,22 @@ def _data_differences(usual: MemberRun, odd: MemberRun) -> str:
     return f" ({differences}{hint})" if keys else ""
 
 
-def _choose_metric(members: list[MemberRun], requested: str | None) -> str:
-    """The metric requested, or else the one that all members monitored.
+def _scored_task(members: list[MemberRun], requested: str | None) -> Task:
+    """The members' task, with the metric requested, or else the one that all of them monitored.
 
     Raises: ConfigError for one that the task does not have, and where members differ.
     """
-    task = members[0].spec.task
-    if requested is not None:
-        if requested not in METRICS[task]:
-            raise ConfigError(
-                f"metric: {task} has no metric {requested!r}; it has {', '.join(METRICS[task])}"
-            )
-        return requested
-    default = next(iter(METRICS[task]))
-    monitored = {member.config["task"]["monitor"] or default for member in members}
+    config, spec = members[0].config, members[0].spec
+    task = build.task(config, spec)
+    if requested is not None and requested not in task.metrics:
+        raise ConfigError(
+            f"metric: {task.name} has no metric {requested!r}; it has {', '.join(task.metrics)}"
+        )
+    default = next(iter(task.metrics))
+    monitored = {requested or member.config["task"]["monitor"] or default for member in members}
     if len(monitored) > 1:
         raise ConfigError(
             f"metric: the members monitored {' and '.join(sorted(monitored))}; say which by "
             "metric=NAME"
         )
-    return monitored.pop()
+    return build.task({**config, "task": {**config["task"], "monitor": monitored.pop()}}, spec)

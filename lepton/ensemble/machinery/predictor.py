@@ -46,18 +46,19 @@ class EnsemblePredictor:
         tables = [member.predict(frame) for member in self.members]
         if not len(frame):
             return tables[0]
+        one_number = list(tables[0].columns) == ["prediction"]
         predictions = torch.stack([torch.tensor(table.to_numpy()) for table in tables])
-        values = self._combine(predictions.double()).to(predictions.dtype)
+        values = self._combine(predictions.double(), one_number).to(predictions.dtype)
         return pd.DataFrame(values.numpy(), columns=tables[0].columns, index=frame.index)
 
-    def _combine(self, predictions: Tensor) -> Tensor:
+    def _combine(self, predictions: Tensor, one_number: bool) -> Tensor:
         """The combined predictions; methods are given a single column without its dimension.
 
         Shapes: (members, rows, columns) -> (rows, columns).
         """
         of_entries = torch.zeros(len(self.weights), *predictions.shape[1:], dtype=predictions.dtype)
         of_entries.index_add_(0, self.entries, predictions * self.shares[:, None, None])
-        if self.spec.task in ("binary", "regression"):
+        if one_number:
             return self.method.combine(of_entries[..., 0], self.weights)[:, None]
         return self.method.combine(of_entries, self.weights)
 

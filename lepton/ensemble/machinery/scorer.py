@@ -4,17 +4,24 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lepton.metric.direction import as_score
-from lepton.metric.scoring import monitor_value
+from lepton.task.base import Task
 
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """Scores predictions by one metric of a task; larger is better."""
+    """Scores predictions by the monitored metric of a task; larger is better."""
 
-    task: str
-    metric: str
+    scored_task: Task
+
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        return self.scored_task.name
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric."""
+        return self.scored_task.monitor
 
     def __call__(self, prediction: Tensor, target: Tensor) -> float:
-        value = monitor_value(prediction, target, task=self.task, metric=self.metric)
-        return as_score(value, self.metric)
+        return self.scored_task.as_score(self.scored_task.monitored([(prediction, target)]))

@@ -15,7 +15,6 @@ from lepton.finetune.machinery.adapters import merge_adapters
 from lepton.finetune.machinery.layers import named_layers
 from lepton.finetune.machinery.source_weights import column_keys
 from lepton.finetune.machinery.weight_transfer import copy_by_key
-from lepton.metric.scoring import score
 from lepton.pretrained.weight_files import is_network_run
 from lepton.spec import DataSpec
 from lepton.storage.run_folder import CONFIG_FILE, read_config
@@ -67,5 +66,5 @@ class Forgetting:
 
     def _score(self) -> dict[str, float]:
         rows, task = self.data.splits["test"], self.network.task
-        metrics = score(self.network.predict(rows), rows["target"].cpu(), task=task.name)
+        metrics = task.summarize([task.validate(self.network.predict(rows), rows)])
         return {f"test/{name}": value for name, value in metrics.items()}

@@ -15,8 +15,6 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits
-from lepton.metric.direction import as_score
-from lepton.metric.scoring import score
 from lepton.storage.cache import cached
 from lepton.storage.predictions import PREDICTED_SPLITS
 from lepton.task import Task
@@ -52,11 +50,9 @@ def _best_metrics(splits: FeatureSplits, task: Task) -> dict[str, float]:
         metrics = {
             f"{split}/{name}": value
             for split in PREDICTED_SPLITS
-            for name, value in score(
-                predict(features[split]), targets[split], task=task.name
-            ).items()
+            for name, value in task.score(predict(features[split]), targets[split]).items()
         }
-        val_score = as_score(metrics.get(f"val/{task.monitor}", np.nan), task.monitor)
+        val_score = task.as_score(metrics.get(f"val/{task.monitor}", np.nan))
         if val_score > best_score or not best_metrics:
             best_score, best_metrics = val_score, metrics
     return best_metrics

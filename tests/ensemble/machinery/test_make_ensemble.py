@@ -17,7 +17,6 @@ from lepton.config.compose import compose
 from lepton.ensemble.machinery.members import find_members, read_member
 from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
-from lepton.spec import DataSpec
 from lepton.storage.predictions import predictions_from_frame
 from tests.ensemble.conftest import SMALL, STUDIES
 
@@ -51,9 +50,8 @@ def test_every_method_makes_a_run_that_predicts_what_it_was_scored_by(
     result = json.loads((folder / "result.json").read_text())
     for split in ("val", "test"):
         frame = pd.read_parquet(folder / "predictions" / f"{split}.parquet")
-        scored = score(
-            *predictions_from_frame(frame, DataSpec.load(folder / "spec.json")), task=task
-        )
+        rows = predictions_from_frame(frame)
+        scored = score(rows.prediction, rows.target, task=task)
         stored = {k: v for k, v in result["metrics"].items() if k.startswith(split)}
         assert stored == pytest.approx({f"{split}/{k}": v for k, v in scored.items()}, rel=1e-12)
     test = frame.set_index("id")

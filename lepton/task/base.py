@@ -1,0 +1,183 @@
+"""The base of tasks: the loss of logits, what they predict, how that is scored and stored."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lepton.errors import ConfigError, did_you_mean
+from lepton.spec import DataSpec
+from lepton.storage.predictions import PredictionColumns
+
+Batch = dict[str, Tensor]
+
+
+class Task:
+    """The base of all tasks; `task._target_` may name a user's own.
+
+    `metrics` names what `summarize` tells, each with True where larger is better; the first is
+    monitored where the config names none. A `streamed` task scores from a small state a batch, so
+    that the predictions of a split are never held at once.
+    K parallel predictions are trained each on its own loss, and averaged as probabilities or
+    values. 16-bit logits are computed with in 32 bits; 64-bit ones stay so.
+
+    Shapes: logits (B, outputs), or (B, K, outputs) for parallel predictions.
+    """
+
+    name: ClassVar[str] = "own"
+    metrics: Mapping[str, bool] = {}
+    streamed: ClassVar[bool] = False
+    weights: Tensor | None = None  # for each output that of its absence and presence (outputs, 2)
+
+    def __init__(
+        self, spec: DataSpec, *, class_weights: str | list[float] | None, monitor: str | None
+    ) -> None:
+        """Raises: ConfigError for an unknown metric, or for class weights that do not fit."""
+        self.spec, self.class_weights = spec, class_weights
+        problems = [*self._monitor_problems(monitor), *self._weight_problems()]
+        if problems:
+            raise ConfigError(*problems)
+        self.monitor = monitor or next(iter(self.metrics))
+
+    @property
+    def outputs(self) -> int:
+        """Logits per sample, of which a model has as many."""
+        return self.spec.outputs
+
+    @property
+    def model_spec(self) -> DataSpec:
+        """The spec of the data as the model reads it, with the task's number of outputs."""
+        return replace(self.spec, outputs=self.outputs)
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The logits of a batch, in training as later; a task may call the model in its own way."""
+        return model(batch)
+
+    def truth(self, batch: Batch) -> Tensor:
+        """What predictions of a batch are compared with.
+
+        Shapes: `target` of a batch is (B,) or (B, labels), of data without a target (B, 0).
+        """
+        return batch["target"]
+
+    def encode(self, target: Tensor) -> Tensor:
+        """The target as the loss learns from it."""
+        return target
+
+    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        """The mean loss; with class weights the weighted mean, as in torch's cross_entropy.
+
+        Shapes: encoded (B,) or (B, outputs), hard or soft -> scalar.
+        """
+        logits = at_least_32_bits(logits)
+        if logits.ndim == 3:
+            encoded = encoded.repeat_interleave(logits.shape[1], dim=0)
+            logits = logits.flatten(0, 1)
+        return self._loss(logits, encoded)
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Probabilities, or values in the target's unit.
+
+        Shapes: binary and regression (B,); multiclass and multilabel (B, outputs).
+        """
+        prediction = self._predict(at_least_32_bits(logits))
+        return prediction.mean(1) if logits.ndim == 3 else prediction
+
+    def constant(self, n: int) -> Tensor | None:
+        """`n` predictions that know the training split's targets alone, and no feature.
+
+        None where a task has no such predictor.
+        """
+        return None
+
+    def validate(self, prediction: Tensor, batch: Batch) -> Any:
+        """What scores need of a batch: all of it here; of a `streamed` task a small state."""
+        return prediction, self.truth(batch)
+
+    def summarize(
+        self, states: Sequence[Any], only: Iterable[str] | None = None
+    ) -> dict[str, float]:
+        """The metrics of a split from the states of its batches, without those undefined for it.
+
+        Where `only` names some, the others need not be there.
+        """
+        predictions, truths = zip(*states, strict=True)
+        return self.score(torch.cat(predictions), torch.cat(truths), only=only)
+
+    def score(
+        self, prediction: Tensor, truth: Tensor, *, only: Iterable[str] | None = None
+    ) -> dict[str, float]:
+        """The metrics of a split whose predictions are all there."""
+        raise NotImplementedError
+
+    def monitored(self, states: Sequence[Any]) -> float:
+        """The monitored metric; NaN when a prediction is not finite.
+
+        Raises: ConfigError when it is undefined for these targets.
+        """
+        metrics = self.summarize(states, only=(self.monitor,))
+        if self.monitor not in metrics:
+            raise ConfigError(
+                f"task.monitor: {self.monitor} is undefined on the validation split, whose targets "
+                f"do not vary enough; {next(iter(self.metrics))} is defined for every target"
+            )
+        return metrics[self.monitor]
+
+    @property
+    def larger_is_better(self) -> bool:
+        """The direction of the monitored metric."""
+        return self.metrics[self.monitor]
+
+    def as_score(self, value: float) -> float:
+        """A value of the monitored metric, turned so that larger is better."""
+        return value if self.larger_is_better else -value
+
+    def keep(self, prediction: Tensor) -> Tensor:
+        """What is kept of a batch's predictions, for `predict` and the run folder: all of it."""
+        return prediction
+
+    @property
+    def columns(self) -> PredictionColumns:
+        """The columns of a table of predictions."""
+        return PredictionColumns("prediction", "target" if self.spec.target_names else [])
+
+    def estimator_weights(self) -> Tensor | None:
+        """The class weights as models that fit themselves take them.
+
+        Shapes: (classes,); for multilabel (labels,), of a label's presence against its absence.
+        """
+        return None
+
+    def weights_like(self, logits: Tensor) -> Tensor:
+        """The weights in the dtype and on the device of the logits. Shapes: (outputs, 2)."""
+        assert self.weights is not None
+        return self.weights.to(logits.dtype).to(logits.device)  # not kept: vmap may have wrapped it
+
+    def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _predict(self, logits: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _monitor_problems(self, monitor: str | None) -> list[str]:
+        if monitor is None or monitor in self.metrics:
+            return []
+        return [
+            f"task.monitor: a {self.name} target has no metric {monitor!r}"
+            f"{did_you_mean(monitor, self.metrics)} ({', '.join(self.metrics)})"
+        ]
+
+    def _weight_problems(self) -> list[str]:
+        if self.class_weights is None:
+            return []
+        return [
+            f"task.class_weights: {self.class_weights!r} makes no sense for {self.name}, which has "
+            "no classes; null is right"
+        ]
+
+
+def at_least_32_bits(logits: Tensor) -> Tensor:
+    """Logits of 16 bits in 32."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

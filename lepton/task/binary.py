@@ -1,0 +1,27 @@
+"""Binary: one of two classes."""
+
+from torch import Tensor
+
+from lepton.task.class_task import ClassTask
+
+
+class Binary(ClassTask):
+    """One logit; targets are probabilities of the second class."""
+
+    name = "binary"
+
+    def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        return self._binary_loss(logits, encoded[:, None].to(logits.dtype))
+
+    def _predict(self, logits: Tensor) -> Tensor:
+        return logits.squeeze(-1).sigmoid()
+
+    def _constant(self, counts: Tensor) -> Tensor:
+        return counts[1] / counts.sum()
+
+    def _output_weights(self) -> list[tuple[float, float]]:
+        absent, present = self._listed_weights()
+        return [(absent, present)]
+
+    def estimator_weights(self) -> Tensor | None:
+        return None if self.weights is None else self.weights[0]

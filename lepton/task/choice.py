@@ -1,0 +1,22 @@
+"""Chooses the task of data: the one that suits the target."""
+
+from lepton.spec import DataSpec
+from lepton.task.base import Task
+from lepton.task.binary import Binary
+from lepton.task.multiclass import Multiclass
+from lepton.task.multilabel import Multilabel
+from lepton.task.regression import Regression
+
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Binary, Multiclass, Multilabel, Regression)
+}
+
+
+def task_for(
+    spec: DataSpec, *, class_weights: str | list[float] | None, monitor: str | None
+) -> Task:
+    """The task of this data; `monitor` defaults to log_loss, for regression to rmse.
+
+    Raises: ConfigError for an unknown metric, or for class weights that do not fit the classes.
+    """
+    return TASKS[spec.task](spec, class_weights=class_weights, monitor=monitor)

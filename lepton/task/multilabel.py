@@ -1,0 +1,38 @@
+"""Multilabel: any number of labels at once."""
+
+from torch import Tensor
+
+from lepton.storage.predictions import PredictionColumns
+from lepton.task.class_task import ClassTask
+
+
+class Multilabel(ClassTask):
+    """One logit a label; targets are a probability for each label."""
+
+    name, class_noun = "multilabel", "label"
+
+    @property
+    def columns(self) -> PredictionColumns:
+        labels = self.spec.classes
+        return PredictionColumns(
+            [f"p_{name}" for name in labels], [f"target_{name}" for name in labels]
+        )
+
+    def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        return self._binary_loss(logits, encoded.to(logits.dtype))
+
+    def _predict(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()
+
+    def _constant(self, counts: Tensor) -> Tensor:
+        return counts / self.spec.train_rows
+
+    def _output_weights(self) -> list[tuple[float, float]]:
+        """A listed weight is of a label's presence, against 1; a balanced one of two classes."""
+        if isinstance(self.class_weights, list):
+            return super()._output_weights()
+        n, counts = self.spec.train_rows, [max(count, 1) for count in self.spec.class_counts]
+        return [(n / (2 * max(n - count, 1)), n / (2 * count)) for count in counts]
+
+    def estimator_weights(self) -> Tensor | None:
+        return None if self.weights is None else self.weights[:, 1] / self.weights[:, 0]

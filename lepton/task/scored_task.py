@@ -1,0 +1,34 @@
+"""The base of the tasks whose metrics are those of lepton's table, from all predictions."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.metric.scoring import METRICS, score
+from lepton.spec import DataSpec
+from lepton.task.base import Task
+
+
+class ScoredTask(Task):
+    """A task that `lepton.evaluate.score` knows by its name."""
+
+    def __init__(self, spec: DataSpec, **settings: Any) -> None:
+        self.metrics = {name: LARGER_IS_BETTER[name] for name in METRICS[self.name]}
+        super().__init__(spec, **settings)
+
+    def score(
+        self, prediction: Tensor, truth: Tensor, *, only: Iterable[str] | None = None
+    ) -> dict[str, float]:
+        return score(prediction, truth, task=self.name, only=only)
+
+    def constant(self, n: int) -> Tensor:
+        """`n` predictions from the training split's class shares or mean, without any feature."""
+        counts = torch.tensor(self.spec.class_counts, dtype=torch.get_default_dtype())
+        row = self._constant(counts)
+        return row.repeat(n, *[1] * row.ndim)
+
+    def _constant(self, counts: Tensor) -> Tensor:
+        raise NotImplementedError

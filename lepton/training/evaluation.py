@@ -1,0 +1,37 @@
+"""Scores of a learner on the splits of its data, with what is kept of its predictions."""
+
+from collections.abc import Iterable
+
+from lepton.dataset.data import Data
+from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
+from lepton.task.base import Task
+from lepton.training.learner import Learner
+
+
+def evaluate(
+    learner: Learner, data: Data, splits: Iterable[str] = PREDICTED_SPLITS
+) -> tuple[dict[str, SplitPredictions], dict[str, float]]:
+    """The predictions of splits, and the metrics of all by split/name."""
+    predictions, metrics = {}, {}
+    for split in splits:
+        rows, task = data.splits[split], learner.task
+        if task.streamed:
+            kept, states = learner.validate(rows)
+        else:
+            kept = learner.predict(rows)
+            states = [task.validate(kept, rows)]
+        predictions[split] = SplitPredictions(rows["id"].cpu(), rows["target"].cpu(), kept)
+        metrics |= {f"{split}/{name}": value for name, value in task.summarize(states).items()}
+    return predictions, metrics
+
+
+def constant_metrics(data: Data, task: Task) -> dict[str, float]:
+    """The metrics of the constant predictor by split/name; none where the task has none."""
+    metrics = {}
+    for split in PREDICTED_SPLITS:
+        rows = data.splits[split]
+        prediction = task.constant(len(rows["id"]))
+        if prediction is not None:
+            values = task.summarize([task.validate(prediction, rows)])
+            metrics |= {f"{split}/{name}": value for name, value in values.items()}
+    return metrics
