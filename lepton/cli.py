@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from lepton.commands.help_text import command_help, overview
 from lepton.errors import LeptonError, did_you_mean
 from lepton.training.signals import Interrupted
 
-COMMANDS = {  # the module of each, whose `main` takes the words after the command's name
+COMMANDS = {  # the module of each: its docstring is the help, `main` takes the words that follow
     "train": "lepton.commands.train",
     "check": "lepton.commands.check",
     "sweep": "lepton.commands.sweep",
@@ -21,31 +22,6 @@ COMMANDS = {  # the module of each, whose `main` takes the words after the comma
     "verify": "lepton.commands.verify",
 }
 GARBAGE_THRESHOLD = 100_000  # objects between collections; 700 costs the imports half a second
-HELP = """\
-usage: lepton COMMAND ...
-
-  lepton train [group=option ...] [key=value ...]    train one run, or read it when it is finished
-  lepton train -m model=mlp,resnet seed='range(5)'   every combination, and a table
-  lepton check [-m] [group=option ...] [key=value]   compose and check; what would run, and where
-  lepton sweep status STUDY                          done, failed, running and still to do
-  lepton list [group[/option]]                       groups, options, keys and what they do
-  lepton results STUDY [--compare KEYS] [--format text|markdown|latex]   (also --group-by KEYS,
-      --metric NAMES, --baseline OPTION, --select NAME, --csv FILE, --parquet FILE)
-                                                     seeds grouped, intervals, paired differences
-  lepton ensemble runs=RUNS [method=NAME] [key=value]
-                                                     finished runs as one, which is a run itself
-                                                     (`lepton check ensemble ...`: who may join)
-  lepton report STUDY [STUDY...] [--compare KEYS]    the same as one page with plots, in reports/
-      (also --metric, --baseline, --select, --out FOLDER, --figure NAME)
-  lepton verify RUN                                  makes a run again: are the numbers the same?
-
-  for train, check and ensemble:
-    --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
-    --allow PACKAGE       lets a _target_ name something in your own package
-    --cfg job, --info ... Hydra's own flags; completion: eval "$(lepton -sc install=bash)"
-
-  lepton --version\
-"""
 
 
 def main() -> int:
@@ -74,7 +50,7 @@ def main() -> int:
 
 def _run_command(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
-        print(HELP)
+        print(overview(COMMANDS))
         return 0
     name, *command_arguments = arguments
     if name == "--version":
@@ -89,6 +65,6 @@ def _run_command(arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         raise LeptonError(f"{name}: no such command{did_you_mean(name, COMMANDS)}; lepton --help")
     if {"--help", "-h"} & set(command_arguments):
-        print(HELP)
+        print(command_help(COMMANDS[name]))
         return 0
     return importlib.import_module(COMMANDS[name]).main(command_arguments)

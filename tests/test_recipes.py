@@ -50,12 +50,6 @@ def project(tmp_path_factory):
     cli = copy / "lepton" / "cli.py"
     line = '    "verify": "lepton.commands.verify",\n'
     replace(cli, line, line + '    "where": "lepton.commands.where",\n')
-    line = "\n  for train, check and ensemble:"
-    replace(
-        cli,
-        line,
-        "  lepton where NAME   the folders of runs\n" + line,
-    )
     run(copy, sys.executable, "scripts/build_option_reference.py")
     return copy
 
@@ -101,4 +95,5 @@ def test_the_options_and_the_command_are_used(project):
     lepton = [sys.executable, "-m", "lepton"]
     options = [f"{Path(o).parent.name}={Path(o).stem}" for o in OPTIONS]
     run(project, *lepton, "train", *options, "trainer=cpu", "trainer.max_epochs=2", "study=tried")
+    assert "  lepton where NAME " in run(project, *lepton, "--help")
     assert run(project, *lepton, "where", "gated").startswith("runs/tried/iris-gated-s0-")

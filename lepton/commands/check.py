@@ -1,4 +1,12 @@
-"""`lepton check`: the runs that `lepton train` would train, and where each would lie."""
+"""`lepton check [-m] [group=option ...] [key=value ...]`: says what would run, and where.
+
+Composes and checks the config as `lepton train` does, with its words and flags, and writes nothing.
+With the name of a command that makes runs of others it says of which, and what it would be called.
+
+examples:
+  lepton check -m dataset=wine model=mlp,resnet seed='range(5)'
+  lepton check ensemble runs=first method=greedy
+"""
 
 from lepton.commands.flags import only_for_train, parse_arguments
 

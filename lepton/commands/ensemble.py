@@ -1,4 +1,15 @@
-"""`lepton ensemble`: finished runs as one, and `lepton check ensemble`: who may join."""
+"""`lepton ensemble runs=RUNS [method=NAME] [key=value ...]`: makes one run of finished runs.
+
+  runs=RUNS             members: the folder of a run, a glob, a study, or a list of these
+  method=NAME           how the members become one (`lepton list ensemble`)
+  key=value             a value of the method, or of conf/ensemble.yaml (docs/options.md)
+  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
+  --allow PACKAGE       lets a _target_ name something in your own package
+
+examples:
+  lepton ensemble runs=first method=greedy method.size=20
+  lepton check ensemble runs=first      who may join, and where it would go
+"""
 
 from collections.abc import Sequence
 from typing import Any

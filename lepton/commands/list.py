@@ -1,4 +1,10 @@
-"""`lepton list`: the groups, options and keys of a config, and what they do."""
+"""`lepton list [group[/option] ...]`: shows groups, options and keys, and what they do.
+
+examples:
+  lepton list
+  lepton list model
+  lepton list model/mlp optimizer/adamw
+"""
 
 from lepton.config import listing
 

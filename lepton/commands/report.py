@@ -1,4 +1,17 @@
-"""`lepton report STUDY [STUDY...]`: one page that says which choice made the difference."""
+"""`lepton report STUDY [STUDY ...]`: writes one page that says which choice made the difference.
+
+  STUDY                 a study's folder, or its name in runs/
+  --compare KEYS        the keys whose options are compared
+  --metric NAME         the metric that they are compared by
+  --baseline OPTION     the option that the others are compared with
+  --select NAME         the validation metric that chooses (score)
+  --out FOLDER          where it is written (reports/STUDY)
+  --figure NAME         writes one of its figures alone
+
+examples:
+  lepton report first
+  lepton report first second --compare model,optimizer --out reports/both
+"""
 
 import argparse
 import shlex

@@ -1,4 +1,18 @@
-"""`lepton results STUDY`: its table, or the comparison that was asked for."""
+"""`lepton results STUDY`: shows a study with its seeds grouped, or compares options.
+
+  STUDY                 a study's folder, or its name in runs/
+  --group-by KEYS       columns to group by; by default the settings that differ
+  --metric NAMES        metrics to show: auroc, val/log_loss
+  --select NAME         the validation metric that rows are ordered by (score)
+  --compare KEYS        paired differences between the options of these keys
+  --baseline OPTION     the option that the others are compared with
+  --format FORMAT       text, markdown or latex: comparisons alone
+  --csv FILE, --parquet FILE   the table of all runs as a file
+
+examples:
+  lepton results first
+  lepton results first --compare model --metric auroc
+"""
 
 import argparse
 from pathlib import Path

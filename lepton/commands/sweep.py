@@ -1,4 +1,8 @@
-"""`lepton sweep status STUDY`: the runs of a study that are done, failed, running, and to do."""
+"""`lepton sweep status STUDY`: says which runs are done, failed, running, and still to do.
+
+example:
+  lepton sweep status first
+"""
 
 from collections import Counter
 from pathlib import Path

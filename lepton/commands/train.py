@@ -1,4 +1,16 @@
-"""`lepton train`: one run, or with -m a sweep."""
+"""`lepton train [group=option ...] [key=value ...]`: trains one run, or reads a finished one.
+
+  group=option          an option of a group: model=mlp (`lepton list` shows them)
+  key=value             a value of the config: optimizer.lr=0.01
+  -m, --multirun        a sweep: every combination of several values, and a table
+  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
+  --allow PACKAGE       lets a _target_ name something in your own package
+  --cfg job, --info ... Hydra's own flags, which show the config and train nothing
+
+examples:
+  lepton train dataset=wine model=mlp
+  lepton train -m dataset=wine model=mlp,resnet seed='range(5)' study=first
+"""
 
 from pathlib import Path
 
