@@ -22,6 +22,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("ensemble",),
     ("analysis",),
     ("run", "worker"),
+    ("evaluation",),
     ("training",),
     ("finetune", "trainer"),
     ("build",),

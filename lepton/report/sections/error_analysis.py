@@ -9,12 +9,12 @@ from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import rows_by_key
 from lepton.errors import LeptonError
+from lepton.evaluation.sample_inputs import read_sample_inputs
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.slices import MAX_SLICES, slice_errors
 from lepton.report.predictions import Predictions, read_sample_predictions
-from lepton.report.sample_inputs import read_sample_inputs
 from lepton.report.sections.prediction_figures import prediction_figures
 from lepton.stats.slices import slices
 from lepton.storage.derived_record import DERIVED_KEY

@@ -1,4 +1,4 @@
-"""The inputs of samples, as the report shows them."""
+"""The inputs of samples, as the report shows them and evaluators slice them."""
 
 import pandas as pd
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from lepton import build, train
 from lepton.config.compose import compose
 from lepton.errors import LeptonError
-from lepton.report.sample_inputs import read_sample_inputs
+from lepton.evaluation.sample_inputs import read_sample_inputs
 
 SMALL = ("dataset=wine", "model=linear", "trainer=smoke", "study=shown")
 
