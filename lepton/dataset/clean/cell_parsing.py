@@ -12,6 +12,16 @@ import pyarrow as pa
 from pandas.api import types
 from pyarrow import compute as pc
 
+from lepton.dataset.clean.cell_texts import (
+    Cells,
+    as_categories,
+    as_numpy,
+    as_objects,
+    distinct_texts,
+    factorize,
+    matches,
+    text_cells,
+)
 from lepton.errors import DataError
 
 NUMBER_PATTERN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|Inf|Infinity)"
@@ -30,26 +40,13 @@ BOOLEAN_WORDS = dict.fromkeys(("true", "yes", "y", "t", "1"), "true") | dict.fro
 
 def to_text(column: pd.Series) -> pd.Series:
     """Cells as text, of object dtype with np.nan for missing; 1, 1.0 and "1.0" are all "1"."""
-    cells = pc.utf8_trim_whitespace(_as_strings(column))
-    cells = pc.replace_substring_regex(cells, r"^(-?(?:0|[1-9]\d*))\.0$", r"\1")
-    cells = pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
-    texts = cells.to_numpy(zero_copy_only=False)
-    texts[cells.is_null().to_numpy(zero_copy_only=False)] = np.nan
-    return pd.Series(texts, column.index, dtype=object, name=column.name)
+    objects = as_objects(text_cells(column))
+    return pd.Series(objects, column.index, dtype=object, name=column.name)
 
 
-def _as_strings(column: pd.Series) -> pa.Array:
-    """Cells as str() writes them, null where they are missing."""
-    if types.infer_dtype(column, skipna=True) in ("string", "empty"):
-        return pa.array(column.to_numpy(dtype=object, na_value=None), pa.string())
-    if types.is_object_dtype(column.dtype):
-        is_missing = column.isna().to_numpy(dtype=bool)
-        pairs = zip(is_missing, column.tolist(), strict=True)
-        return pa.array([None if missing else str(value) for missing, value in pairs], pa.string())
-    codes, values = pd.factorize(column)  # one conversion per distinct value
-    values = values.to_numpy() if types.is_float_dtype(values) else values  # float32 as float32
-    distinct = pa.array([str(value) for value in values], pa.string())
-    return distinct.take(pa.array(codes, mask=codes < 0))
+def to_categories(column: pd.Series) -> pd.Series:
+    """The cells of `to_text` as pandas categories."""
+    return as_categories(column, *distinct_texts(column))
 
 
 def to_numbers(column: pd.Series) -> pd.Series:
@@ -62,28 +59,38 @@ def to_numbers(column: pd.Series) -> pd.Series:
     elif types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(dtype=float, na_value=np.nan)
     else:
-        texts = to_text(column)
-        texts = texts.mask(texts == "True", "1").mask(texts == "False", "0")
-        refused = texts.notna() & ~is_number(texts)
+        cells = text_cells(column)
+        for word, digit in (("True", "1"), ("False", "0")):
+            cells = pc.if_else(pc.equal(cells, word), pa.scalar(digit, cells.type), cells)
+        refused = ~matches(cells, NUMBER_PATTERN) & as_numpy(cells.is_valid())
         _refuse_first(
             column, refused, "is not a number; mend it, or declare the column categorical"
         )
-        values = text_to_floats(texts)
+        values = cells_to_floats(cells)
     parsed = pd.Series(values, column.index, name=column.name)
     _refuse_first(column, np.isinf(parsed), "is not finite; leave the cell empty or give a number")
     return parsed
 
 
-def text_to_floats(texts: pd.Series) -> np.ndarray:
-    """The float64 nearest to each text, NaN for missing; every text must be a number."""
-    return texts.to_numpy(dtype=object).astype(float)
+def cells_to_floats(cells: Cells) -> np.ndarray:
+    """The float64 nearest to each text, NaN for null; every text must be a number."""
+    try:
+        return as_numpy(pc.cast(cells, pa.float64()).fill_null(np.nan))
+    except pa.ArrowInvalid:  # as of a number that no version of Arrow has to read
+        return as_objects(cells).astype(float)
 
 
 def to_booleans(column: pd.Series) -> pd.Series:
     """Cells as "true" and "false"; a word that is neither stays, to be counted as unseen."""
-    texts = to_text(column)
-    booleans = texts.str.lower().map(BOOLEAN_WORDS).astype(object)
-    return booleans.where(booleans.notna(), texts)
+    return to_boolean_categories(column).astype(object)
+
+
+def to_boolean_categories(column: pd.Series) -> pd.Series:
+    """The cells of `to_booleans` as pandas categories."""
+    codes, texts = distinct_texts(column)
+    words = [BOOLEAN_WORDS.get(text.lower(), text) for text in texts.to_pylist()]
+    merged, words = factorize(pa.array(words, pa.string()))
+    return as_categories(column, np.append(merged, -1)[codes], words)
 
 
 def to_dates(column: pd.Series) -> pd.Series:
@@ -127,17 +134,10 @@ def is_slashed_date(texts: pd.Series) -> pd.Series:
     return _matches(texts, SLASHED_DATE_PATTERN)
 
 
-def are_boolean(texts: pd.Series) -> bool:
-    """True when the texts are the two words of one pair, such as yes and no."""
-    distinct = {text.lower() for text in texts.unique()} if texts.nunique() <= 6 else set()
-    return bool(distinct) and any(distinct <= pair for pair in BOOLEAN_PAIRS)
-
-
 def _matches(texts: pd.Series, pattern: str) -> pd.Series:
     """True for each text that matches as a whole; missing ones do not."""
     cells = pa.array(texts.to_numpy(dtype=object), pa.string(), from_pandas=True)
-    matches = pc.match_substring_regex(cells, rf"\A(?:{pattern})\z").fill_null(False)
-    return pd.Series(matches.to_numpy(zero_copy_only=False), texts.index, dtype=bool)
+    return pd.Series(matches(cells, pattern), texts.index, dtype=bool)
 
 
 def _iso_from_dotted(match: re.Match[str]) -> str:

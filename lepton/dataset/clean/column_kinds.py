@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.api import types
+from pyarrow import compute as pc
 
 from lepton.dataset.clean import cell_parsing
+from lepton.dataset.clean.cell_texts import Cells, as_objects, matches, text_cells
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.errors import DataError
@@ -69,23 +72,18 @@ def _refuse_duplicate_columns(frame: pd.DataFrame) -> None:
 
 def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningNote | None]:
     """The kind of one column, and a note where the kind may surprise."""
-    where, present = f"column {column.name}", column.dropna()
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        kind, note = "categorical", None
-    elif types.is_bool_dtype(column):
-        kind, note = "boolean", None
-    elif types.is_numeric_dtype(column):
-        kind, note = "numeric", None
-    elif types.is_datetime64_any_dtype(column):
-        kind, note = "date", None
+    where, rows = f"column {column.name}", len(column)
+    if (kind := _kind_of_type(column)) is None:
+        present = text_cells(column).drop_null()
+        kind, note = _kind_of_texts(present, str(column.name))
+        distinct, first = pc.count_distinct(present).as_py(), as_objects(present[:1])
     else:
-        present = cell_parsing.to_text(column).dropna()
-        kind, note = _kind_of_texts(present, where)
-    distinct, rows = present.nunique(), len(column)
+        present, note = column.dropna(), None
+        distinct, first = present.nunique(), present.iloc[:1].tolist()
     if distinct == 0:
         return "ignore", CleaningNote("no values, ignored", rows, where)
     if distinct == 1 and len(present) == rows:
-        return "ignore", CleaningNote(f"always {present.iloc[0]}, ignored", rows, where)
+        return "ignore", CleaningNote(f"always {first[0]}, ignored", rows, where)
     if distinct == len(present) >= min_identifier_values and (
         kind == "categorical" or (kind == "numeric" and _are_consecutive(present))
     ):
@@ -94,33 +92,56 @@ def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningN
     return kind, note
 
 
-def _kind_of_texts(present: pd.Series, where: str) -> tuple[str, CleaningNote | None]:
+def _kind_of_type(column: pd.Series) -> str | None:
+    """The kind of a column by its type alone; None where its cells have to be looked at."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return "categorical"
+    if types.is_bool_dtype(column):
+        return "boolean"
+    if types.is_numeric_dtype(column):
+        return "numeric"
+    return "date" if types.is_datetime64_any_dtype(column) else None
+
+
+def _kind_of_texts(present: Cells, name: str) -> tuple[str, CleaningNote | None]:
     """The kind of a column of texts without its missing cells, and a note as `_kind` gives."""
-    is_number = cell_parsing.is_number(present)
+    where = f"column {name}"
+    is_number = matches(present, cell_parsing.NUMBER_PATTERN)
     if len(present) and is_number.all():
-        codes = present[cell_parsing.is_code(present)]
-        if codes.empty:
+        codes = present.filter(pa.array(matches(present, cell_parsing.CODE_PATTERN)))
+        if not len(codes):
             return "numeric", None
-        remark = f"digits that are codes ({codes.iloc[0]!r}), taken as categories"
+        remark = f"digits that are codes ({codes[0].as_py()!r}), taken as categories"
         return "categorical", CleaningNote(remark, len(codes), where)
-    if cell_parsing.are_boolean(present):
+    if _are_boolean(present):
         return "boolean", None
-    if len(present) and cell_parsing.is_date(present).all():
-        cell_parsing.to_dates(present)  # refuses days that are not in the calendar
+    if len(present) and matches(present, cell_parsing.DATE_PATTERN).all():
+        dates = pd.Series(as_objects(present), name=name)
+        cell_parsing.to_dates(dates)  # refuses days that are not in the calendar
         return "date", None
-    if len(present) and cell_parsing.is_slashed_date(present).all():
+    if len(present) and matches(present, cell_parsing.SLASHED_DATE_PATTERN).all():
         remark = "dates without a clear order of day and month, not used as dates; write 2024-12-31"
         return "categorical", CleaningNote(remark, len(present), where)
-    if is_number.mean() >= MAJORITY:
-        others = present[~is_number]
-        remark = f"text among numbers (first {others.iloc[0]!r}), the column is taken as categories"
-        return "categorical", CleaningNote(remark, len(others), where)
+    if len(present) and is_number.mean() >= MAJORITY:
+        others = present.filter(pa.array(~is_number))
+        remark = f"text among numbers (first {others[0].as_py()!r}), the column is taken as "
+        return "categorical", CleaningNote(f"{remark}categories", len(others), where)
     return "categorical", None
 
 
-def _are_consecutive(present: pd.Series) -> bool:
+def _are_boolean(present: Cells) -> bool:
+    """True when the texts are the two words of one pair, such as yes and no."""
+    texts = pc.unique(present)
+    words = {text.lower() for text in texts.to_pylist()} if len(texts) <= 6 else set()
+    return bool(words) and any(words <= pair for pair in cell_parsing.BOOLEAN_PAIRS)
+
+
+def _are_consecutive(present: pd.Series | Cells) -> bool:
     """True when different numbers are integers without a gap."""
-    values = present.to_numpy(dtype=object).astype(float)
+    if isinstance(present, pd.Series):
+        values = present.to_numpy(dtype=float)
+    else:
+        values = cell_parsing.cells_to_floats(present)
     are_whole = np.isfinite(values).all() and (values == np.floor(values)).all()
     return bool(are_whole and values.max() - values.min() == len(values) - 1)
 
@@ -130,4 +151,9 @@ PARSERS = {
     "categorical": cell_parsing.to_text,
     "boolean": cell_parsing.to_booleans,
     "date": cell_parsing.to_dates,
+}
+# the same columns, texts and words as pandas categories, without an object a cell
+COMPACT_PARSERS = PARSERS | {
+    "categorical": cell_parsing.to_categories,
+    "boolean": cell_parsing.to_boolean_categories,
 }

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.dataset.clean import cell_parsing
+from lepton.dataset.clean.cell_texts import Cells, distinct_texts, matches
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.errors import DataError
@@ -52,25 +53,23 @@ def encode_target(
     """
     columns = [target] if isinstance(target, str) else list(target)
     _check_names(frame, columns, task)
-    texts = pd.DataFrame({name: cell_parsing.to_text(frame[name]) for name in columns})
-    kept_rows = texts.notna().all(axis=1).to_numpy()
+    texts = [DistinctTexts(name, *distinct_texts(frame[name])) for name in columns]
+    kept_rows = np.logical_and.reduce([column.codes >= 0 for column in texts])
     where, dropped = f"target {', '.join(columns)}", int((~kept_rows).sum())
     if not kept_rows.any():
         raise DataError(f"{where}: every value is missing")
     notes = [CleaningNote("missing target, row dropped", dropped, where)] if dropped else []
-    texts = texts.set_axis(range(1, len(texts) + 1))[kept_rows]  # rows as messages count them
     if task is None:
-        task = "multilabel"
-        if len(columns) == 1:
-            task = _infer_task(texts[columns[0]], max_numeric_classes)
+        several = len(columns) > 1
+        task = "multilabel" if several else _infer_task(texts[0], max_numeric_classes)
     if task in ("multilabel", "regression") and positive is not None:
         raise _needless_positive(positive, f"task {task}")
     if task == "multilabel":
-        classes, values = tuple(columns), _encode_labels(texts)
+        classes, values = tuple(columns), _encode_labels(texts, kept_rows)
     elif task == "regression":
-        classes, values = (), _encode_quantity(texts[columns[0]])
+        classes, values = (), _encode_quantity(texts[0])
     else:
-        classes, values = _encode_classes(texts[columns[0]], task, positive)
+        classes, values = _encode_classes(texts[0], task, positive)
     return Target(task, classes, tuple(columns), values, kept_rows, notes)
 
 
@@ -88,27 +87,48 @@ def _check_names(frame: pd.DataFrame, columns: list[str], task: str | None) -> N
         )
 
 
-def _infer_task(texts: pd.Series, max_numeric_classes: int) -> str:
-    distinct = pd.Series(texts.unique())
+@dataclass(frozen=True)
+class DistinctTexts:
+    """A target's column: its distinct texts, in the order in which they appear.
+
+    Shapes: codes (rows,), the number of each row's text, -1 where it is missing.
+    """
+
+    name: str
+    codes: np.ndarray
+    texts: Cells
+
+    def first_row(self, refused: np.ndarray, rows: np.ndarray) -> tuple[int, str]:
+        """The first of the marked rows that has a refused text, counted from 1, and the text.
+
+        Shapes: refused (distinct texts,), rows (rows,) bool.
+        """
+        row = int(np.flatnonzero(np.append(refused, False)[self.codes] & rows)[0])
+        return row + 1, self.texts[int(self.codes[row])].as_py()
+
+
+def _infer_task(column: DistinctTexts, max_numeric_classes: int) -> str:
+    texts = column.texts
     if (
-        len(distinct) > 2
-        and cell_parsing.is_number(distinct).all()
-        and not cell_parsing.is_code(texts).any()
+        len(texts) > 2
+        and matches(texts, cell_parsing.NUMBER_PATTERN).all()
+        and not matches(texts, cell_parsing.CODE_PATTERN).any()
     ):
-        numbers = distinct.astype(float)
-        if len(numbers) > max_numeric_classes or (numbers % 1 != 0).any():
+        numbers = cell_parsing.cells_to_floats(texts)
+        are_whole = np.isfinite(numbers) & (numbers == np.floor(numbers))
+        if len(numbers) > max_numeric_classes or not are_whole.all():
             return "regression"
-    return "binary" if len(distinct) == 2 else "multiclass"
+    return "binary" if len(texts) == 2 else "multiclass"
 
 
 def _encode_classes(
-    texts: pd.Series, task: str, positive: str | int | bool | None
+    column: DistinctTexts, task: str, positive: str | int | bool | None
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Class names in the order of their numbers, and the number of every row."""
-    where = f"target {texts.name}"
-    distinct = pd.Series(texts.unique())
-    as_sorted = float if cell_parsing.is_number(distinct).all() else str
-    classes = sorted(distinct, key=lambda name: (as_sorted(name), name))
+    where, texts = f"target {column.name}", column.texts.to_pylist()
+    are_numbers = matches(column.texts, cell_parsing.NUMBER_PATTERN).all()
+    as_sorted = float if are_numbers else str
+    classes = sorted(texts, key=lambda name: (as_sorted(name), name))
     if len(classes) == 1:
         raise DataError(f"{where}: every row is {classes[0]!r}; at least two classes are needed")
     if task == "binary" and len(classes) > 2:
@@ -119,8 +139,10 @@ def _encode_classes(
             raise _needless_positive(positive, f"{len(classes)} classes")
         positive_class = _matching_class(str(positive), classes, where)
         classes = [name for name in classes if name != positive_class] + [positive_class]
-    codes = texts.map({name: code for code, name in enumerate(classes)}).to_numpy()
-    return tuple(classes), codes.astype(np.float32 if task == "binary" else np.int64)
+    numbers = {name: number for number, name in enumerate(classes)}
+    dtype = np.float32 if task == "binary" else np.int64
+    present = column.codes[column.codes >= 0]
+    return tuple(classes), np.array([numbers[text] for text in texts], dtype=dtype)[present]
 
 
 def _needless_positive(positive: str | int | bool, actual: str) -> DataError:
@@ -140,27 +162,34 @@ def _matching_class(positive: str, classes: list[str], where: str) -> str:
     return matches[0]
 
 
-def _encode_labels(texts: pd.DataFrame) -> np.ndarray:
+def _encode_labels(columns: list[DistinctTexts], kept_rows: np.ndarray) -> np.ndarray:
     """0 and 1 for every label of a multilabel target."""
-    values = texts.apply(lambda column: column.str.lower().map(cell_parsing.BOOLEAN_WORDS))
-    for name in texts:
-        refused = texts.index[values[name].isna()]
-        if len(refused):
+    values = np.empty((kept_rows.sum(), len(columns)), dtype=np.float32)
+    for i, column in enumerate(columns):
+        words = [cell_parsing.BOOLEAN_WORDS.get(text.lower()) for text in column.texts.to_pylist()]
+        codes, refused = column.codes[kept_rows], np.array([word is None for word in words])
+        if refused[codes].any():
+            row, text = column.first_row(refused, kept_rows)
             raise DataError(
-                f"target {name}, row {refused[0]}: {texts.at[refused[0], name]!r} is not 0 or 1; "
+                f"target {column.name}, row {row}: {text!r} is not 0 or 1; "
                 "the columns of a multilabel target say yes or no"
             )
-    return (values == "true").to_numpy(dtype=np.float32)
+        values[:, i] = np.array([word == "true" for word in words])[codes]
+    return values
 
 
-def _encode_quantity(texts: pd.Series) -> np.ndarray:
+def _encode_quantity(column: DistinctTexts) -> np.ndarray:
     """The numbers of a regression target."""
-    parsed = cell_parsing.text_to_floats(texts.where(cell_parsing.is_number(texts)))
-    numbers = pd.Series(parsed, texts.index)
-    for refused, why in ((numbers.isna(), "is not a number"), (np.isinf(numbers), "is not finite")):
-        if refused.any():
-            row = texts.index[refused][0]
-            raise DataError(f"target {texts.name}, row {row}: {texts[row]!r} {why}")
-    if numbers.nunique() == 1:
-        raise DataError(f"target {texts.name}: every row is {texts.iloc[0]}; nothing to predict")
-    return numbers.to_numpy(dtype=np.float64)
+    present = column.codes >= 0
+    is_number = matches(column.texts, cell_parsing.NUMBER_PATTERN)
+    if not is_number.all():
+        row, text = column.first_row(~is_number, present)
+        raise DataError(f"target {column.name}, row {row}: {text!r} is not a number")
+    numbers = cell_parsing.cells_to_floats(column.texts)
+    if np.isinf(numbers).any():
+        row, text = column.first_row(np.isinf(numbers), present)
+        raise DataError(f"target {column.name}, row {row}: {text!r} is not finite")
+    if len(np.unique(numbers)) == 1:
+        first = column.texts[0].as_py()
+        raise DataError(f"target {column.name}: every row is {first}; nothing to predict")
+    return numbers[column.codes[present]]
