@@ -133,9 +133,13 @@ def task(config: dict[str, Any], spec: DataSpec) -> "Task":
 
 def methods(config: dict[str, Any]) -> "list[Method]":
     """The fine-tuning strategy, then the regularizers by name, in whichever order given."""
-    strategy = [instantiate(config["finetune"])] if config["finetune"] else []
+    nodes = [("finetune", config["finetune"])] if config["finetune"] else []
     regularizers = sorted((config["regularization"] or {}).items())
-    return strategy + [instantiate(node) for _, node in regularizers]
+    nodes += [(f"regularization.{name}", node) for name, node in regularizers]
+    built = [(place, instantiate(node)) for place, node in nodes]
+    for place, method in built:
+        method.stream_name = place
+    return [method for _, method in built]
 
 
 def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":

@@ -1,17 +1,22 @@
 """The base class of methods: hooks through which an idea changes training."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.optim import Optimizer
 
 from lepton.compat.lightning import pl
+from lepton.randomness.draw import Draw
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
+    from lepton.task import Task
     from lepton.vectorize.stack import Stack
 
 Batch = dict[str, Tensor]
@@ -22,13 +27,34 @@ UNBATCHED_HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch
 class Method:
     """A regularizer, an augmentation or a fine-tuning strategy; every hook may be left out.
 
-    `stackable` names the attributes, called as in YAML, that may differ between the members of a
-    stack; there `on_batch` and `penalty` run under vmap, with tensors for these attributes.
-    What it remembers from step to step belongs into the `state_dict` of one of its callbacks: only
-    then does a killed run go on exactly.
+    Order. Once a run: `prepare`, `groups`, `callbacks`. Once an epoch: `on_epoch`. For each batch:
+    `on_batch` of all methods, the model, the task's loss, `loss` of all, then all `penalty` are
+    added, and gradients follow. For each step of the optimizer, which may be of several batches:
+    `before_step`, the step, `after_step`. Among methods: the strategy of fine-tuning, then the
+    groups of several options, each by name.
+
+    Device and dtype. `prepare` sees the model on the CPU in 32 bits; batches are on the device that
+    trains, so tensors of a method move there by `tensor.to(...)` when they are used. With
+    `precision=64-true` model and numbers of a batch have 64 bits; with 16-bit mixed precision the
+    hooks of a batch run under autocast, so logits may have 16 bits and gradients that a hook takes
+    itself are not scaled; before `before_step` gradients are scaled back.
+
+    Stacks. `stackable` names the attributes, called as in YAML, that may differ between members of
+    a stack. There `on_batch`, `loss` and `penalty` run under vmap, once for all members, with
+    tensors for these attributes. Under vmap nothing may depend on the value of a tensor (`if x > 0`
+    is torch.where, no `.item()`), results have fixed shapes, nothing is kept in attributes, and
+    gradients are those of `torch.func`. A method that does otherwise is found out and its runs are
+    trained one by one.
+
+    Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
+    callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
+
+    Randomness. Only from `draw`, which `on_batch` and `loss` get where they name it: numbers that
+    are the same alone, in a stack, and after a resume. Those of torch, numpy and random are not.
     """
 
     stackable: tuple[str, ...] = ()
+    stream_name = ""  # of what it draws: its place in the config, which the builder sets
     alone: str | None = None  # why a run with this method cannot share a stack, where that is so
     probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`
 
@@ -46,9 +72,29 @@ class Method:
     def on_epoch(self, model: nn.Module, epoch: int) -> None:
         """Is called before the training of an epoch, also of one that is gone on with."""
 
-    def on_batch(self, batch: Batch) -> Batch:
-        """The training batch to learn from; `target` is already encoded by the task."""
+    def on_batch(self, batch: Batch, draw: Draw) -> Batch:
+        """The training batch to learn from; `target` is already encoded by the task.
+
+        A method may leave `draw` out of its parameters.
+        """
         return batch
+
+    def loss(
+        self,
+        model: nn.Module,
+        task: "Task",
+        batch: Batch,
+        loss: Tensor,
+        logits: Tensor,
+        draw: Draw,
+    ) -> Tensor:
+        """The loss of a batch in place of `loss`, which is the task's as earlier methods left it.
+
+        It may call the model again, `model(batch)`, or with other weights by `output_apart`.
+        `batch` is what all `on_batch` made of it, `logits` what the model said to it when it was
+        called for the task's loss. A method may leave `logits` and `draw` out of its parameters.
+        """
+        return loss
 
     def penalty(self, model: nn.Module) -> Tensor | float:
         """A term that is added to the training loss."""
@@ -71,6 +117,38 @@ class Method:
             getattr(cls, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS
         )
         return None if overridden else StackedMethod(members)
+
+
+@cache
+def overrides(method: type[Method], hook: str) -> bool:
+    """True when a class of methods has its own form of a hook."""
+    return getattr(method, hook) is not getattr(Method, hook)
+
+
+@cache
+def draws_numbers(method: type[Method]) -> bool:
+    """True when a hook of a class of methods names `draw`."""
+    hooks = [getattr(method, hook) for hook in ("on_batch", "loss") if overrides(method, hook)]
+    return any("draw" in _parameters(hook) for hook in hooks)
+
+
+def requested(hook: Callable, **offered: Any) -> dict[str, Any]:
+    """Those of the arguments offered that a hook names."""
+    return {name: offered[name] for name in _parameters(hook) if name in offered}
+
+
+@cache
+def _parameters(hook: Callable) -> tuple[str, ...]:
+    return tuple(inspect.signature(hook).parameters)
+
+
+def output_apart(
+    model: nn.Module, batch: Batch, parameters: Mapping[str, Tensor] | None = None
+) -> Tensor:
+    """The model's output, with other parameters by name where given, and without a trace: running
+    statistics stay as they are, also where torch.func differentiates it."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    return functional_call(model, buffers | dict(parameters or {}), (batch,))
 
 
 class StackState:

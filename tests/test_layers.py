@@ -33,6 +33,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("pretrained", "metric", "stats"),
     ("storage",),
     ("example",),
+    ("randomness",),
     ("compat",),
     ("errors", "seeds", "spec", "finite"),
 )

@@ -10,7 +10,7 @@ from torch.distributed.tensor import DTensor
 from lepton.compat.lightning import DividedModelStrategy, pl
 from lepton.compat.torch import record_modules, restore_modules
 from lepton.errors import ConfigError, Diverged
-from lepton.method import Method
+from lepton.method import overrides
 
 if TYPE_CHECKING:
     from lepton.training.module import TrainingModule
@@ -36,7 +36,7 @@ class ShardedStrategy(DividedModelStrategy):
     def setup(self, trainer: pl.Trainer) -> None:
         module = self._module
         for method in module.methods:
-            if type(method).penalty is not Method.penalty:
+            if overrides(type(method), "penalty") or overrides(type(method), "loss"):
                 raise ConfigError(
                     f"trainer.strategy=fsdp: {type(method).__name__} asks for whole weights in "
                     "every step; take another strategy or leave it out"

@@ -4,16 +4,42 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from lepton.method import Batch, Method
+from lepton.method import Batch, Method, draws_numbers, overrides, requested
+from lepton.randomness.draw import Draw
 from lepton.task import Task
 
 
-def training_loss(model: nn.Module, task: Task, methods: Sequence[Method], batch: Batch) -> Tensor:
-    """The task's loss on the batch as the methods change it, plus their penalties; a scalar."""
+def training_loss(
+    model: nn.Module,
+    task: Task,
+    methods: Sequence[Method],
+    batch: Batch,
+    draws: Sequence[Draw] = (),
+) -> Tensor:
+    """The task's loss on the batch as the methods change it, plus their penalties; a scalar.
+
+    `draws`: one for each of the methods that draw, in their order.
+    """
     batch = {**batch, "target": task.encode(task.truth(batch))}
-    for method in methods:
-        batch = method.on_batch(batch)
-    loss = task.loss(task.forward(model, batch), batch["target"])
+    remaining = iter(draws)
+    by_method = [next(remaining) if draws_numbers(type(m)) else None for m in methods]
+    for method, draw in zip(methods, by_method, strict=True):
+        batch = method.on_batch(batch, **requested(type(method).on_batch, draw=draw))
+    logits = task.forward(model, batch)
+    loss = task.loss(logits, batch["target"])
+    for method, draw in zip(methods, by_method, strict=True):
+        if overrides(type(method), "loss"):
+            extras = requested(type(method).loss, logits=logits, draw=draw)
+            loss = method.loss(model, task, batch, loss, **extras)
     for method in methods:
         loss = loss + method.penalty(model)
     return loss
+
+
+def stream_names(methods: Sequence[Method]) -> list[str]:
+    """The names of the streams of those methods that draw: by them, equal seeds are told apart."""
+    names = [m.stream_name or type(m).__name__ for m in methods if draws_numbers(type(m))]
+    return [
+        f"{name} {earlier + 1}" if (earlier := names[:number].count(name)) else name
+        for number, name in enumerate(names)
+    ]

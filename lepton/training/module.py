@@ -15,12 +15,13 @@ from lepton.errors import Diverged, Pruned
 from lepton.finite import LossCheck
 from lepton.method import Batch, Method
 from lepton.optimizer.parameter_groups import parameter_groups
+from lepton.randomness.streams import DrawStreams
 from lepton.scheduler.interval import Scheduler, step_after_epoch
 from lepton.seeds import derive
 from lepton.task import Task
 from lepton.trainer.default import Trainer
 from lepton.training.dropout_masks import MaskStream
-from lepton.training.loss import training_loss
+from lepton.training.loss import stream_names, training_loss
 from lepton.training.rng_states import set_rng_states
 
 Watch = Callable[[int, float], bool]  # is told an epoch and its val/score; True ends the training
@@ -55,6 +56,7 @@ class TrainingModule(pl.LightningModule):
         self.make_optimizer, self.make_scheduler = make_optimizer, make_scheduler
         self.steps_by_batch, self.accumulate = steps_by_batch, accumulate
         self.seed, self.mask_stream = seed, mask_stream
+        self.draw_streams = DrawStreams([seed], stream_names(methods), mask_stream.device)
         self.history, self.first_epoch = list(earlier_history), len(earlier_history)
         self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
         self.losses: list[Tensor] = []  # of the batches of this epoch so far
@@ -97,7 +99,9 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, block: list[Batch], _: int) -> None:
         optimizer = self.optimizer
         for batch in block:
-            loss = training_loss(self.model, self.task, self.methods, batch)
+            self.draw_streams.set_step(len(self.losses))
+            draws = self.draw_streams.draws(self.draw_streams.keys[0])
+            loss = training_loss(self.model, self.task, self.methods, batch, draws)
             if self.single_process:  # several processes end together, after the epoch
                 self._check_finite(loss)
             self.manual_backward(loss if self.accumulate == 1 else loss * self._share(batch))
@@ -150,6 +154,8 @@ class TrainingModule(pl.LightningModule):
         torch.manual_seed(derive(self.seed, "noise", self.current_epoch, self.global_rank))
         self.mask_stream.move(self.device)
         self.mask_stream.start_epoch(self.current_epoch, rank=self.global_rank)
+        self.draw_streams.move(self.device)
+        self.draw_streams.start_epoch(self.epoch, rank=self.global_rank)
         for method in self.methods:
             method.on_epoch(self.model, self.current_epoch)
         self.losses, self.batch_rows, self.epoch_started = [], [], time.perf_counter()

@@ -9,9 +9,11 @@ from torch.func import functional_call, vmap
 
 from lepton.finetune.machinery.freezing import is_held_in_eval_mode
 from lepton.method import Batch, Method, StackState
+from lepton.randomness.draw import Draw
+from lepton.randomness.streams import DrawStreams
 from lepton.task import Task
 from lepton.training.dropout_masks import MaskStream, StreamDropout
-from lepton.training.loss import training_loss
+from lepton.training.loss import stream_names, training_loss
 from lepton.training.network import Network
 from lepton.vectorize.layers import StackedDropout, StackedLinear
 
@@ -33,6 +35,8 @@ class StackedForward(StackState):
         self.computation = _Computation(
             self.model, copy.copy(first.task), [copy.copy(method) for method in first.methods]
         )
+        names = stream_names(first.methods)
+        self.draw_streams = DrawStreams(mask_stream.seeds, names, device)
         self.buffers = _untrained_tensors(networks, device, dtype)
         self.member_attributes = _member_attributes(networks, device, dtype)
         self.dropouts: dict[nn.Module, StackedDropout] = {}  # by the layer that each replaces
@@ -65,10 +69,11 @@ class StackedForward(StackState):
         self.model.train(training)
         for layer in self.dropouts.values():
             layer.begin_step()
-        in_dims = (0, 0, 0, None if common else 0)
+        in_dims = (0, 0, 0, 0, None if common else 0)
         losses = vmap(self._loss, in_dims=in_dims, randomness="different")
-        buffers = _of_submodule(self.buffers)
-        return losses(_of_submodule(parameters), buffers, self.member_attributes, batch)
+        buffers, attributes = _of_submodule(self.buffers), self.member_attributes
+        keys = self.draw_streams.keys
+        return losses(_of_submodule(parameters), buffers, attributes, keys, batch)
 
     def predict(self, parameters: Batch, batch: Batch) -> Tensor:
         """Predictions of every member for the same rows.
@@ -85,16 +90,18 @@ class StackedForward(StackState):
         parameters: Batch,
         buffers: Batch,
         member_attributes: dict[AttributeKey, Tensor],
+        keys: Tensor,
         batch: Batch,
     ) -> Tensor:
         """One member's loss, as vmap calls it."""
         for (index, name), value in member_attributes.items():
             setattr(self.computation.owner(index), name, value)
-        return functional_call(self.computation, parameters | buffers, (batch,))
+        draws = self.draw_streams.draws(keys)
+        return functional_call(self.computation, parameters | buffers, (batch, draws))
 
     def _prediction(self, parameters: Batch, buffers: Batch, batch: Batch) -> Tensor:
         """One member's predictions, as vmap calls it."""
-        logits = functional_call(self.computation, parameters | buffers, (batch,), {"logits": True})
+        logits = functional_call(self.computation, parameters | buffers, (batch,))
         return self.computation.task.predict(logits)
 
     def tensors(self) -> Batch:
@@ -105,6 +112,7 @@ class StackedForward(StackState):
 
     def keep(self, rows: Tensor) -> None:
         super().keep(rows)
+        self.draw_streams.keep(rows)
         self.member_attributes = {key: v[rows] for key, v in self.member_attributes.items()}
         for layer in self.dropouts.values():
             layer.set_rates(layer.rates[rows])
@@ -118,11 +126,11 @@ class _Computation(nn.Module):
         super().__init__()
         self.model, self.task, self.methods = model, task, methods
 
-    def forward(self, batch: Batch, *, logits: bool = False) -> Tensor:
-        """The loss of a batch, or the model's logits."""
-        if logits:
+    def forward(self, batch: Batch, draws: Sequence[Draw] | None = None) -> Tensor:
+        """The loss of a batch, or without `draws` the model's logits."""
+        if draws is None:
             return self.task.forward(self.model, batch)
-        return training_loss(self.model, self.task, self.methods, batch)
+        return training_loss(self.model, self.task, self.methods, batch, draws)
 
     def owner(self, index: int) -> Task | Method:
         """The method of an index, or the task for TASK."""

@@ -14,15 +14,11 @@ from lepton.vectorize.step_replay import before_each_replay, outside_recording
 
 
 class _VmapRule(torch.autograd.Function):
-    """An operation that is defined by its `vmap` rule alone."""
+    """An operation that is defined by its `vmap` rule; `backward` is for torch.func inside vmap."""
 
     @staticmethod
     def forward(*inputs: Any) -> Tensor:
         raise TypeError("a stacked layer works under vmap alone")
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        pass
 
 
 class StackedLinear(nn.Module):
@@ -38,7 +34,19 @@ class StackedLinear(nn.Module):
 
 class _Linear(_VmapRule):
     """Shapes: x (K, ..., inputs), weight (K, outputs, inputs), bias (K, outputs) or None
-    -> (K, ..., outputs)."""
+    -> (K, ..., outputs); in `backward`, which is one member's, all without K."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        rows = grad.flatten(0, -2)
+        has_bias = ctx.needs_input_grad[2]
+        grad_weight = rows.mT @ x.flatten(0, -2)
+        return grad @ weight, grad_weight, rows.sum(0) if has_bias else None
 
     @staticmethod
     def vmap(
@@ -128,11 +136,19 @@ class StackedDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.drops_nothing:
             return x
-        return _Dropout.apply(x, self.member, self)
+        return x * _Mask.apply(x.detach(), self.member, self)
 
 
-class _Dropout(_VmapRule):
+class _Mask(_VmapRule):
     """`member` differs between members, so that vmap calls the rule for a shared input too."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, None]:
+        return None, None, None
 
     @staticmethod
     def vmap(
@@ -141,5 +157,4 @@ class _Dropout(_VmapRule):
         members = info.batch_size
         x = x.expand(members, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
         with torch.no_grad():
-            mask = layer.draw_mask(x.contiguous())
-        return x * mask, 0
+            return layer.draw_mask(x.contiguous()), 0

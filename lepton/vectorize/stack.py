@@ -69,6 +69,7 @@ class Stack:
         """Sets the hyperparameters, dropout masks and empty history of an epoch."""
         self.epoch = epoch
         self.mask_stream.start_epoch(epoch)
+        self.forward.draw_streams.start_epoch(epoch)
         self.hyper = StackedHyperparameters(
             [schedule.epoch_values() for schedule in self.schedules], self.mask_stream.device
         )
@@ -83,6 +84,7 @@ class Stack:
         """
         batch_size, done = rows.shape[-1], len(self.batch_losses)
         batch = {name: batches.spread(tensor) for name, tensor in self.gather(rows).items()}
+        self.forward.draw_streams.set_step(done)
         share = 1.0
         if self.accumulate > 1:
             share = batches.share_of_step(done, self.accumulate, batch_size)

@@ -16,8 +16,10 @@ from lepton.compat.lightning import pl
 from lepton.dataset.data import Data
 from lepton.method import Batch
 from lepton.optimizer.parameter_groups import parameter_groups
+from lepton.randomness.draw import Draw
+from lepton.randomness.streams import DrawStreams
 from lepton.sweep.parallelism import POOL_START_SECONDS, seconds_saved
-from lepton.training.loss import training_loss
+from lepton.training.loss import stream_names, training_loss
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack, stack_dtype
@@ -103,9 +105,17 @@ class StackTrial:
         network = member.network
         model = copy.deepcopy(network.trained_module).to(self.device, self.dtype).eval()
         parameters = dict(model.named_parameters())
-        loss = training_loss(model, network.task, network.methods, batch)
+        draws = self._draws_alone(member)
+        loss = training_loss(model, network.task, network.methods, batch, draws)
         grads = torch.autograd.grad(loss, [parameters[name] for name in names])
         return loss.detach(), torch.cat([grad.flatten() for grad in grads])
+
+    def _draws_alone(self, member: StackMember) -> list[Draw]:
+        """What a run's methods draw from in its first step."""
+        names = stream_names(member.network.methods)
+        streams = DrawStreams([member.seed], names, self.device)
+        streams.start_epoch(0)
+        return streams.draws(streams.keys[0])
 
     def fastest(self, runs_at_once: int) -> StackPlan | str:
         """The stack that trains a run fastest; a reason where one by one is faster still.
@@ -158,7 +168,8 @@ class StackTrial:
 
         def step() -> None:
             batch = stack.gather(rows)
-            training_loss(model, network.task, network.methods, batch).backward()
+            draws = self._draws_alone(self.members[0])
+            training_loss(model, network.task, network.methods, batch, draws).backward()
             optimizer.step()
             optimizer.zero_grad()
 
