@@ -6,11 +6,11 @@ from torch import nn
 from lepton.example import make_spec
 from lepton.method import Method, output_apart
 from lepton.randomness.streams import DrawStreams
-from lepton.task import task_for
+from lepton.task.regression import Regression
 from lepton.training.loss import stream_names, training_loss
 
 SPEC = make_spec("regression", cardinalities=())
-TASK = task_for(SPEC, class_weights=None, monitor=None)
+TASK = Regression(SPEC, class_weights=None, monitor=None)
 
 
 class Head(nn.Module):
