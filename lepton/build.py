@@ -11,6 +11,7 @@ from lepton.compat.optional import how_to_install
 from lepton.config.check import input_kind
 from lepton.config.trust import TRUSTED_PREFIXES, find_targets, is_allowed
 from lepton.errors import ConfigError, LeptonError
+from lepton.groups import method_nodes
 from lepton.pretrained.location import TOKENIZER_FILE
 from lepton.pretrained.weight_files import is_network_run
 from lepton.spec import DataSpec
@@ -132,14 +133,11 @@ def task(config: dict[str, Any], spec: DataSpec) -> "Task":
 
 
 def methods(config: dict[str, Any]) -> "list[Method]":
-    """The fine-tuning strategy, then the regularizers by name, in whichever order given."""
-    nodes = [("finetune", config["finetune"])] if config["finetune"] else []
-    regularizers = sorted((config["regularization"] or {}).items())
-    nodes += [(f"regularization.{name}", node) for name, node in regularizers]
-    built = [(place, instantiate(node)) for place, node in nodes]
-    for place, method in built:
-        method.stream_name = place
-    return [method for _, method in built]
+    """The methods of a config, by group and name, in whichever order given."""
+    built = {path: instantiate(node) for path, node in method_nodes(config)}
+    for path, method in built.items():
+        method.stream_name = path
+    return list(built.values())
 
 
 def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":

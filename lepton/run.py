@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton import build
-from lepton.config.check import NETWORK_GROUPS, check, fits_itself, input_kind
+from lepton.config.check import check, fits_itself, input_kind
 from lepton.config.identity import run_folder
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, Finished, Pruned
+from lepton.groups import NETWORK_GROUPS
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (

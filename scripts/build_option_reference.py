@@ -15,28 +15,17 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 HEAD = """# Every option and key
 
 Made from the comments in `conf/` by `python scripts/build_option_reference.py`; `lepton list
-GROUP/OPTION` prints the same for one. A key is set as `GROUP.KEY=VALUE`, of a regularization as
-`regularization.OPTION.KEY=VALUE`. `_target_` is what is made of the keys.
+GROUP/OPTION` prints the same for one. A key is set as `GROUP.KEY=VALUE`; in a group that takes
+several options as `GROUP.OPTION.KEY=VALUE`. `_target_` is what is made of the keys.
 """
-GROUPS = {  # in the order of a run
-    "": "keys of the root",
-    "dataset": "what to learn from",
-    "preprocessing": "how numbers and categories become tensors",
-    "model": "what learns",
-    "optimizer": "how its parameters move",
-    "scheduler": "how the learning rate changes on the way",
-    "regularization": "what keeps it from overfitting; several as `[a,b]`",
-    "finetune": "how a pretrained network is tuned",
-    "trainer": "where and how long",
-    "logger": "trackers that get the metrics as well",
-    "experiment": "a whole setting by name",
-    "search": "which values `hydra/sweeper=search` tries",
+OTHER_GROUPS = {  # beside those of a training, whose purposes stand in conf/train.yaml
     "ensemble": "`lepton ensemble method=OPTION`; keys as `method.KEY=VALUE`",
     "hydra/launcher": "where the runs of a sweep train",
     "hydra/sweeper": "which runs a sweep has",
     "hydra/sweeper/sampler": "algorithms that propose the trials of a search",
     "hydra/sweeper/pruner": "algorithms that end trials of a search early",
 }
+DEFAULT = re.compile(r"^  - (\w+): \w+ +# (.*)$", re.MULTILINE)  # a group of a training
 ENTRY = re.compile(r"(?P<indent> *)(?P<key>[\w/@ -]+?):(?P<value>.*?)(?: +# (?P<comment>.*))?$")
 COMMAND = re.compile(r"^lepton [a-z][^;:]*")  # at the beginning of a line of comment
 SKIPPED_KEYS = ("defaults", "hydra")  # nodes that are for Hydra
@@ -45,14 +34,20 @@ SKIPPED_KEYS = ("defaults", "hydra")  # nodes that are for Hydra
 def reference() -> str:
     """The text of the whole page."""
     folders = {p.parent.relative_to(CONF_DIR).as_posix() for p in CONF_DIR.glob("*/**/*.yaml")}
-    if missing := folders - set(GROUPS):
-        raise SystemExit(f"GROUPS does not name {', '.join(sorted(missing))}")
+    purposes = {"": "keys of the root", **training_groups(), **OTHER_GROUPS}
+    if missing := folders - set(purposes):
+        raise SystemExit(f"OTHER_GROUPS does not name {', '.join(sorted(missing))}")
     texts = [HEAD]
-    for group, purpose in GROUPS.items():
+    for group, purpose in purposes.items():
         files = sorted((CONF_DIR / group).glob("*.yaml"))
         texts.append(f"\n## {group}: {purpose}\n" if group else f"\n## {purpose.capitalize()}\n")
         texts += [section(path, group) for path in files]
     return "".join(texts)
+
+
+def training_groups() -> dict[str, str]:
+    """The groups of a training in the order of their defaults, and what each is about."""
+    return dict(DEFAULT.findall((CONF_DIR / "train.yaml").read_text()))
 
 
 def section(path: Path, group: str) -> str:

@@ -6,14 +6,16 @@ from functools import cache
 import pytest
 import yaml
 
-from lepton.config.check import ROOT_KEYS, SUPPLIED_ARGUMENTS, TASK_KEYS, check
+from lepton.config.check import ROOT_KEYS, check
 from lepton.config.compose import compose
-from lepton.config.options import COMMAND_GROUPS, CONF_DIR, find_options
+from lepton.config.options import CONF_DIR, find_options
 from lepton.config.signature import read_signature
+from lepton.groups import GROUPS, TRAINING_GROUPS, command_of, takes_several
 
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
     "dataset": 12,
     "preprocessing": 4,
+    "task": 1,
     "model": 13,
     "optimizer": 9,
     "scheduler": 9,
@@ -46,7 +48,7 @@ NEEDED = {  # overrides that an option cannot do without
 }
 ON_MINILM = ("model=minilm", "experiment=finetune_strategies")
 OPTIONS_BY_GROUP = find_options()
-TRAINING = [group for group in OPTIONS_BY_GROUP if group not in COMMAND_GROUPS]
+TRAINING = [group for group in OPTIONS_BY_GROUP if command_of(group) is None]
 OPTIONS = [f"{group}={name}" for group in TRAINING for name in OPTIONS_BY_GROUP[group]]
 FILES = sorted(CONF_DIR.rglob("*.yaml"))
 KEY = re.compile(r"^(?!#)\s*([\w.]+):")  # a line that sets a key
@@ -95,11 +97,12 @@ def test_every_option_composes_with_the_defaults_and_passes_check(option):
         assert config["choices"][group] == name
 
 
-def test_every_option_composes_with_every_option_of_regularization_at_once():
-    names = sorted(set(OPTIONS_BY_GROUP["regularization"]) - {"none"})
-    config = check(compose(f"regularization=[{','.join(names)}]"))
-    assert sorted(config["regularization"]) == names
-    assert config["choices"]["regularization"] == "+".join(names)
+@pytest.mark.parametrize("group", [g for g in GROUPS if takes_several(g) and COUNTS[g] > 1])
+def test_all_options_of_a_group_that_takes_several_compose_at_once(group):
+    names = sorted(set(OPTIONS_BY_GROUP[group]) - {"none"})
+    config = check(compose(f"{group}=[{','.join(names)}]"))
+    assert sorted(config[group]) == names
+    assert config["choices"][group] == "+".join(names)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -135,10 +138,10 @@ def composed_node(path):
     """The mapping with the `_target_`, as it composes."""
     group, name = path.parent.name, path.stem
     node = composed(f"{group}={name}")[group]
-    return node[name] if group == "regularization" else node
+    return node[name] if GROUPS[group].several else node
 
 
-GROUPED = [p for p in TARGETED if p.parent.name in SUPPLIED_ARGUMENTS and p.stem[0] != "_"]
+GROUPED = [p for p in TARGETED if p.parent.name in TRAINING_GROUPS and p.stem[0] != "_"]
 
 
 @pytest.mark.parametrize("path", [p for p in GROUPED if p in OURS], ids=name_of)
@@ -147,7 +150,7 @@ def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
     signature = read_signature(node["_target_"])
     assert not signature.takes_any_key
     keys = set(node) - {"_target_"}
-    assert keys == set(signature.parameters) - set(SUPPLIED_ARGUMENTS[group])
+    assert keys == set(signature.parameters) - set(GROUPS[group].supplied)
     defaulted = [name for name, p in signature.parameters.items() if not p.required]
     assert defaulted == []
 
@@ -156,7 +159,7 @@ def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
 def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(path):
     group, node = path.parent.name, composed_node(path)
     signature = read_signature(node["_target_"])
-    keys, supplied = set(node) - {"_target_"}, set(SUPPLIED_ARGUMENTS[group])
+    keys, supplied = set(node) - {"_target_"}, set(GROUPS[group].supplied)
     assert signature.takes_any_key or keys <= set(signature.parameters)
     assert not keys & supplied
     needed = {name for name, p in signature.parameters.items() if p.required}
@@ -166,18 +169,14 @@ def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(pat
 def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
     lines = (CONF_DIR / "train.yaml").read_text().partition("\nhydra:")[0].splitlines()
     choices = [line for line in lines if re.match(r"  - \w+: ", line)]
-    assert [re.match(r"  - (\w+):", c)[1] for c in choices] == [
-        *SUPPLIED_ARGUMENTS,
-        "experiment",
-        "search",
-    ]
+    *groups, experiment, search = [re.match(r"  - (\w+):", c)[1] for c in choices]
+    assert (sorted(groups), experiment, search) == (sorted(TRAINING_GROUPS), "experiment", "search")
     values = [line for line in lines if re.match(r"\w+: \S", line)]
     nested = [line for line in lines if re.match(r"  \w+: ", line)]
     assert all("  # " in line for line in choices + values + nested)
     root = yaml.safe_load("\n".join(lines))
-    keys = set(root) - {"defaults"} | set(SUPPLIED_ARGUMENTS) | {"choices", "overrides"}
+    keys = set(root) - {"defaults"} | set(TRAINING_GROUPS) | {"choices", "overrides"}
     assert keys == set(ROOT_KEYS)
-    assert set(root["task"]) == set(TASK_KEYS)
 
 
 @pytest.mark.parametrize("name", sorted(set(OPTIONS_BY_GROUP["experiment"]) - {"none"}))
@@ -194,5 +193,18 @@ def test_every_experiment_composes_into_a_study_of_its_own(name):
 
 
 def test_what_is_named_none_is_nothing():
-    for group in ("scheduler", "regularization", "logger"):
-        assert not composed(f"{group}=none")[group]
+    for group in TRAINING_GROUPS:
+        if "none" in OPTIONS_BY_GROUP[group] and group != "preprocessing":
+            assert not composed(f"{group}=none")[group]
+
+
+def test_every_folder_is_a_group_of_a_training_of_a_command_or_of_settings():
+    folders = {group for group in OPTIONS_BY_GROUP if not group.startswith("hydra")}
+    assert folders == {*GROUPS, "experiment", "search"}
+
+
+@pytest.mark.parametrize("group", [name for name, group in GROUPS.items() if group.keys])
+def test_an_option_without_a_target_has_the_keys_of_its_group(group):
+    paths = [path for path in (CONF_DIR / group).glob("[!_]*.yaml") if path not in TARGETED]
+    assert paths
+    assert all(set(yaml.safe_load(path.read_text())) == set(GROUPS[group].keys) for path in paths)

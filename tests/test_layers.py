@@ -35,7 +35,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("example",),
     ("randomness",),
     ("compat",),
-    ("errors", "seeds", "spec", "finite"),
+    ("errors", "groups", "seeds", "spec", "finite"),
 )
 ROW = {package: number for number, row in enumerate(LAYERS) for package in row}
 MOST_FLAT = 16

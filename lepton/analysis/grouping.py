@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lepton.config.check import SUPPLIED_ARGUMENTS
+from lepton.groups import GROUPS, TRAINING_GROUPS
 from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
 from lepton.stats.welch import UnpairedScores, unpaired_scores
@@ -21,7 +21,7 @@ FACT_COLUMNS = {  # columns of a study's table that are no settings
     *("kind", "suggested", DERIVED_KEY),
 }
 ROOT_SETTINGS = ("batch_size", "init_from")  # keys without a group that are compared
-STRATEGY_GROUPS = ("scheduler", "regularization", "optimizer")  # a fine-tuning strategy sets them
+TUNED_GROUPS = tuple(name for name, group in GROUPS.items() if group.tuned)
 PRECISION_KEY = "trainer.precision"  # strategies and models suggest it
 
 
@@ -52,7 +52,7 @@ def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
 
 def _is_suggested(frame: pd.DataFrame, column: str) -> bool:
     """True when a setting differs with the fine-tuning strategy, and the model it tunes, alone."""
-    if not column.startswith((*STRATEGY_GROUPS, PRECISION_KEY)):
+    if not column.startswith((*TUNED_GROUPS, PRECISION_KEY)):
         return False
     has_tuned_runs = "finetune" in frame and (frame["finetune"].dropna() != "none").any()
     if not has_tuned_runs and column != PRECISION_KEY:
@@ -91,7 +91,7 @@ def with_unique_derived_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 def chosen_groups(frame: pd.DataFrame) -> set[str]:
     """The groups whose chosen options a study's table has as columns."""
-    return {group for group in SUPPLIED_ARGUMENTS if group in frame.columns and group != "logger"}
+    return {group for group in TRAINING_GROUPS if group in frame.columns and group != "logger"}
 
 
 def _count_values(column: pd.Series) -> int:

@@ -35,7 +35,7 @@ SCHEMA = {
     "rerun": "bool",
 }
 MIN_VALUES = {"max_members": 2, "max_size": 1, "folds": 2, "seed": 0}
-GROUPS = {"method": ("ensemble", ("task",))}
+GROUPS = {"method": "ensemble"}
 
 
 def main(arguments: Sequence[str], *, check: bool = False) -> int:

@@ -1,35 +1,27 @@
 """Checks the config of a run: finds every mistake in it without importing what it names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
-from lepton.config.options import MULTI_CHOICE_GROUPS
 from lepton.config.signature import TargetError, read_signature
 from lepton.errors import ConfigError
+from lepton.groups import (
+    NETWORK_GROUPS,
+    TRAINING_GROUPS,
+    Group,
+    option_label,
+    takes_several,
+    with_absent_groups,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-SUPPLIED_ARGUMENTS = {  # what code gives a group's target beside its YAML
-    "dataset": (
-        *("preprocessing", "tokenizer", "batch_size", "seed"),
-        *("limit_batches", "overfit_batches"),
-    ),
-    "preprocessing": ("seed",),
-    "model": ("spec", "seed"),
-    "optimizer": ("params",),
-    "scheduler": ("optimizer", "total_steps"),
-    "regularization": (),
-    "finetune": (),
-    "trainer": ("callbacks", "logger"),
-    "logger": ("save_dir",),
-}
 ROOT_KEYS = {
     "seed": "int",
     "batch_size": "int",
-    "task": "dict",
     "study": "str",
     "runs": "str",
     "rerun": "bool",
@@ -39,19 +31,16 @@ ROOT_KEYS = {
     "suggested": "dict",
     "choices": "dict",
     "overrides": "list",
-    **dict.fromkeys(SUPPLIED_ARGUMENTS, "dict | None"),
+    **{name: "dict" if group.keys else "dict | None" for name, group in TRAINING_GROUPS.items()},
 }
-TASK_KEYS = {"class_weights": "None | str | list[float]", "monitor": "None | str"}
 LATER_ROOT_KEYS = {  # keys that configs of old runs lack, as those runs had them
-    **{"finetune": {}, "init_from": None, "forgetting": False},
+    **{"init_from": None, "forgetting": False},
     **{"kind": "table", "suggested": {}},
 }
 LATER_DATASET_KEYS = {  # those of a data set, likewise
     **{"shots": None, "fraction": 1.0},
     **{"max_numeric_classes": 20, "min_identifier_values": 20},
 }
-# groups that only networks heed, not models that fit themselves
-NETWORK_GROUPS = ("optimizer", "scheduler", "regularization", "finetune", "trainer")
 
 
 def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
@@ -62,7 +51,7 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
     """
-    config = with_later_keys(LATER_ROOT_KEYS | resolved_config(cfg))
+    config = with_later_keys(LATER_ROOT_KEYS | with_absent_groups(resolved_config(cfg)))
     problems = _structure_problems(config)
     if not problems:
         kinds = input_kind(config, "dataset"), input_kind(config, "model")
@@ -72,33 +61,36 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
         raise ConfigError(*dict.fromkeys(problems))
     if fits_itself(config):
         config = _without_groups(config, NETWORK_GROUPS)
-    if input_kind(config, "dataset") != "table":
-        config = _without_groups(config, ("preprocessing",))
-    return config
+    kind = input_kind(config, "dataset")
+    others = [g for g, group in TRAINING_GROUPS.items() if group.only_for not in (None, kind)]
+    return _without_groups(config, others)
 
 
 def _structure_problems(config: dict[str, Any]) -> list[str]:
     """A line for every key, type and target that is wrong by itself."""
     problems = key_problems("", config, typed_keys(ROOT_KEYS), "lepton train")
-    if isinstance(task := config.get("task"), dict):
-        problems += key_problems("task.", task, typed_keys(TASK_KEYS), "task")
-    choices = config.get("choices") or {}
-    for group, supplied in SUPPLIED_ARGUMENTS.items():
-        option = f"{group}={choices.get(group, '?')}"
-        for path, node in _target_nodes(group, config.get(group)):
-            problems += target_problems(path, node, supplied, option)
+    for name, group in TRAINING_GROUPS.items():
+        for path, node in _option_nodes(name, config.get(name)):
+            problems += _option_problems(path, node, group, option_label(config, path))
     return problems
 
 
-def _target_nodes(group: str, node: Any) -> Iterator[tuple[str, Any]]:
-    """Yields the path and the node of each option that a group holds."""
-    if group in MULTI_CHOICE_GROUPS and isinstance(node, dict):
+def _option_problems(path: str, node: Any, group: Group, option: str) -> list[str]:
+    """A line for everything wrong in the node of an option."""
+    if group.keys and isinstance(node, dict) and "_target_" not in node:
+        return key_problems(f"{path}.", node, typed_keys(group.keys), option)
+    return target_problems(path, node, group.supplied, option)
+
+
+def _option_nodes(group: str, node: Any) -> Iterator[tuple[str, Any]]:
+    """Yields the path and the node of each option that a group holds, as yet unchecked."""
+    if takes_several(group) and isinstance(node, dict):
         yield from ((f"{group}.{name}", option) for name, option in node.items())
     else:
         yield group, node
 
 
-def _without_groups(config: dict[str, Any], groups: tuple[str, ...]) -> dict[str, Any]:
+def _without_groups(config: dict[str, Any], groups: Sequence[str]) -> dict[str, Any]:
     """The config in which nothing was chosen of these groups."""
     choices = {group: name for group, name in config["choices"].items() if group not in groups}
     return {**config, **dict.fromkeys(groups), "choices": choices}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from lepton.config.options import (
     CONF_DIR,
-    MULTI_CHOICE_GROUPS,
     PACKAGE_DIR,
     config_dirs,
     find_options,
 )
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
+from lepton.groups import TRAINING_GROUPS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -82,9 +82,9 @@ def finish_config(
         for group, choice in choices.items()
         if _is_recorded(group, choice)
     }
-    for group in MULTI_CHOICE_GROUPS:
-        if cfg.get(group):  # Hydra does not say which options of a list were chosen
-            names.setdefault(group, "+".join(sorted(cfg[group])))
+    for name, group in TRAINING_GROUPS.items():
+        if group.several and cfg.get(name):  # Hydra does not say which of a list were chosen
+            names.setdefault(name, "+".join(sorted(cfg[name])))
     OmegaConf.set_readonly(cfg, False)
     with open_dict(cfg):
         cfg.pop("hydra", None)

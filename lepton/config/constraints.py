@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import did_you_mean
+from lepton.groups import TRAINING_GROUPS, method_nodes
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.pretrained.init_from import init_from_problem
 from lepton.pretrained.location import loading_problem
@@ -54,15 +55,16 @@ def constraint_problems(
 def _missing_groups(config: dict[str, Any], *, fits_itself: bool, data_kind: str) -> list[str]:
     """A line for every group that training needs and of which nothing was chosen."""
     needed = [
-        "dataset",
-        *(["preprocessing"] if data_kind == "table" else []),
-        "model",
-        *([] if fits_itself else ["optimizer", "trainer"]),
+        name
+        for name, group in TRAINING_GROUPS.items()
+        if group.needed
+        and group.only_for in (None, data_kind)
+        and not (group.networks_only and fits_itself)
     ]
     return [
-        f"{group}: needed to train; choose one with {group}=NAME"
-        for group in needed
-        if not config.get(group)
+        f"{name}: needed to train; choose one with {name}=NAME"
+        for name in needed
+        if not config.get(name)
     ]
 
 
@@ -89,8 +91,8 @@ def _device_problems(config: dict[str, Any]) -> list[str]:
     if not (trainer := config["trainer"]):
         return []
     strategy, optimizer = str(trainer["strategy"]), config["optimizer"] or {}
-    nodes = [optimizer, config["finetune"] or {}, *(config["regularization"] or {}).values()]
-    targets = [(node or {}).get("_target_") for node in nodes]
+    nodes = [optimizer, *(node for _, node in method_nodes(config))]
+    targets = [node.get("_target_") for node in nodes]
     if {"spawn", "fork", "notebook"} & set(strategy.split("_")):
         return [f"trainer.strategy: {strategy} copies this process; lepton starts others, with ddp"]
     uses_ddp = strategy.startswith("ddp") or (
@@ -162,7 +164,7 @@ def _unstorable_numbers(node: Any, path: str = "") -> list[str]:
 
 def _monitor_problems(config: dict[str, Any]) -> list[str]:
     """A line for a metric that no task has."""
-    name = config["task"]["monitor"]
+    name = config["task"].get("monitor")
     if name is None or name in LARGER_IS_BETTER:
         return []
     return [f"task.monitor: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]

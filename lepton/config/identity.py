@@ -9,6 +9,7 @@ from typing import Any
 from lepton.config.check import LATER_DATASET_KEYS, LATER_ROOT_KEYS, fits_itself
 from lepton.config.constraints import data_files, data_folders
 from lepton.errors import ConfigError
+from lepton.groups import without_absent_groups
 from lepton.pretrained.location import content_files
 from lepton.pretrained.weight_files import file_sha256, weights_digest
 
@@ -30,7 +31,7 @@ def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     canonical["model"] = with_content_for_path(canonical["model"])
     if init_from := canonical["init_from"]:
         canonical["init_from"] = weights_digest(init_from) or init_from
-    return _without_unset(canonical, LATER_ROOT_KEYS)
+    return _without_unset(without_absent_groups(canonical), LATER_ROOT_KEYS)
 
 
 def _without_unset(node: dict[str, Any], later_keys: dict[str, Any]) -> dict[str, Any]:

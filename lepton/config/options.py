@@ -12,8 +12,6 @@ CONF_DIR = next(
     if (folder / "train.yaml").is_file()
 )
 CONFIG_DIR_VARIABLE = "LEPTON_CONFIG_DIR"  # worker processes inherit it
-MULTI_CHOICE_GROUPS = ("regularization",)  # groups of which several options may be chosen at once
-COMMAND_GROUPS = ("ensemble",)  # groups of commands that read finished runs
 
 
 def config_dirs() -> list[Path]:

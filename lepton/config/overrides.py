@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lepton.config.options import COMMAND_GROUPS
 from lepton.config.override_reader import (
     OverrideReader,
     chosen_options,
@@ -12,6 +11,7 @@ from lepton.config.override_reader import (
     unreadable_override,
 )
 from lepton.errors import MisreadOverrides, did_you_mean
+from lepton.groups import command_of
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -49,8 +49,8 @@ class TrainOverrideReader(OverrideReader):
             return f"{text}: several values need a sweep; add -m, or quote the comma"
         if root in ("choices", "overrides"):
             return f"{key}: set by lepton, not by hand"
-        if root in COMMAND_GROUPS:
-            return f"{key}: lepton train has no such key; it belongs to lepton {root}"
+        if command := command_of(root):
+            return f"{key}: lepton train has no such key; it belongs to lepton {command}"
         if "/" in key and self.group(override) is None and not self._stays_as_written(override):
             return f"{key}: no such group{did_you_mean(key, self.options_by_group)}"
         return None

@@ -5,28 +5,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import ConfigError
+from lepton.groups import GROUPS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 ALLOW_VARIABLE = "LEPTON_ALLOW"  # further packages, comma-separated; workers inherit it
-TRUSTED_PREFIXES = (
-    "lepton.dataset.",
-    "lepton.preprocessing.",
-    "lepton.tokenizer.",
-    "lepton.model.",
-    "lepton.optimizer.",
-    "lepton.scheduler.",
-    "lepton.regularization.",
-    "lepton.finetune.",
-    "lepton.trainer.",
-    "lepton.ensemble.",
-    "torch.nn.",
-    "torch.optim.",
-    "sklearn.preprocessing.",
-    "pytorch_lightning.loggers.",
-    "lion_pytorch.",
-    "schedulefree.",
+TRUSTED_PREFIXES = tuple(
+    dict.fromkeys(prefix for g in GROUPS.values() for prefix in (*g.targets, *g.parts))
 )
 PLUGIN_PREFIXES = (  # of Hydra's own part of a config
     "hydra_plugins.",

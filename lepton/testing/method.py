@@ -15,6 +15,7 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.dataset.data import Data
 from lepton.errors import Diverged
+from lepton.groups import METHOD_GROUPS
 from lepton.method import Method
 from lepton.metric.scoring import monitor_value
 from lepton.testing.contract import Contract, shared
@@ -25,7 +26,7 @@ from lepton.training.signals import RECEIVED, Interrupted
 # a method is tried on this table, and by this training, where no overrides say otherwise
 SMALL_TABLE = ("dataset=synthetic", "dataset.rows=240")
 SHORT_TRAINING = (
-    *("batch_size=32", "model=mlp_small", "regularization=none"),
+    *("batch_size=32", "model=mlp_small", *(f"{group}=none" for group in METHOD_GROUPS)),
     *("trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false"),
 )
 

@@ -9,6 +9,7 @@ from lepton import build
 from lepton.config.check import fits_itself
 from lepton.config.identity import canonical_config
 from lepton.config.signature import read_signature
+from lepton.groups import METHOD_GROUPS, method_nodes, option_label
 from lepton.method import UNBATCHED_HOOKS, Method
 from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
 from lepton.sweep.job import Job
@@ -77,12 +78,10 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
     for flag in OPTIMIZER_FLAGS:
         if optimizer.get(flag) and flag not in stacked.shared_flags:
             return f"optimizer.{flag}=true has no stacked form"
-    for name, node in (config["regularization"] or {}).items():
-        if not _has_stacked_form(build.import_target(node)):
-            return f"regularization={name} has no stacked form"
-    strategy = build.import_target(config["finetune"]) if config["finetune"] else Method
-    if strategy.alone or not _has_stacked_form(strategy):
-        return f"finetune={choices.get('finetune')} {strategy.alone or 'has no stacked form'}"
+    for path, node in method_nodes(config):
+        method = build.import_target(node)
+        if method.alone or not _has_stacked_form(method):
+            return f"{option_label(config, path)} {method.alone or 'has no stacked form'}"
     trainer = config["trainer"]
     for key, off in SINGLE_RUN_SETTINGS.items():
         if trainer.get(key) != off:
@@ -108,8 +107,8 @@ def shared_settings(config: dict[str, Any]) -> str:
     differ where they change nothing but dropout.
     """
     shared = canonical_config(config)
-    for key in ("seed", "scheduler"):
-        shared.pop(key)
+    for key in ("seed", "scheduler", *METHOD_GROUPS):
+        shared.pop(key, None)
     shared["optimizer"] = {
         key: value for key, value in shared["optimizer"].items() if not _may_differ(key, value)
     }
@@ -117,13 +116,10 @@ def shared_settings(config: dict[str, Any]) -> str:
     shared["trainer"]["precision"] = str(resolve_precision(config["trainer"]))[:2]
     shared["task"] = {"class_weights": config["task"]["class_weights"] is None}
     shared["model"] = _without(shared["model"], _float_parameters(config["model"]["_target_"]))
-    if shared.get("finetune"):
-        stackable = build.import_target(shared["finetune"]).stackable
-        shared["finetune"] = _without(shared["finetune"], stackable)
-    shared["regularization"] = {
-        name: _without(node, build.import_target(node).stackable)
-        for name, node in (shared["regularization"] or {}).items()
-    }
+    shared["methods"] = [
+        (path, _without(node, build.import_target(node).stackable))
+        for path, node in method_nodes(config)
+    ]
     return json.dumps(shared, sort_keys=True, default=str)
 
 

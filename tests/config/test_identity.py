@@ -5,10 +5,11 @@ import os
 import pytest
 
 from lepton.config import identity
-from lepton.config.check import NETWORK_GROUPS, check
+from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import COSMETIC_KEYS, run_folder, run_id
 from lepton.errors import ConfigError
+from lepton.groups import NETWORK_GROUPS
 
 OVERRIDES = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
 HARMLESS_KEYS = {

@@ -1,0 +1,140 @@
+"""The groups of options: all that lepton knows of each, beside the YAML files in its folder."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """What code has to know of a group of options, to check, build, stack and compare them."""
+
+    targets: tuple[str, ...]  # packages that the `_target_` of its options may come from
+    parts: tuple[str, ...] = ()  # packages of the targets inside an option, as a model's tokenizer
+    supplied: tuple[str, ...] = ()  # what code gives a target beside its YAML
+    keys: Mapping[str, str] = field(default_factory=dict)  # types of an option without `_target_`
+    several: bool = False  # several options may be chosen at once, each under its name
+    is_method: bool = False  # its options are Methods of training
+    networks_only: bool = False  # models that fit themselves do not heed it
+    only_for: str | None = None  # the one kind of inputs that it is about
+    needed: bool = False  # an option must be chosen, where the group is heeded
+    earlier: str | None = None  # the option that runs older than the group had; None: none is
+    tuned: bool = False  # fine-tuning strategies set it, so it differs with them
+    command: str | None = None  # the command that it belongs to; None: a training
+
+
+GROUPS = {  # methods in the order in which they are prepared
+    "dataset": Group(
+        targets=("lepton.dataset.",),
+        supplied=(
+            *("preprocessing", "tokenizer", "batch_size", "seed"),
+            *("limit_batches", "overfit_batches"),
+        ),
+        needed=True,
+    ),
+    "preprocessing": Group(
+        targets=("lepton.preprocessing.", "sklearn.preprocessing."),
+        supplied=("seed",),
+        only_for="table",
+        needed=True,
+    ),
+    "task": Group(
+        targets=("lepton.task.",),
+        keys={"class_weights": "None | str | list[float]", "monitor": "None | str"},
+        needed=True,
+        earlier="supervised",
+    ),
+    "model": Group(
+        targets=("lepton.model.", "torch.nn."),
+        parts=("lepton.tokenizer.",),
+        supplied=("spec", "seed"),
+        needed=True,
+    ),
+    "optimizer": Group(
+        targets=("lepton.optimizer.", "torch.optim.", "lion_pytorch.", "schedulefree."),
+        supplied=("params",),
+        networks_only=True,
+        needed=True,
+        tuned=True,
+    ),
+    "scheduler": Group(
+        targets=("lepton.scheduler.", "torch.optim.lr_scheduler."),
+        supplied=("optimizer", "total_steps"),
+        networks_only=True,
+        tuned=True,
+    ),
+    "finetune": Group(
+        targets=("lepton.finetune.",),
+        is_method=True,
+        networks_only=True,
+        earlier="none",
+    ),
+    "regularization": Group(
+        targets=("lepton.regularization.",),
+        several=True,
+        is_method=True,
+        networks_only=True,
+        tuned=True,
+    ),
+    "trainer": Group(
+        targets=("lepton.trainer.",),
+        supplied=("callbacks", "logger"),
+        networks_only=True,
+        needed=True,
+    ),
+    "logger": Group(
+        targets=("pytorch_lightning.loggers.",),
+        supplied=("save_dir",),
+    ),
+    "ensemble": Group(
+        targets=("lepton.ensemble.",),
+        supplied=("task",),
+        needed=True,
+        command="ensemble",
+    ),
+}
+TRAINING_GROUPS = {name: group for name, group in GROUPS.items() if group.command is None}
+NETWORK_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.networks_only)
+METHOD_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.is_method)
+
+
+def command_of(name: str) -> str | None:
+    """The command that a group belongs to, where that is no training."""
+    return GROUPS[name].command if name in GROUPS else None
+
+
+def takes_several(name: str) -> bool:
+    """True for a group of which several options may be chosen at once."""
+    return name in GROUPS and GROUPS[name].several
+
+
+def chosen_nodes(config: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """The nodes of the options that a checked config has of a group, by path, sorted by name."""
+    node = config.get(name) or {}
+    if takes_several(name):
+        return {f"{name}.{option}": node[option] for option in sorted(node) if node[option]}
+    return {name: node} if node else {}
+
+
+def method_nodes(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the path and the node of every method of a checked config, as they are prepared."""
+    for name in METHOD_GROUPS:
+        yield from chosen_nodes(config, name).items()
+
+
+def with_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a run with the groups that are younger than it, of which it chose nothing."""
+    absent = [name for name, group in TRAINING_GROUPS.items() if group.earlier == "none"]
+    return {**{name: {} for name in absent}, **config}
+
+
+def without_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without the young groups of which nothing was chosen, so that ids stay."""
+    young = {name for name, group in GROUPS.items() if group.earlier is not None}
+    return {key: value for key, value in config.items() if value or key not in young}
+
+
+def option_label(config: Mapping[str, Any], path: str) -> str:
+    """The option at the path of a node as a user chose it: finetune=lora, regularization=l1."""
+    group, _, option = path.partition(".")
+    return f"{group}={option or (config.get('choices') or {}).get(group, '?')}"
