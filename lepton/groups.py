@@ -50,6 +50,16 @@ GROUPS = {  # methods in the order in which they are prepared
         supplied=("spec", "seed"),
         needed=True,
     ),
+    "loss": Group(
+        targets=("lepton.loss.", "torch.nn."),
+        networks_only=True,
+        earlier="none",
+    ),
+    "metric": Group(
+        targets=("lepton.metric.", "torchmetrics."),
+        several=True,
+        earlier="none",
+    ),
     "optimizer": Group(
         targets=("lepton.optimizer.", "torch.optim.", "lion_pytorch.", "schedulefree."),
         supplied=("params",),
@@ -76,11 +86,36 @@ GROUPS = {  # methods in the order in which they are prepared
         networks_only=True,
         tuned=True,
     ),
+    "augmentation": Group(
+        targets=("lepton.augmentation.",),
+        several=True,
+        is_method=True,
+        networks_only=True,
+        earlier="none",
+    ),
+    "adversarial": Group(
+        targets=("lepton.adversarial.",),
+        several=True,
+        is_method=True,
+        networks_only=True,
+        earlier="none",
+    ),
     "trainer": Group(
         targets=("lepton.trainer.",),
         supplied=("callbacks", "logger"),
         networks_only=True,
         needed=True,
+    ),
+    "callbacks": Group(
+        targets=("lepton.callbacks.", "pytorch_lightning.callbacks."),
+        several=True,
+        networks_only=True,
+        earlier="none",
+    ),
+    "evaluation": Group(
+        targets=("lepton.evaluation.",),
+        several=True,
+        earlier="none",
     ),
     "logger": Group(
         targets=("pytorch_lightning.loggers.",),
