@@ -169,6 +169,15 @@ def without_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if value or key not in young}
 
 
+def earlier_choices(config: Mapping[str, Any]) -> dict[str, str]:
+    """The options that a run had of the groups that are younger than it, where it heeds them."""
+    return {
+        name: group.earlier
+        for name, group in TRAINING_GROUPS.items()
+        if group.earlier and config.get(name, {}) is not None
+    }
+
+
 def option_label(config: Mapping[str, Any], path: str) -> str:
     """The option at the path of a node as a user chose it: finetune=lora, regularization=l1."""
     group, _, option = path.partition(".")

@@ -16,6 +16,7 @@ from lepton import compose, load, load_model, train
 from lepton.commands.verify import verify
 from lepton.config.check import check
 from lepton.config.identity import run_folder
+from lepton.groups import GROUPS
 from lepton.storage.environment import training_versions
 from lepton.storage.run_folder import read_config
 from lepton.sweep.multirun import multirun
@@ -25,7 +26,8 @@ EARLIER = Path(__file__).parent / "fixtures" / "runs_0_1"
 FINISHED = sorted(p.parent.relative_to(EARLIER) for p in EARLIER.glob("runs/*/*/result.json"))
 STOPPED = sorted(p.relative_to(EARLIER) for p in EARLIER.glob("runs/stopped/*.part"))
 TABLES = json.loads((EARLIER / "tables.json").read_text())
-LATER_COLUMNS = {"derived"}  # that `load` has learned to give since
+LATER_GROUPS = {name for name, group in GROUPS.items() if group.earlier} - {"finetune"}
+LATER_COLUMNS = {"derived", *LATER_GROUPS}  # that `load` has learned to give since
 
 
 @pytest.fixture

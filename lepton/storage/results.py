@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import LeptonError
+from lepton.groups import earlier_choices
 from lepton.storage.derived_record import DERIVED_KEY, read_record, training_config
 from lepton.storage.run_folder import (
     CONFIG_FILE,
@@ -221,11 +222,12 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
     The settings of a derived run stand where trained ones have the values of their model.
     """
     record, values = read_record(config), training_config(config)
+    choices = {**earlier_choices(values), **config.get("choices", {})}
     values = {key: v for key, v in values.items() if key not in ("choices", "overrides")}
     if record is None:
-        return {**_flatten(values), **config.get("choices", {})}
+        return {**_flatten(values), **choices}
     values["model"] = record.shown_settings
-    return {**_flatten(values), **config["choices"], DERIVED_KEY: record.command}
+    return {**_flatten(values), **choices, DERIVED_KEY: record.command}
 
 
 def _flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
