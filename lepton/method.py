@@ -44,7 +44,10 @@ class Method:
     tensors for these attributes. Under vmap nothing may depend on the value of a tensor (`if x > 0`
     is torch.where, no `.item()`), results have fixed shapes, nothing is kept in attributes, and
     gradients are those of `torch.func`. A method that does otherwise is found out and its runs are
-    trained one by one.
+    trained one by one. A class may say `replayable = True`, not for those that inherit from it,
+    when its `on_batch`, `loss` and `penalty` do the same tensor operations in every step, with
+    nothing counted and nothing drawn but from `draw`: then a stack's step is recorded and replayed
+    without calling them again, which a small model gains much by.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
@@ -54,6 +57,7 @@ class Method:
     """
 
     stackable: tuple[str, ...] = ()
+    replayable = False  # True where hooks in the step do the same tensor operations each time
     stream_name = ""  # of what it draws: its place in the config, which the builder sets
     alone: str | None = None  # why a run with this method cannot share a stack, where that is so
     probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`

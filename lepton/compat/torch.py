@@ -1,6 +1,6 @@
 """Private parts of torch: each behind a function or class that says what it is for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
@@ -86,6 +86,14 @@ def has_running_statistics(module: nn.Module) -> bool:
     No public way: these layers have no public base class. Tried: torch 2.13.
     """
     return isinstance(module, _NormBase)
+
+
+def forward_hooks(module: nn.Module) -> list[Callable]:
+    """The functions that are called before and after a module's `forward`.
+
+    No public way: hooks can be set and removed, not asked for. Tried: torch 2.13.
+    """
+    return [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
 
 
 class OperationListener(TorchDispatchMode):

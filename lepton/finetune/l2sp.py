@@ -16,6 +16,8 @@ class L2SP(Method):
     Source: Li et al. 2018, https://arxiv.org/abs/1802.01483
     """
 
+    replayable = True
+
     stackable = ("alpha", "beta")
 
     def __init__(self, *, alpha: float, beta: float):

@@ -31,6 +31,8 @@ class CategoryEmbeddings(nn.Module):
     Source: initial range as in rtdl_revisiting_models.CategoricalEmbeddings.
     """
 
+    replayable = True
+
     starts: Tensor
 
     def __init__(self, *, cardinalities: tuple[int, ...], width: int):
@@ -52,6 +54,8 @@ class OneHot(nn.Module):
 
     Shapes: codes (B, C) -> (B, sum(widths)).
     """
+
+    replayable = True
 
     feature: Tensor
     code: Tensor
@@ -141,6 +145,8 @@ class FlatInputs(nn.Module):
 
     Shapes: num (B, F) and cat (B, C) -> (B, width).
     """
+
+    replayable = True
 
     def __init__(
         self,

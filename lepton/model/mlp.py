@@ -19,6 +19,8 @@ class MLP(nn.Module):
     Shapes: num (B, F) and cat (B, C) -> (B, outputs).
     """
 
+    replayable = True
+
     def __init__(
         self,
         *,

@@ -14,6 +14,8 @@ class L1(Method):
     Source: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
     """
 
+    replayable = True
+
     stackable = ("rate",)
 
     def __init__(self, *, rate: float):

@@ -14,6 +14,8 @@ class LabelSmoothing(Method):
     Source: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567
     """
 
+    replayable = True
+
     stackable = ("amount",)
 
     def __init__(self, *, amount: float):

@@ -8,6 +8,8 @@ from lepton.task.class_task import ClassTask
 class Binary(ClassTask):
     """One logit; targets are probabilities of the second class."""
 
+    replayable = True
+
     name = "binary"
 
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:

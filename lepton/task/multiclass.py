@@ -10,6 +10,8 @@ from lepton.task.class_task import ClassTask
 class Multiclass(ClassTask):
     """One logit a class; targets are class numbers, or a probability for each class."""
 
+    replayable = True
+
     name = "multiclass"
 
     @property

@@ -9,6 +9,8 @@ from lepton.task.class_task import ClassTask
 class Multilabel(ClassTask):
     """One logit a label; targets are a probability for each label."""
 
+    replayable = True
+
     name, class_noun = "multilabel", "label"
 
     @property

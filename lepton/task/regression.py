@@ -9,6 +9,8 @@ from lepton.task.scored_task import ScoredTask
 class Regression(ScoredTask):
     """One value, learned in standard deviations from the training split's mean."""
 
+    replayable = True
+
     name = "regression"
 
     @property

@@ -89,6 +89,8 @@ class MaskStream:
 class StreamDropout(nn.Dropout):
     """nn.Dropout that takes its masks from a run's MaskStream, at a fraction of the time."""
 
+    replayable = True
+
     def __init__(self, rate: float, mask_stream: MaskStream):
         super().__init__(rate)
         self.mask_stream = mask_stream

@@ -16,6 +16,7 @@ from lepton.training.dropout_masks import MaskStream, StreamDropout
 from lepton.training.loss import stream_names, training_loss
 from lepton.training.network import Network
 from lepton.vectorize.layers import StackedDropout, StackedLinear
+from lepton.vectorize.replayable import is_replayable
 
 TASK = -1  # stands for the task where methods have their index
 AttributeKey = tuple[int, str]  # index of the method, or TASK; name of its attribute
@@ -54,10 +55,10 @@ class StackedForward(StackState):
 
     @property
     def can_be_replayed(self) -> bool:
-        """True when all code of a step is torch's or lepton's, where tensors alone tell one step
-        from another; other code may count steps, or draw numbers of Python's."""
-        objects = [*self.model.modules(), self.computation.task, *self.computation.methods]
-        return all(type(o).__module__.split(".")[0] in ("torch", "lepton") for o in objects)
+        """True when tensors alone tell one step from another; other code may count steps, or draw
+        numbers of Python's."""
+        owners = [*self.model.modules(), self.computation.task, *self.computation.methods]
+        return all(map(is_replayable, owners))
 
     def losses(
         self, parameters: Batch, batch: Batch, *, common: bool, training: bool = True

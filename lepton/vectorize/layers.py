@@ -24,6 +24,8 @@ class _VmapRule(torch.autograd.Function):
 class StackedLinear(nn.Module):
     """nn.Linear with a weight for each member: one batched product that adds the bias as well."""
 
+    replayable = True
+
     def __init__(self, layer: nn.Linear):
         super().__init__()
         self.weight, self.bias = layer.weight, layer.bias
@@ -89,6 +91,8 @@ class _BatchedProduct(torch.autograd.Function):
 
 class StackedDropout(nn.Module):
     """nn.Dropout with a rate for each member, and masks that cost a fraction of torch's."""
+
+    replayable = True
 
     def __init__(self, rates: Tensor, mask_stream: MaskStream):
         """Shapes: rates (K,)."""

@@ -85,6 +85,15 @@ def test_dropout_layers_and_layers_with_statistics_are_known_by_their_base(priva
         assert not any(map(private.has_running_statistics, dropouts + others))
 
 
+def test_hooks_of_a_module_are_found(private, moved):
+    layer, before, after = nn.Linear(2, 2), lambda m, x: None, lambda m, x, y: None
+    assert private.forward_hooks(layer) == []
+    layer.register_forward_hook(after)
+    layer.register_forward_pre_hook(before)
+    with moved("torch.nn.Module._forward_hooks"):
+        assert private.forward_hooks(layer) == [before, after]
+
+
 def test_operations_are_heard_below_vmap(private, moved):
     heard = []
 

@@ -42,7 +42,7 @@ def _is_beside(layer: set[str], prefix: str) -> bool:
 def hold_in_eval_mode(module: nn.Module, *, hold: bool) -> None:
     """Keeps one module in eval mode, whatever mode its model is in; or no longer."""
     if not hasattr(module, "held_in_eval_mode"):
-        module.register_forward_pre_hook(_leave_training_mode)
+        module.register_forward_pre_hook(_LeaveTrainingMode())
     elif module.held_in_eval_mode and not hold:
         module.training = True
     # torch annotates what a module is given for tensors and modules alone
@@ -63,6 +63,11 @@ def frozen_entries(model: nn.Module) -> set[str]:
     return frozen
 
 
-def _leave_training_mode(module: nn.Module, _: tuple) -> None:
-    if module.held_in_eval_mode:
-        module.training = False
+class _LeaveTrainingMode:
+    """Is called before the forward pass of a module that is held in eval mode."""
+
+    replayable = True
+
+    def __call__(self, module: nn.Module, _: tuple) -> None:
+        if module.held_in_eval_mode:
+            module.training = False

@@ -20,6 +20,8 @@ class HeadProbe(nn.Module):
     Source: He et al. 2022, https://arxiv.org/abs/2111.06377, appendix A.1 (by batch normalization)
     """
 
+    replayable = True
+
     mean: Tensor
     std: Tensor
 
