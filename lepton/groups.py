@@ -40,6 +40,7 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "task": Group(
         targets=("lepton.task.",),
+        supplied=("spec",),
         keys={"class_weights": "None | str | list[float]", "monitor": "None | str"},
         needed=True,
         earlier="supervised",

@@ -165,7 +165,7 @@ def _unstorable_numbers(node: Any, path: str = "") -> list[str]:
 def _monitor_problems(config: dict[str, Any]) -> list[str]:
     """A line for a metric that no task has."""
     name = config["task"].get("monitor")
-    if name is None or name in LARGER_IS_BETTER:
+    if name is None or name in LARGER_IS_BETTER or "_target_" in config["task"]:
         return []
     return [f"task.monitor: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]
 

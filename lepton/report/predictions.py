@@ -11,6 +11,12 @@ from lepton.spec import DataSpec
 from lepton.storage.predictions import PredictionColumns, column_values, predictions_file
 from lepton.storage.run_folder import SPEC_FILE
 
+ERROR_NAMES = {
+    "binary": "share of wrong predictions",
+    "multiclass": "share of wrong predictions",
+    "multilabel": "share of wrong labels",
+    "regression": "absolute error",
+}
 MIN_PROBABILITY = 1e-7  # keeps the log-likelihood finite
 
 
@@ -55,8 +61,7 @@ class Predictions:
     @property
     def error_name(self) -> str:
         """The name of the mean of `errors`."""
-        names = {"regression": "absolute error", "multilabel": "share of wrong labels"}
-        return names.get(self.spec.task, "share of wrong predictions")
+        return ERROR_NAMES[self.spec.task]
 
 
 def read_sample_predictions(run_folder: Path, split: str = "test") -> Predictions:
@@ -72,8 +77,17 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
         ids, values = frame["id"].to_numpy(), column_values(frame, columns.prediction)
         targets = column_values(frame, columns.target)
         predictions = Predictions(ids, targets, values, spec)
+        _require_shown_kind(predictions)
         if not len(frame) or not np.isfinite(predictions.prediction.astype(float)).all():
             raise ValueError("not a number for every sample")
         return predictions
     except (OSError, KeyError, ValueError, TypeError) as e:
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from None
+
+
+def _require_shown_kind(predictions: Predictions) -> None:
+    """Raises: ValueError for predictions that are none of classes, labels or a quantity."""
+    spec, shape = predictions.spec, predictions.prediction.shape
+    columns = {"binary": (), "regression": ()}.get(spec.task, (len(spec.classes),))
+    if spec.task not in ERROR_NAMES or shape[1:] != columns:
+        raise ValueError("shown are predictions of classes, labels and quantities alone")

@@ -114,7 +114,8 @@ def shared_settings(config: dict[str, Any]) -> str:
     }
     shared["trainer"] = _without(shared["trainer"], {"max_epochs", "threads", "precision"})
     shared["trainer"]["precision"] = str(resolve_precision(config["trainer"]))[:2]
-    shared["task"] = {"class_weights": config["task"]["class_weights"] is None}
+    weighted = config["task"]["class_weights"] is not None
+    shared["task"] = {**shared["task"], "monitor": None, "class_weights": weighted}
     shared["model"] = _without(shared["model"], _float_parameters(config["model"]["_target_"]))
     shared["methods"] = [
         (path, _without(node, build.import_target(node).stackable))
