@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton import build
-from lepton.config.check import fits_itself
 from lepton.config.identity import canonical_config
+from lepton.config.model_kind import NETWORK, model_kind
 from lepton.config.signature import read_signature
 from lepton.groups import METHOD_GROUPS, method_nodes, option_label
 from lepton.method import UNBATCHED_HOOKS, Method
@@ -69,8 +69,8 @@ def stack_checkpoint(job: Job) -> dict[str, Any] | None:
 def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
     """The reason why a run cannot be part of any stack, in words; None where it can."""
     choices = config["choices"]
-    if fits_itself(config):
-        return f"model={choices.get('model')} fits itself"
+    if (kind := model_kind(config)) is not NETWORK:
+        return f"model={choices.get('model')} {kind.words}"
     optimizer = config["optimizer"]
     stacked = STACKED_BY_TARGET.get(read_signature(optimizer["_target_"]).origin)
     if stacked is None:
