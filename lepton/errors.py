@@ -80,6 +80,12 @@ class FailedRuns(LeptonError):
     exit_code = 1
 
 
+class EvaluationFailed(LeptonError):
+    """An evaluator failed on a run, which is finished all the same."""
+
+    exit_code = 1
+
+
 class WorkerLost(Exception):
     """The process that trained a run ended before the run did."""
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton import build
-from lepton.config.check import check, input_kind
+from lepton.config.check import check, fits_itself, input_kind
 from lepton.config.identity import run_folder
-from lepton.config.model_kind import model_kind
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, Finished, Pruned
+from lepton.groups import NETWORK_GROUPS
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
@@ -38,7 +38,20 @@ def train(cfg: "DictConfig") -> Result:
     Raises: ConfigError, DataError; and what `train_checked` raises.
     """
     config = check(cfg)
-    return train_checked(config, run_folder(config))
+    folder = run_folder(config)
+    return evaluated(config, folder, train_checked(config, folder))
+
+
+def evaluated(config: dict[str, Any], folder: Path, result: Result) -> Result:
+    """The result of a finished run, with the evaluations of its config, made where it lacks them.
+
+    Raises: EvaluationFailed when an evaluator does.
+    """
+    if not config["evaluation"]:
+        return result
+    from lepton.evaluation.adding import add_evaluations
+
+    return add_evaluations(folder, config["evaluation"])
 
 
 def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = None) -> Result:
@@ -108,9 +121,9 @@ def read_data(config: dict[str, Any]) -> Data:
     choices = config["choices"]
     if input_kind(config, "dataset") != "table":
         _log_once(f"dataset={choices['dataset']} is no table: preprocessing does nothing")
-    if (kind := model_kind(config)).unheeded:
-        groups = ", ".join(kind.unheeded)
-        _log_once(f"model={choices['model']} {kind.words}: {groups} do nothing")
+    if fits_itself(config):
+        groups = ", ".join(NETWORK_GROUPS)
+        _log_once(f"model={choices['model']} fits itself: {groups} do nothing")
     return data
 
 

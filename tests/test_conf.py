@@ -17,7 +17,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "preprocessing": 4,
     "task": 1,
     "loss": 1,
-    "evaluation": 1,
+    "evaluation": 2,
     "metric": 1,
     "callbacks": 1,
     "adversarial": 1,

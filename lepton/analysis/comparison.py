@@ -21,7 +21,7 @@ from lepton.analysis.grouping import (
 )
 from lepton.analysis.study import LOST_STATUSES
 from lepton.errors import LeptonError, did_you_mean
-from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
 from lepton.stats.pairs import PairedScores, holm
 from lepton.stats.welch import UnpairedScores
 
@@ -111,10 +111,10 @@ def selection_metric(select: str, frame: pd.DataFrame) -> str:
     Raises: LeptonError for a test metric, since choosing by it would use it up.
     """
     name = select if "/" in select or select == "score" else f"val/{select}"
-    if name.startswith("test/"):
+    if is_of_test(name):
         raise LeptonError(
             f"--select {select}: what is chosen by the test split is not tested by it any more; "
-            f"use val/{name.removeprefix('test/')}"
+            f"use val/{name.rpartition('/')[2]}"
         )
     columns = ["score", *(c for c in frame.columns if c.startswith("val/"))]
     if name not in columns:
@@ -227,8 +227,7 @@ def default_metric(finished: pd.DataFrame) -> str | None:
 def preferred_test_columns(finished: pd.DataFrame) -> list[str]:
     """The columns of test metrics that a table may show unasked, the first one first."""
     columns = [f"test/{name}" for name in PREFERRED_METRICS]
-    own_columns = [column for column in finished if str(column).startswith("test/")]
-    return [column for column in columns if column in finished] or own_columns
+    return [column for column in columns if column in finished]
 
 
 def _find_baseline(name: str | None, options: list[tuple], keys: list[str]) -> tuple:

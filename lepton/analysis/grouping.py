@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lepton.groups import GROUPS, TRAINING_GROUPS
+from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS
 from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
 from lepton.stats.welch import UnpairedScores, unpaired_scores
@@ -17,7 +17,8 @@ from lepton.storage.derived_record import DERIVED_KEY
 
 REPETITION_KEYS = ["seed", "dataset.fold", "dataset.split_seed"]  # differ between repetitions
 FACT_COLUMNS = {  # columns of a study's table that are no settings
-    *("run", "status", "error", "folder", "study", "runs", "rerun", "logger", "experiment"),
+    *("run", "status", "error", "folder", "study", "runs", "rerun", "experiment"),
+    *COSMETIC_GROUPS,
     *("kind", "suggested", DERIVED_KEY),
 }
 ROOT_SETTINGS = ("batch_size", "init_from")  # keys without a group that are compared
@@ -91,7 +92,7 @@ def with_unique_derived_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 def chosen_groups(frame: pd.DataFrame) -> set[str]:
     """The groups whose chosen options a study's table has as columns."""
-    return {group for group in TRAINING_GROUPS if group in frame.columns and group != "logger"}
+    return {g for g, group in TRAINING_GROUPS.items() if g in frame.columns and group.trains}
 
 
 def _count_values(column: pd.Series) -> int:

@@ -1,4 +1,4 @@
-"""Tables for the terminal: one run, or a study with its seeds grouped."""
+"""Tables for the terminal: a study with its seeds grouped."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from lepton.analysis.comparison import (
-    PREFERRED_METRICS,
     larger_is_better,
     preferred_test_columns,
     selection_metric,
@@ -26,62 +25,22 @@ from lepton.analysis.grouping import (
 )
 from lepton.analysis.study import LOST_STATUSES, describe_counts, gather_runs
 from lepton.errors import LeptonError, did_you_mean
-from lepton.storage.results import Result
+from lepton.metric.direction import is_of_test
 
 SELECTION_TEXTS = {"score": "score, the validation split's monitored metric (larger is better)"}
 PLAIN_WIDTH = 160  # characters, where the output is not a terminal
 UNASKED_METRICS = 2  # columns of metrics in a study's table
 
 
+def number_text(value: float | None) -> str:
+    """A number in a cell; nothing where there is none."""
+    return "" if value is None or np.isnan(value) else f"{value:.4f}"
+
+
 def console() -> Console:
     """A console for tables, wide enough where the output is not a terminal."""
     terminal = Console()
     return terminal if terminal.is_terminal else Console(width=PLAIN_WIDTH)
-
-
-def show_run(result: Result) -> None:
-    """Prints a run's metrics beside the constant predictor's, its size, time and folder."""
-    untuned_metrics = result.added.get("before", {})
-    untuned_title = ["test, untuned"] if untuned_metrics else []
-    columns = ("metric", "validation", "test", *untuned_title, "test, constant predictor")
-    table = Table(*columns, box=None)
-    for key, value in result.metrics.items():
-        split, _, name = key.partition("/")
-        if split == "test":
-            validation, constant = result.metrics.get(f"val/{name}"), result.constant.get(key)
-            untuned = [_number_text(untuned_metrics.get(key))] * len(untuned_title)
-            table.add_row(
-                name,
-                _number_text(validation),
-                _number_text(value),
-                *untuned,
-                _number_text(constant),
-            )
-    out = console()
-    out.print(table)
-    epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
-    of_all = f" of {result.parameters}" if untuned_metrics else ""
-    memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
-    sizes = f"{result.trainable}{of_all} parameters{memory}"
-    out.print(f"{result.seconds:.1f} s{epochs}; {sizes}", highlight=False)
-    if untuned_metrics:
-        out.print("untuned: the best linear head of scikit-learn's on the features as they were")
-    if source_metrics := result.added.get("source"):
-        scores = _forgetting_text(source_metrics)
-        out.print(f"the task it came from, test: {scores}", highlight=False)
-    folder = Path(result.config["runs"]) / result.config["study"] / result.run
-    out.print(f"{folder}", highlight=False, soft_wrap=True)
-
-
-def _forgetting_text(scores: dict[str, float]) -> str:
-    """The preferred metric on the task that a network came from, before and after tuning."""
-    name = next(name for name in PREFERRED_METRICS if f"before/test/{name}" in scores)
-    before, after = (scores[f"{when}/test/{name}"] for when in ("before", "after"))
-    return f"{name} {before:.4f} before, {after:.4f} after"
-
-
-def _number_text(value: float | None) -> str:
-    return "" if value is None or np.isnan(value) else f"{value:.4f}"
 
 
 def show_study(
@@ -145,7 +104,7 @@ def metric_columns(names: list[str] | None, frame: pd.DataFrame) -> list[str]:
         return preferred_test_columns(frame)[:UNASKED_METRICS]
     if not names:
         raise LeptonError("--metric: name a metric, as --metric=auroc")
-    columns = [c for c in frame.columns if c.startswith(("val/", "test/"))]
+    columns = [c for c in frame.columns if c.startswith("val/") or is_of_test(c)]
     full_names = [name if "/" in name else f"test/{name}" for name in names]
     return _check_columns(full_names, frame[columns])
 
@@ -213,7 +172,7 @@ def _tuning_columns(frame: pd.DataFrame, by: list[str], metric: str) -> dict[str
     shares = frame[by].assign(share=100 * frame["trainable"] / frame["parameters"])
     mean_shares = summary_table(shares, by, "share")["mean"].where(untuned.notna())
     return {
-        "untuned": [_number_text(value) for value in untuned],
+        "untuned": [number_text(value) for value in untuned],
         "trained": ["" if np.isnan(value) else f"{value:.3g} %" for value in mean_shares],
     }
 
@@ -232,7 +191,7 @@ def _metric_cell(row: pd.Series, *, with_interval: bool) -> str:
     """A mean with its interval, or with its standard deviation."""
     if with_interval:
         return _interval_cell(row["mean"], row, "")
-    return _number_text(row["mean"]) + ("" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}")
+    return number_text(row["mean"]) + ("" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}")
 
 
 def _interval_cell(value: float, row: pd.Series, sign: str) -> str:

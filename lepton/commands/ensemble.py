@@ -20,7 +20,7 @@ from lepton.config.command import compose_command
 from lepton.config.identity import PLAIN_NAME
 from lepton.ensemble.machinery.run_paths import find_run_folders
 from lepton.errors import ConfigError, did_you_mean
-from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
 
 SCHEMA = {
     "runs": "str | list[str]",
@@ -90,7 +90,7 @@ def _metric_problems(name: str | None) -> list[str]:
     if name is None or name in LARGER_IS_BETTER:
         return []
     split, _, metric = name.rpartition("/")
-    if split == "test":
+    if is_of_test(name):
         return [f"metric: {name}: what is chosen on the test split has no honest test score"]
     if split and metric in LARGER_IS_BETTER:
         return [f"metric: {name}: it is validation's anyway; metric={metric}"]

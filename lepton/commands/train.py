@@ -46,7 +46,7 @@ def _train_one(overrides: list[str]) -> None:
     from lepton.config.compose import compose
 
     cfg = compose(*overrides)
-    from lepton.analysis.table import show_run
+    from lepton.analysis.run_table import show_run
     from lepton.run import train
     from lepton.storage.study import refresh_tables
 

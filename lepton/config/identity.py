@@ -6,16 +6,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lepton.config.check import LATER_DATASET_KEYS, LATER_ROOT_KEYS
+from lepton.config.check import LATER_DATASET_KEYS, LATER_ROOT_KEYS, fits_itself
 from lepton.config.constraints import data_files, data_folders
-from lepton.config.model_kind import fits_itself
 from lepton.errors import ConfigError
-from lepton.groups import without_absent_groups
+from lepton.groups import COSMETIC_GROUPS, without_absent_groups
 from lepton.pretrained.location import content_files
 from lepton.pretrained.weight_files import file_sha256, weights_digest
 
 ID_FORMAT = 2  # raised when the same config would mean another training
-COSMETIC_KEYS = ("study", "runs", "rerun", "logger", "choices", "overrides", "kind", "suggested")
+COSMETIC_KEYS = (
+    *("study", "runs", "rerun", "choices", "overrides", "kind", "suggested"),
+    *COSMETIC_GROUPS,
+)
 COSMETIC_TRAINER_KEYS = ("progress", "checkpoint_every")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

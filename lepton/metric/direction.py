@@ -17,6 +17,11 @@ LARGER_IS_BETTER = {
 }
 
 
+def is_of_test(column: str) -> bool:
+    """True for a metric of the test split, clean or `test@...`, by which nothing is chosen."""
+    return column.startswith(("test/", "test@"))
+
+
 def as_score(value: float, metric: str) -> float:
     """The value of a metric, turned so that larger is better."""
     return value if LARGER_IS_BETTER[metric] else -value

@@ -7,16 +7,11 @@ import numpy as np
 import pandas as pd
 
 from lepton.errors import LeptonError
+from lepton.metric.sample_errors import error_name, sample_errors
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PredictionColumns, column_values, predictions_file
 from lepton.storage.run_folder import SPEC_FILE
 
-ERROR_NAMES = {
-    "binary": "share of wrong predictions",
-    "multiclass": "share of wrong predictions",
-    "multilabel": "share of wrong labels",
-    "regression": "absolute error",
-}
 MIN_PROBABILITY = 1e-7  # keeps the log-likelihood finite
 
 
@@ -34,18 +29,8 @@ class Predictions:
 
     @property
     def errors(self) -> np.ndarray:
-        """The error of each sample.
-
-        Units: 1 for a wrong class, the share of wrong labels, or the distance from the target.
-        """
-        match self.spec.task:
-            case "regression":
-                return np.abs(self.prediction - self.target)
-            case "multiclass":
-                return (self.prediction.argmax(1) != self.target).astype(float)
-            case "multilabel":
-                return ((self.prediction > 0.5) != (self.target == 1)).mean(1)
-        return ((self.prediction > 0.5) != (self.target == 1)).astype(float)
+        """The error of each sample."""
+        return sample_errors(self.prediction, self.target, self.spec.task)
 
     @property
     def losses(self) -> np.ndarray:
@@ -61,7 +46,7 @@ class Predictions:
     @property
     def error_name(self) -> str:
         """The name of the mean of `errors`."""
-        return ERROR_NAMES[self.spec.task]
+        return error_name(self.spec.task)
 
 
 def read_sample_predictions(run_folder: Path, split: str = "test") -> Predictions:
@@ -76,18 +61,11 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
         columns = PredictionColumns.found_in(frame)
         ids, values = frame["id"].to_numpy(), column_values(frame, columns.prediction)
         targets = column_values(frame, columns.target)
+        if spec.target_names and not columns.target:
+            raise KeyError("target")
         predictions = Predictions(ids, targets, values, spec)
-        _require_shown_kind(predictions)
         if not len(frame) or not np.isfinite(predictions.prediction.astype(float)).all():
             raise ValueError("not a number for every sample")
         return predictions
     except (OSError, KeyError, ValueError, TypeError) as e:
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from None
-
-
-def _require_shown_kind(predictions: Predictions) -> None:
-    """Raises: ValueError for predictions that are none of classes, labels or a quantity."""
-    spec, shape = predictions.spec, predictions.prediction.shape
-    columns = {"binary": (), "regression": ()}.get(spec.task, (len(spec.classes),))
-    if spec.task not in ERROR_NAMES or shape[1:] != columns:
-        raise ValueError("shown are predictions of classes, labels and quantities alone")

@@ -1,48 +1,66 @@
 """Slices of a data set where a run errs more or less than elsewhere: a slice is the rows of one
 value of one column."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from lepton.stats.exchangeable import GroupTest, share_interval
 from lepton.stats.pairs import holm, mean_interval
-from lepton.stats.welch import UnpairedScores
 
 MIN_SAMPLES = 8  # samples of a slice
 NUMBER_BINS = 4  # slices of a column of numbers, as many samples in each
+EVALUATOR = "slices"  # whose table of the same name a run folder may hold
 
 
-def slices(inputs: pd.DataFrame, errors: np.ndarray) -> pd.DataFrame:
+def slices(
+    inputs: pd.DataFrame,
+    errors: np.ndarray,
+    *,
+    min_samples: int = MIN_SAMPLES,
+    number_bins: int = NUMBER_BINS,
+) -> pd.DataFrame:
     """A row for each slice, ordered by how surely it differs from the samples outside of it.
 
-    Columns: slice, n, mean, low, high (95 % t-interval), p_holm (Welch's t-test against the
-        samples outside, corrected for the number of slices).
+    Columns: slice, n, mean, low, high (95 % interval: of shares Wilson's, of other errors by t),
+        p_holm (a GroupTest against the samples outside, corrected for the number of slices).
     Shapes: errors (samples,).
     """
     rows = []
-    for column in inputs:
-        values = _slice_values(inputs[column])
-        for value in values.dropna().unique():
-            is_inside = (values == value).to_numpy(bool, na_value=False)
-            if not MIN_SAMPLES <= is_inside.sum() <= len(inputs) - MIN_SAMPLES:
-                continue
-            mean, low, high = mean_interval(errors[is_inside])
-            sides = errors[is_inside].astype(float), errors[~is_inside].astype(float)
-            has_spread = sum(map(np.ptp, sides))
-            p = UnpairedScores(*sides, "sample", settings=()).p if has_spread else 1
-            row = {"slice": f"{column} = {value}", "n": int(is_inside.sum()), "mean": mean}
-            rows.append({**row, "low": low, "high": high, "p": float(p)})
+    masks = slice_masks(inputs, min_samples=min_samples, number_bins=number_bins)
+    test = GroupTest(errors)
+    interval = share_interval if test.are_counts else mean_interval
+    for name, is_inside in masks:
+        mean, low, high = interval(errors[is_inside])
+        row = {"slice": name, "n": int(is_inside.sum()), "mean": mean}
+        rows.append({**row, "low": low, "high": high, "p": test.p(is_inside)})
     table = pd.DataFrame(rows, columns=["slice", "n", "mean", "low", "high", "p"])
     table["p_holm"] = holm(table["p"].to_numpy(float))
     return table.sort_values("p", kind="stable").drop(columns="p").reset_index(drop=True)
 
 
-def _slice_values(column: pd.Series) -> pd.Series:
+def slice_masks(
+    inputs: pd.DataFrame, *, min_samples: int, number_bins: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields the name of each slice, and which samples it holds; so many at least, and outside too.
+
+    Shapes: (samples,), bool.
+    """
+    for column in inputs:
+        values = _slice_values(inputs[column], number_bins)
+        for value in values.dropna().unique():
+            is_inside = (values == value).to_numpy(bool, na_value=False)
+            if min_samples <= is_inside.sum() <= len(inputs) - min_samples:
+                yield f"{column} = {value}", is_inside
+
+
+def _slice_values(column: pd.Series, number_bins: int) -> pd.Series:
     """The values of a column as texts; those of many numbers as the bins they lie in."""
-    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= NUMBER_BINS:
+    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= number_bins:
         return column.astype("str").where(column.notna())
-    return binned(column, NUMBER_BINS, "{:.4g} to {:.4g}").astype("str").where(column.notna())
+    return binned(column, number_bins, "{:.4g} to {:.4g}").astype("str").where(column.notna())
 
 
 def binned(column: pd.Series, count: int, name: str) -> pd.Series:

@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,23 @@ def sync_folder(folder: Path) -> None:
             with suppress(FileNotFoundError):  # what others look for here comes and goes
                 sync_path(Path(parent, name))
         sync_path(Path(parent))
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Lets one process at a time write into a folder, where the system can lock one."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # not on every network file system
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def replace_folder(source: Path, target: Path) -> None:

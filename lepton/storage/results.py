@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lepton.errors import LeptonError
 from lepton.groups import earlier_choices
 from lepton.storage.derived_record import DERIVED_KEY, read_record, training_config
+from lepton.storage.files import write_bytes
 from lepton.storage.run_folder import (
     CONFIG_FILE,
     RESULT_FILE,
@@ -56,11 +57,11 @@ class Result:
     memory_mb: float | None = None  # the most that training took, of the device or the process
     precision: str | None = None  # that the network was trained in, as trainer.precision=auto chose
     added: dict[str, dict[str, float]] = field(default_factory=dict)  # as `Learner.facts` says
+    evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)  # settings and frames
 
     def __str__(self) -> str:
         test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}
-        names = [name for name in HEADLINE_METRICS if name in test] or [*test][:2]
-        metrics = [f"{name} {test[name]:.4f}" for name in names]
+        metrics = [f"{name} {test[name]:.4f}" for name in HEADLINE_METRICS if name in test]
         return "  ".join([self.run, *metrics, f"{self.seconds:.1f} s"])
 
 
@@ -107,8 +108,9 @@ def _check_types(result: Result) -> None:
     metrics = (result.metrics, result.constant, *result.added.values())
     counts = {name: getattr(result, name) for name in COUNT_FIELDS}
     counts["seed"] = result.config.get("seed")
+    evaluations = {name: e.get("frames") for name, e in result.evaluations.items()}
     allowed_types = [(values, float | int | None) for values in (numbers, *metrics)]
-    allowed_types += [(counts, int | None), ({"run": result.run}, str)]
+    allowed_types += [(counts, int | None), ({"run": result.run}, str), (evaluations, dict)]
     for values, allowed in allowed_types:
         for name, value in values.items():
             if not isinstance(value, allowed):
@@ -117,8 +119,16 @@ def _check_types(result: Result) -> None:
 
 def save_result(result: Result, folder: Path) -> None:
     """Writes the last file of a run; `writing_run` syncs all of them before it names the run."""
-    content = {"format": RESULT_FORMAT, **asdict(result)}
-    (folder / RESULT_FILE).write_text(json.dumps(content, indent=1, default=str))
+    (folder / RESULT_FILE).write_text(_json_text(result))
+
+
+def replace_result(result: Result, folder: Path) -> None:
+    """Gives a finished run another result, at once."""
+    write_bytes(folder / RESULT_FILE, _json_text(result).encode())
+
+
+def _json_text(result: Result) -> str:
+    return json.dumps({"format": RESULT_FORMAT, **asdict(result)}, indent=1, default=str)
 
 
 def load(study: str | Path) -> "pd.DataFrame":
@@ -191,13 +201,21 @@ def _finished_row(path: Path) -> dict[str, Any]:
     return {
         "run": result.run,
         "status": "finished",
-        **_settings(result.config),
+        **_settings(_with_evaluators(result)),
         **result.metrics,
         **{f"constant/{k}": v for k, v in result.constant.items()},
         **{f"{name}/{k}": v for name, added in result.added.items() for k, v in added.items()},
         **{f"rows/{k}": v for k, v in result.rows.items()},
         **{name: getattr(result, name) for name in facts},
     }
+
+
+def _with_evaluators(result: Result) -> dict[str, Any]:
+    """The config of a run with the evaluators that it was evaluated by, then or later."""
+    settings = {name: record["settings"] for name, record in result.evaluations.items()}
+    chosen = {"evaluation": "+".join(sorted(settings))} if settings else {}
+    choices = {**result.config.get("choices", {}), **chosen}
+    return {**result.config, "evaluation": settings, "choices": choices}
 
 
 def _failed_row(path: Path) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lepton.errors import LeptonError
-from lepton.storage.files import write_json
+from lepton.storage.files import locked_folder, write_json
 from lepton.storage.results import load, mixed_columns_as_text
 
 PLAN_FILE, TABLE_FILES = "sweep.json", ("results.parquet", "results.csv")
@@ -34,7 +34,7 @@ def add_planned_runs(runs: Mapping[Path, str]) -> None:
     """
     for study, overrides_by_run in _by_study(runs).items():
         try:
-            with _locked(study):
+            with locked_folder(study):
                 planned = planned_runs(study)
                 if overrides_by_run.items() - planned.items():
                     write_json(study / PLAN_FILE, {"runs": {**planned, **overrides_by_run}})
@@ -89,7 +89,7 @@ def write_tables(study: Path) -> None:
 
     A full disk or a result that cannot be read takes nothing from the runs, and is told by others.
     """
-    with suppress(OSError, LeptonError), _locked(study):
+    with suppress(OSError, LeptonError), locked_folder(study):
         frame = load(study)
         if frame.empty:
             return
@@ -103,20 +103,3 @@ def write_tables(study: Path) -> None:
                 os.replace(temporary, study / name)
             finally:
                 temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(study: Path) -> Iterator[None]:
-    """Lets one process at a time write beside the runs, where the system can lock a folder."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    descriptor = os.open(study, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # not on every network file system
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

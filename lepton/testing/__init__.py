@@ -1,4 +1,5 @@
-"""Contracts of models, data sets, methods, optimizers and ensemble methods, for tests of one's own.
+"""Contracts of models, data sets, methods, optimizers, evaluators and ensemble methods, for tests
+of one's own.
 
 A contract is a class whose methods are the properties that lepton relies on. Subclass it in a test
 file under a name that begins with `Test`, and pytest runs each property as a test:
@@ -19,6 +20,7 @@ never imports pytest. A parametrized class tells its cases apart by attributes t
 from lepton.testing.combiner import CombinerContract
 from lepton.testing.contract import Contract
 from lepton.testing.dataset import DatasetContract, check_dataset, composed_data
+from lepton.testing.evaluator import EvaluatorContract
 from lepton.testing.method import MethodContract, check_method
 from lepton.testing.model import ModelContract, check_model
 from lepton.testing.optimizer import OptimizerContract
@@ -29,6 +31,7 @@ __all__ = [
     "CombinerContract",
     "Contract",
     "DatasetContract",
+    "EvaluatorContract",
     "MethodContract",
     "ModelContract",
     "OptimizerContract",

@@ -8,7 +8,8 @@ import pytest
 
 from lepton import load
 from lepton.analysis.grouping import difference_table, summary_table
-from lepton.analysis.table import show_run, show_study
+from lepton.analysis.run_table import show_run
+from lepton.analysis.table import show_study
 from lepton.commands.results import main as results_command
 from lepton.errors import LeptonError
 from lepton.storage.results import read_result

@@ -16,8 +16,9 @@ from lepton.report.figures.labels import option_label
 from lepton.report.figures.slices import MAX_SLICES, slice_errors
 from lepton.report.predictions import Predictions, read_sample_predictions
 from lepton.report.sections.prediction_figures import prediction_figures
-from lepton.stats.slices import slices
+from lepton.stats.slices import EVALUATOR, slices
 from lepton.storage.derived_record import DERIVED_KEY
+from lepton.storage.evaluations import read_evaluation_frame
 
 MAX_MISTAKES = 10
 MAX_CELL, MAX_TEXT_CELL = 40, 300  # characters of an input, and of one of a text data set
@@ -45,14 +46,18 @@ def error_analysis_section(
         ),
         *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), suffix),
     ]
+    table, inputs = read_evaluation_frame(best_run, EVALUATOR, EVALUATOR), None
     try:
         sample_inputs = read_sample_inputs(best_run, predictions.ids)
+        inputs = sample_inputs.inputs
+        table = slices(sample_inputs.slice_columns, predictions.errors) if table is None else table
     except (LeptonError, OSError, KeyError, ValueError, TypeError, IndexError) as e:
         reason = " ".join(str(e).split())
-        blocks.append(Note(f"No inputs are shown, and no slices: {reason}."))
-        return Section(title, [*blocks, _worst_mistakes(predictions, None, suffix)])
-    blocks += _slices(predictions, sample_inputs.slice_columns, suffix)
-    return Section(title, [*blocks, _worst_mistakes(predictions, sample_inputs.inputs, suffix)])
+        what = "No inputs are shown, and no slices" if table is None else "No inputs are shown"
+        blocks.append(Note(f"{what}: {reason}."))
+    if table is not None:
+        blocks += _slices(predictions, table, suffix)
+    return Section(title, [*blocks, _worst_mistakes(predictions, inputs, suffix)])
 
 
 def _best_first(dataset: DatasetRuns, select: str) -> pd.DataFrame:
@@ -78,9 +83,8 @@ def _runs_by_name(
     return folders
 
 
-def _slices(predictions: Predictions, inputs: pd.DataFrame, suffix: str) -> list[Block]:
-    """The slices of the inputs whose errors differ most surely from the others'."""
-    table = slices(inputs, predictions.errors)
+def _slices(predictions: Predictions, table: pd.DataFrame, suffix: str) -> list[Block]:
+    """The slices whose errors differ most surely from the others'."""
     if table.empty:
         return []
     different = int((table["p_holm"] < SIGNIFICANCE_LEVEL).sum())
@@ -89,7 +93,7 @@ def _slices(predictions: Predictions, inputs: pd.DataFrame, suffix: str) -> list
     return [
         Text(
             f"{different or 'None'} of {len(table)} slices differ{'s' if different == 1 else ''} "
-            "from the rest beyond chance (Welch's t-test, corrected by Holm)."
+            "from the rest beyond chance (Fisher's exact test or ranks, corrected by Holm)."
         ),
         Figure(
             f"slices{suffix}",

@@ -6,7 +6,7 @@ from typing import Any
 from lepton.config.node_checks import key_problems
 from lepton.config.signature import TargetError, read_signature
 from lepton.errors import ConfigError, did_you_mean
-from lepton.metric.direction import LARGER_IS_BETTER
+from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
 from lepton.storage.results import Result
 
 LARGER_FACT_IS_BETTER = {  # facts of a result that can be objectives besides its metrics
@@ -116,7 +116,7 @@ def _objective_problem(key: str, name: str) -> str | None:
     split, _, metric = name.rpartition("/")
     if name in LARGER_FACT_IS_BETTER or (split == "val" and metric in LARGER_IS_BETTER):
         return None
-    if split == "test":
+    if is_of_test(name):
         return f"{key}: {name}: a search never looks at the test split; use val/{metric}"
     if name in LARGER_IS_BETTER:
         hint = f"; did you mean 'val/{name}'?"

@@ -1,0 +1,85 @@
+"""The table of one run for the terminal: its metrics, clean and as evaluators measured them."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from lepton.analysis.comparison import PREFERRED_METRICS
+from lepton.analysis.table import console, number_text
+from lepton.storage.evaluations import EVALUATED_SPLIT
+from lepton.storage.results import Result
+
+Scores = dict[str, float]
+
+
+def show_run(result: Result) -> None:
+    """Prints a run's metrics beside the constant predictor's, its size, time and folder."""
+    untuned_metrics = result.added.get("before", {})
+    columns = {
+        "validation": part_of(result.metrics, "val/"),
+        "test": part_of(result.metrics, "test/"),
+        **({"test, untuned": part_of(untuned_metrics, "test/")} if untuned_metrics else {}),
+        "test, constant predictor": part_of(result.constant, "test/"),
+    }
+    out = console()
+    columns, lines = with_evaluations(columns, result.metrics, names=columns["test"])
+    out.print(metric_table(columns, names=columns["test"]))
+    for line in lines:
+        out.print(line, highlight=False)
+    epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
+    of_all = f" of {result.parameters}" if untuned_metrics else ""
+    memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
+    sizes = f"{result.trainable}{of_all} parameters{memory}"
+    out.print(f"{result.seconds:.1f} s{epochs}; {sizes}", highlight=False)
+    if untuned_metrics:
+        out.print("untuned: the best linear head of scikit-learn's on the features as they were")
+    if source_metrics := result.added.get("source"):
+        scores = _forgetting_text(source_metrics)
+        out.print(f"the task it came from, test: {scores}", highlight=False)
+    folder = Path(result.config["runs"]) / result.config["study"] / result.run
+    out.print(f"{folder}", highlight=False, soft_wrap=True)
+
+
+def metric_table(columns: dict[str, Scores], *, names: Scores) -> Table:
+    """A table with a row for each metric of `names`, and a column for each of the scores."""
+    table = Table("metric", *columns, box=None)
+    for name in names:
+        table.add_row(name, *(number_text(scores.get(name)) for scores in columns.values()))
+    return table
+
+
+def with_evaluations(
+    columns: dict[str, Scores], metrics: Scores, *, names: Scores
+) -> tuple[dict[str, Scores], list[str]]:
+    """The columns and those of evaluations, as @noise or @slices worst, and lines on the rest.
+
+    `metrics` are a run's; a column holds what an evaluator measured of the metrics of `names`.
+    """
+    prefix = f"{EVALUATED_SPLIT}@"
+    columns, others = dict(columns), dict[str, list[str]]()
+    for key, value in metrics.items():
+        if not key.startswith(prefix):
+            continue
+        path, _, name = key.removeprefix(prefix).rpartition("/")
+        evaluator, *parts = path.split("/")
+        if name in names:
+            columns.setdefault(" ".join([f"@{evaluator}", *parts]), {})[name] = value
+        else:
+            label = "/".join([*parts, name])
+            text = f"{value:.0f}" if float(value).is_integer() else number_text(value)
+            others.setdefault(evaluator, []).append(f"{label} {text}")
+    return columns, [f"@{name}: {', '.join(texts)}" for name, texts in others.items()]
+
+
+def part_of(metrics: Scores, prefix: str) -> Scores:
+    """The metrics whose names begin so, without this beginning."""
+    return {
+        key.removeprefix(prefix): value for key, value in metrics.items() if key.startswith(prefix)
+    }
+
+
+def _forgetting_text(scores: Scores) -> str:
+    """The preferred metric on the task that a network came from, before and after tuning."""
+    name = next(name for name in PREFERRED_METRICS if f"before/test/{name}" in scores)
+    before, after = (scores[f"{when}/test/{name}"] for when in ("before", "after"))
+    return f"{name} {before:.4f} before, {after:.4f} after"

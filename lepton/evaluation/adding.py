@@ -1,0 +1,75 @@
+"""Adds evaluations to finished runs: what a run has already is not measured again."""
+
+import logging
+from collections.abc import Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lepton import build
+from lepton.errors import EvaluationFailed, LeptonError
+from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.evaluation.evaluator import Evaluation
+from lepton.evaluation.loading import load_evaluated_run
+from lepton.seeds import derive
+from lepton.storage.evaluations import PLAIN_NAME, add_evaluation, lacking_evaluations
+from lepton.storage.results import Result, finished_result
+
+log = logging.getLogger("lepton")
+Nodes = Mapping[str, dict[str, Any]]  # the values of evaluators, `_target_` included, by name
+
+
+def add_evaluations(folder: Path, evaluators: Nodes, *, again: bool = False) -> Result:
+    """The result of a finished run, to which it adds the evaluations that the run lacks.
+
+    Each is written when it is made, so that nothing that is finished is lost with the process.
+    `again` makes also those anew that are there.
+
+    Raises: EvaluationFailed when an evaluator does; LeptonError for what the user can mend.
+    """
+    result = finished_result(folder)
+    nodes = evaluators if again else lacking_evaluations(folder, result, evaluators)
+    if not nodes:
+        return result
+    log.info("%s: adds evaluation %s", folder, ", ".join(nodes))
+    model, seed = load_evaluated_run(folder), result.config["seed"]
+    for name, node in nodes.items():
+        evaluation = evaluate(model, name, node, seed)
+        result = add_evaluation(folder, result, name, node, evaluation.metrics, evaluation.frames)
+    return result
+
+
+def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) -> Evaluation:
+    """What the evaluator of a node finds; `name` is that of its option, `seed` that of the run.
+
+    Raises: as `add_evaluations`.
+    """
+    where = f"{model.run}: evaluation={name}"
+    if not PLAIN_NAME.fullmatch(name):
+        raise LeptonError(f"{where}: the name of an evaluator is letters, digits, '.', '_' and '-'")
+    try:
+        evaluator = build.component(
+            {"evaluation": node, "choices": {"evaluation": name}}, "evaluation"
+        )
+        evaluation = evaluator.evaluate(model, derive(seed, f"evaluation.{name}"))
+        _check(evaluation)
+    except LeptonError as e:
+        raise LeptonError(f"{where}: {str(e).removeprefix(f'{model.run}: ')}") from e
+    except Exception as e:
+        message = " ".join(str(e).split())
+        raise EvaluationFailed(f"{where} failed: {type(e).__name__}: {message}") from e
+    return evaluation
+
+
+def _check(evaluation: Any) -> None:
+    """Raises: TypeError for what an evaluator must not return."""
+    if not isinstance(evaluation, Evaluation):
+        raise TypeError(f"`evaluate` must return an Evaluation, not {type(evaluation).__name__}")
+    for metric, value in evaluation.metrics.items():
+        if not isinstance(metric, str) or not isinstance(value, Real):
+            raise TypeError(f"metric {metric!r} is {value!r}, and no number")
+    for frame, table in evaluation.frames.items():
+        if not PLAIN_NAME.fullmatch(str(frame)) or not isinstance(table, pd.DataFrame):
+            raise TypeError(f"frame {frame!r} must have a plain name and be a DataFrame")

@@ -1,0 +1,83 @@
+"""EvaluatedModel: a finished model with the labelled rows that evaluators measure it on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lepton.dataset.data import Rows
+from lepton.dataset.load.prediction_batches import prediction_batches
+from lepton.errors import LeptonError
+from lepton.evaluation.sample_inputs import SampleInputs
+from lepton.spec import DataSpec
+from lepton.storage.predictions import SplitPredictions
+from lepton.task.base import Task
+from lepton.training.learner import Learner
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedModel:
+    """A finished model and labelled rows, each part read when it is first asked for.
+
+    `run` names it in messages. `predictions` are those of the unchanged rows, and `inputs` what
+    these rows were before they became tensors, in the same order.
+    """
+
+    run: str
+    spec: DataSpec
+    task: Task
+    read_predictions: Callable[[], SplitPredictions]
+    read_inputs: Callable[[np.ndarray], SampleInputs]  # of rows by their ids
+    read_learner: Callable[[], Learner] | None  # None: several models predict together
+    read_rows: Callable[[], Rows]
+
+    @cached_property
+    def predictions(self) -> SplitPredictions:
+        """Ids, targets and predictions of the rows as they are."""
+        return self.read_predictions()
+
+    @cached_property
+    def inputs(self) -> SampleInputs:
+        """The inputs as they stand in the data, and the columns to slice by.
+
+        Raises: LeptonError when the data are not there, or have changed.
+        """
+        return self.read_inputs(self.predictions.ids.numpy())
+
+    @cached_property
+    def learner(self) -> Learner:
+        """The trained model; a network has its module as `learner.model`.
+
+        Raises: LeptonError for an ensemble, which has several.
+        """
+        if self.read_learner is None:
+            raise LeptonError(
+                f"{self.run}: an ensemble has no inputs of its own to change, each member prepares "
+                "the rows its own way; evaluate the members"
+            )
+        return self.read_learner()
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The tensors of all rows: inputs, `target` and `id`.
+
+        Raises: LeptonError when the data are not there, or have changed.
+        """
+        return self.read_rows()
+
+    def batches(self) -> Iterator[Rows]:
+        """Yields the rows in parts as large as the model takes at once, each row once.
+
+        Raises: LeptonError for an ensemble; and as `rows`.
+        """
+        _ = self.learner
+        for numbers, _ in prediction_batches(self.rows):
+            yield {name: values[numbers] for name, values in self.rows.items()}
+
+    def states(self, batch: Rows) -> list[Any]:
+        """What the task needs of the predictions for these rows; its `summarize` scores them."""
+        if self.task.streamed:
+            return self.learner.validate(batch)[1]
+        return [self.task.validate(self.learner.predict(batch), batch)]

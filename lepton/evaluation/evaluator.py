@@ -1,0 +1,60 @@
+"""Evaluator: the base class of what is measured on a finished model beside the clean splits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+import torch
+
+from lepton.dataset.data import Rows
+from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.randomness.draw import Draw
+from lepton.seeds import derive
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluator found: metrics, and tables to keep in the run folder, both by name.
+
+    A metric stands in a study's table as `test@NAME/metric`, where NAME is the evaluator's. Where
+    it ends in the name of a metric of the task, as `worst/accuracy`, it is known which way is
+    better.
+    """
+
+    metrics: Mapping[str, float]
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+class Evaluator:
+    """What is measured on a finished model beside the clean splits; one of the two may be left out.
+
+    An evaluator that changes the rows defines `change`: it is scored on the changed rows as the
+    clean ones are, batch by batch. Any other defines `evaluate`.
+    It sees the test split, so nothing that it finds may choose anything. It is called once a run,
+    after the run is finished, and may be called again: the same model and seed give the same.
+    """
+
+    def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
+        """The metrics of the model, and tables where there are any.
+
+        `seed` follows from the run's and the evaluator's name. What does not fit in memory for all
+        rows at once is taken from `model.batches()`, one after the other.
+        Raises: LeptonError where it makes no sense for this model.
+        """
+        states = []
+        for number, batch in enumerate(model.batches()):
+            states += model.states(self.change(batch, batch_draw(seed, number), model))
+        return Evaluation(model.task.summarize(states))
+
+    def change(self, batch: Rows, draw: Draw, model: EvaluatedModel) -> Rows:
+        """The rows that the model is scored on instead; a new dictionary.
+
+        `draw.each(batch["id"])` gives each row its own numbers, in whichever batch it comes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines neither `change` nor `evaluate`")
+
+
+def batch_draw(seed: int, number: int) -> Draw:
+    """The random numbers for one batch of an evaluation."""
+    keys = torch.tensor([derive(seed, "batch", number), derive(seed, "sample")])
+    return Draw(keys[0], keys[1])

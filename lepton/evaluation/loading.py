@@ -1,0 +1,56 @@
+"""Loads finished runs to evaluate them on their test split, each part when it is asked for."""
+
+from functools import partial
+from pathlib import Path
+
+from lepton import build
+from lepton.dataset.data import Rows
+from lepton.errors import explain_read_errors
+from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.evaluation.sample_inputs import read_sample_inputs, trained_run, unchanged_config
+from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
+from lepton.spec import DataSpec
+from lepton.storage.derived_record import read_record
+from lepton.storage.evaluations import EVALUATED_SPLIT
+from lepton.storage.predictions import SplitPredictions, predictions_file, read_predictions
+from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
+from lepton.training.learner import Learner, load_learner
+
+
+def load_evaluated_run(folder: Path) -> EvaluatedModel:
+    """The model of a finished run, which may be an ensemble, with the rows of its test split.
+
+    Raises: LeptonError for a damaged folder.
+    """
+    with explain_read_errors(folder / SPEC_FILE) as path:
+        spec = DataSpec.load(path)
+    return EvaluatedModel(
+        run=folder.name,
+        spec=spec,
+        task=build.task(read_config(trained_run(folder) / CONFIG_FILE), spec),
+        read_predictions=partial(_stored_predictions, folder),
+        read_inputs=partial(read_sample_inputs, folder),
+        read_learner=partial(_learner, folder) if has_one_model(folder) else None,
+        read_rows=partial(_test_rows, folder),
+    )
+
+
+def has_one_model(folder: Path) -> bool:
+    """False for a run that combines the predictions of others, and has no weights of its own."""
+    if read_record(read_config(folder / CONFIG_FILE)) is None:
+        return True
+    return any((folder / name).is_file() for name in (WEIGHTS_FILE, ADAPTER_FILE))
+
+
+def _stored_predictions(folder: Path) -> SplitPredictions:
+    with explain_read_errors(predictions_file(folder, EVALUATED_SPLIT)):
+        return read_predictions(folder, EVALUATED_SPLIT)
+
+
+def _learner(folder: Path) -> Learner:
+    learner, _ = load_learner(folder)
+    return learner
+
+
+def _test_rows(folder: Path) -> Rows:
+    return build.data(unchanged_config(folder)).splits[EVALUATED_SPLIT]

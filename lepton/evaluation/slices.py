@@ -1,0 +1,52 @@
+"""Slices: metrics on the rows of each value of each column, and which of these differ."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.evaluation.evaluator import Evaluation, Evaluator
+from lepton.metric.sample_errors import sample_errors
+from lepton.stats.slices import EVALUATOR, slice_masks, slices
+
+
+class Slices(Evaluator):
+    """Scores the model on slices: the rows of one value of one column, or of one range of numbers.
+
+    Metrics: `slices`, their number; `different`, those whose errors differ from the other rows'
+    beyond chance; `worst/NAME`, each metric on the slice that errs most among the different ones,
+    or on all rows where no slice is known to err more.
+    The table `slices` has a row for each slice: slice, n, mean (error), low, high, p_holm, and the
+    metrics.
+    """
+
+    def __init__(
+        self, *, min_samples: int, number_bins: int, level: float, metrics: list[str] | None
+    ) -> None:
+        self.min_samples, self.number_bins, self.level = min_samples, number_bins, level
+        self.metrics = metrics
+
+    def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
+        clean, columns = model.predictions, model.inputs.slice_columns
+        errors = sample_errors(clean.prediction.numpy(), clean.target.numpy(), model.task.name)
+        options = {"min_samples": self.min_samples, "number_bins": self.number_bins}
+        table = slices(columns, errors, **options)
+        masks = dict(slice_masks(columns, **options))
+        scores = [self._score(model, masks[name]) for name in table["slice"]]
+        overall = self._score(model, np.ones(len(errors), bool))
+        names = [*overall, *(name for score in scores for name in score if name not in overall)]
+        table = table.assign(
+            **{name: [score.get(name, np.nan) for score in scores] for name in dict.fromkeys(names)}
+        )
+        is_different = table["p_holm"] < self.level
+        errs_more = table[is_different & (table["mean"] > errors.mean())]
+        worst = overall if errs_more.empty else scores[errs_more["mean"].idxmax()]
+        metrics = {"slices": float(len(table)), "different": float(is_different.sum())}
+        metrics |= {f"worst/{name}": value for name, value in worst.items()}
+        return Evaluation(metrics, {EVALUATOR: table})
+
+    def _score(self, model: EvaluatedModel, mask: np.ndarray) -> Mapping[str, float]:
+        """The metrics of these rows, without those that are undefined for them."""
+        clean, inside = model.predictions, torch.tensor(mask)
+        return model.task.score(clean.prediction[inside], clean.target[inside], only=self.metrics)
