@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lepton.commands.help_text import command_help, overview
+from lepton.commands.help_text import command_help, overview, root_help
+from lepton.config.commands import command_roots
 from lepton.errors import LeptonError, did_you_mean
 from lepton.training.signals import Interrupted
 
@@ -17,7 +18,6 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "sweep": "lepton.commands.sweep",
     "list": "lepton.commands.list",
     "results": "lepton.commands.results",
-    "ensemble": "lepton.commands.ensemble",
     "report": "lepton.commands.report",
     "verify": "lepton.commands.verify",
 }
@@ -50,7 +50,7 @@ def main() -> int:
 
 def _run_command(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
-        print(overview(COMMANDS))
+        print(overview(COMMANDS, command_roots()))
         return 0
     name, *command_arguments = arguments
     if name == "--version":
@@ -62,9 +62,15 @@ def _run_command(arguments: Sequence[str]) -> int:
         from lepton.commands.hydra_answers import answer_shell
 
         return answer_shell(arguments)
-    if name not in COMMANDS:
-        raise LeptonError(f"{name}: no such command{did_you_mean(name, COMMANDS)}; lepton --help")
+    roots = {} if name in COMMANDS else command_roots()
+    if name not in (*COMMANDS, *roots):
+        known = (*COMMANDS, *roots)
+        raise LeptonError(f"{name}: no such command{did_you_mean(name, known)}; lepton --help")
     if {"--help", "-h"} & set(command_arguments):
-        print(command_help(COMMANDS[name]))
+        print(root_help(roots[name]) if name in roots else command_help(COMMANDS[name]))
         return 0
+    if name in roots:
+        from lepton.commands import derive
+
+        return derive.main(name, command_arguments)
     return importlib.import_module(COMMANDS[name]).main(command_arguments)

@@ -10,12 +10,13 @@ from lepton.dataset.clean.column_kinds import parse_columns
 from lepton.errors import explain_read_errors
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import DataSpec
+from lepton.storage.derived_record import read_record
 from lepton.storage.predictions import named_columns
 from lepton.storage.results import finished_result
 from lepton.training.learner import load_learner
 
 if TYPE_CHECKING:
-    from lepton.ensemble.machinery.predictor import EnsemblePredictor
+    from lepton.derived.derivation import FramePredictor
 
 
 class Predictor:
@@ -74,17 +75,16 @@ class TextInputs:
         return {name: tensor for name, tensor in encoded.items() if name != "cut"}
 
 
-def load_model(run: str | Path) -> "Predictor | EnsemblePredictor":
-    """The model of a finished run, which may be an ensemble, with its `predict` and `spec`.
+def load_model(run: str | Path) -> "Predictor | FramePredictor":
+    """The model of a finished run, trained or made of others, with its `predict` and `spec`.
 
     Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when
         its config names something outside the trusted packages.
     """
     folder = Path(run)
     result = finished_result(folder)
-    if result.config.get("ensemble", {}).get("kind") == "predictions":
-        from lepton.ensemble.machinery.predictor import EnsemblePredictor
+    if (record := read_record(result.config)) is None:
+        return Predictor(folder)
+    from lepton.derived.classes import derivation_class
 
-        with explain_read_errors(folder):
-            return EnsemblePredictor(folder, load_model)
-    return Predictor(folder)
+    return derivation_class(record).load(folder, load_model) or Predictor(folder)

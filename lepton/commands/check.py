@@ -9,14 +9,15 @@ examples:
 """
 
 from lepton.commands.flags import only_for_train, parse_arguments
+from lepton.config.commands import command_roots
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the plan for the overrides; for `check ensemble ...` who may become a member."""
-    if arguments[:1] == ["ensemble"]:
-        from lepton.commands import ensemble
+    """Prints the plan for the overrides, or of which runs a command would make another."""
+    if arguments and arguments[0] in command_roots():
+        from lepton.commands import derive
 
-        return ensemble.main(arguments[1:], check=True)
+        return derive.main(arguments[0], arguments[1:], check=True)
     parsed = parse_arguments(arguments)
     if parsed.hydra_flags:
         raise only_for_train(parsed.hydra_flags[0])

@@ -1,4 +1,4 @@
-"""The flags that `train`, `check` and `ensemble` share: lepton's own, and those left to Hydra."""
+"""The flags of commands that compose: lepton's own, and those left to Hydra."""
 
 import os
 from collections.abc import Sequence

@@ -9,8 +9,15 @@ import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 
+from lepton.config.commands import CommandRoot
+
 HEAD = re.compile(r"`(lepton [^`]+)`: (.*?)\.?$")
 SUMMARY_COLUMN = 36  # where summaries begin; a longer usage has a line of its own
+KEY_LINE = re.compile(r"[a-z]\w*: *[^ #]")
+SHARED_FLAGS = (
+    "  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)",
+    "  --allow PACKAGE       lets a _target_ name something in your own package",
+)
 OVERVIEW_END = """
   lepton COMMAND --help   what it takes, and examples
   lepton --version
@@ -18,9 +25,10 @@ OVERVIEW_END = """
 """
 
 
-def overview(commands: Mapping[str, str]) -> str:
+def overview(commands: Mapping[str, str], roots: Mapping[str, CommandRoot]) -> str:
     """The help of lepton itself: a line or two for each command."""
-    heads = [head_line(command_help(module)) for module in commands.values()]
+    texts = [*map(command_help, commands.values()), *map(root_help, roots.values())]
+    heads = [head_line(text) for text in texts]
     return "\n".join(["usage: lepton COMMAND ...", "", *_columns(heads), OVERVIEW_END])
 
 
@@ -42,8 +50,30 @@ def command_help(module: str) -> str:
     return ast.get_docstring(ast.parse(source or "")) or ""
 
 
+def root_help(root: CommandRoot) -> str:
+    """What the file of a command that makes runs of others says: its head, then its keys."""
+    lines = root.path.read_text(encoding="utf-8", errors="replace").splitlines()
+    head = [line for line in lines if line.startswith("#") and "@package" not in line]
+    summary, *more = [line.removeprefix("#").removeprefix(" ") for line in head] or [""]
+    summary = summary.removeprefix(f"lepton {root.name}: ")
+    options = "".join(f" [{key}=OPTION]" for key in root.groups)
+    keys = [line for line in lines if KEY_LINE.match(line)]
+    choices = [f"  {key}=OPTION: `lepton list {group}`" for key, group in root.groups.items()]
+    return "\n".join(
+        [
+            f"`lepton {root.name} runs=RUNS{options} [key=value ...]`: {summary}",
+            "",
+            *(f"  {line}" for line in keys),
+            *choices,
+            "",
+            *SHARED_FLAGS,
+            *(["", "examples:", *more] if more else []),
+        ]
+    )
+
+
 def head_line(text: str) -> tuple[str, str]:
     """How a command is called, and what it does, of the first line of its help."""
     first = text.partition("\n")[0]
     match = HEAD.match(first)
-    return (match[1], match[2]) if match else (first, "")
+    return (match[1], match[2].partition(";")[0]) if match else (first, "")

@@ -17,7 +17,9 @@ import pandas as pd
 
 from lepton.config.constraints import data_files
 from lepton.config.identity import is_run_name
-from lepton.ensemble.machinery.summary import FACTS_FILE, MEMBERS_FILE, POOL_KEY
+from lepton.derived.classes import derivation_class
+from lepton.derived.derivation import Derivation
+from lepton.derived.reproduce import make_again
 from lepton.errors import LeptonError
 from lepton.pretrained.base_weights import starting_weights
 from lepton.pretrained.weight_files import (
@@ -26,6 +28,7 @@ from lepton.pretrained.weight_files import (
     WEIGHTS_FILE,
     read_adapter_base,
 )
+from lepton.storage.derived_record import read_record
 from lepton.storage.predictions import PREDICTED_SPLITS, predictions_file
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
@@ -37,12 +40,7 @@ from lepton.storage.run_folder import (
 )
 
 USAGE = "usage: lepton verify RUN (a run's folder)"
-TABLES = (
-    HISTORY_FILE,
-    MEMBERS_FILE,
-    *(predictions_file(Path(), split).as_posix() for split in PREDICTED_SPLITS),
-)
-PLACE_KEYS = ("skipped", POOL_KEY)  # of FACTS_FILE, about where the members lie
+PREDICTION_TABLES = [predictions_file(Path(), name).as_posix() for name in PREDICTED_SPLITS]
 MACHINE_KEYS = ("python", "platform", "gpus")  # of environment.json, what can change a number
 
 
@@ -58,36 +56,33 @@ def main(arguments: list[str]) -> int:
 def verify(folder: Path) -> tuple[list[str], bool]:
     """Makes a run again; returns the lines that tell what differs, and True when nothing does.
 
-    A run is trained again; an ensemble is made again from its members.
+    A run is trained again; one that was made of others is made again of these.
 
-    Raises: LeptonError when there is no finished run, or its data or its members are not there.
+    Raises: LeptonError when there is no finished run, or its data or its inputs are not there.
     """
     first = read_result(folder)
     if first is None:
         raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
-    is_ensemble = "ensemble" in first.config
+    record = read_record(first.config)
+    made_by = None if record is None else derivation_class(record)
     with tempfile.TemporaryDirectory() as runs:
         new_folder = Path(runs) / folder.name
-        causes = (_combine_again if is_ensemble else _train_again)(folder, new_folder, first)
-        differences = _differences(folder, new_folder, first, finished_result(new_folder))
+        if record is None:
+            causes = _train_again(folder, new_folder, first)
+        else:
+            causes = make_again(folder, first.config, record, new_folder)
+        differences = _differences(folder, new_folder, first, made_by)
         causes += _environment_changes(folder, new_folder)
     if not differences:
-        process = "every member's weight" if is_ensemble else "the history"
+        process = "the history" if made_by is None else made_by.compared
         compared = f"{len(first.metrics)} metrics, {process} and every prediction"
         lines = [f"{folder.name}: the same again, bit for bit: {compared}"]
         return [*lines, *(f"  although {cause}" for cause in causes)], True
     if not causes:
-        step = "combining the members" if is_ensemble else "training"
+        step = "training" if made_by is None else made_by.step
         causes = [f"nothing that is known: {step} is not deterministic on this machine"]
     lines = [f"{folder.name}: not the same again", *(f"  {line}" for line in differences)]
     return [*lines, "what is different:", *(f"  {cause}" for cause in causes)], False
-
-
-def _combine_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
-    """Makes an ensemble again in another folder; returns what its members are no longer."""
-    from lepton.ensemble.machinery.reproduce import reproduce_ensemble
-
-    return reproduce_ensemble(folder, first.config, new_folder)
 
 
 def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
@@ -123,15 +118,18 @@ def _possible_changes(config: dict[str, Any]) -> str:
     return ", or ".join(changes) or "code: an option has other values or keys now"
 
 
-def _differences(folder: Path, new_folder: Path, first: Result, second: Result) -> list[str]:
+def _differences(
+    folder: Path, new_folder: Path, first: Result, made_by: type[Derivation] | None
+) -> list[str]:
     """A line for the metrics, and for every file, that are not the same in both folders."""
-    lines = _metric_differences(first.metrics, second.metrics)
-    for name in TABLES:
+    lines = _metric_differences(first.metrics, finished_result(new_folder).metrics)
+    own_tables = () if made_by is None else made_by.tables
+    for name in (HISTORY_FILE, *own_tables, *PREDICTION_TABLES):
         if (new_folder / name).is_file():
             difference = _table_difference(folder / name, new_folder / name)
             lines += [f"{name}: {difference}"] if difference else []
-    if (keys := _differing_facts(folder, new_folder)) is not None:
-        lines.append(f"{FACTS_FILE}: {keys}")
+    if made_by is not None:
+        lines += made_by.differences(folder, new_folder)
     for name in (WEIGHTS_FILE, ADAPTER_FILE, SPEC_FILE):
         if (new_folder / name).is_file():
             lines += _file_difference(folder / name, new_folder / name)
@@ -168,19 +166,6 @@ def _base_difference(first: Path, second: Path) -> list[str]:
     except LeptonError as e:
         return [f"{BASE_FILE}: {str(e).removeprefix(f'{first}: ')}"]
     return [f"{BASE_FILE}: names other weights"] if contents[0] != contents[1] else []
-
-
-def _differing_facts(folder: Path, new_folder: Path) -> str | None:
-    """The keys in which an ensemble's facts differ, but those about where its members lie."""
-    if not (new_folder / FACTS_FILE).is_file():
-        return None
-    first, second = (json.loads((f / FACTS_FILE).read_text()) for f in (folder, new_folder))
-    differing = [
-        key
-        for key in second
-        if key not in PLACE_KEYS and json.dumps(first.get(key)) != json.dumps(second[key])
-    ]
-    return ", ".join(differing) or None
 
 
 def _table_difference(first: Path, second: Path) -> str | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lepton.config.commands import command_groups
 from lepton.config.override_reader import (
     OverrideReader,
     chosen_options,
@@ -38,7 +39,7 @@ class TrainOverrideReader(OverrideReader):
 
     def __init__(self, *, sweep: bool) -> None:
         super().__init__()
-        self.sweep = sweep
+        self.sweep, self.command_groups = sweep, command_groups()
 
     def refusal(self, override: "Override") -> str | None:
         key, text = override.key_or_group, text_of(override)
@@ -49,7 +50,7 @@ class TrainOverrideReader(OverrideReader):
             return f"{text}: several values need a sweep; add -m, or quote the comma"
         if root in ("choices", "overrides"):
             return f"{key}: set by lepton, not by hand"
-        if command := command_of(root):
+        if command := command_of(root) or self.command_groups.get(root):
             return f"{key}: lepton train has no such key; it belongs to lepton {command}"
         if "/" in key and self.group(override) is None and not self._stays_as_written(override):
             return f"{key}: no such group{did_you_mean(key, self.options_by_group)}"

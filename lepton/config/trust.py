@@ -1,6 +1,7 @@
 """Trust in packages: those that a `_target_` may name, and what it takes to allow another."""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ ALLOW_VARIABLE = "LEPTON_ALLOW"  # further packages, comma-separated; workers in
 TRUSTED_PREFIXES = tuple(
     dict.fromkeys(prefix for g in GROUPS.values() for prefix in (*g.targets, *g.parts))
 )
+OWN_COMMAND = re.compile(r"lepton\.\w+\.derivation\.\w+")  # commands that make runs of others
 PLUGIN_PREFIXES = (  # of Hydra's own part of a config
     "hydra_plugins.",
     "hydra._internal.core_plugins.",
@@ -29,7 +31,8 @@ def allow(*packages: str) -> None:
 
 def is_allowed(name: str) -> bool:
     """True when a dotted name lies inside a package that `_target_`s may use."""
-    return name.startswith(TRUSTED_PREFIXES + tuple(f"{p}." for p in _allowed_packages()))
+    prefixes = TRUSTED_PREFIXES + tuple(f"{p}." for p in _allowed_packages())
+    return name.startswith(prefixes) or bool(OWN_COMMAND.fullmatch(name))
 
 
 def _allowed_packages() -> list[str]:

@@ -24,7 +24,7 @@ from lepton.report.blocks import Report, Section
 from lepton.report.dataset_runs import split_by_dataset
 from lepton.report.sections.best_setting import best_setting_section
 from lepton.report.sections.comparison import comparison_section
-from lepton.report.sections.ensembles import ensembles_section
+from lepton.report.sections.derived_runs import derived_sections
 from lepton.report.sections.error_analysis import error_analysis_section
 from lepton.report.sections.fine_tuning import fine_tuning_section
 from lepton.report.sections.importance import importance_section
@@ -83,7 +83,7 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     if varied:
         sections.append(importance_section(key_importance, trained_runs, select))
     sections.append(best_setting_section(datasets, select))
-    sections += ensembles_section(derived_runs)
+    sections += derived_sections(derived_runs)
     detailed, left_out = datasets[:MAX_DATASETS], len(datasets) - MAX_DATASETS
     sections.append(training_section(detailed, keys, varied, left_out=left_out))
     sections += [

@@ -66,6 +66,8 @@ def _checked(command: str, settings: dict[str, Any], inputs: list[Any]) -> Deriv
 
 def training_config(config: dict[str, Any]) -> dict[str, Any]:
     """The config without what the command noted that made the run of others: as for training."""
-    record = read_record(config)
-    notes = () if record is None else (DERIVED_KEY, record.command)
-    return {key: value for key, value in config.items() if key not in notes}
+    if (record := read_record(config)) is None:
+        return config
+    values = {k: v for k, v in config.items() if k not in (DERIVED_KEY, record.command)}
+    choices = config.get("choices", {})
+    return values | {"choices": {k: v for k, v in choices.items() if k != record.command}}

@@ -7,6 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lepton.commands.derive import request_of
+from lepton.config.command import compose_command
+from lepton.config.commands import command_roots
+from lepton.derived.inputs import find_inputs
+from lepton.derived.make import build_derivation, make_or_read, plan_derivation
+
 SMALL = ("dataset=synthetic", "dataset.rows=250", "batch_size=16", "trainer.max_epochs=3")
 MLP = ("model=mlp_small", "model.hidden=[16]")
 RESNET = ("model=resnet", "model.width=16", "model.blocks=1", "trainer.max_epochs=2")
@@ -31,6 +37,13 @@ STUDIES = {
         for fold in range(3)
     ],
 }
+
+
+def compose_ensemble(*overrides):
+    """The config that `lepton ensemble` composes, checked by its class too."""
+    config = compose_command(command_roots()["ensemble"], overrides)
+    build_derivation(request_of("ensemble", config, list(overrides)))
+    return config
 
 
 @pytest.fixture(scope="session")
@@ -65,10 +78,16 @@ def study(trained, here):
 @pytest.fixture
 def ensemble(here):
     """Makes an ensemble as the command does; gives what came of it."""
-    from lepton.commands.ensemble import compose
-    from lepton.ensemble.machinery.make_ensemble import make_or_read_ensemble
+    from lepton.ensemble.machinery.summary import read_summary
 
-    return lambda *overrides: make_or_read_ensemble(compose(*overrides))
+    def ensemble(*overrides):
+        config = compose_ensemble(*overrides)
+        derivation = build_derivation(request_of("ensemble", config, list(overrides)))
+        search = find_inputs(config["runs"], command="ensemble", fewest=derivation.fewest)
+        folder = make_or_read(plan_derivation(derivation, search))
+        return derivation.summary if folder is None else read_summary(folder)
+
+    return ensemble
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from lepton import build, load_model, train
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.ensemble.machinery.members import find_members
+from lepton.derived.inputs import find_inputs
 from lepton.ensemble.machinery.soup_checks import init_from
 from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.errors import ConfigError, LeptonError
@@ -95,7 +95,7 @@ def test_a_greedy_soup_never_scores_below_its_best_member(study, ensemble):
 
 
 def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
-    members = find_members([str(folder) for folder in study("soups")]).members
+    members = find_inputs([str(folder) for folder in study("soups")], command="ensemble").inputs
     average = WeightAverager(members)
     average.mix([0, 1])
     average.mix([2])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lepton.derived.inputs import InputRun
 from lepton.ensemble.combiner import Combiner, ValidationPredictions
-from lepton.ensemble.machinery.members import MemberRun
 from lepton.ensemble.machinery.pool import MemberPool
 from lepton.ensemble.soup import Soup
 from lepton.seeds import derive
@@ -31,7 +31,7 @@ class FittedEnsemble:
     contribution: Tensor
 
     @property
-    def members(self) -> list[MemberRun]:
+    def members(self) -> list[InputRun]:
         return [member for entry in self.used for member in self.pool.entries[entry].members]
 
 

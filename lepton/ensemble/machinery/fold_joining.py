@@ -6,17 +6,17 @@ from collections import defaultdict
 import torch
 
 from lepton.config.identity import COSMETIC_KEYS
-from lepton.ensemble.machinery.members import MemberRun
+from lepton.derived.inputs import InputRun
 from lepton.errors import ConfigError
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 
 
-def group_by_setting(members: list[MemberRun]) -> list[list[MemberRun]]:
+def group_by_setting(members: list[InputRun]) -> list[list[InputRun]]:
     """The runs of each setting, in the order of their folds.
 
     Raises: ConfigError when a run has no fold, or a setting lacks one.
     """
-    settings: dict[str, dict[int, MemberRun]] = defaultdict(dict)
+    settings: dict[str, dict[int, InputRun]] = defaultdict(dict)
     for member in members:
         dataset = member.config["dataset"]
         if dataset.get("fold") is None:
@@ -38,7 +38,7 @@ def group_by_setting(members: list[MemberRun]) -> list[list[MemberRun]]:
     return [[runs[fold] for fold in sorted(runs)] for runs in settings.values()]
 
 
-def join_folds(members: list[MemberRun]) -> dict[str, SplitPredictions]:
+def join_folds(members: list[InputRun]) -> dict[str, SplitPredictions]:
     """The predictions of all folds, by split."""
     return {name: _join([m.splits[name] for m in members]) for name in PREDICTED_SPLITS}
 

@@ -1,115 +1,141 @@
-"""Makes one ensemble from top to bottom: members pooled, combined, compared and written."""
+"""Makes one ensemble from top to bottom: members combined, compared, and what a run holds of it."""
 
-import logging
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lepton import build
+import pandas as pd
+
+from lepton.derived.derivation import MadeRun, NotKept
+from lepton.derived.inputs import InputRun, InputSearch, run_reference
+from lepton.derived.writing import shared_config
 from lepton.ensemble.combiner import Combiner, ValidationPredictions
-from lepton.ensemble.machinery.ensemble_folder import ensemble_folder, write_ensemble_files
-from lepton.ensemble.machinery.fitting import fit_ensemble, picked_member_score
+from lepton.ensemble.machinery.fitting import FittedEnsemble, fit_ensemble, picked_member_score
 from lepton.ensemble.machinery.member_comparison import ensemble_facts, members_table
-from lepton.ensemble.machinery.members import MemberSearch, find_members
-from lepton.ensemble.machinery.pool import MemberPool, make_pool
-from lepton.ensemble.machinery.soups import make_soup
-from lepton.ensemble.machinery.summary import EnsembleSummary, read_summary
+from lepton.ensemble.machinery.own_files import FACTS_FILE, MEMBERS_FILE, POOL_KEY
+from lepton.ensemble.machinery.pool import MemberPool
+from lepton.ensemble.machinery.soups import make_soup, save_soup
+from lepton.ensemble.machinery.summary import EnsembleSummary
+from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.ensemble.soup import Soup
 from lepton.errors import ConfigError
-from lepton.storage.results import read_result
-from lepton.storage.run_folder import LOG_FILE
-from lepton.storage.run_log import logged_to
-from lepton.storage.run_writing import writing_run
-from lepton.storage.study import refresh_tables
+from lepton.storage.files import write_json
+from lepton.storage.predictions import SplitPredictions
+from lepton.storage.run_folder import SPEC_FILE
 
-log = logging.getLogger("lepton")
+if TYPE_CHECKING:
+    from lepton.ensemble.derivation import Ensemble
 
-
-@dataclass(frozen=True, eq=False)
-class EnsemblePlan:
-    """An ensemble that can be made: its config, its possible members, its method, its folder."""
-
-    config: dict[str, Any]
-    search: MemberSearch
-    method: Combiner | Soup
-    pool: MemberPool
-    folder: Path
+NOTED_KEYS = ("method", "metric", "max_members", "max_size", "folds", "seed")
 
 
-def make_or_read_ensemble(config: dict[str, Any]) -> EnsembleSummary:
-    """The ensemble that a checked config means: made now, or read when it is there already.
+def make_ensemble(
+    ensemble: "Ensemble", search: InputSearch, unfinished: Path, folder: Path
+) -> MadeRun:
+    """Combines the members, and writes the ensemble's own files.
 
-    Raises: as `plan_ensemble`.
+    Raises: NotKept when its best member is better.
     """
-    plan = plan_ensemble(config, find_members(config["runs"]))
-    if plan.search.left_out:
-        log.info("runs: %s", plan.search.left_out)
-    if read_result(plan.folder) and not config["rerun"]:
-        log.info("%s is finished; rerun=true makes it again", plan.folder)
-        return read_summary(plan.folder)
-    summary = make_ensemble(plan)
-    if summary.folder:
-        refresh_tables(summary.folder.parent)
-    return summary
-
-
-def plan_ensemble(config: dict[str, Any], search: MemberSearch) -> EnsemblePlan:
-    """The plan of an ensemble of the members found.
-
-    Raises: ConfigError when the members do not go together, or with the method.
-    """
-    method = build.instantiate(config["method"], task=search.members[0].spec.task)
-    pool = make_pool(search.members, config["metric"], across_folds=method.across_folds)
-    _refuse_impossible(method, pool, config)
-    return EnsemblePlan(config, search, method, pool, ensemble_folder(config, pool))
-
-
-def make_ensemble(plan: EnsemblePlan) -> EnsembleSummary:
-    """Combines the members; writes the ensemble unless its best member is better."""
-    started = time.perf_counter()
-    config, method, pool, folder = plan.config, plan.method, plan.pool, plan.folder
-    validation, averager = _validation_predictions(config, pool), None
+    pool, method, averager = ensemble.pool, ensemble.combining, None
+    validation = _validation_predictions(ensemble)
     if isinstance(method, Combiner):
-        fitted = fit_ensemble(method, pool, validation, config["folds"])
+        fitted = fit_ensemble(method, pool, validation, ensemble.folds)
     else:
         fitted, averager = make_soup(method, pool, validation)
     members = members_table(fitted)
-    picked = picked_member_score(validation, config["folds"])
-    facts = ensemble_facts(fitted, members, plan.search.skipped, picked=picked)
-    if facts["beaten"] and not config["keep"]:
-        return EnsembleSummary(None, facts, members)
-    seconds = time.perf_counter() - started
-    with writing_run(folder, rerun=config["rerun"]) as unfinished, logged_to(unfinished / LOG_FILE):
-        for path, why in plan.search.skipped:
-            log.debug("no member: %s: %s", path, why)
-        write_ensemble_files(
-            unfinished,
-            folder,
-            config,
-            fitted,
-            averager,
-            facts=facts,
-            members_table=members,
-            seconds=seconds,
-        )
-    return read_summary(folder)
+    picked = picked_member_score(validation, ensemble.folds)
+    facts = ensemble_facts(fitted, members, search.skipped, picked=picked)
+    if facts["beaten"] and not ensemble.keep:
+        ensemble.summary = EnsembleSummary(None, facts, members)
+        raise NotKept(f"{folder}: does not beat its best member")
+    _write_own_files(unfinished, folder, fitted, averager, facts=facts, members=members)
+    kind = "predictions" if averager is None else "weights"
+    settings = {key: getattr(ensemble, key) for key in NOTED_KEYS}
+    notes = {"kind": kind, **settings, "members": _recorded_members(fitted, folder)}
+    return _made_run(fitted, averager, notes, seed=ensemble.seed)
 
 
-def _refuse_impossible(method: Combiner | Soup, pool: MemberPool, config: dict[str, Any]) -> None:
+def refuse_impossible(
+    method: Combiner | Soup, pool: MemberPool, max_size: int | None, *, name: str
+) -> None:
     """Raises: ConfigError for a method or a limit that makes no sense for these members."""
-    name, task = config["choices"]["method"], pool.task.name
+    task = pool.spec.task
     if isinstance(method, Combiner) and task not in method.possible:
         raise ConfigError(f"method: {name} needs classes, and this is {task}; mean or median")
     smallest = min(entry.size for entry in pool.entries)
-    if config["max_size"] is not None and config["max_size"] < smallest:
-        raise ConfigError(
-            f"max_size: {config['max_size']} bytes hold no member; the smallest has {smallest}"
-        )
+    if max_size is not None and max_size < smallest:
+        raise ConfigError(f"max_size: {max_size} bytes hold no member; the smallest has {smallest}")
 
 
-def _validation_predictions(config: dict[str, Any], pool: MemberPool) -> ValidationPredictions:
+def _validation_predictions(ensemble: "Ensemble") -> ValidationPredictions:
+    pool = ensemble.pool
     val = pool.splits["val"]
-    limits = {key: config[key] for key in ("max_members", "max_size", "seed")}
+    limits = {key: getattr(ensemble, key) for key in ("max_members", "max_size", "seed")}
     sizes = [entry.size for entry in pool.entries]
     return ValidationPredictions(val.prediction, val.target, pool.scorer, sizes, **limits)
+
+
+def _write_own_files(
+    unfinished: Path,
+    folder: Path,
+    fitted: FittedEnsemble,
+    averager: WeightAverager | None,
+    *,
+    facts: dict[str, Any],
+    members: pd.DataFrame,
+) -> None:
+    pool = fitted.pool
+    members.to_parquet(unfinished / MEMBERS_FILE, index=False)
+    pooled = [run_reference(member, folder) for member in pool.members]
+    write_json(unfinished / FACTS_FILE, {**facts, POOL_KEY: pooled})
+    if averager is not None:
+        save_soup(averager, unfinished)
+        return
+    pool.spec.save(unfinished / SPEC_FILE)
+    if not isinstance(fitted.method, Soup):
+        fitted.method.save(unfinished)
+
+
+def _made_run(
+    fitted: FittedEnsemble, averager: WeightAverager | None, notes: dict[str, Any], *, seed: int
+) -> MadeRun:
+    """What a run holds of a fitted ensemble; a soup has an `averager`."""
+    pool = fitted.pool
+    predictions = {
+        name: SplitPredictions(split.ids, split.target, fitted.predictions[name])
+        for name, split in pool.splits.items()
+    }
+    metrics = {
+        f"{name}/{metric}": value
+        for name, split in predictions.items()
+        for metric, value in pool.task.score(split.prediction, split.target).items()
+    }
+    is_soup = averager is not None
+    config = fitted.members[0].config if is_soup else shared_config(fitted.members) | {"seed": seed}
+    return MadeRun(
+        inputs=fitted.members,
+        config=config,
+        task=pool.task,
+        predictions=predictions,
+        metrics=metrics,
+        sizes=averager.network.sizes() if is_soup else _total_sizes(fitted.members),
+        notes=notes,
+    )
+
+
+def _recorded_members(fitted: FittedEnsemble, folder: Path) -> list[dict[str, Any]]:
+    """References to the members in use, with the number of their entry and their weight."""
+    weights = fitted.weights.tolist()
+    return [
+        {
+            **run_reference(member, folder),
+            "part": number,
+            "weight": weights[i] / len(fitted.pool.entries[i].members),
+        }
+        for number, i in enumerate(fitted.used)
+        for member in fitted.pool.entries[i].members
+    ]
+
+
+def _total_sizes(members: list[InputRun]) -> dict[str, int]:
+    keys = ("parameters", "trainable")
+    return {key: sum(getattr(member.result, key) for member in members) for key in keys}

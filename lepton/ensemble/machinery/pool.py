@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from lepton import build
+from lepton.derived.inputs import MAX_NAMES_SHOWN, InputRun
 from lepton.ensemble.machinery.fold_joining import group_by_setting, join_folds
-from lepton.ensemble.machinery.members import MAX_NAMES_SHOWN, MemberRun
 from lepton.ensemble.machinery.scorer import Scorer
 from lepton.errors import ConfigError
 from lepton.spec import DataSpec
@@ -23,7 +23,7 @@ MAX_KEYS_SHOWN = 3
 class PoolEntry:
     """One thing to be weighted: a run, or the runs of one setting over all folds."""
 
-    members: list[MemberRun]
+    members: list[InputRun]
     splits: dict[str, SplitPredictions]
 
     @property
@@ -57,7 +57,7 @@ class MemberPool:
         return len(self.entries)
 
     @property
-    def members(self) -> list[MemberRun]:
+    def members(self) -> list[InputRun]:
         return [member for entry in self.entries for member in entry.members]
 
 
@@ -67,7 +67,7 @@ def _stacked(entries: Sequence[PoolEntry], split: str) -> SplitPredictions:
     return SplitPredictions(first.ids, first.target, predictions)
 
 
-def make_pool(members: list[MemberRun], metric: str | None, *, across_folds: bool) -> MemberPool:
+def make_pool(members: list[InputRun], metric: str | None, *, across_folds: bool) -> MemberPool:
     """The members as entries; with `across_folds` the folds of each setting are joined.
 
     Raises: ConfigError when members differ in what an ensemble needs equal; names the runs.
@@ -91,7 +91,7 @@ def _content(split: str, name: str) -> Callable[[PoolEntry], bytes]:
 
 
 def _require_same(
-    items: Sequence[MemberRun] | Sequence[PoolEntry], plural: str, key: Callable[[Any], Any]
+    items: Sequence[InputRun] | Sequence[PoolEntry], plural: str, key: Callable[[Any], Any]
 ) -> None:
     """Raises: ConfigError for items that differ, with names and with how their data differ."""
     groups = defaultdict(list)
@@ -109,11 +109,11 @@ def _require_same(
     )
 
 
-def _first_run(item: MemberRun | PoolEntry) -> MemberRun:
+def _first_run(item: InputRun | PoolEntry) -> InputRun:
     return item.members[0] if isinstance(item, PoolEntry) else item
 
 
-def _data_differences(usual: MemberRun, odd: MemberRun) -> str:
+def _data_differences(usual: InputRun, odd: InputRun) -> str:
     """The keys of their data in which two runs differ, and a way out where it is the fold."""
     usual_data, odd_data = usual.config["dataset"], odd.config["dataset"]
     keys = [k for k in {**usual_data, **odd_data} if usual_data.get(k) != odd_data.get(k)]
@@ -125,7 +125,7 @@ def _data_differences(usual: MemberRun, odd: MemberRun) -> str:
     return f" ({differences}{hint})" if keys else ""
 
 
-def _scored_task(members: list[MemberRun], requested: str | None) -> Task:
+def _scored_task(members: list[InputRun], requested: str | None) -> Task:
     """The members' task, with the metric requested, or else the one that all of them monitored.
 
     Raises: ConfigError for one that the task does not have, and where members differ.

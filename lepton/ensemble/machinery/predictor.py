@@ -2,33 +2,29 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from lepton import build
-from lepton.ensemble.machinery.members import is_unchanged, read_recorded_member
-from lepton.errors import LeptonError
+from lepton.derived.derivation import FramePredictor
+from lepton.derived.inputs import unchanged_folder
 from lepton.spec import DataSpec
-from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
-
-
-class FramePredictor(Protocol):
-    """A model that predicts rows of a DataFrame, as `lepton.load_model` returns it."""
-
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame: ...
+from lepton.storage.run_folder import SPEC_FILE
 
 
 class EnsemblePredictor:
     """Predicts rows of a DataFrame, as `Predictor`; each member prepares the rows its own way."""
 
-    def __init__(self, folder: Path, load_model: Callable[[Path], FramePredictor]):
-        settings = read_config(folder / CONFIG_FILE)["ensemble"]
+    def __init__(
+        self, folder: Path, settings: dict[str, Any], load_model: Callable[[Path], FramePredictor]
+    ):
+        """`settings` is the node of the run's config with the method and the members."""
         references = settings["members"]
         self.spec = DataSpec.load(folder / SPEC_FILE)
-        self.members = [load_model(_member_folder(folder, r)) for r in references]
+        self.members = [load_model(unchanged_folder(folder, r)) for r in references]
         self.entries = torch.tensor([reference["part"] for reference in references])
         runs = self.entries.bincount()
         self.shares = 1 / runs[self.entries].double()
@@ -61,17 +57,3 @@ class EnsemblePredictor:
         if one_number:
             return self.method.combine(of_entries[..., 0], self.weights)[:, None]
         return self.method.combine(of_entries, self.weights)
-
-
-def _member_folder(folder: Path, reference: dict[str, Any]) -> Path:
-    """The folder of a member.
-
-    Raises: LeptonError when it is not the very run that the ensemble was made of.
-    """
-    member = read_recorded_member(folder, reference)
-    if not is_unchanged(member, reference):
-        raise LeptonError(
-            f"{folder}: its member {reference['run']} was trained again and predicts otherwise; "
-            "make the ensemble again"
-        )
-    return member.folder

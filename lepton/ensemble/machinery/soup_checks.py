@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lepton.config.check import check, fits_itself
 from lepton.dataset.data import Data
-from lepton.ensemble.machinery.members import MemberRun
+from lepton.derived.inputs import InputRun
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.freezing import frozen_entries
@@ -29,7 +29,7 @@ KEEP_KEY = "keep"  # of a strategy: how much of the weights a run folder holds
 MAX_DIFFERENCES_SHOWN = 3
 
 
-def buildable_config(member: MemberRun) -> Config:
+def buildable_config(member: InputRun) -> Config:
     """The checked config of a member, with the place where the weights below its adapter lie now.
 
     Raises: ConfigError for a config that cannot be built; LeptonError when those weights are gone.
@@ -57,7 +57,7 @@ def init_from(config: Config) -> str | None:
     return None
 
 
-def refuse_different_configs(members: list[MemberRun], configs: list[Config]) -> None:
+def refuse_different_configs(members: list[InputRun], configs: list[Config]) -> None:
     """Raises: ConfigError for members whose models, inputs, starts or strategies differ."""
     first = configs[0]
     for member, config in zip(members, configs, strict=True):
@@ -75,7 +75,7 @@ def refuse_different_configs(members: list[MemberRun], configs: list[Config]) ->
             raise _refusal(members[0], member, "different strategies", differences, SAME_PARAMETERS)
 
 
-def refuse_different_weights(members: list[MemberRun], configs: list[Config]) -> None:
+def refuse_different_weights(members: list[InputRun], configs: list[Config]) -> None:
     """Raises: ConfigError for members whose files hold other parameters, or the same numbers with
     another meaning: other adapters, other tokens; LeptonError for files that cannot be read."""
     first, shapes = members[0], _tensor_shapes(members[0])
@@ -101,7 +101,7 @@ def refuse_different_weights(members: list[MemberRun], configs: list[Config]) ->
 
 
 def refuse_different_starts(
-    members: list[MemberRun], configs: list[Config], network: Network
+    members: list[InputRun], configs: list[Config], network: Network
 ) -> None:
     """Raises: ConfigError for members whose first weights differ; they are drawn again to see.
 
@@ -122,7 +122,7 @@ def refuse_different_starts(
 
 
 def refuse_weights_left_out(
-    members: list[MemberRun],
+    members: list[InputRun],
     configs: list[Config],
     states: list[dict[str, Tensor]],
     network: Network,
@@ -139,7 +139,7 @@ def refuse_weights_left_out(
             raise _refusal(members[0], member, "different parameters", differences, SAME_PARAMETERS)
 
 
-def refuse_changed_data(member: MemberRun, data: Data) -> None:
+def refuse_changed_data(member: InputRun, data: Data) -> None:
     """Raises: LeptonError when the data, read again, are not those that a member was trained on."""
     with TemporaryDirectory() as saved:
         data.save(Path(saved))
@@ -153,7 +153,7 @@ def refuse_changed_data(member: MemberRun, data: Data) -> None:
 
 
 def _refusal(
-    first: MemberRun, other: MemberRun, have: str, differences: list[str], reason: str
+    first: InputRun, other: InputRun, have: str, differences: list[str], reason: str
 ) -> ConfigError:
     details = f" ({', '.join(differences[:MAX_DIFFERENCES_SHOWN])})" if differences else ""
     return ConfigError(f"method: {first.run} and {other.run} have {have}{details}; {reason}")
@@ -184,21 +184,21 @@ def _options(node: Config, prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}.{key}", value
 
 
-def _tensor_shapes(member: MemberRun) -> Shapes:
+def _tensor_shapes(member: InputRun) -> Shapes:
     """The shapes of what a run's file of weights holds, by name."""
     path = weights_file(member)
     with explain_read_errors(path), safe_open(path, framework="pt") as file:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
-def weights_file(member: MemberRun) -> Path:
+def weights_file(member: InputRun) -> Path:
     """The file that holds the weights of a network: the whole, or the adapter alone."""
     whole = member.folder / WEIGHTS_FILE
     return whole if whole.is_file() else member.folder / ADAPTER_FILE
 
 
 def _odd_tensors(
-    first: MemberRun, shapes: Shapes, other: MemberRun, other_shapes: Shapes
+    first: InputRun, shapes: Shapes, other: InputRun, other_shapes: Shapes
 ) -> list[str]:
     """The tensors that two files do not share, where a whole one may hold more than an adapter."""
     odd = {n for n in shapes.keys() & other_shapes.keys() if shapes[n] != other_shapes[n]}

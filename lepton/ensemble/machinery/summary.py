@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from lepton.ensemble.machinery.own_files import FACTS_FILE, MEMBERS_FILE, PLACE_KEYS
 from lepton.errors import LeptonError
 
-FACTS_FILE, MEMBERS_FILE = "ensemble.json", "members.parquet"
-POOL_KEY = "pool"  # of the facts: references to all runs that could have become members
 MEMBER_COLUMNS = [
     *("run", "runs", "weight", "score", "contribution", "size"),
     *("disagreement", "error_correlation"),
@@ -46,6 +45,17 @@ def read_summary(folder: Path) -> EnsembleSummary:
     except (OSError, ValueError, TypeError, KeyError, IndexError) as e:
         why = f"{FACTS_FILE} lacks {e}" if isinstance(e, KeyError) else " ".join(str(e).split())
         raise LeptonError(f"{folder}: damaged ({why}); rerun=true makes it again") from None
+
+
+def differing_facts(folder: Path, again: Path) -> list[str]:
+    """A line with the keys in which the facts of two folders differ, but for those of places."""
+    first, second = (json.loads((f / FACTS_FILE).read_text()) for f in (folder, again))
+    keys = [
+        key
+        for key in second
+        if key not in PLACE_KEYS and json.dumps(first.get(key)) != json.dumps(second[key])
+    ]
+    return [f"{FACTS_FILE}: {', '.join(keys)}"] if keys else []
 
 
 def summary_sentences(facts: dict[str, Any]) -> list[str]:

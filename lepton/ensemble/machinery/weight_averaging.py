@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton import build
-from lepton.ensemble.machinery.members import MemberRun
+from lepton.derived.inputs import InputRun
 from lepton.ensemble.machinery.soup_checks import (
     buildable_config,
     refuse_changed_data,
@@ -34,7 +34,7 @@ class WeightAverager:
         cannot be read and for data that have changed.
     """
 
-    def __init__(self, members: list[MemberRun]):
+    def __init__(self, members: list[InputRun]):
         configs = [buildable_config(member) for member in members]
         refuse_different_configs(members, configs)
         refuse_different_weights(members, configs)
@@ -47,7 +47,7 @@ class WeightAverager:
         self.states = [self._trained_state(member, start) for member in members]
         refuse_weights_left_out(members, configs, self.states, self.network)
 
-    def _trained_state(self, member: MemberRun, start: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _trained_state(self, member: InputRun, start: dict[str, Tensor]) -> dict[str, Tensor]:
         """The trained weights of a member; those that it did not move are the tensors of `start`.
 
         Raises: LeptonError when they cannot be read.

@@ -6,11 +6,11 @@ import torch
 from sklearn.metrics import log_loss
 
 from lepton import build
-from lepton.commands.ensemble import compose
+from lepton.derived.inputs import find_inputs
 from lepton.ensemble.combiner import ValidationPredictions
 from lepton.ensemble.machinery.fitting import assign_folds, fit_ensemble, picked_member_score
-from lepton.ensemble.machinery.members import find_members
 from lepton.ensemble.machinery.pool import make_pool
+from tests.ensemble.conftest import compose_ensemble as compose
 
 LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
 
@@ -18,7 +18,7 @@ LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
 def make_method_and_pool(folders, *overrides):
     config = compose(f"runs=[{','.join(map(str, folders))}]", *overrides)
     method = build.instantiate(config["method"], task="binary")
-    members = find_members(config["runs"]).members
+    members = find_inputs(config["runs"], command="ensemble").inputs
     pool = make_pool(members, None, across_folds=method.across_folds)
     return method, pool
 

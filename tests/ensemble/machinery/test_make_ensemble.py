@@ -11,14 +11,13 @@ import torch
 import yaml
 
 from lepton import build, load, load_model
-from lepton.commands.ensemble import compose as compose_ensemble
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.ensemble.machinery.members import find_members, read_member
+from lepton.derived.inputs import find_inputs, read_input
 from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
 from lepton.storage.predictions import predictions_from_frame
-from tests.ensemble.conftest import SMALL, STUDIES
+from tests.ensemble.conftest import SMALL, STUDIES, compose_ensemble
 
 METHODS = {  # those that do something of their own for a task
     "binary": ("mean", "geometric_mean", "median", "vote", "weighted", "greedy", "stacking"),
@@ -135,7 +134,7 @@ def test_members_are_named_with_weights_in_the_config_and_paths_move_with_the_ru
     moved = Path("moved", *summary.folder.parts[1:])
     assert load_model(moved).predict(frame).equals(before)
     shutil.rmtree(moved.with_name(members[0]["run"]))
-    with pytest.raises(LeptonError, match=f"its member {members[0]['run']} is gone") as e:
+    with pytest.raises(LeptonError, match=f"its input {members[0]['run']} is gone") as e:
         load_model(moved)
     assert len(str(e.value).splitlines()) == 1
 
@@ -146,7 +145,7 @@ def test_a_member_that_was_trained_again_and_predicts_otherwise_is_told(study, e
     path = folders[0] / "predictions" / "test.parquet"
     frame = pd.read_parquet(path)
     frame.assign(prediction=frame["prediction"] / 2).to_parquet(path)
-    with pytest.raises(LeptonError, match=f"{folders[0].name} was trained again"):
+    with pytest.raises(LeptonError, match=f"{folders[0].name} was made again"):
         load_model(summary.folder)
 
 
@@ -263,8 +262,8 @@ def test_folders_that_are_no_members_are_named_and_counted(study, ensemble, capl
     assert "4 left out" in caplog.text
     for reason in ("not a result of lepton's", "damaged", "unfinished", "diverged (Diverged: loss"):
         assert reason in caplog.text
-    search = find_members("binary")
-    assert (len(search.members), len(search.skipped), search.ensembles) == (2, 4, 1)
+    search = find_inputs("binary", command="ensemble")
+    assert (len(search.inputs), len(search.skipped), search.derived["ensemble"]) == (2, 4, 1)
 
 
 @pytest.mark.parametrize("missing", ["weights", "nan", "no predictions"])
@@ -278,15 +277,17 @@ def test_a_run_without_weights_or_numbers_is_no_member(study, missing):
     else:
         path.unlink()
     with pytest.raises(LeptonError) as e:
-        read_member(folder)
+        read_input(folder)
     assert str(e.value).startswith(f"{folder}: ")
 
 
 def test_a_run_named_twice_is_one_member(study):
     folders = study("binary")
     shutil.copytree("runs/binary", "runs/copy")
-    search = find_members(["binary", "runs/binary/*", str(folders[0].absolute()), "copy"])
-    assert len(search.members) == 4
+    search = find_inputs(
+        ["binary", "runs/binary/*", str(folders[0].absolute()), "copy"], command="ensemble"
+    )
+    assert len(search.inputs) == 4
     assert [why.split(" as ")[0] for _, why in search.skipped] == ["the same run"] * 4
 
 
@@ -296,7 +297,7 @@ def test_a_run_named_twice_is_one_member(study):
 )
 @pytest.mark.parametrize("method", ["mean", "stacking", "greedy"])
 def test_limits_hold_for_members_and_bytes(study, ensemble, method, limits, most_members):
-    sizes = sorted(read_member(folder).size for folder in study("binary"))
+    sizes = sorted(read_input(folder).size for folder in study("binary"))
     overrides = [limit.format(two=sum(sizes[:2]), three=sum(sizes[:3])) for limit in limits]
     summary = ensemble("runs=binary", f"method={method}", *overrides, *QUICK)
     members = summary.members[summary.members["weight"] > 0]

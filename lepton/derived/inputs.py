@@ -1,15 +1,19 @@
-"""The members of an ensemble: finished runs, found by their folders and read."""
+"""The inputs of commands between runs: finished runs, found by their folders and read."""
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lepton.ensemble.machinery.run_paths import find_run_folders
+from lepton.derived.classes import derivation_class
+from lepton.derived.run_paths import find_run_folders
 from lepton.errors import ConfigError, LeptonError
 from lepton.spec import DataSpec
+from lepton.storage.derived_record import read_record, training_config
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions, read_predictions
 from lepton.storage.results import Result, finished_result
 from lepton.storage.run_folder import (
@@ -21,16 +25,20 @@ from lepton.storage.run_folder import (
 )
 
 WEIGHT_FILE_PATTERNS = ("model.*", "adapter.*")  # the file of a run that holds its weights
-NEEDED_KEYS = ("task", "dataset", "choices")  # of a member's config
+NEEDED_KEYS = ("task", "dataset", "choices")  # of an input's config
 MAX_NAMES_SHOWN = 4  # in a message
 
 
-class IsEnsembleError(LeptonError):
-    """The run is an ensemble, which is no member of another."""
+class NoInput(LeptonError):
+    """The run was made by a command whose runs are no inputs of others."""
+
+    def __init__(self, folder: Path, command: str):
+        super().__init__(f"{folder}: made by lepton {command}, whose runs join no others")
+        self.command = command
 
 
 @dataclass(frozen=True, eq=False)
-class MemberRun:
+class InputRun:
     """A finished run; `size` is bytes of weights, `digest` tells its predictions from others."""
 
     folder: Path
@@ -44,73 +52,79 @@ class MemberRun:
     def run(self) -> str:
         return self.result.run
 
-    @property
+    @cached_property
     def config(self) -> dict[str, Any]:
-        return self.result.config
+        """Its config as for training, whatever made it."""
+        return training_config(self.result.config)
 
 
 @dataclass
-class MemberSearch:
-    """The members found, and why other folders are none: (folder, reason).
+class InputSearch:
+    """The inputs found, and why other folders are none: (folder, reason).
 
-    `ensembles` are not members either, and only counted.
+    `derived` counts by command the runs that are not taken since they were made of others.
     """
 
-    members: list[MemberRun] = field(default_factory=list)
+    inputs: list[InputRun] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
-    ensembles: int = 0
+    derived: Counter[str] = field(default_factory=Counter)
 
     @property
     def left_out(self) -> str:
-        """Says how many folders are no members, and why; empty where all are."""
+        """Says how many folders are no inputs, and why; empty where all are."""
         reasons = [f"{path.name}: {why}" for path, why in self.skipped[:MAX_NAMES_SHOWN]]
         if (more := len(self.skipped) - MAX_NAMES_SHOWN) > 0:
             reasons.append(f"and {more} more")
         phrases = [f"{len(self.skipped)} left out: {'; '.join(reasons)}"] if reasons else []
-        if self.ensembles:
-            plural = "" if self.ensembles == 1 else "s"
-            phrases.append(f"{self.ensembles} ensemble{plural} left out")
+        phrases += [f"{text} left out" for text in self.derived_texts]
         return "; ".join(phrases)
 
+    @property
+    def derived_texts(self) -> list[str]:
+        """How many runs each command made that join no others."""
+        return [f"{count} made by lepton {command}" for command, count in self.derived.items()]
 
-def find_members(runs: str | Sequence[str]) -> MemberSearch:
+
+def find_inputs(runs: str | Sequence[str], *, command: str, fewest: int = 1) -> InputSearch:
     """The finished runs that `runs` names, each once, and the other folders that it names.
 
-    Raises: ConfigError when a word names nothing, or when there are not two members.
+    Raises: ConfigError when a word names nothing, or when there are fewer than the command needs.
     """
-    search, first_folders = MemberSearch(), {}
+    search, first_folders = InputSearch(), {}
     for path in find_run_folders(runs):
         try:
-            member = read_member(path)
-        except IsEnsembleError:
-            search.ensembles += 1
+            run = read_input(path)
+        except NoInput as e:
+            search.derived[e.command] += 1
             continue
         except LeptonError as e:
             search.skipped.append((path, str(e).removeprefix(f"{path}: ")))
             continue
-        first_folder = first_folders.setdefault(member.digest + member.run, str(path))
+        first_folder = first_folders.setdefault(run.digest + run.run, str(path))
         if first_folder == str(path):
-            search.members.append(member)
+            search.inputs.append(run)
         else:
             search.skipped.append((path, f"the same run as {first_folder}"))
-    if len(search.members) < 2:
+    if len(search.inputs) < fewest:
         why = f" ({search.left_out})" if search.left_out else ""
+        needed = {1: "one finished run", 2: "two finished runs"}.get(fewest, f"{fewest} runs")
+        there = {0: "none", 1: "one"}.get(len(search.inputs), len(search.inputs))
         raise ConfigError(
-            f"runs: {runs}: an ensemble needs two finished runs at least, and here is "
-            f"{'one' if search.members else 'none'}{why}"
+            f"runs: {runs}: lepton {command} needs {needed} at least, and here is {there}{why}"
         )
     return search
 
 
-def read_member(folder: Path) -> MemberRun:
+def read_input(folder: Path) -> InputRun:
     """The run in a folder.
 
-    Raises: LeptonError that says why it cannot be a member.
+    Raises: NoInput, or LeptonError that says why it cannot be an input.
     """
     _require_finished(folder)
     result = finished_result(folder)
-    if "ensemble" in result.config:
-        raise IsEnsembleError(f"{folder}: an ensemble itself")
+    record = read_record(result.config)
+    if record is not None and not derivation_class(record).joins:
+        raise NoInput(folder, record.command)
     if missing := [name for name in NEEDED_KEYS if name not in result.config]:
         raise LeptonError(f"{folder}: damaged (its config lacks {', '.join(missing)})")
     weights = [p for pattern in WEIGHT_FILE_PATTERNS for p in folder.glob(pattern) if p.is_file()]
@@ -124,32 +138,46 @@ def read_member(folder: Path) -> MemberRun:
     if not all(split.prediction.isfinite().all() for split in splits.values()):
         raise LeptonError(f"{folder}: its predictions are not all finite")
     size = sum(path.stat().st_size for path in weights)
-    return MemberRun(folder, result, spec, splits, size, predictions_digest(splits))
+    return InputRun(folder, result, spec, splits, size, predictions_digest(splits))
 
 
-def member_reference(member: MemberRun, folder: Path) -> dict[str, str]:
-    """The reference by which an ensemble's folder finds a member: run, path from there, digest."""
-    path = os.path.relpath(member.folder.absolute(), folder.absolute())
-    return {"run": member.run, "path": path, "digest": member.digest}
+def run_reference(run: InputRun, folder: Path) -> dict[str, str]:
+    """The reference by which a derived run finds an input: run, path from its folder, digest."""
+    path = os.path.relpath(run.folder.absolute(), folder.absolute())
+    return {"run": run.run, "path": path, "digest": run.digest}
 
 
-def read_recorded_member(folder: Path, reference: dict[str, Any]) -> MemberRun:
-    """The run that an ensemble's folder records.
+def read_recorded_input(folder: Path, reference: dict[str, Any]) -> InputRun:
+    """The run that a derived run's folder records.
 
     Raises: LeptonError when it is gone.
     """
     path = Path(os.path.normpath(folder / reference["path"]))
     if not path.is_dir():
         raise LeptonError(
-            f"{folder}: its member {reference['run']} is gone (looked in "
-            f"{path.parent.resolve()}); an ensemble needs the folders of its members"
+            f"{folder}: its input {reference['run']} is gone (looked in "
+            f"{path.parent.resolve()}); what was made of runs needs their folders"
         )
-    return read_member(path)
+    return read_input(path)
 
 
-def is_unchanged(member: MemberRun, reference: dict[str, Any]) -> bool:
-    """True when it is the very run that the ensemble was made of."""
-    return (member.run, member.digest) == (reference["run"], reference["digest"])
+def unchanged_folder(folder: Path, reference: dict[str, Any]) -> Path:
+    """The folder of a recorded input.
+
+    Raises: LeptonError when it is not the very run that the folder's run was made of.
+    """
+    run = read_recorded_input(folder, reference)
+    if not is_unchanged(run, reference):
+        raise LeptonError(
+            f"{folder}: its input {reference['run']} was made again and predicts otherwise; make "
+            "this run again too"
+        )
+    return run.folder
+
+
+def is_unchanged(run: InputRun, reference: dict[str, Any]) -> bool:
+    """True when it is the very run that another one was made of."""
+    return (run.run, run.digest) == (reference["run"], reference["digest"])
 
 
 def predictions_digest(splits: dict[str, SplitPredictions]) -> str:

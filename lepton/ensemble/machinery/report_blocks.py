@@ -1,47 +1,24 @@
-"""The section on a study's ensembles: scores against their members', weights, diversity."""
+"""What the report says of an ensemble: scores against its members', their weights, diversity."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from lepton.analysis.best_setting import rerun_command
-from lepton.ensemble.machinery.summary import (
-    SHOWN_METRICS,
-    EnsembleSummary,
-    read_summary,
-    summary_sentences,
-)
-from lepton.errors import LeptonError
-from lepton.report.blocks import Block, Code, Figure, Note, Section, Table, Text
-from lepton.report.figures.ensembles import member_weights
+from lepton.ensemble.machinery.summary import SHOWN_METRICS, read_summary, summary_sentences
+from lepton.ensemble.machinery.weights_figure import member_weights
+from lepton.report.blocks import Block, Figure, Table, Text
 from lepton.report.number_format import format_number
-from lepton.storage.run_folder import CONFIG_FILE, read_config
 
-MAX_ENSEMBLES = 4
 MAX_MEMBERS = 20  # in a table
 SCORES = {"best": "best member", "members": "members' mean", "ensemble": "ensemble"}
 
 
-def ensembles_section(ensembles: pd.DataFrame) -> list[Section]:
-    """The best ensembles by validation score beside their members; no section without any."""
-    if ensembles.empty:
-        return []
-    ensembles = ensembles.sort_values("score", ascending=False, kind="stable")
-    blocks: list[Block] = []
-    if len(ensembles) > MAX_ENSEMBLES:
-        blocks.append(
-            Note(f"The best {MAX_ENSEMBLES} of {len(ensembles)} ensembles by validation score.")
-        )
-    for row in ensembles.head(MAX_ENSEMBLES).itertuples():
-        folder = Path(row.folder)
-        try:
-            blocks += _ensemble(folder, row.ensemble, read_summary(folder))
-        except LeptonError as e:
-            blocks.append(Note(str(e)))
-    return [Section("Ensembles", blocks)]
+def ensemble_blocks(folder: Path, name: str) -> list[Block]:
+    """An ensemble beside its members.
 
-
-def _ensemble(folder: Path, name: str, outcome: EnsembleSummary) -> list[Block]:
+    Raises: LeptonError when its own files cannot be read.
+    """
+    outcome = read_summary(folder)
     suffix = f"_{name.replace(' ', '_')}"
     used_members = outcome.members[outcome.members["weight"] > 0]
     heaviest = (f"{member.run} {member.weight:.3f}" for member in used_members.head(5).itertuples())
@@ -55,7 +32,6 @@ def _ensemble(folder: Path, name: str, outcome: EnsembleSummary) -> list[Block]:
             ", ".join(heaviest),
             lambda: member_weights(used_members),
         ),
-        Code(f"makes {folder.name}", rerun_command(folder, read_config(folder / CONFIG_FILE))),
     ]
 
 

@@ -1,0 +1,41 @@
+"""Commands that make runs of other runs: root files of conf folders whose `_target_` is a class.
+
+`conf/NAME.yaml` is `lepton NAME`: its head says what the command does, its keys are what it takes.
+Read line by line: nothing is imported, and help costs no time.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lepton.config.options import config_dirs
+
+TARGET = re.compile(r"^_target_: *(\S+)", re.MULTILINE)
+CHOSEN_GROUP = re.compile(r"^ +- +([\w/]+)@(\w+):", re.MULTILINE)  # of the defaults list
+
+
+@dataclass(frozen=True)
+class CommandRoot:
+    """A command's file, the class that it names, and the group of each key that takes an option."""
+
+    name: str
+    path: Path
+    target: str
+    groups: dict[str, str]
+
+
+def command_roots() -> dict[str, CommandRoot]:
+    """The commands of lepton's conf folder and of the user's, by name; lepton's come first."""
+    roots: dict[str, CommandRoot] = {}
+    for folder in config_dirs():
+        for path in sorted(folder.glob("*.yaml")):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if path.stem not in roots and (target := TARGET.search(text)):
+                groups = {key: group for group, key in CHOSEN_GROUP.findall(text)}
+                roots[path.stem] = CommandRoot(path.stem, path, target[1], groups)
+    return roots
+
+
+def command_groups() -> dict[str, str]:
+    """The groups whose options commands choose, each with its command."""
+    return {group: root.name for root in command_roots().values() for group in root.groups.values()}

@@ -1,0 +1,37 @@
+"""Finds the class of a command that has made a run, from what the run's config says of it."""
+
+from lepton import build
+from lepton.config.signature import TargetError, read_signature
+from lepton.config.trust import is_allowed
+from lepton.derived.derivation import Derivation
+from lepton.errors import ConfigError, LeptonError
+from lepton.storage.derived_record import DerivedRecord
+
+
+def derivation_class(record: DerivedRecord) -> type[Derivation]:
+    """The class that made a run; nothing is imported that is not trusted.
+
+    Raises: ConfigError when it is not in a trusted package; LeptonError when it is not there.
+    """
+    return import_derivation(record.command, record.settings["_target_"])
+
+
+def import_derivation(command: str, target: str) -> type[Derivation]:
+    """The class behind the `_target_` of a command.
+
+    Raises: as `derivation_class`.
+    """
+    if not is_allowed(target):
+        package = target.partition(".")[0]
+        raise ConfigError(
+            f"lepton {command}: {target!r} is not in a trusted package; if you trust it, --allow "
+            f"{package}, in Python lepton.allow({package!r})"
+        )
+    try:
+        read_signature(target)
+        found = build.import_target({"_target_": target})
+    except (TargetError, ImportError) as e:
+        raise LeptonError(f"lepton {command}: {target} cannot be imported ({e})") from None
+    if not (isinstance(found, type) and issubclass(found, Derivation)):
+        raise ConfigError(f"lepton {command}: {target} is no lepton.derived.derivation.Derivation")
+    return found
