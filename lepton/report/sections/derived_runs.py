@@ -36,9 +36,7 @@ def _section(command: str, runs: pd.DataFrame) -> Section:
         try:
             result = finished_result(folder)
             blocks += _own_blocks(folder, result, str(row[command]))
-            blocks.append(
-                Code(f"makes {folder.name}", rerun_command(folder, result.config))
-            )
+            blocks.append(Code(f"makes {folder.name}", rerun_command(folder, result.config)))
         except LeptonError as e:
             blocks.append(Note(str(e)))
     return Section(f"Made by lepton {command}", blocks)
