@@ -82,7 +82,7 @@ def data(config: dict[str, Any]) -> "Data":
 def unread_data(config: dict[str, Any], **input_makers: Any) -> "Data":
     """The data module before it reads anything; its preprocessing or tokenizer may be None."""
     trainer = config["trainer"] or {}
-    return instantiate(
+    module = instantiate(
         config["dataset"],
         **input_makers,
         batch_size=config["batch_size"],
@@ -90,6 +90,9 @@ def unread_data(config: dict[str, Any], **input_makers: Any) -> "Data":
         limit_batches=trainer.get("limit_batches"),
         overfit_batches=trainer.get("overfit_batches") or 0,
     )
+    if "_target_" in config["task"]:
+        module.read_target = import_target(config["task"]).read_target
+    return module
 
 
 def _input_makers(config: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +132,8 @@ def task(config: dict[str, Any], spec: DataSpec) -> "Task":
     """The loss, prediction and monitored metric for what the data ask."""
     from lepton.task import task_for
 
-    return task_for(spec, **config["task"])
+    node = config["task"]
+    return component(config, "task", spec=spec) if "_target_" in node else task_for(spec, **node)
 
 
 def methods(config: dict[str, Any]) -> "list[Method]":

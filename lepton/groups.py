@@ -15,7 +15,8 @@ class Group:
     keys: Mapping[str, str] = field(default_factory=dict)  # types of an option without `_target_`
     several: bool = False  # several options may be chosen at once, each under its name
     is_method: bool = False  # its options are Methods of training
-    networks_only: bool = False  # models that fit themselves do not heed it
+    networks_only: bool = False  # models that lepton does not train do not heed it
+    modules_too: bool = False  # of these, a user's LightningModule does
     only_for: str | None = None  # the one kind of inputs that it is about
     needed: bool = False  # an option must be chosen, where the group is heeded
     earlier: str | None = None  # the option that runs older than the group had; None: none is
@@ -41,6 +42,7 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "task": Group(
         targets=("lepton.task.",),
+        supplied=("spec",),
         keys={"class_weights": "None | str | list[float]", "monitor": "None | str"},
         needed=True,
         earlier="supervised",
@@ -105,12 +107,14 @@ GROUPS = {  # methods in the order in which they are prepared
         targets=("lepton.trainer.",),
         supplied=("callbacks", "logger"),
         networks_only=True,
+        modules_too=True,
         needed=True,
     ),
     "callbacks": Group(
         targets=("lepton.callbacks.", "pytorch_lightning.callbacks."),
         several=True,
         networks_only=True,
+        modules_too=True,
         earlier="none",
     ),
     "evaluation": Group(
@@ -133,6 +137,7 @@ GROUPS = {  # methods in the order in which they are prepared
 }
 TRAINING_GROUPS = {name: group for name, group in GROUPS.items() if group.command is None}
 NETWORK_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.networks_only)
+MODULE_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.modules_too)
 COSMETIC_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if not group.trains)
 METHOD_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.is_method)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton import build
-from lepton.config.check import check, fits_itself, input_kind
+from lepton.config.check import check, input_kind
 from lepton.config.identity import run_folder
+from lepton.config.model_kind import model_kind
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, Finished, Pruned
-from lepton.groups import NETWORK_GROUPS
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
@@ -121,9 +121,9 @@ def read_data(config: dict[str, Any]) -> Data:
     choices = config["choices"]
     if input_kind(config, "dataset") != "table":
         _log_once(f"dataset={choices['dataset']} is no table: preprocessing does nothing")
-    if fits_itself(config):
-        groups = ", ".join(NETWORK_GROUPS)
-        _log_once(f"model={choices['model']} fits itself: {groups} do nothing")
+    if (kind := model_kind(config)).unheeded:
+        groups = ", ".join(kind.unheeded)
+        _log_once(f"model={choices['model']} {kind.words}: {groups} do nothing")
     return data
 
 

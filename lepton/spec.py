@@ -20,8 +20,8 @@ class DataSpec:
     Units: `target_mean` and `target_std` in the target's own unit.
     """
 
-    task: str  # binary, multiclass, multilabel or regression
-    outputs: int  # logits per sample: 1 for binary and regression, else one per class or label
+    task: str  # binary, multiclass, multilabel or regression; none without a target, or own
+    outputs: int  # logits per sample: one per class or label, else 1; a task of one's own says it
     classes: tuple[str, ...]  # class names; label names for multilabel; empty for regression
     class_counts: tuple[int, ...]
     target_names: tuple[str, ...]

@@ -227,7 +227,8 @@ def default_metric(finished: pd.DataFrame) -> str | None:
 def preferred_test_columns(finished: pd.DataFrame) -> list[str]:
     """The columns of test metrics that a table may show unasked, the first one first."""
     columns = [f"test/{name}" for name in PREFERRED_METRICS]
-    return [column for column in columns if column in finished]
+    own_columns = [column for column in finished if str(column).startswith("test/")]
+    return [column for column in columns if column in finished] or own_columns
 
 
 def _find_baseline(name: str | None, options: list[tuple], keys: list[str]) -> tuple:

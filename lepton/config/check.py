@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.constraints import constraint_problems, missing_files
+from lepton.config.model_kind import model_kind
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
 from lepton.config.signature import TargetError, read_signature
 from lepton.errors import ConfigError
 from lepton.groups import (
-    NETWORK_GROUPS,
     TRAINING_GROUPS,
     Group,
     option_label,
@@ -55,15 +55,13 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     problems = _structure_problems(config)
     if not problems:
         kinds = input_kind(config, "dataset"), input_kind(config, "model")
-        problems = constraint_problems(config, fits_itself=fits_itself(config), kinds=kinds)
+        problems = constraint_problems(config, model_kind=model_kind(config), kinds=kinds)
         problems += missing_files(config) if files else []
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
-    if fits_itself(config):
-        config = _without_groups(config, NETWORK_GROUPS)
     kind = input_kind(config, "dataset")
     others = [g for g, group in TRAINING_GROUPS.items() if group.only_for not in (None, kind)]
-    return _without_groups(config, others)
+    return _without_groups(config, [*model_kind(config).unheeded, *others])
 
 
 def _structure_problems(config: dict[str, Any]) -> list[str]:
@@ -100,12 +98,6 @@ def input_kind(config: dict[str, Any], group: str) -> str:
     """The kind of inputs that the data set holds or the model reads: table, text, ..."""
     node = config[group] or {}
     return read_signature(node["_target_"]).kind if "_target_" in node else "table"
-
-
-def fits_itself(config: dict[str, Any]) -> bool:
-    """True when the model has a `fit` of its own, so that it heeds none of NETWORK_GROUPS."""
-    model = config["model"] or {}
-    return "_target_" in model and "fit" in read_signature(model["_target_"]).methods
 
 
 def with_later_keys(config: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.errors import did_you_mean
 from lepton.groups import TRAINING_GROUPS, method_nodes
 from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
@@ -31,35 +32,32 @@ KIND_PLURALS = {"table": "a table", "text": "texts"}
 
 
 def constraint_problems(
-    config: dict[str, Any], *, fits_itself: bool, kinds: tuple[str, str]
+    config: dict[str, Any], *, model_kind: ModelKind, kinds: tuple[str, str]
 ) -> list[str]:
     """A line for every group that is missing, number out of range, or option in another's way.
 
-    `fits_itself`: the model does, so that nothing meant for networks matters. `kinds`: what the
-    data set holds and what the model reads.
+    `kinds`: what the data set holds and what the model reads.
     """
     problems = [
-        *_missing_groups(config, fits_itself=fits_itself, data_kind=kinds[0]),
+        *_missing_groups(config, model_kind=model_kind, data_kind=kinds[0]),
         *_too_small_numbers(config),
         *_unstorable_numbers(config),
         *_monitor_problems(config),
-        *_finetuning_problems(config, fits_itself=fits_itself),
+        *_finetuning_problems(config, model_kind),
     ]
     if config["dataset"] and config["model"]:
-        problems += _kind_problems(config, *kinds)
-    if not fits_itself:
+        problems += _kind_problems(config, *kinds) + module_problems(config)
+    if model_kind is NETWORK:
         problems += _device_problems(config) + _schedule_free_problems(config)
     return problems
 
 
-def _missing_groups(config: dict[str, Any], *, fits_itself: bool, data_kind: str) -> list[str]:
+def _missing_groups(config: dict[str, Any], *, model_kind: ModelKind, data_kind: str) -> list[str]:
     """A line for every group that training needs and of which nothing was chosen."""
     needed = [
         name
         for name, group in TRAINING_GROUPS.items()
-        if group.needed
-        and group.only_for in (None, data_kind)
-        and not (group.networks_only and fits_itself)
+        if group.needed and group.only_for in (None, data_kind) and name not in model_kind.unheeded
     ]
     return [
         f"{name}: needed to train; choose one with {name}=NAME"
@@ -165,7 +163,7 @@ def _unstorable_numbers(node: Any, path: str = "") -> list[str]:
 def _monitor_problems(config: dict[str, Any]) -> list[str]:
     """A line for a metric that no task has."""
     name = config["task"].get("monitor")
-    if name is None or name in LARGER_IS_BETTER:
+    if name is None or name in LARGER_IS_BETTER or "_target_" in config["task"]:
         return []
     if is_of_test(name):
         why = "what is chosen on the test split has no honest test score"
@@ -173,12 +171,13 @@ def _monitor_problems(config: dict[str, Any]) -> list[str]:
     return [f"task.monitor: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]
 
 
-def _finetuning_problems(config: dict[str, Any], *, fits_itself: bool) -> list[str]:
+def _finetuning_problems(config: dict[str, Any], model_kind: ModelKind) -> list[str]:
     """A line for every key of fine-tuning that would do nothing."""
     init_from, problems = config["init_from"], []
-    if fits_itself and (config["finetune"] or init_from):
+    if "finetune" in model_kind.unheeded and (config["finetune"] or init_from):
         model = (config.get("choices") or {}).get("model")
-        problems.append(f"finetune, init_from: model={model} fits itself; nothing to start from")
+        reason = f"model={model} {model_kind.words}; nothing to start from"
+        problems.append(f"finetune, init_from: {reason}")
     elif init_from and not config["finetune"]:
         problems.append("init_from: finetune=none trains from scratch; choose finetune=full")
     if config["forgetting"] and not init_from:

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lepton.config.check import LATER_DATASET_KEYS, LATER_ROOT_KEYS, fits_itself
+from lepton.config.check import LATER_DATASET_KEYS, LATER_ROOT_KEYS
 from lepton.config.constraints import data_files, data_folders
+from lepton.config.model_kind import fits_itself
 from lepton.errors import ConfigError
 from lepton.groups import COSMETIC_GROUPS, without_absent_groups
 from lepton.pretrained.location import content_files

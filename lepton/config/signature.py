@@ -37,7 +37,7 @@ def read_signature(target: str) -> Signature:
 
     Raises: TargetError with the part of the name that leads nowhere.
     """
-    path, names = _source_file(target)
+    path, names = source_file(target)
     if not names:
         raise TargetError(f"{target!r} is a module, not a class or function")
     try:
@@ -50,7 +50,7 @@ def read_signature(target: str) -> Signature:
         raise TargetError(f"{target!r} is defined by itself in {path}") from None
 
 
-def _source_file(target: str) -> tuple[Path, list[str]]:
+def source_file(target: str) -> tuple[Path, list[str]]:
     """The source file of the longest module prefix, and the attribute names that follow."""
     names, search_paths, origin, depth = target.split("."), None, None, 0
     for i in range(1, len(names) + 1):

@@ -12,7 +12,14 @@ from torch import Tensor
 from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
-from lepton.dataset.clean.target import Target, encode_target
+from lepton.dataset.clean.target import (
+    OWN_TARGET,
+    ReadTarget,
+    Target,
+    encode_target,
+    no_target,
+    read_own_target,
+)
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.dataset.load.train_loader import TrainLoader
@@ -42,7 +49,7 @@ class Data(pl.LightningDataModule):
     def __init__(
         self,
         *,
-        target: str | list[str],
+        target: str | list[str] | None,
         task: str | None,
         positive: str | int | bool | None,
         max_numeric_classes: int,
@@ -61,7 +68,8 @@ class Data(pl.LightningDataModule):
         overfit_batches: int,
     ):
         super().__init__()
-        self.target = target if isinstance(target, str) else list(target)
+        self.target = target if isinstance(target, str) else list(target or [])
+        self.read_target: ReadTarget | None = None  # of a task that reads it in a way of its own
         self.task, self.positive = task, positive
         self.max_numeric_classes = max_numeric_classes
         self.split_settings = SplitSettings(
@@ -103,14 +111,20 @@ class Data(pl.LightningDataModule):
         if self.splits:
             return
         frame, file_rows = self._read_files()
-        target = encode_target(
+        self.splits = self.prepare(frame, file_rows, self._read_target(frame))
+
+    def _read_target(self, frame: pd.DataFrame) -> Target:
+        if not self.target:
+            return no_target(frame)
+        if self.read_target is not None:
+            return read_own_target(frame, self.target, self.read_target)
+        return encode_target(
             frame,
             self.target,
             self.task,
             self.positive,
             max_numeric_classes=self.max_numeric_classes,
         )
-        self.splits = self.prepare(frame, file_rows, target)
 
     def transfer_batch_to_device(
         self, batch: Batch | list[Batch], device: torch.device, dataloader_idx: int
@@ -227,5 +241,7 @@ class Data(pl.LightningDataModule):
 
 def target_tensor(target: Target, rows: np.ndarray) -> Tensor:
     """The target of these of the kept rows, of the dtype that its loss takes."""
-    dtype = torch.int64 if target.task == "multiclass" else torch.float32
-    return torch.from_numpy(np.asarray(target.values)[rows]).to(dtype)
+    values = torch.from_numpy(np.asarray(target.values)[rows])
+    if target.task == OWN_TARGET:
+        return values.float() if values.is_floating_point() else values
+    return values.to(torch.int64 if target.task == "multiclass" else torch.float32)

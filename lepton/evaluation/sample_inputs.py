@@ -37,8 +37,7 @@ def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
         raise LeptonError(f"{run_folder}: its data set has no table of inputs")
     tables = [table for table in dataset.read() if table is not None]
     frame = pd.concat(tables, ignore_index=True)
-    targets = [dataset.target] if isinstance(dataset.target, str) else list(dataset.target)
-    rows = frame.drop(columns=targets).iloc[ids].reset_index(drop=True)
+    rows = frame.drop(columns=dataset.target_columns()).iloc[ids].reset_index(drop=True)
     if has_texts:
         text_columns: list[str] = getattr(dataset, "columns", [])
         return SampleInputs(rows[text_columns], _text_slice_columns(rows, text_columns))

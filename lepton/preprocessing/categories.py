@@ -7,33 +7,42 @@ from sklearn.preprocessing import OrdinalEncoder
 from lepton.spec import FIRST_CATEGORY_CODE, MISSING_CODE, UNSEEN_CODE
 
 
-def fit_categories(values: np.ndarray, rare: int) -> OrdinalEncoder | None:
-    """An encoder of the categories in `values`, those seen fewer than `rare` times merged into one.
+def fit_categories(column: pd.Series, rare: int) -> OrdinalEncoder | None:
+    """An encoder of a column's categories, those seen fewer than `rare` times merged into one.
 
     None where every value is missing.
     """
-    present = values[~pd.isna(values)]
-    if not len(present):
+    positions, distinct = _factorize(column)
+    counts = np.bincount(positions[positions >= 0], minlength=len(distinct))
+    needed = np.minimum(counts, max(rare, 1))  # all that an encoder asks is which are rare
+    if not needed.any():
         return None
     return OrdinalEncoder(
         dtype=np.int64,
         handle_unknown="use_encoded_value",
         unknown_value=UNSEEN_CODE - FIRST_CATEGORY_CODE,
         min_frequency=rare if rare > 1 else None,
-    ).fit(present.reshape(-1, 1))
+    ).fit(np.repeat(distinct, needed).reshape(-1, 1))
 
 
-def category_codes(encoder: OrdinalEncoder | None, values: np.ndarray) -> np.ndarray:
+def category_codes(encoder: OrdinalEncoder | None, column: pd.Series) -> np.ndarray:
     """The code of each value; only the distinct values pass through the encoder.
 
-    Shapes: values (N,), strings or missing -> (N,) int64.
+    Shapes: column (N,), strings or missing -> (N,) int64.
     """
-    positions, distinct = pd.factorize(values)  # -1 for missing, so the last code below
+    positions, distinct = _factorize(column)  # -1 for missing, so the last code below
     codes = np.full(len(distinct), UNSEEN_CODE)
     if encoder is not None and len(distinct):
-        column = np.asarray(distinct, dtype=object).reshape(-1, 1)
-        codes = encoder.transform(column)[:, 0] + FIRST_CATEGORY_CODE
+        codes = encoder.transform(distinct.reshape(-1, 1))[:, 0] + FIRST_CATEGORY_CODE
     return np.append(codes, MISSING_CODE)[positions]
+
+
+def _factorize(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each value among the distinct ones, -1 for missing, and those as objects."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories.to_numpy(dtype=object)
+    positions, distinct = pd.factorize(column.to_numpy(dtype=object))
+    return positions, np.asarray(distinct, dtype=object)
 
 
 def rare_categories(encoder: OrdinalEncoder | None) -> set[str]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 EPOCH, ONE_DAY = np.datetime64("1970-01-01"), np.timedelta64(1, "D")
+MAX_DATE_FEATURES = 6  # of a date with its time of day
 
 
 def date_feature_names(name: str, hour: bool) -> list[str]:

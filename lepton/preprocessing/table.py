@@ -1,7 +1,7 @@
 """The base of the preprocessing options: columns become numbers and category codes."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,27 @@ from torch import Tensor
 
 from lepton.errors import DataError
 from lepton.preprocessing.categories import cardinality, category_codes, fit_categories
-from lepton.preprocessing.dates import date_feature_names, date_features, has_time
+from lepton.preprocessing.dates import (
+    MAX_DATE_FEATURES,
+    date_feature_names,
+    date_features,
+    has_time,
+)
+from lepton.preprocessing.number_matrix import MakeArray, NumberMatrix, in_memory
 from lepton.preprocessing.state_file import load_state, save_state
 
 STATE_KEYS = ("settings", "kinds", "hours", "indicated", "encoders", "fill", "scaler")
 CHUNK_ROWS = 65_536  # rows transformed at a time, so that memory stays near that of the result
+
+
+class Columns(Protocol):
+    """Columns by name, all of the same rows, as a DataFrame has them."""
+
+    def __contains__(self, name: object) -> bool: ...
+
+    def __getitem__(self, name: str) -> pd.Series: ...
+
+    def __len__(self) -> int: ...
 
 
 class TablePreprocessing:
@@ -40,21 +56,37 @@ class TablePreprocessing:
         return None
 
     def fit(
-        self, frame: pd.DataFrame, kinds: dict[str, str], rows: np.ndarray | None = None
+        self,
+        frame: Columns,
+        kinds: dict[str, str],
+        rows: np.ndarray | None = None,
+        make_array: MakeArray = in_memory,
     ) -> Self:
-        """Learns from `rows` (all where None) of a frame whose columns have their kinds."""
+        """Learns from `rows` (all where None) of a frame whose columns have their kinds.
+
+        Each column is asked for once. `make_array` gives the array of the numbers to scale.
+        """
         rows = np.arange(len(frame)) if rows is None else rows
         self.kinds = {name: kind for name, kind in kinds.items() if kind != "ignore"}
         self._require_columns(frame)
-        self.hours = {name: has_time(frame[name].iloc[rows]) for name in self._columns_of("date")}
-        numeric_columns = self._columns_of("numeric", "date")
-        missing = [name for name in numeric_columns if frame[name].iloc[rows].isna().any()]
+        self.hours, self.encoders, with_missing = {}, {}, set()
+        numeric, dates = self._columns_of("numeric"), self._columns_of("date")
+        matrix = NumberMatrix(len(rows), len(numeric) + MAX_DATE_FEATURES * len(dates), make_array)
+        for name in (*numeric, *dates, *self.cat_features):
+            column = frame[name].iloc[rows]
+            if name in self.cat_features:
+                self.encoders[name] = fit_categories(column, self.settings["rare"])
+                continue
+            if column.isna().any():
+                with_missing.add(name)
+            if name in dates:
+                self.hours[name] = has_time(column)
+                matrix.append(date_features(column, self.hours[name]))
+            else:
+                matrix.append(column.to_numpy())
+        missing = [name for name in self._columns_of("numeric", "date") if name in with_missing]
         self.indicated = missing if self.settings["indicator"] else []
-        self.encoders = {
-            name: fit_categories(_object_values(frame, name)[rows], self.settings["rare"])
-            for name in self.cat_features
-        }
-        numbers = self._read_numbers(frame, rows)
+        numbers = matrix.numbers()
         self.fill = [self._fill_value(column) for column in numbers.T]
         self.scaler = None
         if self.fill:
@@ -77,7 +109,7 @@ class TablePreprocessing:
             num[chunk] = torch.from_numpy(self._transform_numbers(frame, rows[chunk]))
         cat = torch.empty(len(rows), len(self.cat_features), dtype=torch.int64)
         for i, name in enumerate(self.cat_features):
-            codes = category_codes(self.encoders[name], _object_values(frame, name)[rows])
+            codes = category_codes(self.encoders[name], frame[name].iloc[rows])
             cat[:, i] = torch.from_numpy(codes)
         return num, cat
 
@@ -128,7 +160,7 @@ class TablePreprocessing:
     def _columns_of(self, *kinds: str) -> list[str]:
         return [name for name, kind in self.kinds.items() if kind in kinds]
 
-    def _require_columns(self, frame: pd.DataFrame) -> None:
+    def _require_columns(self, frame: Columns) -> None:
         absent = [repr(name) for name in self.kinds if name not in frame]
         if absent:
             noun = "column" if len(absent) == 1 else "columns"
@@ -180,7 +212,3 @@ def _fill_missing(numbers: np.ndarray, fill: list[float]) -> np.ndarray:
     for column, value in zip(numbers.T, fill, strict=True):
         column[np.isnan(column)] = value
     return numbers
-
-
-def _object_values(frame: pd.DataFrame, name: str) -> np.ndarray:
-    return frame[name].to_numpy(dtype=object)

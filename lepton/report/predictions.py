@@ -12,6 +12,7 @@ from lepton.spec import DataSpec
 from lepton.storage.predictions import PredictionColumns, column_values, predictions_file
 from lepton.storage.run_folder import SPEC_FILE
 
+SHOWN_TASKS = ("binary", "multiclass", "multilabel", "regression")
 MIN_PROBABILITY = 1e-7  # keeps the log-likelihood finite
 
 
@@ -61,7 +62,8 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
         columns = PredictionColumns.found_in(frame)
         ids, values = frame["id"].to_numpy(), column_values(frame, columns.prediction)
         targets = column_values(frame, columns.target)
-        if spec.target_names and not columns.target:
+        _require_shown_kind(values, spec)
+        if not columns.target:
             raise KeyError("target")
         predictions = Predictions(ids, targets, values, spec)
         if not len(frame) or not np.isfinite(predictions.prediction.astype(float)).all():
@@ -69,3 +71,10 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
         return predictions
     except (OSError, KeyError, ValueError, TypeError) as e:
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from None
+
+
+def _require_shown_kind(prediction: np.ndarray, spec: DataSpec) -> None:
+    """Raises: ValueError for predictions that are none of classes, labels or a quantity."""
+    columns = {"binary": (), "regression": ()}.get(spec.task, (len(spec.classes),))
+    if spec.task not in SHOWN_TASKS or prediction.shape[1:] != columns:
+        raise ValueError("shown are predictions of classes, labels and quantities alone")

@@ -61,7 +61,8 @@ class Result:
 
     def __str__(self) -> str:
         test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}
-        metrics = [f"{name} {test[name]:.4f}" for name in HEADLINE_METRICS if name in test]
+        names = [name for name in HEADLINE_METRICS if name in test] or [*test][:2]
+        metrics = [f"{name} {test[name]:.4f}" for name in names]
         return "  ".join([self.run, *metrics, f"{self.seconds:.1f} s"])
 
 

@@ -1,9 +1,11 @@
 """The base of tasks: the loss of logits, what they predict, how that is scored and stored."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +14,9 @@ from lepton.spec import DataSpec
 from lepton.storage.predictions import PredictionColumns
 
 Batch = dict[str, Tensor]
+WITHOUT_TARGET = (
+    "dataset.target: null leaves nothing to predict; name a column, or take a task that needs none"
+)
 
 
 class Task:
@@ -19,7 +24,8 @@ class Task:
 
     `metrics` names what `summarize` tells, each with True where larger is better; the first is
     monitored where the config names none. A `streamed` task scores from a small state a batch, so
-    that the predictions of a split are never held at once.
+    that the predictions of a split are never held at once. A task may have a static method
+    `read_target`, by which the target's columns become numbers (rows, ...) in a way of its own.
     K parallel predictions are trained each on its own loss, and averaged as probabilities or
     values. 16-bit logits are computed with in 32 bits; 64-bit ones stay so.
 
@@ -29,6 +35,8 @@ class Task:
     name: ClassVar[str] = "own"
     metrics: Mapping[str, bool] = {}
     streamed: ClassVar[bool] = False
+    needs_target: ClassVar[bool] = True
+    read_target: ClassVar[Callable[[pd.DataFrame], np.ndarray] | None] = None  # a static method
     weights: Tensor | None = None  # for each output that of its absence and presence (outputs, 2)
 
     def __init__(
@@ -36,7 +44,11 @@ class Task:
     ) -> None:
         """Raises: ConfigError for an unknown metric, or for class weights that do not fit."""
         self.spec, self.class_weights = spec, class_weights
-        problems = [*self._monitor_problems(monitor), *self._weight_problems()]
+        problems = [
+            *self._target_problems(),
+            *self._monitor_problems(monitor),
+            *self._weight_problems(),
+        ]
         if problems:
             raise ConfigError(*problems)
         self.monitor = monitor or next(iter(self.metrics))
@@ -160,6 +172,10 @@ class Task:
 
     def _predict(self, logits: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def _target_problems(self) -> list[str]:
+        """A line for data whose target the task cannot learn from."""
+        return [WITHOUT_TARGET] if self.needs_target and not self.spec.target_names else []
 
     def _monitor_problems(self, monitor: str | None) -> list[str]:
         if monitor is None or monitor in self.metrics:

@@ -1,7 +1,8 @@
 """Chooses the task of data: the one that suits the target."""
 
+from lepton.errors import ConfigError
 from lepton.spec import DataSpec
-from lepton.task.base import Task
+from lepton.task.base import WITHOUT_TARGET, Task
 from lepton.task.binary import Binary
 from lepton.task.multiclass import Multiclass
 from lepton.task.multilabel import Multilabel
@@ -17,6 +18,9 @@ def task_for(
 ) -> Task:
     """The task of this data; `monitor` defaults to log_loss, for regression to rmse.
 
-    Raises: ConfigError for an unknown metric, or for class weights that do not fit the classes.
+    Raises: ConfigError for an unknown metric, for class weights that do not fit the classes, and
+        for data without a target.
     """
+    if spec.task not in TASKS:
+        raise ConfigError(WITHOUT_TARGET)
     return TASKS[spec.task](spec, class_weights=class_weights, monitor=monitor)

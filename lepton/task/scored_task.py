@@ -19,6 +19,13 @@ class ScoredTask(Task):
         self.metrics = {name: LARGER_IS_BETTER[name] for name in METRICS[self.name]}
         super().__init__(spec, **settings)
 
+    def _target_problems(self) -> list[str]:
+        if self.spec.target_names and self.spec.task != self.name:
+            return [
+                f"task: {type(self).__name__} is for a {self.name} target; this is {self.spec.task}"
+            ]
+        return super()._target_problems()
+
     def score(
         self, prediction: Tensor, truth: Tensor, *, only: Iterable[str] | None = None
     ) -> dict[str, float]:

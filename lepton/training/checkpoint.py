@@ -138,6 +138,17 @@ def pack(content: dict[str, Any]) -> memoryview:
     return packed
 
 
+def check_loadable(state: dict[str, Any]) -> None:
+    """Raises: LeptonError for a state that callbacks or modules made of more than plain values."""
+    try:
+        unpack(bytes(pack(state)))
+    except ValueError as e:
+        raise LeptonError(
+            f"a state that cannot be saved without pickled code: {e}; state_dict and "
+            "on_save_checkpoint may hold tensors, numbers, texts, lists and dicts"
+        ) from None
+
+
 def unpack(packed: bytes) -> dict[str, Any]:
     """The content of a checkpoint file, verified.
 

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from lepton import build
 from lepton.dataset.data import Data, Rows
+from lepton.errors import ConfigError
 from lepton.spec import DataSpec
+from lepton.task import TASKS
 from lepton.training import memory
 from lepton.training.module import Watch
 
@@ -49,6 +51,11 @@ class Estimator:
 
     def __init__(self, config: dict[str, Any], spec: DataSpec):
         self.task = build.task(config, spec)
+        if self.task.name not in TASKS:
+            raise ConfigError(
+                f"task, model: task {self.task.name} needs a network; a model that fits itself "
+                f"knows {', '.join(TASKS)}"
+            )
         self.model: SelfFittingModel = build.component(
             config, "model", spec=spec, seed=config["seed"]
         )

@@ -1,4 +1,4 @@
-"""Learner: the model of a run, of either kind; built anew from a config, or loaded from a run."""
+"""Learner: the model of a run, of any kind; built anew from a config, or loaded from a run."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -7,9 +7,11 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from lepton.config.check import check, fits_itself
+from lepton.compat.lightning import pl
+from lepton.config.check import check
+from lepton.config.model_kind import FITS_ITSELF, LIGHTNING_MODULE, model_kind
 from lepton.dataset.data import Data, Rows
-from lepton.errors import explain_read_errors
+from lepton.errors import ConfigError, explain_read_errors
 from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.weight_files import BASE_FILE, WEIGHTS_FILE
 from lepton.spec import DataSpec
@@ -19,11 +21,13 @@ from lepton.task import Task
 from lepton.training.estimator import Estimator
 from lepton.training.module import Watch
 from lepton.training.network import Network
+from lepton.training.user_module.learner import LightningLearner
 from lepton.training.weights import ARCHITECTURE_FOLDER
 
 
 class Learner(Protocol):
-    """A Network, or an Estimator, which fits itself: all that a run asks of either.
+    """A Network, an Estimator, which fits itself, or a LightningLearner, whose model a user wrote
+    with Lightning: all that a run asks of any.
 
     `history` has a row of metrics for each epoch, and `best_epoch` counts these from 0; an
     Estimator has none, and 0. `trained_as` says with which other runs it was trained, `device`
@@ -81,8 +85,11 @@ def build_learner(
 
     Raises: ConfigError for values that the model or a method refuses.
     """
-    if fits_itself(config):
+    kind = model_kind(config)
+    if kind is FITS_ITSELF:
         return Estimator(config, spec)
+    if kind is LIGHTNING_MODULE:
+        return LightningLearner(config, spec)
     return build_network(config, spec, run_folder)
 
 
@@ -93,7 +100,14 @@ def build_network(
 
     Raises: ConfigError, as `build_learner`.
     """
-    return Network(config, spec, load_network=load_network, run_folder=run_folder)
+    network = Network(config, spec, load_network=load_network, run_folder=run_folder)
+    if isinstance(network.model, pl.LightningModule):
+        name = type(network.model).__name__
+        raise ConfigError(
+            f"model._target_: {config['model']['_target_']} makes a LightningModule, which its "
+            f"source does not show; name {name} itself, with a base that source leads to"
+        )
+    return network
 
 
 def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:

@@ -19,7 +19,6 @@ from lepton.training.module import TrainingModule
 from lepton.training.rng_states import rng_states
 
 log = logging.getLogger("lepton")
-SECONDS_TO_VALIDATE = 5.0  # for which a signal waits, so that a short validation can end
 # attributes of a TrainingModule that a checkpoint holds under the same names
 HISTORY_ATTRIBUTES = ("history", "best_score", "best_epoch", "best_state")
 
@@ -36,7 +35,7 @@ class Resume(pl.Callback):
         self.checkpoints, self.every, self.keep_end = checkpoints, every, keep_end
         self.state: dict[str, Any] | None = checkpoints.load()
         self.seconds = self.state["seconds"] if self.state else 0.0
-        self.signal_seen: float | None = None  # when a validation first saw a signal
+        self.patience = signals.Patience()
 
     def is_over(self, module: TrainingModule, trainer: Trainer) -> bool:
         """True when the saved training only lacked its scores; its history is then put back."""
@@ -114,11 +113,7 @@ class Resume(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Ends a long validation after a signal: training goes on from the checkpoint before."""
-        if (number := signals.requested()) is None:
-            return
-        self.signal_seen = self.signal_seen or time.monotonic()
-        if time.monotonic() - self.signal_seen > SECONDS_TO_VALIDATE:
-            raise signals.Interrupted(number, "the last checkpoint")
+        self.patience.check()
 
 
 def describe_place(epoch: int, batches: int) -> str:
@@ -142,7 +137,7 @@ def training_state(module: TrainingModule, epoch: int, batches: int) -> dict[str
         "optimizer": module.optimizer.optimizer.state_dict(),
         "scheduler": scheduler.state_dict() if scheduler else None,
         "precision": trainer.precision_plugin.state_dict(),
-        "callbacks": {key: callback.state_dict() for key, callback in _keyed_callbacks(trainer)},
+        "callbacks": {key: callback.state_dict() for key, callback in keyed_callbacks(trainer)},
         **{name: getattr(module, name) for name in HISTORY_ATTRIBUTES},
     }
 
@@ -156,8 +151,9 @@ def restore(state: dict[str, Any], trainer: Trainer, module: TrainingModule) -> 
     if state["scheduler"] and (scheduler := module.scheduler) is not None:
         scheduler.load_state_dict(state["scheduler"])
     trainer.precision_plugin.load_state_dict(state["precision"])
-    for key, callback in _keyed_callbacks(trainer):
-        callback.load_state_dict(state["callbacks"][key])
+    for key, callback in keyed_callbacks(trainer):
+        if saved := state["callbacks"][key]:
+            callback.load_state_dict(saved)
     restore_history(state, module)
     module.epoch_in_progress = state if state["batches"] else None
 
@@ -168,7 +164,7 @@ def restore_history(state: dict[str, Any], module: TrainingModule) -> None:
         setattr(module, name, state[name])
 
 
-def _keyed_callbacks(trainer: Trainer) -> Iterator[tuple[str, pl.Callback]]:
+def keyed_callbacks(trainer: Trainer) -> Iterator[tuple[str, pl.Callback]]:
     """Callbacks, Lightning's own too, under keys that the same config gives them again."""
     for number, callback in enumerate(trainer.callbacks):
         yield f"{number} {type(callback).__name__}", callback

@@ -9,9 +9,11 @@ with signals.watching():
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+SECONDS_TO_WAIT = 5.0  # after a signal for a place where training can be saved
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 RECEIVED: list[int] = []  # the stop signals that came since watching began
 
@@ -34,6 +36,21 @@ class Interrupted(SystemExit):
 def requested() -> int | None:
     """The number of the signal that asked training to end, or None."""
     return RECEIVED[0] if RECEIVED else None
+
+
+class Patience:
+    """Lets what is short end after a signal, and ends what is long, from the checkpoint before."""
+
+    def __init__(self) -> None:
+        self.signal_seen: float | None = None  # when `check` first saw a signal
+
+    def check(self) -> None:
+        """Raises: Interrupted SECONDS_TO_WAIT after the first check that saw a signal."""
+        if (number := requested()) is None:
+            return
+        self.signal_seen = self.signal_seen or time.monotonic()
+        if time.monotonic() - self.signal_seen > SECONDS_TO_WAIT:
+            raise Interrupted(number, "the last checkpoint")
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton import build
-from lepton.config.check import fits_itself
 from lepton.config.identity import canonical_config
+from lepton.config.model_kind import NETWORK, model_kind
 from lepton.config.signature import read_signature
 from lepton.groups import METHOD_GROUPS, method_nodes, option_label
 from lepton.method import UNBATCHED_HOOKS, Method
@@ -69,8 +69,8 @@ def stack_checkpoint(job: Job) -> dict[str, Any] | None:
 def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
     """The reason why a run cannot be part of any stack, in words; None where it can."""
     choices = config["choices"]
-    if fits_itself(config):
-        return f"model={choices.get('model')} fits itself"
+    if (kind := model_kind(config)) is not NETWORK:
+        return f"model={choices.get('model')} {kind.words}"
     optimizer = config["optimizer"]
     stacked = STACKED_BY_TARGET.get(read_signature(optimizer["_target_"]).origin)
     if stacked is None:
@@ -114,7 +114,8 @@ def shared_settings(config: dict[str, Any]) -> str:
     }
     shared["trainer"] = _without(shared["trainer"], {"max_epochs", "threads", "precision"})
     shared["trainer"]["precision"] = str(resolve_precision(config["trainer"]))[:2]
-    shared["task"] = {"class_weights": config["task"]["class_weights"] is None}
+    weighted = config["task"]["class_weights"] is not None
+    shared["task"] = {**shared["task"], "monitor": None, "class_weights": weighted}
     shared["model"] = _without(shared["model"], _float_parameters(config["model"]["_target_"]))
     shared["methods"] = [
         (path, _without(node, build.import_target(node).stackable))

@@ -86,6 +86,37 @@ def test_a_fit_goes_on_from_the_epoch_that_it_is_told(private, module, rows, mov
         assert trainer.current_epoch == 5
 
 
+@pytest.mark.parametrize("automatic", [True, False])
+def test_a_fit_counts_on_from_the_numbers_that_it_is_told(automatic, private, module, rows, moved):
+    class Counted(module([0.0]).__class__):
+        numbers = None
+
+        def __init__(self):
+            super().__init__([0.0] * 5)
+            self.automatic_optimization = automatic
+
+        def on_train_start(self):
+            if self.numbers:
+                private.set_progress_numbers(self.trainer, self.numbers)
+
+        def training_step(self, batch, _):
+            if not automatic:
+                self.manual_backward(self.weight.sum())
+                self.optimizers().step()
+                return None
+            return self.weight.sum()
+
+    trainer = private.pl.Trainer(max_epochs=2, **QUIET)
+    with moved("the counters of Trainer.fit_loop.epoch_loop"):
+        trainer.fit(Counted(), rows, rows)
+        numbers = private.progress_numbers(trainer)
+        assert numbers == {"steps": 2, "batches": 2, "logged_batches": 2}
+        further, Counted.numbers = private.pl.Trainer(max_epochs=3, **QUIET), numbers
+        further.fit(Counted(), rows, rows)
+        assert further.global_step == 5
+        assert set(private.progress_numbers(further).values()) == {5}
+
+
 def test_a_stopper_that_is_told_scores_stops_where_a_trainer_stops(private, module, rows, moved):
     scores = [1.0, 2.0, 1.5, 1.5, 9.0]
     options = {"monitor": "score", "mode": "max", "patience": 2, "min_delta": 0.0}

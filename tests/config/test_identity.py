@@ -8,8 +8,8 @@ from lepton.config import identity
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import COSMETIC_KEYS, run_folder, run_id
+from lepton.config.model_kind import FITS_ITSELF
 from lepton.errors import ConfigError
-from lepton.groups import NETWORK_GROUPS
 
 OVERRIDES = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
 HARMLESS_KEYS = {
@@ -132,7 +132,7 @@ def test_what_a_model_that_fits_itself_uses_changes_its_id(override):
 
 def test_the_groups_of_training_are_gone_where_a_model_fits_itself():
     config = check(compose("model=gradient_boosting"))
-    assert all(config[group] is None for group in NETWORK_GROUPS)
+    assert all(config[group] is None for group in FITS_ITSELF.unheeded)
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from lepton import build
-from lepton.config.check import check, fits_itself
+from lepton.config.check import check
 from lepton.config.compose import compose
+from lepton.config.model_kind import fits_itself
 from lepton.config.options import CONF_DIR, find_options
 from lepton.dataset.synthetic import make_table
 from lepton.testing import (

@@ -30,7 +30,7 @@ def test_both_kinds_of_learner_keep_the_protocol_before_they_are_trained(model):
 def test_the_protocol_names_all_that_a_run_uses():
     attributes, methods = protocol_members(Learner)
     assert attributes == {"task", "history", "best_epoch", "seconds", "trained_as", "device"}
-    assert {*methods} == {"fit", "predict", "save", "load", "sizes", "facts"}
+    assert {*methods} == {"fit", "predict", "validate", "save", "load", "sizes", "facts"}
 
 
 def test_a_missing_attribute_and_another_signature_are_seen():
@@ -48,4 +48,5 @@ def test_a_missing_attribute_and_another_signature_are_seen():
         "facts is missing",
         "fit takes ['self', 'data', 'folder'], not ['self', 'data', 'folder', 'watch']",
         "save takes ['self', 'path'], not ['self', 'folder']",
+        "validate is missing",
     ]

@@ -85,7 +85,7 @@ def test_a_long_validation_is_not_waited_for(here, monkeypatch):
         epochs.append(1)
         if len(epochs) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
-            monkeypatch.setattr(resume, "SECONDS_TO_VALIDATE", -1.0)
+            monkeypatch.setattr(signals, "SECONDS_TO_WAIT", -1.0)
         real(self, *arguments)
 
     monkeypatch.setattr(resume.Resume, "on_validation_batch_start", kill)

@@ -1,8 +1,9 @@
 """The target column encoded as numbers: the task it poses, its classes, and the rows that have it.
 
-A target of several columns is one of labels.
+A target of several columns is one of labels, unless a task reads it in a way of its own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from lepton.dataset.clean.suggestion import suggestion
 from lepton.errors import DataError
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
+NO_TARGET = "none"  # the `task` of data of which no column is a target
+OWN_TARGET = "own"  # that of a target which a task of the user's reads
+ReadTarget = Callable[[pd.DataFrame], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Target:
 
     Shapes: kept_rows (rows,), False where the target is missing; of the n kept rows, values are
         binary (n,) float32 of 0 and 1, multiclass (n,) int64, multilabel (n, K) float32,
-        regression (n,) float64.
+        regression (n,) float64, none (n, 0) float32, own (n, ...) of any numbers.
     """
 
     task: str
@@ -32,6 +36,25 @@ class Target:
     values: np.ndarray
     kept_rows: np.ndarray
     notes: list[CleaningNote]
+
+
+def no_target(frame: pd.DataFrame) -> Target:
+    """The target of a table of which every row is kept, and none has a target."""
+    rows = len(frame)
+    return Target(NO_TARGET, (), (), np.empty((rows, 0), np.float32), np.ones(rows, bool), [])
+
+
+def read_own_target(frame: pd.DataFrame, target: str | list[str], read: ReadTarget) -> Target:
+    """The target as `read` makes numbers of its columns, in the rows where none is missing.
+
+    Raises: DataError naming the column, and what `read` raises.
+    """
+    columns = [target] if isinstance(target, str) else list(target)
+    _require_columns(frame, columns)
+    _, kept_rows, notes = _target_texts(frame, columns)
+    values = np.asarray(read(frame.loc[kept_rows, columns]))
+    assert len(values) == kept_rows.sum(), "read_target must give a value for each row"
+    return Target(OWN_TARGET, (), tuple(columns), values, kept_rows, notes)
 
 
 def encode_target(
@@ -53,12 +76,7 @@ def encode_target(
     """
     columns = [target] if isinstance(target, str) else list(target)
     _check_names(frame, columns, task)
-    texts = [DistinctTexts(name, *distinct_texts(frame[name])) for name in columns]
-    kept_rows = np.logical_and.reduce([column.codes >= 0 for column in texts])
-    where, dropped = f"target {', '.join(columns)}", int((~kept_rows).sum())
-    if not kept_rows.any():
-        raise DataError(f"{where}: every value is missing")
-    notes = [CleaningNote("missing target, row dropped", dropped, where)] if dropped else []
+    texts, kept_rows, notes = _target_texts(frame, columns)
     if task is None:
         several = len(columns) > 1
         task = "multilabel" if several else _infer_task(texts[0], max_numeric_classes)
@@ -73,18 +91,39 @@ def encode_target(
     return Target(task, classes, tuple(columns), values, kept_rows, notes)
 
 
+def _target_texts(
+    frame: pd.DataFrame, columns: list[str]
+) -> tuple[list["DistinctTexts"], np.ndarray, list[CleaningNote]]:
+    """The columns of the target, which rows lack none of them, and a note on the others.
+
+    Raises: DataError where no row is left.
+    """
+    texts = [DistinctTexts(name, *distinct_texts(frame[name])) for name in columns]
+    kept_rows = np.logical_and.reduce([column.codes >= 0 for column in texts])
+    where, dropped = f"target {', '.join(columns)}", int((~kept_rows).sum())
+    if not kept_rows.any():
+        raise DataError(f"{where}: every value is missing")
+    notes = [CleaningNote("missing target, row dropped", dropped, where)] if dropped else []
+    return texts, kept_rows, notes
+
+
 def _check_names(frame: pd.DataFrame, columns: list[str], task: str | None) -> None:
     """Raises: DataError for a task or a column that does not exist, or that do not go together."""
     if task is not None and task not in TASKS:
         raise DataError(f"dataset.task: {task!r} is no task{suggestion(task, TASKS)}")
-    for name in columns:
-        if name not in frame.columns:
-            hint = suggestion(name, frame.columns)
-            raise DataError(f"dataset.target: no column {name!r}{hint}")
+    _require_columns(frame, columns)
     if not columns or (len(columns) > 1 and task not in (None, "multilabel")):
         raise DataError(
             f"dataset.target: {columns} for {task}; only multilabel has several columns"
         )
+
+
+def _require_columns(frame: pd.DataFrame, columns: list[str]) -> None:
+    """Raises: DataError for a column that the table does not have."""
+    for name in columns:
+        if name not in frame.columns:
+            hint = suggestion(name, frame.columns)
+            raise DataError(f"dataset.target: no column {name!r}{hint}")
 
 
 @dataclass(frozen=True)

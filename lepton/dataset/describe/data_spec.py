@@ -20,6 +20,8 @@ def describe_data(target: Target, train_values: np.ndarray, **input_fields: Any)
     if target.task == "regression":
         counts = ()
         mean, std = float(np.mean(train_values)), float(np.std(train_values)) or 1.0
+    elif not classes:
+        counts = ()
     elif target.task == "multilabel":
         counts = tuple(int(n) for n in train_values.sum(axis=0))
     else:

@@ -54,7 +54,7 @@ def absent_class_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> 
 
 
 def _absent_classes(target: Tensor, spec: DataSpec) -> list[str]:
-    if spec.task == "regression":
+    if not spec.classes:
         return []
     if spec.task == "multilabel":
         counts = target.sum(dim=0)

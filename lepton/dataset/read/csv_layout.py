@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from typing import IO
 
 from lepton.errors import DataError
 
@@ -22,14 +23,16 @@ class Layout:
     quote: str | None
 
 
-def numbered_rows(path: str, text: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, each with the number of its first line.
+def numbered_rows(
+    path: str, text: str | IO[str], layout: Layout
+) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, each with the number of its first line, of text or a file of text.
 
     Raises: DataError naming the line of a quote that is left open, or misplaced.
     """
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     reader = csv.reader(
-        io.StringIO(text, newline=""),
+        io.StringIO(text, newline="") if isinstance(text, str) else text,
         delimiter=layout.separator,
         quotechar=layout.quote,
         quoting=csv.QUOTE_NONE if layout.quote is None else csv.QUOTE_MINIMAL,

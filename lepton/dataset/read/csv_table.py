@@ -4,50 +4,39 @@ pyarrow reads what is regular; what it refuses, and quotes that it would read lo
 Python's reader row by row, which knows the line to name.
 """
 
-import io
 import re
+from collections.abc import Iterator
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from lepton.dataset.read.csv_layout import Layout, numbered_rows
+from lepton.dataset.read.text_file import TextFile
 from lepton.errors import DataError
 
+BLOCK_BYTES = 1 << 22  # of the file, in a batch that pyarrow reads
+BATCH_ROWS = 1 << 14  # in a batch that Python reads
 
-def read_table(path: str, text: str, layout: Layout, names: list[str], header: bool) -> pa.Table:
-    """The rows after the header as string columns; blank lines are skipped.
 
-    Raises: DataError naming the line of a row that is short or long, or of a quote left open.
+class IrregularCsv(Exception):
+    """Python's reader has to read a file: it finds the line, or that all is well."""
+
+
+def fast_batches(
+    file: TextFile, layout: Layout, names: list[str], header: bool
+) -> Iterator[pa.RecordBatch]:
+    """The rows after the header as string columns, read by pyarrow; blank lines are skipped.
+
+    Raises: IrregularCsv, perhaps after some batches, for what pyarrow refuses or reads loosely.
     """
-    if _has_regular_quotes(text, layout):
-        try:
-            return _read_with_pyarrow(text, layout, names, header)
-        except pa.ArrowInvalid:
-            pass  # the slow reader finds the line, or that all is well
-    columns = [[] for _ in names]
-    rows = numbered_rows(path, text, layout)
-    if header:
-        next(rows)
-    for line, row in rows:
-        if len(row) != len(names):
-            raise DataError(f"{path}, line {line}: {_length_mistake(row, names, layout)}")
-        for column, cell in zip(columns, row, strict=True):
-            column.append(cell)
-    return pa.table([pa.array(column, pa.string()) for column in columns], names=names)
-
-
-def _has_regular_quotes(text: str, layout: Layout) -> bool:
-    """True when every quote opens at the start of a field and closes at its end."""
-    if layout.quote is None or layout.quote not in text:
-        return True
-    s, q = re.escape(layout.separator), re.escape(layout.quote)
-    field = rf"(?:(?<=[{s}\r\n])|\A){q}[^{q}]*(?:{q}{q}[^{q}]*)*{q}(?=[{s}\r\n]|\Z)"
-    return layout.quote not in re.sub(field, "", text)
-
-
-def _read_with_pyarrow(text: str, layout: Layout, names: list[str], header: bool) -> pa.Table:
+    if not _has_regular_quotes(file.content, layout):
+        raise IrregularCsv
+    blank_lines = re.match(rb"[\r\n]*", memoryview(file.content))
+    assert blank_lines is not None
     keys = [str(i) for i in range(len(names))]
-    read_options = arrow_csv.ReadOptions(column_names=keys, skip_rows_after_names=int(header))
+    read_options = arrow_csv.ReadOptions(
+        column_names=keys, skip_rows_after_names=int(header), block_size=BLOCK_BYTES
+    )
     parse_options = arrow_csv.ParseOptions(
         delimiter=layout.separator,
         quote_char=layout.quote or False,
@@ -56,13 +45,62 @@ def _read_with_pyarrow(text: str, layout: Layout, names: list[str], header: bool
     convert_options = arrow_csv.ConvertOptions(
         column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False
     )
-    table = arrow_csv.read_csv(
-        io.BytesIO(text.lstrip("\r\n").encode()),
-        read_options=read_options,
-        parse_options=parse_options,
-        convert_options=convert_options,
+    try:
+        reader = arrow_csv.open_csv(
+            pa.BufferReader(file.content.slice(blank_lines.end())),
+            read_options=read_options,
+            parse_options=parse_options,
+            convert_options=convert_options,
+        )
+        for batch in reader:
+            yield batch.rename_columns(names)
+    except pa.ArrowInvalid as e:
+        raise IrregularCsv from e
+
+
+def slow_batches(
+    path: str, file: TextFile, layout: Layout, names: list[str], header: bool
+) -> Iterator[pa.RecordBatch]:
+    """The same rows, read one by one by Python.
+
+    Raises: DataError naming the line of a row that is short or long, or of a quote left open.
+    """
+    with file.lines() as lines:
+        rows, columns = numbered_rows(path, lines, layout), [[] for _ in names]
+        if header:
+            next(rows)
+        for line, row in rows:
+            if len(row) != len(names):
+                raise DataError(f"{path}, line {line}: {_length_mistake(row, names, layout)}")
+            for column, cell in zip(columns, row, strict=True):
+                column.append(cell)
+            if len(columns[0]) == BATCH_ROWS:
+                yield _batch(columns, names)
+                columns = [[] for _ in names]
+    if columns[0]:
+        yield _batch(columns, names)
+
+
+def _batch(columns: list[list[str]], names: list[str]) -> pa.RecordBatch:
+    return pa.record_batch([pa.array(column, pa.string()) for column in columns], names=names)
+
+
+def _has_regular_quotes(content: pa.Buffer, layout: Layout) -> bool:
+    """True when every quote opens at the start of a field and closes at its end."""
+    if not f"{layout.separator}{layout.quote}".isascii():
+        return False  # pyarrow knows bytes alone
+    if layout.quote is None:
+        return True
+    text = memoryview(content)
+    quotes = sum(1 for _ in re.finditer(re.escape(layout.quote.encode()), text))
+    if not quotes:
+        return True
+    s, q = re.escape(layout.separator.encode()), re.escape(layout.quote.encode())
+    field = rb"(?:(?<=[%b\r\n])|\A)%b[^%b]*(?:%b%b[^%b]*)*%b(?=[%b\r\n]|\Z)" % (
+        *(s, q, q, q, q, q, q, s),
     )
-    return table.rename_columns(names)
+    quote = layout.quote.encode()
+    return quotes == sum(match[0].count(quote) for match in re.finditer(field, text))
 
 
 def _length_mistake(row: list[str], names: list[str], layout: Layout) -> str:

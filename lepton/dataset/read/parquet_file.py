@@ -1,5 +1,7 @@
 """Parquet files read as tables with their own column types."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -10,33 +12,74 @@ from lepton.dataset.read.column_names import duplicate_names
 from lepton.errors import DataError
 
 
-def read_parquet(path: str) -> pd.DataFrame:
-    """The file with its own column types; an index that pandas stored unnamed is left out.
+class ParquetTable:
+    """A Parquet file with its own column types; an index that pandas stored unnamed is left out.
 
     Raises: DataError naming the file, and the column that is not one value per row.
     """
-    file = Path(path).expanduser()
-    if file.is_dir():
-        raise DataError(f"{path}: a folder, not a file")
-    if not file.is_file():
-        raise DataError(f"{path}: no such file (looked in {Path.cwd()})")
-    try:
-        table = parquet.read_table(file, partitioning=None)
-        table.validate(full=True)  # whether texts are UTF-8, say
-    except (pa.ArrowInvalid, OSError) as e:
-        raise DataError(f"{path}: not a whole Parquet file ({str(e).splitlines()[0]})") from None
-    for field in table.schema:
-        if not _is_one_value(field.type):
-            raise DataError(
-                f"{path}, column {field.name!r}: {field.type} is not one number, text, "
-                "boolean or date per row; convert or drop it"
-            )
-    if table.num_rows == 0:
-        raise DataError(f"{path}: no rows")
-    names = [name for name in table.column_names if not name.startswith("__index_level_")]
-    for name in duplicate_names(names):
-        raise DataError(f"{path}: two columns are called {name!r}")
-    return table.select(names).to_pandas(ignore_metadata=True)
+
+    def __init__(self, path: str):
+        self.path, self.notes = path, []
+        file = Path(path).expanduser()
+        if file.is_dir():
+            raise DataError(f"{path}: a folder, not a file")
+        if not file.is_file():
+            raise DataError(f"{path}: no such file (looked in {Path.cwd()})")
+        with self._whole():
+            self.file = parquet.ParquetFile(file, memory_map=True)
+            schema = self.file.schema_arrow
+        for field in schema:
+            if not _is_one_value(field.type):
+                raise DataError(
+                    f"{path}, column {field.name!r}: {field.type} is not one number, text, "
+                    "boolean or date per row; convert or drop it"
+                )
+        if len(self) == 0:
+            raise DataError(f"{path}: no rows")
+        names = [name for name in schema.names if not name.startswith("__index_level_")]
+        for name in duplicate_names(names):
+            raise DataError(f"{path}: two columns are called {name!r}")
+        self.columns = pd.Index(names)
+
+    def __len__(self) -> int:
+        return self.file.metadata.num_rows
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __getitem__(self, name: str) -> pd.Series:
+        return self.frame([name])[name]
+
+    def frame(self, names: list[str]) -> pd.DataFrame:
+        """Whole columns."""
+        with self._whole():
+            table = self.file.read(columns=names).select(names)
+            table.validate(full=True)  # whether texts are UTF-8, say
+        return table.to_pandas(ignore_metadata=True)
+
+    def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
+        """Columns of consecutive rows, in order, `rows` at most in a block."""
+        with self._whole():
+            for batch in self.file.iter_batches(batch_size=rows, columns=names):
+                yield batch.select(names).to_pandas(ignore_metadata=True)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Raises: DataError where the file turns out not to be whole."""
+        try:
+            yield
+        except (pa.ArrowInvalid, OSError) as e:
+            reason = str(e).splitlines()[0]
+            raise DataError(f"{self.path}: not a whole Parquet file ({reason})") from None
+
+
+def read_parquet(path: str) -> pd.DataFrame:
+    """A Parquet file as a DataFrame.
+
+    Raises: DataError, as ParquetTable.
+    """
+    table = ParquetTable(path)
+    return table.frame(list(table.columns))
 
 
 def _is_one_value(kind: pa.DataType) -> bool:

@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 from safetensors import safe_open
 from torch import Tensor
 
-from lepton.config.check import check, fits_itself
+from lepton.config.check import check
+from lepton.config.model_kind import NETWORK, model_kind
 from lepton.dataset.data import Data
 from lepton.derived.inputs import InputRun
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
@@ -61,7 +62,7 @@ def refuse_different_configs(members: list[InputRun], configs: list[Config]) -> 
     """Raises: ConfigError for members whose models, inputs, starts or strategies differ."""
     first = configs[0]
     for member, config in zip(members, configs, strict=True):
-        if fits_itself(config):
+        if model_kind(config) is not NETWORK:
             raise ConfigError(f"method: a soup needs networks; {member.run} has no weights to mean")
         for group, plural in (("model", "models"), ("preprocessing", "preprocessing")):
             if differences := _differences(first, config, group):

@@ -1,0 +1,101 @@
+"""ModuleFit: the training of a user's LightningModule, from the trainer to the best weights."""
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lepton import build
+from lepton.compat.lightning import MisconfigurationException, isolate_rng
+from lepton.dataset.data import Data
+from lepton.errors import ConfigError, Diverged
+from lepton.finite import all_finite
+from lepton.seeds import derive
+from lepton.trainer.default import Trainer
+from lepton.trainer.lightning_output import log_warnings_only
+from lepton.training.checkpoint import Checkpoints
+from lepton.training.distributed import run_further_processes
+from lepton.training.module import Watch
+from lepton.training.one_batch import BatchByBatch
+from lepton.training.progress import Progress
+from lepton.training.signals import interruptible
+from lepton.training.user_module.record import EpochRecord
+from lepton.training.user_module.resume import EpochResume
+from lepton.training.user_module.seeding import seed_generators
+
+if TYPE_CHECKING:
+    from lepton.training.user_module.learner import LightningLearner
+
+log = logging.getLogger("lepton")
+
+
+class ModuleFit:
+    """Trains the module of a learner, and writes into it what was learned."""
+
+    def __init__(self, learner: "LightningLearner", data: Data, folder: Path, watch: Watch | None):
+        self.learner, self.data, self.folder = learner, data, folder
+        self.record = EpochRecord(
+            learner.task, data, seed=learner.config["seed"], option=learner.option, watch=watch
+        )
+        self.trainer = self._trainer()
+        self.resume = self._resume()
+
+    def run(self) -> None:
+        """Trains from the folder's checkpoint if there is one; ends with the best weights.
+
+        Raises: ConfigError for what Lightning refuses; Diverged, with finite weights saved where
+            an epoch had some; Pruned; Interrupted.
+        """
+        learner, started = self.learner, time.perf_counter()
+        try:
+            with (
+                isolate_rng(),
+                interruptible(saving=self.resume is not None),
+                run_further_processes(self.folder),
+            ):
+                seed_generators(derive(learner.config["seed"], "noise"))
+                batches = BatchByBatch(self.data, in_lists=False)
+                self.trainer.fit(learner.module, datamodule=batches)
+        except Diverged as error:
+            if self.trainer.is_global_zero:
+                self._save_finite_weights(error)
+            raise
+        except MisconfigurationException as e:
+            raise ConfigError(f"{learner.option}: {' '.join(str(e).split())}") from e
+        if self.trainer.is_global_zero:  # the first process has what was learned
+            self._finish(seconds=time.perf_counter() - started)
+
+    def _finish(self, *, seconds: float) -> None:
+        learner, record = self.learner, self.record
+        learner.seconds += seconds + (self.resume.seconds if self.resume else 0.0)
+        if learner.config["trainer"]["profiler"]:
+            log.info("%s", self.trainer.profiler.summary())
+        learner.module.load_state_dict(record.best_state)
+        learner.history, learner.best_epoch = record.history, record.best_epoch
+        learner.device = self.trainer.strategy.root_device
+
+    def _trainer(self) -> Trainer:
+        log_warnings_only()
+        return build.instantiate(
+            self.learner.config["trainer"],
+            callbacks=[self.record, Progress()],
+            logger=build.logger(self.learner.config, self.folder),
+        )
+
+    def _resume(self) -> EpochResume | None:
+        """The callback that saves this training; None with several processes."""
+        if self.trainer.world_size > 1:
+            return None
+        checkpoints = Checkpoints.of_run(self.folder, self.learner.config, trained="alone")
+        resume = EpochResume(checkpoints, self.trainer.checkpoint_every, self.record)
+        self.trainer.callbacks.insert(1, resume)
+        return resume
+
+    def _save_finite_weights(self, error: Diverged) -> None:
+        """Saves the best epoch's weights, and says so in the error."""
+        state = self.record.best_state
+        error.weights = "none: no epoch had ended"
+        if state and all_finite(state):
+            self.learner.module.load_state_dict(state)
+            self.learner.save(self.folder)
+            error.weights = f"of epoch {self.record.best_epoch + 1}, the best"

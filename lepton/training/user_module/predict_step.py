@@ -1,0 +1,77 @@
+"""Predictions of a user's LightningModule, through its predict_step, checked as they come."""
+
+import inspect
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lepton.compat.lightning import pl
+from lepton.errors import ConfigError
+from lepton.method import Batch
+from lepton.task import Task
+
+NOT_INPUTS = ("target", "id")  # which further rows do not have
+MEANINGS = {
+    "binary": "the probability of the second class",
+    "multiclass": "a probability for each class",
+    "multilabel": "a probability for each label",
+    "regression": "values in the target's own unit",
+}
+
+
+def predict_batch(module: pl.LightningModule, batch: Batch, task: Task, *, option: str) -> Tensor:
+    """What `predict_step` returns for the inputs of a batch, without its target.
+
+    The module's own transfer hooks see the batch before, as in `Trainer.predict`.
+    Shapes: as `Task.predict` returns them, (B,) or (B, outputs).
+
+    Raises: ConfigError that says which shape is right.
+    """
+    inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
+    rows = len(next(iter(inputs.values())))
+    inputs = module.on_after_batch_transfer(module.on_before_batch_transfer(inputs, 0), 0)
+    prediction = module.predict_step(*(inputs, 0)[: _positions(module)])
+    expected = getattr(task.constant(rows), "shape", None)
+    if not isinstance(prediction, Tensor) or expected not in (None, prediction.shape):
+        has_shape = isinstance(prediction, Tensor)
+        got = f"shape {tuple(prediction.shape)}" if has_shape else type(prediction).__name__
+        needed = "a tensor" if expected is None else str(tuple(expected))
+        raise ConfigError(
+            f"{option}: predict_step returned {got} for {rows} rows; a {task.name} target needs "
+            f"{needed}: {MEANINGS.get(task.name, 'what Task.predict returns')}"
+        )
+    return prediction
+
+
+def _positions(module: pl.LightningModule) -> int:
+    """How many of batch and batch_idx a predict_step takes, by Lightning's own rule."""
+    parameters = inspect.signature(module.predict_step).parameters.values()
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return 2
+    return min(2, len(parameters))
+
+
+def validate_batches(
+    module: pl.LightningModule, batches: Iterable[Batch], task: Task, *, option: str
+) -> list[Any]:
+    """The task's states of all batches, for their scores; layers keep their modes."""
+    with evaluation_mode(module), torch.no_grad():
+        return [
+            task.validate(predict_batch(module, batch, task, option=option), batch)
+            for batch in batches
+        ]
+
+
+@contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Puts all layers into evaluation mode, and each back into the one it was in."""
+    modes = {layer: layer.training for layer in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for layer, training in modes.items():
+            layer.training = training

@@ -1,0 +1,133 @@
+"""EpochResume: saves the training of a LightningModule between epochs, and goes on with it."""
+
+import logging
+import time
+from typing import Any
+
+from lepton.compat.lightning import pl, progress_numbers, set_progress_numbers, start_at_epoch
+from lepton.errors import LeptonError
+from lepton.method import Batch
+from lepton.storage.lock import check_folder_lock
+from lepton.trainer.default import Trainer
+from lepton.training import signals
+from lepton.training.checkpoint import Checkpoints, check_loadable
+from lepton.training.resume import keyed_callbacks
+from lepton.training.user_module.record import EpochRecord
+
+log = logging.getLogger("lepton")
+RECORD_ATTRIBUTES = ("history", "best_score", "best_epoch", "best_state")
+
+
+class EpochResume(pl.Callback):
+    """Saves at intervals what Lightning's own checkpoint holds, where an epoch begins.
+
+    It comes right behind the EpochRecord, whose history it saves too. What the module's and the
+    callbacks' `on_save_checkpoint` add is saved; generators are seeded anew in each epoch.
+    Units: `every` in seconds; `seconds` of training before this process.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, every: float | None, record: EpochRecord):
+        self.checkpoints, self.every, self.record = checkpoints, every, record
+        self.state: dict[str, Any] | None = checkpoints.load()
+        self.seconds = self.state["seconds"] if self.state else 0.0
+        self.first_epoch = self.state["epoch"] if self.state else 0
+        self.patience = signals.Patience()
+
+    def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
+        self.started = self.last_saved = time.monotonic()
+        size = sum(t.numel() * t.element_size() for t in pl_module.state_dict().values())
+        self.checkpoints.check_space(4 * size)  # weights, the best, two moments
+        if self.state:
+            log.info("goes on after epoch %d", self.state["epoch"])
+            restore(self.state, trainer, pl_module)
+            for name in RECORD_ATTRIBUTES:
+                setattr(self.record, name, self.state["record"][name])
+            self.record.replay(trainer.loggers)
+            self.state = None
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
+        late = self.every is not None and time.monotonic() - self.last_saved >= self.every
+        number = signals.requested()
+        if trainer.current_epoch == self.first_epoch or not (late or number):
+            return
+        check_folder_lock(self.checkpoints.folder.parent)
+        state = training_state(trainer, pl_module)
+        check_loadable({key: state[key] for key in ("callbacks", "checkpoint")})
+        state["record"] = {name: getattr(self.record, name) for name in RECORD_ATTRIBUTES}
+        state["seconds"] = self.seconds + time.monotonic() - self.started
+        self.checkpoints.save(state)
+        self.last_saved = time.monotonic()
+        if number:
+            raise signals.Interrupted(number, f"epoch {trainer.current_epoch}")
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Ends a long epoch after a signal: training goes on from the checkpoint before."""
+        self.patience.check()
+
+    def on_validation_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Ends a long validation after a signal, likewise."""
+        self.patience.check()
+
+
+def training_state(trainer: Trainer, module: pl.LightningModule) -> dict[str, Any]:
+    """All that the epochs to come depend on, under the names of Lightning's own checkpoint."""
+    checkpoint: dict[str, Any] = {
+        "epoch": trainer.current_epoch,
+        "global_step": trainer.global_step,
+        "state_dict": module.state_dict(),
+        "optimizer_states": [optimizer.state_dict() for optimizer in trainer.optimizers],
+        "lr_schedulers": [c.scheduler.state_dict() for c in trainer.lr_scheduler_configs],
+    }
+    for callback in trainer.callbacks:
+        callback.on_save_checkpoint(trainer, module, checkpoint)
+    module.on_save_checkpoint(checkpoint)
+    return {
+        "epoch": trainer.current_epoch,
+        "progress": progress_numbers(trainer),
+        "checkpoint": checkpoint,
+        "precision": trainer.precision_plugin.state_dict(),
+        "callbacks": {key: callback.state_dict() for key, callback in keyed_callbacks(trainer)},
+    }
+
+
+def restore(state: dict[str, Any], trainer: Trainer, module: pl.LightningModule) -> None:
+    """Puts back what `training_state` returned.
+
+    Raises: LeptonError when the module has changed since.
+    """
+    checkpoint = state["checkpoint"]
+    start_at_epoch(trainer, state["epoch"])
+    set_progress_numbers(trainer, state["progress"])
+    for callback in trainer.callbacks:
+        callback.on_load_checkpoint(trainer, module, checkpoint)
+    module.on_load_checkpoint(checkpoint)
+    try:
+        module.load_state_dict(checkpoint["state_dict"])
+        for optimizer, saved in zip(
+            trainer.optimizers, checkpoint["optimizer_states"], strict=True
+        ):
+            optimizer.load_state_dict(saved)
+        schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+        for scheduler, saved in zip(schedulers, checkpoint["lr_schedulers"], strict=True):
+            scheduler.load_state_dict(saved)
+    except (RuntimeError, ValueError, KeyError) as e:
+        reason = " ".join(str(e).split())[:200]
+        raise LeptonError(f"a checkpoint of another {type(module).__name__} ({reason})") from None
+    trainer.precision_plugin.load_state_dict(state["precision"])
+    for key, callback in keyed_callbacks(trainer):
+        if saved := state["callbacks"][key]:
+            callback.load_state_dict(saved)

@@ -1,0 +1,106 @@
+"""The bases of a class are found in source, however they were imported, as Python finds them."""
+
+import importlib
+import sys
+
+import pytest
+
+from lepton.config.lineage import read_lineage
+
+MODULE = """
+import pytorch_lightning
+import pytorch_lightning as pl
+import pytorch_lightning.core.module
+from pytorch_lightning import LightningModule
+from pytorch_lightning.core.module import LightningModule as LM
+from torch import nn
+
+from made.bases import Shared, Generic
+
+try:
+    import not_there as other
+except ImportError:
+    import pytorch_lightning as other
+
+
+class Full(pytorch_lightning.LightningModule): pass
+class Alias(pl.LightningModule):
+    def predict_step(self, batch): pass
+class Path(pytorch_lightning.core.module.LightningModule): pass
+class Name(LightningModule): pass
+class Renamed(LM): pass
+class Tried(other.LightningModule): pass
+class Far(Shared): pass
+class Second(dict, Alias): pass
+class Mine(Generic[int]): pass
+class Layer(nn.Linear): pass
+class Plain: pass
+"""
+BASES = """
+import typing
+
+import pytorch_lightning as L
+
+T = typing.TypeVar("T")
+
+
+class Shared(L.LightningModule):
+    def predict_step(self, batch, batch_idx): pass
+
+
+class Generic(Shared, typing.Generic[T]): pass
+"""
+NAMES = [
+    "Full",
+    "Alias",
+    "Path",
+    "Name",
+    "Renamed",
+    "Tried",
+    "Far",
+    "Second",
+    "Mine",
+    "Layer",
+    "Plain",
+]
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "modules.py").write_text(MODULE)
+    (tmp_path / "made" / "bases.py").write_text(BASES)
+    (tmp_path / "made" / "__init__.py").write_text("from made.modules import Far as Exported\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    read_lineage.cache_clear()
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] == "made"]:
+        del sys.modules[name]
+
+
+def test_source_and_python_agree_on_which_classes_are_lightning_modules(made):
+    import pytorch_lightning as pl
+
+    module = importlib.import_module("made.modules")
+    for name in NAMES:
+        is_module = issubclass(getattr(module, name), pl.LightningModule)
+        assert read_lineage(f"made.modules.{name}").is_lightning_module == is_module, name
+    assert read_lineage("made.Exported").is_lightning_module
+    assert read_lineage("lepton.model.mlp.MLP").is_lightning_module is False
+
+
+@pytest.mark.parametrize(
+    ("name", "defined"), [("Alias", True), ("Far", True), ("Second", True), ("Name", False)]
+)
+def test_methods_are_those_of_the_users_classes_not_of_lightnings(name, defined, made):
+    lineage = read_lineage(f"made.modules.{name}")
+    assert ("predict_step" in lineage.methods) is defined
+    assert "training_step" not in lineage.methods
+
+
+def test_a_module_of_the_package_lightning_is_told_apart(tmp_path, monkeypatch):
+    (tmp_path / "apart.py").write_text("import lightning as L\nclass A(L.LightningModule): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    lineage = read_lineage("apart.A")
+    assert lineage.is_of_other_lightning
+    assert not lineage.is_lightning_module

@@ -1,0 +1,3 @@
+from tests.vectorize.conftest import train_both
+
+__all__ = ["train_both"]
