@@ -8,12 +8,10 @@ import hydra.utils
 from hydra.errors import InstantiationException
 
 from lepton.compat.optional import how_to_install
-from lepton.config.check import input_kind
+from lepton.config.input_kinds import provided_kinds, used_kinds
 from lepton.config.trust import TRUSTED_PREFIXES, find_targets, is_allowed
 from lepton.errors import ConfigError, LeptonError
 from lepton.groups import method_nodes
-from lepton.pretrained.location import TOKENIZER_FILE
-from lepton.pretrained.weight_files import is_network_run
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from lepton.dataset.data import Data
     from lepton.method import Method
     from lepton.task import Task
-
-TRAINED_TOKENIZER = "lepton.tokenizer.trained.Trained"  # its vocabulary is of the training split
 
 
 def instantiate(node: dict[str, Any], **supplied: Any) -> Any:
@@ -74,17 +70,30 @@ def component(config: dict[str, Any], group: str, **supplied: Any) -> Any:
 
 def data(config: dict[str, Any]) -> "Data":
     """The data module, read, split and preprocessed."""
-    module = unread_data(config, **_input_makers(config))
+    module = unread_data(config)
     module.setup()
     return module
 
 
-def unread_data(config: dict[str, Any], **input_makers: Any) -> "Data":
-    """The data module before it reads anything; its preprocessing or tokenizer may be None."""
+def unread_data(config: dict[str, Any], *, for_model: bool = True) -> "Data":
+    """The data module before it reads anything.
+
+    Without a model to prepare for, as to look at raw rows, it gets nothing that makes inputs.
+    """
+    from lepton.dataset.inputs.find import input_kind
+
+    supplied, unread, used = {}, [], used_kinds(config) if for_model else []
+    for facts in provided_kinds(config):
+        if facts not in used:
+            unread.append(facts.name)
+            supplied |= dict.fromkeys(facts.supplies)
+            continue
+        for name, node in input_kind(facts.target).parts(config).items():
+            supplied[name] = instantiate(node) if node else None
     trainer = config["trainer"] or {}
     module = instantiate(
         config["dataset"],
-        **input_makers,
+        **supplied,
         batch_size=config["batch_size"],
         seed=config["seed"],
         limit_batches=trainer.get("limit_batches"),
@@ -92,40 +101,9 @@ def unread_data(config: dict[str, Any], **input_makers: Any) -> "Data":
     )
     if "_target_" in config["task"]:
         module.read_target = import_target(config["task"]).read_target
+    if for_model and unread:
+        module.leave_unread(unread)
     return module
-
-
-def _input_makers(config: dict[str, Any]) -> dict[str, Any]:
-    """The preprocessing of a table, or for texts the model's tokenizer, where it has one."""
-    if input_kind(config, "dataset") == "text":
-        node = config["model"].get("tokenizer")
-        return {"tokenizer": instantiate(_same_tokens(node, config["init_from"])) if node else None}
-    seed = config["dataset"]["split_seed"]
-    return {"preprocessing": instantiate(config["preprocessing"], seed=seed)}
-
-
-def _same_tokens(node: dict[str, Any], init_from: str | None) -> dict[str, Any]:
-    """A tokenizer's node whose tokens mean what they did to the weights that training starts from.
-
-    Raises: ConfigError where weights come without the words that they were learned with.
-    """
-    if init_from is None or node["_target_"] != TRAINED_TOKENIZER:
-        return node
-    if not (Path(init_from) / TOKENIZER_FILE).is_file():
-        if is_network_run(Path(init_from)):
-            raise ConfigError(
-                f"init_from={init_from}: a run without {TOKENIZER_FILE}, so of a model that reads "
-                "no tokens; give a run of one that does"
-            )
-        raise ConfigError(
-            f"init_from={init_from}: has no {TOKENIZER_FILE}, and a vocabulary learned anew would "
-            "give other numbers to words; give the folder of the run"
-        )
-    return {
-        "_target_": "lepton.tokenizer.pretrained.Pretrained",
-        "path": init_from,
-        "max_length": node["max_length"],
-    }
 
 
 def task(config: dict[str, Any], spec: DataSpec) -> "Task":

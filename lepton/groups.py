@@ -11,13 +11,13 @@ class Group:
 
     targets: tuple[str, ...]  # packages that the `_target_` of its options may come from
     parts: tuple[str, ...] = ()  # packages of the targets inside an option, as a model's tokenizer
-    supplied: tuple[str, ...] = ()  # what code gives a target beside its YAML
+    supplied: tuple[str, ...] = ()  # what code gives a target beside YAML and what inputs need
     keys: Mapping[str, str] = field(default_factory=dict)  # types of an option without `_target_`
     several: bool = False  # several options may be chosen at once, each under its name
     is_method: bool = False  # its options are Methods of training
     networks_only: bool = False  # models that lepton does not train do not heed it
     modules_too: bool = False  # of these, a user's LightningModule does
-    only_for: str | None = None  # the one kind of inputs that it is about
+    by_kind: bool = False  # heeded only where a kind of inputs that is read says so in `groups`
     needed: bool = False  # an option must be chosen, where the group is heeded
     earlier: str | None = None  # the option that runs older than the group had; None: none is
     tuned: bool = False  # fine-tuning strategies set it, so it differs with them
@@ -28,16 +28,13 @@ class Group:
 GROUPS = {  # methods in the order in which they are prepared
     "dataset": Group(
         targets=("lepton.dataset.",),
-        supplied=(
-            *("preprocessing", "tokenizer", "batch_size", "seed"),
-            *("limit_batches", "overfit_batches"),
-        ),
+        supplied=("batch_size", "seed", "limit_batches", "overfit_batches"),
         needed=True,
     ),
     "preprocessing": Group(
         targets=("lepton.preprocessing.", "sklearn.preprocessing."),
         supplied=("seed",),
-        only_for="table",
+        by_kind=True,
         needed=True,
     ),
     "task": Group(

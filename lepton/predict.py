@@ -1,15 +1,12 @@
 """Predicts with a finished run: rows of a DataFrame in, a DataFrame out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from lepton.dataset.clean.column_kinds import parse_columns
-from lepton.errors import explain_read_errors
-from lepton.preprocessing.table import TablePreprocessing
-from lepton.spec import DataSpec
+from lepton.dataset.inputs.find import kinds_in
 from lepton.storage.derived_record import read_record
 from lepton.storage.predictions import named_columns
 from lepton.storage.results import finished_result
@@ -24,7 +21,7 @@ class Predictor:
 
     def __init__(self, folder: Path) -> None:
         self.learner, self.spec = load_learner(folder)
-        self.inputs = (TextInputs if self.spec.text_features else TableInputs)(folder, self.spec)
+        self.inputs = [kind.load(folder, self.spec) for kind in kinds_in(self.spec)]
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """One row of predictions for each row given, with its index.
@@ -33,46 +30,13 @@ class Predictor:
         target's unit); `p_CLASS` for multiclass and multilabel.
         Raises: DataError when a column is missing or holds what it did not when training.
         """
-        inputs = self.inputs(frame)
+        inputs = {name: rows for kind in self.inputs for name, rows in kind.encode(frame).items()}
         names = self.learner.task.columns.prediction
         if not len(frame):
             columns = [names] if isinstance(names, str) else names
             return pd.DataFrame(columns=columns, index=frame.index, dtype=np.float32)
         columns = named_columns(self.learner.predict(inputs), names)
         return pd.DataFrame(columns, index=frame.index)
-
-
-class TableInputs:
-    """Turns rows of a table into numbers and category codes."""
-
-    def __init__(self, folder: Path, spec: DataSpec) -> None:
-        self.preprocessor = TablePreprocessing.load(folder / "preprocessing.skops")
-
-    def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
-        numbers, codes = self.preprocessor.transform(parse_columns(frame, self.preprocessor.kinds))
-        return {k: v for k, v in {"num": numbers, "cat": codes}.items() if v.shape[1]}
-
-
-class TextInputs:
-    """Turns texts into tokens, or leaves them to a model that reads texts itself."""
-
-    def __init__(self, folder: Path, spec: DataSpec) -> None:
-        from lepton.pretrained.location import TOKENIZER_FILE
-        from lepton.tokenizer.fitted_tokenizer import FittedTokenizer
-
-        self.columns, self.tokenizer = list(spec.text_features), None
-        if spec.vocabulary:
-            with explain_read_errors(folder / TOKENIZER_FILE):
-                self.tokenizer = FittedTokenizer.load(folder, spec)
-
-    def __call__(self, frame: pd.DataFrame) -> dict[str, Any]:
-        from lepton.dataset.clean.text_cleaning import parse_texts, tokenizer_inputs
-
-        texts = parse_texts(frame, self.columns)
-        if self.tokenizer is None:
-            return {"texts": texts}
-        encoded = self.tokenizer.encode(tokenizer_inputs(texts), keep=False)
-        return {name: tensor for name, tensor in encoded.items() if name != "cut"}
 
 
 def load_model(run: str | Path) -> "Predictor | FramePredictor":

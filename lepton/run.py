@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton import build
-from lepton.config.check import check, input_kind
+from lepton.config.check import check
 from lepton.config.identity import run_folder
+from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
 from lepton.config.model_kind import model_kind
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, Finished, Pruned
@@ -119,8 +120,9 @@ def read_data(config: dict[str, Any]) -> Data:
     for note in data.notes:
         _log_once(f"data: {note}")
     choices = config["choices"]
-    if input_kind(config, "dataset") != "table":
-        _log_once(f"dataset={choices['dataset']} is no table: preprocessing does nothing")
+    for group in idle_groups(config):
+        reads = describe_kinds(used_kinds(config))
+        _log_once(f"model={choices['model']} reads {reads}: {group} does nothing")
     if (kind := model_kind(config)).unheeded:
         groups = ", ".join(kind.unheeded)
         _log_once(f"model={choices['model']} {kind.words}: {groups} do nothing")

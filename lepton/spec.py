@@ -1,7 +1,7 @@
 """The specification of prepared data: all that a model or a task knows of them."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class DataSpec:
     pad: int = 0  # token behind a text's own
     max_length: int = 0  # tokens of the longest row that can come
     categories: tuple[tuple[str, ...], ...] = ()  # what each column's codes from 2 on mean
+    # what further kinds of inputs say of themselves, by their names; see `InputKind.fields_of`
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
     def bin_edges(self, count: int) -> list[np.ndarray]:
         """Edges of `count` equally filled bins for each number, without repeats.
@@ -48,7 +50,8 @@ class DataSpec:
 
     def save(self, path: Path) -> None:
         """Writes the spec as JSON."""
-        path.write_text(json.dumps(vars(self)))
+        values = {name: value for name, value in vars(self).items() if name != "inputs" or value}
+        path.write_text(json.dumps(values))
 
     @classmethod
     def load(cls, path: Path) -> "DataSpec":
@@ -60,4 +63,6 @@ class DataSpec:
 
 def _as_tuples(value: Any) -> Any:
     """A JSON value with tuples for its lists."""
+    if isinstance(value, dict):
+        return {key: _as_tuples(item) for key, item in value.items()}
     return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 import yaml
 
-from lepton.config.check import ROOT_KEYS, check
+from lepton.config.check import ROOT_KEYS, check, supplied_arguments
 from lepton.config.compose import compose
 from lepton.config.options import CONF_DIR, find_options
 from lepton.config.signature import read_signature
@@ -159,7 +159,7 @@ def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
     signature = read_signature(node["_target_"])
     assert not signature.takes_any_key
     keys = set(node) - {"_target_"}
-    assert keys == set(signature.parameters) - set(GROUPS[group].supplied)
+    assert keys == set(signature.parameters) - set(supplied_arguments(group, node))
     defaulted = [name for name, p in signature.parameters.items() if not p.required]
     assert defaulted == []
 
@@ -168,7 +168,7 @@ def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
 def test_the_keys_of_others_are_arguments_and_none_that_is_needed_is_missing(path):
     group, node = path.parent.name, composed_node(path)
     signature = read_signature(node["_target_"])
-    keys, supplied = set(node) - {"_target_"}, set(GROUPS[group].supplied)
+    keys, supplied = set(node) - {"_target_"}, set(supplied_arguments(group, node))
     assert signature.takes_any_key or keys <= set(signature.parameters)
     assert not keys & supplied
     needed = {name for name, p in signature.parameters.items() if p.required}

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from lepton.config.constraints import data_files
+from lepton.config.constraints import data_files, data_folders
 from lepton.config.identity import is_run_name
 from lepton.derived.classes import derivation_class
 from lepton.derived.derivation import Derivation
@@ -111,7 +111,7 @@ def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
 
 def _possible_changes(config: dict[str, Any]) -> str:
     """The files that may have changed since a run got its name, or else an option."""
-    files = {"data": list(data_files(config).values())}
+    files = {"data": [*data_files(config).values(), *data_folders(config).values()]}
     if (weights := starting_weights(config)["path"]) is not None:
         files["weights"] = [weights]
     changes = [f"{kind}: {', '.join(paths)}" for kind, paths in files.items() if paths]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.constraints import constraint_problems, missing_files
+from lepton.config.input_kinds import idle_groups, kind_problems, supplied_inputs
 from lepton.config.model_kind import model_kind
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
 from lepton.config.signature import TargetError, read_signature
@@ -54,30 +55,39 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     config = with_later_keys(LATER_ROOT_KEYS | with_absent_groups(resolved_config(cfg)))
     problems = _structure_problems(config)
     if not problems:
-        kinds = input_kind(config, "dataset"), input_kind(config, "model")
-        problems = constraint_problems(config, model_kind=model_kind(config), kinds=kinds)
+        problems = constraint_problems(config, model_kind=model_kind(config))
         problems += missing_files(config) if files else []
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
-    kind = input_kind(config, "dataset")
-    others = [g for g, group in TRAINING_GROUPS.items() if group.only_for not in (None, kind)]
-    return _without_groups(config, [*model_kind(config).unheeded, *others])
+    return _without_groups(config, [*model_kind(config).unheeded, *idle_groups(config)])
 
 
 def _structure_problems(config: dict[str, Any]) -> list[str]:
     """A line for every key, type and target that is wrong by itself."""
     problems = key_problems("", config, typed_keys(ROOT_KEYS), "lepton train")
     for name, group in TRAINING_GROUPS.items():
-        for path, node in _option_nodes(name, config.get(name)):
-            problems += _option_problems(path, node, group, option_label(config, path))
+        supplied = supplied_arguments(name, config.get(name))
+        lines = [
+            line
+            for path, node in _option_nodes(name, config.get(name))
+            for line in _option_problems(path, node, group, supplied, option_label(config, path))
+        ]
+        problems += lines or kind_problems(name, config.get(name), option_label(config, name))
     return problems
 
 
-def _option_problems(path: str, node: Any, group: Group, option: str) -> list[str]:
+def supplied_arguments(group: str, node: Any) -> tuple[str, ...]:
+    """What code gives to a group's target beside its YAML; to a data set also for its inputs."""
+    return (*TRAINING_GROUPS[group].supplied, *supplied_inputs(group, node))
+
+
+def _option_problems(
+    path: str, node: Any, group: Group, supplied: Sequence[str], option: str
+) -> list[str]:
     """A line for everything wrong in the node of an option."""
     if group.keys and isinstance(node, dict) and "_target_" not in node:
         return key_problems(f"{path}.", node, typed_keys(group.keys), option)
-    return target_problems(path, node, group.supplied, option)
+    return target_problems(path, node, supplied, option)
 
 
 def _option_nodes(group: str, node: Any) -> Iterator[tuple[str, Any]]:
@@ -92,12 +102,6 @@ def _without_groups(config: dict[str, Any], groups: Sequence[str]) -> dict[str, 
     """The config in which nothing was chosen of these groups."""
     choices = {group: name for group, name in config["choices"].items() if group not in groups}
     return {**config, **dict.fromkeys(groups), "choices": choices}
-
-
-def input_kind(config: dict[str, Any], group: str) -> str:
-    """The kind of inputs that the data set holds or the model reads: table, text, ..."""
-    node = config[group] or {}
-    return read_signature(node["_target_"]).kind if "_target_" in node else "table"
 
 
 def with_later_keys(config: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+from lepton.config.input_kinds import (
+    describe_kinds,
+    provided_kinds,
+    read_kinds,
+    used_kinds,
+)
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
+from lepton.config.signature import TargetError, class_constant
 from lepton.errors import did_you_mean
 from lepton.groups import TRAINING_GROUPS, method_nodes
 from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
@@ -28,36 +35,34 @@ WHOLE_WEIGHT_TARGETS = (  # what looks at a weight as one tensor in every step
     "lepton.regularization.l1.L1",
 )
 GRADUAL_UNFREEZE = "lepton.finetune.gradual_unfreeze.GradualUnfreeze"
-KIND_PLURALS = {"table": "a table", "text": "texts"}
 
 
-def constraint_problems(
-    config: dict[str, Any], *, model_kind: ModelKind, kinds: tuple[str, str]
-) -> list[str]:
-    """A line for every group that is missing, number out of range, or option in another's way.
-
-    `kinds`: what the data set holds and what the model reads.
-    """
+def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> list[str]:
+    """A line for every group that is missing, number out of range, or option in another's way."""
     problems = [
-        *_missing_groups(config, model_kind=model_kind, data_kind=kinds[0]),
+        *_missing_groups(config, model_kind=model_kind),
         *_too_small_numbers(config),
         *_unstorable_numbers(config),
         *_monitor_problems(config),
         *_finetuning_problems(config, model_kind),
     ]
     if config["dataset"] and config["model"]:
-        problems += _kind_problems(config, *kinds) + module_problems(config)
+        problems += _unread_kinds(config) + module_problems(config)
     if model_kind is NETWORK:
         problems += _device_problems(config) + _schedule_free_problems(config)
     return problems
 
 
-def _missing_groups(config: dict[str, Any], *, model_kind: ModelKind, data_kind: str) -> list[str]:
+def _missing_groups(config: dict[str, Any], *, model_kind: ModelKind) -> list[str]:
     """A line for every group that training needs and of which nothing was chosen."""
+    kinds = used_kinds(config) if config["model"] else provided_kinds(config)
+    of_kinds = {group for kind in kinds for group in kind.groups}
     needed = [
         name
         for name, group in TRAINING_GROUPS.items()
-        if group.needed and group.only_for in (None, data_kind) and name not in model_kind.unheeded
+        if group.needed
+        and (name in of_kinds or not group.by_kind)
+        and name not in model_kind.unheeded
     ]
     return [
         f"{name}: needed to train; choose one with {name}=NAME"
@@ -121,15 +126,15 @@ def _are_several(devices: int | str | list[int]) -> bool:
     return devices not in (1, "1") and not (isinstance(devices, list) and len(devices) == 1)
 
 
-def _kind_problems(config: dict[str, Any], data_kind: str, model_kind: str) -> list[str]:
-    """A line for a model that cannot read what the data set holds."""
-    if data_kind == model_kind:
+def _unread_kinds(config: dict[str, Any]) -> list[str]:
+    """A line for a model that reads what the data set does not hold."""
+    held, read = provided_kinds(config), read_kinds(config)
+    if all(kind in held for kind in read):
         return []
-    held, read = (KIND_PLURALS.get(kind, kind) for kind in (data_kind, model_kind))
     dataset, model = (config["choices"].get(group, "?") for group in ("dataset", "model"))
     return [
-        f"dataset, model: dataset={dataset} holds {held}, and model={model} reads {read}; "
-        "`lepton list model` says what each model reads"
+        f"dataset, model: dataset={dataset} holds {describe_kinds(held)}, and model={model} reads "
+        f"{describe_kinds(read)}; `lepton list model` says what each model reads"
     ]
 
 
@@ -191,10 +196,11 @@ def missing_files(config: dict[str, Any]) -> list[str]:
     problems = []
     if init_from is not None and (reason := init_from_problem(init_from)):
         problems.append(reason)
+    folder_keys = _folder_keys(config)
     problems += [
-        f"dataset.{key}: {_no_file(Path(path))}"
-        for key, path in data_files(config).items()
-        if not Path(path).is_file()
+        f"dataset.{key}: {_no_file(Path(path), may_be_folder=key in folder_keys)}"
+        for key, path in _paths(config).items()
+        if not (Path(path).is_file() or (key in folder_keys and Path(path).is_dir()))
     ]
     if isinstance(path := model.get("path"), str):
         reason = loading_problem(path, weights=bool(model.get("pretrained")))
@@ -203,22 +209,40 @@ def missing_files(config: dict[str, Any]) -> list[str]:
 
 
 def data_files(config: dict[str, Any]) -> dict[str, str]:
-    """The files a data set reads: its keys `path` and `*_path`."""
-    dataset = config.get("dataset") or {}
+    """The files a data set reads: its keys `path` and `*_path`, where they are not folders."""
+    folders = data_folders(config)
+    return {key: path for key, path in _paths(config).items() if key not in folders}
+
+
+def data_folders(config: dict[str, Any]) -> dict[str, str]:
+    """The folders a data set reads: its key `name`, and those that its class names in
+    `folder_keys`, where they are some."""
+    dataset, keys = config.get("dataset") or {}, ("name", *_folder_keys(config))
+    paths = {key: dataset[key] for key in keys if isinstance(dataset.get(key), str)}
+    return {key: path for key, path in paths.items() if Path(path).expanduser().is_dir()}
+
+
+def _paths(config: dict[str, Any]) -> dict[str, str]:
+    """The keys `path` and `*_path` of a data set that are set."""
     return {
         key: value
-        for key, value in dataset.items()
+        for key, value in (config.get("dataset") or {}).items()
         if value is not None and (key == "path" or key.endswith("_path"))
     }
 
 
-def data_folders(config: dict[str, Any]) -> dict[str, str]:
-    """The folder a data set reads: its key `name`, where that is one."""
-    name = (config.get("dataset") or {}).get("name")
-    return {"name": name} if isinstance(name, str) and Path(name).expanduser().is_dir() else {}
+def _folder_keys(config: dict[str, Any]) -> tuple[str, ...]:
+    """The keys of a data set that may name a folder, as its class says in `folder_keys`."""
+    target = (config.get("dataset") or {}).get("_target_")
+    try:
+        constant = class_constant(target, "folder_keys") if target else None
+    except TargetError:  # which the check of the target tells
+        return ()
+    return tuple(constant[1]) if constant else ()
 
 
-def _no_file(path: Path) -> str:
+def _no_file(path: Path, *, may_be_folder: bool) -> str:
     if path.is_dir():
         return f"{str(path)!r} is a folder, not a file"
-    return f"no such file {str(path)!r} (looked in {Path.cwd()})"
+    noun = "file or folder" if may_be_folder else "file"
+    return f"no such {noun} {str(path)!r} (looked in {Path.cwd()})"

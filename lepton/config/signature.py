@@ -2,10 +2,11 @@
 
 import ast
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Signature:
     parameters: dict[str, Parameter]
     takes_any_key: bool
     methods: frozenset[str]  # names defined in the class body, for a class
-    kind: str = "table"  # the `kind` that a class body sets: of data that it holds or reads
+    constants: dict[str, Any] = field(default_factory=dict)  # literals that a class body sets
+    base: "tuple[Path, str, list[str]] | None" = None  # of a class: where its first base is named
 
 
 class TargetError(Exception):
@@ -48,6 +50,27 @@ def read_signature(target: str) -> Signature:
         raise TargetError(f"{path}: not UTF-8 text ({e.reason} at byte {e.start})") from None
     except RecursionError:
         raise TargetError(f"{target!r} is defined by itself in {path}") from None
+
+
+def class_constant(target: str, *names: str) -> tuple[str, Any] | None:
+    """The first of the class attributes `names` that a class or its nearest base sets to a literal,
+    as its name and value; None where none does.
+
+    Raises: TargetError, as `read_signature`.
+    """
+    signature, origins = read_signature(target), set()
+    while signature.origin not in origins:
+        origins.add(signature.origin)
+        for name in names:
+            if name in signature.constants:
+                return name, signature.constants[name]
+        if signature.base is None:
+            break
+        try:
+            signature = _find(*signature.base)
+        except TargetError:  # a base class without Python source
+            break
+    return None
 
 
 def source_file(target: str) -> tuple[Path, list[str]]:
@@ -95,7 +118,9 @@ def _find(path: Path, module: str, names: list[str]) -> Signature:
         case ast.FunctionDef() if not inner:
             return _function_signature(node, f"{module}.{name}", skip=0)
         case ast.ClassDef() if not inner:
-            return replace(_class_signature(node, module, path), **_kind(node))
+            base = (path, module, ast.unparse(node.bases[0]).split(".")) if node.bases else None
+            signature = _class_signature(node, module, path)
+            return replace(signature, constants=_constants(node), base=base)
         case ast.Import():
             raise TargetError(f"{module!r} only imports {name!r}; name it where it is defined")
     star_imports = [n for key, n in _bindings(path).items() if key.startswith("*")]
@@ -146,19 +171,23 @@ def _class_signature(node: ast.ClassDef, module: str, path: Path) -> Signature:
         return replace(constructor, methods=names)
     base = _base_signature(node, module, path)
     parameters = {**base.parameters, **constructor.parameters}
-    return Signature(origin, parameters, base.takes_any_key, names | base.methods, base.kind)
+    return Signature(origin, parameters, base.takes_any_key, names | base.methods)
 
 
-def _kind(node: ast.ClassDef) -> dict[str, str]:
-    """The `kind` that a class body sets, or nothing."""
-    match [n.value for n in node.body if isinstance(n, ast.Assign) and _names(n) == ["kind"]]:
-        case [ast.Constant(value=str(kind))]:
-            return {"kind": kind}
-    return {}
-
-
-def _names(node: ast.Assign) -> list[str]:
-    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+def _constants(node: ast.ClassDef) -> dict[str, Any]:
+    """The attributes that a class body sets to literals, by name."""
+    constants = {}
+    for statement in node.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value):
+                pass
+            case _:
+                continue
+        with suppress(ValueError, TypeError, SyntaxError):
+            constants[name] = ast.literal_eval(value)
+    return constants
 
 
 def _dataclass_fields(node: ast.ClassDef, module: str, path: Path) -> dict[str, Parameter]:

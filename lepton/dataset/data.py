@@ -1,8 +1,8 @@
 """The base of all data sets: reads rows, encodes the target, splits, and hands out batches."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,15 +13,19 @@ from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import (
-    OWN_TARGET,
     ReadTarget,
     Target,
     encode_target,
     no_target,
     read_own_target,
 )
+from lepton.dataset.describe.preparation_notes import absent_class_notes
+from lepton.dataset.encode_splits import encode_splits
+from lepton.dataset.inputs.kind import InputKind, Rows
+from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.load.length_batches import LengthTrainingBatches
 from lepton.dataset.load.train_loader import TrainLoader
 from lepton.dataset.split.split_rows import SplitRows, split_rows
 from lepton.dataset.split.split_settings import SplitSettings
@@ -31,20 +35,23 @@ from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
 
-# the rows of a split or of a prediction: tensors, but for the array `texts` of a model that takes
-# texts as they are
-Rows = dict[str, Any]
-
 
 class Data(pl.LightningDataModule):
-    """Base of the data sets; a kind of data makes tensors of its rows in `prepare`.
+    """Base of the data sets; each kind of inputs that one `provides` makes tensors of its rows.
 
+    A constructor puts an object of each kind into `inputs`.
     After `setup`: `spec`, `notes` and `splits`, which holds for train, val and test the tensors
     `target` and `id` and those of the inputs.
     Units: `id` counts the rows as read from 0; those of a test file go on after the data file's.
     """
 
+    provides: tuple[str, ...] = ("table",)  # its kinds of inputs, by their short or dotted names
+    folder_keys: tuple[
+        str, ...
+    ] = ()  # keys of its YAML that may name a folder, hashed by its files
     spec: DataSpec
+    inputs: Sequence[InputKind] = ()
+    unread_inputs: Sequence[InputKind] = ()  # those that the model does not read
 
     def __init__(
         self,
@@ -87,6 +94,12 @@ class Data(pl.LightningDataModule):
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
         self.splits: dict[str, Rows] = {}
         self.notes: list[CleaningNote] = []
+        self.inputs: list[InputKind] = []
+
+    def leave_unread(self, names: Collection[str]) -> None:
+        """Makes no tensors of the kinds of these names; they still say which rows there are."""
+        self.unread_inputs = [kind for kind in self.inputs if kind.name in names]
+        self.inputs = [kind for kind in self.inputs if kind.name not in names]
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows, target included, and those of a test file where there is one.
@@ -96,15 +109,39 @@ class Data(pl.LightningDataModule):
         raise NotImplementedError
 
     def prepare(self, frame: pd.DataFrame, file_rows: int, target: Target) -> dict[str, Rows]:
-        """The splits; sets `spec` and adds to `notes`.
+        """The splits, made by what train holds; sets `spec` and adds to `notes`.
 
         The first `file_rows` rows are the data file's, the others those of a test file.
         """
-        raise NotImplementedError
+        all_kinds = [*self.inputs, *self.unread_inputs]
+        for kind in all_kinds:
+            target = kind.clean(frame, target)
+
+        def drop_rows(rows_by_split: SplitRows) -> SplitRows:
+            for kind in all_kinds:
+                rows_by_split = kind.drop_rows(rows_by_split, target)
+            return rows_by_split
+
+        rows_by_split = self.rows_by_split(frame, file_rows, target, drop_rows)
+        splits, self.spec = encode_splits(
+            frame,
+            rows_by_split,
+            target,
+            inputs=self.inputs,
+            unread_inputs=self.unread_inputs,
+            excluded=self._excluded_columns(),
+        )
+        self.notes += [
+            *target.notes,
+            *(note for kind in all_kinds for note in kind.notes),
+            *absent_class_notes(splits, self.spec),
+        ]
+        return splits
 
     def save(self, folder: Path) -> None:
         """Writes what turns further rows into inputs."""
-        raise NotImplementedError
+        for kind in self.inputs:
+            kind.save(folder)
 
     def setup(self, stage: str | None = None) -> None:
         """Reads and prepares the data, once."""
@@ -134,11 +171,14 @@ class Data(pl.LightningDataModule):
 
     def train_dataloader(self) -> TrainLoader:
         """The rows of train in shuffled batches; a data set may cut them in a way of its own."""
-        return TrainingBatches(
-            tensors=self._on_device("train"),
+        tensors, kinds = self._on_device("train"), self.input_kinds()
+        groups_by_length = BatchCutter(tensors, kinds).groups_by_length
+        return (LengthTrainingBatches if groups_by_length else TrainingBatches)(
+            tensors=tensors,
             batch_size=self.batch_size,
             sampler=self._epoch_sampler(),
             limit_batches=self.limit_batches,
+            kinds=kinds,
         )
 
     def val_dataloader(self) -> Iterable[Batch]:
@@ -150,12 +190,17 @@ class Data(pl.LightningDataModule):
         return self.predict_dataloader("test")
 
     def predict_dataloader(self, split: str = "test") -> Iterable[Batch]:
-        """The rows of a split in order; with `overfit_batches`, val is what is trained on."""
+        """The rows of a split; with `overfit_batches`, val is what is trained on."""
         return EvaluationBatches(
             tensors=self._evaluation_tensors(split),
             batch_size=self.batch_size,
             limit_batches=self.limit_batches,
+            kinds=self.input_kinds(),
         )
+
+    def input_kinds(self) -> list[type[InputKind]]:
+        """The kinds of inputs that the splits hold, by which batches are cut."""
+        return [type(kind) for kind in self.inputs]
 
     def target_columns(self) -> list[str]:
         """The names of the target's columns."""
@@ -191,6 +236,15 @@ class Data(pl.LightningDataModule):
             values=values,
             drop_rows=drop_rows,
         )
+
+    def _excluded_columns(self) -> dict[str, str | None]:
+        """The columns that are no inputs, with a reason where there is one to say."""
+        excluded: dict[str, str | None] = dict.fromkeys(self.target_columns())
+        settings = self.split_settings
+        if settings.column is not None:
+            reason = f"splits the rows by {settings.strategy}, left out of the features"
+            excluded[settings.column] = reason
+        return excluded
 
     def _read_files(self) -> tuple[pd.DataFrame, int]:
         """The rows of all files, and the number of those from the data file."""
@@ -237,11 +291,3 @@ class Data(pl.LightningDataModule):
             name: tensor.to(device) for name, tensor in self.splits[split].items()
         }
         return self.splits[split]
-
-
-def target_tensor(target: Target, rows: np.ndarray) -> Tensor:
-    """The target of these of the kept rows, of the dtype that its loss takes."""
-    values = torch.from_numpy(np.asarray(target.values)[rows])
-    if target.task == OWN_TARGET:
-        return values.float() if values.is_floating_point() else values
-    return values.to(torch.int64 if target.task == "multiclass" else torch.float32)

@@ -1,8 +1,9 @@
 """The inputs of the samples that a run predicted, read again from its data set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,20 @@ from lepton.errors import LeptonError
 from lepton.storage.derived_record import read_record
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
-MAX_VALUES = 12  # of a column beside texts, by which samples are sliced
+if TYPE_CHECKING:
+    from lepton.dataset.inputs.kind import InputKind
 
 
 @dataclass(frozen=True)
 class SampleInputs:
-    """Two tables with a row a sample: the inputs, and the columns to slice errors by."""
+    """Two tables with a row a sample: the inputs, and the columns to slice errors by.
+
+    Units: `cell_lengths` of columns of inputs, in characters to show at most.
+    """
 
     inputs: pd.DataFrame
     slice_columns: pd.DataFrame
+    cell_lengths: dict[Any, int]
 
 
 def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
@@ -28,20 +34,37 @@ def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
     Raises: LeptonError when the data are not there, or are not what the run was trained on.
     """
     from lepton import build
-    from lepton.config.check import input_kind
+    from lepton.config.input_kinds import used_kinds
 
     config = unchanged_config(run_folder)
-    has_texts = input_kind(config, "dataset") == "text"
-    dataset = build.unread_data(config, **{"tokenizer" if has_texts else "preprocessing": None})
+    dataset = build.unread_data(config, for_model=False)
     if not hasattr(dataset, "read"):
         raise LeptonError(f"{run_folder}: its data set has no table of inputs")
     tables = [table for table in dataset.read() if table is not None]
     frame = pd.concat(tables, ignore_index=True)
     rows = frame.drop(columns=dataset.target_columns()).iloc[ids].reset_index(drop=True)
-    if has_texts:
-        text_columns: list[str] = getattr(dataset, "columns", [])
-        return SampleInputs(rows[text_columns], _text_slice_columns(rows, text_columns))
-    return SampleInputs(rows, rows)
+    used = {facts.name for facts in used_kinds(config)}
+    return _inputs_by_kind(rows, dataset.inputs, used)
+
+
+def _inputs_by_kind(
+    rows: pd.DataFrame, kinds: "Sequence[InputKind]", used: set[str]
+) -> SampleInputs:
+    """What each kind in use shows of raw rows; the whole rows where no kind says."""
+    if not kinds:
+        return SampleInputs(rows, rows, {})
+    shown, sliced, cell_lengths = {}, {}, {}
+    for kind in (kind for kind in kinds if kind.name in used):
+        of_others = [n for other in kinds if other is not kind for n in other.own_columns]
+        own_rows = rows.drop(columns=of_others)
+        columns = dict(kind.shown(own_rows).items())
+        shown |= columns
+        sliced = dict(kind.slice_columns(own_rows).items()) | sliced
+        cell_lengths |= dict.fromkeys(columns, kind.cell_length)
+    index = rows.index
+    return SampleInputs(
+        pd.DataFrame(shown, index=index), pd.DataFrame(sliced, index=index), cell_lengths
+    )
 
 
 def unchanged_config(run_folder: Path) -> dict[str, Any]:
@@ -66,15 +89,3 @@ def trained_run(run_folder: Path) -> Path:
     """The run itself where it was trained; of one that was made of others the first of these."""
     record = read_record(read_config(run_folder / CONFIG_FILE))
     return run_folder if record is None else trained_run(run_folder / record.inputs[0]["path"])
-
-
-def _text_slice_columns(rows: pd.DataFrame, text_columns: list[str]) -> pd.DataFrame:
-    """The number of words of each text, and the other columns that have few values."""
-    word_counts = {
-        f"words of {name}": rows[name].fillna("").str.split().str.len() for name in text_columns
-    }
-    other_columns = rows.drop(columns=text_columns).select_dtypes(exclude="number")
-    categories = {
-        name: column for name, column in other_columns.items() if column.nunique() <= MAX_VALUES
-    }
-    return pd.DataFrame({**word_counts, **categories})

@@ -10,7 +10,8 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.dataset.data import Data
-from lepton.dataset.load.token_batches import token_batch
+from lepton.dataset.inputs.find import kinds_in
+from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.testing.contract import shared
 from lepton.testing.splits import SplitsContract
 
@@ -28,7 +29,7 @@ def composed_data(*overrides: str) -> Callable[[int], Data]:
 
 
 class DatasetContract(SplitsContract):
-    """The contract of a data set, of tables or of texts.
+    """The contract of a data set, of whichever kinds of inputs.
 
     A subclass sets `overrides`, the words of a command line that choose the data set, as
     ("dataset=mine", "dataset.path=small.csv"); or defines `build(self, seed)`.
@@ -122,10 +123,11 @@ class DatasetContract(SplitsContract):
         train, batch = self.data.splits["train"], next(iter(self.data.train_dataloader()))[0]
         positions = {row_id: position for position, row_id in enumerate(train["id"].tolist())}
         rows = torch.tensor([positions[row_id] for row_id in batch["id"].tolist()])
-        if "tokens" in train:
-            expected = token_batch(train, train["length"], rows)
-        else:
-            expected = {name: values[rows] for name, values in train.items()}
+        kinds = kinds_in(self.data.spec)
+        cutter = BatchCutter(train, kinds)
+        expected = cutter.padded(train, rows)
+        if not cutter.groups_by_length:
+            expected = cutter.cut(train, rows)
         differing = [
             name
             for name, values in expected.items()

@@ -15,8 +15,9 @@ class ModelContract(ModelTrials):
     """The contract of a network, on made-up data.
 
     A subclass defines `build(self, spec)`, and may set `tasks`, of which all are tried, and
-    `kind`: "table", which is tried with numbers and categories, with numbers alone and with
-    categories alone, or "text", tried with texts and with pairs of texts.
+    `reads`, the kinds of inputs as the network names them: ("table",), which is tried with numbers
+    and categories, with numbers alone and with categories alone; ("text",), tried with texts and
+    with pairs of texts; or others, tried with what each makes up.
     Properties of `layers()`, `features(batch)` and `head`, which fine-tuning needs, hold for
     networks that have `layers`.
     """

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, update_wrapper
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lepton.example import make_batch, make_spec, make_text_spec
+from lepton.dataset.inputs.find import input_kind, kinds_in
+from lepton.errors import ConfigError
+from lepton.example import make_batch, make_specs
 from lepton.spec import DataSpec
 from lepton.task import TASKS, task_for
 from lepton.testing.contract import Contract, shared
@@ -57,18 +59,18 @@ class ModelTrial:
         return gradients
 
     def first_row(self) -> dict[str, Tensor]:
-        """The first row alone; a text without the padding that longer ones brought."""
+        """The first row alone, without the padding that longer ones brought."""
         row = {name: values[:1] for name, values in self.batch.items()}
-        if "mask" in row:
-            per_token, length = {"tokens", "mask", "segments"} & row.keys(), int(row["mask"].sum())
-            row |= {name: row[name][:, :length] for name in per_token}
+        for kind in kinds_in(self.spec):
+            row = kind.without_padding(row)
         return row
 
 
 class ModelTrials(Contract):
     """A network, tried on made-up data of each task."""
 
-    kind: Literal["table", "text"] = "table"
+    reads: Sequence[str] = ("table",)
+    kind: str | None = None  # the one kind that it reads, in place of `reads`
     tasks: Sequence[str] = tuple(TASKS)
 
     def build(self, spec: DataSpec) -> nn.Module:
@@ -79,10 +81,14 @@ class ModelTrials(Contract):
 
     def specs(self) -> list[DataSpec]:
         """The data that the network is tried on."""
-        assert self.kind in ("table", "text"), f"kind must be table or text; it is {self.kind!r}"
-        if self.kind == "text":
-            return [make_text_spec(task, texts=texts) for task in self.tasks for texts in (1, 2)]
-        return [make_spec(task) for task in self.tasks]
+        names = (self.kind,) if self.kind else self.reads
+        try:
+            kinds = [input_kind(name) for name in names]
+        except ConfigError as error:
+            raise AssertionError(
+                f"a ModelContract needs `reads`, kinds of inputs: {error}"
+            ) from None
+        return [spec for task in self.tasks for spec in make_specs(task, kinds)]
 
     def trials(self) -> list[ModelTrial]:
         """The network on all data that it accepts."""
@@ -97,7 +103,7 @@ class ModelTrials(Contract):
         trials, refusals = [], []
         for spec in self.specs():
             trials.append(whole := self._trial(spec))
-            for narrow_spec in specs_of_one_kind(spec):
+            for narrow_spec in narrow_specs(spec):
                 try:
                     trial = self._trial(narrow_spec)
                     with torch.no_grad():
@@ -117,11 +123,10 @@ class ModelTrials(Contract):
             return ModelTrial(self.build(spec), spec)
 
 
-def specs_of_one_kind(spec: DataSpec) -> Iterator[DataSpec]:
-    """Yields the spec with its numbers alone and with its categories alone, if it has both."""
-    if spec.num_features and spec.cat_features:
-        yield replace(spec, cat_features=(), cat_cardinalities=())
-        yield replace(spec, num_features=(), quantiles=())
+def narrow_specs(spec: DataSpec) -> Iterator[DataSpec]:
+    """Yields the spec with a part of its inputs, as a table's numbers, that a model may come to."""
+    for kind in kinds_in(spec):
+        yield from (replace(spec, **fields) for fields in kind.narrow_fields(spec))
 
 
 def for_each_trial(check: TrialProperty) -> Callable[[Any], None]:
@@ -153,8 +158,6 @@ def if_it_has_layers(check: TrialProperty) -> TrialProperty:
 
 
 def describe(model: nn.Module, spec: DataSpec) -> str:
-    """The class of the network, the task and the kinds of columns, as a message begins."""
-    columns = f"{len(spec.num_features)} numbers, {len(spec.cat_features)} categories"
-    if spec.text_features:
-        columns = f"{len(spec.text_features)} texts"
-    return f"{type(model).__name__} ({spec.task}, {columns})"
+    """The class of the network, the task and the inputs, as a message begins."""
+    inputs = ", ".join(kind.describe(spec) for kind in kinds_in(spec))
+    return f"{type(model).__name__} ({spec.task}, {inputs})"

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.data import Data
+from lepton.dataset.inputs.find import kinds_in, shipped_kinds
 from lepton.spec import DataSpec
 from lepton.task import TASKS as TASK_CLASSES
 from lepton.testing.contract import Contract
@@ -57,66 +58,23 @@ class SplitsContract(Contract):
             assert len({*counts.values()}) == 1, f"{split}: tensors differ in rows: {counts}"
 
     def test_inputs_are_those_that_the_spec_names(self) -> None:
-        """Numbers, categories and tokens are there if the spec has them, and only then."""
-        spec = self.spec
-        sizes = {
-            "num": (len(spec.num_features), "num_features"),
-            "cat": (len(spec.cat_features), "cat_features"),
-            "tokens": (spec.vocabulary, "a vocabulary"),
-        }
+        """The tensors of every kind of inputs are there if the spec describes them, or not."""
+        kinds = {*shipped_kinds(), *kinds_in(self.spec)}
         for split, rows in self.data.splits.items():
-            for name, (size, field) in sizes.items():
-                assert (name in rows) == (size > 0), (
-                    f"{split}: `{name}` must be there if the spec has {field}, and only then; it "
-                    f"{'is' if name in rows else 'is not'} there"
-                )
+            for kind in kinds:
+                expected = kind.tensors_of(self.spec)
+                for name in kind.tensors:
+                    assert (name in rows) == (name in expected), (
+                        f"{split}: `{name}` must be there if the spec describes it, and only then; "
+                        f"it {'is' if name in rows else 'is not'} there"
+                    )
 
-    def test_inputs_have_the_columns_and_the_dtype_of_their_kind(self) -> None:
-        """Numbers are float32 and categories int64, with a column for each feature of the spec."""
-        expected = {
-            "num": (len(self.spec.num_features), torch.float32),
-            "cat": (len(self.spec.cat_features), torch.int64),
-        }
-        for split, name, values in self._tensors("num", "cat"):
-            actual = (values.shape[1], values.dtype)
-            assert actual == expected[name], (
-                f"{split}: `{name}` must have columns, dtype {expected[name]}; has {actual}"
-            )
-
-    def test_numbers_are_finite(self) -> None:
-        """No number is infinite or missing."""
-        for split, _, values in self._tensors("num"):
-            count = int((~values.isfinite()).sum())
-            assert not count, f"{split}: numbers must be finite; {count} are not"
-
-    def test_category_codes_lie_below_their_cardinality(self) -> None:
-        """Category codes go from 0 to below the cardinality that the spec says."""
-        sizes = torch.tensor(self.spec.cat_cardinalities)
-        for split, _, codes in self._tensors("cat"):
-            strays = codes[(codes < 0) | (codes >= sizes)].tolist()
-            assert not strays, (
-                f"{split}: codes must lie in [0, cardinality) of their feature; {strays[:5]} do not"
-            )
-
-    def test_tokens_lie_in_the_vocabulary(self) -> None:
-        """Tokens go from 0 to below the size of the vocabulary."""
-        for split, _, tokens in self._tensors("tokens"):
-            strays = tokens[(tokens < 0) | (tokens >= self.spec.vocabulary)].tolist()
-            assert not strays, (
-                f"{split}: tokens must lie in [0, vocabulary) = [0, {self.spec.vocabulary}); "
-                f"{strays[:5]} do not"
-            )
-
-    def test_texts_are_as_long_as_the_spec_allows(self) -> None:
-        """Texts have from 1 to `max_length` tokens."""
-        for split, _, tokens in self._tensors("tokens"):
-            length = self.data.splits[split]["length"]
-            longest = min(self.spec.max_length, tokens.shape[1])
-            strays = length[(length < 1) | (length > longest)].tolist()
-            assert not strays, (
-                f"{split}: lengths must be from 1 to the spec's max_length, {longest} here; "
-                f"{strays[:5]} are not"
-            )
+    def test_inputs_are_as_their_kind_promises(self) -> None:
+        """Each kind of inputs has the shapes, dtypes and values that the spec says."""
+        for split, rows in self.data.splits.items():
+            for kind in kinds_in(self.spec):
+                for line in kind.broken_promises(split, rows, self.spec):
+                    raise AssertionError(f"{split}: {line}")
 
     def test_classes_and_outputs_fit_the_task(self) -> None:
         """The spec names a task, and has as many classes and outputs as it takes."""
@@ -175,17 +133,6 @@ class SplitsContract(Contract):
         assert same, (
             f"spec.{names} must be the training split's, {actual.tolist()}; {stated} is said"
         )
-
-    def test_quantiles_in_the_spec_span_the_training_numbers(self) -> None:
-        """`spec.quantiles` go from the smallest to the largest training value."""
-        if self.spec.num_features:
-            ends = torch.tensor(self.spec.quantiles)[:, [0, -1]]
-            actual = torch.stack(self.data.splits["train"]["num"].aminmax(dim=0), 1).to(ends)
-            differs = ~torch.isclose(ends, actual, rtol=1e-4, atol=1e-5).all(1)
-            assert not differs.any(), (
-                "spec.quantiles must go from the smallest to the largest training value of each "
-                f"number, {actual[differs][0].tolist()}; they go {ends[differs][0].tolist()}"
-            )
 
     def test_notes_are_cleaning_notes(self) -> None:
         """All notes on the cleaning of the data are of class CleaningNote."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lepton import build
 from lepton.dataset.data import Data, Rows
+from lepton.dataset.inputs.find import kinds_in
 from lepton.method import Batch, Phase
 from lepton.model.layers import tunable
 from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
@@ -47,6 +48,7 @@ class Network:
         whose weights `load` will read.
         """
         self.config, self.spec, self.task = config, spec, build.task(config, spec)
+        self.input_kinds = kinds_in(spec)
         with torch.random.fork_rng():
             torch.manual_seed(derive(config["seed"], "init"))
             model = build.component(config, "model", spec=self.task.model_spec)
@@ -100,11 +102,10 @@ class Network:
     def predict(self, inputs: Rows) -> Tensor:
         """Predictions for whole tensors, on the CPU."""
         model = self.trained_module if "features" in inputs else self.model
-        return compute_in_batches(
+        return self._compute(
             model,
             inputs,
             lambda batch: self.task.keep(self.task.predict(self.task.forward(model, batch))),
-            device=self.device,
         )
 
     def validate(self, rows: Rows) -> tuple[Tensor, list[Any]]:
@@ -117,12 +118,15 @@ class Network:
             states.append(task.validate(prediction, batch))
             return task.keep(prediction)
 
-        return compute_in_batches(model, rows, compute, device=self.device), states
+        return self._compute(model, rows, compute), states
 
     def features(self, inputs: Rows) -> Tensor:
         """The inputs of the head for whole tensors, on the CPU."""
-        compute = tunable(self.model).features
-        return compute_in_batches(self.model, inputs, compute, device=self.device)
+        return self._compute(self.model, inputs, tunable(self.model).features)
+
+    def _compute(self, model: nn.Module, inputs: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:
+        kinds, device = self.input_kinds, self.device
+        return compute_in_batches(model, inputs, compute, kinds=kinds, device=device)
 
     def save(self, folder: Path) -> None:
         """Writes the weights, or of a tuned model the adapter alone where that is enough."""

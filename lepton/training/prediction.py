@@ -1,24 +1,33 @@
 """Outputs of a network for whole tensors: computed batch by batch, without gradients."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from lepton.dataset.load.batch_cutter import RowKind
 from lepton.dataset.load.prediction_batches import prediction_batches
 from lepton.method import Batch
 
 
 def compute_in_batches(
-    model: nn.Module, inputs: Batch, compute: Callable[[Batch], Tensor], *, device: torch.device
+    model: nn.Module,
+    inputs: Batch,
+    compute: Callable[[Batch], Tensor],
+    *,
+    kinds: Sequence[RowKind],
+    device: torch.device,
 ) -> Tensor:
-    """The rows of `compute`, which calls the model on a batch; on the CPU, in the inputs' order."""
+    """The rows of `compute`, which calls the model on a batch; on the CPU, in the inputs' order.
+
+    `kinds` are those of the inputs, by which these are cut.
+    """
     model.eval().to(device)
     dtype = next(model.parameters()).dtype
     row_numbers, outputs = [], []
     with torch.inference_mode(), default_dtype(dtype):
-        for numbers, rows in prediction_batches(inputs):
+        for numbers, rows in prediction_batches(inputs, kinds):
             batch = {
                 name: tensor.to(device, dtype if tensor.is_floating_point() else None)
                 for name, tensor in rows.items()

@@ -79,7 +79,7 @@ class StackedData(pl.LightningDataModule):
     """A data module as a stack sees it: whole tensors on the device, shared by all members."""
 
     def __init__(self, data: Data, seeds: Sequence[int]):
-        """`data` with batches cut by rows; `seeds`: of each member."""
+        """`data` with batches that `can_share` takes; `seeds`: of each member."""
         super().__init__()
         self.data, self.seeds = data, list(seeds)
         train, val = data.train_dataloader(), data.val_dataloader()

@@ -45,7 +45,7 @@ class Stack:
         self.members, self.accumulate = list(members), accumulate
         networks = [member.network for member in self.members]
         data.move_to(device, dtype)
-        self.train_tensors = data.train.tensors  # (rows, ...), shared by all members
+        self.train = data.train  # whose tensors (rows, ...) all members share
         self.mask_stream = MaskStream([network.config["seed"] for network in networks], device)
         self.forward = StackedForward(networks, self.mask_stream, dtype)
         models = [network.trained_module for network in networks]
@@ -103,12 +103,9 @@ class Stack:
         return [losses.detach(), *self.weights.gradients(losses.sum() * share)]
 
     def gather(self, rows: Tensor) -> Batch:
-        """The training tensors' rows of these numbers. Shapes: rows (...) -> (..., *shape)."""
-        flat = rows.reshape(-1)
-        return {
-            name: tensor.index_select(0, flat).view(*rows.shape, *tensor.shape[1:])
-            for name, tensor in self.train_tensors.items()
-        }
+        """The training batch of the rows of these numbers. Shapes: rows (...) -> (..., *shape)."""
+        batch = self.train.cutter.cut(self.train.tensors, rows.reshape(-1))
+        return {name: tensor.view(*rows.shape, *tensor.shape[1:]) for name, tensor in batch.items()}
 
     @torch.no_grad()
     def _step(self) -> None:

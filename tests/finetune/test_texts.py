@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lepton.dataset.load.token_batches import token_batch
+from lepton.dataset.inputs.text import TextInputs
+from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.finetune.machinery.backbone_features import backbone_features
 from lepton.pretrained.location import TOKENIZER_FILE
 from lepton.pretrained.weight_files import WEIGHTS_FILE
@@ -27,7 +28,7 @@ def test_features_are_those_of_each_text_alone_in_the_order_of_the_rows(build_ne
         assert rows["length"].unique().numel() > 3
         assert torch.equal(features[split]["id"], rows["id"])
         for row in range(0, len(rows["id"]), 5):
-            alone = token_batch(rows, rows["length"], torch.tensor([row]))
+            alone = BatchCutter(rows, [TextInputs]).padded(rows, torch.tensor([row]))
             assert alone["mask"].all()
             expected = model.features(alone)[0]
             torch.testing.assert_close(features[split]["features"][row], expected)

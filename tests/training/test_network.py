@@ -11,7 +11,7 @@ from lepton import build, load, train
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_folder
-from lepton.dataset.load.batches import EVALUATION_ROWS
+from lepton.dataset.load.batch_cutter import EVALUATION_ROWS
 from lepton.errors import Pruned, TrainingError
 from lepton.run import train_checked
 from lepton.sweep.multirun import multirun

@@ -1,21 +1,21 @@
 """The DataSpec of a prepared data set: its sizes, names and training statistics."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from lepton.dataset.clean.target import Target
-from lepton.preprocessing.categories import category_names
-from lepton.preprocessing.table import TablePreprocessing
-from lepton.spec import QUANTILE_LEVELS, DataSpec
+from lepton.dataset.inputs.find import KIND_KEY, kind_name, shipped_kinds
+from lepton.dataset.inputs.kind import InputKind
+from lepton.spec import DataSpec
 
-TABLE_FIELDS = ("num_features", "cat_features", "cat_cardinalities", "quantiles")
+REQUIRED_FIELDS = ("num_features", "cat_features", "cat_cardinalities", "quantiles")  # of DataSpec
 
 
 def describe_data(target: Target, train_values: np.ndarray, **input_fields: Any) -> DataSpec:
     """The spec of a target and its values in train; `input_fields` are its fields on the inputs."""
-    input_fields = dict.fromkeys(TABLE_FIELDS, ()) | input_fields
+    input_fields = dict.fromkeys(REQUIRED_FIELDS, ()) | input_fields
     classes, mean, std = tuple(target.classes), 0.0, 1.0
     if target.task == "regression":
         counts = ()
@@ -39,21 +39,18 @@ def describe_data(target: Target, train_values: np.ndarray, **input_fields: Any)
     )
 
 
-def table_fields(preprocessor: TablePreprocessing, train: dict[str, Tensor]) -> dict[str, tuple]:
-    """The fields of a spec on the columns of a table, of a fitted preprocessor and train."""
-    encoders = [preprocessor.encoders[name] for name in preprocessor.cat_features]
-    return {
-        "num_features": preprocessor.num_features,
-        "cat_features": preprocessor.cat_features,
-        "cat_cardinalities": preprocessor.cat_cardinalities,
-        "categories": tuple(category_names(encoder) for encoder in encoders),
-        "quantiles": _quantiles(train),
-    }
+def named_fields(
+    kind: InputKind | type[InputKind], described: dict[str, Any], others: dict[str, Any]
+) -> dict[str, Any]:
+    """What a kind says of its inputs, as fields of a spec: its own ones under its name.
 
-
-def _quantiles(train: dict[str, Tensor]) -> tuple[tuple[float, ...], ...]:
-    if "num" not in train:
-        return ()
-    levels = np.linspace(0, 1, QUANTILE_LEVELS)
-    columns = train["num"].numpy().T
-    return tuple(tuple(np.quantile(column, levels).tolist()) for column in columns)
+    `others` are those that other kinds have said.
+    """
+    names = {field.name for field in fields(DataSpec)}
+    of_all = {name: value for name, value in described.items() if name in names}
+    own = {name: value for name, value in described.items() if name not in names}
+    kind_class = kind if isinstance(kind, type) else type(kind)
+    if not own and kind_class in shipped_kinds():
+        return of_all
+    own = {KIND_KEY: kind_name(kind_class), **own}
+    return {**of_all, "inputs": {**others.get("inputs", {}), kind.name: own}}

@@ -1,5 +1,7 @@
 """Notes on what preparing a data set filled and merged, and on what val and test lack."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -30,14 +32,14 @@ def preprocessing_notes(
 
 
 def unseen_category_notes(
-    splits: dict[str, dict[str, Tensor]], spec: DataSpec
+    splits: dict[str, dict[str, Tensor]], cat_features: Sequence[str]
 ) -> list[CleaningNote]:
     """Values of val and test that train lacks, by column."""
     notes = []
     for split in ("val", "test"):
         tensors = splits[split]
         unseen = (tensors["cat"] == UNSEEN_CODE).sum(dim=0).tolist() if "cat" in tensors else []
-        for name, count in zip(spec.cat_features, unseen, strict=True):
+        for name, count in zip(cat_features, unseen, strict=True):
             if count:
                 remark = f"{split} values that training has not seen, given their own code"
                 notes.append(CleaningNote(remark, count, f"column {name}"))

@@ -1,15 +1,15 @@
-"""Batches of a table, cut from whole tensors by index: no row is ever loaded by itself."""
+"""Batches cut from whole tensors by index: no row is ever loaded by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 from torch import Tensor
 
+from lepton.dataset.load.batch_cutter import BatchCutter, RowKind
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.method import Batch
 
 BATCHES_PER_BLOCK = 64  # batches handed over at a time; one gather for all of them
-EVALUATION_ROWS = 8192  # rows of an evaluation batch, where the training batch is not larger
 
 
 def rows_per_epoch(rows: int, batch_size: int, limit_batches: int | None) -> int:
@@ -23,6 +23,7 @@ class TrainingBatches:
     """The TrainLoader of rows cut from whole tensors, shuffled anew by `sampler.set_epoch`.
 
     A last batch of a single row is left out where there are others: batch normalization needs two.
+    `kinds` are those of the inputs; what varies in length is padded to the split's longest row.
     """
 
     def __init__(
@@ -32,9 +33,11 @@ class TrainingBatches:
         batch_size: int,
         sampler: EpochSampler,
         limit_batches: int | None,
+        kinds: Sequence[RowKind] = (),
         batches_per_block: int = BATCHES_PER_BLOCK,
     ):
         self.tensors, self.batch_size, self.sampler = tensors, batch_size, sampler
+        self.cutter = BatchCutter(tensors, kinds)
         self.rows = rows_per_epoch(len(sampler), batch_size, limit_batches)
         self.block_rows = batches_per_block * batch_size
         self.num_batches = ceil(self.rows / batch_size)  # optimizer steps of an epoch
@@ -52,27 +55,43 @@ class TrainingBatches:
             yield self._batches(rows) if len(rows) else []
 
     def _batches(self, rows: Tensor) -> list[Batch]:
-        pieces = {
-            name: tensor.index_select(0, rows).split(self.batch_size)
-            for name, tensor in self.tensors.items()
-        }
+        block = self.cutter.cut(self.tensors, rows)
+        pieces = {name: tensor.split(self.batch_size) for name, tensor in block.items()}
         return [
             dict(zip(pieces, batch, strict=True)) for batch in zip(*pieces.values(), strict=True)
         ]
 
 
 class EvaluationBatches:
-    """Every row once, in order, in large batches; views of the tensors."""
+    """Every row once, in order, in large batches; views of the tensors where these are not padded.
 
-    def __init__(self, *, tensors: Batch, batch_size: int, limit_batches: int | None):
-        self.tensors, self.batch_size = tensors, max(batch_size, EVALUATION_ROWS)
-        batches = ceil(len(tensors["id"]) / self.batch_size)
+    Rows of varying length come from the cheapest to the dearest, each batch padded to its longest.
+    """
+
+    def __init__(
+        self,
+        *,
+        tensors: Batch,
+        batch_size: int,
+        limit_batches: int | None,
+        kinds: Sequence[RowKind] = (),
+    ):
+        self.tensors, self.cutter = tensors, BatchCutter(tensors, kinds)
+        self.batch_size = self.cutter.fixed_rows(batch_size)
+        self.batch_rows: list[Tensor] = []
+        if self.cutter.has_lengths:
+            self.batch_rows = list(self.cutter.batch_rows(batch_size))
+            batches = len(self.batch_rows)
+        else:
+            batches = self.cutter.fixed_batches(batch_size)
         self.num_batches = batches if limit_batches is None else min(batches, limit_batches)
 
     def __len__(self) -> int:
         return self.num_batches
 
     def __iter__(self) -> Iterator[Batch]:
-        for i in range(self.num_batches):
+        for rows in self.batch_rows[: self.num_batches]:
+            yield self.cutter.padded(self.tensors, rows)
+        for i in range(0 if self.batch_rows else self.num_batches):
             rows = slice(i * self.batch_size, (i + 1) * self.batch_size)
-            yield {name: tensor[rows] for name, tensor in self.tensors.items()}
+            yield self.cutter.cut(self.tensors, rows)

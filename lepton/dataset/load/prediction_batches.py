@@ -1,23 +1,23 @@
 """Batches of inputs without a target, as large as a model takes at once without gradients."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor
 
-from lepton.dataset.load.batches import EVALUATION_ROWS
-from lepton.dataset.load.token_batches import rows_by_length, token_batch
+from lepton.dataset.load.batch_cutter import BatchCutter, RowKind
 from lepton.method import Batch
 
 
-def prediction_batches(inputs: Batch) -> Iterator[tuple[Tensor, Batch]]:
-    """Row numbers, and a batch of these rows; each row once. Texts come by length."""
-    if "tokens" in inputs:
-        length = inputs["length"].cpu()
-        for rows in rows_by_length(length, 1):
-            yield rows, token_batch(inputs, length, rows)
+def prediction_batches(
+    inputs: Batch, kinds: Sequence[RowKind] = ()
+) -> Iterator[tuple[Tensor, Batch]]:
+    """Row numbers, and a batch of these rows; each row once. Rows of varying length come by it."""
+    cutter = BatchCutter(inputs, kinds)
+    if cutter.has_lengths:
+        for rows in cutter.batch_rows(1):
+            yield rows, cutter.padded(inputs, rows)
         return
-    total = len(next(iter(inputs.values())))
-    for start in range(0, total, EVALUATION_ROWS):
-        rows = slice(start, start + EVALUATION_ROWS)
-        yield torch.arange(total)[rows], {name: tensor[rows] for name, tensor in inputs.items()}
+    start = 0
+    for rows in cutter.batch_rows(1):
+        yield rows, cutter.cut(inputs, slice(start, start + len(rows)))
+        start += len(rows)

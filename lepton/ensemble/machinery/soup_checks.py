@@ -12,13 +12,14 @@ from torch import Tensor
 from lepton.config.check import check
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.dataset.data import Data
+from lepton.dataset.inputs.find import kinds_in
 from lepton.derived.inputs import InputRun
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.freezing import frozen_entries
 from lepton.pretrained.base_weights import find_adapter_base
-from lepton.pretrained.location import TOKENIZER_FILE
 from lepton.pretrained.weight_files import ADAPTER_FILE, BASE_FILE, WEIGHTS_FILE, read_adapter_base
+from lepton.spec import DataSpec
 from lepton.training.learner import build_network
 from lepton.training.network import Network
 
@@ -87,9 +88,10 @@ def refuse_different_weights(members: list[InputRun], configs: list[Config]) -> 
         if odd or (adapted and options):
             differences = options or _differences(configs[0], config, "dataset") or odd
             raise _refusal(first, member, "different parameters", differences, SAME_PARAMETERS)
-        if _content(first.folder, TOKENIZER_FILE) != _content(member.folder, TOKENIZER_FILE):
-            differences = _differences(configs[0], config, "dataset")
-            raise _refusal(first, member, "different tokens", differences, SAME_PARAMETERS)
+        for file, content in _input_files(first.spec).items():
+            if _content(first.folder, file) != _content(member.folder, file):
+                differences = _differences(configs[0], config, "dataset")
+                raise _refusal(first, member, f"different {content}", differences, SAME_PARAMETERS)
     bases = [
         (m, read_adapter_base(m.folder / BASE_FILE))
         for m in members
@@ -144,7 +146,10 @@ def refuse_changed_data(member: InputRun, data: Data) -> None:
     """Raises: LeptonError when the data, read again, are not those that a member was trained on."""
     with TemporaryDirectory() as saved:
         data.save(Path(saved))
-        same = _content(Path(saved), TOKENIZER_FILE) == _content(member.folder, TOKENIZER_FILE)
+        same = all(
+            _content(Path(saved), file) == _content(member.folder, file)
+            for file in _input_files(data.spec)
+        )
     for name, split in member.splits.items():
         rows = data.splits[name]
         order = rows["id"].argsort()
@@ -210,6 +215,11 @@ def _odd_tensors(
     else:
         odd |= other_shapes.keys() - shapes.keys()
     return sorted(odd)
+
+
+def _input_files(spec: DataSpec) -> dict[str, str]:
+    """The files of a run that say what inputs mean to its weights, and a word for each."""
+    return {file: content for kind in kinds_in(spec) for file, content in kind.run_files.items()}
 
 
 def _content(folder: Path, name: str) -> bytes | None:

@@ -9,7 +9,7 @@ from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import rows_by_key
 from lepton.errors import LeptonError
-from lepton.evaluation.sample_inputs import read_sample_inputs
+from lepton.evaluation.sample_inputs import SampleInputs, read_sample_inputs
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.labels import option_label
@@ -21,7 +21,7 @@ from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.evaluations import read_evaluation_frame
 
 MAX_MISTAKES = 10
-MAX_CELL, MAX_TEXT_CELL = 40, 300  # characters of an input, and of one of a text data set
+MAX_CELL = 40  # characters of an input, where its kind does not say
 
 
 def error_analysis_section(
@@ -46,10 +46,9 @@ def error_analysis_section(
         ),
         *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), suffix),
     ]
-    table, inputs = read_evaluation_frame(best_run, EVALUATOR, EVALUATOR), None
+    table, sample_inputs = read_evaluation_frame(best_run, EVALUATOR, EVALUATOR), None
     try:
         sample_inputs = read_sample_inputs(best_run, predictions.ids)
-        inputs = sample_inputs.inputs
         table = slices(sample_inputs.slice_columns, predictions.errors) if table is None else table
     except (LeptonError, OSError, KeyError, ValueError, TypeError, IndexError) as e:
         reason = " ".join(str(e).split())
@@ -57,7 +56,7 @@ def error_analysis_section(
         blocks.append(Note(f"{what}: {reason}."))
     if table is not None:
         blocks += _slices(predictions, table, suffix)
-    return Section(title, [*blocks, _worst_mistakes(predictions, inputs, suffix)])
+    return Section(title, [*blocks, _worst_mistakes(predictions, sample_inputs, suffix)])
 
 
 def _best_first(dataset: DatasetRuns, select: str) -> pd.DataFrame:
@@ -107,7 +106,9 @@ def _slices(predictions: Predictions, table: pd.DataFrame, suffix: str) -> list[
     ]
 
 
-def _worst_mistakes(predictions: Predictions, inputs: pd.DataFrame | None, suffix: str) -> Block:
+def _worst_mistakes(
+    predictions: Predictions, sample_inputs: SampleInputs | None, suffix: str
+) -> Block:
     """The samples with the largest losses, with their inputs where these are given."""
     largest_loss_first = np.argsort(-predictions.losses, kind="stable")
     mistakes = largest_loss_first[predictions.errors[largest_loss_first] > 0][:MAX_MISTAKES]
@@ -116,12 +117,13 @@ def _worst_mistakes(predictions: Predictions, inputs: pd.DataFrame | None, suffi
     header = ["sample", "true", "predicted"]
     rows = [[str(predictions.ids[i]), *_true_and_predicted(predictions, i)] for i in mistakes]
     with_inputs = ""
-    if inputs is not None:
+    if sample_inputs is not None:
         with_inputs = ", with their inputs"
+        inputs, cell_lengths = sample_inputs.inputs, sample_inputs.cell_lengths
         header += map(str, inputs)
-        max_cell = MAX_TEXT_CELL if predictions.spec.text_features else MAX_CELL
+        lengths = [cell_lengths.get(name, MAX_CELL) for name in inputs]
         for row, i in zip(rows, mistakes, strict=True):
-            row += [_short(value, max_cell) for value in inputs.iloc[i]]
+            row += map(_short, inputs.iloc[i], lengths)
     caption = (
         f"The {len(mistakes)} worst mistakes on the test split{with_inputs}; sample counts rows "
         "from 0."

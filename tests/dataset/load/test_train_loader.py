@@ -6,13 +6,13 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.dataset.load.batches import TrainingBatches
-from lepton.dataset.load.token_batches import TokenTrainingBatches
+from lepton.dataset.load.length_batches import LengthTrainingBatches
 from lepton.dataset.load.train_loader import TrainLoader
 from tests.protocols import breaches, protocol_members
 
 TABLE = ("dataset=synthetic", "dataset.rows=200", "model=mlp_small")
 TEXT = ("dataset=vader", "dataset.source=reviews", "model=text_cnn")
-LOADERS = [(TABLE, TrainingBatches), (TEXT, TokenTrainingBatches)]
+LOADERS = [(TABLE, TrainingBatches), (TEXT, LengthTrainingBatches)]
 
 
 @pytest.mark.parametrize(("overrides", "kind"), LOADERS)

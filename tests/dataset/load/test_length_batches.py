@@ -3,16 +3,15 @@
 import pytest
 import torch
 
-from lepton.dataset.load import token_batches
+from lepton.dataset.inputs.kind import STEP_BYTES
+from lepton.dataset.inputs.text import TextInputs
+from lepton.dataset.load import batch_cutter
+from lepton.dataset.load.batch_cutter import BatchCutter
+from lepton.dataset.load.batches import EvaluationBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
-from lepton.dataset.load.token_batches import (
-    TokenEvaluationBatches,
-    TokenTrainingBatches,
-    rows_by_length,
-    token_batch,
-)
+from lepton.dataset.load.length_batches import LengthTrainingBatches
 
-ROWS = 203
+ROWS, KINDS = 203, [TextInputs]
 
 
 @pytest.fixture
@@ -32,9 +31,8 @@ def tensors():
 
 def make_loader(tensors, *, size=16, seed=0, epoch=0, rank=0, world=1, **options):
     sampler = EpochSampler(rows=torch.arange(ROWS), seed=seed, rank=rank, world_size=world)
-    loader = TokenTrainingBatches(
-        tensors=tensors, batch_size=size, sampler=sampler, **{"limit_batches": None} | options
-    )
+    options = {"limit_batches": None, "kinds": KINDS} | options
+    loader = LengthTrainingBatches(tensors=tensors, batch_size=size, sampler=sampler, **options)
     sampler.set_epoch(epoch)
     return loader
 
@@ -53,7 +51,7 @@ def rows(loader):
 
 def test_a_batch_holds_what_padding_row_by_row_would_give(tensors):
     rows = torch.tensor([5, 0, 77])
-    batch = token_batch(tensors, tensors["length"], rows)
+    batch = BatchCutter(tensors, KINDS).padded(tensors, rows)
     width = max(int(tensors["length"][r]) for r in rows)
     for i, r in enumerate(rows.tolist()):
         n, half = int(tensors["length"][r]), int(tensors["second"][r])
@@ -131,11 +129,29 @@ def test_padding_of_the_shipped_texts_stays_below_15_percent(size):
 
 
 def test_evaluation_sees_each_row_once_within_a_number_of_tokens(tensors, monkeypatch):
-    monkeypatch.setattr(token_batches, "EVALUATION_TOKENS", 200)
-    rows = list(rows_by_length(tensors["length"], 1))
+    monkeypatch.setattr(batch_cutter, "EVALUATION_BYTES", 200 * STEP_BYTES)
+    rows = list(BatchCutter(tensors, KINDS).batch_rows(1))
     assert sorted(torch.cat(rows).tolist()) == list(range(ROWS))
     for chosen in rows:
         assert len(chosen) == 1 or int(tensors["length"][chosen].max()) * len(chosen) <= 200
-    batches = list(TokenEvaluationBatches(tensors=tensors, batch_size=4, limit_batches=None))
+    options = {"tensors": tensors, "batch_size": 4, "kinds": KINDS}
+    batches = list(EvaluationBatches(**options, limit_batches=None))
     assert sorted(i for batch in batches for i in batch["id"].tolist()) == tensors["id"].tolist()
-    assert len(list(TokenEvaluationBatches(tensors=tensors, batch_size=4, limit_batches=3))) == 3
+    assert len(list(EvaluationBatches(**options, limit_batches=3))) == 3
+    rows_alone = list(BatchCutter(tensors, KINDS).batch_rows(4))
+    assert [batch["id"].tolist() for batch in batches] == [
+        tensors["id"][chosen].tolist() for chosen in rows_alone
+    ]
+
+
+def test_a_batch_of_texts_without_gradients_holds_32768_tokens_as_in_earlier_versions(tensors):
+    length = torch.randint(3, 60, (40_000,), generator=torch.Generator().manual_seed(1))
+    rows = {"tokens": torch.zeros(40_000, 60, dtype=torch.int32), "length": length}
+    order, start, expected = length.argsort(stable=True), 0, []
+    while start < len(order):  # row by row
+        end = start
+        while end < len(order) and (end + 1 - start) * length[order[end]] <= 32_768:
+            end += 1
+        expected.append(order[start:end].tolist())
+        start = end
+    assert [chosen.tolist() for chosen in BatchCutter(rows, KINDS).batch_rows(1)] == expected

@@ -1,0 +1,52 @@
+"""Makes the tensors of the splits of a data set, and the spec that describes them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lepton.dataset.clean.target import OWN_TARGET, Target
+from lepton.dataset.describe.data_spec import describe_data, named_fields
+from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.split.split_rows import SplitRows
+from lepton.spec import DataSpec
+
+
+def encode_splits(
+    frame: pd.DataFrame,
+    rows_by_split: SplitRows,
+    target: Target,
+    *,
+    inputs: Sequence[InputKind],
+    unread_inputs: Sequence[InputKind],
+    excluded: dict[str, str | None],
+) -> tuple[dict[str, Rows], DataSpec]:
+    """The tensors of the splits, made by what train holds, and their spec.
+
+    `excluded`: columns that are no inputs of any kind, with the reason where there is one to say.
+    Shapes: rows_by_split[split] among the rows that have a target.
+    """
+    ids, fields = np.flatnonzero(target.kept_rows), {}
+    positions = {split: ids[rows] for split, rows in rows_by_split.items()}
+    splits: dict[str, Rows] = {split: {} for split in positions}
+    for kind in inputs:
+        others = [other for other in (*inputs, *unread_inputs) if other is not kind]
+        taken = dict.fromkeys(name for other in others for name in other.own_columns)
+        raw = RawSplits(frame, positions, target.kept_rows, {**excluded, **taken})
+        for split, tensors in kind.prepare(raw).items():
+            splits[split] |= tensors
+        fields |= named_fields(kind, kind.spec_fields(splits["train"]), fields)
+    for split, rows in rows_by_split.items():
+        splits[split]["target"] = target_tensor(target, rows)
+        splits[split]["id"] = torch.from_numpy(ids[rows])
+    return splits, describe_data(target, target.values[rows_by_split["train"]], **fields)
+
+
+def target_tensor(target: Target, rows: np.ndarray) -> Tensor:
+    """The target of these of the kept rows, of the dtype that its loss takes."""
+    values = torch.from_numpy(np.asarray(target.values)[rows])
+    if target.task == OWN_TARGET:
+        return values.float() if values.is_floating_point() else values
+    return values.to(torch.int64 if target.task == "multiclass" else torch.float32)

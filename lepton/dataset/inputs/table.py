@@ -1,0 +1,199 @@
+"""TableInputs: columns of a table as tensors of numbers and category codes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
+from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
+from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.errors import DataError
+from lepton.preprocessing.categories import category_names
+from lepton.preprocessing.table import TablePreprocessing
+from lepton.spec import QUANTILE_LEVELS, DataSpec
+
+PREPROCESSING_FILE = "preprocessing.skops"
+NUMBERS, CARDINALITIES = 3, (4, 6)  # of a made-up table
+
+
+class TableInputs(InputKind):
+    """Columns of a table: `num` (rows, F) float32 and `cat` (rows, C) int64, where there are any.
+
+    All columns that nothing else takes are inputs. `kinds` are those of the columns.
+    """
+
+    name = "table"
+    plural = "a table"
+    groups = ("preprocessing",)
+    supplies = ("preprocessing",)
+    tensors = ("num", "cat")
+
+    def __init__(
+        self,
+        *,
+        columns: dict[str, str],
+        preprocessing: TablePreprocessing,
+        min_identifier_values: int,
+    ):
+        super().__init__()
+        self.columns, self.preprocessor = dict(columns), preprocessing
+        self.min_identifier_values = min_identifier_values
+        self.kinds: dict[str, str] = {}
+
+    @classmethod
+    def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
+        seed = config["dataset"]["split_seed"]
+        return {"preprocessing": {**config["preprocessing"], "seed": seed}}
+
+    def prepare(self, raw: RawSplits) -> dict[str, Rows]:
+        """The tensors of each split; sets `kinds` and fits the preprocessing."""
+        features, positions = self._parse_features(raw), raw.positions
+        self.preprocessor.fit(features, self.kinds, positions["train"])
+        splits = {split: self._tensors(features, rows) for split, rows in positions.items()}
+        self.notes += [
+            *preprocessing_notes(features, raw.kept_rows, self.preprocessor),
+            *unseen_category_notes(splits, self.preprocessor.cat_features),
+        ]
+        return splits
+
+    def _parse_features(self, raw: RawSplits) -> pd.DataFrame:
+        """The feature columns, parsed to their kinds; sets `kinds` and adds to `notes`."""
+        frame = raw.frame.drop(columns=list(raw.excluded))
+        self.notes += [
+            CleaningNote(reason, len(frame), f"column {name}")
+            for name, reason in raw.excluded.items()
+            if reason
+        ]
+        declared = {name: kind for name, kind in self.columns.items() if name not in raw.excluded}
+        self.kinds, kind_notes = infer_kinds(
+            frame, declared, min_identifier_values=self.min_identifier_values
+        )
+        if set(self.kinds.values()) <= {"ignore"}:
+            reason = "; ".join(map(str, kind_notes)) or "the table holds nothing else"
+            raise DataError(f"no column is left to learn from: {reason}")
+        self.notes += kind_notes
+        columns = {  # one at a time and uncopied: memory for the table twice, not three times
+            name: parse_columns(frame[[name]], {name: kind})[name]
+            for name, kind in self.kinds.items()
+            if kind != "ignore"
+        }
+        return pd.DataFrame(columns, index=frame.index, copy=False)
+
+    def _tensors(self, features: pd.DataFrame, rows: np.ndarray | None) -> Rows:
+        num, cat = self.preprocessor.transform(features, rows)
+        return {name: values for name, values in (("num", num), ("cat", cat)) if values.shape[1]}
+
+    def spec_fields(self, train: Rows) -> dict[str, Any]:
+        encoders = [self.preprocessor.encoders[name] for name in self.preprocessor.cat_features]
+        return {
+            "num_features": self.preprocessor.num_features,
+            "cat_features": self.preprocessor.cat_features,
+            "cat_cardinalities": self.preprocessor.cat_cardinalities,
+            "categories": tuple(category_names(encoder) for encoder in encoders),
+            "quantiles": _quantiles(train),
+        }
+
+    def save(self, folder: Path) -> None:
+        self.preprocessor.save(folder / PREPROCESSING_FILE)
+
+    @classmethod
+    def load(cls, folder: Path, spec: DataSpec) -> Self:
+        preprocessor = TablePreprocessing.load(folder / PREPROCESSING_FILE)
+        return cls(columns={}, preprocessing=preprocessor, min_identifier_values=0)
+
+    def encode(self, frame: pd.DataFrame) -> Rows:
+        return self._tensors(parse_columns(frame, self.preprocessor.kinds), None)
+
+    @classmethod
+    def describes(cls, spec: DataSpec) -> bool:
+        return bool(spec.num_features or spec.cat_features)
+
+    @classmethod
+    def describe(cls, spec: DataSpec) -> str:
+        return f"{len(spec.num_features)} numbers, {len(spec.cat_features)} categories"
+
+    @classmethod
+    def example_fields(cls) -> list[dict[str, Any]]:
+        return [table_fields()]
+
+    @classmethod
+    def narrow_fields(cls, spec: DataSpec) -> Iterator[dict[str, Any]]:
+        """Yields the table with its numbers alone and with its categories alone."""
+        if spec.num_features and spec.cat_features:
+            yield {"cat_features": (), "cat_cardinalities": ()}
+            yield {"num_features": (), "quantiles": ()}
+
+    @classmethod
+    def example_rows(cls, spec: DataSpec, rows: int, generator: torch.Generator) -> Rows:
+        batch = {}
+        if spec.num_features:
+            batch["num"] = torch.randn(rows, len(spec.num_features), generator=generator)
+        if spec.cat_features:
+            codes = [torch.randint(n, (rows,), generator=generator) for n in spec.cat_cardinalities]
+            batch["cat"] = torch.stack(codes, 1)
+        return batch
+
+    @classmethod
+    def tensors_of(cls, spec: DataSpec) -> tuple[str, ...]:
+        has = {"num": spec.num_features, "cat": spec.cat_features}
+        return tuple(name for name, features in has.items() if features)
+
+    @classmethod
+    def broken_promises(cls, split: str, rows: Rows, spec: DataSpec) -> Iterator[str]:
+        expected = {
+            "num": (len(spec.num_features), torch.float32),
+            "cat": (len(spec.cat_features), torch.int64),
+        }
+        for name in rows.keys() & expected.keys():
+            actual = (rows[name].shape[1], rows[name].dtype)
+            if actual != expected[name]:
+                yield f"`{name}` must have columns, dtype {expected[name]}; has {actual}"
+        if "num" in rows and (count := int((~rows["num"].isfinite()).sum())):
+            yield f"numbers must be finite; {count} are not"
+        if "cat" in rows:
+            codes, sizes = rows["cat"], torch.tensor(spec.cat_cardinalities)
+            if strays := codes[(codes < 0) | (codes >= sizes)].tolist():
+                yield f"codes must lie in [0, cardinality) of their feature; {strays[:5]} do not"
+        if "num" in rows and split == "train":
+            ends = torch.tensor(spec.quantiles)[:, [0, -1]]
+            actual = torch.stack(rows["num"].aminmax(dim=0), 1).to(ends)
+            differs = ~torch.isclose(ends, actual, rtol=1e-4, atol=1e-5).all(1)
+            if differs.any():
+                yield (
+                    "spec.quantiles must go from the smallest to the largest training value of "
+                    f"each number, {actual[differs][0].tolist()}; they go "
+                    f"{ends[differs][0].tolist()}"
+                )
+
+    def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows
+
+    def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows
+
+
+def table_fields(
+    numbers: int = NUMBERS, cardinalities: tuple[int, ...] = CARDINALITIES
+) -> dict[str, Any]:
+    """The spec fields of a made-up table: so many numbers, and categories with so many codes."""
+    normal = np.random.default_rng(0).normal(size=500)
+    levels = tuple(np.quantile(normal, np.linspace(0, 1, QUANTILE_LEVELS)).tolist())
+    return {
+        "num_features": tuple(f"num_{i}" for i in range(numbers)),
+        "cat_features": tuple(f"cat_{i}" for i in range(len(cardinalities))),
+        "cat_cardinalities": cardinalities,
+        "quantiles": (levels,) * numbers,
+    }
+
+
+def _quantiles(train: Rows) -> tuple[tuple[float, ...], ...]:
+    if "num" not in train:
+        return ()
+    levels = np.linspace(0, 1, QUANTILE_LEVELS)
+    columns = train["num"].numpy().T
+    return tuple(tuple(np.quantile(column, levels).tolist()) for column in columns)
