@@ -21,12 +21,16 @@ def main(arguments: list[str]) -> int:
     parsed = parse_arguments(arguments)
     if parsed.hydra_flags:
         raise only_for_train(parsed.hydra_flags[0])
+    from lepton.sweep.evaluation import lacks_evaluations
     from lepton.sweep.multirun import plan_runs
 
     plan = plan_runs(parsed.overrides, sweep=parsed.multirun)
     print(plan)
     to_do = {job.folder for job in plan.to_do}
     for job, status in zip(plan.jobs, plan.statuses, strict=True):
-        will_train = job.folder in to_do and status != "running"
-        print(f"  {'to train' if will_train else status:8}  {job.folder}  {job}".rstrip())
+        if job.folder in to_do and status != "running":
+            status = "to train"
+        elif lacks_evaluations(job):
+            status = "to evaluate"
+        print(f"  {status:8}  {job.folder}  {job}".rstrip())
     return 0

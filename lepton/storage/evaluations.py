@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from lepton.errors import LeptonError
 from lepton.storage.files import locked_folder, write_bytes
 from lepton.storage.results import Result, finished_result, replace_result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EVALUATION_FOLDER = "evaluation"
 EVALUATED_SPLIT = "test"  # of which evaluators see the rows
@@ -50,7 +51,7 @@ def add_evaluation(
     name: str,
     settings: dict[str, Any],
     metrics: Mapping[str, float],
-    frames: Mapping[str, pd.DataFrame],
+    frames: "Mapping[str, pd.DataFrame]",
 ) -> Result:
     """Adds an evaluation to a run, in place of an earlier one of the same name.
 
@@ -83,7 +84,7 @@ def frame_file(folder: Path, name: str, frame: str) -> Path:
     return folder / EVALUATION_FOLDER / name / f"{frame}.parquet"
 
 
-def _write_frame(table: pd.DataFrame, path: Path) -> str:
+def _write_frame(table: "pd.DataFrame", path: Path) -> str:
     """Writes a table; returns the digest of its file."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
@@ -92,11 +93,13 @@ def _write_frame(table: pd.DataFrame, path: Path) -> str:
     return _digest(buffer.getvalue())
 
 
-def read_evaluation_frame(folder: Path, name: str, frame: str) -> pd.DataFrame | None:
+def read_evaluation_frame(folder: Path, name: str, frame: str) -> "pd.DataFrame | None":
     """A table of an evaluation; None where the run has none, or the file is not what was written.
 
     Raises: LeptonError when the result cannot be read.
     """
+    import pandas as pd
+
     content = _content(folder, finished_result(folder), name, frame)
     return None if content is None else pd.read_parquet(io.BytesIO(content))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lepton.errors import LeptonError, Locked, Pruned
 from lepton.storage.files import is_disk_full
 from lepton.storage.run_writing import record_failure
+from lepton.sweep.evaluation import result_line
 from lepton.sweep.job import Job
 
 ENDED, LOCKED = "ended", "locked"  # kinds of outcomes; locked is a run of another process
@@ -33,7 +34,8 @@ def attempt_job(job: Job) -> JobOutcome:
 
     threads = torch.get_num_threads()
     try:
-        return JobOutcome(ENDED, str(train_checked(job.config, job.folder, watch=job.watch)))
+        result = train_checked(job.config, job.folder, watch=job.watch)
+        return JobOutcome(ENDED, result_line(job, result))
     except Locked as locked:
         return JobOutcome(LOCKED, str(locked))
     except Pruned as pruned:

@@ -17,6 +17,7 @@ from lepton.storage.run_folder import failed_folder, read_failure, run_status
 from lepton.storage.run_writing import record_failure
 from lepton.storage.study import add_planned_runs, make_studies, write_tables
 from lepton.sweep.attempt import ENDED, LOCKED
+from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.job import Job
 from lepton.sweep.plan import TO_DO, SweepPlan, plan_grid
 from lepton.sweep.progress import SweepProgress, end_times
@@ -55,11 +56,13 @@ class Grid:
         add_planned_runs({job.folder: str(job) for job in plan.jobs})
         with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
             self.train(jobs, progress)
+        unevaluated = add_lacking_evaluations(plan.jobs)
         for study in dict.fromkeys(job.folder.parent for job in plan.jobs):
             if not jobs:
                 write_tables(study)  # a killed sweep may have left an older table
             show_study(study)
         _raise_unfinished(plan, progress)
+        raise_failed_evaluations(unevaluated)
 
     def train(self, jobs: list[Job], progress: SweepProgress) -> None:
         """Has the launcher train jobs, and waits for those that another process has."""

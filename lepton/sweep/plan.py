@@ -20,6 +20,10 @@ from lepton.sweep.overrides import as_written, listed_values, params_as_override
 
 TO_DO = "to do"
 MAX_GRID_RUNS = 100_000  # each of which is composed before the first starts
+SWEPT_EVALUATION = (
+    "evaluation: the same run with several evaluations; write evaluation=[A,B], and no values of "
+    "one evaluator beside each other"
+)
 SETTLED = ("finished", "diverged")  # statuses that the same run would come to again
 
 
@@ -88,7 +92,9 @@ def plan_grid(
         except ConfigError as e:
             problems.update(dict.fromkeys(e.problems))
         else:
-            jobs.setdefault(job.folder, job)
+            first = jobs.setdefault(job.folder, job)
+            if first.config["evaluation"] != job.config["evaluation"]:
+                problems[SWEPT_EVALUATION] = None
     if problems:
         raise ConfigError(*problems)
     return SweepPlan(list(jobs.values()), len(combinations), retry_failed)

@@ -11,6 +11,7 @@ from typing import Any
 from lepton.analysis.table import show_study
 from lepton.errors import ConfigError, FailedRuns
 from lepton.storage.study import add_planned_runs, make_studies
+from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.grid import Grid, JobLauncher
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
@@ -48,11 +49,13 @@ class Search(Grid):
                 if jobs:
                     self._train_batch(batch, jobs, progress)
                     state.tried.update(job.folder for job in jobs)
+        unevaluated = add_lacking_evaluations(job for t in state.trials for job in t.jobs)
         for study in state.studies():
             show_study(study)
         print("\n".join(search_summary(state)))
         if failures := failure_lines(state):
             raise FailedRuns("\n".join(failures))
+        raise_failed_evaluations(unevaluated)
 
     def _train_batch(
         self, batch: Sequence[Trial], jobs: list[Job], progress: SweepProgress
