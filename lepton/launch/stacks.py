@@ -103,3 +103,7 @@ class _GroupProgress(SweepProgress):
         self.kinds.append((job.folder, kind))
         if kind == DISK_FULL or (self.fail_fast and read_failure(job.folder)):
             self.stop_reason = kind
+
+    def taken_back(self, job: Job) -> None:
+        """Forgets how a run ended that is trained again."""
+        self.kinds = [(folder, kind) for folder, kind in self.kinds if folder != job.folder]

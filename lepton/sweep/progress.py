@@ -76,6 +76,13 @@ class SweepProgress:
             for job in jobs:
                 self.running.pop(job.folder, None)
 
+    def taken_back(self, job: Job) -> None:
+        """Notes that a run ended in vain: what it left is about to be removed."""
+        with self.lock:
+            failed = read_failure(job.folder) is not None
+            self.failed -= failed
+            self.done -= not failed
+
     def _count(self, job: Job, kind: str) -> None:
         failed = read_failure(job.folder) is not None or kind == DISK_FULL
         self.failed += failed

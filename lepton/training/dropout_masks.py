@@ -1,5 +1,6 @@
 """Dropout masks from each run's own stream of random numbers: the same alone and in any stack."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,6 +56,14 @@ class MaskStream:
             self.device = device
             self.start_epoch(self.epoch, rank=self.rank)
 
+    def fork(self, row: int) -> "MaskStream":
+        """A stream of one run, of the numbers that this one gives it next."""
+        stream = copy.copy(self)
+        stream.seeds = [self.seeds[row]]
+        stream.generators = [_copy_generator(self.generators[row])]
+        stream.buffer = self.buffer[row : row + 1].clone()
+        return stream
+
     def keep(self, rows: Tensor) -> None:
         """Goes on with the streams of these runs alone."""
         kept_rows = rows.tolist()
@@ -84,6 +93,16 @@ class MaskStream:
     def __deepcopy__(self, memo: dict) -> "MaskStream":
         """New streams with the same seeds, at their start: a GPU's generators cannot be copied."""
         return MaskStream(self.seeds, self.device)
+
+
+def _copy_generator(
+    generator: np.random.Generator | torch.Generator,
+) -> np.random.Generator | torch.Generator:
+    if isinstance(generator, np.random.Generator):
+        return copy.deepcopy(generator)
+    generator_copy = torch.Generator(generator.device)
+    generator_copy.set_state(generator.get_state())
+    return generator_copy
 
 
 class StreamDropout(nn.Dropout):

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,13 +34,14 @@ class StackedForward(StackState):
     def __init__(self, networks: Sequence[Network], mask_stream: MaskStream, dtype: torch.dtype):
         first, device = networks[0], mask_stream.device
         self.model = copy.deepcopy(first.trained_module).to(device, dtype)
-        self.computation = _Computation(
+        self.computation = Computation(
             self.model, copy.copy(first.task), [copy.copy(method) for method in first.methods]
         )
         names = stream_names(first.methods)
         self.draw_streams = DrawStreams(mask_stream.seeds, names, device)
         self.buffers = _untrained_tensors(networks, device, dtype)
         self.member_attributes = _member_attributes(networks, device, dtype)
+        self.dropout_names: list[str] = []
         self.dropouts: dict[nn.Module, StackedDropout] = {}  # by the layer that each replaces
         for name, layer in list(self.model.named_modules(remove_duplicate=False)):
             if layer in self.dropouts:
@@ -48,6 +50,7 @@ class StackedForward(StackState):
                 rates = [network.trained_module.get_submodule(name).p for network in networks]
                 rates = torch.tensor(rates, dtype=torch.float64, device=device)
                 self.dropouts[layer] = StackedDropout(rates, mask_stream)
+                self.dropout_names.append(name)
                 self.buffers[f"{name}.member"] = torch.zeros(len(rates), device=device)
                 self.model.set_submodule(name, self.dropouts[layer])
             elif type(layer) is nn.Linear and layer.weight.requires_grad:
@@ -60,21 +63,19 @@ class StackedForward(StackState):
         owners = [*self.model.modules(), self.computation.task, *self.computation.methods]
         return all(map(is_replayable, owners))
 
-    def losses(
-        self, parameters: Batch, batch: Batch, *, common: bool, training: bool = True
-    ) -> Tensor:
+    def losses(self, parameters: Batch, batch: Batch, *, common: bool) -> Tensor:
         """The training loss of every member.
 
         Shapes: parameters (K, *shape); batch (K, B, ...), or (B, ...) where `common` -> (K,).
         """
-        self.model.train(training)
+        self.model.train()
         for layer in self.dropouts.values():
             layer.begin_step()
         in_dims = (0, 0, 0, 0, None if common else 0)
         losses = vmap(self._loss, in_dims=in_dims, randomness="different")
-        buffers, attributes = _of_submodule(self.buffers), self.member_attributes
+        buffers, attributes = of_submodule(self.buffers), self.member_attributes
         keys = self.draw_streams.keys
-        return losses(_of_submodule(parameters), buffers, attributes, keys, batch)
+        return losses(of_submodule(parameters), buffers, attributes, keys, batch)
 
     def predict(self, parameters: Batch, batch: Batch) -> Tensor:
         """Predictions of every member for the same rows.
@@ -84,7 +85,7 @@ class StackedForward(StackState):
         self.model.eval()
         predictions = vmap(self._prediction, in_dims=(0, 0, None), randomness="different")
         with torch.no_grad():
-            return predictions(_of_submodule(parameters), _of_submodule(self.buffers), batch)
+            return predictions(of_submodule(parameters), of_submodule(self.buffers), batch)
 
     def _loss(
         self,
@@ -105,6 +106,18 @@ class StackedForward(StackState):
         logits = functional_call(self.computation, parameters | buffers, (batch,))
         return self.computation.task.predict(logits)
 
+    def attributes(self) -> dict[str, Any]:
+        """What task and methods have in attributes, but for those that vmap sets."""
+        owners = {"the task": self.computation.task}
+        owners |= {type(method).__name__: method for method in self.computation.methods}
+        set_by_vmap = {name for _, name in self.member_attributes}
+        return {
+            f"{name} of {owner}": value
+            for owner, attributes in owners.items()
+            for name, value in vars(attributes).items()
+            if name not in set_by_vmap
+        }
+
     def tensors(self) -> Batch:
         return self.buffers
 
@@ -119,7 +132,7 @@ class StackedForward(StackState):
             layer.set_rates(layer.rates[rows])
 
 
-class _Computation(nn.Module):
+class Computation(nn.Module):
     """A model with its task and methods, for one functional call of all: so penalties see the
     parameters that the call is given."""
 
@@ -138,8 +151,8 @@ class _Computation(nn.Module):
         return self.task if index == TASK else self.methods[index]
 
 
-def _of_submodule(tensors: Batch) -> Batch:
-    """A model's tensors under the names that they have in `_Computation`."""
+def of_submodule(tensors: Batch) -> Batch:
+    """A model's tensors under the names that they have in `Computation`."""
     return {f"model.{name}": tensor for name, tensor in tensors.items()}
 
 

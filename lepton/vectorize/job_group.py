@@ -6,6 +6,7 @@ stack. `StackTraining` trains one stack with Lightning, which calls the `Stack` 
 """
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -15,6 +16,7 @@ from tempfile import TemporaryDirectory
 from lepton import build, run
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.model.shared_encoder import sharing_encoders
+from lepton.storage.run_folder import failed_folder, pruned_folder
 from lepton.storage.run_log import collected_log
 from lepton.sweep.attempt import is_out_of_memory
 from lepton.sweep.job import Job
@@ -22,6 +24,7 @@ from lepton.sweep.progress import SweepProgress
 from lepton.training.evaluation import constant_metrics
 from lepton.training.learner import build_network
 from lepton.vectorize.checkpointing import group_by_saved_place
+from lepton.vectorize.guard import StackMismatch
 from lepton.vectorize.hyperparameters import MemberSchedule, StepValues
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.model_structure import structure_difference
@@ -57,6 +60,8 @@ class JobGroup:
 
     def __init__(self, jobs: Sequence[Job], options: StackingOptions, progress: SweepProgress):
         self.jobs, self.options, self.progress = jobs, options, progress
+        self.mismatch = ""  # why no more stacks of one structure are tried
+        self.recorded: list[StackMember] = []  # of the stacks of one structure
         self.schedule_values: dict[str, list[StepValues]] = {}  # that several members follow
         strategy = jobs[0].config["finetune"]
         probes = strategy and build.import_target(strategy).probes
@@ -81,6 +86,7 @@ class JobGroup:
             self.records = SharedRecords(self.data, description, constant, log_lines)
             unstacked = []
             for members in groups:
+                self.mismatch, self.recorded = "", []
                 for saved_together in group_by_saved_place(members):
                     unstacked += self._train_in_stacks(saved_together)
         return unstacked
@@ -128,15 +134,18 @@ class JobGroup:
 
     def _train_in_stacks(self, members: list[StackMember]) -> UnstackedJobs:
         """Trains members that start at the same place, in stacks of about the same size."""
-        plan = self._plan(members)
+        plan = self.mismatch or self._plan(members)
         if isinstance(plan, str):
             return [(member.job, plan) for member in members]
         stacks, unstacked = ceil(len(members) / plan.size), []
         size = ceil(len(members) / stacks)
         with cpu_threads(plan.threads):
             for start in range(0, len(members), size):
-                if not self.progress.stop_reason:
-                    unstacked += self._train_stack(members[start : start + size])
+                of_stack = members[start : start + size]
+                if self.mismatch:
+                    unstacked += [(member.job, self.mismatch) for member in of_stack]
+                elif not self.progress.stop_reason:
+                    unstacked += self._train_stack(of_stack)
         return unstacked
 
     def _plan(self, members: list[StackMember]) -> StackPlan | str:
@@ -166,6 +175,9 @@ class JobGroup:
         training = StackTraining(members, self.records, self.progress)
         try:
             training.train()
+        except StackMismatch as e:
+            self.mismatch = reason = str(e)
+            halve = False
         except Exception as e:
             reason = f"its stack ended: {_one_line(e)}"
             halve = is_out_of_memory(e) and len(training.open_members) > 1
@@ -174,8 +186,12 @@ class JobGroup:
             raise
         else:
             return []
+        finally:
+            self.recorded += training.recorded
         training.abandon(keep_checkpoints=halve)
         jobs = [member.job for member in training.open_members]
+        if self.mismatch:
+            jobs += self._taken_back()
         if not halve:
             return [(job, reason) for job in jobs]
         log.info("not enough memory for %d runs at once; halving", len(jobs))
@@ -184,6 +200,16 @@ class JobGroup:
         for half in (jobs[:middle], jobs[middle:]):
             unstacked += self._train_stack([self._build_member(job) for job in half])
         return unstacked
+
+    def _taken_back(self) -> list[Job]:
+        """The runs that stacks of this structure have recorded, without what was recorded."""
+        jobs = [member.job for member in self.recorded]
+        self.recorded = []
+        for job in jobs:
+            self.progress.taken_back(job)
+            for folder in (job.folder, pruned_folder(job.folder), failed_folder(job.folder)):
+                shutil.rmtree(folder, ignore_errors=True)
+        return jobs
 
 
 def _one_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from lepton.compat.lightning import pl, start_at_epoch
 from lepton.method import Batch
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.checkpointing import StackSaver, restore_stack, resume_epoch
+from lepton.vectorize.guard import StackGuard
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack, stack_dtype
 
@@ -37,6 +38,7 @@ class StackedTrainingModule(pl.LightningModule):
             accumulate=self.accumulate,
             device=self.trainer.strategy.root_device,
             dtype=stack_dtype(self.trainer),
+            guard=StackGuard(self.members[0].seed),
         )
 
     @property

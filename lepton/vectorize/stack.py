@@ -17,6 +17,7 @@ from lepton.training.phase_fit import fold_into_model
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.best_weights import BestWeights
 from lepton.vectorize.forward import StackedForward
+from lepton.vectorize.guard import StackGuard
 from lepton.vectorize.hyperparameters import StackedHyperparameters
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.optimizer import STACKED_OPTIMIZERS
@@ -40,9 +41,10 @@ class Stack:
         accumulate: int,
         device: torch.device,
         dtype: torch.dtype,
+        guard: StackGuard | None = None,
     ):
         """`accumulate`: batches of an optimizer step."""
-        self.members, self.accumulate = list(members), accumulate
+        self.members, self.accumulate, self.guard = list(members), accumulate, guard
         networks = [member.network for member in self.members]
         data.move_to(device, dtype)
         self.train = data.train  # whose tensors (rows, ...) all members share
@@ -81,6 +83,7 @@ class Stack:
         """Learns from one batch of every member; makes a step where enough are accumulated.
 
         Shapes: rows as `batches` yields them, (S, B) or (B,).
+        Raises: StackMismatch.
         """
         batch_size, done = rows.shape[-1], len(self.batch_losses)
         batch = {name: batches.spread(tensor) for name, tensor in self.gather(rows).items()}
@@ -88,7 +91,12 @@ class Stack:
         share = 1.0
         if self.accumulate > 1:
             share = batches.share_of_step(done, self.accumulate, batch_size)
+        comparisons = []
+        if self.guard and self.guard.chooses(self.epoch * batches.num_batches + done):
+            comparisons = self.guard.comparisons(self, batch, common=batches.common, share=share)
         losses, *grads = self.losses_and_gradients(batch, batches.common, share)
+        for comparison in comparisons:
+            comparison.check(losses, grads)
         self._mark_diverged(losses)
         self.weights.set_gradients(grads, add=done % self.accumulate > 0)
         self.batch_losses.append(losses)

@@ -14,19 +14,20 @@ from torch import Tensor
 from lepton import build
 from lepton.compat.lightning import pl
 from lepton.dataset.data import Data
-from lepton.method import Batch
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.randomness.draw import Draw
 from lepton.randomness.streams import DrawStreams
 from lepton.sweep.parallelism import POOL_START_SECONDS, seconds_saved
 from lepton.training.loss import stream_names, training_loss
 from lepton.vectorize.batches import StackedBatches, StackedData
+from lepton.vectorize.guard import FirstStepsGuard, StackGuard, StackMismatch
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack, stack_dtype
 
 MIN_MEASURED_SECONDS = 0.03  # that the steps of one measurement take together
 PARAMETER_COPIES = 8  # in memory: gradients, optimizer, best epoch, and the tensors of a step
 MIN_MEMBERS = 2
+COMPARED_STEPS = 5  # with those of a run alone; where all are of one shape the last is a replay
 EPOCH_SECONDS = 0.005  # of an epoch apart from its steps, once for a stack
 SMALLER_SIZES = (32, 8)  # stacks that fit a cache better
 MAX_TIME_RATIO = 0.8  # of a smaller stack's time for a run to a larger one's, to be preferred
@@ -64,51 +65,43 @@ class StackTrial:
         self.overhead = EPOCH_SECONDS / self.batches  # seconds for each step
         self.accumulate = members[0].job.config["trainer"]["accumulate_grad_batches"]
 
-    def _stack(self, members: Sequence[StackMember]) -> tuple[Stack, StackedBatches, Tensor]:
+    def _stack(
+        self, members: Sequence[StackMember], guard: StackGuard | None = None
+    ) -> tuple[Stack, StackedBatches, list[Tensor]]:
         """A stack at the start of an epoch, its batches, and the rows of the first of them."""
         data = StackedData(self.data, [member.seed for member in members])
         stack = Stack(
-            members, data, accumulate=self.accumulate, device=self.device, dtype=self.dtype
+            members,
+            data,
+            accumulate=self.accumulate,
+            device=self.device,
+            dtype=self.dtype,
+            guard=guard,
         )
         stack.start_epoch(0)
         batches = data.train_dataloader()
-        return stack, batches, next(iter(batches))[..., : batches.batch_size]
+        return stack, batches, list(next(iter(batches)).split(batches.batch_size, -1))
 
     def mismatch(self) -> str | None:
         """The reason why a stack would not compute what its runs do alone; None where it does.
 
-        Compares losses and gradients of two members, without dropout.
+        Compares the first steps of two members.
         """
         pair = [self.members[0], self.members[-1]]
         try:
-            stack, _, rows = self._stack(pair)
-            batch = stack.gather(rows if rows.ndim == 1 else rows[0])
-            losses = stack.forward.losses(stack.weights.views, batch, common=True, training=False)
-            stacked_grads = stack.weights.gradients(losses.sum())
+            stack, batches, rows_by_batch = self._stack(pair, FirstStepsGuard(pair[0].seed))
+            stack.train_batch(rows_by_batch[0], batches)
+            attributes = stack.forward.attributes()
+            for rows in rows_by_batch[1:COMPARED_STEPS]:
+                stack.train_batch(rows, batches)
+        except StackMismatch as e:
+            return str(e)
         except Exception as e:
             return f"the model cannot be stacked ({' '.join(str(e).split())[:200]})"
-        tolerance = 1e-9 if self.dtype == torch.float64 else 1e-3
-        for row, member in enumerate(pair):
-            loss, grads = self._loss_and_gradients_alone(member, batch, stack.weights.names)
-            stack_grads = torch.cat([grad[row] for grad in stacked_grads])
-            gap = (stack_grads - grads).norm()
-            if abs(losses[row] - loss) > tolerance * (1 + abs(loss)) or gap > tolerance * (
-                1 + grads.norm()
-            ):
-                return "the stack computes another loss than the run alone"
+        for name, value in stack.forward.attributes().items():
+            if value is not attributes.get(name):
+                return f"{name} changes in a step, and a stack has one for all its runs"
         return None
-
-    def _loss_and_gradients_alone(
-        self, member: StackMember, batch: Batch, names: list[str]
-    ) -> tuple[Tensor, Tensor]:
-        """Shapes: loss (), gradients of all named parameters (n,)."""
-        network = member.network
-        model = copy.deepcopy(network.trained_module).to(self.device, self.dtype).eval()
-        parameters = dict(model.named_parameters())
-        draws = self._draws_alone(member)
-        loss = training_loss(model, network.task, network.methods, batch, draws)
-        grads = torch.autograd.grad(loss, [parameters[name] for name in names])
-        return loss.detach(), torch.cat([grad.flatten() for grad in grads])
 
     def _draws_alone(self, member: StackMember) -> list[Draw]:
         """What a run's methods draw from in its first step."""
@@ -144,13 +137,13 @@ class StackTrial:
 
     def _measured(self, size: int) -> StackPlan:
         """A stack of so many members, with all threads or one, whichever is faster."""
-        stack, batches, rows = self._stack(self.members[:size])
+        stack, batches, rows_by_batch = self._stack(self.members[:size])
         plans = []
 
         def step() -> None:
             if len(stack.batch_losses) == batches.num_batches:  # schedules know no later step
                 stack.start_epoch(0)
-            stack.train_batch(rows, batches)
+            stack.train_batch(rows_by_batch[0], batches)
 
         for threads in dict.fromkeys((self.threads, 1)):
             with cpu_threads(threads):
@@ -163,8 +156,8 @@ class StackTrial:
         network, config = self.members[0].network, self.members[0].job.config
         model = copy.deepcopy(network.trained_module).to(self.device, self.dtype)
         optimizer = build.component(config, "optimizer", params=parameter_groups(model))
-        stack, _, rows = self._stack(self.members[:1])
-        rows = rows.flatten()
+        stack, _, rows_by_batch = self._stack(self.members[:1])
+        rows = rows_by_batch[0].flatten()
 
         def step() -> None:
             batch = stack.gather(rows)
@@ -189,7 +182,7 @@ class StackTrial:
 
     def _max_members(self) -> int:
         """The number of members that memory holds, from the tensors that a step of two saves."""
-        stack, batches, rows = self._stack(self.members[:2])
+        stack, batches, rows_by_batch = self._stack(self.members[:2])
         bytes_by_address: dict[int, int] = {}
 
         def remember(tensor: Tensor) -> Tensor:
@@ -197,7 +190,9 @@ class StackTrial:
             bytes_by_address[storage.data_ptr()] = storage.nbytes()
             return tensor
 
-        batch = {name: batches.spread(tensor) for name, tensor in stack.gather(rows).items()}
+        batch = {
+            name: batches.spread(tensor) for name, tensor in stack.gather(rows_by_batch[0]).items()
+        }
         with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
             stack.forward.losses(stack.weights.views, batch, common=batches.common)
         graph_bytes = sum(bytes_by_address.values()) / 2

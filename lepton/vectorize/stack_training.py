@@ -44,6 +44,7 @@ class StackTraining:
     """One stack's training; each run is recorded when it leaves, whether it failed or not.
 
     `open_members` have a run folder in progress; where the training breaks off, some are left.
+    `recorded` have left the stack, well or not.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class StackTraining:
     ):
         self.members, self.records, self.progress = members, records, progress
         self.open_members: list[StackMember] = []
+        self.recorded: list[StackMember] = []
 
     def train(self) -> None:
         """Trains the members that no other process has, to their ends.
@@ -102,6 +104,7 @@ class StackTraining:
     def _end(self, member: StackMember) -> None:
         """Records a run that has left the stack; whatever goes wrong is its own failure."""
         self.open_members.remove(member)
+        self.recorded.append(member)
         records = self.records
         try:
             member.finish(records.data, records.description, records.constant, records.log_lines)
