@@ -132,6 +132,19 @@ GROUPS = {  # methods in the order in which they are prepared
         command="ensemble",
     ),
 }
+YOUNGER_KEYS: dict[str, dict[str, Any]] = {
+    # What runs older than a key had, whatever YAML says now: by group, or by class for this class
+    # and those that derive from it; "" is the root. A key with that value is no part of a run's id.
+    "": {"init_from": None, "forgetting": False, "kind": "table", "suggested": {}, "revisions": {}},
+    "dataset": {
+        **{"shots": None, "fraction": 1.0},
+        **{"max_numeric_classes": 20, "min_identifier_values": 20},
+    },
+}
+REVISIONS: dict[str, tuple[str, ...]] = {
+    # What changed in the results of an option whose config is as it was, oldest change first: by
+    # group or class, as above. Their number is the option's revision, a part of its runs' ids.
+}
 TRAINING_GROUPS = {name: group for name, group in GROUPS.items() if group.command is None}
 NETWORK_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.networks_only)
 MODULE_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.modules_too)
@@ -142,6 +155,14 @@ METHOD_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.i
 def command_of(name: str) -> str | None:
     """The command that a group belongs to, where that is no training."""
     return GROUPS[name].command if name in GROUPS else None
+
+
+def group_of(name: str) -> str:
+    """The group that a name in YOUNGER_KEYS or REVISIONS is about: itself, or that of a class."""
+    for group, row in GROUPS.items():
+        if name == group or name.startswith((*row.targets, *row.parts)):
+            return group
+    return name
 
 
 def takes_several(name: str) -> bool:

@@ -9,6 +9,7 @@ import yaml
 from lepton.config.check import ROOT_KEYS, check, supplied_arguments
 from lepton.config.compose import compose
 from lepton.config.options import CONF_DIR, find_options
+from lepton.config.overrides import SET_BY_LEPTON
 from lepton.config.signature import read_signature
 from lepton.groups import GROUPS, TRAINING_GROUPS, command_of, takes_several
 
@@ -184,7 +185,7 @@ def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
     nested = [line for line in lines if re.match(r"  \w+: ", line)]
     assert all("  # " in line for line in choices + values + nested)
     root = yaml.safe_load("\n".join(lines))
-    keys = set(root) - {"defaults"} | set(TRAINING_GROUPS) | {"choices", "overrides"}
+    keys = set(root) - {"defaults"} | set(TRAINING_GROUPS) | {*SET_BY_LEPTON}
     assert keys == set(ROOT_KEYS)
 
 

@@ -3,9 +3,12 @@
 What they must say was written by the code of their time: predictions, tables, names.
 """
 
+import ast
+import importlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +16,13 @@ import pytest
 from omegaconf import OmegaConf
 
 from lepton import compose, load, load_model, train
+from lepton.analysis.grouping import chosen_groups, varying_settings
 from lepton.commands.verify import verify
+from lepton.config import signature
 from lepton.config.check import check
 from lepton.config.identity import run_folder
-from lepton.groups import GROUPS
+from lepton.config.signature import Parameter
+from lepton.groups import GROUPS, REVISIONS, YOUNGER_KEYS
 from lepton.storage.environment import training_versions
 from lepton.storage.run_folder import read_config
 from lepton.sweep.multirun import multirun
@@ -134,3 +140,127 @@ def test_it_is_verified_or_what_is_different_is_named(folder, earlier):
     lines, same = verify(folder)
     causes = [line for line in lines if re.match(r"  (version|machine|training): ", line)]
     assert same or causes, lines
+
+
+def path_of(study, beginning):
+    """The folder of the one finished run of a study whose name begins so."""
+    (folder,) = [f for f in FINISHED if f.parent.name == study and f.name.startswith(beginning)]
+    return folder
+
+
+EMA = "lepton.regularization.ema.EMA"
+GROWN = {
+    "regularization.ema": EMA,
+    "model": "lepton.model.mlp.MLP",
+    "trainer": "lepton.trainer.default.Trainer",
+    "optimizer": "torch.optim.adamw.AdamW",
+    "preprocessing": "lepton.preprocessing.table.TablePreprocessing",
+    "dataset": "lepton.dataset.data.Data",
+}
+
+
+@pytest.fixture(params=GROWN)
+def grown(request, monkeypatch):
+    """The path of an option whose class has learned the key `later`, which was 3 before."""
+    path, (module, _, name) = request.param, GROWN[request.param].rpartition(".")
+    cls = getattr(importlib.import_module(module), name)
+    constructor, read = cls.__init__, signature._class_signature
+
+    def __init__(self, *args, later, **kwargs):
+        constructor(self, *args, **kwargs)
+
+    def with_later(node, *place):
+        found = read(node, *place)
+        later = {"later": Parameter(True, ast.parse("int", mode="eval").body)}
+        is_grown = node.name == name
+        return replace(found, parameters={**found.parameters, **later}) if is_grown else found
+
+    monkeypatch.setattr(cls, "__init__", __init__)
+    monkeypatch.setattr(signature, "_class_signature", with_later)
+    monkeypatch.setitem(YOUNGER_KEYS, f"{module}.{name}", {"later": 3})
+    signature.read_signature.cache_clear()
+    yield path
+    signature.read_signature.cache_clear()
+
+
+def test_a_key_younger_than_a_run_is_no_part_of_its_id_while_it_is_as_before(grown, earlier):
+    folder = path_of("table", "csv-mlp")
+    composed = {
+        words: run_folder(check(compose(*overrides_of(folder), *words)))
+        for words in [(), (f"{grown}.later=3",), (f"{grown}.later=4",)]
+    }
+    same, named, other = composed.values()
+    assert same == named == folder
+    assert other.parent == folder.parent
+    assert other != folder
+
+
+def test_a_key_younger_than_a_run_is_added_when_the_run_is_loaded(grown, earlier):
+    folder = path_of("table", "csv-mlp")
+    node = check(OmegaConf.create(read_config(folder / "config.yaml")))
+    for name in grown.split("."):
+        node = node[name]
+    assert node["later"] == 3
+    test_its_model_predicts_what_it_predicted_then(folder, earlier)
+
+
+@pytest.mark.parametrize("grown", ["regularization.ema"], indirect=True)
+def test_a_key_that_an_option_does_not_know_is_not_added(grown, earlier):
+    config = check(OmegaConf.create(read_config(path_of("table", "csv-mlp") / "config.yaml")))
+    assert "later" not in config["regularization"]["dropout"]
+    assert "later" not in config["model"]
+
+
+@pytest.mark.parametrize("grown", ["regularization.ema"], indirect=True)
+def test_runs_older_and_younger_than_a_key_are_repetitions_while_it_is_as_before(grown, earlier):
+    folder = path_of("table", "csv-mlp")
+    for words in ["regularization.ema.later=3", "seed=1"], ["regularization.ema.later=4", "seed=0"]:
+        train(compose(*overrides_of(folder), *words))
+    frame = load("table").query("model == 'mlp' and status == 'finished'")
+    assert sorted(frame["regularization.ema.later"]) == [3, 3, 4]
+    assert frame.set_index("run").loc[folder.name, "regularization.ema.later"] == 3
+    assert varying_settings(frame, chosen_groups(frame)) == ["regularization.ema.later"]
+
+
+CHANGE = "the average begins with the first weights"
+
+
+@pytest.fixture
+def revised(monkeypatch):
+    """An option whose results have changed although its config has not."""
+    monkeypatch.setitem(REVISIONS, EMA, (CHANGE,))
+
+
+def test_a_revision_changes_the_ids_of_the_runs_that_use_it_alone(revised, earlier):
+    trained = [f for f in FINISHED if is_trained(EARLIER / f)]
+    moved = [f for f in trained if run_folder(check(compose(*overrides_of(f)))) != f]
+    assert moved == [path_of("table", "csv-mlp")]
+
+
+def test_runs_of_two_revisions_are_compared_as_two_options(revised, earlier):
+    folder = path_of("table", "csv-mlp")
+    later = train(compose(*overrides_of(folder)))
+    assert later.run != folder.name
+    assert read_config(folder.parent / later.run / "config.yaml")["revisions"] == {
+        "regularization.ema": 1
+    }
+    frame = load("table").query("model == 'mlp' and status == 'finished'").set_index("run")
+    column = "regularization.ema.revision"
+    assert dict(frame[column]) == {folder.name: 0, later.run: 1}
+    assert varying_settings(frame, chosen_groups(frame)) == [column]
+    test_its_model_predicts_what_it_predicted_then(folder, earlier)
+
+
+def test_verify_names_the_revision_that_a_run_was_not_made_with(revised, earlier):
+    lines, _ = verify(path_of("table", "csv-mlp"))
+    (line,) = [line for line in lines if "revision" in line]
+    assert line.endswith(f"revision: regularization=ema had revision 0, now 1: {CHANGE}")
+
+
+def test_a_run_of_a_later_lepton_is_told_to_be_one(earlier, monkeypatch):
+    folder = path_of("table", "csv-mlp")
+    with monkeypatch.context() as later_lepton:
+        later_lepton.setitem(REVISIONS, EMA, (CHANGE,))
+        run = train(compose(*overrides_of(folder), "study=later")).run
+    lines, _ = verify(Path("runs", "later", run))
+    assert any("had revision 1, now 0: this version of lepton is older" in line for line in lines)

@@ -11,7 +11,7 @@ import yaml
 
 from lepton.errors import LeptonError
 from lepton.storage.derived_record import DERIVED_KEY
-from lepton.storage.results import load, study_folder
+from lepton.storage.results import read_rows, study_folder, table_of_rows
 from lepton.storage.run_folder import run_status
 from lepton.storage.study import planned_runs
 
@@ -26,21 +26,19 @@ def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
     Raises: LeptonError when a study is not there, or none of them holds a run.
     """
     folders = list(dict.fromkeys(study_folder(study) for study in studies))
-    frames = []
+    rows = []
     for folder in folders:
-        ended_runs = load(folder)
-        frames += [ended_runs, _unended_runs(folder, ended_runs)]
-    frames = [frame for frame in frames if len(frame)]
-    if not frames:
+        ended_rows = read_rows(folder)
+        rows += [*ended_rows, *_unended_rows(folder, ended_rows)]
+    if not rows:
         raise LeptonError(f"{', '.join(map(str, folders))}: holds no run yet")
-    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    return frame.drop_duplicates("folder", ignore_index=True)
+    return table_of_rows(rows).drop_duplicates("folder", ignore_index=True)
 
 
-def _unended_runs(folder: Path, ended_runs: pd.DataFrame) -> pd.DataFrame:
+def _unended_rows(folder: Path, ended_rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The runs that were planned and did not end; none for a folder that records no plan."""
-    ended_names = {os.path.basename(path) for path in ended_runs["folder"]}
-    rows = [
+    ended_names = {os.path.basename(row["folder"]) for row in ended_rows}
+    return [
         {
             **_settings(overrides),
             "run": name,
@@ -50,7 +48,6 @@ def _unended_runs(folder: Path, ended_runs: pd.DataFrame) -> pd.DataFrame:
         for name, overrides in planned_runs(folder).items()
         if not ended_names & {name, f"{name}.failed", f"{name}.pruned"}
     ]
-    return pd.DataFrame(rows)
 
 
 def _settings(overrides: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.input_kinds import idle_groups, kind_problems, supplied_inputs
 from lepton.config.model_kind import model_kind
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
-from lepton.config.signature import TargetError, read_signature
+from lepton.config.younger_keys import with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import (
     TRAINING_GROUPS,
@@ -30,17 +30,10 @@ ROOT_KEYS = {
     "forgetting": "bool",
     "kind": "str",
     "suggested": "dict",
+    "revisions": "dict",
     "choices": "dict",
     "overrides": "list",
     **{name: "dict" if group.keys else "dict | None" for name, group in TRAINING_GROUPS.items()},
-}
-LATER_ROOT_KEYS = {  # keys that configs of old runs lack, as those runs had them
-    **{"init_from": None, "forgetting": False},
-    **{"kind": "table", "suggested": {}},
-}
-LATER_DATASET_KEYS = {  # those of a data set, likewise
-    **{"shots": None, "fraction": 1.0},
-    **{"max_numeric_classes": 20, "min_identifier_values": 20},
 }
 
 
@@ -52,7 +45,7 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
     """
-    config = with_later_keys(LATER_ROOT_KEYS | with_absent_groups(resolved_config(cfg)))
+    config = with_younger_keys(with_absent_groups(resolved_config(cfg)))
     problems = _structure_problems(config)
     if not problems:
         problems = constraint_problems(config, model_kind=model_kind(config))
@@ -101,14 +94,9 @@ def _option_nodes(group: str, node: Any) -> Iterator[tuple[str, Any]]:
 def _without_groups(config: dict[str, Any], groups: Sequence[str]) -> dict[str, Any]:
     """The config in which nothing was chosen of these groups."""
     choices = {group: name for group, name in config["choices"].items() if group not in groups}
-    return {**config, **dict.fromkeys(groups), "choices": choices}
-
-
-def with_later_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """A config with the keys of its data set that are younger than it, as they were before."""
-    try:
-        parameters = read_signature(config["dataset"]["_target_"]).parameters
-    except (TargetError, KeyError, TypeError):  # which `check` refuses in its own words
-        return config
-    added = {key: value for key, value in LATER_DATASET_KEYS.items() if key in parameters}
-    return config | {"dataset": added | config["dataset"]}
+    revisions = {
+        path: number
+        for path, number in config["revisions"].items()
+        if path.partition(".")[0] not in groups
+    }
+    return {**config, **dict.fromkeys(groups), "choices": choices, "revisions": revisions}

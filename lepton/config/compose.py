@@ -12,8 +12,9 @@ from lepton.config.options import (
     find_options,
 )
 from lepton.config.overrides import parse_overrides
+from lepton.config.younger_keys import revisions_of
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
-from lepton.groups import TRAINING_GROUPS
+from lepton.groups import REVISIONS, TRAINING_GROUPS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -89,7 +90,17 @@ def finish_config(
     with open_dict(cfg):
         cfg.pop("hydra", None)
         cfg.choices, cfg.overrides = names, literal_overrides(overrides)
+    note_revisions(cfg)
     return cfg
+
+
+def note_revisions(cfg: "DictConfig") -> None:
+    """Notes in a composed config the revisions of its options, where they have some."""
+    from omegaconf import OmegaConf, open_dict
+
+    if REVISIONS:
+        with open_dict(cfg):
+            cfg.revisions = revisions_of(OmegaConf.to_container(cfg, resolve=False))
 
 
 def _is_recorded(group: str, choice: Any) -> bool:

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lepton.config.check import LATER_DATASET_KEYS, LATER_ROOT_KEYS
 from lepton.config.constraints import data_files, data_folders
 from lepton.config.model_kind import fits_itself
+from lepton.config.younger_keys import without_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import COSMETIC_GROUPS, without_absent_groups
 from lepton.pretrained.location import content_files
@@ -27,24 +27,21 @@ def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a checked config that can change the result; data files by their content."""
     ignored = {*COSMETIC_KEYS, *(["batch_size"] if fits_itself(config) else [])}
     canonical = {key: value for key, value in config.items() if key not in ignored}
+    canonical["revisions"] = {
+        path: number
+        for path, number in config["revisions"].items()
+        if path.partition(".")[0] not in ignored
+    }
     if trainer := canonical.get("trainer"):
         canonical["trainer"] = {k: v for k, v in trainer.items() if k not in COSMETIC_TRAINER_KEYS}
     contents = {key: file_sha256(Path(path)) for key, path in data_files(config).items()}
     contents |= {key: _folder_content(Path(path)) for key, path in data_folders(config).items()}
-    canonical["dataset"] = _without_unset({**canonical["dataset"], **contents}, LATER_DATASET_KEYS)
+    canonical = without_younger_keys(without_absent_groups(canonical))
+    canonical["dataset"] = {**canonical["dataset"], **contents}
     canonical["model"] = with_content_for_path(canonical["model"])
-    if init_from := canonical["init_from"]:
+    if init_from := canonical.get("init_from"):
         canonical["init_from"] = weights_digest(init_from) or init_from
-    return _without_unset(without_absent_groups(canonical), LATER_ROOT_KEYS)
-
-
-def _without_unset(node: dict[str, Any], later_keys: dict[str, Any]) -> dict[str, Any]:
-    """A mapping without unset keys of later versions, so that ids stay as they were."""
-    return {
-        key: value
-        for key, value in node.items()
-        if not (key in later_keys and (value is None or value == later_keys[key]))
-    }
+    return canonical
 
 
 def with_content_for_path(node: dict[str, Any]) -> dict[str, Any]:

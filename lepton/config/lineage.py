@@ -9,6 +9,7 @@ from pathlib import Path
 from lepton.config.signature import TargetError, read_signature, source_file
 
 LIGHTNING_MODULE = "pytorch_lightning.core.module.LightningModule"
+UNREAD = "torch."  # large modules, whose classes derive from nothing that matters here
 OTHER_LIGHTNING = "lightning."  # a package of its own, whose trainer alone trains its modules
 
 
@@ -61,6 +62,8 @@ def _base_lineage(base: ast.expr, module: str, path: Path) -> Lineage:
     can be read."""
     names = list(_dotted_names(base, module, path))
     for name in names:
+        if name.startswith(UNREAD):
+            break
         try:
             return read_lineage(name)
         except (TargetError, SyntaxError):

@@ -17,6 +17,7 @@ from lepton.groups import command_of
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
+SET_BY_LEPTON = ("choices", "overrides", "revisions")  # keys of the root that say what was chosen
 MAX_KEY_LENGTH = 200  # characters of a key; Hydra looks for files of that name
 
 
@@ -48,7 +49,7 @@ class TrainOverrideReader(OverrideReader):
             return unreadable_override(text)
         if override.is_sweep_override() and not self.sweep:
             return f"{text}: several values need a sweep; add -m, or quote the comma"
-        if root in ("choices", "overrides"):
+        if root in SET_BY_LEPTON:
             return f"{key}: set by lepton, not by hand"
         if command := command_of(root) or self.command_groups.get(root):
             return f"{key}: lepton train has no such key; it belongs to lepton {command}"

@@ -10,6 +10,7 @@ from sklearn.base import TransformerMixin
 from sklearn.impute import SimpleImputer
 from torch import Tensor
 
+from lepton.config.younger_keys import values_before
 from lepton.errors import DataError
 from lepton.preprocessing.categories import cardinality, category_codes, fit_categories
 from lepton.preprocessing.dates import (
@@ -141,7 +142,9 @@ class TablePreprocessing:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "TablePreprocessing":
         """A fitted object with this state, which transforms as the one that it was taken of."""
-        preprocessor = TablePreprocessing(**state["settings"])
+        target = f"{TablePreprocessing.__module__}.{TablePreprocessing.__qualname__}"
+        earlier = values_before("preprocessing", {"_target_": target})
+        preprocessor = TablePreprocessing(**{**earlier, **state["settings"]})
         vars(preprocessor).update(state)
         return preprocessor
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from lepton.groups import REVISIONS
 from lepton.storage.environment import package_versions
 from lepton.storage.files import write_shared_file
 
@@ -41,13 +42,14 @@ def cached(
     """The value that `read` makes of an entry's bytes, which are computed where there are none.
 
     `computed_by` names the packages, beside lepton, whose other versions may compute another
-    value: each set of versions has entries of its own.
+    value: each set of versions has entries of its own, and so has each revision of an option.
 
     Damaged bytes are computed anew. A folder that cannot be written costs the time of computing
     them again, and a word.
     """
     versions = package_versions(("lepton-experiments", *computed_by))
-    path = cache_folder() / kind / f"{cache_key(key, versions)}{Path(key).suffix}"
+    revisions = [{name: len(changes) for name, changes in REVISIONS.items()}] if REVISIONS else []
+    path = cache_folder() / kind / f"{cache_key(key, versions, *revisions)}{Path(key).suffix}"
     try:
         value = read(path.read_bytes())
     except OSError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lepton.errors import LeptonError
 from lepton.groups import earlier_choices
 from lepton.storage.derived_record import DERIVED_KEY, read_record, training_config
+from lepton.storage.earlier_values import REVISION, with_earlier_values
 from lepton.storage.files import write_bytes
 from lepton.storage.run_folder import (
     CONFIG_FILE,
@@ -27,6 +28,7 @@ COLUMN_TYPES = {
     **dict.fromkeys(("score", "seconds", "memory_mb"), "float64"),
 }
 COUNT_FIELDS = ("epochs", "best_epoch", "parameters", "trainable")
+CHOICE_KEYS = ("choices", "overrides", "revisions")  # of a config, that are no settings
 RESULT_FORMAT = 1  # raised when a result can no longer be read as before, not for added fields
 EARLIER_FIELDS = {"before": "before", "forgetting": "source"}  # of 0.1: names in `added` since
 
@@ -146,17 +148,28 @@ def load(study: str | Path) -> "pd.DataFrame":
 
     Raises: LeptonError when there is no such study.
     """
+    return table_of_rows(read_rows(study_folder(study)))
+
+
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a study's runs, from what they have written or from the study's index."""
+    from lepton.storage import index
+
+    rows = index.indexed_rows(folder, _read_row)
+    return [{**row, "folder": str(folder / row["folder"])} for row in rows]
+
+
+def table_of_rows(rows: list[dict[str, Any]]) -> "pd.DataFrame":
+    """Rows of runs as a table with the columns that every study has."""
     import pandas as pd
 
     from lepton.storage import index
 
-    folder = study_folder(study)
-    columns = index.columns_of(index.indexed_rows(folder, _read_row))
-    row_numbers = range(len(columns.get("run", [])))
+    columns = index.columns_of(with_earlier_values(rows))
+    row_numbers = range(len(rows))
     for name, kind in COLUMN_TYPES.items():
         if name not in columns:
             columns[name] = pd.Series(index=row_numbers, dtype=kind)
-    columns["folder"] = [str(folder / name) for name in columns["folder"]]
     table = pd.DataFrame(columns, index=row_numbers).astype(COLUMN_TYPES)
     return table.copy()  # columns beside each other
 
@@ -243,7 +256,8 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
     """
     record, values = read_record(config), training_config(config)
     choices = {**earlier_choices(values), **config.get("choices", {})}
-    values = {key: v for key, v in values.items() if key not in ("choices", "overrides")}
+    choices |= {f"{path}.{REVISION}": n for path, n in values.get("revisions", {}).items()}
+    values = {key: v for key, v in values.items() if key not in CHOICE_KEYS}
     if record is None:
         return {**_flatten(values), **choices}
     values["model"] = record.shown_settings

@@ -10,7 +10,12 @@ from omegaconf import DictConfig
 
 from lepton.compat.hydra import set_values
 from lepton.config.check import check
-from lepton.config.compose import explain_hydra_errors, finish_config, literal_overrides
+from lepton.config.compose import (
+    explain_hydra_errors,
+    finish_config,
+    literal_overrides,
+    note_revisions,
+)
 from lepton.config.identity import run_folder
 from lepton.config.override_reader import text_of
 from lepton.sweep.job import Job
@@ -50,6 +55,7 @@ class JobComposer:
         cfg = copy.deepcopy(self.configs_by_options[options])
         set_values(cfg, [o for o in parsed if not self._chooses_option(o)])
         cfg.overrides = literal_overrides(overrides)
+        note_revisions(cfg)
         return cfg
 
     def _search_space(self, options: Sequence[str]) -> list[str]:

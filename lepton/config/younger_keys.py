@@ -1,0 +1,104 @@
+"""Keys and revisions that are younger than runs, so that what was trained is not trained again.
+
+A run's config is completed by what the code had before a key came, and its id leaves these values
+out. The tables are `YOUNGER_KEYS` and `REVISIONS` of lepton.groups.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lepton.config.lineage import read_lineage
+from lepton.config.signature import TargetError, read_signature
+from lepton.groups import GROUPS, REVISIONS, YOUNGER_KEYS, takes_several
+
+Node = dict[str, Any]
+Change = Callable[[str, str, Node], Node]  # a node's path, its group and the node -> another node
+
+
+def with_younger_keys(config: Node) -> Node:
+    """The config of a run with the keys that are younger than it, as they were before."""
+    completed = _changed(config, lambda _, group, node: {**values_before(group, node), **node})
+    return {**copy.deepcopy(YOUNGER_KEYS[""]), **completed}
+
+
+def without_younger_keys(config: Node) -> Node:
+    """A config without the younger keys that have the value from before."""
+    shortened = _changed(config, lambda _, group, node: _without(node, values_before(group, node)))
+    return _without(shortened, YOUNGER_KEYS[""])
+
+
+def _without(node: Node, before: Mapping[str, Any]) -> Node:
+    return {k: v for k, v in node.items() if not (k in before and v == before[k])}
+
+
+def revisions_of(config: Node) -> dict[str, int]:
+    """The revisions of a config's options that have some, by the paths of their nodes."""
+    return {path: len(changes) for path, changes in changes_of(config).items()}
+
+
+def changes_of(config: Node) -> dict[str, tuple[str, ...]]:
+    """What has changed in the results of a config's options, by the paths of their nodes."""
+    changes = {}
+
+    def note(path: str, group: str, node: Node) -> Node:
+        names = _names(group, node)
+        changes[path] = tuple(line for name in names for line in REVISIONS.get(name, ()))
+        return node
+
+    if REVISIONS:
+        _changed(config, note)
+    return {path: lines for path, lines in sorted(changes.items()) if lines}
+
+
+def _changed(config: Node, change: Change) -> Node:
+    """A config in which every node that an option is, or that has a `_target_`, is changed."""
+    return {key: _changed_group(key, value, change) for key, value in config.items()}
+
+
+def _changed_group(group: str, value: Any, change: Change) -> Any:
+    if takes_several(group) and isinstance(value, dict):
+        return {
+            name: _changed_node(f"{group}.{name}", node, group, change)
+            for name, node in value.items()
+        }
+    return _changed_node(group, value, group if group in GROUPS else "", change)
+
+
+def _changed_node(path: str, value: Any, group: str, change: Change) -> Any:
+    """A value changed wherever an option stands; `group` is that of the value itself."""
+    if isinstance(value, list):
+        return [_changed_node(f"{path}.{i}", item, "", change) for i, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    node = {key: _changed_node(f"{path}.{key}", item, "", change) for key, item in value.items()}
+    return change(path, group, node) if node and (group or "_target_" in node) else node
+
+
+def values_before(group: str, node: Node) -> dict[str, Any]:
+    """The younger keys that a node of a group may have, with the values from before they came."""
+    values: dict[str, Any] = {}
+    for name in reversed(_names(group, node)):
+        values |= copy.deepcopy(YOUNGER_KEYS.get(name, {}))
+    if not values:
+        return {}
+    try:
+        target = node.get("_target_")
+        keys = read_signature(str(target)).parameters if target else GROUPS[group].keys
+    except TargetError:  # which `check` refuses in its own words
+        return {}
+    return {key: value for key, value in values.items() if key in keys}
+
+
+def _names(group: str, node: Node) -> list[str]:
+    """The names by which the tables may mean a node, nearest first."""
+    return [*class_names(node.get("_target_")), *([group] if group else [])]
+
+
+def class_names(target: Any) -> tuple[str, ...]:
+    """The names of a class and of those that it derives from, nearest first, where it has some."""
+    try:
+        names = [target, *read_lineage(target).classes] if isinstance(target, str) else []
+        return tuple(dict.fromkeys(names))
+    except (TargetError, SyntaxError, RecursionError):  # which `check` refuses in its own words
+        return (target,)
