@@ -135,7 +135,7 @@ GROUPS = {  # methods in the order in which they are prepared
 YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     # What runs older than a key had, whatever YAML says now: by group, or by class for this class
     # and those that derive from it; "" is the root. A key with that value is no part of a run's id.
-    "": {"init_from": None, "forgetting": False, "kind": "table", "suggested": {}, "revisions": {}},
+    "": {"init_from": None, "forgetting": False, "suggested": {}, "revisions": {}},
     "dataset": {
         **{"shots": None, "fraction": 1.0},
         **{"max_numeric_classes": 20, "min_identifier_values": 20},

@@ -28,13 +28,13 @@ ROOT_KEYS = {
     "rerun": "bool",
     "init_from": "None | str",
     "forgetting": "bool",
-    "kind": "str",
     "suggested": "dict",
     "revisions": "dict",
     "choices": "dict",
     "overrides": "list",
     **{name: "dict" if group.keys else "dict | None" for name, group in TRAINING_GROUPS.items()},
 }
+RETIRED_ROOT_KEYS = ("kind",)  # that old configs hold, and that say nothing any more
 
 
 def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
@@ -46,6 +46,7 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
         wrong types, targets that are not allowed, options that cannot go together.
     """
     config = with_younger_keys(with_absent_groups(resolved_config(cfg)))
+    config = {key: value for key, value in config.items() if key not in RETIRED_ROOT_KEYS}
     problems = _structure_problems(config)
     if not problems:
         problems = constraint_problems(config, model_kind=model_kind(config))

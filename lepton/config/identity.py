@@ -15,7 +15,7 @@ from lepton.pretrained.location import content_files
 from lepton.pretrained.weight_files import file_sha256, weights_digest
 
 ID_FORMAT = 2  # raised when the same config would mean another training
-COSMETIC_KEYS = (
+COSMETIC_KEYS = (  # `kind` is what older configs call suggested.for
     *("study", "runs", "rerun", "choices", "overrides", "kind", "suggested"),
     *COSMETIC_GROUPS,
 )

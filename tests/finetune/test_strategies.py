@@ -245,8 +245,10 @@ def test_targets_choose_among_the_linear_layers(build_network):
 def test_the_suggested_learning_rate_is_the_one_in_the_config_and_an_explicit_one_wins(name):
     config = check(compose(f"finetune={name}"))
     assert config["optimizer"]["lr"] == config["suggested"]["table"]
-    config = check(compose(f"finetune={name}", "kind=transformer"))
-    assert config["optimizer"]["lr"] == config["suggested"]["transformer"]
+    for words in ("suggested.for=transformer", "kind=transformer"):  # the older name
+        config = check(compose(f"finetune={name}", words))
+        assert config["optimizer"]["lr"] == config["suggested"]["transformer"]
+        assert "kind" not in config
     assert check(compose("optimizer.lr=0.5", f"finetune={name}"))["optimizer"]["lr"] == 0.5
 
 
