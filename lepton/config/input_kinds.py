@@ -105,7 +105,8 @@ def kind_problems(group: str, node: Any, option: str) -> list[str]:
         try:
             name = kind_facts(kind).name
         except TargetError as e:
-            lines.append(f"{line} is not found: {e}")
+            hint = "" if "." in kind else "; one of your own is named by its class, as mine.Mine"
+            lines.append(f"{line} is not found: {e}{hint}")
             continue
         if name in names:
             lines.append(f"{line} is called {name!r}, and so is {names[name]!r}")
