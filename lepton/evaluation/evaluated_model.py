@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lepton.dataset.data import Rows
-from lepton.dataset.load.prediction_batches import prediction_batches
+from lepton.dataset.inputs.find import kinds_in
+from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.errors import LeptonError
 from lepton.evaluation.sample_inputs import SampleInputs
 from lepton.spec import DataSpec
@@ -73,7 +74,7 @@ class EvaluatedModel:
         Raises: LeptonError for an ensemble; and as `rows`.
         """
         _ = self.learner
-        for numbers, _ in prediction_batches(self.rows):
+        for numbers in BatchCutter(self.rows, kinds_in(self.spec)).batch_rows(1):
             yield {name: values[numbers] for name, values in self.rows.items()}
 
     def states(self, batch: Rows) -> list[Any]:

@@ -14,7 +14,7 @@ class BagOfEmbeddings(nn.Module):
     Shapes: tokens and mask (B, T), for pairs segments (B, T) -> (B, outputs).
     """
 
-    kind = "text"
+    reads = ("text",)
 
     def __init__(self, *, spec: DataSpec, tokenizer: Any, width: int, dropout: float):
         super().__init__()

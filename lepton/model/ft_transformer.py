@@ -26,6 +26,8 @@ class FTTransformer(nn.Module):
     Raises: ConfigError when `heads` does not divide `width`.
     """
 
+    reads = ("table",)
+
     def __init__(
         self,
         *,

@@ -34,6 +34,8 @@ class GradientBoosting:
     Predicts from the iteration of the lowest validation loss, as networks keep their best epoch.
     """
 
+    reads = ("table",)
+
     def __init__(
         self,
         *,

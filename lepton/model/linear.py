@@ -14,6 +14,7 @@ class Linear(nn.Module):
     Shapes: num (B, F) and cat (B, C) -> (B, outputs).
     """
 
+    reads = ("table",)
     replayable = True
 
     nothing_below = "is a head alone, with no layer below it to tune or to freeze"

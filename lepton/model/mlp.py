@@ -19,6 +19,7 @@ class MLP(nn.Module):
     Shapes: num (B, F) and cat (B, C) -> (B, outputs).
     """
 
+    reads = ("table",)
     replayable = True
 
     def __init__(

@@ -22,6 +22,8 @@ class ResNet(nn.Module):
     Shapes: num (B, F) and cat (B, C) -> (B, outputs).
     """
 
+    reads = ("table",)
+
     def __init__(
         self,
         *,

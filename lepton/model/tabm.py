@@ -22,6 +22,8 @@ class TabM(nn.Module):
     Shapes: num (B, F) and cat (B, C) -> (B, K, outputs).
     """
 
+    reads = ("table",)
+
     def __init__(
         self,
         *,

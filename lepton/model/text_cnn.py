@@ -15,7 +15,7 @@ class TextCnn(nn.Module):
     Shapes: tokens and mask (B, T) -> (B, outputs).
     """
 
-    kind = "text"
+    reads = ("text",)
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class TfidfLinear:
     epoch. The texts of a pair have vocabularies of their own.
     """
 
-    kind = "text"
+    reads = ("text",)
 
     def __init__(
         self,

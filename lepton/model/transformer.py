@@ -31,7 +31,7 @@ class Transformer(nn.Module):
     Raises: ConfigError for a tokenizer that does not fit; DataError where nothing can be loaded.
     """
 
-    kind = "text"
+    reads = ("text",)
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """LightningLearner: a LightningModule on its way through a run, trained as it was written."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lepton import build
 from lepton.compat.lightning import is_overridden, isolate_rng, pl
 from lepton.config.signature import read_signature
 from lepton.dataset.data import Data, Rows
+from lepton.dataset.inputs.find import kinds_in
 from lepton.errors import ConfigError
 from lepton.method import Batch
 from lepton.seeds import derive
@@ -75,7 +77,7 @@ class LightningLearner:
         def compute(batch: Batch) -> Tensor:
             return self.task.keep(self._predict_batch(batch))
 
-        return compute_in_batches(self.module, inputs, compute, device=self.device)
+        return self._compute(inputs, compute)
 
     def validate(self, rows: Rows) -> tuple[Tensor, list[Any]]:
         """What is kept of the predictions for a split, and the task's states of its batches."""
@@ -86,7 +88,11 @@ class LightningLearner:
             states.append(self.task.validate(prediction, batch))
             return self.task.keep(prediction)
 
-        return compute_in_batches(self.module, rows, compute, device=self.device), states
+        return self._compute(rows, compute), states
+
+    def _compute(self, rows: Rows, compute: Callable[[Batch], Tensor]) -> Tensor:
+        kinds = kinds_in(self.spec)
+        return compute_in_batches(self.module, rows, compute, kinds=kinds, device=self.device)
 
     def _predict_batch(self, batch: Batch) -> Tensor:
         return predict_batch(self.module, batch, self.task, option=self.option)
