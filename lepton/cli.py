@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from lepton.commands.flags import apply_shared_flags
 from lepton.commands.help_text import command_help, overview, root_help
 from lepton.config.commands import command_roots
 from lepton.errors import LeptonError, did_you_mean
@@ -21,6 +22,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "report": "lepton.commands.report",
     "verify": "lepton.commands.verify",
 }
+HELP_FLAGS = {"--help", "-h"}
 GARBAGE_THRESHOLD = 100_000  # objects between collections; 700 costs the imports half a second
 
 
@@ -49,7 +51,7 @@ def main() -> int:
 
 
 def _run_command(arguments: Sequence[str]) -> int:
-    if not arguments or arguments[0] in ("--help", "-h", "help"):
+    if not arguments or arguments[0] in (*HELP_FLAGS, "help"):
         print(overview(COMMANDS, command_roots()))
         return 0
     name, *command_arguments = arguments
@@ -61,16 +63,26 @@ def _run_command(arguments: Sequence[str]) -> int:
     if name in ("-sc", "--shell-completion"):
         from lepton.commands.hydra_answers import answer_shell
 
-        return answer_shell(arguments)
-    roots = {} if name in COMMANDS else command_roots()
-    if name not in (*COMMANDS, *roots):
-        known = (*COMMANDS, *roots)
-        raise LeptonError(f"{name}: no such command{did_you_mean(name, known)}; lepton --help")
-    if {"--help", "-h"} & set(command_arguments):
-        print(root_help(roots[name]) if name in roots else command_help(COMMANDS[name]))
+        return answer_shell(arguments, COMMANDS)
+    if name not in COMMANDS:
+        return _run_root(name, command_arguments)
+    if HELP_FLAGS & {*command_arguments}:
+        print(command_help(COMMANDS[name]))
         return 0
-    if name in roots:
-        from lepton.commands import derive
+    words = apply_shared_flags(command_arguments)
+    return importlib.import_module(COMMANDS[name]).main(words)
 
-        return derive.main(name, command_arguments)
-    return importlib.import_module(COMMANDS[name]).main(command_arguments)
+
+def _run_root(name: str, command_arguments: Sequence[str]) -> int:
+    """Runs a command that a file of a conf folder makes, which may be the user's."""
+    words = apply_shared_flags(command_arguments)
+    roots = command_roots()
+    if name not in roots:
+        hint = did_you_mean(name, (*COMMANDS, *roots))
+        raise LeptonError(f"{name}: no such command{hint}; lepton --help")
+    if HELP_FLAGS & {*words}:
+        print(root_help(roots[name]))
+        return 0
+    from lepton.commands import derive
+
+    return derive.main(name, words)

@@ -51,4 +51,4 @@ def load_model(run: str | Path) -> "Predictor | FramePredictor":
         return Predictor(folder)
     from lepton.derived.classes import derivation_class
 
-    return derivation_class(record).load(folder, load_model) or Predictor(folder)
+    return derivation_class(record).load(folder, record, load_model) or Predictor(folder)

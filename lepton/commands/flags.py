@@ -28,17 +28,14 @@ class Arguments:
 
 
 def parse_arguments(arguments: Sequence[str]) -> Arguments:
-    """The overrides and flags of a command; --config-dir and --allow take effect at once.
+    """The overrides and flags of a command.
 
     Raises: LeptonError for a flag that there is not, or that lacks its value.
     """
     parsed, remaining = Arguments([], False, []), iter(arguments)
     for argument in remaining:
-        flag, equals, value = argument.partition("=")
         if argument in ("-m", "--multirun"):
             parsed.multirun = True
-        elif flag in ("--config-dir", "--allow"):
-            _apply(flag, _checked_value(flag, value if equals else next(remaining, "")))
         elif argument in HYDRA_FLAGS:
             value = _checked_value(argument, next(remaining, ""), HYDRA_FLAGS[argument])
             parsed.hydra_flags += [argument, value]
@@ -51,6 +48,21 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments:
     if parsed.hydra_flags and not HYDRA_QUESTIONS & {*parsed.hydra_flags}:
         raise LeptonError(f"{parsed.hydra_flags[0]}: goes with --cfg")
     return parsed
+
+
+def apply_shared_flags(arguments: Sequence[str]) -> list[str]:
+    """The words without --config-dir and --allow, which every command takes; both take effect.
+
+    Raises: LeptonError for one that lacks its value, and for a folder that is not there.
+    """
+    others, remaining = [], iter(arguments)
+    for argument in remaining:
+        flag, equals, value = argument.partition("=")
+        if flag in ("--config-dir", "--allow"):
+            _apply(flag, _checked_value(flag, value if equals else next(remaining, "")))
+        else:
+            others.append(argument)
+    return others
 
 
 def only_for_train(flag: str) -> LeptonError:

@@ -2,8 +2,11 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
+from lepton.commands.completion import completions
+from lepton.config.commands import command_roots
 from lepton.errors import LeptonError
 
 
@@ -30,14 +33,24 @@ def answer_flags(arguments: Sequence[str]) -> int:
     return 0
 
 
-def answer_shell(arguments: Sequence[str]) -> int:
-    """Prints the script that `-sc install=SHELL` asks for, or what completes a shell's line."""
-    question = [*arguments[1:], ""][0].partition("=")[0]
+def answer_shell(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
+    """Prints the script that `-sc install=SHELL` asks for, or what completes a shell's line.
+
+    `commands` are the modules of lepton's commands by name.
+    """
+    question, _, shell = [*arguments[1:], ""][0].partition("=")
     if question not in ("install", "uninstall", "query"):
         raise LeptonError(f"{arguments[0]}: needs install=SHELL, uninstall=SHELL (bash, zsh, fish)")
     if question == "query" and "COMP_LINE" not in os.environ:
         raise LeptonError(f"{arguments[0]} query: for the shell alone, which sets COMP_LINE")
-    program, *typed = os.environ.get("COMP_LINE", "").split(" ")
-    if typed and typed[0] in ("train", "check"):  # Hydra knows no commands
-        os.environ["COMP_LINE"] = " ".join([program, *typed[1:]])
-    return answer_flags(arguments)
+    if question != "query":
+        return answer_flags(arguments)
+    program, *typed = os.environ["COMP_LINE"].split(" ")
+    command, *words = typed or [""]
+    is_training = command in ("train", "check") and words and words[0] not in command_roots()
+    with suppress(LeptonError):  # a line that is half typed has mistakes
+        if is_training and not words[-1].startswith("-"):
+            os.environ["COMP_LINE"] = " ".join([program, *words])  # Hydra knows no commands
+            return answer_flags(arguments)
+        print(("\n" if shell == "fish" else " ").join(completions([command, *words], commands)))
+    return 0

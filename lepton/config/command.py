@@ -38,8 +38,10 @@ def compose_command(root: CommandRoot, overrides: Sequence[str]) -> dict[str, An
         raise ConfigError(*reader.problems)
     values = [override for override in hydra_overrides if override.startswith("++")]
     options = [override for override in hydra_overrides if override not in values]
-    with explain_hydra_errors(), hydra_session():
-        cfg = compose(root.name, [*search_path_overrides(), *options], return_hydra_config=True)
+    folder = root.path.parent
+    with explain_hydra_errors(), hydra_session(folder):
+        words = [*search_path_overrides(folder), *options]
+        cfg = compose(root.name, words, return_hydra_config=True)
         # Hydra would take the value of a key that is called as a group is for an option's name
         set_values(cfg, OverridesParser.create().parse_overrides(values))
         hydra_choices = cfg.hydra.runtime.choices

@@ -8,9 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lepton.config.options import config_dirs
+from lepton.config.options import config_dirs, root_target
 
-TARGET = re.compile(r"^_target_: *(\S+)", re.MULTILINE)
 CHOSEN_GROUP = re.compile(r"^ +- +([\w/]+)@(\w+):", re.MULTILINE)  # of the defaults list
 
 
@@ -29,10 +28,11 @@ def command_roots() -> dict[str, CommandRoot]:
     roots: dict[str, CommandRoot] = {}
     for folder in config_dirs():
         for path in sorted(folder.glob("*.yaml")):
-            text = path.read_text(encoding="utf-8", errors="replace")
-            if path.stem not in roots and (target := TARGET.search(text)):
+            target = root_target(path)
+            if target is not None and path.stem not in roots:
+                text = path.read_text(encoding="utf-8", errors="replace")
                 groups = {key: group for group, key in CHOSEN_GROUP.findall(text)}
-                roots[path.stem] = CommandRoot(path.stem, path, target[1], groups)
+                roots[path.stem] = CommandRoot(path.stem, path, target, groups)
     return roots
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.options import (
@@ -59,15 +60,15 @@ def add_plugin_path() -> None:
 
 
 @contextmanager
-def hydra_session() -> Iterator[Any]:
-    """Sets Hydra up on lepton's conf folder and its plugins; yields Hydra's own object of it."""
+def hydra_session(folder: Path = CONF_DIR) -> Iterator[Any]:
+    """Sets Hydra up on the conf folder of a root file, and on plugins; yields its own object."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     add_plugin_path()
     GlobalHydra.instance().clear()
     with initialize_config_dir(
-        config_dir=str(CONF_DIR), job_name="lepton", **version_base_argument()
+        config_dir=str(folder), job_name="lepton", **version_base_argument()
     ):
         yield GlobalHydra.instance().hydra
 
@@ -114,10 +115,10 @@ def literal_overrides(overrides: Sequence[str]) -> list[str]:
     return [text.lstrip("+").replace("${", "\\${") for text in overrides]
 
 
-def search_path_overrides() -> list[str]:
-    """The override that lets Hydra see the user's conf folder, where there is one."""
-    user_dirs = config_dirs()[1:]
-    return [f"hydra.searchpath=['file://{user_dirs[0]}']"] if user_dirs else []
+def search_path_overrides(folder: Path = CONF_DIR) -> list[str]:
+    """The override that shows Hydra the conf folder that does not hold the root file, if any."""
+    others = [path for path in config_dirs() if path != folder]
+    return [f"hydra.searchpath=['file://{others[0]}']"] if others else []
 
 
 def version_base_argument() -> dict[str, str]:

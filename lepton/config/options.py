@@ -1,6 +1,7 @@
 """The config groups and their options: those in lepton's conf folder, and the user's."""
 
 import os
+import re
 from pathlib import Path
 
 from lepton.errors import ConfigError
@@ -11,6 +12,7 @@ CONF_DIR = next(
     for folder in (PACKAGE_DIR / "conf", PACKAGE_DIR.parent / "conf")
     if (folder / "train.yaml").is_file()
 )
+ROOT_TARGET = re.compile(r"^_target_: *(\S+)", re.MULTILINE)
 CONFIG_DIR_VARIABLE = "LEPTON_CONFIG_DIR"  # worker processes inherit it
 
 
@@ -18,11 +20,18 @@ def config_dirs() -> list[Path]:
     """lepton's own conf folder, then the user's: named by --config-dir, or the local conf/."""
     user_dir, local = os.environ.get(CONFIG_DIR_VARIABLE), Path("conf").resolve()
     if user_dir is None and local.is_dir():
-        has_groups = any((local / group).is_dir() for group in _groups_in(CONF_DIR))
-        user_dir = str(local) if has_groups else None
+        is_ours = any((local / group).is_dir() for group in _groups_in(CONF_DIR))
+        is_ours |= any(root_target(path) for path in local.glob("*.yaml"))
+        user_dir = str(local) if is_ours else None
     if user_dir in (None, "", str(CONF_DIR)):
         return [CONF_DIR]
     return [CONF_DIR, Path(user_dir).resolve()]
+
+
+def root_target(path: Path) -> str | None:
+    """The class that a file names at its root, as files of commands do."""
+    target = ROOT_TARGET.search(path.read_text(encoding="utf-8", errors="replace"))
+    return target[1] if target else None
 
 
 def find_options() -> dict[str, dict[str, Path]]:

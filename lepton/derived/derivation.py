@@ -54,8 +54,8 @@ class MadeRun:
     config: dict[str, Any]
     task: "Task"
     predictions: "Mapping[str, SplitPredictions]"
-    metrics: dict[str, float]
     sizes: dict[str, int]  # parameters, and those trainable
+    metrics: dict[str, float] | None = None  # by split/name; None: of the predictions
     notes: dict[str, Any] = field(default_factory=dict)
     history: Sequence[Mapping[str, float]] = ()
     facts: dict[str, Any] = field(default_factory=dict)
@@ -68,11 +68,13 @@ class Derivation(ABC):
     there already is asked of the class. `lepton verify` builds the object again, of the settings
     that the run's config holds.
 
-    `fewest`: runs that the command needs; `joins`: its runs may be inputs of further commands, and
-    hold weights of their own; `unstored`: settings that change nothing in a run which is kept, with
-    the values that it is made again with; `tables`: its own Parquet files that `lepton verify`
-    compares; `compared` and `step`: what is said of that; `study_name`: where a run goes whose
-    inputs come from several studies; `title`: of its section in the report.
+    `fewest`: runs that the command needs.
+    `joins`: its runs hold weights of their own, and may be inputs of commands that name them.
+    `unstored`: settings that change nothing in a run which is kept, with the values that it is
+    made again with.
+    `tables`: its own Parquet files, which `lepton verify` compares; `compared` and `step` are what
+    it says of that.
+    `study_name`: where a run goes whose inputs come from several studies.
     """
 
     fewest: ClassVar[int] = 1
@@ -106,7 +108,7 @@ class Derivation(ABC):
 
     @abstractmethod
     def make(self, search: "InputSearch", unfinished: Path, folder: Path) -> MadeRun:
-        """Makes the run, and writes its own files and `spec.json` into `unfinished`.
+        """Makes the run, and writes its own files into `unfinished`.
 
         That is renamed to `folder` once whole. After a kill the same command begins again, with
         what lies in `unfinished/checkpoint`, which is all that stays of an earlier attempt.
@@ -116,7 +118,7 @@ class Derivation(ABC):
 
     def show(self, folder: Path | None) -> None:
         """Prints the run, or why it was not kept."""
-        from lepton.analysis.table import show_run
+        from lepton.analysis.run_table import show_run
         from lepton.storage.results import finished_result
 
         if folder is not None:
@@ -124,7 +126,7 @@ class Derivation(ABC):
 
     @classmethod
     def load(
-        cls, folder: Path, load_model: Callable[[Path], FramePredictor]
+        cls, folder: Path, record: DerivedRecord, load_model: Callable[[Path], FramePredictor]
     ) -> FramePredictor | None:
         """The model of a finished run; None where the folder holds one as a trained run does."""
         return None

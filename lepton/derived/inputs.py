@@ -30,10 +30,10 @@ MAX_NAMES_SHOWN = 4  # in a message
 
 
 class NoInput(LeptonError):
-    """The run was made by a command whose runs are no inputs of others."""
+    """The run was made of others, and is no input of the command."""
 
     def __init__(self, folder: Path, command: str):
-        super().__init__(f"{folder}: made by lepton {command}, whose runs join no others")
+        super().__init__(f"{folder}: made by lepton {command}")
         self.command = command
 
 
@@ -62,7 +62,8 @@ class InputRun:
 class InputSearch:
     """The inputs found, and why other folders are none: (folder, reason).
 
-    `derived` counts by command the runs that are not taken since they were made of others.
+    `derived` counts by command the runs that are not taken since they were made of others: by a
+    study's name or a glob none is, so that the same words mean the same runs when there are more.
     """
 
     inputs: list[InputRun] = field(default_factory=list)
@@ -91,9 +92,9 @@ def find_inputs(runs: str | Sequence[str], *, command: str, fewest: int = 1) -> 
     Raises: ConfigError when a word names nothing, or when there are fewer than the command needs.
     """
     search, first_folders = InputSearch(), {}
-    for path in find_run_folders(runs):
+    for path, is_named in find_run_folders(runs).items():
         try:
-            run = read_input(path)
+            run = read_input(path, takes_derived=is_named)
         except NoInput as e:
             search.derived[e.command] += 1
             continue
@@ -115,15 +116,15 @@ def find_inputs(runs: str | Sequence[str], *, command: str, fewest: int = 1) -> 
     return search
 
 
-def read_input(folder: Path) -> InputRun:
-    """The run in a folder.
+def read_input(folder: Path, *, takes_derived: bool = True) -> InputRun:
+    """The run in a folder; one that was made of others where its command lets it join.
 
     Raises: NoInput, or LeptonError that says why it cannot be an input.
     """
     _require_finished(folder)
     result = finished_result(folder)
     record = read_record(result.config)
-    if record is not None and not derivation_class(record).joins:
+    if record is not None and not (takes_derived and derivation_class(record).joins):
         raise NoInput(folder, record.command)
     if missing := [name for name in NEEDED_KEYS if name not in result.config]:
         raise LeptonError(f"{folder}: damaged (its config lacks {', '.join(missing)})")

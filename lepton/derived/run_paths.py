@@ -9,18 +9,25 @@ from lepton.storage.results import study_folder
 from lepton.storage.run_folder import CONFIG_FILE, RESULT_FILE, STATE_SUFFIXES, failed_folder
 
 
-def find_run_folders(runs: str | Sequence[str]) -> list[Path]:
+def find_run_folders(runs: str | Sequence[str]) -> dict[Path, bool]:
     """The run folders that paths, globs and names of studies mean, each once.
+
+    The value is True for a folder that is named itself, not by its study or by a glob.
 
     Raises: LeptonError when a word names nothing.
     """
-    names = [runs] if isinstance(runs, str) else runs
-    return list({path.resolve(): path for name in names for path in _folders_of(name)}.values())
+    folders: dict[Path, tuple[Path, bool]] = {}
+    for name in [runs] if isinstance(runs, str) else runs:
+        for path, is_named in _folders_of(name):
+            before = folders.get(path.resolve(), (path, False))
+            folders[path.resolve()] = before[0], before[1] or is_named
+    return dict(folders.values())
 
 
-def _folders_of(name: str) -> Iterator[Path]:
-    """The run folders that a path, a glob or the name of a study means."""
-    if has_magic(name):
+def _folders_of(name: str) -> Iterator[tuple[Path, bool]]:
+    """The run folders that a path, a glob or the name of a study means, and whether by name."""
+    is_glob = has_magic(name)
+    if is_glob:
         paths = [Path(path) for path in sorted(glob(str(Path(name).expanduser())))]
         paths = [path for path in paths if path.is_dir()]
         if not paths:
@@ -30,7 +37,10 @@ def _folders_of(name: str) -> Iterator[Path]:
     else:
         paths = [failed_folder(path)]
     for path in paths:
-        yield from [path] if _is_run(path) else sorted(p for p in path.iterdir() if p.is_dir())
+        if _is_run(path):
+            yield path, not is_glob
+        else:
+            yield from ((p, False) for p in sorted(path.iterdir()) if p.is_dir())
 
 
 def _is_run(path: Path) -> bool:

@@ -9,6 +9,7 @@ from lepton.derived.derivation import Derivation, DerivationRequest, MadeRun
 from lepton.derived.inputs import InputRun, run_reference
 from lepton.storage.derived_record import DERIVED_KEY, training_config
 from lepton.storage.finished_run import write_outcome, write_settings
+from lepton.storage.run_folder import SPEC_FILE
 
 
 def write_made_run(
@@ -17,13 +18,16 @@ def write_made_run(
     """Writes settings, predictions and, last, the result into `unfinished`, to become `folder`."""
     config = stored_config(made, derivation, folder)
     write_settings(config, unfinished)
+    if not (unfinished / SPEC_FILE).is_file():
+        made.inputs[0].spec.save(unfinished / SPEC_FILE)
+    metrics = _scores(made) if made.metrics is None else made.metrics
     rows = {name: len(split.ids) for name, split in made.predictions.items()}
     first = made.inputs[0].result
     facts = {
         "run": folder.name,
-        "metrics": made.metrics,
+        "metrics": metrics,
         "constant": _mean_constant(made.inputs),
-        "score": made.task.as_score(made.metrics[f"val/{made.task.monitor}"]),
+        "score": made.task.as_score(metrics[f"val/{made.task.monitor}"]),
         "seconds": seconds,
         "trained": derivation.request.command,
         "epochs": len(made.history),
@@ -84,6 +88,15 @@ def shared_values(nodes: Sequence[dict[str, Any]]) -> dict[str, Any]:
         elif key == "dataset":
             shared[key] = shared_values(values)
     return shared
+
+
+def _scores(made: MadeRun) -> dict[str, float]:
+    """The metrics of the predictions by split/name."""
+    return {
+        f"{name}/{metric}": value
+        for name, split in made.predictions.items()
+        for metric, value in made.task.score(split.prediction, split.target).items()
+    }
 
 
 def _mean_constant(inputs: Sequence[InputRun]) -> dict[str, float]:

@@ -94,7 +94,7 @@ class Ensemble(Derivation):
 
     @classmethod
     def load(
-        cls, folder: Path, load_model: Callable[[Path], FramePredictor]
+        cls, folder: Path, record: DerivedRecord, load_model: Callable[[Path], FramePredictor]
     ) -> FramePredictor | None:
         from lepton.ensemble.machinery.predictor import EnsemblePredictor
 

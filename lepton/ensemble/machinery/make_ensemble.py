@@ -104,11 +104,6 @@ def _made_run(
         name: SplitPredictions(split.ids, split.target, fitted.predictions[name])
         for name, split in pool.splits.items()
     }
-    metrics = {
-        f"{name}/{metric}": value
-        for name, split in predictions.items()
-        for metric, value in pool.task.score(split.prediction, split.target).items()
-    }
     is_soup = averager is not None
     config = fitted.members[0].config if is_soup else shared_config(fitted.members) | {"seed": seed}
     return MadeRun(
@@ -116,7 +111,6 @@ def _made_run(
         config=config,
         task=pool.task,
         predictions=predictions,
-        metrics=metrics,
         sizes=averager.network.sizes() if is_soup else _total_sizes(fitted.members),
         notes=notes,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -11,15 +10,13 @@ from torch import Tensor
 
 from lepton.config.check import check
 from lepton.config.model_kind import NETWORK, model_kind
-from lepton.dataset.data import Data
-from lepton.dataset.inputs.find import kinds_in
 from lepton.derived.inputs import InputRun
+from lepton.derived.learners import have_same_file, input_files
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.freezing import frozen_entries
 from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.weight_files import ADAPTER_FILE, BASE_FILE, WEIGHTS_FILE, read_adapter_base
-from lepton.spec import DataSpec
 from lepton.training.learner import build_network
 from lepton.training.network import Network
 
@@ -88,8 +85,8 @@ def refuse_different_weights(members: list[InputRun], configs: list[Config]) -> 
         if odd or (adapted and options):
             differences = options or _differences(configs[0], config, "dataset") or odd
             raise _refusal(first, member, "different parameters", differences, SAME_PARAMETERS)
-        for file, content in _input_files(first.spec).items():
-            if _content(first.folder, file) != _content(member.folder, file):
+        for file, content in input_files(first.spec).items():
+            if not have_same_file(first.folder, member.folder, file):
                 differences = _differences(configs[0], config, "dataset")
                 raise _refusal(first, member, f"different {content}", differences, SAME_PARAMETERS)
     bases = [
@@ -140,22 +137,6 @@ def refuse_weights_left_out(
         if moved:
             differences = _differences(configs[0], config, "finetune") or moved
             raise _refusal(members[0], member, "different parameters", differences, SAME_PARAMETERS)
-
-
-def refuse_changed_data(member: InputRun, data: Data) -> None:
-    """Raises: LeptonError when the data, read again, are not those that a member was trained on."""
-    with TemporaryDirectory() as saved:
-        data.save(Path(saved))
-        same = all(
-            _content(Path(saved), file) == _content(member.folder, file)
-            for file in _input_files(data.spec)
-        )
-    for name, split in member.splits.items():
-        rows = data.splits[name]
-        order = rows["id"].argsort()
-        same &= rows["id"][order].equal(split.ids) and rows["target"][order].equal(split.target)
-    if not same:
-        raise LeptonError(f"{member.folder}: its data are no longer what it was trained on")
 
 
 def _refusal(
@@ -215,13 +196,3 @@ def _odd_tensors(
     else:
         odd |= other_shapes.keys() - shapes.keys()
     return sorted(odd)
-
-
-def _input_files(spec: DataSpec) -> dict[str, str]:
-    """The files of a run that say what inputs mean to its weights, and a word for each."""
-    return {file: content for kind in kinds_in(spec) for file, content in kind.run_files.items()}
-
-
-def _content(folder: Path, name: str) -> bytes | None:
-    path = folder / name
-    return path.read_bytes() if path.is_file() else None

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from lepton import build
 from lepton.derived.inputs import InputRun
+from lepton.derived.learners import refuse_changed_data
 from lepton.ensemble.machinery.soup_checks import (
     buildable_config,
-    refuse_changed_data,
     refuse_different_configs,
     refuse_different_starts,
     refuse_different_weights,

@@ -1,0 +1,90 @@
+"""What completes the last word of a line: read off the help of commands and the files in conf/.
+
+A command takes what the first line of its help says: STUDY is a study's name, RUN a run's folder,
+`group[/option]` what `lepton list` shows; its flags are those that the help tells.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from lepton.commands.help_text import SHARED_FLAGS, command_help, head_line
+from lepton.config.commands import CommandRoot, command_roots
+from lepton.config.options import find_options
+from lepton.storage.run_folder import STATE_SUFFIXES
+
+FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+KEY = re.compile(r"^([a-z]\w*):", re.MULTILINE)
+
+
+def completions(words: list[str], commands: Mapping[str, str]) -> list[str]:
+    """Words that the last of `words` may become, which come after `lepton`.
+
+    `commands` are those of modules; Hydra completes what trains.
+    """
+    *before, word = words
+    roots = {name: root for name, root in command_roots().items() if name not in commands}
+    if before[:1] == ["check"] and before[1:2] and before[1] in roots:
+        before = before[1:]
+    if not before:
+        offered: Iterable[str] = (*commands, *roots)
+    elif before[0] in roots:
+        offered = _of_root(roots[before[0]], before[1:], word)
+    elif before[0] in commands:
+        offered = _of_help(command_help(commands[before[0]]), word)
+    else:
+        offered = ()
+    return sorted({text for text in offered if text.startswith(word)})
+
+
+def _of_help(text: str, word: str) -> Iterable[str]:
+    """What the help of a command says that it takes."""
+    if word.startswith("-"):
+        return FLAG.findall("\n".join([text, *SHARED_FLAGS]))
+    usage = head_line(text)[0].split()[2:]
+    literals = [part for part in usage if re.fullmatch("[a-z]+", part)]
+    places = [PLACES[name] for name in PLACES for part in usage if name in (part, part.strip("[]"))]
+    return [*literals, *(text for place in places for text in place())]
+
+
+def _of_root(root: CommandRoot, before: list[str], word: str) -> Iterable[str]:
+    """The keys of a command that makes runs of others, the options of its groups, their keys."""
+    key, equals, _ = word.partition("=")
+    options = {key: find_options().get(group, {}) for key, group in root.groups.items()}
+    if word.startswith("-"):
+        return FLAG.findall("\n".join(SHARED_FLAGS))
+    if equals and key in options:
+        return [f"{key}={option}" for option in options[key]]
+    if equals and key == "runs":
+        return [f"runs={place}" for place in (*_studies(), *_runs())]
+    keys = [*KEY.findall(_text(root.path)), *root.groups]
+    chosen = dict(text.split("=", 1) for text in before if "=" in text)
+    for group_key, paths in options.items():
+        if (path := paths.get(chosen.get(group_key, ""))) is not None:
+            keys += [f"{group_key}.{name}" for name in KEY.findall(_text(path))]
+    return [f"{name}=" for name in keys if name not in ("defaults", "hydra")]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _studies() -> list[str]:
+    return [path.name for path in Path("runs").glob("[!.]*") if path.is_dir()]
+
+
+def _runs() -> list[str]:
+    paths = Path("runs").glob("[!.]*/[!.]*")
+    return [str(path) for path in paths if path.is_dir() and path.suffix not in STATE_SUFFIXES]
+
+
+def _groups_and_options() -> list[str]:
+    options = find_options()
+    return [*options, *(f"{group}/{name}" for group, names in options.items() for name in names)]
+
+
+PLACES: dict[str, Callable[[], list[str]]] = {
+    "STUDY": _studies,
+    "RUN": _runs,
+    "[group[/option]": _groups_and_options,
+}
