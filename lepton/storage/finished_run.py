@@ -1,4 +1,4 @@
-"""Writes the files of a finished run, the same for a training and for an ensemble.
+"""Writes the files of a finished run, the same for a trained one and for one made of others.
 
 Beside them a run folder holds the weights, and what turns further rows into inputs, which whoever
 made them writes.

@@ -12,7 +12,7 @@ from lepton.config.check import check
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.derived.inputs import InputRun
 from lepton.derived.learners import have_same_file, input_files
-from lepton.errors import ConfigError, LeptonError, explain_read_errors
+from lepton.errors import ConfigError, explain_read_errors
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.freezing import frozen_entries
 from lepton.pretrained.base_weights import find_adapter_base
