@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lepton.dataset.data import Rows
 from lepton.dataset.inputs.find import kinds_in
 from lepton.storage.derived_record import read_record
 from lepton.storage.predictions import named_columns
@@ -30,13 +31,20 @@ class Predictor:
         target's unit); `p_CLASS` for multiclass and multilabel.
         Raises: DataError when a column is missing or holds what it did not when training.
         """
-        inputs = {name: rows for kind in self.inputs for name, rows in kind.encode(frame).items()}
+        inputs = self.encode(frame)
         names = self.learner.task.columns.prediction
         if not len(frame):
             columns = [names] if isinstance(names, str) else names
             return pd.DataFrame(columns=columns, index=frame.index, dtype=np.float32)
         columns = named_columns(self.learner.predict(inputs), names)
         return pd.DataFrame(columns, index=frame.index)
+
+    def encode(self, frame: pd.DataFrame) -> Rows:
+        """The rows of a table as the model reads them.
+
+        Raises: DataError, as `predict`.
+        """
+        return {name: rows for kind in self.inputs for name, rows in kind.encode(frame).items()}
 
 
 def load_model(run: str | Path) -> "Predictor | FramePredictor":

@@ -19,6 +19,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("launch",),
     ("vectorize",),
     ("sweep",),
+    ("rescoring",),
     ("predict",),
     ("derived",),
     ("analysis",),

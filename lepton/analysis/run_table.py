@@ -1,12 +1,13 @@
 """The table of one run for the terminal: its metrics, clean and as evaluators measured them."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from lepton.analysis.comparison import PREFERRED_METRICS
 from lepton.analysis.table import console, number_text
-from lepton.storage.evaluations import EVALUATED_SPLIT
 from lepton.storage.results import Result
 
 Scores = dict[str, float]
@@ -40,27 +41,29 @@ def show_run(result: Result) -> None:
     out.print(f"{folder}", highlight=False, soft_wrap=True)
 
 
-def metric_table(columns: dict[str, Scores], *, names: Scores) -> Table:
-    """A table with a row for each metric of `names`, and a column for each of the scores."""
+def metric_table(columns: Mapping[str, Mapping[str, float | str]], *, names: Scores) -> Table:
+    """A table with a row for each metric of `names`, and these columns of numbers or of texts."""
     table = Table("metric", *columns, box=None)
     for name in names:
-        table.add_row(name, *(number_text(scores.get(name)) for scores in columns.values()))
+        cells = [column.get(name) for column in columns.values()]
+        table.add_row(name, *(c if isinstance(c, str) else number_text(c) for c in cells))
     return table
 
 
 def with_evaluations(
-    columns: dict[str, Scores], metrics: Scores, *, names: Scores
-) -> tuple[dict[str, Scores], list[str]]:
-    """The columns and those of evaluations, as @noise or @slices worst, and lines on the rest.
+    columns: dict[str, Any], metrics: Scores, *, names: Scores
+) -> tuple[dict[str, Any], list[str]]:
+    """The columns of a table and those of evaluations, as @noise or @slices worst, and lines on
+    what else evaluators measured.
 
-    `metrics` are a run's; a column holds what an evaluator measured of the metrics of `names`.
+    Of `metrics` those are evaluations' that begin with SPLIT@NAME/; `names` are the table's rows.
     """
-    prefix = f"{EVALUATED_SPLIT}@"
     columns, others = dict(columns), dict[str, list[str]]()
     for key, value in metrics.items():
-        if not key.startswith(prefix):
+        _, is_evaluation, path = key.partition("@")
+        if not is_evaluation:
             continue
-        path, _, name = key.removeprefix(prefix).rpartition("/")
+        path, _, name = path.rpartition("/")
         evaluator, *parts = path.split("/")
         if name in names:
             columns.setdefault(" ".join([f"@{evaluator}", *parts]), {})[name] = value

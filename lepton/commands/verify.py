@@ -31,6 +31,7 @@ from lepton.pretrained.weight_files import (
     read_adapter_base,
 )
 from lepton.storage.derived_record import read_record
+from lepton.storage.evaluations import frame_file
 from lepton.storage.predictions import PREDICTED_SPLITS, predictions_file
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
@@ -73,6 +74,7 @@ def verify(folder: Path) -> tuple[list[str], bool]:
             causes = _train_again(folder, new_folder, first)
         else:
             causes = make_again(folder, first.config, record, new_folder)
+        causes += _evaluate_again(new_folder, first)
         differences = _differences(folder, new_folder, first, made_by)
         causes += _environment_changes(folder, new_folder)
     if not differences:
@@ -124,6 +126,20 @@ def _revision_changes(config: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _evaluate_again(new_folder: Path, first: Result) -> list[str]:
+    """Evaluates a run that was made again as the first one was; returns why it cannot."""
+    if not first.evaluations:
+        return []
+    from lepton.evaluation.adding import add_evaluations
+
+    nodes = {name: record["settings"] for name, record in first.evaluations.items()}
+    try:
+        add_evaluations(new_folder, nodes)
+    except LeptonError as e:
+        return [f"evaluation: {e}"]
+    return []
+
+
 def _possible_changes(config: dict[str, Any]) -> str:
     """The files that may have changed since a run got its name, or else an option."""
     files = {"data": [*data_files(config).values(), *data_folders(config).values()]}
@@ -139,7 +155,12 @@ def _differences(
     """A line for the metrics, and for every file, that are not the same in both folders."""
     lines = _metric_differences(first.metrics, finished_result(new_folder).metrics)
     own_tables = () if made_by is None else made_by.tables
-    for name in (HISTORY_FILE, *own_tables, *PREDICTION_TABLES):
+    frames = [
+        frame_file(Path(), name, frame).as_posix()
+        for name, record in first.evaluations.items()
+        for frame in record["frames"]
+    ]
+    for name in (HISTORY_FILE, *own_tables, *PREDICTION_TABLES, *frames):
         if (new_folder / name).is_file():
             difference = _table_difference(folder / name, new_folder / name)
             lines += [f"{name}: {difference}"] if difference else []

@@ -1,6 +1,6 @@
 """The inputs of the samples that a run predicted, read again from its data set."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,13 +44,13 @@ def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
     frame = pd.concat(tables, ignore_index=True)
     rows = frame.drop(columns=dataset.target_columns()).iloc[ids].reset_index(drop=True)
     used = {facts.name for facts in used_kinds(config)}
-    return _inputs_by_kind(rows, dataset.inputs, used)
+    return inputs_by_kind(rows, dataset.inputs, used)
 
 
-def _inputs_by_kind(
-    rows: pd.DataFrame, kinds: "Sequence[InputKind]", used: set[str]
+def inputs_by_kind(
+    rows: pd.DataFrame, kinds: "Sequence[InputKind]", used: Collection[str]
 ) -> SampleInputs:
-    """What each kind in use shows of raw rows; the whole rows where no kind says."""
+    """What each kind in use shows of raw rows without targets; whole rows where no kind says."""
     if not kinds:
         return SampleInputs(rows, rows, {})
     shown, sliced, cell_lengths = {}, {}, {}

@@ -58,9 +58,20 @@ def slice_masks(
 
 def _slice_values(column: pd.Series, number_bins: int) -> pd.Series:
     """The values of a column as texts; those of many numbers as the bins they lie in."""
+    column = _as_numbers(column)
     if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= number_bins:
         return column.astype("str").where(column.notna())
     return binned(column, number_bins, "{:.4g} to {:.4g}").astype("str").where(column.notna())
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """A column of texts that are all numbers, and none a code as 007, as these numbers."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    are_numbers = (numbers.notna() == column.notna()).all() and np.isfinite(numbers.dropna()).all()
+    are_codes = column.dropna().astype("str").str.match(r"[+-]?0\d").any()
+    return numbers if are_numbers and not are_codes else column
 
 
 def binned(column: pd.Series, count: int, name: str) -> pd.Series:

@@ -1,12 +1,14 @@
 """Evaluations of runs: one run id with and without, added later, kept when the process ends."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
 import torch
 
 from lepton import build, load, train
+from lepton.commands.verify import verify
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import EvaluationFailed, LeptonError
@@ -110,6 +112,25 @@ def test_an_evaluator_that_fails_is_named_and_the_run_is_finished(mine):
     assert not finished_result(folder).evaluations
 
 
+@pytest.mark.parametrize("name", ["test@slices/worst/accuracy", "test/accuracy"])
+def test_nothing_is_chosen_by_what_is_measured_on_the_test_split(name, lepton, run_once):
+    run_once(*WINE)
+    why = r"what is chosen (on|by) the test split"
+    for words in (
+        ("train", *WINE, f"task.monitor={name}"),
+        ("results", "default", "--select", name),
+        ("report", "default", "--select", name),
+        ("ensemble", "runs=default", f"metric={name}"),
+    ):
+        code, _, error = lepton(*words)
+        assert (code, error.count("\n")) == (2, 1), error
+        assert re.search(why, error), error
+    search = ("hydra/sweeper=search", f"hydra.sweeper.objectives=[{name}]", "seed=1,2")
+    code, _, error = lepton("train", "-m", *WINE, *search)
+    assert code == 2
+    assert "a search never looks at the test split; use val/accuracy" in error
+
+
 def test_a_row_says_by_what_its_run_was_evaluated_then_or_later(mine, run_once):
     run_once(*WINE)
     result = train(compose(*WINE, "evaluation=[noise,certainty]"))
@@ -117,6 +138,19 @@ def test_a_row_says_by_what_its_run_was_evaluated_then_or_later(mine, run_once):
     assert row["evaluation"] == "certainty+noise"
     assert row["evaluation.noise.scale"] == 1.0
     assert row["test@certainty/mean"] == result.metrics["test@certainty/mean"]
+
+
+def test_a_run_is_verified_with_what_it_was_evaluated_by(mine, run_once):
+    folder = run_once(*WINE)
+    train(compose(*WINE, "evaluation=[certainty,noise]"))
+    lines, is_same = verify(folder)
+    assert is_same, lines
+    content = json.loads((folder / "result.json").read_text())
+    content["metrics"]["test@noise/accuracy"] += 0.1
+    (folder / "result.json").write_text(json.dumps(content))
+    lines, is_same = verify(folder)
+    assert not is_same
+    assert "the most in test@noise/accuracy" in lines[1]
 
 
 def test_a_run_that_was_trained_again_meanwhile_is_not_mixed_up(mine, run_once, monkeypatch):

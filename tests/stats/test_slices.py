@@ -37,6 +37,13 @@ def test_numbers_are_cut_into_quarters_by_their_edges(rows):
     assert f"age = {frame['age'].min():.4g} to" in quarters[0]
 
 
+def test_numbers_that_stand_as_texts_are_cut_as_numbers_and_codes_are_not(rows):
+    frame, errors = rows
+    texts = pd.DataFrame({"age": frame["age"].astype(str), "zip": ["007", "010"] * 100})
+    names = set(slices(texts, errors)["slice"])
+    assert names == {*slices(frame[["age"]], errors)["slice"], "zip = 007", "zip = 010"}
+
+
 def test_slices_of_a_few_samples_and_missing_values_are_left_out():
     frame = pd.DataFrame({"x": ["a"] * 30 + ["b"] * 3 + [None] * 10 + ["c"] * 20})
     assert set(slices(frame, np.arange(63) % 2 * 1.0)["slice"]) == {"x = a", "x = c"}

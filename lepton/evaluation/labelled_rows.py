@@ -1,0 +1,117 @@
+"""Reads a file of new labelled rows, whose targets mean what those of a finished run do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from torch import Tensor
+
+from lepton.config.options import CONF_DIR
+from lepton.dataset.clean import cell_parsing
+from lepton.dataset.clean.cell_texts import distinct_texts
+from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.read.csv_file import read_csv
+from lepton.dataset.read.json_lines import read_json_lines
+from lepton.dataset.read.labelled_lines import read_labelled_lines
+from lepton.dataset.read.parquet_file import read_parquet
+from lepton.errors import DataError
+from lepton.evaluation.sample_inputs import trained_run
+from lepton.spec import DataSpec
+from lepton.storage.run_folder import CONFIG_FILE, read_config
+
+LINE_OPTIONS = ("separator", "encoding", "header", "names")
+CSV_OPTIONS = (*LINE_OPTIONS, "quote", "decimal", "missing")  # keys of dataset=csv
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Rows as they stand in a file, and their targets as numbers; `unlabelled` were left out.
+
+    Shapes: target as of the task of the run.
+    """
+
+    frame: pd.DataFrame
+    target: Tensor
+    unlabelled: int
+
+
+def read_labelled_rows(path: Path, run_folder: Path, spec: DataSpec) -> LabelledRows:
+    """The rows of a CSV, Parquet or JSON lines file that have a target.
+
+    Raises: DataError naming the file, and the column and row of what cannot be used.
+    """
+    frame = read_rows(path, run_folder)
+    for name in spec.target_names:
+        if name not in frame.columns:
+            hint = suggestion(name, frame.columns)
+            raise DataError(f"{path}: no column {name!r}, the target of the run{hint}")
+    columns = [_encoded(frame[name], spec, path) for name in spec.target_names]
+    target = np.stack(columns, 1)
+    is_labelled = ~np.isnan(target).any(1)
+    if not is_labelled.any():
+        raise DataError(f"{path}: no row has a target ({', '.join(spec.target_names)})")
+    kept = torch.from_numpy(target[is_labelled])
+    kept = kept if spec.task == "multilabel" else kept[:, 0]
+    kept = kept.long() if spec.task == "multiclass" else kept.float()
+    rows = frame[is_labelled].reset_index(drop=True)
+    return LabelledRows(rows, kept, int((~is_labelled).sum()))
+
+
+def read_rows(path: Path, run_folder: Path) -> pd.DataFrame:
+    """The rows of a file by its ending: .parquet, .jsonl, or else delimited as the run's file was.
+
+    Raises: DataError naming the file, for what is no table.
+    """
+    node = read_config(trained_run(run_folder) / CONFIG_FILE)["dataset"]
+    defaults = yaml.safe_load((CONF_DIR / "dataset" / "csv.yaml").read_text())
+    options = {name: node.get(name, defaults[name]) for name in CSV_OPTIONS}
+    match path.suffix.lower():
+        case ".parquet" | ".pq":
+            return read_parquet(str(path))
+        case ".jsonl" | ".ndjson":
+            return read_json_lines(str(path), encoding=options["encoding"])
+    if node.get("rest"):
+        return read_labelled_lines(str(path), **{name: options[name] for name in LINE_OPTIONS})
+    frame = read_csv(str(path), **options)
+    if strip := node.get("target_strip"):
+        targets = [node["target"]] if isinstance(node["target"], str) else node["target"]
+        for name in frame.columns.intersection(targets):
+            frame[name] = frame[name].str.rstrip(strip)
+    return frame
+
+
+def _encoded(column: pd.Series, spec: DataSpec, path: Path) -> np.ndarray:
+    """The numbers of a target's column, NaN where it is missing. Shapes: (rows,), float64."""
+    codes, cells = distinct_texts(column)
+    texts = cells.to_pylist()
+    where = f"{path}, column {str(column.name)!r}"
+    if spec.task == "regression":
+        numbers = np.array([_number(text) for text in texts])
+        meaning = "a finite number"
+    else:
+        words = {"false": 0.0, "true": 1.0}
+        numbers = np.array([_class_number(text, spec, words) for text in texts])
+        meaning = "0 or 1" if spec.task == "multilabel" else "a class of the run"
+    refused = np.isnan(numbers)
+    if refused.any():
+        row = int(np.flatnonzero(np.append(refused, False)[codes])[0])
+        known = "" if spec.task == "regression" else suggestion(texts[codes[row]], spec.classes)
+        raise DataError(f"{where}, row {row + 1}: {texts[codes[row]]!r} is not {meaning}{known}")
+    return np.append(numbers, np.nan)[codes]
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return np.nan
+    return value if np.isfinite(value) else np.nan
+
+
+def _class_number(text: str, spec: DataSpec, words: dict[str, float]) -> float:
+    if spec.task == "multilabel":
+        return words.get(cell_parsing.BOOLEAN_WORDS.get(text.lower(), ""), np.nan)
+    return float(spec.classes.index(text)) if text in spec.classes else np.nan

@@ -1,0 +1,174 @@
+"""Scores a finished run again: on its test split, or on a file of new labelled rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lepton.dataset.data import Rows
+from lepton.dataset.inputs.find import kinds_in
+from lepton.errors import DataError, LeptonError
+from lepton.evaluation.adding import add_evaluations, evaluate
+from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.evaluation.labelled_rows import LabelledRows, read_labelled_rows
+from lepton.evaluation.loading import load_evaluated_run
+from lepton.evaluation.sample_inputs import SampleInputs, inputs_by_kind, trained_run
+from lepton.predict import Predictor, load_model
+from lepton.stats.bootstrap import Intervals, bootstrap_intervals
+from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix
+from lepton.storage.predictions import SplitPredictions, column_values
+from lepton.storage.results import finished_result
+
+TOLERANCE = 1e-5  # up to which a metric is the same again, on whichever machine
+FILE_SPLIT = "file"  # the name of the rows of a file, where those of a split have the split's
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredRows:
+    """The metrics of a run on some rows, clean and as evaluators measured them.
+
+    `split` is `test`, or `file`; `evaluations` are by `SPLIT@NAME/metric`; `stored` are the metrics
+    that the run holds of the same rows.
+    """
+
+    split: str
+    rows: int
+    metrics: Mapping[str, float]
+    intervals: Intervals
+    evaluations: dict[str, float]
+    stored: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
+    """Predicts and scores the test split again, and adds the evaluations that were asked for.
+
+    Raises: LeptonError when the run is not finished or its data are not what they were;
+        EvaluationFailed when an evaluator fails.
+    """
+    stored = finished_result(folder).metrics
+    model = load_evaluated_run(folder)
+    if model.task.streamed:
+        states = [state for batch in model.batches() for state in model.states(batch)]
+        metrics, intervals, rows = model.task.summarize(states), {}, len(model.rows["id"])
+    else:
+        again = replace(model.predictions, prediction=_prediction_again(folder, model))
+        metrics, intervals = _scores(model, again, config)
+        rows = len(again.ids)
+    result = add_evaluations(folder, config["evaluation"] or {}, again=config["rerun"])
+    prefix = f"{EVALUATED_SPLIT}/"
+    clean = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
+    return ScoredRows(
+        split=EVALUATED_SPLIT,
+        rows=rows,
+        metrics=metrics,
+        intervals=intervals,
+        evaluations={k: v for k, v in result.metrics.items() if k.startswith(prefix[:-1] + "@")},
+        stored=clean,
+        notes=_difference_notes(metrics, clean),
+    )
+
+
+def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
+    """Scores the rows of a file that have a target; the run is left as it is.
+
+    Raises: DataError naming the file, for columns, cells or classes that the run does not know; and
+        as `rescore_test_split`.
+    """
+    seed = finished_result(folder).config["seed"]
+    run = load_evaluated_run(folder)
+    labelled = read_labelled_rows(path, folder, run.spec)
+    predictor = load_model(folder)
+    try:
+        frame = predictor.predict(labelled.frame)
+    except DataError as e:
+        raise DataError(f"{path}: {e}") from None
+    values = column_values(frame, run.task.columns.prediction)
+    ids = torch.arange(len(labelled.frame))
+    predictions = SplitPredictions(ids, labelled.target, torch.tensor(values))
+    model = replace(
+        run,
+        read_predictions=lambda: predictions,
+        read_inputs=partial(_inputs, folder, labelled, run),
+        read_rows=partial(_tensors, predictor, labelled),
+    )
+    evaluations = {}
+    for name, node in (config["evaluation"] or {}).items():
+        found = evaluate(model, name, node, seed).metrics
+        prefix = metric_prefix(name).replace(EVALUATED_SPLIT, FILE_SPLIT, 1)
+        evaluations |= {f"{prefix}{metric}": float(value) for metric, value in found.items()}
+    metrics, intervals = _scores(model, predictions, config)
+    targets = ", ".join(run.spec.target_names)
+    count = labelled.unlabelled
+    notes = [f"{count} of {count + len(ids)} rows have no {targets} and are left out"]
+    return ScoredRows(
+        split=FILE_SPLIT,
+        rows=len(ids),
+        metrics=metrics,
+        intervals=intervals,
+        evaluations=evaluations,
+        notes=notes if count else [],
+    )
+
+
+def _scores(
+    model: EvaluatedModel, predictions: SplitPredictions, config: dict[str, Any]
+) -> tuple[Mapping[str, float], Intervals]:
+    """Metrics, and their intervals."""
+
+    def score(positions: np.ndarray) -> Mapping[str, float]:
+        rows = torch.from_numpy(positions)
+        return model.task.score(predictions.prediction[rows], predictions.target[rows])
+
+    options = {"resamples": config["resamples"], "seed": config["seed"]}
+    rows = len(predictions.ids)
+    return score(np.arange(rows)), bootstrap_intervals(score, rows, **options)
+
+
+def _prediction_again(folder: Path, model: EvaluatedModel) -> Tensor:
+    """What the run predicts now for its test rows, in the order of its stored predictions."""
+    ids = model.predictions.ids
+    if model.read_learner is None:  # several models, each of which prepares the rows its own way
+        frame = load_model(folder).predict(model.inputs.inputs)
+        return torch.tensor(column_values(frame, model.task.columns.prediction))
+    rows = model.rows
+    order, wanted = rows["id"].argsort(), ids.argsort()
+    if not torch.equal(rows["id"][order], ids[wanted]):
+        raise LeptonError(f"{folder}: its test split has other rows than its stored predictions")
+    positions = torch.empty_like(order)
+    positions[wanted] = order
+    return model.learner.predict(rows)[positions]
+
+
+def _difference_notes(metrics: Mapping[str, float], stored: Mapping[str, float]) -> list[str]:
+    """A line where a metric is not what the run holds."""
+    different = [
+        name
+        for name, value in stored.items()
+        if not np.isclose(metrics.get(name, np.nan), value, TOLERANCE, TOLERANCE, equal_nan=True)
+    ]
+    if not different:
+        return []
+    return [f"not what the run holds: {', '.join(different)}; `lepton verify` looks for the cause"]
+
+
+def _inputs(
+    folder: Path, labelled: LabelledRows, run: EvaluatedModel, ids: np.ndarray
+) -> SampleInputs:
+    """The columns of a file, and those to slice by."""
+    rows = labelled.frame.drop(columns=list(run.spec.target_names))
+    kinds = [kind.load(trained_run(folder), run.spec) for kind in kinds_in(run.spec)]
+    return inputs_by_kind(rows, kinds, [kind.name for kind in kinds])
+
+
+def _tensors(predictor: Any, labelled: LabelledRows) -> Rows:
+    """The rows of a file as the run's model reads them."""
+    if not isinstance(predictor, Predictor):
+        raise LeptonError("an ensemble has no inputs of its own to change; evaluate the members")
+    inputs = predictor.encode(labelled.frame)
+    return {**inputs, "target": labelled.target, "id": torch.arange(len(labelled.frame))}

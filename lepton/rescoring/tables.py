@@ -1,0 +1,47 @@
+"""The table of a run that was scored again: for the terminal, and as a DataFrame."""
+
+import numpy as np
+import pandas as pd
+
+from lepton.analysis.run_table import metric_table, with_evaluations
+from lepton.analysis.table import console, number_text
+from lepton.rescoring.rescore import ScoredRows
+from lepton.stats.bootstrap import Intervals
+
+
+def show_scores(scored: ScoredRows) -> None:
+    """Prints metrics with their intervals, beside those stored and those of evaluators."""
+    names, intervals = dict(scored.metrics), scored.intervals
+    columns = {
+        scored.split: names,
+        **({"95 % interval": _interval_texts(intervals)} if intervals else {}),
+        **({"as stored": scored.stored} if scored.stored else {}),
+    }
+    columns, lines = with_evaluations(columns, scored.evaluations, names=names)
+    out = console()
+    out.print(metric_table(columns, names=names))
+    counted = f"{scored.rows} rows of the {'test split' if scored.split == 'test' else 'file'}"
+    how = "; intervals by the bootstrap over rows" if scored.intervals else ""
+    for line in (*lines, f"{counted}{how}", *scored.notes):
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+def _interval_texts(intervals: Intervals) -> dict[str, str]:
+    return {name: " to ".join(map(number_text, limits)) for name, limits in intervals.items()}
+
+
+def scores_frame(scored: ScoredRows) -> pd.DataFrame:
+    """A row for each metric: metric (as SPLIT/NAME or SPLIT@EVALUATOR/NAME), value, low, high,
+    stored; NaN where there is none."""
+    rows = [
+        {
+            "metric": f"{scored.split}/{name}",
+            "value": value,
+            "low": scored.intervals.get(name, (np.nan, np.nan))[0],
+            "high": scored.intervals.get(name, (np.nan, np.nan))[1],
+            "stored": scored.stored.get(name, np.nan),
+        }
+        for name, value in scored.metrics.items()
+    ]
+    rows += [{"metric": name, "value": value} for name, value in scored.evaluations.items()]
+    return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "stored"])
