@@ -9,14 +9,16 @@ from hydra.errors import InstantiationException
 
 from lepton.compat.optional import how_to_install
 from lepton.config.input_kinds import provided_kinds, used_kinds
+from lepton.config.signature import read_signature
 from lepton.config.trust import TRUSTED_PREFIXES, find_targets, is_allowed
 from lepton.errors import ConfigError, LeptonError
-from lepton.groups import method_nodes
+from lepton.groups import chosen_nodes, method_nodes, option_label
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
 
+    from lepton.compat.lightning import pl
     from lepton.dataset.data import Data
     from lepton.method import Method
     from lepton.task import Task
@@ -120,6 +122,25 @@ def methods(config: dict[str, Any]) -> "list[Method]":
     for path, method in built.items():
         method.stream_name = path
     return list(built.values())
+
+
+def callbacks(config: dict[str, Any], folder: Path) -> "list[pl.Callback]":
+    """The callbacks of a config by name; those that take a `dirpath` write inside this folder.
+
+    Raises: ConfigError for values that a trusted class refuses.
+    """
+    built = []
+    for path, node in chosen_nodes(config, "callbacks").items():
+        if "dirpath" in read_signature(node["_target_"]).parameters:
+            node = node | {"dirpath": str(folder / (node.get("dirpath") or ""))}
+        try:
+            built.append(instantiate(node))
+        except (ValueError, TypeError, ImportError, InstantiationException) as e:
+            if not node["_target_"].startswith(TRUSTED_PREFIXES):
+                raise
+            option = option_label(config, path)
+            raise ConfigError(f"{path}: {option} refuses its values: {_cause(e)}") from e
+    return built
 
 
 def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":

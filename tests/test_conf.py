@@ -20,7 +20,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "loss": 1,
     "evaluation": 2,
     "metric": 1,
-    "callbacks": 1,
+    "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
     "model": 13,

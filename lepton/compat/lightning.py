@@ -15,7 +15,7 @@ from lepton.compat.torchmetrics import without_transformers
 with without_transformers():  # Lightning imports torchmetrics
     import pytorch_lightning as pl
     from lightning_fabric.utilities.exceptions import MisconfigurationException
-    from pytorch_lightning.callbacks import EarlyStopping
+    from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ProgressBar
     from pytorch_lightning.core.optimizer import LightningOptimizer
     from pytorch_lightning.loggers import Logger
     from pytorch_lightning.profilers import Profiler
@@ -24,10 +24,12 @@ with without_transformers():  # Lightning imports torchmetrics
     from pytorch_lightning.utilities.seed import isolate_rng
 
 __all__ = [
+    "Checkpoint",
     "LightningOptimizer",
     "Logger",
     "MisconfigurationException",
     "Profiler",
+    "ProgressBar",
     "Strategy",
     "is_overridden",
     "isolate_rng",

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from lepton.config.callback_checks import callback_problems
 from lepton.config.input_kinds import (
     describe_kinds,
     provided_kinds,
@@ -45,6 +46,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         *_unstorable_numbers(config),
         *_monitor_problems(config),
         *_finetuning_problems(config, model_kind),
+        *callback_problems(config, model_kind),
     ]
     if config["dataset"] and config["model"]:
         problems += _unread_kinds(config) + module_problems(config)

@@ -15,6 +15,7 @@ RESULT_FILE, FAILURE_FILE, PRUNED_FILE = "result.json", "failure.json", "pruned.
 CONFIG_FILE, OVERRIDES_FILE, ENVIRONMENT_FILE = "config.yaml", "overrides.yaml", "environment.json"
 SPEC_FILE, HISTORY_FILE = "spec.json", "history.parquet"
 LOG_FILE, CHECKPOINT_FOLDER = "log.txt", "checkpoint"
+CALLBACK_FOLDER = "callbacks"  # what Lightning's callbacks write
 STATE_SUFFIXES = (".part", ".old", ".failed", ".pruned")  # of folders that are not finished runs
 
 

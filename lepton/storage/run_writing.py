@@ -20,6 +20,7 @@ from lepton.storage.lock import (
     release_lock,
 )
 from lepton.storage.run_folder import (
+    CALLBACK_FOLDER,
     CHECKPOINT_FOLDER,
     FAILURE_FILE,
     LOG_FILE,
@@ -86,9 +87,14 @@ def _replaced_folder(folder: Path) -> Path:
 
 
 def _remove_leftovers(unfinished: Path) -> None:
-    """Removes what an earlier process left that the next one writes anew."""
+    """Removes what an earlier process left that the next one writes anew.
+
+    What callbacks wrote stays as long as there is a checkpoint, from which they go on.
+    """
+    has_checkpoint = any((unfinished / CHECKPOINT_FOLDER).glob("*.ckpt"))
+    kept_folders = (CHECKPOINT_FOLDER, *([CALLBACK_FOLDER] if has_checkpoint else []))
     for path in unfinished.iterdir():
-        if path.is_dir() and path.name != CHECKPOINT_FOLDER:
+        if path.is_dir() and path.name not in kept_folders:
             shutil.rmtree(path)
         elif path.is_file() and path.name != LOG_FILE and not path.name.startswith(LOCK_PREFIX):
             path.unlink()

@@ -5,16 +5,22 @@ from typing import Any
 
 import torch
 
-from lepton.compat.lightning import MisconfigurationException, Profiler, Strategy, pl
+from lepton.compat.lightning import (
+    Checkpoint,
+    MisconfigurationException,
+    Profiler,
+    ProgressBar,
+    Strategy,
+    pl,
+)
 from lepton.errors import ConfigError
 from lepton.trainer.lightning_output import ignore_routine_warnings
 
 # what Lightning raises for values that it cannot read, or that this machine cannot do
 REFUSALS = (ValueError, TypeError, ImportError)
-# what lepton does itself or without: progress, checkpoints, samplers of several processes
+# what lepton does itself or without: samplers of several processes; progress and checkpoints too,
+# where no callback is chosen for them
 LEFT_OUT: dict[str, Any] = {
-    "enable_progress_bar": False,
-    "enable_checkpointing": False,
     "enable_model_summary": False,
     "num_sanity_val_steps": 0,
     "use_distributed_sampler": False,
@@ -82,6 +88,8 @@ class Trainer(pl.Trainer):
         ignore_routine_warnings()
         resolved = resolve_precision({"precision": precision, "accelerator": accelerator})
         settings = LEFT_OUT | {"precision": resolved, "max_epochs": max_epochs}
+        settings["enable_checkpointing"] = any(isinstance(c, Checkpoint) for c in callbacks)
+        settings["enable_progress_bar"] = any(isinstance(c, ProgressBar) for c in callbacks)
         try:
             super().__init__(
                 accelerator=accelerator,

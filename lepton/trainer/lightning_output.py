@@ -8,6 +8,8 @@ ROUTINE_WARNINGS = (
     ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
     ".*The number of training batches .* is smaller than the logging interval.*",
     ".*`val_dataloader` but have no `validation_step`.*",  # scored by predict_step
+    ".*Checkpoint directory .* exists and is not empty.*",  # of a run that goes on
+    ".*Using ModelCheckpoint with manual optimization and every_n_train_steps.*",
     ".*configure_optimizers.* returned .None.*",
     ".*lr_scheduler.step.*before.*optimizer.step.*",
     ".*`srun` command is available.*",

@@ -49,12 +49,14 @@ class TrainingModule(pl.LightningModule):
         mask_stream: MaskStream,
         earlier_history: list[dict[str, float]],
         watch: Watch | None = None,
+        batch_by_batch: bool = False,
     ):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.task, self.methods = model, task, methods
         self.make_optimizer, self.make_scheduler = make_optimizer, make_scheduler
         self.steps_by_batch, self.accumulate = steps_by_batch, accumulate
+        self.batch_by_batch = batch_by_batch  # blocks hold one batch, which callbacks are told of
         self.seed, self.mask_stream = seed, mask_stream
         self.draw_streams = DrawStreams([seed], stream_names(methods), mask_stream.device)
         self.history, self.first_epoch = list(earlier_history), len(earlier_history)
@@ -64,7 +66,7 @@ class TrainingModule(pl.LightningModule):
         self.validated: list[Any] = []  # what the task keeps of each validation batch
         self.watch, self.finite_losses = watch, LossCheck()
         self.epoch_in_progress: dict[str, Any] | None = None  # a saved state to go on from
-        self.between_steps = self.between_epochs = lambda module: None
+        self.between_steps = lambda module: None
 
     def forward(self, batch: Batch) -> Tensor:
         return self.model(batch)
@@ -96,7 +98,7 @@ class TrainingModule(pl.LightningModule):
         assert loader is not None
         return loader
 
-    def training_step(self, block: list[Batch], _: int) -> None:
+    def training_step(self, block: list[Batch], _: int) -> Tensor | None:
         optimizer = self.optimizer
         for batch in block:
             self.draw_streams.set_step(len(self.losses))
@@ -111,6 +113,7 @@ class TrainingModule(pl.LightningModule):
                 self._step(optimizer)
                 if len(self.losses) < self.num_batches:
                     self.between_steps(self)
+        return self.losses[-1] if self.batch_by_batch else None
 
     def _check_finite(self, loss: Tensor) -> None:
         """Raises: Diverged when this loss, or on a GPU the one before, is no finite number."""
@@ -129,6 +132,9 @@ class TrainingModule(pl.LightningModule):
         optimizer.step()
         for method in self.methods:
             method.after_step(self.model, optimizer.optimizer)
+        if self.batch_by_batch:  # Lightning leaves this hook out where optimization is manual
+            for callback in self.lepton_trainer.callbacks:
+                callback.on_before_zero_grad(self.trainer, self, optimizer.optimizer)
         optimizer.zero_grad()
         if self.steps_by_batch and (scheduler := self.scheduler) is not None:
             scheduler.step()
@@ -213,7 +219,6 @@ class TrainingModule(pl.LightningModule):
         if not self.steps_by_batch and (scheduler := self.scheduler) is not None:
             step_after_epoch(scheduler, metrics["val/score"])
         self._ask_watcher(metrics["val/score"])
-        self.between_epochs(self)
 
     def _ask_watcher(self, score: float) -> None:
         """Raises: Pruned, in all processes at once, when the watcher ends the training."""

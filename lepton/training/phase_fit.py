@@ -10,18 +10,19 @@ import torch
 from torch import nn
 
 from lepton import build
-from lepton.errors import Diverged
+from lepton.compat.lightning import MisconfigurationException, pl
+from lepton.errors import ConfigError, Diverged
 from lepton.finite import all_finite
 from lepton.method import Phase
 from lepton.pretrained.weight_files import WEIGHTS_FILE
 from lepton.scheduler.interval import steps_by_batch
 from lepton.trainer.default import Trainer
-from lepton.trainer.lightning_output import log_warnings_only
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.distributed import run_further_processes
 from lepton.training.module import TrainingModule, Watch
-from lepton.training.progress import Progress
+from lepton.training.one_batch import BatchByBatch
 from lepton.training.resume import Resume
+from lepton.training.run_trainer import are_called_each_batch, chosen_callbacks, run_trainer
 from lepton.training.signals import interruptible
 from lepton.training.weights import save_weights
 
@@ -37,7 +38,9 @@ class PhaseFit:
     def __init__(self, network: "Network", phase: Phase, folder: Path, watch: Watch | None):
         self.network, self.phase, self.folder = network, phase, folder
         phase.module.train()  # Lightning leaves modes as it finds them
-        self.module, self.trainer = self._module(watch), self._trainer()
+        chosen = chosen_callbacks(network.config, folder)
+        self.has_callbacks, self.batch_by_batch = bool(chosen), are_called_each_batch(chosen)
+        self.module, self.trainer = self._module(watch), self._trainer(chosen)
         self.resume = self._resume()
 
     def run(self) -> None:
@@ -55,11 +58,13 @@ class PhaseFit:
                     interruptible(saving=self.resume is not None),
                     run_further_processes(self.folder),
                 ):
-                    self.trainer.fit(self.module, datamodule=self.phase.data)
+                    self.trainer.fit(self.module, datamodule=self._batches())
         except Diverged as error:
             if self.trainer.is_global_zero:
                 self._save_finite_weights(error)
             raise
+        except MisconfigurationException as e:
+            raise ConfigError(f"trainer, callbacks: {' '.join(str(e).split())}") from e
         if self.trainer.is_global_zero:  # the first process has what was learned
             self._finish(seconds=time.perf_counter() - started)
 
@@ -89,16 +94,23 @@ class PhaseFit:
             accumulate=config["trainer"]["accumulate_grad_batches"],
             seed=config["seed"],
             watch=watch,
+            batch_by_batch=self.batch_by_batch,
         )
 
-    def _trainer(self) -> Trainer:
-        log_warnings_only()
+    def _trainer(self, chosen: list[pl.Callback]) -> Trainer:
         callbacks = [c for method in self.network.methods for c in method.callbacks()]
-        return build.instantiate(
-            self.phase.config["trainer"],
-            callbacks=[*callbacks, Progress()],
-            logger=build.logger(self.network.config, self.folder),
+        return run_trainer(
+            self.network.config,
+            self.folder,
+            [*callbacks, *chosen],
+            node=self.phase.config["trainer"],
         )
+
+    def _batches(self) -> pl.LightningDataModule:
+        """The data, which hand Lightning a block of batches at a time where no callback counts."""
+        if self.batch_by_batch:
+            return BatchByBatch(self.phase.data, in_lists=True)
+        return self.phase.data
 
     def _resume(self) -> Resume | None:
         """The callback that saves this training, first of all; None with several processes."""
@@ -108,7 +120,12 @@ class PhaseFit:
         checkpoints = Checkpoints.of_run(
             self.folder, self.network.config, trained=self.network.trained_as, prefix=prefix
         )
-        resume = Resume(checkpoints, self.trainer.checkpoint_every, keep_end=bool(prefix))
+        resume = Resume(
+            checkpoints,
+            self.trainer.checkpoint_every,
+            keep_end=bool(prefix),
+            between_epochs_only=self.has_callbacks,
+        )
         self.trainer.callbacks.insert(0, resume)
         return resume
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lepton.compat.lightning import pl, start_at_epoch
+from lepton.compat.lightning import pl, progress_numbers, set_progress_numbers, start_at_epoch
 from lepton.errors import LeptonError
 from lepton.method import Batch
 from lepton.storage.lock import check_folder_lock
 from lepton.trainer.default import Trainer
 from lepton.training import signals
-from lepton.training.checkpoint import Checkpoints, differences
+from lepton.training.checkpoint import Checkpoints, check_loadable, differences
 from lepton.training.module import TrainingModule
 from lepton.training.rng_states import rng_states
 
@@ -26,13 +26,23 @@ HISTORY_ATTRIBUTES = ("history", "best_score", "best_epoch", "best_state")
 class Resume(pl.Callback):
     """Saves the training at intervals, and puts back what an earlier process saved.
 
-    It is the trainer's first callback, so that the others find their states.
-    `keep_end`: the end is saved as well, because another phase of the training follows.
+    It is the trainer's first callback, so that the others find their states, and are done with an
+    epoch when it is saved, where the next one begins. `keep_end`: the end is saved as well, because
+    another phase of the training follows. `between_epochs_only`: not within an epoch, whose begin
+    callbacks would be told again.
     Units: `every` in seconds; `seconds` of training before this process.
     """
 
-    def __init__(self, checkpoints: Checkpoints, every: float | None, *, keep_end: bool):
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        every: float | None,
+        *,
+        keep_end: bool,
+        between_epochs_only: bool,
+    ):
         self.checkpoints, self.every, self.keep_end = checkpoints, every, keep_end
+        self.between_epochs_only = between_epochs_only
         self.state: dict[str, Any] | None = checkpoints.load()
         self.seconds = self.state["seconds"] if self.state else 0.0
         self.patience = signals.Patience()
@@ -50,9 +60,10 @@ class Resume(pl.Callback):
         return self.state["over"]
 
     def on_train_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
+        signals.note_alone()
         self.started = self.last_saved = time.monotonic()
         pl_module.between_steps = self.between_steps
-        pl_module.between_epochs = self.between_epochs
+        self.first_epoch = self.state["epoch"] if self.state else 0
         size = sum(t.numel() * t.element_size() for t in pl_module.model.state_dict().values())
         self.checkpoints.check_space(5 * size)  # weights, the best, two moments, perhaps an average
         if self.state:
@@ -78,26 +89,33 @@ class Resume(pl.Callback):
 
         Raises: Interrupted when a signal asked for the end.
         """
-        if self._due():
-            self._save(module, module.current_epoch, len(module.losses))
+        if self.between_epochs_only:
+            self.patience.check()
+        elif self._due():
+            self._save(module, module.current_epoch, len(module.losses), over=False)
 
-    def between_epochs(self, module: TrainingModule) -> None:
-        """Saves when it is time; called after an epoch.
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
+        """Saves the epochs that are over when it is time.
 
         Raises: Interrupted when a signal asked for the end.
         """
-        trainer = module.lepton_trainer
-        over = trainer.should_stop or module.current_epoch + 1 >= trainer.epochs
-        if self._due() or (self.keep_end and over):
-            self._save(module, module.current_epoch + 1, 0)
+        if trainer.current_epoch > self.first_epoch and self._due():
+            self._save(pl_module, trainer.current_epoch, 0, over=False)
+
+    def on_train_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:
+        """Saves the end when it is time, or when another phase follows; raises likewise."""
+        if self._due() or self.keep_end:
+            self._save(pl_module, trainer.current_epoch, 0, over=True)
 
     def _due(self) -> bool:
         late = self.every is not None and time.monotonic() - self.last_saved >= self.every
         return late or signals.requested() is not None
 
-    def _save(self, module: TrainingModule, epoch: int, batches: int) -> None:
+    def _save(self, module: TrainingModule, epoch: int, batches: int, *, over: bool) -> None:
         check_folder_lock(self.checkpoints.folder.parent)
-        state = training_state(module, epoch, batches)
+        state = training_state(module, epoch, batches, over=over)
+        if self.between_epochs_only:  # there are callbacks that lepton does not know
+            check_loadable(state["callbacks"])
         state["seconds"] = self.seconds + time.monotonic() - self.started
         self.checkpoints.save(state)
         self.last_saved = time.monotonic()
@@ -121,13 +139,16 @@ def describe_place(epoch: int, batches: int) -> str:
     return f"epoch {epoch + 1}, batch {batches}" if batches else f"epoch {epoch}"
 
 
-def training_state(module: TrainingModule, epoch: int, batches: int) -> dict[str, Any]:
+def training_state(
+    module: TrainingModule, epoch: int, batches: int, *, over: bool = False
+) -> dict[str, Any]:
     """All that the rest of a training depends on, `batches` into an epoch; a checkpoint's state."""
     trainer, scheduler = module.lepton_trainer, module.scheduler
     return {
         "epoch": epoch,
         "batches": batches,
-        "over": not batches and (trainer.should_stop or epoch >= trainer.epochs),
+        "over": over,
+        "progress": progress_numbers(trainer),
         "losses": torch.stack(module.losses) if batches else None,
         "rows": module.batch_rows if batches else [],
         "elapsed": time.perf_counter() - module.epoch_started if batches else 0.0,
@@ -145,6 +166,8 @@ def training_state(module: TrainingModule, epoch: int, batches: int) -> dict[str
 def restore(state: dict[str, Any], trainer: Trainer, module: TrainingModule) -> None:
     """Puts back all but the epoch in progress, which TrainingModule enters by itself."""
     start_at_epoch(trainer, state["epoch"])
+    if numbers := state.get("progress"):
+        set_progress_numbers(trainer, numbers)
     module.loader.done = (state["epoch"], state["batches"])
     module.model.load_state_dict(state["model"])
     module.optimizer.optimizer.load_state_dict(state["optimizer"])

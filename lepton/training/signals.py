@@ -64,13 +64,26 @@ def watching() -> Iterator[None]:
         return
     handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     try:
-        for number in STOP_SIGNALS:
-            signal.signal(number, _note)
+        _note_signals()
         yield
     finally:
         RECEIVED.clear()
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def note_alone() -> None:
+    """Takes away the handlers that Lightning, inside of `watching`, has put around lepton's.
+
+    They end a fit at the first signal, after a batch or an epoch, before it can be saved.
+    """
+    if threading.current_thread() is threading.main_thread():
+        _note_signals()
+
+
+def _note_signals() -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, _note)
 
 
 def _note(number: int, _) -> None:

@@ -9,7 +9,7 @@ from lepton import build
 from lepton.config.identity import canonical_config
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.config.signature import read_signature
-from lepton.groups import METHOD_GROUPS, method_nodes, option_label
+from lepton.groups import METHOD_GROUPS, chosen_nodes, method_nodes, option_label
 from lepton.method import UNBATCHED_HOOKS, Method
 from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
 from lepton.sweep.job import Job
@@ -82,6 +82,8 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
         method = build.import_target(node)
         if method.alone or not _has_stacked_form(method):
             return f"{option_label(config, path)} {method.alone or 'has no stacked form'}"
+    for path in chosen_nodes(config, "callbacks"):
+        return f"{option_label(config, path)} is called by the trainer of one run"
     trainer = config["trainer"]
     for key, off in SINGLE_RUN_SETTINGS.items():
         if trainer.get(key) != off:

@@ -5,19 +5,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lepton import build
 from lepton.compat.lightning import MisconfigurationException, isolate_rng
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, Diverged
 from lepton.finite import all_finite
 from lepton.seeds import derive
 from lepton.trainer.default import Trainer
-from lepton.trainer.lightning_output import log_warnings_only
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.distributed import run_further_processes
 from lepton.training.module import Watch
 from lepton.training.one_batch import BatchByBatch
-from lepton.training.progress import Progress
+from lepton.training.run_trainer import chosen_callbacks, run_trainer
 from lepton.training.signals import interruptible
 from lepton.training.user_module.record import EpochRecord
 from lepton.training.user_module.resume import EpochResume
@@ -75,12 +73,8 @@ class ModuleFit:
         learner.device = self.trainer.strategy.root_device
 
     def _trainer(self) -> Trainer:
-        log_warnings_only()
-        return build.instantiate(
-            self.learner.config["trainer"],
-            callbacks=[self.record, Progress()],
-            logger=build.logger(self.learner.config, self.folder),
-        )
+        chosen = chosen_callbacks(self.learner.config, self.folder)
+        return run_trainer(self.learner.config, self.folder, [self.record, *chosen])
 
     def _resume(self) -> EpochResume | None:
         """The callback that saves this training; None with several processes."""

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from lepton.compat.lightning import Logger, isolate_rng, pl
+from lepton.config.callback_checks import refusal_reason
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, Diverged, Pruned
 from lepton.finite import LossCheck
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.task import Task
+from lepton.trainer.default import Trainer
 from lepton.training.module import Watch
 from lepton.training.user_module.predict_step import validate_batches
 from lepton.training.user_module.seeding import seed_generators
@@ -41,7 +43,11 @@ class EpochRecord(pl.Callback):
         self.is_scored_by_module: bool | None = None  # known after the first epoch
         self.losses: list[Tensor] = []
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
+        for callback in trainer.callbacks:  # those of `configure_callbacks` too
+            classes = tuple(f"{c.__module__}.{c.__qualname__}" for c in type(callback).__mro__)
+            if reason := refusal_reason(classes, for_network=False):
+                raise ConfigError(f"{self.option}: its {type(callback).__name__} {reason}")
         for name, value in pl_module.state_dict().items():
             if not isinstance(value, Tensor):
                 raise ConfigError(

@@ -33,12 +33,20 @@ class EpochResume(pl.Callback):
         self.first_epoch = self.state["epoch"] if self.state else 0
         self.patience = signals.Patience()
 
+    def on_fit_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
+        """Puts back the states of callbacks, which some need here."""
+        if self.state:
+            log.info("goes on after epoch %d", self.state["epoch"])
+            for key, callback in keyed_callbacks(trainer):
+                if saved := self.state["callbacks"][key]:
+                    callback.load_state_dict(saved)
+
     def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
+        signals.note_alone()
         self.started = self.last_saved = time.monotonic()
         size = sum(t.numel() * t.element_size() for t in pl_module.state_dict().values())
         self.checkpoints.check_space(4 * size)  # weights, the best, two moments
         if self.state:
-            log.info("goes on after epoch %d", self.state["epoch"])
             restore(self.state, trainer, pl_module)
             for name in RECORD_ATTRIBUTES:
                 setattr(self.record, name, self.state["record"][name])
@@ -105,7 +113,7 @@ def training_state(trainer: Trainer, module: pl.LightningModule) -> dict[str, An
 
 
 def restore(state: dict[str, Any], trainer: Trainer, module: pl.LightningModule) -> None:
-    """Puts back what `training_state` returned.
+    """Puts back what `training_state` returned, but for the states of callbacks.
 
     Raises: LeptonError when the module has changed since.
     """
@@ -128,6 +136,3 @@ def restore(state: dict[str, Any], trainer: Trainer, module: pl.LightningModule)
         reason = " ".join(str(e).split())[:200]
         raise LeptonError(f"a checkpoint of another {type(module).__name__} ({reason})") from None
     trainer.precision_plugin.load_state_dict(state["precision"])
-    for key, callback in keyed_callbacks(trainer):
-        if saved := state["callbacks"][key]:
-            callback.load_state_dict(saved)

@@ -1,0 +1,59 @@
+"""The trainer of a run, with the callbacks that its config chooses, and where their files lie."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lepton import build
+from lepton.compat.lightning import ProgressBar, pl
+from lepton.errors import ConfigError
+from lepton.storage.run_folder import CALLBACK_FOLDER
+from lepton.trainer.default import Trainer
+from lepton.trainer.lightning_output import log_warnings_only
+from lepton.training.progress import Progress
+
+BATCH_HOOKS = (  # where a block of batches would be one, or the trainer's counters would count it
+    *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward"),
+    *("on_after_backward", "on_before_optimizer_step"),
+)
+
+
+def run_trainer(
+    config: dict[str, Any],
+    folder: Path,
+    callbacks: Sequence[pl.Callback],
+    node: dict[str, Any] | None = None,
+) -> Trainer:
+    """The trainer of a config, or of another `node`, with these callbacks and a line of progress.
+
+    Raises: ConfigError, as the Trainer.
+    """
+    log_warnings_only()
+    shows_progress = any(isinstance(callback, ProgressBar) for callback in callbacks)
+    return build.instantiate(
+        node or config["trainer"],
+        callbacks=[*callbacks, *([] if shows_progress else [Progress()])],
+        logger=build.logger(config, folder),
+    )
+
+
+def chosen_callbacks(config: dict[str, Any], folder: Path) -> list[pl.Callback]:
+    """The callbacks of the group `callbacks`, by name; they write into the folder of a run.
+
+    Raises: ConfigError for a class that is none.
+    """
+    callbacks = build.callbacks(config, folder / CALLBACK_FOLDER)
+    for callback in callbacks:
+        if not isinstance(callback, pl.Callback):
+            name = type(callback).__name__
+            raise ConfigError(f"callbacks: {name} is no pytorch_lightning.Callback")
+    return callbacks
+
+
+def are_called_each_batch(callbacks: Sequence[pl.Callback]) -> bool:
+    """True when one has a hook that is to be called once a batch."""
+    return any(
+        getattr(type(callback), hook) is not getattr(pl.Callback, hook)
+        for callback in callbacks
+        for hook in BATCH_HOOKS
+    )
