@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lepton import load_model
+from lepton.dataset.load.prediction_batches import prediction_batches
 from lepton.testing import DatasetContract, ModelContract
 from tests.inputs.conftest import EXACT, SERIES, results, trained_folder
 from tests.inputs.made_series import write_series
@@ -53,6 +54,25 @@ def test_training_batches_are_padded_to_the_split_and_others_to_their_own_longes
     for batch in batches:
         assert batch["series"].shape[1] == int(batch["mask"].sum(1).max())
     assert sum(len(batch["id"]) for batch in batches) == len(data.splits["val"]["id"])
+
+
+def test_batches_without_gradients_are_cut_by_what_padded_rows_cost(study, monkeypatch):
+    from series import SeriesInputs
+
+    from lepton.dataset.load import batch_cutter
+
+    monkeypatch.setattr(batch_cutter, "BATCH_BYTES", 40 * 256)  # 40 steps of 256 bytes
+    steps = torch.tensor([7, 30, 4, 12, 50, 12, 5])
+    rows = {"series": torch.rand(7, 50), "steps": steps}
+    expected, batch = [], []
+    for row in sorted(range(7), key=lambda row: int(steps[row])):
+        if batch and (len(batch) + 1) * steps[row] > 40:
+            expected.append(batch)
+            batch = []
+        batch = [*batch, row]
+    batches = list(prediction_batches(rows, [SeriesInputs]))
+    assert [numbers.tolist() for numbers, _ in batches] == [*expected, batch]
+    assert [b["mask"].shape[1] for _, b in batches] == [7, 12, 30, 50]
 
 
 def frame_of(folder):

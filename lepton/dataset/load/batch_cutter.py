@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lepton.method import Batch
 
-EVALUATION_BYTES = 2**28  # that the rows of a batch may cost, where no gradients are computed
-EVALUATION_ROWS = 8192  # of such a batch at most, where rows have no lengths
+BATCH_BYTES = 2**28  # that the rows of a batch without gradients, or of a block, cost at most
+EVALUATION_ROWS = 8192  # of a batch without gradients at most, where rows have no lengths
 NOT_INPUTS = ("target", "id")
 
 
@@ -80,7 +80,7 @@ class BatchCutter:
         return sum(steps, torch.full((self.total,), self.row_bytes))
 
     def batch_rows(self, min_rows: int) -> Iterator[Tensor]:
-        """Row numbers of batches that cost EVALUATION_BYTES at most, padding included, or hold
+        """Row numbers of batches that cost BATCH_BYTES at most, padding included, or hold
         `min_rows` rows; from the cheapest row to the dearest where rows have lengths."""
         if not self.has_lengths:
             yield from torch.arange(self.total).split(self.fixed_rows(min_rows))
@@ -94,14 +94,19 @@ class BatchCutter:
                 for i, length in self.lengths.items()
             )
             cost = torch.arange(1, len(rows) + 1) * (widest + self.row_bytes)
-            count = max(min_rows, int((cost <= EVALUATION_BYTES).sum()))
+            count = max(min_rows, int((cost <= BATCH_BYTES).sum()))
             yield rows[:count]
             start += count
 
+    @property
+    def affordable_rows(self) -> int:
+        """The rows that cost BATCH_BYTES, all padded to the longest of the split."""
+        steps = sum(int(n.max()) * self.step_bytes[i] for i, n in self.lengths.items() if len(n))
+        return BATCH_BYTES // max(1, self.row_bytes + steps)
+
     def fixed_rows(self, min_rows: int) -> int:
         """The rows of a batch without gradients, where all rows cost the same."""
-        affordable = EVALUATION_BYTES // max(1, self.row_bytes)
-        return max(min_rows, min(EVALUATION_ROWS, affordable), 1)
+        return max(min_rows, min(EVALUATION_ROWS, self.affordable_rows), 1)
 
     def fixed_batches(self, min_rows: int) -> int:
         """The number of such batches."""

@@ -9,7 +9,7 @@ from lepton.dataset.load.batch_cutter import BatchCutter, RowKind
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.method import Batch
 
-BATCHES_PER_BLOCK = 64  # batches handed over at a time; one gather for all of them
+BATCHES_PER_BLOCK = 64  # batches handed over at a time at most; one gather for all of them
 
 
 def rows_per_epoch(rows: int, batch_size: int, limit_batches: int | None) -> int:
@@ -39,7 +39,8 @@ class TrainingBatches:
         self.tensors, self.batch_size, self.sampler = tensors, batch_size, sampler
         self.cutter = BatchCutter(tensors, kinds)
         self.rows = rows_per_epoch(len(sampler), batch_size, limit_batches)
-        self.block_rows = batches_per_block * batch_size
+        affordable = self.cutter.affordable_rows // batch_size
+        self.block_rows = max(1, min(batches_per_block, affordable)) * batch_size
         self.num_batches = ceil(self.rows / batch_size)  # optimizer steps of an epoch
         self.done: tuple[int, int] = (0, 0)
 

@@ -2,8 +2,12 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from lepton.dataset.inputs.table import TableInputs
+from lepton.dataset.load import batch_cutter
+from lepton.dataset.load.batch_cutter import BATCH_BYTES
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.load.prediction_batches import prediction_batches
 
 
 def make_loader(
@@ -85,6 +89,44 @@ def test_in_order_yields_every_row_in_large_batches():
     assert torch.equal(torch.cat([batch["id"] for batch in loader]), tensors["id"])
     assert len(list(EvaluationBatches(tensors=tensors, batch_size=32, limit_batches=2))) == 2
     assert len(list(EvaluationBatches(tensors=tensors, batch_size=15_000, limit_batches=None))) == 2
+
+
+def images(rows):
+    """Rows of 602 112 bytes, which are all the same one in memory."""
+    return {"image": torch.zeros(1, 3, 224, 224).expand(rows, 3, 224, 224)}
+
+
+def test_batches_without_gradients_cost_so_many_bytes_at_most():
+    wide = images(1000) | {"id": torch.arange(1000)}
+    loader = EvaluationBatches(tensors=wide, batch_size=32, limit_batches=None)
+    sizes = [len(batch["id"]) for batch in loader]
+    assert sizes == [445, 445, 110]
+    assert 445 * 602_112 <= BATCH_BYTES < 446 * 602_112
+    assert [len(numbers) for numbers, _ in prediction_batches(images(1000))] == sizes
+    wide_batches = EvaluationBatches(tensors=wide, batch_size=600, limit_batches=None)
+    assert [len(batch["id"]) for batch in wide_batches] == [600, 400]  # as in training
+
+
+@pytest.mark.parametrize(("numbers", "rows"), [(60, 8192), (8192, 8192), (8193, 8191)])
+def test_batches_of_a_table_have_8192_rows_up_to_8192_numbers(numbers, rows):
+    table = {"num": torch.zeros(1, numbers).expand(9000, numbers), "id": torch.arange(9000)}
+    loader = EvaluationBatches(
+        tensors=table, batch_size=128, limit_batches=None, kinds=[TableInputs]
+    )
+    assert [len(batch["id"]) for batch in loader] == [rows, 9000 - rows]
+
+
+def test_wide_rows_come_in_smaller_blocks_of_the_same_batches(monkeypatch):
+    monkeypatch.setattr(batch_cutter, "BATCH_BYTES", 445 * 400)
+    sampler = EpochSampler(rows=torch.arange(1000), seed=0, rank=0, world_size=1)
+    options = {"batch_size": 40, "sampler": sampler, "limit_batches": None}
+    wide = TrainingBatches(
+        tensors={"num": torch.zeros(1000, 100), "id": torch.arange(1000)}, **options
+    )
+    narrow = TrainingBatches(tensors={"id": torch.arange(1000)}, **options)
+    assert [(len(block), len(block[0]["id"])) for block in wide] == [(11, 40), (11, 40), (3, 40)]
+    assert len(narrow) == 1
+    assert ids(wide) == ids(narrow)
 
 
 class RecordingModule(pl.LightningModule):

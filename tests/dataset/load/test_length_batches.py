@@ -129,7 +129,7 @@ def test_padding_of_the_shipped_texts_stays_below_15_percent(size):
 
 
 def test_evaluation_sees_each_row_once_within_a_number_of_tokens(tensors, monkeypatch):
-    monkeypatch.setattr(batch_cutter, "EVALUATION_BYTES", 200 * STEP_BYTES)
+    monkeypatch.setattr(batch_cutter, "BATCH_BYTES", 200 * STEP_BYTES)
     rows = list(BatchCutter(tensors, KINDS).batch_rows(1))
     assert sorted(torch.cat(rows).tolist()) == list(range(ROWS))
     for chosen in rows:
