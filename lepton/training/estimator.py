@@ -19,7 +19,8 @@ from lepton.training.module import Watch
 class SelfFittingModel(Protocol):
     """A model that fits itself: `model._target_` of a class that has a method `fit`.
 
-    Rows are tensors by name: `num` (N, F), `cat` (N, C), `target`, `id`; texts are an array.
+    Rows are tensors by name, `target` and `id` and those of the kinds of inputs that it reads: of a
+    table `num` (N, F) and `cat` (N, C), of texts an array `texts` (N, columns).
     It is built with `spec` and `seed` beside its keys.
     """
 
