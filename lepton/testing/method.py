@@ -19,9 +19,11 @@ from lepton.groups import METHOD_GROUPS
 from lepton.method import Method
 from lepton.metric.scoring import monitor_value
 from lepton.testing.contract import Contract, shared
+from lepton.testing.method_trials import failure_as_stack, moved_generators
 from lepton.training.learner import build_learner
 from lepton.training.network import Network
 from lepton.training.signals import RECEIVED, Interrupted
+from lepton.vectorize.grouping import has_stacked_form, obstacle_to_stacking
 
 # a method is tried on this table, and by this training, where no overrides say otherwise
 SMALL_TABLE = ("dataset=synthetic", "dataset.rows=240")
@@ -29,6 +31,7 @@ SHORT_TRAINING = (
     *("batch_size=32", "model=mlp_small", *(f"{group}=none" for group in METHOD_GROUPS)),
     *("trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false"),
 )
+STACK_TOLERANCE = 1e-6  # of a weight, in 64 bits
 
 
 class MethodTraining:
@@ -204,6 +207,53 @@ class MethodContract(Contract):
         assert resumed.metrics() == unbroken.metrics(), (
             "a training that was stopped must have the metrics of an unbroken one, "
             f"{unbroken.metrics()}; it has {resumed.metrics()}"
+        )
+
+    def test_it_draws_from_its_own_stream_alone(self) -> None:
+        """The hooks of a batch leave the random numbers of torch, numpy and random where they are.
+
+        They would differ in a stack, and after a stop; `draw` gives those that do not.
+        """
+        start = self._start()
+        methods, start.learner.methods = start.learner.methods, []
+        of_others = moved_generators(start.learner, start.data)
+        start.learner.methods = methods
+        moved = sorted(moved_generators(start.learner, start.data) - of_others)
+        assert not moved, (
+            "on_batch, loss and penalty must draw random numbers from `draw` alone, which is the "
+            f"run's own; they drew from {' and '.join(moved)}"
+        )
+
+    def test_a_member_of_a_stack_ends_as_the_run_alone(self) -> None:
+        """A run that is trained with another as one, where it can be, ends with its own weights."""
+        config, data = self._config_and_data()
+        method = self.training().method
+        is_misnamed = not all(hasattr(method, name) for name in method.stackable)
+        if is_misnamed or method.alone or not has_stacked_form(type(method)):
+            return
+        if obstacle_to_stacking(config):  # of the model or the optimizer
+            return
+        config = config | {"trainer": config["trainer"] | {"precision": "64-true"}}
+        alone, member, other = (
+            MethodTraining(self.build(), config | {"seed": config["seed"] + step}, data)
+            for step in (0, 0, 1)
+        )
+        if failure := failure_as_stack([member.learner, other.learner], data):
+            promised = method.stackable or vars(type(method)).get("replayable")
+            assert not promised, f"`stackable` and `replayable` promise a stack; {failure}"
+            return  # such runs are trained one by one
+        with tempfile.TemporaryDirectory() as folder:
+            alone.fit(Path(folder))
+        weights = alone.learner.model.state_dict()
+        gaps = {
+            name: float((values - weights[name]).abs().max())
+            for name, values in member.learner.model.state_dict().items()
+            if values.is_floating_point() and values.numel()
+        }
+        gap, name = max((gap, name) for name, gap in gaps.items())
+        assert gap < STACK_TOLERANCE, (
+            "a run must end with the same weights in a stack as alone, so what its hooks do around "
+            f"a step, `stacked` does for all members; {name} differs by {gap:.2g}"
         )
 
     def _parameters(self) -> list[tuple[str, bool, bool]]:

@@ -60,7 +60,9 @@ class StackedForward(StackState):
     def can_be_replayed(self) -> bool:
         """True when tensors alone tell one step from another; other code may count steps, or draw
         numbers of Python's."""
-        owners = [*self.model.modules(), self.computation.task, *self.computation.methods]
+        task, methods = self.computation.task, self.computation.methods
+        owners = [*self.model.modules(), task, *methods]
+        owners += filter(callable, vars(task).values())  # as a loss of its own
         return all(map(is_replayable, owners))
 
     def losses(self, parameters: Batch, batch: Batch, *, common: bool) -> Tensor:

@@ -80,7 +80,7 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
             return f"optimizer.{flag}=true has no stacked form"
     for path, node in method_nodes(config):
         method = build.import_target(node)
-        if method.alone or not _has_stacked_form(method):
+        if method.alone or not has_stacked_form(method):
             return f"{option_label(config, path)} {method.alone or 'has no stacked form'}"
     for path in chosen_nodes(config, "callbacks"):
         return f"{option_label(config, path)} is called by the trainer of one run"
@@ -95,7 +95,7 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
     return None
 
 
-def _has_stacked_form(method: type[Method]) -> bool:
+def has_stacked_form(method: type[Method]) -> bool:
     """True when a method says what it does to a stack, or has no hooks that vmap cannot call."""
     return method.stacked.__func__ is not Method.stacked.__func__ or not any(
         getattr(method, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS

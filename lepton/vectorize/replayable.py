@@ -4,12 +4,11 @@ from torch import nn
 
 from lepton.compat.torch import forward_hooks
 from lepton.method import Method, overrides
-from lepton.task import Task
 
 HOOKS_IN_STEP = ("on_batch", "loss", "penalty")
 
 
-def is_replayable(owner: nn.Module | Task | Method) -> bool:
+def is_replayable(owner: object) -> bool:
     """True where an object's Python does the same tensor operations in every step.
 
     That is of torch's layers, of methods without hooks in the step, and of classes that say

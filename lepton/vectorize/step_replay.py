@@ -91,7 +91,7 @@ class Recording(OperationListener):
             return
         read_tensors, new_tensors = tensors_in((args, kwargs)), tensors_in(results)
         returns_value = read_tensors and not new_tensors and not changes_its_inputs(operation)
-        if returns_value or VALUE_DEPENDENT_TAGS & set(operation.tags):
+        if returns_value or depends_on_values(operation, args):
             self.can_replay = False  # Python sees a value, and may branch on it in the next step
         if not self.can_replay or (not read_tensors and not new_tensors):
             return
@@ -126,6 +126,14 @@ class Recording(OperationListener):
     def _set_node(self, tensor: Tensor, node: fx.Node) -> None:
         self.listed_tensors.append(tensor)
         self.nodes[id(tensor)] = node
+
+
+def depends_on_values(operation: Any, args: tuple) -> bool:
+    """True when the shape or value that an operation gives Python depends on values of tensors."""
+    if operation is torch.ops.aten.index.Tensor:
+        masks = (torch.bool, torch.uint8)
+        return any(index is not None and index.dtype in masks for index in args[1])
+    return bool(VALUE_DEPENDENT_TAGS & set(operation.tags))
 
 
 def before_each_replay(action: Callable[[], None]) -> None:

@@ -2,12 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from pytorch_lightning.callbacks import LambdaCallback
 from torch import nn
 
-from lepton.method import Method
+from lepton.method import Method, StackedMethod
 from lepton.testing import MethodContract, check_method
 from tests.testing.broken import broken, named, precise
 
@@ -81,6 +82,26 @@ class Warming(Method):
                 parameter.mul_(1 - 0.001 * self.steps)
 
 
+class Global(Method):
+    """Adds noise of numpy's to the loss."""
+
+    def loss(self, model, task, batch, loss):
+        return loss + 0 * np.random.rand()
+
+
+class Halved(Method):
+    """Halves the gradients of a run alone, and leaves those of a stack as they are."""
+
+    def before_step(self, model, optimizer):
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad *= 0.01
+
+    @classmethod
+    def stacked(cls, members):
+        return StackedMethod(members)
+
+
 BREAKERS = [  # what a property says, and which properties do not hold
     (
         Nothing,
@@ -121,6 +142,16 @@ BREAKERS = [  # what a property says, and which properties do not hold
         Warming,
         r"stopped must go on as if it had not been, .*; \['blocks.* differ at the end",
         ["test_a_stopped_training_goes_on_exactly"],
+    ),
+    (
+        Global,
+        "from `draw` alone, which is the run's own; they drew from numpy",
+        ["test_it_draws_from_its_own_stream_alone"],
+    ),
+    (
+        Halved,
+        "the same weights in a stack as alone, .* differs by",
+        ["test_a_member_of_a_stack_ends_as_the_run_alone"],
     ),
 ]
 

@@ -109,3 +109,15 @@ def test_a_step_that_reads_values_is_never_replayed():
     for sign in (1.0, 1.0, 1.0, 1.0, 1.0, -1.0):
         x = torch.full((2,), sign)
         assert torch.equal(replayed({"x": x})[0], step({"x": x})[0])
+
+
+def test_rows_by_their_numbers_are_replayed_and_rows_by_a_condition_are_not():
+    numbers = StepReplay(lambda inputs: [inputs["x"][inputs["rows"]] * 2])
+    chosen = StepReplay(lambda inputs: [inputs["x"][inputs["x"] > 0].sum()])
+    for step in range(CALLS_BEFORE_RECORDING + 3):
+        torch.manual_seed(step)
+        x, rows = torch.randn(6), torch.randperm(6)
+        assert torch.equal(numbers({"x": x, "rows": rows})[0], 2 * x.index_select(0, rows))
+        assert torch.equal(chosen({"x": x})[0], x.clamp(min=0)[x > 0].sum())
+    recordings = [*numbers.recordings.values(), *chosen.recordings.values()]
+    assert [recording.can_replay for recording in recordings] == [True, False]

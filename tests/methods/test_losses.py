@@ -1,0 +1,127 @@
+"""The methods of this folder against loops, autograd and scipy: so the hooks say what they do."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import entropy
+from torch.nn import functional as F
+
+from lepton import build, compose
+from lepton.config.check import check
+from lepton.randomness.draw import Draw
+from lepton.training.learner import build_network
+from lepton.training.loss import training_loss
+from tests.methods.conftest import SMALL
+from tests.methods.fgsm import FGSM
+from tests.methods.mixup import Mixup
+from tests.methods.r_drop import RDrop
+from tests.methods.sam import SAM
+
+
+class Case:
+    """A network in training mode, one batch with its encoded target, and the same draw."""
+
+    def __init__(self, *overrides):
+        config = check(compose(*SMALL, *overrides))
+        data = build.data(config)
+        self.network = build_network(config, data.spec)
+        self.model, self.task, self.spec = self.network.model.train(), self.network.task, data.spec
+        self.batch = {name: tensor[:24] for name, tensor in data.splits["train"].items()}
+        self.encoded = self.batch | {"target": self.task.encode(self.batch["target"])}
+        self.parameters = list(self.model.parameters())
+
+    def draw(self):
+        return Draw(torch.tensor(11), torch.tensor(12))
+
+    def loss(self, method):
+        """The loss with the method, with dropout masks from their start."""
+        self.network.mask_stream.start_epoch(0)
+        self.model = method.prepare(self.model, self.spec)
+        return training_loss(self.model, self.task, [method], self.batch, [self.draw()])
+
+    def gradients(self, loss):
+        return torch.autograd.grad(loss, self.parameters)
+
+
+@pytest.fixture
+def case(known):
+    return Case
+
+
+def test_mixups_loss_is_the_mixture_of_the_losses_for_both_targets(case):
+    case = case("dataset.classes=2", "model.dropout=0")
+    share, partners = (d := case.draw()).beta(0.4, 0.4), d.permutation(24)
+    assert 0 < share < 1
+    num = case.batch["num"] * share + case.batch["num"][partners] * (1 - share)
+    logits = case.model(case.batch | {"num": num})[:, 0]
+    target = case.encoded["target"].float()
+    both = [F.binary_cross_entropy_with_logits(logits, t) for t in (target, target[partners])]
+    torch.testing.assert_close(case.loss(Mixup(alpha=0.4)), share * both[0] + (1 - share) * both[1])
+
+
+def test_fgsm_learns_from_the_sign_of_the_gradient_that_autograd_has(case):
+    case = case("model.dropout=0")
+    num = case.batch["num"].clone().requires_grad_()
+    clean = F.cross_entropy(case.model(case.batch | {"num": num}), case.batch["target"])
+    (slope,) = torch.autograd.grad(clean, num, retain_graph=True)
+    moved = case.batch["num"] + 0.1 * slope.sign()
+    adversarial = F.cross_entropy(case.model(case.batch | {"num": moved}), case.batch["target"])
+    loss = case.loss(FGSM(epsilon=0.1))
+    torch.testing.assert_close(loss, (clean + adversarial) / 2)
+    assert adversarial > clean
+    expected = case.gradients((clean + adversarial) / 2)
+    torch.testing.assert_close(case.gradients(loss), expected)
+
+
+def test_r_drops_term_is_the_symmetric_divergence_of_two_passes(case):
+    case = case("model.dropout=0.4")
+    case.network.mask_stream.start_epoch(0)
+    passes = [case.model(case.batch) for _ in range(2)]
+    assert not torch.equal(*passes)
+    p, q = (logits.detach().double().softmax(-1).numpy() for logits in passes)
+    divergence = np.mean(entropy(p, q, axis=1) + entropy(q, p, axis=1)) / 2
+    losses = [F.cross_entropy(logits, case.batch["target"]).item() for logits in passes]
+    expected = sum(losses) / 2 + 3 * divergence
+    assert case.loss(RDrop(alpha=3.0)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_sams_gradient_is_that_of_its_two_steps_by_hand(case):
+    case = case("model.dropout=0", "model.normalization=batch")
+    by_hand = copy.deepcopy(case.model)
+
+    def loss_by_hand():
+        return F.cross_entropy(by_hand(case.batch), case.batch["target"])
+
+    loss_by_hand().backward()
+    slopes = [p.grad for p in by_hand.parameters()]
+    length = torch.sqrt(sum(slope.square().sum() for slope in slopes))
+    with torch.no_grad():
+        for parameter, slope in zip(by_hand.parameters(), slopes, strict=True):
+            parameter += 0.2 * slope / length
+    by_hand.zero_grad()
+    second = loss_by_hand()
+    second.backward()
+    loss = case.loss(SAM(rho=0.2))
+    torch.testing.assert_close(loss, second)
+    expected = [p.grad for p in by_hand.parameters()]
+    for gradient, other in zip(case.gradients(loss), expected, strict=True):
+        torch.testing.assert_close(gradient, other, rtol=1e-3, atol=1e-6)
+    buffers = case.model.named_buffers()  # that the task's own pass alone moves
+    counts = [b for name, b in buffers if name.endswith("num_batches_tracked")]
+    assert counts
+    assert all(int(count) == 1 for count in counts)
+
+
+def test_distillations_loss_is_cross_entropy_and_divergence_from_the_teacher(case, words):
+    chosen = [*words("distillation"), "model.dropout=0", "regularization.distillation.share=0.3"]
+    case = case(*chosen)
+    (method,) = case.network.methods
+    logits = case.model(case.batch)
+    with torch.no_grad():
+        told = (method.teacher(case.batch) / 2).softmax(-1)
+    gap = F.kl_div((logits / 2).log_softmax(-1), told, reduction="batchmean")
+    expected = 0.7 * F.cross_entropy(logits, case.batch["target"]) + 0.3 * 4 * gap
+    torch.testing.assert_close(case.loss(method), expected)
+    assert not any(p.requires_grad for p in method.teacher.parameters())
