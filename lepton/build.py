@@ -16,6 +16,8 @@ from lepton.groups import chosen_nodes, method_nodes, option_label
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
+    from functools import partial
+
     from pytorch_lightning.loggers import Logger
 
     from lepton.compat.lightning import pl
@@ -29,13 +31,21 @@ def instantiate(node: dict[str, Any], **supplied: Any) -> Any:
 
     Raises: ConfigError when a target, once imported, lies outside the trusted packages.
     """
+    return unfinished(node)(**supplied)
+
+
+def unfinished(node: dict[str, Any]) -> "partial[Any]":
+    """A node's `_target_` with the node's values, to be called with what code supplies.
+
+    Raises: as `instantiate`.
+    """
     names = [name for _, name in find_targets(node)]
     for name in names:
         _import_trusted(name)
     options = {"_partial_": True, "_convert_": "all"}
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
         options["_execution_whitelist_"] = names
-    return hydra.utils.instantiate(node, **options)(**supplied)
+    return hydra.utils.instantiate(node, **options)
 
 
 def import_target(node: dict[str, Any]) -> Any:
@@ -112,8 +122,30 @@ def task(config: dict[str, Any], spec: DataSpec) -> "Task":
     """The loss, prediction and monitored metric for what the data ask."""
     from lepton.task import task_for
 
-    node = config["task"]
-    return component(config, "task", spec=spec) if "_target_" in node else task_for(spec, **node)
+    node, added = config["task"], _loss_and_metrics(config)
+    if "_target_" in node:
+        return component(config, "task", spec=spec, **added)
+    return task_for(spec, **node, **added)
+
+
+def _loss_and_metrics(config: dict[str, Any]) -> dict[str, Any]:
+    """What was chosen of the groups loss and metric, for the task to finish."""
+    from lepton.loss.option import LossOption
+    from lepton.metric.option import MetricOption
+
+    added: dict[str, Any] = {}
+    for path, node in chosen_nodes(config, "loss").items():
+        added["loss"] = LossOption(option_label(config, path), unfinished(node))
+    metrics = [
+        MetricOption(
+            path.rpartition(".")[2],
+            option_label(config, path),
+            unfinished({key: v for key, v in node.items() if key != "larger_is_better"}),
+            node.get("larger_is_better"),
+        )
+        for path, node in chosen_nodes(config, "metric").items()
+    ]
+    return added | ({"added_metrics": metrics} if metrics else {})
 
 
 def methods(config: dict[str, Any]) -> "list[Method]":

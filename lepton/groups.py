@@ -13,6 +13,8 @@ class Group:
     parts: tuple[str, ...] = ()  # packages of the targets inside an option, as a model's tokenizer
     supplied: tuple[str, ...] = ()  # what code gives a target beside YAML and what inputs need
     keys: Mapping[str, str] = field(default_factory=dict)  # types of an option without `_target_`
+    own_keys: Mapping[str, str] = field(default_factory=dict)  # of lepton's, beside the target's
+    positional: int = 0  # of the arguments of a function, the first that code gives it
     several: bool = False  # several options may be chosen at once, each under its name
     is_method: bool = False  # its options are Methods of training
     networks_only: bool = False  # models that lepton does not train do not heed it
@@ -52,11 +54,16 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "loss": Group(
         targets=("lepton.loss.", "torch.nn."),
+        supplied=("task", "reduction"),
+        positional=2,
         networks_only=True,
         earlier="none",
     ),
     "metric": Group(
         targets=("lepton.metric.", "torchmetrics."),
+        supplied=("task", "num_classes", "num_labels"),
+        own_keys={"larger_is_better": "bool"},
+        positional=2,
         several=True,
         earlier="none",
     ),

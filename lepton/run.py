@@ -11,6 +11,7 @@ from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
 from lepton.config.model_kind import model_kind
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, Finished, Pruned
+from lepton.metric.direction import directions_to_store
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
@@ -107,8 +108,8 @@ def _train(
     data = read_data(config)
     save_data_description(data, folder)
     learner = build_learner(config, data.spec)
+    constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before
     fitted_data = learner.fit(data, folder, watch)
-    constant = constant_metrics(fitted_data, learner.task)
     return score_and_save(config, learner, fitted_data, folder, name=name, constant=constant)
 
 
@@ -146,7 +147,8 @@ def score_and_save(
 ) -> Result:
     """Scores what has been fitted, and writes its weights, history, predictions and result."""
     learner.save(folder)
-    task = learner.task
+    task, facts = learner.task, learner.facts()
+    facts["added"] = {**facts.get("added", {}), **directions_to_store(task.metrics)}
     predictions, metrics = evaluate(learner, data)
     return write_outcome(
         folder,
@@ -165,7 +167,7 @@ def score_and_save(
         rows={split: len(rows["id"]) for split, rows in data.splits.items()},
         cleaning=[vars(note) for note in data.notes],
         **learner.sizes(),
-        **learner.facts(),
+        **facts,
     )
 
 

@@ -32,7 +32,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("dataset", "regularization"),
     ("preprocessing", "tokenizer", "model", "optimizer", "scheduler"),
     ("task", "method"),
-    ("config", "evaluate"),
+    ("config", "evaluate", "loss"),
     ("pretrained", "metric", "stats"),
     ("storage",),
     ("randomness",),

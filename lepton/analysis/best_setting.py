@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.grouping import chosen_groups, varying_settings
 from lepton.errors import LeptonError
+from lepton.metric.direction import larger_is_better
 from lepton.storage.derived_record import read_record
 from lepton.storage.run_folder import CONFIG_FILE, ENVIRONMENT_FILE, read_config
 
@@ -36,7 +36,7 @@ def best_setting(finished: pd.DataFrame, select: str) -> BestSetting:
         finished.groupby(keys, dropna=False).ngroup() if keys else finished[select] * 0
     )
     means = finished.groupby(setting_numbers)[select].mean()
-    best_number = (means if larger_is_better(select) else -means).idxmax()
+    best_number = (means if larger_is_better(select, finished) else -means).idxmax()
     runs = finished[setting_numbers == best_number].sort_values(["seed", "run"])
     folder = Path(runs["folder"].iloc[0])
     config = read_config(folder / CONFIG_FILE)

@@ -21,7 +21,7 @@ from lepton.analysis.grouping import (
 )
 from lepton.analysis.study import LOST_STATUSES
 from lepton.errors import LeptonError, did_you_mean
-from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
+from lepton.metric.direction import is_of_test, larger_is_better
 from lepton.stats.pairs import PairedScores, holm
 from lepton.stats.welch import UnpairedScores
 
@@ -41,16 +41,13 @@ class Comparison:
 
     keys: list[str]
     metric: str
+    larger_is_better: bool  # of the metric
     baseline: tuple
     table: pd.DataFrame
     pairs: dict[tuple, PairedScores]  # by option
     unpaired: dict[tuple, UnpairedScores]  # options without pairs that can be compared all the same
     dataset: str | None  # where the study has several
     runs_without_metric: int  # finished ones, left out
-
-    @property
-    def larger_is_better(self) -> bool:
-        return larger_is_better(self.metric)
 
     def options(self) -> list[tuple]:
         """The values of `keys`, in the order of `table`."""
@@ -67,11 +64,6 @@ def setting_text(value: object) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return "null"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def larger_is_better(metric: str) -> bool:
-    """True when larger values are better; also for `score`, whatever metric it is made of."""
-    return LARGER_IS_BETTER.get(metric.rpartition("/")[2], True)
 
 
 def comparable_runs(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -163,7 +155,7 @@ def _compare(
     if scored.empty:
         return None
     select = select if select in finished else "score"
-    sign = 1 if larger_is_better(select) else -1
+    sign = 1 if larger_is_better(select, finished) else -1
     ordered = summary_table(scored, keys, select)
     ordered = ordered.iloc[(-sign * ordered["mean"]).argsort(kind="stable")]
     options = [key_with_none(values) for values in ordered[keys].itertuples(index=False)]
@@ -173,6 +165,7 @@ def _compare(
     return Comparison(
         keys=keys,
         metric=metric,
+        larger_is_better=larger_is_better(metric, finished),
         baseline=base,
         table=_comparison_table(runs, scored, keys, metric, base, ordered, unpaired),
         pairs=pairs,
@@ -195,7 +188,7 @@ def _comparison_table(
     validation = ordered[[*keys, "n", "mean"]].rename(columns={"n": "runs", "mean": "score"})
     gaps = _with_unpaired(difference_table(scored, keys, metric, baseline), keys, unpaired)
     gaps = gaps.rename(columns={"low": "gap_low", "high": "gap_high"})
-    gaps["better"] = gaps["larger"] if larger_is_better(metric) else 1 - gaps["larger"]
+    gaps["better"] = gaps["larger"] if larger_is_better(metric, runs) else 1 - gaps["larger"]
     repetitions = [key for key in REPETITION_KEYS if key in scored and scored[key].notna().any()]
     by_repetition = scored.groupby([*keys, *repetitions], dropna=False, sort=False, as_index=False)
     means = summary_table(by_repetition[metric].mean(), keys, metric)

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from lepton.analysis.comparison import (
-    larger_is_better,
     preferred_test_columns,
     selection_metric,
 )
@@ -25,7 +24,7 @@ from lepton.analysis.grouping import (
 )
 from lepton.analysis.study import LOST_STATUSES, describe_counts, gather_runs
 from lepton.errors import LeptonError, did_you_mean
-from lepton.metric.direction import is_of_test
+from lepton.metric.direction import is_of_test, larger_is_better
 
 SELECTION_TEXTS = {"score": "score, the validation split's monitored metric (larger is better)"}
 PLAIN_WIDTH = 160  # characters, where the output is not a terminal
@@ -111,7 +110,7 @@ def metric_columns(names: list[str] | None, frame: pd.DataFrame) -> list[str]:
 
 def _study_table(frame: pd.DataFrame, by: list[str], metrics: list[str], select: str) -> Table:
     """Groups ordered by validation score; the first metric with its interval and differences."""
-    smaller_first = not larger_is_better(select)
+    smaller_first = not larger_is_better(select, frame)
     ordered = summary_table(frame, by, select)
     ordered = ordered.sort_values("mean", ascending=smaller_first, kind="stable")
     difference_cells = _difference_cells(frame, by, metrics[0], ordered)
@@ -208,7 +207,7 @@ def _legend(frame: pd.DataFrame, metrics: list[str], select: str) -> str:
     """Sentences on what a study's table means."""
     metric = metrics[0]
     repetitions = [c for c in REPETITION_KEYS if c in frame.columns and frame[c].nunique() > 1]
-    direction = "larger" if larger_is_better(metric) else "smaller"
+    direction = "larger" if larger_is_better(metric, frame) else "smaller"
     lines = [
         f"Ordered by {SELECTION_TEXTS.get(select, select)}, never by the test split; "
         f"{direction} {metric} is better."

@@ -7,6 +7,7 @@ from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.input_kinds import idle_groups, kind_problems, supplied_inputs
 from lepton.config.model_kind import model_kind
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
+from lepton.config.signature import TargetError, read_signature
 from lepton.config.younger_keys import with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import (
@@ -60,28 +61,48 @@ def _structure_problems(config: dict[str, Any]) -> list[str]:
     """A line for every key, type and target that is wrong by itself."""
     problems = key_problems("", config, typed_keys(ROOT_KEYS), "lepton train")
     for name, group in TRAINING_GROUPS.items():
-        supplied = supplied_arguments(name, config.get(name))
         lines = [
             line
             for path, node in _option_nodes(name, config.get(name))
-            for line in _option_problems(path, node, group, supplied, option_label(config, path))
+            for line in _option_problems(path, node, group, option_label(config, path))
         ]
         problems += lines or kind_problems(name, config.get(name), option_label(config, name))
     return problems
 
 
 def supplied_arguments(group: str, node: Any) -> tuple[str, ...]:
-    """What code gives to a group's target beside its YAML; to a data set also for its inputs."""
-    return (*TRAINING_GROUPS[group].supplied, *supplied_inputs(group, node))
+    """What code gives to the target of an option beside its YAML.
+
+    To a data set that is also what its inputs take, and to some functions their first arguments.
+    """
+    known = TRAINING_GROUPS[group]
+    return (*known.supplied, *supplied_inputs(group, node), *_positional_arguments(known, node))
 
 
-def _option_problems(
-    path: str, node: Any, group: Group, supplied: Sequence[str], option: str
-) -> list[str]:
+def _positional_arguments(group: Group, node: Any) -> list[str]:
+    """The names of the arguments that code gives to a function by their place."""
+    if not (group.positional and isinstance(node, dict) and "_target_" in node):
+        return []
+    try:
+        signature = read_signature(str(node["_target_"]))
+    except TargetError:  # which is refused elsewhere
+        return []
+    return [] if signature.is_class else [*signature.parameters][: group.positional]
+
+
+def _option_problems(path: str, node: Any, group: Group, option: str) -> list[str]:
     """A line for everything wrong in the node of an option."""
     if group.keys and isinstance(node, dict) and "_target_" not in node:
         return key_problems(f"{path}.", node, typed_keys(group.keys), option)
-    return target_problems(path, node, supplied, option)
+    if not isinstance(node, dict):
+        return target_problems(path, node, (), option)
+    own = {key: node[key] for key in group.own_keys if key in node}
+    others = {key: value for key, value in node.items() if key not in own}
+    types = typed_keys({key: group.own_keys[key] for key in own})
+    return [
+        *key_problems(f"{path}.", own, types, option),
+        *target_problems(path, others, supplied_arguments(path.partition(".")[0], node), option),
+    ]
 
 
 def _option_nodes(group: str, node: Any) -> Iterator[tuple[str, Any]]:

@@ -13,9 +13,8 @@ from lepton.config.input_kinds import (
 )
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.signature import TargetError, class_constant
-from lepton.errors import did_you_mean
+from lepton.config.task_checks import task_problems
 from lepton.groups import TRAINING_GROUPS, method_nodes
-from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
 from lepton.pretrained.init_from import init_from_problem
 from lepton.pretrained.location import loading_problem
 
@@ -44,7 +43,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         *_missing_groups(config, model_kind=model_kind),
         *_too_small_numbers(config),
         *_unstorable_numbers(config),
-        *_monitor_problems(config),
+        *task_problems(config),
         *_finetuning_problems(config, model_kind),
         *callback_problems(config, model_kind),
     ]
@@ -165,17 +164,6 @@ def _unstorable_numbers(node: Any, path: str = "") -> list[str]:
         for key, value in items
         for line in _unstorable_numbers(value, f"{path}.{key}".lstrip("."))
     ]
-
-
-def _monitor_problems(config: dict[str, Any]) -> list[str]:
-    """A line for a metric that no task has."""
-    name = config["task"].get("monitor")
-    if name is None or name in LARGER_IS_BETTER or "_target_" in config["task"]:
-        return []
-    if is_of_test(name):
-        why = "what is chosen on the test split has no honest test score"
-        return [f"task.monitor: {name}: {why}; it watches the validation split"]
-    return [f"task.monitor: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]
 
 
 def _finetuning_problems(config: dict[str, Any], model_kind: ModelKind) -> list[str]:

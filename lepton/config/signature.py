@@ -27,6 +27,7 @@ class Signature:
     methods: frozenset[str]  # names defined in the class body, for a class
     constants: dict[str, Any] = field(default_factory=dict)  # literals that a class body sets
     base: "tuple[Path, str, list[str]] | None" = None  # of a class: where its first base is named
+    is_class: bool = False
 
 
 class TargetError(Exception):
@@ -116,11 +117,12 @@ def _find(path: Path, module: str, names: list[str]) -> Signature:
         case ast.ImportFrom():
             return read_signature(".".join([_imported_name(node, name, module, path), *inner]))
         case ast.FunctionDef() if not inner:
-            return _function_signature(node, f"{module}.{name}", skip=0)
+            signature = _function_signature(node, f"{module}.{name}", skip=0)
+            return replace(signature, constants=_marked_tasks(node))
         case ast.ClassDef() if not inner:
             base = (path, module, ast.unparse(node.bases[0]).split(".")) if node.bases else None
             signature = _class_signature(node, module, path)
-            return replace(signature, constants=_constants(node), base=base)
+            return replace(signature, is_class=True, constants=_constants(node), base=base)
         case ast.Import():
             raise TargetError(f"{module!r} only imports {name!r}; name it where it is defined")
     star_imports = [n for key, n in _bindings(path).items() if key.startswith("*")]
@@ -163,6 +165,8 @@ def _class_signature(node: ast.ClassDef, module: str, path: Path) -> Signature:
         "dataclass" in ast.unparse(d) for d in node.decorator_list
     ):
         return Signature(origin, _dataclass_fields(node, module, path), False, names)
+    if "__init__" not in methods and "__new__" in methods:
+        return replace(_function_signature(methods["__new__"], origin, skip=1), methods=names)
     if "__init__" not in methods:
         inherited = _base_signature(node, module, path)
         return replace(inherited, origin=origin, methods=names | inherited.methods)
@@ -188,6 +192,15 @@ def _constants(node: ast.ClassDef) -> dict[str, Any]:
         with suppress(ValueError, TypeError, SyntaxError):
             constants[name] = ast.literal_eval(value)
     return constants
+
+
+def _marked_tasks(node: ast.FunctionDef) -> dict[str, Any]:
+    """The tasks that the decorator `for_tasks` says of a function, as a class says `possible`."""
+    for decorator in node.decorator_list:
+        match decorator:
+            case ast.Call(func=ast.Name(id="for_tasks"), args=names):
+                return {"possible": [ast.literal_eval(name) for name in names]}
+    return {}
 
 
 def _dataclass_fields(node: ast.ClassDef, module: str, path: Path) -> dict[str, Parameter]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lepton.derived.derivation import Derivation, DerivationRequest, MadeRun
 from lepton.derived.inputs import InputRun, run_reference
+from lepton.metric.direction import directions_to_store
 from lepton.storage.derived_record import DERIVED_KEY, training_config
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.run_folder import SPEC_FILE
@@ -35,13 +36,14 @@ def write_made_run(
         "rows": {"train": first.rows["train"], **rows},
         "cleaning": first.cleaning,
     }
+    added = {**made.facts.get("added", {}), **directions_to_store(made.task.metrics)}
     write_outcome(
         unfinished,
         config=config,
         columns=made.task.columns,
         predictions=made.predictions,
         history=made.history,
-        **{**facts, **made.sizes, **made.facts},
+        **{**facts, **made.sizes, **made.facts, "added": added},
     )
 
 

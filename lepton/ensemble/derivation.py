@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lepton.derived.derivation import Derivation, FramePredictor, MadeRun
 from lepton.ensemble.machinery.own_files import MEMBERS_FILE, POOL_KEY
-from lepton.errors import ConfigError, LeptonError, did_you_mean, explain_read_errors
+from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
 from lepton.storage.derived_record import DerivedRecord
 from lepton.storage.run_folder import CONFIG_FILE, read_config
@@ -145,4 +145,4 @@ def _metric_problems(name: str | None) -> list[str]:
         return [f"metric: {name}: what is chosen on the test split has no honest test score"]
     if split and metric in LARGER_IS_BETTER:
         return [f"metric: {name}: it is validation's anyway; metric={metric}"]
-    return [f"metric: no metric {name!r}{did_you_mean(name, LARGER_IS_BETTER)}"]
+    return []  # one that the members add, or none; which is known when they are read

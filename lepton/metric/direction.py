@@ -1,4 +1,12 @@
-"""The direction of each metric: is larger better? This module imports nothing."""
+"""The direction of each metric: is larger better? This module imports nothing heavy."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STORED = "larger_is_better"  # where a result holds the directions of metrics that others lack
 
 LARGER_IS_BETTER = {
     "log_loss": False,
@@ -22,6 +30,20 @@ def is_of_test(column: str) -> bool:
     return column.startswith(("test/", "test@"))
 
 
-def as_score(value: float, metric: str) -> float:
-    """The value of a metric, turned so that larger is better."""
-    return value if LARGER_IS_BETTER[metric] else -value
+def directions_to_store(metrics: Mapping[str, bool]) -> dict[str, dict[str, bool]]:
+    """What a result adds for the metrics of a task that are not lepton's own."""
+    own = {name: larger for name, larger in metrics.items() if name not in LARGER_IS_BETTER}
+    return {STORED: own} if own else {}
+
+
+def larger_is_better(column: str, runs: "pd.DataFrame") -> bool:
+    """The direction of a column of a study's table, whose runs say it of metrics of their own.
+
+    Larger is better for `score`, whatever metric it is made of, and for what nothing is known of.
+    """
+    metric = column.rpartition("/")[2]
+    if metric in LARGER_IS_BETTER:
+        return LARGER_IS_BETTER[metric]
+    column = f"{STORED}/{metric}"
+    values = runs[column].dropna().tolist() if column in runs else []
+    return bool(values[0]) if values else True

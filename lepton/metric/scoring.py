@@ -5,7 +5,7 @@ Multiclass metrics on probabilities of one class are one class against the rest.
 classes or labels are unweighted, over those for which the split has both kinds of rows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 from lepton.compat.torchmetrics import classification as tm
 from lepton.compat.torchmetrics import r2_score
 from lepton.errors import ConfigError
+from lepton.metric.metric import Metric
 
 ECE_BINS = 15
 
@@ -41,6 +42,23 @@ def score(
         return dict.fromkeys(names, float("nan"))
     prediction, target = _prepare(prediction, target, task)
     values = {name: float(metrics[name](prediction, target)) for name in names}
+    return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def added_scores(
+    metrics: Mapping[str, Metric], prediction: Tensor, target: Tensor, *, task: str
+) -> dict[str, float]:
+    """The values of metrics that a run adds, by name, without those undefined for this target.
+
+    All are NaN when a prediction is not finite.
+    """
+    if len(target) == 0 or not metrics:
+        return {}
+    if not torch.isfinite(prediction).all():
+        return dict.fromkeys(metrics, float("nan"))
+    if task in METRICS:
+        prediction, target = _prepare(prediction, target, task)
+    values = {name: metric(prediction, target) for name, metric in metrics.items()}
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
@@ -169,6 +187,14 @@ def _mean_over_columns(
 
 def _one_against_rest(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
     return _macro_average(metric, p, _one_hot(p, y))
+
+
+def by_class(
+    metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor, *, task: str
+) -> Tensor:
+    """A metric of two classes: of each class against the rest and of each label their mean."""
+    average = {"binary": _if_both_classes, "multiclass": _one_against_rest}
+    return average.get(task, _macro_average)(metric, p, y)
 
 
 def _multiclass(metric: Callable[..., Tensor], p: Tensor, y: Tensor, **options) -> Tensor:

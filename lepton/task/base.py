@@ -10,6 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError, did_you_mean
+from lepton.loss.loss import Loss
+from lepton.loss.option import LossOption
+from lepton.metric.metric import Metric
+from lepton.metric.option import MetricOption
+from lepton.metric.scoring import added_scores
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PredictionColumns
 
@@ -40,10 +45,25 @@ class Task:
     weights: Tensor | None = None  # for each output that of its absence and presence (outputs, 2)
 
     def __init__(
-        self, spec: DataSpec, *, class_weights: str | list[float] | None, monitor: str | None
+        self,
+        spec: DataSpec,
+        *,
+        class_weights: str | list[float] | None,
+        monitor: str | None,
+        loss: LossOption | None = None,
+        added_metrics: Sequence[MetricOption] = (),
     ) -> None:
-        """Raises: ConfigError for an unknown metric, or for class weights that do not fit."""
+        """Takes what was chosen of the groups task, loss and metric.
+
+        Raises: ConfigError for what does not fit the task, and for an unknown metric.
+        """
         self.spec, self.class_weights = spec, class_weights
+        self.row_loss = loss.loss(self.name) if loss else None
+        honest = self.row_loss.metrics() if isinstance(self.row_loss, Loss) else {}
+        self.added_metrics = {**honest, **self._make_metrics(added_metrics)}
+        own_metrics = self.metrics
+        directions = {name: m.larger_is_better for name, m in self.added_metrics.items()}
+        self.metrics = {**own_metrics, **directions}
         problems = [
             *self._target_problems(),
             *self._monitor_problems(monitor),
@@ -51,7 +71,7 @@ class Task:
         ]
         if problems:
             raise ConfigError(*problems)
-        self.monitor = monitor or next(iter(self.metrics))
+        self.monitor = monitor or next(iter({**honest, **own_metrics}))
 
     @property
     def outputs(self) -> int:
@@ -87,7 +107,19 @@ class Task:
         if logits.ndim == 3:
             encoded = encoded.repeat_interleave(logits.shape[1], dim=0)
             logits = logits.flatten(0, 1)
-        return self._loss(logits, encoded)
+        if self.row_loss is None:
+            return self._loss(logits, encoded)
+        logits, encoded = self._as_row_loss_takes(logits, encoded)
+        losses = self.row_loss(logits, encoded)
+        if losses.ndim == 0 or len(losses) != len(logits):
+            raise ConfigError(
+                f"loss: gave the shape {tuple(losses.shape)} for {len(logits)} rows; each needs one"
+            )
+        if self.weights is None:
+            return losses.mean()
+        weights = self._row_weights(logits, encoded)
+        weights = weights.mean(-1) if weights.ndim > losses.ndim else weights
+        return (losses * weights).sum() / weights.sum()
 
     def predict(self, logits: Tensor) -> Tensor:
         """Probabilities, or values in the target's unit.
@@ -122,7 +154,12 @@ class Task:
         self, prediction: Tensor, truth: Tensor, *, only: Iterable[str] | None = None
     ) -> dict[str, float]:
         """The metrics of a split whose predictions are all there."""
-        raise NotImplementedError
+        names = [*self.metrics] if only is None else [*only]
+        added = {name: self.added_metrics[name] for name in names if name in self.added_metrics}
+        own_names = [name for name in names if name not in added]
+        prediction, truth = prediction.detach().cpu(), truth.detach().cpu()
+        values = self._score(prediction, truth, own_names) if own_names else {}
+        return values | added_scores(added, prediction, truth, task=self.name)
 
     def monitored(self, states: Sequence[Any]) -> float:
         """The monitored metric; NaN when a prediction is not finite.
@@ -169,6 +206,26 @@ class Task:
 
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and target in the shapes that `lepton.loss.loss.Loss` says."""
+        return logits, encoded
+
+    def _row_weights(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        """The weight of each row's loss by its class. Shapes: -> (B,) or (B, outputs)."""
+        raise NotImplementedError
+
+    def _score(self, prediction: Tensor, truth: Tensor, names: list[str]) -> dict[str, float]:
+        """The task's own metrics of these names, on the CPU."""
+        raise NotImplementedError
+
+    def _make_metrics(self, options: Sequence[MetricOption]) -> dict[str, Metric]:
+        """The metrics of the group metric, by the names under which they were chosen."""
+        classes = len(self.spec.classes)
+        metrics = {option.name: option.metric(self.name, classes) for option in options}
+        if metrics and self.streamed:
+            raise ConfigError(f"metric: task {self.name} scores batch by batch, by its own metrics")
+        return metrics
 
     def _predict(self, logits: Tensor) -> Tensor:
         raise NotImplementedError

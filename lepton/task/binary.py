@@ -15,6 +15,13 @@ class Binary(ClassTask):
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return self._binary_loss(logits, encoded[:, None].to(logits.dtype))
 
+    def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        return logits.squeeze(-1), encoded.to(logits.dtype)
+
+    def _row_weights(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        absent, present = self.weights_like(logits)[0]
+        return absent * (1 - encoded) + present * encoded
+
     def _predict(self, logits: Tensor) -> Tensor:
         return logits.squeeze(-1).sigmoid()
 

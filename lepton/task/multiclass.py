@@ -28,6 +28,13 @@ class Multiclass(ClassTask):
         encoded = encoded * weights
         return -(encoded * logits.log_softmax(-1)).sum() / encoded.sum()
 
+    def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        return logits, encoded.to(logits.dtype) if encoded.is_floating_point() else encoded
+
+    def _row_weights(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        weights = self.weights_like(logits)[:, 1]
+        return encoded @ weights if encoded.is_floating_point() else weights[encoded]
+
     def _predict(self, logits: Tensor) -> Tensor:
         return logits.softmax(-1)
 

@@ -23,6 +23,13 @@ class Multilabel(ClassTask):
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return self._binary_loss(logits, encoded.to(logits.dtype))
 
+    def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        return logits, encoded.to(logits.dtype)
+
+    def _row_weights(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        absent, present = self.weights_like(logits).unbind(-1)
+        return absent * (1 - encoded) + present * encoded
+
     def _predict(self, logits: Tensor) -> Tensor:
         return logits.sigmoid()
 

@@ -24,6 +24,9 @@ class Regression(ScoredTask):
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return F.mse_loss(logits.squeeze(-1), encoded.to(logits.dtype))
 
+    def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        return logits.squeeze(-1), encoded.to(logits.dtype)
+
     def _predict(self, logits: Tensor) -> Tensor:
         return logits.squeeze(-1) * self.scale + self.spec.target_mean
 

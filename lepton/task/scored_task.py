@@ -1,6 +1,5 @@
 """The base of the tasks whose metrics are those of lepton's table, from all predictions."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -26,10 +25,8 @@ class ScoredTask(Task):
             ]
         return super()._target_problems()
 
-    def score(
-        self, prediction: Tensor, truth: Tensor, *, only: Iterable[str] | None = None
-    ) -> dict[str, float]:
-        return score(prediction, truth, task=self.name, only=only)
+    def _score(self, prediction: Tensor, truth: Tensor, names: list[str]) -> dict[str, float]:
+        return score(prediction, truth, task=self.name, only=names)
 
     def constant(self, n: int) -> Tensor:
         """`n` predictions from the training split's class shares or mean, without any feature."""

@@ -19,8 +19,8 @@ from lepton.training.network import Network
 from lepton.vectorize.layers import StackedDropout, StackedLinear
 from lepton.vectorize.replayable import is_replayable
 
-TASK = -1  # stands for the task where methods have their index
-AttributeKey = tuple[int, str]  # index of the method, or TASK; name of its attribute
+TASK, LOSS = -1, -2  # stand for the task and its loss where methods have their index
+AttributeKey = tuple[int, str]  # index of the method, TASK or LOSS; name of its attribute
 
 
 class StackedForward(StackState):
@@ -37,6 +37,7 @@ class StackedForward(StackState):
         self.computation = Computation(
             self.model, copy.copy(first.task), [copy.copy(method) for method in first.methods]
         )
+        self.computation.task.row_loss = copy.copy(first.task.row_loss)
         names = stream_names(first.methods)
         self.draw_streams = DrawStreams(mask_stream.seeds, names, device)
         self.buffers = _untrained_tensors(networks, device, dtype)
@@ -148,8 +149,10 @@ class Computation(nn.Module):
             return self.task.forward(self.model, batch)
         return training_loss(self.model, self.task, self.methods, batch, draws)
 
-    def owner(self, index: int) -> Task | Method:
-        """The method of an index, or the task for TASK."""
+    def owner(self, index: int) -> Any:
+        """The method of an index, the task for TASK, its loss for LOSS."""
+        if index == LOSS:
+            return self.task.row_loss
         return self.task if index == TASK else self.methods[index]
 
 
@@ -187,11 +190,16 @@ def _tensor_by_name(model: nn.Module, name: str) -> Tensor:
 def _member_attributes(
     networks: Sequence[Network], device: torch.device, dtype: torch.dtype
 ) -> dict[AttributeKey, Tensor]:
-    """Attributes of methods that differ between members, and class weights. Shapes: (K, ...)."""
+    """Attributes of methods and of the loss that differ between members, and class weights.
+
+    Shapes: (K, ...).
+    """
     attributes = {}
-    for index, method in enumerate(networks[0].methods):
-        for name in method.stackable:
-            values = [getattr(network.methods[index], name) for network in networks]
+    owners: dict[int, Sequence[Any]] = {LOSS: [network.task.row_loss for network in networks]}
+    owners |= enumerate(zip(*(network.methods for network in networks), strict=True))
+    for index, of_members in owners.items():
+        for name in getattr(of_members[0], "stackable", ()):
+            values = [getattr(member, name) for member in of_members]
             if values != values[:1] * len(values):
                 attributes[index, name] = torch.tensor(values, dtype=dtype, device=device)
     weights = [w for network in networks if (w := network.task.weights) is not None]

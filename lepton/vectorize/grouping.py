@@ -118,6 +118,10 @@ def shared_settings(config: dict[str, Any]) -> str:
     shared["trainer"]["precision"] = str(resolve_precision(config["trainer"]))[:2]
     weighted = config["task"]["class_weights"] is not None
     shared["task"] = {**shared["task"], "monitor": None, "class_weights": weighted}
+    for path, node in chosen_nodes(config, "loss").items():
+        stackable = getattr(build.import_target(node), "stackable", ())
+        shared["loss"] = [path, _without(node, stackable)]
+    shared.pop("metric", None)
     shared["model"] = _without(shared["model"], _float_parameters(config["model"]["_target_"]))
     shared["methods"] = [
         (path, _without(node, build.import_target(node).stackable))

@@ -21,6 +21,7 @@ from lepton.storage.run_log import collected_log
 from lepton.sweep.attempt import is_out_of_memory
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
+from lepton.task import Task
 from lepton.training.evaluation import constant_metrics
 from lepton.training.learner import build_network
 from lepton.vectorize.checkpointing import group_by_saved_place
@@ -62,6 +63,7 @@ class JobGroup:
         self.jobs, self.options, self.progress = jobs, options, progress
         self.mismatch = ""  # why no more stacks of one structure are tried
         self.recorded: list[StackMember] = []  # of the stacks of one structure
+        self.constants: dict[tuple, dict[str, float]] = {}  # of the constant predictor, by metrics
         self.schedule_values: dict[str, list[StepValues]] = {}  # that several members follow
         strategy = jobs[0].config["finetune"]
         probes = strategy and build.import_target(strategy).probes
@@ -78,12 +80,10 @@ class JobGroup:
             self.data = self.raw_data
             description = Path(folder)
             run.save_data_description(self.raw_data, description)
-            task = build.task(config, self.raw_data.spec)
-            constant = constant_metrics(self.raw_data, task)
             groups = self._group_by_structure()
             if not self._has_row_batches():
                 return self._all_unstacked("their data set cuts batches in a way of its own")
-            self.records = SharedRecords(self.data, description, constant, log_lines)
+            self.records = SharedRecords(self.data, description, log_lines)
             unstacked = []
             for members in groups:
                 self.mismatch, self.recorded = "", []
@@ -130,7 +130,14 @@ class JobGroup:
         batches = self.data.train_dataloader().num_batches
         steps = ceil(batches / job.config["trainer"]["accumulate_grad_batches"])
         schedule = MemberSchedule(job.config, steps=steps, values_by_config=self.schedule_values)
-        return StackMember(job, network, schedule)
+        return StackMember(job, network, schedule, self._constant(network.task))
+
+    def _constant(self, task: Task) -> dict[str, float]:
+        """The metrics of a run's constant predictor, computed once for all that have the same."""
+        key = tuple((name, metric.key) for name, metric in task.added_metrics.items())
+        if key not in self.constants:
+            self.constants[key] = constant_metrics(self.raw_data, task)
+        return self.constants[key]
 
     def _train_in_stacks(self, members: list[StackMember]) -> UnstackedJobs:
         """Trains members that start at the same place, in stacks of about the same size."""

@@ -26,8 +26,11 @@ log = logging.getLogger("lepton")
 class StackMember:
     """All of a run that its stack does not share: what it would have, were it trained alone."""
 
-    def __init__(self, job: Job, network: Network, schedule: MemberSchedule):
-        self.job, self.network, self.schedule = job, network, schedule
+    def __init__(
+        self, job: Job, network: Network, schedule: MemberSchedule, constant: dict[str, float]
+    ):
+        """`constant`: metrics of the constant predictor."""
+        self.job, self.network, self.schedule, self.constant = job, network, schedule, constant
         self.checkpoints = Checkpoints.of_run(
             unfinished_folder(job.folder), job.config, trained="stack"
         )
@@ -133,13 +136,11 @@ class StackMember:
         self,
         data: Data,
         description: Path,
-        constant: dict[str, float],
         log_lines: list[str],
     ) -> None:
         """Scores the run and gives its folder its name.
 
-        `description`: a folder with the files that describe the data; `constant`: metrics of the
-        constant predictor.
+        `description`: a folder with the files that describe the data.
         Raises: the error that ended the run, once that is recorded in its folder.
         """
         self.network.seconds = self.seconds
@@ -154,7 +155,7 @@ class StackMember:
             shutil.copytree(description, self.folder, dirs_exist_ok=True)
             name, config = self.job.folder.name, self.job.config
             result = run.score_and_save(
-                config, self.network, data, self.folder, name=name, constant=constant
+                config, self.network, data, self.folder, name=name, constant=self.constant
             )
         log.info("    %s", result)
 

@@ -30,13 +30,12 @@ log = logging.getLogger("lepton")
 class SharedRecords:
     """The data that members are scored on, and all that is the same in their run folders.
 
-    `description`: a folder with the files that describe the data; `constant`: metrics of the
-    constant predictor; `log_lines`: the log so far, which grows.
+    `description`: a folder with the files that describe the data; `log_lines`: the log so far,
+    which grows.
     """
 
     data: Data
     description: Path
-    constant: dict[str, float]
     log_lines: list[str]
 
 
@@ -107,7 +106,7 @@ class StackTraining:
         self.recorded.append(member)
         records = self.records
         try:
-            member.finish(records.data, records.description, records.constant, records.log_lines)
+            member.finish(records.data, records.description, records.log_lines)
         except Pruned as e:
             log.info("    %s: %s", member.job, e)
             self.progress.ended(member.job)

@@ -1,3 +1,3 @@
-from tests.vectorize.conftest import train_both
+from tests.vectorize.conftest import gap, train_both
 
-__all__ = ["train_both"]
+__all__ = ["gap", "train_both"]

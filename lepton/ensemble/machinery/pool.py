@@ -11,7 +11,7 @@ from lepton import build
 from lepton.derived.inputs import MAX_NAMES_SHOWN, InputRun
 from lepton.ensemble.machinery.fold_joining import group_by_setting, join_folds
 from lepton.ensemble.machinery.scorer import Scorer
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, did_you_mean
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 from lepton.task.base import Task
@@ -134,7 +134,8 @@ def _scored_task(members: list[InputRun], requested: str | None) -> Task:
     task = build.task(config, spec)
     if requested is not None and requested not in task.metrics:
         raise ConfigError(
-            f"metric: {task.name} has no metric {requested!r}; it has {', '.join(task.metrics)}"
+            f"metric: {task.name} has no metric {requested!r}"
+            f"{did_you_mean(requested, task.metrics)}; it has {', '.join(task.metrics)}"
         )
     default = next(iter(task.metrics))
     monitored = {requested or member.config["task"]["monitor"] or default for member in members}

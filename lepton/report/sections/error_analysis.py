@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import rows_by_key
 from lepton.errors import LeptonError
 from lepton.evaluation.sample_inputs import SampleInputs, read_sample_inputs
+from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.labels import option_label
@@ -61,7 +61,7 @@ def error_analysis_section(
 
 def _best_first(dataset: DatasetRuns, select: str) -> pd.DataFrame:
     metric = dataset.ordered_by(select)
-    is_ascending = not larger_is_better(metric)
+    is_ascending = not larger_is_better(metric, dataset.runs)
     return dataset.runs.sort_values(metric, ascending=is_ascending, kind="stable")
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from lepton.analysis.comparison import PREFERRED_METRICS, larger_is_better, setting_text
+from lepton.analysis.comparison import PREFERRED_METRICS, setting_text
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import REPETITION_KEYS, rows_by_key, settings_to_match
+from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.fine_tuning import before_after
@@ -40,7 +41,8 @@ def _against_untuned(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
     )
     name = f"before_after{dataset.suffix}"
     subject = f"tuned against untuned{dataset.on_dataset}"
-    return _change_blocks(changes, keys, name, metric, caption, subject)
+    larger = larger_is_better(metric, dataset.runs)
+    return _change_blocks(changes, keys, name, metric, caption, subject, larger=larger)
 
 
 def _forgetting(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
@@ -57,9 +59,8 @@ def _forgetting(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
         "tuning minus before, with the head it had there."
     )
     name = f"forgetting{dataset.suffix}"
-    return _change_blocks(
-        changes, keys, name, metric, caption, f"the first task{dataset.on_dataset}"
-    )
+    subject, larger = f"the first task{dataset.on_dataset}", larger_is_better(metric, dataset.runs)
+    return _change_blocks(changes, keys, name, metric, caption, subject, larger=larger)
 
 
 def _changes(
@@ -87,9 +88,13 @@ def _change_blocks(
     metric: str,
     caption: str,
     subject: str,
+    *,
+    larger: bool,
 ) -> list[Block]:
-    """A sentence, a table and a figure of the changes; `subject` names them in sentences."""
-    larger = larger_is_better(metric)
+    """A sentence, a table and a figure of the changes; `subject` names them in sentences.
+
+    `larger`: that of the metric is better.
+    """
     p_values = holm(np.array([change.p for change in changes.values()], float))
     unit = next(iter(changes.values())).unit
     means = (f"{option_label(o)} {change.differences.mean():+.4f}" for o, change in changes.items())

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lepton.analysis.comparison import larger_is_better
+from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures.importance import importance_bars, interaction
 from lepton.report.number_format import format_percent
@@ -71,7 +71,7 @@ def _interaction(keys: tuple[str, str], finished: pd.DataFrame, score: str) -> F
     unit = ", in standard deviations from the mean on each data set" if has_several else ""
     scored = finished[finished[score].notna()]
     scored = scored.assign(score=comparable_scores(scored, score))
-    better = "fuller" if larger_is_better(score) else "emptier"
+    better = "fuller" if larger_is_better(score, finished) else "emptier"
     first, second = keys
     return Figure(
         "interaction",

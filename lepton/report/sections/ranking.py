@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lepton.analysis.comparison import Comparison, larger_is_better
+from lepton.analysis.comparison import Comparison
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures.labels import option_label
@@ -53,7 +53,7 @@ def _mean_scores(comparisons: list[Comparison]) -> pd.DataFrame:
     """One row a data set, one column an option; larger is better, whatever the metric."""
     scores = {}
     for comparison in comparisons:
-        sign = 1 if larger_is_better(comparison.metric) else -1
+        sign = 1 if comparison.larger_is_better else -1
         labels = map(option_label, comparison.options())
         means = sign * comparison.table["mean"]
         scores[comparison.dataset] = dict(zip(labels, means, strict=True))

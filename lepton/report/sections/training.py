@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton.analysis.comparison import larger_is_better
 from lepton.analysis.grouping import rows_by_key
+from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures import training as figures
@@ -90,7 +90,7 @@ def _scores_by_cost(dataset: DatasetRuns, keys: list[str]) -> list[Figure]:
             f"other beats in both.{sample}",
             f"{metric} against {cost} of {len(runs)} runs{dataset.on_dataset}",
             lambda column=column: figures.score_by_cost(
-                runs, column, metric, larger_is_better=larger_is_better(metric), labels=labels
+                runs, column, metric, larger_is_better=larger_is_better(metric, runs), labels=labels
             ),
         )
         for column, cost in COSTS.items()

@@ -1,5 +1,6 @@
 """Settings of a search, read from hydra.sweeper and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ LARGER_FACT_IS_BETTER = {  # facts of a result that can be objectives besides it
     "seconds": False,
     "epochs": False,
 }
+Directions = Mapping[str, bool | None]  # of metrics: is larger better? None: only their class says
 DIRECTIONS = ("maximize", "minimize")
 NODE = "hydra.sweeper"
 SINGLE_OBJECTIVE_SAMPLERS = ("CmaEsSampler",)
@@ -62,9 +64,10 @@ class SearchSettings:
         return self.sampler["_target_"].rpartition(".")[2]
 
 
-def read_settings(node: dict[str, Any]) -> SearchSettings:
+def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> SearchSettings:
     """The settings in hydra.sweeper, given as plain values.
 
+    `added_metrics` are those that the runs add to lepton's own; None where only their code knows.
     Raises: ConfigError with every mistake.
     """
     problems = [
@@ -77,7 +80,9 @@ def read_settings(node: dict[str, Any]) -> SearchSettings:
         for name in ("retry_failed", "fail_fast")
         if type(node[name]) is not bool
     ]
-    objectives, objective_problems = _read_objectives(node["objectives"], node["directions"])
+    objectives, objective_problems = _read_objectives(
+        node["objectives"], node["directions"], added_metrics
+    )
     problems += objective_problems
     problems += _option_problems("sampler", node["sampler"], ("search_space",))
     if node["pruner"] != {}:
@@ -90,15 +95,26 @@ def read_settings(node: dict[str, Any]) -> SearchSettings:
     return SearchSettings(objectives=objectives, **{name: node[name] for name in names})
 
 
-def _read_objectives(names: Any, directions: Any) -> tuple[tuple[Objective, ...], list[str]]:
+def _read_objectives(
+    names: Any, directions: Any, added_metrics: Directions | None
+) -> tuple[tuple[Objective, ...], list[str]]:
     """The objectives, and a line for each mistake in them."""
     key = f"{NODE}.objectives"
     if not isinstance(names, list) or not names or len({*map(str, names)}) < len(names):
         return (), [f"{key}: {names!r} is not a list of different names, as [score]"]
-    problems = [_objective_problem(key, str(name)) for name in names]
+    problems = [_objective_problem(key, str(name), added_metrics) for name in names]
     problems = [problem for problem in problems if problem]
-    if directions is None:
-        directions = ["maximize" if _is_larger_better(str(n)) else "minimize" for n in names]
+    if directions is None and not problems:
+        larger = {name: _is_larger_better(name, added_metrics or {}) for name in map(str, names)}
+        problems = [
+            f"{NODE}.directions: nothing says whether {name} is to be large; give one for each "
+            "objective, as [minimize]"
+            for name, is_larger_better in larger.items()
+            if is_larger_better is None
+        ]
+        directions = ["maximize" if larger[str(name)] else "minimize" for name in names]
+    elif directions is None:
+        return (), problems
     elif isinstance(directions, list) and len(directions) == len(names):
         problems += [
             f"{NODE}.directions: {direction!r} is not maximize or minimize"
@@ -111,24 +127,27 @@ def _read_objectives(names: Any, directions: Any) -> tuple[tuple[Objective, ...]
     return tuple(Objective(str(name), direction) for name, direction in pairs), problems
 
 
-def _objective_problem(key: str, name: str) -> str | None:
+def _objective_problem(key: str, name: str, added_metrics: Directions | None) -> str | None:
     """The mistake in the name of an objective, or None."""
     split, _, metric = name.rpartition("/")
-    if name in LARGER_FACT_IS_BETTER or (split == "val" and metric in LARGER_IS_BETTER):
+    is_known = added_metrics is None or metric in {**LARGER_IS_BETTER, **added_metrics}
+    if name in LARGER_FACT_IS_BETTER or (split == "val" and is_known):
         return None
     if is_of_test(name):
         return f"{key}: {name}: a search never looks at the test split; use val/{metric}"
     if name in LARGER_IS_BETTER:
         hint = f"; did you mean 'val/{name}'?"
     else:
-        hint = did_you_mean(name, [*LARGER_FACT_IS_BETTER, *(f"val/{m}" for m in LARGER_IS_BETTER)])
+        metrics = {**LARGER_IS_BETTER, **(added_metrics or {})}
+        hint = did_you_mean(name, [*LARGER_FACT_IS_BETTER, *(f"val/{m}" for m in metrics)])
     facts = ", ".join(LARGER_FACT_IS_BETTER)
     return f"{key}: no such objective {name!r}{hint} ({facts}, or val/METRIC)"
 
 
-def _is_larger_better(name: str) -> bool:
-    metric = name.removeprefix("val/")
-    return LARGER_FACT_IS_BETTER.get(name, LARGER_IS_BETTER.get(metric, True))
+def _is_larger_better(name: str, added_metrics: Directions) -> bool | None:
+    """The direction of an objective; None where nothing says it."""
+    known = {**added_metrics, **LARGER_IS_BETTER}
+    return LARGER_FACT_IS_BETTER.get(name, known.get(name.removeprefix("val/")))
 
 
 def _option_problems(kind: str, node: Any, supplied: tuple[str, ...]) -> list[str]:

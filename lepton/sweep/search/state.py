@@ -163,7 +163,7 @@ def _read_search(
     named_space = params_as_overrides(node["params"])
     problems: list[str] = []
     try:
-        settings = read_settings(node)
+        settings = read_settings(node, _added_metrics(composer.master))
     except ConfigError as e:
         problems += e.problems
     try:
@@ -178,6 +178,14 @@ def _read_search(
     if problems:
         raise ConfigError(*problems)
     return settings, space
+
+
+def _added_metrics(master: DictConfig) -> dict[str, bool | None] | None:
+    """The metrics that the runs of a search add, with their directions; None where any may be."""
+    if master.get("loss") or "_target_" in (master.get("task") or {}):
+        return None
+    added = master.get("metric") or {}
+    return {str(name): node.get("larger_is_better") for name, node in added.items()}
 
 
 def _sampler_problems(settings: SearchSettings, space: SearchSpace) -> list[str]:

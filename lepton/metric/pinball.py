@@ -1,0 +1,16 @@
+"""pinball: how well predictions are quantiles."""
+
+import torch
+from torch import Tensor
+
+from lepton.metric.metric import for_tasks
+
+
+@for_tasks("regression")
+def pinball(prediction: Tensor, target: Tensor, *, level: float) -> Tensor:
+    """Mean pinball loss of predictions as quantiles of this level, in the target's unit.
+
+    Source: Koenker and Bassett 1978, https://doi.org/10.2307/1913643
+    """
+    error = target - prediction
+    return torch.maximum(level * error, (level - 1) * error).mean()

@@ -1,0 +1,19 @@
+"""precision_at_recall: the best precision of those thresholds at which recall is high enough."""
+
+from torch import Tensor
+
+from lepton.compat.torchmetrics import classification as tm
+from lepton.metric.metric import for_tasks
+from lepton.metric.scoring import by_class
+
+
+@for_tasks("binary", "multiclass", "multilabel")
+def precision_at_recall(
+    prediction: Tensor, target: Tensor, *, task: str, min_recall: float
+) -> Tensor:
+    """The best precision at which a class is recalled enough; the mean over classes or labels."""
+
+    def of_two_classes(p: Tensor, y: Tensor) -> Tensor:
+        return tm.binary_precision_at_fixed_recall(p, y, min_recall)[0]
+
+    return by_class(of_two_classes, prediction, target, task=task)

@@ -1,0 +1,19 @@
+"""recall_at_precision: the best recall of those thresholds at which precision is high enough."""
+
+from torch import Tensor
+
+from lepton.compat.torchmetrics import classification as tm
+from lepton.metric.metric import for_tasks
+from lepton.metric.scoring import by_class
+
+
+@for_tasks("binary", "multiclass", "multilabel")
+def recall_at_precision(
+    prediction: Tensor, target: Tensor, *, task: str, min_precision: float
+) -> Tensor:
+    """The best recall of a class that is precise enough; the mean over classes or labels."""
+
+    def of_two_classes(p: Tensor, y: Tensor) -> Tensor:
+        return tm.binary_recall_at_fixed_precision(p, y, min_precision)[0]
+
+    return by_class(of_two_classes, prediction, target, task=task)
