@@ -55,7 +55,7 @@ def load_model(run: str | Path) -> "Predictor | FramePredictor":
     """
     folder = Path(run)
     result = finished_result(folder)
-    if (record := read_record(result.config)) is None:
+    if (record := read_record(result.config, folder)) is None:
         return Predictor(folder)
     from lepton.derived.classes import derivation_class
 

@@ -58,7 +58,7 @@ def rerun_command(folder: Path, config: dict[str, Any]) -> str:
     Raises: LeptonError when neither its config nor its environment.json tells it.
     """
     if "overrides" in config:
-        record = read_record(config)
+        record = read_record(config, folder)
         command = "train" if record is None else record.command
         return shlex.join(["lepton", command, *config["overrides"]])
     try:

@@ -27,11 +27,12 @@ def main(name: str, arguments: Sequence[str], *, check: bool = False) -> int:
         raise only_for_train([*parsed.hydra_flags, "-m"][0])
     show_log()
     config = compose_command(command_roots()[name], parsed.overrides)
-    from lepton.derived.make import build_derivation, make_or_read, plan_derivation
+    from lepton.derived.classes import build_derivation
 
     derivation = build_derivation(request_of(name, config, parsed.overrides))
     find_run_folders(config["runs"])
     from lepton.derived.inputs import find_inputs
+    from lepton.derived.make import make_or_read, plan_derivation
 
     search = find_inputs(config["runs"], command=name, fewest=derivation.fewest)
     plan = plan_derivation(derivation, search)

@@ -27,7 +27,8 @@ OVERVIEW_END = """
 
 def overview(commands: Mapping[str, str], roots: Mapping[str, CommandRoot]) -> str:
     """The help of lepton itself: a line or two for each command."""
-    texts = [*map(command_help, commands.values()), *map(root_help, roots.values())]
+    others = [root for name, root in roots.items() if name not in commands]
+    texts = [*map(command_help, commands.values()), *map(root_help, others)]
     heads = [head_line(text) for text in texts]
     return "\n".join(["usage: lepton COMMAND ...", "", *_columns(heads), OVERVIEW_END])
 

@@ -66,7 +66,7 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     first = read_result(folder)
     if first is None:
         raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
-    record = read_record(first.config)
+    record = read_record(first.config, folder)
     made_by = None if record is None else derivation_class(record)
     with tempfile.TemporaryDirectory() as runs:
         new_folder = Path(runs) / folder.name

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.check import ROOT_KEYS
 from lepton.config.commands import CommandRoot, command_roots
 from lepton.config.compose import explain_hydra_errors, hydra_session, search_path_overrides
 from lepton.config.identity import PLAIN_NAME
@@ -32,6 +33,8 @@ def compose_command(root: CommandRoot, overrides: Sequence[str]) -> dict[str, An
 
     from lepton.compat.hydra import set_values
 
+    if root.name in ROOT_KEYS:
+        raise ConfigError(f"{root.path}: runs have a key {root.name!r}; call the command otherwise")
     reader = CommandOverrideReader(root)
     hydra_overrides = reader.read(overrides)
     if reader.problems:

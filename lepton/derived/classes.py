@@ -1,9 +1,9 @@
-"""Finds the class of a command that has made a run, from what the run's config says of it."""
+"""Finds the classes of commands, of those given and of those that made a run, and builds them."""
 
 from lepton import build
 from lepton.config.signature import TargetError, read_signature
 from lepton.config.trust import is_allowed
-from lepton.derived.derivation import Derivation
+from lepton.derived.derivation import Derivation, DerivationRequest
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.derived_record import DerivedRecord
 
@@ -35,3 +35,14 @@ def import_derivation(command: str, target: str) -> type[Derivation]:
     if not (isinstance(found, type) and issubclass(found, Derivation)):
         raise ConfigError(f"lepton {command}: {target} is no lepton.derived.derivation.Derivation")
     return found
+
+
+def build_derivation(request: DerivationRequest) -> Derivation:
+    """The object that makes what was asked for.
+
+    Raises: ConfigError for values that its constructor refuses; and as `import_derivation`.
+    """
+    values = {key: value for key, value in request.settings.items() if key != "_target_"}
+    derivation = import_derivation(request.command, request.settings["_target_"])(**values)
+    derivation.request = request
+    return derivation

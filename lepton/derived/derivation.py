@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lepton.derived.inputs import InputRun, InputSearch
+    from lepton.report.blocks import Block
     from lepton.storage.predictions import SplitPredictions
     from lepton.task.base import Task
 
@@ -142,6 +143,6 @@ class Derivation(ABC):
         return []
 
     @classmethod
-    def report_blocks(cls, folder: Path, name: str) -> list[Any]:
-        """Blocks of `lepton.report.blocks` on a finished run, for the report; none by default."""
+    def report_blocks(cls, folder: Path, name: str) -> "list[Block]":
+        """What the report says of a finished run; by default its scores beside its inputs'."""
         return []

@@ -123,7 +123,7 @@ def read_input(folder: Path, *, takes_derived: bool = True) -> InputRun:
     """
     _require_finished(folder)
     result = finished_result(folder)
-    record = read_record(result.config)
+    record = read_record(result.config, folder)
     if record is not None and not (takes_derived and derivation_class(record).joins):
         raise NoInput(folder, record.command)
     if missing := [name for name in NEEDED_KEYS if name not in result.config]:

@@ -9,8 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lepton.derived.classes import import_derivation
-from lepton.derived.derivation import Derivation, DerivationRequest, NotKept
+from lepton.derived.derivation import Derivation, NotKept
 from lepton.derived.inputs import InputSearch
 from lepton.derived.writing import model_name, write_made_run
 from lepton.errors import Finished
@@ -30,17 +29,6 @@ class DerivationPlan:
     derivation: Derivation
     search: InputSearch
     folder: Path
-
-
-def build_derivation(request: DerivationRequest) -> Derivation:
-    """The object that makes what was asked for.
-
-    Raises: ConfigError for values that its constructor refuses; and as `import_derivation`.
-    """
-    values = {key: value for key, value in request.settings.items() if key != "_target_"}
-    derivation = import_derivation(request.command, request.settings["_target_"])(**values)
-    derivation.request = request
-    return derivation
 
 
 def plan_derivation(derivation: Derivation, search: InputSearch) -> DerivationPlan:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from lepton.config.command import settings_problems
-from lepton.derived.classes import derivation_class
+from lepton.derived.classes import build_derivation, derivation_class
 from lepton.derived.derivation import DerivationRequest
 from lepton.derived.inputs import InputSearch, is_unchanged, read_recorded_input
-from lepton.derived.make import DerivationPlan, build_derivation, make
+from lepton.derived.make import DerivationPlan, make
 from lepton.errors import ConfigError
 from lepton.storage.derived_record import DerivedRecord
 

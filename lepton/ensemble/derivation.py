@@ -14,6 +14,7 @@ from lepton.storage.run_folder import CONFIG_FILE, read_config
 if TYPE_CHECKING:
     from lepton.derived.inputs import InputSearch
     from lepton.ensemble.machinery.summary import EnsembleSummary
+    from lepton.report.blocks import Block
 
 MIN_VALUES = {"max_members": 2, "max_size": 1, "folds": 2, "seed": 0}
 ENSEMBLE_FORMAT = 1  # raised when the same words would mean another ensemble
@@ -121,7 +122,7 @@ class Ensemble(Derivation):
         return differing_facts(folder, again)
 
     @classmethod
-    def report_blocks(cls, folder: Path, name: str) -> list[Any]:
+    def report_blocks(cls, folder: Path, name: str) -> "list[Block]":
         from lepton.ensemble.machinery.report_blocks import ensemble_blocks
 
         return ensemble_blocks(folder, name)

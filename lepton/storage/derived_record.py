@@ -1,6 +1,7 @@
 """What the config of a derived run says of how it was made: by which command, of which runs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lepton.errors import LeptonError
@@ -38,10 +39,10 @@ class DerivedRecord:
         return shown
 
 
-def read_record(config: dict[str, Any]) -> DerivedRecord | None:
+def read_record(config: dict[str, Any], folder: Path | None = None) -> DerivedRecord | None:
     """How the run of a stored config was made of others; None for one that was trained.
 
-    Raises: LeptonError for a config that does not say all of it.
+    Raises: LeptonError that names the folder, for a config that does not say all of it.
     """
     try:
         if (node := config.get(DERIVED_KEY)) is not None:
@@ -51,7 +52,8 @@ def read_record(config: dict[str, Any]) -> DerivedRecord | None:
                 values = {key: v for key, v in own.items() if key not in ("kind", "members")}
                 return _checked(command, {"_target_": target, **values}, own["members"])
     except (KeyError, TypeError, AttributeError) as e:
-        raise LeptonError(f"config: does not say of which runs it was made ({e})") from None
+        place = "config" if folder is None else folder
+        raise LeptonError(f"{place}: does not say how it was made of other runs ({e})") from None
     return None
 
 

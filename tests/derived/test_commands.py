@@ -267,6 +267,22 @@ def test_a_folder_cannot_have_code_run_that_is_no_command_or_not_trusted(average
         target = other
 
 
+def test_a_command_cannot_be_called_as_a_key_of_runs(project, lepton):
+    shutil.copy("conf/average.yaml", "conf/model.yaml")
+    code, _, stderr = lepton("model", "runs=first", "--allow", "averaging")
+    assert code == 2
+    assert stderr.endswith("conf/model.yaml: runs have a key 'model'; call the command otherwise\n")
+
+
+def test_a_run_whose_config_says_too_little_is_told_with_its_folder(average, lepton):
+    path = average / "result.json"
+    path.write_text(path.read_text().replace('"inputs": [', '"outputs": ['))
+    for call in (load_model, verify):
+        with pytest.raises(LeptonError, match=rf"^{average}: does not say how it was made"):
+            call(average)
+    assert "does not say how it was made of other runs" in lepton("results", "first")[1]
+
+
 def test_its_help_and_completion_come_from_its_file(project, lepton, monkeypatch):
     code, out, _ = lepton("average", "--help")
     assert code == 0

@@ -44,7 +44,7 @@ def _section(command: str, runs: pd.DataFrame) -> Section:
 
 def _own_blocks(folder: Path, result: Result, name: str) -> list[Block]:
     """What the command itself says of its run, or else the scores beside those of its inputs."""
-    record = read_record(result.config)
+    record = read_record(result.config, folder)
     assert record is not None
     notes: list[Block] = []
     try:
