@@ -85,7 +85,6 @@ class Derivation(ABC):
     compared: ClassVar[str] = "the history"
     step: ClassVar[str] = "making it"
     study_name: ClassVar[str] = "derived"
-    title: ClassVar[str] = ""
     request: DerivationRequest  # set before `accept`
 
     def accept(self, search: "InputSearch") -> None:  # noqa: B027, for it may be left out

@@ -24,7 +24,7 @@ from lepton.storage.run_folder import (
     read_failure_file,
 )
 
-WEIGHT_FILE_PATTERNS = ("model.*", "adapter.*")  # the file of a run that holds its weights
+WEIGHT_FILE_PATTERNS = ("model.*", "adapter.*", "module.*")  # one holds the weights of a run
 NEEDED_KEYS = ("task", "dataset", "choices")  # of an input's config
 MAX_NAMES_SHOWN = 4  # in a message
 

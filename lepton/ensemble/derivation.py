@@ -30,7 +30,6 @@ class Ensemble(Derivation):
     compared = "every member's weight"
     step = "combining the members"
     study_name = "ensembles"
-    title = "Ensembles"
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_breast_cancer
 
 DOCS = (Path(__file__).parents[2] / "docs" / "own_options.md").read_text()
 DOCUMENTED = dict(re.findall(r"```\w+ ([\w/.]+)\n(.*?)```", DOCS, flags=re.DOTALL))
@@ -31,6 +32,12 @@ largest: 3.0   # the largest power that is tried
 """,
     "sharpening.py": (Path(__file__).parent / "sharpening.py").read_text(),
 }
+
+
+def breast_cancer_rows(numbers):
+    """Rows of dataset=breast_cancer as it reads them."""
+    frame = load_breast_cancer(as_frame=True).data
+    return frame.rename(columns=lambda name: name.replace(" ", "_")).iloc[numbers]
 
 
 @pytest.fixture

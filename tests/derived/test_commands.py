@@ -17,6 +17,7 @@ from lepton import allow, load, load_model
 from lepton.commands.verify import verify
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.run_folder import run_status
+from tests.derived.conftest import breast_cancer_rows
 
 SHORT = ("trainer.max_epochs=1", "study=first")
 TABLE = ("dataset=breast_cancer", "model=linear", *SHORT)
@@ -68,10 +69,8 @@ def log_odds(p):
 
 
 def rows(folder):
-    from sklearn.datasets import load_breast_cancer
-
-    frame = load_breast_cancer(as_frame=True).data
-    return frame.rename(columns=lambda name: name.replace(" ", "_")).iloc[stored(folder).index]
+    """The inputs of the test samples."""
+    return breast_cancer_rows(stored(folder).index)
 
 
 def test_the_average_of_linear_models_has_the_mean_of_their_log_odds(members, average):
