@@ -50,7 +50,7 @@ class Data(pl.LightningDataModule):
         str, ...
     ] = ()  # keys of its YAML that may name a folder, hashed by its files
     spec: DataSpec
-    inputs: Sequence[InputKind] = ()
+    inputs: list[InputKind]
     unread_inputs: Sequence[InputKind] = ()  # those that the model does not read
 
     def __init__(
@@ -94,7 +94,7 @@ class Data(pl.LightningDataModule):
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
         self.splits: dict[str, Rows] = {}
         self.notes: list[CleaningNote] = []
-        self.inputs: list[InputKind] = []
+        self.inputs = []
 
     def leave_unread(self, names: Collection[str]) -> None:
         """Makes no tensors of the kinds of these names; they still say which rows there are."""

@@ -12,20 +12,36 @@ from lepton.errors import LeptonError
 from lepton.storage.derived_record import read_record
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
+MAX_CELL = 40  # characters of an input, where no kind says
 if TYPE_CHECKING:
     from lepton.dataset.inputs.kind import InputKind
 
 
 @dataclass(frozen=True)
 class SampleInputs:
-    """Two tables with a row a sample: the inputs, and the columns to slice errors by.
+    """Two tables with a row a sample: the inputs as they were read, and the columns to slice by.
 
-    Units: `cell_lengths` of columns of inputs, in characters to show at most.
+    `kinds` are those that the model reads, each with the columns that are none of its inputs.
     """
 
     inputs: pd.DataFrame
     slice_columns: pd.DataFrame
-    cell_lengths: dict[Any, int]
+    kinds: "Sequence[tuple[InputKind, list[str]]]" = ()
+
+    def shown(self, positions: np.ndarray) -> tuple[pd.DataFrame, list[int]]:
+        """Samples as a person sees them, and the characters of each column to show at most.
+
+        Shapes: positions (n,) -> n rows; a column for each input.
+        """
+        rows = self.inputs.iloc[positions]
+        if not self.kinds:
+            return rows, [MAX_CELL] * rows.shape[1]
+        columns, lengths = {}, {}
+        for kind, of_others in self.kinds:
+            shown = dict(kind.shown(rows.drop(columns=of_others)).items())
+            columns |= shown
+            lengths |= dict.fromkeys(shown, kind.cell_length)
+        return pd.DataFrame(columns, index=rows.index), list(lengths.values())
 
 
 def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
@@ -52,19 +68,14 @@ def inputs_by_kind(
 ) -> SampleInputs:
     """What each kind in use shows of raw rows without targets; whole rows where no kind says."""
     if not kinds:
-        return SampleInputs(rows, rows, {})
-    shown, sliced, cell_lengths = {}, {}, {}
+        return SampleInputs(rows, rows)
+    in_use, sliced = [], {}
     for kind in (kind for kind in kinds if kind.name in used):
         of_others = [n for other in kinds if other is not kind for n in other.own_columns]
-        own_rows = rows.drop(columns=of_others)
-        columns = dict(kind.shown(own_rows).items())
-        shown |= columns
-        sliced = dict(kind.slice_columns(own_rows).items()) | sliced
-        cell_lengths |= dict.fromkeys(columns, kind.cell_length)
-    index = rows.index
-    return SampleInputs(
-        pd.DataFrame(shown, index=index), pd.DataFrame(sliced, index=index), cell_lengths
-    )
+        of_others = [name for name in of_others if name in rows]
+        sliced = dict(kind.slice_columns(rows.drop(columns=of_others)).items()) | sliced
+        in_use.append((kind, of_others))
+    return SampleInputs(rows, pd.DataFrame(sliced, index=rows.index), in_use)
 
 
 def unchanged_config(run_folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from lepton.dataset.inputs.picture import Picture
 from lepton.report.blocks import (
     Block,
     Code,
@@ -135,10 +136,16 @@ def _table_rows(rows: list[list[str]], first_number: int) -> str:
 def _cells(row: list[str], first_number: int) -> str:
     name, *values = row
     cells = "".join(
-        f"<td{_cell_class(i, first_number, value)}>{escape(value)}</td>"
+        f"<td{_cell_class(i, first_number, value)}>{_value(value)}</td>"
         for i, value in enumerate(values, 1)
     )
     return f'<th scope="row">{escape(name)}</th>{cells}'
+
+
+def _value(value: str) -> str:
+    if isinstance(value, Picture):
+        return f'<img src="{escape(value.data_uri)}" alt="{escape(value)}">'
+    return escape(value)
 
 
 def _cell_class(column: int, first_number: int, text: str) -> str:

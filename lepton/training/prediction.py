@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from lepton.dataset.load.batch_cutter import RowKind
+from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.load.prediction_batches import prediction_batches
 from lepton.method import Batch
 
@@ -16,7 +16,7 @@ def compute_in_batches(
     inputs: Batch,
     compute: Callable[[Batch], Tensor],
     *,
-    kinds: Sequence[RowKind],
+    kinds: Sequence[type[InputKind]],
     device: torch.device,
 ) -> Tensor:
     """The rows of `compute`, which calls the model on a batch; on the CPU, in the inputs' order.

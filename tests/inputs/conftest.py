@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "series_kind"
 FAST = ("trainer=cpu", "trainer.progress=false", "batch_size=16", "optimizer.lr=0.03")
 SERIES = ("dataset=series_folder", "dataset.path=waves", "model=series_net", *FAST)
 VISITS = ("dataset=visits", "dataset.path=visits.jsonl", *FAST)
-EXACT = ("trainer.precision=64-true", "trainer.max_epochs=4")
+EXACT = ("trainer.precision=64-true", "trainer.max_epochs=6")
 
 
 @pytest.fixture(autouse=True)

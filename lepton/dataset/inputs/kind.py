@@ -200,7 +200,7 @@ class InputKind:
     # the report
 
     def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Raw rows as a person sees them: a column for each input."""
+        """Raw rows as a person sees them: a column an input, of texts, numbers or Pictures."""
         return rows[[*self.own_columns]]
 
     def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from math import ceil
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from lepton.method import Batch
+
+if TYPE_CHECKING:
+    from lepton.dataset.inputs.kind import InputKind
 
 BATCH_BYTES = 2**28  # that the rows of a batch without gradients, or of a block, cost at most
 EVALUATION_ROWS = 8192  # of a batch without gradients at most, where rows have no lengths
@@ -21,19 +24,6 @@ def take(values: Any, index: Tensor | slice) -> Any:
     return values[index]
 
 
-class RowKind(Protocol):
-    """What batches need to know of a kind of inputs; see lepton.dataset.inputs.kind.InputKind."""
-
-    tensors: tuple[str, ...]
-    padding: str
-
-    def lengths(self, rows: Batch) -> Tensor | None: ...
-
-    def row_bytes(self, rows: Batch) -> int: ...
-
-    def cut(self, rows: Batch, index: Tensor | slice, width: int) -> Batch: ...
-
-
 class BatchCutter:
     """Cuts batches out of the tensors of a split, which may be moved meanwhile.
 
@@ -41,7 +31,7 @@ class BatchCutter:
     `groups_by_length`: so do training batches, each padded to its own longest row.
     """
 
-    def __init__(self, tensors: Batch, kinds: Sequence[RowKind]):
+    def __init__(self, tensors: Batch, kinds: "Sequence[type[InputKind]]"):
         self.kinds = [kind for kind in kinds if not tensors.keys().isdisjoint(kind.tensors)]
         self.others = tensors.keys() - {name for kind in self.kinds for name in kind.tensors}
         lengths = [kind.lengths(tensors) for kind in self.kinds]

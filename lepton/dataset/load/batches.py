@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from lepton.dataset.load.batch_cutter import BatchCutter, RowKind
+from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.method import Batch
+
+if TYPE_CHECKING:
+    from lepton.dataset.inputs.kind import InputKind
 
 BATCHES_PER_BLOCK = 64  # batches handed over at a time at most; one gather for all of them
 
@@ -33,7 +37,7 @@ class TrainingBatches:
         batch_size: int,
         sampler: EpochSampler,
         limit_batches: int | None,
-        kinds: Sequence[RowKind] = (),
+        kinds: "Sequence[type[InputKind]]" = (),
         batches_per_block: int = BATCHES_PER_BLOCK,
     ):
         self.tensors, self.batch_size, self.sampler = tensors, batch_size, sampler
@@ -75,7 +79,7 @@ class EvaluationBatches:
         tensors: Batch,
         batch_size: int,
         limit_batches: int | None,
-        kinds: Sequence[RowKind] = (),
+        kinds: "Sequence[type[InputKind]]" = (),
     ):
         self.tensors, self.cutter = tensors, BatchCutter(tensors, kinds)
         self.batch_size = self.cutter.fixed_rows(batch_size)

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from lepton.dataset.load.batch_cutter import BatchCutter, RowKind
+from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.dataset.load.batches import rows_per_epoch
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.method import Batch
 from lepton.seeds import derive
+
+if TYPE_CHECKING:
+    from lepton.dataset.inputs.kind import InputKind
 
 LENGTH_BATCHES_PER_BLOCK = 8  # batches handed over at a time
 BATCHES_PER_WINDOW = 64  # shuffled batches whose rows are regrouped by length
@@ -31,7 +35,7 @@ class LengthTrainingBatches:
         batch_size: int,
         sampler: EpochSampler,
         limit_batches: int | None,
-        kinds: Sequence[RowKind],
+        kinds: "Sequence[type[InputKind]]",
         batches_per_block: int = LENGTH_BATCHES_PER_BLOCK,
     ):
         self.tensors, self.batch_size, self.sampler = tensors, batch_size, sampler

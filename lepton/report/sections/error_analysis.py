@@ -7,8 +7,9 @@ import pandas as pd
 
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import rows_by_key
+from lepton.dataset.inputs.picture import Picture
 from lepton.errors import LeptonError
-from lepton.evaluation.sample_inputs import SampleInputs, read_sample_inputs
+from lepton.evaluation.sample_inputs import read_sample_inputs
 from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
@@ -21,7 +22,6 @@ from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.evaluations import read_evaluation_frame
 
 MAX_MISTAKES = 10
-MAX_CELL = 40  # characters of an input, where its kind does not say
 
 
 def error_analysis_section(
@@ -46,9 +46,11 @@ def error_analysis_section(
         ),
         *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), suffix),
     ]
-    table, sample_inputs = read_evaluation_frame(best_run, EVALUATOR, EVALUATOR), None
+    mistakes, shown = _worst(predictions), None
+    table = read_evaluation_frame(best_run, EVALUATOR, EVALUATOR)
     try:
         sample_inputs = read_sample_inputs(best_run, predictions.ids)
+        shown = sample_inputs.shown(mistakes)
         table = slices(sample_inputs.slice_columns, predictions.errors) if table is None else table
     except (LeptonError, OSError, KeyError, ValueError, TypeError, IndexError) as e:
         reason = " ".join(str(e).split())
@@ -56,7 +58,7 @@ def error_analysis_section(
         blocks.append(Note(f"{what}: {reason}."))
     if table is not None:
         blocks += _slices(predictions, table, suffix)
-    return Section(title, [*blocks, _worst_mistakes(predictions, sample_inputs, suffix)])
+    return Section(title, [*blocks, _worst_mistakes(predictions, mistakes, shown, suffix)])
 
 
 def _best_first(dataset: DatasetRuns, select: str) -> pd.DataFrame:
@@ -106,24 +108,31 @@ def _slices(predictions: Predictions, table: pd.DataFrame, suffix: str) -> list[
     ]
 
 
-def _worst_mistakes(
-    predictions: Predictions, sample_inputs: SampleInputs | None, suffix: str
-) -> Block:
-    """The samples with the largest losses, with their inputs where these are given."""
+def _worst(predictions: Predictions) -> np.ndarray:
+    """The positions of the samples with the largest losses that are mistakes."""
     largest_loss_first = np.argsort(-predictions.losses, kind="stable")
-    mistakes = largest_loss_first[predictions.errors[largest_loss_first] > 0][:MAX_MISTAKES]
+    return largest_loss_first[predictions.errors[largest_loss_first] > 0][:MAX_MISTAKES]
+
+
+def _worst_mistakes(
+    predictions: Predictions,
+    mistakes: np.ndarray,
+    shown: tuple[pd.DataFrame, list[int]] | None,
+    suffix: str,
+) -> Block:
+    """The mistakes at these positions, with what is shown of their inputs where it is given."""
     if not len(mistakes):
         return Text("It gets nothing wrong on the test split.")
     header = ["sample", "true", "predicted"]
     rows = [[str(predictions.ids[i]), *_true_and_predicted(predictions, i)] for i in mistakes]
     with_inputs = ""
-    if sample_inputs is not None:
+    if shown is not None:
         with_inputs = ", with their inputs"
-        inputs, cell_lengths = sample_inputs.inputs, sample_inputs.cell_lengths
+        inputs, lengths = shown
         header += map(str, inputs)
-        lengths = [cell_lengths.get(name, MAX_CELL) for name in inputs]
-        for row, i in zip(rows, mistakes, strict=True):
-            row += map(_short, inputs.iloc[i], lengths)
+        values_by_row = inputs.itertuples(index=False, name=None)
+        for row, values in zip(rows, values_by_row, strict=True):
+            row += map(_cell, values, lengths)
     caption = (
         f"The {len(mistakes)} worst mistakes on the test split{with_inputs}; sample counts rows "
         "from 0."
@@ -146,6 +155,9 @@ def _true_and_predicted(predictions: Predictions, i: int) -> list[str]:
     return [", ".join(true) or "none", ", ".join(predicted) or "none"]
 
 
-def _short(value: object, max_length: int) -> str:
+def _cell(value: object, max_length: int) -> str:
+    """A value as a cell shows it, a picture as it is."""
+    if isinstance(value, Picture):
+        return value
     text = f"{value:.5g}" if isinstance(value, float) else " ".join(str(value).split())
     return text if len(text) <= max_length else text[: max_length - 1] + "…"

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.kind import InputKind
+from lepton.dataset.inputs.picture import Picture
 from lepton.dataset.tabular import TabularData
 from lepton.errors import DataError
 
@@ -118,11 +119,12 @@ class SeriesInputs(InputKind):
 
     def shown(self, rows):
         column = self.own_columns[0]
-        return pd.DataFrame({column: [sparkline(values) for values in rows[column]]})
+        pictures = [Picture(sparkline(v), svg(v), media_type="image/svg+xml") for v in rows[column]]
+        return pd.DataFrame({column: pd.Series(pictures, dtype=object, index=rows.index)})
 
     def slice_columns(self, rows):
         column = self.own_columns[0]
-        return pd.DataFrame({f"steps of {column}": [len(values) for values in rows[column]]})
+        return pd.DataFrame({f"steps of {column}": rows[column].map(len)})
 
 
 def sparkline(values):
@@ -130,6 +132,16 @@ def sparkline(values):
     numbers = np.asarray(values, float)
     low, span = numbers.min(), np.ptp(numbers) or 1.0
     return "".join(BLOCKS[int(7 * (number - low) / span)] for number in numbers)
+
+
+def svg(values):
+    """A series as the bytes of a line drawing."""
+    numbers = np.asarray(values, float)
+    low, span = numbers.min(), np.ptp(numbers) or 1.0
+    points = " ".join(f"{4 * x},{30 - 28 * (y - low) / span:.1f}" for x, y in enumerate(numbers))
+    size = f'width="{4 * len(numbers)}" height="32"'
+    line = f'<polyline points="{points}" fill="none" stroke="gray"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{line}</svg>'.encode()
 
 
 class SeriesFolder(Data):
