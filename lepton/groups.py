@@ -147,6 +147,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         **{"shots": None, "fraction": 1.0},
         **{"max_numeric_classes": 20, "min_identifier_values": 20},
     },
+    "trainer": {"extra": {}},
 }
 REVISIONS: dict[str, tuple[str, ...]] = {
     # What changed in the results of an option whose config is as it was, oldest change first: by

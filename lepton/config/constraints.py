@@ -14,6 +14,7 @@ from lepton.config.input_kinds import (
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.signature import TargetError, class_constant
 from lepton.config.task_checks import task_problems
+from lepton.config.trainer_extra import extra_problems
 from lepton.groups import TRAINING_GROUPS, method_nodes
 from lepton.pretrained.init_from import init_from_problem
 from lepton.pretrained.location import loading_problem
@@ -46,6 +47,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         *task_problems(config),
         *_finetuning_problems(config, model_kind),
         *callback_problems(config, model_kind),
+        *extra_problems(config, model_kind),
     ]
     if config["dataset"] and config["model"]:
         problems += _unread_kinds(config) + module_problems(config)

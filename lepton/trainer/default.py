@@ -52,6 +52,7 @@ def make_strategy(strategy: str) -> str | Strategy:
 class Trainer(pl.Trainer):
     """Lightning's trainer: device, precision and length of a training, and checks on the way.
 
+    `extra` holds further arguments of Lightning's, as they are.
     Units: `max_time` is days:hours:minutes:seconds, `checkpoint_every` seconds.
     Raises: ConfigError when this machine cannot do what the values say.
     """
@@ -78,6 +79,7 @@ class Trainer(pl.Trainer):
         profiler: str | None,
         progress: bool | None,
         checkpoint_every: float | None,
+        extra: dict[str, Any],
         callbacks: list[pl.Callback],
         logger: Any,
     ):
@@ -101,7 +103,7 @@ class Trainer(pl.Trainer):
                 profiler=profiler,
                 callbacks=callbacks,
                 logger=logger,
-                **settings,
+                **{**settings, **extra},
             )
         except (MisconfigurationException, *REFUSALS) as e:
             raise ConfigError(f"trainer: {' '.join(str(e).split())}") from e

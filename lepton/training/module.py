@@ -178,7 +178,7 @@ class TrainingModule(pl.LightningModule):
 
     def on_validation_start(self) -> None:
         self._set_optimizer_mode("eval")
-        if not self.single_process:  # all score with the first one's buffers, which are kept
+        if self.trainer.world_size > 1:  # all score with the first one's buffers, which are kept
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
@@ -193,6 +193,9 @@ class TrainingModule(pl.LightningModule):
         self.validated.append(self.task.validate(prediction, batch))
 
     def on_validation_epoch_end(self) -> None:
+        if self.trainer.sanity_checking:
+            self.validated.clear()
+            return
         name, value = self.task.monitor, self.task.monitored(self.validated)
         self.validated.clear()
         score = self.task.as_score(value)

@@ -88,6 +88,8 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
     for key, off in SINGLE_RUN_SETTINGS.items():
         if trainer.get(key) != off:
             return f"trainer.{key} is about one run"
+    if trainer.get("extra"):
+        return f"trainer.extra ({', '.join(trainer['extra'])}) is about the trainer of one run"
     if (precision := resolve_precision(trainer)) not in STACKABLE_PRECISIONS:
         return f"trainer.precision={precision} is neither 32 nor 64 bits"
     if trainer["devices"] != 1 or trainer["strategy"] != "auto":

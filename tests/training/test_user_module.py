@@ -76,7 +76,7 @@ class Seeds(pl.Callback):
         self.states.append({k: v.clone() for k, v in module.state_dict().items()})
 
 
-def trained_by_lightning(config, module_class, **values):
+def trained_by_lightning(config, module_class, settings, **values):
     """Weights after each epoch of a plain pytorch_lightning.Trainer on the same batches."""
     data = build.data(config)
     loader = data.train_dataloader()
@@ -107,6 +107,7 @@ def trained_by_lightning(config, module_class, **values):
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        **settings,
     )
     seeded(derive(0, "noise"))
     val = torch.utils.data.DataLoader([data.splits["val"]], batch_size=None)
@@ -115,12 +116,25 @@ def trained_by_lightning(config, module_class, **values):
     return data, module, seeds.states
 
 
-@pytest.mark.parametrize("option", ["classifier", "adversaries"])
-def test_its_weights_are_those_of_lightnings_own_trainer_bit_for_bit(option, run):
-    config = check(compose(*SHORT, f"model={option}"))
+@pytest.mark.parametrize(
+    ("option", "overrides", "settings"),
+    [
+        ("classifier", (), {}),
+        ("adversaries", (), {}),
+        (
+            "classifier",
+            ("trainer.accumulate_grad_batches=3", "trainer.extra.gradient_clip_val=0.1"),
+            {"accumulate_grad_batches": 3, "gradient_clip_val": 0.1},
+        ),
+    ],
+)
+def test_its_weights_are_those_of_lightnings_own_trainer_bit_for_bit(
+    option, overrides, settings, run
+):
+    config = check(compose(*SHORT, f"model={option}", *overrides))
     module_class = getattr(lightning_modules, option.capitalize())
-    data, module, states = trained_by_lightning(config, module_class, **OPTIONS[option])
-    folder = run(*SHORT, f"model={option}")
+    data, module, states = trained_by_lightning(config, module_class, settings, **OPTIONS[option])
+    folder = run(*SHORT, f"model={option}", *overrides)
     result = read_result(folder)
     best = states[result.best_epoch]
     saved = load_file(folder / "module.safetensors")
@@ -210,6 +224,14 @@ def test_groups_that_it_does_not_heed_are_said_and_change_no_id(lepton):
 def test_what_cannot_be_is_refused_before_anything_is_imported(overrides, message):
     with pytest.raises(ConfigError, match=message):
         compose(*SHORT, *overrides)
+
+
+@pytest.mark.parametrize(
+    "override", ["trainer.accumulate_grad_batches=2", "trainer.extra.gradient_clip_val=1"]
+)
+def test_what_manual_optimization_cannot_do_is_told_in_a_line(override, run):
+    with pytest.raises(ConfigError, match=r"model=adversaries: .* for manual optimization"):
+        run(*SHORT, "model=adversaries", override)
 
 
 def test_predictions_of_a_wrong_shape_are_refused_before_the_training(run):

@@ -74,7 +74,10 @@ class ModuleFit:
 
     def _trainer(self) -> Trainer:
         chosen = chosen_callbacks(self.learner.config, self.folder)
-        return run_trainer(self.learner.config, self.folder, [self.record, *chosen])
+        config = self.learner.config
+        trainer = run_trainer(config, self.folder, [self.record, *chosen])
+        trainer.accumulate_grad_batches = config["trainer"]["accumulate_grad_batches"]
+        return trainer
 
     def _resume(self) -> EpochResume | None:
         """The callback that saves this training; None with several processes."""
