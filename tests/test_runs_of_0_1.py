@@ -90,6 +90,24 @@ def test_it_counts_as_finished(folder, earlier):
     assert not list(folder.parent.glob("*.part"))
 
 
+ENSEMBLES = [f for f in FINISHED if not is_trained(EARLIER / f)]
+
+
+@pytest.mark.parametrize("folder", ENSEMBLES, ids=study_and_run)
+def test_the_command_that_made_an_ensemble_means_it_still(folder, earlier, lepton):
+    before = json.loads((folder / "result.json").read_text())
+    arguments = ("ensemble", *overrides_of(folder))
+    assert f"  finished  {folder}\n" in lepton("check", *arguments)[1]
+    assert lepton(*arguments)[0] == 0
+    assert json.loads((folder / "result.json").read_text()) == before
+    assert lepton(*arguments, "rerun=true")[0] == 0
+    after = json.loads((folder / "result.json").read_text())
+    assert after["config"].pop("derived")["command"] == "ensemble"
+    assert after["config"]["ensemble"] == before["config"]["ensemble"]
+    assert after["choices"] == before["choices"]
+    assert after["metrics"] == pytest.approx(before["metrics"], rel=1e-5)
+
+
 def epochs_before_resume(folder):
     """Lets its checkpoints go on with these packages; returns the history that they hold."""
     for checkpoint in folder.glob("checkpoint/*.ckpt"):
