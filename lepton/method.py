@@ -25,35 +25,45 @@ UNBATCHED_HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch
 
 
 class Method:
-    """A regularizer, an augmentation or a fine-tuning strategy; every hook may be left out.
+    """A regularizer, an augmentation, an adversarial method or a strategy of fine-tuning.
+
+    Every hook may be left out.
 
     Order. Once a run: `prepare`, `groups`, `callbacks`. Once an epoch: `on_epoch`. For each batch:
     `on_batch` of all methods, the model, the task's loss, `loss` of all, then all `penalty` are
     added, and gradients follow. For each step of the optimizer, which may be of several batches:
-    `before_step`, the step, `after_step`. Among methods: the strategy of fine-tuning, then the
-    groups of several options, each by name.
+    `before_step`, the step, `after_step`. Among methods: fine-tuning, regularization,
+    augmentation, adversarial, and in each of these by name.
 
     Device and dtype. `prepare` sees the model on the CPU in 32 bits; batches are on the device that
-    trains, so tensors of a method move there by `tensor.to(...)` when they are used. With
-    `precision=64-true` model and numbers of a batch have 64 bits; with 16-bit mixed precision the
-    hooks of a batch run under autocast, so logits may have 16 bits and gradients that a hook takes
-    itself are not scaled; before `before_step` gradients are scaled back.
+    trains, so a method's own tensors and networks move there by `.to(batch["num"])` when they are
+    used. `precision=64-true` and the 16-bit `-true` ones give model and batch that dtype; under
+    mixed precision the hooks of a batch run in autocast: logits may have 16 bits, and gradients
+    that a hook takes itself are not scaled against underflow. `before_step` sees unscaled ones.
 
     Stacks. `stackable` names the attributes, called as in YAML, that may differ between members of
     a stack. There `on_batch`, `loss` and `penalty` run under vmap, once for all members, with
-    tensors for these attributes. Under vmap nothing may depend on the value of a tensor (`if x > 0`
-    is torch.where, no `.item()`), results have fixed shapes, nothing is kept in attributes, and
-    gradients are those of `torch.func`. A method that does otherwise is found out and its runs are
-    trained one by one. A class may say `replayable = True`, not for those that inherit from it,
-    when its `on_batch`, `loss` and `penalty` do the same tensor operations in every step, with
-    nothing counted and nothing drawn but from `draw`: then a stack's step is recorded and replayed
-    without calling them again, which a small model gains much by.
+    tensors for these attributes; the other hooks need a form in `stacked`. Under vmap nothing may
+    depend on the value of a tensor (torch.where in place of `if`, no `.item()`), shapes are fixed,
+    nothing is kept in attributes, no tensor from outside is changed in place, and gradients are
+    those of torch.func; some functions have no rule, as F.kl_div. Members are compared with their
+    runs alone: where a method does otherwise, these are trained one by one.
+
+    Replays. A class says `replayable = True`, and not for those that inherit from it, when its
+    `on_batch`, `loss` and `penalty` do the same tensor operations in every step, with nothing
+    counted, and nothing drawn but from `draw`. Then a stack's step may be recorded, and replayed
+    without calling them again, by which small models gain most.
+
+    Processes. With several devices each calls the hooks for its own batch, and gradients are
+    averaged when the loss goes backward: a gradient that a hook takes itself is of its own batch.
+    `draw` differs between processes, but not `draw.each`. Where weights are shared out (fsdp),
+    methods with a `loss` or `penalty` are refused.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
 
     Randomness. Only from `draw`, which `on_batch` and `loss` get where they name it: numbers that
-    are the same alone, in a stack, and after a resume. Those of torch, numpy and random are not.
+    are the same alone, in a stack, and after a stop. Those of torch, numpy and random are not.
     """
 
     stackable: tuple[str, ...] = ()
@@ -79,6 +89,7 @@ class Method:
     def on_batch(self, batch: Batch, draw: Draw) -> Batch:
         """The training batch to learn from; `target` is already encoded by the task.
 
+        Where a head is trained alone, on features of a frozen network, the inputs are `features`.
         A method may leave `draw` out of its parameters.
         """
         return batch
