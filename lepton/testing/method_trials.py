@@ -71,7 +71,7 @@ def _train_as_stack(networks: Sequence[Network], data: Data) -> None:
             accumulate = network.config["trainer"]["accumulate_grad_batches"]
             steps = math.ceil(train.num_batches / accumulate)
             schedule = MemberSchedule(network.config, steps=steps, values_by_config={})
-            members.append(StackMember(job, network, schedule))
+            members.append(StackMember(job, network, schedule, {}))
             members[-1].logger = None
         module = StackedTrainingModule(
             members,
