@@ -12,12 +12,14 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.errors import DataError
 from lepton.preprocessing.categories import category_names
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import QUANTILE_LEVELS, DataSpec
 
 PREPROCESSING_FILE = "preprocessing.skops"
+MAX_ROW_BYTES = BATCH_BYTES // EVALUATION_ROWS
 NUMBERS, CARDINALITIES = 3, (4, 6)  # of a made-up table
 
 
@@ -108,6 +110,12 @@ class TableInputs(InputKind):
 
     def encode(self, frame: pd.DataFrame) -> Rows:
         return self._tensors(parse_columns(frame, self.preprocessor.kinds), None)
+
+    @classmethod
+    def row_bytes(cls, rows: Rows) -> int:
+        """A batch is a view of the table; so many bytes at most keep it at the rows it always had,
+        and results as they were to the last bit."""
+        return min(super().row_bytes(rows), MAX_ROW_BYTES)
 
     @classmethod
     def describes(cls, spec: DataSpec) -> bool:

@@ -24,6 +24,11 @@ def take(values: Any, index: Tensor | slice) -> Any:
     return values[index]
 
 
+def rows_of_a_block(tensors: Batch) -> int:
+    """The rows whose tensors take BATCH_BYTES."""
+    return BATCH_BYTES // max(1, sum(values[:1].nbytes for values in tensors.values()))
+
+
 class BatchCutter:
     """Cuts batches out of the tensors of a split, which may be moved meanwhile.
 
@@ -88,15 +93,10 @@ class BatchCutter:
             yield rows[:count]
             start += count
 
-    @property
-    def affordable_rows(self) -> int:
-        """The rows that cost BATCH_BYTES, all padded to the longest of the split."""
-        steps = sum(int(n.max()) * self.step_bytes[i] for i, n in self.lengths.items() if len(n))
-        return BATCH_BYTES // max(1, self.row_bytes + steps)
-
     def fixed_rows(self, min_rows: int) -> int:
         """The rows of a batch without gradients, where all rows cost the same."""
-        return max(min_rows, min(EVALUATION_ROWS, self.affordable_rows), 1)
+        affordable = BATCH_BYTES // max(1, self.row_bytes)
+        return max(min_rows, min(EVALUATION_ROWS, affordable), 1)
 
     def fixed_batches(self, min_rows: int) -> int:
         """The number of such batches."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from lepton.dataset.load.batch_cutter import BatchCutter
+from lepton.dataset.load.batch_cutter import BatchCutter, rows_of_a_block
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.method import Batch
 
@@ -43,7 +43,7 @@ class TrainingBatches:
         self.tensors, self.batch_size, self.sampler = tensors, batch_size, sampler
         self.cutter = BatchCutter(tensors, kinds)
         self.rows = rows_per_epoch(len(sampler), batch_size, limit_batches)
-        affordable = self.cutter.affordable_rows // batch_size
+        affordable = rows_of_a_block(tensors) // batch_size
         self.block_rows = max(1, min(batches_per_block, affordable)) * batch_size
         self.num_batches = ceil(self.rows / batch_size)  # optimizer steps of an epoch
         self.done: tuple[int, int] = (0, 0)
