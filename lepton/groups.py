@@ -42,7 +42,11 @@ GROUPS = {  # methods in the order in which they are prepared
     "task": Group(
         targets=("lepton.task.",),
         supplied=("spec",),
-        keys={"class_weights": "None | str | list[float]", "monitor": "None | str"},
+        keys={
+            "class_weights": "None | str | list[float]",
+            "monitor": "None | str",
+            "calibration_bins": "int",
+        },
         needed=True,
         earlier="supervised",
     ),
@@ -142,7 +146,14 @@ GROUPS = {  # methods in the order in which they are prepared
 YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     # What runs older than a key had, whatever YAML says now: by group, or by class for this class
     # and those that derive from it; "" is the root. A key with that value is no part of a run's id.
-    "": {"init_from": None, "forgetting": False, "suggested": {}, "revisions": {}},
+    "": {
+        **{"init_from": None, "forgetting": False, "suggested": {}, "revisions": {}},
+        "linear_probe": {"strengths": [1e-3, 1e-2, 1e-1, 1.0, 10.0], "iterations": 500},
+    },
+    "task": {"calibration_bins": 15},
+    "lepton.model.transformer.Transformer": {
+        "default_pooling": {"encoder": "mean", "decoder": "last"},
+    },
     "dataset": {
         **{"shots": None, "fraction": 1.0},
         **{"max_numeric_classes": 20, "min_identifier_values": 20},

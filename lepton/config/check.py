@@ -29,12 +29,14 @@ ROOT_KEYS = {
     "rerun": "bool",
     "init_from": "None | str",
     "forgetting": "bool",
+    "linear_probe": "dict",
     "suggested": "dict",
     "revisions": "dict",
     "choices": "dict",
     "overrides": "list",
     **{name: "dict" if group.keys else "dict | None" for name, group in TRAINING_GROUPS.items()},
 }
+LINEAR_PROBE_KEYS = {"strengths": "list[float]", "iterations": "int"}
 RETIRED_ROOT_KEYS = ("kind",)  # that old configs hold, and that say nothing any more
 
 
@@ -60,6 +62,9 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
 def _structure_problems(config: dict[str, Any]) -> list[str]:
     """A line for every key, type and target that is wrong by itself."""
     problems = key_problems("", config, typed_keys(ROOT_KEYS), "lepton train")
+    if isinstance(probe := config.get("linear_probe"), dict):
+        types = typed_keys(LINEAR_PROBE_KEYS)
+        problems += key_problems("linear_probe.", probe, types, "linear_probe")
     for name, group in TRAINING_GROUPS.items():
         lines = [
             line

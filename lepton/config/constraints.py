@@ -179,6 +179,11 @@ def _finetuning_problems(config: dict[str, Any], model_kind: ModelKind) -> list[
         problems.append("init_from: finetune=none trains from scratch; choose finetune=full")
     if config["forgetting"] and not init_from:
         problems.append("forgetting: needs init_from=RUN, whose task may be forgotten")
+    strengths, iterations = (config["linear_probe"][key] for key in ("strengths", "iterations"))
+    if not strengths or not all(0 < strength < float("inf") for strength in strengths):
+        problems.append(f"linear_probe.strengths: {strengths}: one at least, all above 0")
+    if iterations < 1:
+        problems.append(f"linear_probe.iterations: {iterations} is too small; 1 at least")
     return problems
 
 

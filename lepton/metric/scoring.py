@@ -17,11 +17,17 @@ from lepton.compat.torchmetrics import r2_score
 from lepton.errors import ConfigError
 from lepton.metric.metric import Metric
 
-ECE_BINS = 15
+CALIBRATION_BINS = 15  # of the calibration error, where nobody chooses
+BINNED_METRICS = ("ece",)  # that take `n_bins`
 
 
 def score(
-    prediction: Tensor, target: Tensor, *, task: str, only: Iterable[str] | None = None
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    task: str,
+    only: Iterable[str] | None = None,
+    calibration_bins: int = CALIBRATION_BINS,
 ) -> dict[str, float]:
     """Metrics by name, without those undefined for this target, as AUROC is for one class.
 
@@ -41,7 +47,11 @@ def score(
     if not torch.isfinite(prediction).all():
         return dict.fromkeys(names, float("nan"))
     prediction, target = _prepare(prediction, target, task)
-    values = {name: float(metrics[name](prediction, target)) for name in names}
+    bins = {"n_bins": calibration_bins}
+    values = {
+        name: float(metrics[name](prediction, target, **(bins if name in BINNED_METRICS else {})))
+        for name in names
+    }
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
@@ -205,9 +215,14 @@ _accuracy = partial(tm.binary_accuracy, validate_args=False)
 _f1 = partial(tm.binary_f1_score, validate_args=False)
 _auroc = partial(tm.binary_auroc, validate_args=False)
 _average_precision = partial(tm.binary_average_precision, validate_args=False)
-_ece = partial(tm.binary_calibration_error, n_bins=ECE_BINS, norm="l1", validate_args=False)
+_ece = partial(tm.binary_calibration_error, n_bins=CALIBRATION_BINS, norm="l1", validate_args=False)
 
-METRICS: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
+
+def _multilabel_ece(p: Tensor, y: Tensor, *, n_bins: int = CALIBRATION_BINS) -> Tensor:
+    return _mean_over_columns(range(p.shape[1]), partial(_ece, n_bins=n_bins), p, y)
+
+
+METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
     "binary": {
         "log_loss": log_loss,
         "accuracy": _accuracy,
@@ -229,7 +244,9 @@ METRICS: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
         ),
         "auroc": partial(_one_against_rest, _auroc),
         "average_precision": partial(_one_against_rest, _average_precision),
-        "ece": partial(_multiclass, tm.multiclass_calibration_error, n_bins=ECE_BINS, norm="l1"),
+        "ece": partial(
+            _multiclass, tm.multiclass_calibration_error, n_bins=CALIBRATION_BINS, norm="l1"
+        ),
         "brier": multiclass_brier,
         "mcc": mcc,
     },
@@ -240,7 +257,7 @@ METRICS: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
         "f1": partial(_macro_average, _f1),
         "auroc": partial(_macro_average, _auroc),
         "average_precision": partial(_macro_average, _average_precision),
-        "ece": lambda p, y: _mean_over_columns(range(p.shape[1]), _ece, p, y),
+        "ece": _multilabel_ece,
         "brier": brier,
         "mcc": partial(_macro_average, mcc),
     },

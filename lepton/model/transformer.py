@@ -42,6 +42,7 @@ class Transformer(nn.Module):
         pretrained: bool,
         architecture: dict,
         pooling: Literal["cls", "mean", "attention", "last"] | None,
+        default_pooling: dict[str, str],
         normalize: bool,
         dropout: float,
         gradient_checkpointing: bool,
@@ -55,10 +56,11 @@ class Transformer(nn.Module):
                 lambda: load_encoder(path, pretrained, architecture, spec),
             )
         check_encoder(self.encoder, spec)
+        pooling = pooling or _default_pooling(default_pooling, "decoder" if causal else "encoder")
         if causal and pooling == "cls":
             raise ConfigError("model.pooling=cls: a causal decoder's first token sees no other")
         self.pretrained = pretrained  # there is something to tune
-        self.pooling = pooling or ("last" if causal else "mean")
+        self.pooling = pooling
         self.normalize = normalize
         width = self.encoder.config.hidden_size
         self.attention = AttentionPooling(width) if self.pooling == "attention" else None
@@ -88,3 +90,15 @@ class Transformer(nn.Module):
     def save_architecture(self, folder: Path) -> None:
         """Writes what builds the encoder again without its weights."""
         self.encoder.config.save_pretrained(folder)
+
+
+def _default_pooling(poolings: dict[str, str], architecture: str) -> Any:
+    """The pooling of an architecture that is chosen by none of its own.
+
+    Raises: ConfigError for one that there is not.
+    """
+    pooling = poolings.get(architecture)
+    if pooling not in (*POOLINGS, "attention"):
+        known = ", ".join([*POOLINGS, "attention"])
+        raise ConfigError(f"model.default_pooling.{architecture}: {pooling!r} is none of {known}")
+    return pooling

@@ -3,27 +3,50 @@
 Only so does a run with the value from before have the same setting as one that names it.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from lepton.groups import YOUNGER_KEYS, group_of, takes_several
 
 Row = dict[str, Any]
 REVISION = "revision"  # the last part of a column that holds the revision of an option
+ROOT = ""  # stands for the root in YOUNGER_KEYS
+SEED = "seed"  # a column of every run whose config could be read
 
 
 def with_earlier_values(rows: list[Row]) -> list[Row]:
     """The rows, with the columns added that other rows of the same option have beside theirs."""
     columns = {column: None for keys in {tuple(row): None for row in rows} for column in keys}
     values = {
-        (group_of(name), k): v for name, keys in YOUNGER_KEYS.items() for k, v in keys.items()
+        (group_of(name), path): value
+        for name, keys in YOUNGER_KEYS.items()
+        for path, value in _leaves(keys)
     }
     for column in columns:
         group, key = column.partition(".")[0], column.rpartition(".")[2]
         if key == REVISION and key != column:
             rows = _completed(rows, column, 0)
-        elif (group, key) in values:
-            rows = _completed(rows, column, values[group, key])
+        elif (ROOT, column) in values:
+            value = values[ROOT, column]
+            rows = [{**row, column: row.get(column, value)} if SEED in row else row for row in rows]
+        elif known := {(group, _path_in_option(column)), (group, key)} & values.keys():
+            rows = _completed(rows, column, values[known.pop()])
     return rows
+
+
+def _leaves(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields values as tables hold them, each with its dotted path."""
+    for key, value in node.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value) if isinstance(value, list) else value
+
+
+def _path_in_option(column: str) -> str:
+    """The column without the group, and without the option of a group that may hold several."""
+    group, *path = column.split(".")
+    return ".".join(path[1:] if takes_several(group) else path)
 
 
 def _completed(rows: list[Row], column: str, value: Any) -> list[Row]:

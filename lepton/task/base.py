@@ -14,7 +14,7 @@ from lepton.loss.loss import Loss
 from lepton.loss.option import LossOption
 from lepton.metric.metric import Metric
 from lepton.metric.option import MetricOption
-from lepton.metric.scoring import added_scores
+from lepton.metric.scoring import CALIBRATION_BINS, added_scores
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PredictionColumns
 
@@ -50,14 +50,17 @@ class Task:
         *,
         class_weights: str | list[float] | None,
         monitor: str | None,
+        calibration_bins: int = CALIBRATION_BINS,
         loss: LossOption | None = None,
         added_metrics: Sequence[MetricOption] = (),
     ) -> None:
         """Takes what was chosen of the groups task, loss and metric.
 
+        `calibration_bins`: of the metric `ece`, where the task has it.
         Raises: ConfigError for what does not fit the task, and for an unknown metric.
         """
         self.spec, self.class_weights = spec, class_weights
+        self.calibration_bins = calibration_bins
         self.row_loss = loss.loss(self.name) if loss else None
         honest = self.row_loss.metrics() if isinstance(self.row_loss, Loss) else {}
         self.added_metrics = {**honest, **self._make_metrics(added_metrics)}
@@ -65,6 +68,7 @@ class Task:
         directions = {name: m.larger_is_better for name, m in self.added_metrics.items()}
         self.metrics = {**own_metrics, **directions}
         problems = [
+            *self._bins_problems(),
             *self._target_problems(),
             *self._monitor_problems(monitor),
             *self._weight_problems(),
@@ -161,6 +165,11 @@ class Task:
         values = self._score(prediction, truth, own_names) if own_names else {}
         return values | added_scores(added, prediction, truth, task=self.name)
 
+    @property
+    def score_key(self) -> str:
+        """What scores depend on beside predictions and truths, to tell cached ones apart."""
+        return f"calibration_bins={self.calibration_bins}"
+
     def monitored(self, states: Sequence[Any]) -> float:
         """The monitored metric; NaN when a prediction is not finite.
 
@@ -233,6 +242,10 @@ class Task:
     def _target_problems(self) -> list[str]:
         """A line for data whose target the task cannot learn from."""
         return [WITHOUT_TARGET] if self.needs_target and not self.spec.target_names else []
+
+    def _bins_problems(self) -> list[str]:
+        bins = self.calibration_bins
+        return [] if bins >= 1 else [f"task.calibration_bins: {bins} is too small; 1 at least"]
 
     def _monitor_problems(self, monitor: str | None) -> list[str]:
         if monitor is None or monitor in self.metrics:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lepton.errors import ConfigError
 from lepton.loss.option import LossOption
 from lepton.metric.option import MetricOption
+from lepton.metric.scoring import CALIBRATION_BINS
 from lepton.spec import DataSpec
 from lepton.task.base import WITHOUT_TARGET, Task
 from lepton.task.binary import Binary
@@ -22,6 +23,7 @@ def task_for(
     *,
     class_weights: str | list[float] | None,
     monitor: str | None,
+    calibration_bins: int = CALIBRATION_BINS,
     loss: LossOption | None = None,
     added_metrics: Sequence[MetricOption] = (),
 ) -> Task:
@@ -36,6 +38,7 @@ def task_for(
         spec,
         class_weights=class_weights,
         monitor=monitor,
+        calibration_bins=calibration_bins,
         loss=loss,
         added_metrics=added_metrics,
     )

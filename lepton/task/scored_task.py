@@ -26,7 +26,8 @@ class ScoredTask(Task):
         return super()._target_problems()
 
     def _score(self, prediction: Tensor, truth: Tensor, names: list[str]) -> dict[str, float]:
-        return score(prediction, truth, task=self.name, only=names)
+        bins = self.calibration_bins
+        return score(prediction, truth, task=self.name, only=names, calibration_bins=bins)
 
     def constant(self, n: int) -> Tensor:
         """`n` predictions from the training split's class shares or mean, without any feature."""

@@ -40,11 +40,11 @@ def scored(prediction, target, task, **options):
     return score(torch.tensor(prediction), torch.tensor(target), task=task, **options)
 
 
-def slow_ece(confidence, correct):
-    """Over 15 equal bins: |mean confidence - share correct|, weighted by rows."""
+def slow_ece(confidence, correct, bins=15):
+    """Over equal bins: |mean confidence - share correct|, weighted by rows."""
     total = 0.0
-    for i in range(15):
-        inside = (confidence >= i / 15) & (confidence < (i + 1) / 15)
+    for i in range(bins):
+        inside = (confidence >= i / bins) & (confidence < (i + 1) / bins)
         if inside.any():
             total += inside.sum() * abs(confidence[inside].mean() - correct[inside].mean())
     return total / len(confidence)
@@ -242,3 +242,19 @@ def test_a_table_of_predictions_is_read_back_exactly(task, dtype, tmp_path):
     read_back = (stored.prediction, stored.target)
     assert all(torch.equal(a, b) for a, b in zip(read_back, (prediction, target), strict=True))
     assert [a.dtype for a in read_back] == [prediction.dtype, target.dtype]
+
+
+@pytest.mark.parametrize("bins", [4, 40])
+def test_the_bins_of_the_calibration_error_can_be_chosen(bins):
+    generator = np.random.default_rng(5)
+    p, y = generator.uniform(size=400), generator.integers(0, 2, 400)
+    chosen = scored(p, y, "binary", only=["ece"], calibration_bins=bins)
+    assert chosen["ece"] == pytest.approx(slow_ece(p, y, bins))
+    labels = scored(np.stack([p, p], 1), np.stack([y, y], 1), "multilabel", calibration_bins=bins)
+    assert labels["ece"] == pytest.approx(chosen["ece"])
+    shares = generator.dirichlet(np.ones(3), 400)
+    classes = generator.integers(0, 3, 400)
+    several = scored(shares, classes, "multiclass", only=["ece"], calibration_bins=bins)
+    assert several["ece"] == pytest.approx(
+        slow_ece(shares.max(1), shares.argmax(1) == classes, bins)
+    )

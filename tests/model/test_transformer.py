@@ -27,6 +27,7 @@ SETTINGS = {
     "pretrained": True,
     "architecture": {},
     "pooling": None,
+    "default_pooling": {"encoder": "mean", "decoder": "last"},
     "dropout": 0.0,
     "normalize": False,
     "gradient_checkpointing": False,
@@ -128,6 +129,10 @@ def test_a_causal_decoder_gives_the_logits_of_transformers_own_classifier(tmp_pa
         ]
         torch.testing.assert_close(model(batch), expected, rtol=1e-4, atol=1e-5)
     assert model.pooling == "last"
+    other, _ = loaded(saved(reference.model, tmp_path), default_pooling={"decoder": "mean"})
+    assert other.pooling == "mean"
+    with pytest.raises(ConfigError, match=r"default_pooling\.decoder: 'first' is none of cls"):
+        loaded(saved(reference.model, tmp_path), default_pooling={"decoder": "first"})
 
 
 def test_a_decoder_saved_with_its_language_head_is_loaded_too(tmp_path):

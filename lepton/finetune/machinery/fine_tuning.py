@@ -23,7 +23,7 @@ from lepton.finetune.machinery.layers import (
     parameters_under,
     require_layers,
 )
-from lepton.finetune.machinery.linear_probe_baseline import linear_probe_metrics
+from lepton.finetune.machinery.linear_probe_baseline import ProbeSettings, linear_probe_metrics
 from lepton.finetune.machinery.probing import ProbesFirst, head_alone
 from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.weight_transfer import transfer_weights
@@ -85,7 +85,8 @@ class FineTuning:
         model, strategy, config = network.model, network.methods[0], self.config
         with adapters_switched_off(model):
             splits, key = backbone_features(model, config, data, network.features)
-        self.linear_probe_metrics = linear_probe_metrics(splits, network.task, key)
+        settings = ProbeSettings(**config["linear_probe"])
+        self.linear_probe_metrics = linear_probe_metrics(splits, network.task, key, settings)
         whole = Phase(model, data, config)
         first_strategy = strategy if isinstance(strategy, ProbesFirst) else None
         probing = head_alone(strategy) or first_strategy

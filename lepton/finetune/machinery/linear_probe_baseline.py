@@ -4,9 +4,11 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -19,39 +21,55 @@ from lepton.storage.cache import cached
 from lepton.storage.predictions import PREDICTED_SPLITS
 from lepton.task import Task
 
-INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # to choose from, by validation
-MAX_ITERATIONS = 500
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
+LinearModel = LogisticRegression | Ridge
 Predict = Callable[[np.ndarray], Tensor]  # rows of features -> predictions
 
 
-def linear_probe_metrics(splits: FeatureSplits, task: Task, features: str) -> dict[str, float]:
+@dataclass(frozen=True)
+class ProbeSettings:
+    """The settings of the baseline, the config's `linear_probe`.
+
+    `strengths` are inverse penalties, of which validation chooses one; `iterations` are those of
+    logistic regression at most.
+    """
+
+    strengths: list[float]
+    iterations: int
+
+
+def linear_probe_metrics(
+    splits: FeatureSplits, task: Task, features: str, settings: ProbeSettings
+) -> dict[str, float]:
     """Validation and test metrics by `split/name`, cached by targets and the name of features.
 
     Metrics that the config adds are of code that may change: with them nothing is cached.
     """
     if task.added_metrics:
-        return _best_metrics(splits, task)
-    digest = hashlib.sha256(f"{features} {task.name} {task.monitor}".encode())
+        return _best_metrics(splits, task, settings)
+    key = f"{features} {task.name} {task.monitor} {task.score_key} {settings}"
+    digest = hashlib.sha256(key.encode())
     for rows in splits.values():
         digest.update(rows["target"].cpu().numpy().tobytes())
     name = f"{digest.hexdigest()[:32]}.json"
 
     def make() -> bytes:
-        return json.dumps(_best_metrics(splits, task)).encode()
+        return json.dumps(_best_metrics(splits, task, settings)).encode()
 
     return cached("before", name, make, json.loads, computed_by=BASELINE_PACKAGES)
 
 
-def _best_metrics(splits: FeatureSplits, task: Task) -> dict[str, float]:
+def _best_metrics(splits: FeatureSplits, task: Task, settings: ProbeSettings) -> dict[str, float]:
     """The metrics of the head with the best of a few penalties."""
     features = {split: _feature_matrix(rows["features"]) for split, rows in splits.items()}
     targets = {split: rows["target"].cpu() for split, rows in splits.items()}
     best_score, best_metrics = -np.inf, {}
-    for inverse_penalty in INVERSE_PENALTIES:
+    for strength in settings.strengths:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            predict = _fit(features["train"], targets["train"].numpy(), inverse_penalty, task)
+            regression = LogisticRegression(C=strength, max_iter=settings.iterations)
+            linear_model = Ridge(1 / strength) if task.name == "regression" else regression
+            predict = _fit(features["train"], targets["train"].numpy(), linear_model, task)
         metrics = {
             f"{split}/{name}": value
             for split in PREDICTED_SPLITS
@@ -69,26 +87,25 @@ def _feature_matrix(features: Tensor) -> np.ndarray:
     return flat.double().cpu().numpy()
 
 
-def _fit(x: np.ndarray, y: np.ndarray, inverse_penalty: float, task: Task) -> Predict:
+def _fit(x: np.ndarray, y: np.ndarray, linear_model: LinearModel, task: Task) -> Predict:
     """A fitted head, whose predictions are as the task's."""
     if task.name == "multilabel":
-        heads = [_fit_classes(x, y[:, i], inverse_penalty, 2) for i in range(y.shape[1])]
+        heads = [_fit_classes(x, y[:, i], linear_model, 2) for i in range(y.shape[1])]
         return lambda rows: torch.stack([predict(rows)[:, 1] for predict in heads], 1)
     if task.name == "regression":
-        ridge = make_pipeline(StandardScaler(), Ridge(1 / inverse_penalty)).fit(x, y)
+        ridge = make_pipeline(StandardScaler(), linear_model).fit(x, y)
         return lambda rows: torch.from_numpy(ridge.predict(rows)).float()
-    predict = _fit_classes(x, y, inverse_penalty, len(task.spec.classes))
+    predict = _fit_classes(x, y, linear_model, len(task.spec.classes))
     return (lambda rows: predict(rows)[:, 1]) if task.name == "binary" else predict
 
 
-def _fit_classes(x: np.ndarray, y: np.ndarray, inverse_penalty: float, classes: int) -> Predict:
+def _fit_classes(x: np.ndarray, y: np.ndarray, linear_model: LinearModel, classes: int) -> Predict:
     """A fitted head that gives every class a probability, also those that these rows lack."""
     present = np.unique(y).astype(int)
     if len(present) == 1:
         constant = torch.eye(classes)[present[0]]
         return lambda rows: constant.expand(len(rows), -1)
-    regression = LogisticRegression(C=inverse_penalty, max_iter=MAX_ITERATIONS)
-    model = make_pipeline(StandardScaler(), regression).fit(x, y)
+    model = make_pipeline(StandardScaler(), clone(linear_model)).fit(x, y)
 
     def predict(rows: np.ndarray) -> Tensor:
         probabilities = torch.zeros(len(rows), classes)

@@ -180,6 +180,9 @@ def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, p
     assert all(torch.equal(first_state[name], second_state[name]) for name in first_state)
 
 
+PROBE = linear_probe_baseline.ProbeSettings([0.1, 1.0], 100)
+
+
 def test_what_another_version_would_compute_is_computed_anew(
     build_network, pretrained, upgrade, monkeypatch
 ):
@@ -187,9 +190,9 @@ def test_what_another_version_would_compute_is_computed_anew(
     network, _ = build_network(*TABLE, *MODELS["mlp"], *tuning)
     computed, fit = [], linear_probe_baseline._best_metrics
 
-    def fit_baseline(splits, task):
+    def fit_baseline(*arguments):
         computed.append("baseline")
-        return fit(splits, task)
+        return fit(*arguments)
 
     monkeypatch.setattr(linear_probe_baseline, "_best_metrics", fit_baseline)
 
@@ -201,7 +204,7 @@ def test_what_another_version_would_compute_is_computed_anew(
         computed.clear()
         _, data = build_network(*TABLE, *MODELS["mlp"], *tuning)
         splits, key = backbone_features(network.model, network.config, data, compute)
-        linear_probe_baseline.linear_probe_metrics(splits, network.task, key)
+        linear_probe_baseline.linear_probe_metrics(splits, network.task, key, PROBE)
         return {*computed}
 
     assert compute_all() == {"features", "baseline"}
@@ -395,6 +398,18 @@ def test_before_is_the_best_of_scikit_learns_heads(task, build_network, pretrain
     val, test = min(errors_by_penalty)
     assert network.fine_tuning.linear_probe_metrics[f"val/{name}"] == pytest.approx(val, rel=1e-3)
     assert network.fine_tuning.linear_probe_metrics[f"test/{name}"] == pytest.approx(test, rel=1e-3)
+
+
+def test_the_strengths_of_the_baseline_can_be_chosen_and_are_part_of_the_id(tune, pretrained):
+    source = pretrained()
+    folders = [
+        tune("full", "mlp", f"linear_probe.strengths={strengths}", source=source)
+        for strengths in ("[0.001,0.01,0.1,1.0,10.0]", "[0.0001]")
+    ]
+    usual = tune("full", "mlp", source=source)
+    assert folders[0] == usual != folders[1]
+    losses = [read_result(folder).added["before"]["val/log_loss"] for folder in folders]
+    assert losses[0] < losses[1]  # the best of five is no worse than the strongest penalty
 
 
 def test_the_identity_of_a_run_holds_the_content_of_its_start_and_not_its_place(
