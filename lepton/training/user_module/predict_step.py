@@ -1,7 +1,7 @@
 """Predictions of a user's LightningModule, through its predict_step, checked as they come."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,12 +55,20 @@ def _positions(module: pl.LightningModule) -> int:
 
 
 def validate_batches(
-    module: pl.LightningModule, batches: Iterable[Batch], task: Task, *, option: str
+    module: pl.LightningModule,
+    batches: Iterable[Batch],
+    task: Task,
+    *,
+    convert: Callable[[Batch], Batch],
+    option: str,
 ) -> list[Any]:
-    """The task's states of all batches, for their scores; layers keep their modes."""
+    """The task's states of all batches, for their scores; layers keep their modes.
+
+    `convert` gives inputs the precision of the module; targets keep theirs.
+    """
     with evaluation_mode(module), torch.no_grad():
         return [
-            task.validate(predict_batch(module, batch, task, option=option), batch)
+            task.validate(predict_batch(module, convert(batch), task, option=option), batch)
             for batch in batches
         ]
 

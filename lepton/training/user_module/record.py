@@ -130,8 +130,11 @@ class EpochRecord(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, batches: Iterable[Batch]
     ) -> list[Any]:
         """The task's states of these batches, in the trainer's precision; no generator moves on."""
-        with isolate_rng(), trainer.precision_plugin.forward_context():
-            return validate_batches(module, batches, self.task, option=self.option)
+        precision = trainer.precision_plugin
+        with isolate_rng(), precision.forward_context():
+            return validate_batches(
+                module, batches, self.task, convert=precision.convert_input, option=self.option
+            )
 
     def _train_loss(self, trainer: pl.Trainer) -> dict[str, float]:
         """The mean over the batches whose step returned a loss; nothing where none did."""
