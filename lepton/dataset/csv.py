@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from lepton.dataset.read.csv_file import read_csv
+from lepton.dataset.read.csv_file import open_csv, read_csv
+from lepton.dataset.read.raw_table import RawTable, StrippedTable
 from lepton.dataset.tabular import TabularData
 
 
@@ -44,9 +45,22 @@ class Csv(TabularData):
         path, test_path = self.paths
         return self._read(path), self._read(test_path) if test_path else None
 
+    def tables(self) -> tuple[RawTable, RawTable | None]:
+        """The rows of the same files, a column or a block of rows at a time."""
+        if self.changes_frames(Csv):
+            return super().tables()
+        path, test_path = self.paths
+        return self._open(path), self._open(test_path) if test_path else None
+
     def _read(self, path: str) -> pd.DataFrame:
         frame = read_csv(path, **self.csv_options)
         if self.target_strip:
             for name in frame.columns.intersection(self.target_columns()):
                 frame[name] = frame[name].str.rstrip(self.target_strip)
         return frame
+
+    def _open(self, path: str) -> RawTable:
+        table = open_csv(path, **self.csv_options)
+        if not self.target_strip:
+            return table
+        return StrippedTable(table, self.target_columns(), self.target_strip)

@@ -26,7 +26,9 @@ from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.dataset.load.length_batches import LengthTrainingBatches
+from lepton.dataset.load.split_arrays import SplitArrays
 from lepton.dataset.load.train_loader import TrainLoader
+from lepton.dataset.read.raw_table import FrameTable, RawTable, join_tables
 from lepton.dataset.split.split_rows import SplitRows, split_rows
 from lepton.dataset.split.split_settings import SplitSettings
 from lepton.dataset.split.splitters import time_values
@@ -95,6 +97,7 @@ class Data(pl.LightningDataModule):
         self.splits: dict[str, Rows] = {}
         self.notes: list[CleaningNote] = []
         self.inputs = []
+        self.arrays = SplitArrays()
 
     def leave_unread(self, names: Collection[str]) -> None:
         """Makes no tensors of the kinds of these names; they still say which rows there are."""
@@ -108,7 +111,14 @@ class Data(pl.LightningDataModule):
         """
         raise NotImplementedError
 
-    def prepare(self, frame: pd.DataFrame, file_rows: int, target: Target) -> dict[str, Rows]:
+    def tables(self) -> tuple[RawTable, RawTable | None]:
+        """The rows that `read` gives; a data set may have tables that are read piece by piece."""
+        frame, test = self.read()
+        return FrameTable(frame), FrameTable(test) if test is not None else None
+
+    def prepare(
+        self, frame: pd.DataFrame | RawTable, file_rows: int, target: Target
+    ) -> dict[str, Rows]:
         """The splits, made by what train holds; sets `spec` and adds to `notes`.
 
         The first `file_rows` rows are the data file's, the others those of a test file.
@@ -130,6 +140,7 @@ class Data(pl.LightningDataModule):
             inputs=self.inputs,
             unread_inputs=self.unread_inputs,
             excluded=self._excluded_columns(),
+            arrays=self.arrays,
         )
         self.notes += [
             *target.notes,
@@ -147,10 +158,10 @@ class Data(pl.LightningDataModule):
         """Reads and prepares the data, once."""
         if self.splits:
             return
-        frame, file_rows = self._read_files()
-        self.splits = self.prepare(frame, file_rows, self._read_target(frame))
+        table, file_rows = self._read_files()
+        self.splits = self.prepare(table.source, file_rows, self._read_target(table.source))
 
-    def _read_target(self, frame: pd.DataFrame) -> Target:
+    def _read_target(self, frame: pd.DataFrame | RawTable) -> Target:
         if not self.target:
             return no_target(frame)
         if self.read_target is not None:
@@ -208,7 +219,7 @@ class Data(pl.LightningDataModule):
 
     def rows_by_split(
         self,
-        frame: pd.DataFrame,
+        frame: pd.DataFrame | RawTable,
         file_rows: int,
         target: Target,
         drop_rows: Callable[[SplitRows], SplitRows] | None = None,
@@ -246,18 +257,12 @@ class Data(pl.LightningDataModule):
             excluded[settings.column] = reason
         return excluded
 
-    def _read_files(self) -> tuple[pd.DataFrame, int]:
+    def _read_files(self) -> tuple[RawTable, int]:
         """The rows of all files, and the number of those from the data file."""
-        frame, test = self.read()
-        tables = [frame] if test is None else [frame, test]
-        self.notes = [note for table in tables for note in table.attrs.pop("notes", [])]
+        table, test = self.tables()
+        self.notes = [*table.notes, *(test.notes if test is not None else [])]
         self.split_settings.check(has_test_file=test is not None)
-        if test is None:
-            return frame, len(frame)
-        absent = [repr(name) for name in frame.columns if name not in test.columns]
-        if absent:
-            raise DataError(f"the test file lacks {', '.join(absent)}, which the data file has")
-        return pd.concat([frame, test[list(frame.columns)]], ignore_index=True), len(frame)
+        return (table if test is None else join_tables(table, test)), len(table)
 
     def _epoch_sampler(self) -> EpochSampler:
         rank, world_size = (

@@ -10,18 +10,21 @@ from torch import Tensor
 from lepton.dataset.clean.target import OWN_TARGET, Target
 from lepton.dataset.describe.data_spec import describe_data, named_fields
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.load.split_arrays import SplitArrays
+from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.spec import DataSpec
 
 
 def encode_splits(
-    frame: pd.DataFrame,
+    frame: pd.DataFrame | RawTable,
     rows_by_split: SplitRows,
     target: Target,
     *,
     inputs: Sequence[InputKind],
     unread_inputs: Sequence[InputKind],
     excluded: dict[str, str | None],
+    arrays: SplitArrays,
 ) -> tuple[dict[str, Rows], DataSpec]:
     """The tensors of the splits, made by what train holds, and their spec.
 
@@ -34,13 +37,13 @@ def encode_splits(
     for kind in inputs:
         others = [other for other in (*inputs, *unread_inputs) if other is not kind]
         taken = dict.fromkeys(name for other in others for name in other.own_columns)
-        raw = RawSplits(frame, positions, target.kept_rows, {**excluded, **taken})
+        raw = RawSplits(frame, positions, target.kept_rows, {**excluded, **taken}, arrays)
         for split, tensors in kind.prepare(raw).items():
             splits[split] |= tensors
         fields |= named_fields(kind, kind.spec_fields(splits["train"]), fields)
     for split, rows in rows_by_split.items():
-        splits[split]["target"] = target_tensor(target, rows)
-        splits[split]["id"] = torch.from_numpy(ids[rows])
+        splits[split]["target"] = _put(arrays, split, "target", target_tensor(target, rows))
+        splits[split]["id"] = _put(arrays, split, "id", torch.from_numpy(ids[rows]))
     return splits, describe_data(target, target.values[rows_by_split["train"]], **fields)
 
 
@@ -50,3 +53,13 @@ def target_tensor(target: Target, rows: np.ndarray) -> Tensor:
     if target.task == OWN_TARGET:
         return values.float() if values.is_floating_point() else values
     return values.to(torch.int64 if target.task == "multiclass" else torch.float32)
+
+
+def _put(arrays: SplitArrays, split: str, name: str, tensor: Tensor) -> Tensor:
+    """The tensor, where the arrays of its split lie."""
+    if not arrays.streamed:
+        return tensor
+    values = tensor.numpy()
+    array = arrays.make(split, name, values.shape, values.dtype.type)
+    array[...] = values
+    return torch.from_numpy(array)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from lepton.dataset.read.parquet_file import read_parquet
+from lepton.dataset.read.parquet_file import ParquetTable, read_parquet
+from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.tabular import TabularData
 
 
@@ -19,3 +20,10 @@ class Parquet(TabularData):
         """The rows of the data file, and of the test file where there is one."""
         path, test_path = self.paths
         return read_parquet(path), read_parquet(test_path) if test_path else None
+
+    def tables(self) -> tuple[RawTable, RawTable | None]:
+        """The rows of the same files, a column or a block of rows at a time."""
+        if self.changes_frames(Parquet):
+            return super().tables()
+        path, test_path = self.paths
+        return ParquetTable(path), ParquetTable(test_path) if test_path else None

@@ -46,3 +46,10 @@ class TabularData(Data):
     def preprocessor(self) -> TablePreprocessing:
         """The preprocessing, which `setup` fits."""
         return self.table_inputs.preprocessor
+
+    def changes_frames(self, base: type["TabularData"]) -> bool:
+        """True for a class of the user's own that reads or prepares in another way than `base`."""
+        return any(
+            getattr(type(self), method) is not getattr(base, method)
+            for method in ("read", "prepare", "rows_by_split")
+        )

@@ -1,5 +1,6 @@
 """Files for the time of a process: nobody finds them by a name, and the system frees them."""
 
+import ctypes
 import mmap
 import os
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import pyarrow as pa
 
 from lepton.errors import LeptonError
 from lepton.storage.cache import FOLDER_VARIABLE, cache_folder
@@ -61,6 +63,13 @@ def reserve(file: IO[bytes], size: int) -> None:
         os.posix_fallocate(file.fileno(), 0, size)
     else:
         file.truncate(size)
+
+
+def release_memory() -> None:
+    """Gives back to the system what allocators keep of freed memory, where they can be told to."""
+    pa.default_memory_pool().release_unused()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # of glibc
+        trim(0)
 
 
 def unwritable(folder: Path, error: OSError) -> LeptonError:

@@ -1,5 +1,7 @@
 """Kinds of columns (numeric, categorical, ...), inferred or declared, and parsing to them."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +12,7 @@ from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import Cells, as_objects, matches, text_cells
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
 
 COLUMN_KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
@@ -17,26 +20,31 @@ MAJORITY = 0.5  # share of numbers from which on a text column is likely a numbe
 
 
 def infer_kinds(
-    frame: pd.DataFrame, declared: dict[str, str], *, min_identifier_values: int
+    frame: pd.DataFrame | RawTable,
+    declared: dict[str, str],
+    *,
+    min_identifier_values: int,
+    excluded: Collection[str] = (),
 ) -> tuple[dict[str, str], list[CleaningNote]]:
-    """The kind of every column, inferred or as declared, and a note for each unexpected one.
+    """The kind of every column but those excluded, and a note for each unexpected one.
 
-    A column of that many values or more that all differ is an identifier: texts, or whole numbers
-    without a gap.
+    It is as declared, or else inferred. A column of that many values or more that all differ is an
+    identifier: texts, or whole numbers without a gap.
 
     Raises: DataError when a declared column or kind does not exist, when two columns share a name,
         or when dates that are not in the calendar stand among dates.
     """
-    _refuse_duplicate_columns(frame)
+    names = frame.columns[~frame.columns.isin(list(excluded))]
+    _refuse_duplicate_columns(names)
     for name, kind in declared.items():
-        if name not in frame.columns:
-            hint = suggestion(name, frame.columns)
+        if name not in names:
+            hint = suggestion(name, names)
             raise DataError(f"dataset.columns.{name}: no such column{hint}")
         if kind not in COLUMN_KINDS:
             hint = suggestion(str(kind), COLUMN_KINDS)
             raise DataError(f"dataset.columns.{name}: {kind!r} is no kind of column{hint}")
     kinds, notes = {}, []
-    for name in frame.columns:
+    for name in names:
         kinds[name], note = declared.get(name), None
         if name not in declared:
             kinds[name], note = _kind(frame[name], min_identifier_values)
@@ -53,7 +61,7 @@ def parse_columns(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
     Raises: DataError naming column, row (the first data row is 1) and value of the first cell that
         is no number, infinite or no date; naming a column that is not there.
     """
-    _refuse_duplicate_columns(frame)
+    _refuse_duplicate_columns(frame.columns)
     parsed = {}
     for name, kind in kinds.items():
         if kind == "ignore":
@@ -64,8 +72,8 @@ def parse_columns(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(parsed, index=frame.index)
 
 
-def _refuse_duplicate_columns(frame: pd.DataFrame) -> None:
-    duplicates = frame.columns[frame.columns.duplicated()]
+def _refuse_duplicate_columns(names: pd.Index) -> None:
+    duplicates = names[names.duplicated()]
     if len(duplicates):
         raise DataError(f"column {duplicates[0]!r} is there twice; give each column its own name")
 

@@ -13,6 +13,7 @@ from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import Cells, distinct_texts, matches
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -38,13 +39,15 @@ class Target:
     notes: list[CleaningNote]
 
 
-def no_target(frame: pd.DataFrame) -> Target:
+def no_target(frame: pd.DataFrame | RawTable) -> Target:
     """The target of a table of which every row is kept, and none has a target."""
     rows = len(frame)
     return Target(NO_TARGET, (), (), np.empty((rows, 0), np.float32), np.ones(rows, bool), [])
 
 
-def read_own_target(frame: pd.DataFrame, target: str | list[str], read: ReadTarget) -> Target:
+def read_own_target(
+    frame: pd.DataFrame | RawTable, target: str | list[str], read: ReadTarget
+) -> Target:
     """The target as `read` makes numbers of its columns, in the rows where none is missing.
 
     Raises: DataError naming the column, and what `read` raises.
@@ -52,13 +55,14 @@ def read_own_target(frame: pd.DataFrame, target: str | list[str], read: ReadTarg
     columns = [target] if isinstance(target, str) else list(target)
     _require_columns(frame, columns)
     _, kept_rows, notes = _target_texts(frame, columns)
-    values = np.asarray(read(frame.loc[kept_rows, columns]))
+    cells = pd.DataFrame({name: frame[name] for name in columns})
+    values = np.asarray(read(cells[kept_rows]))
     assert len(values) == kept_rows.sum(), "read_target must give a value for each row"
     return Target(OWN_TARGET, (), tuple(columns), values, kept_rows, notes)
 
 
 def encode_target(
-    frame: pd.DataFrame,
+    frame: pd.DataFrame | RawTable,
     target: str | list[str],
     task: str | None,
     positive: str | int | bool | None,
@@ -92,7 +96,7 @@ def encode_target(
 
 
 def _target_texts(
-    frame: pd.DataFrame, columns: list[str]
+    frame: pd.DataFrame | RawTable, columns: list[str]
 ) -> tuple[list["DistinctTexts"], np.ndarray, list[CleaningNote]]:
     """The columns of the target, which rows lack none of them, and a note on the others.
 
@@ -107,7 +111,7 @@ def _target_texts(
     return texts, kept_rows, notes
 
 
-def _check_names(frame: pd.DataFrame, columns: list[str], task: str | None) -> None:
+def _check_names(frame: pd.DataFrame | RawTable, columns: list[str], task: str | None) -> None:
     """Raises: DataError for a task or a column that does not exist, or that do not go together."""
     if task is not None and task not in TASKS:
         raise DataError(f"dataset.task: {task!r} is no task{suggestion(task, TASKS)}")
@@ -118,7 +122,7 @@ def _check_names(frame: pd.DataFrame, columns: list[str], task: str | None) -> N
         )
 
 
-def _require_columns(frame: pd.DataFrame, columns: list[str]) -> None:
+def _require_columns(frame: pd.DataFrame | RawTable, columns: list[str]) -> None:
     """Raises: DataError for a column that the table does not have."""
     for name in columns:
         if name not in frame.columns:

@@ -1,30 +1,27 @@
 """Notes on what preparing a data set filled and merged, and on what val and test lack."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.preprocessing.categories import rare_categories
-from lepton.preprocessing.table import TablePreprocessing
+from lepton.preprocessing.table import CHUNK_ROWS, TablePreprocessing
 from lepton.spec import UNSEEN_CODE, DataSpec
 
 
 def preprocessing_notes(
-    frame: pd.DataFrame, kept_rows: np.ndarray, preprocessor: TablePreprocessing
+    missing: Mapping[str, int], preprocessor: TablePreprocessing
 ) -> list[CleaningNote]:
-    """Missing values that were filled, and rare categories that were merged, in the kept rows."""
+    """Missing values of columns that were filled, and rare categories that were merged."""
     notes = []
     for name, kind in preprocessor.kinds.items():
         where, is_number = f"column {name}", kind in ("numeric", "date")
-        missing = int(frame[name].isna()[kept_rows].sum())
-        if missing:
+        if missing[name]:
             statistic = preprocessor.settings["impute"]
             action = f"filled with the {statistic}" if is_number else "given their own code"
-            notes.append(CleaningNote(f"missing values {action}", missing, where))
+            notes.append(CleaningNote(f"missing values {action}", missing[name], where))
         rare = 0 if is_number else len(rare_categories(preprocessor.encoders[name]))
         if rare:
             notes.append(CleaningNote("rare categories merged into one", rare, where))
@@ -38,7 +35,7 @@ def unseen_category_notes(
     notes = []
     for split in ("val", "test"):
         tensors = splits[split]
-        unseen = (tensors["cat"] == UNSEEN_CODE).sum(dim=0).tolist() if "cat" in tensors else []
+        unseen = _count_unseen(tensors["cat"]) if "cat" in tensors else []
         for name, count in zip(cat_features, unseen, strict=True):
             if count:
                 remark = f"{split} values that training has not seen, given their own code"
@@ -63,3 +60,11 @@ def _absent_classes(target: Tensor, spec: DataSpec) -> list[str]:
     else:
         counts = torch.bincount(target.long(), minlength=len(spec.classes))
     return [name for name, count in zip(spec.classes, counts.tolist(), strict=True) if not count]
+
+
+def _count_unseen(codes: Tensor) -> list[int]:
+    """How often each column holds the code of what training has not seen."""
+    counts = torch.zeros(codes.shape[1], dtype=torch.int64)
+    for rows in codes.split(CHUNK_ROWS):
+        counts += (rows == UNSEEN_CODE).sum(dim=0)
+    return counts.tolist()

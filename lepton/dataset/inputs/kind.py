@@ -1,7 +1,7 @@
 """InputKind: the base of the kinds of inputs, as tables and texts; all that lepton knows of one."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -14,6 +14,8 @@ from torch import Tensor
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.target import Target
 from lepton.dataset.load.batch_cutter import take
+from lepton.dataset.load.split_arrays import SplitArrays
+from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.errors import DataError
 from lepton.spec import DataSpec
@@ -29,14 +31,15 @@ class RawSplits:
     """The raw rows of a data set, and where in them each split lies.
 
     `excluded` are the columns that are no inputs of the kind at hand, each with the reason; None
-    where there is nothing to say of it.
+    where there is nothing to say of it. `arrays` says where what is made of the rows lies.
     Shapes: positions[split] (rows of the split,); kept_rows (rows,), False without a target.
     """
 
-    frame: pd.DataFrame
+    frame: pd.DataFrame | RawTable
     positions: dict[str, np.ndarray]
     kept_rows: np.ndarray
     excluded: dict[str, str | None]
+    arrays: SplitArrays = field(default_factory=SplitArrays)
 
 
 class InputKind:

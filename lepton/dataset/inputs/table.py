@@ -10,16 +10,21 @@ import torch
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
+from lepton.dataset.clean.parsed_columns import ParsedColumns
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
+from lepton.dataset.read.raw_table import RawTable, as_table
 from lepton.errors import DataError
 from lepton.preprocessing.categories import category_names
-from lepton.preprocessing.table import TablePreprocessing
+from lepton.preprocessing.split_inputs import transform_splits
+from lepton.preprocessing.table import CHUNK_ROWS, TablePreprocessing
 from lepton.spec import QUANTILE_LEVELS, DataSpec
+from lepton.storage.scratch import release_memory
 
 PREPROCESSING_FILE = "preprocessing.skops"
 MAX_ROW_BYTES = BATCH_BYTES // EVALUATION_ROWS
+COLUMNS_AT_ONCE = 4  # gathered out of rows that may lie on a disk
 NUMBERS, CARDINALITIES = 3, (4, 6)  # of a made-up table
 
 
@@ -54,37 +59,41 @@ class TableInputs(InputKind):
 
     def prepare(self, raw: RawSplits) -> dict[str, Rows]:
         """The tensors of each split; sets `kinds` and fits the preprocessing."""
-        features, positions = self._parse_features(raw), raw.positions
-        self.preprocessor.fit(features, self.kinds, positions["train"])
-        splits = {split: self._tensors(features, rows) for split, rows in positions.items()}
+        table = as_table(raw.frame)
+        self._find_kinds(raw, table)
+        columns = ParsedColumns(table, self.kinds, raw.kept_rows)
+        self.preprocessor.fit(columns, self.kinds, raw.positions["train"], raw.arrays.scratch)
+        release_memory()
+        blocks = columns.blocks(CHUNK_ROWS)
+        arrays = transform_splits(self.preprocessor, blocks, raw.positions, raw.arrays.make)
+        splits = {
+            split: {name: torch.from_numpy(values) for name, values in inputs.items()}
+            for split, inputs in arrays.items()
+        }
         self.notes += [
-            *preprocessing_notes(features, raw.kept_rows, self.preprocessor),
+            *preprocessing_notes(columns.missing, self.preprocessor),
             *unseen_category_notes(splits, self.preprocessor.cat_features),
         ]
         return splits
 
-    def _parse_features(self, raw: RawSplits) -> pd.DataFrame:
-        """The feature columns, parsed to their kinds; sets `kinds` and adds to `notes`."""
-        frame = raw.frame.drop(columns=list(raw.excluded))
+    def _find_kinds(self, raw: RawSplits, table: RawTable) -> None:
+        """Sets `kinds`, of all columns that may be features, and adds to `notes`."""
         self.notes += [
-            CleaningNote(reason, len(frame), f"column {name}")
+            CleaningNote(reason, len(table), f"column {name}")
             for name, reason in raw.excluded.items()
             if reason
         ]
         declared = {name: kind for name, kind in self.columns.items() if name not in raw.excluded}
         self.kinds, kind_notes = infer_kinds(
-            frame, declared, min_identifier_values=self.min_identifier_values
+            table,
+            declared,
+            min_identifier_values=self.min_identifier_values,
+            excluded=raw.excluded,
         )
         if set(self.kinds.values()) <= {"ignore"}:
             reason = "; ".join(map(str, kind_notes)) or "the table holds nothing else"
             raise DataError(f"no column is left to learn from: {reason}")
         self.notes += kind_notes
-        columns = {  # one at a time and uncopied: memory for the table twice, not three times
-            name: parse_columns(frame[[name]], {name: kind})[name]
-            for name, kind in self.kinds.items()
-            if kind != "ignore"
-        }
-        return pd.DataFrame(columns, index=frame.index, copy=False)
 
     def _tensors(self, features: pd.DataFrame, rows: np.ndarray | None) -> Rows:
         num, cat = self.preprocessor.transform(features, rows)
@@ -202,6 +211,8 @@ def table_fields(
 def _quantiles(train: Rows) -> tuple[tuple[float, ...], ...]:
     if "num" not in train:
         return ()
-    levels = np.linspace(0, 1, QUANTILE_LEVELS)
-    columns = train["num"].numpy().T
-    return tuple(tuple(np.quantile(column, levels).tolist()) for column in columns)
+    levels, quantiles = np.linspace(0, 1, QUANTILE_LEVELS), []
+    for columns in train["num"].split(COLUMNS_AT_ONCE, dim=1):
+        for column in np.ascontiguousarray(columns.numpy().T):
+            quantiles.append(tuple(np.quantile(column, levels).tolist()))
+    return tuple(quantiles)

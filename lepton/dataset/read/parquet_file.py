@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.read.column_names import duplicate_names
 from lepton.errors import DataError
 
@@ -19,7 +20,8 @@ class ParquetTable:
     """
 
     def __init__(self, path: str):
-        self.path, self.notes = path, []
+        self.path, self.source = path, self
+        self.notes: list[CleaningNote] = []
         file = Path(path).expanduser()
         if file.is_dir():
             raise DataError(f"{path}: a folder, not a file")

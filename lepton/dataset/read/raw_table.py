@@ -1,22 +1,27 @@
 """Tables as they were read: whole columns, or blocks of rows, and never all of it at once."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.errors import DataError
 
 
 class RawTable(Protocol):
     """Rows of one or several files. Each access may read anew: what it gave can be let go.
 
-    `notes` are on the reading.
+    `notes` are on the reading. `source` is the table for who knows DataFrames alone: one where it
+    lies in memory as such, else the table itself.
     """
 
     columns: pd.Index
     notes: list[CleaningNote]
+
+    @property
+    def source(self) -> "pd.DataFrame | RawTable": ...
 
     def __len__(self) -> int: ...
 
@@ -36,7 +41,8 @@ class FrameTable:
 
     def __init__(self, frame: pd.DataFrame):
         self.notes: list[CleaningNote] = frame.attrs.pop("notes", [])
-        self.frame, self.columns = frame, frame.columns
+        self.frame = self.source = frame
+        self.columns = frame.columns
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -58,7 +64,7 @@ class ArrowTable:
     """An Arrow table, in memory or mapped from a file, whose columns become pandas' when asked."""
 
     def __init__(self, table: pa.Table, notes: list[CleaningNote]):
-        self.table, self.notes = table, notes
+        self.table, self.notes, self.source = table, notes, self
         self.columns = pd.Index(table.column_names)
 
     def __len__(self) -> int:
@@ -76,11 +82,38 @@ class ArrowTable:
             yield block.to_pandas(ignore_metadata=True)
 
 
+class StrippedTable:
+    """A table of texts, of whose columns some lose these characters at the end."""
+
+    def __init__(self, table: RawTable, stripped: Collection[str], characters: str):
+        self.table, self.stripped, self.characters = table, stripped, characters
+        self.notes, self.columns, self.source = table.notes, table.columns, self
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.table
+
+    def __getitem__(self, name: str) -> pd.Series:
+        column = self.table[name]
+        return column.str.rstrip(self.characters) if name in self.stripped else column
+
+    def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
+        for block in self.table.blocks(names, rows):
+            ends = {
+                name: block[name].str.rstrip(self.characters)
+                for name in names
+                if name in self.stripped
+            }
+            yield block.assign(**ends)
+
+
 class JoinedTables:
     """The rows of a table, then those of a second one, which has the columns of the first."""
 
     def __init__(self, first: RawTable, second: RawTable):
-        self.tables, self.columns = (first, second), first.columns
+        self.tables, self.columns, self.source = (first, second), first.columns, self
         self.notes = [*first.notes, *second.notes]
 
     def __len__(self) -> int:
@@ -96,3 +129,22 @@ class JoinedTables:
     def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
         for table in self.tables:
             yield from table.blocks(names, rows)
+
+
+def as_table(frame: pd.DataFrame | RawTable) -> RawTable:
+    """A DataFrame as a table; a table as it is."""
+    return FrameTable(frame) if isinstance(frame, pd.DataFrame) else frame
+
+
+def join_tables(first: RawTable, second: RawTable) -> RawTable:
+    """The rows of both; two DataFrames are one again.
+
+    Raises: DataError for a column that the second lacks.
+    """
+    absent = [repr(name) for name in first.columns if name not in second.columns]
+    if absent:
+        raise DataError(f"the test file lacks {', '.join(absent)}, which the data file has")
+    if isinstance(first, FrameTable) and isinstance(second, FrameTable):
+        frames = [first.frame, second.frame[list(first.columns)]]
+        return FrameTable(pd.concat(frames, ignore_index=True))
+    return JoinedTables(first, second)

@@ -1,0 +1,52 @@
+"""Columns of a raw table as their kinds say, parsed when they are asked for and not kept."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from lepton.dataset.clean.column_kinds import COMPACT_PARSERS
+from lepton.dataset.read.raw_table import RawTable
+
+
+class ParsedColumns:
+    """The columns that are not ignored: whole, or in blocks of rows once each was asked for whole.
+
+    `missing` counts for each column so far the kept rows that lack it.
+    Shapes: kept_rows (rows,) bool.
+    """
+
+    def __init__(self, table: RawTable, kinds: dict[str, str], kept_rows: np.ndarray):
+        self.table, self.kept_rows = table, kept_rows
+        self.kinds = {name: kind for name, kind in kinds.items() if kind != "ignore"}
+        self.missing: dict[str, int] = {}
+        self.raw_types: dict[str, object] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.kinds
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, name: str) -> pd.Series:
+        raw = self.table[name]
+        self.raw_types[name] = raw.dtype
+        parsed = COMPACT_PARSERS[self.kinds[name]](raw)
+        self.missing[name] = int(parsed.isna().to_numpy()[self.kept_rows].sum())
+        return parsed
+
+    def blocks(self, rows: int) -> Iterator[pd.DataFrame]:
+        """All columns of consecutive rows, as the whole columns hold them, `rows` at most."""
+        for block in self.table.blocks(list(self.kinds), rows):
+            columns = {
+                name: COMPACT_PARSERS[kind](self._in_type_of_whole(block[name]))
+                for name, kind in self.kinds.items()
+            }
+            yield pd.DataFrame(columns, copy=False)
+
+    def _in_type_of_whole(self, column: pd.Series) -> pd.Series:
+        """Some rows as the column holds them: whole numbers are floats where others are missing."""
+        whole = self.raw_types[str(column.name)]
+        if column.dtype == whole or isinstance(whole, pd.CategoricalDtype):
+            return column
+        return column.astype(whole)  # pyright: ignore[reportArgumentType]
