@@ -7,6 +7,7 @@ import pandas as pd
 
 from lepton.preprocessing.table import TablePreprocessing
 
+BLOCK_ROWS = 16_384  # of a table at a time: the numbers of a block are in memory several times over
 MakeSplitArray = Callable[[str, str, tuple[int, ...], type], np.ndarray]
 
 

@@ -17,8 +17,8 @@ from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.dataset.read.raw_table import RawTable, as_table
 from lepton.errors import DataError
 from lepton.preprocessing.categories import category_names
-from lepton.preprocessing.split_inputs import transform_splits
-from lepton.preprocessing.table import CHUNK_ROWS, TablePreprocessing
+from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_splits
+from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import QUANTILE_LEVELS, DataSpec
 from lepton.storage.scratch import release_memory
 
@@ -64,8 +64,9 @@ class TableInputs(InputKind):
         columns = ParsedColumns(table, self.kinds, raw.kept_rows)
         self.preprocessor.fit(columns, self.kinds, raw.positions["train"], raw.arrays.scratch)
         release_memory()
-        blocks = columns.blocks(CHUNK_ROWS)
+        blocks = columns.blocks(BLOCK_ROWS)
         arrays = transform_splits(self.preprocessor, blocks, raw.positions, raw.arrays.make)
+        release_memory()
         splits = {
             split: {name: torch.from_numpy(values) for name, values in inputs.items()}
             for split, inputs in arrays.items()

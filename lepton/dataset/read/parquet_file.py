@@ -55,14 +55,14 @@ class ParquetTable:
     def frame(self, names: list[str]) -> pd.DataFrame:
         """Whole columns."""
         with self._whole():
-            table = self.file.read(columns=names).select(names)
+            table = self.file.read(columns=names, use_threads=False).select(names)
             table.validate(full=True)  # whether texts are UTF-8, say
         return table.to_pandas(ignore_metadata=True)
 
     def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
         """Columns of consecutive rows, in order, `rows` at most in a block."""
         with self._whole():
-            for batch in self.file.iter_batches(batch_size=rows, columns=names):
+            for batch in self.file.iter_batches(batch_size=rows, columns=names, use_threads=False):
                 yield batch.select(names).to_pandas(ignore_metadata=True)
 
     @contextmanager
