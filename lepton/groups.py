@@ -156,7 +156,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     },
     "dataset": {
         **{"shots": None, "fraction": 1.0},
-        **{"max_numeric_classes": 20, "min_identifier_values": 20},
+        **{"max_numeric_classes": 20, "min_identifier_values": 20, "memory_gb": None},
     },
     "trainer": {"extra": {}},
 }

@@ -118,6 +118,8 @@ def read_data(config: dict[str, Any]) -> Data:
     data = build.data(config)
     counts = {split: len(rows["id"]) for split, rows in data.splits.items()}
     _log_once("rows: " + ", ".join(f"{count} {split}" for split, count in counts.items()))
+    if data.streamed_from is not None:
+        _log_once(f"data: the rows are streamed from {data.streamed_from}")
     for note in data.notes:
         _log_once(f"data: {note}")
     choices = config["choices"]

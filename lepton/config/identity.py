@@ -20,6 +20,7 @@ COSMETIC_KEYS = (  # `kind` is what older configs call suggested.for
     *COSMETIC_GROUPS,
 )
 COSMETIC_TRAINER_KEYS = ("progress", "checkpoint_every")
+COSMETIC_DATASET_KEYS = ("memory_gb",)
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -37,7 +38,8 @@ def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     contents = {key: file_sha256(Path(path)) for key, path in data_files(config).items()}
     contents |= {key: _folder_content(Path(path)) for key, path in data_folders(config).items()}
     canonical = without_younger_keys(without_absent_groups(canonical))
-    canonical["dataset"] = {**canonical["dataset"], **contents}
+    dataset = {k: v for k, v in canonical["dataset"].items() if k not in COSMETIC_DATASET_KEYS}
+    canonical["dataset"] = {**dataset, **contents}
     canonical["model"] = with_content_for_path(canonical["model"])
     if init_from := canonical.get("init_from"):
         canonical["init_from"] = weights_digest(init_from) or init_from

@@ -1,9 +1,11 @@
 """Data sets of the user's CSV files."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lepton.dataset.load.streaming import FileSource
 from lepton.dataset.read.csv_file import open_csv, read_csv
 from lepton.dataset.read.raw_table import RawTable, StrippedTable
 from lepton.dataset.tabular import TabularData
@@ -25,11 +27,12 @@ class Csv(TabularData):
         names: list[str] | None,
         missing: list[str],
         target_strip: str | None,
+        memory_gb: float | None,
         **table: Any,
     ):
         super().__init__(**table)
         self.paths = path, test_path
-        self.target_strip = target_strip
+        self.target_strip, self.memory_gb = target_strip, memory_gb
         self.csv_options = {
             "separator": separator,
             "quote": quote,
@@ -51,6 +54,17 @@ class Csv(TabularData):
             return super().tables()
         path, test_path = self.paths
         return self._open(path), self._open(test_path) if test_path else None
+
+    def source(self) -> FileSource | None:
+        """The files, which a class of the user's own that changes their rows reads whole."""
+        if self.changes_frames(Csv):
+            return None
+        paths = [path for path in self.paths if path]
+        return FileSource(
+            paths=paths,
+            options={**self.csv_options, "target_strip": self.target_strip},
+            bytes=sum(Path(path).expanduser().stat().st_size for path in paths),
+        )
 
     def _read(self, path: str) -> pd.DataFrame:
         frame = read_csv(path, **self.csv_options)

@@ -51,6 +51,7 @@ class Data(pl.LightningDataModule):
     folder_keys: tuple[
         str, ...
     ] = ()  # keys of its YAML that may name a folder, hashed by its files
+    streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
     spec: DataSpec
     inputs: list[InputKind]
     unread_inputs: Sequence[InputKind] = ()  # those that the model does not read
@@ -177,8 +178,13 @@ class Data(pl.LightningDataModule):
     def transfer_batch_to_device(
         self, batch: Batch | list[Batch], device: torch.device, dataloader_idx: int
     ) -> Batch | list[Batch]:
-        """The batch as it is, cut from tensors that lie where the trainer computes."""
-        return batch
+        """The batch as it is, cut from tensors that lie where the trainer computes; or moved there,
+        where they are streamed."""
+        if self.streamed_from is None:
+            return batch
+        if isinstance(batch, list):
+            return [{name: tensor.to(device) for name, tensor in b.items()} for b in batch]
+        return {name: tensor.to(device) for name, tensor in batch.items()}
 
     def train_dataloader(self) -> TrainLoader:
         """The rows of train in shuffled batches; a data set may cut them in a way of its own."""
@@ -290,7 +296,9 @@ class Data(pl.LightningDataModule):
         return {name: tensor[rows] for name, tensor in tensors.items()}
 
     def _on_device(self, split: str) -> dict[str, Tensor]:
-        """A split's tensors, moved whole, once, to where the trainer computes."""
+        """A split's tensors, moved whole, once, to where the trainer computes, if they fit."""
+        if self.streamed_from is not None:
+            return self.splits[split]
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         self.splits[split] = {
             name: tensor.to(device) for name, tensor in self.splits[split].items()

@@ -4,17 +4,20 @@ from typing import Any
 
 import pandas as pd
 
-from lepton.dataset.read.parquet_file import ParquetTable, read_parquet
+from lepton.dataset.load.streaming import FileSource
+from lepton.dataset.read.parquet_file import ParquetTable, count_cells, read_parquet
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.tabular import TabularData
+
+CELL_BYTES = 8  # of memory that a cell takes where all rows are prepared at once, about
 
 
 class Parquet(TabularData):
     """A Parquet file, and a second one of the same columns to test on, if `test_path` names it."""
 
-    def __init__(self, *, path: str, test_path: str | None, **table: Any):
+    def __init__(self, *, path: str, test_path: str | None, memory_gb: float | None, **table: Any):
         super().__init__(**table)
-        self.paths = path, test_path
+        self.paths, self.memory_gb = (path, test_path), memory_gb
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows of the data file, and of the test file where there is one."""
@@ -27,3 +30,14 @@ class Parquet(TabularData):
             return super().tables()
         path, test_path = self.paths
         return ParquetTable(path), ParquetTable(test_path) if test_path else None
+
+    def source(self) -> FileSource | None:
+        """The files, which a class of the user's own that changes their rows reads whole."""
+        if self.changes_frames(Parquet):
+            return None
+        paths = [path for path in self.paths if path]
+        return FileSource(
+            paths=paths,
+            options={},
+            bytes=sum(CELL_BYTES * count_cells(path) for path in paths),
+        )

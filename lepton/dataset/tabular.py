@@ -4,6 +4,7 @@ from typing import Any
 
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.table import TableInputs
+from lepton.dataset.load.streaming import GIGABYTE, FileSource, budget_bytes, set_up_streamed
 from lepton.preprocessing.table import TablePreprocessing
 
 
@@ -11,6 +12,7 @@ class TabularData(Data):
     """Base of the tabular data sets; one of them only says how to `read` its table."""
 
     provides = ("table",)
+    memory_gb: float | None = None  # that the rows may take, of a data set that can be streamed
 
     def __init__(
         self,
@@ -27,6 +29,23 @@ class TabularData(Data):
             preprocessing=preprocessing,
         )
         self.inputs.append(self.table_inputs)
+
+    def source(self) -> FileSource | None:
+        """The files that a data set can be streamed from; None for one that is read whole."""
+        return None
+
+    def setup(self, stage: str | None = None) -> None:
+        """Reads and prepares the data, once; what exceeds its memory is streamed from the cache."""
+        source = None if self.splits or self.inputs != [self.table_inputs] else self.source()
+        if source is None or not source.exceeds(self.memory_gb):
+            super().setup(stage)
+            return
+        folder = set_up_streamed(self, source, super().setup)
+        budget = budget_bytes(self.memory_gb) / GIGABYTE
+        self.streamed_from = (
+            f"{folder}, since they would take {source.bytes / GIGABYTE:.3g} GB of memory, more than "
+            f"dataset.memory_gb={self.memory_gb or f'null, {budget:.3g} here'}"
+        )
 
     @property
     def columns(self) -> dict[str, str]:

@@ -84,6 +84,15 @@ def read_parquet(path: str) -> pd.DataFrame:
     return table.frame(list(table.columns))
 
 
+def count_cells(path: str) -> int:
+    """Rows times columns of a Parquet file.
+
+    Raises: DataError, as ParquetTable.
+    """
+    table = ParquetTable(path)
+    return len(table) * len(table.columns)
+
+
 def _is_one_value(kind: pa.DataType) -> bool:
     """True when a cell of this type is a number, a text, a boolean or a date."""
     is_binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
