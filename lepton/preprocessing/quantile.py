@@ -17,6 +17,8 @@ class Quantile(TablePreprocessing):
     Source: Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, section 4.
     """
 
+    scaler_columns = ("quantiles_",)
+
     def __init__(
         self,
         *,

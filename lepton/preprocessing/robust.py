@@ -14,6 +14,8 @@ class Robust(TablePreprocessing):
     Units: `lower` and `upper` in percent of the training rows.
     """
 
+    scaler_columns = ("center_", "scale_")
+
     def __init__(self, *, lower: float, upper: float, **options: Any):
         super().__init__(**options)
         self.quantile_range = (lower, upper)

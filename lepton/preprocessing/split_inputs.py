@@ -1,17 +1,17 @@
-"""Numbers and category codes of all splits, made in one pass over the blocks of a table."""
+"""Numbers and category codes of all splits, made of the columns or the blocks of a table."""
 
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from lepton.preprocessing.table import TablePreprocessing
+from lepton.preprocessing.table import Columns, TablePreprocessing
 
 BLOCK_ROWS = 16_384  # of a table at a time: the numbers of a block are in memory several times over
 MakeSplitArray = Callable[[str, str, tuple[int, ...], type], np.ndarray]
 
 
-def transform_splits(
+def transform_blocks(
     preprocessor: TablePreprocessing,
     blocks: Iterable[pd.DataFrame],
     rows_by_split: Mapping[str, np.ndarray],
@@ -19,21 +19,11 @@ def transform_splits(
 ) -> dict[str, dict[str, np.ndarray]]:
     """`num` and `cat` of the rows of each split, in their order; without those of no column.
 
-    `make_array` makes an empty array of a split, a name, a shape and a type.
+    The table comes in blocks of rows, which suits arrays that lie on a disk. `make_array` makes an
+    empty array of a split, a name, a shape and a type.
     Shapes: rows_by_split[split] (N,), row numbers in the blocks laid end to end.
     """
-    widths = {
-        "num": (len(preprocessor.num_features), np.float32),
-        "cat": (len(preprocessor.cat_features), np.int64),
-    }
-    splits = {
-        split: {
-            name: make_array(split, name, (len(rows), width), dtype)
-            for name, (width, dtype) in widths.items()
-            if width
-        }
-        for split, rows in rows_by_split.items()
-    }
+    splits = _empty_splits(preprocessor, rows_by_split, make_array)
     orders = {split: np.argsort(rows, kind="stable") for split, rows in rows_by_split.items()}
     start = 0
     for block in blocks:
@@ -49,3 +39,47 @@ def transform_splits(
                     splits[split][name][places] = values.numpy()
         start += len(block)
     return splits
+
+
+def transform_columns(
+    preprocessor: TablePreprocessing,
+    columns: Columns,
+    rows_by_split: Mapping[str, np.ndarray],
+    make_array: MakeSplitArray,
+) -> dict[str, dict[str, np.ndarray]]:
+    """The same of a table that comes column by column, which suits arrays in memory.
+
+    The preprocessing must treat columns apart.
+    """
+    splits = _empty_splits(preprocessor, rows_by_split, make_array)
+    for name in preprocessor.kinds:
+        alone, number_places = preprocessor.of_column(name)
+        places = {"num": number_places, "cat": []}
+        if name in preprocessor.cat_features:
+            places["cat"] = [preprocessor.cat_features.index(name)]
+        column = pd.DataFrame({name: columns[name]}, copy=False)
+        for split, rows in rows_by_split.items():
+            num, cat = alone.transform(column, rows)
+            for kind, values in (("num", num), ("cat", cat)):
+                for place, value in zip(places[kind], values.numpy().T, strict=True):
+                    splits[split][kind][:, place] = value
+    return splits
+
+
+def _empty_splits(
+    preprocessor: TablePreprocessing,
+    rows_by_split: Mapping[str, np.ndarray],
+    make_array: MakeSplitArray,
+) -> dict[str, dict[str, np.ndarray]]:
+    widths = {
+        "num": (len(preprocessor.num_features), np.float32),
+        "cat": (len(preprocessor.cat_features), np.int64),
+    }
+    return {
+        split: {
+            name: make_array(split, name, (len(rows), width), dtype)
+            for name, (width, dtype) in widths.items()
+            if width
+        }
+        for split, rows in rows_by_split.items()
+    }

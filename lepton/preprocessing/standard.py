@@ -9,6 +9,8 @@ from lepton.preprocessing.table import CHUNK_ROWS, TablePreprocessing
 class Standard(TablePreprocessing):
     """Scales numbers to mean 0 and standard deviation 1 on the training rows."""
 
+    scaler_columns = ("mean_", "var_", "scale_")
+
     def fit_scaler(self, numbers: np.ndarray) -> StandardScaler:
         """A scaler by the mean and standard deviation of each column."""
         scaler = StandardScaler()

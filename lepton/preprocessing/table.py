@@ -1,5 +1,6 @@
 """The base of the preprocessing options: columns become numbers and category codes."""
 
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -37,7 +38,14 @@ class Columns(Protocol):
 
 
 class TablePreprocessing:
-    """Imputes, scales and encodes parsed columns; fitted on the training rows alone."""
+    """Imputes, scales and encodes parsed columns; fitted on the training rows alone.
+
+    `scaler_columns` stands beside a `fit_scaler` whose scaler treats each column by itself: the
+    fitted attributes that hold the values of columns, in their last dimension.
+    """
+
+    scaler_columns: tuple[str, ...] | None = None
+    number_type: np.dtype | None = None  # that numbers are computed with at least
 
     def __init__(
         self,
@@ -88,6 +96,7 @@ class TablePreprocessing:
         missing = [name for name in self._columns_of("numeric", "date") if name in with_missing]
         self.indicated = missing if self.settings["indicator"] else []
         numbers = matrix.numbers()
+        self.fitted_type = numbers.dtype
         self.fill = [self._fill_value(column) for column in numbers.T]
         self.scaler = None
         if self.fill:
@@ -113,6 +122,40 @@ class TablePreprocessing:
             codes = category_codes(self.encoders[name], frame[name].iloc[rows])
             cat[:, i] = torch.from_numpy(codes)
         return num, cat
+
+    def treats_columns_apart(self) -> bool:
+        """True when a column's inputs do not depend on those of other columns."""
+        classes = [c for c in type(self).__mro__ if "fit_scaler" in vars(c)]
+        return vars(classes[0]).get("scaler_columns") is not None
+
+    def of_column(self, name: str) -> "tuple[TablePreprocessing, list[int]]":
+        """What transforms a column alone, and where its numbers stand among `num_features`."""
+        numeric, dates = self._columns_of("numeric"), self._columns_of("date")
+        widths = [1] * len(numeric) + [len(date_feature_names(d, self.hours[d])) for d in dates]
+        starts = dict(zip([*numeric, *dates], np.cumsum([0, *widths])[:-1].tolist(), strict=True))
+        places: list[int] = []
+        if name in starts:
+            places = [starts[name] + i for i in range(widths[[*numeric, *dates].index(name)])]
+        alone = TablePreprocessing(**self.settings)
+        alone.number_type = self.fitted_type
+        alone.kinds = {name: self.kinds[name]}
+        alone.hours = {key: hour for key, hour in self.hours.items() if key == name}
+        alone.encoders = {key: e for key, e in self.encoders.items() if key == name}
+        alone.indicated = [key for key in self.indicated if key == name]
+        alone.fill = [self.fill[place] for place in places]
+        alone.scaler = self._scaler_of(places) if places else None
+        indicators = [sum(widths) + self.indicated.index(key) for key in alone.indicated]
+        return alone, places + indicators
+
+    def _scaler_of(self, places: list[int]) -> TransformerMixin | None:
+        """The fitted scaler, of some of the numbers alone."""
+        if self.scaler is None:
+            return None
+        scaler = copy(self.scaler)
+        for name in self.scaler_columns or ():
+            setattr(scaler, name, getattr(scaler, name)[..., places])
+        scaler.n_features_in_ = len(places)  # pyright: ignore[reportAttributeAccessIssue]
+        return scaler
 
     @property
     def num_features(self) -> tuple[str, ...]:
@@ -177,6 +220,7 @@ class TablePreprocessing:
         numeric, dates = self._columns_of("numeric"), self._columns_of("date")
         width = len(self.num_features) - len(self.indicated)
         dtypes = {frame[name].dtype for name in numeric} | ({np.dtype(float)} if dates else set())
+        dtypes |= {self.number_type} if self.number_type else set()
         dtype = np.result_type(*dtypes) if dtypes else float
         numbers = np.empty((len(rows), width), dtype=dtype, order="F")
         for i, name in enumerate(numeric):

@@ -17,7 +17,7 @@ from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.dataset.read.raw_table import RawTable, as_table
 from lepton.errors import DataError
 from lepton.preprocessing.categories import category_names
-from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_splits
+from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_blocks, transform_columns
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import QUANTILE_LEVELS, DataSpec
 from lepton.storage.scratch import release_memory
@@ -64,8 +64,11 @@ class TableInputs(InputKind):
         columns = ParsedColumns(table, self.kinds, raw.kept_rows)
         self.preprocessor.fit(columns, self.kinds, raw.positions["train"], raw.arrays.scratch)
         release_memory()
-        blocks = columns.blocks(BLOCK_ROWS)
-        arrays = transform_splits(self.preprocessor, blocks, raw.positions, raw.arrays.make)
+        if self.preprocessor.treats_columns_apart() and not raw.arrays.streamed:
+            transform, pieces = transform_columns, columns
+        else:
+            transform, pieces = transform_blocks, columns.blocks(BLOCK_ROWS)
+        arrays = transform(self.preprocessor, pieces, raw.positions, raw.arrays.make)
         release_memory()
         splits = {
             split: {name: torch.from_numpy(values) for name, values in inputs.items()}
