@@ -1,6 +1,6 @@
 """Measures the memory and the time of whole runs on tables of 10^4 to 10^7 rows x 60 columns.
 
-    python scripts/bench_memory.py [--rows 10000,100000,400000] [--format parquet,csv] [OVERRIDE ...]
+    python scripts/bench_memory.py [--rows 10000,400000] [--format parquet,csv] [OVERRIDE ...]
 
 Makes each table (normal numbers, a class by their sum), trains one epoch of a small network on it
 in a fresh process, and prints the peak of anonymous memory (RssAnon) beyond that of a run on 1000
@@ -92,7 +92,7 @@ def measure(overrides: list[str]) -> tuple[float, float]:
 
 
 class PeakSampler(threading.Thread):
-    """Looks at RssAnon every few milliseconds: file pages, which the system can drop, are not it."""
+    """Looks at RssAnon every few milliseconds; file pages, which can be dropped, are not in it."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

@@ -248,7 +248,7 @@ class Data(pl.LightningDataModule):
             self.split_settings,
             file_rows=int(target.kept_rows[:file_rows].sum()),
             total_rows=int(target.kept_rows.sum()),
-            labels=target.values.astype(np.int64) if has_labels else None,
+            labels=target.values.astype(np.int32) if has_labels else None,
             classes=tuple(target.classes),
             values=values,
             drop_rows=drop_rows,

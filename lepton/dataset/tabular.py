@@ -41,10 +41,11 @@ class TabularData(Data):
             super().setup(stage)
             return
         folder = set_up_streamed(self, source, super().setup)
-        budget = budget_bytes(self.memory_gb) / GIGABYTE
+        budget = f"{budget_bytes(self.memory_gb) / GIGABYTE:.3g}"
+        budget = f"null, {budget} here" if self.memory_gb is None else budget
         self.streamed_from = (
-            f"{folder}, since they would take {source.bytes / GIGABYTE:.3g} GB of memory, more than "
-            f"dataset.memory_gb={self.memory_gb or f'null, {budget:.3g} here'}"
+            f"{folder}: they would take about {source.bytes / GIGABYTE:.3g} GB of memory, "
+            f"more than dataset.memory_gb={budget}"
         )
 
     @property

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import torch
 
+from lepton.storage.scratch import release_memory
+
 STATUS_FILE, CLEAR_FILE = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 MEGABYTE = 1e6
+BATCHES_BETWEEN_TRIMS = 2
 
 
 def reset_peak() -> None:
@@ -32,3 +35,13 @@ def peak(device: torch.device) -> float:
         return int(peak_line.split()[1]) * 1024 / MEGABYTE
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size * (1 if sys.platform == "darwin" else 1024) / MEGABYTE
+
+
+def trim_between_batches(batches: int) -> None:
+    """Now and then gives freed memory back; called after each batch of a pass without gradients.
+
+    What is kept of a batch lies between large tensors that are freed, and each hole is a little too
+    small for the next one: a pass would come to hold many times the memory of a batch.
+    """
+    if batches % BATCHES_BETWEEN_TRIMS == 0:
+        release_memory()

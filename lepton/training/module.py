@@ -20,6 +20,7 @@ from lepton.scheduler.interval import Scheduler, step_after_epoch
 from lepton.seeds import derive
 from lepton.task import Task
 from lepton.trainer.default import Trainer
+from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream
 from lepton.training.loss import stream_names, training_loss
 from lepton.training.rng_states import set_rng_states
@@ -191,6 +192,7 @@ class TrainingModule(pl.LightningModule):
     def validation_step(self, batch: Batch, _: int) -> None:
         prediction = self.task.predict(self.task.forward(self.model, batch))
         self.validated.append(self.task.validate(prediction, batch))
+        memory.trim_between_batches(len(self.validated))
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.sanity_checking:

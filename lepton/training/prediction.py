@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.load.prediction_batches import prediction_batches
 from lepton.method import Batch
+from lepton.training import memory
 
 
 def compute_in_batches(
@@ -34,6 +35,7 @@ def compute_in_batches(
             }
             row_numbers.append(numbers)
             outputs.append(compute(batch).cpu())
+            memory.trim_between_batches(len(outputs))
     return torch.cat(outputs)[torch.cat(row_numbers).argsort()]
 
 

@@ -16,6 +16,7 @@ from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
 
 COLUMN_KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
+FIRST_CELLS = 4096  # among which equal ones are looked for first
 MAJORITY = 0.5  # share of numbers from which on a text column is likely a number column with slips
 
 
@@ -82,22 +83,40 @@ def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningN
     """The kind of one column, and a note where the kind may surprise."""
     where, rows = f"column {column.name}", len(column)
     if (kind := _kind_of_type(column)) is None:
-        present = text_cells(column).drop_null()
+        present: pd.Series | Cells = text_cells(column).drop_null()
         kind, note = _kind_of_texts(present, str(column.name))
-        distinct, first = pc.count_distinct(present).as_py(), as_objects(present[:1])
     else:
         present, note = column.dropna(), None
-        distinct, first = present.nunique(), present.iloc[:1].tolist()
-    if distinct == 0:
+    if not len(present):
         return "ignore", CleaningNote("no values, ignored", rows, where)
-    if distinct == 1 and len(present) == rows:
-        return "ignore", CleaningNote(f"always {first[0]}, ignored", rows, where)
-    if distinct == len(present) >= min_identifier_values and (
-        kind == "categorical" or (kind == "numeric" and _are_consecutive(present))
-    ):
+    if len(present) == rows and (constant := _only_value(present)) is not None:
+        return "ignore", CleaningNote(f"always {constant}, ignored", rows, where)
+    may_identify = kind == "categorical" or (kind == "numeric" and _are_consecutive(present))
+    if may_identify and len(present) >= min_identifier_values and _all_differ(present):
         remark = f"looks like an identifier, ignored; dataset.columns.{column.name}={kind} keeps it"
         return "ignore", CleaningNote(remark, rows, where)
     return kind, note
+
+
+def _only_value(present: pd.Series | Cells) -> object:
+    """The value that all cells have; None where they differ."""
+    if isinstance(present, pd.Series):
+        first = present.iloc[0]
+        return first if (present == first).all() else None
+    first = present[0]
+    return first.as_py() if pc.all(pc.equal(present, first)).as_py() else None
+
+
+def _all_differ(present: pd.Series | Cells) -> bool:
+    """True when no value stands twice; the first ones mostly tell."""
+    for cells in (present[:FIRST_CELLS], present):
+        if isinstance(cells, pd.Series):
+            distinct = cells.nunique()
+        else:
+            distinct = pc.count_distinct(cells).as_py()
+        if distinct < len(cells):
+            return False
+    return True
 
 
 def _kind_of_type(column: pd.Series) -> str | None:
