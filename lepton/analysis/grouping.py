@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lepton.config.identity import COSMETIC_DATASET_KEYS
 from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS
 from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
@@ -21,6 +22,7 @@ FACT_COLUMNS = {  # columns of a study's table that are no settings
     *COSMETIC_GROUPS,
     *("kind", "suggested", DERIVED_KEY),
 }
+COSMETIC_SETTINGS = {f"dataset.{key}" for key in COSMETIC_DATASET_KEYS}
 ROOT_SETTINGS = ("batch_size", "init_from")  # keys without a group that are compared
 TUNED_GROUPS = tuple(name for name, group in GROUPS.items() if group.tuned)
 PRECISION_KEY = "trainer.precision"  # strategies and models suggest it
@@ -36,6 +38,7 @@ def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
         column
         for column in frame.columns
         if column.partition(".")[0] not in FACT_COLUMNS and "/" not in column
+        if column not in COSMETIC_SETTINGS
     ]
     varying = [c for c in settings if c in groups and frame[c].nunique() > 1]
     for column in settings:

@@ -106,3 +106,8 @@ class StackedData(pl.LightningDataModule):
 
     def val_dataloader(self) -> EvaluationBatches:
         return self.val
+
+
+def needs_whole_copy(data: Data, device: torch.device, dtype: torch.dtype) -> bool:
+    """True for streamed data that `StackedData.move_to` would have to hold whole."""
+    return data.streamed_from is not None and (device.type != "cpu" or dtype != torch.float32)

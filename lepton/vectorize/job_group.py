@@ -24,6 +24,7 @@ from lepton.sweep.progress import SweepProgress
 from lepton.task import Task
 from lepton.training.evaluation import constant_metrics
 from lepton.training.learner import build_network
+from lepton.vectorize.batches import needs_whole_copy
 from lepton.vectorize.checkpointing import group_by_saved_place
 from lepton.vectorize.guard import StackMismatch
 from lepton.vectorize.hyperparameters import MemberSchedule, StepValues
@@ -171,6 +172,8 @@ class JobGroup:
             threads=options.threads,
             memory_share=options.memory_share,
         )
+        if needs_whole_copy(self.data, trial.device, trial.dtype):
+            return "its data are streamed, and a stack would hold them whole on its device"
         if reason := trial.mismatch():
             return reason
         if options.size is not None:

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from lepton.errors import LeptonError
 from lepton.storage.array_cache import ArrayEntry
+from lepton.storage.files import is_disk_full
 from lepton.storage.scratch import scratch_array
 
 
@@ -32,4 +34,9 @@ class StreamedArrays(SplitArrays):
         return self.entry.make(f"{split}.{name}", shape, dtype)
 
     def scratch(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        return scratch_array(shape, dtype)
+        while True:
+            try:
+                return scratch_array(shape, dtype)
+            except LeptonError as e:
+                if not (is_disk_full(e) and self.entry.cache and self.entry.cache.make_room()):
+                    raise

@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import (
     Sweep,
 )
 
-from lepton.config.identity import COSMETIC_KEYS
+from lepton.config.identity import COSMETIC_DATASET_KEYS, COSMETIC_KEYS
 from lepton.errors import ConfigError, NothingToSearch
 from lepton.sweep.overrides import as_written, listed_values
 
@@ -141,7 +141,9 @@ def read_space(parser: OverridesParser, overrides: Sequence[str]) -> SearchSpace
 
 
 def _cosmetic_reason(key: str) -> str | None:
-    cosmetic = key.partition(".")[0] in COSMETIC_KEYS or key == "trainer.progress"
+    group, _, name = key.partition(".")
+    cosmetic = group in COSMETIC_KEYS or key == "trainer.progress"
+    cosmetic = cosmetic or (group == "dataset" and name in COSMETIC_DATASET_KEYS)
     return "it changes nothing that is scored" if cosmetic else None
 
 
