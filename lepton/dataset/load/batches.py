@@ -9,10 +9,12 @@ from torch import Tensor
 from lepton.dataset.load.batch_cutter import BatchCutter, rows_of_a_block
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.method import Batch
+from lepton.storage.scratch import release_memory
 
 if TYPE_CHECKING:
     from lepton.dataset.inputs.kind import InputKind
 
+BYTES_BETWEEN_TRIMS = 2**25  # that blocks take before freed memory is given back
 BATCHES_PER_BLOCK = 64  # batches handed over at a time at most; one gather for all of them
 
 
@@ -55,9 +57,16 @@ class TrainingBatches:
         order = self.sampler.draw()[: self.rows].to(self.tensors["id"].device)
         epoch, batches_done = self.done
         rows_done = batches_done * self.batch_size if epoch == self.sampler.epoch else 0
+        gathered = 0
         for block in order.split(self.block_rows):
             rows, rows_done = block[rows_done:], max(0, rows_done - len(block))
             yield self._batches(rows) if len(rows) else []
+            gathered += len(rows) * self.cutter.row_bytes
+            if (
+                gathered > BYTES_BETWEEN_TRIMS
+            ):  # blocks leave holes that none of the later ones fits
+                release_memory()
+                gathered = 0
 
     def _batches(self, rows: Tensor) -> list[Batch]:
         block = self.cutter.cut(self.tensors, rows)
