@@ -26,7 +26,7 @@ from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.dataset.load.length_batches import LengthTrainingBatches
-from lepton.dataset.load.split_arrays import SplitArrays
+from lepton.dataset.load.split_arrays import SplitArrays, move_batch
 from lepton.dataset.load.train_loader import TrainLoader
 from lepton.dataset.read.raw_table import FrameTable, RawTable, join_tables
 from lepton.dataset.split.split_rows import SplitRows, split_rows
@@ -178,13 +178,8 @@ class Data(pl.LightningDataModule):
     def transfer_batch_to_device(
         self, batch: Batch | list[Batch], device: torch.device, dataloader_idx: int
     ) -> Batch | list[Batch]:
-        """The batch as it is, cut from tensors that lie where the trainer computes; or moved there,
-        where they are streamed."""
-        if self.streamed_from is None:
-            return batch
-        if isinstance(batch, list):
-            return [{name: tensor.to(device) for name, tensor in b.items()} for b in batch]
-        return {name: tensor.to(device) for name, tensor in batch.items()}
+        """The batch, which lies where the trainer computes, but where rows are streamed."""
+        return batch if self.streamed_from is None else move_batch(batch, device)
 
     def train_dataloader(self) -> TrainLoader:
         """The rows of train in shuffled batches; a data set may cut them in a way of its own."""

@@ -1,8 +1,10 @@
 """Where the arrays of the splits lie while they are made: in memory, or in files of the cache."""
 
 import numpy as np
+import torch
 
 from lepton.errors import LeptonError
+from lepton.method import Batch
 from lepton.storage.array_cache import ArrayEntry
 from lepton.storage.files import is_disk_full
 from lepton.storage.scratch import scratch_array
@@ -40,3 +42,10 @@ class StreamedArrays(SplitArrays):
             except LeptonError as e:
                 if not (is_disk_full(e) and self.entry.cache and self.entry.cache.make_room()):
                     raise
+
+
+def move_batch(batch: Batch | list[Batch], device: torch.device) -> Batch | list[Batch]:
+    """A batch, or a block of them, on a device."""
+    if isinstance(batch, list):
+        return [{name: tensor.to(device) for name, tensor in b.items()} for b in batch]
+    return {name: tensor.to(device) for name, tensor in batch.items()}
