@@ -292,9 +292,8 @@ class Data(pl.LightningDataModule):
 
     def _on_device(self, split: str) -> dict[str, Tensor]:
         """A split's tensors, moved whole, once, to where the trainer computes, if they fit."""
-        if self.streamed_from is not None:
-            return self.splits[split]
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        device = device if self.streamed_from is None else torch.device("cpu")
         self.splits[split] = {
             name: tensor.to(device) for name, tensor in self.splits[split].items()
         }
