@@ -133,9 +133,9 @@ def _loss_and_metrics(config: dict[str, Any]) -> dict[str, Any]:
     from lepton.loss.option import LossOption
     from lepton.metric.option import MetricOption
 
-    added: dict[str, Any] = {}
+    loss = None
     for path, node in chosen_nodes(config, "loss").items():
-        added["loss"] = LossOption(option_label(config, path), unfinished(node))
+        loss = LossOption(option_label(config, path), unfinished(node))
     metrics = [
         MetricOption(
             path.rpartition(".")[2],
@@ -145,7 +145,7 @@ def _loss_and_metrics(config: dict[str, Any]) -> dict[str, Any]:
         )
         for path, node in chosen_nodes(config, "metric").items()
     ]
-    return added | ({"added_metrics": metrics} if metrics else {})
+    return {"loss": loss, "added_metrics": metrics}
 
 
 def methods(config: dict[str, Any]) -> "list[Method]":

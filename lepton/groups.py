@@ -41,7 +41,7 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "task": Group(
         targets=("lepton.task.",),
-        supplied=("spec",),
+        supplied=("spec", "loss", "added_metrics"),
         keys={
             "class_weights": "None | str | list[float]",
             "monitor": "None | str",

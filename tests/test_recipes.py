@@ -55,8 +55,8 @@ def project(tmp_path_factory):
 
 
 def test_every_recipe_has_its_files():
-    assert len(FILES) == 17
-    assert len(OPTIONS) == 5
+    assert len(FILES) == 20
+    assert len(OPTIONS) == 6
 
 
 def test_the_tests_of_the_recipes_pass(project):

@@ -118,7 +118,7 @@ def shared_settings(config: dict[str, Any]) -> str:
     }
     shared["trainer"] = _without(shared["trainer"], {"max_epochs", "threads", "precision"})
     shared["trainer"]["precision"] = str(resolve_precision(config["trainer"]))[:2]
-    weighted = config["task"]["class_weights"] is not None
+    weighted = config["task"].get("class_weights") is not None
     shared["task"] = {**shared["task"], "monitor": None, "class_weights": weighted}
     for path, node in chosen_nodes(config, "loss").items():
         stackable = getattr(build.import_target(node), "stackable", ())

@@ -138,7 +138,7 @@ def _scored_task(members: list[InputRun], requested: str | None) -> Task:
             f"{did_you_mean(requested, task.metrics)}; it has {', '.join(task.metrics)}"
         )
     default = next(iter(task.metrics))
-    monitored = {requested or member.config["task"]["monitor"] or default for member in members}
+    monitored = {requested or member.config["task"].get("monitor") or default for member in members}
     if len(monitored) > 1:
         raise ConfigError(
             f"metric: the members monitored {' and '.join(sorted(monitored))}; say which by "
