@@ -91,17 +91,22 @@ def test_ruff_finds_nothing(project):
     run(project, ruff, "format", "--no-cache", "--check", *files)
 
 
+def _as_override(option):
+    return f"{Path(option).parent.name}={Path(option).stem}"
+
+
 def test_the_options_and_the_command_are_used(project):
     lepton = [sys.executable, "-m", "lepton"]
-    chosen = {"waves", "series_cnn"}  # of the kind of inputs; the others go together
-    for by_kind in (True, False):
-        options = [
-            f"{Path(o).parent.name}={Path(o).stem}"
-            for o in OPTIONS
-            if (Path(o).stem in chosen) == by_kind
-        ]
-        fast = ("trainer=cpu", "trainer.max_epochs=2", "study=tried")
-        run(project, *lepton, "train", *options, *fast)
+    fast = ("trainer=cpu", "trainer.max_epochs=2", "study=tried")
+    apart = {  # words that go with those options which do not go with the others
+        ("waves", "series_cnn"): (),
+        ("hit_rate",): ("dataset=diabetes", "metric.hit_rate.tolerance=30.0"),
+    }
+    names = {Path(option).stem for option in OPTIONS}
+    others = tuple(names.difference(*apart))
+    for chosen, words in {**apart, others: ()}.items():
+        options = [_as_override(option) for option in OPTIONS if Path(option).stem in chosen]
+        run(project, *lepton, "train", *options, *words, *fast)
     words = ("dataset=waves", "model=series_cnn", "seed=0,1", *fast)
     run(project, *lepton, "train", "-m", *words, "hydra/launcher=vectorized")
     assert "  lepton where NAME " in run(project, *lepton, "--help")

@@ -238,7 +238,7 @@ def test_a_stack_chooses_by_an_added_metric_as_its_runs_do_alone(gap, own_metric
 def test_an_ensemble_chooses_by_an_added_metric_and_stores_its_direction(run, ensemble):
     for seed in (0, 1, 2):
         run(*TABLE, *FAST, "metric=cohen_kappa", f"seed={seed}", "study=members")
-    with pytest.raises(ConfigError, match="has no metric 'cohen_kap'; did you mean 'cohen_kappa'"):
+    with pytest.raises(ConfigError, match="no metric 'cohen_kap'; did you mean 'cohen_kappa'"):
         ensemble("runs=members", "metric=cohen_kap")
     folder = ensemble("runs=members", "metric=cohen_kappa", "keep=true").folder
     result = json.loads((folder / "result.json").read_text())

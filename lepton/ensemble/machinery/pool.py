@@ -12,6 +12,7 @@ from lepton.derived.inputs import MAX_NAMES_SHOWN, InputRun
 from lepton.ensemble.machinery.fold_joining import group_by_setting, join_folds
 from lepton.ensemble.machinery.scorer import Scorer
 from lepton.errors import ConfigError, did_you_mean
+from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 from lepton.task.base import Task
@@ -133,9 +134,10 @@ def _scored_task(members: list[InputRun], requested: str | None) -> Task:
     config, spec = members[0].config, members[0].spec
     task = build.task(config, spec)
     if requested is not None and requested not in task.metrics:
+        name = f"{task.name} has " if requested in LARGER_IS_BETTER else ""
         raise ConfigError(
-            f"metric: {task.name} has no metric {requested!r}"
-            f"{did_you_mean(requested, task.metrics)}; it has {', '.join(task.metrics)}"
+            f"metric: {name}no metric {requested!r}{did_you_mean(requested, task.metrics)} "
+            f"({', '.join(task.metrics)})"
         )
     default = next(iter(task.metrics))
     monitored = {requested or member.config["task"].get("monitor") or default for member in members}
