@@ -101,7 +101,8 @@ def note_revisions(cfg: "DictConfig") -> None:
 
     if REVISIONS:
         with open_dict(cfg):
-            cfg.revisions = revisions_of(OmegaConf.to_container(cfg, resolve=False))
+            values: Any = OmegaConf.to_container(cfg, resolve=False)
+            cfg.revisions = revisions_of(values)
 
 
 def _is_recorded(group: str, choice: Any) -> bool:

@@ -56,11 +56,13 @@ class Transformer(nn.Module):
                 lambda: load_encoder(path, pretrained, architecture, spec),
             )
         check_encoder(self.encoder, spec)
-        pooling = pooling or _default_pooling(default_pooling, "decoder" if causal else "encoder")
-        if causal and pooling == "cls":
+        chosen_pooling: str = pooling or _default_pooling(
+            default_pooling, "decoder" if causal else "encoder"
+        )
+        if causal and chosen_pooling == "cls":
             raise ConfigError("model.pooling=cls: a causal decoder's first token sees no other")
         self.pretrained = pretrained  # there is something to tune
-        self.pooling = pooling
+        self.pooling = chosen_pooling
         self.normalize = normalize
         width = self.encoder.config.hidden_size
         self.attention = AttentionPooling(width) if self.pooling == "attention" else None
@@ -80,7 +82,7 @@ class Transformer(nn.Module):
         if "segments" in batch and getattr(self.encoder.config, "type_vocab_size", 0) > 1:
             inputs["token_type_ids"] = batch["segments"]
         hidden = self.encoder(**inputs, return_dict=True).last_hidden_state
-        pool = POOLINGS.get(self.pooling, self.attention)
+        pool = self.attention if self.attention is not None else POOLINGS[self.pooling]
         pooled = pool(hidden, batch["mask"])
         return rms_norm(pooled, pooled.shape[-1:]) if self.normalize else pooled
 

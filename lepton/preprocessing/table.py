@@ -154,7 +154,7 @@ class TablePreprocessing:
         scaler = copy(self.scaler)
         for name in self.scaler_columns or ():
             setattr(scaler, name, getattr(scaler, name)[..., places])
-        scaler.n_features_in_ = len(places)  # pyright: ignore[reportAttributeAccessIssue]
+        scaler.n_features_in_ = len(places)
         return scaler
 
     @property

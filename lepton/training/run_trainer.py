@@ -29,13 +29,13 @@ def run_trainer(
     Raises: ConfigError, as the Trainer.
     """
     log_warnings_only()
-    node = node or config["trainer"]
-    if "extra" in node:  # of which a Trainer of the user's own may know nothing
+    settings: dict[str, Any] = node or config["trainer"]
+    if "extra" in settings:  # of which a Trainer of the user's own may know nothing
         root = str(folder / CALLBACK_FOLDER)
-        node = node | {"extra": {**node["extra"], "default_root_dir": root}}
+        settings = settings | {"extra": {**settings["extra"], "default_root_dir": root}}
     shows_progress = any(isinstance(callback, ProgressBar) for callback in callbacks)
     return build.instantiate(
-        node,
+        settings,
         callbacks=[*callbacks, *([] if shows_progress else [Progress()])],
         logger=build.logger(config, folder),
     )

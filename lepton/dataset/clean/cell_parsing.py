@@ -33,9 +33,9 @@ DATE_PATTERN = (  # only what has one reading: ISO, with / for -, or the dotted 
 SLASHED_DATE_PATTERN = r"\d{1,2}[/-]\d{1,2}[/-]\d{4}"
 NOT_A_DAY = "is not a day of the calendar between 1678 and 2262"
 BOOLEAN_PAIRS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
-BOOLEAN_WORDS = dict.fromkeys(("true", "yes", "y", "t", "1"), "true") | dict.fromkeys(
-    ("false", "no", "n", "f", "0"), "false"
-)
+TRUE_WORDS, FALSE_WORDS = ("true", "yes", "y", "t", "1"), ("false", "no", "n", "f", "0")
+BOOLEAN_WORDS: dict[str, str] = dict.fromkeys(TRUE_WORDS, "true")
+BOOLEAN_WORDS |= dict.fromkeys(FALSE_WORDS, "false")
 
 
 def to_text(column: pd.Series) -> pd.Series:

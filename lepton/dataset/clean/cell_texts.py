@@ -1,12 +1,14 @@
 """Cells as texts, and columns as numbers of their distinct texts, in Arrow: no objects a cell."""
 
+from typing import TypeAlias
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas.api import types
 from pyarrow import compute as pc
 
-Cells = pa.Array | pa.ChunkedArray
+Cells: TypeAlias = "pa.Array | pa.ChunkedArray"
 BLOCK_VALUES = 1 << 18  # of values that become Python objects at a time
 
 

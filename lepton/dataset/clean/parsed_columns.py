@@ -49,4 +49,4 @@ class ParsedColumns:
         whole = self.raw_types[str(column.name)]
         if column.dtype == whole or isinstance(whole, pd.CategoricalDtype):
             return column
-        return column.astype(whole)  # pyright: ignore[reportArgumentType]
+        return column.astype(whole)

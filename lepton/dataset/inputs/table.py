@@ -65,10 +65,10 @@ class TableInputs(InputKind):
         self.preprocessor.fit(columns, self.kinds, raw.positions["train"], raw.arrays.scratch)
         release_memory()
         if self.preprocessor.treats_columns_apart() and not raw.arrays.streamed:
-            transform, pieces = transform_columns, columns
+            arrays = transform_columns(self.preprocessor, columns, raw.positions, raw.arrays.make)
         else:
-            transform, pieces = transform_blocks, columns.blocks(BLOCK_ROWS)
-        arrays = transform(self.preprocessor, pieces, raw.positions, raw.arrays.make)
+            blocks = columns.blocks(BLOCK_ROWS)
+            arrays = transform_blocks(self.preprocessor, blocks, raw.positions, raw.arrays.make)
         release_memory()
         splits = {
             split: {name: torch.from_numpy(values) for name, values in inputs.items()}

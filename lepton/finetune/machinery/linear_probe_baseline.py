@@ -5,6 +5,7 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from lepton.storage.predictions import PREDICTED_SPLITS
 from lepton.task import Task
 
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
-LinearModel = LogisticRegression | Ridge
+LinearModel: TypeAlias = "LogisticRegression | Ridge"
 Predict = Callable[[np.ndarray], Tensor]  # rows of features -> predictions
 
 
