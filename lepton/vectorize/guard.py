@@ -90,6 +90,11 @@ class StepResult:
     loss: Tensor
     gradients: Tensor
 
+    @property
+    def is_finite(self) -> bool:
+        """True where loss and all gradients are finite numbers."""
+        return bool(torch.isfinite(self.loss) & torch.isfinite(self.gradients).all())
+
     def gap(self, other: "StepResult") -> float:
         """The larger of the relative gaps of loss and gradients."""
         gaps = [
@@ -127,10 +132,10 @@ class Comparison:
         Raises: StackMismatch.
         """
         stacked = StepResult(losses[self.row], torch.cat([grad[self.row] for grad in grads]))
-        if not torch.isfinite(stacked.loss):
-            return  # the member ends by that, as alone
         dtype = stacked.gradients.dtype
         alone = self.alone(dtype)
+        if not (stacked.is_finite or alone.is_finite):
+            return  # the member ends by that, as alone
         gap = stacked.gap(alone)
         if gap <= TOLERANCES[dtype]:
             return

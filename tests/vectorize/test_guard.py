@@ -144,6 +144,14 @@ def test_sweeps_train_alone_what_the_guard_refuses_and_say_so_once(methods, no_t
     assert [result["trained"] for result in results] == ["alone", "alone"]
 
 
+def test_a_member_that_diverges_as_it_would_alone_is_no_mismatch(here, monkeypatch):
+    monkeypatch.setattr(StackGuard, "chooses", lambda guard, step: step % 2 == 0)
+    overrides = (*SMALL, "optimizer=sgd", "dataset.classes=0", "optimizer.lr=0.01,1e12,1e25")
+    _, unstacked, progress = train_group(*overrides)
+    assert unstacked == []
+    assert (progress.done, progress.failed) == (1, 2)
+
+
 def test_one_step_of_each_window_is_chosen_whatever_step_a_resumed_stack_begins_at():
     steps = 4 * LONGEST_WINDOW
     guard, resumed = StackGuard(5), StackGuard(5)
