@@ -8,7 +8,7 @@ import pyarrow as pa
 from pandas.api import types
 from pyarrow import compute as pc
 
-Cells: TypeAlias = "pa.Array | pa.ChunkedArray"
+Cells: TypeAlias = pa.Array | pa.ChunkedArray
 BLOCK_VALUES = 1 << 18  # of values that become Python objects at a time
 
 

@@ -23,7 +23,7 @@ from lepton.storage.predictions import PREDICTED_SPLITS
 from lepton.task import Task
 
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
-LinearModel: TypeAlias = "LogisticRegression | Ridge"
+LinearModel: TypeAlias = LogisticRegression | Ridge
 Predict = Callable[[np.ndarray], Tensor]  # rows of features -> predictions
 
 
