@@ -59,7 +59,7 @@ def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
         (["runs=binary", "select=test"], "select: test: ", "no honest test score"),
         (["runs=binary", "select=vla"], "select: no such split 'vla'", ""),
         (["runs=binary", "metric=test/auroc"], "metric: test/auroc: ", "no honest test score"),
-        (["runs=binary", "metric=aurok"], "metric: binary has no metric 'aurok'", "mean 'auroc'?"),
+        (["runs=binary", "metric=aurok"], "metric: no metric 'aurok'", "mean 'auroc'?"),
         (["runs=binary", "metric=rmse"], "metric: binary has no metric 'rmse'", "log_loss"),
         (["runs=binary", "metric=val/auroc"], "metric: val/auroc: ", "metric=auroc"),
         (["runs=binary", "max_members=1"], "max_members: 1 is too small", "2 at least"),

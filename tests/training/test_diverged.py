@@ -15,6 +15,7 @@ from lepton.errors import Diverged, FailedRuns
 from lepton.finite import LossCheck, all_finite
 from lepton.storage.run_folder import run_status
 from lepton.sweep.multirun import multirun
+from lepton.task.base import Task
 from lepton.training.module import TrainingModule
 
 OVERRIDES = (
@@ -122,8 +123,8 @@ def test_that_no_finite_weights_are_left_is_said(run, spoil):
 
 def test_a_validation_metric_that_is_not_finite_ends_the_run(run, states, monkeypatch):
     monkeypatch.setattr(
-        lepton.training.module,
-        "monitor_value",
+        Task,
+        "monitored",
         lambda *_, **__: math.nan if len(states) > 7 else 0.5,
     )
     with pytest.raises(Diverged, match=r"^validation log_loss is nan after epoch 2$"):
