@@ -12,7 +12,7 @@ from lepton.config.input_kinds import provided_kinds, used_kinds
 from lepton.config.signature import read_signature
 from lepton.config.trust import TRUSTED_PREFIXES, find_targets, is_allowed
 from lepton.errors import ConfigError, LeptonError
-from lepton.groups import chosen_nodes, method_nodes, option_label
+from lepton.groups import METHOD_CLASS, chosen_nodes, method_nodes, option_label, own_groups
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -150,8 +150,13 @@ def _loss_and_metrics(config: dict[str, Any]) -> dict[str, Any]:
 
 def methods(config: dict[str, Any]) -> "list[Method]":
     """The methods of a config, by group and name, in whichever order given."""
+    from lepton.method import Method
+
+    own = own_groups(config)
     built = {path: instantiate(node) for path, node in method_nodes(config)}
     for path, method in built.items():
+        if path.partition(".")[0] in own and not isinstance(method, Method):
+            raise ConfigError(f"{path}: {type(method).__name__} is no method of {METHOD_CLASS}")
         method.stream_name = path
     return list(built.values())
 

@@ -164,6 +164,22 @@ REVISIONS: dict[str, tuple[str, ...]] = {
     # What changed in the results of an option whose config is as it was, oldest change first: by
     # group or class, as above. Their number is the option's revision, a part of its runs' ids.
 }
+METHOD_CLASS = "lepton.method.Method"  # that every method derives from
+SETTING_GROUPS = ("experiment", "search")  # whose options are values of other groups
+ROOT_VALUES = {  # the other keys of the root, each with its type
+    "seed": "int",
+    "batch_size": "int",
+    "study": "str",
+    "runs": "str",
+    "rerun": "bool",
+    "init_from": "None | str",
+    "forgetting": "bool",
+    "linear_probe": "dict",
+    "suggested": "dict",
+    "revisions": "dict",
+    "choices": "dict",
+    "overrides": "list",
+}
 TRAINING_GROUPS = {name: group for name, group in GROUPS.items() if group.command is None}
 NETWORK_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.networks_only)
 MODULE_GROUPS = tuple(name for name, group in TRAINING_GROUPS.items() if group.modules_too)
@@ -184,22 +200,47 @@ def group_of(name: str) -> str:
     return name
 
 
-def takes_several(name: str) -> bool:
-    """True for a group of which several options may be chosen at once."""
-    return name in GROUPS and GROUPS[name].several
+def own_groups(config: Mapping[str, Any]) -> list[str]:
+    """The groups of the user's own of which a config says what was chosen; they hold methods."""
+    choices = config.get("choices") or {}
+    return sorted(name for name in choices if name in config and name not in GROUPS)
+
+
+def is_own_node(name: str, node: Any) -> bool:
+    """True for the node of the root that only a group of the user's own can have put there."""
+    if name in GROUPS or name in ROOT_VALUES or not isinstance(node, dict) or not node:
+        return False
+    return "_target_" in node or all(
+        isinstance(option, dict) and "_target_" in option for option in node.values()
+    )
+
+
+def takes_several(name: str, node: Any = None) -> bool:
+    """True for a group of which several options may be chosen at once, each under its name.
+
+    Of the user's own it is one whose node says so.
+    """
+    if name in GROUPS:
+        return GROUPS[name].several
+    return is_own_node(name, node) and "_target_" not in node
+
+
+def option_nodes(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The nodes of the options that a config has of a group, by path, sorted by name."""
+    node = config.get(name)
+    if takes_several(name, node) and isinstance(node, dict):
+        return {f"{name}.{option}": node[option] for option in sorted(node)}
+    return {name: node}
 
 
 def chosen_nodes(config: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
     """The nodes of the options that a checked config has of a group, by path, sorted by name."""
-    node = config.get(name) or {}
-    if takes_several(name):
-        return {f"{name}.{option}": node[option] for option in sorted(node) if node[option]}
-    return {name: node} if node else {}
+    return {path: node for path, node in option_nodes(config, name).items() if node}
 
 
 def method_nodes(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the path and the node of every method of a checked config, as they are prepared."""
-    for name in METHOD_GROUPS:
+    for name in (*METHOD_GROUPS, *own_groups(config)):
         yield from chosen_nodes(config, name).items()
 
 
@@ -212,6 +253,7 @@ def with_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
 def without_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config without the young groups of which nothing was chosen, so that ids stay."""
     young = {name for name, group in GROUPS.items() if group.earlier is not None}
+    young |= {*own_groups(config)}
     return {key: value for key, value in config.items() if value or key not in young}
 
 

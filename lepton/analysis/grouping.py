@@ -15,6 +15,7 @@ from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
 from lepton.stats.welch import UnpairedScores, unpaired_scores
 from lepton.storage.derived_record import DERIVED_KEY
+from lepton.storage.earlier_values import own_group_columns
 
 REPETITION_KEYS = ["seed", "dataset.fold", "dataset.split_seed"]  # differ between repetitions
 FACT_COLUMNS = {  # columns of a study's table that are no settings
@@ -95,7 +96,8 @@ def with_unique_derived_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 def chosen_groups(frame: pd.DataFrame) -> set[str]:
     """The groups whose chosen options a study's table has as columns."""
-    return {g for g, group in TRAINING_GROUPS.items() if g in frame.columns and group.trains}
+    groups = {g for g, group in TRAINING_GROUPS.items() if g in frame.columns and group.trains}
+    return groups | {*own_group_columns(frame.columns, derived_columns(frame))}
 
 
 def _count_values(column: pd.Series) -> int:

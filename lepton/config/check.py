@@ -1,6 +1,6 @@
 """Checks the config of a run: finds every mistake in it without importing what it names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.constraints import constraint_problems, missing_files
@@ -8,34 +8,23 @@ from lepton.config.input_kinds import idle_groups, kind_problems, supplied_input
 from lepton.config.model_kind import model_kind
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
 from lepton.config.signature import TargetError, read_signature
-from lepton.config.younger_keys import with_younger_keys
+from lepton.config.younger_keys import class_names, with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import (
+    METHOD_CLASS,
+    METHOD_GROUPS,
+    ROOT_VALUES,
     TRAINING_GROUPS,
     Group,
     option_label,
-    takes_several,
+    option_nodes,
+    own_groups,
     with_absent_groups,
 )
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-ROOT_KEYS = {
-    "seed": "int",
-    "batch_size": "int",
-    "study": "str",
-    "runs": "str",
-    "rerun": "bool",
-    "init_from": "None | str",
-    "forgetting": "bool",
-    "linear_probe": "dict",
-    "suggested": "dict",
-    "revisions": "dict",
-    "choices": "dict",
-    "overrides": "list",
-    **{name: "dict" if group.keys else "dict | None" for name, group in TRAINING_GROUPS.items()},
-}
 LINEAR_PROBE_KEYS = {"strengths": "list[float]", "iterations": "int"}
 RETIRED_ROOT_KEYS = ("kind",)  # that old configs hold, and that say nothing any more
 
@@ -56,22 +45,45 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
         problems += missing_files(config) if files else []
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
-    return _without_groups(config, [*model_kind(config).unheeded, *idle_groups(config)])
+    unheeded = model_kind(config).unheeded
+    config = _without_groups(config, [*unheeded, *idle_groups(config)])
+    own = own_groups(config) if {*METHOD_GROUPS} & {*unheeded} else ()
+    config = _without_groups(config, own)
+    return {key: value for key, value in config.items() if key not in own}
 
 
 def _structure_problems(config: dict[str, Any]) -> list[str]:
     """A line for every key, type and target that is wrong by itself."""
-    problems = key_problems("", config, typed_keys(ROOT_KEYS), "lepton train")
+    own = own_groups(config)
+    types = dict.fromkeys((*TRAINING_GROUPS, *own), "dict | None")
+    types |= {name: "dict" for name, group in TRAINING_GROUPS.items() if group.keys}
+    problems = key_problems("", config, typed_keys(ROOT_VALUES | types), "lepton train")
     if isinstance(probe := config.get("linear_probe"), dict):
-        types = typed_keys(LINEAR_PROBE_KEYS)
-        problems += key_problems("linear_probe.", probe, types, "linear_probe")
+        probe_types = typed_keys(LINEAR_PROBE_KEYS)
+        problems += key_problems("linear_probe.", probe, probe_types, "linear_probe")
     for name, group in TRAINING_GROUPS.items():
         lines = [
             line
-            for path, node in _option_nodes(name, config.get(name))
+            for path, node in option_nodes(config, name).items()
             for line in _option_problems(path, node, group, option_label(config, path))
         ]
         problems += lines or kind_problems(name, config.get(name), option_label(config, name))
+    for name in own:
+        for path, node in option_nodes(config, name).items():
+            problems += _own_method_problems(path, node, option_label(config, path))
+    return problems
+
+
+def _own_method_problems(path: str, node: Any, option: str) -> list[str]:
+    """A line for everything wrong in the node of an option of the user's own group."""
+    if not node:
+        return []
+    if not isinstance(node, dict) or "_target_" not in node:
+        return [f"{path}: {option} is no method; a file of your own group needs a _target_"]
+    problems = target_problems(path, node, (), option)
+    if not problems and METHOD_CLASS not in class_names(node["_target_"]):
+        target = node["_target_"]
+        return [f"{path}._target_: {target!r} is no method; one is derived from {METHOD_CLASS}"]
     return problems
 
 
@@ -108,14 +120,6 @@ def _option_problems(path: str, node: Any, group: Group, option: str) -> list[st
         *key_problems(f"{path}.", own, types, option),
         *target_problems(path, others, supplied_arguments(path.partition(".")[0], node), option),
     ]
-
-
-def _option_nodes(group: str, node: Any) -> Iterator[tuple[str, Any]]:
-    """Yields the path and the node of each option that a group holds, as yet unchecked."""
-    if takes_several(group) and isinstance(node, dict):
-        yield from ((f"{group}.{name}", option) for name, option in node.items())
-    else:
-        yield group, node
 
 
 def _without_groups(config: dict[str, Any], groups: Sequence[str]) -> dict[str, Any]:

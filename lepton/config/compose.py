@@ -15,7 +15,7 @@ from lepton.config.options import (
 from lepton.config.overrides import parse_overrides
 from lepton.config.younger_keys import revisions_of
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
-from lepton.groups import REVISIONS, TRAINING_GROUPS
+from lepton.groups import REVISIONS, TRAINING_GROUPS, is_own_node
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -87,6 +87,9 @@ def finish_config(
     for name, group in TRAINING_GROUPS.items():
         if group.several and cfg.get(name):  # Hydra does not say which of a list were chosen
             names.setdefault(name, "+".join(sorted(cfg[name])))
+    for name, node in OmegaConf.to_container(cfg, resolve=False).items():
+        if is_own_node(name, node):
+            names.setdefault(name, "+".join(sorted(node)))
     OmegaConf.set_readonly(cfg, False)
     with open_dict(cfg):
         cfg.pop("hydra", None)

@@ -27,7 +27,8 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a checked config that can change the result; data files by their content."""
     ignored = {*COSMETIC_KEYS, *(["batch_size"] if fits_itself(config) else [])}
-    canonical = {key: value for key, value in config.items() if key not in ignored}
+    chosen = without_absent_groups(config)
+    canonical = {key: value for key, value in chosen.items() if key not in ignored}
     canonical["revisions"] = {
         path: number
         for path, number in config["revisions"].items()
@@ -37,7 +38,7 @@ def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
         canonical["trainer"] = {k: v for k, v in trainer.items() if k not in COSMETIC_TRAINER_KEYS}
     contents = {key: file_sha256(Path(path)) for key, path in data_files(config).items()}
     contents |= {key: _folder_content(Path(path)) for key, path in data_folders(config).items()}
-    canonical = without_younger_keys(without_absent_groups(canonical))
+    canonical = without_younger_keys(canonical)
     dataset = {k: v for k, v in canonical["dataset"].items() if k not in COSMETIC_DATASET_KEYS}
     canonical["dataset"] = {**dataset, **contents}
     canonical["model"] = with_content_for_path(canonical["model"])

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from lepton.errors import ConfigError
+from lepton.groups import GROUPS, SETTING_GROUPS
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 CONF_DIR = next(
@@ -20,9 +21,7 @@ def config_dirs() -> list[Path]:
     """lepton's own conf folder, then the user's: named by --config-dir, or the local conf/."""
     user_dir, local = os.environ.get(CONFIG_DIR_VARIABLE), Path("conf").resolve()
     if user_dir is None and local.is_dir():
-        is_ours = any((local / group).is_dir() for group in _groups_in(CONF_DIR))
-        is_ours |= any(root_target(path) for path in local.glob("*.yaml"))
-        user_dir = str(local) if is_ours else None
+        user_dir = str(local) if _holds_options(local) else None
     if user_dir in (None, "", str(CONF_DIR)):
         return [CONF_DIR]
     return [CONF_DIR, Path(user_dir).resolve()]
@@ -53,9 +52,30 @@ def find_options() -> dict[str, dict[str, Path]]:
     return {group: options for group, options in visible.items() if options}
 
 
+def are_named(options: dict[str, Path]) -> bool:
+    """True when each option of a group of the user's own puts its keys under its own name."""
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in options.values()]
+    return not any(re.search("^_target_:", text, re.MULTILINE) for text in texts)
+
+
+def has_default(group: str) -> bool:
+    """True for a group of which conf/train.yaml chooses an option, unlike of a user's own."""
+    return group in GROUPS or group in SETTING_GROUPS or group.startswith("hydra/")
+
+
 def _is_hidden(name: str) -> bool:
     """True for a file that options take keys from, and that is no option itself."""
     return name.startswith("_")
+
+
+def _holds_options(folder: Path) -> bool:
+    """True for a folder with a group of lepton's, a command, or an option with a `_target_`."""
+    if any((folder / group).is_dir() for group in _groups_in(CONF_DIR)):
+        return True
+    if any(root_target(path) for path in folder.glob("*.yaml")):
+        return True
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*/*.yaml"))
+    return any(re.search("^ *_target_:", text, re.MULTILINE) for text in texts)
 
 
 def _groups_in(folder: Path) -> list[str]:

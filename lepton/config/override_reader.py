@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.config.options import find_options
+from lepton.config.options import are_named, find_options
 from lepton.errors import did_you_mean
-from lepton.groups import takes_several
+from lepton.groups import GROUPS, takes_several
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -119,6 +119,6 @@ def option_problems(
         for name in dict.fromkeys(map(str, chosen))
         if name not in options
     ]
-    if not takes_several(key) and "[" in text:
+    if "[" in text and not (takes_several(key) or (key not in GROUPS and are_named(options))):
         lines.append(f"{text}: {key} takes one option; to compare several, {key}=A,B with -m")
     return lines

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lepton.config.commands import command_groups
+from lepton.config.options import has_default
 from lepton.config.override_reader import (
     OverrideReader,
     chosen_options,
@@ -63,11 +64,11 @@ class TrainOverrideReader(OverrideReader):
 
     def for_hydra(self, override: "Override") -> str:
         group, text = self.group(override), text_of(override)
-        if group is not None and "glob(" in text:
-            jobs = chosen_options(override, list(self.options_by_group[group]))
-            return f"{group}={','.join(str(name) for job in jobs for name in job)}"
         if group is not None:
-            return text.lstrip("+")
+            if "glob(" in text:
+                jobs = chosen_options(override, list(self.options_by_group[group]))
+                text = f"{group}={','.join(str(name) for job in jobs for name in job)}"
+            return ("" if has_default(group) else "+") + text.lstrip("+")
         return text if self._stays_as_written(override) else super().for_hydra(override)
 
     def _stays_as_written(self, override: "Override") -> bool:

@@ -57,7 +57,7 @@ def _changed(config: Node, change: Change) -> Node:
 
 
 def _changed_group(group: str, value: Any, change: Change) -> Any:
-    if takes_several(group) and isinstance(value, dict):
+    if takes_several(group, value) and isinstance(value, dict):
         return {
             name: _changed_node(f"{group}.{name}", node, group, change)
             for name, node in value.items()

@@ -3,12 +3,19 @@
 Only so does a run with the value from before have the same setting as one that names it.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lepton.groups import YOUNGER_KEYS, group_of, takes_several
+from lepton.groups import GROUPS, ROOT_VALUES, SETTING_GROUPS, YOUNGER_KEYS, group_of, takes_several
 
 Row = dict[str, Any]
+OTHER_COLUMNS = {  # those without a dot that are no group of the user's own
+    *(*GROUPS, *ROOT_VALUES, *SETTING_GROUPS),
+    *("run", "status", "error", "folder", "trained", "derived"),
+    "kind",  # of the root, in earlier runs
+    *("epochs", "best_epoch", "parameters", "trainable", "score", "seconds", "memory_mb"),
+}
 REVISION = "revision"  # the last part of a column that holds the revision of an option
 ROOT = ""  # stands for the root in YOUNGER_KEYS
 SEED = "seed"  # a column of every run whose config could be read
@@ -22,6 +29,12 @@ def with_earlier_values(rows: list[Row]) -> list[Row]:
         for name, keys in YOUNGER_KEYS.items()
         for path, value in _leaves(keys)
     }
+    commands = {row.get("derived") for row in rows}
+    for column in own_group_columns(columns, commands):
+        rows = [
+            {**row, column: "none"} if column not in row and "optimizer" in row else row
+            for row in rows
+        ]
     for column in columns:
         group, key = column.partition(".")[0], column.rpartition(".")[2]
         if key == REVISION and key != column:
@@ -47,6 +60,15 @@ def _path_in_option(column: str) -> str:
     """The column without the group, and without the option of a group that may hold several."""
     group, *path = column.split(".")
     return ".".join(path[1:] if takes_several(group) else path)
+
+
+def own_group_columns(columns: Iterable[str], commands: Iterable[Any]) -> list[str]:
+    """The columns that say which option a run has of a group of the user's own.
+
+    `commands` made some of the runs of others, whose names stand under the command's.
+    """
+    others = {*OTHER_COLUMNS, *commands}
+    return [c for c in columns if not re.search(r"[./]", c) and c not in others]
 
 
 def _completed(rows: list[Row], column: str, value: Any) -> list[Row]:

@@ -17,6 +17,7 @@ from lepton.config.compose import (
     note_revisions,
 )
 from lepton.config.identity import run_folder
+from lepton.config.options import find_options
 from lepton.config.override_reader import text_of
 from lepton.sweep.job import Job
 
@@ -71,5 +72,6 @@ class JobComposer:
     def is_group(self, key: str) -> bool:
         """True for a key that is a group of options, as `model` is."""
         if key not in self.known_groups:
-            self.known_groups[key] = bool(self.loader.get_group_options(key))
+            is_listed = bool(self.loader.get_group_options(key))
+            self.known_groups[key] = is_listed or key in find_options()  # of the user's own
         return self.known_groups[key]

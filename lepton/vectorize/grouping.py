@@ -9,7 +9,7 @@ from lepton import build
 from lepton.config.identity import canonical_config
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.config.signature import read_signature
-from lepton.groups import METHOD_GROUPS, chosen_nodes, method_nodes, option_label
+from lepton.groups import METHOD_GROUPS, chosen_nodes, method_nodes, option_label, own_groups
 from lepton.method import UNBATCHED_HOOKS, Method
 from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
 from lepton.sweep.job import Job
@@ -111,7 +111,7 @@ def shared_settings(config: dict[str, Any]) -> str:
     differ where they change nothing but dropout.
     """
     shared = canonical_config(config)
-    for key in ("seed", "scheduler", *METHOD_GROUPS):
+    for key in ("seed", "scheduler", *METHOD_GROUPS, *own_groups(config)):
         shared.pop(key, None)
     shared["optimizer"] = {
         key: value for key, value in shared["optimizer"].items() if not _may_differ(key, value)
