@@ -53,6 +53,7 @@ def loans(here):
     for name, text in OWN_FILES.items():
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         (here / name).write_text(text)
+        sys.modules.pop(Path(name).stem, None)  # of another test's folder
     option = "# One hidden layer.\n_target_: mymodels.Wide\nunits: 512   # width of the layer\n"
     (here / "conf" / "model" / "wide.yaml").write_text(option)
     (here / "mymodels.py").write_text(

@@ -35,11 +35,11 @@ class NoMethod:
         pass
 """
 FILES = {
-    "noise/gauss": "# Louder.\ngauss:\n  _target_: mine.Noise\n  scale: 0.5  # share added\n",
-    "noise/loud": "# Very loud.\nloud:\n  _target_: mine.Louder\n  scale: 2.0  # share added\n",
+    "noise/gauss": "# Louder.\ngauss:\n  _target_: loudness.Noise\n  scale: 0.5  # share added\n",
+    "noise/loud": "# Very loud.\nloud:\n  _target_: loudness.Louder\n  scale: 2.0  # share added\n",
     "noise/none": "# As it is.\n{}\n",
-    "flat/only": "# One at a time.\n_target_: mine.Noise\nscale: 0.25  # share added\n",
-    "wrong/net": "# No method.\n_target_: mine.NoMethod\nscale: 0.25\n",
+    "flat/only": "# One at a time.\n_target_: loudness.Noise\nscale: 0.25  # share added\n",
+    "wrong/net": "# No method.\n_target_: loudness.NoMethod\nscale: 0.25\n",
     "wrong/plain": "# No target.\nscale: 0.25\n",
     "wrong/torch": "# Not trusted here.\n_target_: torch.nn.Dropout\np: 0.5\n",
 }
@@ -49,14 +49,14 @@ SMALL = ("dataset=wine", "model=mlp_small", "trainer=cpu", "trainer.max_epochs=2
 @pytest.fixture
 def mine(here, monkeypatch):
     """Methods of a user's own, in groups that lepton does not know."""
-    (here / "mine.py").write_text(CODE)
+    (here / "loudness.py").write_text(CODE)
     for name, text in FILES.items():
         path = here / "conf" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    monkeypatch.delitem(sys.modules, "loudness", raising=False)
     monkeypatch.syspath_prepend(str(here))
-    monkeypatch.setenv("LEPTON_ALLOW", "mine")
+    monkeypatch.setenv("LEPTON_ALLOW", "loudness")
 
 
 def checked(*overrides):
@@ -133,7 +133,7 @@ def test_a_model_that_fits_itself_does_not_heed_it(mine):
     [
         (
             "wrong=net",
-            "wrong._target_: 'mine.NoMethod' is no method; one is derived from l",
+            "wrong._target_: 'loudness.NoMethod' is no method; one is derived f",
         ),
         ("wrong=plain", "wrong: wrong=plain is no method; a file of your own group needs a _t"),
         ("wrong=torch", "wrong._target_: 'torch.nn.Dropout' is n"),
@@ -157,8 +157,10 @@ def test_wrong_keys_are_told_with_their_option(mine):
 def test_its_package_must_be_allowed_as_any_other(mine, monkeypatch):
     monkeypatch.setenv("LEPTON_ALLOW", "")
     (line,) = problems("noise=gauss")
-    assert line.endswith("'mine.Noise' is not in a trusted package; if you trust it, --allow mine")
-    allow("mine")
+    assert line.endswith(
+        "'loudness.Noise' is not in a trusted package; if you trust it, --allow loudness"
+    )
+    allow("loudness")
     assert checked("noise=gauss")
 
 
