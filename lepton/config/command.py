@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lepton.config.check import ROOT_KEYS
 from lepton.config.commands import CommandRoot, command_roots
 from lepton.config.compose import explain_hydra_errors, hydra_session, search_path_overrides
 from lepton.config.identity import PLAIN_NAME
@@ -12,7 +11,7 @@ from lepton.config.node_checks import key_problems, resolved_config, target_prob
 from lepton.config.override_reader import OverrideReader, text_of, unreadable_override
 from lepton.config.signature import TargetError, read_signature
 from lepton.errors import ConfigError
-from lepton.groups import GROUPS
+from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -33,7 +32,7 @@ def compose_command(root: CommandRoot, overrides: Sequence[str]) -> dict[str, An
 
     from lepton.compat.hydra import set_values
 
-    if root.name in ROOT_KEYS:
+    if root.name in {*ROOT_VALUES, *TRAINING_GROUPS}:
         raise ConfigError(f"{root.path}: runs have a key {root.name!r}; call the command otherwise")
     reader = CommandOverrideReader(root)
     hydra_overrides = reader.read(overrides)
