@@ -87,7 +87,8 @@ def finish_config(
     for name, group in TRAINING_GROUPS.items():
         if group.several and cfg.get(name):  # Hydra does not say which of a list were chosen
             names.setdefault(name, "+".join(sorted(cfg[name])))
-    for name, node in OmegaConf.to_container(cfg, resolve=False).items():
+    nodes: Any = OmegaConf.to_container(cfg, resolve=False)
+    for name, node in nodes.items():
         if is_own_node(name, node):
             names.setdefault(name, "+".join(sorted(node)))
     OmegaConf.set_readonly(cfg, False)
