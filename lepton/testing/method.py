@@ -14,13 +14,14 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.dataset.data import Data
+from lepton.dataset.load.batches import TrainingBatches
 from lepton.errors import Diverged
 from lepton.groups import METHOD_GROUPS
 from lepton.method import Method
 from lepton.metric.scoring import monitor_value
 from lepton.testing.contract import Contract, shared
 from lepton.testing.method_trials import failure_as_stack, moved_generators
-from lepton.training.learner import build_learner
+from lepton.training.learner import build_learner, build_network
 from lepton.training.network import Network
 from lepton.training.signals import RECEIVED, Interrupted
 from lepton.vectorize.grouping import has_stacked_form, obstacle_to_stacking
@@ -41,9 +42,17 @@ class MethodTraining:
     `divergence` the message of a training that diverged, else nothing.
     """
 
-    def __init__(self, method: Method, config: dict[str, Any], data: Data) -> None:
+    def __init__(
+        self,
+        method: Method,
+        config: dict[str, Any],
+        data: Data,
+        loaded_weights: dict[str, Any] | None = None,
+    ) -> None:
         learner = build_learner(config, data.spec)
         assert isinstance(learner, Network), "methods are for models that are trained by gradients"
+        if loaded_weights is not None:
+            learner.model.load_state_dict(loaded_weights)
         next(learner.model.parameters()).requires_grad_(False)
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -233,9 +242,13 @@ class MethodContract(Contract):
             return
         if obstacle_to_stacking(config):  # of the model or the optimizer
             return
+        if not isinstance(data.train_dataloader(), TrainingBatches):  # grouped by length
+            return
         config = config | {"trainer": config["trainer"] | {"precision": "64-true"}}
+        # weights that are loaded are the same for all members, and a method may remember them
+        weights = build_network(config, data.spec).model.state_dict()
         alone, member, other = (
-            MethodTraining(self.build(), config | {"seed": config["seed"] + step}, data)
+            MethodTraining(self.build(), config | {"seed": config["seed"] + step}, data, weights)
             for step in (0, 0, 1)
         )
         if failure := failure_as_stack([member.learner, other.learner], data):

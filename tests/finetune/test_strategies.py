@@ -27,7 +27,11 @@ def build_strategy(name, *overrides):
     return build.instantiate(check(compose(f"finetune={name}", *overrides))["finetune"])
 
 
-PAIRS = [(name, model) for name in STRATEGIES for model in MODELS]
+# behind batch normalization l2sp leaves biases a gradient of rounding alone, which Adam scales up,
+# so that no two ways of adding end the same
+PAIRS = [
+    (name, model) for name in STRATEGIES for model in MODELS if (name, model) != ("l2sp", "resnet")
+]
 QUICK_PAIRS = [
     *REFUSED,
     *zip(STRATEGIES, 3 * [*MODELS], strict=False),
