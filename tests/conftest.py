@@ -68,6 +68,16 @@ def _is_local(host):
     return host is None or str(host) in ("", "localhost", "::1") or str(host).startswith("127.")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
+    """Leaves no folder of a test among those that modules are found in, or tests would meet there."""
+    folders = [*sys.path]
+    try:
+        return (yield)
+    finally:
+        sys.path[:] = folders
+
+
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
     """Fails a test that reaches for another machine, by name or by address."""
