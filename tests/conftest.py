@@ -70,7 +70,7 @@ def _is_local(host):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol():
-    """Leaves no folder of a test among those that modules are found in, or tests would meet there."""
+    """Leaves no folder of a test among those that modules are found in."""
     folders = [*sys.path]
     try:
         return (yield)

@@ -109,10 +109,12 @@ class MethodContract(Contract):
 
     A subclass defines `build(self)`. The method trains a small model, whose first parameter is
     frozen, on a made-up table; `overrides`, the words of a command line, choose other ones, as
-    ("model=resnet", "dataset.classes=3").
+    ("model=resnet", "dataset.classes=3"). `stack_overrides` are further ones where the run is
+    compared with a member of a stack, as of an optimizer that does not scale rounding up.
     """
 
     overrides: Sequence[str] = ()
+    stack_overrides: Sequence[str] = ()
 
     def build(self) -> Method:
         """The method, as new."""
@@ -128,11 +130,14 @@ class MethodContract(Contract):
 
     @shared
     def _config_and_data(self) -> tuple[dict[str, Any], Data]:
-        has_data = any(override.startswith("dataset=") for override in self.overrides)
-        config = check(
-            compose(*(() if has_data else SMALL_TABLE), *SHORT_TRAINING, *self.overrides)
-        )
+        config = self._config()
         return config, build.data(config)
+
+    def _config(self, *overrides: str) -> dict[str, Any]:
+        """The checked config of the small training, with further overrides."""
+        has_data = any(override.startswith("dataset=") for override in self.overrides)
+        table = () if has_data else SMALL_TABLE
+        return check(compose(*table, *SHORT_TRAINING, *self.overrides, *overrides))
 
     def _start(self) -> MethodTraining:
         """A training that has not begun, the same each time."""
@@ -235,7 +240,7 @@ class MethodContract(Contract):
 
     def test_a_member_of_a_stack_ends_as_the_run_alone(self) -> None:
         """A run that is trained with another as one, where it can be, predicts as alone."""
-        config, data = self._config_and_data()
+        config, (_, data) = self._config(*self.stack_overrides), self._config_and_data()
         method = self.training().method
         is_misnamed = not all(hasattr(method, name) for name in method.stackable)
         if is_misnamed or method.alone or not has_stacked_form(type(method)):
@@ -278,16 +283,18 @@ class MethodContract(Contract):
 class _MethodCheck(MethodContract):
     """The contract of one method."""
 
-    def __init__(self, method: Method, overrides: Sequence[str]) -> None:
-        self.method, self.overrides = method, overrides
+    def __init__(
+        self, method: Method, overrides: Sequence[str], stack_overrides: Sequence[str]
+    ) -> None:
+        self.method, self.overrides, self.stack_overrides = method, overrides, stack_overrides
 
     def build(self) -> Method:
         return copy.deepcopy(self.method)
 
 
-def check_method(method: Method, *overrides: str) -> None:
+def check_method(method: Method, *overrides: str, stack_overrides: Sequence[str] = ()) -> None:
     """Holds a method to MethodContract; `overrides` choose what is trained, as on a command line.
 
     Raises: AssertionError of the first property that is broken.
     """
-    _MethodCheck(method, overrides).check()
+    _MethodCheck(method, overrides, stack_overrides).check()
