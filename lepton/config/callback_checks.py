@@ -55,8 +55,16 @@ def callback_problems(config: dict[str, Any], model_kind: ModelKind) -> Iterator
             yield f"{path}: {option} is no class derived from pytorch_lightning.Callback"
         elif reason := refusal_reason(lineage, for_network=model_kind is NETWORK):
             yield f"{path}: {option} {reason}"
-        elif Path(str(node.get("dirpath") or ".")).is_absolute():
-            yield f"{path}.dirpath: {node['dirpath']} is absolute; files lie in callbacks/ of a run"
+        else:
+            yield from _places_outside(path, node)
+
+
+def _places_outside(path: str, node: dict[str, Any]) -> Iterator[str]:
+    """A line for each path of a callback that leads out of the run's folder."""
+    for key in ("dirpath", "filename"):
+        place = Path(str(node.get(key) or "."))
+        if place.is_absolute() or ".." in place.parts:
+            yield f"{path}.{key}: {place} leads out of callbacks/ of a run, where its files lie"
 
 
 def refusal_reason(classes: tuple[str, ...], *, for_network: bool) -> str | None:

@@ -242,7 +242,15 @@ def test_every_callback_of_the_installed_lightning_is_run_or_refused():
         (["callbacks=Timer", "callbacks.Timer.duratoin=3"], "did you mean 'duration'"),
         (
             ["callbacks=ModelCheckpoint", "+callbacks.ModelCheckpoint.dirpath=/tmp/x"],
-            "dirpath: /tmp/x is absolute; files lie in callbacks/ of a run",
+            "dirpath: /tmp/x leads out of callbacks/ of a run",
+        ),
+        (
+            ["callbacks=ModelCheckpoint", "+callbacks.ModelCheckpoint.dirpath=a/../../x"],
+            "dirpath: a/../../x leads out of callbacks/ of a run",
+        ),
+        (
+            ["callbacks=ModelCheckpoint", "+callbacks.ModelCheckpoint.filename=../best"],
+            "filename: ../best leads out of callbacks/ of a run",
         ),
         (["callbacks=device_stats"], None),
     ],
