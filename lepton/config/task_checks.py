@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lepton.config.options import find_options
 from lepton.config.signature import class_constant
 from lepton.errors import did_you_mean
 from lepton.groups import chosen_nodes, option_label
@@ -23,6 +24,8 @@ def _monitor_problems(config: dict[str, Any]) -> list[str]:
         return [f"task.monitor: {name}: {why}; it watches the validation split"]
     if "_target_" in config["task"] or config["loss"]:
         return []
+    if name in find_options()["metric"]:
+        return [f"task.monitor: {name} is not among the metrics of the run; metric={name} adds it"]
     return [f"task.monitor: no metric {name!r}{did_you_mean(name, known)}"]
 
 

@@ -22,6 +22,10 @@ BASE = ("train", "dataset=wine", "trainer=smoke", "trainer.accelerator=cpu")
         (["trainer.checkpoint_every=nan"], "trainer.checkpoint_every: nan is no finite number"),
         (["seed=9223372036854775808"], "seed: 9223372036854775808 does not fit 64 bits"),
         (["task.monitor=aurok"], "task.monitor: no metric 'aurok'; did you mean 'auroc'?"),
+        (
+            ["task.monitor=recall"],
+            "task.monitor: recall is not among the metrics of the run; metric=recall adds it",
+        ),
     ],
 )
 def test_a_value_out_of_range_is_told_in_a_line_and_leaves_no_run(lepton, here, overrides, message):
