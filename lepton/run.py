@@ -8,7 +8,7 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
-from lepton.config.model_kind import model_kind
+from lepton.config.model_kind import fits_itself, model_kind
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.metric.direction import directions_to_store
@@ -120,9 +120,13 @@ def read_data(config: dict[str, Any]) -> Data:
     _log_once("rows: " + ", ".join(f"{count} {split}" for split, count in counts.items()))
     if data.streamed_from is not None:
         _log_once(f"data: the rows are streamed from {data.streamed_from}")
+    if data.read_whole is not None:
+        _log_once(f"data: the rows are read whole: {data.read_whole}")
     for note in data.notes:
         _log_once(f"data: {note}")
     choices = config["choices"]
+    if data.streamed_from is not None and fits_itself(config):
+        _log_once(f"model={choices['model']} fits itself: it takes the streamed rows whole")
     for group in idle_groups(config):
         reads = describe_kinds(used_kinds(config))
         _log_once(f"model={choices['model']} reads {reads}: {group} does nothing")

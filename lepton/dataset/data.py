@@ -12,13 +12,7 @@ from torch import Tensor
 from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
-from lepton.dataset.clean.target import (
-    ReadTarget,
-    Target,
-    encode_target,
-    no_target,
-    read_own_target,
-)
+from lepton.dataset.clean.target import ReadTarget, Target, make_target
 from lepton.dataset.describe.preparation_notes import absent_class_notes
 from lepton.dataset.encode_splits import encode_splits
 from lepton.dataset.inputs.kind import InputKind, Rows
@@ -52,6 +46,7 @@ class Data(pl.LightningDataModule):
         str, ...
     ] = ()  # keys of its YAML that may name a folder, hashed by its files
     streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
+    read_whole: str | None = None  # what is said of rows that are too large, but cannot be streamed
     spec: DataSpec
     inputs: list[InputKind]
     unread_inputs: Sequence[InputKind] = ()  # those that the model does not read
@@ -160,20 +155,15 @@ class Data(pl.LightningDataModule):
         if self.splits:
             return
         table, file_rows = self._read_files()
-        self.splits = self.prepare(table.source, file_rows, self._read_target(table.source))
-
-    def _read_target(self, frame: pd.DataFrame | RawTable) -> Target:
-        if not self.target:
-            return no_target(frame)
-        if self.read_target is not None:
-            return read_own_target(frame, self.target, self.read_target)
-        return encode_target(
-            frame,
+        target = make_target(
+            table.source,
             self.target,
             self.task,
             self.positive,
             max_numeric_classes=self.max_numeric_classes,
+            read=self.read_target,
         )
+        self.splits = self.prepare(table.source, file_rows, target)
 
     def transfer_batch_to_device(
         self, batch: Batch | list[Batch], device: torch.device, dataloader_idx: int

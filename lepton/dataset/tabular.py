@@ -4,7 +4,7 @@ from typing import Any
 
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.table import TableInputs
-from lepton.dataset.load.streaming import GIGABYTE, FileSource, budget_bytes, set_up_streamed
+from lepton.dataset.load.streaming import FileSource, excess_of, set_up_streamed
 from lepton.preprocessing.table import TablePreprocessing
 
 
@@ -36,17 +36,20 @@ class TabularData(Data):
 
     def setup(self, stage: str | None = None) -> None:
         """Reads and prepares the data, once; what exceeds its memory is streamed from the cache."""
-        source = None if self.splits or self.inputs != [self.table_inputs] else self.source()
-        if source is None or not source.exceeds(self.memory_gb):
-            super().setup(stage)
+        if self.splits:
             return
-        folder = set_up_streamed(self, source, super().setup)
-        budget = f"{budget_bytes(self.memory_gb) / GIGABYTE:.3g}"
-        budget = f"null, {budget} here" if self.memory_gb is None else budget
-        self.streamed_from = (
-            f"{folder}: they would take about {source.bytes / GIGABYTE:.3g} GB of memory, "
-            f"more than dataset.memory_gb={budget}"
-        )
+        source = self.source() if self.inputs == [self.table_inputs] else None
+        if source is not None and (excess := excess_of(source.bytes, self.memory_gb)):
+            folder = set_up_streamed(self, source, super().setup)
+            self.streamed_from = f"{folder}: they would take {excess}"
+            return
+        super().setup(stage)
+        size = sum(tensor.nbytes for rows in self.splits.values() for tensor in rows.values())
+        if source is None and (excess := excess_of(size, self.memory_gb)):
+            self.read_whole = (
+                f"they take {excess}, but {type(self).__qualname__} reads or prepares them "
+                "in a way of its own"
+            )
 
     @property
     def columns(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.preprocessing import RobustScaler
 
 from lepton.preprocessing.table import TablePreprocessing
@@ -22,4 +23,5 @@ class Robust(TablePreprocessing):
 
     def fit_scaler(self, numbers: np.ndarray) -> RobustScaler:
         """A scaler by the median and the two quantiles of each column."""
-        return RobustScaler(quantile_range=self.quantile_range).fit(numbers)
+        scaler = RobustScaler(quantile_range=self.quantile_range)
+        return self.fit_columns(numbers, lambda column: clone(scaler).fit(column))

@@ -13,7 +13,12 @@ class Standard(TablePreprocessing):
 
     def fit_scaler(self, numbers: np.ndarray) -> StandardScaler:
         """A scaler by the mean and standard deviation of each column."""
-        scaler = StandardScaler()
-        for start in range(0, len(numbers), CHUNK_ROWS):  # bounds the memory of its temporaries
-            scaler.partial_fit(numbers[start : start + CHUNK_ROWS])
-        return scaler
+        return self.fit_columns(numbers, _fit_chunks)
+
+
+def _fit_chunks(numbers: np.ndarray) -> StandardScaler:
+    """A scaler fitted a chunk of rows at a time, which bounds the memory of its temporaries."""
+    scaler = StandardScaler()
+    for start in range(0, len(numbers), CHUNK_ROWS):
+        scaler.partial_fit(numbers[start : start + CHUNK_ROWS])
+    return scaler

@@ -1,5 +1,6 @@
 """The base of the preprocessing options: columns become numbers and category codes."""
 
+from collections.abc import Callable
 from copy import copy
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
@@ -155,6 +156,21 @@ class TablePreprocessing:
         for name in self.scaler_columns or ():
             setattr(scaler, name, getattr(scaler, name)[..., places])
         scaler.n_features_in_ = len(places)
+        return scaler
+
+    def fit_columns(
+        self, numbers: np.ndarray, fit: Callable[[np.ndarray], TransformerMixin]
+    ) -> TransformerMixin:
+        """The scaler of all columns, each fitted alone: the temporaries are those of one column.
+
+        Shapes: numbers (N, F); `fit` is given (N, 1).
+        """
+        scalers = [fit(numbers[:, i : i + 1]) for i in range(numbers.shape[1])]
+        scaler = scalers[0]
+        for name in self.scaler_columns or ():
+            fitted = [getattr(one, name) for one in scalers]
+            setattr(scaler, name, np.concatenate(fitted, axis=-1))
+        scaler.n_features_in_ = len(scalers)
         return scaler
 
     @property

@@ -37,11 +37,12 @@ def peak(device: torch.device) -> float:
     return size * (1 if sys.platform == "darwin" else 1024) / MEGABYTE
 
 
-def trim_between_batches(batches: int) -> None:
-    """Now and then gives freed memory back; called after each batch of a pass without gradients.
+def trim_before_batch(batches_done: int) -> None:
+    """Now and then gives freed memory back; called before each batch of a pass without gradients.
 
     What is kept of a batch lies between large tensors that are freed, and each hole is a little too
-    small for the next one: a pass would come to hold many times the memory of a batch.
+    small for the next one: a pass would come to hold many times the memory of a batch, beside what
+    the training before it has left.
     """
-    if batches % BATCHES_BETWEEN_TRIMS == 0:
+    if batches_done % BATCHES_BETWEEN_TRIMS == 0:
         release_memory()

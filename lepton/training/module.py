@@ -190,9 +190,9 @@ class TrainingModule(pl.LightningModule):
             getattr(optimizer, mode)()
 
     def validation_step(self, batch: Batch, _: int) -> None:
+        memory.trim_before_batch(len(self.validated))
         prediction = self.task.predict(self.task.forward(self.model, batch))
         self.validated.append(self.task.validate(prediction, batch))
-        memory.trim_between_batches(len(self.validated))
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.sanity_checking:

@@ -29,13 +29,13 @@ def compute_in_batches(
     row_numbers, outputs = [], []
     with torch.inference_mode(), default_dtype(dtype):
         for numbers, rows in prediction_batches(inputs, kinds):
+            memory.trim_before_batch(len(outputs))
             batch = {
                 name: tensor.to(device, dtype if tensor.is_floating_point() else None)
                 for name, tensor in rows.items()
             }
             row_numbers.append(numbers)
             outputs.append(compute(batch).cpu())
-            memory.trim_between_batches(len(outputs))
     return torch.cat(outputs)[torch.cat(row_numbers).argsort()]
 
 

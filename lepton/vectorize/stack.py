@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lepton.compat.lightning import pl
 from lepton.method import Batch, StackState
+from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream
 from lepton.training.phase_fit import fold_into_model
 from lepton.vectorize.batches import StackedBatches, StackedData
@@ -141,6 +142,7 @@ class Stack:
 
     def validate_batch(self, batch: Batch) -> None:
         """Predicts a batch of the validation split with every member. Shapes: batch (B, ...)."""
+        memory.trim_before_batch(len(self.validation.batches))
         if not self.validation.batches:
             averages = [method.weights(self) for method in self.methods]
             averages = [average for average in averages if average is not None]

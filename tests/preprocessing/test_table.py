@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
 
@@ -49,6 +50,25 @@ def test_numbers_are_what_scikit_learn_gives_by_hand(name, scaler):
         expected = scaler.transform(expected)
     np.testing.assert_allclose(num[:, :2], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(num[:, 2], test["debt"].isna())
+
+
+@pytest.mark.parametrize(
+    ("name", "scaler"), [("standard", StandardScaler()), ("robust", RobustScaler())]
+)
+def test_a_scaler_fitted_a_column_at_a_time_is_that_of_all_to_the_bit(name, scaler, monkeypatch):
+    monkeypatch.setattr(f"lepton.preprocessing.{name}.CHUNK_ROWS", 400, raising=False)
+    rng = np.random.default_rng(0)
+    for dtype in (np.float64, np.float32):
+        numbers = np.asfortranarray(rng.lognormal(3, 2, (1001, 5)).astype(dtype))
+        numbers[:, 2] = 7.0
+        chunks = np.split(numbers, [400, 800]) if name == "standard" else [numbers]
+        for chunk in chunks:
+            getattr(scaler, "partial_fit" if name == "standard" else "fit")(chunk)
+        by_column = MAKE[name]().fit_scaler(numbers)
+        assert list(vars(by_column)) == list(vars(scaler))
+        for key, value in vars(scaler).items():
+            np.testing.assert_array_equal(getattr(by_column, key), value, strict=True)
+        scaler = clone(scaler)
 
 
 def test_quantile_agrees_with_scikit_learn_up_to_the_noise():

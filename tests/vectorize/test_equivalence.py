@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lepton.sweep.multirun import plan_runs
+from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.grouping import group_jobs
+from lepton.vectorize.job_group import JobGroup, StackingOptions
 from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, largest_difference
 
@@ -269,3 +272,32 @@ def test_strategies_that_cannot_share_a_stack_say_why(run, strategy):
     groups, unstacked = group_jobs(plan_runs(overrides, sweep=True).jobs)
     assert groups == []
     assert {reason.partition(" ")[0] for _, reason in unstacked} == {f"finetune={strategy}"}
+
+
+@pytest.fixture
+def streamed(tmp_path, monkeypatch):
+    """Words for a file of rows that are larger than their budget."""
+    monkeypatch.setenv("LEPTON_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(260, 5)), columns=list("abcde"))
+    frame.assign(good=frame.sum(axis=1) > rng.normal(size=260)).to_parquet(
+        tmp_path / "rows.parquet"
+    )
+    return (
+        *("dataset=parquet", f"dataset.path={tmp_path}/rows.parquet", "dataset.target=good"),
+        *("dataset.memory_gb=0", "batch_size=32", "model=mlp_small", "trainer.max_epochs=3"),
+    )
+
+
+def test_a_stack_on_streamed_rows_ends_as_the_runs_alone(train_both, streamed):
+    pairs = train_both(*streamed, "optimizer.lr=0.01,0.02")
+    assert all("streamed from" in (b / "log.txt").read_text() for _, b in pairs)
+    assert max(largest_difference(alone, stacked) for alone, stacked in pairs) < 1e-4
+
+
+def test_a_stack_in_64_bits_leaves_streamed_rows_to_the_runs_alone(here, streamed):
+    jobs = plan_runs((*streamed, EXACT, "optimizer.lr=0.01,0.02"), sweep=True).jobs
+    (members,), _ = group_jobs(jobs)
+    options = StackingOptions(threads=1, runs_at_once=1, size=2)
+    reasons = {reason for _, reason in JobGroup(members, options, SweepProgress(members)).train()}
+    assert reasons == {"its data are streamed, and a stack would hold them whole on its device"}

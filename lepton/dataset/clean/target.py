@@ -39,6 +39,26 @@ class Target:
     notes: list[CleaningNote]
 
 
+def make_target(
+    frame: pd.DataFrame | RawTable,
+    columns: str | list[str],
+    task: str | None,
+    positive: str | int | bool | None,
+    *,
+    max_numeric_classes: int,
+    read: ReadTarget | None,
+) -> Target:
+    """The target of a table: none where it has no columns, as `read` makes it where that is given.
+
+    Raises: DataError naming the column.
+    """
+    if not columns:
+        return no_target(frame)
+    if read is not None:
+        return read_own_target(frame, columns, read)
+    return encode_target(frame, columns, task, positive, max_numeric_classes=max_numeric_classes)
+
+
 def no_target(frame: pd.DataFrame | RawTable) -> Target:
     """The target of a table of which every row is kept, and none has a target."""
     rows = len(frame)

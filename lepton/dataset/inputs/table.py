@@ -62,6 +62,7 @@ class TableInputs(InputKind):
         table = as_table(raw.frame)
         self._find_kinds(raw, table)
         columns = ParsedColumns(table, self.kinds, raw.kept_rows)
+        release_memory()  # of what reading has left
         self.preprocessor.fit(columns, self.kinds, raw.positions["train"], raw.arrays.scratch)
         release_memory()
         if self.preprocessor.treats_columns_apart() and not raw.arrays.streamed:

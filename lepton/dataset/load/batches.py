@@ -14,7 +14,7 @@ from lepton.storage.scratch import release_memory
 if TYPE_CHECKING:
     from lepton.dataset.inputs.kind import InputKind
 
-BYTES_BETWEEN_TRIMS = 2**25  # that blocks take before freed memory is given back
+BYTES_BETWEEN_TRIMS = 2**23  # that blocks take before freed memory is given back
 BATCHES_PER_BLOCK = 64  # batches handed over at a time at most; one gather for all of them
 
 
@@ -62,9 +62,7 @@ class TrainingBatches:
             rows, rows_done = block[rows_done:], max(0, rows_done - len(block))
             yield self._batches(rows) if len(rows) else []
             gathered += len(rows) * self.cutter.row_bytes
-            if (
-                gathered > BYTES_BETWEEN_TRIMS
-            ):  # blocks leave holes that none of the later ones fits
+            if gathered > BYTES_BETWEEN_TRIMS:  # blocks leave holes that no later one fits
                 release_memory()
                 gathered = 0
 

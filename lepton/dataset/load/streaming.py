@@ -42,14 +42,23 @@ class FileSource:
     options: dict[str, Any]
     bytes: int
 
-    def exceeds(self, memory_gb: float | None) -> bool:
-        """True where the rows are to be streamed."""
-        return self.bytes > budget_bytes(memory_gb)
-
 
 def budget_bytes(memory_gb: float | None) -> float:
     """What a data set may take of memory: as given, or a share of the machine's."""
     return SHARE * usable_memory() if memory_gb is None else memory_gb * GIGABYTE
+
+
+def excess_of(size: int, memory_gb: float | None) -> str | None:
+    """What rows take of memory, in words, where it is more than the budget; else None.
+
+    Units: bytes.
+    """
+    budget = budget_bytes(memory_gb)
+    if size <= budget:
+        return None
+    words = f"{budget / GIGABYTE:.3g}"
+    words = f"null, {words} here" if memory_gb is None else words
+    return f"about {size / GIGABYTE:.3g} GB of memory, more than dataset.memory_gb={words}"
 
 
 def set_up_streamed(data: "TabularData", source: FileSource, prepare: Callable[[], None]) -> Path:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -114,6 +115,39 @@ def test_a_streamed_run_is_the_run_in_memory(people, tmp_path, caplog):
     assert "the rows are streamed from" not in (folders[0] / "log.txt").read_text()
 
 
+def test_a_log_says_that_a_model_which_fits_itself_takes_streamed_rows_whole(people, tmp_path):
+    logs = []
+    for memory in ("null", "0"):
+        config = compose(
+            *("dataset=parquet", f"dataset.path={people}.parquet", "dataset.target=good"),
+            *(
+                f"runs={tmp_path / memory}",
+                f"dataset.memory_gb={memory}",
+                "model=gradient_boosting",
+            ),
+        )
+        logs.append((tmp_path / memory / "default" / train(config).run / "log.txt").read_text())
+    said = "model=gradient_boosting fits itself: it takes the streamed rows whole"
+    assert [said in log for log in logs] == [False, True]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_the_same_of_streamed_rows(people, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    folders = []
+    for memory in ("null", "0"):
+        config = compose(
+            *("dataset=parquet", f"dataset.path={people}.parquet", "dataset.target=good"),
+            *("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "model=mlp_small"),
+            *("trainer.max_epochs=2", "batch_size=16"),
+            *(f"runs={tmp_path / memory}", f"dataset.memory_gb={memory}"),
+        )
+        folders.append(tmp_path / memory / "default" / train(config).run)
+    assert "the rows are streamed from" in (folders[1] / "log.txt").read_text()
+    for name in ("predictions/val.parquet", "predictions/test.parquet", "model.safetensors"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+
+
 def test_an_epoch_goes_on_where_it_was_left(people):
     loaders = [
         build.data(config_of(people, "csv", "batch_size=16", f"dataset.memory_gb={memory}"))
@@ -189,6 +223,7 @@ def test_a_class_that_reads_in_its_own_way_is_read_so(people):
     own.__dict__ = shipped.__dict__
     own.setup()
     assert own.streamed_from is None
+    assert "dataset.memory_gb=0, but FirstRows reads" in own.read_whole
     assert max(int(rows["id"].max()) for rows in own.splits.values()) == 119
 
 
