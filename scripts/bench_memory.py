@@ -5,7 +5,7 @@
 Makes each table (normal numbers, a class by their sum), trains one epoch of a small network on it
 in a fresh process, and prints the peak of anonymous memory (RssAnon) beyond that of a run on 1000
 rows, which has imported and built all the same; as a multiple of the float32 data, and per row.
-Overrides are those of `lepton train`, as `dataset.memory=0.5`.
+Overrides are those of `lepton train`, as `dataset.memory_gb=0.5`.
 """
 
 import argparse
