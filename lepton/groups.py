@@ -164,6 +164,7 @@ REVISIONS: dict[str, tuple[str, ...]] = {
     # What changed in the results of an option whose config is as it was, oldest change first: by
     # group or class, as above. Their number is the option's revision, a part of its runs' ids.
 }
+HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed
 METHOD_CLASS = "lepton.method.Method"  # that every method derives from
 SETTING_GROUPS = ("experiment", "search")  # whose options are values of other groups
 ROOT_VALUES = {  # the other keys of the root, each with its type

@@ -10,7 +10,7 @@ from lepton.config.constraints import data_files, data_folders
 from lepton.config.model_kind import fits_itself
 from lepton.config.younger_keys import without_younger_keys
 from lepton.errors import ConfigError
-from lepton.groups import COSMETIC_GROUPS, without_absent_groups
+from lepton.groups import COSMETIC_GROUPS, HEEDED_WITH, without_absent_groups
 from lepton.pretrained.location import content_files
 from lepton.pretrained.weight_files import file_sha256, weights_digest
 
@@ -27,6 +27,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a checked config that can change the result; data files by their content."""
     ignored = {*COSMETIC_KEYS, *(["batch_size"] if fits_itself(config) else [])}
+    ignored |= {key for key, group in HEEDED_WITH.items() if not config.get(group)}
     chosen = without_absent_groups(config)
     canonical = {key: value for key, value in chosen.items() if key not in ignored}
     canonical["revisions"] = {

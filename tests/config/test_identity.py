@@ -10,6 +10,7 @@ from lepton.config.compose import compose
 from lepton.config.identity import COSMETIC_KEYS, run_folder, run_id
 from lepton.config.model_kind import FITS_ITSELF
 from lepton.errors import ConfigError
+from lepton.groups import HEEDED_WITH
 
 OVERRIDES = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
 HARMLESS_KEYS = {
@@ -66,7 +67,7 @@ def at(config, path):
 
 
 def test_every_key_but_the_cosmetic_ones_changes_the_id(config):
-    paths = [p for p in leaves(config) if not cosmetic(p)]
+    paths = [p for p in leaves(config) if not cosmetic(p) and p[0] not in HEEDED_WITH]
     assert len(paths) > 50
     ids = {p: run_id(changed(config, p, other(at(config, p)))) for p in paths}
     assert [".".join(p) for p, i in ids.items() if i == run_id(config)] == []
@@ -122,6 +123,13 @@ def test_what_a_model_that_fits_itself_ignores_does_not_change_its_id(override):
     alone = "model=gradient_boosting"
     assert run_id(check(compose(alone, override))) == run_id(check(compose(alone)))
     assert run_id(check(compose(override))) != run_id(check(compose()))
+
+
+@pytest.mark.parametrize("key", ["linear_probe.strengths=[0.5]", "linear_probe.iterations=9"])
+def test_what_fine_tuning_alone_heeds_changes_only_its_ids(key):
+    assert run_id(check(compose(key))) == run_id(check(compose()))
+    tuned = ("finetune=full", "model=mlp")
+    assert run_id(check(compose(*tuned, key))) != run_id(check(compose(*tuned)))
 
 
 @pytest.mark.parametrize("override", ["seed=3", "model.max_iter=7", "dataset.split_seed=5"])
