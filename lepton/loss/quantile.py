@@ -1,4 +1,4 @@
-"""Quantile: what is learned is not the mean but a quantile of the target."""
+"""QuantileLoss: what is learned is not the mean but a quantile of the target."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -11,7 +11,7 @@ from lepton.metric.metric import Metric
 from lepton.metric.pinball import pinball
 
 
-class Quantile(Loss):
+class QuantileLoss(Loss):
     """The pinball loss: an error costs `level` below the target and 1 - `level` above it.
 
     Predicted is then the value that the target stays below with a probability of `level`. rmse and

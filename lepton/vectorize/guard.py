@@ -55,11 +55,11 @@ class StackGuard:
 
     def comparisons(
         self, stack: "Stack", batch: Batch, *, common: bool, share: float
-    ) -> list["Comparison"]:
+    ) -> list["StepComparison"]:
         """Comparisons of the coming step."""
         seed = derive(self.seed, "guard numbers", self.chosen_step)
         return [
-            Comparison(stack, row, batch, common=common, share=share, seed=seed)
+            StepComparison(stack, row, batch, common=common, share=share, seed=seed)
             for row in self.rows(len(stack.members))
         ]
 
@@ -104,7 +104,7 @@ class StepResult:
         return float(torch.stack(gaps).max())
 
 
-class Comparison:
+class StepComparison:
     """One member's coming step, as its run alone would compute it: with the run's own network,
     methods, dropout masks and draws, and the weights that it has in the stack."""
 
