@@ -1,11 +1,8 @@
 """Chooses the task of data: the one that suits the target."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from lepton.errors import ConfigError
-from lepton.loss.option import LossOption
-from lepton.metric.option import MetricOption
-from lepton.metric.scoring import CALIBRATION_BINS
 from lepton.spec import DataSpec
 from lepton.task.base import WITHOUT_TARGET, Task
 from lepton.task.binary import Binary
@@ -18,27 +15,12 @@ TASKS: dict[str, type[Task]] = {
 }
 
 
-def task_for(
-    spec: DataSpec,
-    *,
-    class_weights: str | list[float] | None,
-    monitor: str | None,
-    calibration_bins: int = CALIBRATION_BINS,
-    loss: LossOption | None = None,
-    added_metrics: Sequence[MetricOption] = (),
-) -> Task:
-    """The task of this data; `monitor` defaults to the loss's metric, log_loss, or rmse.
+def task_for(spec: DataSpec, **settings: Any) -> Task:
+    """The task of this data; `settings` are what a Task takes.
 
     Raises: ConfigError for an unknown metric, for class weights that do not fit the classes, and
         for data without a target.
     """
     if spec.task not in TASKS:
         raise ConfigError(WITHOUT_TARGET)
-    return TASKS[spec.task](
-        spec,
-        class_weights=class_weights,
-        monitor=monitor,
-        calibration_bins=calibration_bins,
-        loss=loss,
-        added_metrics=added_metrics,
-    )
+    return TASKS[spec.task](spec, **settings)

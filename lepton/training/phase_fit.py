@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from lepton import build
-from lepton.compat.lightning import MisconfigurationException, pl
-from lepton.errors import ConfigError, Diverged
+from lepton.compat.lightning import pl
+from lepton.errors import Diverged
 from lepton.finite import all_finite
 from lepton.method import Phase
 from lepton.pretrained.weight_files import WEIGHTS_FILE
@@ -22,7 +22,12 @@ from lepton.training.distributed import run_further_processes
 from lepton.training.module import TrainingModule, Watch
 from lepton.training.one_batch import BatchByBatch
 from lepton.training.resume import Resume
-from lepton.training.run_trainer import are_called_each_batch, chosen_callbacks, run_trainer
+from lepton.training.run_trainer import (
+    are_called_each_batch,
+    chosen_callbacks,
+    explained_fit,
+    run_trainer,
+)
 from lepton.training.signals import interruptible
 from lepton.training.weights import save_weights
 
@@ -49,7 +54,8 @@ class PhaseFit:
         Raises: Diverged, with finite weights saved; Pruned; Interrupted.
         """
         started = time.perf_counter()
-        try:
+        save = self._save_finite_weights
+        with explained_fit(self.trainer, "trainer, callbacks", save_finite_weights=save):
             if self.resume is not None and self.resume.is_over(self.module, self.trainer):
                 self.trainer.precision_plugin.convert_module(self.module)
             else:
@@ -59,12 +65,6 @@ class PhaseFit:
                     run_further_processes(self.folder),
                 ):
                     self.trainer.fit(self.module, datamodule=self._batches())
-        except Diverged as error:
-            if self.trainer.is_global_zero:
-                self._save_finite_weights(error)
-            raise
-        except MisconfigurationException as e:
-            raise ConfigError(f"trainer, callbacks: {' '.join(str(e).split())}") from e
         if self.trainer.is_global_zero:  # the first process has what was learned
             self._finish(seconds=time.perf_counter() - started)
 

@@ -10,27 +10,24 @@ from torch import Tensor
 
 from lepton.compat.lightning import pl, progress_numbers, set_progress_numbers, start_at_epoch
 from lepton.errors import LeptonError
-from lepton.method import Batch
-from lepton.storage.lock import check_folder_lock
 from lepton.trainer.default import Trainer
-from lepton.training import signals
 from lepton.training.checkpoint import Checkpoints, check_loadable, differences
 from lepton.training.module import TrainingModule
 from lepton.training.rng_states import rng_states
+from lepton.training.saving import SavingCallback
 
 log = logging.getLogger("lepton")
 # attributes of a TrainingModule that a checkpoint holds under the same names
 HISTORY_ATTRIBUTES = ("history", "best_score", "best_epoch", "best_state")
 
 
-class Resume(pl.Callback):
+class Resume(SavingCallback):
     """Saves the training at intervals, and puts back what an earlier process saved.
 
     It is the trainer's first callback, so that the others find their states, and are done with an
     epoch when it is saved, where the next one begins. `keep_end`: the end is saved as well, because
     another phase of the training follows. `between_epochs_only`: not within an epoch, whose begin
     callbacks would be told again.
-    Units: `every` in seconds; `seconds` of training before this process.
     """
 
     def __init__(
@@ -41,11 +38,8 @@ class Resume(pl.Callback):
         keep_end: bool,
         between_epochs_only: bool,
     ):
-        self.checkpoints, self.every, self.keep_end = checkpoints, every, keep_end
-        self.between_epochs_only = between_epochs_only
-        self.state: dict[str, Any] | None = checkpoints.load()
-        self.seconds = self.state["seconds"] if self.state else 0.0
-        self.patience = signals.Patience()
+        super().__init__(checkpoints, every)
+        self.keep_end, self.between_epochs_only = keep_end, between_epochs_only
 
     def is_over(self, module: TrainingModule, trainer: Trainer) -> bool:
         """True when the saved training only lacked its scores; its history is then put back."""
@@ -60,8 +54,7 @@ class Resume(pl.Callback):
         return self.state["over"]
 
     def on_train_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
-        signals.note_alone()
-        self.started = self.last_saved = time.monotonic()
+        self.start_clock()
         pl_module.between_steps = self.between_steps
         self.first_epoch = self.state["epoch"] if self.state else 0
         size = sum(t.numel() * t.element_size() for t in pl_module.model.state_dict().values())
@@ -91,7 +84,7 @@ class Resume(pl.Callback):
         """
         if self.between_epochs_only:
             self.patience.check()
-        elif self._due():
+        elif self.is_due:
             self._save(module, module.current_epoch, len(module.losses), over=False)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
@@ -99,39 +92,19 @@ class Resume(pl.Callback):
 
         Raises: Interrupted when a signal asked for the end.
         """
-        if trainer.current_epoch > self.first_epoch and self._due():
+        if trainer.current_epoch > self.first_epoch and self.is_due:
             self._save(pl_module, trainer.current_epoch, 0, over=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:
         """Saves the end when it is time, or when another phase follows; raises likewise."""
-        if self._due() or self.keep_end:
+        if self.is_due or self.keep_end:
             self._save(pl_module, trainer.current_epoch, 0, over=True)
 
-    def _due(self) -> bool:
-        late = self.every is not None and time.monotonic() - self.last_saved >= self.every
-        return late or signals.requested() is not None
-
     def _save(self, module: TrainingModule, epoch: int, batches: int, *, over: bool) -> None:
-        check_folder_lock(self.checkpoints.folder.parent)
         state = training_state(module, epoch, batches, over=over)
         if self.between_epochs_only:  # there are callbacks that lepton does not know
             check_loadable(state["callbacks"])
-        state["seconds"] = self.seconds + time.monotonic() - self.started
-        self.checkpoints.save(state)
-        self.last_saved = time.monotonic()
-        if number := signals.requested():
-            raise signals.Interrupted(number, describe_place(epoch, batches))
-
-    def on_validation_batch_start(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Ends a long validation after a signal: training goes on from the checkpoint before."""
-        self.patience.check()
+        self.save(state, place=describe_place(epoch, batches))
 
 
 def describe_place(epoch: int, batches: int) -> str:

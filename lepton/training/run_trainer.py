@@ -1,12 +1,13 @@
 """The trainer of a run, with the callbacks that its config chooses, and where their files lie."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lepton import build
-from lepton.compat.lightning import ProgressBar, pl
-from lepton.errors import ConfigError
+from lepton.compat.lightning import MisconfigurationException, ProgressBar, pl
+from lepton.errors import ConfigError, Diverged
 from lepton.storage.run_folder import CALLBACK_FOLDER
 from lepton.trainer.default import Trainer
 from lepton.trainer.lightning_output import log_warnings_only
@@ -39,6 +40,24 @@ def run_trainer(
         callbacks=[*callbacks, *([] if shows_progress else [Progress()])],
         logger=build.logger(config, folder),
     )
+
+
+@contextmanager
+def explained_fit(
+    trainer: Trainer, options: str, *, save_finite_weights: Callable[[Diverged], None]
+) -> Iterator[None]:
+    """Saves, in the first process, finite weights of a training that diverges meanwhile.
+
+    Raises: ConfigError that names the options, for what Lightning refuses; else what is raised.
+    """
+    try:
+        yield
+    except Diverged as error:
+        if trainer.is_global_zero:
+            save_finite_weights(error)
+        raise
+    except MisconfigurationException as e:
+        raise ConfigError(f"{options}: {' '.join(str(e).split())}") from e
 
 
 def chosen_callbacks(config: dict[str, Any], folder: Path) -> list[pl.Callback]:

@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lepton.compat.lightning import MisconfigurationException, isolate_rng
+from lepton.compat.lightning import isolate_rng
 from lepton.dataset.data import Data
-from lepton.errors import ConfigError, Diverged
+from lepton.errors import Diverged
 from lepton.finite import all_finite
 from lepton.seeds import derive
 from lepton.trainer.default import Trainer
@@ -15,7 +15,7 @@ from lepton.training.checkpoint import Checkpoints
 from lepton.training.distributed import run_further_processes
 from lepton.training.module import Watch
 from lepton.training.one_batch import BatchByBatch
-from lepton.training.run_trainer import chosen_callbacks, run_trainer
+from lepton.training.run_trainer import chosen_callbacks, explained_fit, run_trainer
 from lepton.training.signals import interruptible
 from lepton.training.user_module.record import EpochRecord
 from lepton.training.user_module.resume import EpochResume
@@ -45,21 +45,15 @@ class ModuleFit:
             an epoch had some; Pruned; Interrupted.
         """
         learner, started = self.learner, time.perf_counter()
-        try:
-            with (
-                isolate_rng(),
-                interruptible(saving=self.resume is not None),
-                run_further_processes(self.folder),
-            ):
-                seed_generators(derive(learner.config["seed"], "noise"))
-                batches = BatchByBatch(self.data, in_lists=False)
-                self.trainer.fit(learner.module, datamodule=batches)
-        except Diverged as error:
-            if self.trainer.is_global_zero:
-                self._save_finite_weights(error)
-            raise
-        except MisconfigurationException as e:
-            raise ConfigError(f"{learner.option}: {' '.join(str(e).split())}") from e
+        save = self._save_finite_weights
+        with (
+            explained_fit(self.trainer, learner.option, save_finite_weights=save),
+            isolate_rng(),
+            interruptible(saving=self.resume is not None),
+            run_further_processes(self.folder),
+        ):
+            seed_generators(derive(learner.config["seed"], "noise"))
+            self.trainer.fit(learner.module, datamodule=BatchByBatch(self.data, in_lists=False))
         if self.trainer.is_global_zero:  # the first process has what was learned
             self._finish(seconds=time.perf_counter() - started)
 

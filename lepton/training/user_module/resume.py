@@ -1,37 +1,32 @@
 """EpochResume: saves the training of a LightningModule between epochs, and goes on with it."""
 
 import logging
-import time
 from typing import Any
 
 from lepton.compat.lightning import pl, progress_numbers, set_progress_numbers, start_at_epoch
 from lepton.errors import LeptonError
 from lepton.method import Batch
-from lepton.storage.lock import check_folder_lock
 from lepton.trainer.default import Trainer
-from lepton.training import signals
 from lepton.training.checkpoint import Checkpoints, check_loadable
 from lepton.training.resume import keyed_callbacks
+from lepton.training.saving import SavingCallback
 from lepton.training.user_module.record import EpochRecord
 
 log = logging.getLogger("lepton")
 RECORD_ATTRIBUTES = ("history", "best_score", "best_epoch", "best_state")
 
 
-class EpochResume(pl.Callback):
+class EpochResume(SavingCallback):
     """Saves at intervals what Lightning's own checkpoint holds, where an epoch begins.
 
     It comes right behind the EpochRecord, whose history it saves too. What the module's and the
     callbacks' `on_save_checkpoint` add is saved; generators are seeded anew in each epoch.
-    Units: `every` in seconds; `seconds` of training before this process.
     """
 
     def __init__(self, checkpoints: Checkpoints, every: float | None, record: EpochRecord):
-        self.checkpoints, self.every, self.record = checkpoints, every, record
-        self.state: dict[str, Any] | None = checkpoints.load()
-        self.seconds = self.state["seconds"] if self.state else 0.0
+        super().__init__(checkpoints, every)
+        self.record = record
         self.first_epoch = self.state["epoch"] if self.state else 0
-        self.patience = signals.Patience()
 
     def on_fit_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
         """Puts back the states of callbacks, which some need here."""
@@ -42,8 +37,7 @@ class EpochResume(pl.Callback):
                     callback.load_state_dict(saved)
 
     def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
-        signals.note_alone()
-        self.started = self.last_saved = time.monotonic()
+        self.start_clock()
         size = sum(t.numel() * t.element_size() for t in pl_module.state_dict().values())
         self.checkpoints.check_space(4 * size)  # weights, the best, two moments
         if self.state:
@@ -54,19 +48,12 @@ class EpochResume(pl.Callback):
             self.state = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
-        late = self.every is not None and time.monotonic() - self.last_saved >= self.every
-        number = signals.requested()
-        if trainer.current_epoch == self.first_epoch or not (late or number):
+        if trainer.current_epoch == self.first_epoch or not self.is_due:
             return
-        check_folder_lock(self.checkpoints.folder.parent)
         state = training_state(trainer, pl_module)
         check_loadable({key: state[key] for key in ("callbacks", "checkpoint")})
         state["record"] = {name: getattr(self.record, name) for name in RECORD_ATTRIBUTES}
-        state["seconds"] = self.seconds + time.monotonic() - self.started
-        self.checkpoints.save(state)
-        self.last_saved = time.monotonic()
-        if number:
-            raise signals.Interrupted(number, f"epoch {trainer.current_epoch}")
+        self.save(state, place=f"epoch {trainer.current_epoch}")
 
     def on_train_batch_end(
         self,
@@ -77,17 +64,6 @@ class EpochResume(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Ends a long epoch after a signal: training goes on from the checkpoint before."""
-        self.patience.check()
-
-    def on_validation_batch_start(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Ends a long validation after a signal, likewise."""
         self.patience.check()
 
 
