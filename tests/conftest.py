@@ -283,7 +283,7 @@ def stopping(monkeypatch):
     from lepton.training.resume import Resume
     from lepton.training.signals import RECEIVED
 
-    real = Resume._due
+    real = Resume.is_due
 
     def due(self):
         if counts["left"] is not None:
@@ -293,7 +293,7 @@ def stopping(monkeypatch):
                 RECEIVED.append(signal.SIGTERM)
         return real(self)
 
-    monkeypatch.setattr(Resume, "_due", due)
+    monkeypatch.setattr(Resume, "is_due", due)
     return counts
 
 

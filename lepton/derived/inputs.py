@@ -12,6 +12,7 @@ from typing import Any
 from lepton.derived.classes import derivation_class
 from lepton.derived.run_paths import find_run_folders
 from lepton.errors import ConfigError, LeptonError
+from lepton.pretrained.weight_files import own_model_files
 from lepton.spec import DataSpec
 from lepton.storage.derived_record import read_record, training_config
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions, read_predictions
@@ -24,7 +25,6 @@ from lepton.storage.run_folder import (
     read_failure_file,
 )
 
-WEIGHT_FILE_PATTERNS = ("model.*", "adapter.*", "module.*")  # one holds the weights of a run
 NEEDED_KEYS = ("task", "dataset", "choices")  # of an input's config
 MAX_NAMES_SHOWN = 4  # in a message
 
@@ -128,8 +128,7 @@ def read_input(folder: Path, *, takes_derived: bool = True) -> InputRun:
         raise NoInput(folder, record.command)
     if missing := [name for name in NEEDED_KEYS if name not in result.config]:
         raise LeptonError(f"{folder}: damaged (its config lacks {', '.join(missing)})")
-    weights = [p for pattern in WEIGHT_FILE_PATTERNS for p in folder.glob(pattern) if p.is_file()]
-    if not weights:
+    if not (weights := own_model_files(folder)):
         raise LeptonError(f"{folder}: its weights are gone")
     try:
         spec = DataSpec.load(folder / SPEC_FILE)

@@ -31,7 +31,7 @@ class EvaluatedModel:
     task: Task
     read_predictions: Callable[[], SplitPredictions]
     read_inputs: Callable[[np.ndarray], SampleInputs]  # of rows by their ids
-    read_learner: Callable[[], Learner] | None  # None: several models predict together
+    read_learner: Callable[[], Learner] | None  # None: it predicts through other runs
     read_rows: Callable[[], Rows]
 
     @cached_property
@@ -51,29 +51,33 @@ class EvaluatedModel:
     def learner(self) -> Learner:
         """The trained model; a network has its module as `learner.model`.
 
-        Raises: LeptonError for an ensemble, which has several.
+        Raises: LeptonError for a run that predicts through others, and has none of its own.
         """
-        if self.read_learner is None:
-            raise LeptonError(
-                f"{self.run}: an ensemble has no inputs of its own to change, each member prepares "
-                "the rows its own way; evaluate the members"
-            )
-        return self.read_learner()
+        return self._own_model()()
 
     @cached_property
     def rows(self) -> Rows:
         """The tensors of all rows: inputs, `target` and `id`.
 
-        Raises: LeptonError when the data are not there, or have changed.
+        Raises: LeptonError when the data are not there, or have changed; and as `learner`.
         """
+        self._own_model()
         return self.read_rows()
+
+    def _own_model(self) -> Callable[[], Learner]:
+        """Reads the model. Raises: LeptonError where the run has none of its own."""
+        if self.read_learner is None:
+            raise LeptonError(
+                f"{self.run}: predicts through other runs, each of which prepares the rows in its "
+                "own way, so that there are no inputs to change; evaluate these runs"
+            )
+        return self.read_learner
 
     def batches(self) -> Iterator[Rows]:
         """Yields the rows in parts as large as the model takes at once, each row once.
 
-        Raises: LeptonError for an ensemble; and as `rows`.
+        Raises: LeptonError as `rows`.
         """
-        _ = self.learner
         for numbers in BatchCutter(self.rows, kinds_in(self.spec)).batch_rows(1):
             yield {name: values[numbers] for name, values in self.rows.items()}
 

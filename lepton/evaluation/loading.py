@@ -8,9 +8,8 @@ from lepton.dataset.data import Rows
 from lepton.errors import explain_read_errors
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.sample_inputs import read_sample_inputs, trained_run, unchanged_config
-from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
+from lepton.pretrained.weight_files import own_model_files
 from lepton.spec import DataSpec
-from lepton.storage.derived_record import read_record
 from lepton.storage.evaluations import EVALUATED_SPLIT
 from lepton.storage.predictions import SplitPredictions, predictions_file, read_predictions
 from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
@@ -18,7 +17,7 @@ from lepton.training.learner import Learner, load_learner
 
 
 def load_evaluated_run(folder: Path) -> EvaluatedModel:
-    """The model of a finished run, which may be an ensemble, with the rows of its test split.
+    """The model of a finished run, trained or made of others, with the rows of its test split.
 
     Raises: LeptonError for a damaged folder.
     """
@@ -30,16 +29,9 @@ def load_evaluated_run(folder: Path) -> EvaluatedModel:
         task=build.task(read_config(trained_run(folder) / CONFIG_FILE), spec),
         read_predictions=partial(_stored_predictions, folder),
         read_inputs=partial(read_sample_inputs, folder),
-        read_learner=partial(_learner, folder) if has_one_model(folder) else None,
+        read_learner=partial(_learner, folder) if own_model_files(folder) else None,
         read_rows=partial(_test_rows, folder),
     )
-
-
-def has_one_model(folder: Path) -> bool:
-    """False for a run that combines the predictions of others, and has no weights of its own."""
-    if read_record(read_config(folder / CONFIG_FILE)) is None:
-        return True
-    return any((folder / name).is_file() for name in (WEIGHTS_FILE, ADAPTER_FILE))
 
 
 def _stored_predictions(folder: Path) -> SplitPredictions:

@@ -13,6 +13,7 @@ from lepton.errors import LeptonError
 from lepton.storage.run_folder import RESULT_FILE, SPEC_FILE
 
 WEIGHTS_FILE, ADAPTER_FILE, BASE_FILE = "model.safetensors", "adapter.safetensors", "base.json"
+OWN_MODEL_FILES = ("model.*", "adapter.*", "module.*")  # of a run that holds a model of any kind
 BASE_KEYS = ("key", "path", "sha256", "absolute", "beside")
 
 
@@ -20,6 +21,12 @@ def is_network_run(path: Path) -> bool:
     """True for the folder of a finished run of a network."""
     has_weights = any((path / name).is_file() for name in (WEIGHTS_FILE, ADAPTER_FILE))
     return has_weights and (path / RESULT_FILE).is_file()
+
+
+def own_model_files(run_folder: Path) -> list[Path]:
+    """The files with what a run's own model learned; none where it predicts through other runs."""
+    paths = [path for pattern in OWN_MODEL_FILES for path in run_folder.glob(pattern)]
+    return [path for path in paths if path.is_file()]
 
 
 def weight_files(path: Path) -> list[Path]:

@@ -168,7 +168,6 @@ def _inputs(
 
 def _tensors(predictor: Any, labelled: LabelledRows) -> Rows:
     """The rows of a file as the run's model reads them."""
-    if not isinstance(predictor, Predictor):
-        raise LeptonError("an ensemble has no inputs of its own to change; evaluate the members")
+    assert isinstance(predictor, Predictor)  # `EvaluatedModel.rows` asks only where it is
     inputs = predictor.encode(labelled.frame)
     return {**inputs, "target": labelled.target, "id": torch.arange(len(labelled.frame))}

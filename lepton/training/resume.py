@@ -84,7 +84,7 @@ class Resume(SavingCallback):
         """
         if self.between_epochs_only:
             self.patience.check()
-        elif self.is_due:
+        elif self.is_due():
             self._save(module, module.current_epoch, len(module.losses), over=False)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
@@ -92,12 +92,12 @@ class Resume(SavingCallback):
 
         Raises: Interrupted when a signal asked for the end.
         """
-        if trainer.current_epoch > self.first_epoch and self.is_due:
+        if trainer.current_epoch > self.first_epoch and self.is_due():
             self._save(pl_module, trainer.current_epoch, 0, over=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:
         """Saves the end when it is time, or when another phase follows; raises likewise."""
-        if self.is_due or self.keep_end:
+        if self.is_due() or self.keep_end:
             self._save(pl_module, trainer.current_epoch, 0, over=True)
 
     def _save(self, module: TrainingModule, epoch: int, batches: int, *, over: bool) -> None:

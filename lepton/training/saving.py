@@ -29,7 +29,6 @@ class SavingCallback(pl.Callback):
         signals.note_alone()
         self.started = self.last_saved = time.monotonic()
 
-    @property
     def is_due(self) -> bool:
         """True when it is time to save."""
         late = self.every is not None and time.monotonic() - self.last_saved >= self.every

@@ -289,7 +289,7 @@ def test_a_run_that_cannot_write_its_result_for_want_of_room_goes_on_when_there_
 def stopped(here, monkeypatch):
     """The unfinished folder of a run stopped after its twelfth boundary, with two checkpoints."""
     config = check(compose(*OVERRIDES, "trainer.checkpoint_every=0"))
-    real, boundaries = Resume._due, []
+    real, boundaries = Resume.is_due, []
 
     def due(self):
         boundaries.append(1)
@@ -297,7 +297,7 @@ def stopped(here, monkeypatch):
             RECEIVED.append(signal.SIGTERM)
         return real(self)
 
-    monkeypatch.setattr(Resume, "_due", due)
+    monkeypatch.setattr(Resume, "is_due", due)
     with pytest.raises(Interrupted):
         train_checked(config, run_folder(config))
     return unfinished_folder(run_folder(config))

@@ -48,7 +48,7 @@ class EpochResume(SavingCallback):
             self.state = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.current_epoch == self.first_epoch or not self.is_due:
+        if trainer.current_epoch == self.first_epoch or not self.is_due():
             return
         state = training_state(trainer, pl_module)
         check_loadable({key: state[key] for key in ("callbacks", "checkpoint")})
