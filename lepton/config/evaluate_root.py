@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 GROUP = "evaluation"
+LEAST = {"resamples": "0 is for no intervals", "seed": "0 at least"}
 KEYS = {"resamples": "int", "seed": "int", "rerun": "bool", GROUP: "dict | None"}
 
 
@@ -39,8 +40,11 @@ def compose_evaluation(overrides: Sequence[str]) -> dict[str, Any]:
     for name, node in (config[GROUP] or {}).items():
         path = f"{GROUP}.{name}"
         problems += target_problems(path, node, GROUPS[GROUP].supplied, option_label({}, path))
-    if config["resamples"] < 0:
-        problems.append(f"resamples: {config['resamples']} is too small; 0 is for no intervals")
+    problems += [
+        f"{key}: {config[key]} is too small; {least}"
+        for key, least in LEAST.items()
+        if isinstance(config.get(key), int) and config[key] < 0
+    ]
     if problems:
         raise ConfigError(*problems)
     return config

@@ -41,6 +41,14 @@ def add_evaluations(folder: Path, evaluators: Nodes, *, again: bool = False) -> 
     return result
 
 
+def build_evaluator(name: str, node: dict[str, Any]) -> Any:
+    """The evaluator of a node; `name` is that of its option.
+
+    Raises: ConfigError for values that it refuses.
+    """
+    return build.component({"evaluation": node, "choices": {"evaluation": name}}, "evaluation")
+
+
 def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) -> Evaluation:
     """What the evaluator of a node finds; `name` is that of its option, `seed` that of the run.
 
@@ -50,10 +58,7 @@ def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) 
     if not PLAIN_NAME.fullmatch(name):
         raise LeptonError(f"{where}: the name of an evaluator is letters, digits, '.', '_' and '-'")
     try:
-        evaluator = build.component(
-            {"evaluation": node, "choices": {"evaluation": name}}, "evaluation"
-        )
-        evaluation = evaluator.evaluate(model, derive(seed, f"evaluation.{name}"))
+        evaluation = build_evaluator(name, node).evaluate(model, derive(seed, f"evaluation.{name}"))
         _check(evaluation)
     except LeptonError as e:
         raise LeptonError(f"{where}: {str(e).removeprefix(f'{model.run}: ')}") from e

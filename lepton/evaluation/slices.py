@@ -24,6 +24,12 @@ class Slices(Evaluator):
     def __init__(
         self, *, min_samples: int, number_bins: int, level: float, metrics: list[str] | None
     ) -> None:
+        """Raises: ValueError for numbers that are too small, and a level that is no probability."""
+        for name, value in (("min_samples", min_samples), ("number_bins", number_bins)):
+            if value < 1:
+                raise ValueError(f"{name}: {value} is too small; 1 at least")
+        if not 0 < level < 1:
+            raise ValueError(f"level: {level} is not between 0 and 1")
         self.min_samples, self.number_bins, self.level = min_samples, number_bins, level
         self.metrics = metrics
 

@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error, roc_auc_score
 from lepton import load, load_model
 from tests.evaluation.conftest import mine  # noqa: F401
 
+BINS = ("evaluation=slices", "evaluation.slices.number_bins=0")
 SHORT = ("model=mlp_small", "trainer.max_epochs=2")
 
 
@@ -112,7 +113,7 @@ def test_an_ensemble_is_scored_again_and_sliced_and_says_what_it_cannot(
     for rows in ([], ["new.csv"]):
         code, _, error = lepton("evaluate", folder, *rows, "evaluation=noise", "resamples=0")
         assert code == 2
-        assert "evaluate the members" in error
+        assert "predicts through other runs" in error
 
 
 def test_a_regression_is_scored_in_its_unit(here, run, lepton):
@@ -160,6 +161,9 @@ def test_a_file_that_cannot_be_scored_is_told_in_one_line(folder, lepton, change
         (("{run}", "evaluation=slice"), "did you mean 'slices'?"),
         (("{run}", "model=mlp"), "lepton evaluate has no such key"),
         (("{run}", "resamples=-1"), "resamples: -1 is too small"),
+        (("{run}", "resamples=few"), "resamples: 'few' is not int"),
+        (("{run}", "seed=-1"), "seed: -1 is too small"),
+        (("{run}", *BINS), "evaluation=slices refuses its values: number_bins: 0 is too small"),
         (("{run}", "evaluation=slices,none"), "takes one value; write a list as evaluation=[A,B]"),
         (("{run}", "--csv"), "--csv needs a file"),
         (("{run}", "-m"), "for `lepton train` alone"),

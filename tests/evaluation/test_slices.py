@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, log_loss
 
+from lepton.errors import ConfigError
 from lepton.evaluation.slices import Slices
 from lepton.example import make_spec
 from lepton.storage.predictions import SplitPredictions
@@ -92,3 +93,9 @@ def test_where_nothing_differs_a_slice_is_said_to_in_at_most_5_of_100_tables(rat
         model = model_of(frame, np.where(wrong, 0.9, 0.1), np.zeros(150))
         alarms += slices(metrics=["accuracy"]).evaluate(model, 0).metrics["different"] > 0
     assert alarms <= 18  # of 200 with a chance of 0.05 each, more than 18 come in 1 of 100 cases
+
+
+def test_values_that_it_refuses_are_told_before_the_training(here, run):
+    with pytest.raises(ConfigError, match="evaluation=slices refuses its values: level: 7 is not"):
+        run("dataset=wine", "model=linear", "evaluation=slices", "evaluation.slices.level=7")
+    assert not list(here.rglob("history.parquet"))
