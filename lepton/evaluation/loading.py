@@ -10,6 +10,7 @@ from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.sample_inputs import read_sample_inputs, trained_run, unchanged_config
 from lepton.pretrained.weight_files import own_model_files
 from lepton.spec import DataSpec
+from lepton.storage.derived_record import read_record
 from lepton.storage.evaluations import EVALUATED_SPLIT
 from lepton.storage.predictions import SplitPredictions, predictions_file, read_predictions
 from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
@@ -29,9 +30,15 @@ def load_evaluated_run(folder: Path) -> EvaluatedModel:
         task=build.task(read_config(trained_run(folder) / CONFIG_FILE), spec),
         read_predictions=partial(_stored_predictions, folder),
         read_inputs=partial(read_sample_inputs, folder),
-        read_learner=partial(_learner, folder) if own_model_files(folder) else None,
+        read_learner=partial(_learner, folder) if _has_own_model(folder) else None,
         read_rows=partial(_test_rows, folder),
     )
+
+
+def _has_own_model(folder: Path) -> bool:
+    """False for a run that predicts through the runs that it was made of."""
+    record = read_record(read_config(folder / CONFIG_FILE))
+    return record is None or bool(own_model_files(folder))
 
 
 def _stored_predictions(folder: Path) -> SplitPredictions:

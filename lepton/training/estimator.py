@@ -39,7 +39,7 @@ class SelfFittingModel(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Writes what was learned into files of its own in the run folder, without pickles."""
+        """Writes what was learned into the run folder, into files called `model.*`, no pickles."""
         ...
 
     def load(self, folder: Path) -> None:
