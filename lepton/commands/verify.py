@@ -90,7 +90,8 @@ def verify(folder: Path) -> tuple[list[str], bool]:
 
 
 def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
-    """Trains a run again in another folder, without its logger; returns what is not as it was.
+    """Trains a run again in another folder, without its logger and evaluations; returns what is
+    not as it was.
 
     Its config is held against today's options.
     """
@@ -100,8 +101,8 @@ def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
     from lepton.run import train_checked
 
     config = check(OmegaConf.create(read_config(folder / CONFIG_FILE)))
-    quiet = {"runs": str(new_folder.parent), "study": ".", "rerun": False, "logger": {}}
-    train_checked({**config, **quiet}, new_folder)
+    quiet = {"runs": str(new_folder.parent), "study": ".", "rerun": False}
+    train_checked({**config, **quiet, "logger": {}, "evaluation": {}}, new_folder)
     causes = _revision_changes(config)
     if not is_run_name(config, folder.name):
         causes.append(_possible_changes(config))
