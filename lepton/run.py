@@ -105,22 +105,16 @@ def _train(
     config: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None
 ) -> Result:
     """Reads the data, fits and scores: writes all of the run folder but its settings."""
-    _refuse_evaluators(config)
+    if config["evaluation"]:
+        from lepton.evaluation.adding import refuse_evaluators
+
+        refuse_evaluators(config["evaluation"])
     data = read_data(config)
     save_data_description(data, folder)
     learner = build_learner(config, data.spec)
     constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before
     fitted_data = learner.fit(data, folder, watch)
     return score_and_save(config, learner, fitted_data, folder, name=name, constant=constant)
-
-
-def _refuse_evaluators(config: dict[str, Any]) -> None:
-    """Raises: ConfigError for values that an evaluator refuses, before hours of training."""
-    if config["evaluation"]:
-        from lepton.evaluation.adding import build_evaluator
-
-        for name, node in config["evaluation"].items():
-            build_evaluator(name, node)
 
 
 def read_data(config: dict[str, Any]) -> Data:

@@ -30,6 +30,7 @@ SET_BY_LEPTON = {  # arguments that lepton sets, and the key that does it
     "default_root_dir": "it is callbacks/ in the folder of the run",
     "use_distributed_sampler": "lepton's loaders give each process its share of the rows",
     "fast_dev_run": "trainer=smoke trains on two batches",
+    "num_nodes": "lepton starts the processes of one machine, for trainer.devices",
     "barebones": "it leaves out the metrics that lepton reads",
     "plugins": "it takes objects, which YAML has not",
 }

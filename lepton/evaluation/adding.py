@@ -49,6 +49,12 @@ def build_evaluator(name: str, node: dict[str, Any]) -> Any:
     return build.component({"evaluation": node, "choices": {"evaluation": name}}, "evaluation")
 
 
+def refuse_evaluators(evaluators: Nodes) -> None:
+    """Raises: ConfigError for values that one refuses, before what takes long."""
+    for name, node in evaluators.items():
+        build_evaluator(name, node)
+
+
 def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) -> Evaluation:
     """What the evaluator of a node finds; `name` is that of its option, `seed` that of the run.
 

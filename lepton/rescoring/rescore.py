@@ -13,7 +13,7 @@ from torch import Tensor
 from lepton.dataset.data import Rows
 from lepton.dataset.inputs.find import kinds_in
 from lepton.errors import DataError, LeptonError
-from lepton.evaluation.adding import add_evaluations, evaluate
+from lepton.evaluation.adding import add_evaluations, evaluate, refuse_evaluators
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.labelled_rows import LabelledRows, read_labelled_rows
 from lepton.evaluation.loading import load_evaluated_run
@@ -52,6 +52,7 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         EvaluationFailed when an evaluator fails.
     """
     stored = finished_result(folder).metrics
+    refuse_evaluators(config["evaluation"] or {})
     model = load_evaluated_run(folder)
     if model.task.streamed:
         states = [state for batch in model.batches() for state in model.states(batch)]
@@ -81,6 +82,7 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
         as `rescore_test_split`.
     """
     seed = finished_result(folder).config["seed"]
+    refuse_evaluators(config["evaluation"] or {})
     run = load_evaluated_run(folder)
     labelled = read_labelled_rows(path, folder, run.spec)
     predictor = load_model(folder)
