@@ -160,6 +160,7 @@ def test_a_file_that_cannot_be_scored_is_told_in_one_line(folder, lepton, change
         (("{run}", "gone.csv"), "gone.csv: no such file"),
         (("{run}", "evaluation=slice"), "did you mean 'slices'?"),
         (("{run}", "model=mlp"), "lepton evaluate has no such key"),
+        (("{run}", "hydra.run.dir=here"), "lepton evaluate has no such key"),
         (("{run}", "resamples=-1"), "resamples: -1 is too small"),
         (("{run}", "resamples=few"), "resamples: 'few' is not int"),
         (("{run}", "seed=-1"), "seed: -1 is too small"),

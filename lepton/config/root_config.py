@@ -1,0 +1,93 @@
+"""Composes the config of a root file of conf/ that no training has, from `key=value` words."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lepton.config.compose import explain_hydra_errors, hydra_session, search_path_overrides
+from lepton.config.node_checks import resolved_config
+from lepton.config.override_reader import OverrideReader, text_of, unreadable_override
+from lepton.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+
+def compose_root(
+    path: Path, overrides: Sequence[str], *, groups: Mapping[str, str], keys: Collection[str]
+) -> tuple[dict[str, Any], str]:
+    """The values that overrides mean for a root file, and the names of the options chosen.
+
+    `groups`: the group of each key that takes options, as `method` takes those of `ensemble`.
+    `keys`: those keys that are called as a group is.
+
+    Raises: ConfigError with every mistake in the overrides, one line each.
+    """
+    from hydra import compose
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf import OmegaConf, open_dict
+
+    from lepton.compat.hydra import set_values
+
+    reader = RootOverrideReader(path.stem, groups=groups, keys=keys)
+    hydra_overrides = reader.read(overrides)
+    if reader.problems:
+        raise ConfigError(*reader.problems)
+    values = [override for override in hydra_overrides if override.startswith("++")]
+    options = [override for override in hydra_overrides if override not in values]
+    with explain_hydra_errors(), hydra_session(path.parent):
+        words = [*search_path_overrides(path.parent), *options]
+        cfg = compose(path.stem, words, return_hydra_config=True)
+        # Hydra would take the value of a key that is called as a group is for an option's name
+        set_values(cfg, OverridesParser.create().parse_overrides(values))
+        choices = dict(cfg.hydra.runtime.choices)  # those of a list are not in it
+        chosen = [choices.get(_placed(group, key)) for key, group in groups.items()]
+        label = "_".join(str(name) for name in chosen if name is not None)
+        OmegaConf.set_readonly(cfg, False)
+        with open_dict(cfg):
+            cfg.pop("hydra", None)
+        return resolved_config(cfg), label
+
+
+class RootOverrideReader(OverrideReader):
+    """Reads what `lepton NAME` takes: single values, and groups named by the keys they fill."""
+
+    def __init__(self, command: str, *, groups: Mapping[str, str], keys: Collection[str]) -> None:
+        super().__init__()
+        self.command, self.group_by_key, self.keys = command, groups, {*keys, *groups}
+
+    def refusal(self, override: "Override") -> str | None:
+        key, text = override.key_or_group, text_of(override)
+        if override.package is not None or not key or override.is_delete() or "/" in key:
+            return unreadable_override(text)
+        if key.partition(".")[0] == "_target_":
+            return f"{key}: set by lepton, not by hand"
+        is_others = key in self.options_by_group or key.partition(".")[0] == "hydra"
+        if is_others and key not in self.keys:
+            return f"{key}: lepton {self.command} has no such key"
+        if override.is_sweep_override():
+            return f"{text}: lepton {self.command} takes one value; write a list as {key}=[A,B]"
+        return None
+
+    def group(self, override: "Override") -> str | None:
+        return self.group_by_key.get(override.key_or_group)
+
+    def for_hydra(self, override: "Override") -> str:
+        if (group := self.group(override)) is not None:
+            key, _, options = text_of(override).lstrip("+").partition("=")
+            return f"{_placed(group, key)}={options}"
+        return super().for_hydra(override)
+
+    def unreadable(self, text: str, error: Exception) -> str:
+        """Names the quotes that a glob's brackets need."""
+        key, _, value = text.partition("=")
+        line = super().unreadable(text, error)
+        needs_quotes = set("[]{}") & set(value) and not set("\"'") & set(text)
+        if needs_quotes and "quotes" not in line:
+            return f"{line}, with quotes around the value: '{key}=\"{value}\"'"
+        return line
+
+
+def _placed(group: str, key: str) -> str:
+    """The group as Hydra calls it where its option fills this key."""
+    return group if group == key else f"{group}@{key}"
