@@ -166,13 +166,15 @@ def callbacks(config: dict[str, Any], folder: Path) -> "list[pl.Callback]":
 
     Raises: ConfigError for values that a trusted class refuses.
     """
-    built = []
+    from lepton.compat.lightning import MisconfigurationException
+
+    built, refusals = [], (ValueError, TypeError, ImportError)
     for path, node in chosen_nodes(config, "callbacks").items():
         if "dirpath" in read_signature(node["_target_"]).parameters:
             node = node | {"dirpath": str(folder / (node.get("dirpath") or ""))}
         try:
             built.append(instantiate(node))
-        except (ValueError, TypeError, ImportError, InstantiationException) as e:
+        except (*refusals, InstantiationException, MisconfigurationException) as e:
             if not node["_target_"].startswith(TRUSTED_PREFIXES):
                 raise
             option = option_label(config, path)

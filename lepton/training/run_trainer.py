@@ -1,5 +1,6 @@
 """The trainer of a run, with the callbacks that its config chooses, and where their files lie."""
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +57,16 @@ def explained_fit(
         if trainer.is_global_zero:
             save_finite_weights(error)
         raise
-    except MisconfigurationException as e:
+    except (MisconfigurationException, RuntimeError) as e:
+        if not (isinstance(e, MisconfigurationException) or _is_of_lightnings_callback(e)):
+            raise
         raise ConfigError(f"{options}: {' '.join(str(e).split())}") from e
+
+
+def _is_of_lightnings_callback(error: BaseException) -> bool:
+    """True for what a callback of Lightning's raises itself, as for a metric that is not there."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").startswith("pytorch_lightning.callbacks.")
 
 
 def chosen_callbacks(config: dict[str, Any], folder: Path) -> list[pl.Callback]:

@@ -226,6 +226,19 @@ def test_each_callback_of_lightnings_that_cannot_work_is_refused_in_a_line(name,
     assert reason in line
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("EarlyStopping", "monitor=nope", "callbacks: .*`nope` which is not available"),
+        ("Timer", "duration=long", "refuses its values: .*is not a valid duration"),
+    ],
+)
+def test_what_a_callback_of_lightnings_refuses_is_told_in_one_line(name, value, message, run):
+    with pytest.raises(ConfigError, match=message) as error:
+        run(*NETWORK, f"callbacks={name}", f"callbacks.{name}.{value}")
+    assert len(error.value.problems) == 1
+
+
 def test_every_callback_of_the_installed_lightning_is_run_or_refused():
     import pytorch_lightning.callbacks as shipped
 
