@@ -1,6 +1,7 @@
 """LossOption: an option of the group loss, before its task is known."""
 
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -36,3 +37,17 @@ class LossOption:
             return self.make(**filled)
         except (ValueError, TypeError) as e:
             raise ConfigError(f"{self.label}: refuses its values: {e}") from e
+
+    def try_on(self, loss: Callable[..., Tensor], logits: Tensor, target: Tensor) -> None:
+        """Raises: ConfigError where a loss of torch's cannot compare rows of these shapes."""
+        if not self.make.func.__module__.startswith("torch."):
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                losses = loss(logits, target)
+            problem = "" if losses.shape[:1] == logits.shape[:1] else "gives no number a row"
+        except (ValueError, TypeError, RuntimeError, IndexError) as e:
+            problem = f"does not go with this target: {' '.join(str(e).split())}"
+        if problem:
+            raise ConfigError(f"{self.label}: {problem}")

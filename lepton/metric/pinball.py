@@ -11,6 +11,9 @@ def pinball(prediction: Tensor, target: Tensor, *, level: float) -> Tensor:
     """Mean pinball loss of predictions as quantiles of this level, in the target's unit.
 
     Source: Koenker and Bassett 1978, https://doi.org/10.2307/1913643
+    Raises: ValueError for a level that is not between 0 and 1.
     """
+    if not 0 < level < 1:
+        raise ValueError(f"level: {level} is not between 0 and 1")
     error = target - prediction
     return torch.maximum(level * error, (level - 1) * error).mean()

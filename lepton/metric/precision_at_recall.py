@@ -11,7 +11,12 @@ from lepton.metric.scoring import by_class
 def precision_at_recall(
     prediction: Tensor, target: Tensor, *, task: str, min_recall: float
 ) -> Tensor:
-    """The best precision at which a class is recalled enough; the mean over classes or labels."""
+    """The best precision at which a class is recalled enough; the mean over classes or labels.
+
+    Raises: ValueError for a recall that is none.
+    """
+    if not 0 <= min_recall <= 1:
+        raise ValueError(f"min_recall: {min_recall} is not from 0 to 1")
 
     def of_two_classes(p: Tensor, y: Tensor) -> Tensor:
         return tm.binary_precision_at_fixed_recall(p, y, min_recall)[0]

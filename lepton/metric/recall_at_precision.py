@@ -11,7 +11,12 @@ from lepton.metric.scoring import by_class
 def recall_at_precision(
     prediction: Tensor, target: Tensor, *, task: str, min_precision: float
 ) -> Tensor:
-    """The best recall of a class that is precise enough; the mean over classes or labels."""
+    """The best recall of a class that is precise enough; the mean over classes or labels.
+
+    Raises: ValueError for a precision that is none.
+    """
+    if not 0 <= min_precision <= 1:
+        raise ValueError(f"min_precision: {min_precision} is not from 0 to 1")
 
     def of_two_classes(p: Tensor, y: Tensor) -> Tensor:
         return tm.binary_recall_at_fixed_precision(p, y, min_precision)[0]

@@ -17,6 +17,11 @@ class ScoredTask(Task):
     def __init__(self, spec: DataSpec, **settings: Any) -> None:
         self.metrics = {name: LARGER_IS_BETTER[name] for name in METRICS[self.name]}
         super().__init__(spec, **settings)
+        if loss := settings.get("loss"):
+            logits = torch.full((self.outputs + 1, self.outputs), 2.0)  # no two sizes are the same
+            encoded = torch.zeros(logits.shape if self.name == "multilabel" else len(logits))
+            encoded = encoded.long() if self.name == "multiclass" else encoded
+            loss.try_on(self.row_loss, *self._as_row_loss_takes(logits, encoded))
 
     def _target_problems(self) -> list[str]:
         if self.spec.target_names and self.spec.task != self.name:

@@ -189,6 +189,9 @@ def test_a_loss_for_another_task_is_refused_in_one_line():
             ("+loss._target_=torch.nn.L1Loss", "+loss.reduction=sum"),
             r"loss\.reduction: set by lepton",
         ),
+        ("multiclass", ("+loss._target_=torch.nn.MSELoss",), "does not go with this target: The s"),
+        ("binary", ("+loss._target_=torch.nn.BCELoss",), "does not go with this target: all elem"),
+        ("regression", ("+loss._target_=torch.nn.Identity",), "loss=?"),
     ],
 )
 def test_values_that_make_no_sense_are_refused_in_one_line(name, overrides, message):

@@ -139,6 +139,20 @@ def test_a_metric_for_another_task_is_refused_in_one_line(metric):
             check(compose("dataset=digits_flat", f"metric={metric}"))
 
 
+@pytest.mark.parametrize(
+    ("name", "metric", "message"),
+    [
+        ("regression", "pinball.level=3.0", "pinball: level: 3.0 is not between 0 and 1"),
+        ("binary", "precision_at_recall.min_recall=3.0", "min_recall: 3.0 is not from 0 to 1"),
+        ("binary", "recall_at_precision.min_precision=-1.0", "min_precision: -1.0 is not from 0"),
+    ],
+)
+def test_a_metric_that_refuses_its_values_says_which(name, metric, message):
+    task = task_with(name, f"metric={metric.partition('.')[0]}", f"metric.{metric}")
+    with pytest.raises(ConfigError, match=message):
+        task.score(*predictions(name))
+
+
 def test_a_class_of_torchmetrics_by_its_name_says_itself_which_way_is_better():
     kappa = "+metric.kappa._target_=torchmetrics.classification.MulticlassCohenKappa"
     task = task_with("multiclass", kappa, "+metric.kappa.weights=linear")
