@@ -55,8 +55,8 @@ def project(tmp_path_factory):
 
 
 def test_every_recipe_has_its_files():
-    assert len(FILES) == 20
-    assert len(OPTIONS) == 6
+    assert len(FILES) == 23
+    assert len(OPTIONS) == 7
 
 
 def test_the_tests_of_the_recipes_pass(project):
@@ -100,6 +100,7 @@ def test_the_options_and_the_command_are_used(project):
     fast = ("trainer=cpu", "trainer.max_epochs=2", "study=tried")
     apart = {  # words that go with those options which do not go with the others
         ("waves", "series_cnn"): (),
+        ("reconstruction",): ("dataset=synthetic", "dataset.target=null", "model=mlp_small"),
         ("hit_rate",): ("dataset=diabetes", "metric.hit_rate.tolerance=30.0"),
     }
     names = {Path(option).stem for option in OPTIONS}
