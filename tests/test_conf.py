@@ -12,6 +12,7 @@ from lepton.config.input_kinds import CLASS_ATTRIBUTES, DEFAULT_KINDS, kind_name
 from lepton.config.options import CONF_DIR, find_options
 from lepton.config.overrides import SET_BY_LEPTON
 from lepton.config.signature import read_signature
+from lepton.config.younger_keys import values_before
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS, command_of, takes_several
 
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
@@ -174,7 +175,9 @@ def test_the_keys_of_ours_are_the_arguments_and_no_argument_has_a_default(path):
     assert not signature.takes_any_key
     keys = set(node) - {"_target_", *GROUPS[group].own_keys}
     assert keys == set(signature.parameters) - set(supplied_arguments(group, node))
-    defaulted = [name for name, p in signature.parameters.items() if not p.required]
+    elsewhere = {*supplied_arguments(group, node), *values_before(group, node)}
+    needed = {name: p for name, p in signature.parameters.items() if name not in elsewhere}
+    defaulted = [name for name, p in needed.items() if not p.required]
     assert defaulted == []
 
 

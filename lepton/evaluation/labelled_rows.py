@@ -30,7 +30,7 @@ CSV_OPTIONS = (*LINE_OPTIONS, "quote", "decimal", "missing")  # keys of dataset=
 class LabelledRows:
     """Rows as they stand in a file, and their targets as numbers; `unlabelled` were left out.
 
-    Shapes: target as of the task of the run.
+    Shapes: target as of the task of the run; (rows, 0) where it needs none.
     """
 
     frame: pd.DataFrame
@@ -48,6 +48,8 @@ def read_labelled_rows(path: Path, run_folder: Path, spec: DataSpec) -> Labelled
         if name not in frame.columns:
             hint = suggestion(name, frame.columns)
             raise DataError(f"{path}: no column {name!r}, the target of the run{hint}")
+    if not spec.target_names:
+        return LabelledRows(frame, torch.empty(len(frame), 0), 0)
     columns = [_encoded(frame[name], spec, path) for name in spec.target_names]
     target = np.stack(columns, 1)
     is_labelled = ~np.isnan(target).any(1)
@@ -67,7 +69,8 @@ def read_rows(path: Path, run_folder: Path) -> pd.DataFrame:
     """
     node = read_config(trained_run(run_folder) / CONFIG_FILE)["dataset"]
     defaults = yaml.safe_load((CONF_DIR / "dataset" / "csv.yaml").read_text())
-    options = {name: node.get(name, defaults[name]) for name in CSV_OPTIONS}
+    is_delimited = all(name in node for name in ("separator", "encoding"))  # of its file
+    options = {k: node.get(k, defaults[k]) if is_delimited else defaults[k] for k in CSV_OPTIONS}
     match path.suffix.lower():
         case ".parquet" | ".pq":
             return read_parquet(str(path))

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lepton.dataset.data import Rows
 from lepton.dataset.inputs.find import kinds_in
@@ -23,6 +22,7 @@ from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix
 from lepton.storage.predictions import SplitPredictions, column_values
 from lepton.storage.results import finished_result
+from lepton.task.base import Task
 
 TOLERANCE = 1e-5  # up to which a metric is the same again, on whichever machine
 FILE_SPLIT = "file"  # the name of the rows of a file, where those of a split have the split's
@@ -54,19 +54,20 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
     stored = finished_result(folder).metrics
     refuse_evaluators(config["evaluation"] or {})
     model = load_evaluated_run(folder)
-    if model.task.streamed:
-        states = [state for batch in model.batches() for state in model.states(batch)]
-        metrics, intervals, rows = model.task.summarize(states), {}, len(model.rows["id"])
+    if model.read_learner is None:  # several models, each of which prepares the rows its own way
+        frame = load_model(folder).predict(model.inputs.inputs)
+        values = column_values(frame, model.task.columns.prediction)
+        again = replace(model.predictions, prediction=torch.tensor(values))
+        metrics, intervals = _scores(model.task, again, config)
     else:
-        again = replace(model.predictions, prediction=_prediction_again(folder, model))
-        metrics, intervals = _scores(model, again, config)
-        rows = len(again.ids)
+        _require_stored_rows(folder, model)
+        metrics, intervals = _scores_of_rows(model, config)
     result = add_evaluations(folder, config["evaluation"] or {}, again=config["rerun"])
     prefix = f"{EVALUATED_SPLIT}/"
     clean = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
     return ScoredRows(
         split=EVALUATED_SPLIT,
-        rows=rows,
+        rows=len(model.predictions.ids),
         metrics=metrics,
         intervals=intervals,
         evaluations={k: v for k, v in result.metrics.items() if k.startswith(prefix[:-1] + "@")},
@@ -85,32 +86,23 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
     refuse_evaluators(config["evaluation"] or {})
     run = load_evaluated_run(folder)
     labelled = read_labelled_rows(path, folder, run.spec)
-    predictor = load_model(folder)
-    try:
-        frame = predictor.predict(labelled.frame)
-    except DataError as e:
-        raise DataError(f"{path}: {e}") from None
-    values = column_values(frame, run.task.columns.prediction)
-    ids = torch.arange(len(labelled.frame))
-    predictions = SplitPredictions(ids, labelled.target, torch.tensor(values))
-    model = replace(
-        run,
-        read_predictions=lambda: predictions,
-        read_inputs=partial(_inputs, folder, labelled, run),
-        read_rows=partial(_tensors, predictor, labelled),
-    )
+    model = _model_of_file(path, labelled, run, load_model(folder), folder)
     evaluations = {}
     for name, node in (config["evaluation"] or {}).items():
         found = evaluate(model, name, node, seed).metrics
         prefix = metric_prefix(name).replace(EVALUATED_SPLIT, FILE_SPLIT, 1)
         evaluations |= {f"{prefix}{metric}": float(value) for metric, value in found.items()}
-    metrics, intervals = _scores(model, predictions, config)
+    if model.task.is_scored_as_stored:
+        metrics, intervals = _scores(model.task, model.predictions, config)
+    else:
+        metrics, intervals = _scores_of_rows(model, config)
     targets = ", ".join(run.spec.target_names)
     count = labelled.unlabelled
-    notes = [f"{count} of {count + len(ids)} rows have no {targets} and are left out"]
+    rows = len(labelled.frame)
+    notes = [f"{count} of {count + rows} rows have no {targets} and are left out"]
     return ScoredRows(
         split=FILE_SPLIT,
-        rows=len(ids),
+        rows=rows,
         metrics=metrics,
         intervals=intervals,
         evaluations=evaluations,
@@ -118,33 +110,58 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
     )
 
 
+def _model_of_file(
+    path: Path, labelled: LabelledRows, run: EvaluatedModel, predictor: Any, folder: Path
+) -> EvaluatedModel:
+    """The model of a run with the rows of a file in place of its test split.
+
+    Raises: DataError naming the file, for what the model cannot read.
+    """
+    try:
+        frame = predictor.predict(labelled.frame)
+    except DataError as e:
+        raise DataError(f"{path}: {e}") from None
+    values = torch.tensor(column_values(frame, run.task.columns.prediction))
+    stored = SplitPredictions(torch.arange(len(frame)), labelled.target, values)
+    return replace(
+        run,
+        read_predictions=lambda: stored,
+        read_inputs=partial(_inputs, folder, labelled, run),
+        read_rows=partial(_tensors, predictor, labelled),
+    )
+
+
 def _scores(
-    model: EvaluatedModel, predictions: SplitPredictions, config: dict[str, Any]
+    task: Task, predictions: SplitPredictions, config: dict[str, Any]
 ) -> tuple[Mapping[str, float], Intervals]:
-    """Metrics, and their intervals."""
+    """Metrics, and their intervals, of predictions and what they are compared with."""
 
     def score(positions: np.ndarray) -> Mapping[str, float]:
         rows = torch.from_numpy(positions)
-        return model.task.score(predictions.prediction[rows], predictions.target[rows])
+        return task.score(predictions.prediction[rows], predictions.target[rows])
 
     options = {"resamples": config["resamples"], "seed": config["seed"]}
     rows = len(predictions.ids)
     return score(np.arange(rows)), bootstrap_intervals(score, rows, **options)
 
 
-def _prediction_again(folder: Path, model: EvaluatedModel) -> Tensor:
-    """What the run predicts now for its test rows, in the order of its stored predictions."""
-    ids = model.predictions.ids
-    if model.read_learner is None:  # several models, each of which prepares the rows its own way
-        frame = load_model(folder).predict(model.inputs.inputs)
-        return torch.tensor(column_values(frame, model.task.columns.prediction))
+def _scores_of_rows(
+    model: EvaluatedModel, config: dict[str, Any]
+) -> tuple[Mapping[str, float], Intervals]:
+    """Metrics, and their intervals, of what a model of the run's own predicts; a streamed task,
+    which keeps no rows, has no intervals."""
+    if model.task.streamed:
+        states = [state for batch in model.batches() for state in model.states(batch)]
+        return model.task.summarize(states), {}
     rows = model.rows
-    order, wanted = rows["id"].argsort(), ids.argsort()
-    if not torch.equal(rows["id"][order], ids[wanted]):
+    prediction, truth = model.task.validate(model.learner.predict(rows), rows)
+    return _scores(model.task, SplitPredictions(rows["id"], truth, prediction), config)
+
+
+def _require_stored_rows(folder: Path, model: EvaluatedModel) -> None:
+    """Raises: LeptonError where the test split has other rows than the run predicted."""
+    if not torch.equal(model.rows["id"].sort().values, model.predictions.ids.sort().values):
         raise LeptonError(f"{folder}: its test split has other rows than its stored predictions")
-    positions = torch.empty_like(order)
-    positions[wanted] = order
-    return model.learner.predict(rows)[positions]
 
 
 def _difference_notes(metrics: Mapping[str, float], stored: Mapping[str, float]) -> list[str]:

@@ -166,6 +166,11 @@ class Task:
         return values | added_scores(added, prediction, truth, task=self.name)
 
     @property
+    def is_scored_as_stored(self) -> bool:
+        """True where the predictions and targets of a run folder are all that scores need."""
+        return type(self).truth is Task.truth and not self.streamed
+
+    @property
     def score_key(self) -> str:
         """What scores depend on beside predictions and truths, to tell cached ones apart."""
         return f"calibration_bins={self.calibration_bins}"

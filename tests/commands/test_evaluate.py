@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, mean_absolute_error, roc_auc_score
 
-from lepton import load, load_model
+from lepton import build, compose, load, load_model
+from lepton.config.check import check
 from tests.evaluation.conftest import mine  # noqa: F401
 
 BINS = ("evaluation=slices", "evaluation.slices.number_bins=0")
@@ -114,6 +115,14 @@ def test_an_ensemble_is_scored_again_and_sliced_and_says_what_it_cannot(
         code, _, error = lepton("evaluate", folder, *rows, "evaluation=noise", "resamples=0")
         assert code == 2
         assert "predicts through other runs" in error
+
+
+def test_a_file_is_read_by_the_defaults_where_the_run_read_none(here, run_once, lepton):
+    words = ("dataset=synthetic", "dataset.rows=170", "dataset.missing=0.1", *SHORT)
+    folder = run_once(*words)
+    build.data(check(compose(*words))).read()[0].to_csv("rows.csv", index=False)
+    assert lepton("evaluate", str(folder), "rows.csv", "resamples=0", "--csv", "out.csv")[0] == 0
+    assert pd.read_csv("out.csv")["value"].notna().all()
 
 
 def test_a_regression_is_scored_in_its_unit(here, run, lepton):

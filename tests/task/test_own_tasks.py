@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ from rich.console import Console
 import lepton.errors
 from lepton import load, load_model
 from lepton.analysis import table as study_table
+from lepton.derived.inputs import read_input
+from lepton.ensemble.machinery.pool import make_pool
 from lepton.errors import ConfigError
 from lepton.report.predictions import read_sample_predictions
+from lepton.rescoring.rescore import rescore_test_split, score_file
 from lepton.storage.predictions import read_predictions
 from tests.task.own_tasks import Sequence
 
@@ -93,6 +97,22 @@ def test_a_task_of_ones_own_is_trained_scored_saved_listed_and_predicted(run, ta
     assert f"test/{monitor}" in shown.getvalue()
     with pytest.raises(lepton.errors.LeptonError, match="classes, labels and quantities alone"):
         read_sample_predictions(folder)
+
+
+@pytest.mark.parametrize("task", ["denoising", "sequence"])
+def test_a_task_of_ones_own_is_scored_again_and_is_no_member_of_an_ensemble(run, task):
+    write_rows(300)
+    folder = run(*overrides_of(task))
+    words = {"resamples": 3, "seed": 0, "rerun": False, "evaluation": {}}
+    again = rescore_test_split(folder, words)
+    assert again.notes == []
+    assert (again.intervals == {}) == (task == "sequence")
+    if task == "denoising":  # the file holds train, val and test
+        scores = score_file(folder, Path("rows.csv"), words)
+        metrics = [result_of(folder)["metrics"][f"{split}/mse"] for split in ("val", "test")]
+        assert (scores.rows, scores.metrics["mse"]) == (300, pytest.approx(min(metrics), rel=0.3))
+    with pytest.raises(ConfigError, match=f"task {task} is scored by more than the stored"):
+        make_pool([read_input(folder)], None, across_folds=False)
 
 
 def test_no_more_predictions_of_a_streamed_task_are_held_than_of_a_batch(run):

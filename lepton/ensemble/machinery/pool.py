@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -77,6 +78,11 @@ def make_pool(members: list[InputRun], metric: str | None, *, across_folds: bool
     _require_same(members, "targets", lambda member: member.spec.target_names)
     _require_same(members, "classes", lambda member: member.spec.classes)
     scorer = Scorer(_scored_task(members, metric))
+    if not scorer.scored_task.is_scored_as_stored:
+        raise ConfigError(
+            f"runs: {members[0].run}: task {scorer.task} is scored by more than the stored "
+            "predictions and targets, of which ensembles are made"
+        )
     if across_folds:
         entries = [PoolEntry(runs, join_folds(runs)) for runs in group_by_setting(members)]
     else:
@@ -139,11 +145,26 @@ def _scored_task(members: list[InputRun], requested: str | None) -> Task:
             f"metric: {name}no metric {requested!r}{did_you_mean(requested, task.metrics)} "
             f"({', '.join(task.metrics)})"
         )
-    default = next(iter(task.metrics))
-    monitored = {requested or member.config["task"].get("monitor") or default for member in members}
+    monitored = {requested or _monitored(member, next(iter(task.metrics))) for member in members}
     if len(monitored) > 1:
         raise ConfigError(
             f"metric: the members monitored {' and '.join(sorted(monitored))}; say which by "
             "metric=NAME"
         )
-    return build.task({**config, "task": {**config["task"], "monitor": monitored.pop()}}, spec)
+    name = monitored.pop()
+    if name not in LARGER_IS_BETTER:
+        _require_same(members, f"settings of the metric {name!r}", partial(_definition, name))
+    return build.task({**config, "task": {**config["task"], "monitor": name}}, spec)
+
+
+def _monitored(member: InputRun, default: str) -> str:
+    """The metric that a run monitored; a loss of its own may bring another than the default."""
+    if member.config.get("loss"):
+        return build.task(member.config, member.spec).monitor
+    return member.config["task"].get("monitor") or default
+
+
+def _definition(metric: str, member: InputRun) -> str:
+    """What a metric of a run's own is made of: its option, or the loss that brings it."""
+    added = member.config.get("metric") or {}
+    return str(added.get(metric) or member.config.get("loss"))

@@ -14,6 +14,7 @@ from lepton import build, load, load_model
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.derived.inputs import find_inputs, read_input
+from lepton.ensemble.machinery.pool import make_pool
 from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
 from lepton.storage.predictions import predictions_from_frame
@@ -71,6 +72,17 @@ def test_the_mean_is_that_of_the_stored_predictions(study, ensemble, stored):
         mean = np.mean([stored(member, split)[0] for member in folders], axis=0)
         np.testing.assert_allclose(stored(folder, split)[0], mean, rtol=1e-6)
         np.testing.assert_array_equal(stored(folder, split)[1], stored(folders[0], split)[1])
+
+
+def test_runs_that_learned_other_quantiles_are_scored_by_what_means_the_same_in_all(run):
+    def inputs(*levels):
+        words = (*SMALL, "dataset.classes=0", "model=linear", "loss=quantile")
+        return [read_input(run(*words, f"loss.level={level}")) for level in levels]
+
+    assert make_pool(inputs(0.2), None, across_folds=False).scorer.metric == "pinball"
+    with pytest.raises(ConfigError, match="differ in their settings of the metric 'pinball'"):
+        make_pool(inputs(0.2, 0.8), None, across_folds=False)
+    assert len(make_pool(inputs(0.2, 0.8), "rmse", across_folds=False)) == 2
 
 
 def test_the_same_ensemble_asked_twice_is_read(study, ensemble, caplog):
