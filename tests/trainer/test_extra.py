@@ -17,7 +17,6 @@ from tests.quick import quick
 SMALL = ("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu")
 NETWORK = (*SMALL, "model=mlp_small", "model.dropout=0.3", "trainer.max_epochs=2")
 HANDED_ON = {  # all other arguments, with a value that changes no result
-    "num_nodes": 1,
     "min_epochs": 1,
     "num_sanity_val_steps": 2,
     "log_every_n_steps": 3,
@@ -100,8 +99,8 @@ def test_unknown_names_and_wrong_types_are_told():
 
 
 def test_a_value_that_lightning_refuses_is_told(run):
-    with pytest.raises(ConfigError, match=r"trainer: .*num_nodes"):
-        run(*NETWORK, "trainer.extra.num_nodes=0")
+    with pytest.raises(ConfigError, match=r"trainer: .*reload_dataloaders_every_n_epochs"):
+        run(*NETWORK, "trainer.extra.reload_dataloaders_every_n_epochs=-1")
 
 
 def test_stacks_say_that_it_is_about_the_trainer_of_one_run(lepton):
