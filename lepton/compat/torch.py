@@ -20,7 +20,7 @@ def fused_adam_(
     means: Tensors,
     squares: Tensors,
     *,
-    steps: Tensors,
+    step: int,
     lr: float,
     beta1: float,
     beta2: float,
@@ -28,16 +28,18 @@ def fused_adam_(
 ) -> None:
     """Moves parameters and moments in place by a step of Adam, in one kernel for all tensors.
 
-    Shapes: steps (), a float tensor for each parameter, counted from 1.
+    `step` counts from 1.
     No public way: torch.optim.Adam(fused=True) keeps moments of its own. Tried: torch 2.13.
     """
+    # a GPU's kernel reads 32 bits, whatever the default float type is
+    steps = torch.tensor(float(step), dtype=torch.float32, device=parameters[0].device)
     torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
         parameters,
         gradients,
         means,
         squares,
         max_exp_avg_sqs=[],
-        state_steps=steps,
+        state_steps=[steps] * len(parameters),
         lr=lr,
         beta1=beta1,
         beta2=beta2,

@@ -129,18 +129,17 @@ class StackedAdam(StackedOptimizer):
     ) -> None:
         """The kernel moves zeros with a learning rate of 1; each member scales that by its own."""
         self.steps += 1
-        dtype, device = weights.values[0].dtype, weights.values[0].device
+        dtype = weights.values[0].dtype
         lr, decay_factor = hyper["lr"].to(dtype), None
         if not hyper.is_zero("weight_decay"):
             decay_factor = (1 - hyper["lr"] * hyper["weight_decay"]).to(dtype)
         moves = [torch.zeros_like(value) for value in weights.values]
-        steps = torch.tensor(float(self.steps), device=device)
         fused_adam_(
             moves,
             weights.grads,
             [state["mean"] for state in self.state],
             [state["square"] for state in self.state],
-            steps=[steps] * len(moves),
+            step=self.steps,
             lr=1.0,
             beta1=beta1,
             beta2=beta2,

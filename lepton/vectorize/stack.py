@@ -6,6 +6,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -120,7 +121,8 @@ class Stack:
     def _step(self) -> None:
         for method in self.methods:
             method.before_step(self)
-        self.optimizer.step(self.weights, self.hyper)
+        with self.guard.optimizer_step(self) if self.guard else nullcontext():
+            self.optimizer.step(self.weights, self.hyper)
         for method in self.methods:
             method.after_step(self)
         self.hyper.step += 1

@@ -20,7 +20,8 @@ from lepton.randomness.streams import DrawStreams
 from lepton.sweep.parallelism import POOL_START_SECONDS, seconds_saved
 from lepton.training.loss import stream_names, training_loss
 from lepton.vectorize.batches import StackedBatches, StackedData
-from lepton.vectorize.guard import FirstStepsGuard, StackGuard, StackMismatch
+from lepton.vectorize.first_steps import FirstStepsGuard
+from lepton.vectorize.guard import StackGuard, StackMismatch
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack, stack_dtype
 

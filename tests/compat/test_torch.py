@@ -28,7 +28,7 @@ def test_fused_adam_steps_as_torch_optim_adam_does(private, moved):
     means, squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
     settings = {"lr": 0.1, "eps": 1e-3}
     adam = torch.optim.Adam(expected, betas=(0.8, 0.95), foreach=False, **settings)
-    for step in (1.0, 2.0, 3.0):
+    for step in (1, 2, 3):
         gradients = [torch.randn(p.shape, generator=generator) for p in parameters]
         for parameter, gradient in zip(expected, gradients, strict=True):
             parameter.grad = gradient.clone()
@@ -36,7 +36,7 @@ def test_fused_adam_steps_as_torch_optim_adam_does(private, moved):
         with moved("torch._fused_adam_"):
             private.fused_adam_(
                 *(parameters, gradients, means, squares),
-                steps=[torch.tensor(step)] * 2,
+                step=step,
                 **{"beta1": 0.8, "beta2": 0.95} | settings,
             )
             torch.testing.assert_close(parameters, [p.detach() for p in expected])

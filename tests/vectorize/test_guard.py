@@ -21,6 +21,7 @@ from lepton.vectorize.guard import (
     window,
 )
 from lepton.vectorize.job_group import JobGroup, StackingOptions
+from lepton.vectorize.optimizer import StackedAdam
 from lepton.vectorize.stack_size import StackTrial
 from tests.vectorize.conftest import SMALL
 
@@ -107,6 +108,22 @@ def test_a_trial_finds_numbers_and_counts_that_are_no_runs_own(methods):
     _, unstacked, _ = train_group(*SMALL, "regularization=counting", "seed=1,2")
     reason = "batches of Counting changes in a step, and a stack has one for all its runs"
     assert [said for _, said in unstacked] == [reason] * 2
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.01, float("nan")])
+def test_a_trial_finds_an_optimizer_that_steps_as_no_run_does(here, monkeypatch, factor):
+    step = StackedAdam.step
+
+    def other_step(optimizer, weights, hyper):
+        before = weights.copy()
+        step(optimizer, weights, hyper)
+        for value, start in zip(weights.values, before, strict=True):
+            value.copy_(start + factor * (value - start))
+
+    monkeypatch.setattr(StackedAdam, "step", other_step)
+    _, unstacked, _ = train_group(*SMALL, "seed=1,2")
+    [reason] = {reason for _, reason in unstacked}
+    assert "the stack's AdamW makes another step than the run's own" in reason
 
 
 WORDS = "numbers that are not `draw`'s"
