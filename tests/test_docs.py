@@ -11,6 +11,7 @@ import pytest
 
 from lepton.config.options import find_options
 from lepton.sweep.multirun import multirun
+from tests.quick import quick
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,19 @@ def commands(pages=tuple(BLOCKS)):
     lines = text.replace("\\\n", " ").splitlines()
     found = [shlex.split(line, comments=True) for line in lines if line.startswith("lepton ")]
     return [list(words) for words in dict.fromkeys(map(tuple, found))]
+
+
+def short_commands():
+    """Those of the README, and all that need no runs before them."""
+    first = commands(["README.md"])
+    needs_runs = re.compile(r" runs=| results | report | evaluate |finetune_strategies")
+    return [w for w in commands() if w in first or not needs_runs.search(" ".join(w))]
+
+
+def single_runs():
+    """The commands that train one run; then those of them in the README."""
+    single = [w for w in commands() if w[1] == "train" and "-m" not in w]
+    return single, *(w for w in single if w in commands(["README.md"]))
 
 
 @pytest.fixture
@@ -87,7 +101,7 @@ def test_there_are_commands_to_run():
     assert len(PAGES) >= 12
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@pytest.mark.parametrize("words", quick(commands(), *short_commands()), ids=" ".join)
 def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, request):
     name, rest = words[1], words[2:]
     if re.search("minilm|finetune_strategies", " ".join(words)):
@@ -102,7 +116,7 @@ def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, req
     assert out
 
 
-@pytest.mark.parametrize("words", [w for w in commands() if w[1] == "train" and "-m" not in w])
+@pytest.mark.parametrize("words", quick(*single_runs()))
 def test_a_shown_single_run_trains(lepton, loans, pretrained, words):
     assert lepton(*words[1:], *SHORT)[0] == 0
 

@@ -256,6 +256,7 @@ def test_a_comparison_is_written_as_markdown_and_as_latex(study, results_text):
     assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
 
 
+@pytest.mark.slow
 def test_several_data_sets_are_ranked(study, run_once, results_text):
     for seed in (0, 1):
         for model in ("mlp_small", "gradient_boosting"):

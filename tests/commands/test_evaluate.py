@@ -90,6 +90,7 @@ def test_an_evaluator_that_changes_rows_does_so_with_those_of_a_file(folder, min
         assert np.isclose(table["file@noise/auroc"], table["file/auroc"]) == is_same
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_scored_again_and_sliced_and_says_what_it_cannot(
     here,
     mine,  # noqa: F811

@@ -95,6 +95,7 @@ def test_its_methods_train_in_the_order_of_names_after_those_of_lepton(mine):
     assert [method.scale for method in build.methods(config)[1:]] == [0.25, 0.5, 2.0]
 
 
+@pytest.mark.slow
 def test_a_sweep_over_it_stacks_and_is_compared_as_a_setting(mine):
     launcher = ("hydra/launcher=vectorized", "hydra.launcher.size=2", "seed=0,1")
     multirun([*SMALL, *launcher, "noise=none,gauss", "study=s"])
@@ -104,6 +105,7 @@ def test_a_sweep_over_it_stacks_and_is_compared_as_a_setting(mine):
     assert varying_settings(frame, chosen_groups(frame)) == ["noise"]
 
 
+@pytest.mark.slow
 def test_keys_that_differ_between_runs_share_a_stack_and_runs_without_the_group_are_none(mine):
     train(compose(*SMALL, "study=s"))
     sweep = ["noise=gauss", "noise.gauss.scale=0.1,0.2", "hydra/launcher=vectorized"]

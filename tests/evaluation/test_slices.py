@@ -14,6 +14,7 @@ from lepton.example import make_spec
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.binary import Binary
 from lepton.testing import EvaluatorContract
+from tests.quick import quick
 
 TASK = Binary(make_spec("binary"), class_weights=None, monitor=None)
 
@@ -77,7 +78,7 @@ def test_metrics_sizes_and_ranges_can_be_chosen(model):
     assert chosen.metrics["slices"] == 2
 
 
-@pytest.mark.parametrize("rate", [0.05, 0.3])
+@pytest.mark.parametrize("rate", quick([0.05, 0.3], 0.05))
 def test_where_nothing_differs_a_slice_is_said_to_in_at_most_5_of_100_tables(rate):
     generator = np.random.default_rng(1)
     alarms = 0

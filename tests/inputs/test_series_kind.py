@@ -36,6 +36,7 @@ class TestSeriesNet(ModelContract):
         return SeriesNet(spec=spec, channels=4, dropout=0.2)
 
 
+@pytest.mark.slow
 def test_members_of_a_stack_end_as_the_runs_alone(study):
     stacked, alone = results(study / "runs" / "stacked"), results(study / "runs" / "alone")
     assert len(stacked) == len(alone) == 4
@@ -141,6 +142,7 @@ def test_a_run_on_series_is_the_same_again(study, lepton, monkeypatch):
     assert (code, "bit for bit" in out) == (0, True), out + err
 
 
+@pytest.mark.slow
 def test_a_report_shows_series_as_their_kind_draws_them(study, lepton, monkeypatch):
     from series import sparkline, svg
 

@@ -49,6 +49,7 @@ def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
     assert set(load("two")["trained"]) == {"stack of 4"}
 
 
+@pytest.mark.slow
 def test_auto_is_the_default_and_an_enlarged_grid_stacks_only_what_is_new(lepton):
     arguments = ("train", "-m", *SMALL, "hydra.launcher.size=9")
     assert lepton(*arguments, "seed=1,2")[0] == 0

@@ -249,6 +249,7 @@ def test_a_stack_chooses_by_an_added_metric_as_its_runs_do_alone(gap, own_metric
     assert gap(*SMALL, *metrics, "task.monitor=profit,cohen_kappa") < 1e-9
 
 
+@pytest.mark.slow
 def test_an_ensemble_chooses_by_an_added_metric_and_stores_its_direction(run, ensemble):
     for seed in (0, 1, 2):
         run(*TABLE, *FAST, "metric=cohen_kappa", f"seed={seed}", "study=members")

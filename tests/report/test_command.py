@@ -193,6 +193,7 @@ def test_one_run_alone_is_said_to_be_alone(report, study):
     assert "roc pr ks" in page
 
 
+@pytest.mark.slow
 def test_runs_of_different_tasks_are_compared_each_on_its_own_data(report, study, run):
     for model in ("linear", "gradient_boosting"):
         for seed in (0, 1):

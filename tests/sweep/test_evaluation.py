@@ -18,6 +18,7 @@ def test_runs_of_a_sweep_are_evaluated_also_those_of_a_stack(launcher, mine, lep
     assert "test@noise/accuracy" in (mine / "runs/default/results.csv").read_text()
 
 
+@pytest.mark.slow
 def test_finished_runs_of_a_sweep_get_what_they_lack(mine, lepton):  # noqa: F811
     lepton("train", "-m", *SWEEP)
     runs = load("default")["run"].tolist()

@@ -37,6 +37,7 @@ def runs(name="default"):
     return sorted(path for path in study(name).iterdir() if path.is_dir())
 
 
+@pytest.mark.slow
 def test_the_order_of_a_sweep_does_not_matter(here, fingerprint):
     multirun([BASIC, *WINE, "seed=1,2", "model=mlp_small,linear", "study=one"])
     multirun([BASIC, *WINE, "model=linear,mlp_small", "seed=2,1", "study=two"])
@@ -168,6 +169,7 @@ def test_the_exit_code_of_a_sweep_says_what_happened(fragile, command):
     assert command("train", "-m", *FRAGILE, "seed=1,2", "optimizer.lr=fast")[0] == 2
 
 
+@pytest.mark.slow
 def test_failed_runs_that_are_to_be_left_are_told_and_not_trained(fragile, trainings):
     (fragile / "2").touch()
     overrides = [*FRAGILE, "seed=1,2,3"]

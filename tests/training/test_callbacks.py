@@ -88,6 +88,7 @@ def test_a_callback_is_called_once_a_batch_and_the_results_stay(accumulate, run,
     np.testing.assert_allclose(losses @ weights, history["train/loss"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_texts_come_batch_by_batch_too(run, fingerprint):
     overrides = (
         *("dataset=vader", "dataset.source=reviews", "dataset.fraction=0.1", "batch_size=40"),
@@ -138,7 +139,7 @@ def test_the_state_of_a_callback_goes_on_with_the_run(overrides, run, fingerprin
     assert fingerprint(run_folder(config)) == fingerprint(whole)
 
 
-@pytest.mark.parametrize("overrides", [NETWORK, MODULE], ids=["network", "module"])
+@pytest.mark.parametrize("overrides", quick([NETWORK, MODULE], NETWORK), ids=["network", "module"])
 def test_early_stopping_goes_on_as_if_it_had_not_been_stopped(overrides, run, fingerprint):
     overrides = (*overrides, "callbacks=EarlyStopping", "callbacks.EarlyStopping.patience=2")
     overrides = (*overrides, "+callbacks.EarlyStopping.min_delta=0.5", "trainer.max_epochs=9")

@@ -79,6 +79,7 @@ def test_a_killed_stack_goes_on_bit_for_bit(here, train_killed, case, place):
     assert_same_runs("whole", "cut", len(jobs))
 
 
+@pytest.mark.slow
 def test_it_may_be_killed_again_and_a_damaged_checkpoint_is_not_believed(
     here, train_killed, caplog
 ):
@@ -105,6 +106,7 @@ def test_the_last_member_of_a_stack_goes_on_by_itself(here, train_killed):
     assert_same_runs("whole", "cut", len(jobs))
 
 
+@pytest.mark.slow
 def test_new_runs_beside_those_that_go_on_are_a_stack_of_their_own(here, train_killed):
     overrides = (*SMALL, EXACT)
     train_stacked(*overrides, "seed=1,2", "study=whole")

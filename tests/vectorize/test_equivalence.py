@@ -170,6 +170,7 @@ def test_members_of_one_seed_share_their_batches(gap, model, optimizer):
     assert gap(*DATA, *overrides, EXACT, "optimizer.lr=0.001,0.03", "trainer.max_epochs=2") < 1e-9
 
 
+@pytest.mark.slow
 def test_a_group_cut_into_stacks(gap):
     assert gap(*SMALL, EXACT, "seed=range(5)", size=2) < 1e-9
 

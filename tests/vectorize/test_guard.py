@@ -152,6 +152,7 @@ def test_what_ended_before_a_mismatch_is_taken_back_and_trained_again(
     assert [run_status(job.folder) for job in jobs] == ["to do"] * 4
 
 
+@pytest.mark.slow
 def test_sweeps_train_alone_what_the_guard_refuses_and_say_so_once(methods, no_trial, lepton):
     overrides = ("regularization=late", "trainer.max_epochs=1,20", "hydra/launcher=vectorized")
     code, _, stderr = lepton("train", "-m", *SMALL, *overrides, "hydra.launcher.size=9")

@@ -183,6 +183,7 @@ def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, p
 PROBE = linear_probe_baseline.ProbeSettings([0.1, 1.0], 100)
 
 
+@pytest.mark.slow
 def test_what_another_version_would_compute_is_computed_anew(
     build_network, pretrained, upgrade, monkeypatch
 ):
@@ -452,6 +453,7 @@ def test_an_old_run_is_read_back(run):
     assert load_model(folder).spec.categories == ()
 
 
+@pytest.mark.slow
 def test_a_search_looks_at_strategies_and_learning_rates(pretrained, lepton):
     overrides = (*TABLE, *MODELS["mlp"], *OTHER_DATA, f"init_from={pretrained()}", "study=searched")
     space = ("finetune=head,full", "optimizer.lr=tag(log,interval(1e-4,1e-1))")

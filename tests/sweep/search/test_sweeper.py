@@ -84,6 +84,7 @@ def reversed_space():
     return ("model.dropout=interval(0,0.5)", "optimizer.lr=tag(log,interval(1e-4,1e-1))")
 
 
+@pytest.mark.slow
 def test_a_grid_is_gone_through_once_and_then_ends(search, capsys):
     space = [f"{k}={','.join(map(str, v))}" for k, v in GRID.items()]
     points = search(f"{NAME}=grid", "hydra.sweeper.n_trials=99", SIZE[1], space=space)
@@ -142,6 +143,7 @@ def test_a_search_killed_after_any_run_ends_as_one_that_was_not(
     pd.testing.assert_frame_equal(table("one"), table("two"))
 
 
+@pytest.mark.slow
 def test_a_search_that_is_finished_trains_nothing_and_goes_on_when_enlarged(search):
     first = search("optimizer=adam,adamw", *SIZE)
     assert search("optimizer=adam,adamw", *SIZE) == []
