@@ -87,13 +87,13 @@ def finish_config(
     for name, group in TRAINING_GROUPS.items():
         if group.several and cfg.get(name):  # Hydra does not say which of a list were chosen
             names.setdefault(name, "+".join(sorted(cfg[name])))
-    nodes: Any = OmegaConf.to_container(cfg, resolve=False)
-    for name, node in nodes.items():
-        if is_own_node(name, node):
-            names.setdefault(name, "+".join(sorted(node)))
     OmegaConf.set_readonly(cfg, False)
     with open_dict(cfg):
         cfg.pop("hydra", None)
+        nodes: Any = OmegaConf.to_container(cfg, resolve=False)
+        for name, node in nodes.items():
+            if is_own_node(name, node):
+                names.setdefault(name, "+".join(sorted(node)))
         cfg.choices, cfg.overrides = names, literal_overrides(overrides)
     note_revisions(cfg)
     return cfg

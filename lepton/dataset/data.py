@@ -13,7 +13,7 @@ from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import ReadTarget, Target, make_target
-from lepton.dataset.describe.preparation_notes import absent_class_notes
+from lepton.dataset.describe.class_notes import absent_class_notes
 from lepton.dataset.encode_splits import encode_splits
 from lepton.dataset.inputs.kind import InputKind, Rows
 from lepton.dataset.load.batch_cutter import BatchCutter

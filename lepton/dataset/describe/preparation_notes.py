@@ -1,4 +1,4 @@
-"""Notes on what preparing a data set filled and merged, and on what val and test lack."""
+"""Notes on what preparing a table filled and merged, and on values that only val and test have."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.preprocessing.categories import rare_categories
 from lepton.preprocessing.table import CHUNK_ROWS, TablePreprocessing
-from lepton.spec import UNSEEN_CODE, DataSpec
+from lepton.spec import UNSEEN_CODE
 
 
 def preprocessing_notes(
@@ -41,25 +41,6 @@ def unseen_category_notes(
                 remark = f"{split} values that training has not seen, given their own code"
                 notes.append(CleaningNote(remark, count, f"column {name}"))
     return notes
-
-
-def absent_class_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> list[CleaningNote]:
-    """Classes that val or test lack."""
-    return [
-        CleaningNote(f"class {name!r} is absent from {split}", 0, f"the {split} split")
-        for split in ("val", "test")
-        for name in _absent_classes(splits[split]["target"], spec)
-    ]
-
-
-def _absent_classes(target: Tensor, spec: DataSpec) -> list[str]:
-    if not spec.classes:
-        return []
-    if spec.task == "multilabel":
-        counts = target.sum(dim=0)
-    else:
-        counts = torch.bincount(target.long(), minlength=len(spec.classes))
-    return [name for name, count in zip(spec.classes, counts.tolist(), strict=True) if not count]
 
 
 def _count_unseen(codes: Tensor) -> list[int]:
