@@ -130,8 +130,8 @@ def share_of_matmul(study: Path, rows: int) -> float:
     results = [json.loads(path.read_text()) for path in study.glob("*/result.json")]
     seconds = sum(result["seconds"] for result in results)
     flops = sum(6 * result["parameters"] * rows for result in results) / seconds
-    matrix = torch.randn(2048, 2048)
-    fastest = min(_seconds(lambda: matrix @ matrix) for _ in range(10))
+    matrix = torch.randn(2048, 2048, device="cuda" if torch.cuda.is_available() else "cpu")
+    fastest = min(_seconds(lambda: (matrix @ matrix)[0, 0].item()) for _ in range(10))
     return flops / (2 * 2048**3 / fastest)
 
 
