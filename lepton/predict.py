@@ -57,6 +57,7 @@ def load_model(run: str | Path) -> "Predictor | FramePredictor":
     result = finished_result(folder)
     if (record := read_record(result.config, folder)) is None:
         return Predictor(folder)
-    from lepton.derived.classes import derivation_class
+    from lepton.derived.classes import derivation_class, with_younger_keys
 
+    record = with_younger_keys(record)
     return derivation_class(record).load(folder, record, load_model) or Predictor(folder)

@@ -362,6 +362,7 @@ def test_info_shows_leptons_plugins(lepton):
         ("lepton ensemble method=g", ["method=greedy", "method=geometric_mean"]),
         ("lepton ensemble method=greedy method.si", ["method.size="]),
         ("lepton check ensemble ke", ["keep="]),
+        ("lepton check en", ["ensemble"]),
         ("lepton ensemble runs=th", ["runs=this_study"]),
         ("lepton results th", ["this_study"]),
         ("lepton results this_study --co", ["--compare"]),

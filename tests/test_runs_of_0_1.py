@@ -8,6 +8,7 @@ import importlib
 import json
 import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from lepton.config import signature
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.config.signature import Parameter
+from lepton.ensemble import derivation
 from lepton.groups import GROUPS, REVISIONS, YOUNGER_KEYS
 from lepton.storage.environment import training_versions
 from lepton.storage.run_folder import read_config
@@ -180,7 +182,14 @@ GROWN = {
 @pytest.fixture(params=GROWN)
 def grown(request, monkeypatch):
     """The path of an option whose class has learned the key `later`, which was 3 before."""
-    path, (module, _, name) = request.param, GROWN[request.param].rpartition(".")
+    with learned(GROWN[request.param], monkeypatch):
+        yield request.param
+
+
+@contextmanager
+def learned(target, monkeypatch):
+    """A class that has learned the key `later`, which was 3 before."""
+    module, _, name = target.rpartition(".")
     cls = getattr(importlib.import_module(module), name)
     constructor, read = cls.__init__, signature._class_signature
 
@@ -197,7 +206,7 @@ def grown(request, monkeypatch):
     monkeypatch.setattr(signature, "_class_signature", with_later)
     monkeypatch.setitem(YOUNGER_KEYS, f"{module}.{name}", {"later": 3})
     signature.read_signature.cache_clear()
-    yield path
+    yield
     signature.read_signature.cache_clear()
 
 
@@ -220,6 +229,57 @@ def test_a_key_younger_than_a_run_is_added_when_the_run_is_loaded(grown, earlier
         node = node[name]
     assert node["later"] == 3
     test_its_model_predicts_what_it_predicted_then(folder, earlier)
+
+
+def ensemble_folder(lepton, *overrides):
+    """The folder of the ensemble that a command means."""
+    code, out, err = lepton("check", "ensemble", *overrides)
+    assert code == 0, err
+    return re.search(r"runs/combined/\S+", out)[0]
+
+
+@pytest.mark.parametrize("of_command", [False, True], ids=["option", "command"])
+def test_a_key_younger_than_an_ensemble_is_no_part_of_its_id_while_it_is_as_before(
+    of_command, earlier, lepton, monkeypatch
+):
+    folder = ENSEMBLES[0]
+    command = "lepton.ensemble.derivation.Ensemble"
+    target = command if of_command else ensemble_method(folder)
+    key = "later" if of_command else "method.later"
+    monkeypatch.setattr(derivation, "NAMED_KEYS", (*derivation.NAMED_KEYS, "later"))
+    with learned(target, monkeypatch):
+        words = overrides_of(folder)
+        same, named, other = (
+            ensemble_folder(lepton, *words, *added) for added in [(), (f"{key}=3",), (f"{key}=4",)]
+        )
+        assert same == named == str(folder)
+        assert other != same
+        test_its_model_predicts_what_it_predicted_then(folder, earlier)
+        assert not [line for line in verify(folder)[0] if "revision" in line]
+
+
+def test_a_revision_changes_the_ids_of_the_ensembles_that_use_it_alone(
+    earlier, lepton, monkeypatch
+):
+    target = ensemble_method(ENSEMBLES[0])
+    monkeypatch.setitem(REVISIONS, target, (CHANGE,))
+    for folder in ENSEMBLES:
+        is_moved = ensemble_folder(lepton, *overrides_of(folder)) != str(folder)
+        assert is_moved == (ensemble_method(folder) == target)
+    folder = ENSEMBLES[0]
+    lines, _ = verify(folder)
+    (line,) = [line for line in lines if "revision" in line]
+    method = read_config(folder / "config.yaml")["choices"]["ensemble"]
+    assert line.endswith(f"revision: method={method} had revision 0, now 1: {CHANGE}")
+    code, _, err = lepton("ensemble", *overrides_of(folder), "keep=true")
+    assert code == 0, err
+    frame = load(folder.parent.name).set_index("run")
+    assert sorted(frame["model.method.revision"].dropna()) == [0, 1]
+
+
+def ensemble_method(folder):
+    """The class of an ensemble's method."""
+    return read_config(folder / "config.yaml")["ensemble"]["method"]["_target_"]
 
 
 @pytest.mark.parametrize("grown", ["regularization.ema"], indirect=True)

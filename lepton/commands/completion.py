@@ -32,6 +32,7 @@ def completions(words: list[str], commands: Mapping[str, str]) -> list[str]:
         offered = _of_root(roots[before[0]], before[1:], word)
     elif before[0] in commands:
         offered = _of_help(command_help(commands[before[0]]), word)
+        offered = [*offered, *roots] if before == ["check"] else offered
     else:
         offered = ()
     return sorted({text for text in offered if text.startswith(word)})

@@ -49,8 +49,10 @@ def answer_shell(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
     command, *words = typed or [""]
     is_training = command in ("train", "check") and words and words[0] not in command_roots()
     with suppress(LeptonError):  # a line that is half typed has mistakes
+        own = completions([command, *words], commands)
+        if own or not is_training:
+            print(("\n" if shell == "fish" else " ").join(own))
         if is_training and not words[-1].startswith("-"):
             os.environ["COMP_LINE"] = " ".join([program, *words])  # Hydra knows no commands
             return answer_flags(arguments)
-        print(("\n" if shell == "fish" else " ").join(completions([command, *words], commands)))
     return 0

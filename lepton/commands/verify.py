@@ -10,6 +10,7 @@ example:
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pandas as pd
 
 from lepton.config.constraints import data_files, data_folders
 from lepton.config.identity import is_run_name
-from lepton.config.younger_keys import changes_of
+from lepton.config.younger_keys import changes_of, revision_differences
 from lepton.derived.classes import derivation_class
 from lepton.derived.derivation import Derivation
 from lepton.derived.reproduce import make_again
@@ -103,7 +104,8 @@ def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
     config = check(OmegaConf.create(read_config(folder / CONFIG_FILE)))
     quiet = {"runs": str(new_folder.parent), "study": ".", "rerun": False}
     train_checked({**config, **quiet, "logger": {}, "evaluation": {}}, new_folder)
-    causes = _revision_changes(config)
+    label = partial(option_label, config)
+    causes = revision_differences(config["revisions"], changes_of(config), label)
     if not is_run_name(config, folder.name):
         causes.append(_possible_changes(config))
     precision = finished_result(new_folder).precision
@@ -112,19 +114,6 @@ def _train_again(folder: Path, new_folder: Path, first: Result) -> list[str]:
     if first.trained != "alone":
         causes.append(f"training: then in a {first.trained}, now alone; last digits differ")
     return causes
-
-
-def _revision_changes(config: dict[str, Any]) -> list[str]:
-    """A line for each option whose revision is not the one that a run was made with."""
-    revisions, changes = config["revisions"], changes_of(config)
-    lines = []
-    for path in sorted({*revisions, *changes}):
-        before, now = revisions.get(path, 0), changes.get(path, ())
-        if before != len(now):
-            why = "; ".join(now[before:]) or "this version of lepton is older than the run"
-            option = option_label(config, path)
-            lines.append(f"revision: {option} had revision {before}, now {len(now)}: {why}")
-    return lines
 
 
 def _evaluate_again(new_folder: Path, first: Result) -> list[str]:

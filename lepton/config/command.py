@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from lepton.config.commands import CommandRoot, command_roots
+from lepton.config.commands import CommandRoot, option_groups
 from lepton.config.identity import PLAIN_NAME
 from lepton.config.node_checks import key_problems, target_problems, typed_keys
 from lepton.config.root_config import compose_root
 from lepton.config.signature import TargetError, read_signature
+from lepton.config.younger_keys import with_younger_settings
 from lepton.errors import ConfigError
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS
 
@@ -30,6 +31,7 @@ def compose_command(root: CommandRoot, overrides: Sequence[str]) -> dict[str, An
     config, label = compose_root(root.path, overrides, groups=root.groups, keys=keys)
     common = {key: value for key, value in config.items() if key in COMMON_KEYS}
     settings = {key: value for key, value in config.items() if key not in COMMON_KEYS}
+    settings = with_younger_settings(settings, root.groups)
     problems = key_problems("", common, typed_keys(COMMON_KEYS), f"lepton {root.name}")
     problems += settings_problems(root.name, settings, label=label)
     study = config.get("study")
@@ -37,7 +39,7 @@ def compose_command(root: CommandRoot, overrides: Sequence[str]) -> dict[str, An
         problems.append(f"study: {study!r} is not a plain name")
     if problems:
         raise ConfigError(*problems)
-    return config | {"label": label}
+    return config | settings | {"label": label}
 
 
 def settings_problems(command: str, settings: dict[str, Any], *, label: str) -> list[str]:
@@ -45,8 +47,7 @@ def settings_problems(command: str, settings: dict[str, Any], *, label: str) -> 
 
     `label` names these.
     """
-    root = command_roots().get(command)
-    groups = {} if root is None else root.groups
+    groups = option_groups(command)
     own = {key: value for key, value in settings.items() if key not in groups}
     lines = target_problems(command, own, tuple(groups), f"lepton {command}")
     problems = [line.removeprefix(f"{command}.") for line in lines]

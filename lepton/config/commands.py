@@ -36,6 +36,12 @@ def command_roots() -> dict[str, CommandRoot]:
     return roots
 
 
+def option_groups(command: str) -> dict[str, str]:
+    """The groups of a command's keys that take an option; none where its file is gone."""
+    root = command_roots().get(command)
+    return root.groups if root else {}
+
+
 def command_groups() -> dict[str, str]:
     """The groups whose options commands choose, each with its command."""
     return {group: root.name for root in command_roots().values() for group in root.groups.values()}

@@ -13,7 +13,7 @@ from lepton.config.options import (
     find_options,
 )
 from lepton.config.overrides import parse_overrides
-from lepton.config.younger_keys import revisions_of
+from lepton.config.younger_keys import changes_of, revisions_of
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
 from lepton.groups import REVISIONS, TRAINING_GROUPS, is_own_node
 
@@ -106,7 +106,7 @@ def note_revisions(cfg: "DictConfig") -> None:
     if REVISIONS:
         with open_dict(cfg):
             values: Any = OmegaConf.to_container(cfg, resolve=False)
-            cfg.revisions = revisions_of(values)
+            cfg.revisions = revisions_of(changes_of(values))
 
 
 def _is_recorded(group: str, choice: Any) -> bool:

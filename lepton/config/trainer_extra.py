@@ -32,6 +32,7 @@ SET_BY_LEPTON = {  # arguments that lepton sets, and the key that does it
     "fast_dev_run": "trainer=smoke trains on two batches",
     "num_nodes": "lepton starts the processes of one machine, for trainer.devices",
     "barebones": "it leaves out the metrics that lepton reads",
+    "model_registry": "lepton uploads no models",
     "plugins": "it takes objects, which YAML has not",
 }
 VALIDATES = "lepton's networks are validated after every epoch, of which the best is kept"
@@ -44,12 +45,14 @@ NOT_FOR_NETWORKS = {  # what a LightningModule of one's own may have
     "min_steps": STEPS,
     "gradient_clip_val": CLIPS,
     "gradient_clip_algorithm": CLIPS,
+    "enable_autolog_hparams": "lepton's networks give loggers no hyperparameters",
 }
 
 
 def extra_problems(config: dict[str, Any], model_kind: ModelKind) -> Iterator[str]:
     """A line for every further argument that the Trainer does not take, or that lepton sets."""
-    extra = (config["trainer"] or {}).get("extra") or {}
+    trainer = config["trainer"] or {}
+    extra = trainer.get("extra") or {}
     refused = SET_BY_LEPTON | (NOT_FOR_NETWORKS if model_kind is NETWORK else {})
     others = {}
     for name, value in extra.items():
@@ -59,6 +62,9 @@ def extra_problems(config: dict[str, Any], model_kind: ModelKind) -> Iterator[st
             others[name] = value
     if others:
         yield from key_problems("trainer.extra.", others, _optional_arguments(), OWNER)
+    fewest, most = others.get("min_epochs"), trainer.get("max_epochs")
+    if isinstance(fewest, int) and isinstance(most, int) and fewest > most:
+        yield f"trainer.extra.min_epochs: {fewest} is more than trainer.max_epochs={most}"
 
 
 def _optional_arguments() -> Signature:

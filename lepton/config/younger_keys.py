@@ -13,32 +13,76 @@ from lepton.config.signature import TargetError, read_signature
 from lepton.groups import GROUPS, REVISIONS, YOUNGER_KEYS, takes_several
 
 Node = dict[str, Any]
+Changes = dict[str, tuple[str, ...]]  # sentences of REVISIONS by the path of a node
 Change = Callable[[str, str, Node], Node]  # a node's path, its group and the node -> another node
 
 
 def with_younger_keys(config: Node) -> Node:
     """The config of a run with the keys that are younger than it, as they were before."""
-    completed = _changed(config, lambda _, group, node: {**values_before(group, node), **node})
+    completed = _changed(config, _completed)
     return {**copy.deepcopy(YOUNGER_KEYS[""]), **completed}
 
 
 def without_younger_keys(config: Node) -> Node:
     """A config without the younger keys that have the value from before."""
-    shortened = _changed(config, lambda _, group, node: _without(node, values_before(group, node)))
-    return _without(shortened, YOUNGER_KEYS[""])
+    return _without(_changed(config, _shortened), YOUNGER_KEYS[""])
+
+
+def with_younger_settings(settings: Node, groups: Mapping[str, str]) -> Node:
+    """The settings of a command between runs with the keys that are younger, as they were before.
+
+    `groups` are those of the keys that hold an option.
+    """
+    return _changed_settings("", settings, groups, _completed)
+
+
+def without_younger_settings(settings: Node, groups: Mapping[str, str]) -> Node:
+    """The settings of a command without the younger keys that have the value from before."""
+    return _changed_settings("", settings, groups, _shortened)
+
+
+def _completed(_: str, group: str, node: Node) -> Node:
+    return {**values_before(group, node), **node}
+
+
+def _shortened(_: str, group: str, node: Node) -> Node:
+    return _without(node, values_before(group, node))
 
 
 def _without(node: Node, before: Mapping[str, Any]) -> Node:
     return {k: v for k, v in node.items() if not (k in before and v == before[k])}
 
 
-def revisions_of(config: Node) -> dict[str, int]:
-    """The revisions of a config's options that have some, by the paths of their nodes."""
-    return {path: len(changes) for path, changes in changes_of(config).items()}
+def revisions_of(changes: Changes) -> dict[str, int]:
+    """The revisions of options by the paths of their nodes: how many changes each has."""
+    return {path: len(sentences) for path, sentences in changes.items()}
 
 
-def changes_of(config: Node) -> dict[str, tuple[str, ...]]:
+def changes_of(config: Node) -> Changes:
     """What has changed in the results of a config's options, by the paths of their nodes."""
+    return _noted(lambda note: _changed(config, note))
+
+
+def changes_of_settings(command: str, settings: Node, groups: Mapping[str, str]) -> Changes:
+    """What has changed in the results of a command, and of its options under COMMAND.KEY."""
+    return _noted(lambda note: _changed_settings(command, settings, groups, note))
+
+
+def revision_differences(
+    before: Mapping[str, int], changes: Changes, label: Callable[[str], str]
+) -> list[str]:
+    """A line for each option whose revision is not the one `before`; `label` names a path."""
+    lines = []
+    for path in sorted({*before, *changes}):
+        then, now = before.get(path, 0), changes.get(path, ())
+        if then != len(now):
+            why = "; ".join(now[then:]) or "this version of lepton is older than the run"
+            lines.append(f"revision: {label(path)} had revision {then}, now {len(now)}: {why}")
+    return lines
+
+
+def _noted(visit: Callable[[Change], Any]) -> Changes:
+    """The sentences of REVISIONS for every node that is visited, by path."""
     changes = {}
 
     def note(path: str, group: str, node: Node) -> Node:
@@ -47,7 +91,7 @@ def changes_of(config: Node) -> dict[str, tuple[str, ...]]:
         return node
 
     if REVISIONS:
-        _changed(config, note)
+        visit(note)
     return {path: lines for path, lines in sorted(changes.items()) if lines}
 
 
@@ -63,6 +107,16 @@ def _changed_group(group: str, value: Any, change: Change) -> Any:
             for name, node in value.items()
         }
     return _changed_node(group, value, group if group in GROUPS else "", change)
+
+
+def _changed_settings(path: str, settings: Node, groups: Mapping[str, str], change: Change) -> Node:
+    """The settings of a command changed, and every option in them."""
+    known = {key: group for key, group in groups.items() if group in GROUPS}
+    nodes = {
+        key: _changed_node(f"{path}.{key}", value, known.get(key, ""), change)
+        for key, value in settings.items()
+    }
+    return change(path, "", nodes)
 
 
 def _changed_node(path: str, value: Any, group: str, change: Change) -> Any:

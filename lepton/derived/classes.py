@@ -1,11 +1,21 @@
 """Finds the classes of commands, of those given and of those that made a run, and builds them."""
 
+from dataclasses import replace
+
 from lepton import build
+from lepton.config.commands import option_groups
 from lepton.config.signature import TargetError, read_signature
 from lepton.config.trust import is_allowed
+from lepton.config.younger_keys import with_younger_settings
 from lepton.derived.derivation import Derivation, DerivationRequest
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.derived_record import DerivedRecord
+
+
+def with_younger_keys(record: DerivedRecord) -> DerivedRecord:
+    """The record of a run with the settings that are younger than it, as they were before."""
+    groups = option_groups(record.command)
+    return replace(record, settings=with_younger_settings(record.settings, groups))
 
 
 def derivation_class(record: DerivedRecord) -> type[Derivation]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from lepton.config.commands import option_groups
+from lepton.config.younger_keys import Changes, changes_of_settings, without_younger_settings
 from lepton.errors import LeptonError
 from lepton.storage.derived_record import DerivedRecord
 
@@ -41,6 +43,11 @@ class DerivationRequest:
     overrides: list[str] = field(default_factory=list)
     study: str | None = None
     rerun: bool = False
+
+    @property
+    def changes(self) -> Changes:
+        """What has changed in the results of the command and its options, by COMMAND.KEY."""
+        return changes_of_settings(self.command, self.settings, option_groups(self.command))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +100,18 @@ class Derivation(ABC):
         Raises: ConfigError for runs that do not go together, or not with the settings.
         """
 
+    @property
+    def named_settings(self) -> dict[str, Any]:
+        """The settings that the run's name may depend on: those stored, without younger keys that
+        are as before they came."""
+        settings = {k: v for k, v in self.request.settings.items() if k not in self.unstored}
+        return without_younger_settings(settings, option_groups(self.request.command))
+
     def identity(self, search: "InputSearch") -> dict[str, Any]:
-        """All that can change the run, which its name is a hash of."""
+        """All that can change the run, which its name is a hash of, beside revisions."""
         return {
             "command": self.request.command,
-            "settings": {k: v for k, v in self.request.settings.items() if k not in self.unstored},
+            "settings": self.named_settings,
             "inputs": sorted((run.run, run.digest) for run in search.inputs),
         }
 

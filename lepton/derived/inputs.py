@@ -12,7 +12,7 @@ from typing import Any
 from lepton.derived.classes import derivation_class
 from lepton.derived.run_paths import find_run_folders
 from lepton.errors import ConfigError, LeptonError
-from lepton.pretrained.weight_files import own_model_files
+from lepton.pretrained.weight_files import OWN_MODEL_FILES, own_model_files
 from lepton.spec import DataSpec
 from lepton.storage.derived_record import read_record, training_config
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions, read_predictions
@@ -129,7 +129,8 @@ def read_input(folder: Path, *, takes_derived: bool = True) -> InputRun:
     if missing := [name for name in NEEDED_KEYS if name not in result.config]:
         raise LeptonError(f"{folder}: damaged (its config lacks {', '.join(missing)})")
     if not (weights := own_model_files(folder)):
-        raise LeptonError(f"{folder}: its weights are gone")
+        names = ", ".join(OWN_MODEL_FILES)
+        raise LeptonError(f"{folder}: its weights are gone; they lie in files called {names}")
     try:
         spec = DataSpec.load(folder / SPEC_FILE)
         splits = {name: read_predictions(folder, name) for name in PREDICTED_SPLITS}

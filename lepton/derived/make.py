@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from lepton.config.younger_keys import revisions_of
 from lepton.derived.derivation import Derivation, NotKept
 from lepton.derived.inputs import InputSearch
 from lepton.derived.writing import model_name, write_made_run
@@ -76,13 +77,14 @@ def make(plan: DerivationPlan) -> None:
 
 def _folder(derivation: Derivation, search: InputSearch) -> Path:
     """The folder of a run, named by what it is made of."""
-    identity = json.dumps(derivation.identity(search), sort_keys=True)
     request = derivation.request
+    revisions = revisions_of(request.changes)
+    identity = derivation.identity(search) | ({"revisions": revisions} if revisions else {})
     words = [search.inputs[0].config["choices"].get("dataset", "data"), model_name(request)]
     if "seed" in request.settings:
         words.append(f"s{request.settings['seed']}")
     name = re.sub(r"[^A-Za-z0-9._+-]", "_", "-".join(words))
-    digest = hashlib.sha256(identity.encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return _study_folder(derivation, search) / f"{name}-{digest[:10]}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lepton.config.younger_keys import revisions_of
 from lepton.derived.derivation import Derivation, DerivationRequest, MadeRun
 from lepton.derived.inputs import InputRun, run_reference
 from lepton.metric.direction import directions_to_store
@@ -56,9 +57,12 @@ def stored_config(made: MadeRun, derivation: Derivation, folder: Path) -> dict[s
     """The config to store: a training's as far as it holds, and how the run was made of others."""
     request = derivation.request
     settings = {k: v for k, v in request.settings.items() if k not in derivation.unstored}
+    config = training_config(made.config)
+    revisions = {**config.get("revisions", {}), **revisions_of(request.changes)}
     names = {"model": model_name(request), request.command: request.label or request.command}
     stored = {
-        **training_config(made.config),
+        **config,
+        **({"revisions": revisions} if revisions else {}),
         "study": folder.parent.name,
         "runs": str(folder.parent.parent),
         "choices": made.config["choices"] | names,

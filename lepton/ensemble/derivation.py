@@ -69,7 +69,7 @@ class Ensemble(Derivation):
 
     def identity(self, search: "InputSearch") -> dict[str, Any]:
         return {
-            **{key: getattr(self, key) for key in NAMED_KEYS},
+            **{key: value for key, value in self.named_settings.items() if key in NAMED_KEYS},
             "metric": self.pool.scorer.metric,
             "format": ENSEMBLE_FORMAT,
             "members": sorted((member.run, member.digest) for member in self.pool.members),
@@ -100,6 +100,7 @@ class Ensemble(Derivation):
 
         with explain_read_errors(folder):
             settings = read_config(folder / CONFIG_FILE)["ensemble"]
+            settings = settings | {"method": record.settings["method"]}
             if settings["kind"] != "predictions":
                 return None
             return EnsemblePredictor(folder, settings, load_model)

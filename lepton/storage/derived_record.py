@@ -71,5 +71,14 @@ def training_config(config: dict[str, Any]) -> dict[str, Any]:
     if (record := read_record(config)) is None:
         return config
     values = {k: v for k, v in config.items() if k not in (DERIVED_KEY, record.command)}
+    if "revisions" in values:
+        own = own_revisions(config, record.command)
+        values["revisions"] = {k: v for k, v in values["revisions"].items() if k not in own}
     choices = config.get("choices", {})
     return values | {"choices": {k: v for k, v in choices.items() if k != record.command}}
+
+
+def own_revisions(config: dict[str, Any], command: str) -> dict[str, int]:
+    """The revisions with which a command made a run: its own, its options' by COMMAND.KEY."""
+    revisions = config.get("revisions", {})
+    return {path: n for path, n in revisions.items() if path.partition(".")[0] == command}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton.errors import LeptonError
 from lepton.groups import earlier_choices
-from lepton.storage.derived_record import DERIVED_KEY, read_record, training_config
+from lepton.storage.derived_record import DERIVED_KEY, own_revisions, read_record, training_config
 from lepton.storage.earlier_values import REVISION, with_earlier_values
 from lepton.storage.files import write_bytes
 from lepton.storage.run_folder import (
@@ -261,6 +261,9 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
     if record is None:
         return {**_flatten(values), **choices}
     values["model"] = record.shown_settings
+    for path, number in own_revisions(config, record.command).items():
+        _, *key = path.split(".")
+        choices[".".join(["model", *key, REVISION])] = number
     return {**_flatten(values), **choices, DERIVED_KEY: record.command}
 
 

@@ -25,8 +25,6 @@ HANDED_ON = {  # all other arguments, with a value that changes no result
     "inference_mode": False,
     "sync_batchnorm": False,
     "reload_dataloaders_every_n_epochs": 1,
-    "enable_autolog_hparams": False,
-    "model_registry": None,
 }
 NOT_ALL_THERE = {"enable_autolog_hparams", "model_registry"}  # in older versions
 
@@ -86,6 +84,14 @@ def test_what_lepton_sets_or_cannot_heed_is_refused_with_what_does_it(name):
         compose(*NETWORK, f"trainer.extra.{name}=1")
     (line,) = error.value.problems
     assert line == f"trainer.extra.{name}: {(SET_BY_LEPTON | NOT_FOR_NETWORKS)[name]}"
+
+
+def test_more_epochs_than_there_are_cannot_be_the_fewest():
+    with pytest.raises(ConfigError) as error:
+        compose(*NETWORK, "trainer.extra.min_epochs=3")
+    assert error.value.problems == (
+        "trainer.extra.min_epochs: 3 is more than trainer.max_epochs=2",
+    )
 
 
 def test_unknown_names_and_wrong_types_are_told():
