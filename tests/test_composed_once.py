@@ -35,7 +35,8 @@ def composed(overrides):
 def test_the_whole_config_and_every_error_are_those_of_hydra(overrides, monkeypatch):
     remembered = composed(COMPOSED_BEFORE), composed(overrides), composed(overrides)
     assert isinstance(remembered[1], str) == (overrides in OVERRIDES)
-    monkeypatch.setattr(composed_once, "_kept", lambda key, repo, call: call())
+    monkeypatch.setattr(composed_once, "_kept", lambda key, sources, call: call())
+    monkeypatch.setattr(composed_once, "_has_interpolation", lambda defaults_list: True)
     assert remembered == (composed(COMPOSED_BEFORE), composed(overrides), composed(overrides))
 
 

@@ -79,5 +79,5 @@ def _holds_options(folder: Path) -> bool:
 
 
 def _groups_in(folder: Path) -> list[str]:
-    dirs = sorted(p for p in folder.rglob("*") if p.is_dir() and any(p.glob("*.yaml")))
-    return [p.relative_to(folder).as_posix() for p in dirs]
+    dirs = (Path(path, name) for path, names, _ in os.walk(folder) for name in names)
+    return [p.relative_to(folder).as_posix() for p in sorted(dirs) if any(p.glob("*.yaml"))]
