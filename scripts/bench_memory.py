@@ -1,10 +1,11 @@
 """Measures the memory and the time of whole runs on tables of 10^4 to 10^7 rows x 60 columns.
 
-    python scripts/bench_memory.py [--rows 10000,400000] [--format parquet,csv] [OVERRIDE ...]
+    python scripts/bench_memory.py [--rows 10000,400000] [--format parquet,csv,texts] [OVERRIDE ...]
 
 Makes each table (normal numbers, a class by their sum), trains one epoch of a small network on it
 in a fresh process, and prints the peak of anonymous memory (RssAnon) beyond that of a run on 1000
 rows, which has imported and built all the same; as a multiple of the float32 data, and per row.
+`texts` are as many rows of `--columns` words, whose data are their letters.
 Overrides are those of `lepton train`, as `dataset.memory_gb=0.5`.
 """
 
@@ -15,9 +16,15 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 COLUMNS, GROUP_ROWS = 60, 100_000
-SETTING = ("dataset.target=target", "model=mlp", "trainer.max_epochs=1", "batch_size=256")
+SETTING = ("dataset.target=target", "trainer.max_epochs=1", "batch_size=256")
+OF_TEXTS = ("dataset=text_csv", "dataset.text=text", "model=bag_of_embeddings")
+WORD_LETTERS, WORDS = 5, 20_000
 POLL_SECONDS = 0.002
 
 
@@ -44,7 +51,8 @@ def main() -> int:
                 peak, seconds = run_apart(folder, path, name, overrides)
                 path.unlink()
                 growth = peak - base
-                data = 4 * rows * arguments.columns
+                width = WORD_LETTERS + 1 if name == "texts" else 4
+                data = width * rows * arguments.columns
                 print(
                     f"{name:8} {rows:9} {growth / 1e6:6.0f} {growth / data:6.2f} "
                     f"{growth / rows:8.0f} {seconds:6.1f} {1e6 * seconds / rows:8.1f}",
@@ -60,6 +68,8 @@ def make_table(folder: Path, rows: int, columns: int, name: str) -> Path:
     from pyarrow import csv, parquet
 
     path, rng = folder / f"{rows}.{name}", np.random.default_rng(rows)
+    if name == "texts":
+        return make_texts(path.with_suffix(".parquet"), rows, columns, rng)
     names = [f"num_{i}" for i in range(columns)]
     schema = pa.schema([*((n, pa.float64()) for n in names), ("target", pa.string())])
     open_writer = parquet.ParquetWriter if name == "parquet" else csv.CSVWriter
@@ -72,9 +82,28 @@ def make_table(folder: Path, rows: int, columns: int, name: str) -> Path:
     return path
 
 
+def make_texts(path: Path, rows: int, words: int, rng: "np.random.Generator") -> Path:
+    """A file of texts of random words, and a class by their first letter."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    letters = rng.integers(ord("a"), ord("z") + 1, (WORDS, WORD_LETTERS)).astype(np.uint8)
+    vocabulary = np.array([word.tobytes().decode() for word in letters], dtype=object)
+    schema = pa.schema([("text", pa.string()), ("target", pa.string())])
+    with parquet.ParquetWriter(path, schema) as writer:
+        for start in range(0, rows, GROUP_ROWS):
+            drawn = rng.integers(0, WORDS, (min(GROUP_ROWS, rows - start), words))
+            texts = [" ".join(vocabulary[row]) for row in drawn]
+            target = ["early" if text[0] < "n" else "late" for text in texts]
+            writer.write_table(pa.table([texts, target], schema=schema))
+    return path
+
+
 def run_apart(folder: str, path: Path, name: str, overrides: list[str]) -> tuple[float, float]:
     """The peak of a run in a process of its own, and the seconds that it took."""
-    setting = (f"dataset={name}", f"dataset.path={path}", f"runs={folder}/runs", *SETTING)
+    data = OF_TEXTS if name == "texts" else (f"dataset={name}", "model=mlp")
+    setting = (*data, f"dataset.path={path}", f"runs={folder}/runs", *SETTING)
     command = [sys.executable, __file__, "--child", *setting, *overrides]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     peak, seconds = output.split()[-2:]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lepton.dataset.load.streaming import FileSource
+from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.csv_file import open_csv, read_csv
 from lepton.dataset.read.raw_table import RawTable, StrippedTable
 from lepton.dataset.tabular import TabularData
@@ -50,14 +50,14 @@ class Csv(TabularData):
 
     def tables(self) -> tuple[RawTable, RawTable | None]:
         """The rows of the same files, a column or a block of rows at a time."""
-        if self.changes_frames(Csv):
+        if not reads_as(self, Csv):
             return super().tables()
         path, test_path = self.paths
         return self._open(path), self._open(test_path) if test_path else None
 
-    def source(self) -> FileSource | None:
+    def stream_source(self) -> FileSource | None:
         """The files, which a class of the user's own that changes their rows reads whole."""
-        if self.changes_frames(Csv):
+        if not reads_as(self, Csv):
             return None
         paths = [path for path in self.paths if path]
         return FileSource(

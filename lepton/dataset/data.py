@@ -21,6 +21,7 @@ from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.dataset.load.length_batches import LengthTrainingBatches
 from lepton.dataset.load.split_arrays import SplitArrays, move_batch
+from lepton.dataset.load.streaming import FileSource, set_up
 from lepton.dataset.load.train_loader import TrainLoader
 from lepton.dataset.read.raw_table import FrameTable, RawTable, join_tables
 from lepton.dataset.split.split_rows import SplitRows, split_rows
@@ -42,9 +43,8 @@ class Data(pl.LightningDataModule):
     """
 
     provides: tuple[str, ...] = ("table",)  # its kinds of inputs, by their short or dotted names
-    folder_keys: tuple[
-        str, ...
-    ] = ()  # keys of its YAML that may name a folder, hashed by its files
+    folder_keys: tuple[str, ...] = ()  # of its YAML, that may name a folder, hashed by its files
+    memory_gb: float | None = None  # that rows of a `stream_source` may take; more are streamed
     streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
     read_whole: str | None = None  # what is said of rows that are too large, but cannot be streamed
     spec: DataSpec
@@ -151,9 +151,15 @@ class Data(pl.LightningDataModule):
             kind.save(folder)
 
     def setup(self, stage: str | None = None) -> None:
-        """Reads and prepares the data, once."""
-        if self.splits:
-            return
+        """Reads and prepares the data, once; what exceeds its memory is streamed from the cache."""
+        if not self.splits:
+            set_up(self, self._read_and_prepare)
+
+    def stream_source(self) -> FileSource | None:
+        """The files that the rows can be streamed from; None where they are read whole."""
+        return None
+
+    def _read_and_prepare(self) -> None:
         table, file_rows = self._read_files()
         target = make_target(
             table.source,
@@ -256,12 +262,8 @@ class Data(pl.LightningDataModule):
         return (table if test is None else join_tables(table, test)), len(table)
 
     def _epoch_sampler(self) -> EpochSampler:
-        rank, world_size = (
-            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        )
-        return EpochSampler(
-            rows=self._training_rows(), seed=self.seed, rank=rank, world_size=world_size
-        )
+        rank, ranks = (t.global_rank, t.world_size) if (t := self.trainer) else (0, 1)
+        return EpochSampler(rows=self._training_rows(), seed=self.seed, rank=rank, world_size=ranks)
 
     def _training_rows(self) -> Tensor:
         """The rows of train in use: all, or those of the few batches to overfit."""

@@ -39,11 +39,11 @@ def encode_splits(
         taken = dict.fromkeys(name for other in others for name in other.own_columns)
         raw = RawSplits(frame, positions, target.kept_rows, {**excluded, **taken}, arrays)
         for split, tensors in kind.prepare(raw).items():
-            splits[split] |= tensors
+            splits[split] |= {name: arrays.keep(split, name, t) for name, t in tensors.items()}
         fields |= named_fields(kind, kind.spec_fields(splits["train"]), fields)
     for split, rows in rows_by_split.items():
-        splits[split]["target"] = _put(arrays, split, "target", target_tensor(target, rows))
-        splits[split]["id"] = _put(arrays, split, "id", torch.from_numpy(ids[rows]))
+        splits[split]["target"] = arrays.keep(split, "target", target_tensor(target, rows))
+        splits[split]["id"] = arrays.keep(split, "id", torch.from_numpy(ids[rows]))
     return splits, describe_data(target, target.values[rows_by_split["train"]], **fields)
 
 
@@ -53,13 +53,3 @@ def target_tensor(target: Target, rows: np.ndarray) -> Tensor:
     if target.task == OWN_TARGET:
         return values.float() if values.is_floating_point() else values
     return values.to(torch.int64 if target.task == "multiclass" else torch.float32)
-
-
-def _put(arrays: SplitArrays, split: str, name: str, tensor: Tensor) -> Tensor:
-    """The tensor, where the arrays of its split lie."""
-    if not arrays.streamed:
-        return tensor
-    values = tensor.numpy()
-    array = arrays.make(split, name, values.shape, values.dtype.type)
-    array[...] = values
-    return torch.from_numpy(array)

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from lepton.compat.optional import import_optional
+from lepton.dataset.load.streaming import FileSource, reads_as
+from lepton.dataset.read.raw_table import ArrowTable, RawTable
 from lepton.dataset.text import TextData
 from lepton.errors import DataError
 
@@ -27,14 +32,40 @@ class HuggingFace(TextData):
         revision: str | None,
         train: str,
         test: str | None,
+        memory_gb: float | None,
         **text: Any,
     ):
         super().__init__(**text)
+        self.memory_gb = memory_gb
         self.path, self.config, self.revision = name, config, revision
         self.split_names = train, test
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows of the split to divide, and of the test split where there is one."""
+        train, test = self._fetched
+        return _to_frame(train), _to_frame(test) if test is not None else None
+
+    def tables(self) -> tuple[RawTable, RawTable | None]:
+        """The same rows as the package maps them, a block at a time where streamed."""
+        if not self.arrays.streamed:
+            return super().tables()
+        train, test = self._fetched
+        return _to_table(train), _to_table(test) if test is not None else None
+
+    def stream_source(self) -> FileSource | None:
+        """The files of both splits; None for a class of the user's own that changes their rows."""
+        splits = [split for split in self._fetched if split is not None]
+        paths = [file["filename"] for split in splits for file in split.cache_files]
+        if not (reads_as(self, HuggingFace) and paths):
+            return None
+        return FileSource(
+            paths=paths,
+            options={"splits": [str(split) for split in self.split_names]},
+            bytes=sum(split.data.nbytes for split in splits),
+        )
+
+    @cached_property
+    def _fetched(self) -> "tuple[Dataset, Dataset | None]":
         splits = fetch_splits(self.path, config=self.config, revision=self.revision)
         train, test = self.split_names
         for split in filter(None, self.split_names):
@@ -43,7 +74,7 @@ class HuggingFace(TextData):
                     f"dataset=huggingface, {self.path}: no split {split!r} (there are: "
                     f"{', '.join(splits)}); dataset.test=null keeps a share of dataset.train"
                 )
-        return _to_frame(splits[train]), _to_frame(splits[test]) if test else None
+        return splits[train], splits[test] if test else None
 
 
 def fetch_splits(path: str, *, config: str | None, revision: str | None) -> "dict[str, Dataset]":
@@ -73,6 +104,18 @@ def _to_frame(dataset: "Dataset") -> pd.DataFrame:
             class_names = dict(enumerate(feature.names))
             frame[name] = frame[name].map(class_names)  # -1, no label, becomes missing
     return frame
+
+
+def _to_table(dataset: "Dataset") -> RawTable:
+    """The same rows as an Arrow table, which is mapped."""
+    table = dataset.data.table
+    for name, feature in dataset.features.items():
+        if hasattr(feature, "int2str"):
+            codes = table[name].cast(pa.int64())
+            codes = pc.if_else(pc.greater_equal(codes, 0), codes, pa.scalar(None, pa.int64()))
+            class_names = pc.take(pa.array(feature.names, pa.string()), codes.combine_chunks())
+            table = table.set_column(table.schema.get_field_index(name), name, class_names)
+    return ArrowTable(table, [])
 
 
 @contextmanager

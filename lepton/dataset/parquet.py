@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from lepton.dataset.load.streaming import FileSource
+from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.parquet_file import ParquetTable, count_cells, read_parquet
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.tabular import TabularData
@@ -26,14 +26,14 @@ class Parquet(TabularData):
 
     def tables(self) -> tuple[RawTable, RawTable | None]:
         """The rows of the same files, a column or a block of rows at a time."""
-        if self.changes_frames(Parquet):
+        if not reads_as(self, Parquet):
             return super().tables()
         path, test_path = self.paths
         return ParquetTable(path), ParquetTable(test_path) if test_path else None
 
-    def source(self) -> FileSource | None:
+    def stream_source(self) -> FileSource | None:
         """The files, which a class of the user's own that changes their rows reads whole."""
-        if self.changes_frames(Parquet):
+        if not reads_as(self, Parquet):
             return None
         paths = [path for path in self.paths if path]
         return FileSource(

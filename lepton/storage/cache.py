@@ -31,6 +31,14 @@ def cache_key(*values: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def texts_key(settings: object, texts: Iterable[str]) -> str:
+    """The name of an entry that depends on settings and texts, of which no list is made."""
+    digest = hashlib.sha256(cache_key(settings).encode())
+    for text in texts:
+        digest.update(json.dumps(text).encode())
+    return digest.hexdigest()[:32]
+
+
 def cached(
     kind: str,
     key: str,

@@ -1,11 +1,12 @@
 """A small vocabulary of word pieces, learned from the training split."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
-from lepton.storage.cache import cache_key, cached
+from lepton.storage.cache import cached, texts_key
 from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, Texts
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Trained:
     def fit(self, texts: Texts) -> FittedTokenizer:
         """The tokenizer that these texts teach; kept in the cache by their content."""
         tokenizers = import_optional("tokenizers", needed_by="model.tokenizer")
-        single_texts = [text for row in texts for text in ([row] if isinstance(row, str) else row)]
-        name = cache_key(self.settings, single_texts)
+        single_texts = _SingleTexts(texts)
+        name = texts_key(self.settings, single_texts)
         tokenizer = cached(
             "tokenizer",
             f"{name}.json",
@@ -48,7 +49,7 @@ class Trained:
         )
         return FittedTokenizer(tokenizer, max_length=self.max_length, pad=SPECIAL_TOKENS.index(PAD))
 
-    def _train(self, texts: list[str]) -> str:
+    def _train(self, texts: Iterable[str]) -> str:
         """The tokenizer as JSON, the same whenever and wherever it is trained.
 
         The trainer numbers letters in the order of a hash table, and breaks ties by number: it is
@@ -82,6 +83,17 @@ class Trained:
         return tokenizer.to_str()
 
 
+class _SingleTexts:
+    """Texts, and both of pairs, one by one, read anew whenever they are looped over."""
+
+    def __init__(self, texts: Texts):
+        self.texts = texts
+
+    def __iter__(self) -> Iterator[str]:
+        for row in self.texts:
+            yield from [row] if isinstance(row, str) else row
+
+
 def _without_long_words():
     """A pre-tokenizer that takes out the words that WordPiece takes for unknown."""
     from tokenizers import Regex, pre_tokenizers
@@ -90,7 +102,7 @@ def _without_long_words():
 
 
 def _letters(
-    tokenizer: "Tokenizer", texts: list[str], max_letters: int
+    tokenizer: "Tokenizer", texts: Iterable[str], max_letters: int
 ) -> tuple[list[str], list[str]]:
     """The commonest letters, sorted, and those of them that stand inside a word."""
     split_words = tokenizer.pre_tokenizer.pre_tokenize_str

@@ -14,6 +14,7 @@ from torch import Tensor
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.target import Target
 from lepton.dataset.load.batch_cutter import take
+from lepton.dataset.load.block_writing import BLOCK_ROWS, write_blocks
 from lepton.dataset.load.split_arrays import SplitArrays
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.split.split_rows import SplitRows
@@ -97,7 +98,14 @@ class InputKind:
     def prepare(self, raw: RawSplits) -> dict[str, Rows]:
         """The tensors of each split, by what train holds; adds to `notes`."""
         self.fit(raw.frame, raw.positions["train"])
-        return {split: self.transform(raw.frame, rows) for split, rows in raw.positions.items()}
+        if not raw.arrays.streamed:
+            return {split: self.transform(raw.frame, rows) for split, rows in raw.positions.items()}
+        splits: dict[str, Rows] = {}
+        for split, rows in raw.positions.items():
+            places = np.split(np.arange(len(rows)), range(BLOCK_ROWS, len(rows), BLOCK_ROWS))
+            blocks = ((some, self.transform(raw.frame, rows[some])) for some in places)
+            splits[split] = write_blocks(raw.arrays, split, blocks, self.fill)
+        return splits
 
     def fit(self, frame: pd.DataFrame, rows: np.ndarray) -> None:
         """Learns from the training rows of a frame."""
@@ -125,6 +133,29 @@ class InputKind:
         Raises: DataError when a column is missing or holds what it did not when training.
         """
         return self.transform(frame, np.arange(len(frame)))
+
+    # streamed, where the rows exceed a budget of memory
+
+    @property
+    def whole(self) -> str | None:
+        """Why its rows can only be had whole, in memory; None where they can be streamed."""
+        return None
+
+    def fill(self, name: str) -> float:
+        """What stands in a row of the tensor of this name behind the row's own steps."""
+        return 0
+
+    def settings(self) -> dict[str, Any]:
+        """What its tensors follow from beside the rows, as plain values and objects that do it."""
+        return {}
+
+    def facts(self) -> dict[str, Any]:
+        """What `save` leaves out and `restore` needs, as JSON has it."""
+        return {}
+
+    def restore(self, folder: Path, spec: DataSpec, facts: dict[str, Any]) -> None:
+        """Becomes what it was when it wrote `facts`, and `save` a folder."""
+        vars(self).update(vars(self.load(folder, spec)))
 
     # batches
 

@@ -81,6 +81,19 @@ class TableInputs(InputKind):
         ]
         return splits
 
+    def settings(self) -> dict[str, Any]:
+        return {
+            "columns": self.columns,
+            "min_identifier_values": self.min_identifier_values,
+            "preprocessing": self.preprocessor,
+        }
+
+    def facts(self) -> dict[str, Any]:
+        return {"kinds": self.kinds}
+
+    def restore(self, folder: Path, spec: DataSpec, facts: dict[str, Any]) -> None:
+        self.kinds, self.preprocessor = facts["kinds"], self.load(folder, spec).preprocessor
+
     def _find_kinds(self, raw: RawSplits, table: RawTable) -> None:
         """Sets `kinds`, of all columns that may be features, and adds to `notes`."""
         self.notes += [

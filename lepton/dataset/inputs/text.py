@@ -12,13 +12,21 @@ from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.target import Target
-from lepton.dataset.clean.text_cleaning import clean_texts, parse_texts, tokenizer_inputs
+from lepton.dataset.clean.text_cleaning import clean_texts
+from lepton.dataset.clean.text_rows import (
+    TextRows,
+    TokenizerInputs,
+    parse_texts,
+    tokenizer_inputs,
+)
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.load.batch_cutter import take
+from lepton.dataset.load.block_writing import write_blocks
 from lepton.dataset.split.duplicates import find_leaks, repeat_notes
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.errors import DataError, explain_read_errors
-from lepton.pretrained.location import TOKENIZER_FILE
+from lepton.pretrained.location import TOKENIZER_FILE, content_files
+from lepton.pretrained.weight_files import file_sha256
 from lepton.spec import DataSpec
 from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, TextTokenizer
 from lepton.tokenizer.same_tokens import same_tokens
@@ -55,7 +63,8 @@ class TextInputs(InputKind):
         self.own_columns = (text,) if isinstance(text, str) else tuple(text)
         self.duplicates, self.tokenizer = duplicates, tokenizer
         self.fitted_tokenizer: FittedTokenizer | None = None
-        self.texts = np.empty((0, 0), dtype=object)  # of all rows, while they are prepared
+        self.texts = TextRows(np.empty((0, 0), dtype=object))  # of all, while they are prepared
+        self.keys = np.empty(0, dtype=bytes)  # of all rows, the same for repeated texts
 
     @classmethod
     def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
@@ -72,40 +81,74 @@ class TextInputs(InputKind):
         if targets:
             raise DataError(f"dataset.text: {targets[0]!r} is the target")
         cleaned = clean_texts(frame, columns, target)
-        self.texts = cleaned.texts
+        self.texts, self.keys = cleaned.texts, cleaned.keys
         self.notes += cleaned.notes
         return cleaned.target
 
     def drop_rows(self, rows: SplitRows, target: Target) -> SplitRows:
         """Training rows whose text stands in val or test too are dropped, or said."""
-        texts, drop = self.texts[target.kept_rows], self.duplicates == "drop"
-        remaining, leak_notes = find_leaks(rows, texts, drop=drop)
+        keys, drop = self.keys[target.kept_rows], self.duplicates == "drop"
+        remaining, leak_notes = find_leaks(rows, keys, drop=drop)
         self.notes += leak_notes
         return remaining
 
+    @property
+    def whole(self) -> str | None:
+        if self.tokenizer is None:
+            return "the model takes texts as they are, all at once"
+        return None
+
     def prepare(self, raw: RawSplits) -> dict[str, Rows]:
-        train_texts = self.texts[raw.positions["train"]]
-        self.notes += repeat_notes(train_texts, "train")
+        train = raw.positions["train"]
+        self.notes += repeat_notes(self.keys[train], "train")
         if self.tokenizer:
-            self.fitted_tokenizer = self.tokenizer.fit(tokenizer_inputs(train_texts))
-        splits = {
-            split: self._tensors(self.texts[rows], split) for split, rows in raw.positions.items()
-        }
-        self.texts = np.empty((0, 0), dtype=object)
+            self.fitted_tokenizer = self.tokenizer.fit(TokenizerInputs(self.texts, train))
+        splits = {split: self._tensors(raw, split) for split in raw.positions}
+        self.texts, self.keys = TextRows(np.empty((0, 0), dtype=object)), self.keys[:0]
         return splits
 
-    def _tensors(self, texts: np.ndarray, split: str) -> Rows:
+    def _tensors(self, raw: RawSplits, split: str) -> Rows:
         """A split's tokens, or its texts without a tokenizer; a note on those that were cut."""
-        if self.fitted_tokenizer is None:
+        rows, fitted = raw.positions[split], self.fitted_tokenizer
+        if fitted is None:
+            ((_, texts),) = self.texts.blocks(rows)
             return {"texts": texts}
-        encoded = self.fitted_tokenizer.encode(tokenizer_inputs(texts))
-        is_cut = encoded.pop("cut")
-        if is_cut.any():
-            share = f"{100 * is_cut.double().mean():.1f} % of {split}"
-            remark = f"longer than {self.fitted_tokenizer.max_length} tokens, cut ({share})"
+        if raw.arrays.streamed:
+            is_cut: list[Tensor] = []
+            encoded = write_blocks(raw.arrays, split, self._blocks(rows, is_cut), self.fill)
+        else:
+            encoded = fitted.encode([*TokenizerInputs(self.texts, rows)])
+            is_cut = [encoded.pop("cut")]
+        if count := sum(int(block.sum()) for block in is_cut):
+            share = f"{100 * count / len(rows):.1f} % of {split}"
+            remark = f"longer than {fitted.max_length} tokens, cut ({share})"
             where = f"column {', '.join(self.own_columns)}"
-            self.notes.append(CleaningNote(remark, int(is_cut.sum()), where))
+            self.notes.append(CleaningNote(remark, count, where))
         return encoded
+
+    def _blocks(self, rows: np.ndarray, is_cut: list[Tensor]) -> Iterator[tuple[np.ndarray, Rows]]:
+        """Yields places among these rows with their tokens; adds to `is_cut` which were cut."""
+        assert self.fitted_tokenizer is not None
+        for places, texts in self.texts.blocks(rows):
+            encoded = self.fitted_tokenizer.encode(tokenizer_inputs(texts), keep=False)
+            is_cut.append(encoded.pop("cut"))
+            yield places, encoded
+
+    def fill(self, name: str) -> float:
+        return self.fitted_tokenizer.pad if name == "tokens" and self.fitted_tokenizer else 0
+
+    def settings(self) -> dict[str, Any]:
+        path = getattr(self.tokenizer, "path", None)
+        files = content_files(path) if isinstance(path, str) else []
+        return {
+            "columns": self.own_columns,
+            "duplicates": self.duplicates,
+            "tokenizer": self.tokenizer,
+            "files": [[file.name, file_sha256(file)] for file in files],
+        }
+
+    def restore(self, folder: Path, spec: DataSpec, facts: dict[str, Any]) -> None:
+        self.fitted_tokenizer = self.load(folder, spec).fitted_tokenizer
 
     def spec_fields(self, train: Rows) -> dict[str, Any]:
         fields: dict[str, Any] = {"text_features": self.own_columns}

@@ -1,9 +1,11 @@
 """Where the arrays of the splits lie while they are made: in memory, or in files of the cache."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
-from lepton.errors import LeptonError
+from lepton.errors import DataError, LeptonError
 from lepton.method import Batch
 from lepton.storage.array_cache import ArrayEntry
 from lepton.storage.files import is_disk_full
@@ -19,6 +21,10 @@ class SplitArrays:
         """The array of a tensor of a split."""
         return np.empty(shape, dtype=dtype)
 
+    def keep(self, split: str, name: str, values: Any) -> Any:
+        """Values that are part of a split, where its arrays lie."""
+        return values
+
     def scratch(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """An array that is needed for a while."""
         return np.empty(shape, dtype=dtype)
@@ -31,9 +37,24 @@ class StreamedArrays(SplitArrays):
 
     def __init__(self, entry: ArrayEntry):
         self.entry = entry
+        self.made: set[tuple[str, str]] = set()
 
     def make(self, split: str, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+        self.made.add((split, name))
         return self.entry.make(f"{split}.{name}", shape, dtype)
+
+    def keep(self, split: str, name: str, values: Any) -> Any:
+        if (split, name) in self.made:
+            return values
+        if not isinstance(values, torch.Tensor):
+            raise DataError(
+                f"dataset.memory_gb: `{name}` of {split} is no tensor, and cannot be streamed; "
+                "give a larger number to hold it in memory"
+            )
+        tensor = values.numpy()
+        array = self.make(split, name, tensor.shape, tensor.dtype.type)
+        array[...] = tensor
+        return torch.from_numpy(array)
 
     def scratch(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         while True:

@@ -3,7 +3,7 @@
 import inspect
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ import torch
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.load.split_arrays import StreamedArrays
-from lepton.preprocessing.table import TablePreprocessing
 from lepton.pretrained.weight_files import file_sha256
 from lepton.spec import DataSpec
 from lepton.storage.array_cache import ArrayCache, ArrayEntry
@@ -22,12 +21,16 @@ from lepton.storage.machine_memory import usable_memory
 from lepton.storage.scratch import release_memory
 
 if TYPE_CHECKING:
-    from lepton.dataset.tabular import TabularData
+    from lepton.dataset.data import Data
+    from lepton.dataset.inputs.kind import InputKind
 
-FORMAT = 1  # of an entry of the cache; raised when the same data would be prepared in another way
+FORMAT = 2  # of an entry of the cache; raised when the same data would be prepared in another way
 SHARE = 0.5  # of the machine's memory, where no budget is given
-SPEC_FILE, PREPROCESSING_FILE = "spec.json", "preprocessing.skops"
-PACKAGES = ("lepton-experiments", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+SPEC_FILE = "spec.json"
+PACKAGES = (
+    *("lepton-experiments", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy"),
+    *("tokenizers", "transformers"),
+)
 GIGABYTE = 1e9
 
 
@@ -35,12 +38,14 @@ GIGABYTE = 1e9
 class FileSource:
     """The files of a data set, and the options that they are read by.
 
+    `whole`: why they can only be read whole; None where they come in blocks of rows.
     Units: `bytes` of memory that preparing all rows at once takes, about.
     """
 
     paths: list[str]
     options: dict[str, Any]
     bytes: int
+    whole: str | None = None
 
 
 def budget_bytes(memory_gb: float | None) -> float:
@@ -61,7 +66,35 @@ def excess_of(size: int, memory_gb: float | None) -> str | None:
     return f"about {size / GIGABYTE:.3g} GB of memory, more than dataset.memory_gb={words}"
 
 
-def set_up_streamed(data: "TabularData", source: FileSource, prepare: Callable[[], None]) -> Path:
+def set_up(data: "Data", prepare: Callable[[], None]) -> None:
+    """Sets up a data set: in memory, or streamed from the cache if it exceeds its budget."""
+    source = data.stream_source()
+    reasons = [source and source.whole, *(kind.whole for kind in data.inputs)]
+    whole = next(filter(None, reasons), None)
+    excess = source and excess_of(source.bytes, data.memory_gb)
+    if source and excess and not whole:
+        folder = _set_up_streamed(data, source, prepare)
+        data.streamed_from = f"{folder}: they would take {excess}"
+        return
+    prepare()
+    if source is None:
+        arrays = [values for rows in data.splits.values() for values in rows.values()]
+        size = sum(array.nbytes for array in arrays)
+        excess = excess_of(size, data.memory_gb)
+        whole = f"{type(data).__qualname__} reads or prepares them in a way of its own"
+    if excess:
+        data.read_whole = f"they take {excess}, but {whole}"
+
+
+def reads_as(data: "Data", base: type["Data"]) -> bool:
+    """False for a class of the user's own that reads or prepares in another way than `base`."""
+    return all(
+        getattr(type(data), method) is getattr(base, method)
+        for method in ("read", "prepare", "rows_by_split")
+    )
+
+
+def _set_up_streamed(data: "Data", source: FileSource, prepare: Callable[[], None]) -> Path:
     """Sets up a data set whose splits lie in the cache; returns the folder.
 
     `prepare` sets it up in full, into its `arrays`, where the cache has no such entry.
@@ -73,10 +106,10 @@ def set_up_streamed(data: "TabularData", source: FileSource, prepare: Callable[[
         with cache.writing(name, key) as entry:
             data.arrays = StreamedArrays(entry)
             prepare()
-            data.preprocessor.save(entry.folder / PREPROCESSING_FILE)
+            data.save(entry.folder)
             data.spec.save(entry.folder / SPEC_FILE)
             entry.facts = {
-                "kinds": data.kinds,
+                "inputs": [kind.facts() for kind in data.inputs],
                 "notes": [vars(note) for note in data.notes],
                 "splits": {split: list(rows) for split, rows in data.splits.items()},
             }
@@ -86,10 +119,10 @@ def set_up_streamed(data: "TabularData", source: FileSource, prepare: Callable[[
     return entry.folder
 
 
-def _restore(data: "TabularData", entry: ArrayEntry) -> None:
-    data.table_inputs.kinds = entry.facts["kinds"]
-    data.table_inputs.preprocessor = TablePreprocessing.load(entry.folder / PREPROCESSING_FILE)
+def _restore(data: "Data", entry: ArrayEntry) -> None:
     data.spec = DataSpec.load(entry.folder / SPEC_FILE)
+    for kind, facts in zip(data.inputs, entry.facts["inputs"], strict=True):
+        kind.restore(entry.folder, data.spec, facts)
     data.notes = [CleaningNote(**note) for note in entry.facts["notes"]]
     data.splits = {
         split: {name: torch.from_numpy(entry.read(f"{split}.{name}")) for name in names}
@@ -97,24 +130,38 @@ def _restore(data: "TabularData", entry: ArrayEntry) -> None:
     }
 
 
-def _identity(data: "TabularData", source: FileSource) -> tuple[str, str]:
+def _identity(data: "Data", source: FileSource) -> tuple[str, str]:
     """The name of what is prepared, and a key of all that the result follows from."""
-    preprocessor = data.preprocessor
+    kinds = [(kind, kind in data.inputs) for kind in (*data.inputs, *data.unread_inputs)]
     settings = {
         "paths": [str(Path(path).expanduser().resolve()) for path in source.paths],
         "options": source.options,
         "target": [data.target, data.task, data.positive, data.max_numeric_classes],
         "split": asdict(data.split_settings),
-        "columns": [data.columns, data.table_inputs.min_identifier_values],
-        "preprocessing": [type(preprocessor).__qualname__, vars(preprocessor)],
+        "inputs": [[kind.name, is_read, _described(kind)] for kind, is_read in kinds],
     }
     name = json.dumps([type(data).__qualname__, settings], sort_keys=True, default=repr)
     contents = [file_sha256(Path(path).expanduser()) for path in source.paths]
+    makers = [data, *(maker for kind, _ in kinds for maker in _makers(kind))]
     own_code = None
-    if data.read_target is not None or not all(map(_is_shipped, (data, preprocessor))):
+    if data.read_target is not None or not all(map(_is_shipped, makers)):
         own_code = uuid.uuid4().hex  # code of the user's may change from one run to the next
     key = cache_key(name, contents, package_versions(PACKAGES), FORMAT, own_code)
     return cache_key(name)[:16], key
+
+
+def _described(kind: "InputKind") -> dict[str, Any]:
+    """The settings of a kind, its parts by their class and what they hold."""
+    return {
+        name: [type(value).__qualname__, vars(value)] if hasattr(value, "__dict__") else value
+        for name, value in kind.settings().items()
+    }
+
+
+def _makers(kind: "InputKind") -> Iterator[object]:
+    """Yields all objects whose code makes the inputs of a kind."""
+    yield kind
+    yield from (value for value in kind.settings().values() if hasattr(value, "__dict__"))
 
 
 def _is_shipped(instance: object) -> bool:

@@ -46,6 +46,12 @@ class ParquetTable:
     def __len__(self) -> int:
         return self.file.metadata.num_rows
 
+    def unpacked_bytes(self) -> int:
+        """The bytes of all cells, as they are before they are compressed."""
+        metadata = self.file.metadata
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        return sum(group.total_byte_size for group in groups)
+
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 

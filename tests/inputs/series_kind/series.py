@@ -1,6 +1,7 @@
 """Series of numbers of varying length: a kind of inputs of one's own, its data sets and models."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.inputs.picture import Picture
+from lepton.dataset.load.streaming import FileSource
 from lepton.dataset.tabular import TabularData
 from lepton.errors import DataError
 
@@ -150,10 +152,14 @@ class SeriesFolder(Data):
     provides = ("series.SeriesInputs",)
     folder_keys = ("path",)
 
-    def __init__(self, *, path: str, **rows):
+    def __init__(self, *, path: str, memory_gb: float | None, **rows):
         super().__init__(**rows)
-        self.path = Path(path)
+        self.path, self.memory_gb = Path(path), memory_gb
         self.inputs.append(SeriesInputs(column="signal"))
+
+    def stream_source(self):
+        paths = sorted(map(str, self.path.glob("*/*.txt")))
+        return FileSource(paths=paths, options={}, bytes=sum(os.stat(p).st_size for p in paths))
 
     def read(self):
         rows = [
