@@ -65,6 +65,8 @@ def extra_problems(config: dict[str, Any], model_kind: ModelKind) -> Iterator[st
     fewest, most = others.get("min_epochs"), trainer.get("max_epochs")
     if isinstance(fewest, int) and isinstance(most, int) and fewest > most:
         yield f"trainer.extra.min_epochs: {fewest} is more than trainer.max_epochs={most}"
+    if others.get("max_steps") == 0:
+        yield "trainer.extra.max_steps: 0 leaves nothing to learn; 1 at least, or -1 for no limit"
 
 
 def _optional_arguments() -> Signature:

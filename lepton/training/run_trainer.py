@@ -14,6 +14,7 @@ from lepton.trainer.default import Trainer
 from lepton.trainer.lightning_output import log_warnings_only
 from lepton.training.progress import Progress
 
+REFUSING_MODULES = ("pytorch_lightning.callbacks.", "pytorch_lightning.loops.fit_loop")
 BATCH_HOOKS = (  # where a block of batches would be one, or the trainer's counters would count it
     *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward"),
     *("on_after_backward", "on_before_optimizer_step"),
@@ -57,16 +58,17 @@ def explained_fit(
         if trainer.is_global_zero:
             save_finite_weights(error)
         raise
-    except (MisconfigurationException, RuntimeError) as e:
-        if not (isinstance(e, MisconfigurationException) or _is_of_lightnings_callback(e)):
+    except (MisconfigurationException, RuntimeError, ValueError) as e:
+        if not (isinstance(e, MisconfigurationException) or _is_refusal_of_lightnings(e)):
             raise
         raise ConfigError(f"{options}: {' '.join(str(e).split())}") from e
 
 
-def _is_of_lightnings_callback(error: BaseException) -> bool:
-    """True for what a callback of Lightning's raises itself, as for a metric that is not there."""
+def _is_refusal_of_lightnings(error: BaseException) -> bool:
+    """True for what a callback of Lightning's, or its loop, raises itself: for a metric that is not
+    there, for more batches between validations than there are."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals.get("__name__", "").startswith("pytorch_lightning.callbacks.")
+    return frame.f_globals.get("__name__", "").startswith(REFUSING_MODULES)
 
 
 def chosen_callbacks(config: dict[str, Any], folder: Path) -> list[pl.Callback]:

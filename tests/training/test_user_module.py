@@ -234,6 +234,18 @@ def test_what_manual_optimization_cannot_do_is_told_in_a_line(override, run):
         run(*SHORT, "model=adversaries", override)
 
 
+def test_validations_further_apart_than_an_epoch_is_long_are_told_in_a_line(run):
+    with pytest.raises(
+        ConfigError, match=r"model=classifier: `val_check_interval` \(100\) must be"
+    ):
+        run(*SHORT, "model=classifier", "trainer.extra.val_check_interval=100")
+
+
+def test_no_step_at_all_is_refused():
+    with pytest.raises(ConfigError, match=r"trainer.extra.max_steps: 0 leaves nothing to learn"):
+        compose(*SHORT, "model=classifier", "trainer.extra.max_steps=0")
+
+
 def test_predictions_of_a_wrong_shape_are_refused_before_the_training(run):
     with pytest.raises(
         ConfigError,

@@ -1,5 +1,6 @@
 """The pool of members that belong together: same task, same rows; predictions in one tensor."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -167,4 +168,4 @@ def _monitored(member: InputRun, default: str) -> str:
 def _definition(metric: str, member: InputRun) -> str:
     """What a metric of a run's own is made of: its option, or the loss that brings it."""
     added = member.config.get("metric") or {}
-    return str(added.get(metric) or member.config.get("loss"))
+    return json.dumps(added.get(metric) or member.config.get("loss"), sort_keys=True, default=str)
