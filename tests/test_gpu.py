@@ -24,9 +24,12 @@ TABLES = {
     ],
 }
 TEXTS = {
-    "bag_of_embeddings": ["model.width=8"],
+    "bag_of_embeddings": ["model.width=8", "model.dropout=0"],
     "text_cnn": ["model.width=8", "model.filters=4", "model.dropout=0"],
-    "transformer_tiny": ["model.architecture.hidden_size=16"],
+    "transformer_tiny": [
+        *("model.architecture.hidden_size=16", "model.dropout=0"),
+        *(f"+model.architecture.{n}_dropout_prob=0" for n in ("hidden", "attention_probs")),
+    ],
 }
 TASKS = ("dataset.classes=0", "dataset.classes=3", "dataset.labels=3")
 EXACT = ("trainer.precision=64-true", "trainer.max_epochs=3", "optimizer.eps=1e-6")

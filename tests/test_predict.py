@@ -36,7 +36,7 @@ def stored(folder):
 @pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
 @pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
 def test_predictions_of_raw_rows_are_those_that_were_scored(run, overrides, model):
-    overrides = (*overrides, f"model={model}", EPOCHS)
+    overrides = (*overrides, f"model={model}", EPOCHS, "trainer.accelerator=cpu")
     folder, frame = run(*overrides), raw(overrides)
     expected, predictor = stored(folder), load_model(folder)
     predicted = predictor.predict(frame)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from lepton import compose, load, load_model, train
@@ -125,8 +126,15 @@ def is_continued(folder, epochs):
     return bool(epochs) and history.equals(pd.DataFrame(epochs)[list(history)])
 
 
+@pytest.fixture
+def on_cpu():
+    """Skips where there is a GPU: a training goes on where it began, and these began on a CPU."""
+    if torch.cuda.is_available():
+        pytest.skip("began on a CPU, and this machine has a GPU")
+
+
 @pytest.mark.parametrize("folder", STOPPED, ids=study_and_run)
-def test_it_goes_on_where_it_was_stopped(folder, earlier, fingerprint):
+def test_it_goes_on_where_it_was_stopped(folder, earlier, on_cpu, fingerprint):
     epochs, overrides, finished = (
         epochs_before_resume(folder),
         overrides_of(folder),
@@ -138,7 +146,7 @@ def test_it_goes_on_where_it_was_stopped(folder, earlier, fingerprint):
     assert fingerprint(finished) == fingerprint(Path("runs", "whole", uninterrupted.run))
 
 
-def test_a_stack_goes_on_where_it_was_stopped(earlier, fingerprint):
+def test_a_stack_goes_on_where_it_was_stopped(earlier, on_cpu, fingerprint):
     study = Path("runs", "stopped_stack")
     epochs = {folder.stem: epochs_before_resume(folder) for folder in sorted(study.glob("*.part"))}
     first_overrides, second_overrides = (overrides_of(study / f"{name}.part") for name in epochs)

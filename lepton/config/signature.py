@@ -1,6 +1,7 @@
 """Reads the signature of a `_target_` from source, so that no check has to import torch."""
 
 import ast
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -87,10 +88,10 @@ def source_file(target: str) -> tuple[Path, list[str]]:
         search_paths, origin, depth = spec.submodule_search_locations, spec.origin, i
         if search_paths is None:
             break
-    if depth == 0:
+    if depth == 0 and names[0] not in sys.builtin_module_names:
         raise TargetError(f"no module {names[0]!r} is installed or in the working directory")
     if origin is None or not origin.endswith(".py"):
-        raise TargetError(f"no Python source for {'.'.join(names[:depth])!r}")
+        raise TargetError(f"no Python source for {'.'.join(names[: depth or 1])!r}")
     return Path(origin), names[depth:]
 
 

@@ -27,10 +27,14 @@ LEFT_OUT: dict[str, Any] = {
 }
 
 
+def takes_cuda(accelerator: str) -> bool:
+    """True where this accelerator is a GPU of CUDA on this machine."""
+    return accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+
+
 def auto_precision(accelerator: str) -> str:
     """The precision for `auto`: bf16-mixed where a GPU computes in it natively, else 32-true."""
-    gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    native = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    native = takes_cuda(accelerator) and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16-mixed" if native else "32-true"
 
 

@@ -17,7 +17,7 @@ from lepton.errors import LeptonError
 from lepton.storage.environment import training_versions
 from lepton.storage.files import write_bytes
 from lepton.storage.run_folder import CHECKPOINT_FOLDER
-from lepton.trainer.default import resolve_precision
+from lepton.trainer.default import resolve_precision, takes_cuda
 
 log = logging.getLogger("lepton")
 MAGIC = b"lepton checkpoint 2\n"
@@ -44,6 +44,8 @@ class Checkpoints:
         }
         if config["trainer"]["precision"] == "auto":
             about["precision"] = resolve_precision(config["trainer"])
+        if takes_cuda(config["trainer"]["accelerator"]):
+            about["device"] = "cuda"  # rounds and draws otherwise than a CPU
         return cls(folder / CHECKPOINT_FOLDER, about, prefix)
 
     def __init__(self, folder: Path, about: dict[str, Any], prefix: str = ""):

@@ -16,7 +16,7 @@ from lepton.model.layers import tunable
 from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
 from lepton.seeds import derive
 from lepton.spec import DataSpec
-from lepton.trainer.default import resolve_precision
+from lepton.trainer.default import resolve_precision, takes_cuda
 from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream, use_mask_stream
 from lepton.training.module import Watch
@@ -96,8 +96,7 @@ class Network:
 
     def _feature_device(self) -> torch.device:
         """The device on which features are computed before the training."""
-        gpu = self.config["trainer"]["accelerator"] in ("auto", "gpu", "cuda")
-        return torch.device("cuda" if gpu and torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if takes_cuda(self.config["trainer"]["accelerator"]) else "cpu")
 
     def predict(self, inputs: Rows) -> Tensor:
         """Predictions for whole tensors, on the CPU."""

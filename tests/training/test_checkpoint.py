@@ -127,6 +127,17 @@ def test_a_training_in_the_precision_of_another_machine_starts_anew(tmp_path, mo
     assert "precision: 'bf16-mixed' there, '32-true' here); training starts anew" in caplog.text
 
 
+def test_a_training_of_another_kind_of_device_starts_anew(tmp_path, monkeypatch, caplog):
+    config = check(compose(*OVERRIDES, "trainer.accelerator=auto"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    Checkpoints.of_run(tmp_path, config, trained="alone").save({"step": 1})
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert Checkpoints.of_run(tmp_path, config, trained="alone").load() is None
+    assert "device: None there, 'cuda' here); training starts anew" in caplog.text
+    on_cpu = check(compose(*OVERRIDES, "trainer.accelerator=cpu"))
+    assert "device" not in Checkpoints.of_run(tmp_path, on_cpu, trained="alone").about
+
+
 def test_a_checkpoint_lasts_before_it_has_its_name_and_its_name_after(checkpoints, monkeypatch):
     steps, replace = [], os.replace
 

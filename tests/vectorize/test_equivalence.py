@@ -291,7 +291,7 @@ def streamed(tmp_path, monkeypatch):
 
 
 def test_a_stack_on_streamed_rows_ends_as_the_runs_alone(train_both, streamed):
-    pairs = train_both(*streamed, "optimizer.lr=0.01,0.02")
+    pairs = train_both(*streamed, "trainer.accelerator=cpu", "optimizer.lr=0.01,0.02")
     assert all("streamed from" in (b / "log.txt").read_text() for _, b in pairs)
     assert max(largest_difference(alone, stacked) for alone, stacked in pairs) < 1e-4
 
