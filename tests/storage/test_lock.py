@@ -140,8 +140,9 @@ ELSEWHERE = [{"host": "elsewhere"}, {"machine": "another"}]
 
 @pytest.mark.parametrize("where", ELSEWHERE)
 def test_another_machines_process_that_is_silent_loses_its_runs(
-    unfinished, fast_heartbeat, clock, where
+    unfinished, fast_heartbeat, clock, where, caplog
 ):
+    caplog.set_level("INFO", logger="lepton")
     leave_lock(unfinished, **where)
     assert lock_owner(unfinished) is not None
     began = time.monotonic()
@@ -149,15 +150,16 @@ def test_another_machines_process_that_is_silent_loses_its_runs(
     assert time.monotonic() - began >= heartbeat.SILENCE_SECONDS
     other = unfinished.with_name("other.part")
     leave_lock(other, **where)
-    began = time.monotonic()
-    acquire_lock(other)  # of the same process: known to be silent
-    assert time.monotonic() - began < heartbeat.SILENCE_SECONDS / 2
+    assert caplog.text.count("still at it?") == 1
+    acquire_lock(other)  # of the same process: known to be silent, and watched no more
+    assert caplog.text.count("still at it?") == 1
 
 
 @pytest.mark.parametrize("where", ELSEWHERE)
 def test_another_machines_process_that_beats_keeps_its_runs(
-    unfinished, fast_heartbeat, clock, where
+    unfinished, fast_heartbeat, clock, where, monkeypatch
 ):
+    monkeypatch.setattr(heartbeat, "SILENCE_SECONDS", 30)  # the thread below may wait for its turn
     file, ended = leave_lock(unfinished, **where), threading.Event()
     os.utime(file, (0, 0))
 
@@ -183,8 +185,10 @@ def test_sixty_four_locks_beat_by_one_thread(unfinished, fast_heartbeat):
     files = [acquire_lock(unfinished.with_name(f"{number}.part")) for number in range(64)]
     (beating,) = set(threading.enumerate()) - others
     before = [file.read_text() for file in files]
-    time.sleep(0.5)
-    assert all(file.read_text() != old for file, old in zip(files, before, strict=True))
+    deadline = time.monotonic() + 60
+    while any(file.read_text() == old for file, old in zip(files, before, strict=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     for file in files:
         release_lock(file)
     beating.join(5)
@@ -270,7 +274,7 @@ def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, st
     overrides = ("dataset=wine", "model=counted", "trainer.max_epochs=20", "seed=range(8)")
     processes = [start("train", "-m", *overrides, output=here / f"{i}.txt") for i in range(2)]
     for process in processes:
-        process.join(120)
+        process.join(300)
     outputs = [path.read_text() for path in sorted(here.glob("?.txt"))]
     assert [process.exitcode for process in processes] == [0, 0], outputs
     assert sorted(counted.read_text().split()) == [str(seed) for seed in range(8)]
