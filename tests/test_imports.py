@@ -15,6 +15,7 @@ TEXT = ("dataset=text_csv", "dataset.path=reviews.csv", "dataset.text=text", "da
 STEPS = {  # in this order: a later one may import more
     "list": ["list"],
     "check a sweep": ["check", "-m", "seed=1,2"],
+    "from lepton import train": [],
     "train": ["train", "dataset=wine", "model=linear", *FAST],
     "train on texts": ["train", *TEXT, "model=text_cnn", *FAST],
     "look at a search": [
@@ -26,12 +27,17 @@ LIST_IMPORTS = """
 import json, sys
 from lepton.cli import main
 for name, arguments in json.loads(sys.argv[1]).items():
-    sys.argv = ["lepton", *arguments]
-    code = main()
+    sys.argv, code = ["lepton", *arguments], 0
+    if arguments:
+        code = main()
+    else:
+        exec(name)
     packages = sorted({module.partition(".")[0] for module in sys.modules})
     print("@" + json.dumps([name, code, packages]), flush=True)
 """
-PACKAGES = {"torch", "hydra", "transformers", "tokenizers", "datasets", "peft", "optuna", "ray"}
+PACKAGES = {
+    *("torch", "hydra", "skops", "transformers", "tokenizers", "datasets", "peft", "optuna", "ray")
+}
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +69,10 @@ def imported(tmp_path_factory):
     [
         ("list", set()),
         ("check a sweep", {"hydra"}),
-        ("train", {"hydra", "torch"}),
-        ("train on texts", {"hydra", "torch", "tokenizers"}),
-        ("look at a search", {"hydra", "torch", "tokenizers", "optuna"}),
+        ("from lepton import train", {"hydra", "torch"}),
+        ("train", {"hydra", "torch", "skops"}),
+        ("train on texts", {"hydra", "torch", "skops", "tokenizers"}),
+        ("look at a search", {"hydra", "torch", "skops", "tokenizers", "optuna"}),
     ],
 )
 def test_a_command_imports_only_what_it_uses(imported, step, packages):
