@@ -10,9 +10,17 @@ from hydra.errors import InstantiationException
 from lepton.compat.optional import how_to_install
 from lepton.config.input_kinds import provided_kinds, used_kinds
 from lepton.config.signature import read_signature
-from lepton.config.trust import TRUSTED_PREFIXES, find_targets, is_allowed
+from lepton.config.trust import find_targets, is_trusted, refusal
 from lepton.errors import ConfigError, LeptonError
-from lepton.groups import METHOD_CLASS, chosen_nodes, method_nodes, option_label, own_groups
+from lepton.groups import (
+    GROUPS,
+    METHOD_CLASS,
+    chosen_nodes,
+    method_nodes,
+    option_label,
+    own_groups,
+    package_of,
+)
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -26,42 +34,49 @@ if TYPE_CHECKING:
     from lepton.task import Task
 
 
-def instantiate(node: dict[str, Any], **supplied: Any) -> Any:
+def instantiate(node: dict[str, Any], group: str, /, **supplied: Any) -> Any:
     """The object that a node's `_target_` makes of the node's values and what code supplies.
 
-    Raises: ConfigError when a target, once imported, lies outside the trusted packages.
+    Raises: ConfigError when a target, once imported, lies outside the packages of the group.
     """
-    return unfinished(node)(**supplied)
+    return unfinished(node, group)(**supplied)
 
 
-def unfinished(node: dict[str, Any]) -> "partial[Any]":
+def unfinished(node: dict[str, Any], group: str, *, inside: bool = False) -> "partial[Any]":
     """A node's `_target_` with the node's values, to be called with what code supplies.
+
+    The node is an option of the group, or `inside` of one.
 
     Raises: as `instantiate`.
     """
     names = [name for _, name in find_targets(node)]
-    for name in names:
-        _import_trusted(name)
+    for position, name in enumerate(names):
+        _import_trusted(name, group, inside=inside or position > 0)
     options = {"_partial_": True, "_convert_": "all"}
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
         options["_execution_whitelist_"] = names
     return hydra.utils.instantiate(node, **options)
 
 
-def import_target(node: dict[str, Any]) -> Any:
-    """The class or function that a node names, without making anything of it."""
-    return _import_trusted(node["_target_"])
+def import_target(node: dict[str, Any], group: str | None) -> Any:
+    """The class or function that a node of a group names, without making anything of it.
+
+    The group None is that of the commands themselves.
+    """
+    return _import_trusted(node["_target_"], group, inside=False)
 
 
-def _import_trusted(name: str) -> Any:
+def _import_trusted(name: str, group: str | None, *, inside: bool) -> Any:
     """The class or function of this name, which must be trusted by its own name as well."""
-    if not is_allowed(name):
-        raise ConfigError(f"_target_: {name!r} is not in a trusted package")
+    if not is_trusted(name, group, inside=inside):
+        raise ConfigError(refusal(group or "command", name, group, inside=inside))
     target = hydra.utils.get_object(name)
     has_own_name = inspect.isclass(target) or inspect.isfunction(target)
     own_name = f"{target.__module__}.{target.__qualname__}" if has_own_name else name
-    if not (has_own_name and is_allowed(own_name)):
-        raise ConfigError(f"_target_: {own_name!r} is not in a trusted package")
+    if not has_own_name:
+        raise ConfigError(f"{group}._target_: {name!r} is not in a trusted package")
+    if not is_trusted(own_name, group, inside=inside):
+        raise ConfigError(refusal(group or "command", own_name, group, inside=inside))
     return target
 
 
@@ -72,9 +87,9 @@ def component(config: dict[str, Any], group: str, **supplied: Any) -> Any:
         code is left as it is.
     """
     try:
-        return instantiate(config[group], **supplied)
+        return instantiate(config[group], group, **supplied)
     except (ValueError, TypeError, ArithmeticError, RuntimeError, InstantiationException) as e:
-        if not config[group]["_target_"].startswith(TRUSTED_PREFIXES):
+        if package_of(config[group]["_target_"]) is None:
             raise
         option = f"{group}={config.get('choices', {}).get(group, '?')}"
         raise ConfigError(f"{group}: {option} refuses its values: {_cause(e)}") from e
@@ -101,10 +116,11 @@ def unread_data(config: dict[str, Any], *, for_model: bool = True) -> "Data":
             supplied |= dict.fromkeys(facts.supplies)
             continue
         for name, node in input_kind(facts.target).parts(config).items():
-            supplied[name] = instantiate(node) if node else None
+            supplied[name] = _input_part(name, node) if node else None
     trainer = config["trainer"] or {}
     module = instantiate(
         config["dataset"],
+        "dataset",
         **supplied,
         batch_size=config["batch_size"],
         seed=config["seed"],
@@ -112,10 +128,17 @@ def unread_data(config: dict[str, Any], *, for_model: bool = True) -> "Data":
         overfit_batches=trainer.get("overfit_batches") or 0,
     )
     if "_target_" in config["task"]:
-        module.read_target = import_target(config["task"]).read_target
+        module.read_target = import_target(config["task"], "task").read_target
     if for_model and unread:
         module.leave_unread(unread)
     return module
+
+
+def _input_part(name: str, node: dict[str, Any]) -> Any:
+    """What a kind of inputs is built with: an option of the group `name`, or a part of one."""
+    owners = [group for group, row in GROUPS.items() if name in row.parts]
+    group = name if name in GROUPS else next(iter(owners), "model")
+    return unfinished(node, group, inside=group != name)()
 
 
 def task(config: dict[str, Any], spec: DataSpec) -> "Task":
@@ -135,12 +158,12 @@ def _loss_and_metrics(config: dict[str, Any]) -> dict[str, Any]:
 
     loss = None
     for path, node in chosen_nodes(config, "loss").items():
-        loss = LossOption(option_label(config, path), unfinished(node))
+        loss = LossOption(option_label(config, path), unfinished(node, "loss"))
     metrics = [
         MetricOption(
             path.rpartition(".")[2],
             option_label(config, path),
-            unfinished({key: v for key, v in node.items() if key != "larger_is_better"}),
+            unfinished({k: v for k, v in node.items() if k != "larger_is_better"}, "metric"),
             node.get("larger_is_better"),
         )
         for path, node in chosen_nodes(config, "metric").items()
@@ -153,7 +176,7 @@ def methods(config: dict[str, Any]) -> "list[Method]":
     from lepton.method import Method
 
     own = own_groups(config)
-    built = {path: instantiate(node) for path, node in method_nodes(config)}
+    built = {p: instantiate(node, p.partition(".")[0]) for p, node in method_nodes(config)}
     for path, method in built.items():
         if path.partition(".")[0] in own and not isinstance(method, Method):
             raise ConfigError(f"{path}: {type(method).__name__} is no method of {METHOD_CLASS}")
@@ -173,9 +196,9 @@ def callbacks(config: dict[str, Any], folder: Path) -> "list[pl.Callback]":
         if "dirpath" in read_signature(node["_target_"]).parameters:
             node = node | {"dirpath": str(folder / (node.get("dirpath") or ""))}
         try:
-            built.append(instantiate(node))
+            built.append(instantiate(node, "callbacks"))
         except (*refusals, InstantiationException, MisconfigurationException) as e:
-            if not node["_target_"].startswith(TRUSTED_PREFIXES):
+            if package_of(node["_target_"]) is None:
                 raise
             option = option_label(config, path)
             raise ConfigError(f"{path}: {option} refuses its values: {_cause(e)}") from e
@@ -190,7 +213,7 @@ def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":
     if not config["logger"]:
         return False
     try:
-        return instantiate(config["logger"], save_dir=str(folder))
+        return instantiate(config["logger"], "logger", save_dir=str(folder))
     except (ImportError, InstantiationException) as e:
         option = f"logger={config['choices']['logger']}"
         raise LeptonError(f"{option}: {_cause(e)}; {how_to_install('track')}") from e

@@ -10,7 +10,8 @@ class Group:
     """What code has to know of a group of options, to check, build, stack and compare them."""
 
     targets: tuple[str, ...]  # packages that the `_target_` of its options may come from
-    parts: tuple[str, ...] = ()  # packages of the targets inside an option, as a model's tokenizer
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # packages of the objects
+    # that an option holds under a key, as a model's tokenizer
     supplied: tuple[str, ...] = ()  # what code gives a target beside YAML and what inputs need
     keys: Mapping[str, str] = field(default_factory=dict)  # types of an option without `_target_`
     own_keys: Mapping[str, str] = field(default_factory=dict)  # of lepton's, beside the target's
@@ -52,7 +53,7 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "model": Group(
         targets=("lepton.model.", "torch.nn."),
-        parts=("lepton.tokenizer.",),
+        parts={"tokenizer": ("lepton.tokenizer.",)},
         supplied=("spec", "seed"),
         needed=True,
     ),
@@ -193,12 +194,36 @@ def command_of(name: str) -> str | None:
     return GROUPS[name].command if name in GROUPS else None
 
 
+def trusted_packages(group: str, *, inside: bool = False) -> tuple[str, ...]:
+    """The packages that targets of a group's options come from; `inside`: also those in an option.
+
+    The options of a group of the user's own are methods, which may be some of lepton's.
+    """
+    if group not in GROUPS:
+        return tuple(package for name in METHOD_GROUPS for package in GROUPS[name].targets)
+    row = GROUPS[group]
+    parts = [package for packages in row.parts.values() for package in packages]
+    return (*row.targets, *parts) if inside else row.targets
+
+
+def package_of(name: str) -> str | None:
+    """The package in the table of groups that a dotted name lies in, the innermost; None: in none.
+
+    So torch.optim.lr_scheduler. is no part of torch.optim., which is another group's.
+    """
+    packages = [p for group in GROUPS for p in trusted_packages(group, inside=True)]
+    return max((p for p in packages if name.startswith(p)), key=len, default=None)
+
+
+def owners_of(name: str) -> list[str]:
+    """The groups that a dotted name may be a target of, in an option or inside of one."""
+    package = package_of(name)
+    return [group for group in GROUPS if package in trusted_packages(group, inside=True)]
+
+
 def group_of(name: str) -> str:
     """The group that a name in YOUNGER_KEYS or REVISIONS is about: itself, or that of a class."""
-    for group, row in GROUPS.items():
-        if name == group or name.startswith((*row.targets, *row.parts)):
-            return group
-    return name
+    return name if name in GROUPS else next(iter(owners_of(name)), name)
 
 
 def own_groups(config: Mapping[str, Any]) -> list[str]:

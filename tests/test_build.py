@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,14 @@ SMALL = ["dataset=synthetic", "dataset.rows=100", "batch_size=8"]
 def test_a_node_is_made_of_its_values_and_of_what_code_supplies():
     p = torch.nn.Parameter(torch.zeros(2))
     node = {"_target_": "torch.optim.SGD", "lr": 0.25, "momentum": 0.5}
-    [group] = build.instantiate(node, params=[p]).param_groups
+    [group] = build.instantiate(node, "optimizer", params=[p]).param_groups
     assert (group["lr"], group["momentum"]) == (0.25, 0.5)
     assert group["params"][0] is p
 
 
 def test_lists_and_mappings_arrive_as_pythons_own():
     node = {"_target_": "torch.nn.ParameterDict", "parameters": {}}
-    assert type(build.instantiate(node)).__name__ == "ParameterDict"
+    assert type(build.instantiate(node, "model")).__name__ == "ParameterDict"
     cfg = compose(*SMALL, "optimizer=adamw")
     assert type(check(cfg)["optimizer"]["betas"]) is list
 
@@ -41,16 +42,17 @@ def test_lists_and_mappings_arrive_as_pythons_own():
 )
 def test_what_is_made_must_lie_in_a_trusted_package_under_its_real_name(target, tmp_path):
     with pytest.raises((ConfigError, AttributeError, ImportError)) as caught:
-        build.instantiate({"_target_": target, "path": str(tmp_path / "x")})
+        build.instantiate({"_target_": target, "path": str(tmp_path / "x")}, "model")
     if isinstance(caught.value, ConfigError):
-        assert "is not in a trusted package" in str(caught.value)
+        words = "is not in a trusted package|is no target of model, but of dataset"
+        assert re.search(words, str(caught.value))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_target_inside_a_node_is_held_to_the_same_list():
     node = {"_target_": "torch.nn.Sequential", "inner": {"_target_": "os.getcwd"}}
     with pytest.raises(ConfigError, match=r"'os\.getcwd' is not in a trusted package"):
-        build.instantiate(node)
+        build.instantiate(node, "model")
 
 
 def test_regularizers_come_by_name_whatever_the_order_they_were_asked_for_in():

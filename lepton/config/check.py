@@ -61,11 +61,11 @@ def _structure_problems(config: dict[str, Any]) -> list[str]:
     if isinstance(probe := config.get("linear_probe"), dict):
         probe_types = typed_keys(LINEAR_PROBE_KEYS)
         problems += key_problems("linear_probe.", probe, probe_types, "linear_probe")
-    for name, group in TRAINING_GROUPS.items():
+    for name in TRAINING_GROUPS:
         lines = [
             line
             for path, node in option_nodes(config, name).items()
-            for line in _option_problems(path, node, group, option_label(config, path))
+            for line in _option_problems(path, node, name, option_label(config, path))
         ]
         problems += lines or kind_problems(name, config.get(name), option_label(config, name))
     for name in own:
@@ -80,7 +80,7 @@ def _own_method_problems(path: str, node: Any, option: str) -> list[str]:
         return []
     if not isinstance(node, dict) or "_target_" not in node:
         return [f"{path}: {option} is no method; a file of your own group needs a _target_"]
-    problems = target_problems(path, node, (), option)
+    problems = target_problems(path, node, (), option, group=path.partition(".")[0])
     if not problems and METHOD_CLASS not in class_names(node["_target_"]):
         target = node["_target_"]
         return [f"{path}._target_: {target!r} is no method; one is derived from {METHOD_CLASS}"]
@@ -107,18 +107,19 @@ def _positional_arguments(group: Group, node: Any) -> list[str]:
     return [] if signature.is_class else [*signature.parameters][: group.positional]
 
 
-def _option_problems(path: str, node: Any, group: Group, option: str) -> list[str]:
-    """A line for everything wrong in the node of an option."""
+def _option_problems(path: str, node: Any, name: str, option: str) -> list[str]:
+    """A line for everything wrong in the node of an option of the group of this name."""
+    group = TRAINING_GROUPS[name]
     if group.keys and isinstance(node, dict) and "_target_" not in node:
         return key_problems(f"{path}.", node, typed_keys(group.keys), option)
     if not isinstance(node, dict):
-        return target_problems(path, node, (), option)
+        return target_problems(path, node, (), option, group=name)
     own = {key: node[key] for key in group.own_keys if key in node}
     others = {key: value for key, value in node.items() if key not in own}
     types = typed_keys({key: group.own_keys[key] for key in own})
     return [
         *key_problems(f"{path}.", own, types, option),
-        *target_problems(path, others, supplied_arguments(path.partition(".")[0], node), option),
+        *target_problems(path, others, supplied_arguments(name, node), option, group=name),
     ]
 
 

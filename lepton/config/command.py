@@ -49,9 +49,10 @@ def settings_problems(command: str, settings: dict[str, Any], *, label: str) -> 
     """
     groups = option_groups(command)
     own = {key: value for key, value in settings.items() if key not in groups}
-    lines = target_problems(command, own, tuple(groups), f"lepton {command}")
+    lines = target_problems(command, own, tuple(groups), f"lepton {command}", group=None)
     problems = [line.removeprefix(f"{command}.") for line in lines]
     for key, group in groups.items():
         supplied = GROUPS[group].supplied if group in GROUPS else ()
-        problems += target_problems(key, settings.get(key), supplied, f"{key}={label}")
+        node, option = settings.get(key), f"{key}={label}"
+        problems += target_problems(key, node, supplied, option, group=group)
     return problems

@@ -24,7 +24,8 @@ def compose_evaluation(overrides: Sequence[str]) -> dict[str, Any]:
     problems = key_problems("", config, typed_keys(KEYS), "lepton evaluate")
     for name, node in (config[GROUP] or {}).items():
         path = f"{GROUP}.{name}"
-        problems += target_problems(path, node, GROUPS[GROUP].supplied, option_label({}, path))
+        supplied, option = GROUPS[GROUP].supplied, option_label({}, path)
+        problems += target_problems(path, node, supplied, option, group=GROUP)
     problems += [
         f"{key}: {config[key]} is too small; {least}"
         for key, least in LEAST.items()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lepton.config.signature import TargetError, class_constant, read_signature
-from lepton.config.trust import is_allowed
+from lepton.config.trust import is_trusted
 from lepton.groups import TRAINING_GROUPS
 
 SHIPPED_KINDS = "lepton.dataset.inputs"  # whose module `table` holds the kind "table"
@@ -98,7 +98,7 @@ def kind_problems(group: str, node: Any, option: str) -> list[str]:
     lines, names = [], {}  # of the kinds that can
     for kind in kind_names(group, node):
         line, target = f"{group}: {option}: the kind of inputs {kind!r}", kind_target(kind)
-        if not is_allowed(target):
+        if not is_trusted(target, "dataset"):
             package = target.split(".")[0]
             lines.append(f"{line} is not in a trusted package; if you trust it, --allow {package}")
             continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton.config.annotations import accepts, annotation_text
 from lepton.config.signature import Parameter, Signature, TargetError, read_signature
-from lepton.config.trust import is_allowed, refusal
+from lepton.config.trust import is_trusted, refusal
 from lepton.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -99,8 +99,19 @@ def key_problems(
     return problems
 
 
-def target_problems(path: str, node: Any, supplied: Collection[str], option: str) -> list[str]:
-    """A line for everything wrong in a node with a `_target_`, and in the targets inside it."""
+def target_problems(
+    path: str,
+    node: Any,
+    supplied: Collection[str],
+    option: str,
+    *,
+    group: str | None,
+    inside: bool = False,
+) -> list[str]:
+    """A line for everything wrong in a node with a `_target_`, and in the targets inside it.
+
+    `group` is the one that the node is an option of, or `inside` of an option; None: a command.
+    """
     if node is None or node == {}:
         return []
     if not isinstance(node, dict):
@@ -108,28 +119,32 @@ def target_problems(path: str, node: Any, supplied: Collection[str], option: str
     if "_target_" not in node:
         return [f"{path}.{key}: {option} takes no keys" for key in node]
     name = str(node["_target_"])
-    if not is_allowed(name):
-        return [refusal(path, name)]
+    if not is_trusted(name, group, inside=inside):
+        return [refusal(path, name, group, inside=inside)]
     try:
         signature = read_signature(name)
     except TargetError as e:
         return [f"{path}._target_: {e}"]
-    if not is_allowed(signature.origin):
-        return [refusal(path, signature.origin)]
+    if not is_trusted(signature.origin, group, inside=inside):
+        return [refusal(path, signature.origin, group, inside=inside)]
     values = {key: value for key, value in node.items() if key != "_target_"}
     hiding = sorted(INSTANTIATE_KEYS & values.keys())
     arguments = {key: value for key, value in values.items() if key not in INSTANTIATE_KEYS}
     return [
         *key_problems(f"{path}.", arguments, signature, option, supplied),
         *(f"{path}.{key}: not allowed; give arguments by name" for key in hiding),
-        *_inner_target_problems(path, values, option),
+        *_inner_target_problems(path, values, option, group),
     ]
 
 
-def _inner_target_problems(path: str, value: Any, option: str) -> list[str]:
+def _inner_target_problems(path: str, value: Any, option: str, group: str | None) -> list[str]:
     """A line for everything wrong in the targets anywhere inside a value."""
     if isinstance(value, dict) and "_target_" in value:
-        return target_problems(path, value, (), option)
+        return target_problems(path, value, (), option, group=group, inside=True)
     items = value.items() if isinstance(value, dict) else enumerate(value)
     nested = [(f"{path}.{key}", item) for key, item in items if isinstance(item, dict | list)]
-    return [line for where, item in nested for line in _inner_target_problems(where, item, option)]
+    return [
+        line
+        for where, item in nested
+        for line in _inner_target_problems(where, item, option, group)
+    ]

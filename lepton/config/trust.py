@@ -1,4 +1,4 @@
-"""Trust in packages: those that a `_target_` may name, and what it takes to allow another."""
+"""Trust in packages: those that a `_target_` may name in each group, and how to allow another."""
 
 import os
 import re
@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import ConfigError
-from lepton.groups import GROUPS
+from lepton.groups import GROUPS, owners_of, package_of, trusted_packages
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 ALLOW_VARIABLE = "LEPTON_ALLOW"  # further packages, comma-separated; workers inherit it
-TRUSTED_PREFIXES = tuple(
-    dict.fromkeys(prefix for g in GROUPS.values() for prefix in (*g.targets, *g.parts))
-)
 OWN_COMMAND = re.compile(r"lepton\.\w+\.derivation\.\w+")  # commands that make runs of others
 PLUGIN_PREFIXES = (  # of Hydra's own part of a config
     "hydra_plugins.",
@@ -30,9 +27,20 @@ def allow(*packages: str) -> None:
 
 
 def is_allowed(name: str) -> bool:
-    """True when a dotted name lies inside a package that `_target_`s may use."""
-    prefixes = TRUSTED_PREFIXES + tuple(f"{p}." for p in _allowed_packages())
-    return name.startswith(prefixes) or bool(OWN_COMMAND.fullmatch(name))
+    """True when a dotted name lies inside a package that the user allowed."""
+    return name.startswith(tuple(f"{package}." for package in _allowed_packages()))
+
+
+def is_trusted(name: str, group: str | None, *, inside: bool = False) -> bool:
+    """True when a dotted name may be the target of an option of a group, or `inside` of one.
+
+    The group None is that of the commands themselves.
+    """
+    if is_allowed(name):
+        return True
+    if group is None:
+        return not inside and bool(OWN_COMMAND.fullmatch(name))
+    return package_of(name) in trusted_packages(group, inside=inside)
 
 
 def _allowed_packages() -> list[str]:
@@ -40,12 +48,32 @@ def _allowed_packages() -> list[str]:
     return [package for package in os.environ.get(ALLOW_VARIABLE, "").split(",") if package]
 
 
-def refusal(path: str, name: str) -> str:
+def refusal(path: str, name: str, group: str | None, *, inside: bool = False) -> str:
     """The line that refuses the `_target_` of the node at `path`."""
-    package = name.split(".")[0]
+    package = package_of(name)
+    if package is None or group is None:
+        package = name.partition(".")[0]
+        return (
+            f"{path}._target_: {name!r} is not in a trusted package; if you trust it, "
+            f"--allow {package}"
+        )
+    takes = ", ".join(f"{p}*" for p in trusted_packages(group, inside=inside))
     return (
-        f"{path}._target_: {name!r} is not in a trusted package; if you trust it, --allow {package}"
+        f"{path}._target_: {name!r} is no target of {group}, but of {_places(package)}; {group} "
+        f"takes {takes}; if you mean it here, --allow {package.rstrip('.')}"
     )
+
+
+def _places(package: str) -> str:
+    """The places in a config that targets of a package belong to, in words."""
+    parts = [
+        f"{group}.{key}"
+        for group in owners_of(package)
+        for key, packages in GROUPS[group].parts.items()
+        if package in packages
+    ]
+    groups = [group for group in owners_of(package) if package in GROUPS[group].targets]
+    return " and ".join([*groups, *parts])
 
 
 def find_targets(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -60,7 +88,7 @@ def find_targets(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def check_plugins(hydra_cfg: "DictConfig") -> None:
     """Checks Hydra's own part of a config, of which a sweep makes objects.
 
-    Raises: ConfigError for each target that is neither a plugin nor in a trusted package.
+    Raises: ConfigError for each target that is neither a plugin nor in an allowed package.
     """
     from omegaconf import OmegaConf
 

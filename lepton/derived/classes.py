@@ -5,7 +5,7 @@ from dataclasses import replace
 from lepton import build
 from lepton.config.commands import option_groups
 from lepton.config.signature import TargetError, read_signature
-from lepton.config.trust import is_allowed
+from lepton.config.trust import is_trusted
 from lepton.config.younger_keys import with_younger_settings
 from lepton.derived.derivation import Derivation, DerivationRequest
 from lepton.errors import ConfigError, LeptonError
@@ -31,7 +31,7 @@ def import_derivation(command: str, target: str) -> type[Derivation]:
 
     Raises: as `derivation_class`.
     """
-    if not is_allowed(target):
+    if not is_trusted(target, None):
         package = target.partition(".")[0]
         raise ConfigError(
             f"lepton {command}: {target!r} is not in a trusted package; if you trust it, --allow "
@@ -39,7 +39,7 @@ def import_derivation(command: str, target: str) -> type[Derivation]:
         )
     try:
         read_signature(target)
-        found = build.import_target({"_target_": target})
+        found = build.import_target({"_target_": target}, None)
     except (TargetError, ImportError) as e:
         raise LeptonError(f"lepton {command}: {target} cannot be imported ({e})") from None
     if not (isinstance(found, type) and issubclass(found, Derivation)):

@@ -62,7 +62,8 @@ class Ensemble(Derivation):
         from lepton.ensemble.machinery.make_ensemble import refuse_impossible
         from lepton.ensemble.machinery.pool import make_pool
 
-        self.combining = build.instantiate(self.method, task=search.inputs[0].spec.task)
+        task = search.inputs[0].spec.task
+        self.combining = build.instantiate(self.method, "ensemble", task=task)
         across_folds = self.combining.across_folds
         self.pool = make_pool(search.inputs, self.metric, across_folds=across_folds)
         refuse_impossible(self.combining, self.pool, self.max_size, name=self.request.label)

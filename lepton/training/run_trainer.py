@@ -39,6 +39,7 @@ def run_trainer(
     shows_progress = any(isinstance(callback, ProgressBar) for callback in callbacks)
     return build.instantiate(
         settings,
+        "trainer",
         callbacks=[*callbacks, *([] if shows_progress else [Progress()])],
         logger=build.logger(config, folder),
     )

@@ -79,7 +79,7 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
         if optimizer.get(flag) and flag not in stacked.shared_flags:
             return f"optimizer.{flag}=true has no stacked form"
     for path, node in method_nodes(config):
-        method = build.import_target(node)
+        method = build.import_target(node, path.partition(".")[0])
         if method.alone or not has_stacked_form(method):
             return f"{option_label(config, path)} {method.alone or 'has no stacked form'}"
     for path in chosen_nodes(config, "callbacks"):
@@ -121,12 +121,12 @@ def shared_settings(config: dict[str, Any]) -> str:
     weighted = config["task"].get("class_weights") is not None
     shared["task"] = {**shared["task"], "monitor": None, "class_weights": weighted}
     for path, node in chosen_nodes(config, "loss").items():
-        stackable = getattr(build.import_target(node), "stackable", ())
+        stackable = getattr(build.import_target(node, "loss"), "stackable", ())
         shared["loss"] = [path, _without(node, stackable)]
     shared.pop("metric", None)
     shared["model"] = _without(shared["model"], _float_parameters(config["model"]["_target_"]))
     shared["methods"] = [
-        (path, _without(node, build.import_target(node).stackable))
+        (path, _without(node, build.import_target(node, path.partition(".")[0]).stackable))
         for path, node in method_nodes(config)
     ]
     return json.dumps(shared, sort_keys=True, default=str)

@@ -67,7 +67,7 @@ class JobGroup:
         self.constants: dict[tuple, dict[str, float]] = {}  # of the constant predictor, by metrics
         self.schedule_values: dict[str, list[StepValues]] = {}  # that several members follow
         strategy = jobs[0].config["finetune"]
-        probes = strategy and build.import_target(strategy).probes
+        probes = strategy and build.import_target(strategy, "finetune").probes
         self.frozen_encoders = {} if probes else None  # that all members look at the data with
 
     def train(self) -> UnstackedJobs:

@@ -135,4 +135,4 @@ def build_trainer(members: Sequence[StackMember]) -> pl.Trainer:
     epochs = max(member.job.config["trainer"]["max_epochs"] for member in members)
     options = config["trainer"] | {"max_epochs": epochs, "threads": None}
     log_warnings_only()
-    return build.instantiate(options, callbacks=[Progress()], logger=False)
+    return build.instantiate(options, "trainer", callbacks=[Progress()], logger=False)

@@ -12,6 +12,7 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.options import CONF_DIR
 from lepton.errors import ConfigError, LeptonError
+from lepton.groups import GROUPS
 
 HOSTILE = [
     "os.system",
@@ -97,10 +98,14 @@ def test_a_target_outside_the_trusted_packages_is_refused(cfg, refused, target):
     assert line.startswith("model._target_: ")
 
 
-@pytest.mark.parametrize("target", [t for t in HOSTILE if t not in HARMLESS])
-def test_what_makes_objects_refuses_the_same_targets_itself(target):
-    with pytest.raises((ConfigError, ImportError, ValueError)):
-        build.instantiate({"_target_": target})
+@pytest.mark.parametrize("group", [*GROUPS, "own"])
+def test_what_makes_objects_refuses_the_same_targets_in_every_group(group):
+    for target in HOSTILE:
+        if target not in HARMLESS:
+            with pytest.raises((ConfigError, ImportError, ValueError)):
+                build.instantiate({"_target_": target}, group)
+            with pytest.raises((ConfigError, ImportError, ValueError)):
+                build.import_target({"_target_": target}, group)
 
 
 CALL = {"_target_": "os.system", "command": "touch marker"}
@@ -151,7 +156,7 @@ def test_a_hidden_call_is_refused_wherever_it_stands(cfg, refused, key, value, w
 )
 def test_what_makes_objects_refuses_a_hidden_call_itself(node, here):
     with pytest.raises(ConfigError, match=r"os\.system"):
-        build.instantiate(node)
+        build.instantiate(node, "model")
     assert not list(here.iterdir())
 
 

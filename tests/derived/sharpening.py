@@ -37,7 +37,7 @@ class Sharpen(Derivation):
     step = "sharpening"
 
     def __init__(self, *, curve: dict, tries: int, seed: int, trap: int | None):
-        self.curve, self.tries, self.trap = build.instantiate(curve), tries, trap
+        self.curve, self.tries, self.trap = build.instantiate(curve, "sharpen"), tries, trap
 
     def accept(self, search):
         (self.run, *others) = search.inputs
@@ -78,6 +78,6 @@ class Sharpen(Derivation):
     @classmethod
     def load(cls, folder, record, load_model):
         notes = json.loads((folder / "result.json").read_text())["config"]["sharpen"]
-        curve = build.instantiate(record.settings["curve"])
+        curve = build.instantiate(record.settings["curve"], "sharpen")
         model = load_model(unchanged_folder(folder, record.inputs[0]))
         return SharpPredictor(model, curve, notes["power"])

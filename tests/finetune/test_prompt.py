@@ -56,7 +56,9 @@ def batch():
 
 
 def prepared_reader(name, *overrides):
-    method = build.instantiate(check(compose(f"finetune={name}", *overrides))["finetune"])
+    method = build.instantiate(
+        check(compose(f"finetune={name}", *overrides))["finetune"], "finetune"
+    )
     return method.prepare(Reader(), SimpleNamespace(max_length=9))
 
 

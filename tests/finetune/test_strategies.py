@@ -24,7 +24,7 @@ REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization
 
 
 def build_strategy(name, *overrides):
-    return build.instantiate(check(compose(f"finetune={name}", *overrides))["finetune"])
+    return build.instantiate(check(compose(f"finetune={name}", *overrides))["finetune"], "finetune")
 
 
 PAIRS = [(name, model) for name in STRATEGIES for model in MODELS]
@@ -232,7 +232,7 @@ def test_a_strategy_that_matches_nothing_says_which_layers_there_are(
     overrides, message, build_network
 ):
     network, _ = build_network(*TABLE, "model=mlp_small")
-    method = build.instantiate(check(compose(*overrides))["finetune"])
+    method = build.instantiate(check(compose(*overrides))["finetune"], "finetune")
     with pytest.raises(ConfigError, match=message):
         method.prepare(network.model, None)
 

@@ -24,7 +24,7 @@ def node(name):
 
 def network(name, spec, **changes):
     torch.manual_seed(0)
-    return build.instantiate(node(name) | changes, spec=spec)
+    return build.instantiate(node(name) | changes, "model", spec=spec)
 
 
 @pytest.mark.parametrize("name", NAMES)

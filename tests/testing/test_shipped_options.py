@@ -74,7 +74,7 @@ class TestNetworks(Chosen, ModelContract):
 
     def build(self, spec):
         node = config_of(f"model={self.option}")["model"]
-        return build.instantiate(with_values(node, SMALL_NETWORK), spec=spec)
+        return build.instantiate(with_values(node, SMALL_NETWORK), "model", spec=spec)
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ class TestTextNetworks(Chosen, ModelContract):
 
     def build(self, spec):
         node = config_of(f"model={self.option}", "dataset=vader")["model"]
-        return build.instantiate(with_values(node, SMALL_NETWORK), spec=spec)
+        return build.instantiate(with_values(node, SMALL_NETWORK), "model", spec=spec)
 
 
 @pytest.mark.slow
@@ -153,7 +153,7 @@ class TestDatasetsOfAFile(Chosen, DatasetContract):
 class TestRegularizations(Chosen, MethodContract):
     def build(self):
         node = config_of(f"regularization={self.option}")["regularization"][self.option]
-        return build.instantiate(node)
+        return build.instantiate(node, "regularization")
 
 
 @pytest.mark.parametrize("option", ["dataset.classes=3", "dataset.labels=3"])
@@ -164,7 +164,7 @@ class TestLabelSmoothingOfMoreClasses(Chosen, MethodContract):
 
     def build(self):
         node = config_of("regularization=label_smoothing")["regularization"]["label_smoothing"]
-        return build.instantiate(node)
+        return build.instantiate(node, "regularization")
 
 
 @pytest.mark.parametrize("option", OPTIONS["optimizer"])

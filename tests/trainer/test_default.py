@@ -12,7 +12,9 @@ TINY = ["dataset=synthetic", "dataset.rows=150", "batch_size=16", "model=mlp_sma
 
 
 def make_trainer(*overrides):
-    return build.instantiate(check(compose(*overrides))["trainer"], callbacks=[], logger=False)
+    return build.instantiate(
+        check(compose(*overrides))["trainer"], "trainer", callbacks=[], logger=False
+    )
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_each_of_two_processes_holds_half_and_a_whole_model_comes_back(tmp_path)
 
 def test_fsdp_is_lightnings_strategy_for_as_many_processes_as_devices():
     cfg = check(compose("dataset=synthetic", "model=mlp_small", "trainer=fsdp", *TWO))
-    trainer = build.instantiate(cfg["trainer"], callbacks=[], logger=False)
+    trainer = build.instantiate(cfg["trainer"], "trainer", callbacks=[], logger=False)
     assert isinstance(trainer.strategy, ShardedStrategy)
     assert trainer.world_size == 2
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from lepton.config.input_kinds import kind_target
-from lepton.config.trust import is_allowed
+from lepton.config.trust import is_trusted
 from lepton.dataset.inputs.kind import InputKind
 from lepton.errors import ConfigError
 from lepton.spec import DataSpec
@@ -20,7 +20,7 @@ def input_kind(name: str) -> type[InputKind]:
     Raises: ConfigError when it is not in a trusted package, or no kind of inputs.
     """
     target = kind_target(name)
-    if not is_allowed(target):
+    if not is_trusted(target, "dataset"):
         package = target.split(".")[0]
         raise ConfigError(
             f"the kind of inputs {name!r} is not in a trusted package; if you trust it, "

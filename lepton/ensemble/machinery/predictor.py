@@ -31,7 +31,7 @@ class EnsemblePredictor:
         weights = torch.tensor([r["weight"] for r in references], dtype=torch.float64)
         self.weights = torch.zeros(len(runs), dtype=torch.float64)
         self.weights.index_add_(0, self.entries, weights)
-        self.method = build.instantiate(settings["method"], task=self.spec.task)
+        self.method = build.instantiate(settings["method"], "ensemble", task=self.spec.task)
         self.method.load(folder)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:

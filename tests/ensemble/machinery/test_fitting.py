@@ -17,7 +17,7 @@ LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
 
 def make_method_and_pool(folders, *overrides):
     config = compose(f"runs=[{','.join(map(str, folders))}]", *overrides)
-    method = build.instantiate(config["method"], task="binary")
+    method = build.instantiate(config["method"], "ensemble", task="binary")
     members = find_inputs(config["runs"], command="ensemble").inputs
     pool = make_pool(members, None, across_folds=method.across_folds)
     return method, pool
