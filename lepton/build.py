@@ -9,6 +9,7 @@ from hydra.errors import InstantiationException
 
 from lepton.compat.optional import how_to_install
 from lepton.config.input_kinds import provided_kinds, used_kinds
+from lepton.config.node_checks import inner_target_problems
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
 from lepton.errors import ConfigError, LeptonError
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 def instantiate(node: dict[str, Any], group: str, /, **supplied: Any) -> Any:
     """The object that a node's `_target_` makes of the node's values and what code supplies.
 
-    Raises: ConfigError when a target, once imported, lies outside the packages of the group.
+    Raises: ConfigError when a target, once imported, lies outside the packages of the group, or
+        stands in the node where no object is taken.
     """
     return unfinished(node, group)(**supplied)
 
@@ -52,6 +54,14 @@ def unfinished(node: dict[str, Any], group: str, *, inside: bool = False) -> "pa
     names = [name for _, name in find_targets(node)]
     for position, name in enumerate(names):
         _import_trusted(name, group, inside=inside or position > 0)
+    if len(names) > 1:
+        values = {key: value for key, value in node.items() if key != "_target_"}
+        signature = read_signature(names[0])
+        problems = inner_target_problems(
+            group, values, signature, names[0], group=group, inside=inside
+        )
+        if problems:
+            raise ConfigError(*problems)
     options = {"_partial_": True, "_convert_": "all"}
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
         options["_execution_whitelist_"] = names

@@ -5,6 +5,12 @@ import ast
 PLAIN_TYPES = {"int", "float", "bool", "str", "list", "dict"}
 ANY_TYPES = {"Any", "object", "typing.Any"}
 NAME_NODES = ast.Name | ast.Attribute
+SEQUENCE_TYPES = {"list", "List", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet"}
+SEQUENCE_TYPES |= {"Sequence", "MutableSequence", "Iterable", "Collection"}
+MAPPING_TYPES = {"dict", "Dict", "Mapping", "MutableMapping"}
+UNIONS = {"Union", "Optional"}
+NO_OBJECTS = {"Any", "object", "None", "int", "float", "bool", "str", "bytes", "complex"}
+NO_OBJECTS |= {"Literal", "type", "Type"} | SEQUENCE_TYPES | MAPPING_TYPES
 SCALAR_TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
 
 
@@ -54,6 +60,46 @@ def _any(members: list[ast.expr], value: object) -> bool:
     ]
     only_null = all(ast.unparse(member) == "None" for member in plain_members)
     return any(accepts(member, value) for member in (members if only_null else plain_members))
+
+
+def wants_object(annotation: ast.expr | None) -> bool:
+    """True when an annotation names a class or a protocol that is no plain type."""
+    match annotation:
+        case ast.Constant(value=str(text)):
+            return wants_object(ast.parse(text, mode="eval").body)
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            return wants_object(left) or wants_object(right)
+        case ast.Name() | ast.Attribute():
+            return _last_name(annotation) not in NO_OBJECTS
+        case ast.Subscript(value=base, slice=inside) if _last_name(base) in UNIONS:
+            return any(map(wants_object, _elements(inside)))
+        case ast.Subscript(value=base, slice=inside) if _last_name(base) == "Annotated":
+            return wants_object(_elements(inside)[0])
+        case ast.Subscript(value=base):
+            return _last_name(base) not in NO_OBJECTS
+    return False
+
+
+def item_annotations(annotation: ast.expr | None) -> list[ast.expr]:
+    """What the items of a list, or the values of a mapping, may be where an annotation has some."""
+    match annotation:
+        case ast.Constant(value=str(text)):
+            return item_annotations(ast.parse(text, mode="eval").body)
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            return [*item_annotations(left), *item_annotations(right)]
+        case ast.Subscript(value=base, slice=inside) if _last_name(base) in UNIONS:
+            return [item for member in _elements(inside) for item in item_annotations(member)]
+        case ast.Subscript(value=base, slice=inside) if _last_name(base) == "Annotated":
+            return item_annotations(_elements(inside)[0])
+        case ast.Subscript(value=base, slice=inside) if _last_name(base) in SEQUENCE_TYPES:
+            return [item for item in _elements(inside) if ast.unparse(item) != "..."]
+        case ast.Subscript(value=base, slice=inside) if _last_name(base) in MAPPING_TYPES:
+            return _elements(inside)[1:]
+    return []
+
+
+def _last_name(name: ast.expr) -> str:
+    return ast.unparse(name).rpartition(".")[2]
 
 
 def annotation_text(annotation: ast.expr) -> str:

@@ -1,14 +1,15 @@
 """Checks of a config's nodes that all commands share: values, keys, types and targets."""
 
 import ast
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lepton.config.annotations import accepts, annotation_text
+from lepton.config.annotations import accepts, annotation_text, item_annotations, wants_object
 from lepton.config.signature import Parameter, Signature, TargetError, read_signature
 from lepton.config.trust import is_trusted, refusal
 from lepton.errors import ConfigError, did_you_mean
+from lepton.groups import GROUPS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -133,18 +134,70 @@ def target_problems(
     return [
         *key_problems(f"{path}.", arguments, signature, option, supplied),
         *(f"{path}.{key}: not allowed; give arguments by name" for key in hiding),
-        *_inner_target_problems(path, values, option, group),
+        *inner_target_problems(path, values, signature, option, group=group, inside=inside),
     ]
 
 
-def _inner_target_problems(path: str, value: Any, option: str, group: str | None) -> list[str]:
-    """A line for everything wrong in the targets anywhere inside a value."""
+def inner_target_problems(
+    path: str,
+    values: Mapping[str, Any],
+    signature: Signature,
+    option: str,
+    *,
+    group: str | None,
+    inside: bool,
+) -> list[str]:
+    """A line for everything wrong in the targets among the values that a node gives a signature.
+
+    One may stand where the annotation wants an object, and where the group says that options hold a
+    part, whatever the class of an option says of it.
+    """
+    parts = {} if inside or group not in GROUPS else GROUPS[group].parts
+    parameters, problems = signature.parameters, []
+    for key, value in values.items():
+        where = f"{path}.{key}"
+        if key in parts and isinstance(value, dict) and "_target_" in value:
+            problems += target_problems(where, value, (), option, group=group, inside=True)
+            continue
+        annotation = parameters[key].annotation if key in parameters else None
+        kinds = [annotation] if annotation else []
+        problems += _value_problems(where, value, kinds, option, group)
+    return problems
+
+
+def _value_problems(
+    path: str, value: Any, kinds: Sequence[ast.expr], option: str, group: str | None
+) -> list[str]:
+    """A line for everything wrong in the targets in a value; `kinds` are the annotations of it."""
+    if not isinstance(value, dict | list):
+        return []
+    problems = []
     if isinstance(value, dict) and "_target_" in value:
-        return target_problems(path, value, (), option, group=group, inside=True)
+        if any(map(wants_object, kinds)):
+            return target_problems(path, value, (), option, group=group, inside=True)
+        name = str(value["_target_"])
+        if is_trusted(name, group, inside=True):
+            problems = [_no_object(path, kinds, option)]
+        else:
+            problems = [refusal(path, name, group, inside=True)]
+        kinds = []
     items = value.items() if isinstance(value, dict) else enumerate(value)
-    nested = [(f"{path}.{key}", item) for key, item in items if isinstance(item, dict | list)]
+    inner = [annotation for kind in kinds for annotation in item_annotations(kind)]
     return [
-        line
-        for where, item in nested
-        for line in _inner_target_problems(where, item, option, group)
+        *problems,
+        *(
+            line
+            for key, item in items
+            for line in _value_problems(f"{path}.{key}", item, inner, option, group)
+        ),
     ]
+
+
+def _no_object(path: str, kinds: Sequence[ast.expr], option: str) -> str:
+    """The line for a target where no object is taken."""
+    text = " or ".join(map(annotation_text, kinds))
+    if not text or {"Any", "object"} & {*text.replace("[", " ").replace("]", " ").split()}:
+        hint = "no object here; one goes where a parameter is annotated with its class"
+    else:
+        hint = f"{text} here, and no object"
+    return f"{path}._target_: {option} takes {hint}"

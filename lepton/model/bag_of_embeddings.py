@@ -1,11 +1,14 @@
 """BagOfEmbeddings: the mean of a text's token embeddings under a linear head."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from lepton.model.text_inputs import Batch, TokenEmbeddings, make_head, masked_mean, pair_features
 from lepton.spec import DataSpec
+
+if TYPE_CHECKING:
+    from lepton.tokenizer.fitted_tokenizer import TextTokenizer
 
 
 class BagOfEmbeddings(nn.Module):
@@ -16,7 +19,7 @@ class BagOfEmbeddings(nn.Module):
 
     reads = ("text",)
 
-    def __init__(self, *, spec: DataSpec, tokenizer: Any, width: int, dropout: float):
+    def __init__(self, *, spec: DataSpec, tokenizer: "TextTokenizer", width: int, dropout: float):
         super().__init__()
         self.pairs = len(spec.text_features) == 2
         self.embeddings = TokenEmbeddings(spec=spec, width=width)

@@ -1,12 +1,15 @@
 """TextCnn: convolutions over the token embeddings, of each filter the largest output."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from lepton.model.text_inputs import Batch, TokenEmbeddings, make_head
 from lepton.spec import DataSpec
+
+if TYPE_CHECKING:
+    from lepton.tokenizer.fitted_tokenizer import TextTokenizer
 
 
 class TextCnn(nn.Module):
@@ -21,7 +24,7 @@ class TextCnn(nn.Module):
         self,
         *,
         spec: DataSpec,
-        tokenizer: Any,
+        tokenizer: "TextTokenizer",
         width: int,
         kernels: list[int],
         filters: int,

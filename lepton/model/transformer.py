@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,9 @@ from lepton.model.shared_encoder import shared_encoder
 from lepton.model.text_inputs import Batch, make_head, masked_mean
 from lepton.spec import DataSpec
 
+if TYPE_CHECKING:
+    from lepton.tokenizer.fitted_tokenizer import TextTokenizer
+
 POOLINGS = {"cls": first_token, "mean": masked_mean, "last": last_token}
 
 
@@ -37,7 +40,7 @@ class Transformer(nn.Module):
         self,
         *,
         spec: DataSpec,
-        tokenizer: Any,
+        tokenizer: "TextTokenizer",
         path: str | None,
         pretrained: bool,
         architecture: dict,

@@ -2,7 +2,7 @@ import ast
 
 import pytest
 
-from lepton.config.annotations import accepts, annotation_text
+from lepton.config.annotations import accepts, annotation_text, item_annotations, wants_object
 
 
 def fits(annotation, value):
@@ -71,3 +71,64 @@ def test_without_an_annotation_anything_fits():
 )
 def test_an_annotation_is_said_in_words(annotation, text):
     assert annotation_text(ast.parse(annotation, mode="eval").body) == text
+
+
+def read(annotation):
+    return ast.parse(annotation, mode="eval").body
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *("Module", "nn.Module", "torch.nn.Module", "'nn.Module'", "TextTokenizer", "Generic[int]"),
+        *("nn.Module | None", "None | Module", "int | Module", "'Module | None'"),
+        *("Optional[Module]", "Union[int, nn.Module]", "typing.Optional[Module]"),
+        *("Annotated[Module, 'deep']", "Callable[[int], int]", "Callable"),
+    ],
+)
+def test_an_object_goes_where_a_class_or_a_protocol_is_named(annotation):
+    assert wants_object(read(annotation))
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *("int", "float", "bool", "str", "bytes", "None", "Any", "typing.Any", "object", "'int'"),
+        *("int | None", "Any | None", "Optional[int]", "Union[int, str]", "Annotated[int, 'rows']"),
+        *(
+            "list",
+            "list[int]",
+            "list[Module]",
+            "List[Module]",
+            "Sequence[Module]",
+            "tuple[int, ...]",
+        ),
+        *("dict", "dict[str, Any]", "dict[str, Module]", "typing.Mapping[str, int]", "set[int]"),
+        *("Literal['a', 'b']", "type[Module]", "type"),
+    ],
+)
+def test_no_object_goes_where_plain_values_do(annotation):
+    assert not wants_object(read(annotation))
+
+
+def test_no_object_goes_where_nothing_is_annotated():
+    assert not wants_object(None)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "items"),
+    [
+        ("list[Module]", ["Module"]),
+        ("Sequence[Module] | None", ["Module"]),
+        ("Union[Metric, Sequence[Metric], dict[str, int]]", ["Metric", "int"]),
+        ("'list[Module]'", ["Module"]),
+        ("tuple[Module, ...]", ["Module"]),
+        ("tuple[int, Module]", ["int", "Module"]),
+        ("Mapping[str, list[int]]", ["list[int]"]),
+        ("Module", []),
+        ("list", []),
+        ("Module[int]", []),
+    ],
+)
+def test_what_a_list_or_a_mapping_holds_is_read_from_its_annotation(annotation, items):
+    assert [ast.unparse(item) for item in item_annotations(read(annotation))] == items
