@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.config.callback_checks import callback_problems
+from lepton.config.class_facts import class_fact
 from lepton.config.input_kinds import (
     describe_kinds,
     provided_kinds,
@@ -15,7 +16,7 @@ from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.signature import TargetError, class_constant
 from lepton.config.task_checks import task_problems
 from lepton.config.trainer_extra import extra_problems
-from lepton.groups import TRAINING_GROUPS, method_nodes
+from lepton.groups import TRAINING_GROUPS, method_nodes, option_label
 from lepton.pretrained.init_from import init_from_problem
 from lepton.pretrained.location import loading_problem
 
@@ -28,14 +29,6 @@ MIN_VALUES = {  # smallest numbers that mean something
     "trainer.threads": 1,
 }
 MAX_INTEGER = 2**63 - 1  # the integers of tables and of generators of random numbers
-WHOLE_WEIGHT_TARGETS = (  # what looks at a weight as one tensor in every step
-    "torch.optim.Adafactor",
-    "lepton.optimizer.muon.Muon",
-    "lepton.finetune.l2sp.L2SP",
-    "lepton.finetune.prompt.Prompt",
-    "lepton.regularization.l1.L1",
-)
-GRADUAL_UNFREEZE = "lepton.finetune.gradual_unfreeze.GradualUnfreeze"
 
 
 def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> list[str]:
@@ -76,7 +69,7 @@ def _missing_groups(config: dict[str, Any], *, model_kind: ModelKind) -> list[st
 
 def _schedule_free_problems(config: dict[str, Any]) -> list[str]:
     """A line for every option that does what a schedule-free optimizer does itself."""
-    if not (config["optimizer"] or {}).get("_target_", "").startswith("schedulefree."):
+    if not class_fact(config["optimizer"] or {}, "is_schedule_free"):
         return []
     problems = []
     if config["scheduler"]:
@@ -84,11 +77,13 @@ def _schedule_free_problems(config: dict[str, Any]) -> list[str]:
             "optimizer, scheduler: a schedule-free optimizer takes the place of a schedule; "
             "use scheduler=none or another optimizer"
         )
-    if "ema" in (config["regularization"] or {}):
-        problems.append(
-            "optimizer, regularization: a schedule-free optimizer averages the weights itself; "
-            "leave out ema or use another optimizer"
-        )
+    for path, node in method_nodes(config):
+        if class_fact(node, "averages_weights"):
+            group, _, option = path.partition(".")
+            problems.append(
+                f"optimizer, {group}: a schedule-free optimizer averages the weights itself; "
+                f"leave out {option or option_label(config, path)} or use another optimizer"
+            )
     return problems
 
 
@@ -97,28 +92,33 @@ def _device_problems(config: dict[str, Any]) -> list[str]:
     if not (trainer := config["trainer"]):
         return []
     strategy, optimizer = str(trainer["strategy"]), config["optimizer"] or {}
-    nodes = [optimizer, *(node for _, node in method_nodes(config))]
-    targets = [node.get("_target_") for node in nodes]
     if {"spawn", "fork", "notebook"} & set(strategy.split("_")):
         return [f"trainer.strategy: {strategy} copies this process; lepton starts others, with ddp"]
     uses_ddp = strategy.startswith("ddp") or (
         strategy == "auto" and _are_several(trainer["devices"])
     )
-    if uses_ddp and "find_unused" not in strategy and GRADUAL_UNFREEZE in targets:
+    if uses_ddp and "find_unused" not in strategy:
         unused = "trainer.strategy=ddp_find_unused_parameters_true"
-        return [f"trainer.strategy: finetune=gradual_unfreeze leaves weights out; {unused}"]
+        return [
+            f"trainer.strategy: {option_label(config, path)} leaves weights out; {unused}"
+            for path, node in method_nodes(config)
+            if class_fact(node, "leaves_weights_unused")
+        ]
     if strategy != "fsdp":
         return []
+    nodes = [optimizer, *(node for _, node in method_nodes(config))]
     problems = [
         f"trainer.strategy: fsdp gives each device a share of the weights, and "
-        f"{target.rpartition('.')[2]} needs them whole; take another, or trainer=ddp"
-        for target in targets
-        if target in WHOLE_WEIGHT_TARGETS
+        f"{node['_target_'].rpartition('.')[2]} needs them whole; take another, or trainer=ddp"
+        for node in nodes
+        if class_fact(node, "needs_whole_weights")
     ]
-    if optimizer.get("_target_") == "torch.optim.SGD" and optimizer.get("fused"):
-        problems.append(
-            "optimizer.fused: fsdp has no fused SGD for shares of weights; optimizer.fused=false"
-        )
+    problems += [
+        f"optimizer.{flag}: fsdp has no {flag} {optimizer['_target_'].rpartition('.')[2]} for "
+        f"shares of weights; optimizer.{flag}=false"
+        for flag in class_fact(optimizer, "whole_weight_flags") or ()
+        if optimizer.get(flag)
+    ]
     if str(precision := trainer["precision"]) in ("64-true", "64", "16-mixed", "16"):
         possible = "32-true, bf16-mixed, bf16-true, 16-true or auto"
         problems.append(f"trainer.precision: fsdp cannot train in {precision}; {possible}")

@@ -50,7 +50,8 @@ def read_lineage(target: str) -> Lineage:
     classes, methods = [origin], set()
     for base in node.bases if node else ():
         lineage = _base_lineage(base, module, path)
-        classes += [name for name in lineage.classes if name not in classes]
+        classes = [name for name in classes if name not in lineage.classes]
+        classes += lineage.classes  # a base of several comes behind all of them, as in Python
         methods |= lineage.methods
     if node:
         methods |= {n.name for n in node.body if isinstance(n, ast.FunctionDef)}

@@ -20,6 +20,8 @@ class GradualUnfreeze(Method):
     Source: Howard and Ruder 2018, section 3.3, https://arxiv.org/abs/1801.06146
     """
 
+    leaves_weights_unused = True
+
     def __init__(self, *, every: int):
         if every < 1:
             raise ConfigError(f"finetune.every: {every} epochs; at least 1")

@@ -17,8 +17,8 @@ class L2SP(Method):
     """
 
     replayable = True
-
     stackable = ("alpha", "beta")
+    needs_whole_weights = True
 
     def __init__(self, *, alpha: float, beta: float):
         if alpha < 0 or beta < 0:

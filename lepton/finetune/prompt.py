@@ -24,6 +24,7 @@ class Prompt(Method):
     """
 
     alone = "puts adapters into the network"
+    needs_whole_weights = True
 
     def __init__(self, *, tokens: int, keep: Literal["adapter", "whole"] | None):
         if tokens < 1:

@@ -16,6 +16,8 @@ class Muon(Optimizer):
         Liu et al. 2025, https://arxiv.org/abs/2502.16982.
     """
 
+    needs_whole_weights = True
+
     def __init__(
         self,
         *,

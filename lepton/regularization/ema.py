@@ -25,6 +25,7 @@ class EMA(Method):
     """
 
     stackable = ("decay",)
+    averages_weights = True
 
     def __init__(self, *, decay: float):
         if not 0 <= decay < 1:

@@ -15,8 +15,8 @@ class L1(Method):
     """
 
     replayable = True
-
     stackable = ("rate",)
+    needs_whole_weights = True
 
     def __init__(self, *, rate: float):
         if rate < 0:

@@ -36,7 +36,8 @@ class ShardedStrategy(DividedModelStrategy):
     def setup(self, trainer: pl.Trainer) -> None:
         module = self._module
         for method in module.methods:
-            if overrides(type(method), "penalty") or overrides(type(method), "loss"):
+            in_step = overrides(type(method), "penalty") or overrides(type(method), "loss")
+            if in_step or method.needs_whole_weights:
                 raise ConfigError(
                     f"trainer.strategy=fsdp: {type(method).__name__} asks for whole weights in "
                     "every step; take another strategy or leave it out"

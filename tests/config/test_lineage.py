@@ -35,6 +35,9 @@ class Second(dict, Alias): pass
 class Mine(Generic[int]): pass
 class Layer(nn.Linear): pass
 class Plain: pass
+class Left(Plain): pass
+class Right(Plain): pass
+class Diamond(Left, Right): pass
 """
 BASES = """
 import typing
@@ -87,6 +90,12 @@ def test_source_and_python_agree_on_which_classes_are_lightning_modules(made):
         assert read_lineage(f"made.modules.{name}").is_lightning_module == is_module, name
     assert read_lineage("made.Exported").is_lightning_module
     assert read_lineage("lepton.model.mlp.MLP").is_lightning_module is False
+
+
+def test_a_base_of_several_bases_comes_behind_them_as_in_python(made):
+    diamond = importlib.import_module("made.modules").Diamond
+    names = tuple(f"made.modules.{c.__name__}" for c in diamond.__mro__ if c is not object)
+    assert read_lineage("made.modules.Diamond").classes == names
 
 
 @pytest.mark.parametrize(
