@@ -9,7 +9,7 @@ from hydra.errors import InstantiationException
 
 from lepton.compat.optional import how_to_install
 from lepton.config.input_kinds import provided_kinds, used_kinds
-from lepton.config.node_checks import inner_target_problems
+from lepton.config.node_checks import hidden_call_problems, inner_target_problems
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
 from lepton.errors import ConfigError, LeptonError
@@ -51,17 +51,20 @@ def unfinished(node: dict[str, Any], group: str, *, inside: bool = False) -> "pa
 
     Raises: as `instantiate`.
     """
-    names = [name for _, name in find_targets(node)]
-    for position, name in enumerate(names):
-        _import_trusted(name, group, inside=inside or position > 0)
+    places = list(find_targets(node, group))
+    names = [name for _, name in places]
+    for position, (place, name) in enumerate(places):
+        path = place.removesuffix("._target_")
+        _import_trusted(path, name, group, inside=inside or position > 0)
+    problems = hidden_call_problems(group, node)
     if len(names) > 1:
         values = {key: value for key, value in node.items() if key != "_target_"}
-        signature = read_signature(names[0])
-        problems = inner_target_problems(
-            group, values, signature, names[0], group=group, inside=inside
+        signature, option = read_signature(names[0]), names[0]
+        problems += inner_target_problems(
+            group, values, signature, option, group=group, inside=inside
         )
-        if problems:
-            raise ConfigError(*problems)
+    if problems:
+        raise ConfigError(*problems)
     options = {"_partial_": True, "_convert_": "all"}
     if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
         options["_execution_whitelist_"] = names
@@ -73,20 +76,20 @@ def import_target(node: dict[str, Any], group: str | None) -> Any:
 
     The group None is that of the commands themselves.
     """
-    return _import_trusted(node["_target_"], group, inside=False)
+    return _import_trusted(group or "command", node["_target_"], group, inside=False)
 
 
-def _import_trusted(name: str, group: str | None, *, inside: bool) -> Any:
+def _import_trusted(path: str, name: str, group: str | None, *, inside: bool) -> Any:
     """The class or function of this name, which must be trusted by its own name as well."""
     if not is_trusted(name, group, inside=inside):
-        raise ConfigError(refusal(group or "command", name, group, inside=inside))
+        raise ConfigError(refusal(path, name, group, inside=inside))
     target = hydra.utils.get_object(name)
     has_own_name = inspect.isclass(target) or inspect.isfunction(target)
     own_name = f"{target.__module__}.{target.__qualname__}" if has_own_name else name
     if not has_own_name:
-        raise ConfigError(f"{group}._target_: {name!r} is not in a trusted package")
+        raise ConfigError(f"{path}._target_: {name!r} is not in a trusted package")
     if not is_trusted(own_name, group, inside=inside):
-        raise ConfigError(refusal(group or "command", own_name, group, inside=inside))
+        raise ConfigError(refusal(path, own_name, group, inside=inside))
     return target
 
 

@@ -17,9 +17,9 @@ REFUSED = {  # Lightning's callbacks that no run can have, and why
     f"{PACKAGE}.lr_finder.LearningRateFinder": "sets the learning rate, a part of a run's id; a "
     "sweep or hydra/sweeper=search finds one",
     f"{PACKAGE}.stochastic_weight_avg.StochasticWeightAveraging": "averages weights that the best "
-    "epoch's then replace; regularization=ema validates and keeps an average",
+    "epoch's then replace; `lepton list regularization` has an average that is kept",
     f"{PACKAGE}.weight_averaging.WeightAveraging": "averages weights that the best epoch's then "
-    "replace; regularization=ema validates and keeps an average",
+    "replace; `lepton list regularization` has an average that is kept",
     f"{PACKAGE}.pruning.ModelPruning": "gives the weights other names than those that are saved",
     f"{PACKAGE}.prediction_writer.BasePredictionWriter": "is called by Trainer.predict alone; "
     "lepton writes the predictions of each run itself",
@@ -39,7 +39,7 @@ REFUSED_FOR_NETWORKS = {  # those that a LightningModule of one's own may have
     f"{PACKAGE}.gradient_accumulation_scheduler.GradientAccumulationScheduler": "needs automatic "
     "optimization; trainer.accumulate_grad_batches is the same number in every epoch",
     f"{PACKAGE}.finetuning.BaseFinetuning": "adds weights to an optimizer that lepton makes; "
-    "finetune=gradual_unfreeze thaws layer after layer",
+    "`lepton list finetune` has strategies that freeze and thaw layers",
 }
 
 

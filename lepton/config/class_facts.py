@@ -1,17 +1,12 @@
 """What classes of options say of themselves in constants, read from source; for those of other
-packages, which say nothing, a table says it."""
+packages, which say nothing, a table does."""
 
 from typing import Any
 
 from lepton.config.lineage import UNREAD
 from lepton.config.signature import TargetError, read_signature
 from lepton.config.younger_keys import class_names
-
-SAID_FOR_OTHERS: dict[str, dict[str, Any]] = {  # by class, or by package where a dot ends it
-    "torch.optim.Adafactor": {"needs_whole_weights": True},
-    "torch.optim.SGD": {"whole_weight_flags": ("fused",)},
-    "schedulefree.": {"is_schedule_free": True},
-}
+from lepton.optimizer.said_for_others import SAID_FOR_OTHERS
 
 
 def class_fact(node: dict[str, Any], name: str) -> Any:

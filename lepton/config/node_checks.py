@@ -129,13 +129,31 @@ def target_problems(
     if not is_trusted(signature.origin, group, inside=inside):
         return [refusal(path, signature.origin, group, inside=inside)]
     values = {key: value for key, value in node.items() if key != "_target_"}
-    hiding = sorted(INSTANTIATE_KEYS & values.keys())
     arguments = {key: value for key, value in values.items() if key not in INSTANTIATE_KEYS}
     return [
         *key_problems(f"{path}.", arguments, signature, option, supplied),
-        *(f"{path}.{key}: not allowed; give arguments by name" for key in hiding),
+        *([] if inside else hidden_call_problems(path, node)),
         *inner_target_problems(path, values, signature, option, group=group, inside=inside),
     ]
+
+
+def hidden_call_problems(path: str, value: Any) -> list[str]:
+    """A line for each key or text anywhere in a node by which Hydra would call what is not seen.
+
+    What a config interpolates is there by now; a `${` that is left was written to be looked up
+    when the object is made.
+    """
+    if isinstance(value, str):
+        is_lookup = "${" in value
+        return [f"{path}: {value!r}: no ${{...}} is looked up here"] if is_lookup else []
+    if not isinstance(value, dict | list):
+        return []
+    problems = []
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if key in INSTANTIATE_KEYS:
+            problems.append(f"{path}.{key}: not allowed; give arguments by name")
+        problems += hidden_call_problems(f"{path}.{key}", item)
+    return problems
 
 
 def inner_target_problems(

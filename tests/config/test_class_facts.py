@@ -6,11 +6,12 @@ import sys
 import pytest
 
 from lepton.config.check import check
-from lepton.config.class_facts import SAID_FOR_OTHERS, class_fact
+from lepton.config.class_facts import class_fact
 from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.finetune.gradual_unfreeze import GradualUnfreeze
 from lepton.method import Method
+from lepton.optimizer.said_for_others import SAID_FOR_OTHERS
 
 CODE = """
 import schedulefree
