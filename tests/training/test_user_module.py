@@ -241,6 +241,11 @@ def test_validations_further_apart_than_an_epoch_is_long_are_told_in_a_line(run)
         run(*SHORT, "model=classifier", "trainer.extra.val_check_interval=100")
 
 
+def test_a_score_of_some_epochs_alone_is_refused(run):
+    with pytest.raises(ConfigError, match=r"model=scored: logs val/score in epoch 2, not in the"):
+        run(*SHORT, "model=scored", "trainer.extra.check_val_every_n_epoch=2")
+
+
 def test_no_step_at_all_is_refused():
     with pytest.raises(ConfigError, match=r"trainer.extra.max_steps: 0 leaves nothing to learn"):
         compose(*SHORT, "model=classifier", "trainer.extra.max_steps=0")

@@ -41,6 +41,7 @@ class EpochRecord(pl.Callback):
         self.best_state: dict[str, Tensor] = {}
         self.row: dict[str, float] | None = None  # of the epoch that has just ended
         self.is_scored_by_module: bool | None = None  # known after the first epoch
+        self.score = math.inf  # of the epoch before
         self.losses: list[Tensor] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
@@ -92,8 +93,13 @@ class EpochRecord(pl.Callback):
         if self.is_scored_by_module is None:
             self.is_scored_by_module = SCORE in trainer.callback_metrics
         if not self.is_scored_by_module:
+            if float(trainer.callback_metrics.get(SCORE, self.score)) != self.score:
+                raise ConfigError(
+                    f"{self.option}: logs {SCORE} in epoch {epoch + 1}, not in the first; epochs "
+                    "are compared by it in all of them, or in none"
+                )
             self._log_score(trainer, pl_module)
-        score = float(trainer.callback_metrics[SCORE])
+        score = self.score = float(trainer.callback_metrics[SCORE])
         if not math.isfinite(score):
             raise Diverged(f"{SCORE} is {score} after epoch {epoch + 1}")
         if trainer.strategy.broadcast(score > self.best_score):
