@@ -1,6 +1,6 @@
 """Measures 64 runs as one stack, one by one, and the usual way with Hydra and Lightning.
 
-    python scripts/bench_vectorize.py [--cases credit,adult] [--usual 5]
+    python scripts/bench_vectorize.py [--cases credit,adult] [--usual 5] [--seeds 4]
 
 Whole process to whole process: 16 learning rates x 4 seeds through `lepton train -m` with
 hydra/launcher=vectorized and hydra/launcher=basic, and scripts/bench_vectorize/usual.py (row-wise
@@ -21,7 +21,6 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
 LEARNING_RATES = [round(1e-4 * 1.35**i, 7) for i in range(16)]
-SEEDS = 4
 
 
 @dataclass(frozen=True)
@@ -48,23 +47,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--usual", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=4)
     arguments = parser.parse_args()
     is_target_missed = False
     for name in arguments.cases.split(","):
-        is_target_missed |= not compare(name, CASES[name], arguments.usual)
+        is_target_missed |= not compare(name, CASES[name], arguments.usual, arguments.seeds)
     return 1 if is_target_missed else 0
 
 
-def compare(name: str, case: Case, usual_runs: int) -> bool:
+def compare(name: str, case: Case, usual_runs: int, seeds: int) -> bool:
     """Prints a case's table; True when its targets are met."""
-    runs = len(LEARNING_RATES) * SEEDS
+    runs = len(LEARNING_RATES) * seeds
     size = f"{case.rows} x {case.features}, MLP {case.hidden}, batch {case.batch}"
     print(f"{name}: {runs} runs of {size}")
     with tempfile.TemporaryDirectory() as folder:
-        stacked = sweep_seconds(folder, "vectorized", case)
+        stacked = sweep_seconds(folder, "vectorized", case, seeds)
         share = share_of_matmul(Path(folder) / "runs" / "vectorized", case.rows * case.epochs)
-        single = sweep_seconds(folder, "basic", case)
-        usual = usual_seconds(folder, usual_runs, case)
+        single = sweep_seconds(folder, "basic", case, seeds)
+        usual = usual_seconds(folder, usual_runs, case, seeds)
     print(f"  {'as one stack':14} {stacked:8.1f} s, the steps at {share:.0%} of a large matmul")
     are_targets_met = True
     for way, seconds, target in (
@@ -77,7 +77,7 @@ def compare(name: str, case: Case, usual_runs: int) -> bool:
     return are_targets_met
 
 
-def sweep_seconds(folder: str, launcher: str, case: Case) -> float:
+def sweep_seconds(folder: str, launcher: str, case: Case, seeds: int) -> float:
     """Wall seconds of lepton's whole sweep through a launcher."""
     rows_before_split = round(case.rows / 0.64)
     overrides = [
@@ -85,13 +85,13 @@ def sweep_seconds(folder: str, launcher: str, case: Case) -> float:
         *(f"dataset.numbers={case.features}", "dataset.categories=[]", "model=mlp"),
         *(f"model.hidden={case.hidden}".replace(" ", ""), f"model.dropout={case.dropout}"),
         *(f"batch_size={case.batch}", f"trainer.max_epochs={case.epochs}"),
-        *(f"seed=range({SEEDS})", f"optimizer.lr={','.join(map(str, LEARNING_RATES))}"),
+        *(f"seed=range({seeds})", f"optimizer.lr={','.join(map(str, LEARNING_RATES))}"),
     ]
     command = [sys.executable, "-m", "lepton", "train", "-m", f"hydra/launcher={launcher}"]
     return command_seconds([*command, f"study={launcher}", *overrides], folder)
 
 
-def usual_seconds(folder: str, count: int, case: Case) -> float:
+def usual_seconds(folder: str, count: int, case: Case, seeds: int) -> float:
     """Wall seconds of all runs the usual way, computed from those of one and of `count` runs."""
     script = str(SCRIPTS / "bench_vectorize" / "usual.py")
     command = [
@@ -102,9 +102,9 @@ def usual_seconds(folder: str, count: int, case: Case) -> float:
     ]
     if not count:
         learning_rates = ",".join(map(str, LEARNING_RATES))
-        return command_seconds([*command, f"seed=range({SEEDS})", f"lr={learning_rates}"], folder)
+        return command_seconds([*command, f"seed=range({seeds})", f"lr={learning_rates}"], folder)
     first, several = (command_seconds([*command, f"seed=range({n})"], folder) for n in (1, count))
-    further_runs = len(LEARNING_RATES) * SEEDS - 1
+    further_runs = len(LEARNING_RATES) * seeds - 1
     return first + (several - first) / (count - 1) * further_runs
 
 
