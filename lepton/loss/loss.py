@@ -32,6 +32,14 @@ class Loss:
         """
         raise NotImplementedError
 
+    def constant(self, targets: Tensor) -> Tensor | None:
+        """The logits that fit all training targets best where they must be the same for all rows.
+
+        None where that is what the task says: the shares of classes, or the mean.
+        Shapes: targets (N,) or (N, labels), as the loss learns from them -> (outputs,).
+        """
+        return None
+
     def metrics(self) -> Mapping[str, Metric]:
         """Metrics that are honest about what it makes a model predict; the first is monitored."""
         return {}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,6 +34,11 @@ class QuantileLoss(Loss):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         error = target - logits
         return torch.maximum(self.level * error, (self.level - 1) * error)
+
+    def constant(self, targets: Tensor) -> Tensor:
+        """The quantile of the training targets."""
+        values = targets.cpu().numpy().astype("float64")  # torch has a largest size for it
+        return torch.tensor([np.quantile(values, self.level)])
 
     def metrics(self) -> Mapping[str, Metric]:
         function = partial(pinball, level=self.level)

@@ -133,6 +133,12 @@ class Task:
         prediction = self._predict(at_least_32_bits(logits))
         return prediction.mean(1) if logits.ndim == 3 else prediction
 
+    def learn_constant(self, target: Tensor) -> None:
+        """Sets what `constant` predicts where the loss asks for another value than the task does.
+
+        Shapes: target (N,) or (N, labels), of the training split.
+        """
+
     def constant(self, n: int) -> Tensor | None:
         """`n` predictions that know the training split's targets alone, and no feature.
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lepton.loss.loss import Loss
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.metric.scoring import METRICS, score
 from lepton.spec import DataSpec
@@ -13,6 +14,8 @@ from lepton.task.base import Task
 
 class ScoredTask(Task):
     """A task that `lepton.evaluate.score` knows by its name."""
+
+    constant_logits: Tensor | None = None  # of a loss that asks for others than the task
 
     def __init__(self, spec: DataSpec, **settings: Any) -> None:
         self.metrics = {name: LARGER_IS_BETTER[name] for name in METRICS[self.name]}
@@ -34,10 +37,19 @@ class ScoredTask(Task):
         bins = self.calibration_bins
         return score(prediction, truth, task=self.name, only=names, calibration_bins=bins)
 
+    def learn_constant(self, target: Tensor) -> None:
+        if isinstance(self.row_loss, Loss):
+            self.constant_logits = self.row_loss.constant(self.encode(target))
+
     def constant(self, n: int) -> Tensor:
-        """`n` predictions from the training split's class shares or mean, without any feature."""
+        """`n` predictions from the training split's class shares or mean, without any feature.
+
+        After `learn_constant` those that the loss calls the best.
+        """
         counts = torch.tensor(self.spec.class_counts, dtype=torch.get_default_dtype())
         row = self._constant(counts)
+        if self.constant_logits is not None:
+            row = self.predict(self.constant_logits[None])[0].to(row.dtype)
         return row.repeat(n, *[1] * row.ndim)
 
     def _constant(self, counts: Tensor) -> Tensor:

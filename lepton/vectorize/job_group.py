@@ -135,7 +135,10 @@ class JobGroup:
 
     def _constant(self, task: Task) -> dict[str, float]:
         """The metrics of a run's constant predictor, computed once for all that have the same."""
-        key = tuple((name, metric.key) for name, metric in task.added_metrics.items())
+        task.learn_constant(self.raw_data.splits["train"]["target"])
+        row = task.constant(1)
+        metrics = ((name, metric.key) for name, metric in task.added_metrics.items())
+        key = (*metrics, None if row is None else tuple(row.flatten().tolist()))
         if key not in self.constants:
             self.constants[key] = constant_metrics(self.raw_data, task)
         return self.constants[key]

@@ -14,6 +14,7 @@ from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_spec
 from lepton.storage.predictions import read_predictions
+from lepton.storage.results import finished_result
 
 FAST = ("model=mlp_small", "trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false")
 TABLE = ("dataset=synthetic", "dataset.rows=300")
@@ -134,6 +135,26 @@ def test_predicted_is_the_quantile_that_was_asked_for(run):
         share = (stored.target < stored.prediction).double().mean().item()
         assert share == pytest.approx(level, abs=0.06)
     assert load_model(folder).learner.task.row_loss.level == 0.9
+
+
+@pytest.mark.parametrize("launcher", ["basic", "vectorized"])
+def test_the_constant_predictor_of_a_quantile_is_numpys_of_the_training_targets(
+    lepton, here, launcher
+):
+    overrides = (*REGRESSION, "dataset.rows=300", "loss=quantile", "model=linear", "trainer=cpu")
+    words = (*overrides, "trainer.max_epochs=1", "trainer.progress=false", "loss.level=0.2,0.9")
+    code, _, _ = lepton("train", "-m", *words, f"hydra/launcher={launcher}")
+    assert code == 0
+    data = build.data(check(compose(*overrides)))
+    train, test = (data.splits[split]["target"].double().numpy() for split in ("train", "test"))
+    folders = sorted(path.parent for path in here.glob("runs/*/*/result.json"))
+    assert len(folders) == 2
+    for folder in folders:
+        result = finished_result(folder)
+        level = result.config["loss"]["level"]
+        constant = np.full(len(test), np.quantile(train, level))
+        expected = mean_pinball_loss(test, constant, alpha=level)
+        assert result.constant["test/pinball"] == pytest.approx(expected, rel=1e-5)
 
 
 STACKS = {
