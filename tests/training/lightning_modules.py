@@ -120,3 +120,25 @@ class Exploding(Classifier):
 def make(spec):
     """A module whose class no source of a `_target_` shows."""
     return Classifier(spec)
+
+
+class Staged(LightningModule):
+    """A backbone and a head; the optimizer has what is not frozen when it is made."""
+
+    def __init__(self, *, spec):
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Linear(len(spec.num_features), 6), nn.Tanh())
+        self.head = nn.Linear(6, 1)
+
+    def forward(self, numbers):
+        return self.head(self.backbone(numbers)).squeeze(-1)
+
+    def training_step(self, batch):
+        return F.binary_cross_entropy_with_logits(self(batch["num"]), batch["target"])
+
+    def predict_step(self, batch):
+        return self(batch["num"]).sigmoid()
+
+    def configure_optimizers(self):
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        return torch.optim.SGD(parameters, lr=0.2, momentum=0.9)
