@@ -1,19 +1,23 @@
 """Measures the memory and the time of whole runs on tables of 10^4 to 10^7 rows x 60 columns.
 
-    python scripts/bench_memory.py [--rows 10000,400000] [--format parquet,csv,texts] [OVERRIDE ...]
+    python scripts/bench_memory.py [--rows 10000,400000] [--format parquet,csv,texts]
+        [--memory-gb null,0] [OVERRIDE ...]
 
 Makes each table (normal numbers, a class by their sum), trains one epoch of a small network on it
 in a fresh process, and prints the peak of anonymous memory (RssAnon) beyond that of a run on 1000
 rows, which has imported and built all the same; as a multiple of the float32 data, and per row.
 `texts` are as many rows of `--columns` words, whose data are their letters.
-Overrides are those of `lepton train`, as `dataset.memory_gb=0.5`.
+File pages, which the system can drop, are not in it. Seconds are those of the wall clock and of
+the CPU, from composing to the result. What is streamed is written to a cache of its own.
+--memory-gb gives the budgets to try, 0 for one that streams everything; overrides are those of
+`lepton train`, as `preprocessing=quantile`.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,32 +36,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="10000,100000,400000")
     parser.add_argument("--format", default="parquet")
+    parser.add_argument("--memory-gb", default="null", help="budgets, as null,0")
     parser.add_argument("--columns", type=int, default=COLUMNS)
     parser.add_argument("--folder", type=Path, help="for the tables; they are removed in the end")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments, overrides = parser.parse_known_args()
     if arguments.child:
-        print(*measure(overrides))
+        print(*train_timed(overrides))
         return 0
     print(
-        f"{'format':8} {'rows':>9} {'MB':>6} {'x data':>6} {'B a row':>8} {'s':>6} {'µs a row':>8}"
+        f"{'format':8} {'budget':>6} {'rows':>9} {'MB':>6} {'x data':>6} {'B a row':>8} "
+        f"{'s':>7} {'CPU s':>7}"
     )
+    budgets = arguments.memory_gb.split(",")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         for name in arguments.format.split(","):
-            small = make_table(Path(folder), 1000, arguments.columns, name)
-            base, _ = run_apart(folder, small, name, overrides)
+            table = make_table(Path(folder), 1000, arguments.columns, name)
+            bases = {budget: run_apart(table, name, budget, overrides)[0] for budget in budgets}
             for rows in map(int, arguments.rows.split(",")):
-                path = make_table(Path(folder), rows, arguments.columns, name)
-                peak, seconds = run_apart(folder, path, name, overrides)
-                path.unlink()
-                growth = peak - base
+                table = make_table(Path(folder), rows, arguments.columns, name)
                 width = WORD_LETTERS + 1 if name == "texts" else 4
-                data = width * rows * arguments.columns
-                print(
-                    f"{name:8} {rows:9} {growth / 1e6:6.0f} {growth / data:6.2f} "
-                    f"{growth / rows:8.0f} {seconds:6.1f} {1e6 * seconds / rows:8.1f}",
-                    flush=True,
-                )
+                for budget in budgets:
+                    peak, seconds, cpu_seconds = run_apart(table, name, budget, overrides)
+                    growth = peak - bases[budget]
+                    print(
+                        f"{name:8} {budget:>6} {rows:9} {growth / 1e6:6.0f} "
+                        f"{growth / (width * rows * arguments.columns):6.2f} {growth / rows:8.0f} "
+                        f"{seconds:7.1f} {cpu_seconds:7.1f}",
+                        flush=True,
+                    )
+                table.unlink()
     return 0
 
 
@@ -100,47 +108,42 @@ def make_texts(path: Path, rows: int, words: int, rng: "np.random.Generator") ->
     return path
 
 
-def run_apart(folder: str, path: Path, name: str, overrides: list[str]) -> tuple[float, float]:
-    """The peak of a run in a process of its own, and the seconds that it took."""
+def run_apart(
+    table: Path, name: str, budget: str, overrides: list[str]
+) -> tuple[float, float, float]:
+    """The peak of a run in a process of its own, in bytes, and its seconds, of the CPU too."""
     data = OF_TEXTS if name == "texts" else (f"dataset={name}", "model=mlp")
-    setting = (*data, f"dataset.path={path}", f"runs={folder}/runs", *SETTING)
-    command = [sys.executable, __file__, "--child", *setting, *overrides]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    peak, seconds = output.split()[-2:]
-    return float(peak), float(seconds)
+    data = (*data, f"dataset.path={table}", f"dataset.memory_gb={budget}")
+    setting = (f"runs={table.parent}/runs", "rerun=true", *SETTING)  # the budget changes no run id
+    command = [sys.executable, __file__, "--child", *data, *setting, *overrides]
+    environment = os.environ | {"LEPTON_CACHE": f"{table.parent}/cache"}
+    peak = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        while process.poll() is None:
+            peak = max(peak, anonymous_bytes(process.pid))
+            time.sleep(POLL_SECONDS)
+        assert process.stdout is not None
+        output = process.stdout.read()
+    if process.returncode:
+        raise SystemExit(f"the run failed: {' '.join(command)}")
+    seconds, cpu_seconds = output.split()[-2:]
+    return peak, float(seconds), float(cpu_seconds)
 
 
-def measure(overrides: list[str]) -> tuple[float, float]:
-    """Trains a run; the peak of anonymous memory in it, in bytes, and the seconds that it took."""
+def train_timed(overrides: list[str]) -> tuple[float, float]:
+    """Trains a run; the seconds that it took, of the wall clock and of the CPU."""
     from lepton import compose, train
 
-    sampler, started = PeakSampler(), time.perf_counter()
-    sampler.start()
+    started, cpu_started = time.perf_counter(), time.process_time()
     train(compose(*overrides))
-    return sampler.stop(), time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - cpu_started
 
 
-class PeakSampler(threading.Thread):
-    """Looks at RssAnon every few milliseconds; file pages, which can be dropped, are not in it."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak, self.over = 0, threading.Event()
-
-    def run(self) -> None:
-        while not self.over.wait(POLL_SECONDS):
-            self.peak = max(self.peak, anonymous_bytes())
-
-    def stop(self) -> int:
-        self.over.set()
-        self.join()
-        return self.peak
-
-
-def anonymous_bytes() -> int:
-    """The anonymous memory of this process. Units: bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith("RssAnon")).split()[1])
+def anonymous_bytes(process: int) -> int:
+    """The anonymous memory of a process; 0 when it has ended. Units: bytes."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    sizes = [line.split()[1] for line in lines if line.startswith("RssAnon")]
+    return 1024 * int(sizes[0]) if sizes else 0
 
 
 if __name__ == "__main__":
