@@ -57,14 +57,11 @@ class TrainingBatches:
         order = self.sampler.draw()[: self.rows].to(self.tensors["id"].device)
         epoch, batches_done = self.done
         rows_done = batches_done * self.batch_size if epoch == self.sampler.epoch else 0
-        gathered = 0
+        trims = MemoryTrims()
         for block in order.split(self.block_rows):
             rows, rows_done = block[rows_done:], max(0, rows_done - len(block))
             yield self._batches(rows) if len(rows) else []
-            gathered += len(rows) * self.cutter.row_bytes
-            if gathered > BYTES_BETWEEN_TRIMS:  # blocks leave holes that no later one fits
-                release_memory()
-                gathered = 0
+            trims.add(len(rows) * self.cutter.row_bytes)
 
     def _batches(self, rows: Tensor) -> list[Batch]:
         block = self.cutter.cut(self.tensors, rows)
@@ -72,6 +69,20 @@ class TrainingBatches:
         return [
             dict(zip(pieces, batch, strict=True)) for batch in zip(*pieces.values(), strict=True)
         ]
+
+
+class MemoryTrims:
+    """Gives freed memory back to the system now and then: blocks leave holes that no later fits."""
+
+    def __init__(self) -> None:
+        self.gathered = 0
+
+    def add(self, size: int) -> None:
+        """Counts a block that is done with. Units: bytes."""
+        self.gathered += size
+        if self.gathered > BYTES_BETWEEN_TRIMS:
+            release_memory()
+            self.gathered = 0
 
 
 class EvaluationBatches:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lepton.dataset.load.batch_cutter import BatchCutter
-from lepton.dataset.load.batches import rows_per_epoch
+from lepton.dataset.load.batches import MemoryTrims, rows_per_epoch
 from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.method import Batch
 from lepton.seeds import derive
@@ -51,9 +51,14 @@ class LengthTrainingBatches:
     def __iter__(self) -> Iterator[list[Batch]]:
         batch_rows, (epoch, batches_done) = self._draw(self.cutter.cost()), self.done
         batches_done = batches_done if epoch == self.sampler.epoch else 0
+        trims = MemoryTrims()
         for start in range(0, len(batch_rows), self.batches_per_block):
             block = batch_rows[max(start, batches_done) : start + self.batches_per_block]
-            yield [self.cutter.padded(self.tensors, rows) for rows in block]
+            batches = [self.cutter.padded(self.tensors, rows) for rows in block]
+            size = sum(tensor.nbytes for batch in batches for tensor in batch.values())
+            yield batches
+            del batches
+            trims.add(size)
 
     def _draw(self, cost: Tensor) -> list[Tensor]:
         """The rows of each batch; a function of seed and epoch alone."""
