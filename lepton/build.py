@@ -12,7 +12,7 @@ from lepton.config.input_kinds import provided_kinds, used_kinds
 from lepton.config.node_checks import hidden_call_problems, inner_target_problems
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
-from lepton.errors import ConfigError, LeptonError
+from lepton.errors import ConfigError, LeptonError, TrackerFailed
 from lepton.groups import (
     GROUPS,
     METHOD_CLASS,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from lepton.dataset.data import Data
     from lepton.method import Method
     from lepton.task import Task
+
+WRONG_VALUES = (ImportError, TypeError, ValueError)  # of a tracker that is missing or misused
 
 
 def instantiate(node: dict[str, Any], group: str, /, **supplied: Any) -> Any:
@@ -221,17 +223,26 @@ def callbacks(config: dict[str, Any], folder: Path) -> "list[pl.Callback]":
 def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":
     """The tracker, or False when none was chosen.
 
-    Raises: LeptonError that names what to install.
+    Raises: LeptonError that names what to install; TrackerFailed when it cannot begin.
     """
     if not config["logger"]:
         return False
     try:
         return instantiate(config["logger"], "logger", save_dir=str(folder))
-    except (ImportError, InstantiationException) as e:
+    except LeptonError:
+        raise
+    except Exception as e:
+        if not isinstance(_root(e), (*WRONG_VALUES, InstantiationException)):
+            raise TrackerFailed(_cause(e)) from e
         option = f"logger={config['choices']['logger']}"
         raise LeptonError(f"{option}: {_cause(e)}; {how_to_install('track')}") from e
 
 
 def _cause(error: BaseException) -> str:
     """The message of what an error was raised from, in one line."""
-    return " ".join(str(error.__cause__ or error).split())
+    return " ".join(str(_root(error)).split())
+
+
+def _root(error: BaseException) -> BaseException:
+    """What an error of Hydra's was raised from; any other error itself."""
+    return (error.__cause__ or error) if isinstance(error, InstantiationException) else error

@@ -86,6 +86,10 @@ class EvaluationFailed(LeptonError):
     exit_code = 1
 
 
+class TrackerFailed(Exception):
+    """A tracker cannot begin, by no mistake in the config: its runs do without it."""
+
+
 class WorkerLost(Exception):
     """The process that trained a run ended before the run did."""
 

@@ -14,6 +14,7 @@ from lepton.launch.process_environment import ProcessEnvironment
 from lepton.sweep.attempt import JobOutcome, attempt_job, failure_outcome, log_level
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
+from lepton.training.tracker import prepare_databases
 
 log = logging.getLogger("lepton")
 POLL_SECONDS = 0.5  # between two looks at the jobs of a cluster
@@ -51,6 +52,7 @@ def run_on_cluster(
     at_once: int,
 ) -> None:
     """Hands over the jobs, at most so many at once, until all have ended or the sweep stops."""
+    prepare_databases([job.config for job in jobs])
     waiting, count = list(jobs), 0
     submitted: list[tuple[Job, ClusterJob]] = []
     try:

@@ -16,6 +16,7 @@ from lepton.sweep.attempt import OUT_OF_MEMORY, JobOutcome, failure_outcome, log
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import fitting_workers
 from lepton.sweep.progress import SweepProgress
+from lepton.training.tracker import prepare_databases
 
 log = logging.getLogger("lepton")
 GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
@@ -50,6 +51,7 @@ class WorkerPool:
 
     def run(self) -> None:
         """Returns when every job has ended, or was not started because the sweep stops."""
+        prepare_databases([job.config for job in self.jobs])
         start_worker_server()
         with interrupted_by_sigterm():
             try:

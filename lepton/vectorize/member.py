@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from lepton import build, run
+from lepton import run
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.storage.finished_run import write_settings
@@ -18,6 +18,7 @@ from lepton.storage.run_writing import writing_run
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.network import Network
+from lepton.training.tracker import build_tracker
 from lepton.vectorize.hyperparameters import MemberSchedule
 
 log = logging.getLogger("lepton")
@@ -52,7 +53,7 @@ class StackMember:
             writing = writing_run(folder, rerun=config["rerun"])
             self.folder: Path = exit_stack.enter_context(writing)
             write_settings(config, self.folder)
-            self.logger = build.logger(config, self.folder) or None
+            self.logger = build_tracker(config, self.folder) or None
             self._restore(self.checkpoints.load())
             self.closing = exit_stack.pop_all()
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from pytorch_lightning.loggers import CSVLogger
 
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
@@ -216,6 +217,16 @@ def test_a_tracker_is_told_the_same(train_both):
         )
         assert len(a) == 4
         pd.testing.assert_frame_equal(a, b, check_like=True, atol=1e-9)
+
+
+def test_a_tracker_that_fails_is_a_warning_of_each_run_of_a_stack(train_both, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise ConnectionError("the server is down")
+
+    monkeypatch.setattr(CSVLogger, "log_metrics", fail)
+    for pair in train_both(*SMALL, "seed=1,2", "logger=csv"):
+        assert all((folder / "result.json").is_file() for folder in pair)
+    assert caplog.text.count("which goes on: the server is down") == 4
 
 
 DROPOUT = {
