@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.file_parts import FileParts
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import ReadTarget, Target, make_target
 from lepton.dataset.describe.class_notes import absent_class_notes
@@ -112,6 +112,10 @@ class Data(pl.LightningDataModule):
         frame, test = self.read()
         return FrameTable(frame), FrameTable(test) if test is not None else None
 
+    def file_names(self) -> tuple[str, str]:
+        """What messages call the data file and the test file."""
+        return "the data file", "the test file"
+
     def prepare(
         self, frame: pd.DataFrame | RawTable, file_rows: int, target: Target
     ) -> dict[str, Rows]:
@@ -161,6 +165,7 @@ class Data(pl.LightningDataModule):
 
     def _read_and_prepare(self) -> None:
         table, file_rows = self._read_files()
+        files = FileParts(self.file_names() if len(table) > file_rows else (), file_rows)
         target = make_target(
             table.source,
             self.target,
@@ -168,6 +173,7 @@ class Data(pl.LightningDataModule):
             self.positive,
             max_numeric_classes=self.max_numeric_classes,
             read=self.read_target,
+            files=files,
         )
         self.splits = self.prepare(table.source, file_rows, target)
 
@@ -234,12 +240,12 @@ class Data(pl.LightningDataModule):
             if self.split_settings.strategy == "time":
                 values = time_values(values)
             values = values[target.kept_rows]
-        has_labels = target.task in ("binary", "multiclass")
         return split_rows(
             self.split_settings,
             file_rows=int(target.kept_rows[:file_rows].sum()),
             total_rows=int(target.kept_rows.sum()),
-            labels=target.values.astype(np.int32) if has_labels else None,
+            has_test_file=len(frame) > file_rows,
+            labels=target.labels,
             classes=tuple(target.classes),
             values=values,
             drop_rows=drop_rows,
@@ -257,9 +263,10 @@ class Data(pl.LightningDataModule):
     def _read_files(self) -> tuple[RawTable, int]:
         """The rows of all files, and the number of those from the data file."""
         table, test = self.tables()
-        self.notes = [*table.notes, *(test.notes if test is not None else [])]
         self.split_settings.check(has_test_file=test is not None)
-        return (table if test is None else join_tables(table, test)), len(table)
+        whole = join_tables(table, test, self.file_names()) if test is not None else table
+        self.notes = [*whole.notes]
+        return whole, len(table)
 
     def _epoch_sampler(self) -> EpochSampler:
         rank, ranks = (t.global_rank, t.world_size) if (t := self.trainer) else (0, 1)

@@ -37,7 +37,8 @@ def encode_splits(
     for kind in inputs:
         others = [other for other in (*inputs, *unread_inputs) if other is not kind]
         taken = dict.fromkeys(name for other in others for name in other.own_columns)
-        raw = RawSplits(frame, positions, target.kept_rows, {**excluded, **taken}, arrays)
+        of_others = {**excluded, **taken}
+        raw = RawSplits(frame, positions, target.kept_rows, of_others, arrays, target.files)
         for split, tensors in kind.prepare(raw).items():
             splits[split] |= {name: arrays.keep(split, name, t) for name, t in tensors.items()}
         fields |= named_fields(kind, kind.spec_fields(splits["train"]), fields)

@@ -40,6 +40,11 @@ class HuggingFace(TextData):
         self.path, self.config, self.revision = name, config, revision
         self.split_names = train, test
 
+    def file_names(self) -> tuple[str, str]:
+        """The names of both splits."""
+        train, test = self.split_names
+        return f"split {train!r}", f"split {test!r}"
+
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows of the split to divide, and of the test split where there is one."""
         train, test = self._fetched

@@ -19,6 +19,11 @@ class Parquet(TabularData):
         super().__init__(**table)
         self.paths, self.memory_gb = (path, test_path), memory_gb
 
+    def file_names(self) -> tuple[str, str]:
+        """The paths of both files, as they were given."""
+        path, test_path = self.paths
+        return path, test_path or ""
+
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows of the data file, and of the test file where there is one."""
         path, test_path = self.paths

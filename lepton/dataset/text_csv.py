@@ -46,6 +46,11 @@ class TextCsv(TextData):
         }
         self.csv_options = {"quote": quote, "missing": missing, "decimal": None}
 
+    def file_names(self) -> tuple[str, str]:
+        """The paths of both files, as they were given."""
+        path, test_path = self.paths
+        return path, test_path or ""
+
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows of the data file, and of the test file where there is one."""
         path, test_path = self.paths

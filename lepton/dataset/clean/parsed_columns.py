@@ -6,20 +6,23 @@ import numpy as np
 import pandas as pd
 
 from lepton.dataset.clean.column_kinds import COMPACT_PARSERS
+from lepton.dataset.clean.file_parts import FileParts
 from lepton.dataset.read.raw_table import RawTable
 
 
 class ParsedColumns:
     """The columns that are not ignored: whole, or in blocks of rows once each was asked for whole.
 
-    `missing` counts for each column so far the kept rows that lack it.
+    `missing` counts for each column so far the kept rows that lack it, by file.
     Shapes: kept_rows (rows,) bool.
     """
 
-    def __init__(self, table: RawTable, kinds: dict[str, str], kept_rows: np.ndarray):
-        self.table, self.kept_rows = table, kept_rows
+    def __init__(
+        self, table: RawTable, kinds: dict[str, str], kept_rows: np.ndarray, files: FileParts
+    ):
+        self.table, self.kept_rows, self.files = table, kept_rows, files
         self.kinds = {name: kind for name, kind in kinds.items() if kind != "ignore"}
-        self.missing: dict[str, int] = {}
+        self.missing: dict[str, list[tuple[str, int]]] = {}
         self.raw_types: dict[str, object] = {}
 
     def __contains__(self, name: object) -> bool:
@@ -32,7 +35,8 @@ class ParsedColumns:
         raw = self.table[name]
         self.raw_types[name] = raw.dtype
         parsed = COMPACT_PARSERS[self.kinds[name]](raw)
-        self.missing[name] = int(parsed.isna().to_numpy()[self.kept_rows].sum())
+        is_missing = parsed.isna().to_numpy() & self.kept_rows
+        self.missing[name] = self.files.counts(is_missing, f"column {name}")
         return parsed
 
     def blocks(self, rows: int) -> Iterator[pd.DataFrame]:

@@ -4,7 +4,7 @@ A target of several columns is one of labels, unless a task reads it in a way of
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import Cells, distinct_texts, matches
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.file_parts import ONE_FILE, FileParts
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
@@ -37,6 +38,12 @@ class Target:
     values: np.ndarray
     kept_rows: np.ndarray
     notes: list[CleaningNote]
+    files: FileParts = ONE_FILE
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The index of each kept row's class, where a row has one."""
+        return self.values.astype(np.int32) if self.task in ("binary", "multiclass") else None
 
 
 def make_target(
@@ -47,16 +54,19 @@ def make_target(
     *,
     max_numeric_classes: int,
     read: ReadTarget | None,
+    files: FileParts,
 ) -> Target:
     """The target of a table: none where it has no columns, as `read` makes it where that is given.
 
     Raises: DataError naming the column.
     """
     if not columns:
-        return no_target(frame)
+        return replace(no_target(frame), files=files)
     if read is not None:
-        return read_own_target(frame, columns, read)
-    return encode_target(frame, columns, task, positive, max_numeric_classes=max_numeric_classes)
+        return read_own_target(frame, columns, read, files)
+    return encode_target(
+        frame, columns, task, positive, max_numeric_classes=max_numeric_classes, files=files
+    )
 
 
 def no_target(frame: pd.DataFrame | RawTable) -> Target:
@@ -66,7 +76,10 @@ def no_target(frame: pd.DataFrame | RawTable) -> Target:
 
 
 def read_own_target(
-    frame: pd.DataFrame | RawTable, target: str | list[str], read: ReadTarget
+    frame: pd.DataFrame | RawTable,
+    target: str | list[str],
+    read: ReadTarget,
+    files: FileParts = ONE_FILE,
 ) -> Target:
     """The target as `read` makes numbers of its columns, in the rows where none is missing.
 
@@ -74,11 +87,11 @@ def read_own_target(
     """
     columns = [target] if isinstance(target, str) else list(target)
     _require_columns(frame, columns)
-    _, kept_rows, notes = _target_texts(frame, columns)
+    _, kept_rows, notes = _target_texts(frame, columns, files)
     cells = pd.DataFrame({name: frame[name] for name in columns})
     values = np.asarray(read(cells[kept_rows]))
     assert len(values) == kept_rows.sum(), "read_target must give a value for each row"
-    return Target(OWN_TARGET, (), tuple(columns), values, kept_rows, notes)
+    return Target(OWN_TARGET, (), tuple(columns), values, kept_rows, notes, files)
 
 
 def encode_target(
@@ -88,6 +101,7 @@ def encode_target(
     positive: str | int | bool | None,
     *,
     max_numeric_classes: int,
+    files: FileParts = ONE_FILE,
 ) -> Target:
     """The target of a table; a `task` of None is inferred from the values.
 
@@ -100,7 +114,9 @@ def encode_target(
     """
     columns = [target] if isinstance(target, str) else list(target)
     _check_names(frame, columns, task)
-    texts, kept_rows, notes = _target_texts(frame, columns)
+    texts, kept_rows, notes = _target_texts(frame, columns, files)
+    for column in texts:
+        files.refuse_placeholder(column.codes, column.texts.to_pylist(), column.name)
     if task is None:
         several = len(columns) > 1
         task = "multilabel" if several else _infer_task(texts[0], max_numeric_classes)
@@ -112,23 +128,23 @@ def encode_target(
         classes, values = (), _encode_quantity(texts[0])
     else:
         classes, values = _encode_classes(texts[0], task, positive)
-    return Target(task, classes, tuple(columns), values, kept_rows, notes)
+    return Target(task, classes, tuple(columns), values, kept_rows, notes, files)
 
 
 def _target_texts(
-    frame: pd.DataFrame | RawTable, columns: list[str]
+    frame: pd.DataFrame | RawTable, columns: list[str], files: FileParts
 ) -> tuple[list["DistinctTexts"], np.ndarray, list[CleaningNote]]:
-    """The columns of the target, which rows lack none of them, and a note on the others.
+    """The columns of the target, which rows lack none of them, and notes on the others.
 
-    Raises: DataError where no row is left.
+    Raises: DataError where no row is left, of all or of a file.
     """
     texts = [DistinctTexts(name, *distinct_texts(frame[name])) for name in columns]
     kept_rows = np.logical_and.reduce([column.codes >= 0 for column in texts])
-    where, dropped = f"target {', '.join(columns)}", int((~kept_rows).sum())
+    where = f"target {', '.join(columns)}"
     if not kept_rows.any():
         raise DataError(f"{where}: every value is missing")
-    notes = [CleaningNote("missing target, row dropped", dropped, where)] if dropped else []
-    return texts, kept_rows, notes
+    files.refuse_unused(kept_rows, f"value of the {where}")
+    return texts, kept_rows, files.notes("missing target, row dropped", ~kept_rows, where)
 
 
 def _check_names(frame: pd.DataFrame | RawTable, columns: list[str], task: str | None) -> None:

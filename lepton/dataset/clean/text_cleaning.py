@@ -50,14 +50,14 @@ def clean_texts(frame: pd.DataFrame | RawTable, columns: list[str], target: Targ
     if is_empty.sum() == target.kept_rows.sum():
         raise DataError(f"{where}: every text is empty")
     if is_empty.any():
-        notes.append(CleaningNote("empty text, row dropped", int(is_empty.sum()), where))
+        notes += target.files.notes("empty text, row dropped", is_empty, where)
         values = target.values[~is_empty[target.kept_rows]]
         target = replace(target, kept_rows=target.kept_rows & ~is_empty, values=values)
+        target.files.refuse_unused(target.kept_rows, f"text in {where} beside a target")
     for i, name in enumerate(columns if len(columns) > 1 else []):
-        empty_cells = int(is_empty_cell[target.kept_rows, i].sum())
-        if empty_cells:
-            remark = "empty text beside one that is not, kept"
-            notes.append(CleaningNote(remark, empty_cells, f"column {name}"))
+        empty_cells = is_empty_cell[:, i] & target.kept_rows
+        remark = "empty text beside one that is not, kept"
+        notes += target.files.notes(remark, empty_cells, f"column {name}")
     return CleanedTexts(texts, np.concatenate(keys), target, notes)
 
 

@@ -12,16 +12,20 @@ from lepton.spec import UNSEEN_CODE
 
 
 def preprocessing_notes(
-    missing: Mapping[str, int], preprocessor: TablePreprocessing
+    missing: Mapping[str, list[tuple[str, int]]], preprocessor: TablePreprocessing
 ) -> list[CleaningNote]:
-    """Missing values of columns that were filled, and rare categories that were merged."""
+    """Missing values of columns that were filled, and rare categories that were merged.
+
+    `missing` holds for each column their places and how many they are there.
+    """
     notes = []
     for name, kind in preprocessor.kinds.items():
         where, is_number = f"column {name}", kind in ("numeric", "date")
-        if missing[name]:
-            statistic = preprocessor.settings["impute"]
-            action = f"filled with the {statistic}" if is_number else "given their own code"
-            notes.append(CleaningNote(f"missing values {action}", missing[name], where))
+        statistic = preprocessor.settings["impute"]
+        action = f"filled with the {statistic}" if is_number else "given their own code"
+        notes += [
+            CleaningNote(f"missing values {action}", count, place) for place, count in missing[name]
+        ]
         rare = 0 if is_number else len(rare_categories(preprocessor.encoders[name]))
         if rare:
             notes.append(CleaningNote("rare categories merged into one", rare, where))

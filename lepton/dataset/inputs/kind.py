@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.file_parts import ONE_FILE, FileParts
 from lepton.dataset.clean.target import Target
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.load.block_writing import BLOCK_ROWS, write_blocks
@@ -41,6 +42,7 @@ class RawSplits:
     kept_rows: np.ndarray
     excluded: dict[str, str | None]
     arrays: SplitArrays = field(default_factory=SplitArrays)
+    files: FileParts = ONE_FILE
 
 
 class InputKind:

@@ -61,7 +61,7 @@ class TableInputs(InputKind):
         """The tensors of each split; sets `kinds` and fits the preprocessing."""
         table = as_table(raw.frame)
         self._find_kinds(raw, table)
-        columns = ParsedColumns(table, self.kinds, raw.kept_rows)
+        columns = ParsedColumns(table, self.kinds, raw.kept_rows, raw.files)
         release_memory()  # of what reading has left
         self.preprocessor.fit(columns, self.kinds, raw.positions["train"], raw.arrays.scratch)
         release_memory()

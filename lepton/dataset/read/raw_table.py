@@ -1,6 +1,7 @@
 """Tables as they were read: whole columns, or blocks of rows, and never all of it at once."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import pandas as pd
@@ -114,7 +115,7 @@ class JoinedTables:
 
     def __init__(self, first: RawTable, second: RawTable):
         self.tables, self.columns, self.source = (first, second), first.columns, self
-        self.notes = [*first.notes, *second.notes]
+        self.notes: list[CleaningNote] = []
 
     def __len__(self) -> int:
         return sum(map(len, self.tables))
@@ -136,15 +137,26 @@ def as_table(frame: pd.DataFrame | RawTable) -> RawTable:
     return FrameTable(frame) if isinstance(frame, pd.DataFrame) else frame
 
 
-def join_tables(first: RawTable, second: RawTable) -> RawTable:
-    """The rows of both; two DataFrames are one again.
+def join_tables(first: RawTable, second: RawTable, names: tuple[str, str]) -> RawTable:
+    """The rows of both files of these names; two DataFrames are one again.
 
-    Raises: DataError for a column that the second lacks.
+    The notes on reading say which file they are on.
+
+    Raises: DataError for a column that the second lacks, and where it has no row.
     """
     absent = [repr(name) for name in first.columns if name not in second.columns]
     if absent:
-        raise DataError(f"the test file lacks {', '.join(absent)}, which the data file has")
+        raise DataError(f"{names[1]} lacks {', '.join(absent)}, which {names[0]} has")
+    if not len(second):
+        raise DataError(f"{names[1]}: no rows")
     if isinstance(first, FrameTable) and isinstance(second, FrameTable):
         frames = [first.frame, second.frame[list(first.columns)]]
-        return FrameTable(pd.concat(frames, ignore_index=True))
-    return JoinedTables(first, second)
+        joined: RawTable = FrameTable(pd.concat(frames, ignore_index=True))
+    else:
+        joined = JoinedTables(first, second)
+    joined.notes = [
+        replace(note, where=f"{name}, {note.where}")
+        for name, table in zip(names, (first, second), strict=True)
+        for note in table.notes
+    ]
+    return joined

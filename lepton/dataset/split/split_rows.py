@@ -30,6 +30,7 @@ def split_rows(
     *,
     file_rows: int,
     total_rows: int,
+    has_test_file: bool,
     labels: np.ndarray | None,
     classes: tuple[str, ...],
     values: pd.Series | None,
@@ -45,11 +46,13 @@ def split_rows(
     if values is not None:
         assert settings.column is not None
         _refuse_missing(values.iloc[:file_rows], settings.column)
+    if labels is not None:
+        _refuse_class_missing_from_file(labels, file_rows, classes)
     if settings.strategy == "column":
         rows = _rows_by_word(values)
     else:
         splitter = _make_splitter(settings.strategy, file_rows, labels, classes, values)
-        rows = _hold_out(settings, splitter, file_rows, total_rows)
+        rows = _hold_out(settings, splitter, file_rows, total_rows, has_test_file)
     rows = {split: np.sort(positions) for split, positions in rows.items()}
     rows = drop_rows(rows) if drop_rows else rows
     _refuse_empty(rows)
@@ -92,12 +95,16 @@ def _make_splitter(
 
 
 def _hold_out(
-    settings: SplitSettings, splitter: Splitter, file_rows: int, total_rows: int
+    settings: SplitSettings,
+    splitter: Splitter,
+    file_rows: int,
+    total_rows: int,
+    has_test_file: bool,
 ) -> SplitRows:
     """Test from the test file, a fold, or the splitter; then val from what is left."""
     rows, seed = np.arange(file_rows), settings.seed
     units = splitter.units(rows)
-    if total_rows > file_rows:
+    if has_test_file:
         remaining, test = rows, np.arange(file_rows, total_rows)
     elif settings.folds is not None:
         assert settings.fold is not None
@@ -124,6 +131,18 @@ def _refuse_empty(rows: SplitRows) -> None:
                 f"the {split} split is empty (rows: {_counts(rows)}); "
                 "change dataset.split or its sizes"
             )
+
+
+def _refuse_class_missing_from_file(
+    labels: np.ndarray, file_rows: int, classes: tuple[str, ...]
+) -> None:
+    missing = np.flatnonzero(np.bincount(labels[:file_rows], minlength=len(classes)) == 0)
+    if len(missing):
+        total = (labels == missing[0]).sum()
+        raise DataError(
+            f"class {classes[missing[0]]!r}: stands in the test file ({total} rows) and not in the "
+            "data file, so nothing can be learned of it; mend or drop its rows"
+        )
 
 
 def _refuse_class_missing_from_train(

@@ -34,6 +34,7 @@ def split(labels=LABELS, values=None, file_rows=None, rows=None, **changes):
         settings,
         file_rows=file_rows or total_rows,
         total_rows=total_rows,
+        has_test_file=file_rows is not None,
         labels=labels,
         classes=CLASSES,
         values=values,
