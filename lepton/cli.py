@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 from lepton.commands.flags import apply_shared_flags
 from lepton.commands.help_text import command_help, overview, root_help
+from lepton.commands.streams import guard_streams, use_utf8
 from lepton.config.commands import command_roots
 from lepton.errors import LeptonError, did_you_mean
+from lepton.foreign_text import say, show_errors_as_text
 from lepton.training.signals import Interrupted
 
 COMMANDS = {  # the module of each: its docstring is the help, `main` takes the words that follow
@@ -29,37 +31,37 @@ GARBAGE_THRESHOLD = 100_000  # objects between collections; 700 costs the import
 
 def main() -> int:
     """Runs the command; the exit code is 2 for a mistake of the user's, 1 for a failed run."""
+    use_utf8()
+    guard_streams()
+    show_errors_as_text()
     sys.path.append(os.getcwd())
     gc.set_threshold(GARBAGE_THRESHOLD)
     atexit.register(gc.freeze)  # the end need not look through a million objects of torch's
     try:
         return _run_command(sys.argv[1:])
     except LeptonError as e:
-        for line in str(e).splitlines():
-            print(f"lepton: {line}", file=sys.stderr)
+        for line in str(e).split("\n"):
+            say(f"lepton: {line}", file=sys.stderr)
         return e.exit_code
     except Interrupted as e:
-        print(f"lepton: {e}", file=sys.stderr)
+        say(f"lepton: {e}", file=sys.stderr)
         return e.code
     except KeyboardInterrupt:
-        print(
+        say(
             "lepton: interrupted; finished runs are kept, the same command goes on", file=sys.stderr
         )
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _run_command(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in (*HELP_FLAGS, "help"):
-        print(overview(COMMANDS, command_roots()))
+        say(overview(COMMANDS, command_roots()))
         return 0
     name, *command_arguments = arguments
     if name == "--version":
         import lepton
 
-        print(f"lepton {lepton.__version__}")
+        say(f"lepton {lepton.__version__}")
         return 0
     if name in ("-sc", "--shell-completion"):
         from lepton.commands.hydra_answers import answer_shell
@@ -68,7 +70,7 @@ def _run_command(arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         return _run_root(name, command_arguments)
     if HELP_FLAGS & {*command_arguments}:
-        print(command_help(COMMANDS[name]))
+        say(command_help(COMMANDS[name]))
         return 0
     words = apply_shared_flags(command_arguments)
     return importlib.import_module(COMMANDS[name]).main(words)
@@ -82,7 +84,7 @@ def _run_root(name: str, command_arguments: Sequence[str]) -> int:
         hint = did_you_mean(name, (*COMMANDS, *roots))
         raise LeptonError(f"{name}: no such command{hint}; lepton --help")
     if HELP_FLAGS & {*words}:
-        print(root_help(roots[name]))
+        say(root_help(roots[name]))
         return 0
     from lepton.commands import derive
 

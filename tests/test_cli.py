@@ -1,4 +1,5 @@
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -464,3 +465,18 @@ def test_help_and_list_import_no_hydra_and_python_m_lepton_is_the_command(here):
             line.rpartition("|")[2].strip() for line in process.stderr.splitlines()
         }
     assert all(group.name in process.stdout for group in CONF_DIR.iterdir() if group.is_dir())
+
+
+def test_markup_in_a_folder_or_an_error_is_shown_as_it_is(lepton, here):
+    overrides = ("dataset=wine", "model=linear", "trainer.max_epochs=1", 'runs="[/x]/r"')
+    code, out, _ = lepton("train", *overrides, "study=s")
+    assert code == 0
+    assert "[/x]/r/s/wine-linear-s0" in out.splitlines()[-1]
+    failed = here / "[/x]" / "r" / "s" / "a-b-s0-0000000000.failed"
+    failed.mkdir()
+    failure = {"status": "failed", "error": "E: [/done] \x1b[2J\nx", "traceback": "", "run": "a"}
+    (failed / "failure.json").write_text(json.dumps(failure))
+    code, out, _ = lepton("results", "[/x]/r/s")
+    assert code == 0
+    assert r"E: [/done] \x1b[2J\nx" in out
+    assert "1 finished" in out

@@ -37,7 +37,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("storage",),
     ("randomness",),
     ("compat",),
-    ("errors", "groups", "seeds", "spec", "finite"),
+    ("errors", "groups", "seeds", "spec", "finite", "foreign_text"),
 )
 ROW = {package: number for number, row in enumerate(LAYERS) for package in row}
 MOST_FLAT = 16

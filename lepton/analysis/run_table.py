@@ -26,19 +26,19 @@ def show_run(result: Result) -> None:
     columns, lines = with_evaluations(columns, result.metrics, names=columns["test"])
     out.print(metric_table(columns, names=columns["test"]))
     for line in lines:
-        out.print(line, highlight=False)
+        out.print(line)
     epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
     of_all = f" of {result.parameters}" if untuned_metrics else ""
     memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
     sizes = f"{result.trainable}{of_all} parameters{memory}"
-    out.print(f"{result.seconds:.1f} s{epochs}; {sizes}", highlight=False)
+    out.print(f"{result.seconds:.1f} s{epochs}; {sizes}")
     if untuned_metrics:
         out.print("untuned: the best linear head of scikit-learn's on the features as they were")
     if source_metrics := result.added.get("source"):
         scores = _forgetting_text(source_metrics)
-        out.print(f"the task it came from, test: {scores}", highlight=False)
+        out.print(f"the task it came from, test: {scores}")
     folder = Path(result.config["runs"]) / result.config["study"] / result.run
-    out.print(f"{folder}", highlight=False, soft_wrap=True)
+    out.print(f"{folder}", soft_wrap=True)
 
 
 def metric_table(columns: Mapping[str, Mapping[str, float | str]], *, names: Scores) -> Table:

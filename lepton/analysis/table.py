@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from lepton.analysis.comparison import (
@@ -23,7 +22,9 @@ from lepton.analysis.grouping import (
     without_derived,
 )
 from lepton.analysis.study import LOST_STATUSES, describe_counts, gather_runs
+from lepton.compat.rich import PlainConsole
 from lepton.errors import LeptonError, did_you_mean
+from lepton.foreign_text import printable
 from lepton.metric.direction import is_of_test, larger_is_better
 
 SELECTION_TEXTS = {"score": "score, the validation split's monitored metric (larger is better)"}
@@ -36,10 +37,10 @@ def number_text(value: float | None) -> str:
     return "" if value is None or np.isnan(value) else f"{value:.4f}"
 
 
-def console() -> Console:
+def console() -> PlainConsole:
     """A console for tables, wide enough where the output is not a terminal."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=PLAIN_WIDTH)
+    terminal = PlainConsole()
+    return terminal if terminal.is_terminal else PlainConsole(width=PLAIN_WIDTH)
 
 
 def show_study(
@@ -60,7 +61,7 @@ def show_study(
         finished, by = _rows_and_keys(finished, by)
         columns = metric_columns(metrics, finished)
         out.print(_study_table(finished, by, columns, select))
-        out.print(_legend(finished, columns, select), highlight=False)
+        out.print(_legend(finished, columns, select))
     show_runs_without_result(frame, out)
 
 
@@ -77,13 +78,14 @@ def _rows_and_keys(finished: pd.DataFrame, by: list[str] | None) -> tuple[pd.Dat
     return with_unique_derived_names(finished), [*keys, *commands]
 
 
-def show_runs_without_result(frame: pd.DataFrame, out: Console) -> None:
+def show_runs_without_result(frame: pd.DataFrame, out: PlainConsole) -> None:
     """Prints every run without a result, with its error; and the number of runs by status."""
     for row in frame[frame["status"].isin(LOST_STATUSES)].itertuples():
-        out.print(f"{row.status}: {row.run}: {row.error}", highlight=False, soft_wrap=True)
+        line = f"{row.status}: {row.run}: {row.error}"
+        out.print(printable(line, one_line=True), soft_wrap=True)
     if count := int((frame["status"] == "pruned").sum()):
-        out.print(f"pruned: {count} {'run' if count == 1 else 'runs'}", highlight=False)
-    out.print(f"Looked at {describe_counts(frame)}.", highlight=False)
+        out.print(f"pruned: {count} {'run' if count == 1 else 'runs'}")
+    out.print(f"Looked at {describe_counts(frame)}.")
 
 
 def _check_columns(columns: list[str], frame: pd.DataFrame) -> list[str]:

@@ -10,6 +10,7 @@ examples:
 
 from lepton.commands.flags import only_for_train, parse_arguments
 from lepton.config.commands import command_roots
+from lepton.foreign_text import say
 
 
 def main(arguments: list[str]) -> int:
@@ -25,12 +26,12 @@ def main(arguments: list[str]) -> int:
     from lepton.sweep.multirun import plan_runs
 
     plan = plan_runs(parsed.overrides, sweep=parsed.multirun)
-    print(plan)
+    say(plan)
     to_do = {job.folder for job in plan.to_do}
     for job, status in zip(plan.jobs, plan.statuses, strict=True):
         if job.folder in to_do and status != "running":
             status = "to train"
         elif lacks_evaluations(job):
             status = "to evaluate"
-        print(f"  {status:8}  {job.folder}  {job}".rstrip())
+        say(f"  {status:8}  {job.folder}  {job}".rstrip())
     return 0

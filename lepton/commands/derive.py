@@ -12,6 +12,7 @@ from lepton.config.command import COMMON_KEYS, compose_command
 from lepton.config.commands import command_roots
 from lepton.derived.derivation import DerivationRequest
 from lepton.derived.run_paths import find_run_folders
+from lepton.foreign_text import say
 
 if TYPE_CHECKING:
     from lepton.derived.make import DerivationPlan
@@ -61,10 +62,10 @@ def _show_plan(plan: "DerivationPlan") -> None:
     from lepton.storage.run_folder import run_status
 
     search, derivation = plan.search, plan.derivation
-    print(derivation.plan(search))
+    say(derivation.plan(search))
     for path, reason in search.skipped:
-        print(f"  left out  {path}: {reason}")
+        say(f"  left out  {path}: {reason}")
     for text in search.derived_texts:
-        print(f"  left out  {text}")
+        say(f"  left out  {text}")
     is_finished = run_status(plan.folder) == "finished" and not derivation.request.rerun
-    print(f"  {'finished' if is_finished else 'to make '}  {plan.folder}")
+    say(f"  {'finished' if is_finished else 'to make '}  {plan.folder}")

@@ -23,6 +23,7 @@ from pathlib import Path
 from lepton.commands.flags import only_for_train, parse_arguments
 from lepton.commands.terminal_log import show_log
 from lepton.errors import LeptonError
+from lepton.foreign_text import spreadsheet_safe
 
 TABLE_FLAGS = ("--csv", "--parquet")
 USAGE = "usage: lepton evaluate RUN [FILE] [evaluation=NAMES] [key=value ...]"
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         for flag, path in tables.items():
             frame = scores_frame(scored)
             if flag == "--csv":
-                frame.to_csv(path, index=False)
+                spreadsheet_safe(frame).to_csv(path, index=False)
             else:
                 frame.to_parquet(path, index=False)
     except OSError as e:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from lepton.commands.completion import completions
 from lepton.config.commands import command_roots
 from lepton.errors import LeptonError
+from lepton.foreign_text import say
 
 
 def answer_flags(arguments: Sequence[str]) -> int:
@@ -51,7 +52,7 @@ def answer_shell(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
     with suppress(LeptonError):  # a line that is half typed has mistakes
         own = completions([command, *words], commands)
         if own or not is_training:
-            print(("\n" if shell == "fish" else " ").join(own))
+            say(("\n" if shell == "fish" else " ").join(own))
         if is_training and not words[-1].startswith("-"):
             os.environ["COMP_LINE"] = " ".join([program, *words])  # Hydra knows no commands
             return answer_flags(arguments)

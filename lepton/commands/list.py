@@ -7,9 +7,10 @@ examples:
 """
 
 from lepton.config import listing
+from lepton.foreign_text import say
 
 
 def main(arguments: list[str]) -> int:
     """Prints all groups, or those and the options that were named."""
-    print(listing.describe_options(*arguments))
+    say(listing.describe_options(*arguments))
     return 0

@@ -20,6 +20,7 @@ from pathlib import Path
 from lepton.analysis.study import gather_runs
 from lepton.commands.argument_parser import CommandParser, split_names
 from lepton.errors import LeptonError
+from lepton.foreign_text import say
 from lepton.report.assemble import ReportRequest, assemble_report
 from lepton.report.write import PAGE, write_figures, write_report
 
@@ -46,12 +47,12 @@ def main(arguments: list[str]) -> int:
             write_figures(report, out / "plots", only=options.figure)
         except OSError as e:
             raise LeptonError(f"--out {out}: cannot write the figure ({e.strerror})") from None
-        print(f"{out / 'plots' / options.figure}.svg")
+        say(f"{out / 'plots' / options.figure}.svg")
         return 0
     write_report(report, frame, out)
     for sentence in report.summary:
-        print(sentence)
-    print(f"{out / PAGE}")
+        say(sentence)
+    say(f"{out / PAGE}")
     return 0
 
 

@@ -18,7 +18,6 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from lepton.analysis.comparison import (
@@ -33,7 +32,9 @@ from lepton.analysis.grouping import chosen_groups, varying_settings, without_de
 from lepton.analysis.study import gather_runs
 from lepton.analysis.table import console, metric_columns, show_runs_without_result, show_study
 from lepton.commands.argument_parser import CommandParser, split_names
+from lepton.compat.rich import PlainConsole
 from lepton.errors import LeptonError
+from lepton.foreign_text import say, spreadsheet_safe
 from lepton.report.blocks import Note, Text
 from lepton.report.blocks import Table as TableBlock
 from lepton.report.latex import latex_table
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> int:
         show_study(options.study, by, metrics, options.select)
     try:
         if options.csv:
-            load(options.study).to_csv(options.csv, index=False)
+            spreadsheet_safe(load(options.study)).to_csv(options.csv, index=False)
         if options.parquet:
             mixed_columns_as_text(load(options.study)).to_parquet(options.parquet, index=False)
     except OSError as e:
@@ -93,7 +94,7 @@ def _show_comparisons(options: argparse.Namespace) -> None:
         show_runs_without_result(frame, out)
     else:
         write_table = {"markdown": markdown_table, "latex": latex_table}[options.format]
-        print("\n\n".join(write_table(b) for b in blocks if isinstance(b, TableBlock)))
+        say("\n\n".join(write_table(b) for b in blocks if isinstance(b, TableBlock)))
 
 
 def _comparisons(
@@ -125,9 +126,9 @@ def _blocks(comparison: Comparison) -> list[TableBlock | Text]:
     return [*dataset, comparison_table(comparison), *map(Text, conclusions(comparison))]
 
 
-def _show_block(block: object, out: Console) -> None:
+def _show_block(block: object, out: PlainConsole) -> None:
     if isinstance(block, Text | Note):
-        out.print(block.text, highlight=False)
+        out.print(block.text)
     elif isinstance(block, TableBlock):
         table = Table(box=None)
         for i, name in enumerate(block.header):

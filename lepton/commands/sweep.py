@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from lepton.errors import LeptonError
+from lepton.foreign_text import say
 from lepton.storage.lock import lock_owner
 from lepton.storage.results import study_folder
 from lepton.storage.run_folder import STATE_SUFFIXES, read_failure, run_status, unfinished_folder
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Prints the state of a study that sweeps or single runs have made."""
     if arguments[:1] != ["status"] or len(arguments) != 2 or arguments[1].startswith("-"):
         raise LeptonError(f"sweep {' '.join(arguments)}: {USAGE}")
-    print("\n".join(describe_study(study_folder(arguments[1]))))
+    say("\n".join(describe_study(study_folder(arguments[1]))))
     return 0
 
 

@@ -3,13 +3,15 @@
 import logging
 import sys
 
+from lepton.foreign_text import PlainFormatter
+
 
 def show_log() -> None:
     """Prints what is logged under `lepton`, without what Hydra would add to it."""
     log = logging.getLogger("lepton")
     if not log.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(PlainFormatter("%(message)s"))
         handler.setLevel(logging.INFO)
         log.addHandler(handler)
     log.setLevel(logging.DEBUG)

@@ -12,11 +12,13 @@ examples:
   lepton train -m dataset=wine model=mlp,resnet seed='range(5)' study=first
 """
 
+import sys
 from pathlib import Path
 
 from lepton.commands.flags import parse_arguments
 from lepton.commands.terminal_log import show_log
 from lepton.errors import FailedRuns, LeptonError, TrainingError
+from lepton.foreign_text import say
 
 
 def main(arguments: list[str]) -> int:
@@ -52,12 +54,13 @@ def _train_one(overrides: list[str]) -> None:
 
     show_log()
     try:
-        show_run(train(cfg))
-        refresh_tables(Path(cfg.runs) / cfg.study)
+        result = train(cfg)
     except LeptonError:
         raise
     except Exception as e:
         raise _failure(e) from e
+    show_run(result)
+    refresh_tables(Path(cfg.runs) / cfg.study)
 
 
 def _failure(error: Exception) -> LeptonError:
@@ -65,6 +68,6 @@ def _failure(error: Exception) -> LeptonError:
     import traceback
 
     if not isinstance(error, TrainingError):
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip(), file=sys.stderr)
     message = " ".join(str(error).split())
     return FailedRuns(f"the run failed: {type(error).__name__}: {message}")

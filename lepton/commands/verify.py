@@ -23,6 +23,7 @@ from lepton.derived.classes import derivation_class
 from lepton.derived.derivation import Derivation
 from lepton.derived.reproduce import make_again
 from lepton.errors import LeptonError
+from lepton.foreign_text import say
 from lepton.groups import option_label
 from lepton.pretrained.base_weights import starting_weights
 from lepton.pretrained.weight_files import (
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0].startswith("-"):
         raise LeptonError(f"verify {' '.join(arguments)}: {USAGE}")
     lines, is_same = verify(Path(arguments[0]))
-    print("\n".join(lines))
+    say("\n".join(lines))
     return 0 if is_same else 1
 
 

@@ -27,7 +27,7 @@ def begin_worker(writer: Connection, environment: ProcessEnvironment) -> None:
         os.dup2(writer.fileno(), descriptor)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     environment.take_over()
     Thread(target=_end_with_parent, daemon=True).start()

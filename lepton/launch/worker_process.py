@@ -49,7 +49,7 @@ class WorkerProcess:
         self.listener.start()
 
     def _listen(self) -> None:
-        with open(self.reader.fileno(), errors="replace", closefd=False) as lines:
+        with open(self.reader.fileno(), encoding="utf-8", errors="replace", closefd=False) as lines:
             for line in lines:
                 text = line.rstrip("\n")
                 is_logged = text.startswith(LOG_MARK)

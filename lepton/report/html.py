@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from lepton.dataset.inputs.picture import Picture
+from lepton.foreign_text import printable
 from lepton.report.blocks import (
     Block,
     Code,
@@ -182,7 +183,8 @@ def _runs_table(table: RunsTable) -> str:
         for i, title in enumerate(table.header)
     )
     first_page = _table_rows(table.rows[:RUNS_PER_PAGE], table.first_number)
-    data = {"numbers": table.first_number, "page": RUNS_PER_PAGE, "rows": table.rows}
+    rows = [[printable(cell) for cell in row] for row in table.rows]
+    data = {"numbers": table.first_number, "page": RUNS_PER_PAGE, "rows": rows}
     packed_data = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return (
         '<div class="runs" id="runs"><p class="tools"><label>Find <input type="search" '

@@ -2,6 +2,7 @@
 
 import re
 
+from lepton.foreign_text import printable
 from lepton.report.blocks import Table, safe_name
 
 ESCAPES = {
@@ -42,4 +43,5 @@ def escape(text: str) -> str:
     >>> print(escape("50 % of a_b"))
     50 \\% of a\\_b
     """
+    text = printable(text, one_line=True)
     return re.sub(r"[&%$#_{}\\~^<>]", lambda match: ESCAPES[match[0]], text)

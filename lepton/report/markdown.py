@@ -2,6 +2,7 @@
 
 import re
 
+from lepton.foreign_text import printable
 from lepton.report.blocks import Block, Code, Figure, Note, Report, RunsTable, Table, Text
 
 MAX_RUNS = 25  # shown; runs.csv holds all
@@ -46,7 +47,7 @@ def markdown_table(table: Table) -> str:
 
 def _escape_cell(text: str) -> str:
     """The text on one line, where nothing ends the cell or is read as Markdown or HTML."""
-    text = " ".join(_escape_html(text).splitlines())
+    text = " ".join(_escape_html(printable(text)).splitlines())
     return re.sub(r"[\\|`*\[\]]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
 
 

@@ -5,6 +5,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
+from lepton.foreign_text import printable
 from lepton.report.figures.style import INK, LINE, MUTED, PAPER, SERIES
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ def compact_svg(figure: "Figure") -> str:
 
 def _svg(figure: "Figure", image_dpi: int = 100) -> str:
     """The figure as an SVG file without dates and comments, so that equal figures are equal."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
     stream = io.StringIO()
     no_metadata = dict.fromkeys(("Date", "Creator", "Format"))
     figure.savefig(stream, format="svg", dpi=image_dpi, metadata=no_metadata)

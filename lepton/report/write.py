@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lepton.errors import LeptonError
+from lepton.foreign_text import printable, spreadsheet_safe
 from lepton.report.blocks import Report, safe_name
 from lepton.report.figures.style import lepton_style
 from lepton.report.html import html_page
@@ -28,12 +29,15 @@ def write_report(report: Report, frame: pd.DataFrame, folder: Path) -> None:
     try:
         new_folder.mkdir(parents=True)
         svgs = write_figures(report, new_folder / "plots")
-        (new_folder / PAGE).write_text(html_page(report, svgs))
-        (new_folder / "report.md").write_text(markdown_document(report))
-        frame.to_csv(new_folder / "runs.csv", index=False)
+        (new_folder / PAGE).write_text(printable(html_page(report, svgs)), encoding="utf-8")
+        markdown = printable(markdown_document(report))
+        (new_folder / "report.md").write_text(markdown, encoding="utf-8")
+        spreadsheet_safe(frame).to_csv(new_folder / "runs.csv", index=False)
         for table in report.tables():
             table_frame = pd.DataFrame(table.rows, columns=table.header)
-            table_frame.to_csv(new_folder / f"{safe_name(table.name)}.csv", index=False)
+            spreadsheet_safe(table_frame).to_csv(
+                new_folder / f"{safe_name(table.name)}.csv", index=False
+            )
         old_folder = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         if folder.exists():
             os.replace(folder, old_folder)

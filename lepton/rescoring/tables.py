@@ -23,7 +23,7 @@ def show_scores(scored: ScoredRows) -> None:
     counted = f"{scored.rows} rows of the {'test split' if scored.split == 'test' else 'file'}"
     how = "; intervals by the bootstrap over rows" if scored.intervals else ""
     for line in (*lines, f"{counted}{how}", *scored.notes):
-        out.print(line, highlight=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _interval_texts(intervals: Intervals) -> dict[str, str]:

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lepton.foreign_text import PlainFormatter
+
 log = logging.getLogger("lepton")
 
 
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
     """Writes everything said under the logger `lepton` to the run's log as well."""
-    handler = RunLogHandler(path)
+    handler = RunLogHandler(path, encoding="utf-8", errors="backslashreplace")
     try:
         with _listening(handler):
             yield
@@ -40,7 +42,7 @@ class RunLogHandler(logging.FileHandler):
 @contextmanager
 def _listening(handler: logging.Handler) -> Iterator[None]:
     """Lets a handler hear everything under `lepton`, down to what is shown to nobody."""
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     level = log.level
     log.setLevel(logging.DEBUG)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lepton.errors import LeptonError
+from lepton.foreign_text import spreadsheet_safe
 from lepton.storage.files import locked_folder, write_json
 from lepton.storage.results import load, mixed_columns_as_text
 
@@ -97,7 +98,7 @@ def write_tables(study: Path) -> None:
             temporary = study / f".{name}.part"
             try:
                 if name.endswith(".csv"):
-                    frame.to_csv(temporary, index=False)
+                    spreadsheet_safe(frame).to_csv(temporary, index=False)
                 else:
                     mixed_columns_as_text(frame).to_parquet(temporary, index=False)
                 os.replace(temporary, study / name)

@@ -3,10 +3,10 @@
 import logging
 import sys
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn
+from rich.progress import BarColumn
 from rich.progress import Progress as RichProgress
 
+from lepton.compat.rich import PlainColumn, PlainConsole
 from lepton.training import terminal_line
 
 
@@ -15,7 +15,9 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self.bar = RichProgress(
-            BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)
+            BarColumn(),
+            PlainColumn("{task.description}"),
+            console=PlainConsole(stderr=True),
         )
         self.bar.start()
         self.row, self.text = self.bar.add_task(""), ""

@@ -2,11 +2,11 @@
 
 import sys
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
 from lepton.compat.lightning import pl
+from lepton.compat.rich import PlainColumn, PlainConsole
 from lepton.trainer.default import Trainer
 from lepton.training import terminal_line
 
@@ -18,11 +18,11 @@ class Progress(pl.Callback):
     def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
         wanted = trainer.progress if trainer.progress is not None else sys.stderr.isatty()
         self.bar = RichProgress(
-            TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
+            PlainColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(),
-            TextColumn("{task.description}"),
+            PlainColumn("{task.description}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=PlainConsole(stderr=True),
             disable=not (wanted and trainer.is_global_zero) or terminal_line.of_sweep is not None,
             transient=True,
         )

@@ -18,14 +18,14 @@ def print_summary(summary: EnsembleSummary) -> None:
     facts, out = summary.facts, console()
     out.print(_members(summary.members))
     if (more := int((summary.members["weight"] > 0).sum()) - MAX_MEMBERS_SHOWN) > 0:
-        out.print(f"and {more} more, in members.parquet", highlight=False)
+        out.print(f"and {more} more, in members.parquet")
     out.print(_scores(facts))
     for line in summary_sentences(facts):
-        out.print(line, highlight=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     if summary.folder is None:
-        out.print("nothing was kept; keep=true keeps it", highlight=False)
+        out.print("nothing was kept; keep=true keeps it")
     else:
-        out.print(os.fspath(summary.folder), highlight=False, soft_wrap=True)
+        out.print(os.fspath(summary.folder), soft_wrap=True)
 
 
 def _members(members: pd.DataFrame) -> Table:

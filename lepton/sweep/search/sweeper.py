@@ -10,6 +10,7 @@ from typing import Any
 
 from lepton.analysis.table import show_study
 from lepton.errors import ConfigError, FailedRuns
+from lepton.foreign_text import say
 from lepton.storage.study import add_planned_runs, make_studies
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.grid import Grid, JobLauncher
@@ -52,7 +53,7 @@ class Search(Grid):
         unevaluated = add_lacking_evaluations(job for t in state.trials for job in t.jobs)
         for study in state.studies():
             show_study(study)
-        print("\n".join(search_summary(state)))
+        say("\n".join(search_summary(state)))
         if failures := failure_lines(state):
             raise FailedRuns("\n".join(failures))
         raise_failed_evaluations(unevaluated)
