@@ -1,66 +1,149 @@
-"""What Hydra reads and composes of lepton's own conf/ is kept for the session.
+"""What Hydra reads, parses and composes is kept for the session.
 
-Most tests compose, from the same files: a third of the suite's time went there. Of a config with
-other sources, as a user's own folder, only lepton's files are kept, and the rest is left to Hydra.
-tests/test_composed_once.py compares.
+Most tests compose, from the same files: a third of the suite's time went there. A user's own files
+count by what is in them. tests/test_composed_once.py compares.
 """
 
+import copy
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import hydra
 import hydra._internal.config_loader_impl as loading
 import hydra._internal.defaults_list as choosing
-from hydra._internal.config_repository import ConfigRepository
+import omegaconf.base
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import InputDefault
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigSource
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from lepton.config.options import CONF_DIR
 
+STEP = 5  # files between two configs, merged from all files so far, that are kept
 _RESULTS: dict[Any, bytes] = {}  # pickled, of which copies are made in a third of copy's time
+_TREES: dict[str, Any] = {}  # parsed interpolations, which nothing changes
+REPLACED: list[tuple[Any, str, Any]] = []  # owner, name and Hydra's own function
 
 
 def keep_compositions() -> None:
-    """Replaces three functions of Hydra by themselves with a memory, and leaves out a fourth."""
+    """Replaces functions of Hydra by themselves with a memory, and leaves out what none needs."""
     if not hydra.__version__.startswith("1.3."):
         return  # tests of lepton on the next Hydra are about what that does
+    _keep_files_and_choices()
+    _keep_merged()
+    _keep_parsed()
+    _leave_out()
+
+
+def _replace(owner: Any, name: str, function: Any) -> None:
+    REPLACED.append((owner, name, getattr(owner, name)))
+    setattr(owner, name, function)
+
+
+def _keep_files_and_choices() -> None:
     read = ConfigRepository.load_config
     choose = loading.create_defaults_list
-    merge = loading.ConfigLoaderImpl._compose_config_from_defaults_list
-    map_choices = choosing._create_interpolation_map
 
     def load_config(self, config_path):
         source = self._find_object_source(config_path, ObjectType.CONFIG)
-        sources = [source] if source else self.get_sources()
-        return _kept(("file", config_path), sources, lambda: read(self, config_path))
+        if source is not None and (source.scheme() == "pkg" or source.path == str(CONF_DIR)):
+            return _kept(("file", source.path, config_path), lambda: read(self, config_path))
+        return read(self, config_path)
 
     def create_defaults_list(repo, config_name, overrides_list, **settings):
         values = [override for override in overrides_list if _sets_value(override, repo)]
         choices = [override for override in overrides_list if override not in values]
-        key = ("options", config_name, tuple(o.input_line for o in choices), str(settings))
+        given = (config_name, tuple(o.input_line for o in choices), str(settings))
         arguments = (repo, config_name, choices)
-        chosen = _kept(key, repo.get_sources(), lambda: choose(*arguments, **settings))
+        key = ("options", given, _contents(repo.get_sources()))
+        chosen = _kept(key, lambda: choose(*arguments, **settings))
         others = {override.input_line for override in [*values, *chosen.config_overrides]}
         chosen.config_overrides = [o for o in overrides_list if o.input_line in others]
         return chosen
 
+    _replace(ConfigRepository, "load_config", load_config)
+    _replace(loading, "create_defaults_list", create_defaults_list)
+
+
+def _keep_merged() -> None:
+    """A config begins with what the same first files were merged to before."""
+    merge = loading.ConfigLoaderImpl._compose_config_from_defaults_list
+
+    def merged(loader, defaults, repo, contents):
+        names = tuple(map(str, defaults))
+        keys = {n: ("begun", names[:n], contents) for n in range(STEP, len(names), STEP)}
+        begun = max((n for n, key in keys.items() if key in _RESULTS), default=0)
+        cfg = pickle.loads(_RESULTS[keys[begun]]) if begun else OmegaConf.create()
+        with flag_override(cfg, "no_deepcopy_set_nodes", True):
+            for n, default in enumerate(defaults[begun:], begun + 1):
+                cfg.merge_with(loader._load_single_config(default=default, repo=repo).config)
+                if n in keys:
+                    _RESULTS[keys[n]] = pickle.dumps(cfg, pickle.HIGHEST_PROTOCOL)
+        _strip_defaults(cfg)
+        return cfg
+
     def compose_config(self, defaults, repo):
-        key = ("merged", str(defaults))
-        return _kept(key, repo.get_sources(), lambda: merge(self, defaults, repo))
+        contents = _contents(repo.get_sources())
+        key = ("merged", str(defaults), contents)
+        try:
+            return _kept(key, lambda: merged(self, defaults, repo, contents))
+        except Exception:
+            return merge(self, defaults, repo)  # which says what is wrong
+
+    _replace(loading.ConfigLoaderImpl, "_compose_config_from_defaults_list", compose_config)
+
+
+def _strip_defaults(node: Any) -> None:
+    """Removes the lists of defaults that are left of the classes that hold Hydra's own part."""
+    if not isinstance(node, DictConfig) or node._is_missing() or node._is_none():
+        return
+    if node._get_node_flag("HYDRA_REMOVE_TOP_LEVEL_DEFAULTS"):
+        with flag_override(node, ["readonly", "struct"], False):
+            node._set_flag("HYDRA_REMOVE_TOP_LEVEL_DEFAULTS", None)
+            node.pop("defaults", None)
+    for _, value in node.items_ex(resolve=False):
+        _strip_defaults(value)
+
+
+def _keep_parsed() -> None:
+    """Texts are parsed once: overrides without a call, which may draw, and interpolations."""
+    parse_override = OverridesParser.parse_rule
+    parse_interpolation = omegaconf.base.parse
+
+    def parse_rule(self, text, rule):
+        if "(" in text:
+            return parse_override(self, text, rule)
+        return _kept(("parsed", text, rule), lambda: parse_override(self, text, rule))
+
+    def parse(text):
+        if text not in _TREES:
+            _TREES[text] = parse_interpolation(text)
+        return _TREES[text]
+
+    _replace(OverridesParser, "parse_rule", parse_rule)
+    _replace(omegaconf.base, "parse", parse)
+
+
+def _leave_out() -> None:
+    map_choices = choosing._create_interpolation_map
 
     def create_interpolation_map(overrides, defaults_list, self_added):
         if _has_interpolation(defaults_list):
             return map_choices(overrides, defaults_list, self_added)
         return None  # nothing would look at all the choices, made anew for each of them
 
-    ConfigRepository.load_config = load_config
-    choosing._create_interpolation_map = create_interpolation_map
-    loading.create_defaults_list = create_defaults_list
-    loading.ConfigLoaderImpl._compose_config_from_defaults_list = compose_config
+    def set_up(self, delegate):
+        self.delegate = copy.copy(delegate)  # whose sources are replaced, and never changed
+        self.cache = {}
+
+    _replace(choosing, "_create_interpolation_map", create_interpolation_map)
+    _replace(CachingConfigRepository, "__init__", set_up)
 
 
 def _has_interpolation(defaults_list: list[InputDefault]) -> bool:
@@ -73,15 +156,27 @@ def _sets_value(override: Override, repo: Any) -> bool:
     return is_plain and not repo.group_exists(override.key_or_group)
 
 
-def _kept(key: Any, sources: Iterable[ConfigSource], call: Callable[[], Any]) -> Any:
-    """A copy of what the call returned the first time; what it returns, for a user's sources."""
-    places = tuple((source.scheme(), source.path) for source in sources)
-    if any(scheme == "file" and path != str(CONF_DIR) for scheme, path in places):
-        return call()
-    key = (key, places, _stored_names(ConfigStore.instance().repo))
+def _kept(key: Any, call: Callable[[], Any]) -> Any:
+    """A copy of what the call returned the first time."""
     if key not in _RESULTS:
         _RESULTS[key] = pickle.dumps(call(), pickle.HIGHEST_PROTOCOL)
     return pickle.loads(_RESULTS[key])
+
+
+def _contents(sources: Sequence[ConfigSource]) -> tuple[Any, ...]:
+    """What a config depends on beside its choices: the files of a user's folder, not its name."""
+    places = [
+        _files(source.path)
+        if source.scheme() == "file" and source.path != str(CONF_DIR)
+        else source.path
+        for source in sources
+    ]
+    return (*places, _stored_names(ConfigStore.instance().repo))
+
+
+def _files(folder: str) -> tuple[Any, ...]:
+    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return tuple((str(path.relative_to(folder)), path.read_bytes()) for path in paths)
 
 
 def _stored_names(options: dict[str, Any]) -> tuple[Any, ...]:

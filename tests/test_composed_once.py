@@ -19,6 +19,12 @@ OVERRIDES = [
     ("model=mlp,resnet", "seed=range(5)"),
     ("dataset={_target_: a.B}",),
 ]
+OWN_FILES = {
+    "model/wide.yaml": "units: 3\n",
+    "method/mine.yaml": "defaults: [base]\nrate: ${seed}\n",
+    "method/base.yaml": "draws: 2\n",
+    "experiment/own.yaml": "# @package _global_\ndefaults:\n  - override /model: wide\nseed: 7\n",
+}
 WRONG = [("model=nope",), ("+model=mlp",), ("~model=resnet",), ("model.nope=1",), ("++model=mlp",)]
 
 
@@ -31,13 +37,35 @@ def composed(overrides):
         return OmegaConf.to_yaml(cfg)
 
 
+@pytest.fixture
+def without_memory(monkeypatch):
+    """What the overrides compose to by Hydra's own functions alone."""
+
+    def without_memory(overrides):
+        with monkeypatch.context() as patched:
+            for owner, name, function in composed_once.REPLACED:
+                patched.setattr(owner, name, function)
+            return composed(overrides)
+
+    return without_memory
+
+
 @pytest.mark.parametrize("overrides", [*OVERRIDES, *WRONG], ids=" ".join)
-def test_the_whole_config_and_every_error_are_those_of_hydra(overrides, monkeypatch):
-    remembered = composed(COMPOSED_BEFORE), composed(overrides), composed(overrides)
+def test_the_whole_config_and_every_error_are_those_of_hydra(overrides, without_memory):
+    composed(COMPOSED_BEFORE)
+    remembered = composed(overrides), composed(overrides)
     assert isinstance(remembered[1], str) == (overrides in OVERRIDES)
-    monkeypatch.setattr(composed_once, "_kept", lambda key, sources, call: call())
-    monkeypatch.setattr(composed_once, "_has_interpolation", lambda defaults_list: True)
-    assert remembered == (composed(COMPOSED_BEFORE), composed(overrides), composed(overrides))
+    assert remembered == (without_memory(overrides),) * 2
+
+
+def test_a_config_with_a_users_folder_is_that_of_hydra(here, without_memory):
+    for name in ("first", "second"):
+        for file, text in OWN_FILES.items():
+            (here / name / file).parent.mkdir(parents=True, exist_ok=True)
+            (here / name / file).write_text(text)
+        own = (f"hydra.searchpath=[file://{here / name}]", "experiment=own", "+method=mine")
+        assert composed(own) == composed(own) == without_memory(own)
+        assert "model: wide" in composed(own)
 
 
 def test_a_copy_that_is_changed_changes_no_other():

@@ -22,17 +22,22 @@ def resolved_config(cfg: "DictConfig") -> dict[str, Any]:
 
     Raises: ConfigError with a line for every value that is missing or cannot be interpolated.
     """
-    problems = _unresolved_values(cfg, "")
-    if problems:
-        raise ConfigError(*problems)
-    return plain_dict(cfg)
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return plain_dict(cfg, throw_on_missing=True)
+    except OmegaConfBaseException:  # which names the first of them alone
+        problems = _unresolved_values(cfg, "")
+        if not problems:
+            raise
+        raise ConfigError(*problems) from None
 
 
-def plain_dict(cfg: "DictConfig") -> dict[str, Any]:
-    """A node as plain values, which are all there and can be interpolated."""
+def plain_dict(cfg: "DictConfig", *, throw_on_missing: bool = False) -> dict[str, Any]:
+    """A node as plain values, all of which can be interpolated."""
     from omegaconf import OmegaConf
 
-    values = OmegaConf.to_container(cfg, resolve=True)
+    values = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=throw_on_missing)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
 

@@ -40,9 +40,9 @@ def find_options() -> dict[str, dict[str, Path]]:
     """
     options_by_group: dict[str, dict[str, Path]] = {}
     for folder in config_dirs():
-        for group in _groups_in(folder):
+        for group, names in _files_by_group(folder).items():
             options = options_by_group.setdefault(group, {})
-            for path in sorted((folder / group).glob("*.yaml")):
+            for path in (folder / group / name for name in names):
                 if options.setdefault(path.stem, path) != path and not _is_hidden(path.stem):
                     raise ConfigError(f"{path}: {group}={path.stem} exists in lepton; rename it")
     visible = {
@@ -70,7 +70,7 @@ def _is_hidden(name: str) -> bool:
 
 def _holds_options(folder: Path) -> bool:
     """True for a folder with a group of lepton's, a command, or an option with a `_target_`."""
-    if any((folder / group).is_dir() for group in _groups_in(CONF_DIR)):
+    if any((folder / group).is_dir() for group in _files_by_group(CONF_DIR)):
         return True
     if any(root_target(path) for path in folder.glob("*.yaml")):
         return True
@@ -78,6 +78,19 @@ def _holds_options(folder: Path) -> bool:
     return any(re.search("^ *_target_:", text, re.MULTILINE) for text in texts)
 
 
-def _groups_in(folder: Path) -> list[str]:
-    dirs = (Path(path, name) for path, names, _ in os.walk(folder) for name in names)
-    return [p.relative_to(folder).as_posix() for p in sorted(dirs) if any(p.glob("*.yaml"))]
+def _files_by_group(folder: Path) -> dict[str, list[str]]:
+    """The names of the YAML files of each folder that has some, in order; text, not paths: fast."""
+    inner = [os.path.join(path, name) for path, names, _ in os.walk(folder) for name in names]
+    files = {os.path.relpath(path, folder): _yaml_files(path) for path in inner}
+    return {group: files[group] for group in sorted(files, key=_parts) if files[group]}
+
+
+def _yaml_files(folder: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(".yaml"))
+    except OSError:  # a folder that may not be read
+        return []
+
+
+def _parts(group: str) -> list[str]:
+    return group.split("/")
