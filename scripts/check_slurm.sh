@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings Slurm up on this one Debian host (as root) and runs a sweep through it: the runs must be those of one process,
-# a job that is killed must be the only one to fail, and one that is preempted must go on to the same result.
+# also where Slurm takes fewer as one array; a job that is killed must be the only one to fail, and one that is preempted must go on to the same result.
 #   apt-get install -y slurmctld slurmd munge && bash scripts/check_slurm.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -26,6 +26,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 KillWait=5
+MaxArraySize=3
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
@@ -52,11 +53,12 @@ CODE
 }
 begun() { until compgen -G "runs/$1/*.part/spec.json" >/dev/null; do sleep 0.2; done; sleep 2; }
 
-sweep 'seed=range(3)' study=alone
-sweep 'seed=range(3)' study=slurm hydra/launcher=submitit_slurm
+sweep 'seed=range(4)' study=alone hydra/launcher=basic
+sweep 'seed=range(4)' study=slurm hydra/launcher=submitit_slurm
 same alone slurm
+[[ ! -e runs/slurm/.submitit ]] # nothing is left of jobs that have ended
 
-sweep 'seed=range(3)' study=preempted hydra/launcher=submitit_slurm hydra.launcher.at_once=1 &
+sweep 'seed=range(4)' study=preempted hydra/launcher=submitit_slurm hydra.launcher.at_once=1 &
 begun preempted
 scancel --signal=USR2 --me # what a preempted job is sent
 wait $!
@@ -64,7 +66,7 @@ same alone preempted
 
 sweep 'seed=range(3)' study=killed hydra/launcher=submitit_slurm hydra.launcher.at_once=1 >killed.txt 2>&1 &
 begun killed
-pkill -KILL -f "submitit.core._submit $work/runs/killed/" || true
+scontrol listpids "$(squeue --me --noheader --format=%A | head -n 1)" | awk 'NR > 1 && $1 > 1 { print $1 }' | xargs kill -KILL
 wait $! && code=0 || code=$?
 [[ $code == 1 ]] && grep "1 of 3 runs failed" killed.txt
 "$python" -m lepton sweep status killed

@@ -1,15 +1,18 @@
 """Hydra launchers through submitit: jobs of Slurm's, or processes of their own on this machine."""
 
+import io
+import re
 import subprocess
 import time
+import uuid
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
 from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError, WorkerLost
-from lepton.launch.cluster import run_on_cluster, train_on_cluster
+from lepton.launch.cluster import Refused, run_on_cluster, train_on_cluster
 from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
 from lepton.launch.termination import interrupted_by_sigterm
 from lepton.sweep.attempt import JobOutcome
@@ -19,7 +22,9 @@ from lepton.sweep.progress import SweepProgress
 
 QUEUE_SECONDS = 5.0  # between two questions to Slurm
 LOST_SECONDS = 20.0  # after which a job is lost that Slurm has forgotten and that left no word
-SUBMITIT_FOLDER = ".submitit"  # in the study: what submitit writes of each job
+DEFAULT_ARRAY_SIZE = 1001  # Slurm's own, where it does not say another
+LOG_SUFFIXES = (".out", ".err")
+SUBMITIT_FOLDER = ".submitit"  # in the study: what submitit writes of a sweep while it runs
 
 
 class Submitit:
@@ -32,20 +37,29 @@ class Submitit:
         """Returns when every job has ended, or was not handed over because the sweep stops."""
         if not jobs:
             return
-        executor = self._executor(jobs[0].folder.parent.absolute() / SUBMITIT_FOLDER)
-        queue = _SlurmQueue() if self.cluster == "slurm" else None
+        folder = jobs[0].folder.parent.absolute() / SUBMITIT_FOLDER / uuid.uuid4().hex[:8]
+        executor = self._executor(folder)
+        on_slurm = self.cluster == "slurm"
+        queue, size = (_SlurmQueue(), max_array_size()) if on_slurm else (None, len(jobs))
 
         def submit(batch: list[Job]) -> list[_SubmititJob]:
-            environment = ProcessEnvironment.for_other_machines()
-            with executor.batch():
-                handles = [
-                    executor.submit(PreemptibleTraining(), job, environment) for job in batch
-                ]
-            return [_SubmititJob(handle, queue) for handle in handles]
+            taken: list[_SubmititJob] = []
+            for start in range(0, len(batch), size):
+                try:
+                    handles = _submit_array(executor, batch[start : start + size])
+                except Refused:
+                    if not taken:
+                        raise
+                    break
+                taken += [_SubmititJob(handle, queue) for handle in handles]
+            return taken
 
-        with interrupted_by_sigterm(), exported_python_path():
-            at_once = self._max_jobs_at_once(jobs)
-            run_on_cluster(jobs, progress or SweepProgress(jobs), submit, at_once=at_once)
+        try:
+            with interrupted_by_sigterm(), exported_python_path():
+                at_once = self._max_jobs_at_once(jobs)
+                run_on_cluster(jobs, progress or SweepProgress(jobs), submit, at_once=at_once)
+        finally:
+            _keep_logs_alone(folder)
 
     def _max_jobs_at_once(self, jobs: Sequence[Job]) -> int:
         if self.at_once:
@@ -61,6 +75,42 @@ class Submitit:
         except (RuntimeError, ValueError, NameError, TypeError, AssertionError) as e:
             raise LeptonError(f"hydra.launcher: {' '.join(str(e).split())}") from None
         return executor
+
+
+def max_array_size() -> int:
+    """How many jobs Slurm takes as one array."""
+    command = ["scontrol", "show", "config"]
+    try:
+        process = subprocess.run(command, capture_output=True, text=True)
+        said = re.search(r"^MaxArraySize\s*=\s*(\d+)", process.stdout, re.MULTILINE)
+    except OSError:
+        said = None
+    return max(1, int(said[1])) if said else DEFAULT_ARRAY_SIZE
+
+
+def _submit_array(executor: Any, jobs: Sequence[Job]) -> list[Any]:
+    """Hands over jobs as one array; returns submitit's own Jobs. Raises: Refused."""
+    failures = import_optional("submitit.core.utils", needed_by="hydra/launcher=submitit_slurm")
+    environment, handles = ProcessEnvironment.for_other_machines(), []
+    try:
+        # submitit would print what sbatch says of a refusal
+        with redirect_stderr(io.StringIO()), executor.batch():
+            for job in jobs:
+                handles.append(executor.submit(PreemptibleTraining(), job, environment))
+    except (failures.FailedJobError, failures.FailedSubmissionError, OSError) as e:
+        said = str(e).strip().splitlines()[-1:] or [type(e).__name__]
+        raise Refused(f"hydra/launcher=submitit_slurm: {said[0]}") from None
+    return handles
+
+
+def _keep_logs_alone(folder: Path) -> None:
+    """Removes what submitit has written of a sweep, but the logs of jobs that left no outcome."""
+    for path in folder.glob("*"):
+        if path.suffix not in LOG_SUFFIXES:
+            path.unlink(missing_ok=True)
+    for parent in (folder, folder.parent):
+        with suppress(OSError):
+            parent.rmdir()
 
 
 class PreemptibleTraining:
@@ -116,11 +166,13 @@ class _SubmititJob:
                 last_line = (self.handle.stderr() or "").strip().splitlines()[-1:]
                 reason = f": {last_line[0]}" if last_line else ""
                 raise WorkerLost(f"job {self.handle.job_id} ended without a word{reason}")
-            return self.handle.result()
+            outcome = self.handle.result()
+            for path in (paths.stdout, paths.stderr):  # the run's log.txt has what counts
+                path.unlink(missing_ok=True)
+            return outcome
         finally:
             for path in (paths.result_pickle, paths.submitted_pickle):
-                with suppress(OSError):
-                    path.unlink()
+                path.unlink(missing_ok=True)
 
     def cancel(self) -> None:
         self.handle.cancel(check=False)

@@ -25,8 +25,13 @@ SBATCH = r"""
 import os, re, subprocess, sys, uuid
 text = open(sys.argv[-1]).read()
 queue, job = os.environ["QUEUE"], str(uuid.uuid4().int % 10**6)
-first, last = re.search(r"--array=(\d+)-(\d+)", text).groups() if "--array" in text else (0, 0)
-for task in range(int(first), int(last) + 1):
+array = re.search(r"--array=(\d+)-(\d+)", text)
+first, last = map(int, array.groups()) if array else (0, 0)
+if last >= int(os.environ.get("QUEUE_ARRAY", 1001)):
+    sys.exit("sbatch: error: Batch job submission failed: Invalid job array specification")
+if len(os.listdir(queue)) + last - first + 1 > int(os.environ.get("QUEUE_LIMIT", 10**6)):
+    sys.exit("sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: too many jobs")
+for task in range(first, last + 1):
     name = f"{job}_{task}" if "--array" in text else job
     variables = {"SLURM_JOB_ID": job, "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "lepton"}
     if "_" in name:
@@ -66,6 +71,7 @@ def slurm(tmp_path_factory, monkeypatch):
     """Stand-ins for Slurm's commands, first on the path."""
     folder = tmp_path_factory.mktemp("slurm")
     commands = {"sbatch": SBATCH, "srun": SRUN, "squeue": SQUEUE, "scancel": SCANCEL}
+    commands["scontrol"] = 'import os; print("MaxArraySize =", os.environ.get("QUEUE_ARRAY", 1001))'
     for name, text in {**commands, "sacct": "import sys; sys.exit(1)"}.items():
         (folder / name).write_text(f"#!{sys.executable}\n{text}")
         (folder / name).chmod(stat.S_IRWXU)
@@ -98,7 +104,7 @@ def test_runs_are_those_of_one_process_in_the_same_study(here, slurm, sweep, fin
     code, output = sweep(*WINE, "seed=range(4)", "study=far", launcher)
     assert code == 0
     assert "4 runs: 4 finished, 0 to train" in output
-    assert not list(Path("runs/far").rglob("*.pkl"))
+    assert not list(Path("runs/far").glob(".submitit"))
 
 
 @pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
@@ -141,6 +147,30 @@ def test_no_more_jobs_run_at_once_than_there_are_cores_for(trap, sweep):
     assert code == 0, output
     ended = sorted(p.stat().st_mtime for p in Path("runs").glob("default/*/result.json"))
     assert all(later - earlier > 0.3 for earlier, later in pairwise(ended))
+
+
+def test_arrays_are_no_larger_than_slurm_takes_them(here, slurm, sweep, monkeypatch):
+    monkeypatch.setenv("QUEUE_ARRAY", "2")
+    code, output = sweep(*WINE, "seed=range(5)", SLURM)
+    assert code == 0, output
+    assert "5 runs: 5 finished" in sweep(*WINE, "seed=range(5)", SLURM)[1]
+
+
+def test_a_full_queue_takes_the_others_when_jobs_have_ended(here, slurm, sweep, monkeypatch):
+    monkeypatch.setenv("QUEUE_ARRAY", "2")
+    monkeypatch.setenv("QUEUE_LIMIT", "2")
+    code, output = sweep(*WINE, "seed=range(5)", SLURM)
+    assert code == 0, output
+    assert "runs wait until the cluster takes more: " in output
+
+
+def test_a_cluster_that_takes_nothing_is_one_line(here, slurm, sweep, monkeypatch):
+    monkeypatch.setenv("QUEUE_LIMIT", "0")
+    code, output = sweep(*WINE, "seed=range(2)", SLURM)
+    assert code == 2
+    assert output.splitlines()[-1].endswith("submitit_slurm: sbatch: error: too many jobs")
+    assert "Traceback" not in output
+    assert not list(Path("runs").rglob("*.part")) + list(Path("runs").rglob(".submitit"))
 
 
 def test_an_option_that_submitit_does_not_know_is_one_line(slurm, lepton):
