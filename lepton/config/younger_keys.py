@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lepton.config.lineage import read_lineage
+from lepton.config.partial_revisions import touches
 from lepton.config.signature import TargetError, read_signature
 from lepton.groups import GROUPS, REVISIONS, YOUNGER_KEYS, takes_several
 
@@ -60,12 +61,12 @@ def revisions_of(changes: Changes) -> dict[str, int]:
 
 def changes_of(config: Node) -> Changes:
     """What has changed in the results of a config's options, by the paths of their nodes."""
-    return _noted(lambda note: _changed(config, note))
+    return _noted(config, lambda note: _changed(config, note))
 
 
 def changes_of_settings(command: str, settings: Node, groups: Mapping[str, str]) -> Changes:
     """What has changed in the results of a command, and of its options under COMMAND.KEY."""
-    return _noted(lambda note: _changed_settings(command, settings, groups, note))
+    return _noted(settings, lambda note: _changed_settings(command, settings, groups, note))
 
 
 def revision_differences(
@@ -81,13 +82,14 @@ def revision_differences(
     return lines
 
 
-def _noted(visit: Callable[[Change], Any]) -> Changes:
-    """The sentences of REVISIONS for every node that is visited, by path."""
+def _noted(config: Node, visit: Callable[[Change], Any]) -> Changes:
+    """The sentences of REVISIONS for every node of a config that is visited, by path."""
     changes = {}
 
     def note(path: str, group: str, node: Node) -> Node:
         names = _names(group, node)
-        changes[path] = tuple(line for name in names for line in REVISIONS.get(name, ()))
+        lines = [line for name in names for line in REVISIONS.get(name, ())]
+        changes[path] = tuple(line for line in lines if touches(line, config))
         return node
 
     if REVISIONS:

@@ -15,6 +15,11 @@ from torch import Tensor
 from lepton.compat.torchmetrics import classification as tm
 from lepton.compat.torchmetrics import r2_score
 from lepton.errors import ConfigError
+from lepton.metric.calibration import (
+    calibration_error,
+    multiclass_calibration_error,
+    multilabel_calibration_error,
+)
 from lepton.metric.metric import Metric
 
 CALIBRATION_BINS = 15  # of the calibration error, where nobody chooses
@@ -215,11 +220,6 @@ _accuracy = partial(tm.binary_accuracy, validate_args=False)
 _f1 = partial(tm.binary_f1_score, validate_args=False)
 _auroc = partial(tm.binary_auroc, validate_args=False)
 _average_precision = partial(tm.binary_average_precision, validate_args=False)
-_ece = partial(tm.binary_calibration_error, n_bins=CALIBRATION_BINS, norm="l1", validate_args=False)
-
-
-def _multilabel_ece(p: Tensor, y: Tensor, *, n_bins: int = CALIBRATION_BINS) -> Tensor:
-    return _mean_over_columns(range(p.shape[1]), partial(_ece, n_bins=n_bins), p, y)
 
 
 METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
@@ -230,7 +230,7 @@ METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
         "f1": partial(_if_both_classes, _f1),
         "auroc": partial(_if_both_classes, _auroc),
         "average_precision": partial(_if_both_classes, _average_precision),
-        "ece": _ece,
+        "ece": calibration_error,
         "brier": brier,
         "ks": partial(_if_both_classes, ks),
         "mcc": mcc,
@@ -244,9 +244,7 @@ METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
         ),
         "auroc": partial(_one_against_rest, _auroc),
         "average_precision": partial(_one_against_rest, _average_precision),
-        "ece": partial(
-            _multiclass, tm.multiclass_calibration_error, n_bins=CALIBRATION_BINS, norm="l1"
-        ),
+        "ece": multiclass_calibration_error,
         "brier": multiclass_brier,
         "mcc": mcc,
     },
@@ -257,7 +255,7 @@ METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
         "f1": partial(_macro_average, _f1),
         "auroc": partial(_macro_average, _auroc),
         "average_precision": partial(_macro_average, _average_precision),
-        "ece": _multilabel_ece,
+        "ece": multilabel_calibration_error,
         "brier": brier,
         "mcc": partial(_macro_average, mcc),
     },

@@ -7,6 +7,7 @@ import sklearn.metrics as sk
 import torch
 from scipy.stats import ks_2samp
 
+from lepton.config.younger_keys import changes_of
 from lepton.errors import ConfigError
 from lepton.metric.direction import LARGER_IS_BETTER
 from lepton.metric.scoring import METRICS, monitor_value, score
@@ -44,7 +45,7 @@ def slow_ece(confidence, correct, bins=15):
     """Over equal bins: |mean confidence - share correct|, weighted by rows."""
     total = 0.0
     for i in range(bins):
-        inside = (confidence >= i / bins) & (confidence < (i + 1) / bins)
+        inside = (confidence >= i / bins) & ((confidence < (i + 1) / bins) | (i + 1 == bins))
         if inside.any():
             total += inside.sum() * abs(confidence[inside].mean() - correct[inside].mean())
     return total / len(confidence)
@@ -258,3 +259,47 @@ def test_the_bins_of_the_calibration_error_can_be_chosen(bins):
     assert several["ece"] == pytest.approx(
         slow_ece(shares.max(1), shares.argmax(1) == classes, bins)
     )
+
+
+def edges_and_neighbours(bins):
+    """Every edge of the bins, 0 and 1 included, and the next numbers on both sides of it."""
+    edges = np.arange(bins + 1) / bins
+    around = [np.nextafter(edges, -1), edges, np.nextafter(edges, 2)]
+    return np.unique(np.clip(np.concatenate(around), 0, 1))
+
+
+@pytest.mark.parametrize("bins", [1, 2, 7, 10, 15, 49, 100])
+def test_probabilities_at_the_edges_of_bins_count_where_plain_numpy_counts_them(bins):
+    p = edges_and_neighbours(bins)
+    y = np.random.default_rng(bins).integers(0, 2, len(p))
+    options = {"only": ["ece"], "calibration_bins": bins}
+    binary = scored(p, y, "binary", **options)["ece"]
+    assert binary == pytest.approx(slow_ece(p, y, bins), abs=1e-12)
+    labels, targets = np.stack([p, p[::-1]], 1), np.stack([y, y], 1)
+    expected = np.mean([slow_ece(p, y, bins), slow_ece(p[::-1], y, bins)])
+    multilabel = scored(labels, targets, "multilabel", **options)["ece"]
+    assert multilabel == pytest.approx(expected, abs=1e-12)
+    classes = np.stack([p, (1 - p) / 2, (1 - p) / 2], 1)
+    classes, targets = classes[p > 0.5], np.where(y, 0, 1)[p > 0.5]
+    multiclass = scored(classes, targets, "multiclass", **options)["ece"]
+    assert multiclass == pytest.approx(slow_ece(p[p > 0.5], y[p > 0.5], bins), abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_certain_prediction_shares_the_last_bin(dtype):
+    p, y = torch.tensor([0.95, 1.0], dtype=dtype), torch.tensor([1, 0])
+    assert score(p, y, task="binary")["ece"] == pytest.approx(0.475)
+    both = score(torch.stack([p, p], 1), torch.stack([y, y], 1), task="multilabel")
+    assert both["ece"] == pytest.approx(0.475)
+    assert score(torch.stack([p, 1 - p], 1), 1 - y, task="multiclass")["ece"] == pytest.approx(
+        0.475
+    )
+
+
+def test_a_run_that_was_chosen_by_its_calibration_error_is_another_run_now():
+    def revisions(metric):
+        return changes_of({"task": {"monitor": metric}})
+
+    assert not revisions(None)
+    assert not revisions("auroc")
+    assert list(revisions("ece")) == ["task"]

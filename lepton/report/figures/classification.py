@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lepton.report.figures.bins import equal_count_bins
 from lepton.report.figures.labels import value_label
 from lepton.report.figures.style import INK, LINE, MUTED, series_color, subplots
 from lepton.report.predictions import Predictions
@@ -176,7 +177,7 @@ def calibration(predictions: Predictions) -> "Figure":
 
 
 def calibration_table(predictions: Predictions) -> pd.DataFrame:
-    """Mean predicted probability and observed share in bins of as many samples each.
+    """Mean predicted probability and observed share in bins of about as many samples each.
 
     Columns: predicted, observed, n, low and high (95 % Wilson interval).
     """
@@ -184,7 +185,7 @@ def calibration_table(predictions: Predictions) -> pd.DataFrame:
         predicted, observed = predictions.prediction.max(1), 1 - predictions.errors
     else:
         predicted, observed = predictions.prediction.ravel(), predictions.target.ravel()
-    bins = pd.qcut(predicted, CALIBRATION_BINS, labels=False, duplicates="drop")
+    bins = equal_count_bins(predicted, CALIBRATION_BINS)
     samples = pd.DataFrame({"predicted": predicted, "observed": observed, "n": 1})
     table = samples.groupby(bins).agg({"predicted": "mean", "observed": "mean", "n": "sum"})
     low, high = wilson_interval(table["observed"] * table["n"], table["n"])

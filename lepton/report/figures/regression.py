@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lepton.report.figures.bins import equal_count_bins
 from lepton.report.figures.labels import value_label
 from lepton.report.figures.style import MUTED, marker_options, series_color, subplots
 from lepton.report.predictions import Predictions
@@ -35,11 +36,11 @@ def residuals(predictions: Predictions) -> "Figure":
 
 
 def residual_means(predictions: Predictions) -> pd.DataFrame:
-    """Mean predictions and residuals in bins of as many samples each.
+    """Mean predictions and residuals in bins of about as many samples each.
 
     Columns: predicted, residual.
     """
     prediction = predictions.prediction
-    bins = pd.qcut(prediction, BINS, labels=False, duplicates="drop")
+    bins = equal_count_bins(prediction, BINS)
     table = pd.DataFrame({"predicted": prediction, "residual": predictions.target - prediction})
     return table.groupby(bins).mean()

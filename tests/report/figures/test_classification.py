@@ -1,5 +1,7 @@
 """Tables behind the figures of classification, against independent implementations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest, mannwhitneyu
@@ -50,3 +52,13 @@ def test_curves_of_classes_have_the_areas_of_mann_and_whitney_the_worst_first():
     legend = class_curves(predictions).axes[0].get_legend()
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels == [f"{name} {areas[name]:.3f}" for name in sorted(areas, key=areas.get)]
+
+
+@pytest.mark.parametrize("of_ones", [20, 50, 80, 100])
+def test_certain_predictions_stand_in_the_calibration_curve_as_what_they_are(of_ones):
+    p = np.repeat([0.0, 1.0], [100 - of_ones, of_ones])
+    target = np.arange(100) % 4 == 0
+    predictions = replace(binary_predictions(), ids=np.arange(100), target=target, prediction=p)
+    table = calibration_table(predictions)
+    points = [(value, (p == value).sum(), target[p == value].mean()) for value in np.unique(p)]
+    assert table[["predicted", "n", "observed"]].to_numpy().tolist() == [[*row] for row in points]

@@ -1,0 +1,24 @@
+"""Revisions of an option that touch some of its runs alone, by what their config says."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Config = Mapping[str, Any]
+
+
+def _value(config: Config, group: str, key: str) -> Any:
+    return (config.get(group) or {}).get(key)
+
+
+def _monitors_ece(config: Config) -> bool:
+    return _value(config, "task", "monitor") == "ece"
+
+
+TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups
+    "a probability of 1 counts in the last bin of ece": _monitors_ece,
+}
+
+
+def touches(change: str, config: Config) -> bool:
+    """True where a change of REVISIONS is about runs of this config: all, where nothing is said."""
+    return TOUCHES[change](config) if change in TOUCHES else True
