@@ -23,6 +23,7 @@ from lepton.analysis.study import LOST_STATUSES
 from lepton.errors import LeptonError, did_you_mean
 from lepton.metric.direction import is_of_test, larger_is_better
 from lepton.stats.pairs import PairedScores, holm
+from lepton.stats.repetitions import ROW_COLUMNS
 from lepton.stats.welch import UnpairedScores
 
 # the first of them that a study has is compared, unless another is asked for
@@ -35,14 +36,17 @@ class Comparison:
     """The options of some keys on one data set, best validation score first.
 
     Columns: of `table`: keys, runs, score, n (repetitions, over which other settings are
-        averaged), mean, sd, low, high, pairs, difference, gap_low, gap_high, p, p_holm, unit,
-        better (probability of being better than the baseline), lost (runs without a result).
+        averaged), mean, sd, low, high, units (which the interval is over), pairs, difference,
+        gap_low, gap_high, p, p_holm, unit, better (probability of being better than the baseline),
+        lost (runs without a result).
     """
 
     keys: list[str]
     metric: str
     larger_is_better: bool  # of the metric
     baseline: tuple
+    is_baseline_chosen: bool  # by scores, which makes it one of all pairs of options
+    repeated: str  # what the intervals of means are over: 5 splits
     table: pd.DataFrame
     pairs: dict[tuple, PairedScores]  # by option
     unpaired: dict[tuple, UnpairedScores]  # options without pairs that can be compared all the same
@@ -159,15 +163,19 @@ def _compare(
     ordered = summary_table(scored, keys, select)
     ordered = ordered.iloc[(-sign * ordered["mean"]).argsort(kind="stable")]
     options = [key_with_none(values) for values in ordered[keys].itertuples(index=False)]
-    base = _find_baseline(baseline, options, keys)
+    base, is_chosen = _find_baseline(baseline, options, keys)
+    tests = len(options) * (len(options) - 1) // 2 if is_chosen else None
     pairs = paired_by_option(scored, keys, metric, base)
     unpaired = unpaired_by_option(scored, keys, metric, pairs, base)
+    table = _comparison_table(scored, keys, metric, base, ordered, unpaired, tests)
     return Comparison(
         keys=keys,
         metric=metric,
         larger_is_better=larger_is_better(metric, finished),
         baseline=base,
-        table=_comparison_table(runs, scored, keys, metric, base, ordered, unpaired),
+        is_baseline_chosen=is_chosen,
+        repeated=repeated_units(table),
+        table=table.assign(lost=_lost_counts(runs, keys, table)),
         pairs=pairs,
         unpaired=unpaired,
         dataset=dataset,
@@ -176,39 +184,58 @@ def _compare(
 
 
 def _comparison_table(
-    runs: pd.DataFrame,
     scored: pd.DataFrame,
     keys: list[str],
     metric: str,
     baseline: tuple,
     ordered: pd.DataFrame,
     unpaired: dict[tuple, UnpairedScores],
+    tests: int | None,
 ) -> pd.DataFrame:
-    """The columns of `Comparison.table`; `ordered`: the options with their validation scores."""
+    """The columns of `Comparison.table` but the last; `ordered`: the options with their validation
+    scores; `tests`: as in `holm`."""
     validation = ordered[[*keys, "n", "mean"]].rename(columns={"n": "runs", "mean": "score"})
-    gaps = _with_unpaired(difference_table(scored, keys, metric, baseline), keys, unpaired)
+    gaps = _with_unpaired(difference_table(scored, keys, metric, baseline), keys, unpaired, tests)
     gaps = gaps.rename(columns={"low": "gap_low", "high": "gap_high"})
-    gaps["better"] = gaps["larger"] if larger_is_better(metric, runs) else 1 - gaps["larger"]
+    gaps["better"] = gaps["larger"] if larger_is_better(metric, scored) else 1 - gaps["larger"]
     repetitions = [key for key in REPETITION_KEYS if key in scored and scored[key].notna().any()]
     by_repetition = scored.groupby([*keys, *repetitions], dropna=False, sort=False, as_index=False)
-    means = summary_table(by_repetition[metric].mean(), keys, metric)
+    columns = [metric, *(column for column in ROW_COLUMNS if column in scored)]
+    means = summary_table(by_repetition[columns].mean(), keys, metric)
+    means = means.rename(columns={"unit": "mean_unit"})
     table = means.merge(gaps.drop(columns="larger"), on=keys, how="left")
-    table = validation.merge(table, on=keys, how="left")
+    return validation.merge(table, on=keys, how="left")
+
+
+def _lost_counts(runs: pd.DataFrame, keys: list[str], table: pd.DataFrame) -> list[int]:
+    """The number of runs of each option of the table that have no result."""
     lost = runs[runs["status"].isin([*LOST_STATUSES, "missing"])]
     lost_counts = {key: len(rows) for key, rows in rows_by_key(lost, keys)} if len(lost) else {}
     options = [key_with_none(values) for values in table[keys].itertuples(index=False)]
-    return table.assign(lost=[lost_counts.get(option, 0) for option in options])
+    return [lost_counts.get(option, 0) for option in options]
+
+
+def repeated_units(summaries: pd.DataFrame) -> str:
+    """What the means of a table of options are over: `5 splits`, `3 to 5 seeds`."""
+    column = "mean_unit" if "mean_unit" in summaries else "unit"
+    unit = summaries.loc[summaries["units"].idxmax(), column]
+    fewest, most = summaries["units"].min(), summaries["units"].max()
+    count = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return f"{count} {unit}{'' if most == 1 else 's'}"
 
 
 def _with_unpaired(
-    gaps: pd.DataFrame, keys: list[str], unpaired: dict[tuple, UnpairedScores]
+    gaps: pd.DataFrame,
+    keys: list[str],
+    unpaired: dict[tuple, UnpairedScores],
+    tests: int | None,
 ) -> pd.DataFrame:
     """The differences, of means where there are no pairs; Holm's correction is over both kinds."""
     for i, values in enumerate(gaps[keys].itertuples(index=False)):
         if scores := unpaired.get(key_with_none(values)):
             gaps.loc[gaps.index[i], ["difference", "low", "high"]] = scores.difference
             gaps.loc[gaps.index[i], ["p", "unit"]] = scores.p, scores.unit
-    return gaps.assign(p_holm=holm(gaps["p"].to_numpy(float)))
+    return gaps.assign(p_holm=holm(gaps["p"].to_numpy(float), tests))
 
 
 def default_metric(finished: pd.DataFrame) -> str | None:
@@ -224,18 +251,19 @@ def preferred_test_columns(finished: pd.DataFrame) -> list[str]:
     return [column for column in columns if column in finished] or own_columns
 
 
-def _find_baseline(name: str | None, options: list[tuple], keys: list[str]) -> tuple:
-    """The option of this name; else the one of `none`; else that of the best validation score.
+def _find_baseline(name: str | None, options: list[tuple], keys: list[str]) -> tuple[tuple, bool]:
+    """The option of this name; else the one of `none`; else that of the best validation score,
+    and whether it is the last.
 
     Raises: LeptonError when no option has the name.
     """
     if name is None:
         none_options = [o for o in options if all(setting_text(value) == "none" for value in o)]
-        return (none_options or options)[0]
+        return (none_options or options)[0], not none_options
     by_name = {", ".join(map(setting_text, o)).replace(" ", ""): o for o in options}
     if (compact_name := name.replace(" ", "")) not in by_name:
         raise LeptonError(
             f"--baseline {name}: no such option of {','.join(keys)}"
             f"{did_you_mean(compact_name, by_name)} ({', '.join(by_name)})"
         )
-    return by_name[compact_name]
+    return by_name[compact_name], False

@@ -5,6 +5,7 @@ import pandas as pd
 
 from lepton.analysis.comparison import Comparison
 from lepton.stats.pairs import PairedScores
+from lepton.stats.repetitions import MIN_UNITS
 
 SIGNIFICANCE_LEVEL = 0.05
 MAX_NAMED_OPTIONS = 3  # of those that cannot be compared
@@ -72,6 +73,12 @@ def conclusion(comparison: Comparison, option: tuple, row: pd.Series) -> str:
             "which can be chance; add seed='range(5)'."
         )
     if np.isnan(row["p"]):
+        if count < MIN_UNITS and np.ptp(pairs.differences):
+            key = "dataset.split_seed" if pairs.unit == "split" else "seed"
+            return (
+                f"{name} differs from {baseline} by {gap:+.4f} {metric} over {units}{over}, too "
+                f"few for an interval or a test; add {key}='range(5)'."
+            )
         if gap == 0:
             return f"{name} and {baseline} gave the same {metric} on all {units}{over}."
         return f"{name} differs from {baseline} by {gap:+.4f} {metric} on each of {units}{over}."
@@ -121,7 +128,7 @@ def headline(comparison: Comparison) -> str:
     if len(comparison.table) < 2:
         return f"{start}; there is nothing to compare it with."
     rivals = comparison.table[[o != comparison.baseline for o in comparison.options()]]
-    if rivals["pairs"].max() < 2 and not comparison.unpaired:
+    if rivals["pairs"].max() < MIN_UNITS and not comparison.unpaired:
         return f"{start}; too few runs are equal in everything else to compare options by."
     significant = int((rivals["p_holm"] < SIGNIFICANCE_LEVEL).sum())
     baseline = comparison.option_name(comparison.baseline)

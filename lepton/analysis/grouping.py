@@ -11,8 +11,10 @@ import pandas as pd
 
 from lepton.config.identity import COSMETIC_DATASET_KEYS
 from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS
+from lepton.metric.ranges import metric_range
 from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
+from lepton.stats.repetitions import unit_scores
 from lepton.stats.welch import UnpairedScores, unpaired_scores
 from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.earlier_values import own_group_columns
@@ -108,15 +110,18 @@ def _count_values(column: pd.Series) -> int:
 def summary_table(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
     """A row for each option, with the mean over repetitions and its 95 % t-interval.
 
-    Columns: those of `by`, then n, mean, sd, low, high; low and high are NaN for one run.
+    Columns: those of `by`, then n, mean, sd, low, high, units, unit; the interval is over units
+        (splits, else seeds, else runs), and NaN for fewer than MIN_UNITS.
     """
     rows = []
     for option, runs in rows_by_key(frame, by):
         values = runs[metric].dropna().to_numpy(float)
-        mean, low, high = mean_interval(values)
+        scores = unit_scores(runs, metric)
+        mean, low, high = mean_interval(scores.values, scores.ratio, metric_range(metric))
         with np.errstate(invalid="ignore"):  # of an infinity, whose mean is shown
             sd = values.std(ddof=1) if len(values) > 1 else np.nan
         row = {"n": len(values), "mean": mean, "sd": sd, "low": low, "high": high}
+        row |= {"units": len(scores.values), "unit": scores.unit}
         rows.append({**dict(zip(by, option, strict=True)), **row})
     return pd.DataFrame(rows)
 
@@ -128,11 +133,11 @@ def difference_table(
 
     Columns: those of `by`, then pairs, difference, low, high (95 % interval), p (paired t-test),
         p_holm (Holm's correction over the options), larger (probability that the difference is
-        above 0), unit (what a pair is: seed, split, setting); NaN for fewer than two pairs.
+        above 0), unit (what a pair is: seed, split, setting); NaN for fewer than MIN_UNITS pairs.
     """
     rows = []
     for option, pairs in paired_by_option(frame, by, metric, baseline).items():
-        mean, low, high = mean_interval(pairs.differences, pairs.ratio)
+        mean, low, high = pairs.interval(metric_range(metric))
         row = {
             "pairs": len(pairs.differences),
             "difference": mean,

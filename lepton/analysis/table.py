@@ -8,6 +8,7 @@ from rich.table import Table
 
 from lepton.analysis.comparison import (
     preferred_test_columns,
+    repeated_units,
     selection_metric,
 )
 from lepton.analysis.grouping import (
@@ -26,9 +27,12 @@ from lepton.compat.rich import PlainConsole
 from lepton.errors import LeptonError, did_you_mean
 from lepton.foreign_text import printable
 from lepton.metric.direction import is_of_test, larger_is_better
+from lepton.stats.repetitions import MIN_UNITS, varying_splits
 
 SELECTION_TEXTS = {"score": "score, the validation split's monitored metric (larger is better)"}
 PLAIN_WIDTH = 160  # characters, where the output is not a terminal
+SPLITS_LEGEND = "Seeds on a split are averaged, and what splits share of their rows is allowed for."
+SEEDS_LEGEND = "Intervals over seeds say nothing about another test split."
 UNASKED_METRICS = 2  # columns of metrics in a study's table
 
 
@@ -61,7 +65,7 @@ def show_study(
         finished, by = _rows_and_keys(finished, by)
         columns = metric_columns(metrics, finished)
         out.print(_study_table(finished, by, columns, select))
-        out.print(_legend(finished, columns, select))
+        out.print(_legend(finished, by, columns, select))
     show_runs_without_result(frame, out)
 
 
@@ -160,7 +164,10 @@ def _difference_cells(
     rows = [
         row_by_option[key_with_none(values)] for values in differences[keys].itertuples(index=False)
     ]
-    cells = [_interval_cell(row["difference"], row, "+") for _, row in differences.iterrows()]
+    cells = [
+        _interval_cell(row["difference"], row, "+", row["pairs"])
+        for _, row in differences.iterrows()
+    ]
     return dict(zip(rows, cells, strict=True))
 
 
@@ -191,21 +198,23 @@ def _constant_cell(frame: pd.DataFrame, metric: str) -> str:
 def _metric_cell(row: pd.Series, *, with_interval: bool) -> str:
     """A mean with its interval, or with its standard deviation."""
     if with_interval:
-        return _interval_cell(row["mean"], row, "")
+        return _interval_cell(row["mean"], row, "", row["units"])
     return number_text(row["mean"]) + ("" if np.isnan(row["sd"]) else f" ± {row['sd']:.4f}")
 
 
-def _interval_cell(value: float, row: pd.Series, sign: str) -> str:
-    """A value with the interval of its row; `sign`: + to show it always."""
+def _interval_cell(value: float, row: pd.Series, sign: str, units: int) -> str:
+    """A value with the interval of its row over so many units; `sign`: + to show it always."""
     if np.isnan(value):
         return ""
+    if 1 < units < MIN_UNITS:
+        return f"{value:{sign}.4f} (n too small)"
     low, high = row["low"], row["high"]
     has_interval = high > low  # neither one run nor runs that are all the same
     interval = f" [{low:{sign}.4f}, {high:{sign}.4f}]" if has_interval else ""
     return f"{value:{sign}.4f}{interval}"
 
 
-def _legend(frame: pd.DataFrame, metrics: list[str], select: str) -> str:
+def _legend(frame: pd.DataFrame, by: list[str], metrics: list[str], select: str) -> str:
     """Sentences on what a study's table means."""
     metric = metrics[0]
     repetitions = [c for c in REPETITION_KEYS if c in frame.columns and frame[c].nunique() > 1]
@@ -215,10 +224,12 @@ def _legend(frame: pd.DataFrame, metrics: list[str], select: str) -> str:
         f"{direction} {metric} is better."
     ]
     if repetitions:
+        over = repeated_units(summary_table(frame, by, metric))
         lines.append(
             f"± is the standard deviation over {' and '.join(repetitions)}, [ ] the 95 % "
-            "t-interval of the mean, and of the paired difference: where that holds 0, these runs "
-            "cannot tell the two apart. Intervals over seeds say nothing about another test split."
+            f"interval of the mean over {over}, and of the paired difference: where that holds "
+            "0, these runs cannot tell the two apart; --compare tests it. "
+            + (SPLITS_LEGEND if varying_splits(frame) else SEEDS_LEGEND)
         )
     else:
         lines.append("One run a row: a difference can be chance; add seed='range(5)'.")

@@ -1,6 +1,9 @@
 """Formats the numbers of a report's tables as text; a missing number is an empty cell."""
 
+import numpy as np
 import pandas as pd
+
+from lepton.stats.repetitions import MIN_UNITS
 
 
 def format_number(value: float | None, sign: str = "") -> str:
@@ -8,8 +11,11 @@ def format_number(value: float | None, sign: str = "") -> str:
     return "" if pd.isna(value) else f"{value:{sign}.4f}"
 
 
-def format_interval(low: float, high: float, sign: str = "") -> str:
-    """`LOW to HIGH`, or nothing for an interval without width."""
+def format_interval(low: float, high: float, sign: str = "", *, units: float = np.inf) -> str:
+    """`LOW to HIGH`, or nothing for an interval without width; `units`: the number of values that
+    it is of."""
+    if 1 < units < MIN_UNITS:
+        return "n too small"
     has_width = pd.notna(low) and high > low
     return f"{low:{sign}.4f} to {high:{sign}.4f}" if has_width else ""
 

@@ -14,7 +14,7 @@ MIN_SUM = 1e-12  # sums of two differences below it are ties
 def correlated_t_test(differences: np.ndarray, ratio: float = 0.0) -> float:
     """The probability of a mean difference above 0 on one data set.
 
-    `ratio`: as in `standard_error`. NaN for fewer than two differences, or where they do not vary.
+    `ratio`: as in `standard_error`. NaN where there are too few differences, or they do not vary.
     Source: Corani & Benavoli 2015, https://doi.org/10.1007/s10994-015-5486-z
     """
     if not can_be_tested(differences):

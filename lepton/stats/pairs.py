@@ -4,9 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit  # scipy.stats costs half a second
+from scipy.special import expit, logit, stdtr, stdtrit  # scipy.stats costs half a second
 
-SPLIT_KEYS = ("dataset.fold", "dataset.split_seed")  # settings that change which rows are tested
+from lepton.stats.repetitions import (
+    MIN_UNITS,
+    SPLIT_KEYS,
+    interval_ratio,
+    tested_by_learned,
+    value_texts,
+)
+
+Limits = tuple[float, float]
+NO_LIMITS: Limits = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -21,11 +30,21 @@ class PairedScores:
     unit: str  # what a pair is: seed, split or setting
     ratio: float  # rows tested by rows learned from, where pairs share training rows; else 0
     settings: tuple[str, ...]  # keys of other settings in which the runs of a pair are equal
+    interval_ratio: float = 0.0  # the same for an interval, which must not be too wide either
 
     @property
     def differences(self) -> np.ndarray:
         """Option minus baseline. Shapes: (pairs,)."""
         return self.option - self.baseline
+
+    def interval(self, limits: Limits = NO_LIMITS) -> tuple[float, float, float]:
+        """The mean difference and its 95 % interval: (mean, low, high).
+
+        `limits`: the range of the metric, which a difference cannot be wider than.
+        """
+        mean, low, high = mean_interval(self.differences, self.interval_ratio)
+        width = max(limits[1] - limits[0], np.abs(self.differences).max(initial=0))
+        return mean, float(np.maximum(low, -width)), float(np.minimum(high, width))
 
     @property
     def p(self) -> float:
@@ -58,12 +77,14 @@ def paired_scores(
     unit = "split" if splits else "seed" if has_seeds or not unit_keys else "setting"
     if unit_keys:
         both = both.groupby(level=unit_keys, dropna=False).mean()
+    sides = pd.concat([runs, base]) if splits else runs
     return PairedScores(
         option=both["option"].to_numpy(float),
         baseline=both["baseline"].to_numpy(float),
         unit=unit,
-        ratio=_test_ratio(pd.concat([runs, base])) if splits else 0.0,
+        ratio=tested_by_learned(sides) if splits else 0.0,
         settings=tuple(key for key in keys if key in settings),
+        interval_ratio=interval_ratio(sides, splits, len(both)),
     )
 
 
@@ -78,36 +99,41 @@ def _means_by(runs: pd.DataFrame, keys: list[str], metric: str) -> pd.Series:
     return means
 
 
-def value_texts(column: pd.Series) -> pd.Series:
-    """The values as texts that are equal where values are; null is a value."""
-    texts = column.map(lambda v: "" if pd.isna(v) else f"{v:g}" if _is_number(v) else str(v))
-    return texts.rename(column.name)
+def mean_interval(
+    values: np.ndarray, ratio: float = 0.0, limits: Limits = NO_LIMITS
+) -> tuple[float, float, float]:
+    """The mean and its 95 % t-interval: (mean, low, high); low and high are NaN for fewer than
+    MIN_UNITS values.
 
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def _test_ratio(runs: pd.DataFrame) -> float:
-    """Rows tested by rows learned from; validation rows choose the epoch and are learned from."""
-    columns = ("rows/train", "rows/val", "rows/test")
-    if not all(column in runs for column in columns):
-        return 0.0
-    train, val, test = (runs[column].mean() for column in columns)
-    return float(test / (train + val))
-
-
-def mean_interval(values: np.ndarray, ratio: float = 0.0) -> tuple[float, float, float]:
-    """The mean and its 95 % t-interval: (mean, low, high); low and high are NaN for fewer than two
-    values.
-
-    `ratio`: as in `standard_error`.
+    `ratio`: as in `standard_error`. `limits`: the range of the values; an interval that would leave
+    it is one on the logit or log scale, by the delta method.
     """
-    if len(values) < 2:
+    if len(values) < MIN_UNITS:
         return (float(values.mean()) if len(values) else np.nan), np.nan, np.nan
-    mean = values.mean()
-    half_width = stdtrit(len(values) - 1, 0.975) * standard_error(values, ratio)
-    return float(mean), float(mean - half_width), float(mean + half_width)
+    mean = float(values.mean())
+    half_width = float(stdtrit(len(values) - 1, 0.975) * standard_error(values, ratio))
+    low, high = mean - half_width, mean + half_width
+    is_inside = limits[0] <= low and high <= limits[1]
+    if is_inside or not limits[0] < mean < limits[1]:
+        return mean, low, high
+    return mean, *_interval_inside(mean, half_width, limits)
+
+
+def _interval_inside(mean: float, half_width: float, limits: Limits) -> tuple[float, float]:
+    """An interval about a mean on a scale that ends at no number."""
+    lowest, highest = limits
+    if np.isinf(highest):
+        factor = np.exp(half_width / (mean - lowest))
+        return float(lowest + (mean - lowest) / factor), float(lowest + (mean - lowest) * factor)
+    if np.isinf(lowest):
+        low, high = _interval_inside(-mean, half_width, (-highest, np.inf))
+        return -high, -low
+    width = highest - lowest
+    center = logit((mean - lowest) / width)
+    step = half_width * width / ((mean - lowest) * (highest - mean))
+    return float(lowest + width * expit(center - step)), float(
+        lowest + width * expit(center + step)
+    )
 
 
 def standard_error(values: np.ndarray, ratio: float = 0.0) -> float:
@@ -132,24 +158,26 @@ def p_value(differences: np.ndarray, ratio: float = 0.0) -> float:
 
 
 def can_be_tested(differences: np.ndarray) -> bool:
-    """True for at least two differences that are not all the same."""
+    """True for MIN_UNITS differences at least that are not all the same."""
     return (
-        len(differences) > 1
+        len(differences) >= MIN_UNITS
         and bool(np.isfinite(differences).all())
         and bool(np.ptp(differences) > 1e-12 * np.abs(differences).max())
     )
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
+def holm(p_values: np.ndarray, tests: int | None = None) -> np.ndarray:
     """The p-values corrected for several tests at once; NaN is no test.
 
+    `tests`: how many there are, where these are some of them that were picked by the data.
     Source: Holm 1979, https://www.jstor.org/stable/4615733
 
     >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).round(3).tolist()
     [0.03, 0.06, nan, 0.06]
     """
-    adjusted, tests = np.full(len(p_values), np.nan), np.flatnonzero(~np.isnan(p_values))
-    order = tests[np.argsort(p_values[tests])]
-    steps = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted, tested = np.full(len(p_values), np.nan), np.flatnonzero(~np.isnan(p_values))
+    order = tested[np.argsort(p_values[tested])]
+    total = max(tests or 0, len(order))
+    steps = p_values[order] * np.arange(total, total - len(order), -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted

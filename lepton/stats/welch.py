@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from lepton.stats.pairs import SPLIT_KEYS, value_texts
+from lepton.stats.repetitions import MIN_UNITS, SPLIT_KEYS, value_texts
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def unpaired_scores(
     """The scores of both sides' runs, those of one setting averaged; None where a test would mean
     nothing.
 
-    That is for fewer than two values a side, values that do not vary, and over several splits,
-    whose test rows runs share.
+    That is for fewer than MIN_UNITS values a side, values that do not vary, and over several
+    splits, whose test rows runs share.
     """
     both = pd.concat([runs, base])
     if any(key in both and both[key].nunique() > 1 for key in SPLIT_KEYS):
@@ -74,7 +74,7 @@ def unpaired_scores(
     ]
     option, baseline = (_scores(side, metric, differing) for side in (runs, base))
     sides = (option, baseline)
-    if min(map(len, sides)) < 2 or not sum(map(np.ptp, sides)):
+    if min(map(len, sides)) < MIN_UNITS or not sum(map(np.ptp, sides)):
         return None
     unit = "setting" if differing else "run"
     return UnpairedScores(option, baseline, unit, settings=tuple(differing))

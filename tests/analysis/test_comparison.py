@@ -199,7 +199,7 @@ def test_one_pair_is_said_to_be_chance():
     assert "too few runs" in headline(comparison)
 
 
-def search(seeds=1, trials=(12, 9, 2)):
+def search(seeds=1, trials=(12, 9, 3)):
     """Trials of three optimizers, each with settings of its own, averaged over seeds or not."""
     generator = np.random.default_rng(7)
     frame = pd.concat(

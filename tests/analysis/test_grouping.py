@@ -50,14 +50,16 @@ def test_a_summary_has_mean_spread_and_interval_of_each_group(frame):
 
 
 def test_an_interval_by_hand():
-    # two values: mean 2, standard error 1, t(0.975, 1) = 12.7062
-    assert mean_interval(np.array([1.0, 3.0])) == pytest.approx(
-        (2.0, 2 - 12.7062, 2 + 12.7062), rel=1e-6
+    # three values: mean 2, standard error 1 / sqrt(3), t(0.975, 2) = 4.302653
+    half_width = 4.302653 / np.sqrt(3)
+    assert mean_interval(np.array([1.0, 2.0, 3.0])) == pytest.approx(
+        (2.0, 2 - half_width, 2 + half_width), rel=1e-6
     )
 
 
-def test_one_run_has_a_mean_and_no_interval_and_no_run_has_neither():
-    mean, low, high = mean_interval(np.array([0.5]))
+@pytest.mark.parametrize("values", [[0.5], [0.4, 0.6]])
+def test_one_run_and_two_have_a_mean_and_no_interval_and_no_run_has_neither(values):
+    mean, low, high = mean_interval(np.array(values))
     assert mean == 0.5
     assert np.isnan([low, high]).all()
     assert np.isnan(mean_interval(np.array([]))).all()
@@ -101,14 +103,16 @@ def test_only_seeds_that_both_have_make_pairs(frame):
 
 
 def test_folds_pair_with_the_same_fold_of_the_same_seed_and_seeds_of_a_fold_are_averaged(frame):
-    both = pd.concat([frame.assign(**{"dataset.fold": fold}) for fold in (0, 1)], ignore_index=True)
+    both = pd.concat(
+        [frame.assign(**{"dataset.fold": fold}) for fold in (0, 1, 2)], ignore_index=True
+    )
     second = both["dataset.fold"] == 1
     both.loc[second, "test/auroc"] += 0.1 * (both["model"] == "linear")
     row = difference_table(both, ["model"], "test/auroc", ("mlp",)).set_index("model").loc["linear"]
     gap = (scores_by_seed(frame, "linear") - scores_by_seed(frame, "mlp")).mean()
-    assert (row["pairs"], row["unit"]) == (2, "split")
-    assert row["difference"] == pytest.approx(gap + 0.05)
-    assert row["p"] == pytest.approx(stats.ttest_1samp([gap, gap + 0.1], 0).pvalue)
+    assert (row["pairs"], row["unit"]) == (3, "split")
+    assert row["difference"] == pytest.approx(gap + 0.1 / 3)
+    assert row["p"] == pytest.approx(stats.ttest_1samp([gap, gap + 0.1, gap], 0).pvalue)
 
 
 def test_runs_with_and_without_folds_do_not_pair(frame):

@@ -51,7 +51,7 @@ def comparison_table(comparison: Comparison) -> Table:
             format_number(row["score"]),
         ]
         cells += [format_number(row["mean"]), format_number(row["sd"])]
-        cells.append(format_interval(row["low"], row["high"]))
+        cells.append(format_interval(row["low"], row["high"], units=row["units"]))
         is_baseline = option == comparison.baseline
         cells += ["baseline", *[""] * 4] if is_baseline else _difference_cells(row)
         rows.append([*cells, str(row["lost"] or "")])
@@ -70,7 +70,7 @@ def _difference_cells(row: pd.Series) -> list[str]:
     """The cells of DIFFERENCE_COLUMNS."""
     return [
         format_number(row["difference"], "+"),
-        format_interval(row["gap_low"], row["gap_high"], "+"),
+        format_interval(row["gap_low"], row["gap_high"], "+", units=row["pairs"]),
         f"{row['pairs']:g}",
         format_p_value(row["p_holm"]),
         "" if np.isnan(row["better"]) else f"{row['better']:.3f}",
@@ -95,7 +95,8 @@ def _caption(comparison: Comparison) -> str:
     direction = "larger" if comparison.larger_is_better else "smaller"
     caption = (
         f"Ordered by validation score, never by the test split; {direction} is better in "
-        f"{comparison.metric}. n counts repetitions, over which other settings are averaged."
+        f"{comparison.metric}. n counts repetitions, over which other settings are averaged; the "
+        f"interval of a mean is over {comparison.repeated}."
     )
     if comparison.unpaired:
         caption += (
@@ -108,9 +109,12 @@ def _caption(comparison: Comparison) -> str:
     test = "paired t-test"
     if any(pairs.ratio for pairs in paired):
         test = f"corrected resampled t-test (test to training rows {paired[0].ratio:.2f})"
+    family = "the options"
+    if comparison.is_baseline_chosen:
+        family = "all pairs of options, since scores chose the baseline"
     return (
         f"{caption} Differences are paired over runs equal in everything else; p from a {test}, "
-        "corrected by Holm over the options; P(better) from the Bayesian correlated t-test."
+        f"corrected by Holm over {family}; P(better) from the Bayesian correlated t-test."
     )
 
 

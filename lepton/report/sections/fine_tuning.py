@@ -7,12 +7,13 @@ from lepton.analysis.comparison import PREFERRED_METRICS, setting_text
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import REPETITION_KEYS, rows_by_key, settings_to_match
 from lepton.metric.direction import larger_is_better
+from lepton.metric.ranges import metric_range
 from lepton.report.blocks import Block, Figure, Section, Table, Text
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.fine_tuning import before_after
 from lepton.report.figures.labels import option_label
 from lepton.report.number_format import format_interval, format_number, format_p_value
-from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
+from lepton.stats.pairs import PairedScores, holm, paired_scores
 
 MAX_OPTIONS = 24
 
@@ -100,7 +101,7 @@ def _change_blocks(
     means = (f"{option_label(o)} {change.differences.mean():+.4f}" for o, change in changes.items())
     return [
         Text(_conclusion(changes, p_values, subject, larger=larger)),
-        _change_table(changes, p_values, keys, name, caption),
+        _change_table(changes, p_values, keys, name, metric, caption),
         Figure(
             name,
             f"{metric.replace('/', ' ')}, {subject}: from the open to the filled dot, means; a "
@@ -116,20 +117,21 @@ def _change_table(
     p_values: np.ndarray,
     keys: list[str],
     name: str,
+    metric: str,
     caption: str,
 ) -> Table:
     unit = next(iter(changes.values())).unit
     header = [*keys, f"{unit}s", "before", "after", "change", "its 95 % interval", "p (Holm)"]
     rows = []
     for (option, change), p in zip(changes.items(), p_values, strict=True):
-        mean, low, high = mean_interval(change.differences, change.ratio)
+        mean, low, high = change.interval(metric_range(metric))
         before, after = change.baseline.mean(), change.option.mean()
         rows.append(
             [
                 *map(setting_text, option),
                 str(len(change.differences)),
                 *(format_number(before), format_number(after), format_number(mean, "+")),
-                format_interval(low, high, "+"),
+                format_interval(low, high, "+", units=len(change.differences)),
                 format_p_value(p),
             ]
         )

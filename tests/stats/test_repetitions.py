@@ -1,0 +1,116 @@
+"""Intervals of means: over splits rather than runs, inside the range of a metric, of three at
+least."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lepton.analysis.grouping import difference_table, summary_table
+from lepton.metric.ranges import RANGES, metric_range
+from lepton.metric.scoring import METRICS
+from lepton.report.number_format import format_interval
+from lepton.stats.pairs import mean_interval
+
+ROWS = {"rows/train": 640, "rows/val": 160, "rows/test": 200}
+
+
+def runs(splits, seeds, key="dataset.split_seed", models=("a", "b"), **facts):
+    """Runs whose scores vary much with the split and hardly with the seed."""
+    generator = np.random.default_rng(0)
+    scores = 0.8 + generator.normal(0, 0.03, (len(models), splits, 1))
+    scores = scores + generator.normal(0, 1e-4, (len(models), splits, seeds))
+    return pd.DataFrame(
+        {"model": model, key: split, "seed": seed, "test/auroc": scores[m, split, seed], **facts}
+        for m, model in enumerate(models)
+        for split in range(splits)
+        for seed in range(seeds)
+    )
+
+
+def first_row(frame):
+    return summary_table(frame, ["model"], "test/auroc").iloc[0]
+
+
+def test_seeds_on_a_split_are_one_value_and_splits_that_share_rows_are_corrected():
+    frame = runs(4, 5, **ROWS)
+    row = first_row(frame)
+    means = frame[frame["model"] == "a"].groupby("dataset.split_seed")["test/auroc"].mean()
+    # Nadeau and Bengio: the variance of the mean is s^2 (1 / n + rows tested / rows learned from)
+    half_width = stats.t.ppf(0.975, 3) * means.std() * np.sqrt(1 / 4 + 200 / 800)
+    assert (row["n"], row["units"], row["unit"]) == (20, 4, "split")
+    expected = (means.mean() - half_width, means.mean() + half_width)
+    assert (row["low"], row["high"]) == pytest.approx(expected)
+
+
+def test_folds_share_no_test_rows_and_are_corrected_by_less():
+    frame = runs(5, 2, "dataset.fold", **ROWS)
+    row = first_row(frame)
+    means = frame[frame["model"] == "a"].groupby("dataset.fold")["test/auroc"].mean()
+    half_width = stats.t.ppf(0.975, 4) * means.std() * np.sqrt(1 / 5 + 1 / 4 / 5)
+    assert row["high"] - row["mean"] == pytest.approx(half_width)
+
+
+def test_two_splits_are_too_few_however_many_seeds_they_have():
+    frame = runs(2, 9, **ROWS)
+    row = first_row(frame)
+    gap = difference_table(frame, ["model"], "test/auroc", ("a",)).iloc[1]
+    assert np.isnan([row["low"], row["high"], gap["low"], gap["high"], gap["p"]]).all()
+    assert format_interval(row["low"], row["high"], units=row["units"]) == "n too small"
+
+
+def test_the_mean_is_one_over_splits_where_these_have_different_numbers_of_seeds():
+    frame = runs(3, 2)
+    frame = pd.concat([frame, frame[frame["dataset.split_seed"] == 0]])
+    means = frame[frame["model"] == "a"].groupby("dataset.split_seed")["test/auroc"].mean()
+    assert first_row(frame)["mean"] == pytest.approx(means.mean())
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_an_interval_that_fits_the_range_is_the_t_interval(seeds):
+    values = 0.8 + 0.01 * np.arange(seeds)
+    expected = stats.t.interval(0.95, seeds - 1, values.mean(), stats.sem(values))
+    assert mean_interval(values, limits=(0, 1))[1:] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "limits"),
+    [
+        ([0.9, 0.5, 0.7], (0, 1)),
+        ([1.0, 0.99, 0.9], (0, 1)),
+        ([0.02, 0.0, 0.1], (0, 1)),
+        ([0.9, -0.5, 0.3], (-1, 1)),
+        ([0.1, 2.0, 0.4], (0, np.inf)),
+        ([0.9, -3.0, 0.7], (-np.inf, 1)),
+    ],
+)
+def test_an_interval_stays_inside_the_range_and_turns_with_it(values, limits):
+    values = np.array(values)
+    mean, low, high = mean_interval(values, limits=limits)
+    assert limits[0] < low < mean < high < limits[1]
+    mirrored = mean_interval(-values, limits=(-limits[1], -limits[0]))
+    assert mirrored == pytest.approx((-mean, -high, -low))
+
+
+def test_on_the_logit_scale_the_limits_lie_as_far_from_the_mean_as_the_delta_method_says():
+    values = np.array([0.9, 0.5, 0.7])
+    mean, low, high = mean_interval(values, limits=(0, 1))
+    step = stats.t.ppf(0.975, 2) * stats.sem(values) / (mean * (1 - mean))
+
+    def logit(x):
+        return np.log(x / (1 - x))
+
+    assert [logit(mean) - logit(low), logit(high) - logit(mean)] == pytest.approx([step, step])
+
+
+def test_a_difference_is_no_wider_than_the_range():
+    frame = runs(3, 1, models=("a", "b"))
+    frame["test/auroc"] = [0.0, 0.1, 0.2, 0.9, 0.1, 1.0]
+    gap = difference_table(frame, ["model"], "test/auroc", ("a",)).iloc[1]
+    assert (gap["low"], gap["high"]) == (pytest.approx(-0.67, abs=0.2), 1)
+
+
+def test_every_metric_of_a_task_has_a_range():
+    assert {name for metrics in METRICS.values() for name in metrics} <= set(RANGES)
+    assert metric_range("test@slices/worst/accuracy") == (0, 1)
+    assert metric_range("test/of_a_user") == (-np.inf, np.inf)
