@@ -37,7 +37,7 @@ class Slices(Evaluator):
         clean, columns = model.predictions, model.inputs.slice_columns
         errors = sample_errors(clean.prediction.numpy(), clean.target.numpy(), model.task.name)
         options = {"min_samples": self.min_samples, "number_bins": self.number_bins}
-        table = slices(columns, errors, **options)
+        table = slices(columns, errors, level=self.level, **options)
         masks = dict(slice_masks(columns, **options))
         scores = [self._score(model, masks[name]) for name in table["slice"]]
         overall = self._score(model, np.ones(len(errors), bool))

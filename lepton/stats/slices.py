@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from lepton.stats.exchangeable import GroupTest, share_interval
-from lepton.stats.pairs import holm, mean_interval
+from lepton.stats.exchangeable import are_counts, corrected_p_values, share_interval
+from lepton.stats.pairs import mean_interval
 
 MIN_SAMPLES = 8  # samples of a slice
 NUMBER_BINS = 4  # slices of a column of numbers, as many samples in each
@@ -21,24 +21,31 @@ def slices(
     *,
     min_samples: int = MIN_SAMPLES,
     number_bins: int = NUMBER_BINS,
+    level: float = 0.05,
 ) -> pd.DataFrame:
     """A row for each slice, ordered by how surely it differs from the samples outside of it.
 
-    Columns: slice, n, mean, low, high (95 % interval: of shares Wilson's, of other errors by t),
-        p_holm (a GroupTest against the samples outside, corrected for the number of slices).
+    Columns: slice, n, mean, low, high (95 % interval: of shares Wilson's, of losses by t),
+        p_holm (`corrected_p_values` against the samples outside).
     Shapes: errors (samples,).
     """
-    rows = []
-    masks = slice_masks(inputs, min_samples=min_samples, number_bins=number_bins)
-    test = GroupTest(errors)
-    interval = share_interval if test.are_counts else mean_interval
-    for name, is_inside in masks:
-        mean, low, high = interval(errors[is_inside])
-        row = {"slice": name, "n": int(is_inside.sum()), "mean": mean}
-        rows.append({**row, "low": low, "high": high, "p": test.p(is_inside)})
-    table = pd.DataFrame(rows, columns=["slice", "n", "mean", "low", "high", "p"])
-    table["p_holm"] = holm(table["p"].to_numpy(float))
-    return table.sort_values("p", kind="stable").drop(columns="p").reset_index(drop=True)
+    names, masks = [], []
+    for name, is_inside in slice_masks(inputs, min_samples=min_samples, number_bins=number_bins):
+        names.append(name)
+        masks.append(is_inside)
+    interval = share_interval if are_counts(errors) else _loss_interval
+    rows = [
+        (name, mask.sum(), *interval(errors[mask])) for name, mask in zip(names, masks, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["slice", "n", "mean", "low", "high"])
+    table["p_holm"] = corrected_p_values(errors, masks, level)
+    distance = -(table["mean"] - errors.mean()).abs() * np.sqrt(table["n"].astype(float))
+    order = table.assign(distance=distance).sort_values(["p_holm", "distance"], kind="stable")
+    return order.drop(columns="distance").reset_index(drop=True)
+
+
+def _loss_interval(losses: np.ndarray) -> tuple[float, float, float]:
+    return mean_interval(losses, limits=(0.0, np.inf))
 
 
 def slice_masks(

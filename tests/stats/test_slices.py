@@ -24,7 +24,7 @@ def test_the_slice_with_more_errors_comes_first_with_fishers_test_against_the_re
     assert (first["slice"], first["n"]) == ("job = b", inside.sum())
     assert first["mean"] == pytest.approx(errors[inside].mean())
     counts = [[(errors[side] == value).sum() for value in (1, 0)] for side in (inside, ~inside)]
-    expected = 2 * stats.fisher_exact(counts, "greater").pvalue
+    expected = stats.fisher_exact(counts).pvalue
     assert first["p_holm"] == pytest.approx(expected * len(table))
     assert len(table) == 3 + 4
 

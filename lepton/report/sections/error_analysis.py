@@ -94,7 +94,8 @@ def _slices(predictions: Predictions, table: pd.DataFrame, suffix: str) -> list[
     return [
         Text(
             f"{different or 'None'} of {len(table)} slices differ{'s' if different == 1 else ''} "
-            "from the rest beyond chance (Fisher's exact test or ranks, corrected by Holm)."
+            "from the rest beyond chance (Fisher's exact test and Holm's correction; of losses, "
+            "shuffled ones)."
         ),
         Figure(
             f"slices{suffix}",
