@@ -68,7 +68,7 @@ def test_one_data_set_has_ranks_and_no_test():
 def test_options_that_always_come_in_the_same_order_are_told_apart():
     scores = pd.DataFrame({c: [i + 0.1 * d for d in range(9)] for i, c in enumerate("abc")})
     ranks = rank_options(scores, "a")
-    assert (ranks.chi2, ranks.p) == (pytest.approx(18), 0)
+    assert (ranks.chi2, ranks.p) == (pytest.approx(18), 1e-4)
     assert ranks.mean == {"a": 3, "b": 2, "c": 1}
 
 
@@ -78,3 +78,23 @@ def test_cliques_join_options_nearer_than_the_critical_difference_and_hold_no_ot
     )
     assert ranks.critical_difference == pytest.approx(2.343 * np.sqrt(12 / 54), abs=1e-3)  # 1.10
     assert ranks.cliques == [["c", "b"], ["b", "a"]]
+
+
+def test_few_data_sets_have_the_p_value_of_all_their_orders():
+    scores = pd.DataFrame({"a": [0.9, 0.8, 0.7], "b": [0.5, 0.6, 0.4], "c": [0.1, 0.2, 0.3]})
+    ranks = rank_options(scores, "a")
+    # one order in 36 puts both other data sets as the first one is
+    assert (ranks.test, ranks.p) == ("random orders", pytest.approx(1 / 36, abs=0.006))
+
+
+@pytest.mark.parametrize(("n", "p"), [(5, 0.0625), (6, 0.03125), (12, 2 / 4096)])
+def test_two_options_are_told_apart_by_the_sign_test(n, p):
+    scores = pd.DataFrame({"a": np.arange(n) + 1.0, "b": np.arange(n) + 0.5})
+    ranks = rank_options(scores, "a")
+    assert (ranks.test, ranks.p) == ("sign test", pytest.approx(p))
+    assert (ranks.critical_difference <= 1) == (p < 0.05)
+
+
+def test_a_difference_that_few_data_sets_reach_by_chance_is_not_critical():
+    # of 5 data sets, all agree on the better of two options in 2 of 32 cases
+    assert rank_options(table(n=5, k=2), "a").critical_difference > 1

@@ -103,15 +103,16 @@ def _wins_ties_losses(option_ranks: Ranks, option: str) -> list[str]:
 
 
 def _conclusion(option_ranks: Ranks) -> str:
-    (best, best_rank), (_, second_rank), *_ = _best_first(option_ranks)
+    (best, best_rank), (second, second_rank), *_ = _best_first(option_ranks)
+    test = f"p of {option_ranks.test} {option_ranks.p:.3f}"
     if len(option_ranks.mean) == 2:
-        return f"{best} has the better average rank, {best_rank:.2f} against {second_rank:.2f}."
-    test = (
-        f"Friedman's chi-square {option_ranks.chi2:.2f}; p of Iman and Davenport's F "
-        f"{option_ranks.p:.3f}"
-    )
+        test = f"average ranks {best_rank:.2f} and {second_rank:.2f}; {test}"
+    else:
+        test = f"Friedman's chi-square {option_ranks.chi2:.2f}; {test}"
     if option_ranks.p >= SIGNIFICANCE_LEVEL:
         return f"{option_ranks.datasets} data sets cannot tell the options apart ({test})."
+    if len(option_ranks.mean) == 2:
+        return f"{best} ranks better than {second} ({test})."
     worse = [
         option
         for option, rank in _best_first(option_ranks)[1:]
