@@ -74,9 +74,9 @@ def test_options_that_always_come_in_the_same_order_are_told_apart():
 
 def test_cliques_join_options_nearer_than_the_critical_difference_and_hold_no_other():
     ranks = rank_options(
-        pd.DataFrame({c: [i + 0.1 * d for d in range(9)] for i, c in enumerate("abc")}), "a"
+        pd.DataFrame({c: [i + 0.1 * d for d in range(10)] for i, c in enumerate("abc")}), "a"
     )
-    assert ranks.critical_difference == pytest.approx(2.343 * np.sqrt(12 / 54), abs=1e-3)  # 1.10
+    assert ranks.critical_difference == pytest.approx(2.343 * np.sqrt(12 / 60), abs=1e-3)  # 1.05
     assert ranks.cliques == [["c", "b"], ["b", "a"]]
 
 
