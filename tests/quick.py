@@ -15,6 +15,15 @@ def quick_rows(rows, *chosen):
     return [r if r in chosen else pytest.param(*r, marks=pytest.mark.slow) for r in rows]
 
 
+def quick_at(rows, *places):
+    """As `quick_rows`, where the rows are chosen by their places in the list."""
+    assert all(place < len(rows) for place in places), f"{places} are not all places of a row"
+    return [
+        row if place in places else pytest.param(*row, marks=pytest.mark.slow)
+        for place, row in enumerate(rows)
+    ]
+
+
 def more_and_more(quick_count, slow_count, campaign_count):
     """How often something random is tried: by everyone, by the slow part, by a campaign."""
     return [

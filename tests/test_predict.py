@@ -11,6 +11,7 @@ from lepton import build, load_model
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import ConfigError, DataError, LeptonError
+from tests.quick import quick, quick_at, quick_rows
 
 EPOCHS = "trainer.max_epochs=2"
 RUNS = {
@@ -20,6 +21,13 @@ RUNS = {
     "regression": ("dataset=diabetes",),
     "text and numbers": ("dataset=german_credit",),
 }
+
+
+MODELS = ["mlp_small", "gradient_boosting"]
+QUICK_RUNS = [
+    *[("binary", "mlp_small"), ("multilabel", "mlp_small"), ("text and numbers", "mlp_small")],
+    *[("regression", "gradient_boosting"), ("binary", "gradient_boosting")],
+]
 
 
 def raw(overrides):
@@ -33,9 +41,12 @@ def stored(folder):
     return frame.filter(regex="^(prediction|p_.*)$")
 
 
-@pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
-@pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
-def test_predictions_of_raw_rows_are_those_that_were_scored(run, overrides, model):
+@pytest.mark.parametrize(
+    ("task", "model"),
+    quick_rows([(task, model) for task in RUNS for model in MODELS], *QUICK_RUNS),
+)
+def test_predictions_of_raw_rows_are_those_that_were_scored(run, task, model):
+    overrides = RUNS[task]
     overrides = (*overrides, f"model={model}", EPOCHS, "trainer.accelerator=cpu")
     folder, frame = run(*overrides), raw(overrides)
     expected, predictor = stored(folder), load_model(folder)
@@ -65,8 +76,8 @@ def test_a_missing_column_is_named_and_an_unseen_category_is_taken(run, model):
         predictor.predict(frame.assign(num_0="seven"))
 
 
-@pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
-@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("task", quick(["binary", "multiclass"], "binary"))
 def test_no_rows_give_no_predictions(run, model, task):
     overrides = (*RUNS[task], f"model={model}", EPOCHS)
     predictor, frame = load_model(run(*overrides)), raw(overrides)
@@ -132,8 +143,17 @@ def test_weights_of_another_architecture_are_not_loaded(run):
         load_model(small)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "preprocessing.skops", "spec.json"])
-@pytest.mark.parametrize("content", [None, b"", b"damaged"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    quick_at(
+        [
+            (name, content)
+            for name in ("model.safetensors", "preprocessing.skops", "spec.json")
+            for content in (None, b"", b"damaged")
+        ],
+        *(0, 5, 7),
+    ),
+)
 def test_a_file_that_is_missing_or_damaged_is_named(run, name, content):
     folder = run(*RUNS["multiclass"], "model=mlp_small", EPOCHS)
     (folder / name).unlink() if content is None else (folder / name).write_bytes(content)

@@ -13,6 +13,7 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_folder
 from lepton.errors import DataError, LeptonError
+from tests.quick import quick_rows
 
 MODELS = {  # sizes that cost less and go the same way
     "bag_of_embeddings": ["model.width=8"],
@@ -58,8 +59,10 @@ def predictions(folder, frame):
     return written[list(predicted)].to_numpy(), predicted.to_numpy()
 
 
-@pytest.mark.parametrize("task", TARGETS)
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "task"),
+    quick_rows([(m, t) for m in MODELS for t in TARGETS], *zip(MODELS, TARGETS, strict=True)),
+)
 def test_every_text_model_learns_every_task_and_is_rebuilt_from_its_folder(model, task, reviews):
     task_override = ["dataset.task=regression"] if task == "regression" else []
     folder, result = trained(*text_overrides(model, TARGETS[task], *task_override))

@@ -79,7 +79,7 @@ def test_metrics_sizes_and_ranges_can_be_chosen(model):
 
 
 # with a chance of 0.05 in each table, more than so many come in 1 of 100 cases
-NULLS = [(0.05, 60, 7), (0.05, 200, 18), (0.3, 200, 18)]
+NULLS = [(0.05, 20, 4), (0.05, 60, 7), (0.05, 200, 18), (0.3, 200, 18)]
 
 
 @pytest.mark.parametrize(("rate", "tables", "most"), quick_rows(NULLS, NULLS[0]))

@@ -12,6 +12,7 @@ from lepton.pretrained.weight_files import WEIGHTS_FILE
 from lepton.storage.run_folder import RESULT_FILE
 from lepton.training.learner import load_network
 from tests.finetune.conftest import training_overrides
+from tests.quick import quick_at
 
 DETERMINISTIC = (  # nothing drawn, and steps in proportion to gradients
     *("model.dropout=0", "model.architecture.hidden_dropout_prob=0"),
@@ -63,10 +64,13 @@ def test_another_data_set_is_read_with_the_tokens_that_the_weights_know(
 
 @pytest.mark.parametrize(
     ("first", "other"),
-    [
-        (("model.gradient_checkpointing=false",), ("model.gradient_checkpointing=true",)),
-        (("batch_size=77",), ("batch_size=11", "trainer.accumulate_grad_batches=7")),
-    ],
+    quick_at(
+        [
+            (("model.gradient_checkpointing=false",), ("model.gradient_checkpointing=true",)),
+            (("batch_size=77",), ("batch_size=11", "trainer.accumulate_grad_batches=7")),
+        ],
+        1,
+    ),
     ids=["checkpointing", "accumulation"],
 )
 def test_what_spares_memory_trains_adapters_the_same(first, other, tune, pretrained):

@@ -16,7 +16,7 @@ from tests.vectorize.test_checkpointing import assert_same_runs
 from tests.vectorize.test_job_group import train_stacked
 
 
-@pytest.mark.parametrize("method", quick([*METHODS], "mixup", "fgsm"))
+@pytest.mark.parametrize("method", quick([*METHODS], "mixup"))
 def test_members_of_a_stack_end_as_they_would_alone_by_replayed_steps(
     gap, words, method, monkeypatch
 ):

@@ -18,6 +18,7 @@ from lepton.report.assemble import ReportRequest, assemble_report
 from lepton.report.blocks import Figure, Note, Text
 from lepton.report.figures.style import lepton_style
 from lepton.report.svg import MAX_BYTES, compact_svg
+from tests.quick import quick_at
 
 
 @pytest.fixture(scope="module")
@@ -242,13 +243,20 @@ def test_predictions_or_a_history_that_are_gone_are_a_note(report, study):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [
-        (lambda frame: frame.assign(prediction=np.nan), "not a number for every sample"),
-        (lambda frame: frame.head(0), "not a number for every sample"),
-        (lambda frame: frame.rename(columns={"target": "t"}), "'target'"),
-        (lambda frame: frame.assign(prediction=frame["target"]), "gets nothing wrong"),
-        (lambda frame: frame.assign(target=1.0, prediction=0.4), "share of wrong predictions 1.0"),
-    ],
+    quick_at(
+        [
+            (lambda frame: frame.assign(prediction=np.nan), "not a number for every sample"),
+            (lambda frame: frame.head(0), "not a number for every sample"),
+            (lambda frame: frame.rename(columns={"target": "t"}), "'target'"),
+            (lambda frame: frame.assign(prediction=frame["target"]), "gets nothing wrong"),
+            (
+                lambda frame: frame.assign(target=1.0, prediction=0.4),
+                "share of wrong predictions 1.0",
+            ),
+        ],
+        0,
+        3,
+    ),
 )
 def test_predictions_that_say_little_are_drawn_or_told(study, here, change, message):
     for path in study.glob("*/predictions/test.parquet"):
@@ -274,19 +282,28 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (["--compare", "modle"], "--compare modle: no such setting; did you mean 'model'?"),
-        (["--compare", "dataset"], "all 6 finished runs have dataset=german_credit"),
-        (["--select", "test/auroc"], "use val/auroc"),
-        (["--baseline", "x"], "--baseline x: no such option of model"),
-        (["--metric", "rmse"], "test/rmse: no finished run has it"),
-        (["--figure", "x"], "--figure x: no such figure (figures: distribution, "),
-        (["--figure", ""], "--figure : no such figure (figures: distribution, "),
-        (["--figure", "slices", "--out", "runs/small/damaged/result.json"], "cannot write the fig"),
-        (["--out", "runs/small/damaged/result.json/x"], "x: cannot write the report (Not a dir"),
-        (["--out", "runs"], "--out runs: is there and holds no report.html"),
-        (["--fast"], "report: unrecognized arguments: --fast; usage: lepton report STUDY"),
-    ],
+    quick_at(
+        [
+            (["--compare", "modle"], "--compare modle: no such setting; did you mean 'model'?"),
+            (["--compare", "dataset"], "all 6 finished runs have dataset=german_credit"),
+            (["--select", "test/auroc"], "use val/auroc"),
+            (["--baseline", "x"], "--baseline x: no such option of model"),
+            (["--metric", "rmse"], "test/rmse: no finished run has it"),
+            (["--figure", "x"], "--figure x: no such figure (figures: distribution, "),
+            (["--figure", ""], "--figure : no such figure (figures: distribution, "),
+            (
+                ["--figure", "slices", "--out", "runs/small/damaged/result.json"],
+                "cannot write the fig",
+            ),
+            (
+                ["--out", "runs/small/damaged/result.json/x"],
+                "x: cannot write the report (Not a dir",
+            ),
+            (["--out", "runs"], "--out runs: is there and holds no report.html"),
+            (["--fast"], "report: unrecognized arguments: --fast; usage: lepton report STUDY"),
+        ],
+        *(0, 1, 2, 3, 4, 5, 9, 10),
+    ),
 )
 def test_a_mistake_is_a_line_and_writes_nothing(study, here, arguments, message):
     before = sorted(here.rglob("*"))

@@ -13,7 +13,7 @@ from lepton import train
 from lepton.config.compose import compose
 from lepton.storage.results import load
 
-SHORT = ("model=mlp_small", "trainer.max_epochs=2", "trainer.progress=false")
+SHORT = ("model=mlp_small", "trainer.max_epochs=1", "trainer.progress=false")
 
 
 @pytest.fixture(scope="module")

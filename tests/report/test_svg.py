@@ -14,6 +14,7 @@ from lepton.report.figures.style import INK, PAPER, SERIES
 from lepton.report.figures.training import learning_curves, parallel_coordinates, score_by_cost
 from lepton.report.svg import MAX_BYTES, compact_svg, inline_svg
 from lepton.stats.pairs import PairedScores
+from tests.quick import quick
 from tests.report.samples import (
     binary_predictions,
     history,
@@ -57,7 +58,9 @@ FIGURES = ["score_by_cost", "parallel_coordinates", "interaction", "learning_cur
 FIGURES += ["binary_curves", "calibration", "paired_change", "class_curves", "residuals"]
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "name", quick(FIGURES, "interaction", "class_curves", "parallel_coordinates", "calibration")
+)
 def test_a_figure_of_very_much_is_a_small_file_with_its_words_as_text(name):
     svg = compact_svg(large_figure(name))
     assert len(svg) <= MAX_BYTES

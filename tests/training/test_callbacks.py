@@ -158,7 +158,7 @@ def test_early_stopping_goes_on_as_if_it_had_not_been_stopped(overrides, run, fi
 
 
 @pytest.mark.parametrize("overrides", [NETWORK, MODULE], ids=["network", "module"])
-@pytest.mark.parametrize("name", quick(LIGHTNINGS, "ModelCheckpoint", "TQDMProgressBar", "Timer"))
+@pytest.mark.parametrize("name", quick(LIGHTNINGS, "ModelCheckpoint"))
 def test_each_callback_of_lightnings_that_docs_list_runs(name, overrides, run, fingerprint):
     results = [
         fingerprint(folder) | {"history": None}  # to which a monitor adds what it logs

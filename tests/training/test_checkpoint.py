@@ -27,6 +27,7 @@ from lepton.training import checkpoint
 from lepton.training.checkpoint import Checkpoints, pack, unpack
 from lepton.training.resume import Resume
 from lepton.training.signals import RECEIVED, Interrupted
+from tests.quick import quick
 
 OVERRIDES = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu", "study=stopped"),
@@ -314,7 +315,7 @@ def stopped(here, monkeypatch):
     return unfinished_folder(run_folder(config))
 
 
-@pytest.mark.parametrize("spoil", ["flip", "cut", "empty", "both"])
+@pytest.mark.parametrize("spoil", quick(["flip", "cut", "empty", "both"], "flip", "both"))
 def test_a_run_with_a_damaged_checkpoint_still_ends_as_one_that_was_never_stopped(
     spoil, stopped, run, fingerprint, caplog
 ):

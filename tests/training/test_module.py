@@ -16,6 +16,7 @@ from lepton.errors import TrainingError
 from lepton.method import Method
 from lepton.seeds import derive
 from lepton.training.learner import build_learner
+from tests.quick import quick, quick_rows
 
 DATA = ["dataset=synthetic", "dataset.rows=210", "batch_size=32"]
 PLAIN = [*DATA, "model=mlp_small", "model.hidden=[8]", "model.dropout=0.0", "trainer=cpu"]
@@ -230,11 +231,15 @@ def test_another_monitor_keeps_another_epoch(fit):
     assert network.best_epoch == scores.index(max(scores))
 
 
+MODELS = ["linear", "mlp", "resnet", "ft_transformer", "tabm"]
+OPTIMIZERS = ["sgd", "adamw", "muon"]
+QUICK_PAIRS = [*zip(MODELS, [*OPTIMIZERS, *OPTIMIZERS], strict=False)]
 CANCELLED = {"resnet": ("input_projection.bias", "linear2.bias")}  # by the batch norm behind them
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
-@pytest.mark.parametrize("model", ["linear", "mlp", "resnet", "ft_transformer", "tabm"])
+@pytest.mark.parametrize(
+    ("model", "optimizer"), quick_rows([(m, o) for m in MODELS for o in OPTIMIZERS], *QUICK_PAIRS)
+)
 def test_every_trainable_parameter_moves_and_no_frozen_one(model, optimizer, tmp_path):
     small = [] if model in ("linear", "mlp") else ["model.width=16"]
     small += ["model.k=4"] if model == "tabm" else []
@@ -254,7 +259,7 @@ def test_every_trainable_parameter_moves_and_no_frozen_one(model, optimizer, tmp
     assert still - stuck <= set(frozen)
 
 
-@pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
+@pytest.mark.parametrize("model", quick(["mlp_small", "gradient_boosting"], "mlp_small"))
 def test_a_heavier_class_is_predicted_more(model, tmp_path):
     overrides = [*DATA, "dataset.rows=400", f"model={model}", "trainer=cpu", "trainer.max_epochs=9"]
     overrides += ["optimizer.lr=0.01", "dataset.noise=1.5", "study=s", f"runs={tmp_path}"]

@@ -282,7 +282,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("case", quick(SETTINGS, *list(SETTINGS)[:3]))
+@pytest.mark.parametrize("case", quick(SETTINGS, "two optimizers"))
 def test_a_training_stopped_between_epochs_ends_as_one_that_was_not(
     case, run, fingerprint, monkeypatch
 ):

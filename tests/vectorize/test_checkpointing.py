@@ -68,7 +68,7 @@ def assert_same_runs(first, second, count):
         assert metrics[0] == metrics[1]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", quick(CASES, "accumulation, lengths, common batches"))
 @pytest.mark.parametrize("place", quick([(0, 2), (1, 0), (2, 4)], (2, 4)))
 def test_a_killed_stack_goes_on_bit_for_bit(here, train_killed, case, place):
     overrides = CASES[case]

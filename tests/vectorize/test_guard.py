@@ -23,6 +23,7 @@ from lepton.vectorize.guard import (
 from lepton.vectorize.job_group import JobGroup, StackingOptions
 from lepton.vectorize.optimizer import StackedAdam
 from lepton.vectorize.stack_size import StackTrial
+from tests.quick import quick
 from tests.vectorize.conftest import SMALL
 
 METHODS = '''"""Methods that a stack cannot train as a run alone does."""
@@ -129,7 +130,7 @@ def test_a_trial_finds_an_optimizer_that_steps_as_no_run_does(here, monkeypatch,
 WORDS = "numbers that are not `draw`'s"
 
 
-@pytest.mark.parametrize("method", ["noise", "frozen", "late"])
+@pytest.mark.parametrize("method", quick(["noise", "frozen", "late"], "late"))
 def test_a_method_with_numbers_of_its_own_is_found_out_in_training(methods, no_trial, method):
     np.random.seed(0)
     overrides = (*SMALL, f"regularization={method}", "trainer.max_epochs=20", "seed=range(4)")

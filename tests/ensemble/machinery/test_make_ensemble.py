@@ -19,6 +19,7 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
 from lepton.storage.predictions import predictions_from_frame
 from tests.ensemble.conftest import SMALL, STUDIES, compose_ensemble
+from tests.quick import quick, quick_rows
 
 METHODS = {  # those that do something of their own for a task
     "binary": ("mean", "geometric_mean", "median", "vote", "weighted", "greedy", "stacking"),
@@ -26,6 +27,10 @@ METHODS = {  # those that do something of their own for a task
     "multilabel": ("geometric_mean", "stacking"),
     "regression": ("median", "stacking", "weighted", "geometric_mean", "vote"),
 }
+QUICK_METHODS = [
+    *[("binary", "greedy"), ("binary", "vote"), ("multiclass", "stacking")],
+    *[("multilabel", "geometric_mean"), ("regression", "median"), ("regression", "vote")],
+]
 QUICK = ("keep=true",)
 FILES = {"config.yaml", "overrides.yaml", "environment.json", "result.json", "spec.json", "log.txt"}
 FILES |= {"history.parquet", "members.parquet", "ensemble.json", "predictions"}
@@ -36,7 +41,9 @@ def raw(task):
     return build.data(check(compose(*SMALL, *overrides))).read()[0]
 
 
-@pytest.mark.parametrize(("task", "method"), [(t, m) for t in METHODS for m in METHODS[t]])
+@pytest.mark.parametrize(
+    ("task", "method"), quick_rows([(t, m) for t in METHODS for m in METHODS[t]], *QUICK_METHODS)
+)
 def test_every_method_makes_a_run_that_predicts_what_it_was_scored_by(
     study, ensemble, task, method
 ):
@@ -161,7 +168,7 @@ def test_a_member_that_was_trained_again_and_predicts_otherwise_is_told(study, e
         load_model(summary.folder)
 
 
-@pytest.mark.parametrize("name", ["stack.skops", "spec.json", "config.yaml"])
+@pytest.mark.parametrize("name", quick(["stack.skops", "spec.json", "config.yaml"], "spec.json"))
 def test_a_file_of_an_ensemble_that_is_gone_or_wrong_is_told_in_a_line(study, ensemble, name):
     study("binary")
     folder = ensemble("runs=binary", "method=stacking", *QUICK).folder

@@ -90,7 +90,7 @@ def test_every_value_of_a_space_lies_in_its_range(name, here):
                 assert value in dimension.options
 
 
-@pytest.mark.parametrize("name", quick(NAMES, "mlp", "gradient_boosting", "tfidf_linear"))
+@pytest.mark.parametrize("name", quick(NAMES, "mlp", "gradient_boosting"))
 def test_a_trial_of_every_space_trains(name, here, run):
     overrides_of_space = OVERRIDES.get(name, TABLE)
     if "init_from=start" in overrides_of_space:

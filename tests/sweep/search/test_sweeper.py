@@ -68,7 +68,7 @@ def plain_loop(sampler, trials=TRIALS, failed=()):
     return points
 
 
-@pytest.mark.parametrize("name", quick(SAMPLERS, "tpe", "random", "cmaes", "qmc"))
+@pytest.mark.parametrize("name", quick(SAMPLERS, "tpe", "qmc"))
 def test_every_sampler_proposes_what_optuna_alone_would(name, search):
     overrides = ["optimizer=adam,adamw", f"{NAME}={name}", *SIZE, *FURTHER.get(name, [])]
     assert search(*overrides) == plain_loop(SAMPLERS[name]())
