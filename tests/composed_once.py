@@ -22,6 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf.basecontainer import BaseContainer
 
 from lepton.config.options import CONF_DIR
 
@@ -82,9 +83,11 @@ def _keep_merged() -> None:
         cfg = pickle.loads(_RESULTS[keys[begun]]) if begun else OmegaConf.create()
         with flag_override(cfg, "no_deepcopy_set_nodes", True):
             for n, default in enumerate(defaults[begun:], begun + 1):
-                cfg.merge_with(loader._load_single_config(default=default, repo=repo).config)
+                loaded = loader._load_single_config(default=default, repo=repo)
+                BaseContainer._map_merge(cfg, loaded.config)
                 if n in keys:
                     _RESULTS[keys[n]] = pickle.dumps(cfg, pickle.HIGHEST_PROTOCOL)
+        cfg._re_parent()
         _strip_defaults(cfg)
         return cfg
 
