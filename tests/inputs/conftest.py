@@ -15,6 +15,7 @@ FAST = ("trainer=cpu", "trainer.progress=false", "batch_size=16", "optimizer.lr=
 SERIES = ("dataset=series_folder", "dataset.path=waves", "model=series_net", *FAST)
 VISITS = ("dataset=visits", "dataset.path=visits.jsonl", *FAST)
 EXACT = ("trainer.precision=64-true", "trainer.max_epochs=6")
+BRIEF = (EXACT[0], "trainer.max_epochs=3")
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ def trained(tmp_path_factory):
         try:
             stacking = ("vectorized", "hydra.launcher.size=4")
             for study, *launcher in (("stacked", *stacking), ("alone", "basic")):
-                words = ("-m", *SERIES, *EXACT, "seed=0,1", "optimizer.lr=0.01,0.03")
+                words = ("-m", *SERIES, *BRIEF, "seed=0,1", "optimizer.lr=0.01,0.03")
                 words = (*words, f"study={study}", f"hydra/launcher={launcher[0]}", *launcher[1:])
                 words = (*words, "--config-dir", str(FOLDER / "conf"), "--allow", "series")
                 patch.setattr("sys.argv", ["lepton", "train", *words])

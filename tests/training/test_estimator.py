@@ -98,7 +98,7 @@ def test_balanced_class_weights_are_those_of_sklearn(overrides, fit):
 
 
 def test_a_label_is_weighed_against_its_absence(fit):
-    data, estimator = fit("dataset.labels=3", "task.class_weights=balanced")
+    data, estimator = fit("dataset.labels=3", "task.class_weights=balanced", "model.max_iter=2")
     positives = data.splits["train"]["target"].sum(0).double()
     rows = len(data.splits["train"]["target"])
     torch.testing.assert_close(estimator.task.estimator_weights(), (rows - positives) / positives)

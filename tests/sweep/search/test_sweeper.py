@@ -167,6 +167,7 @@ def test_a_failed_trial_is_told_as_failed_at_every_start(search, training, capsy
     assert "10 trials looked at: 9 finished, 1 failed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_retried_and_then_fine_a_trial_is_told_with_its_value(search, training):
     overrides, failed = ["optimizer=adam,adamw", *SIZE], plain_loop(SAMPLERS["tpe"]())[7]
     training.fail = lambda config: point(config) == failed
