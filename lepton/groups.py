@@ -159,6 +159,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         **{"shots": None, "fraction": 1.0},
         **{"max_numeric_classes": 20, "min_identifier_values": 20, "memory_gb": None},
     },
+    "lepton.dataset.tabular.TabularData": {"duplicates": "keep"},
     "trainer": {"extra": {}},
 }
 REVISIONS: dict[str, tuple[str, ...]] = {

@@ -11,10 +11,10 @@ from torch import Tensor
 from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.file_parts import FileParts
-from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import ReadTarget, Target, make_target
 from lepton.dataset.describe.class_notes import absent_class_notes
-from lepton.dataset.encode_splits import encode_splits
+from lepton.dataset.describe.telling_columns import telling_column_notes
+from lepton.dataset.encode_splits import encode_splits, raw_splits
 from lepton.dataset.inputs.kind import InputKind, Rows
 from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
@@ -24,10 +24,10 @@ from lepton.dataset.load.split_arrays import SplitArrays, move_batch
 from lepton.dataset.load.streaming import FileSource, set_up
 from lepton.dataset.load.train_loader import TrainLoader
 from lepton.dataset.read.raw_table import FrameTable, RawTable, join_tables
-from lepton.dataset.split.split_rows import SplitRows, split_rows
+from lepton.dataset.read.same_file import refuse_same_file
+from lepton.dataset.split.split_frame import split_frame
+from lepton.dataset.split.split_rows import SplitRows
 from lepton.dataset.split.split_settings import SplitSettings
-from lepton.dataset.split.splitters import time_values
-from lepton.errors import DataError
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
@@ -127,7 +127,11 @@ class Data(pl.LightningDataModule):
         for kind in all_kinds:
             target = kind.clean(frame, target)
 
+        excluded = self._excluded_columns()
+
         def drop_rows(rows_by_split: SplitRows) -> SplitRows:
+            for kind in self.inputs:
+                kind.survey(raw_splits(kind, all_kinds, frame, {}, target, excluded, self.arrays))
             for kind in all_kinds:
                 rows_by_split = kind.drop_rows(rows_by_split, target)
             return rows_by_split
@@ -139,13 +143,14 @@ class Data(pl.LightningDataModule):
             target,
             inputs=self.inputs,
             unread_inputs=self.unread_inputs,
-            excluded=self._excluded_columns(),
+            excluded=excluded,
             arrays=self.arrays,
         )
         self.notes += [
             *target.notes,
             *(note for kind in all_kinds for note in kind.notes),
             *absent_class_notes(splits, self.spec),
+            *telling_column_notes(splits, self.spec),
         ]
         return splits
 
@@ -231,25 +236,10 @@ class Data(pl.LightningDataModule):
 
         `drop_rows` may take some out, before train is subsampled.
         """
-        column, values = self.split_settings.column, None
-        if column is not None:
-            if column not in frame.columns:
-                hint = suggestion(column, frame.columns)
-                raise DataError(f"dataset.split_column={column}: no such column{hint}")
-            values = frame[column]
-            if self.split_settings.strategy == "time":
-                values = time_values(values)
-            values = values[target.kept_rows]
-        return split_rows(
-            self.split_settings,
-            file_rows=int(target.kept_rows[:file_rows].sum()),
-            total_rows=int(target.kept_rows.sum()),
-            has_test_file=len(frame) > file_rows,
-            labels=target.labels,
-            classes=tuple(target.classes),
-            values=values,
-            drop_rows=drop_rows,
-        )
+        settings = self.split_settings
+        rows, notes = split_frame(settings, frame, file_rows, target, drop_rows)
+        self.notes += notes
+        return rows
 
     def _excluded_columns(self) -> dict[str, str | None]:
         """The columns that are no inputs, with a reason where there is one to say."""
@@ -262,6 +252,7 @@ class Data(pl.LightningDataModule):
 
     def _read_files(self) -> tuple[RawTable, int]:
         """The rows of all files, and the number of those from the data file."""
+        refuse_same_file(*self.file_names())
         table, test = self.tables()
         self.split_settings.check(has_test_file=test is not None)
         whole = join_tables(table, test, self.file_names()) if test is not None else table

@@ -35,10 +35,9 @@ def encode_splits(
     positions = {split: ids[rows] for split, rows in rows_by_split.items()}
     splits: dict[str, Rows] = {split: {} for split in positions}
     for kind in inputs:
-        others = [other for other in (*inputs, *unread_inputs) if other is not kind]
-        taken = dict.fromkeys(name for other in others for name in other.own_columns)
-        of_others = {**excluded, **taken}
-        raw = RawSplits(frame, positions, target.kept_rows, of_others, arrays, target.files)
+        raw = raw_splits(
+            kind, [*inputs, *unread_inputs], frame, positions, target, excluded, arrays
+        )
         for split, tensors in kind.prepare(raw).items():
             splits[split] |= {name: arrays.keep(split, name, t) for name, t in tensors.items()}
         fields |= named_fields(kind, kind.spec_fields(splits["train"]), fields)
@@ -46,6 +45,21 @@ def encode_splits(
         splits[split]["target"] = arrays.keep(split, "target", target_tensor(target, rows))
         splits[split]["id"] = arrays.keep(split, "id", torch.from_numpy(ids[rows]))
     return splits, describe_data(target, target.values[rows_by_split["train"]], **fields)
+
+
+def raw_splits(
+    kind: InputKind,
+    kinds: Sequence[InputKind],
+    frame: pd.DataFrame | RawTable,
+    positions: dict[str, np.ndarray],
+    target: Target,
+    excluded: dict[str, str | None],
+    arrays: SplitArrays,
+) -> RawSplits:
+    """What one kind is given of the rows: no columns that are excluded, or another kind's own."""
+    taken = tuple(name for other in kinds if other is not kind for name in other.own_columns)
+    columns = {**excluded, **dict.fromkeys(taken)}
+    return RawSplits(frame, positions, target.kept_rows, columns, arrays, target.files, taken)
 
 
 def target_tensor(target: Target, rows: np.ndarray) -> Tensor:

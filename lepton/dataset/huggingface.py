@@ -73,6 +73,11 @@ class HuggingFace(TextData):
     def _fetched(self) -> "tuple[Dataset, Dataset | None]":
         splits = fetch_splits(self.path, config=self.config, revision=self.revision)
         train, test = self.split_names
+        if train == test:
+            raise DataError(
+                f"dataset.test={test} is dataset.train too, so what is trained on would be scored "
+                "on; dataset.test=null keeps a share of it"
+            )
         for split in filter(None, self.split_names):
             if split not in splits:
                 raise DataError(

@@ -1,6 +1,6 @@
 """The base of tabular data sets: columns become tensors of numbers and category codes."""
 
-from typing import Any
+from typing import Any, Literal
 
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.table import TableInputs
@@ -17,6 +17,7 @@ class TabularData(Data):
         *,
         columns: dict[str, str],
         min_identifier_values: int,
+        duplicates: Literal["drop", "keep"],
         preprocessing: TablePreprocessing,
         **rows: Any,
     ):
@@ -24,6 +25,7 @@ class TabularData(Data):
         self.table_inputs = TableInputs(
             columns=columns,
             min_identifier_values=min_identifier_values,
+            duplicates=duplicates,
             preprocessing=preprocessing,
         )
         self.inputs.append(self.table_inputs)

@@ -19,6 +19,7 @@ OPTIONS = {
     "max_numeric_classes": 20,
     "columns": {},
     "min_identifier_values": 20,
+    "duplicates": "keep",
     "positive": "yes",
     "split": "stratified",
     "split_column": None,

@@ -33,7 +33,8 @@ class RawSplits:
     """The raw rows of a data set, and where in them each split lies.
 
     `excluded` are the columns that are no inputs of the kind at hand, each with the reason; None
-    where there is nothing to say of it. `arrays` says where what is made of the rows lies.
+    where there is nothing to say of it; `of_other_kinds` those among them that are inputs of other
+    kinds. `arrays` says where what is made of the rows lies.
     Shapes: positions[split] (rows of the split,); kept_rows (rows,), False without a target.
     """
 
@@ -43,6 +44,7 @@ class RawSplits:
     excluded: dict[str, str | None]
     arrays: SplitArrays = field(default_factory=SplitArrays)
     files: FileParts = ONE_FILE
+    of_other_kinds: tuple[str, ...] = ()
 
 
 class InputKind:
@@ -89,6 +91,9 @@ class InputKind:
         if targets := [name for name in self.own_columns if name in target.columns]:
             raise DataError(f"column {targets[0]!r} is the target, and no input")
         return target
+
+    def survey(self, raw: RawSplits) -> None:
+        """Looks at all rows before they are divided; there are no positions yet."""
 
     def drop_rows(self, rows: SplitRows, target: Target) -> SplitRows:
         """The rows of each split among those of the target, perhaps without some; adds to `notes`.

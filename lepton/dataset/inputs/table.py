@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,13 @@ import torch
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.clean.parsed_columns import ParsedColumns
+from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.dataset.read.raw_table import RawTable, as_table
+from lepton.dataset.split.split_rows import SplitRows
+from lepton.dataset.split.table_duplicates import table_leaks
 from lepton.errors import DataError
 from lepton.preprocessing.categories import category_names
 from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_blocks, transform_columns
@@ -46,8 +49,11 @@ class TableInputs(InputKind):
         columns: dict[str, str],
         preprocessing: TablePreprocessing,
         min_identifier_values: int,
+        duplicates: Literal["drop", "keep"] = "keep",
     ):
         super().__init__()
+        self.duplicates: Literal["drop", "keep"] = duplicates
+        self.surveyed: RawSplits | None = None  # the rows, from `survey` on until `prepare`
         self.columns, self.preprocessor = dict(columns), preprocessing
         self.min_identifier_values = min_identifier_values
         self.kinds: dict[str, str] = {}
@@ -57,10 +63,29 @@ class TableInputs(InputKind):
         seed = config["dataset"]["split_seed"]
         return {"preprocessing": {**config["preprocessing"], "seed": seed}}
 
+    def survey(self, raw: RawSplits) -> None:
+        """Sets `kinds`."""
+        self._find_kinds(raw, as_table(raw.frame))
+        self.surveyed = raw
+
+    def drop_rows(self, rows: SplitRows, target: Target) -> SplitRows:
+        """Training rows whose inputs stand in val or test too are said, or dropped.
+
+        Nothing is said of rows that have inputs of other kinds beside their table.
+        """
+        if self.surveyed is None or self.surveyed.of_other_kinds:
+            return rows
+        table, drop = as_table(self.surveyed.frame), self.duplicates == "drop"
+        rows, notes = table_leaks(table, self.kinds, rows, target, drop=drop)
+        self.notes += notes
+        return rows
+
     def prepare(self, raw: RawSplits) -> dict[str, Rows]:
         """The tensors of each split; sets `kinds` and fits the preprocessing."""
         table = as_table(raw.frame)
-        self._find_kinds(raw, table)
+        if self.surveyed is None:
+            self._find_kinds(raw, table)
+        self.surveyed = None
         columns = ParsedColumns(table, self.kinds, raw.kept_rows, raw.files)
         release_memory()  # of what reading has left
         self.preprocessor.fit(columns, self.kinds, raw.positions["train"], raw.arrays.scratch)
@@ -85,6 +110,7 @@ class TableInputs(InputKind):
         return {
             "columns": self.columns,
             "min_identifier_values": self.min_identifier_values,
+            "duplicates": self.duplicates,
             "preprocessing": self.preprocessor,
         }
 

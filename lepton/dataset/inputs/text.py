@@ -22,7 +22,7 @@ from lepton.dataset.clean.text_rows import (
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.load.block_writing import write_blocks
-from lepton.dataset.split.duplicates import find_leaks, repeat_notes
+from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.errors import DataError, explain_read_errors
 from lepton.pretrained.location import TOKENIZER_FILE, content_files
@@ -88,6 +88,8 @@ class TextInputs(InputKind):
     def drop_rows(self, rows: SplitRows, target: Target) -> SplitRows:
         """Training rows whose text stands in val or test too are dropped, or said."""
         keys, drop = self.keys[target.kept_rows], self.duplicates == "drop"
+        if not drop:
+            refuse_equal_files(keys, target)
         remaining, leak_notes = find_leaks(rows, keys, drop=drop)
         self.notes += leak_notes
         return remaining

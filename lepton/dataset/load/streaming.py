@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lepton.dataset.data import Data
     from lepton.dataset.inputs.kind import InputKind
 
-FORMAT = 2  # of an entry of the cache; raised when the same data would be prepared in another way
+FORMAT = 3  # of an entry of the cache; raised when the same data would be prepared in another way
 SHARE = 0.5  # of the machine's memory, where no budget is given
 SPEC_FILE = "spec.json"
 PACKAGES = (
