@@ -151,16 +151,15 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         **{"init_from": None, "forgetting": False, "suggested": {}, "revisions": {}},
         "linear_probe": {"strengths": [1e-3, 1e-2, 1e-1, 1.0, 10.0], "iterations": 500},
     },
-    "task": {"calibration_bins": 15},
+    **{"task": {"calibration_bins": 15}, "trainer": {"extra": {}}},
     "lepton.model.transformer.Transformer": {
         "default_pooling": {"encoder": "mean", "decoder": "last"},
     },
     "dataset": {
-        **{"shots": None, "fraction": 1.0},
-        **{"max_numeric_classes": 20, "min_identifier_values": 20, "memory_gb": None},
+        **{"shots": None, "fraction": 1.0, "memory_gb": None, "missing_target": "ask"},
+        **{"max_numeric_classes": 20, "min_identifier_values": 20},
     },
     "lepton.dataset.tabular.TabularData": {"duplicates": "keep"},
-    "trainer": {"extra": {}},
 }
 REVISIONS: dict[str, tuple[str, ...]] = {
     # What changed in the results of an option whose config is as it was, oldest change first: by

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.input_kinds import idle_groups, kind_problems, supplied_inputs
 from lepton.config.model_kind import model_kind
+from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
 from lepton.config.signature import TargetError, read_signature
 from lepton.config.younger_keys import class_names, with_younger_keys
@@ -37,7 +38,7 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
     """
-    config = with_younger_keys(with_absent_groups(resolved_config(cfg)))
+    config = with_younger_keys(with_absent_groups(with_names_as_text(resolved_config(cfg))))
     config = {key: value for key, value in config.items() if key not in RETIRED_ROOT_KEYS}
     problems = _structure_problems(config)
     if not problems:

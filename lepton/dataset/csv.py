@@ -1,10 +1,11 @@
 """Data sets of the user's CSV files."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
+from lepton.dataset.clean.missing_words import refuse_missing_classes, refuse_missing_groups
 from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.csv_file import open_csv, read_csv
 from lepton.dataset.read.raw_table import RawTable, StrippedTable
@@ -26,6 +27,7 @@ class Csv(TabularData):
         header: bool,
         names: list[str] | None,
         missing: list[str],
+        missing_target: Literal["ask", "drop"],
         target_strip: str | None,
         memory_gb: float | None,
         **table: Any,
@@ -33,6 +35,7 @@ class Csv(TabularData):
         super().__init__(**table)
         self.paths = path, test_path
         self.target_strip, self.memory_gb = target_strip, memory_gb
+        self.missing_target: Literal["ask", "drop"] = missing_target
         self.csv_options = {
             "separator": separator,
             "quote": quote,
@@ -60,6 +63,13 @@ class Csv(TabularData):
         path, test_path = self.paths
         return self._open(path), self._open(test_path) if test_path else None
 
+    def refuse_rows(self, table: RawTable) -> None:
+        """Raises: DataError for classes, groups or splits that `missing` would take away."""
+        missing = self.csv_options["missing"]
+        refuse_missing_groups(table, self.split_settings.column, missing)
+        if self.missing_target == "ask":
+            refuse_missing_classes(table, self.target_columns(), self.task, missing)
+
     def stream_source(self) -> FileSource | None:
         """The files, which a class of the user's own that changes their rows reads whole."""
         if not reads_as(self, Csv):
@@ -67,7 +77,11 @@ class Csv(TabularData):
         paths = [path for path in self.paths if path]
         return FileSource(
             paths=paths,
-            options={**self.csv_options, "target_strip": self.target_strip},
+            options={
+                **self.csv_options,
+                "target_strip": self.target_strip,
+                "missing_target": self.missing_target,
+            },
             bytes=sum(Path(path).expanduser().stat().st_size for path in paths),
         )
 

@@ -13,6 +13,7 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.file_parts import FileParts
 from lepton.dataset.clean.target import ReadTarget, Target, make_target
 from lepton.dataset.describe.class_notes import absent_class_notes
+from lepton.dataset.describe.odd_cells import odd_cell_notes
 from lepton.dataset.describe.telling_columns import telling_column_notes
 from lepton.dataset.encode_splits import encode_splits, raw_splits
 from lepton.dataset.inputs.kind import InputKind, Rows
@@ -116,6 +117,9 @@ class Data(pl.LightningDataModule):
         """What messages call the data file and the test file."""
         return "the data file", "the test file"
 
+    def refuse_rows(self, table: RawTable) -> None:
+        """Raises: DataError where what was read should be asked about."""
+
     def prepare(
         self, frame: pd.DataFrame | RawTable, file_rows: int, target: Target
     ) -> dict[str, Rows]:
@@ -151,6 +155,7 @@ class Data(pl.LightningDataModule):
             *(note for kind in all_kinds for note in kind.notes),
             *absent_class_notes(splits, self.spec),
             *telling_column_notes(splits, self.spec),
+            *odd_cell_notes(frame, list(excluded), self.target_columns()),
         ]
         return splits
 
@@ -170,6 +175,7 @@ class Data(pl.LightningDataModule):
 
     def _read_and_prepare(self) -> None:
         table, file_rows = self._read_files()
+        self.refuse_rows(table)
         files = FileParts(self.file_names() if len(table) > file_rows else (), file_rows)
         target = make_target(
             table.source,

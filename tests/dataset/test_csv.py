@@ -17,7 +17,16 @@ CSV_OPTIONS = {
     for key, value in OmegaConf.to_container(
         OmegaConf.load(CONF_DIR / "dataset" / "csv.yaml")
     ).items()
-    if key not in ("defaults", "_target_", "path", "test_path", "target_strip", "memory_gb")
+    if key
+    not in (
+        "defaults",
+        "_target_",
+        "path",
+        "test_path",
+        "target_strip",
+        "memory_gb",
+        "missing_target",
+    )
 }
 
 

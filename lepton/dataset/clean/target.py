@@ -216,7 +216,7 @@ def _encode_classes(
     if positive is not None:
         if len(classes) > 2:
             raise _needless_positive(positive, f"{len(classes)} classes")
-        positive_class = _matching_class(str(positive), classes, where)
+        positive_class = _matching_class(positive, classes, where)
         classes = [name for name in classes if name != positive_class] + [positive_class]
     numbers = {name: number for number, name in enumerate(classes)}
     dtype = np.float32 if task == "binary" else np.int64
@@ -230,11 +230,17 @@ def _needless_positive(positive: str | int | bool, actual: str) -> DataError:
     )
 
 
-def _matching_class(positive: str, classes: list[str], where: str) -> str:
-    """The class that is spelled like `positive`, or the only one that differs in case alone."""
+def _matching_class(value: str | int | bool, classes: list[str], where: str) -> str:
+    """The class that is spelled like `positive`, or the only one that differs in case alone.
+
+    YAML reads yes, no, on and off as booleans: they are the class that means the same.
+    """
+    positive, words = str(value), {**cell_parsing.BOOLEAN_WORDS, "on": "true", "off": "false"}
     matches = [name for name in classes if name == positive] or [
         name for name in classes if name.lower() == positive.lower()
     ]
+    if not matches and isinstance(value, bool):
+        matches = [name for name in classes if words.get(name.lower()) == positive.lower()]
     if len(matches) != 1:
         hint = suggestion(positive, classes)
         raise DataError(f"{where}: positive class {positive!r} is not a class{hint}")

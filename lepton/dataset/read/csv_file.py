@@ -22,6 +22,7 @@ def read_csv(path: str, **options: Any) -> pd.DataFrame:
     table = open_csv(path, **options)
     frame = table.table.to_pandas(ignore_metadata=True)
     frame.attrs["notes"] = table.notes
+    frame.attrs["missing_words"] = table.missing_words
     return frame
 
 
@@ -59,7 +60,8 @@ def open_csv(
     if table is None:
         raise DataError(f"{path}: a header and no rows")
     cells.refuse_decimal_commas()
-    return ArrowTable(table, notes + cells.notes())
+    words = {name: counts for name, counts in cells.missing_words.items() if counts}
+    return ArrowTable(table, notes + cells.notes(), words)
 
 
 def _column_names(

@@ -1,5 +1,6 @@
 """Parquet files read as tables with their own column types."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ class ParquetTable:
     def __init__(self, path: str):
         self.path, self.source = path, self
         self.notes: list[CleaningNote] = []
+        self.missing_words: dict[str, Counter[str]] = {}
         file = Path(path).expanduser()
         if file.is_dir():
             raise DataError(f"{path}: a folder, not a file")

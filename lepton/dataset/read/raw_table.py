@@ -1,7 +1,9 @@
 """Tables as they were read: whole columns, or blocks of rows, and never all of it at once."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Protocol
 
 import pandas as pd
@@ -14,12 +16,13 @@ from lepton.errors import DataError
 class RawTable(Protocol):
     """Rows of one or several files. Each access may read anew: what it gave can be let go.
 
-    `notes` are on the reading. `source` is the table for who knows DataFrames alone: one where it
-    lies in memory as such, else the table itself.
+    `notes` are on the reading; `missing_words` counts by column what was read as missing. `source`
+    is the table for who knows DataFrames alone: one where it lies in memory as such, else itself.
     """
 
     columns: pd.Index
     notes: list[CleaningNote]
+    missing_words: dict[str, Counter[str]]
 
     @property
     def source(self) -> "pd.DataFrame | RawTable": ...
@@ -42,6 +45,7 @@ class FrameTable:
 
     def __init__(self, frame: pd.DataFrame):
         self.notes: list[CleaningNote] = frame.attrs.pop("notes", [])
+        self.missing_words: dict[str, Counter[str]] = frame.attrs.pop("missing_words", {})
         self.frame = self.source = frame
         self.columns = frame.columns
 
@@ -64,8 +68,14 @@ class FrameTable:
 class ArrowTable:
     """An Arrow table, in memory or mapped from a file, whose columns become pandas' when asked."""
 
-    def __init__(self, table: pa.Table, notes: list[CleaningNote]):
+    def __init__(
+        self,
+        table: pa.Table,
+        notes: list[CleaningNote],
+        missing_words: dict[str, Counter[str]] | None = None,
+    ):
         self.table, self.notes, self.source = table, notes, self
+        self.missing_words = missing_words or {}
         self.columns = pd.Index(table.column_names)
 
     def __len__(self) -> int:
@@ -89,6 +99,7 @@ class StrippedTable:
     def __init__(self, table: RawTable, stripped: Collection[str], characters: str):
         self.table, self.stripped, self.characters = table, stripped, characters
         self.notes, self.columns, self.source = table.notes, table.columns, self
+        self.missing_words: dict[str, Counter[str]] = getattr(table, "missing_words", {})
 
     def __len__(self) -> int:
         return len(self.table)
@@ -116,6 +127,7 @@ class JoinedTables:
     def __init__(self, first: RawTable, second: RawTable):
         self.tables, self.columns, self.source = (first, second), first.columns, self
         self.notes: list[CleaningNote] = []
+        self.missing_words: dict[str, Counter[str]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self.tables))
@@ -154,6 +166,11 @@ def join_tables(first: RawTable, second: RawTable, names: tuple[str, str]) -> Ra
         joined: RawTable = FrameTable(pd.concat(frames, ignore_index=True))
     else:
         joined = JoinedTables(first, second)
+    words = [getattr(table, "missing_words", {}) for table in (first, second)]
+    joined.missing_words = {
+        name: words[0].get(name, Counter()) + words[1].get(name, Counter())
+        for name in chain(*words)
+    }
     joined.notes = [
         replace(note, where=f"{name}, {note.where}")
         for name, table in zip(names, (first, second), strict=True)

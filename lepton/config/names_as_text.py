@@ -1,0 +1,57 @@
+"""Values of a data set that are texts whatever they look like: names of columns, classes, cells."""
+
+from typing import Any
+
+from lepton.config.annotations import accepts
+from lepton.config.signature import TargetError, read_signature
+
+
+def with_names_as_text(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with a data set's numbers as texts where it takes texts and no numbers.
+
+    So a column that is called 7 is named as it is: `dataset.target=7`.
+    """
+    node = config.get("dataset")
+    if not isinstance(node, dict) or "_target_" not in node:
+        return config
+    try:
+        parameters = read_signature(str(node["_target_"])).parameters
+    except TargetError:
+        return config
+    words = _words_of(config.get("overrides"))
+    named = {}
+    for key, value in node.items():
+        annotation = parameters[key].annotation if key in parameters else None
+        text = _as_text(value, words.get(key))
+        takes_it = annotation is not None and accepts(annotation, text)
+        if isinstance(value, dict) and not accepts(annotation, value):
+            takes_it = False
+        if isinstance(value, dict) or (takes_it and not accepts(annotation, value)):
+            named[key] = text
+    return {**config, "dataset": {**node, **named}}
+
+
+def _as_text(value: Any, word: str | None = None) -> Any:
+    """A number as it was written, where that is known; so too in a list, and as a key."""
+    if isinstance(value, dict):
+        return {_as_text(key): item for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return word if word is not None and _is_number(word, value) else str(value)
+
+
+def _is_number(word: str, value: float) -> bool:
+    try:
+        return float(word) == value
+    except ValueError:
+        return False
+
+
+def _words_of(overrides: Any) -> dict[str, str]:
+    """The values of a data set's keys as they were typed."""
+    pairs = [str(text).lstrip("+").partition("=") for text in overrides or ()]
+    return {
+        key.removeprefix("dataset."): word for key, _, word in pairs if key.startswith("dataset.")
+    }
