@@ -112,7 +112,7 @@ def test_every_model_learns_from_one_kind_of_column(model, kind, smoke):
 
 
 @pytest.mark.parametrize("model", quick(["resnet", "gradient_boosting"], "gradient_boosting"))
-@pytest.mark.parametrize("dataset", OFFLINE)
+@pytest.mark.parametrize("dataset", quick(OFFLINE, "diabetes", "german_credit", "wine"))
 def test_every_dataset_is_learned_from(dataset, model, smoke):
     result = smoke(f"dataset={dataset}", f"model={model}")
     assert result.choices["dataset"] == dataset
@@ -177,7 +177,7 @@ def test_all_regularizations_go_together(option, smoke):
     assert result.choices["regularization"] == "+".join(names)
 
 
-@pytest.mark.parametrize("option", PRESETS)
+@pytest.mark.parametrize("option", quick(PRESETS, "debug", "overfit", "profile"))
 def test_every_trainer_that_runs_anywhere_runs(option, smoke):
     result = smoke(*TINY, f"trainer={option}", *PRESETS[option])
     assert result.epochs == result.config["trainer"]["max_epochs"]

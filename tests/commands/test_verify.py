@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from lepton.commands.verify import main as verify_command
 from lepton.commands.verify import verify
 from lepton.errors import LeptonError
+from tests.quick import quick_at
 
 CSV = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late", "trainer.max_epochs=2")
 
@@ -94,16 +95,19 @@ def test_weights_to_start_from_that_changed_are_named(run, here):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [
-        (
-            lambda path: path.write_text("{"),
-            "base.json: not what lepton wrote; train the run again",
-        ),
-        (
-            lambda path: edit(path, lambda content: content.update(sha256="0")),
-            "base.json: names other",
-        ),
-    ],
+    quick_at(
+        [
+            (
+                lambda path: path.write_text("{"),
+                "base.json: not what lepton wrote; train the run again",
+            ),
+            (
+                lambda path: edit(path, lambda content: content.update(sha256="0")),
+                "base.json: names other",
+            ),
+        ],
+        1,
+    ),
     ids=["damaged", "other"],
 )
 def test_a_note_of_what_an_adapter_needs_that_is_not_whole_is_named(run, change, message):

@@ -147,7 +147,7 @@ def test_a_soup_of_fine_tuned_runs_keeps_what_its_members_keep(
     check_folder(soup)
 
 
-@pytest.mark.parametrize("first", quick(["adapter", "whole"], "adapter"))
+@pytest.mark.parametrize("first", quick(["adapter", "whole"]))
 def test_an_adapter_and_a_whole_run_of_the_same_strategy_are_averaged(
     first, tune, ensemble, check_folder
 ):

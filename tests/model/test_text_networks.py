@@ -92,7 +92,7 @@ def test_a_filter_keeps_its_largest_output_over_the_windows_of_a_text():
         torch.testing.assert_close(row, torch.cat(maxima).relu(), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", quick(NAMES, "bag_of_embeddings", "transformer_tiny"))
+@pytest.mark.parametrize("name", quick(NAMES, "bag_of_embeddings"))
 def test_training_tells_which_token_decides(name):
     spec = make_text_spec("binary")
     batch = make_batch(spec, rows=128)

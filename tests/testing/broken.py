@@ -17,9 +17,13 @@ def broken(contract):
     return messages
 
 
-def named(rows):
-    """Cases of a test under the names of their breakers."""
-    return [pytest.param(*row, id=row[0].__name__) for row in rows]
+def named(rows, quick_count=None):
+    """Cases of a test under the names of their breakers; all but the first so many are slow."""
+    many = len(rows) if quick_count is None else quick_count
+    return [
+        pytest.param(*row, id=row[0].__name__, marks=[] if n < many else pytest.mark.slow)
+        for n, row in enumerate(rows)
+    ]
 
 
 def precise(rows):

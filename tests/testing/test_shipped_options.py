@@ -149,7 +149,7 @@ class TestDatasetsOfAFile(Chosen, DatasetContract):
         return [f"dataset={self.option}", f"dataset.path={path}", "dataset.target=target"]
 
 
-@pytest.mark.parametrize("option", METHODS)
+@pytest.mark.parametrize("option", quick(METHODS, "early_stopping", "ema", "l1"))
 class TestRegularizations(Chosen, MethodContract):
     def build(self):
         node = config_of(f"regularization={self.option}")["regularization"][self.option]

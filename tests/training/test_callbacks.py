@@ -120,7 +120,7 @@ def test_a_chosen_callback_is_a_part_of_the_id_and_none_is_not(run):
     assert len(ids) == 3
 
 
-@pytest.mark.parametrize("overrides", [NETWORK, MODULE])
+@pytest.mark.parametrize("overrides", quick([NETWORK, MODULE], NETWORK))
 def test_the_state_of_a_callback_goes_on_with_the_run(overrides, run, fingerprint):
     overrides = (*overrides, "callbacks=Counting", "trainer.max_epochs=4")
     config, told = check(compose(*overrides, "study=stopped")), []

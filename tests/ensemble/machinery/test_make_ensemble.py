@@ -314,7 +314,7 @@ def test_a_run_named_twice_is_one_member(study):
     ("limits", "most_members"),
     [(["max_members=2"], 2), (["max_size={two}"], 2), (["max_size={three}"], 3)],
 )
-@pytest.mark.parametrize("method", ["mean", "stacking", "greedy"])
+@pytest.mark.parametrize("method", quick(["mean", "stacking", "greedy"], "greedy"))
 def test_limits_hold_for_members_and_bytes(study, ensemble, method, limits, most_members):
     sizes = sorted(read_input(folder).size for folder in study("binary"))
     overrides = [limit.format(two=sum(sizes[:2]), three=sum(sizes[:3])) for limit in limits]
