@@ -22,6 +22,7 @@ from lepton.dataset.clean.cell_texts import (
     matches,
     text_cells,
 )
+from lepton.dataset.clean.written_numbers import plain_numbers
 from lepton.errors import DataError
 
 NUMBER_PATTERN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|Inf|Infinity)"
@@ -62,6 +63,8 @@ def to_numbers(column: pd.Series) -> pd.Series:
         cells = text_cells(column)
         for word, digit in (("True", "1"), ("False", "0")):
             cells = pc.if_else(pc.equal(cells, word), pa.scalar(digit, cells.type), cells)
+        if not (matches(cells, NUMBER_PATTERN) | as_numpy(cells.is_null())).all():
+            cells = plain_numbers(cells)
         refused = ~matches(cells, NUMBER_PATTERN) & as_numpy(cells.is_valid())
         _refuse_first(
             column, refused, "is not a number; mend it, or declare the column categorical"

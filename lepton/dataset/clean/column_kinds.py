@@ -12,10 +12,12 @@ from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import Cells, as_objects, matches, text_cells
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.clean.written_numbers import are_readable, are_written
 from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
 
 COLUMN_KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
+AS_TEXT = "numbers written as text"
 FIRST_CELLS = 4096  # among which equal ones are looked for first
 MAJORITY = 0.5  # share of numbers from which on a text column is likely a number column with slips
 
@@ -94,6 +96,8 @@ def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningN
     may_identify = kind == "categorical" or (kind == "numeric" and _are_consecutive(present))
     if may_identify and len(present) >= min_identifier_values and _all_differ(present):
         remark = f"looks like an identifier, ignored; dataset.columns.{column.name}={kind} keeps it"
+        if note is not None and note.what.startswith(AS_TEXT):
+            remark = note.what.replace(", taken as categories", ", all different, ignored")
         return "ignore", CleaningNote(remark, rows, where)
     return kind, note
 
@@ -149,11 +153,23 @@ def _kind_of_texts(present: Cells, name: str) -> tuple[str, CleaningNote | None]
     if len(present) and matches(present, cell_parsing.SLASHED_DATE_PATTERN).all():
         remark = "dates without a clear order of day and month, not used as dates; write 2024-12-31"
         return "categorical", CleaningNote(remark, len(present), where)
+    if (how := _written_how(present, name)) is not None:
+        remark = f"{AS_TEXT} (first {present[0].as_py()!r}), taken as categories; {how}"
+        return "categorical", CleaningNote(remark, len(present), where)
     if len(present) and is_number.mean() >= MAJORITY:
         others = present.filter(pa.array(~is_number))
         remark = f"text among numbers (first {others[0].as_py()!r}), the column is taken as "
         return "categorical", CleaningNote(f"{remark}categories", len(others), where)
     return "categorical", None
+
+
+def _written_how(present: Cells, name: str) -> str | None:
+    """How cells that are numbers to a person become numbers; None where they are none."""
+    if are_readable(present):
+        return f"dataset.columns.{name}=numeric reads them"
+    if are_written(present):
+        return "write plain numbers, without currency, unit or marks between thousands, to use them"
+    return None
 
 
 def _are_boolean(present: Cells) -> bool:
