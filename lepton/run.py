@@ -26,6 +26,7 @@ from lepton.storage.run_writing import writing_run
 from lepton.training.evaluation import constant_metrics, evaluate
 from lepton.training.learner import Learner, build_learner
 from lepton.training.module import Watch
+from lepton.training.rehearsal import rehearse_end
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -113,6 +114,7 @@ def _train(
     save_data_description(data, folder)
     learner = build_learner(config, data.spec)
     constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before
+    rehearse_end(config, learner, data, folder, folder)
     fitted_data = learner.fit(data, folder, watch)
     return score_and_save(config, learner, fitted_data, folder, name=name, constant=constant)
 

@@ -1,5 +1,5 @@
-"""Contracts of models, data sets, methods, optimizers, evaluators and ensemble methods, for tests
-of one's own.
+"""Contracts of models and what is kept of them, data sets, methods, optimizers, evaluators and
+ensemble methods, for tests of one's own.
 
 A contract is a class whose methods are the properties that lepton relies on. Subclass it in a test
 file under a name that begins with `Test`, and pytest runs each property as a test:
@@ -24,6 +24,7 @@ from lepton.testing.evaluator import EvaluatorContract
 from lepton.testing.method import MethodContract, check_method
 from lepton.testing.model import ModelContract, check_model
 from lepton.testing.optimizer import OptimizerContract
+from lepton.testing.saved_model import SavedModelContract
 from lepton.testing.splits import TASKS
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "MethodContract",
     "ModelContract",
     "OptimizerContract",
+    "SavedModelContract",
     "check_dataset",
     "check_method",
     "check_model",

@@ -9,5 +9,15 @@ ARCHITECTURE_FOLDER = "architecture"  # holds what a run's pretrained model is b
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:
-    """Writes a state, wherever its tensors lie, as a safetensors file."""
-    save_file({name: t.detach().cpu().contiguous() for name, t in state.items()}, path)
+    """Writes a state, wherever its tensors lie, as a safetensors file.
+
+    The format takes no memory twice: tensors that share some, as tied weights do, are written each
+    by itself, so that every name is in the file; loaded, they are shared as the model shares them.
+    """
+    tensors, used = {}, set()
+    for name, value in state.items():
+        tensor = value.detach().cpu().contiguous()
+        memory = tensor.untyped_storage().data_ptr()
+        tensors[name] = tensor.clone() if memory in used else tensor
+        used.add(memory)
+    save_file(tensors, path)

@@ -24,6 +24,7 @@ from lepton.sweep.progress import SweepProgress
 from lepton.task import Task
 from lepton.training.evaluation import constant_metrics
 from lepton.training.learner import build_network
+from lepton.training.rehearsal import rehearse_end
 from lepton.vectorize.batches import needs_whole_copy
 from lepton.vectorize.checkpointing import group_by_saved_place
 from lepton.vectorize.guard import StackMismatch
@@ -81,7 +82,7 @@ class JobGroup:
             self.data = self.raw_data
             description = Path(folder)
             run.save_data_description(self.raw_data, description)
-            groups = self._group_by_structure()
+            groups = self._group_by_structure(description)
             if not self._has_row_batches():
                 return self._all_unstacked("their data set cuts batches in a way of its own")
             self.records = SharedRecords(self.data, description, log_lines)
@@ -99,12 +100,12 @@ class JobGroup:
     def _all_unstacked(self, reason: str) -> UnstackedJobs:
         return [(job, reason) for job in self.jobs]
 
-    def _group_by_structure(self) -> list[list[StackMember]]:
+    def _group_by_structure(self, description: Path) -> list[list[StackMember]]:
         """The runs with their first weights, divided into those of the same structure."""
         groups: list[list[StackMember]] = []
         for job in self.jobs:
             try:
-                member = self._build_member(job)
+                member = self._build_member(job, description)
             except Exception as e:
                 report_failure(job, e, self.progress)
                 continue
@@ -122,9 +123,10 @@ class JobGroup:
                 groups.append([member])
         return groups
 
-    def _build_member(self, job: Job) -> StackMember:
+    def _build_member(self, job: Job, description: Path) -> StackMember:
         with sharing_encoders(self.frozen_encoders):
             network = build_network(job.config, self.raw_data.spec)
+            rehearse_end(job.config, network, self.raw_data, description, description)
         [phase] = network.prepare_phases(self.raw_data)
         if self.data is self.raw_data:
             self.data = phase.data  # features, where all members have the same frozen backbone
@@ -211,7 +213,9 @@ class JobGroup:
         middle = len(jobs) // 2
         unstacked = []
         for half in (jobs[:middle], jobs[middle:]):
-            unstacked += self._train_stack([self._build_member(job) for job in half])
+            unstacked += self._train_stack(
+                [self._build_member(job, self.records.description) for job in half]
+            )
         return unstacked
 
     def _taken_back(self) -> list[Job]:

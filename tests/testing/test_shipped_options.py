@@ -18,6 +18,7 @@ from lepton.testing import (
     MethodContract,
     ModelContract,
     OptimizerContract,
+    SavedModelContract,
 )
 from tests.quick import quick
 
@@ -88,6 +89,16 @@ class TestTextNetworks(Chosen, ModelContract):
 
     def build(self, spec):
         node = config_of(f"model={self.option}", "dataset=vader")["model"]
+        return build.instantiate(with_values(node, SMALL_NETWORK), "model", spec=spec)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", NETWORKS)
+class TestSavedNetworks(Chosen, SavedModelContract):
+    tasks = ("multiclass", "regression")
+
+    def build(self, spec):
+        node = config_of(f"model={self.option}")["model"]
         return build.instantiate(with_values(node, SMALL_NETWORK), "model", spec=spec)
 
 

@@ -62,7 +62,7 @@ class WeightAverager:
     def mix(self, chosen: Sequence[int]) -> None:
         """Gives the network the mean of these members' weights, or one member as it is."""
         states = [self.states[i] for i in chosen]
-        mean = {name: _mean([state[name] for state in states]) for name in states[0]}
+        mean = mean_state(states)
         model = self.network.model
         model.to(next(t.dtype for t in mean.values() if t.is_floating_point()))
         model.load_state_dict(mean)
@@ -89,6 +89,11 @@ def _copy(model: nn.Module) -> dict[str, Tensor]:
 
 def _same(tensor: Tensor, other: Tensor) -> bool:
     return tensor.dtype == other.dtype and tensor.equal(other)
+
+
+def mean_state(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of states, entry by entry."""
+    return {name: _mean([state[name] for state in states]) for name in states[0]}
 
 
 def _mean(tensors: list[Tensor]) -> Tensor:

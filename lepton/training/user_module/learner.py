@@ -98,9 +98,8 @@ class LightningLearner:
         return predict_batch(self.module, batch, self.task, option=self.option)
 
     def save(self, folder: Path) -> None:
-        """Writes the weights; tensors that share memory are written each by itself."""
-        state = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
-        save_weights(state, folder / MODULE_FILE)
+        """Writes the weights."""
+        save_weights(self.module.state_dict(), folder / MODULE_FILE)
 
     def load(self, folder: Path) -> None:
         """Reads what `save` wrote."""
