@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from lepton import build
@@ -23,6 +24,7 @@ from lepton.storage.run_folder import (
 )
 from lepton.storage.run_log import logged_to
 from lepton.storage.run_writing import writing_run
+from lepton.storage.shared_files import share_files
 from lepton.training.evaluation import constant_metrics, evaluate
 from lepton.training.learner import Learner, build_learner
 from lepton.training.module import Watch
@@ -143,7 +145,17 @@ def read_data(config: dict[str, Any]) -> Data:
 
 
 def save_data_description(data: Data, folder: Path) -> None:
-    """Writes the spec of the data, and how raw rows become inputs."""
+    """Writes the spec of the data, and how raw rows become inputs, into the folder of a run.
+
+    What other runs of the study hold too is one file on the disk.
+    """
+    with TemporaryDirectory(dir=folder, prefix=".") as written:
+        describe_data(data, Path(written))
+        share_files(Path(written), folder)
+
+
+def describe_data(data: Data, folder: Path) -> None:
+    """Writes the spec of the data, and how raw rows become inputs, into any folder."""
     data.spec.save(folder / SPEC_FILE)
     data.save(folder)
 

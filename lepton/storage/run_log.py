@@ -22,14 +22,37 @@ def logged_to(path: Path) -> Iterator[None]:
             handler.close()
 
 
+class CollectedLog(logging.Handler):
+    """What is logged under `lepton` meanwhile, in lines as a run's log has them.
+
+    `paused` leaves out what is said of one run alone, which is none of the others'.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.is_paused = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.is_paused:
+            self.lines.append(self.format(record))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Collects nothing meanwhile."""
+        before, self.is_paused = self.is_paused, True
+        try:
+            yield
+        finally:
+            self.is_paused = before
+
+
 @contextmanager
-def collected_log() -> Iterator[list[str]]:
-    """Collects what is logged under `lepton` meanwhile, in lines as a run's log has them."""
-    lines: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(handler.format(record))
+def collected_log() -> Iterator[CollectedLog]:
+    """Collects what is logged under `lepton` meanwhile."""
+    handler = CollectedLog()
     with _listening(handler):
-        yield lines
+        yield handler
 
 
 class RunLogHandler(logging.FileHandler):

@@ -8,7 +8,7 @@ stack. `StackTraining` trains one stack with Lightning, which calls the `Stack` 
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,18 +74,20 @@ class JobGroup:
     def train(self) -> UnstackedJobs:
         """Trains the jobs that can be stacked; returns the others, each with the reason."""
         config = self.jobs[0].config
-        with collected_log() as log_lines, TemporaryDirectory() as folder:
+        with collected_log() as collected, TemporaryDirectory() as folder:
             try:
                 self.raw_data = run.read_data(config)
             except Exception as e:
                 return self._all_unstacked(f"their data cannot be read ({_one_line(e)})")
             self.data = self.raw_data
-            description = Path(folder)
-            run.save_data_description(self.raw_data, description)
-            groups = self._group_by_structure(description)
+            self.description, self.log = Path(folder), collected
+            run.describe_data(self.raw_data, self.description)
+            groups = self._group_by_structure()
             if not self._has_row_batches():
                 return self._all_unstacked("their data set cuts batches in a way of its own")
-            self.records = SharedRecords(self.data, description, log_lines)
+            self.records = SharedRecords(
+                self.data, self.description, list(collected.lines), collected
+            )
             unstacked = []
             for members in groups:
                 self.mismatch, self.recorded = "", []
@@ -100,14 +102,15 @@ class JobGroup:
     def _all_unstacked(self, reason: str) -> UnstackedJobs:
         return [(job, reason) for job in self.jobs]
 
-    def _group_by_structure(self, description: Path) -> list[list[StackMember]]:
+    def _group_by_structure(self) -> list[list[StackMember]]:
         """The runs with their first weights, divided into those of the same structure."""
         groups: list[list[StackMember]] = []
         for job in self.jobs:
             try:
-                member = self._build_member(job, description)
+                member = self._build_member(job)
             except Exception as e:
-                report_failure(job, e, self.progress)
+                with self.log.paused():
+                    report_failure(job, e, self.progress)
                 continue
             if not self._has_row_batches():
                 break
@@ -123,10 +126,11 @@ class JobGroup:
                 groups.append([member])
         return groups
 
-    def _build_member(self, job: Job, description: Path) -> StackMember:
+    def _build_member(self, job: Job) -> StackMember:
         with sharing_encoders(self.frozen_encoders):
             network = build_network(job.config, self.raw_data.spec)
-            rehearse_end(job.config, network, self.raw_data, description, description)
+            folder = self.description
+            rehearse_end(job.config, network, self.raw_data, folder, folder)
         [phase] = network.prepare_phases(self.raw_data)
         if self.data is self.raw_data:
             self.data = phase.data  # features, where all members have the same frozen backbone
@@ -147,9 +151,12 @@ class JobGroup:
 
     def _train_in_stacks(self, members: list[StackMember]) -> UnstackedJobs:
         """Trains members that start at the same place, in stacks of about the same size."""
+        begin, records = len(self.log.lines), self.records
         plan = self.mismatch or self._plan(members)
+        lines = records.log_lines + self.log.lines[begin:]
         if isinstance(plan, str):
             return [(member.job, plan) for member in members]
+        self.records = replace(records, log_lines=lines)
         stacks, unstacked = ceil(len(members) / plan.size), []
         size = ceil(len(members) / stacks)
         with cpu_threads(plan.threads):
@@ -159,6 +166,7 @@ class JobGroup:
                     unstacked += [(member.job, self.mismatch) for member in of_stack]
                 elif not self.progress.stop_reason:
                     unstacked += self._train_stack(of_stack)
+        self.records = records
         return unstacked
 
     def _plan(self, members: list[StackMember]) -> StackPlan | str:
@@ -213,9 +221,7 @@ class JobGroup:
         middle = len(jobs) // 2
         unstacked = []
         for half in (jobs[:middle], jobs[middle:]):
-            unstacked += self._train_stack(
-                [self._build_member(job, self.records.description) for job in half]
-            )
+            unstacked += self._train_stack([self._build_member(job) for job in half])
         return unstacked
 
     def _taken_back(self) -> list[Job]:

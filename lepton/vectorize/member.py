@@ -14,7 +14,9 @@ from lepton.dataset.data import Data
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.storage.finished_run import write_settings
 from lepton.storage.run_folder import LOG_FILE, unfinished_folder
+from lepton.storage.run_log import logged_to
 from lepton.storage.run_writing import writing_run
+from lepton.storage.shared_files import share_files
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.network import Network
@@ -141,7 +143,8 @@ class StackMember:
     ) -> None:
         """Scores the run and gives its folder its name.
 
-        `description`: a folder with the files that describe the data.
+        `description`: a folder with the files that describe the data; `log_lines`: what was said
+        of the run so far.
         Raises: the error that ended the run, once that is recorded in its folder.
         """
         self.network.seconds = self.seconds
@@ -149,15 +152,16 @@ class StackMember:
             self.logger.finalize("failed" if self.error else "success")
         with self.closing:
             (self.folder / LOG_FILE).write_text("".join(f"{line}\n" for line in log_lines))
-            if isinstance(self.error, Diverged):
-                self.network.save(self.folder)
-            if self.error:
-                raise self.error
-            shutil.copytree(description, self.folder, dirs_exist_ok=True)
-            name, config = self.job.folder.name, self.job.config
-            result = run.score_and_save(
-                config, self.network, data, self.folder, name=name, constant=self.constant
-            )
+            with logged_to(self.folder / LOG_FILE):
+                if isinstance(self.error, Diverged):
+                    self.network.save(self.folder)
+                if self.error:
+                    raise self.error
+                share_files(description, self.folder)
+                name, config = self.job.folder.name, self.job.config
+                result = run.score_and_save(
+                    config, self.network, data, self.folder, name=name, constant=self.constant
+                )
         log.info("    %s", result)
 
     def abandon(self, error: BaseException | None = None, *, keep_checkpoint: bool = True) -> None:

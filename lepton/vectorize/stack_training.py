@@ -11,6 +11,7 @@ from lepton import build
 from lepton.compat.lightning import pl
 from lepton.dataset.data import Data
 from lepton.errors import Finished, LeptonError, Locked, Pruned
+from lepton.storage.run_log import CollectedLog
 from lepton.sweep.attempt import LOCKED, failure_outcome
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
@@ -30,13 +31,14 @@ log = logging.getLogger("lepton")
 class SharedRecords:
     """The data that members are scored on, and all that is the same in their run folders.
 
-    `description`: a folder with the files that describe the data; `log_lines`: the log so far,
-    which grows.
+    `description`: a folder with the files that describe the data; `log_lines`: what was said of
+    all of them before their stack; `log` goes on collecting.
     """
 
     data: Data
     description: Path
     log_lines: list[str]
+    log: CollectedLog
 
 
 class StackTraining:
@@ -52,6 +54,7 @@ class StackTraining:
         self.members, self.records, self.progress = members, records, progress
         self.open_members: list[StackMember] = []
         self.recorded: list[StackMember] = []
+        self.first_line = len(records.log.lines)  # of those about this stack
 
     def train(self) -> None:
         """Trains the members that no other process has, to their ends.
@@ -69,6 +72,10 @@ class StackTraining:
             member.abandon(error, keep_checkpoint=keep_checkpoints)
 
     def _begin(self, member: StackMember) -> None:
+        with self.records.log.paused():
+            self._begin_alone(member)
+
+    def _begin_alone(self, member: StackMember) -> None:
         try:
             member.begin()
         except Finished:
@@ -104,9 +111,14 @@ class StackTraining:
         """Records a run that has left the stack; whatever goes wrong is its own failure."""
         self.open_members.remove(member)
         self.recorded.append(member)
+        with self.records.log.paused():
+            self._record(member)
+
+    def _record(self, member: StackMember) -> None:
         records = self.records
+        log_lines = records.log_lines + records.log.lines[self.first_line :]
         try:
-            member.finish(records.data, records.description, records.log_lines)
+            member.finish(records.data, records.description, log_lines)
         except Pruned as e:
             log.info("    %s: %s", member.job, e)
             self.progress.ended(member.job)

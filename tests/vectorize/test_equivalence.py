@@ -217,6 +217,18 @@ def test_a_tracker_is_told_the_same(train_both):
         pd.testing.assert_frame_equal(a, b, check_like=True, atol=1e-9)
 
 
+def test_the_log_of_a_member_holds_its_own_lines_and_spec_is_one_file(train_both):
+    pairs = train_both(*SMALL, "seed=1,2,3")
+    logs = [(stacked / "log.txt").read_text() for _, stacked in pairs]
+    runs = [stacked.name for _, stacked in pairs]
+    assert all(run not in text for text in logs for run in runs)
+    lines = [[line.split(" ", 2)[2] for line in text.splitlines()] for text in logs]
+    assert [text for text in lines[-1] if "training 3 runs as one stack" in text]
+    assert len({len(text) for text in lines}) == 1  # not one more for each that ended before
+    for folders in zip(*pairs, strict=True):
+        assert len({(folder / "spec.json").stat().st_ino for folder in folders}) == 1
+
+
 def test_a_tracker_that_fails_is_a_warning_of_each_run_of_a_stack(train_both, monkeypatch, caplog):
     def fail(*_, **__):
         raise ConnectionError("the server is down")
