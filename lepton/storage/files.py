@@ -104,6 +104,12 @@ def replace_folder(source: Path, target: Path) -> None:
     sync_path(target.parent)
 
 
+def is_file_too_large(error: BaseException | None) -> bool:
+    """True for a file above the size that this process may write, also in an error's words."""
+    by_number = isinstance(error, OSError) and error.errno == errno.EFBIG
+    return by_number or (isinstance(error, Exception) and "file too large" in str(error).lower())
+
+
 def is_disk_full(error: BaseException | None) -> bool:
     """True when the disk, or the user's share of it, is full.
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 
-from lepton.errors import Locked
+from lepton.errors import LeptonError, Locked
 from lepton.storage import heartbeat
 from lepton.storage.process_identity import (
     ProcessIdentity,
@@ -84,7 +84,13 @@ def lock_owner(folder: Path) -> ProcessIdentity | None:
 
 
 def check_lock(lock_file: Path) -> None:
-    """Raises: Locked when another process took this lock over, thinking this one dead."""
+    """Raises: Locked when another process took this lock over, thinking this one dead; LeptonError
+    when the folder of the run is gone."""
+    if not lock_file.parent.exists():
+        raise LeptonError(
+            f"{_run(lock_file)}: its folder was removed or renamed while it was being trained; "
+            "the same command trains it again"
+        )
     if not lock_file.exists():
         raise Locked(
             f"{_run(lock_file)}: another process has taken this run over, because this one was "

@@ -11,7 +11,13 @@ from typing import Any
 
 from lepton.errors import Diverged, Finished, LeptonError, Pruned
 from lepton.storage import heartbeat
-from lepton.storage.files import is_disk_full, replace_folder, sync_folder, write_json
+from lepton.storage.files import (
+    is_disk_full,
+    is_file_too_large,
+    replace_folder,
+    sync_folder,
+    write_json,
+)
 from lepton.storage.lock import (
     LOCK_PREFIX,
     acquire_lock,
@@ -69,6 +75,11 @@ def writing_run(folder: Path, *, rerun: bool = True) -> Iterator[Path]:
         if is_disk_full(e) and not isinstance(e, LeptonError):
             raise LeptonError(
                 f"{unfinished}: no space left on the disk; free some, and the same command goes on"
+            ) from None
+        if is_file_too_large(e) and not isinstance(e, LeptonError):
+            raise LeptonError(
+                f"{unfinished}: a file of the run is larger than this process may write; raise the "
+                "limit (`ulimit -f`), and train it again"
             ) from None
         raise
 
@@ -132,6 +143,7 @@ def _end_unfinished(unfinished: Path, folder: Path, lock_file: Path, error: Base
         isinstance(error, Exception)
         and not isinstance(error, LeptonError)
         and not is_disk_full(error)
+        and not is_file_too_large(error)
     ):
         write_json(unfinished / FAILURE_FILE, _failure_record(folder, error))
         _keep_unfinished(unfinished, failed_folder(folder), lock_file, pruned_folder(folder))

@@ -19,6 +19,7 @@ from lepton.dataset.data import Data, Rows
 from lepton.dataset.inputs.find import kinds_in
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
+from lepton.storage.files import is_disk_full, is_file_too_large
 from lepton.storage.predictions import SplitPredictions, read_predictions, write_predictions
 from lepton.storage.run_folder import SPEC_FILE, write_config
 from lepton.trainer.default import takes_cuda
@@ -76,9 +77,9 @@ def _rehearse(config: dict[str, Any], data: Data, description: Path, place: Path
         loaded, _ = load_learner(place)
         for kind in kinds_in(spec):
             kind.load(place, spec)
-    except OSError:
-        raise  # of the disk, not of the model
     except Exception as error:
+        if isinstance(error, OSError) or is_disk_full(error) or is_file_too_large(error):
+            raise  # of the disk, not of the model
         raise _unsaved(config, f"{type(error).__name__}: {error}") from error
     _set_device(config, loaded)
     _compare(config, expected, _predictions(loaded, rows), _predictions(learner, rows))

@@ -1,6 +1,7 @@
 """One live process a run: locks are exclusive, outlive no process, and need no clock."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_folder
-from lepton.errors import Locked
+from lepton.errors import LeptonError, Locked
 from lepton.run import train_checked
 from lepton.storage import heartbeat
 from lepton.storage.lock import LOCK_PREFIX, acquire_lock, lock_files, lock_owner, release_lock
@@ -216,6 +217,18 @@ def write_overtaken_run(folder):
     with writing_run(folder) as unfinished:
         take_over(unfinished)
         (unfinished / "theirs").touch()
+
+
+def test_a_study_that_is_removed_while_a_run_is_written_is_said_to_be_gone(unfinished):
+    study = unfinished.parent
+
+    def write():
+        with writing_run(unfinished.with_name("run")):
+            shutil.rmtree(study)
+
+    with pytest.raises(LeptonError, match=r"^run: its folder was removed or renamed while"):
+        write()
+    assert not study.exists()
 
 
 def test_a_run_that_was_taken_over_is_left_to_its_new_owner(unfinished):

@@ -261,3 +261,18 @@ def test_a_full_disk_is_said_in_a_line_that_names_the_folder(here, error):
     with pytest.raises(LeptonError, match=r"^study/run.part: no space left on the disk; free some"):
         write_half(error)
     assert not Path("study").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(27, "File too large"), RuntimeError("I/O error: File too large (os error 27)")],
+)
+def test_a_file_above_the_limit_of_the_process_is_a_line_and_leaves_nothing(here, error):
+    def write():
+        with writing_run(Path("study/run")) as folder:
+            (folder / "weights").touch()
+            raise error
+
+    with pytest.raises(LeptonError, match=r"larger than this process may write; .*ulimit -f"):
+        write()
+    assert not Path("study").exists()

@@ -85,6 +85,14 @@ def test_what_the_machine_or_lightning_cannot_do_is_said_in_a_line(override):
     assert "\n" not in str(caught.value)
 
 
+def test_threads_and_processes_beyond_the_machine_are_said_in_a_line(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    with pytest.raises(ConfigError, match=r"threads: 100000 threads on 2 CPU cores; 64 at most$"):
+        make_trainer("trainer=cpu", "trainer.threads=100000")
+    with pytest.raises(ConfigError, match=r"devices: 5 processes on 2 CPU cores; 2 at most$"):
+        make_trainer("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=5")
+
+
 def test_smoke_is_two_batches_of_every_split(tmp_path):
     result = train(compose(*TINY, "trainer=smoke", f"runs={tmp_path}"))
     assert result.epochs == 1
