@@ -195,7 +195,12 @@ def _comparison_table(
     """The columns of `Comparison.table` but the last; `ordered`: the options with their validation
     scores; `tests`: as in `holm`."""
     validation = ordered[[*keys, "n", "mean"]].rename(columns={"n": "runs", "mean": "score"})
-    gaps = _with_unpaired(difference_table(scored, keys, metric, baseline), keys, unpaired, tests)
+    gaps = _with_unpaired(
+        difference_table(scored, keys, metric, baseline, is_picked=(tests or 0) > 1),
+        keys,
+        unpaired,
+        tests,
+    )
     gaps = gaps.rename(columns={"low": "gap_low", "high": "gap_high"})
     gaps["better"] = gaps["larger"] if larger_is_better(metric, scored) else 1 - gaps["larger"]
     repetitions = [key for key in REPETITION_KEYS if key in scored and scored[key].notna().any()]

@@ -160,7 +160,9 @@ def _difference_cells(
     if not keys or len(run_rows) < 2:
         return {}
     row_by_option = {key_with_none(values): row for row, *values in run_rows[keys].itertuples()}
-    differences = difference_table(runs, keys, metric, next(iter(row_by_option)))
+    differences = difference_table(
+        runs, keys, metric, next(iter(row_by_option)), is_picked=len(row_by_option) > 2
+    )
     rows = [
         row_by_option[key_with_none(values)] for values in differences[keys].itertuples(index=False)
     ]

@@ -1,9 +1,9 @@
 """Bayesian tests: the probability that one option is better than another, by paired differences."""
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 
-from lepton.stats.pairs import can_be_tested, standard_error
+from lepton.stats.pairs import PICKED_LEVEL, can_be_tested, standard_error
 
 POSTERIOR_SAMPLES = 50_000
 PRIOR_WEIGHT = 0.5  # of the prior's one pseudo-observation, a difference of 0
@@ -11,7 +11,9 @@ MAX_NUMBERS = 4_000_000  # held in memory at a time
 MIN_SUM = 1e-12  # sums of two differences below it are ties
 
 
-def correlated_t_test(differences: np.ndarray, ratio: float = 0.0) -> float:
+def correlated_t_test(
+    differences: np.ndarray, ratio: float = 0.0, *, is_picked: bool = False
+) -> float:
     """The probability of a mean difference above 0 on one data set.
 
     `ratio`: as in `standard_error`. NaN where there are too few differences, or they do not vary.
@@ -19,8 +21,10 @@ def correlated_t_test(differences: np.ndarray, ratio: float = 0.0) -> float:
     """
     if not can_be_tested(differences):
         return float("nan")
-    t = differences.mean() / standard_error(differences, ratio)
-    return float(stdtr(len(differences) - 1, t))
+    t, degrees = differences.mean() / standard_error(differences, ratio), len(differences) - 1
+    if is_picked:  # as `PairedScores.interval`
+        t *= stdtrit(degrees, 0.975) / stdtrit(degrees, (1 + PICKED_LEVEL) / 2)
+    return float(stdtr(degrees, t))
 
 
 def signed_rank_test(differences: np.ndarray) -> float:

@@ -1,11 +1,13 @@
 """Importance of settings: the share of the variation of a study's score that each key explains."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from lepton.stats.key_chance import key_p_values
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
@@ -30,6 +32,7 @@ class Importance:
     levels: dict[str, int]  # number of values by key
     # what a key of as many values explains of noise; None where that is not known
     chance: dict[str, float] | None
+    p: dict[str, float] = field(default_factory=dict)  # by key: shuffled scores explain as much
 
     @property
     def top_two(self) -> tuple[str, str] | None:
@@ -58,7 +61,8 @@ def importance(frame: pd.DataFrame, keys: list[str], score: str = "score") -> Im
     runs_by_setting = codes.groupby(keys).size()
     has_all_settings = len(runs_by_setting) == np.prod(codes.nunique())
     is_balanced = has_all_settings and runs_by_setting.nunique() == 1
-    return _anova_importance(codes, y) if is_balanced else _forest_importance(frame, keys, y)
+    weigh = _anova_importance(codes, y) if is_balanced else _forest_importance(frame, keys, y)
+    return replace(weigh, p=key_p_values(frame, keys, y))
 
 
 def comparable_scores(frame: pd.DataFrame, score: str) -> np.ndarray:

@@ -16,6 +16,7 @@ from lepton.stats.repetitions import (
 
 Limits = tuple[float, float]
 NO_LIMITS: Limits = (-np.inf, np.inf)
+PICKED_LEVEL = 0.97  # of a 95 % interval against the best of several options
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,21 @@ class PairedScores:
         """Option minus baseline. Shapes: (pairs,)."""
         return self.option - self.baseline
 
-    def interval(self, limits: Limits = NO_LIMITS) -> tuple[float, float, float]:
+    def interval(
+        self, limits: Limits = NO_LIMITS, *, is_picked: bool = False
+    ) -> tuple[float, float, float]:
         """The mean difference and its 95 % interval: (mean, low, high).
 
-        `limits`: the range of the metric, which a difference cannot be wider than.
+        `limits`: the range of the metric, which a difference cannot be wider than. `is_picked`:
+        scores picked the baseline of several options, and its luck on validation, of which the test
+        has a part, takes from the coverage what PICKED_LEVEL gives.
         """
         mean, low, high = mean_interval(self.differences, self.interval_ratio)
+        if is_picked:
+            are_folds = self.interval_ratio < self.ratio
+            ratio = 0.0 if are_folds else self.interval_ratio
+            _, *wide = mean_interval(self.differences, ratio, level=PICKED_LEVEL)
+            low, high = np.minimum(low, wide[0]), np.maximum(high, wide[1])
         width = max(limits[1] - limits[0], np.abs(self.differences).max(initial=0))
         return mean, float(np.maximum(low, -width)), float(np.minimum(high, width))
 
@@ -100,9 +110,13 @@ def _means_by(runs: pd.DataFrame, keys: list[str], metric: str) -> pd.Series:
 
 
 def mean_interval(
-    values: np.ndarray, ratio: float = 0.0, limits: Limits = NO_LIMITS
+    values: np.ndarray,
+    ratio: float = 0.0,
+    limits: Limits = NO_LIMITS,
+    *,
+    level: float = 0.95,
 ) -> tuple[float, float, float]:
-    """The mean and its 95 % t-interval: (mean, low, high); low and high are NaN for fewer than
+    """The mean and its t-interval: (mean, low, high); low and high are NaN for fewer than
     MIN_UNITS values.
 
     `ratio`: as in `standard_error`. `limits`: the range of the values; an interval that would leave
@@ -111,7 +125,7 @@ def mean_interval(
     if len(values) < MIN_UNITS:
         return (float(values.mean()) if len(values) else np.nan), np.nan, np.nan
     mean = float(values.mean())
-    half_width = float(stdtrit(len(values) - 1, 0.975) * standard_error(values, ratio))
+    half_width = float(stdtrit(len(values) - 1, (1 + level) / 2) * standard_error(values, ratio))
     low, high = mean - half_width, mean + half_width
     is_inside = limits[0] <= low and high <= limits[1]
     if is_inside or not limits[0] < mean < limits[1]:

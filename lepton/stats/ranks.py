@@ -11,7 +11,8 @@ import pandas as pd
 
 LEVEL = 0.05
 ORDERS = 9999  # random ones, of which few data sets have their p-values
-MAX_FEW = 9  # data sets, too few for what holds of many
+MAX_RANKS = 400  # that are put into random orders; more have the p-value of many data sets
+MAX_FEW = 9  # data sets, too few for the critical difference of many
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _test(ranks: np.ndarray) -> tuple[float, float, str]:
             float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0,
             "sign test",
         )
-    if n > MAX_FEW:
+    if n * k > MAX_RANKS:
         return chi2, p, "Iman and Davenport's F"
     squares = np.square(_mean_ranks_of_random_orders(ranks)).sum(1)
     larger = (squares >= np.square(ranks.mean(0)).sum() - 1e-9).sum()

@@ -74,5 +74,8 @@ def summary_sentences(facts: dict[str, Any]) -> list[str]:
     if facts["beaten"]:
         sentences.append(f"it does not beat its best member on validation: score {gap}")
     elif facts["compared"]:
-        sentences.append(f"it beats its best member on validation: score {gap}")
+        sentences.append(
+            "it beats its best member on these validation rows, which is not tested against "
+            f"chance: score {gap}"
+        )
     return sentences

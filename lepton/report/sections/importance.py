@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures.importance import importance_bars, interaction
-from lepton.report.number_format import format_percent
+from lepton.report.number_format import format_p_value, format_percent
 from lepton.stats.importance import Importance, comparable_scores
 
 TITLE = "Which choices mattered?"
@@ -24,10 +25,9 @@ def importance_section(
     if importance is None:
         text = "Too few finished runs, or too little that differs between them, to weigh choices."
         return Section(TITLE, [Note(text)])
-    key, share = next(iter(importance.shares.items()))
     shares = importance.shares.items()
     blocks: list[Block] = [
-        Text(f"{key} explains most: {format_percent(share)} of the variance."),
+        Text(_conclusion(importance)),
         _share_table(importance),
         Figure(
             "importance",
@@ -41,15 +41,34 @@ def importance_section(
     return Section(TITLE, blocks)
 
 
+def _conclusion(importance: Importance) -> str:
+    """A sentence on the key that explains most of those that explain more than chance."""
+    largest = next(iter(importance.shares))
+    told = [key for key in importance.shares if importance.p[key] < SIGNIFICANCE_LEVEL]
+    key = told[0] if told else largest
+    share = f"{format_percent(importance.shares[key])} of the variance"
+    p = f"p {format_p_value(importance.p[key])} against shuffled scores"
+    if not told:
+        return f"No key explains more than chance can: the largest share is {key}'s, {share} ({p})."
+    if key != largest:
+        return f"{key} explains more than chance: {share} ({p})."
+    return f"{key} explains most: {share} ({p})."
+
+
 def _share_table(importance: Importance) -> Table:
     """The share of each key, largest first, then those of some pairs of keys."""
-    header = ["key", "values", "variance explained"]
+    header = ["key", "values", "p", "variance explained"]
     rows = [
-        [key, str(importance.levels[key]), format_percent(share)]
+        [
+            key,
+            str(importance.levels[key]),
+            format_p_value(importance.p[key]),
+            format_percent(share),
+        ]
         for key, share in importance.shares.items()
     ]
     pair_rows = [
-        [f"{first} with {second}", "", format_percent(share)]
+        [f"{first} with {second}", "", "", format_percent(share)]
         for (first, second), share in [*importance.pairs.items()][:MAX_PAIRS]
     ]
     if importance.chance:
@@ -60,7 +79,8 @@ def _share_table(importance: Importance) -> Table:
     caption = (
         f"Share of the variance of the validation score, by {importance.method}. All keys "
         f"together explain {format_percent(importance.explained)}; the rest is seeds and chance. "
-        f"A pair's share is {pair_meaning}."
+        f"A pair's share is {pair_meaning}. p: how often shuffled scores differ as much between "
+        "the values of any key."
     )
     return Table("importance", caption, header, [*rows, *pair_rows], 1)
 

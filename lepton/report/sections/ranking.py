@@ -12,6 +12,7 @@ from lepton.stats.bayes import signed_rank_test
 from lepton.stats.ranks import Ranks, rank_options
 
 TITLE = "Over all data sets"
+MIN_DATASETS = 12  # of P(better), which of fewer is too sure of itself
 
 
 def ranking_section(comparisons: list[Comparison]) -> list[Section]:
@@ -72,22 +73,27 @@ def _rank_table(comparisons: list[Comparison], option_ranks: Ranks) -> Table:
             option,
             f"{rank:.2f}",
             *_wins_ties_losses(option_ranks, option),
-            format_number(probabilities.get(option)),
+            *([format_number(probabilities.get(option))] if probabilities else []),
         ]
         for option, rank in _best_first(option_ranks)
     ]
-    header = ["option", "average rank", "wins", "ties", "losses", "P(better)"]
+    header = ["option", "average rank", "wins", "ties", "losses"]
     caption = (
         f"Ranks of mean test scores over {option_ranks.datasets} data sets (1 is best); wins, "
-        f"ties and losses against {baseline}; P(better) on one more data set from the Bayesian "
-        "signed-rank test."
+        f"ties and losses against {baseline}"
     )
-    return Table("ranks", caption, header, rows, 1)
+    if probabilities:
+        header.append("P(better)")
+        caption += "; P(better) on one more data set from the Bayesian signed-rank test"
+    return Table("ranks", f"{caption}.", header, rows, 1)
 
 
 def _probabilities_of_better(scores: pd.DataFrame, baseline: str) -> dict[str, float]:
-    """By option, how probably it is better than the baseline on one more data set."""
+    """By option, how probably it is better than the baseline on one more data set; nothing of too
+    few."""
     scores = scores.dropna()
+    if len(scores) < MIN_DATASETS:
+        return {}
     return {
         option: signed_rank_test((scores[option] - scores[baseline]).to_numpy(float))
         for option in scores
