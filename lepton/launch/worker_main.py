@@ -23,11 +23,11 @@ GRACE_SECONDS = 20.0  # in which a run that is told to end may save where it was
 def begin_worker(writer: Connection, environment: ProcessEnvironment) -> None:
     """Called once in a worker: a session of its own, its output to the pipe, imports paid."""
     os.setsid()  # Ctrl-C in the terminal is the parent's; what is started here can be ended at once
-    for descriptor in (1, 2):
-        os.dup2(writer.fileno(), descriptor)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr):  # before a pipe takes a file's place, which has no tell
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    for descriptor in (1, 2):
+        os.dup2(writer.fileno(), descriptor)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     environment.take_over()
     Thread(target=_end_with_parent, daemon=True).start()
