@@ -18,7 +18,7 @@ with without_transformers():  # Lightning imports torchmetrics
     from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ProgressBar
     from pytorch_lightning.core.optimizer import LightningOptimizer
     from pytorch_lightning.loggers import Logger
-    from pytorch_lightning.loggers.logger import DummyExperiment
+    from pytorch_lightning.loggers.logger import DummyLogger
     from pytorch_lightning.profilers import Profiler
     from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
     from pytorch_lightning.utilities.model_helpers import is_overridden
@@ -26,7 +26,7 @@ with without_transformers():  # Lightning imports torchmetrics
 
 __all__ = [
     "Checkpoint",
-    "DummyExperiment",
+    "DummyLogger",
     "LightningOptimizer",
     "Logger",
     "MisconfigurationException",

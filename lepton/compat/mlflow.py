@@ -1,5 +1,6 @@
 """The database of MLflow, which several processes must not make at the same time."""
 
+import importlib
 import os
 import sqlite3
 from contextlib import closing
@@ -20,20 +21,19 @@ def make_database(path: Path) -> None:
     """Makes and migrates the database where it is not there or has no tables, under its name whole.
 
     MLflow makes tables one by one in the file itself: a process that meets it, or ends, on the way
-    leaves one that no version of MLflow reads. One without them to the
-    end is set aside as NAME.broken. The caller holds a lock.
+    leaves one that no version of MLflow reads. Such a one is set aside as NAME.broken. The caller
+    holds a lock.
 
     No public way: a client makes the tables when it is built, wherever its address points.
     Tried: mlflow 2.16, 3.14.
     """
     if path.is_file() and path.stat().st_size and _has_version(path):
         return
-    from mlflow.tracking import MlflowClient
-
+    client = importlib.import_module("mlflow.tracking").MlflowClient
     whole = path.with_name(f".{path.name}.part")
     whole.unlink(missing_ok=True)
     try:
-        MlflowClient(tracking_uri=f"{PREFIX}{whole}").search_experiments(max_results=1)
+        client(tracking_uri=f"{PREFIX}{whole}").search_experiments(max_results=1)
         if path.is_file() and path.stat().st_size:
             os.replace(path, path.with_name(f"{path.name}.broken"))
         os.replace(whole, path)

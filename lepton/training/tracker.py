@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lepton import build
-from lepton.compat.lightning import DummyExperiment, Logger
+from lepton.compat.lightning import DummyLogger, Logger
 from lepton.compat.mlflow import make_database, sqlite_file
 from lepton.errors import TrackerFailed
 from lepton.storage.files import locked_folder
@@ -106,7 +106,7 @@ def _make_secondary(tracker: Logger, option: str) -> None:
 
 def _nothing(name: str) -> Any:
     """What a tracker that has failed says its attribute is."""
-    return DummyExperiment() if name == "experiment" else None
+    return DummyLogger().experiment if name == "experiment" else None
 
 
 def _guarded(call: Callable[..., Any], option: str, instead: Any = None) -> Callable[..., Any]:
