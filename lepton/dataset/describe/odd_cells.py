@@ -4,14 +4,13 @@ import re
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import infer_dtype
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.read.csv_layout import SEPARATORS
 from lepton.dataset.read.raw_table import RawTable, as_table
 
 LOOKED_AT_ROWS = 2000  # the first ones of the table
-FIRST_CELLS = 20  # which mostly tell
+FIRST_ROWS = 50  # which mostly tell
 LEAST_CELLS = 10
 MOST = 0.95  # share of cells in which something stands that is no accident
 
@@ -21,37 +20,60 @@ def odd_cell_notes(
 ) -> list[CleaningNote]:
     """A note on each column of texts that hold the separators of a row, or the row's target."""
     names = [str(name) for name in frame.columns if name not in excluded]
-    block = next(as_table(frame).blocks([*names, *targets], LOOKED_AT_ROWS))
-    notes = []
-    for name in names:
+    table, notes = as_table(frame), []
+    first = next(table.blocks([*names, *targets], FIRST_ROWS))
+    words = [_texts(first[target].astype(object).tolist(), every=True) for target in targets]
+    looked_at = [name for name in names if _may_be_odd(name, _texts(first[name].tolist()), words)]
+    block = next(table.blocks([*looked_at, *targets], LOOKED_AT_ROWS)) if looked_at else first
+    for name in looked_at:
         cells = block[name].dropna()
-        if len(cells) < LEAST_CELLS or infer_dtype(cells, skipna=True) != "string":
-            continue
-        where = f"column {name}"
+        where, beginning = f"column {name}", repr(str(cells.iloc[0])[:60])
         for separator, word in SEPARATORS.items():
-            if count := _steady_count(cells, separator, str(name)):
-                remark = (
-                    f"cells that hold {count} {word}{'s' if count > 1 else ''} each "
-                    f"(first {cells.iloc[0][:60]!r}): are they whole rows?"
-                )
+            if count := _steady_count(cells, separator, name):
+                remark = f"cells that hold {count} {word}{'s' if count > 1 else ''} each "
+                remark += f"(first {beginning}): are they whole rows?"
                 notes.append(CleaningNote(remark, len(cells), where))
         for target in targets:
             if _holds_target(cells, block.loc[cells.index, target]):
-                remark = f"cells that hold the text of target {target} (first "
-                remark += f"{cells.iloc[0][:60]!r}): what is to be predicted is among the inputs"
+                remark = f"cells that hold the text of target {target} (first {beginning}): "
+                remark += "what is to be predicted is among the inputs"
                 notes.append(CleaningNote(remark, len(cells), where))
     return notes
 
 
+def _texts(cells: list[object], *, every: bool = False) -> list[str | None]:
+    """The cells that are texts, or `every` one that is there as a text; None for others."""
+    return [
+        str(cell) if isinstance(cell, str) or (every and not pd.isna(cell)) else None
+        for cell in cells
+    ]
+
+
+def _may_be_odd(name: str, cells: list[str | None], words: list[list[str | None]]) -> bool:
+    """True for a column whose first cells hold as many separators each, or their target's text."""
+    present = [cell for cell in cells if cell is not None]
+    if len(present) < LEAST_CELLS:
+        return False
+    for separator in SEPARATORS:
+        counts = [cell.count(separator) for cell in present]
+        count = sorted(counts)[len(counts) // 2]
+        if count > (0 if separator in name else 1) and counts.count(count) >= MOST * len(counts):
+            return True
+    for texts in words:
+        held = [
+            w in c for w, c in zip(texts, cells, strict=True) if w is not None and c is not None
+        ]
+        if sum(held) >= MOST * len(held) and held:
+            return True
+    return False
+
+
 def _steady_count(cells: pd.Series, separator: str, name: str) -> int:
     """How often a separator stands in nearly every cell, 0 if not steadily; once is common."""
-    first = cells.iloc[:FIRST_CELLS].str.count(re.escape(separator))
-    count = int(first.median())
-    if not count or (first != count).mean() > 1 - MOST:
-        return 0
-    if count == 1 and separator not in name:
-        return 0
-    return count if (cells.str.count(re.escape(separator)) == count).mean() >= MOST else 0
+    counts = cells.str.count(re.escape(separator))
+    count = int(counts.median())
+    is_steady = count > (0 if separator in name else 1) and (counts == count).mean() >= MOST
+    return count if is_steady else 0
 
 
 def _holds_target(cells: pd.Series, target: pd.Series) -> bool:
@@ -59,7 +81,7 @@ def _holds_target(cells: pd.Series, target: pd.Series) -> bool:
     is_there = target.notna().to_numpy()
     own = target[is_there].astype(str).str.strip()
     texts = cells[is_there]
-    if _share(texts.iloc[:FIRST_CELLS], own.iloc[:FIRST_CELLS]) < MOST or (texts == own).all():
+    if (texts == own).all():
         return False
     order = np.random.default_rng(0).permutation(len(own))
     others = pd.Series(own.to_numpy()[order], own.index)
