@@ -165,7 +165,7 @@ REVISIONS: dict[str, tuple[str, ...]] = {
     # What changed in the results of an option whose config is as it was, oldest change first: by
     # group or class, as above. Their number is the option's revision, a part of its runs' ids.
     # Those that touch some of its runs alone stand in lepton.config.partial_revisions too.
-    "task": ("a probability of 1 counts in the last bin of ece",),
+    "task": ("1 counts in the last bin of ece", "batches of a step count by their class weights"),
 }
 HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed
 METHOD_CLASS = "lepton.method.Method"  # that every method derives from

@@ -14,8 +14,16 @@ def _monitors_ece(config: Config) -> bool:
     return _value(config, "task", "monitor") == "ece"
 
 
+def _weighs_several_batches(config: Config) -> bool:
+    """True where class weights meet several batches or processes a step."""
+    trainer = config.get("trainer") or {}
+    several = trainer.get("accumulate_grad_batches", 1) != 1 or trainer.get("devices", 1) != 1
+    return several and _value(config, "task", "class_weights") is not None
+
+
 TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups
-    "a probability of 1 counts in the last bin of ece": _monitors_ece,
+    "1 counts in the last bin of ece": _monitors_ece,
+    "batches of a step count by their class weights": _weighs_several_batches,
 }
 
 

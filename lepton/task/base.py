@@ -125,6 +125,18 @@ class Task:
         weights = weights.mean(-1) if weights.ndim > losses.ndim else weights
         return (losses * weights).sum() / weights.sum()
 
+    def normalizer(self, encoded: Tensor) -> Tensor | None:
+        """What `loss` divides its sum over a batch by, up to a factor that all batches share.
+
+        None where that is the number of rows, as without class weights. The batches of a step that
+        accumulates, and those of several processes, are weighed by it: so together they are one
+        larger batch. Shapes: encoded as `loss` takes it -> scalar.
+        """
+        if self.weights is None:
+            return None
+        like = encoded if encoded.is_floating_point() else encoded.to(torch.get_default_dtype())
+        return self._row_weights(like, encoded).sum().detach()
+
     def predict(self, logits: Tensor) -> Tensor:
         """Probabilities, or values in the target's unit.
 

@@ -20,6 +20,17 @@ def training_loss(
 
     `draws`: one for each of the methods that draw, in their order.
     """
+    return loss_and_normalizer(model, task, methods, batch, draws)[0]
+
+
+def loss_and_normalizer(
+    model: nn.Module,
+    task: Task,
+    methods: Sequence[Method],
+    batch: Batch,
+    draws: Sequence[Draw] = (),
+) -> tuple[Tensor, Tensor | None]:
+    """The training loss, and what it is a mean over where that is not the rows: see `Task`."""
     batch = {**batch, "target": task.encode(task.truth(batch))}
     remaining = iter(draws)
     by_method = [next(remaining) if draws_numbers(type(m)) else None for m in methods]
@@ -33,7 +44,7 @@ def training_loss(
             loss = method.loss(model, task, batch, loss, **extras)
     for method in methods:
         loss = loss + method.penalty(model)
-    return loss
+    return loss, task.normalizer(batch["target"])
 
 
 def stream_names(methods: Sequence[Method]) -> list[str]:

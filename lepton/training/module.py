@@ -22,8 +22,9 @@ from lepton.task import Task
 from lepton.trainer.default import Trainer
 from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream
-from lepton.training.loss import stream_names, training_loss
+from lepton.training.loss import loss_and_normalizer, stream_names
 from lepton.training.rng_states import set_rng_states
+from lepton.training.step_weights import StepWeights
 
 Watch = Callable[[int, float], bool]  # is told an epoch and its val/score; True ends the training
 ONE_CYCLE_KEYS = ("lr", "initial_lr", "max_lr", "min_lr")  # set in each group by its scheduler
@@ -104,10 +105,13 @@ class TrainingModule(pl.LightningModule):
         for batch in block:
             self.draw_streams.set_step(len(self.losses))
             draws = self.draw_streams.draws(self.draw_streams.keys[0])
-            loss = training_loss(self.model, self.task, self.methods, batch, draws)
+            loss, normalizer = loss_and_normalizer(
+                self.model, self.task, self.methods, batch, draws
+            )
             if self.single_process:  # several processes end together, after the epoch
                 self._check_finite(loss)
-            self.manual_backward(loss if self.accumulate == 1 else loss * self._share(batch))
+            share = self._share(batch, normalizer)
+            self.manual_backward(loss if share is None else loss * share)
             self.losses.append(loss.detach())
             self.batch_rows.append(len(batch["id"]))
             if len(self.losses) % self.accumulate == 0 or len(self.losses) == self.num_batches:
@@ -123,8 +127,17 @@ class TrainingModule(pl.LightningModule):
             place = f"epoch {self.current_epoch + 1}, batch {batch_number}"
             raise Diverged(f"training loss is {value} in {place}")
 
-    def _share(self, batch: Batch) -> float:
-        """The batch's share of the rows that its step is made of; the last step may have fewer."""
+    def _share(self, batch: Batch, normalizer: Tensor | None) -> float | Tensor | None:
+        """The batch's share of the rows, or of the weights, that its step is made of; None for all.
+
+        The last step may have fewer rows.
+        """
+        if normalizer is not None and (self.accumulate > 1 or not self.single_process):
+            if len(self.losses) % self.accumulate == 0:
+                self.step_weights.begin()
+            return self.step_weights.share(normalizer, self.model.parameters())
+        if self.accumulate == 1:
+            return None
         step_rows = self.loader.batch_size * self.accumulate
         rows_before = len(self.losses) // self.accumulate * step_rows
         return len(batch["id"]) / min(step_rows, self.loader.rows - rows_before)
@@ -168,6 +181,7 @@ class TrainingModule(pl.LightningModule):
         self.losses, self.batch_rows, self.epoch_started = [], [], time.perf_counter()
         self.num_batches = self.loader.num_batches
         self.single_process = self.trainer.world_size == 1
+        self.step_weights = StepWeights(self.trainer.world_size)
         self._set_optimizer_mode("train")
         if self.epoch_in_progress:
             state, self.epoch_in_progress = self.epoch_in_progress, None

@@ -88,6 +88,9 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
     for key, off in SINGLE_RUN_SETTINGS.items():
         if trainer.get(key) != off:
             return f"trainer.{key} is about one run"
+    task = config["task"]
+    if trainer["accumulate_grad_batches"] > 1 and (task.get("class_weights") or "_target_" in task):
+        return "trainer.accumulate_grad_batches may weigh the batches of each run in its own way"
     if trainer.get("extra"):
         return f"trainer.extra ({', '.join(trainer['extra'])}) is about the trainer of one run"
     if (precision := resolve_precision(trainer)) not in STACKABLE_PRECISIONS:

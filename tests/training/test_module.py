@@ -13,12 +13,15 @@ from lepton import build, load, train
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import TrainingError
+from lepton.example import make_spec
 from lepton.method import Method
 from lepton.seeds import derive
+from lepton.task import task_for
 from lepton.training.learner import build_learner
 from tests.quick import quick, quick_rows
 
 DATA = ["dataset=synthetic", "dataset.rows=210", "batch_size=32"]
+SPEC = make_spec(task="binary")
 PLAIN = [*DATA, "model=mlp_small", "model.hidden=[8]", "model.dropout=0.0", "trainer=cpu"]
 
 
@@ -161,6 +164,47 @@ def test_accumulated_batches_are_one_larger_batch(times, size, rows, fit):
     assert [row["train/loss"] for row in accumulated.history] == pytest.approx(expected, rel=1e-5)
     for name, value in accumulated.model.state_dict().items():
         torch.testing.assert_close(value, large_batches.model.state_dict()[name], rtol=0, atol=2e-6)
+
+
+WEIGHTED = {
+    "binary": ("task.class_weights=[1.0,9.0]",),
+    "smoothed": (
+        *("dataset.classes=3", "task.class_weights=[1,5,0.2]"),
+        "regularization=[label_smoothing,l1]",
+    ),
+    "focal": ("dataset.classes=3", "task.class_weights=[1,5,0.2]", "loss=focal"),
+    "labels": ("dataset.labels=3", "task.class_weights=[1,5,0.2]"),
+}
+
+
+@pytest.mark.parametrize("case", WEIGHTED)
+def test_accumulated_batches_with_class_weights_are_one_larger_batch(case, fit):
+    overrides = [*PLAIN, "optimizer=sgd", "optimizer.lr=0.3", "trainer.max_epochs=1"]
+    overrides += WEIGHTED[case]
+    _, large_batches = fit(*overrides, "batch_size=64")
+    _, accumulated = fit(*overrides, "batch_size=16", "trainer.accumulate_grad_batches=4")
+    for name, value in accumulated.model.state_dict().items():
+        torch.testing.assert_close(value, large_batches.model.state_dict()[name], rtol=0, atol=1e-6)
+    _, small_batches = fit(*overrides, "batch_size=16")
+    state = small_batches.model.state_dict()
+    assert any(not torch.equal(v, state[n]) for n, v in accumulated.model.state_dict().items())
+
+
+@pytest.mark.parametrize("weights", [None, [0.5, 4.0]])
+def test_the_mean_of_batches_by_their_normalizers_is_that_of_all_rows(weights):
+    task = task_for(SPEC, class_weights=weights, monitor=None)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(30, 1, generator=generator, dtype=torch.float64)
+    target = (torch.rand(30, generator=generator) < 0.2).double()
+    pieces = [slice(0, 7), slice(7, 8), slice(8, 30)]
+    losses = torch.stack([task.loss(logits[rows], target[rows]) for rows in pieces])
+    sizes = [task.normalizer(target[rows]) for rows in pieces]
+    if weights is None:
+        assert sizes == [None] * 3
+        sizes = [torch.tensor(len(target[rows])) for rows in pieces]
+    sizes = torch.stack(sizes).double()
+    expected = task.loss(logits, target)
+    assert float(losses @ sizes / sizes.sum()) == pytest.approx(float(expected), rel=1e-12)
 
 
 class Recorder(Method):
