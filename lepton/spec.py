@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 MISSING_CODE, UNSEEN_CODE, FIRST_CATEGORY_CODE = 0, 1, 2  # codes of categorical columns
+FAR_STDS = 256  # from 0, at which a mean costs 32-bit numbers the digits that their spread needs
 QUANTILE_LEVELS = 129  # quantiles kept per number: 128 equal bins and their edges
 
 
@@ -40,6 +41,11 @@ class DataSpec:
     # what further kinds of inputs say of themselves, by their names; see `InputKind.fields_of`
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
+    @property
+    def is_target_far(self) -> bool:
+        """True where 64 bits are needed to tell a regression's targets apart, as for times."""
+        return self.task == "regression" and is_far(self.target_mean, self.target_std)
+
     def bin_edges(self, count: int) -> list[np.ndarray]:
         """Edges of `count` equally filled bins for each number, without repeats.
 
@@ -59,6 +65,11 @@ class DataSpec:
         values = json.loads(path.read_text())
         names = [field.name for field in fields(cls) if field.name in values]
         return cls(**{name: _as_tuples(values[name]) for name in names})
+
+
+def is_far(mean: float, std: float) -> bool:
+    """True for numbers of which 32 bits lose digits, since their spread is small beside them."""
+    return bool(abs(mean) > FAR_STDS * std)
 
 
 def _as_tuples(value: Any) -> Any:

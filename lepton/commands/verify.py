@@ -206,6 +206,8 @@ def _table_difference(first: Path, second: Path) -> str | None:
         )
     except (OSError, ValueError):
         return "cannot be read"
+    if list(a) == list(b):  # older runs held targets of 32 bits
+        b = b.astype({name: a[name].dtype for name in a if a[name].dtype == "float32"})
     if a.equals(b):
         return None
     if a.shape != b.shape or list(a) != list(b):

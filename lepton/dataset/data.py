@@ -23,6 +23,7 @@ from lepton.dataset.load.epoch_sampler import EpochSampler
 from lepton.dataset.load.length_batches import LengthTrainingBatches
 from lepton.dataset.load.split_arrays import SplitArrays, move_batch
 from lepton.dataset.load.streaming import FileSource, set_up
+from lepton.dataset.load.target_digits import on_device, with_target_to_learn
 from lepton.dataset.load.train_loader import TrainLoader
 from lepton.dataset.read.raw_table import FrameTable, RawTable, join_tables
 from lepton.dataset.read.same_file import refuse_same_file
@@ -287,10 +288,10 @@ class Data(pl.LightningDataModule):
         return {name: tensor[rows] for name, tensor in tensors.items()}
 
     def _on_device(self, split: str) -> dict[str, Tensor]:
-        """A split's tensors, moved whole, once, to where the trainer computes, if they fit."""
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        device = device if self.streamed_from is None else torch.device("cpu")
-        self.splits[split] = {
-            name: tensor.to(device) for name, tensor in self.splits[split].items()
-        }
-        return self.splits[split]
+        """A split's tensors, moved whole, once, to where the trainer computes, if they fit; the
+        target as it is learned from."""
+        device = torch.device("cpu")
+        if self.trainer and self.streamed_from is None:
+            device = self.trainer.strategy.root_device
+        self.splits[split] = on_device(self.splits[split], device)
+        return with_target_to_learn(self.splits[split], self.spec)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from lepton.dataset.clean.target import OWN_TARGET, Target
+from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.data_spec import describe_data, named_fields
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.load.split_arrays import SplitArrays
+from lepton.dataset.load.target_digits import target_tensor
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.spec import DataSpec
@@ -60,11 +60,3 @@ def raw_splits(
     taken = tuple(name for other in kinds if other is not kind for name in other.own_columns)
     columns = {**excluded, **dict.fromkeys(taken)}
     return RawSplits(frame, positions, target.kept_rows, columns, arrays, target.files, taken)
-
-
-def target_tensor(target: Target, rows: np.ndarray) -> Tensor:
-    """The target of these of the kept rows, of the dtype that its loss takes."""
-    values = torch.from_numpy(np.asarray(target.values)[rows])
-    if target.task == OWN_TARGET:
-        return values.float() if values.is_floating_point() else values
-    return values.to(torch.int64 if target.task == "multiclass" else torch.float32)

@@ -14,6 +14,7 @@ from lepton.derived.inputs import InputRun
 from lepton.errors import LeptonError
 from lepton.run import read_data, save_data_description
 from lepton.spec import DataSpec
+from lepton.storage.predictions import same_target
 from lepton.training.evaluation import evaluate
 from lepton.training.learner import Learner
 
@@ -54,7 +55,9 @@ def refuse_changed_data(run: InputRun, data: Data) -> None:
     for name, split in run.splits.items():
         rows = data.splits[name]
         order = rows["id"].argsort()
-        same &= rows["id"][order].equal(split.ids) and rows["target"][order].equal(split.target)
+        same &= rows["id"][order].equal(split.ids) and same_target(
+            rows["target"][order], split.target
+        )
     if not same:
         raise LeptonError(f"{run.folder}: its data are no longer what it was trained on")
 

@@ -57,7 +57,8 @@ def read_labelled_rows(path: Path, run_folder: Path, spec: DataSpec) -> Labelled
         raise DataError(f"{path}: no row has a target ({', '.join(spec.target_names)})")
     kept = torch.from_numpy(target[is_labelled])
     kept = kept if spec.task == "multilabel" else kept[:, 0]
-    kept = kept.long() if spec.task == "multiclass" else kept.float()
+    dtypes = {"multiclass": torch.int64, "regression": torch.float64}
+    kept = kept.to(dtypes.get(spec.task, torch.float32))
     rows = frame[is_labelled].reset_index(drop=True)
     return LabelledRows(rows, kept, int((~is_labelled).sum()))
 

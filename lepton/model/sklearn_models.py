@@ -47,7 +47,8 @@ def predict_task(
     else:
         positive = [_all_classes(model, predict_proba(model), 2)[:, 1] for model in models]
         predicted = positive[0] if spec.task == "binary" else np.stack(positive, 1)
-    return torch.from_numpy(np.asarray(predicted)).float()
+    values = torch.from_numpy(np.asarray(predicted))
+    return values.double() if spec.is_target_far else values.float()
 
 
 def _all_classes(model: Any, probabilities: np.ndarray, classes: int) -> np.ndarray:

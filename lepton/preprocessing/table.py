@@ -1,8 +1,9 @@
 """The base of the preprocessing options: columns become numbers and category codes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from lepton.preprocessing.number_matrix import MakeArray, NumberMatrix, in_memor
 from lepton.preprocessing.state_file import load_state, save_state
 
 STATE_KEYS = ("settings", "kinds", "hours", "indicated", "encoders", "fill", "scaler")
+BLURRED_STDS = 2**16  # deviations from 0, at which 32 bits keep 1 / 256 of a deviation
 CHUNK_ROWS = 65_536  # rows transformed at a time, so that memory stays near that of the result
 
 
@@ -47,6 +49,7 @@ class TablePreprocessing:
 
     scaler_columns: tuple[str, ...] | None = None
     number_type: np.dtype | None = None  # that numbers are computed with at least
+    blurred: Mapping[str, int] = MappingProxyType({})  # features that lose digits, and their rows
 
     def __init__(
         self,
@@ -101,7 +104,11 @@ class TablePreprocessing:
         self.fill = [self._fill_value(column) for column in numbers.T]
         self.scaler = None
         if self.fill:
-            self.scaler = self.fit_scaler(_fill_missing(numbers, self.fill))
+            filled = _fill_missing(numbers, self.fill)
+            self.scaler = self.fit_scaler(filled)
+            if self.scaler is None:
+                features = zip(self.num_features, filled.T, strict=False)  # but indicators
+                self.blurred = {n: len(rows) for n, column in features if _is_blurred(column)}
         return self
 
     def transform(
@@ -268,6 +275,13 @@ class TablePreprocessing:
                 "too large for 32 bits after scaling; mend it, or leave it empty to be imputed"
             )
         return numbers
+
+
+def _is_blurred(column: np.ndarray) -> bool:
+    """True for numbers so far from 0 that 32 bits blur their deviation."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = float(column.mean(dtype=float)), float(column.std(dtype=float))
+    return 0 < std * BLURRED_STDS < abs(mean)
 
 
 def _fill_missing(numbers: np.ndarray, fill: list[float]) -> np.ndarray:

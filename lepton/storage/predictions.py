@@ -31,6 +31,13 @@ class SplitPredictions:
     prediction: "Tensor"
 
 
+def same_target(first: "Tensor", second: "Tensor") -> bool:
+    """True for targets that are equal in the shorter of their types; older runs held 32 bits."""
+    if first.dtype == second.dtype or not first.is_floating_point():
+        return first.equal(second)
+    return first.float().equal(second.float())
+
+
 @dataclass(frozen=True)
 class PredictionColumns:
     """The columns of a table of predictions, as a task names them.

@@ -1,5 +1,6 @@
 """Regression: a quantity."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -7,7 +8,10 @@ from lepton.task.scored_task import ScoredTask
 
 
 class Regression(ScoredTask):
-    """One value, learned in standard deviations from the training split's mean."""
+    """One value, learned in standard deviations from the training split's mean.
+
+    Where 32 bits would lose digits beside that mean, it is taken off and added in 64.
+    """
 
     replayable = True
 
@@ -28,7 +32,10 @@ class Regression(ScoredTask):
         return logits.squeeze(-1), encoded.to(logits.dtype)
 
     def _predict(self, logits: Tensor) -> Tensor:
-        return logits.squeeze(-1) * self.scale + self.spec.target_mean
+        values = logits.squeeze(-1)
+        values = values.double() if self.spec.is_target_far else values
+        return values * self.scale + self.spec.target_mean
 
     def _constant(self, counts: Tensor) -> Tensor:
-        return counts.new_tensor(self.spec.target_mean)
+        dtype = torch.float64 if self.spec.is_target_far else counts.dtype
+        return torch.tensor(self.spec.target_mean, dtype=dtype)

@@ -12,6 +12,7 @@ from lepton.config.compose import compose
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.find import kinds_in
 from lepton.dataset.load.batch_cutter import BatchCutter
+from lepton.dataset.load.target_digits import with_target_to_learn
 from lepton.testing.contract import shared
 from lepton.testing.splits import SplitsContract
 
@@ -121,6 +122,7 @@ class DatasetContract(SplitsContract):
     def test_a_batch_holds_the_values_of_its_rows(self) -> None:
         """A batch has the inputs and targets that the split has under its ids."""
         train, batch = self.data.splits["train"], next(iter(self.data.train_dataloader()))[0]
+        train = with_target_to_learn(train, self.data.spec)
         positions = {row_id: position for position, row_id in enumerate(train["id"].tolist())}
         rows = torch.tensor([positions[row_id] for row_id in batch["id"].tolist()])
         kinds = kinds_in(self.data.spec)

@@ -87,12 +87,14 @@ class SplitsContract(Contract):
         )
 
     def test_targets_have_the_dtype_and_the_shape_of_their_task(self) -> None:
-        """Targets are int64 for classes, else float32; several labels are columns."""
+        """Targets are int64 for classes, else float32, of a quantity also float64; several labels
+        are columns."""
         task, outputs = self.spec.task, self.spec.outputs
         dtype = torch.int64 if task == "multiclass" else torch.float32
+        dtypes = {dtype, torch.float64} if task == "regression" else {dtype}
         for split, _, target in self._tensors("target"):
             shape = (len(target), outputs) if task == "multilabel" else (len(target),)
-            assert (tuple(target.shape), target.dtype) == (shape, dtype), (
+            assert (tuple(target.shape), target.dtype) in ((shape, dtype) for dtype in dtypes), (
                 f"{split}: a {task} target must be {dtype} of shape {shape}; "
                 f"it is {target.dtype} of shape {tuple(target.shape)}"
             )

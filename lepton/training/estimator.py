@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lepton import build
 from lepton.dataset.data import Data, Rows
+from lepton.dataset.load.target_digits import with_target_to_learn
 from lepton.errors import ConfigError
 from lepton.spec import DataSpec
 from lepton.task import TASKS
@@ -68,7 +69,8 @@ class Estimator:
         """Fits from the start, whatever an earlier process began; there are no epochs to watch."""
         memory.reset_peak()
         started = time.perf_counter()
-        self.model.fit(data.splits["train"], data.splits["val"], self.task.estimator_weights())
+        train, val = (with_target_to_learn(data.splits[s], data.spec) for s in ("train", "val"))
+        self.model.fit(train, val, self.task.estimator_weights())
         self.seconds = time.perf_counter() - started
         return data
 

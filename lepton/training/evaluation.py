@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from lepton.dataset.data import Data
+from lepton.dataset.load.target_digits import target_to_learn
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 from lepton.task.base import Task
 from lepton.training.learner import Learner
@@ -28,7 +29,7 @@ def evaluate(
 def constant_metrics(data: Data, task: Task) -> dict[str, float]:
     """The metrics of the constant predictor by split/name; none where the task has none."""
     metrics = {}
-    task.learn_constant(data.splits["train"]["target"])
+    task.learn_constant(target_to_learn(data.splits["train"]["target"], data.spec))
     for split in PREDICTED_SPLITS:
         rows = data.splits[split]
         prediction = task.constant(len(rows["id"]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from lepton.method import Batch, Method, draws_numbers, overrides, requested
@@ -37,6 +38,7 @@ def loss_and_normalizer(
     for method, draw in zip(methods, by_method, strict=True):
         batch = method.on_batch(batch, **requested(type(method).on_batch, draw=draw))
     logits = task.forward(model, batch)
+    batch = batch | {"target": _as_wide_as(logits, batch["target"])}
     loss = task.loss(logits, batch["target"])
     for method, draw in zip(methods, by_method, strict=True):
         if overrides(type(method), "loss"):
@@ -45,6 +47,13 @@ def loss_and_normalizer(
     for method in methods:
         loss = loss + method.penalty(model)
     return loss, task.normalizer(batch["target"])
+
+
+def _as_wide_as(logits: Tensor, target: Tensor) -> Tensor:
+    """A target that came in 64 bits, now that it is encoded, in the float type of the logits."""
+    if target.dtype != torch.float64 or not isinstance(logits, Tensor):
+        return target
+    return target.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def stream_names(methods: Sequence[Method]) -> list[str]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.load.prediction_batches import prediction_batches
+from lepton.dataset.load.target_digits import in_dtype
 from lepton.method import Batch
 from lepton.training import memory
 
@@ -30,10 +31,7 @@ def compute_in_batches(
     with torch.inference_mode(), default_dtype(dtype):
         for numbers, rows in prediction_batches(inputs, kinds):
             memory.trim_before_batch(len(outputs))
-            batch = {
-                name: tensor.to(device, dtype if tensor.is_floating_point() else None)
-                for name, tensor in rows.items()
-            }
+            batch = in_dtype(rows, dtype, device)
             row_numbers.append(numbers)
             outputs.append(compute(batch).cpu())
     return torch.cat(outputs)[torch.cat(row_numbers).argsort()]

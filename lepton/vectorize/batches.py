@@ -9,6 +9,7 @@ from lepton.compat.lightning import pl
 from lepton.dataset.data import Data
 from lepton.dataset.load.batches import BATCHES_PER_BLOCK, EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.load.target_digits import in_dtype
 from lepton.method import Batch
 
 
@@ -91,10 +92,7 @@ class StackedData(pl.LightningDataModule):
         """Moves the tensors to the device, once, floating-point ones in the type of the stack."""
         self.device = device
         for loader in (self.train, self.val):
-            loader.tensors = {
-                name: tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
-                for name, tensor in loader.tensors.items()
-            }
+            loader.tensors = in_dtype(loader.tensors, dtype, device)
 
     def transfer_batch_to_device(
         self, batch: Tensor | Batch, device: torch.device, dataloader_idx: int

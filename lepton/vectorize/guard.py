@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from lepton.dataset.load.target_digits import in_dtype
 from lepton.method import Batch
 from lepton.randomness.streams import DrawStreams
 from lepton.seeds import derive
@@ -160,7 +161,7 @@ class StepComparison:
         streams.start_epoch(stack.epoch)
         streams.set_step(len(stack.batch_losses))
         draws = streams.draws(streams.keys[0])
-        batch = self.batch | {name: tensor.to(dtype) for name, tensor in _floats(self.batch)}
+        batch = in_dtype(self.batch, dtype)
         computation = Computation(model.train(), network.task, network.methods)
         tensors = of_submodule(parameters | buffers)
         with other_global_numbers(self.seed, device), masks_from(model, self.masks.fork(0)):

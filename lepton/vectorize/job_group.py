@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from lepton import build, run
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
+from lepton.dataset.load.target_digits import target_to_learn
 from lepton.model.shared_encoder import sharing_encoders
 from lepton.storage.run_folder import failed_folder, pruned_folder
 from lepton.storage.run_log import collected_log
@@ -141,7 +142,8 @@ class JobGroup:
 
     def _constant(self, task: Task) -> dict[str, float]:
         """The metrics of a run's constant predictor, computed once for all that have the same."""
-        task.learn_constant(self.raw_data.splits["train"]["target"])
+        data = self.raw_data
+        task.learn_constant(target_to_learn(data.splits["train"]["target"], data.spec))
         row = task.constant(1)
         metrics = ((name, metric.key) for name, metric in task.added_metrics.items())
         key = (*metrics, None if row is None else tuple(row.flatten().tolist()))

@@ -98,9 +98,10 @@ def test_multilabel_metrics_are_means_over_labels():
     assert scored(p, y, "multilabel") == pytest.approx(expected, abs=TOLERANCE)
 
 
-def test_regression_metrics_agree_with_scikit_learn_far_from_zero():
+@pytest.mark.parametrize("offset", [0, 1e5, 1.7e9, 1e12])
+def test_regression_metrics_agree_with_scikit_learn_far_from_zero(offset):
     p, y = example("regression")
-    p, y = p + 1e5, y + 1e5
+    p, y = p + offset, y + offset
     expected = {
         "rmse": sk.root_mean_squared_error(y, p),
         "mae": sk.mean_absolute_error(y, p),

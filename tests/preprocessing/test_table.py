@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
 
+from lepton.dataset.describe.preparation_notes import preprocessing_notes
 from lepton.errors import DataError, LeptonError
 from lepton.preprocessing.none import NoScaling
 from lepton.preprocessing.quantile import Quantile
@@ -208,3 +209,21 @@ def test_a_table_of_categories_alone_has_no_numbers():
     num, cat = MAKE["standard"]().fit(frame, {"city": "categorical"}).transform(frame)
     assert num.shape == (30, 0)
     assert cat.shape == (30, 1)
+
+
+@pytest.mark.parametrize("name", ["standard", "robust", "quantile"])
+def test_an_offset_is_taken_off_before_digits_are_lost(name):
+    near = pd.DataFrame({"paid": np.random.default_rng(0).normal(size=200).round(3)})
+    far = near + 1_700_000_000
+    expected, _ = MAKE[name]().fit(near, {"paid": "numeric"}).transform(near)
+    num, _ = MAKE[name]().fit(far, {"paid": "numeric"}).transform(far)
+    assert num.numpy() == pytest.approx(expected.numpy(), abs=2e-3)
+    assert len(np.unique(num)) == near["paid"].nunique()
+
+
+def test_a_number_that_nothing_scales_is_named_where_32_bits_blur_it():
+    frame = pd.DataFrame({"near": [1.0, 2.0, 4.0], "far": [1.7e9, 1.7e9 + 1, 1.7e9 + 3]})
+    fitted = MAKE["none"]().fit(frame, dict.fromkeys(frame, "numeric"))
+    (note,) = preprocessing_notes({"near": [], "far": []}, fitted)
+    assert str(note).startswith("column far: far from 0 for its spread")
+    assert not MAKE["standard"]().fit(frame, dict.fromkeys(frame, "numeric")).blurred

@@ -323,3 +323,10 @@ def test_a_stack_in_64_bits_leaves_streamed_rows_to_the_runs_alone(here, streame
     options = StackingOptions(threads=1, runs_at_once=1, size=2)
     reasons = {reason for _, reason in JobGroup(members, options, SweepProgress(members)).train()}
     assert reasons == {"its data are streamed, and a stack would hold them whole on its device"}
+
+
+def test_a_target_far_from_0_in_a_stack_keeps_its_digits(here, gap):
+    lines = [f"{i / 60},{1_700_000_000 + (i * 37 % 60) / 10}" for i in range(60)]
+    (here / "far.csv").write_text("\n".join(["a,y", *lines]) + "\n")
+    data = ("dataset=csv", "dataset.path=far.csv", "dataset.target=y", "model=linear")
+    assert gap(*data, "trainer.max_epochs=2", "optimizer=sgd", "seed=1,2") < 1e-4

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -54,7 +54,8 @@ class MemberPool:
         self.task = scorer.scored_task
         self.spec: DataSpec = self.entries[0].members[0].spec
         self.splits = {name: _stacked(self.entries, name) for name in PREDICTED_SPLITS}
-        self.dtype = self.entries[0].splits["val"].prediction.dtype
+        dtypes = [entry.splits["val"].prediction.dtype for entry in self.entries]
+        self.dtype = reduce(torch.promote_types, dtypes)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -65,7 +66,7 @@ class MemberPool:
 
 
 def _stacked(entries: Sequence[PoolEntry], split: str) -> SplitPredictions:
-    first = entries[0].splits[split]
+    first = max((e.splits[split] for e in entries), key=lambda rows: rows.target.itemsize)
     predictions = torch.stack([entry.splits[split].prediction.double() for entry in entries])
     return SplitPredictions(first.ids, first.target, predictions)
 
@@ -90,8 +91,16 @@ def make_pool(members: list[InputRun], metric: str | None, *, across_folds: bool
         entries = [PoolEntry([member], member.splits) for member in members]
     for split, title in (("val", "validation"), ("test", "test")):
         _require_same(entries, f"{title} rows", _content(split, "ids"))
-        _require_same(entries, f"{title} targets", _content(split, "target"))
+        _require_same(entries, f"{title} targets", _targets(entries, split))
     return MemberPool(entries, scorer)
+
+
+def _targets(entries: Sequence[PoolEntry], split: str) -> Callable[[PoolEntry], bytes]:
+    """The targets of an entry in the shortest type of all; older runs held 32 bits."""
+    dtypes = {entry.splits[split].target.dtype for entry in entries}
+    if len(dtypes) == 1:
+        return _content(split, "target")
+    return lambda entry: entry.splits[split].target.float().numpy().tobytes()
 
 
 def _content(split: str, name: str) -> Callable[[PoolEntry], bytes]:

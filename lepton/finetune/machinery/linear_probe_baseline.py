@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton.dataset.load.target_digits import target_to_learn
 from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits
 from lepton.storage.cache import cached
 from lepton.storage.predictions import PREDICTED_SPLITS
@@ -64,13 +65,14 @@ def _best_metrics(splits: FeatureSplits, task: Task, settings: ProbeSettings) ->
     """The metrics of the head with the best of a few penalties."""
     features = {split: _feature_matrix(rows["features"]) for split, rows in splits.items()}
     targets = {split: rows["target"].cpu() for split, rows in splits.items()}
+    learned = target_to_learn(targets["train"], task.spec)
     best_score, best_metrics = -np.inf, {}
     for strength in settings.strengths:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression = LogisticRegression(C=strength, max_iter=settings.iterations)
             linear_model = Ridge(1 / strength) if task.name == "regression" else regression
-            predict = _fit(features["train"], targets["train"].numpy(), linear_model, task)
+            predict = _fit(features["train"], learned.numpy(), linear_model, task)
         metrics = {
             f"{split}/{name}": value
             for split in PREDICTED_SPLITS
@@ -95,7 +97,8 @@ def _fit(x: np.ndarray, y: np.ndarray, linear_model: LinearModel, task: Task) ->
         return lambda rows: torch.stack([predict(rows)[:, 1] for predict in heads], 1)
     if task.name == "regression":
         ridge = make_pipeline(StandardScaler(), linear_model).fit(x, y)
-        return lambda rows: torch.from_numpy(ridge.predict(rows)).float()
+        dtype = torch.float64 if task.spec.is_target_far else torch.float32
+        return lambda rows: torch.from_numpy(ridge.predict(rows)).to(dtype)
     predict = _fit_classes(x, y, linear_model, len(task.spec.classes))
     return (lambda rows: predict(rows)[:, 1]) if task.name == "binary" else predict
 
