@@ -143,6 +143,24 @@ def test_two_processes_learn_what_one_does_with_batches_twice_as_large(tmp_path,
 
 
 @pytest.mark.slow
+def test_two_processes_count_by_class_weights_like_one_with_batches_twice_as_large(
+    tmp_path, reachable
+):
+    shared = [*TINY, *ALIKE[:2], "task.class_weights=[1.0,9.0]", "optimizer=sgd"]
+    shared += ["optimizer.lr=0.1", f"runs={tmp_path}"]
+    one = train(compose(*shared, "study=one", "batch_size=64", "trainer.max_epochs=2"))
+    accumulated = ("batch_size=16", "trainer.accumulate_grad_batches=2")
+    processes = (*TWO_PROCESSES, "trainer.max_epochs=2")
+    two = train(compose(*shared, "study=two", *processes, *accumulated))
+    for split in ("val", "test"):
+        paths = [
+            tmp_path / study / result.run / "predictions" / f"{split}.parquet"
+            for study, result in (("one", one), ("two", two))
+        ]
+        pd.testing.assert_frame_equal(*map(pd.read_parquet, paths), rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
 def test_every_run_of_a_sweep_takes_two_processes_and_the_next_one_process(tmp_path, reachable):
     before = [*TINY, *ALIKE, f"runs={tmp_path}", "study=sweep"]
     multirun([*before, *TWO_PROCESSES, "seed=0,1"])
