@@ -133,7 +133,10 @@ def unpaired(generator: np.random.Generator) -> Counts:
 
 def before_and_after(generator: np.random.Generator) -> Counts:
     """Three strategies of fine-tuning against what was there before it."""
-    changes = [PairedScores(*generator.normal(size=(2, 5)), "seed", 0.0, ()) for _ in range(3)]
+    changes = [
+        PairedScores(generator.normal(size=5), generator.normal(size=5), "seed", 0.0, ())
+        for _ in range(3)
+    ]
     p_values = holm(np.array([change.p for change in changes]))
     yield FALSE + "tuning changes a score", bool((p_values < LEVEL).any()), 1
 
@@ -193,7 +196,7 @@ def bootstrap(generator: np.random.Generator, *, rows: int) -> Counts:
     def score(positions: np.ndarray) -> dict[str, float]:
         return dict(zip(("share", "error"), values[:, positions].mean(1), strict=True))
 
-    intervals = bootstrap_intervals(score, rows, resamples=300, seed=int(generator.integers(1e9)))
+    intervals = bootstrap_intervals(score, rows, resamples=300, seed=int(generator.integers(10**9)))
     for name, truth in (("share", 0.8), ("error", np.sqrt(2 / np.pi))):
         low, high = intervals[name]
         yield HELD + f"a bootstrapped {name}", low <= truth <= high, 1
@@ -243,7 +246,7 @@ def limits(statement: str, draws: int) -> tuple[float, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--only", default="", help="a word that the names of simulations hold")
     parser.add_argument("--workers", type=int, default=1, choices=(1, 2))
