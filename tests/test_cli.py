@@ -319,7 +319,6 @@ def test_a_glob_names_the_options_that_list_shows(lepton):
         (("regularization=[none]",), ()),
         (("regularization=[l1,ema]",), ("regularization=[ema,l1]",)),
         (("experiment=none",), ()),
-        (("hydra.run.dir=/tmp/x", "hydra.sweep.dir=/tmp/y"), ()),
         (("optimizer.lr=1e-3",), ("optimizer.lr=0.001",)),
     ],
 )
@@ -329,6 +328,29 @@ def test_two_ways_to_say_the_same_name_the_same_run(lepton, overrides, same_over
         for spelling in (overrides, same_overrides)
     ]
     assert folders[0] == folders[1]
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("hydra.run.dir=x", "runs=FOLDER"),
+        ("hydra.sweep.dir=x", "study=NAME"),
+        ("hydra.sweep.subdir=x", "study=NAME"),
+        ("hydra.output_subdir=x", "study=NAME"),
+        ("hydra.job.chdir=true", "in the working directory"),
+        ("hydra.mode=MULTIRUN", "-m makes a sweep"),
+        ("++hydra.verbose=true", "hydra.launcher, hydra.sweeper"),
+        ("hydra/job_logging=default", "hydra.launcher, hydra.sweeper"),
+    ],
+)
+@pytest.mark.parametrize("command", [("check",), ("train",), ("train", "-m")])
+def test_what_lepton_does_not_heed_of_hydras_own_is_refused(lepton, here, command, override, hint):
+    code, _, err = lepton(*command, *SMALL, override)
+    assert code == 2
+    [line] = err.splitlines()
+    assert override.lstrip("+").partition("=")[0] in line
+    assert hint in line
+    assert not list(here.iterdir())
 
 
 def test_what_check_calls_a_run_is_where_train_puts_it(lepton, here):

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 SET_BY_LEPTON = ("choices", "overrides", "revisions")  # keys of the root that say what was chosen
+HEEDED_PARTS = ("launcher", "sweeper", "callbacks", "searchpath")  # of Hydra's own config
+_WHERE_RUNS_LIE = "changes nothing; runs lie in runs/STUDY, which runs=FOLDER and study=NAME choose"
+IGNORED_PARTS = {
+    **dict.fromkeys(("run", "sweep", "output_subdir"), _WHERE_RUNS_LIE),
+    "job": "changes nothing; runs are trained in the working directory, under names of their own",
+    "mode": "changes nothing; -m makes a sweep of a command line",
+}
 MAX_KEY_LENGTH = 200  # characters of a key; Hydra looks for files of that name
 
 
@@ -34,6 +41,17 @@ def parse_overrides(overrides: Sequence[str], *, sweep: bool) -> list[str]:
         readable = [text for text in hydra_overrides if not doubtful & _key_and_root(text)]
         raise MisreadOverrides(reader.problems, readable=readable)
     return hydra_overrides
+
+
+def ignored_by_lepton(key: str) -> str | None:
+    """Why a key of Hydra's own part would change nothing, or None where it would."""
+    part = re.split("[./]", key)[1]
+    if part in HEEDED_PARTS:
+        return None
+    return IGNORED_PARTS.get(part) or (
+        "changes nothing here; of Hydra's own part lepton heeds "
+        f"{', '.join(f'hydra.{name}' for name in HEEDED_PARTS)}"
+    )
 
 
 class TrainOverrideReader(OverrideReader):
@@ -54,6 +72,8 @@ class TrainOverrideReader(OverrideReader):
             return f"{key}: set by lepton, not by hand"
         if command := command_of(root) or self.command_groups.get(root):
             return f"{key}: lepton train has no such key; it belongs to lepton {command}"
+        if root == "hydra" and (reason := ignored_by_lepton(key)):
+            return f"{key}: {reason}"
         if "/" in key and self.group(override) is None and not self._stays_as_written(override):
             return f"{key}: no such group{did_you_mean(key, self.options_by_group)}"
         return None
