@@ -94,7 +94,8 @@ class SplitsContract(Contract):
         dtypes = {dtype, torch.float64} if task == "regression" else {dtype}
         for split, _, target in self._tensors("target"):
             shape = (len(target), outputs) if task == "multilabel" else (len(target),)
-            assert (tuple(target.shape), target.dtype) in ((shape, dtype) for dtype in dtypes), (
+            is_right = target.shape == shape and target.dtype in dtypes
+            assert is_right, (
                 f"{split}: a {task} target must be {dtype} of shape {shape}; "
                 f"it is {target.dtype} of shape {tuple(target.shape)}"
             )
