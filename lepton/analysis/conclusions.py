@@ -53,7 +53,7 @@ def caveats(comparisons: list[Comparison]) -> list[str]:
     if any(p.unit == "seed" and len(p.differences) for p in pairs):
         sentences.append(
             "All of this is about one split of the data: seeds say how much training varies, not "
-            "what another split would give (dataset.folds=5 dataset.fold='range(5)' does)."
+            "what another split would give (-m dataset.folds=5 dataset.fold='range(5)' does)."
         )
     return sentences
 
@@ -70,7 +70,7 @@ def conclusion(comparison: Comparison, option: tuple, row: pd.Series) -> str:
     if count == 1:
         return (
             f"{name} differs from {baseline} by {gap:+.4f} {metric} in one pair of runs{over}, "
-            "which can be chance; add seed='range(5)'."
+            "which can be chance; add -m seed='range(5)'."
         )
     if np.isnan(row["p"]):
         if count < MIN_UNITS and np.ptp(pairs.differences):

@@ -33,6 +33,7 @@ SELECTION_TEXTS = {"score": "score, the validation split's monitored metric (lar
 PLAIN_WIDTH = 160  # characters, where the output is not a terminal
 SPLITS_LEGEND = "Seeds on a split are averaged, and what splits share of their rows is allowed for."
 SEEDS_LEGEND = "Intervals over seeds say nothing about another test split."
+LEAST_WIDTH = 20  # that a terminal must claim to be believed
 UNASKED_METRICS = 2  # columns of metrics in a study's table
 
 
@@ -44,7 +45,11 @@ def number_text(value: float | None) -> str:
 def console() -> PlainConsole:
     """A console for tables, wide enough where the output is not a terminal."""
     terminal = PlainConsole()
-    return terminal if terminal.is_terminal else PlainConsole(width=PLAIN_WIDTH)
+    return (
+        terminal
+        if terminal.is_terminal and terminal.width >= LEAST_WIDTH
+        else PlainConsole(width=PLAIN_WIDTH)
+    )
 
 
 def show_study(
@@ -234,7 +239,7 @@ def _legend(frame: pd.DataFrame, by: list[str], metrics: list[str], select: str)
             + (SPLITS_LEGEND if varying_splits(frame) else SEEDS_LEGEND)
         )
     else:
-        lines.append("One run a row: a difference can be chance; add seed='range(5)'.")
+        lines.append("One run a row: a difference can be chance; add -m seed='range(5)'.")
     if f"before/{metric}" in frame:
         lines.append(
             f"untuned: {metric} of the best linear head of scikit-learn's on the features "

@@ -13,6 +13,7 @@ from lepton.config.options import (
     find_options,
 )
 from lepton.config.overrides import parse_overrides
+from lepton.config.words import restore_names
 from lepton.config.younger_keys import changes_of, revisions_of
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
 from lepton.groups import REVISIONS, TRAINING_GROUPS, is_own_node
@@ -95,6 +96,7 @@ def finish_config(
             if is_own_node(name, node):
                 names.setdefault(name, "+".join(sorted(node)))
         cfg.choices, cfg.overrides = names, literal_overrides(overrides)
+        restore_names(cfg)
     note_revisions(cfg)
     return cfg
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from lepton.config.signature import TargetError, class_constant, read_signature
 from lepton.config.trust import is_trusted
+from lepton.config.words import shell_word
 from lepton.groups import TRAINING_GROUPS
 
 SHIPPED_KINDS = "lepton.dataset.inputs"  # whose module `table` holds the kind "table"
@@ -100,7 +101,8 @@ def kind_problems(group: str, node: Any, option: str) -> list[str]:
         line, target = f"{group}: {option}: the kind of inputs {kind!r}", kind_target(kind)
         if not is_trusted(target, "dataset"):
             package = target.split(".")[0]
-            lines.append(f"{line} is not in a trusted package; if you trust it, --allow {package}")
+            advice = f"if you trust it, --allow {shell_word(package)}"
+            lines.append(f"{line} is not in a trusted package; {advice}")
             continue
         try:
             name = kind_facts(kind).name

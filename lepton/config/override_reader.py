@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.options import are_named, find_options
+from lepton.config.words import typed, with_encoded_name, with_names
 from lepton.errors import did_you_mean
 from lepton.groups import GROUPS, takes_several
 
@@ -31,11 +32,12 @@ class OverrideReader(ABC):
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         parser, hydra_overrides = OverridesParser.create(), []
-        for text in overrides:
+        for given in overrides:
+            text = with_encoded_name(given)
             try:
                 override = parser.parse_override(text)
             except Exception as e:  # the grammar raises several unrelated kinds
-                self.problems.append(self.unreadable(text, e))
+                self.problems.append(self.unreadable(given, e))
                 continue
             if problems := self._problems(override):
                 self.problems += problems
@@ -45,8 +47,10 @@ class OverrideReader(ABC):
         return hydra_overrides
 
     def _problems(self, override: "Override") -> list[str]:
+        if not _is_unicode(text_of(override)):
+            return [f"{text_of(override)}: not UTF-8; give the file a name in it"]
         if (line := self.refusal(override)) is not None:
-            return [line]
+            return [with_names(line)]
         if (group := self.group(override)) is None:
             return []
         options = self.options_by_group[group]
@@ -70,6 +74,11 @@ class OverrideReader(ABC):
         return unreadable_override(text)
 
 
+def _is_unicode(text: str) -> bool:
+    """False for a text with bytes that were no UTF-8, which no file of a run can hold."""
+    return not re.search("[\ud800-\udfff]", text)
+
+
 def text_of(override: "Override") -> str:
     """An override as it was given, which Hydra's parser keeps."""
     assert override.input_line is not None
@@ -80,8 +89,8 @@ def unreadable_override(text: str) -> str:
     """The line for an override that cannot be read; most often quotes are missing."""
     key, equals, value = text.partition("=")
     odd = re.search(r"[^\w.,:/\[\]{}()$+-]|[^\x00-\x7f]", value) and not re.search("[\"']", value)
-    quoted = f'{key}="{value}"' if key and equals and odd else ""
-    hint = f", with quotes around the value: '{quoted}'" if quoted else " or group=option"
+    quoted = typed(key, value) if key and equals and odd else ""
+    hint = f", with quotes around the value: {quoted}" if quoted else " or group=option"
     return f"{text!r} cannot be read; write key=value{hint}"
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.words import shell_word
 from lepton.errors import ConfigError
 from lepton.groups import GROUPS, owners_of, package_of, trusted_packages
 
@@ -55,12 +56,12 @@ def refusal(path: str, name: str, group: str | None, *, inside: bool = False) ->
         package = name.partition(".")[0]
         return (
             f"{path}._target_: {name!r} is not in a trusted package; if you trust it, "
-            f"--allow {package}"
+            f"--allow {shell_word(package)}"
         )
     takes = ", ".join(f"{p}*" for p in trusted_packages(group, inside=inside))
     return (
         f"{path}._target_: {name!r} is no target of {group}, but of {_places(package)}; {group} "
-        f"takes {takes}; if you mean it here, --allow {package.rstrip('.')}"
+        f"takes {takes}; if you mean it here, --allow {shell_word(package.rstrip('.'))}"
     )
 
 

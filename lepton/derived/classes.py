@@ -6,6 +6,7 @@ from lepton import build
 from lepton.config.commands import option_groups
 from lepton.config.signature import TargetError, read_signature
 from lepton.config.trust import is_trusted
+from lepton.config.words import shell_word
 from lepton.config.younger_keys import with_younger_settings
 from lepton.derived.derivation import Derivation, DerivationRequest
 from lepton.errors import ConfigError, LeptonError
@@ -35,7 +36,7 @@ def import_derivation(command: str, target: str) -> type[Derivation]:
         package = target.partition(".")[0]
         raise ConfigError(
             f"lepton {command}: {target!r} is not in a trusted package; if you trust it, --allow "
-            f"{package}, in Python lepton.allow({package!r})"
+            f"{shell_word(package)}, in Python lepton.allow({package!r})"
         )
     try:
         read_signature(target)

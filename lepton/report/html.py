@@ -5,6 +5,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from lepton.config.words import shell_word
 from lepton.dataset.inputs.picture import Picture
 from lepton.foreign_text import printable
 from lepton.report.blocks import (
@@ -159,7 +160,7 @@ def _number_class(column: int, first_number: int) -> str:
 
 def _figure(figure: Figure, svg: str, command: str) -> str:
     wide = ' class="wide"' if figure.wide else ""
-    figure_command = escape(f"{command} --figure {figure.name}")
+    figure_command = escape(f"{command} --figure {shell_word(figure.name)}")
     return (
         f"<figure{wide}>{_open_scroll_box('plotbox', figure.name)}{svg}</div>"
         f"<figcaption>{escape(figure.caption)} <code>{figure_command}</code></figcaption></figure>"

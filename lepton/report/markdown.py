@@ -2,6 +2,7 @@
 
 import re
 
+from lepton.config.words import shell_word
 from lepton.foreign_text import printable
 from lepton.report.blocks import Block, Code, Figure, Note, Report, RunsTable, Table, Text
 
@@ -34,7 +35,7 @@ def _block(block: Block, command: str) -> str:
             return f"{table}\n\n{min(MAX_RUNS, len(rows))} of {len(rows)} runs. {caption}"
         case Figure(name, caption, alt):
             picture = f"![{_escape_cell(alt)}](plots/{block.file_stem}.svg)"
-            return f"{picture}\n\n{_escape_prose(caption)} `{command} --figure {name}`"
+            return f"{picture}\n\n{_escape_prose(caption)} `{command} --figure {shell_word(name)}`"
     raise TypeError(type(block))
 
 

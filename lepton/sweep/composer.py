@@ -19,6 +19,7 @@ from lepton.config.compose import (
 from lepton.config.identity import run_folder
 from lepton.config.options import find_options
 from lepton.config.override_reader import text_of
+from lepton.config.words import restore_names, with_names
 from lepton.sweep.job import Job
 
 
@@ -55,7 +56,8 @@ class JobComposer:
             self.configs_by_options[options] = finish_config(cfg, (), choices=choices)
         cfg = copy.deepcopy(self.configs_by_options[options])
         set_values(cfg, [o for o in parsed if not self._chooses_option(o)])
-        cfg.overrides = literal_overrides(overrides)
+        restore_names(cfg)
+        cfg.overrides = literal_overrides([with_names(text) for text in overrides])
         note_revisions(cfg)
         return cfg
 

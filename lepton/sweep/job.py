@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lepton.config.words import with_names
+
 
 @dataclass(frozen=True)
 class Job:
@@ -20,4 +22,4 @@ class Job:
     watch: Callable[[int, float], bool] | None = None
 
     def __str__(self) -> str:
-        return " ".join(override.lstrip("+") for override in self.overrides)
+        return " ".join(with_names(override.lstrip("+")) for override in self.overrides)

@@ -15,6 +15,7 @@ from lepton.config.compose import (
 )
 from lepton.config.overrides import parse_overrides
 from lepton.config.trust import check_plugins
+from lepton.config.words import with_names
 from lepton.errors import ConfigError, MisreadOverrides, NothingToSearch
 from lepton.sweep.plan import SweepPlan, plan_grid
 
@@ -54,7 +55,8 @@ def train_composed(cfg: DictConfig) -> float:
     from lepton.run import train
 
     hydra = HydraConfig.get()
-    return train(finish_config(cfg, hydra.overrides.task, choices=hydra.runtime.choices)).score
+    overrides = [with_names(text) for text in hydra.overrides.task]
+    return train(finish_config(cfg, overrides, choices=hydra.runtime.choices)).score
 
 
 def hydra_overrides(overrides: Sequence[str], *, sweep: bool) -> list[str]:

@@ -193,7 +193,7 @@ def test_what_chance_explains_is_said_to_be_not_told_apart():
 def test_one_pair_is_said_to_be_chance():
     (comparison,) = compare_by(study(seeds=1), "model")
     assert (
-        "in one pair of runs, which can be chance; add seed='range(5)'"
+        "in one pair of runs, which can be chance; add -m seed='range(5)'"
         in conclusions(comparison)[0]
     )
     assert "too few runs" in headline(comparison)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pandas.api import types
 from pyarrow import compute as pc
 
+from lepton.config.words import typed_column
 from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import Cells, as_objects, matches, text_cells
 from lepton.dataset.clean.cleaning_note import CleaningNote
@@ -95,7 +96,8 @@ def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningN
         return "ignore", CleaningNote(f"always {constant}, ignored", rows, where)
     may_identify = kind == "categorical" or (kind == "numeric" and _are_consecutive(present))
     if may_identify and len(present) >= min_identifier_values and _all_differ(present):
-        remark = f"looks like an identifier, ignored; dataset.columns.{column.name}={kind} keeps it"
+        advice = typed_column(str(column.name), kind)
+        remark = f"looks like an identifier, ignored; {advice} keeps it"
         if note is not None and note.what.startswith(AS_TEXT):
             remark = note.what.replace(", taken as categories", ", all different, ignored")
         return "ignore", CleaningNote(remark, rows, where)

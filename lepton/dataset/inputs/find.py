@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lepton.config.input_kinds import kind_target
 from lepton.config.trust import is_trusted
+from lepton.config.words import shell_word
 from lepton.dataset.inputs.kind import InputKind
 from lepton.errors import ConfigError
 from lepton.spec import DataSpec
@@ -24,7 +25,7 @@ def input_kind(name: str) -> type[InputKind]:
         package = target.split(".")[0]
         raise ConfigError(
             f"the kind of inputs {name!r} is not in a trusted package; if you trust it, "
-            f"--allow {package}"
+            f"--allow {shell_word(package)}"
         )
     module, _, attribute = target.rpartition(".")
     try:

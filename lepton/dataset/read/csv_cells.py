@@ -43,7 +43,7 @@ class CellCleaning:
             if value is not None:
                 raise DataError(
                     f"{self.path}, column {name!r}: {value!r} has a decimal comma; "
-                    "set dataset.decimal=',' (or null to keep such cells as text)"
+                    "set 'dataset.decimal=\",\"' (or null to keep such cells as text)"
                 )
 
     def _clean(self, name: str, cells: pa.Array) -> pa.Array:

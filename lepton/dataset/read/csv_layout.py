@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO
 
+from lepton.config.words import typed
 from lepton.errors import DataError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -65,7 +66,7 @@ def find_layout(path: str, text: str, separator: str | None, quote: str | None) 
     others = [s for s, (first, *_) in counts.items() if s != separator and first > 1]
     if _field_counts(path, text, Layout(separator, quote))[0] == 1 and others:
         mistake = f"line 1 has no separator {separator!r} but {SEPARATORS[others[0]]}s"
-        raise DataError(f"{path}: {mistake}; set dataset.separator={others[0]!r}")
+        raise DataError(f"{path}: {mistake}; set {typed('dataset.separator', others[0])}")
     return Layout(separator, quote)
 
 

@@ -21,7 +21,7 @@ def group_by_setting(members: list[InputRun]) -> list[list[InputRun]]:
         dataset = member.config["dataset"]
         if dataset.get("fold") is None:
             raise ConfigError(
-                f"runs: {member.run} has no fold to join; train with dataset.folds=5 "
+                f"runs: {member.run} has no fold to join; train with -m dataset.folds=5 "
                 "dataset.fold='range(5)'"
             )
         setting = {k: v for k, v in member.config.items() if k not in COSMETIC_KEYS}
@@ -34,7 +34,7 @@ def group_by_setting(members: list[InputRun]) -> list[list[InputRun]]:
         if missing := sorted(set(range(count)) - set(run_by_fold)):
             raise ConfigError(
                 f"runs: {first.run}: of its {count} folds these are missing: "
-                f"{', '.join(map(str, missing))}; train dataset.fold='range({count})'"
+                f"{', '.join(map(str, missing))}; train -m dataset.fold='range({count})'"
             )
     return [[runs[fold] for fold in sorted(runs)] for runs in settings.values()]
 

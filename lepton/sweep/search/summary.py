@@ -3,6 +3,7 @@
 import shlex
 from collections import Counter
 
+from lepton.config.words import with_names
 from lepton.sweep.search.state import SearchState
 from lepton.sweep.search.trial_outcome import ENDED
 
@@ -33,7 +34,7 @@ def _trial_line(state: SearchState, number: int) -> str:
         f"{objective.name} {value:.6g}"
         for objective, value in zip(state.settings.objectives, outcome.values, strict=True)
     )
-    overrides = [override.lstrip("+") for override in trial.overrides]
+    overrides = [with_names(override.lstrip("+")) for override in trial.overrides]
     several_seeds = state.settings.seeds > 1
     if several_seeds:
         seed = trial.jobs[0].config["seed"]
@@ -51,7 +52,7 @@ def failure_lines(state: SearchState) -> list[str]:
     again = "hydra.sweeper.retry_failed=true tries them again"
     lines = [f"{len(failed)} of {len(state.trials)} trials failed; {again}"]
     for trial in failed:
-        overrides = " ".join(override.lstrip("+") for override in trial.overrides)
+        overrides = " ".join(with_names(override.lstrip("+")) for override in trial.overrides)
         error = state.outcomes[trial.number].error
         lines.append(f"trial {trial.number + 1}: {overrides}: {error}")
     return lines
