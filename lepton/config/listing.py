@@ -1,9 +1,12 @@
 """Listings of the groups, options and keys in conf/, with the comments that stand beside them."""
 
+import re
 from pathlib import Path
 
 from lepton.config.options import CONF_DIR, config_dirs, find_options
 from lepton.errors import LeptonError, did_you_mean
+
+KEYS = "keys"  # the heading of those that belong to no option
 
 
 def describe_options(*names: str) -> str:
@@ -13,11 +16,40 @@ def describe_options(*names: str) -> str:
     """
     options_by_group = find_options()
     if not names:
-        return "\n\n".join(_describe_group(*item) for item in options_by_group.items())
+        groups = (_describe_group(*item) for item in options_by_group.items())
+        return "\n\n".join([*groups, _describe_keys()])
     return "\n\n".join(_describe(name.replace("=", "/"), options_by_group) for name in names)
 
 
+def _describe_keys(only: str | None = None) -> str:
+    """The keys that are no option's, or one of them, with values and comments."""
+    root = _keys(CONF_DIR / "train.yaml") | _keys(CONF_DIR / "task" / "supervised.yaml", "task.")
+    keys = {key: words for key, words in root.items() if only in (None, key.partition(".")[0], key)}
+    width = max(map(len, [f"{key}={value}" for key, (value, _) in keys.items()]))
+    lines = [f"  {f'{key}={value}':{width}}  {note}" for key, (value, note) in keys.items()]
+    return "\n".join([KEYS, *lines])
+
+
+def _keys(path: Path, prefix: str = "") -> dict[str, tuple[str, str]]:
+    """Values and comments of a file's keys, but of lists of options and Hydra's own part."""
+    keys, parent = {}, ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        match = re.match(r"( *)(\w+):(?: +([^#\s].*?))?(?: +# (.*))?$", line)
+        if match is None:
+            continue
+        indent, key, value, note = match.groups(default="")
+        parent = parent if indent else key
+        if value and parent not in ("defaults", "hydra"):
+            keys[f"{prefix}{parent}.{key}" if indent else f"{prefix}{key}"] = value, note
+    return keys
+
+
 def _describe(name: str, options_by_group: dict[str, dict[str, Path]]) -> str:
+    if name == KEYS:
+        return _describe_keys()
+    if name == "task" or name in _keys(CONF_DIR / "train.yaml"):
+        group = [_describe_group(name, options_by_group[name])] if name in options_by_group else []
+        return "\n\n".join([*group, _describe_keys(name)])
     if name in options_by_group:
         return _describe_group(name, options_by_group[name])
     group, _, option = name.rpartition("/")

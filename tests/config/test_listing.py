@@ -1,6 +1,8 @@
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
+from lepton import compose
 from lepton.config.listing import describe_options, first_comment
 from lepton.config.options import CONF_DIR, find_options
 from lepton.errors import LeptonError
@@ -21,6 +23,7 @@ def test_all_groups_are_listed_with_all_their_options(here):
         section.splitlines()[0]: section.splitlines()[1:]
         for section in describe_options().split("\n\n")
     }
+    assert lines_by_group.pop("keys")
     assert sorted(lines_by_group) == GROUPS
     for group, lines in lines_by_group.items():
         files = {p.stem for p in (CONF_DIR / group).glob("*.yaml") if not p.stem.startswith("_")}
@@ -103,3 +106,17 @@ def test_an_option_that_cannot_be_used_is_still_shown(write, content):
     write("model/odd", content)
     assert "  odd" in describe_options("model")
     assert describe_options("model/odd") == content.decode(errors="replace").rstrip()
+
+
+def test_keys_of_no_option_are_listed_with_values_and_comments(here):
+    composed = compose()
+    keys = describe_options().partition("\nkeys\n")[2].splitlines()
+    listed = dict(line.split(maxsplit=1)[0].split("=", 1) for line in keys)
+    for key, value in listed.items():
+        if not value.startswith(("[", "$")):
+            assert OmegaConf.select(composed, key) == yaml.safe_load(value), key
+    own = {"study", "runs", "rerun", "seed", "batch_size", "init_from", "forgetting"}
+    assert own | {f"task.{key}" for key in composed.task if key != "_target_"} <= listed.keys()
+    assert all(len(line.split(maxsplit=1)[1]) > 10 for line in keys)
+    assert "task.class_weights=null" in describe_options("task")
+    assert "seed=0" in describe_options("seed")
