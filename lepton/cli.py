@@ -13,7 +13,7 @@ from lepton.commands.streams import guard_streams, use_utf8
 from lepton.config.commands import command_roots
 from lepton.errors import LeptonError, did_you_mean
 from lepton.foreign_text import say, show_errors_as_text
-from lepton.training.signals import Interrupted
+from lepton.training.signals import Interrupted, interrupted_by_sigterm
 
 COMMANDS = {  # the module of each: its docstring is the help, `main` takes the words that follow
     "train": "lepton.commands.train",
@@ -38,7 +38,8 @@ def main() -> int:
     gc.set_threshold(GARBAGE_THRESHOLD)
     atexit.register(gc.freeze)  # the end need not look through a million objects of torch's
     try:
-        return _run_command(sys.argv[1:])
+        with interrupted_by_sigterm():
+            return _run_command(sys.argv[1:])
     except LeptonError as e:
         for line in str(e).split("\n"):
             say(f"lepton: {line}", file=sys.stderr)

@@ -15,11 +15,11 @@ from lepton.launch.process_environment import (
     exported_python_path,
     lepton_variables,
 )
-from lepton.launch.termination import interrupted_by_sigterm
 from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import available_cores, threads_of_run
 from lepton.sweep.progress import SweepProgress
+from lepton.training.signals import interrupted_by_sigterm
 
 
 class Ray:
@@ -36,7 +36,11 @@ class Ray:
         ray = import_optional("ray", needed_by="hydra/launcher=ray")
         if not jobs:
             return
-        with interrupted_by_sigterm(), exported_python_path(), _connected(ray, self.address):
+        with (
+            interrupted_by_sigterm("a part of the sweep"),
+            exported_python_path(),
+            _connected(ray, self.address),
+        ):
             train = ray.remote(max_retries=1)(train_on_cluster)
 
             def submit(batch: list[Job]) -> list[_RayTask]:

@@ -14,11 +14,11 @@ from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError, WorkerLost
 from lepton.launch.cluster import Refused, run_on_cluster, train_on_cluster
 from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
-from lepton.launch.termination import interrupted_by_sigterm
 from lepton.sweep.attempt import JobOutcome
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import fitting_workers
 from lepton.sweep.progress import SweepProgress
+from lepton.training.signals import interrupted_by_sigterm
 
 QUEUE_SECONDS = 5.0  # between two questions to Slurm
 LOST_SECONDS = 20.0  # after which a job is lost that Slurm has forgotten and that left no word
@@ -55,7 +55,7 @@ class Submitit:
             return taken
 
         try:
-            with interrupted_by_sigterm(), exported_python_path():
+            with interrupted_by_sigterm("a part of the sweep"), exported_python_path():
                 at_once = self._max_jobs_at_once(jobs)
                 run_on_cluster(jobs, progress or SweepProgress(jobs), submit, at_once=at_once)
         finally:

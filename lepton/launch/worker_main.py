@@ -13,7 +13,7 @@ from threading import Thread
 from lepton.launch.process_environment import ProcessEnvironment
 from lepton.sweep.attempt import JobOutcome, attempt_job
 from lepton.sweep.job import Job
-from lepton.training.signals import Interrupted
+from lepton.training.signals import Interrupted, interrupted_by_sigterm
 
 INTERRUPTED = "interrupted"  # the kind of outcome of a run that was told to end
 LOG_MARK = "\x1e"  # begins a line that lepton logs, as against one that a user's code prints
@@ -29,6 +29,8 @@ def begin_worker(writer: Connection, environment: ProcessEnvironment) -> None:
     for descriptor in (1, 2):
         os.dup2(writer.fileno(), descriptor)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     environment.take_over()
     Thread(target=_end_with_parent, daemon=True).start()
     _log_to_parent()
@@ -65,7 +67,8 @@ def _end_with_parent() -> None:
 def train_job(job: Job) -> JobOutcome:
     """Trains a job in a worker; one that is told to end says so, and takes no other job."""
     try:
-        return attempt_job(job)
+        with interrupted_by_sigterm():
+            return attempt_job(job)
     except Interrupted as interrupted:
         return JobOutcome(INTERRUPTED, str(interrupted))
 

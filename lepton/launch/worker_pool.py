@@ -9,13 +9,13 @@ from typing import Any
 
 from lepton.errors import TimedOut, WorkerLost
 from lepton.launch.process_environment import ProcessEnvironment
-from lepton.launch.termination import interrupted_by_sigterm
 from lepton.launch.worker_main import INTERRUPTED, count_gpus, train_job
 from lepton.launch.worker_process import WorkerProcess, end_workers, start_worker_server
 from lepton.sweep.attempt import OUT_OF_MEMORY, JobOutcome, failure_outcome, log_level
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import fitting_workers
 from lepton.sweep.progress import SweepProgress
+from lepton.training.signals import interrupted_by_sigterm
 from lepton.training.tracker import prepare_databases
 
 log = logging.getLogger("lepton")
@@ -52,11 +52,14 @@ class WorkerPool:
     def run(self) -> None:
         """Returns when every job has ended, or was not started because the sweep stops."""
         prepare_databases([job.config for job in self.jobs])
-        start_worker_server()
-        with interrupted_by_sigterm():
+        with interrupted_by_sigterm("a part of the sweep"):
             try:
+                start_worker_server()
                 self._open_workers()
-                threads = [threading.Thread(target=self._serve, args=(w,)) for w in self.workers]
+                threads = [
+                    threading.Thread(target=self._serve, args=(w,), daemon=True)
+                    for w in self.workers
+                ]
                 for thread in threads:
                     thread.start()
                 for thread in threads:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from lepton.compat.multiprocessing import WorkerContext, start_fork_server
+from lepton.compat.multiprocessing import WorkerContext, start_fork_server, stop_fork_server
 from lepton.errors import LeptonError, TimedOut, WorkerLost
 from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
 from lepton.launch.worker_main import GRACE_SECONDS, LOG_MARK, begin_worker
@@ -73,7 +73,7 @@ class WorkerProcess:
             try:
                 self.pid = self.pool.schedule(os.getpid).result(START_SECONDS)
                 return
-            except (OSError, TimeoutError, RuntimeError) as error:
+            except (OSError, EOFError, TimeoutError, RuntimeError) as error:
                 reason = self.last_lines[-1] if self.last_lines else type(error).__name__
                 self.kill()
                 if is_new:  # an old one may have been killed while it had nothing to do
@@ -155,6 +155,8 @@ def end_workers(workers: Sequence[WorkerProcess]) -> None:
     """Tells all workers to end, and ends those that have not after a while."""
     for worker in workers:
         worker.terminate()
+    if any(worker.pid is None for worker in workers):
+        stop_fork_server()
     deadline = time.monotonic() + GRACE_SECONDS
     try:
         while time.monotonic() < deadline and any(w.busy and _is_alive(w.pid) for w in workers):

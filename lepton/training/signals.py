@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-SECONDS_TO_WAIT = 5.0  # after a signal for a place where training can be saved
+SECONDS_TO_WAIT = 3.0  # after a signal for a place where training can be saved
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 RECEIVED: list[int] = []  # the stop signals that came since watching began
 
@@ -23,14 +23,41 @@ class Interrupted(SystemExit):
 
     code: int
 
-    def __init__(self, number: int, place: str):
+    def __init__(self, number: int, place: str | None = None):
         super().__init__(128 + number)
         self.number, self.place = number, place
 
     def __str__(self) -> str:
         name = "Ctrl-C" if self.number == signal.SIGINT else signal.Signals(self.number).name
-        advice = "finished runs are kept, the same command goes on from there"
-        return f"stopped by {name} after {self.place}; {advice}"
+        advice = "finished runs are kept, the same command goes on"
+        if self.place is None:
+            return f"stopped by {name}; {advice}"
+        return f"stopped by {name} after {self.place}; {advice} from there"
+
+
+@contextmanager
+def interrupted_by_sigterm(place: str | None = None) -> Iterator[None]:
+    """Lets SIGTERM end what is inside at any moment, as Ctrl-C does, with all cleaning up.
+
+    Where something else was told to hear it, and in another thread than the main one, it stays so.
+
+    Raises: Interrupted when the signal comes; further ones do not end the cleaning up.
+    """
+
+    def interrupt(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise Interrupted(number, place)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_DFL or getattr(before, "__name__", "") == "interrupt":
+        signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def requested() -> int | None:

@@ -95,6 +95,55 @@ def test_a_long_validation_is_not_waited_for(here, monkeypatch):
     assert unfinished_folder(run_folder(config)).exists()
 
 
+@pytest.mark.parametrize(
+    ("number", "code", "beginning"),
+    [(signal.SIGTERM, 143, "stopped by SIGTERM; "), (signal.SIGINT, 130, "interrupted; ")],
+)
+@pytest.mark.parametrize("where", ["read_data", "build_learner", "score_and_save"])
+def test_before_the_first_step_and_after_the_last_it_ends_in_a_line_and_leaves_nothing(
+    where, number, code, beginning, lepton, here, monkeypatch
+):
+    before = handlers()
+    monkeypatch.setattr(f"lepton.run.{where}", lambda *_, **__: os.kill(os.getpid(), number))
+    exit_code, _, message = lepton("train", "dataset=wine", "model=linear", "trainer.max_epochs=1")
+    assert exit_code == code
+    assert message.splitlines()[-1].startswith(f"lepton: {beginning}")
+    assert not [p for p in here.rglob("*") if p.suffix == ".part" or p.name.startswith(".lock")]
+    assert handlers() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_pool_ends_while_its_workers_load(number, code, start, here):
+    words = ("dataset=wine", "model=linear", "trainer.max_epochs=1", "hydra/launcher=parallel")
+    process = start("train", "-m", *words, "seed=1,2", "study=pool")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    servers: list[str] = []
+    while process.is_alive() and not servers:
+        servers = [pid for pid in children.read_text().split() if "forkserver" in _words(pid)]
+    began = time.monotonic()
+    os.killpg(process.pid, number) if number == signal.SIGINT else os.kill(process.pid, number)
+    process.join(60)
+    assert time.monotonic() - began < 5
+    assert process.exitcode == code
+    output = (here / "output.txt").read_text()
+    assert "Traceback" not in output
+    assert len(output.splitlines()) == 2
+    assert [path.name for path in (here / "runs" / "pool").iterdir()] == ["sweep.json"]
+    deadline = time.monotonic() + 10  # the tracker of resources goes when its pipe has closed
+    while any(_words(pid) for pid in servers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_words(pid) for pid in servers)
+
+
+def _words(pid):
+    """The command line of a process; nothing when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except FileNotFoundError:
+        return ""
+
+
 @pytest.fixture
 def training(start, here):
     """Starts the command and waits for training to have begun."""
