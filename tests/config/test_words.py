@@ -146,7 +146,7 @@ def test_every_command_that_is_named_is_one():
     assert len(commands) > 8
     for command in commands:
         name, *words = shlex.split(re.split(r" [\[A-Z]", command)[0])
-        if name == "NAME":
+        if name in ("NAME", "x"):
             continue
         assert name in (*COMMANDS, *command_roots()), command
         if name in ("train", "check"):
