@@ -168,7 +168,7 @@ def _kind_of_texts(present: Cells, name: str) -> tuple[str, CleaningNote | None]
 def _written_how(present: Cells, name: str) -> str | None:
     """How cells that are numbers to a person become numbers; None where they are none."""
     if are_readable(present):
-        return f"dataset.columns.{name}=numeric reads them"
+        return f"{typed_column(str(name), 'numeric')} reads them"
     if are_written(present):
         return "write plain numbers, without currency, unit or marks between thousands, to use them"
     return None
