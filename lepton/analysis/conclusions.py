@@ -77,7 +77,7 @@ def conclusion(comparison: Comparison, option: tuple, row: pd.Series) -> str:
             key = "dataset.split_seed" if pairs.unit == "split" else "seed"
             return (
                 f"{name} differs from {baseline} by {gap:+.4f} {metric} over {units}{over}, too "
-                f"few for an interval or a test; add {key}='range(5)'."
+                f"few for an interval or a test; add -m {key}='range(5)'."
             )
         if gap == 0:
             return f"{name} and {baseline} gave the same {metric} on all {units}{over}."

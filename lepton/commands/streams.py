@@ -6,7 +6,7 @@ import os
 import select
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import TextIO, cast
 
 
 def use_utf8() -> None:
@@ -67,7 +67,7 @@ class _Descriptor(io.RawIOBase):
     def isatty(self) -> bool:
         return os.isatty(self.descriptor)
 
-    def write(self, data: bytes) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def write(self, data: bytes) -> int:
         while True:
             try:
                 return os.write(self.descriptor, data)
@@ -86,7 +86,7 @@ class GuardedStream(io.TextIOWrapper):
         self.replaced = replaced  # whose end would close the descriptor
         raw = _Descriptor(descriptor)
         super().__init__(
-            io.BufferedWriter(raw),
+            io.BufferedWriter(cast(io.RawIOBase, raw)),
             encoding=replaced.encoding if replaced else "utf-8",
             errors="backslashreplace",
             line_buffering=descriptor == 2 or raw.isatty(),

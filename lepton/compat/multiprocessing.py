@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
+from typing import Any
 
 # A server that has imported torch, and no thread of torch's, forks processes in milliseconds.
 START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
@@ -56,10 +57,11 @@ def stop_fork_server() -> None:
     No public way: multiprocessing's own end waits until the server has imported its modules.
     Tried: Python 3.11.
     """
-    if (pid := forkserver._forkserver._forkserver_pid) is not None:
+    server: Any = forkserver._forkserver
+    if server._forkserver_pid is not None:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        forkserver._forkserver._stop()
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+        server._stop()
 
 
 @contextmanager
