@@ -70,6 +70,9 @@ def train_job(job: Job) -> JobOutcome:
         with interrupted_by_sigterm():
             return attempt_job(job)
     except Interrupted as interrupted:
+        parent = parent_process()
+        if parent is not None and not parent.is_alive():
+            os.killpg(0, signal.SIGKILL)  # nobody else ends what the run has started
         return JobOutcome(INTERRUPTED, str(interrupted))
 
 
