@@ -13,8 +13,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from torch import nn
+
+UNTRAINED = WeakKeyDictionary()  # the seed of each, until its first batch of a training
 
 
 def hang():
@@ -50,6 +53,7 @@ class Deadly(nn.Module):
         super().__init__()
         instruction = Path("trap", str(draw))
         if instruction.exists():
+            UNTRAINED[self] = draw
             with open("tries", "a") as tries:
                 print(draw, file=tries)
             death, _, once = instruction.read_text().partition(" ")
@@ -59,6 +63,9 @@ class Deadly(nn.Module):
         self.layer = nn.Linear(len(spec.num_features), spec.outputs)
 
     def forward(self, batch):
+        if self.training and self in UNTRAINED:
+            with open("trained", "a") as trained:
+                print(UNTRAINED.pop(self), file=trained)
         return self.layer(batch["num"])
 '''
 OPTION = """# Does what the file named like the seed says.

@@ -131,8 +131,8 @@ def changes_its_inputs(operation: Any) -> bool:
     return operation._schema.is_mutable
 
 
-def change_class(module: nn.Module, cls: type[nn.Module], **attributes: Any) -> None:
-    """Makes a module one of another class: the same object, with its parameters and its hooks.
+def change_class(module: Any, cls: type, **attributes: Any) -> None:
+    """Makes a module, or another object, one of another class: the same, with all that it holds.
 
     No public way: nn.Module.set_submodule puts another object in its place, which whoever holds
     the first one does not see. Tried: torch 2.13.

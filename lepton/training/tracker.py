@@ -11,6 +11,7 @@ from typing import Any, Literal
 from lepton import build
 from lepton.compat.lightning import DummyLogger, Logger
 from lepton.compat.mlflow import make_database, sqlite_file
+from lepton.compat.torch import change_class
 from lepton.errors import TrackerFailed
 from lepton.storage.files import locked_folder
 
@@ -101,7 +102,7 @@ def _make_secondary(tracker: Logger, option: str) -> None:
         for name in PROPERTIES
         if isinstance(attribute := getattr(kind, name, None), property) and attribute.fget
     }
-    tracker.__class__ = type(kind.__name__, (kind,), {**guarded, "tracker_failed": False})
+    change_class(tracker, type(kind.__name__, (kind,), {**guarded, "tracker_failed": False}))
 
 
 def _nothing(name: str) -> Any:

@@ -118,7 +118,7 @@ def test_a_semicolon_file_is_read_by_its_separator(tmp_path):
 
 
 def test_a_wrong_separator_is_refused_with_the_right_one(tmp_path):
-    with pytest.raises(DataError, match=r"semicolons; set dataset\.separator=';'"):
+    with pytest.raises(DataError, match=r"""semicolons; set 'dataset\.separator=";"'"""):
         read(tmp_path, "a;b\n1;2\n", separator=",")
 
 

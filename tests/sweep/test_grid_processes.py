@@ -76,7 +76,7 @@ def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launch
     for n, process in enumerate(processes, 1):
         process.join(120)
         assert process.exitcode == 0, Path(f"output{n}.txt").read_text()
-    assert sorted(Path("tries").read_text().split()) == [*"012345"]
+    assert sorted(Path("trained").read_text().split()) == [*"012345"]
     assert load("default")["status"].tolist() == ["finished"] * 6
 
 

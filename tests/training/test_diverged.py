@@ -44,7 +44,7 @@ def spoil(monkeypatch):
     """Makes a loss wrong from a batch on, and the weights too if asked for."""
 
     def spoil(batch, value, *, weights=False):
-        real, calls = lepton.training.module.training_loss, []
+        real, calls = lepton.training.module.loss_and_normalizer, []
 
         def loss(model, *arguments):
             calls.append(1)
@@ -53,9 +53,10 @@ def spoil(monkeypatch):
             if weights:
                 with torch.no_grad():
                     next(model.parameters()).fill_(math.nan)
-            return real(model, *arguments) * value
+            loss, normalizer = real(model, *arguments)
+            return loss * value, normalizer
 
-        monkeypatch.setattr(lepton.training.module, "training_loss", loss)
+        monkeypatch.setattr(lepton.training.module, "loss_and_normalizer", loss)
 
     return spoil
 
