@@ -228,7 +228,7 @@ def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":
     if not config["logger"]:
         return False
     try:
-        return instantiate(config["logger"], "logger", save_dir=str(folder))
+        tracker = instantiate(config["logger"], "logger", save_dir=str(folder))
     except LeptonError:
         raise
     except Exception as e:
@@ -236,6 +236,15 @@ def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":
             raise TrackerFailed(_cause(e)) from e
         option = f"logger={config['choices']['logger']}"
         raise LeptonError(f"{option}: {_cause(e)}; {how_to_install('track')}") from e
+    _require_inside(tracker, folder)
+    return tracker
+
+
+def _require_inside(tracker: "Logger", folder: Path) -> None:
+    """Raises: LeptonError for a tracker that writes elsewhere, once links are followed."""
+    for place in (tracker.root_dir, tracker.log_dir):
+        if place and not Path(place).resolve().is_relative_to(folder.resolve()):
+            raise LeptonError(f"logger: writes to {place}, outside of the folder of the run")
 
 
 def _cause(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from lepton.config.input_kinds import (
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.signature import TargetError, class_constant
 from lepton.config.task_checks import task_problems
+from lepton.config.tracker_checks import tracker_problems
 from lepton.config.trainer_extra import extra_problems
 from lepton.groups import TRAINING_GROUPS, method_nodes, option_label
 from lepton.pretrained.init_from import init_from_problem
@@ -41,6 +42,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         *_finetuning_problems(config, model_kind),
         *callback_problems(config, model_kind),
         *extra_problems(config, model_kind),
+        *tracker_problems(config),
     ]
     if config["dataset"] and config["model"]:
         problems += _unread_kinds(config) + module_problems(config)
