@@ -168,9 +168,8 @@ def _shared_names(model: nn.Module) -> set[frozenset[str]]:
 def _can_be_adapted(model: nn.Module) -> bool:
     """True where a linear layer lies below the head."""
     *below, _ = model.layers()  # pyright: ignore[reportCallIssue]
+    names = tuple(name for names in below for name in names.split("+"))
     return any(
-        isinstance(module, nn.Linear)
-        for names in below
-        for name in names.split("+")
-        for module in model.get_submodule(name).modules()
+        isinstance(module, nn.Linear) and f"{path}.".startswith(tuple(f"{n}." for n in names))
+        for path, module in model.named_modules()
     )

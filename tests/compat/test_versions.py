@@ -127,5 +127,13 @@ def test_canaries_and_a_small_sweep_pass(trial, tmp_path):
 
 def test_every_library_with_canaries_is_tried():
     canaries = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
-    others = {"versions", "torch", "multiprocessing", "optional", "reaches"}  # of one version here
+    others = {
+        "versions",
+        "torch",
+        "multiprocessing",
+        "optional",
+        "reaches",
+        "rich",
+        "mlflow",
+    }  # of one version here
     assert canaries - others == {trial.canaries for trial in TRIALS}
