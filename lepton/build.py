@@ -8,20 +8,13 @@ import hydra.utils
 from hydra.errors import InstantiationException
 
 from lepton.compat.optional import how_to_install
+from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label, own_groups
 from lepton.config.input_kinds import provided_kinds, used_kinds
 from lepton.config.node_checks import hidden_call_problems, inner_target_problems
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
 from lepton.errors import ConfigError, LeptonError, TrackerFailed
-from lepton.groups import (
-    GROUPS,
-    METHOD_CLASS,
-    chosen_nodes,
-    method_nodes,
-    option_label,
-    own_groups,
-    package_of,
-)
+from lepton.groups import GROUPS, METHOD_CLASS, package_of
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:

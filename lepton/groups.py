@@ -1,6 +1,6 @@
 """The groups of options: all that lepton knows of each, beside the YAML files in its folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,16 +148,24 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     # What runs older than a key had, whatever YAML says now: by group, or by class for this class
     # and those that derive from it; "" is the root. A key with that value is no part of a run's id.
     "": {
-        **{"init_from": None, "forgetting": False, "suggested": {}, "revisions": {}},
+        "init_from": None,
+        "forgetting": False,
+        "suggested": {},
+        "revisions": {},
         "linear_probe": {"strengths": [1e-3, 1e-2, 1e-1, 1.0, 10.0], "iterations": 500},
     },
-    **{"task": {"calibration_bins": 15}, "trainer": {"extra": {}}},
+    "task": {"calibration_bins": 15},
+    "trainer": {"extra": {}},
     "lepton.model.transformer.Transformer": {
         "default_pooling": {"encoder": "mean", "decoder": "last"},
     },
     "dataset": {
-        **{"shots": None, "fraction": 1.0, "memory_gb": None, "missing_target": "ask"},
-        **{"max_numeric_classes": 20, "min_identifier_values": 20},
+        "shots": None,
+        "fraction": 1.0,
+        "memory_gb": None,
+        "missing_target": "ask",
+        "max_numeric_classes": 20,
+        "min_identifier_values": 20,
     },
     "lepton.dataset.tabular.TabularData": {"duplicates": "keep"},
 }
@@ -228,12 +236,6 @@ def group_of(name: str) -> str:
     return name if name in GROUPS else next(iter(owners_of(name)), name)
 
 
-def own_groups(config: Mapping[str, Any]) -> list[str]:
-    """The groups of the user's own of which a config says what was chosen; they hold methods."""
-    choices = config.get("choices") or {}
-    return sorted(name for name in choices if name in config and name not in GROUPS)
-
-
 def is_own_node(name: str, node: Any) -> bool:
     """True for the node of the root that only a group of the user's own can have put there."""
     if name in GROUPS or name in ROOT_VALUES or not isinstance(node, dict) or not node:
@@ -253,38 +255,6 @@ def takes_several(name: str, node: Any = None) -> bool:
     return is_own_node(name, node) and "_target_" not in node
 
 
-def option_nodes(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The nodes of the options that a config has of a group, by path, sorted by name."""
-    node = config.get(name)
-    if takes_several(name, node) and isinstance(node, dict):
-        return {f"{name}.{option}": node[option] for option in sorted(node)}
-    return {name: node}
-
-
-def chosen_nodes(config: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    """The nodes of the options that a checked config has of a group, by path, sorted by name."""
-    return {path: node for path, node in option_nodes(config, name).items() if node}
-
-
-def method_nodes(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the path and the node of every method of a checked config, as they are prepared."""
-    for name in (*METHOD_GROUPS, *own_groups(config)):
-        yield from chosen_nodes(config, name).items()
-
-
-def with_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a run with the groups that are younger than it, of which it chose nothing."""
-    absent = [name for name, group in TRAINING_GROUPS.items() if group.earlier == "none"]
-    return {**{name: {} for name in absent}, **config}
-
-
-def without_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without the young groups of which nothing was chosen, so that ids stay."""
-    young = {name for name, group in GROUPS.items() if group.earlier is not None}
-    young |= {*own_groups(config)}
-    return {key: value for key, value in config.items() if value or key not in young}
-
-
 def earlier_choices(config: Mapping[str, Any]) -> dict[str, str]:
     """The options that a run had of the groups that are younger than it, where it heeds them."""
     return {
@@ -292,9 +262,3 @@ def earlier_choices(config: Mapping[str, Any]) -> dict[str, str]:
         for name, group in TRAINING_GROUPS.items()
         if group.earlier and config.get(name, {}) is not None
     }
-
-
-def option_label(config: Mapping[str, Any], path: str) -> str:
-    """The option at the path of a node as a user chose it: finetune=lora, regularization=l1."""
-    group, _, option = path.partition(".")
-    return f"{group}={option or (config.get('choices') or {}).get(group, '?')}"

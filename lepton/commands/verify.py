@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from lepton.config.chosen_options import option_label
 from lepton.config.constraints import data_files, data_folders
 from lepton.config.identity import is_run_name
 from lepton.config.younger_keys import changes_of, revision_differences
@@ -24,7 +25,6 @@ from lepton.derived.derivation import Derivation
 from lepton.derived.reproduce import make_again
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
-from lepton.groups import option_label
 from lepton.pretrained.base_weights import starting_weights
 from lepton.pretrained.weight_files import (
     ADAPTER_FILE,

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lepton.config.chosen_options import chosen_nodes, option_label
 from lepton.config.lineage import read_lineage
 from lepton.config.model_kind import NETWORK, ModelKind
 from lepton.config.signature import TargetError
-from lepton.groups import chosen_nodes, option_label
 
 PACKAGE = "pytorch_lightning.callbacks"
 CALLBACK = f"{PACKAGE}.callback.Callback"

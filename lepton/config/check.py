@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.chosen_options import option_label, option_nodes, own_groups, with_absent_groups
 from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.input_kinds import idle_groups, kind_problems, supplied_inputs
 from lepton.config.model_kind import model_kind
@@ -11,17 +12,7 @@ from lepton.config.node_checks import key_problems, resolved_config, target_prob
 from lepton.config.signature import TargetError, read_signature
 from lepton.config.younger_keys import class_names, with_younger_keys
 from lepton.errors import ConfigError
-from lepton.groups import (
-    METHOD_CLASS,
-    METHOD_GROUPS,
-    ROOT_VALUES,
-    TRAINING_GROUPS,
-    Group,
-    option_label,
-    option_nodes,
-    own_groups,
-    with_absent_groups,
-)
+from lepton.groups import METHOD_CLASS, METHOD_GROUPS, ROOT_VALUES, TRAINING_GROUPS, Group
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

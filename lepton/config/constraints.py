@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.config.callback_checks import callback_problems
+from lepton.config.chosen_options import method_nodes, option_label
 from lepton.config.class_facts import class_fact
 from lepton.config.input_kinds import (
     describe_kinds,
@@ -17,7 +18,7 @@ from lepton.config.signature import TargetError, class_constant
 from lepton.config.task_checks import task_problems
 from lepton.config.tracker_checks import tracker_problems
 from lepton.config.trainer_extra import extra_problems
-from lepton.groups import TRAINING_GROUPS, method_nodes, option_label
+from lepton.groups import TRAINING_GROUPS
 from lepton.pretrained.init_from import init_from_problem
 from lepton.pretrained.location import loading_problem
 

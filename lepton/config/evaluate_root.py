@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lepton.config.chosen_options import option_label
 from lepton.config.node_checks import key_problems, target_problems, typed_keys
 from lepton.config.options import CONF_DIR
 from lepton.config.root_config import compose_root
 from lepton.errors import ConfigError
-from lepton.groups import GROUPS, option_label
+from lepton.groups import GROUPS
 
 GROUP = "evaluation"
 LEAST = {"resamples": "0 is for no intervals", "seed": "0 at least"}

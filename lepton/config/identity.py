@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from lepton.config.chosen_options import without_absent_groups
 from lepton.config.constraints import data_files, data_folders
 from lepton.config.model_kind import fits_itself
 from lepton.config.younger_keys import without_younger_keys
 from lepton.errors import ConfigError
-from lepton.groups import COSMETIC_GROUPS, HEEDED_WITH, without_absent_groups
+from lepton.groups import COSMETIC_GROUPS, HEEDED_WITH
 from lepton.pretrained.location import content_files
 from lepton.pretrained.weight_files import file_sha256, weights_digest
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from lepton.config.chosen_options import chosen_nodes, option_label
 from lepton.config.options import find_options
 from lepton.config.signature import class_constant
 from lepton.errors import did_you_mean
-from lepton.groups import chosen_nodes, option_label
 from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
 
 

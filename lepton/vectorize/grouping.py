@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton import build
+from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label, own_groups
 from lepton.config.identity import canonical_config
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.config.signature import read_signature
-from lepton.groups import METHOD_GROUPS, chosen_nodes, method_nodes, option_label, own_groups
+from lepton.groups import METHOD_GROUPS
 from lepton.method import UNBATCHED_HOOKS, Method
 from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
 from lepton.sweep.job import Job
