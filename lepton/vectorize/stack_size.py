@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lepton import build
 from lepton.compat.lightning import pl
+from lepton.compat.torch import OperationListener, tensors_in
 from lepton.dataset.data import Data
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.randomness.draw import Draw
@@ -182,25 +184,35 @@ class StackTrial:
         return min(seconds)
 
     def _max_members(self) -> int:
-        """The number of members that memory holds, from the tensors that a step of two saves."""
+        """The number of members that memory holds, from the tensors that a step of two makes."""
         stack, batches, rows_by_batch = self._stack(self.members[:2])
-        bytes_by_address: dict[int, int] = {}
-
-        def remember(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            bytes_by_address[storage.data_ptr()] = storage.nbytes()
-            return tensor
-
         batch = {
             name: batches.spread(tensor) for name, tensor in stack.gather(rows_by_batch[0]).items()
         }
-        with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
+        with MemoryTouched() as memory:
             stack.forward.losses(stack.weights.views, batch, common=batches.common)
-        graph_bytes = sum(bytes_by_address.values()) / 2
+        step_bytes = sum(memory.bytes_by_address.values()) / 2
         values = stack.weights.values
         weight_bytes = PARAMETER_COPIES * sum(v[0].numel() * v.element_size() for v in values)
-        # twice the graph: the gradients of what it holds
-        return int(self.memory_share * free_bytes(self.device) / (2 * graph_bytes + weight_bytes))
+        # twice the step: the gradients of what it holds
+        return int(self.memory_share * free_bytes(self.device) / (2 * step_bytes + weight_bytes))
+
+
+class MemoryTouched(OperationListener):
+    """Sums the memory that tensors lie in which operations make; what is freed is used again.
+
+    Hooks on saved tensors would tell what the graph holds, but torch.func.grad forbids them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes_by_address: dict[int, int] = {}
+
+    def heard(self, operation: Any, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
+        for tensor in tensors_in(results):
+            storage = tensor.untyped_storage()
+            address, size = storage.data_ptr(), storage.nbytes()
+            self.bytes_by_address[address] = max(size, self.bytes_by_address.get(address, 0))
 
 
 def free_bytes(device: torch.device) -> int:

@@ -31,6 +31,12 @@ def test_members_of_a_stack_end_as_they_would_alone_by_replayed_steps(
     assert replays
 
 
+def test_a_stack_of_a_method_that_takes_gradients_itself_finds_its_size(words):
+    jobs, reasons = train_stacked(*SMALL, *words("fgsm", "0.2,0.8"), "seed=1,2", size=None)
+    assert reasons in ([], len(jobs) * reasons[:1])
+    assert all("a stack would be slower" in reason for reason in reasons)
+
+
 NORMALIZED = ("model=mlp", "model.normalization=batch", "model.dropout=0.2", "model.hidden=[8]")
 
 
