@@ -133,6 +133,7 @@ class Data(pl.LightningDataModule):
             target = kind.clean(frame, target)
 
         excluded = self._excluded_columns()
+        odd_cells = odd_cell_notes(frame, list(excluded), self.target_columns())
 
         def drop_rows(rows_by_split: SplitRows) -> SplitRows:
             for kind in self.inputs:
@@ -156,7 +157,7 @@ class Data(pl.LightningDataModule):
             *(note for kind in all_kinds for note in kind.notes),
             *absent_class_notes(splits, self.spec),
             *telling_column_notes(splits, self.spec),
-            *odd_cell_notes(frame, list(excluded), self.target_columns()),
+            *odd_cells,
         ]
         return splits
 
