@@ -17,7 +17,6 @@ from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
     LOG_FILE,
-    SPEC_FILE,
     read_failure,
     read_pruned_run,
     run_status,
@@ -25,6 +24,7 @@ from lepton.storage.run_folder import (
 from lepton.storage.run_log import logged_to
 from lepton.storage.run_writing import writing_run
 from lepton.storage.shared_files import share_files
+from lepton.training.data_description import write_data_description
 from lepton.training.evaluation import constant_metrics, evaluate
 from lepton.training.learner import Learner, build_learner
 from lepton.training.module import Watch
@@ -116,7 +116,7 @@ def _train(
     save_data_description(data, folder)
     learner = build_learner(config, data.spec)
     constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before
-    rehearse_end(config, learner, data, folder, folder)
+    rehearse_end(config, learner, data, folder)
     fitted_data = learner.fit(data, folder, watch)
     return score_and_save(config, learner, fitted_data, folder, name=name, constant=constant)
 
@@ -150,14 +150,8 @@ def save_data_description(data: Data, folder: Path) -> None:
     What other runs of the study hold too is one file on the disk.
     """
     with TemporaryDirectory(dir=folder, prefix=".") as written:
-        describe_data(data, Path(written))
+        write_data_description(data, Path(written))
         share_files(Path(written), folder)
-
-
-def describe_data(data: Data, folder: Path) -> None:
-    """Writes the spec of the data, and how raw rows become inputs, into any folder."""
-    data.spec.save(folder / SPEC_FILE)
-    data.save(folder)
 
 
 def score_and_save(

@@ -69,20 +69,13 @@ def run_on_cluster(
     submitted: list[tuple[Job, ClusterJob]] = []
     try:
         while submitted or (waiting and not progress.stop_reason):
-            may_submit = patience.is_over() and not progress.stop_reason
-            if batch := waiting[: at_once - len(submitted)] if may_submit else []:
-                try:
-                    cluster_jobs = submit(batch)
-                except Refused as e:
-                    patience.refused(e, len(batch), has_others=bool(submitted))
-                    cluster_jobs = []
-                else:
-                    patience.accepted()
-                taken = batch[: len(cluster_jobs)]
-                submitted += zip(taken, cluster_jobs, strict=True)
-                waiting = waiting[len(taken) :]
-                for job in taken:
+            if patience.is_over() and not progress.stop_reason:
+                batch = waiting[: at_once - len(submitted)]
+                taken = _submit(batch, submit, patience, has_others=bool(submitted))
+                submitted += zip(waiting, taken, strict=False)
+                for job in waiting[: len(taken)]:
                     progress.started(job)
+                waiting = waiting[len(taken) :]
             ended = [pair for pair in submitted if pair[1].has_ended()]
             submitted = [pair for pair in submitted if pair not in ended]
             for job, cluster_job in ended:
@@ -97,6 +90,28 @@ def run_on_cluster(
         for _, cluster_job in submitted:
             cluster_job.cancel()
         raise
+
+
+def _submit(
+    batch: list[Job],
+    submit: Callable[[list[Job]], Sequence[ClusterJob]],
+    patience: "_Patience",
+    *,
+    has_others: bool,
+) -> Sequence[ClusterJob]:
+    """Hands over the jobs; returns those that were taken, the first ones.
+
+    Raises: Refused, as `run_on_cluster`.
+    """
+    if not batch:
+        return []
+    try:
+        taken = submit(batch)
+    except Refused as e:
+        patience.refused(e, len(batch), has_others=has_others)
+        return []
+    patience.accepted()
+    return taken
 
 
 class _Patience:

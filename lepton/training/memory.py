@@ -1,7 +1,9 @@
 """The peak of memory that a training took."""
 
+import math
 import resource
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from lepton.storage.scratch import release_memory
 STATUS_FILE, CLEAR_FILE = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 MEGABYTE = 1e6
 BATCHES_BETWEEN_TRIMS = 2
+SECONDS_BETWEEN_PASSES = 0.1  # shorter epochs leave little, and a trim takes a millisecond
+_last_trim = -math.inf
 
 
 def reset_peak() -> None:
@@ -44,5 +48,9 @@ def trim_before_batch(batches_done: int) -> None:
     small for the next one: a pass would come to hold many times the memory of a batch, beside what
     the training before it has left.
     """
-    if batches_done % BATCHES_BETWEEN_TRIMS == 0:
-        release_memory()
+    global _last_trim
+    is_soon = time.monotonic() - _last_trim < SECONDS_BETWEEN_PASSES
+    if batches_done % BATCHES_BETWEEN_TRIMS or (is_soon and not batches_done):
+        return
+    release_memory()
+    _last_trim = time.monotonic()

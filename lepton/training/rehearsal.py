@@ -17,12 +17,14 @@ from lepton.compat.lightning import is_overridden, isolate_rng, pl
 from lepton.config.model_kind import fits_itself
 from lepton.dataset.data import Data, Rows
 from lepton.dataset.inputs.find import kinds_in
+from lepton.dataset.load.target_digits import with_target_to_learn
 from lepton.errors import LeptonError
 from lepton.spec import DataSpec
 from lepton.storage.files import is_disk_full, is_file_too_large
 from lepton.storage.predictions import SplitPredictions, read_predictions, write_predictions
 from lepton.storage.run_folder import SPEC_FILE, write_config
 from lepton.trainer.default import takes_cuda
+from lepton.training.data_description import write_data_description
 from lepton.training.estimator import Estimator
 from lepton.training.learner import Learner, build_learner, load_learner
 from lepton.training.network import Network
@@ -30,7 +32,7 @@ from lepton.training.user_module.learner import LightningLearner
 
 ROWS = 4  # that predictions are tried on
 FITTED_ROWS = 64  # and those of each class's first, that a model which fits itself is tried on
-MAX_TWIN_BYTES = 2**31  # of weights, above which a second network may not fit into memory
+MAX_TWIN_BYTES = 2**30  # of weights, above which two more networks take too much time and memory
 REHEARSED: set[str] = set()  # what has gone well in this process
 UNHEEDED = (  # keys that neither saving nor loading depends on
     *("seed", "study", "runs", "overrides", "rerun", "batch_size", "optimizer", "scheduler"),
@@ -38,13 +40,10 @@ UNHEEDED = (  # keys that neither saving nor loading depends on
 )
 
 
-def rehearse_end(
-    config: dict[str, Any], learner: Learner, data: Data, description: Path, folder: Path
-) -> None:
+def rehearse_end(config: dict[str, Any], learner: Learner, data: Data, folder: Path) -> None:
     """Tries, once in a process for learners of the same structure, what the end of a run needs.
 
-    `description`: the folder with the files that describe the data; a folder inside `folder` is
-    written to, and removed.
+    A folder inside `folder` is written to, and removed.
 
     Raises: LeptonError when a run of this config could not be saved, or not be loaded again.
     """
@@ -54,16 +53,14 @@ def rehearse_end(
     place = Path(mkdtemp(prefix=".rehearsal-", dir=folder))
     try:
         with isolate_rng():
-            _rehearse(config, data, description, place)
+            _rehearse(config, data, place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     REHEARSED.add(key)
 
 
-def _rehearse(config: dict[str, Any], data: Data, description: Path, place: Path) -> None:
-    for path in description.iterdir():
-        if path.is_file() and not path.name.startswith("."):
-            shutil.copy(path, place)
+def _rehearse(config: dict[str, Any], data: Data, place: Path) -> None:
+    write_data_description(data, place)
     write_config(config, place)
     spec = DataSpec.load(place / SPEC_FILE)
     learner = build_learner(config, data.spec)
@@ -129,9 +126,11 @@ def _unsaved(config: dict[str, Any], reason: str) -> LeptonError:
 def _made_ready(learner: Learner, data: Data) -> bool:
     """Makes an untrained learner what it is at the end of its training; False where that fails."""
     if isinstance(learner, Estimator):
-        rows = {split: _few(data.splits[split]) for split in ("train", "val")}
+        train, val = (
+            with_target_to_learn(_few(data.splits[split]), data.spec) for split in ("train", "val")
+        )
         try:
-            learner.model.fit(rows["train"], rows["val"], learner.task.estimator_weights())
+            learner.model.fit(train, val, learner.task.estimator_weights())
         except Exception:  # of so few rows: all of them may do
             return False
     elif isinstance(learner, LightningLearner) and is_overridden(

@@ -44,20 +44,29 @@ def interrupted_by_sigterm(place: str | None = None) -> Iterator[None]:
     Raises: Interrupted when the signal comes; further ones do not end the cleaning up.
     """
 
-    def interrupt(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        raise Interrupted(number, place)
-
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.getsignal(signal.SIGTERM)
-    if before is signal.SIG_DFL or getattr(before, "__name__", "") == "interrupt":
-        signal.signal(signal.SIGTERM, interrupt)
+    if before is not signal.SIG_DFL and not isinstance(before, _Interrupting):
+        yield
+        return
+    signal.signal(signal.SIGTERM, _Interrupting(place))
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+class _Interrupting:
+    """The handler of `interrupted_by_sigterm`."""
+
+    def __init__(self, place: str | None) -> None:
+        self.place = place
+
+    def __call__(self, number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise Interrupted(number, self.place)
 
 
 def requested() -> int | None:

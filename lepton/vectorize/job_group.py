@@ -23,6 +23,7 @@ from lepton.sweep.attempt import is_out_of_memory
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.task import Task
+from lepton.training.data_description import write_data_description
 from lepton.training.evaluation import constant_metrics
 from lepton.training.learner import build_network
 from lepton.training.rehearsal import rehearse_end
@@ -82,7 +83,7 @@ class JobGroup:
                 return self._all_unstacked(f"their data cannot be read ({_one_line(e)})")
             self.data = self.raw_data
             self.description, self.log = Path(folder), collected
-            run.describe_data(self.raw_data, self.description)
+            write_data_description(self.raw_data, self.description)
             groups = self._group_by_structure()
             if not self._has_row_batches():
                 return self._all_unstacked("their data set cuts batches in a way of its own")
@@ -130,8 +131,7 @@ class JobGroup:
     def _build_member(self, job: Job) -> StackMember:
         with sharing_encoders(self.frozen_encoders):
             network = build_network(job.config, self.raw_data.spec)
-            folder = self.description
-            rehearse_end(job.config, network, self.raw_data, folder, folder)
+            rehearse_end(job.config, network, self.raw_data, self.description)
         [phase] = network.prepare_phases(self.raw_data)
         if self.data is self.raw_data:
             self.data = phase.data  # features, where all members have the same frozen backbone

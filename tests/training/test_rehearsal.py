@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lepton import load_model
+from lepton.dataset.inputs.table import TableInputs
 from lepton.errors import LeptonError
 from lepton.training import rehearsal
 from lepton.training.estimator import Estimator
@@ -160,6 +161,24 @@ def test_runs_of_one_structure_are_tried_once(run, models, monkeypatch):
     assert len(tried) == 1
     run(*SMALL, "model=mlp_small", "model.hidden=[4]")
     assert len(tried) == 2
+
+
+def test_inputs_may_be_described_in_a_folder_of_their_own(run, models, monkeypatch):
+    save, load = TableInputs.save, TableInputs.load.__func__
+
+    def saved(inputs, folder):
+        (folder / "deep").mkdir()
+        (folder / "deep" / "table.txt").write_text("of the table")
+        save(inputs, folder)
+
+    def loaded(cls, folder, spec):
+        assert (folder / "deep" / "table.txt").read_text() == "of the table"
+        return load(cls, folder, spec)
+
+    monkeypatch.setattr(TableInputs, "save", saved)
+    monkeypatch.setattr(TableInputs, "load", classmethod(loaded))
+    folder = run(*SMALL, "model=linear")
+    assert (folder / "deep" / "table.txt").is_file()
 
 
 def test_a_stack_refuses_a_model_that_could_not_be_kept(lepton, models):

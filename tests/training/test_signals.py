@@ -14,7 +14,7 @@ from lepton.config.identity import run_folder
 from lepton.run import train_checked
 from lepton.storage.run_folder import run_status, unfinished_folder
 from lepton.training import resume, signals
-from lepton.training.signals import Interrupted, requested, watching
+from lepton.training.signals import Interrupted, interrupted_by_sigterm, requested, watching
 
 LONG = (
     *("dataset=synthetic", "dataset.rows=1000", "model=resnet", "model.hidden_dropout=0.2"),
@@ -43,6 +43,23 @@ def test_the_first_signal_is_noted_and_the_second_ends_at_once():
             os.kill(os.getpid(), signal.SIGINT)
         assert requested() == signal.SIGTERM
     assert requested() is None
+    assert handlers() == before
+
+
+def test_sigterm_is_left_to_who_hears_it_in_another_language(monkeypatch):
+    before = handlers()
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)  # not set from Python
+    with interrupted_by_sigterm():
+        pass
+    monkeypatch.undo()
+    assert handlers() == before
+
+
+def test_sigterm_says_the_place_of_the_innermost():
+    before = handlers()
+    with pytest.raises(Interrupted, match="after the inner one"):
+        with interrupted_by_sigterm("the outer one"), interrupted_by_sigterm("the inner one"):
+            os.kill(os.getpid(), signal.SIGTERM)
     assert handlers() == before
 
 
