@@ -57,9 +57,12 @@ def test_sigterm_is_left_to_who_hears_it_in_another_language(monkeypatch):
 
 def test_sigterm_says_the_place_of_the_innermost():
     before = handlers()
-    with pytest.raises(Interrupted, match="after the inner one"):
-        with interrupted_by_sigterm("the outer one"), interrupted_by_sigterm("the inner one"):
-            os.kill(os.getpid(), signal.SIGTERM)
+    with (
+        pytest.raises(Interrupted, match="after the inner one"),
+        interrupted_by_sigterm("the outer one"),
+        interrupted_by_sigterm("the inner one"),
+    ):
+        os.kill(os.getpid(), signal.SIGTERM)
     assert handlers() == before
 
 
