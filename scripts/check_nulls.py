@@ -35,7 +35,6 @@ COVERAGE = (0.90, 0.97)
 MEAN, SPREAD = 0.8, 0.02  # of scores
 ROWS, TEST_SHARE = 400, 0.2
 TRAINING = 0.7  # what a training row does to a score, beside what a test row does
-OPTIONS = ("a", "b", "c", "d")
 FALSE, HELD = "false: ", "held: "
 BEYOND = "P(better) beyond 2.5 and 97.5 %"
 
@@ -43,23 +42,24 @@ Counts = Iterable[tuple[str, int, int]]  # a statement, how often it was false o
 Draw = Callable[[np.random.Generator], Counts]
 
 
-def options(generator: np.random.Generator, *, splits: str, count: int, seeds: int) -> Counts:
-    """Four options over seeds, folds or drawn splits; validation scores choose the baseline."""
-    scores, validation = option_scores(generator, splits, count, seeds)
+def options(
+    generator: np.random.Generator, *, splits: str, count: int, seeds: int, k: int = 4
+) -> Counts:
+    """Options over seeds, folds or drawn splits; validation scores choose the baseline."""
+    scores, validation = option_scores(generator, k, splits, count, seeds)
     units = scores[:, 0] if splits == "seeds" else scores.mean(2)
     ratio = 0.0 if splits == "seeds" else TEST_SHARE / (1 - TEST_SHARE)
     narrow = ratio / count if splits == "folds" else ratio
     baseline = int(validation.mean((1, 2)).argmax())
     rivals = [
         PairedScores(units[o], units[baseline], splits, ratio, (), narrow)
-        for o in range(len(OPTIONS))
+        for o in range(k)
         if o != baseline
     ]
-    tests = len(OPTIONS) * (len(OPTIONS) - 1) // 2
-    p_values = holm(np.array([pairs.p for pairs in rivals]), tests)
-    gaps = [pairs.interval(SHARE, is_picked=True)[1:] for pairs in rivals]
+    p_values = holm(np.array([pairs.p for pairs in rivals]), k * (k - 1) // 2)
+    gaps = [pairs.interval(SHARE, picked_of=k)[1:] for pairs in rivals]
     means = [mean_interval(values, narrow, SHARE)[1:] for values in units]
-    better = [correlated_t_test(pairs.differences, pairs.ratio, is_picked=True) for pairs in rivals]
+    better = [correlated_t_test(pairs.differences, pairs.ratio, picked_of=k) for pairs in rivals]
     yield FALSE + "an option is better or worse", bool((p_values < LEVEL).any()), 1
     yield FALSE + BEYOND, sum(abs(p - 0.5) > 0.475 for p in better), len(better)
     yield HELD + "a difference", sum(low <= 0 <= high for low, high in gaps), len(gaps)
@@ -70,11 +70,11 @@ def compared_options(
     generator: np.random.Generator, *, splits: str, count: int, seeds: int
 ) -> Counts:
     """As `options`, by the table and the sentences of `lepton results --compare`."""
-    scores, validation = option_scores(generator, splits, count, seeds)
+    scores, validation = option_scores(generator, 4, splits, count, seeds)
     key = {"folds": "dataset.fold", "splits": "dataset.split_seed"}.get(splits, "dataset.fold")
     frame = pd.DataFrame(
         {
-            **{"model": OPTIONS[o], key: split, "seed": seed, "status": "finished"},
+            **{"model": "abcd"[o], key: split, "seed": seed, "status": "finished"},
             **{"test/auroc": scores[o, split, seed], "score": validation[o, split, seed]},
         }
         for o, split, seed in np.ndindex(scores.shape)
@@ -94,19 +94,21 @@ def compared_options(
 
 
 def option_scores(
-    generator: np.random.Generator, splits: str, count: int, seeds: int
+    generator: np.random.Generator, k: int, splits: str, count: int, seeds: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Test and validation scores of options, which share luck. Shapes: (options, splits, seeds)."""
-    scores = MEAN + SPREAD * _scores(generator, splits, count, seeds)
+    scores = MEAN + SPREAD * _scores(generator, k, splits, count, seeds)
     return scores, scores + generator.normal(0, SPREAD, scores.shape)
 
 
-def _scores(generator: np.random.Generator, splits: str, count: int, seeds: int) -> np.ndarray:
+def _scores(
+    generator: np.random.Generator, k: int, splits: str, count: int, seeds: int
+) -> np.ndarray:
     """Scores that are means over test rows, plus what the training rows and the seed do.
 
     Shapes: (options, splits, seeds).
     """
-    luck = generator.normal(0, 1, (len(OPTIONS), count if splits != "seeds" else 1, seeds))
+    luck = generator.normal(0, 1, (k, count if splits != "seeds" else 1, seeds))
     if splits == "seeds":
         return luck + generator.normal(0, 0.5, (1, 1, seeds))
     order = generator.permuted(np.tile(np.arange(ROWS), (count, 1)), axis=1)
@@ -114,8 +116,8 @@ def _scores(generator: np.random.Generator, splits: str, count: int, seeds: int)
     is_test = order < test_rows
     if splits == "folds":
         is_test = generator.permutation(np.arange(ROWS) % count) == np.arange(count)[:, None]
-    difficulty = generator.normal(size=ROWS) + generator.normal(size=(len(OPTIONS), ROWS))
-    training = generator.normal(size=(len(OPTIONS), ROWS))
+    difficulty = generator.normal(size=ROWS) + generator.normal(size=(k, ROWS))
+    training = generator.normal(size=(k, ROWS))
     tested = difficulty @ is_test.T / is_test.sum(1)
     learned = training @ ~is_test.T / (~is_test).sum(1)
     return np.sqrt(test_rows / 2) * (tested + TRAINING * learned)[:, :, None] + 0.3 * luck
@@ -126,9 +128,25 @@ def unpaired(generator: np.random.Generator) -> Counts:
     scores = UnpairedScores(
         generator.normal(size=12), generator.normal(0, 2, size=8), "setting", settings=()
     )
-    _, low, high = scores.difference
+    _, low, high = scores.interval()
     yield FALSE + "told apart without pairs", scores.p < LEVEL, 1
     yield HELD + "Welch's difference", low <= 0 <= high, 1
+
+
+def picked_unpaired(generator: np.random.Generator, *, k: int) -> Counts:
+    """Options of a search, with ten settings each; validation scores choose the baseline."""
+    scores = generator.normal(size=(k, 10))
+    baseline = int((scores + generator.normal(0, 0.5, scores.shape)).mean(1).argmax())
+    rivals = [
+        UnpairedScores(scores[o], scores[baseline], "setting", settings=())
+        for o in range(k)
+        if o != baseline
+    ]
+    p_values = holm(np.array([rival.p for rival in rivals]), k * (k - 1) // 2)
+    intervals = [rival.interval(picked_of=k)[1:] for rival in rivals]
+    yield FALSE + "told apart without pairs", bool((p_values < LEVEL).any()), 1
+    held = sum(low <= 0 <= high for low, high in intervals)
+    yield HELD + "Welch's difference", held, len(intervals)
 
 
 def before_and_after(generator: np.random.Generator) -> Counts:
@@ -207,13 +225,18 @@ SIMULATIONS: dict[str, Draw] = {
     "options over 5 folds": partial(options, splits="folds", count=5, seeds=1),
     "options over 5 splits x 3 seeds": partial(options, splits="splits", count=5, seeds=3),
     "options over 5 folds x 3 seeds": partial(options, splits="folds", count=5, seeds=3),
+    "12 options over 5 seeds": partial(options, splits="seeds", count=1, seeds=5, k=12),
+    "12 options over 10 folds": partial(options, splits="folds", count=10, seeds=1, k=12),
+    "12 options over 5 splits x 3": partial(options, splits="splits", count=5, seeds=3, k=12),
     "options of a search": unpaired,
+    "6 picked options of a search": partial(picked_unpaired, k=6),
     "before and after fine-tuning": before_and_after,
     "slices by errors": partial(slices_of, losses=False),
     "slices by losses": partial(slices_of, losses=True),
     "keys of a grid": keys_of_grid,
     "keys of a search": keys_of_search,
     "2 options over 6 data sets": partial(ranks, datasets=6, k=2),
+    "2 options over 16 data sets": partial(ranks, datasets=16, k=2),
     "4 options over 5 data sets": partial(ranks, datasets=5, k=4),
     "4 options over 12 data sets": partial(ranks, datasets=12, k=4),
     "P(better) over 12 data sets": partial(better_over_datasets, datasets=MIN_DATASETS),

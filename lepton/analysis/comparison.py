@@ -164,10 +164,10 @@ def _compare(
     ordered = ordered.iloc[(-sign * ordered["mean"]).argsort(kind="stable")]
     options = [key_with_none(values) for values in ordered[keys].itertuples(index=False)]
     base, is_chosen = _find_baseline(baseline, options, keys)
-    tests = len(options) * (len(options) - 1) // 2 if is_chosen else None
+    picked_of = len(options) if is_chosen else 1
     pairs = paired_by_option(scored, keys, metric, base)
     unpaired = unpaired_by_option(scored, keys, metric, pairs, base)
-    table = _comparison_table(scored, keys, metric, base, ordered, unpaired, tests)
+    table = _comparison_table(scored, keys, metric, base, ordered, unpaired, picked_of)
     return Comparison(
         keys=keys,
         metric=metric,
@@ -190,16 +190,16 @@ def _comparison_table(
     baseline: tuple,
     ordered: pd.DataFrame,
     unpaired: dict[tuple, UnpairedScores],
-    tests: int | None,
+    picked_of: int,
 ) -> pd.DataFrame:
     """The columns of `Comparison.table` but the last; `ordered`: the options with their validation
-    scores; `tests`: as in `holm`."""
+    scores; `picked_of`: as in `interval_level`."""
     validation = ordered[[*keys, "n", "mean"]].rename(columns={"n": "runs", "mean": "score"})
     gaps = _with_unpaired(
-        difference_table(scored, keys, metric, baseline, is_picked=(tests or 0) > 1),
+        difference_table(scored, keys, metric, baseline, picked_of=picked_of),
         keys,
         unpaired,
-        tests,
+        picked_of,
     )
     gaps = gaps.rename(columns={"low": "gap_low", "high": "gap_high"})
     gaps["better"] = gaps["larger"] if larger_is_better(metric, scored) else 1 - gaps["larger"]
@@ -233,14 +233,16 @@ def _with_unpaired(
     gaps: pd.DataFrame,
     keys: list[str],
     unpaired: dict[tuple, UnpairedScores],
-    tests: int | None,
+    picked_of: int,
 ) -> pd.DataFrame:
-    """The differences, of means where there are no pairs; Holm's correction is over both kinds."""
+    """The differences, of means where there are no pairs; Holm's correction is over both kinds,
+    and over all pairs of options where scores picked the baseline of them."""
     for i, values in enumerate(gaps[keys].itertuples(index=False)):
         if scores := unpaired.get(key_with_none(values)):
-            gaps.loc[gaps.index[i], ["difference", "low", "high"]] = scores.difference
+            interval = scores.interval(picked_of=picked_of)
+            gaps.loc[gaps.index[i], ["difference", "low", "high"]] = interval
             gaps.loc[gaps.index[i], ["p", "unit"]] = scores.p, scores.unit
-    return gaps.assign(p_holm=holm(gaps["p"].to_numpy(float), tests))
+    return gaps.assign(p_holm=holm(gaps["p"].to_numpy(float), picked_of * (picked_of - 1) // 2))
 
 
 def default_metric(finished: pd.DataFrame) -> str | None:

@@ -132,25 +132,25 @@ def difference_table(
     metric: str,
     baseline: tuple,
     *,
-    is_picked: bool = False,
+    picked_of: int = 1,
 ) -> pd.DataFrame:
     """Each option's metric minus the baseline's, paired over runs equal in everything else.
 
     Columns: those of `by`, then pairs, difference, low, high (95 % interval), p (paired t-test),
         p_holm (Holm's correction over the options), larger (probability that the difference is
         above 0), unit (what a pair is: seed, split, setting); NaN for fewer than MIN_UNITS pairs.
-    `is_picked`: scores picked the baseline, of more than two options.
+    `picked_of`: as in `interval_level`.
     """
     rows = []
     for option, pairs in paired_by_option(frame, by, metric, baseline).items():
-        mean, low, high = pairs.interval(metric_range(metric), is_picked=is_picked)
+        mean, low, high = pairs.interval(metric_range(metric), picked_of=picked_of)
         row = {
             "pairs": len(pairs.differences),
             "difference": mean,
             "low": low,
             "high": high,
             "p": pairs.p,
-            "larger": correlated_t_test(pairs.differences, pairs.ratio, is_picked=is_picked),
+            "larger": correlated_t_test(pairs.differences, pairs.ratio, picked_of=picked_of),
             "unit": pairs.unit,
         }
         rows.append({**dict(zip(by, option, strict=True)), **row})

@@ -166,7 +166,7 @@ def _difference_cells(
         return {}
     row_by_option = {key_with_none(values): row for row, *values in run_rows[keys].itertuples()}
     differences = difference_table(
-        runs, keys, metric, next(iter(row_by_option)), is_picked=len(row_by_option) > 2
+        runs, keys, metric, next(iter(row_by_option)), picked_of=len(row_by_option)
     )
     rows = [
         row_by_option[key_with_none(values)] for values in differences[keys].itertuples(index=False)

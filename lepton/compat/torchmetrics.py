@@ -73,6 +73,5 @@ class _LazyName:
 
 with without_transformers():
     from torchmetrics.functional import classification
-    from torchmetrics.functional.regression import r2_score
 
-__all__ = ["classification", "r2_score", "without_transformers"]
+__all__ = ["classification", "without_transformers"]

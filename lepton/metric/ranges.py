@@ -21,7 +21,7 @@ RANGES: dict[str, Range] = {
     **dict.fromkeys(
         ("log_loss", "rmse", "mae", "mape", "median_absolute_error", "pinball"), POSITIVE
     ),
-    "brier": SHARE,  # of several classes up to 2, which only worse than guessing comes near
+    "brier": SHARE,  # of several classes up to 2, as values above 1 say then
     "r2": (-math.inf, 1.0),
 }
 

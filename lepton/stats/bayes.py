@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from lepton.stats.pairs import PICKED_LEVEL, can_be_tested, standard_error
+from lepton.stats.pairs import LEVEL, can_be_tested, interval_level, standard_error
 
 POSTERIOR_SAMPLES = 50_000
 PRIOR_WEIGHT = 0.5  # of the prior's one pseudo-observation, a difference of 0
@@ -11,19 +11,18 @@ MAX_NUMBERS = 4_000_000  # held in memory at a time
 MIN_SUM = 1e-12  # sums of two differences below it are ties
 
 
-def correlated_t_test(
-    differences: np.ndarray, ratio: float = 0.0, *, is_picked: bool = False
-) -> float:
+def correlated_t_test(differences: np.ndarray, ratio: float = 0.0, *, picked_of: int = 1) -> float:
     """The probability of a mean difference above 0 on one data set.
 
-    `ratio`: as in `standard_error`. NaN where there are too few differences, or they do not vary.
+    `ratio`: as in `standard_error`; `picked_of`: as in `interval_level`. NaN where there are too
+    few differences, or they do not vary.
     Source: Corani & Benavoli 2015, https://doi.org/10.1007/s10994-015-5486-z
     """
     if not can_be_tested(differences):
         return float("nan")
     t, degrees = differences.mean() / standard_error(differences, ratio), len(differences) - 1
-    if is_picked:  # as `PairedScores.interval`
-        t *= stdtrit(degrees, 0.975) / stdtrit(degrees, (1 + PICKED_LEVEL) / 2)
+    wide = stdtrit(degrees, (1 + interval_level(picked_of)) / 2)
+    t *= stdtrit(degrees, (1 + LEVEL) / 2) / wide
     return float(stdtr(degrees, t))
 
 

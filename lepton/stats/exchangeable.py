@@ -6,6 +6,7 @@ They hold for small groups too, and for errors that are mostly 0, where a t-test
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import gammaln, ndtr
 
 from lepton.stats.pairs import holm
@@ -148,11 +149,18 @@ def are_counts(errors: np.ndarray) -> bool:
 
 
 def share_interval(errors: np.ndarray) -> tuple[float, float, float]:
-    """The share of errors that are 1, and its 95 % interval: (share, low, high).
+    """The share of errors that are 1, and its 95 % interval: (share, low, high)."""
+    low, high = wilson_interval(errors.sum(), len(errors))
+    return float(errors.mean()), float(max(low, 0)), float(min(high, 1))
+
+
+def wilson_interval(successes: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and the upper end of the 95 % interval of each share `successes / n`.
 
     Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953
     """
-    n, share, z = len(errors), float(errors.mean()), NORMAL_95
-    center = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half_width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return share, float(max(center - half_width, 0)), float(min(center + half_width, 1))
+    counts, squared = np.asarray(n, float), NORMAL_95**2
+    share = np.asarray(successes, float) / counts
+    center, scale = share + squared / (2 * counts), 1 + squared / counts
+    half_width = NORMAL_95 * np.sqrt(share * (1 - share) / counts + squared / (4 * counts**2))
+    return (center - half_width) / scale, (center + half_width) / scale

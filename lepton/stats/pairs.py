@@ -16,7 +16,9 @@ from lepton.stats.repetitions import (
 
 Limits = tuple[float, float]
 NO_LIMITS: Limits = (-np.inf, np.inf)
-PICKED_LEVEL = 0.97  # of a 95 % interval against the best of several options
+ROUNDING = 1e-6  # by which a value may leave the range of its metric
+LEVEL = 0.95  # of intervals
+PICKED_MISS, PICKED_POWER = 0.052, 0.4  # of `interval_level`; tried by scripts/check_nulls.py
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,15 @@ class PairedScores:
         return self.option - self.baseline
 
     def interval(
-        self, limits: Limits = NO_LIMITS, *, is_picked: bool = False
+        self, limits: Limits = NO_LIMITS, *, picked_of: int = 1
     ) -> tuple[float, float, float]:
         """The mean difference and its 95 % interval: (mean, low, high).
 
-        `limits`: the range of the metric, which a difference cannot be wider than. `is_picked`:
-        scores picked the baseline of several options, and its luck on validation, of which the test
-        has a part, takes from the coverage what PICKED_LEVEL gives.
+        `limits`: the range of the metric, which a difference cannot be wider than. `picked_of`: as
+        in `interval_level`.
         """
-        mean, low, high = mean_interval(self.differences, self.interval_ratio)
-        if is_picked:
-            are_folds = self.interval_ratio < self.ratio
-            ratio = 0.0 if are_folds else self.interval_ratio
-            _, *wide = mean_interval(self.differences, ratio, level=PICKED_LEVEL)
-            low, high = np.minimum(low, wide[0]), np.maximum(high, wide[1])
+        level = interval_level(picked_of)
+        mean, low, high = mean_interval(self.differences, self.interval_ratio, level=level)
         width = max(limits[1] - limits[0], np.abs(self.differences).max(initial=0))
         return mean, float(np.maximum(low, -width)), float(np.minimum(high, width))
 
@@ -114,20 +111,22 @@ def mean_interval(
     ratio: float = 0.0,
     limits: Limits = NO_LIMITS,
     *,
-    level: float = 0.95,
+    level: float = LEVEL,
 ) -> tuple[float, float, float]:
     """The mean and its t-interval: (mean, low, high); low and high are NaN for fewer than
     MIN_UNITS values.
 
     `ratio`: as in `standard_error`. `limits`: the range of the values; an interval that would leave
-    it is one on the logit or log scale, by the delta method.
+    it is one on the logit or log scale, by the delta method. Values that leave it are of another
+    range, as a metric of one's own may be that is called as one of lepton's.
     """
     if len(values) < MIN_UNITS:
         return (float(values.mean()) if len(values) else np.nan), np.nan, np.nan
     mean = float(values.mean())
     half_width = float(stdtrit(len(values) - 1, (1 + level) / 2) * standard_error(values, ratio))
     low, high = mean - half_width, mean + half_width
-    is_inside = limits[0] <= low and high <= limits[1]
+    is_outside = values.min() < limits[0] - ROUNDING or values.max() > limits[1] + ROUNDING
+    is_inside = is_outside or (limits[0] <= low and high <= limits[1])
     if is_inside or not limits[0] < mean < limits[1]:
         return mean, low, high
     return mean, *_interval_inside(mean, half_width, limits)
@@ -148,6 +147,15 @@ def _interval_inside(mean: float, half_width: float, limits: Limits) -> tuple[fl
     return float(lowest + width * expit(center - step)), float(
         lowest + width * expit(center + step)
     )
+
+
+def interval_level(picked_of: int) -> float:
+    """The level at which a difference from the baseline has an interval of 95 %.
+
+    `picked_of`: the number of options of which scores picked the baseline. Its luck on validation,
+    of which the test has a part, takes from the coverage, and the more options the more.
+    """
+    return 1 - PICKED_MISS / picked_of**PICKED_POWER if picked_of > 2 else LEVEL
 
 
 def standard_error(values: np.ndarray, ratio: float = 0.0) -> float:

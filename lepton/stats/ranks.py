@@ -11,8 +11,7 @@ import pandas as pd
 
 LEVEL = 0.05
 ORDERS = 9999  # random ones, of which few data sets have their p-values
-MAX_RANKS = 400  # that are put into random orders; more have the p-value of many data sets
-MAX_FEW = 9  # data sets, too few for the critical difference of many
+MAX_RANKS = 400  # that are put into random orders; more are as good as endless
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Ranks:
     test: (
         str  # Iman and Davenport's F; random orders of few data sets; of two options the sign test
     )
-    critical_difference: float  # Nemenyi's at 5 %, or more where few data sets need more
+    critical_difference: float  # Nemenyi's at 5 %, or more where chance reaches that too often
     wins: pd.DataFrame
 
     @property
@@ -130,15 +129,15 @@ def _mean_ranks_of_random_orders(ranks: np.ndarray) -> np.ndarray:
 def critical_difference(n: int, k: int) -> float:
     """Nemenyi's critical difference of k options over n data sets.
 
-    It holds for many data sets. Where, of few, random orders reach it too often, it is half a step
-    below the first difference that they reach in 5 % of the cases at most.
+    It holds for many data sets. Where, of fewer, random orders reach it too often, it is half a
+    step below the first difference that they reach in 5 % of the cases at most.
     """
     from scipy.stats import studentized_range
 
     nemenyi = float(
         studentized_range.ppf(1 - LEVEL, k, np.inf) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n))
     )
-    if n > MAX_FEW:
+    if n * k > MAX_RANKS:
         return nemenyi
     ranges = np.ptp(_mean_ranks_of_random_orders(np.tile(np.arange(1.0, k + 1), (n, 1))), axis=1)
     if (ranges >= nemenyi).mean() <= LEVEL:

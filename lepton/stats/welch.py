@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
+from lepton.stats.pairs import interval_level
 from lepton.stats.repetitions import MIN_UNITS, SPLIT_KEYS, value_texts
 
 
@@ -21,13 +22,14 @@ class UnpairedScores:
     unit: str  # what a value is of: a setting, a run, a sample
     settings: tuple[str, ...]  # keys of other settings in which the two sides differ
 
-    @property
-    def difference(self) -> tuple[float, float, float]:
+    def interval(self, *, picked_of: int = 1) -> tuple[float, float, float]:
         """The difference of the means, and its 95 % interval: (difference, low, high).
 
+        `picked_of`: as in `interval_level`.
         Source: Welch 1947, https://doi.org/10.1093/biomet/34.1-2.28
         """
-        half_width = stdtrit(self._degrees_of_freedom, 0.975) * self._standard_error
+        quantile = (1 + interval_level(picked_of)) / 2
+        half_width = stdtrit(self._degrees_of_freedom, quantile) * self._standard_error
         difference = self._difference
         return difference, difference - half_width, difference + half_width
 

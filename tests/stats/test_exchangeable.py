@@ -11,6 +11,7 @@ from lepton.stats.exchangeable import (
     corrected_p_values,
     fisher_test,
     share_interval,
+    wilson_interval,
 )
 
 
@@ -101,3 +102,9 @@ def test_the_interval_of_a_share_is_wilsons_and_never_a_point():
         errors = np.r_[np.ones(wrong), np.zeros(n - wrong)]
         expected = stats.binomtest(wrong, n).proportion_ci(method="wilson")
         assert share_interval(errors) == pytest.approx((wrong / n, expected.low, expected.high))
+
+
+def test_intervals_of_counted_shares_are_wilsons_of_scipy():
+    for k, n in ((0, 10), (3, 10), (10, 10), (40, 90)):
+        expected = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
+        assert wilson_interval(k, n) == pytest.approx(tuple(expected), abs=1e-12)

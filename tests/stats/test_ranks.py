@@ -98,3 +98,11 @@ def test_two_options_are_told_apart_by_the_sign_test(n, p):
 def test_a_difference_that_few_data_sets_reach_by_chance_is_not_critical():
     # of 5 data sets, all agree on the better of two options in 2 of 32 cases
     assert rank_options(table(n=5, k=2), "a").critical_difference > 1
+
+
+@pytest.mark.parametrize("n", [4, 11, 16, 21, 60])
+def test_two_options_without_a_difference_reach_the_critical_one_in_five_of_a_hundred_cases(n):
+    difference = rank_options(table(n=n, k=2), "a").critical_difference
+    wins = np.arange(n + 1)
+    is_reached = np.abs(2 * wins - n) / n >= difference
+    assert stats.binom.pmf(wins[is_reached], n, 0.5).sum() < 0.054

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from lepton.analysis.grouping import difference_table, summary_table
+from lepton.config.options import CONF_DIR
 from lepton.metric.ranges import RANGES, metric_range
 from lepton.metric.scoring import METRICS
 from lepton.report.number_format import format_interval
@@ -110,7 +111,15 @@ def test_a_difference_is_no_wider_than_the_range():
     assert (gap["low"], gap["high"]) == (pytest.approx(-0.67, abs=0.2), 1)
 
 
-def test_every_metric_of_a_task_has_a_range():
+def test_values_outside_of_the_range_show_that_it_is_not_theirs():
+    values = np.array([1.2, 0.7, 0.95])  # as Brier's score of several classes
+    expected = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
+    assert mean_interval(values, limits=(0, 1))[1:] == pytest.approx(expected)
+
+
+def test_every_metric_of_a_task_and_every_option_of_metric_has_a_range():
+    options = {path.stem for path in (CONF_DIR / "metric").glob("*.yaml")} - {"none"}
+    assert options <= set(RANGES)
     assert {name for metrics in METRICS.values() for name in metrics} <= set(RANGES)
     assert metric_range("test@slices/worst/accuracy") == (0, 1)
     assert metric_range("test/of_a_user") == (-np.inf, np.inf)

@@ -9,6 +9,7 @@ from lepton.report.figures.bins import equal_count_bins
 from lepton.report.figures.labels import value_label
 from lepton.report.figures.style import INK, LINE, MUTED, series_color, subplots
 from lepton.report.predictions import Predictions
+from lepton.stats.exchangeable import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 MAX_POINTS = 200  # of all curves of a plot together
 CALIBRATION_BINS = 10
 MAX_CLASSES = 5  # with curves
-Z_95 = 1.959963984540054  # quantile of the normal distribution for a 95 % interval
 
 
 def binary_curves(predictions_by_name: dict[str, Predictions]) -> "Figure":
@@ -190,14 +190,3 @@ def calibration_table(predictions: Predictions) -> pd.DataFrame:
     table = samples.groupby(bins).agg({"predicted": "mean", "observed": "mean", "n": "sum"})
     low, high = wilson_interval(table["observed"] * table["n"], table["n"])
     return table.assign(low=low, high=high)
-
-
-def wilson_interval(successes: pd.Series, n: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """The lower and upper end of the 95 % interval of a share; of series or of numbers.
-
-    Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953
-    """
-    share = successes / n
-    centre, scale = share + Z_95**2 / (2 * n), 1 + Z_95**2 / n
-    half_width = Z_95 * np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
-    return (centre - half_width) / scale, (centre + half_width) / scale

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, mannwhitneyu
+from scipy.stats import mannwhitneyu
 from sklearn.metrics import confusion_matrix
 
 from lepton.report.figures.classification import (
     calibration_table,
     class_curves,
     confusion_table,
-    wilson_interval,
 )
 from tests.report.samples import binary_predictions, multiclass_predictions
 
@@ -25,12 +24,6 @@ def test_the_confusion_table_is_that_of_scikit_learn(predictions):
     expected = confusion_matrix(predictions.target, predicted)
     assert confusion_table(predictions).tolist() == expected.tolist()
     assert predictions.errors.sum() == expected.sum() - np.trace(expected)
-
-
-def test_the_interval_of_a_share_is_wilsons_of_scipy():
-    for k, n in ((0, 10), (3, 10), (10, 10), (40, 90)):
-        expected = binomtest(k, n).proportion_ci(0.95, method="wilson")
-        assert wilson_interval(k, n) == pytest.approx(tuple(expected), abs=1e-12)
 
 
 def test_predictions_that_are_true_lie_on_the_diagonal():
