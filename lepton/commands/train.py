@@ -12,6 +12,7 @@ examples:
   lepton train -m dataset=wine model=mlp,resnet seed='range(5)' study=first
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -49,10 +50,15 @@ def _train_one(overrides: list[str]) -> None:
 
     cfg = compose(*overrides)
     from lepton.analysis.run_table import show_run
+    from lepton.config.idle_keys import idle_values
     from lepton.run import train
     from lepton.storage.study import refresh_tables
 
     show_log()
+    for value, option in idle_values(cfg, cfg.choices).items():
+        logging.getLogger("lepton").info(
+            "%s does not apply to %s, without such a key", value, option
+        )
     try:
         result = train(cfg)
     except LeptonError:

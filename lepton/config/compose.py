@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.idle_keys import remove_idle_keys
 from lepton.config.options import (
     CONF_DIR,
     PACKAGE_DIR,
@@ -80,6 +81,9 @@ def finish_config(
     """The composed config without Hydra's own part, with the chosen options and the overrides."""
     from omegaconf import OmegaConf, open_dict
 
+    OmegaConf.set_readonly(cfg, False)
+    with open_dict(cfg):
+        remove_idle_keys(cfg, choices, {text.lstrip("+").partition("=")[0] for text in overrides})
     names = {
         group: "+".join(map(str, choice)) if OmegaConf.is_list(choice) else choice
         for group, choice in choices.items()
@@ -88,7 +92,6 @@ def finish_config(
     for name, group in TRAINING_GROUPS.items():
         if group.several and cfg.get(name):  # Hydra does not say which of a list were chosen
             names.setdefault(name, "+".join(sorted(cfg[name])))
-    OmegaConf.set_readonly(cfg, False)
     with open_dict(cfg):
         cfg.pop("hydra", None)
         nodes: Any = OmegaConf.to_container(cfg, resolve=False)

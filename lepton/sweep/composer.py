@@ -16,7 +16,9 @@ from lepton.config.compose import (
     literal_overrides,
     note_revisions,
 )
+from lepton.config.conditions import Condition, lookup_in
 from lepton.config.identity import run_folder
+from lepton.config.idle_keys import option_without_key
 from lepton.config.options import find_options
 from lepton.config.override_reader import text_of
 from lepton.config.words import restore_names, with_names
@@ -33,6 +35,7 @@ class JobComposer:
         self.master, self.loader = master, loader
         self.parser = OverridesParser.create(config_loader=loader)
         self.configs_by_options: dict[tuple[str, ...], DictConfig] = {}
+        self.options_without_key: dict[tuple[tuple[str, ...], str], str | None] = {}
         self.known_groups: dict[str, bool] = {}  # Hydra copies its whole config to answer
 
     def compose_job(self, overrides: Sequence[str]) -> Job:
@@ -40,9 +43,40 @@ class JobComposer:
 
         Raises: ConfigError with every mistake.
         """
+        job = self.compose_unless(overrides, ())
+        assert job is not None
+        return job
+
+    def compose_unless(
+        self, overrides: Sequence[str], conditions: Sequence[Condition]
+    ) -> Job | None:
+        """The run that overrides mean; None where one of the conditions holds for it.
+
+        Raises: ConfigError with every mistake.
+        """
         with explain_hydra_errors():
-            config = check(self.compose(overrides))
+            cfg = self.compose(overrides)
+            if any(condition.holds(lookup_in(cfg, cfg.choices)) for condition in conditions):
+                return None
+            config = check(cfg)
             return Job(tuple(overrides), config, run_folder(config))
+
+    def applies(self, overrides: Sequence[str], key: str, condition: Condition | None) -> bool:
+        """True where a condition holds, or without one where the chosen option takes the key."""
+        if condition is None:
+            return self.option_without_key(overrides, key) is None
+        with explain_hydra_errors():
+            cfg = self.compose(overrides)
+            return condition.holds(lookup_in(cfg, cfg.choices))
+
+    def option_without_key(self, overrides: Sequence[str], key: str) -> str | None:
+        """The option that lacks a key which others of its group take; None where it takes it."""
+        chosen = tuple(o for o in overrides if self.is_group(o.lstrip("+").partition("=")[0]))
+        if (chosen, key) not in self.options_without_key:
+            with explain_hydra_errors():
+                cfg = self.compose(chosen)
+                self.options_without_key[chosen, key] = option_without_key(cfg, cfg.choices, key)
+        return self.options_without_key[chosen, key]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The config that overrides mean, not yet checked."""

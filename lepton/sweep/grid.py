@@ -12,12 +12,14 @@ from omegaconf import DictConfig
 
 from lepton.analysis.table import show_study
 from lepton.compat.hydra import error_of
+from lepton.config.node_checks import plain_dict
 from lepton.errors import FailedRuns, LeptonError, Locked
 from lepton.storage.run_folder import failed_folder, read_failure, run_status
 from lepton.storage.run_writing import record_failure
 from lepton.storage.study import add_planned_runs, make_studies, write_tables
 from lepton.sweep.attempt import ENDED, LOCKED
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
+from lepton.sweep.grid_options import read_grid_options
 from lepton.sweep.job import Job
 from lepton.sweep.plan import TO_DO, SweepPlan, plan_grid
 from lepton.sweep.progress import SweepProgress, end_times
@@ -30,8 +32,20 @@ POLL_SECONDS = 1.0  # between two looks at runs that another process has
 class Grid:
     """Plans all jobs, leaves out what is finished, and hands the others to the launcher."""
 
-    def __init__(self, *, params: dict[str, str], retry_failed: bool, fail_fast: bool):
-        self.params, self.retry_failed, self.fail_fast = params, retry_failed, fail_fast
+    def __init__(
+        self,
+        *,
+        params: dict[str, str],
+        zip: list[str] | list[list[str]],
+        when: dict[str, str] | None,
+        exclude: str | list[str],
+        draw: int | None,
+        draw_repeats: int | None,
+        draw_seed: int,
+        retry_failed: bool,
+        fail_fast: bool,
+    ):
+        self.retry_failed, self.fail_fast = retry_failed, fail_fast
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -47,8 +61,9 @@ class Grid:
 
         Raises: FailedRuns when a run did not finish; ConfigError before anything has started.
         """
+        options = read_grid_options(plain_dict(self.master.hydra.sweeper))
         plan = plan_grid(
-            self.master, self.loader, self.params, arguments, retry_failed=self.retry_failed
+            self.master, self.loader, options, arguments, retry_failed=self.retry_failed
         )
         log.info("%s", plan)
         jobs = plan.to_do

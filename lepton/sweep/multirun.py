@@ -13,10 +13,12 @@ from lepton.config.compose import (
     hydra_session,
     search_path_overrides,
 )
+from lepton.config.node_checks import plain_dict
 from lepton.config.overrides import parse_overrides
 from lepton.config.trust import check_plugins
 from lepton.config.words import with_names
 from lepton.errors import ConfigError, MisreadOverrides, NothingToSearch
+from lepton.sweep.grid_options import GridOptions, read_grid_options
 from lepton.sweep.plan import SweepPlan, plan_grid
 
 
@@ -36,9 +38,9 @@ def plan_runs(overrides: Sequence[str], *, sweep: bool) -> SweepPlan:
             from lepton.sweep.search.preview import preview_search
 
             return preview_search(master, loader, task_overrides)
-        params = master.hydra.sweeper.params if sweep else {}
+        options = read_grid_options(plain_dict(master.hydra.sweeper)) if sweep else GridOptions()
         retry_failed = master.hydra.sweeper.get("retry_failed", True)
-        return plan_grid(master, loader, params, task_overrides, retry_failed=retry_failed)
+        return plan_grid(master, loader, options, task_overrides, retry_failed=retry_failed)
 
 
 def multirun(overrides: Sequence[str]) -> None:

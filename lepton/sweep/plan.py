@@ -1,29 +1,23 @@
 """The plan of a sweep: its runs, composed and checked before the first starts."""
 
-import itertools
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
+from lepton.config.idle_keys import idle_values
 from lepton.errors import ConfigError
 from lepton.storage.run_folder import run_status
 from lepton.sweep.composer import JobComposer
+from lepton.sweep.expansion import Expansion
+from lepton.sweep.grid_jobs import GridJobs
+from lepton.sweep.grid_options import GridOptions
 from lepton.sweep.job import Job
-from lepton.sweep.overrides import as_written, listed_values, params_as_overrides
 
 TO_DO = "to do"
-MAX_GRID_RUNS = 100_000  # each of which is composed before the first starts
-SWEPT_EVALUATION = (
-    "evaluation: the same run with several evaluations; write evaluation=[A,B], and no values of "
-    "one evaluator beside each other"
-)
 SETTLED = ("finished", "diverged")  # statuses that the same run would come to again
 
 
@@ -34,6 +28,7 @@ class SweepPlan:
     jobs: list[Job]
     combinations: int
     retry_failed: bool = True
+    notes: tuple[str, ...] = ()  # lines on what of the grid is no run, and why
 
     @cached_property
     def statuses(self) -> list[str]:
@@ -68,63 +63,30 @@ class SweepPlan:
         counts += [f"{elsewhere} running in another process"] if elsewhere else []
         counts += [f"{len(to_do) - elsewhere} to train"]
         counts += [f"{retried} of them after a failure"] if retried else []
-        return f"{runs} {'run' if runs == 1 else 'runs'}{same}: {', '.join(counts)}"
+        head = f"{runs} {'run' if runs == 1 else 'runs'}{same}: {', '.join(counts)}"
+        return "\n".join([head, *self.notes])
 
 
 def plan_grid(
     master: DictConfig,
     loader: ConfigLoader,
-    params: Mapping[str, str],
+    options: GridOptions,
     overrides: Sequence[str],
     *,
     retry_failed: bool = True,
 ) -> SweepPlan:
-    """The plan of every combination of an experiment's own sweep and of the overrides.
+    """The plan of the combinations of an experiment's own sweep and of the overrides.
 
     Raises: ConfigError with the mistakes of all jobs.
     """
-    composer = JobComposer(master, loader)
-    jobs, problems = {}, {}
-    combinations = expand_grid(composer.parser, [*params_as_overrides(params), *overrides])
-    for combination in combinations:
-        try:
-            job = composer.compose_job(combination)
-        except ConfigError as e:
-            problems.update(dict.fromkeys(e.problems))
-        else:
-            first = jobs.setdefault(job.folder, job)
-            if first.config["evaluation"] != job.config["evaluation"]:
-                problems[SWEPT_EVALUATION] = None
-    if problems:
-        raise ConfigError(*problems)
-    return SweepPlan(list(jobs.values()), len(combinations), retry_failed)
-
-
-def expand_grid(parser: OverridesParser, overrides: Sequence[str]) -> list[list[str]]:
-    """The product of all values given, one list of overrides a job; a later key wins.
-
-    Raises: ConfigError for a range that holds no value or needs a search, and for a grid of more
-        than MAX_GRID_RUNS.
-    """
-    choices: dict[str, list[str]] = {}
-    for override in parser.parse_overrides(list(overrides)):
-        key = override.get_key_element()
-        choices[key] = [f"{key}={value}" for value in _values(override)]
-        if override.is_sweep_override() and math.prod(map(len, choices.values())) > MAX_GRID_RUNS:
-            raise ConfigError(
-                f"{as_written(override)}: more than {MAX_GRID_RUNS} runs; "
-                "try fewer values, or a search"
-            )
-    return [list(combination) for combination in itertools.product(*choices.values())]
-
-
-def _values(override: Override) -> list[str]:
-    """The values of an override, of which a list or a range has several."""
-    if not override.is_sweep_override():
-        return [override.get_value_element_as_str()]
-    if not override.is_discrete_sweep():
-        raise ConfigError(
-            f"{as_written(override)}: an interval has no list of values to train; "
-            "hydra/sweeper=search looks for the best"
-        )
-    return listed_values(override, at_most=MAX_GRID_RUNS + 1)
+    expansion = Expansion(JobComposer(master, loader), options, overrides)
+    combinations, jobs = expansion.combinations(), GridJobs(expansion.composer, options)
+    is_drawn = options.draw is not None or options.draw_repeats is not None
+    notes = jobs.add_drawn(combinations) if is_drawn else jobs.add_all(combinations)
+    if jobs.problems:
+        raise ConfigError(*jobs.problems)
+    for job in jobs.jobs.values():
+        for value, option in idle_values(job.config, job.config["choices"]).items():
+            expansion.left_out.add(value, option)
+    notes += expansion.left_out.lines()
+    return SweepPlan(jobs.in_order(), jobs.meant, retry_failed, notes=tuple(notes))

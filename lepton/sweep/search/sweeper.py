@@ -26,10 +26,8 @@ log = logging.getLogger("lepton")
 class Search(Grid):
     """Trains what the trials of a search lack, batch by batch."""
 
-    def __init__(
-        self, *, params: dict[str, str], retry_failed: bool, fail_fast: bool, **values: Any
-    ):
-        super().__init__(params=params, retry_failed=retry_failed, fail_fast=fail_fast)
+    def __init__(self, *, retry_failed: bool, fail_fast: bool, **values: Any):
+        self.retry_failed, self.fail_fast = retry_failed, fail_fast
 
     def sweep(self, arguments: list[str]) -> None:
         """Looks at all trials, shows the study's table and the best of them.

@@ -1,0 +1,73 @@
+"""The keys that the options of a group take, read from their files and from their classes."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from lepton.config.options import find_options
+from lepton.config.signature import Signature, TargetError, read_signature
+from lepton.groups import ROOT_VALUES, TRAINING_GROUPS
+
+KEY = re.compile(r"^ *(\w+):", re.MULTILINE)
+TARGET = re.compile(r"^ *_target_: *([\w.]+)", re.MULTILINE)
+
+
+def roots() -> list[str]:
+    """The groups of a training and the other keys of a config's root."""
+    own = [group for group in find_options() if "/" not in group]
+    return list(dict.fromkeys([*ROOT_VALUES, *TRAINING_GROUPS, *own]))
+
+
+def known_keys(like: str) -> list[str]:
+    """The names that `like` may be meant for: those of the root, or of its group's keys."""
+    group, dot, _ = like.partition(".")
+    if not dot or group not in TRAINING_GROUPS:
+        return roots()
+    files = find_options().get(group, {}).values()
+    texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
+    keys = {key for text in texts for key in KEY.findall(text)}
+    for signature in (_signature(target) for text in texts for target in TARGET.findall(text)):
+        keys |= set(signature.parameters) if signature else set()
+    return [f"{group}.{key}" for key in sorted(keys)]
+
+
+def is_known_key(name: str) -> bool:
+    """True for a key of the root, for a group, and for a key that some option of a group takes."""
+    root, _, path = name.partition(".")
+    if root not in roots():
+        return False
+    return not path or root not in TRAINING_GROUPS or takes_key(root, path)
+
+
+def takes_key(group: str, path: str) -> bool:
+    """True when some option of a group takes the key at this path below the group."""
+    key, row = path.split("."), TRAINING_GROUPS[group]
+    files = find_options().get(group, {})
+    if row.several:
+        name, *key = key
+        files = {name: files[name]} if name in files else {}
+    if not key or key[0] in {*row.keys, *row.own_keys}:
+        return bool(files)
+    return any(_file_takes(file, key[0]) for file in files.values())
+
+
+def _file_takes(file: Path, key: str) -> bool:
+    """True when the file of an option gives the key, or a class that it names takes it."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if key in KEY.findall(text):
+        return True
+    return any(class_takes(target, key) for target in TARGET.findall(text))
+
+
+def class_takes(target: str, key: str) -> bool:
+    """True when a class takes an argument of this name; false where it cannot be read."""
+    signature = _signature(target)
+    return signature is not None and (signature.takes_any_key or key in signature.parameters)
+
+
+@cache
+def _signature(target: str) -> Signature | None:
+    try:
+        return read_signature(target)
+    except TargetError:
+        return None
