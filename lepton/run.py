@@ -21,7 +21,7 @@ from lepton.storage.run_folder import (
     read_pruned_run,
     run_status,
 )
-from lepton.storage.run_log import logged_to
+from lepton.storage.run_log import log_once, logged_to
 from lepton.storage.run_writing import writing_run
 from lepton.storage.shared_files import share_files
 from lepton.training.data_description import write_data_description
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 log = logging.getLogger("lepton")
-SHOWN_NOTES: set[str] = set()  # notes on the data that this process has shown
 
 
 def train(cfg: "DictConfig") -> Result:
@@ -125,22 +124,22 @@ def read_data(config: dict[str, Any]) -> Data:
     """Reads the data of a run, and logs what was done to them."""
     data = build.data(config)
     counts = {split: len(rows["id"]) for split, rows in data.splits.items()}
-    _log_once("rows: " + ", ".join(f"{count} {split}" for split, count in counts.items()))
+    log_once("rows: " + ", ".join(f"{count} {split}" for split, count in counts.items()))
     if data.streamed_from is not None:
-        _log_once(f"data: the rows are streamed from {data.streamed_from}")
+        log_once(f"data: the rows are streamed from {data.streamed_from}")
     if data.read_whole is not None:
-        _log_once(f"data: the rows are read whole: {data.read_whole}")
+        log_once(f"data: the rows are read whole: {data.read_whole}")
     for note in data.notes:
-        _log_once(f"data: {note}")
+        log_once(f"data: {note}")
     choices = config["choices"]
     if data.streamed_from is not None and fits_itself(config):
-        _log_once(f"model={choices['model']} fits itself: it takes the streamed rows whole")
+        log_once(f"model={choices['model']} fits itself: it takes the streamed rows whole")
     for group in idle_groups(config):
         reads = describe_kinds(used_kinds(config))
-        _log_once(f"model={choices['model']} reads {reads}: {group} does nothing")
+        log_once(f"model={choices['model']} reads {reads}: {group} does nothing")
     if (kind := model_kind(config)).unheeded:
         groups = ", ".join(kind.unheeded)
-        _log_once(f"model={choices['model']} {kind.words}: {groups} do nothing")
+        log_once(f"model={choices['model']} {kind.words}: {groups} do nothing")
     return data
 
 
@@ -187,9 +186,3 @@ def score_and_save(
         **learner.sizes(),
         **facts,
     )
-
-
-def _log_once(text: str) -> None:
-    """Shows a note the first time in a process, then only writes it to the log of the run."""
-    log.log(logging.DEBUG if text in SHOWN_NOTES else logging.INFO, "%s", text)
-    SHOWN_NOTES.add(text)

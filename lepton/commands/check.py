@@ -1,6 +1,8 @@
 """`lepton check [-m] [group=option ...] [key=value ...]`: says what would run, and where.
 
-Composes and checks the config as `lepton train` does, with its words and flags, and writes nothing.
+Composes and checks the config as `lepton train` does, with its words and flags, reads the data and
+builds the models of what is to be trained, each pair of them once, and writes nothing. Files above
+1 GB are not read, and nothing is fetched.
 With the name of a command that makes runs of others it says of which, and what it would be called.
 
 examples:
@@ -24,8 +26,10 @@ def main(arguments: list[str]) -> int:
         raise only_for_train(parsed.hydra_flags[0])
     from lepton.sweep.evaluation import lacks_evaluations
     from lepton.sweep.multirun import plan_runs
+    from lepton.sweep.preflight import look_at_jobs
 
     plan = plan_runs(parsed.overrides, sweep=parsed.multirun)
+    look_at_jobs(plan.to_do, plan.finished, own_code=True)
     say(plan)
     to_do = {job.folder for job in plan.to_do}
     for job, status in zip(plan.jobs, plan.statuses, strict=True):

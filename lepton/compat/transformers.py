@@ -1,7 +1,18 @@
 """Parts of transformers that it does not document, each behind a function; imports it."""
 
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.models.auto import modeling_auto
+
+
+def without_decoder(model: PreTrainedModel) -> PreTrainedModel:
+    """The encoder of an architecture that has a decoder beside it; any other model itself.
+
+    No public way: AutoModelForTextEncoding knows few of them. All name both parts so.
+    Tried: transformers 4.57.0, 5.24.0.
+    """
+    encoder = getattr(model, "encoder", None)
+    has_both = isinstance(encoder, PreTrainedModel) and hasattr(model, "decoder")
+    return encoder if has_both else model  # pyright: ignore[reportReturnType]
 
 
 def is_causal_only(config: PretrainedConfig) -> bool:

@@ -49,6 +49,7 @@ class Data(pl.LightningDataModule):
     memory_gb: float | None = None  # that rows of a `stream_source` may take; more are streamed
     streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
     read_whole: str | None = None  # what is said of rows that are too large, but cannot be streamed
+    is_fetched: bool = False  # where reading the rows may take a network, so that no check does
     spec: DataSpec
     inputs: list[InputKind]
     unread_inputs: Sequence[InputKind] = ()  # those that the model does not read

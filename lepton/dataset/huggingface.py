@@ -39,6 +39,7 @@ class HuggingFace(TextData):
         self.memory_gb = memory_gb
         self.path, self.config, self.revision = name, config, revision
         self.split_names = train, test
+        self.is_fetched = not Path(name).expanduser().is_dir()
 
     def file_names(self) -> tuple[str, str]:
         """The names of both splits."""

@@ -17,6 +17,8 @@ from lepton.errors import DataError
 class OpenML(TabularData):
     """A data set by name or number; without a `target`, the one that the set names itself."""
 
+    is_fetched = True
+
     def __init__(
         self,
         *,

@@ -24,4 +24,4 @@ class Basic:
             progress.started(job)
             outcome = attempt_job(job)
             log.log(log_level(outcome), "    %s", outcome.line)
-            progress.ended(job, outcome.kind)
+            progress.ended(job, outcome.kind, outcome.line)

@@ -81,7 +81,7 @@ def run_on_cluster(
             for job, cluster_job in ended:
                 outcome, count = _outcome(job, cluster_job), count + 1
                 log.log(log_level(outcome), "[%d/%d] %s: %s", count, len(jobs), job, outcome.line)
-                progress.ended(job, outcome.kind)
+                progress.ended(job, outcome.kind, outcome.line)
             if ended:
                 patience.accepted()
             else:

@@ -10,7 +10,7 @@ from lepton.errors import WorkerLost
 from lepton.launch.worker_pool import WorkerPool
 from lepton.launch.worker_process import WorkerProcess
 from lepton.storage.run_folder import read_failure
-from lepton.sweep.attempt import DISK_FULL, ENDED
+from lepton.sweep.attempt import DISK_FULL, ENDED, REFUSED
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
 from lepton.training.signals import Interrupted
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # loads torch, which is slow
     from lepton.vectorize.job_group import StackingOptions, UnstackedJobs
 
 log = logging.getLogger("lepton")
-KindByFolder = list[tuple[Path, str]]  # a run's folder, and the kind of its outcome
+Ends = list[tuple[Path, str, str]]  # a run's folder, the kind of its outcome, and its line
 ReasonByFolder = list[tuple[Path, str]]  # a run's folder, and why it was not stacked
 
 
@@ -70,15 +70,15 @@ class _GroupPool(WorkerPool):
             reason = f"the worker of its stack: {error}"
             ended, unstacked = [], [(job.folder, reason) for job in group]
         job_by_folder = {job.folder: job for job in group}
-        for folder, kind in ended:
-            self.progress.ended(job_by_folder[folder], kind)
+        for folder, kind, line in ended:
+            self.progress.ended(job_by_folder[folder], kind, line)
         self.progress.put_back(job_by_folder[folder] for folder, _ in unstacked)
         self.unstacked += [(job_by_folder[folder], reason) for folder, reason in unstacked]
 
 
 def train_group(
     jobs: Sequence[Job], options: "StackingOptions", fail_fast: bool
-) -> tuple[KindByFolder, ReasonByFolder]:
+) -> tuple[Ends, ReasonByFolder]:
     """Trains a group in a worker; returns how runs ended, and which were not stacked and why."""
     from lepton.vectorize.job_group import JobGroup
 
@@ -88,7 +88,7 @@ def train_group(
     except Interrupted as interrupted:
         # a worker that is told to end takes no other work
         raise RuntimeError(str(interrupted)) from None
-    return progress.kinds, [(job.folder, reason) for job, reason in unstacked]
+    return progress.ends, [(job.folder, reason) for job, reason in unstacked]
 
 
 class _GroupProgress(SweepProgress):
@@ -96,14 +96,15 @@ class _GroupProgress(SweepProgress):
 
     def __init__(self, jobs: Sequence[Job], *, fail_fast: bool):
         super().__init__(jobs, fail_fast=fail_fast)
-        self.kinds: KindByFolder = []
+        self.ends: Ends = []
 
-    def ended(self, job: Job, kind: str = ENDED) -> None:
+    def ended(self, job: Job, kind: str = ENDED, line: str = "") -> None:
         """Notes how a run has ended, and whether no further one may start."""
-        self.kinds.append((job.folder, kind))
-        if kind == DISK_FULL or (self.fail_fast and read_failure(job.folder)):
+        self.ends.append((job.folder, kind, line))
+        failed = kind == REFUSED or read_failure(job.folder)
+        if kind == DISK_FULL or (self.fail_fast and failed):
             self.stop_reason = kind
 
     def taken_back(self, job: Job) -> None:
         """Forgets how a run ended that is trained again."""
-        self.kinds = [(folder, kind) for folder, kind in self.kinds if folder != job.folder]
+        self.ends = [end for end in self.ends if end[0] != job.folder]

@@ -127,7 +127,7 @@ class WorkerPool:
         self.ended_count += 1
         counts = self.ended_count, len(self.jobs)
         log.log(log_level(outcome), "[%d/%d] %s: %s", *counts, job, outcome.line)
-        self.progress.ended(job, outcome.kind)
+        self.progress.ended(job, outcome.kind, outcome.line)
 
     def _attempt(self, worker: WorkerProcess, job: Job) -> JobOutcome:
         """A job that takes its worker with it, or its memory, is tried once more in a fresh one."""

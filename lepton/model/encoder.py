@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 def load_encoder(
     path: str | None, pretrained: bool, architecture: dict[str, Any], spec: DataSpec
 ) -> "tuple[PreTrainedModel, bool]":
-    """The encoder without its own head, and whether it is a causal decoder."""
+    """The encoder without its own head, and whether it is a causal decoder.
+
+    Of an architecture with both, the decoder is left out.
+    """
     from transformers import AutoConfig, AutoModel
 
-    from lepton.compat.transformers import is_causal_only
+    from lepton.compat.transformers import is_causal_only, without_decoder
 
     folder = local_folder(path) if path else None
     options = {"trust_remote_code": False}
@@ -44,9 +47,11 @@ def load_encoder(
         encoder = _load_weights(folder or path, config, options)
     else:
         encoder = AutoModel.from_config(config, **options)
-    if getattr(encoder, "pooler", None) is not None:
-        encoder.add_module("pooler", None)  # of another task, no part of what is learned here
-    return encoder.float().train(), is_causal_only(config)
+    alone = without_decoder(encoder)
+    is_causal = alone is encoder and is_causal_only(config)
+    if getattr(alone, "pooler", None) is not None:
+        alone.add_module("pooler", None)  # of another task, no part of what is learned here
+    return alone.float().train(), is_causal
 
 
 def _load_weights(
@@ -54,6 +59,8 @@ def _load_weights(
 ) -> "PreTrainedModel":
     """Raises: ConfigError when weights of the encoder are missing."""
     from transformers import AutoModel
+
+    from lepton.compat.transformers import without_decoder
 
     encoder, loading_info = AutoModel.from_pretrained(
         source,
@@ -63,7 +70,8 @@ def _load_weights(
         dtype=torch.float32,
         **options,
     )
-    missing = sorted(n for n in loading_info["missing_keys"] if not n.startswith("pooler."))
+    unused = ("pooler.", *(["decoder."] if without_decoder(encoder) is not encoder else []))
+    missing = sorted(n for n in loading_info["missing_keys"] if not n.startswith(unused))
     if missing:
         raise ConfigError(
             f"model.path: {str(source)!r}: {len(missing)} weights of a {config.model_type} are "

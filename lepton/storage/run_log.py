@@ -8,6 +8,7 @@ from pathlib import Path
 from lepton.foreign_text import PlainFormatter
 
 log = logging.getLogger("lepton")
+SHOWN_LINES: set[str] = set()  # that this process has shown, of those that it shows once
 
 
 @contextmanager
@@ -20,6 +21,13 @@ def logged_to(path: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             handler.close()
+
+
+def log_once(line: str) -> None:
+    """Shows a line the first time in a process, then only writes it to the log of the run."""
+    if not log.disabled:
+        log.log(logging.DEBUG if line in SHOWN_LINES else logging.INFO, "%s", line)
+        SHOWN_LINES.add(line)
 
 
 class CollectedLog(logging.Handler):

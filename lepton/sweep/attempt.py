@@ -11,6 +11,7 @@ from lepton.sweep.job import Job
 
 ENDED, LOCKED = "ended", "locked"  # kinds of outcomes; locked is a run of another process
 DISK_FULL, OUT_OF_MEMORY = "disk full", "out of memory"
+REFUSED = "refused"  # by a mistake of the user's: nothing is kept of the attempt
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class JobOutcome:
 
 def log_level(outcome: JobOutcome) -> int:
     """The level of logging to tell an outcome at."""
-    return logging.ERROR if outcome.line.startswith("failed") else logging.INFO
+    return logging.ERROR if outcome.line.startswith(("failed", REFUSED)) else logging.INFO
 
 
 def attempt_job(job: Job) -> JobOutcome:
@@ -47,10 +48,15 @@ def attempt_job(job: Job) -> JobOutcome:
 
 
 def failure_outcome(job: Job, error: Exception, *, recorded: bool = False) -> JobOutcome:
-    """The outcome of a job that failed; records why, where that has not been done."""
+    """The outcome of a job that failed; records why, where that has not been done.
+
+    A mistake of the user's is not recorded: mended, the same command trains the run.
+    """
     line = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"
     if is_disk_full(error):
         return JobOutcome(DISK_FULL, line)  # the run is not to blame; no room to record it
+    if isinstance(error, LeptonError) and error.exit_code == LeptonError.exit_code:
+        return JobOutcome(REFUSED, f"{REFUSED}: {' '.join(str(error).split())}")
     if not recorded:
         record_failure(job.folder, job.config, error)
     return JobOutcome(OUT_OF_MEMORY if is_out_of_memory(error) else ENDED, line)

@@ -13,15 +13,15 @@ from omegaconf import DictConfig
 from lepton.analysis.table import show_study
 from lepton.compat.hydra import error_of
 from lepton.config.node_checks import plain_dict
-from lepton.errors import FailedRuns, LeptonError, Locked
+from lepton.errors import ConfigError, FailedRuns, Locked
 from lepton.storage.run_folder import failed_folder, read_failure, run_status
-from lepton.storage.run_writing import record_failure
 from lepton.storage.study import add_planned_runs, make_studies, write_tables
-from lepton.sweep.attempt import ENDED, LOCKED
+from lepton.sweep.attempt import ENDED, LOCKED, JobOutcome, failure_outcome
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.grid_options import read_grid_options
 from lepton.sweep.job import Job
 from lepton.sweep.plan import TO_DO, SweepPlan, plan_grid
+from lepton.sweep.preflight import look_at_jobs
 from lepton.sweep.progress import SweepProgress, end_times
 
 log = logging.getLogger("lepton")
@@ -67,6 +67,7 @@ class Grid:
         )
         log.info("%s", plan)
         jobs = plan.to_do
+        look_at_jobs(jobs, plan.finished)
         make_studies({job.folder.parent for job in jobs})
         add_planned_runs({job.folder: str(job) for job in plan.jobs})
         with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
@@ -103,16 +104,16 @@ def launch(launcher: Launcher, jobs: list[Job], progress: SweepProgress) -> None
     overrides = [list(job.overrides) for job in jobs]
     for job, job_return in zip(jobs, launcher.launch(overrides, initial_job_idx=0), strict=True):
         error = error_of(job_return)
-        if error is not None and not isinstance(error, Locked):
-            _record_unrecorded(job, error)
-        progress.ended(job, LOCKED if isinstance(error, Locked) else ENDED)
+        kind = LOCKED if isinstance(error, Locked) else ENDED
+        outcome = JobOutcome(kind, "") if error is None or kind is LOCKED else _reported(job, error)
+        progress.ended(job, outcome.kind, outcome.line)
 
 
-def _record_unrecorded(job: Job, error: object) -> None:
-    """Records a failure that a foreign launcher reports and the run itself could not record."""
-    if read_failure(job.folder) is None:
-        error = error if isinstance(error, Exception) else LeptonError(str(error))
-        record_failure(job.folder, job.config, error)
+def _reported(job: Job, error: object) -> JobOutcome:
+    """The outcome of a failure that a foreign launcher reports; records it where the run could
+    not."""
+    error = error if isinstance(error, Exception) else RuntimeError(str(error))
+    return failure_outcome(job, error, recorded=read_failure(job.folder) is not None)
 
 
 def wait_for_other_processes(launcher: Launcher, progress: SweepProgress) -> None:
@@ -137,7 +138,8 @@ def wait_for_other_processes(launcher: Launcher, progress: SweepProgress) -> Non
 
 
 def _raise_unfinished(plan: SweepPlan, progress: SweepProgress) -> None:
-    """Raises: FailedRuns with a line for each run that did not finish."""
+    """Raises: FailedRuns with a line for each run that did not finish; ConfigError where mistakes
+    of the user's alone kept runs from it."""
     tried = {job.folder for job in plan.to_do}
     failures = [(job, _last_failure(job, tried=job.folder in tried)) for job in plan.jobs]
     failed = [_failure_line(job, failure) for job, failure in failures if failure]
@@ -147,8 +149,14 @@ def _raise_unfinished(plan: SweepPlan, progress: SweepProgress) -> None:
         again = "tries them again" if plan.retry_failed else "leaves them, rerun=true does not"
         lines.append(f"{len(failed)} of {len(plan.jobs)} runs failed; the same command {again}")
         lines += failed
+    refused = [job for job in plan.jobs if job.folder in progress.refused]
+    if refused:
+        lines.append(f"{len(refused)} of {len(plan.jobs)} runs cannot be trained as they are")
+        lines += [f"{job}: {progress.refused[job.folder]}" for job in refused]
     if progress.stop_reason:
         lines.append(f"{progress.stop_reason}; {not_trained} not trained; the same command goes on")
+    if refused and not failed:
+        raise ConfigError(*lines)
     if lines:
         raise FailedRuns("\n".join(lines))
 

@@ -41,6 +41,12 @@ class SweepPlan:
         pairs = zip(self.jobs, self.statuses, strict=True)
         return [job for job, status in pairs if self._is_to_train(job, status)]
 
+    @property
+    def finished(self) -> list[Job]:
+        """The jobs of which there is a finished run."""
+        pairs = zip(self.jobs, self.statuses, strict=True)
+        return [job for job, status in pairs if status == "finished"]
+
     def _is_to_train(self, job: Job, status: str) -> bool:
         if job.config["rerun"]:
             return True

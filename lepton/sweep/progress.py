@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lepton.storage.run_folder import RESULT_FILE, failed_folder, pruned_folder, read_failure
 from lepton.storage.study import StudyTables
-from lepton.sweep.attempt import DISK_FULL, ENDED, LOCKED
+from lepton.sweep.attempt import DISK_FULL, ENDED, LOCKED, REFUSED
 from lepton.sweep.job import Job
 from lepton.sweep.progress_bar import ProgressBar
 
@@ -17,7 +17,8 @@ class SweepProgress:
     """Hears from a launcher of each run that starts and ends, from any thread.
 
     `stop_reason` says why no further run may start, or is empty. `locked_jobs` are those that
-    another process had, and `end_times_when_locked` the times at which each had ended till then.
+    another process had, and `end_times_when_locked` the times at which each had ended till then;
+    `refused` are runs that a mistake of the user's keeps from being trained, each with its reason.
     """
 
     def __init__(self, jobs: Sized, *, fail_fast: bool = False):
@@ -26,6 +27,7 @@ class SweepProgress:
         self.running: dict[Path, Job] = {}
         self.locked_jobs: list[Job] = []
         self.end_times_when_locked: dict[Path, list[int]] = {}
+        self.refused: dict[Path, str] = {}
         self.stop_reason = ""
         self.tables: dict[Path, StudyTables] = {}
         self.started_at = time.monotonic()
@@ -50,13 +52,16 @@ class SweepProgress:
             self.running[job.folder] = job
             self._show()
 
-    def ended(self, job: Job, kind: str = ENDED) -> None:
+    def ended(self, job: Job, kind: str = ENDED, line: str = "") -> None:
         """Notes that an attempt at a run has ended; the run's folder says how.
 
-        `kind` is that of `lepton.sweep.attempt.JobOutcome`.
+        `kind` and `line` are those of `lepton.sweep.attempt.JobOutcome`.
         """
         with self.lock:
             self.running.pop(job.folder, None)
+            self.refused.pop(job.folder, None)
+            if kind == REFUSED:
+                self.refused[job.folder] = line.removeprefix(f"{REFUSED}: ")
             if kind == LOCKED:
                 self.locked_jobs.append(job)
                 self.end_times_when_locked[job.folder] = end_times(job)
@@ -84,7 +89,7 @@ class SweepProgress:
             self.done -= not failed
 
     def _count(self, job: Job, kind: str) -> None:
-        failed = read_failure(job.folder) is not None or kind == DISK_FULL
+        failed = kind in (DISK_FULL, REFUSED) or read_failure(job.folder) is not None
         self.failed += failed
         self.done += not failed
         if kind == DISK_FULL:

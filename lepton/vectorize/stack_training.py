@@ -138,7 +138,7 @@ def report_failure(
     """Says that a job failed, and records it where `is_recorded` is False."""
     outcome = failure_outcome(job, error, recorded=is_recorded)
     log.error("%s: %s", job, outcome.line)
-    progress.ended(job, outcome.kind)
+    progress.ended(job, outcome.kind, outcome.line)
 
 
 def build_trainer(members: Sequence[StackMember]) -> pl.Trainer:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lepton import load
 from lepton.launch.basic import Basic
-from lepton.storage.run_folder import failed_folder, read_config, read_failure
-from lepton.sweep.attempt import attempt_job
+from lepton.storage.run_folder import failed_folder, read_failure
 from lepton.sweep.multirun import plan_runs
+from lepton.sweep.progress import SweepProgress
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 FRAGILE = ("dataset=wine", "model=fragile", "trainer.max_epochs=1")
@@ -39,12 +39,13 @@ def test_a_failing_job_leaves_its_traceback_and_the_next_one_is_trained(fragile)
     assert {p.name for p in failed_folder(bad.folder).iterdir()} >= {"config.yaml", "log.txt"}
 
 
-def test_a_mistake_that_shows_in_the_data_is_kept_with_the_config(here):
+def test_a_mistake_that_shows_in_the_data_leaves_nothing(here):
     (job,) = jobs(*WINE, "dataset.columns={alcool: numeric}")
-    attempt_job(job)
-    assert "DataError" in read_failure(job.folder)["error"]
-    stored_config = read_config(failed_folder(job.folder) / "config.yaml")
-    assert stored_config == job.config
+    progress = SweepProgress([job])
+    Basic().launch_jobs([job], progress)
+    assert "columns.alcool: no such column" in progress.refused[job.folder]
+    assert (progress.done, progress.failed) == (0, 1)
+    assert not job.folder.parent.exists()
 
 
 def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, command):
@@ -59,7 +60,7 @@ def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, c
     )
     process = start(*arguments)
     folder = Path("runs/long")
-    while process.is_alive() and not list(folder.glob("*/result.json")):
+    while process.is_alive() and not [*folder.glob("*[!t]/result.json")]:  # none of NAME.part
         time.sleep(0.01)
     time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)

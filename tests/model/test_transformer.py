@@ -44,6 +44,13 @@ FAMILIES = {  # model type -> changes of SIZES; None where the sizes have other 
 OTHER_SIZES = {
     "distilbert": {"vocab_size": 50, "dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 32},
     "gpt2": {"vocab_size": 50, "n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 40},
+    "t5": {"vocab_size": 50, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 3, "num_heads": 2},
+    "bart": {
+        **{"vocab_size": 50, "d_model": 16, "max_position_embeddings": 40},
+        **{f"{part}_layers": 3 for part in ("encoder", "decoder")},
+        **{f"{part}_attention_heads": 2 for part in ("encoder", "decoder")},
+        **{f"{part}_ffn_dim": 32 for part in ("encoder", "decoder")},
+    },
 }
 
 
@@ -92,6 +99,24 @@ def test_the_mean_is_taken_over_a_texts_own_tokens(tmp_path):
             torch.testing.assert_close(
                 model.features(batch)[i], hidden[0].mean(0), rtol=1e-4, atol=1e-5
             )
+
+
+@pytest.mark.parametrize(
+    ("kind", "heads"), [("t5", ("AutoModel", "AutoModelForTextEncoding")), ("bart", ("AutoModel",))]
+)
+def test_of_an_architecture_with_a_decoder_the_encoder_is_used(kind, heads, tmp_path):
+    for head in heads:
+        reference = build_encoder(kind, head)
+        model, batch = loaded(saved(reference, tmp_path / head))
+        tokens = {"input_ids": batch["tokens"], "attention_mask": batch["mask"].long()}
+        with torch.no_grad():
+            hidden = reference.get_encoder()(**tokens).last_hidden_state * batch["mask"][..., None]
+            expected = hidden.sum(1) / batch["mask"].sum(1, keepdim=True)
+            torch.testing.assert_close(model.features(batch), expected, rtol=1e-4, atol=1e-5)
+        assert not [name for name, _ in model.named_parameters() if "decoder" in name]
+        model.save_architecture(tmp_path / "architecture")
+        again, _ = loaded(str(tmp_path / "architecture"), pretrained=False)
+        again.load_state_dict(model.state_dict())
 
 
 def test_normalized_outputs_keep_their_direction_and_have_a_root_mean_square_of_1(tmp_path):

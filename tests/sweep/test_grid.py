@@ -107,15 +107,16 @@ def test_a_failure_does_not_stop_the_rest_and_is_told_and_tried_again(fragile, t
     assert load("default")["status"].tolist() == ["finished"] * 3
 
 
-def test_a_mistake_in_the_data_of_one_job_is_a_failure_with_its_settings(here, trainings):
+def test_a_mistake_that_a_job_alone_meets_leaves_nothing_and_the_others_are_trained(
+    here, trainings, monkeypatch
+):
+    monkeypatch.setattr("lepton.sweep.grid.look_at_jobs", lambda *_: None)  # too large, say
     overrides = ["model=linear", "trainer.max_epochs=1", "dataset=wine,diabetes"]
-    with pytest.raises(FailedRuns, match="DataError"):
+    with pytest.raises(ConfigError, match=r"dataset=diabetes.*columns.alcohol: no such") as error:
         multirun([*overrides, "dataset.columns={alcohol: numeric}", "seed=5"])
-    frame = load("default").set_index("status")
-    assert frame.loc["finished", "dataset"] == "wine"
-    assert frame.loc["failed", "dataset"] == "diabetes"
-    assert frame.loc["failed", "seed"] == 5
-    assert "alcohol" in frame.loc["failed", "error"]
+    assert (error.value.exit_code, len(error.value.problems)) == (2, 2)
+    assert load("default")["dataset"].tolist() == ["wine"]
+    assert [path.suffix for path in study().iterdir() if path.is_dir()] == [""]
 
 
 @pytest.mark.slow

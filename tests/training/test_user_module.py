@@ -19,9 +19,10 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_folder, run_id
 from lepton.errors import ConfigError, Diverged
-from lepton.run import SHOWN_NOTES, train_checked
+from lepton.run import train_checked
 from lepton.seeds import derive
 from lepton.storage.results import read_result
+from lepton.storage.run_log import SHOWN_LINES
 from lepton.training.learner import Learner, build_learner
 from lepton.training.signals import Interrupted
 from lepton.training.user_module.learner import LightningLearner
@@ -194,7 +195,7 @@ def test_the_saved_weights_predict_the_same(run):
 
 
 def test_groups_that_it_does_not_heed_are_said_and_change_no_id(lepton):
-    SHOWN_NOTES.clear()
+    SHOWN_LINES.clear()
     arguments = ("train", *SMALL, "trainer.max_epochs=1", "model=classifier")
     code, out, err = lepton(*arguments)
     assert code == 0

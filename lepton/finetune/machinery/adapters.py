@@ -2,6 +2,7 @@
 
 import copy
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -22,6 +23,7 @@ from lepton.finetune.machinery.layers import (
 if TYPE_CHECKING:
     from peft import PeftConfig
 
+TURNED_LINEAR = "Conv1D"  # of transformers, which is not imported for it
 ADAPTER_MARKS = (".lora_", ".ia3_", "prompt_encoder.")  # in names of parameters
 
 
@@ -42,7 +44,7 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
     candidates = [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear)
+        if is_linear(module)
         and not f"{name}.".startswith(head)
         and f"{name}.weight" not in new_parameters(model)
     ]
@@ -58,6 +60,11 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
     return chosen
 
 
+def is_linear(module: nn.Module) -> bool:
+    """True for a linear layer, also for GPT-2's, whose weight lies the other way round."""
+    return isinstance(module, nn.Linear) or type(module).__qualname__ == TURNED_LINEAR
+
+
 def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
@@ -68,7 +75,9 @@ def _pattern(text: str) -> re.Pattern[str]:
 def inject_adapters(model: nn.Module, peft_config: "PeftConfig") -> nn.Module:
     """Puts adapters into the layers that peft's config names, and trains them."""
     trained = always_trained(model)  # before layers change their names
-    import_peft().inject_adapter_in_model(peft_config, model)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "fan_in_fan_out")  # which peft then sets by itself
+        import_peft().inject_adapter_in_model(peft_config, model)
     return train_adapters_and(model, trained)
 
 

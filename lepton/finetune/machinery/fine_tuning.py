@@ -32,13 +32,13 @@ from lepton.method import Method, Phase
 from lepton.pretrained.base_weights import find_adapter_base, starting_weights, write_adapter_base
 from lepton.pretrained.weight_files import ADAPTER_FILE
 from lepton.spec import DataSpec
+from lepton.storage.run_log import log_once
 
 if TYPE_CHECKING:
     from lepton.training.network import Network
 
 log = logging.getLogger("lepton")
 MIN_SPARED_BYTES = 2**20  # of frozen weights, from which on a run folder does without them
-SHOWN_LINES: set[str] = set()  # on the loading of weights, that this process has shown
 SHARED_BACKBONES: dict[str, dict[str, Tensor]] = {}  # the last one that features were computed with
 
 
@@ -182,9 +182,7 @@ def _load_start(
         report = transfer_weights(model, spec, source)
         parameters = {name for name, _ in model.named_parameters()}
         new = parameters & {*report.new, *report.partial}
-        line = f"init_from={init_from}: {report}"
-        log.log(logging.DEBUG if line in SHOWN_LINES else logging.INFO, "%s", line)
-        SHOWN_LINES.add(line)
+        log_once(f"init_from={init_from}: {report}")
     if name := next(not_finite_names(model.state_dict()), None):
         start = f"init_from={init_from}" if init_from else f"model.path={config['model']['path']}"
         raise LeptonError(f"{start}: {name} holds values that are not finite")

@@ -33,8 +33,7 @@ def inject_low_rank(
         raise ConfigError(f"finetune.dropout: {dropout} is not a share, 0 to below 1")
     names = linear_layers(model, targets, option)
     layers = [model.get_submodule(name) for name in names]
-    widths = [(n.in_features, n.out_features) for n in layers if isinstance(n, nn.Linear)]
-    widest = max(map(max, widths))
+    widest = max(size for layer in layers for size in layer.get_parameter("weight").shape)
     if rank > widest:
         raise ConfigError(f"finetune.rank: {rank} is above the widest layer's {widest}")
     peft_config = import_peft().LoraConfig(

@@ -43,7 +43,8 @@ class Trial:
 class SearchState:
     """The trials of a search from the first to the last, the same at every start.
 
-    `tried` are the folders of runs that this process has trained: not again, whatever came of it.
+    `tried` are the folders of runs that this process has trained: not again, whatever came of it;
+    `refused` are those that a mistake of the user's kept from being trained, each with its reason.
 
     Raises: ConfigError with every mistake in the settings and the space.
     """
@@ -66,6 +67,7 @@ class SearchState:
         self.outcomes: list[TrialOutcome] = []
         self.records: list[TrialRecord] = []
         self.tried: set[Path] = set()
+        self.refused: dict[Path, str] = {}
 
     def batches(self) -> Iterator[list[Trial]]:
         """Trials batch by batch; those of a batch are told when the next is asked for."""
@@ -135,6 +137,7 @@ class SearchState:
             [job.folder for job in trial.jobs],
             self.settings.objectives,
             watched=bool(self.settings.pruner),
+            refused=self.refused,
         )
 
     def studies(self) -> list[Path]:

@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 
 from lepton.config.words import with_names
+from lepton.errors import ConfigError, FailedRuns, LeptonError
 from lepton.sweep.search.state import SearchState
 from lepton.sweep.search.trial_outcome import ENDED
 
@@ -44,15 +45,16 @@ def _trial_line(state: SearchState, number: int) -> str:
     return f"trial {number + 1}, {values}: {command}"
 
 
-def failure_lines(state: SearchState) -> list[str]:
-    """The lines that tell which trials failed and why; none when no trial did."""
+def trial_failures(state: SearchState) -> LeptonError | None:
+    """The error that tells which trials failed and why; None when no trial did."""
     failed = [trial for trial in state.trials if state.outcomes[trial.number].status == "failed"]
     if not failed:
-        return []
+        return None
     again = "hydra.sweeper.retry_failed=true tries them again"
     lines = [f"{len(failed)} of {len(state.trials)} trials failed; {again}"]
     for trial in failed:
         overrides = " ".join(with_names(override.lstrip("+")) for override in trial.overrides)
         error = state.outcomes[trial.number].error
         lines.append(f"trial {trial.number + 1}: {overrides}: {error}")
-    return lines
+    refused = [trial for trial in failed if {job.folder for job in trial.jobs} & {*state.refused}]
+    return ConfigError(*lines) if refused == failed else FailedRuns("\n".join(lines))

@@ -15,9 +15,10 @@ from lepton.storage.study import add_planned_runs, make_studies
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.grid import Grid, JobLauncher
 from lepton.sweep.job import Job
+from lepton.sweep.preflight import look_at_jobs
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.search.state import SearchState, Trial, runs_to_train
-from lepton.sweep.search.summary import failure_lines, search_summary
+from lepton.sweep.search.summary import search_summary, trial_failures
 from lepton.sweep.search.trial_outcome import ENDED, trial_run_status
 
 log = logging.getLogger("lepton")
@@ -42,18 +43,21 @@ class Search(Grid):
             )
         log.info("%s", state)
         with SweepProgress(range(state.total_runs), fail_fast=self.fail_fast) as progress:
+            state.refused = progress.refused
             for batch in state.batches():
                 jobs = state.jobs_to_train(batch)
                 progress.skipped(state.settings.seeds * len(batch) - len(jobs))
                 if jobs:
+                    if not state.tried:
+                        look_at_jobs(jobs)
                     self._train_batch(batch, jobs, progress)
                     state.tried.update(job.folder for job in jobs)
         unevaluated = add_lacking_evaluations(job for t in state.trials for job in t.jobs)
         for study in state.studies():
             show_study(study)
         say("\n".join(search_summary(state)))
-        if failures := failure_lines(state):
-            raise FailedRuns("\n".join(failures))
+        if failures := trial_failures(state):
+            raise failures
         raise_failed_evaluations(unevaluated)
 
     def _train_batch(
@@ -68,7 +72,7 @@ class Search(Grid):
         if progress.stop_reason:
             raise FailedRuns(f"{progress.stop_reason}; the same command goes on")
         for job in jobs:
-            if trial_run_status(job.folder) not in ENDED:
+            if job.folder not in progress.refused and trial_run_status(job.folder) not in ENDED:
                 # told as failed, it would be trained at the next start, and other trials follow
                 raise FailedRuns(
                     f"{job}: ended without a word of why; the same command tries it again"

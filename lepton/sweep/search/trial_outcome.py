@@ -1,7 +1,7 @@
 """The outcome of a trial, read from its run folders alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -46,12 +46,18 @@ def epoch_scores(folder: Path, status: str) -> tuple[float, ...]:
 
 
 def read_trial_outcome(
-    folders: Sequence[Path], objectives: Sequence[Objective], *, watched: bool
+    folders: Sequence[Path],
+    objectives: Sequence[Objective],
+    *,
+    watched: bool,
+    refused: Mapping[Path, str],
 ) -> TrialOutcome:
     """A trial's outcome from the folders of its runs, one a seed: the means of its objectives.
 
-    One run that failed is a trial that failed.
+    One run that failed is a trial that failed; so is one that is `refused`, with its reason.
     """
+    if reason := next((refused[folder] for folder in folders if folder in refused), None):
+        return TrialOutcome("failed", error=reason)
     statuses = {folder: trial_run_status(folder) for folder in folders}
     for folder, status in statuses.items():
         if status not in ("finished", "pruned"):

@@ -1,0 +1,187 @@
+"""The first look at what is to be trained: data are read and models built before a run starts."""
+
+import json
+import logging
+import math
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lepton.config.trust import find_targets
+from lepton.errors import ConfigError, LeptonError
+from lepton.groups import package_of
+from lepton.sweep.job import Job
+
+if TYPE_CHECKING:  # all of which load torch
+    from lepton.dataset.data import Data
+    from lepton.training.learner import Learner
+
+log = logging.getLogger("lepton")
+MAX_SECONDS = 10.0  # that a look at the jobs of a sweep may take; those left are met by their runs
+MAX_DATA_BYTES = 1e9  # of files that are read to look; larger ones take long
+NOT_LOOKED_AT = (  # keys that no mistake can lie in that this finds
+    *("seed", "study", "runs", "rerun", "overrides", "choices", "revisions", "suggested"),
+    *("logger", "callbacks", "linear_probe"),
+)
+OF_TRAINING = ("optimizer", "scheduler", "trainer", "batch_size", "evaluation")  # not the model's
+
+
+def look_at_jobs(
+    to_do: Sequence[Job], finished: Iterable[Job] = (), *, own_code: bool = False
+) -> None:
+    """Reads the data and builds the models of jobs, each pair of them once.
+
+    What a finished run shows to be right is left out; so are jobs with code of the user's own, by
+    which a process may end, where `own_code` is false.
+
+    Raises: ConfigError with the mistakes of all of them.
+    """
+    seen = {_key(job.config) for job in finished}
+    looked_at = []
+    for job in to_do:
+        key = _key(job.config)
+        if key not in seen and (own_code or not _has_own_code(job.config)):
+            looked_at.append(job)
+        seen.add(key)
+    problems = _problems(looked_at) if looked_at else []
+    if problems:
+        raise ConfigError(*_told(problems, len(looked_at)))
+
+
+def _has_own_code(config: dict[str, Any]) -> bool:
+    """True where a target lies in no package that lepton names."""
+    return any(package_of(name) is None for _, name in find_targets(config, "config"))
+
+
+def _told(problems: Sequence[tuple[Job, str]], looked_at: int) -> list[str]:
+    """A line for each mistake, with a job that has it where others have not."""
+    jobs_by_line: dict[str, list[Job]] = {}
+    for job, line in problems:
+        jobs_by_line.setdefault(line, []).append(job)
+    lines = []
+    for line, jobs in jobs_by_line.items():
+        others = f" (and {len(jobs) - 1} more)" if len(jobs) > 1 else ""
+        lines.append(line if len(jobs) == looked_at else f"{jobs[0]}{others}: {line}")
+    return lines
+
+
+def _key(config: dict[str, Any], *, without: Sequence[str] = ()) -> str:
+    """What the configs have in common of which a single one is looked at."""
+    left_out = {*NOT_LOOKED_AT, *without}
+    return json.dumps({k: v for k, v in config.items() if k not in left_out}, default=repr)
+
+
+def _problems(jobs: Sequence[Job]) -> list[tuple[Job, str]]:
+    """The mistakes of jobs, those on the same data one after the other."""
+    from lepton.compat.lightning import isolate_rng
+
+    deadline, found = time.monotonic() + MAX_SECONDS, []
+    by_data: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_data.setdefault(_data_key(job.config), []).append(job)
+    with _silence(), isolate_rng():
+        for alike in by_data.values():
+            if time.monotonic() > deadline:
+                break
+            found += _problems_on_data(alike, deadline)
+    return found
+
+
+def _data_key(config: dict[str, Any]) -> str:
+    """What the reading of a job's data depends on."""
+    model = config["model"] or {}
+    parts = [config["dataset"], config["preprocessing"], config["task"].get("_target_")]
+    return json.dumps([*parts, model.get("_target_"), model.get("tokenizer")], default=repr)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps lepton's log and warnings back, since the runs say all of it themselves."""
+    before, log.disabled = log.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.disabled = before
+
+
+def _problems_on_data(jobs: Sequence[Job], deadline: float) -> list[tuple[Job, str]]:
+    """The mistakes of jobs that read the same data, which are read once."""
+    found: list[tuple[Job, str]] = []
+    try:
+        data = _read_data(jobs[0].config)
+    except LeptonError as e:
+        return [(job, line) for job in jobs for line in _lines(e)]
+    except Exception:  # of code of the user's, which the run records
+        return []
+    learners: dict[str, Learner | None] = {}
+    for job in jobs if data is not None else ():
+        if time.monotonic() > deadline:
+            break
+        key = _key(job.config, without=OF_TRAINING)
+        try:
+            if key not in learners:
+                learners.clear()  # one at a time is in memory
+                learners[key] = None
+                learners[key] = _build_learner(job.config, data)
+            if (learner := learners[key]) is not None:
+                _try_training_options(job.config, learner, data)
+        except LeptonError as e:
+            found += [(job, line) for line in _lines(e)]
+        except Exception:
+            continue
+    return found
+
+
+def _lines(error: LeptonError) -> list[str]:
+    return list(error.problems) if isinstance(error, ConfigError) else [str(error)]
+
+
+def _read_data(config: dict[str, Any]) -> "Data | None":
+    """The data of a config; None where they are large, or come over the network."""
+    from lepton import build
+
+    data = build.unread_data(config)
+    if data.is_fetched:
+        return None
+    source = data.stream_source()
+    if source is not None and source.bytes > MAX_DATA_BYTES:
+        return None
+    data.setup()
+    return data
+
+
+def _build_learner(config: dict[str, Any], data: "Data") -> "Learner":
+    from lepton.training.learner import build_learner
+
+    return build_learner(config, data.spec)
+
+
+def _try_training_options(config: dict[str, Any], learner: "Learner", data: "Data") -> None:
+    """Makes what else a training needs of its config.
+
+    Raises: ConfigError for values that are refused.
+    """
+    from lepton import build
+    from lepton.evaluation.adding import refuse_evaluators
+    from lepton.optimizer.parameter_groups import parameter_groups
+    from lepton.training.network import Network
+
+    refuse_evaluators(config["evaluation"] or {})
+    if not isinstance(learner, Network):
+        return
+    groups = parameter_groups(learner.model)
+    for method in learner.methods:
+        groups = method.groups(learner.model, groups)
+    optimizer = build.component(config, "optimizer", params=groups)
+    if config["scheduler"]:
+        from lepton.scheduler.interval import steps_by_batch
+
+        supplied: dict[str, Any] = {"optimizer": optimizer}
+        if steps_by_batch(config):
+            batches = math.ceil(len(data.splits["train"]["id"]) / config["batch_size"])
+            supplied["total_steps"] = batches * config["trainer"]["max_epochs"]
+        build.component(config, "scheduler", **supplied)

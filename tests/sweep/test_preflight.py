@@ -1,0 +1,108 @@
+"""Before the first run of a sweep starts, the data of all are read and their models built."""
+
+from pathlib import Path
+
+import pytest
+
+from lepton import allow, build
+from lepton.commands import check
+from lepton.errors import ConfigError
+from lepton.sweep.multirun import multirun, plan_runs
+from lepton.sweep.preflight import look_at_jobs
+from tests.quick import quick_at
+
+TABLE = ("dataset=csv", "dataset.path=t.csv", "dataset.target=y", "trainer.max_epochs=1")
+
+
+@pytest.fixture
+def table(here):
+    rows = "".join(f"{i % 7},{i % 3},{i % 2}\n" for i in range(60))
+    Path("t.csv").write_text(f"a,b,y\n{rows}")
+
+
+@pytest.fixture
+def readings(monkeypatch):
+    """The seed of each reading of data."""
+    seeds, read = [], build.unread_data
+
+    def counted(config, **options):
+        seeds.append(config["seed"])
+        return read(config, **options)
+
+    monkeypatch.setattr(build, "unread_data", counted)
+    return seeds
+
+
+MISTAKES = [
+    ("dataset.target=z", "dataset.target: no column 'z' (there are: a, b, y)"),
+    ("task.class_weights=[1,2,3]", "has 3 weights; this target needs one a class, 2"),
+    ("task.class_weights=balancd", "'balancd' is not known; did you mean 'balanced'?"),
+    ("dataset.shots=100", "dataset.shots=100: class '0' has"),
+    ("dataset.columns.q=numeric", "dataset.columns.q: no such column"),
+    ("optimizer.lr=-1", "optimizer=adamw refuses its values"),
+    ("model.dropout=7", "model"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "line"), quick_at(MISTAKES, 0, 1, 3, 5))
+def test_check_reads_the_data_and_builds_the_model(table, mistake, line):
+    with pytest.raises(ConfigError) as error:
+        check.main([*TABLE, "model=mlp_small", mistake])
+    (problem,) = error.value.problems
+    assert line in problem
+    assert sorted(path.name for path in Path().iterdir()) == ["t.csv"]
+
+
+@pytest.mark.parametrize("column", ["dataset.split=group", "dataset.split=time"])
+def test_check_misses_a_column_by_which_rows_are_split(table, column):
+    with pytest.raises(ConfigError, match=r"dataset\.split_column=day: no such column"):
+        check.main([*TABLE, "model=linear", column, "dataset.split_column=day"])
+
+
+def test_every_job_of_a_sweep_is_looked_at_before_the_first_starts(table):
+    with pytest.raises(ConfigError) as error:
+        multirun([*TABLE, "model=linear,mlp_small", "seed=0,1", "dataset.target=y,z"])
+    (line,) = error.value.problems
+    assert line.startswith("dataset=csv dataset.path=t.csv dataset.target=z")
+    assert line.endswith("(and 1 more): dataset.target: no column 'z' (there are: a, b, y)")
+    assert not Path("runs").exists()
+
+
+def test_a_search_looks_at_its_first_batch(table):
+    space = ["optimizer.lr=interval(1e-3,1e-2)", "hydra/sweeper=search"]
+    with pytest.raises(ConfigError, match="class_weights"):
+        multirun([*TABLE, "model=linear", *space, "task.class_weights=[1]"])
+    assert not Path("runs").exists()
+
+
+OWN = """import os
+from lepton.model.linear import Linear
+
+class Own(Linear):
+    def __init__(self, **values):
+        super().__init__(**values)
+        open("built", "a").write("once")
+"""
+
+
+def test_only_check_runs_code_of_the_users_own(table, monkeypatch):
+    Path("conf/model").mkdir(parents=True)
+    Path("mine_to_look_at.py").write_text(OWN)
+    Path("conf/model/own.yaml").write_text("_target_: mine_to_look_at.Own\n")
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    allow("mine_to_look_at")
+    words = [*TABLE, "model=own", "dataset.target=z"]
+    jobs = plan_runs(words, sweep=True).jobs
+    look_at_jobs(jobs)
+    with pytest.raises(ConfigError, match="no column 'z'"):
+        look_at_jobs(jobs, own_code=True)
+    look_at_jobs(plan_runs([*TABLE, "model=own"], sweep=True).jobs, own_code=True)
+    assert Path("built").read_text() == "once"
+
+
+def test_data_are_read_once_for_all_seeds_and_not_for_what_a_finished_run_shows(table, readings):
+    multirun([*TABLE, "model=linear", "seed=0,1,2", "hydra/launcher=basic"])
+    assert readings == [0, 0, 1, 2]
+    readings.clear()
+    multirun([*TABLE, "model=linear", "seed=0,1,2,3", "hydra/launcher=basic"])
+    assert readings == [3]
