@@ -99,7 +99,7 @@ def _read(file: Path, modified: int) -> tuple[dict[str, str], dict[str, Any]]:
         for name, option in entry.items()
     }
     values = {}
-    for group in TRAINING_GROUPS.keys() & content.keys():
+    for group in (group for group in TRAINING_GROUPS if group in content):
         node = content[group]
         for name, value in node.items() if isinstance(node, dict) else ():
             if TRAINING_GROUPS[group].several and isinstance(value, dict):

@@ -9,9 +9,7 @@ nothing.
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from lepton.stats.repetitions import SPLIT_KEYS
-
-REPETITION_KEYS = ("seed", *SPLIT_KEYS)
+REPETITION_KEYS = ("seed", "dataset.fold", "dataset.split_seed")
 
 
 def is_repetition(override: str) -> bool:

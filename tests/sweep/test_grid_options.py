@@ -7,6 +7,8 @@ import pytest
 
 from lepton.config.conditions import Condition, lookup_in
 from lepton.errors import ConfigError
+from lepton.stats.repetitions import SPLIT_KEYS
+from lepton.sweep.drawing import REPETITION_KEYS, shuffled
 from lepton.sweep.multirun import plan_runs
 
 MODELS, RATES, SEEDS, FOLDS = ("linear", "mlp"), (0.1, 0.01), (0, 1, 2), (0, 1)
@@ -166,6 +168,10 @@ def test_larger_draws_hold_smaller_ones_whatever_the_order_of_words(here):
     assert {p[:2] for p in first} < settings
 
 
+def test_repetitions_are_what_comparisons_take_for_them():
+    assert REPETITION_KEYS == ("seed", *SPLIT_KEYS)
+
+
 def test_what_is_excluded_is_not_drawn(here):
     found, lines = points("hydra.sweeper.draw=2", "hydra.sweeper.exclude='model != mlp'")
     assert found == {p for p in ALL if p[0] == "mlp"}
@@ -173,8 +179,6 @@ def test_what_is_excluded_is_not_drawn(here):
 
 
 def test_every_setting_is_drawn_as_often_as_others(here):
-    from lepton.sweep.drawing import shuffled
-
     texts = [f"optimizer.lr={i}" for i in range(5)]
     firsts = Counter(shuffled(texts, seed)[0] for seed in range(2000))
     chi_squared = sum((firsts[text] - 400) ** 2 / 400 for text in texts)
