@@ -169,7 +169,7 @@ def test_larger_draws_hold_smaller_ones_whatever_the_order_of_words(here):
 
 
 def test_repetitions_are_what_comparisons_take_for_them():
-    assert REPETITION_KEYS == ("seed", *SPLIT_KEYS)
+    assert ("seed", *SPLIT_KEYS) == REPETITION_KEYS
 
 
 def test_what_is_excluded_is_not_drawn(here):
