@@ -19,9 +19,12 @@ from lepton.metric.calibration import (
     multiclass_calibration_error,
     multilabel_calibration_error,
 )
+from lepton.metric.class_counts import balanced_accuracy, macro_f1, mcc
 from lepton.metric.metric import Metric
+from lepton.metric.ranking import auroc, average_precision
 
 CALIBRATION_BINS = 15  # of the calibration error, where nobody chooses
+BLOCK_CELLS = 1 << 20  # of probabilities that are looked at at a time
 BINNED_METRICS = ("ece",)  # that take `n_bins`
 
 
@@ -112,38 +115,17 @@ def multiclass_brier(p: Tensor, y: Tensor) -> Tensor:
 
     Source: Brier 1950, https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
     """
-    return (p - _one_hot(p, y)).square().sum(1).mean()
+    sums = [
+        rows.sub(_one_hot(rows, targets)).square_().sum(1)
+        for rows, targets in zip(*_row_blocks(p, y), strict=True)
+    ]
+    return torch.cat(sums).mean()
 
 
 def ks(p: Tensor, y: Tensor) -> Tensor:
     """Kolmogorov-Smirnov statistic: the largest difference of true and false positive rate."""
     fpr, tpr, _ = tm.binary_roc(p, y, validate_args=False)
     return (tpr - fpr).abs().max()
-
-
-def balanced_accuracy(p: Tensor, y: Tensor) -> Tensor:
-    """Recall averaged over the classes that the split has; undefined for one class alone."""
-    counts = _confusion(p, y)
-    support = counts.sum(1)
-    recall = (counts.diagonal() / support)[support > 0]
-    return recall.mean() if len(recall) > 1 else _undefined()
-
-
-def mcc(p: Tensor, y: Tensor) -> Tensor:
-    """Matthews correlation coefficient; 0 when all predictions are the same class.
-
-    Source: Gorodkin 2004, https://doi.org/10.1016/j.compbiolchem.2004.09.006
-    """
-    counts = _confusion(p, y)
-    n, true, predicted = counts.sum(), counts.sum(1), counts.sum(0)
-    spread_true = n**2 - true.square().sum()
-    spread_predicted = n**2 - predicted.square().sum()
-    if spread_true == 0:
-        return _undefined()
-    if spread_predicted == 0:
-        return torch.tensor(0.0)
-    covariance = counts.trace() * n - true @ predicted
-    return covariance / (spread_true * spread_predicted).sqrt()
 
 
 def r2(p: Tensor, y: Tensor) -> Tensor:
@@ -167,14 +149,13 @@ def _prepare(prediction: Tensor, target: Tensor, task: str) -> tuple[Tensor, Ten
     low, high = prediction.min().item(), prediction.max().item()
     if low < -1e-3 or high > 1 + 1e-3:
         raise ValueError(f"prediction: {low:.3g} to {high:.3g}; pass probabilities, not logits")
-    return prediction.clamp(0, 1), target.long()
+    return prediction.clamp(0, 1) if low < 0 or high > 1 else prediction, target.long()
 
 
-def _confusion(p: Tensor, y: Tensor) -> Tensor:
-    """Counts, true class by predicted class; ties go to the first class, in binary to negative."""
-    predicted, classes = ((p > 0.5).long(), 2) if p.ndim == 1 else (p.argmax(1), p.shape[1])
-    cells = torch.bincount(y * classes + predicted, minlength=classes**2)
-    return cells.reshape(classes, classes).double()
+def _row_blocks(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """The tensors in blocks of rows, whose temporaries are small however many classes there are."""
+    rows = max(1, BLOCK_CELLS // tensors[0].shape[1])
+    return [tensor.split(rows) for tensor in tensors]
 
 
 def _clamp_probability(p: Tensor) -> Tensor:
@@ -198,19 +179,31 @@ def _if_both_classes(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: T
 
 def _macro_average(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
     """The mean of a binary metric over the columns in which both classes occur."""
-    columns = (y.min(0).values != y.max(0).values).nonzero().flatten().tolist()
-    return _mean_over_columns(columns, metric, p, y) if columns else _undefined()
-
-
-def _mean_over_columns(
-    columns: Iterable[int], metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor
-) -> Tensor:
-    values = [metric(p[:, i].contiguous(), y[:, i].contiguous()).double() for i in columns]
-    return torch.stack(values).mean()
+    columns = (y.min(0).values != y.max(0).values).nonzero().flatten()
+    return _mean_over_columns(metric, p, columns, lambda i: y[:, i].contiguous())
 
 
 def _one_against_rest(metric: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
-    return _macro_average(metric, p, _one_hot(p, y))
+    """The same over the classes, each against all others."""
+    counts = torch.bincount(y, minlength=p.shape[1])
+    columns = ((counts > 0) & (counts < len(y))).nonzero().flatten()
+    return _mean_over_columns(metric, p, columns, lambda i: (y == i).long())
+
+
+def _mean_over_columns(
+    metric: Callable[[Tensor, Tensor], Tensor],
+    p: Tensor,
+    columns: Tensor,
+    target: Callable[[int], Tensor],
+) -> Tensor:
+    """The mean over some columns; undefined over none."""
+    values = []
+    for block in columns.split(
+        max(1, BLOCK_CELLS // len(p))
+    ):  # turned at once: columns are strided
+        for i, column in zip(block.tolist(), p[:, block].T.contiguous(), strict=True):
+            values.append(metric(column, target(i)).double())
+    return torch.stack(values).mean() if values else _undefined()
 
 
 def by_class(
@@ -227,8 +220,6 @@ def _multiclass(metric: Callable[..., Tensor], p: Tensor, y: Tensor, **options) 
 
 _accuracy = partial(tm.binary_accuracy, validate_args=False)
 _f1 = partial(tm.binary_f1_score, validate_args=False)
-_auroc = partial(tm.binary_auroc, validate_args=False)
-_average_precision = partial(tm.binary_average_precision, validate_args=False)
 
 
 METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
@@ -237,8 +228,8 @@ METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
         "accuracy": _accuracy,
         "balanced_accuracy": balanced_accuracy,
         "f1": partial(_if_both_classes, _f1),
-        "auroc": partial(_if_both_classes, _auroc),
-        "average_precision": partial(_if_both_classes, _average_precision),
+        "auroc": partial(_if_both_classes, auroc),
+        "average_precision": partial(_if_both_classes, average_precision),
         "ece": calibration_error,
         "brier": brier,
         "ks": partial(_if_both_classes, ks),
@@ -248,11 +239,9 @@ METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
         "log_loss": multiclass_log_loss,
         "accuracy": partial(_multiclass, tm.multiclass_accuracy, average="micro"),
         "balanced_accuracy": balanced_accuracy,
-        "f1": partial(
-            _if_both_classes, partial(_multiclass, tm.multiclass_f1_score, average="macro")
-        ),
-        "auroc": partial(_one_against_rest, _auroc),
-        "average_precision": partial(_one_against_rest, _average_precision),
+        "f1": partial(_if_both_classes, macro_f1),
+        "auroc": partial(_one_against_rest, auroc),
+        "average_precision": partial(_one_against_rest, average_precision),
         "ece": multiclass_calibration_error,
         "brier": multiclass_brier,
         "mcc": mcc,
@@ -262,8 +251,8 @@ METRICS: dict[str, dict[str, Callable[..., Tensor]]] = {
         "accuracy": lambda p, y: ((p > 0.5) == y).double().mean(),
         "balanced_accuracy": partial(_macro_average, balanced_accuracy),
         "f1": partial(_macro_average, _f1),
-        "auroc": partial(_macro_average, _auroc),
-        "average_precision": partial(_macro_average, _average_precision),
+        "auroc": partial(_macro_average, auroc),
+        "average_precision": partial(_macro_average, average_precision),
         "ece": multilabel_calibration_error,
         "brier": brier,
         "mcc": partial(_macro_average, mcc),

@@ -72,7 +72,10 @@ def write_predictions(
     """Writes a table for each split into a run folder."""
     (folder / PREDICTIONS_FOLDER).mkdir()
     for name, split in predictions.items():
-        predictions_frame(split, columns).to_parquet(predictions_file(folder, name))
+        frame = predictions_frame(split, columns)
+        repeating = [str(name) for name, kind in frame.dtypes.items() if kind.kind not in "fO"]
+        path = predictions_file(folder, name)
+        frame.to_parquet(path, use_dictionary=repeating or False)  # of numbers it takes space, time
 
 
 def read_predictions(folder: Path, name: str) -> SplitPredictions:
