@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import hydra.utils
 from hydra.errors import InstantiationException
 
+from lepton.compat.hydra import without_execution_checks
 from lepton.compat.optional import how_to_install
 from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label, own_groups
 from lepton.config.input_kinds import provided_kinds, used_kinds
@@ -60,10 +61,8 @@ def unfinished(node: dict[str, Any], group: str, *, inside: bool = False) -> "pa
         )
     if problems:
         raise ConfigError(*problems)
-    options = {"_partial_": True, "_convert_": "all"}
-    if "_execution_whitelist_" in inspect.signature(hydra.utils.instantiate).parameters:
-        options["_execution_whitelist_"] = names
-    return hydra.utils.instantiate(node, **options)
+    unchecked = without_execution_checks()  # each target is imported and trusted, or refused above
+    return hydra.utils.instantiate(node, _partial_=True, _convert_="all", **unchecked)
 
 
 def import_target(node: dict[str, Any], group: str | None) -> Any:

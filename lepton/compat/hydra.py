@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import hydra.utils
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
@@ -34,14 +35,14 @@ def forget_stored_options(group: str, names: Sequence[str]) -> None:
 
 
 def run_sweep(
-    hydra: Hydra, config_name: str, task: Callable[[DictConfig], Any], overrides: Sequence[str]
+    session: Hydra, config_name: str, task: Callable[[DictConfig], Any], overrides: Sequence[str]
 ) -> None:
     """Hands a sweep to the sweeper that the config names; logging is left as it is.
 
     No public way: hydra.main reads the command line, and sets up logging and folders.
     Tried: hydra-core 1.3.8, 1.4.0rc3.
     """
-    hydra.multirun(config_name, task, list(overrides), with_log_configuration=False)
+    session.multirun(config_name, task, list(overrides), with_log_configuration=False)
 
 
 def error_of(job: JobReturn) -> Any:
@@ -51,3 +52,16 @@ def error_of(job: JobReturn) -> Any:
     Tried: hydra-core 1.3.8, 1.4.0rc3.
     """
     return None if job.status == JobStatus.COMPLETED else job._return_value
+
+
+def without_execution_checks() -> dict[str, Any]:
+    """The keyword of `instantiate` for targets that are trusted, as all are for Hydra 1.3.
+
+    Hydra 1.4 takes a list of targets, and also refuses what a listed one returns where it can be
+    called and its own class is not listed: torch.nn.Dropout, which lies elsewhere, or what
+    torchmetrics.Accuracy chooses.
+
+    No public way: the value is there from 1.4 on. Tried: hydra-core 1.3.8, 1.4.0rc3.
+    """
+    value = getattr(hydra.utils, "UNSAFE_DISABLE_EXECUTION_CHECKS", None)
+    return {} if value is None else {"_execution_whitelist_": value}

@@ -2,13 +2,16 @@
 
 from functools import partial
 
+import hydra.utils
 import pytest
+import torch
 from hydra import compose
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from torchmetrics.classification import BinaryAccuracy
 
 from lepton.config.compose import add_plugin_path, hydra_session
 
@@ -103,6 +106,16 @@ def test_a_job_tells_its_error_and_prints_nothing(private, moved, capsys):
         completed.return_value = 3.0
         assert private.error_of(completed) is None
         assert capsys.readouterr() == ("", "")
+
+
+def test_a_target_gives_what_it_makes_also_where_its_class_lies_elsewhere(private, moved):
+    keywords = private.without_execution_checks()
+    nested = {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "torch.nn.Dropout"}]}
+    with moved("hydra.utils.UNSAFE_DISABLE_EXECUTION_CHECKS"):
+        assert isinstance(hydra.utils.instantiate(nested, **keywords)[0], torch.nn.Dropout)
+        chosen = {"_target_": "torchmetrics.Accuracy", "task": "binary"}
+        metric = hydra.utils.instantiate(chosen, _partial_=True, **keywords)()
+        assert isinstance(metric, BinaryAccuracy)
 
 
 def test_hydras_own_launcher_and_sweeper_lie_where_check_expects_them(moved):

@@ -150,8 +150,8 @@ def test_a_users_option_that_shadows_one_of_leptons_is_refused(lepton, write, ar
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# x\n_target_: a\n  b: : c\n", ":3: YAML: mapping values are not allowed here"),
-        ("# x\n_target_: a\n\tb: c\n", ":3: YAML: found character '\\t'"),
+        ("# x\n_target_: a\n  b: : c\n", ":3: YAML: mapping values are not allowed "),
+        ("# x\n_target_: a\n\tb: c\n", ":3: YAML: found "),
         ("a: [1\n", ":2: YAML: "),
         ("a: 1\nb: 2\na: 3\n", ":3: YAML: found duplicate key a"),
         ("a: !!python/object/apply:os.system [touch x]\n", ":1: YAML: could not determine"),
