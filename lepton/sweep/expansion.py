@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from lepton.errors import ConfigError, did_you_mean
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.grid_options import NODE, GridOptions
-from lepton.sweep.overrides import as_written, listed_values, params_as_overrides
+from lepton.sweep.overrides import as_written, listed_values, of_one_value, params_as_overrides
 
 MAX_GRID_RUNS = 100_000  # each of which is composed before the first starts
 Combination = list[str]  # the overrides of one job
@@ -134,12 +134,12 @@ def _paired(values: Mapping[str, list[str]]) -> list[Combination]:
 
 def _values(override: Override) -> list[str]:
     """The overrides that one word stands for, of which a list or a range gives several."""
-    key = override.get_key_element()
     if not override.is_sweep_override():
-        return [f"{key}={override.get_value_element_as_str()}"]
+        return [of_one_value(override)]
     if not override.is_discrete_sweep():
         raise ConfigError(
             f"{as_written(override)}: an interval has no list of values to train; "
             "hydra/sweeper=search looks for the best"
         )
+    key = override.get_key_element()
     return [f"{key}={value}" for value in listed_values(override, at_most=MAX_GRID_RUNS + 1)]

@@ -29,6 +29,13 @@ def listed_values(override: Override, *, at_most: int | None = None) -> list[str
     return values
 
 
+def of_one_value(override: Override) -> str:
+    """The word for a job of an override that sweeps nothing; ~KEY stays without a value."""
+    key = override.get_key_element()
+    has_value = not override.is_delete() or override.value_type is not None
+    return f"{key}={override.get_value_element_as_str()}" if has_value else key
+
+
 def as_written(override: Override) -> str:
     """An override as the user wrote it."""
     return text_of(override).lstrip("+")

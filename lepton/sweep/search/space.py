@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import (
 
 from lepton.config.identity import COSMETIC_DATASET_KEYS, COSMETIC_KEYS
 from lepton.errors import ConfigError, NothingToSearch
-from lepton.sweep.overrides import as_written, listed_values
+from lepton.sweep.overrides import as_written, listed_values, of_one_value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -121,7 +121,7 @@ def read_space(parser: OverridesParser, overrides: Sequence[str]) -> SearchSpace
     for key, override in sorted(by_key.items()):
         if not override.is_sweep_override():
             if key != "search":
-                fixed.append(f"{override.get_key_element()}={override.get_value_element_as_str()}")
+                fixed.append(of_one_value(override))
             continue
         reason = UNSEARCHABLE.get(key) or _cosmetic_reason(key)
         try:
