@@ -17,7 +17,7 @@ esac
 venv=.versions/$1
 shift
 
-"${PYTHON:-python3}" -m venv --clear "$venv"
+"${PYTHON:-$(command -v python3.11 || echo python3)}" -m venv --clear "$venv"
 # torch alone and first, and of one version: where pip offers a CPU build of it, it is taken, and uv leaves it
 torch=$(grep '^torch==' scripts/constraints.txt)
 "$venv/bin/python" -m pip install --quiet "$torch" uv
