@@ -14,7 +14,7 @@ from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS
 from lepton.metric.ranges import metric_range
 from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
-from lepton.stats.repetitions import unit_scores
+from lepton.stats.repetitions import ROW_COLUMNS, unit_scores_by_group
 from lepton.stats.welch import UnpairedScores, unpaired_scores
 from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.earlier_values import own_group_columns
@@ -113,17 +113,18 @@ def summary_table(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFra
     Columns: those of `by`, then n, mean, sd, low, high, units, unit; the interval is over units
         (splits, else seeds, else runs), and NaN for fewer than MIN_UNITS.
     """
+    numbers, options = numbered_options(frame, by)
+    columns = [c for c in (metric, *REPETITION_KEYS, *ROW_COLUMNS) if c in frame]
+    runs, limits = frame[[*dict.fromkeys(columns)]], metric_range(metric)
     rows = []
-    for option, runs in rows_by_key(frame, by):
-        values = runs[metric].dropna().to_numpy(float)
-        scores = unit_scores(runs, metric)
-        mean, low, high = mean_interval(scores.values, scores.ratio, metric_range(metric))
+    for values, scores in unit_scores_by_group(runs, metric, numbers, len(options)):
+        mean, low, high = mean_interval(scores.values, scores.ratio, limits)
         with np.errstate(invalid="ignore"):  # of an infinity, whose mean is shown
             sd = values.std(ddof=1) if len(values) > 1 else np.nan
         row = {"n": len(values), "mean": mean, "sd": sd, "low": low, "high": high}
-        row |= {"units": len(scores.values), "unit": scores.unit}
-        rows.append({**dict(zip(by, option, strict=True)), **row})
-    return pd.DataFrame(rows)
+        rows.append({**row, "units": len(scores.values), "unit": scores.unit})
+    named = [dict(zip(by, option, strict=True)) for option in options]
+    return pd.DataFrame([option | row for option, row in zip(named, rows, strict=True)])
 
 
 def difference_table(
@@ -163,7 +164,7 @@ def paired_by_option(
     frame: pd.DataFrame, by: list[str], metric: str, baseline: tuple
 ) -> dict[tuple, PairedScores]:
     """The pairs of each option's runs with the baseline's; the baseline itself has none."""
-    runs_by_option = dict(rows_by_key(frame, by))
+    runs_by_option = dict(rows_by_key(_columns_of_pairs(frame, by, metric), by))
     baseline = key_with_none(baseline)
     pairs = {}
     for option, runs in runs_by_option.items():
@@ -182,7 +183,7 @@ def unpaired_by_option(
 ) -> dict[tuple, UnpairedScores]:
     """The scores of each option with fewer than two pairs, beside those of the baseline, where
     they can be compared."""
-    runs_by_option = dict(rows_by_key(frame, by))
+    runs_by_option = dict(rows_by_key(_columns_of_pairs(frame, by, metric), by))
     base = runs_by_option[key_with_none(baseline)]
     unpaired = {}
     for option, option_pairs in pairs.items():
@@ -191,6 +192,15 @@ def unpaired_by_option(
             settings = settings_to_match(runs, base, by, with_own_settings=True)
             unpaired[option] = unpaired_scores(runs, base, metric, settings)
     return {option: scores for option, scores in unpaired.items() if scores}
+
+
+def _columns_of_pairs(frame: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
+    """The columns by which runs may be paired: what is the same in all runs tells none apart."""
+    needed = {*by, metric, *REPETITION_KEYS, *ROW_COLUMNS, DERIVED_KEY, "model", "finetune"}
+    others = [c for c in frame if c not in needed and "/" not in c and c not in FACT_COLUMNS]
+    varying = {c for c in others if _count_values(frame[c]) > 1}
+    needed |= varying | {c.partition(".")[0] for c in varying}
+    return frame[[c for c in frame if c in needed]]
 
 
 def settings_to_match(
@@ -229,6 +239,16 @@ def rows_by_key(frame: pd.DataFrame, by: list[str]) -> list[tuple[tuple, pd.Data
     if not by:
         return [((), frame)]
     return [(key_with_none(key), rows) for key, rows in frame.groupby(by, sort=False, dropna=False)]
+
+
+def numbered_options(frame: pd.DataFrame, by: list[str]) -> tuple[np.ndarray, list[tuple]]:
+    """The number of each row's option, in order of appearance, and the options' values of `by`."""
+    if not by:
+        return np.zeros(len(frame), int), [()]
+    numbers = frame.groupby(by, sort=False, dropna=False).ngroup().to_numpy()
+    _, first_rows = np.unique(numbers, return_index=True)
+    values = frame[by].iloc[first_rows].itertuples(index=False, name=None)
+    return numbers, [key_with_none(option) for option in values]
 
 
 def key_with_none(values: Iterable[Any]) -> tuple[Any, ...]:

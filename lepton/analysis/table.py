@@ -1,5 +1,7 @@
 """Tables for the terminal: a study with its seeds grouped."""
 
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from lepton.analysis.grouping import (
     derived_columns,
     difference_table,
     key_with_none,
+    numbered_options,
     summary_table,
     varying_settings,
     with_unique_derived_names,
@@ -35,6 +38,7 @@ SPLITS_LEGEND = "Seeds on a split are averaged, and what splits share of their r
 SEEDS_LEGEND = "Intervals over seeds say nothing about another test split."
 LEAST_WIDTH = 20  # that a terminal must claim to be believed
 UNASKED_METRICS = 2  # columns of metrics in a study's table
+MAX_ROWS = 100  # of a table, and of runs without a result, that are printed unasked
 
 
 def number_text(value: float | None) -> str:
@@ -52,16 +56,28 @@ def console() -> PlainConsole:
     )
 
 
+@dataclass(frozen=True)
+class ShownRows:
+    """The best rows of a study's table: their runs, and how many rows there are beside them."""
+
+    runs: pd.DataFrame
+    hidden: int
+    hidden_settings: int  # of them, those of trained runs
+
+
 def show_study(
     study: str | Path,
     by: list[str] | None = None,
     metrics: list[str] | None = None,
     select: str = "score",
+    *,
+    rows: float = MAX_ROWS,
 ) -> None:
     """Prints a study's table, what it means, and the runs without a result.
 
     `by`: columns to group by, by default the settings that vary; `metrics`: names, by default the
-    preferred ones; `select`: the validation metric that rows are ordered by.
+    preferred ones; `select`: the validation metric that rows are ordered by; `rows`: the most to
+    print, best first.
     """
     frame, out = gather_runs([study]), console()
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
@@ -69,9 +85,41 @@ def show_study(
         select = selection_metric(select, finished)
         finished, by = _rows_and_keys(finished, by)
         columns = metric_columns(metrics, finished)
-        out.print(_study_table(finished, by, columns, select))
-        out.print(_legend(finished, by, columns, select))
-    show_runs_without_result(frame, out)
+        shown = _best_rows(finished, by, select, rows)
+        table = _study_table(shown, by, columns, select)
+        constants = [_constant_cell(finished, metric) for metric in columns]
+        table.add_row("constant", *[""] * (len(by) + 1), *constants, style="dim")
+        out.print(table)
+        if shown.hidden:
+            out.print(_hidden_text(study, rows, shown.hidden), soft_wrap=True)
+        out.print(_legend(shown.runs, by, columns, select))
+    show_runs_without_result(frame, out, rows=rows)
+
+
+def _best_rows(frame: pd.DataFrame, by: list[str], select: str, count: float) -> ShownRows:
+    ordered = _ordered_options(frame, by, select)
+    if len(ordered) <= count:
+        return ShownRows(frame, 0, 0)
+    shown, hidden = ordered[: int(count)], ordered[int(count) :]
+    numbers, _ = numbered_options(frame, by)
+    commands = [command for command in derived_columns(frame) if command in by]
+    hidden_settings = int(hidden[commands].isna().all(axis=1).sum())
+    return ShownRows(frame[np.isin(numbers, shown.index)], len(hidden), hidden_settings)
+
+
+def _ordered_options(frame: pd.DataFrame, by: list[str], select: str) -> pd.DataFrame:
+    """The options of a table with their validation scores, best first."""
+    smaller_first = not larger_is_better(select, frame)
+    options = summary_table(frame, by, select)
+    return options.sort_values("mean", ascending=smaller_first, kind="stable")
+
+
+def _hidden_text(study: str | Path, rows: float, hidden: int) -> str:
+    command = f"lepton results {shlex.quote(str(study))}"
+    return (
+        f"These are the best {rows} of {rows + hidden} rows: `{command} --rows all` shows all, "
+        f"`{command} --csv runs.csv` writes a table of all runs."
+    )
 
 
 def _rows_and_keys(finished: pd.DataFrame, by: list[str] | None) -> tuple[pd.DataFrame, list[str]]:
@@ -87,10 +135,16 @@ def _rows_and_keys(finished: pd.DataFrame, by: list[str] | None) -> tuple[pd.Dat
     return with_unique_derived_names(finished), [*keys, *commands]
 
 
-def show_runs_without_result(frame: pd.DataFrame, out: PlainConsole) -> None:
-    """Prints every run without a result, with its error; and the number of runs by status."""
-    for row in frame[frame["status"].isin(LOST_STATUSES)].itertuples():
-        line = f"{row.status}: {row.run}: {row.error}"
+def show_runs_without_result(
+    frame: pd.DataFrame, out: PlainConsole, *, rows: float = MAX_ROWS
+) -> None:
+    """Prints runs without a result, with their errors; and the number of runs by status."""
+    lost = frame[frame["status"].isin(LOST_STATUSES)][["status", "run", "error"]]
+    for i, (status, run, error) in enumerate(lost.itertuples(index=False)):
+        if i >= rows:
+            out.print(f"and {len(lost) - i} more without a result, which --csv FILE lists")
+            break
+        line = f"{status}: {run}: {error}"
         out.print(printable(line, one_line=True), soft_wrap=True)
     if count := int((frame["status"] == "pruned").sum()):
         out.print(f"pruned: {count} {'run' if count == 1 else 'runs'}")
@@ -119,12 +173,10 @@ def metric_columns(names: list[str] | None, frame: pd.DataFrame) -> list[str]:
     return _check_columns(full_names, frame[columns])
 
 
-def _study_table(frame: pd.DataFrame, by: list[str], metrics: list[str], select: str) -> Table:
+def _study_table(shown: ShownRows, by: list[str], metrics: list[str], select: str) -> Table:
     """Groups ordered by validation score; the first metric with its interval and differences."""
-    smaller_first = not larger_is_better(select, frame)
-    ordered = summary_table(frame, by, select)
-    ordered = ordered.sort_values("mean", ascending=smaller_first, kind="stable")
-    difference_cells = _difference_cells(frame, by, metrics[0], ordered)
+    frame, ordered = shown.runs, _ordered_options(shown.runs, by, select)
+    difference_cells = _difference_cells(shown, by, metrics[0], ordered)
     summaries = {metric: summary_table(frame, by, metric) for metric in metrics}
     tuning_columns = _tuning_columns(frame, by, metrics[0])
     table = Table(box=None)
@@ -147,17 +199,15 @@ def _study_table(frame: pd.DataFrame, by: list[str], metrics: list[str], select:
         ]
         cells += [difference_cells.get(row, "")] if difference_cells else []
         table.add_row(*cells, *(column[row] for column in tuning_columns.values()))
-    if len(frame):
-        constants = [_constant_cell(frame, metric) for metric in metrics]
-        table.add_row("constant", *[""] * (len(by) + 1), *constants, style="dim")
     return table
 
 
 def _difference_cells(
-    frame: pd.DataFrame, by: list[str], metric: str, ordered: pd.DataFrame
+    shown: ShownRows, by: list[str], metric: str, ordered: pd.DataFrame
 ) -> dict[int, str]:
     """The difference of each row from the first row of runs, by row; derived runs have none,
     since they share their settings with no run."""
+    frame = shown.runs
     commands = [command for command in derived_columns(frame) if command in by]
     runs = without_derived(frame) if commands else frame
     keys = [key for key in by if key not in commands or runs is frame]
@@ -165,8 +215,9 @@ def _difference_cells(
     if not keys or len(run_rows) < 2:
         return {}
     row_by_option = {key_with_none(values): row for row, *values in run_rows[keys].itertuples()}
+    picked_of = len(row_by_option) + shown.hidden_settings
     differences = difference_table(
-        runs, keys, metric, next(iter(row_by_option)), picked_of=len(row_by_option)
+        runs, keys, metric, next(iter(row_by_option)), picked_of=picked_of
     )
     rows = [
         row_by_option[key_with_none(values)] for values in differences[keys].itertuples(index=False)
@@ -230,8 +281,9 @@ def _legend(frame: pd.DataFrame, by: list[str], metrics: list[str], select: str)
         f"Ordered by {SELECTION_TEXTS.get(select, select)}, never by the test split; "
         f"{direction} {metric} is better."
     ]
-    if repetitions:
-        over = repeated_units(summary_table(frame, by, metric))
+    summaries = summary_table(frame, by, metric)
+    if repetitions and summaries["n"].max() > 1:
+        over = repeated_units(summaries)
         lines.append(
             f"± is the standard deviation over {' and '.join(repetitions)}, [ ] the 95 % "
             f"interval of the mean over {over}, and of the paired difference: where that holds "

@@ -4,6 +4,7 @@
   --group-by KEYS       columns to group by; by default the settings that differ
   --metric NAMES        metrics to show: auroc, val/log_loss
   --select NAME         the validation metric that rows are ordered by (score)
+  --rows N              the most rows to print, or all (100)
   --compare KEYS        paired differences between the options of these keys
   --baseline OPTION     the option that the others are compared with
   --format FORMAT       text, markdown or latex: comparisons alone
@@ -15,6 +16,7 @@ examples:
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +32,13 @@ from lepton.analysis.comparison import (
 from lepton.analysis.conclusions import caveats, conclusions
 from lepton.analysis.grouping import chosen_groups, varying_settings, without_derived
 from lepton.analysis.study import gather_runs
-from lepton.analysis.table import console, metric_columns, show_runs_without_result, show_study
+from lepton.analysis.table import (
+    MAX_ROWS,
+    console,
+    metric_columns,
+    show_runs_without_result,
+    show_study,
+)
 from lepton.commands.argument_parser import CommandParser, split_names
 from lepton.compat.rich import PlainConsole
 from lepton.errors import LeptonError
@@ -50,10 +58,12 @@ def main(arguments: list[str]) -> int:
     """Prints the table or the comparison, and writes the table to the files that were named."""
     options = _parse(arguments)
     if options.compare or options.baseline or options.format:
+        if options.rows:
+            raise LeptonError("--rows: a comparison shows all of its options")
         _show_comparisons(options)
     else:
         by, metrics = split_names(options.group_by), split_names(options.metric)
-        show_study(options.study, by, metrics, options.select)
+        show_study(options.study, by, metrics, options.select, rows=options.rows or MAX_ROWS)
     try:
         if options.csv:
             spreadsheet_safe(load(options.study)).to_csv(options.csv, index=False)
@@ -69,6 +79,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("study")
     parser.add_argument("--group-by", metavar="KEYS")
     parser.add_argument("--metric", metavar="NAMES")
+    parser.add_argument("--rows", metavar="N", type=_row_count)
     parser.add_argument("--csv", metavar="FILE", type=Path)
     parser.add_argument("--parquet", metavar="FILE", type=Path)
     parser.add_argument("--compare", metavar="KEYS")
@@ -76,6 +87,15 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--select", metavar="NAME", default="score")
     parser.add_argument("--format", choices=("text", "markdown", "latex"))
     return parser.parse_args(arguments)
+
+
+def _row_count(text: str) -> float:
+    """The most rows that --rows asks for."""
+    if text == "all":
+        return math.inf
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows; a whole number, or all")
+    return int(text)
 
 
 def _show_comparisons(options: argparse.Namespace) -> None:

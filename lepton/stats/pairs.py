@@ -74,6 +74,8 @@ def paired_scores(
     """
     keys = [key for key in (*settings, *repetition_keys) if key in runs and key in base]
     keys = [key for key in keys if runs[key].notna().any() or base[key].notna().any()]
+    if len(runs) == len(base) == 1:
+        return _one_pair(runs, base, metric, settings, keys)
     option, baseline = (_means_by(side, keys, metric) for side in (runs, base))
     both = pd.DataFrame({"option": option, "baseline": baseline}).dropna()
     splits = [
@@ -93,6 +95,19 @@ def paired_scores(
         settings=tuple(key for key in keys if key in settings),
         interval_ratio=interval_ratio(sides, splits, len(both)),
     )
+
+
+def _one_pair(
+    runs: pd.DataFrame, base: pd.DataFrame, metric: str, settings: list[str], keys: list[str]
+) -> PairedScores:
+    """What `paired_scores` gives for one run on each side, without its tables."""
+    scores = [float(side[metric].astype(float).iloc[0]) for side in (runs, base)]
+    is_equal = all(value_texts(runs[k]).iloc[0] == value_texts(base[k]).iloc[0] for k in keys)
+    is_pair = is_equal and not np.isnan(scores).any()
+    option, baseline = ([score] if is_pair else [] for score in scores)
+    matched = tuple(key for key in keys if key in settings)
+    unit = "setting" if matched else "seed"
+    return PairedScores(np.array(option, float), np.array(baseline, float), unit, 0.0, matched)
 
 
 def _means_by(runs: pd.DataFrame, keys: list[str], metric: str) -> pd.Series:

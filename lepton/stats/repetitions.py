@@ -1,6 +1,7 @@
 """Scores of repeated runs as independent units: those of one split are averaged over its seeds,
 since they share its test rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,41 @@ def unit_scores(runs: pd.DataFrame, metric: str) -> UnitScores:
     unit = "split" if splits else "seed" if keys else "run"
     values = scores.to_numpy(float)
     return UnitScores(values, unit, interval_ratio(scored, splits, len(values)))
+
+
+def unit_scores_by_group(
+    runs: pd.DataFrame, metric: str, group_numbers: np.ndarray, groups: int
+) -> Iterator[tuple[np.ndarray, UnitScores]]:
+    """Yields of each group of runs the metric's values, and what `unit_scores` makes of its rows.
+
+    Most groups hold one run a unit, and are told by a look at all rows at once, since a table of
+    each would cost a millisecond. Shapes: `group_numbers` (runs,), from 0 to `groups` - 1.
+    """
+    if not groups:
+        return
+    is_scored = runs[metric].notna().to_numpy()
+    scored, numbers = runs[is_scored].reset_index(drop=True), group_numbers[is_scored]
+    values = scored[metric].to_numpy(float)
+    keys = [key for key in (*SPLIT_KEYS, "seed") if key in scored]
+    codes = {key: pd.factorize(scored[key], use_na_sentinel=False)[0] for key in keys}
+    rows = pd.DataFrame({"group": numbers, **codes})
+    counts = rows.groupby("group").nunique().reindex(range(groups), fill_value=0)
+    splits = [key for key in SPLIT_KEYS if key in keys]
+    has_splits = (counts[splits] > 1).any(axis=1).to_numpy()
+    has_seeds = counts["seed"].to_numpy() > 1 if "seed" in keys else np.zeros(groups, bool)
+    needs_means = np.zeros(groups, bool)
+    for has_units, unit_keys in ((has_splits, splits), (has_seeds & ~has_splits, ["seed"])):
+        if has_units.any():
+            repeated = numbers[rows.duplicated(["group", *unit_keys]).to_numpy()]
+            needs_means[repeated] |= has_units[repeated]
+    ends = np.searchsorted(np.sort(numbers), np.arange(1, groups))
+    for group, positions in enumerate(np.split(np.argsort(numbers, kind="stable"), ends)):
+        if has_splits[group] or needs_means[group]:
+            scores = unit_scores(scored.iloc[positions], metric)
+        else:
+            unit = "seed" if has_seeds[group] else "run"
+            scores = UnitScores(values[positions], unit, 0.0)
+        yield values[positions], scores
 
 
 def varying_splits(runs: pd.DataFrame) -> list[str]:

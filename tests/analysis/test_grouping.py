@@ -252,3 +252,21 @@ def test_a_precision_that_came_with_an_option_is_no_difference_of_its_own(column
     assert varying_settings(frame, {column}) == [column]
     rows[0]["trainer.precision"] = "auto"
     assert varying_settings(pd.DataFrame(rows), {column}) == [column, "trainer.precision"]
+
+
+@pytest.mark.parametrize(
+    ("second", "pairs", "unit"),
+    [
+        ({"seed": 0}, 1, "seed"),
+        ({"seed": 1}, 0, "seed"),
+        ({"seed": 0, "optimizer.lr": 0.2}, 0, "setting"),
+        ({"seed": 0, "test/auroc": np.nan}, 0, "seed"),
+    ],
+)
+def test_two_runs_are_a_pair_where_all_else_is_equal(second, pairs, unit):
+    first = {"model": "mlp", "optimizer": "adam", "optimizer.lr": 0.1, "test/auroc": 0.8}
+    rows = [{**first, "seed": 0}, {**first, "model": "linear", "test/auroc": 0.75, **second}]
+    table = difference_table(pd.DataFrame(rows), ["model"], "test/auroc", ("mlp",)).iloc[1]
+    assert (table["pairs"], table["unit"]) == (pairs, unit)
+    assert table["difference"] == pytest.approx(-0.05 if pairs else np.nan, nan_ok=True)
+    assert np.isnan([table["low"], table["high"], table["p"]]).all()

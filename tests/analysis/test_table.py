@@ -9,7 +9,7 @@ import pytest
 from lepton import load
 from lepton.analysis.grouping import difference_table, summary_table
 from lepton.analysis.run_table import show_run
-from lepton.analysis.table import show_study
+from lepton.analysis.table import console, show_runs_without_result, show_study
 from lepton.commands.results import main as results_command
 from lepton.errors import LeptonError
 from lepton.storage.results import read_result
@@ -83,6 +83,33 @@ def test_rows_are_grouped_by_the_keys_asked_for(study, results_text):
     assert re.match(r"^\s*runs\s", results_text(study, "--group-by", ""))
 
 
+def test_a_long_table_is_cut_and_says_how_to_see_the_rest(study, results_text):
+    grouped = (study, "--group-by", "model,seed")
+    whole, cut = results_text(*grouped), results_text(*grouped, "--rows", "2")
+    rows, cut_rows = ([line.split() for line in text.splitlines()] for text in (whole, cut))
+    assert cut_rows[:3] == rows[:3]  # with their differences from the first row
+    assert cut_rows[3] == rows[5]  # the constant predictor
+    assert cut_rows[4][:8] == ["These", "are", "the", "best", "2", "of", "4", "rows:"]
+    commands = re.findall("`(.*?)`", cut)
+    assert commands == [
+        f"lepton results {study} --rows all",
+        f"lepton results {study} --csv runs.csv",
+    ]
+    assert results_text(*commands[0].split()[2:]) == results_text(study)
+    results_text(*commands[1].split()[2:])
+    assert len(pd.read_csv("runs.csv")) == 4
+
+
+def test_many_runs_without_a_result_are_counted_and_some_are_named(capsys):
+    lost = [{"status": "failed", "run": f"r{i}", "error": "no"} for i in range(5)]
+    show_runs_without_result(pd.DataFrame(lost), console(), rows=2)
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "failed: r0: no",
+        "failed: r1: no",
+        "and 3 more without a result, which --csv FILE lists",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -93,6 +120,8 @@ def test_rows_are_grouped_by_the_keys_asked_for(study, results_text):
         ),
         (("--group-by", "modle"), "modle: no such column; did you mean 'model'?"),
         (("--metric", ""), "--metric: name a metric"),
+        (("--rows", "0"), "results: argument --rows: '0' is no number of rows"),
+        (("--rows", "5", "--compare", "model"), "--rows: a comparison shows all"),
         (("--frobnicate",), "results: unrecognized arguments: --frobnicate"),
         (("--csv",), "results: argument --csv: expected one argument"),
         (("--csv", "nowhere/out.csv"), "results: cannot write the table ("),

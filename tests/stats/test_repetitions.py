@@ -12,6 +12,7 @@ from lepton.metric.ranges import RANGES, metric_range
 from lepton.metric.scoring import METRICS
 from lepton.report.number_format import format_interval
 from lepton.stats.pairs import mean_interval
+from lepton.stats.repetitions import unit_scores, unit_scores_by_group
 
 ROWS = {"rows/train": 640, "rows/val": 160, "rows/test": 200}
 
@@ -123,3 +124,30 @@ def test_every_metric_of_a_task_and_every_option_of_metric_has_a_range():
     assert {name for metrics in METRICS.values() for name in metrics} <= set(RANGES)
     assert metric_range("test@slices/worst/accuracy") == (0, 1)
     assert metric_range("test/of_a_user") == (-np.inf, np.inf)
+
+
+def test_many_groups_at_once_have_the_units_of_each_by_itself():
+    rng, count = np.random.default_rng(0), 90
+    frame = pd.DataFrame(
+        {
+            "seed": pd.array(rng.integers(0, 4, count), dtype="Int64"),
+            "dataset.fold": rng.choice([0, 1, None], count),
+            "dataset.split_seed": rng.choice([0, 0, 0, 7], count),
+            "rows/train": rng.integers(90, 110, count),
+            "rows/val": 30,
+            "rows/test": 40,
+            "test/auroc": rng.choice([np.nan, *rng.random(9)], count),
+        }
+    )
+    numbers = np.sort(rng.integers(0, 40, count))[::-1]  # some groups hold no run, many one
+    units = set()
+    by_group = unit_scores_by_group(frame, "test/auroc", numbers, 41)
+    for group, (values, scores) in enumerate(by_group):
+        rows = frame[numbers == group]
+        alone = unit_scores(rows, "test/auroc")
+        assert scores.values.tolist() == alone.values.tolist()
+        assert (scores.unit, scores.ratio) == (alone.unit, alone.ratio)
+        assert values.tolist() == rows["test/auroc"].dropna().tolist()
+        units.add(scores.unit)
+    assert group == 40
+    assert units == {"run", "seed", "split"}
