@@ -11,7 +11,7 @@ from torch import Tensor
 from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.file_parts import FileParts
-from lepton.dataset.clean.target import ReadTarget, Target, make_target
+from lepton.dataset.clean.target import ReadTarget, Target, encode_target
 from lepton.dataset.describe.class_notes import absent_class_notes
 from lepton.dataset.describe.odd_cells import odd_cell_notes
 from lepton.dataset.describe.telling_columns import telling_column_notes
@@ -180,7 +180,7 @@ class Data(pl.LightningDataModule):
         table, file_rows = self._read_files()
         self.refuse_rows(table)
         files = FileParts(self.file_names() if len(table) > file_rows else (), file_rows)
-        target = make_target(
+        target = encode_target(
             table.source,
             self.target,
             self.task,

@@ -46,29 +46,6 @@ class Target:
         return self.values.astype(np.int32) if self.task in ("binary", "multiclass") else None
 
 
-def make_target(
-    frame: pd.DataFrame | RawTable,
-    columns: str | list[str],
-    task: str | None,
-    positive: str | int | bool | None,
-    *,
-    max_numeric_classes: int,
-    read: ReadTarget | None,
-    files: FileParts,
-) -> Target:
-    """The target of a table: none where it has no columns, as `read` makes it where that is given.
-
-    Raises: DataError naming the column.
-    """
-    if not columns:
-        return replace(no_target(frame), files=files)
-    if read is not None:
-        return read_own_target(frame, columns, read, files)
-    return encode_target(
-        frame, columns, task, positive, max_numeric_classes=max_numeric_classes, files=files
-    )
-
-
 def no_target(frame: pd.DataFrame | RawTable) -> Target:
     """The target of a table of which every row is kept, and none has a target."""
     rows = len(frame)
@@ -101,17 +78,22 @@ def encode_target(
     positive: str | int | bool | None,
     *,
     max_numeric_classes: int,
+    read: ReadTarget | None = None,
     files: FileParts = ONE_FILE,
 ) -> Target:
     """The target of a table; a `task` of None is inferred from the values.
 
-    Several columns are multilabel. Two distinct values are binary; the class `positive`, or the
-    second in sorted order, becomes 1 and stands second in `classes`. Numbers are regression when
-    one has a fraction, or more than `max_numeric_classes` differ. All else is multiclass, its
-    classes sorted.
+    Without columns there is none; where `read` is given, it makes the values. Several columns are
+    multilabel. Two distinct values are binary; the class `positive`, or the second in sorted order,
+    becomes 1 and stands second in `classes`. Numbers are regression when one has a fraction, or
+    more than `max_numeric_classes` differ. All else is multiclass, its classes sorted.
 
     Raises: DataError naming the column, and the row (the first data row is 1) where there is one.
     """
+    if not target:
+        return replace(no_target(frame), files=files)
+    if read is not None:
+        return read_own_target(frame, target, read, files)
     columns = [target] if isinstance(target, str) else list(target)
     _check_names(frame, columns, task)
     texts, kept_rows, notes = _target_texts(frame, columns, files)

@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from lepton import build, compose, train
+from lepton import build, compose
 from lepton.config.check import check
 from lepton.config.identity import run_id
 from lepton.dataset.clean import text_rows
 from lepton.dataset.text_csv import TextCsv
-from lepton.storage.results import finished_result
 from tests.quick import quick
 
 MODELS = {"pieces": ("model=text_cnn",), "pairs": ("model=text_cnn", "dataset.text=[text,other]")}
@@ -71,20 +70,12 @@ def test_streamed_tokens_are_those_in_memory(ending, model, reviews, monkeypatch
     same_data(again, in_memory)
 
 
-def test_a_streamed_run_on_texts_is_the_run_in_memory(reviews, tmp_path):
-    folders = []
-    for memory in ("null", "0"):
-        config = compose(
-            *("dataset=text_csv", "dataset.text=text", "dataset.target=label", "model=text_cnn"),
-            *(f"dataset.path={reviews}.parquet", f"dataset.memory_gb={memory}"),
-            *("trainer.max_epochs=2", "batch_size=16", f"runs={tmp_path / memory}"),
-        )
-        result = train(config)
-        folders.append(tmp_path / memory / "default" / result.run)
-    assert folders[0].name == folders[1].name
-    for name in ("predictions/test.parquet", "model.safetensors", "tokenizer.json"):
-        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
-    assert finished_result(folders[0]).metrics == finished_result(folders[1]).metrics
+def test_a_streamed_run_on_texts_is_the_run_in_memory(reviews, trained_both_ways):
+    trained_both_ways(
+        *("dataset=text_csv", "dataset.text=text", "dataset.target=label", "model=text_cnn"),
+        f"dataset.path={reviews}.parquet",
+        same=("predictions/test.parquet", "model.safetensors", "tokenizer.json"),
+    )
 
 
 def test_the_budget_of_texts_does_not_name_a_run(reviews):

@@ -19,7 +19,6 @@ from lepton.dataset.read import csv_file, text_file
 from lepton.dataset.read.parquet_file import ParquetTable
 from lepton.errors import LeptonError
 from lepton.storage import array_cache, machine_memory
-from lepton.storage.results import finished_result
 from tests.quick import quick
 
 SCALINGS = ("standard", "robust", "quantile", "none")
@@ -95,22 +94,14 @@ def test_the_budget_does_not_name_a_run(people):
     assert len(ids) == 1
 
 
-def test_a_streamed_run_is_the_run_in_memory(people, tmp_path, caplog):
-    folders = []
-    for memory in ("null", "0"):
-        setting = [f"runs={tmp_path / memory}", f"dataset.memory_gb={memory}", "model=mlp_small"]
-        cfg = compose(
-            *("dataset=parquet", f"dataset.path={people}.parquet", "dataset.target=good"),
-            *("trainer.max_epochs=2", "batch_size=16", *setting),
-        )
-        result = train(cfg)
-        folders.append(tmp_path / memory / "default" / result.run)
-    assert folders[0].name == folders[1].name
-    for name in ("predictions/val.parquet", "predictions/test.parquet", "model.safetensors"):
-        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+def test_a_streamed_run_is_the_run_in_memory(people, trained_both_ways):
+    folders = trained_both_ways(
+        *("dataset=parquet", f"dataset.path={people}.parquet", "dataset.target=good"),
+        "model=mlp_small",
+        same=("predictions/val.parquet", "predictions/test.parquet", "model.safetensors"),
+    )
     histories = [pd.read_parquet(f / "history.parquet").drop(columns="seconds") for f in folders]
     pd.testing.assert_frame_equal(*histories)
-    assert finished_result(folders[0]).metrics == finished_result(folders[1]).metrics
     assert "the rows are streamed from" in (folders[1] / "log.txt").read_text()
     assert "the rows are streamed from" not in (folders[0] / "log.txt").read_text()
 
