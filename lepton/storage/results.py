@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEADLINE_METRICS = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
+TEXT = "str"  # as pandas 3 calls it
 COLUMN_TYPES = {
-    **dict.fromkeys(("run", "status", "error", "folder", "trained"), "str"),
+    **dict.fromkeys(("run", "status", "error", "folder", "trained"), TEXT),
     **dict.fromkeys(("seed", "epochs", "best_epoch", "parameters", "trainable"), "Int64"),
     **dict.fromkeys(("score", "seconds", "memory_mb"), "float64"),
 }
@@ -163,14 +164,16 @@ def table_of_rows(rows: list[dict[str, Any]]) -> "pd.DataFrame":
     """Rows of runs as a table with the columns that every study has."""
     import pandas as pd
 
+    from lepton.compat.pandas import text_type
     from lepton.storage import index
 
+    types = {name: text_type() if kind == TEXT else kind for name, kind in COLUMN_TYPES.items()}
     columns = index.columns_of(with_earlier_values(rows))
     row_numbers = range(len(rows))
-    for name, kind in COLUMN_TYPES.items():
+    for name, kind in types.items():
         if name not in columns:
             columns[name] = pd.Series(index=row_numbers, dtype=kind)
-    table = pd.DataFrame(columns, index=row_numbers).astype(COLUMN_TYPES)
+    table = pd.DataFrame(columns, index=row_numbers).astype(types)
     return table.copy()  # columns beside each other
 
 
