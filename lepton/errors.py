@@ -42,6 +42,10 @@ class DataError(LeptonError):
     """The data cannot be used as they are."""
 
 
+class Damaged(LeptonError):
+    """A file of a run or a study is not what was written, or holds what lepton never writes."""
+
+
 class Locked(LeptonError):
     """Another process holds the lock of this run: it is training it."""
 

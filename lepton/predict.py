@@ -11,6 +11,7 @@ from lepton.dataset.inputs.find import kinds_in
 from lepton.storage.derived_record import read_record
 from lepton.storage.predictions import named_columns
 from lepton.storage.results import finished_result
+from lepton.storage.run_files import check_model_files
 from lepton.training.learner import load_learner
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def load_model(run: str | Path) -> "Predictor | FramePredictor":
     """
     folder = Path(run)
     result = finished_result(folder)
+    check_model_files(folder)
     if (record := read_record(result.config, folder)) is None:
         return Predictor(folder)
     from lepton.derived.classes import derivation_class, with_younger_keys

@@ -68,8 +68,7 @@ def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = No
     Raises: Locked while another process trains the run; Pruned when `watch` ends it; Diverged,
         also when the run is known to; Interrupted on SIGTERM or Ctrl-C, with a checkpoint saved.
     """
-    stored_result = read_result(folder)
-    if stored_result and not config["rerun"]:
+    if not config["rerun"] and (stored_result := read_result(folder)):
         log.info("%s is finished; rerun=true trains it again", folder)
         return stored_result
     if not config["rerun"]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lepton.storage.run_files import read_run_json
+
 MISSING_CODE, UNSEEN_CODE, FIRST_CATEGORY_CODE = 0, 1, 2  # codes of categorical columns
 FAR_STDS = 256  # from 0, at which a mean costs 32-bit numbers the digits that their spread needs
 QUANTILE_LEVELS = 129  # quantiles kept per number: 128 equal bins and their edges
@@ -62,7 +64,7 @@ class DataSpec:
     @classmethod
     def load(cls, path: Path) -> "DataSpec":
         """The spec that `save` wrote, perhaps in an earlier version with fewer fields."""
-        values = json.loads(path.read_text())
+        values = read_run_json(path.parent, path.name)
         names = [field.name for field in fields(cls) if field.name in values]
         return cls(**{name: _as_tuples(values[name]) for name in names})
 

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from lepton import build, load_model
 from lepton.errors import ConfigError
 from lepton.spec import DataSpec
+from tests.tampering import forget_digests
 
 RUN = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 CALL = {"_target_": "os.mkdir", "path": "hacked"}
@@ -49,7 +50,7 @@ def hostile_run(run_once):
     """A finished run whose config says something else at one place."""
 
     def hostile_run(place, value):
-        folder = run_once(*RUN)
+        folder = forget_digests(run_once(*RUN))
         config = OmegaConf.create(yaml.safe_load((folder / "config.yaml").read_text()))
         OmegaConf.update(config, place, value, merge=False, force_add=True)
         (folder / "config.yaml").write_text(yaml.safe_dump(OmegaConf.to_container(config)))
@@ -90,7 +91,7 @@ def test_no_command_runs_the_code_that_a_run_names(lepton, hostile_run, words, p
 
 @pytest.mark.parametrize("value", [CALL, [CALL], LATE, ESCAPED, {"_partial_": True}])
 def test_what_makes_objects_of_an_unchecked_config_refuses_a_hidden_call_itself(run_once, value):
-    folder = run_once(*RUN)
+    folder = forget_digests(run_once(*RUN))
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["dataset"]["columns"] = {"a": value}
     with pytest.raises(ConfigError, match="columns"):

@@ -34,10 +34,11 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("task", "method"),
     ("config", "evaluate", "loss"),
     ("pretrained", "metric", "stats", "optimizer"),
+    ("spec",),
     ("storage",),
     ("randomness",),
     ("compat",),
-    ("errors", "groups", "seeds", "spec", "finite", "foreign_text"),
+    ("errors", "groups", "seeds", "finite", "foreign_text"),
 )
 ROW = {package: number for number, row in enumerate(LAYERS) for package in row}
 MOST_FLAT = 16

@@ -1,6 +1,5 @@
 """The best setting of a study by its validation score, as a command to paste and as YAML."""
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from lepton.analysis.grouping import chosen_groups, varying_settings
 from lepton.errors import LeptonError
 from lepton.metric.direction import larger_is_better
 from lepton.storage.derived_record import read_record
+from lepton.storage.run_files import read_run_json
 from lepton.storage.run_folder import CONFIG_FILE, ENVIRONMENT_FILE, read_config
 
 
@@ -62,7 +62,7 @@ def rerun_command(folder: Path, config: dict[str, Any]) -> str:
         command = "train" if record is None else record.command
         return shlex.join(["lepton", command, *config["overrides"]])
     try:
-        environment = json.loads((folder / ENVIRONMENT_FILE).read_text())
+        environment = read_run_json(folder, ENVIRONMENT_FILE)
         return shlex.join(["lepton", *environment["command"][1:]])
     except (OSError, ValueError, KeyError, TypeError):
         raise LeptonError(f"{folder}: does not say by which command it was made") from None

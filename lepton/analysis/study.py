@@ -1,5 +1,6 @@
 """Gathers every run of one or more studies, also those that were planned and have no result."""
 
+import logging
 import os
 import shlex
 from collections import Counter
@@ -9,12 +10,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lepton.errors import LeptonError
+from lepton.errors import Damaged, LeptonError
+from lepton.storage.bounded_parsing import parse_yaml
 from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.results import read_rows, study_folder, table_of_rows
 from lepton.storage.run_folder import run_status
 from lepton.storage.study import planned_runs
 
+log = logging.getLogger("lepton")
 STATUSES = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "missing")
 LOST_STATUSES = STATUSES[2:5]  # ended without a result
 
@@ -45,19 +48,32 @@ def _unended_rows(folder: Path, ended_rows: list[dict[str, Any]]) -> list[dict[s
             "status": "running" if run_status(folder / name) == "running" else "missing",
             "folder": str(folder / name),
         }
-        for name, overrides in planned_runs(folder).items()
+        for name, overrides in _planned(folder).items()
         if not ended_names & {name, f"{name}.failed", f"{name}.pruned"}
     ]
+
+
+def _planned(folder: Path) -> dict[str, str]:
+    """The plan of a study; none, and a word, where it is damaged."""
+    try:
+        return planned_runs(folder)
+    except Damaged as e:
+        log.warning("%s", e)
+        return {}
 
 
 def _settings(overrides: str) -> dict[str, Any]:
     """The values that overrides set, by key; lists stay text, as in a study's table."""
     settings = {}
-    for override in shlex.split(overrides):
+    try:
+        words = shlex.split(overrides)
+    except ValueError:  # no overrides of lepton's
+        return {}
+    for override in words:
         key, _, text = override.lstrip("+").partition("=")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
+            value = parse_yaml(text.encode())
+        except (yaml.YAMLError, ValueError, Damaged):
             value = text
         settings[key] = text if isinstance(value, list | dict) else value
     return settings

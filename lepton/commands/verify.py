@@ -2,19 +2,18 @@
 
 A trained run is trained again, one that was made of others is made again of these. What is not
 the same is told, with what may be the cause: data, versions, the machine. The exit code is 0 when
-all is the same, bit for bit, and else 1.
+all is the same, bit for bit, and else 1. Before that, all files of the run are held to the digests
+that they were written with: what is damaged is named, and nothing is trained; a run of an earlier
+version has no digests, and is said to be unchecked.
 
 example:
   lepton verify runs/first/wine-mlp-s0-65d0a8dcbb
 """
 
-import json
 import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from lepton.config.chosen_options import option_label
 from lepton.config.constraints import data_files, data_folders
@@ -33,13 +32,16 @@ from lepton.pretrained.weight_files import (
     read_adapter_base,
 )
 from lepton.storage.derived_record import read_record
-from lepton.storage.evaluations import frame_file
+from lepton.storage.digests import checked_sha256, damaged_files
+from lepton.storage.evaluations import damaged_frames, frame_file
 from lepton.storage.predictions import PREDICTED_SPLITS, predictions_file
-from lepton.storage.results import Result, finished_result, read_result
+from lepton.storage.results import Result, finished_result
+from lepton.storage.run_files import read_run_json, read_run_table
 from lepton.storage.run_folder import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
     HISTORY_FILE,
+    RESULT_FILE,
     SPEC_FILE,
     read_config,
 )
@@ -65,9 +67,15 @@ def verify(folder: Path) -> tuple[list[str], bool]:
 
     Raises: LeptonError when there is no finished run, or its data or its inputs are not there.
     """
-    first = read_result(folder)
-    if first is None:
+    if not (folder / RESULT_FILE).is_file():
         raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
+    damage = damaged_files(folder)
+    first = finished_result(folder) if not damage else None
+    if first is None or (frames := damaged_frames(folder, first)):
+        damage = damage or frames
+        head = f"{folder.name}: damaged: {len(damage)} of its files are not what was written"
+        return [head, *(f"  {line}" for line in damage), "rerun=true makes the run again"], False
+    checked = "unchecked: its files have no digests" if damage is None else "all files as written"
     record = read_record(first.config, folder)
     made_by = None if record is None else derivation_class(record)
     with tempfile.TemporaryDirectory() as runs:
@@ -82,12 +90,15 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     if not differences:
         process = "the history" if made_by is None else made_by.compared
         compared = f"{len(first.metrics)} metrics, {process} and every prediction"
-        lines = [f"{folder.name}: the same again, bit for bit: {compared}"]
+        lines = [f"{folder.name}: the same again, bit for bit: {compared}; {checked}"]
         return [*lines, *(f"  although {cause}" for cause in causes)], True
     if not causes:
         step = "training" if made_by is None else made_by.step
         causes = [f"nothing that is known: {step} is not deterministic on this machine"]
-    lines = [f"{folder.name}: not the same again", *(f"  {line}" for line in differences)]
+    lines = [
+        f"{folder.name}: not the same again ({checked})",
+        *(f"  {line}" for line in differences),
+    ]
     return [*lines, "what is different:", *(f"  {cause}" for cause in causes)], False
 
 
@@ -153,13 +164,13 @@ def _differences(
     ]
     for name in (HISTORY_FILE, *own_tables, *PREDICTION_TABLES, *frames):
         if (new_folder / name).is_file():
-            difference = _table_difference(folder / name, new_folder / name)
+            difference = _table_difference(folder, new_folder, name)
             lines += [f"{name}: {difference}"] if difference else []
     if made_by is not None:
         lines += made_by.differences(folder, new_folder)
     for name in (WEIGHTS_FILE, ADAPTER_FILE, SPEC_FILE):
         if (new_folder / name).is_file():
-            lines += _file_difference(folder / name, new_folder / name)
+            lines += _file_difference(folder, new_folder, name)
     if (new_folder / BASE_FILE).is_file():
         lines += _base_difference(folder / BASE_FILE, new_folder / BASE_FILE)
     return lines
@@ -180,10 +191,10 @@ def _metric_differences(first: dict[str, float], second: dict[str, float]) -> li
     return [f"{len(changed)} of {len(first)} metrics, {largest}"]
 
 
-def _file_difference(first: Path, second: Path) -> list[str]:
-    if not first.is_file():
-        return [f"{first.name}: was not kept"]
-    return [] if first.read_bytes() == second.read_bytes() else [first.name]
+def _file_difference(first: Path, second: Path, name: str) -> list[str]:
+    if not (first / name).is_file():
+        return [f"{name}: was not kept"]
+    return [] if checked_sha256(first, name) == checked_sha256(second, name) else [name]
 
 
 def _base_difference(first: Path, second: Path) -> list[str]:
@@ -195,16 +206,16 @@ def _base_difference(first: Path, second: Path) -> list[str]:
     return [f"{BASE_FILE}: names other weights"] if contents[0] != contents[1] else []
 
 
-def _table_difference(first: Path, second: Path) -> str | None:
+def _table_difference(first: Path, second: Path, name: str) -> str | None:
     """In what two tables differ; durations do not count."""
-    if not first.is_file():
+    if not (first / name).is_file():
         return "was not kept"
     try:
         a, b = (
-            pd.read_parquet(path).drop(columns="seconds", errors="ignore")
-            for path in (first, second)
+            read_run_table(run, name).drop(columns="seconds", errors="ignore")
+            for run in (first, second)
         )
-    except (OSError, ValueError):
+    except (OSError, LeptonError):
         return "cannot be read"
     if list(a) == list(b):  # older runs held targets of 32 bits
         b = b.astype({name: a[name].dtype for name in a if a[name].dtype == "float32"})
@@ -246,7 +257,7 @@ def _environment_part(name: str) -> str:
 def _read_environment(folder: Path) -> dict[str, Any] | None:
     """The environment that a run was made in; None where its file says too little."""
     try:
-        environment = json.loads((folder / ENVIRONMENT_FILE).read_text())
+        environment = read_run_json(folder, ENVIRONMENT_FILE)
         return environment if environment["packages"] and environment["git"] else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, LeptonError, ValueError, TypeError, KeyError):
         return None

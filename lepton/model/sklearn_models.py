@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 import torch
 from torch import Tensor
 
-from lepton.errors import LeptonError
 from lepton.spec import DataSpec
+from lepton.storage.run_files import read_run_skops
 
 MODEL_FILE = "model.skops"
 
@@ -63,9 +62,11 @@ def read_skops(path: Path, trusted: Collection[str], *, kind: str = "fitted mode
 
     Raises: LeptonError when it holds another type.
     """
-    if foreign := set(skops.io.get_untrusted_types(file=path)) - set(trusted):
-        raise LeptonError(
-            f"{path}: holds {', '.join(sorted(foreign))}, which no {kind} does; load only files "
-            "that lepton has written"
-        )
-    return skops.io.load(path, trusted=sorted(trusted))
+    return read_run_skops(
+        path.parent,
+        path.name,
+        trusted,
+        lambda types: (
+            f"holds {types}, which no {kind} does; load only files that lepton has written"
+        ),
+    )

@@ -6,6 +6,7 @@ from typing import Any
 import skops.io
 
 from lepton.errors import LeptonError
+from lepton.storage.run_files import read_run_skops
 
 TRUSTED_TYPES = ("numpy.dtype",)  # beyond the numpy and scikit-learn types that skops itself trusts
 
@@ -21,16 +22,11 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises: LeptonError when the file is not there, is damaged, or holds a type that is not trusted.
     """
     try:
-        untrusted = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
-        if untrusted:
-            raise LeptonError(
-                f"{path}: holds {', '.join(untrusted)}; "
-                "only numpy and scikit-learn types are loaded"
-            )
-        return skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        return read_run_skops(
+            path.parent,
+            path.name,
+            TRUSTED_TYPES,
+            lambda types: f"holds {types}; only numpy and scikit-learn types are loaded",
+        )
     except FileNotFoundError:
         raise LeptonError(f"{path}: no such file; a finished run's folder has one") from None
-    except LeptonError:
-        raise
-    except Exception as error:
-        raise LeptonError(f"{path}: cannot be read as a skops file ({error})") from error

@@ -4,12 +4,13 @@ Nothing is loaded here, so that a mistake costs no torch.
 """
 
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lepton.errors import LeptonError
+from lepton.errors import Damaged
+from lepton.storage.digests import sha256_of
+from lepton.storage.run_files import read_run_json
 from lepton.storage.run_folder import RESULT_FILE, SPEC_FILE
 
 WEIGHTS_FILE, ADAPTER_FILE, BASE_FILE = "model.safetensors", "adapter.safetensors", "base.json"
@@ -63,10 +64,12 @@ def read_adapter_base(path: Path) -> dict[str, Any]:
     Raises: LeptonError when the file is not whole.
     """
     try:
-        contents = json.loads(path.read_text())
+        contents = read_run_json(path.parent, path.name)
         return {key: contents[key] for key in BASE_KEYS}
+    except Damaged:
+        raise
     except (OSError, ValueError, TypeError, KeyError):
-        raise LeptonError(f"{path}: not what lepton wrote; train the run again") from None
+        raise Damaged(f"{path}: not what lepton wrote; train the run again") from None
 
 
 def file_sha256(path: Path) -> str:
@@ -77,5 +80,4 @@ def file_sha256(path: Path) -> str:
 
 @lru_cache(maxsize=64)
 def _file_sha256(path: Path, modified: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)

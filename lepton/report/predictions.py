@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from lepton.errors import LeptonError
 from lepton.metric.sample_errors import error_name, sample_errors
 from lepton.spec import DataSpec
-from lepton.storage.predictions import PredictionColumns, column_values, predictions_file
+from lepton.storage.predictions import (
+    PredictionColumns,
+    column_values,
+    predictions_file,
+    read_predictions_frame,
+)
 from lepton.storage.run_folder import SPEC_FILE
 
 SHOWN_TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -58,7 +62,7 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
     path = predictions_file(run_folder, split)
     try:
         spec = DataSpec.load(run_folder / SPEC_FILE)
-        frame = pd.read_parquet(path)
+        frame = read_predictions_frame(run_folder, split)
         columns = PredictionColumns.found_in(frame)
         ids, values = frame["id"].to_numpy(), column_values(frame, columns.prediction)
         targets = column_values(frame, columns.target)
@@ -69,7 +73,7 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
         if not len(frame) or not np.isfinite(predictions.prediction.astype(float)).all():
             raise ValueError("not a number for every sample")
         return predictions
-    except (OSError, KeyError, ValueError, TypeError) as e:
+    except (OSError, KeyError, ValueError, TypeError, IndexError) as e:
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from None
 
 

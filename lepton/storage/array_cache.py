@@ -6,6 +6,7 @@ needed.
 """
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from lepton.storage.cache import cache_folder
+from lepton.storage.digests import checked_sha256
 from lepton.storage.files import is_disk_full, sync_folder
 from lepton.storage.scratch import reserve, unwritable
 
@@ -38,9 +40,14 @@ class ArrayCache:
         entry = ArrayEntry(self.folder / f"{name}-{key}")
         try:
             _hold(entry.folder)
-            entry.facts = json.loads((entry.folder / FACTS_FILE).read_text())
+            content = json.loads((entry.folder / FACTS_FILE).read_text())
+            entry.facts = content["facts"]
+            if content["sha256"] != entry.digests():
+                log.warning("%s: damaged; made anew", entry.folder)
+                os.close(HELD.pop(entry.folder))
+                return None
             (entry.folder / LOCK_FILE).touch()  # tells when it was last used
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError, KeyError):
             return None
         return entry
 
@@ -60,7 +67,8 @@ class ArrayCache:
             _hold(part)
             entry = ArrayEntry(part, self)
             yield entry
-            (part / FACTS_FILE).write_text(json.dumps(entry.facts))
+            content = {"facts": entry.facts, "sha256": entry.digests()}
+            (part / FACTS_FILE).write_text(json.dumps(content))
             sync_folder(part)  # else a power cut might leave arrays of zeros
             entry.folder = self.folder / f"{name}-{key}"
             self._put(part, entry.folder)
@@ -120,6 +128,15 @@ class ArrayEntry:
                 if not (is_disk_full(e) and self.cache and self.cache.make_room()):
                     raise
         return array
+
+    def digests(self) -> dict[str, str]:
+        """The digest of the facts and of each array, which takes a second for a gigabyte."""
+        facts = hashlib.sha256(json.dumps(self.facts, sort_keys=True).encode()).hexdigest()
+        arrays = {
+            path.name: checked_sha256(self.folder, path.name)
+            for path in sorted(self.folder.glob("*.npy"))
+        }
+        return {FACTS_FILE: facts, **arrays}
 
     def read(self, name: str) -> np.ndarray:
         """An array, mapped; what is written into it changes no file."""

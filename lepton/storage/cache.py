@@ -14,6 +14,7 @@ from lepton.storage.files import write_shared_file
 
 log = logging.getLogger("lepton")
 FOLDER_VARIABLE = "LEPTON_CACHE"
+ENTRY_FORMAT = 2  # 2: begins with the digest of the rest
 T = TypeVar("T")
 
 
@@ -57,9 +58,16 @@ def cached(
     """
     versions = package_versions(("lepton-experiments", *computed_by))
     revisions = [{name: len(changes) for name, changes in REVISIONS.items()}] if REVISIONS else []
-    path = cache_folder() / kind / f"{cache_key(key, versions, *revisions)}{Path(key).suffix}"
+    path = (
+        cache_folder()
+        / kind
+        / f"{cache_key(key, versions, ENTRY_FORMAT, *revisions)}{Path(key).suffix}"
+    )
     try:
-        value = read(path.read_bytes())
+        digest, _, content = path.read_bytes().partition(b"\n")
+        if hashlib.sha256(content).hexdigest().encode() != digest:
+            raise ValueError("its SHA-256 is not the one it was written with")
+        value = read(content)
     except OSError:
         log.debug("%s made: %s", kind, path)
     except Exception as e:  # of several unrelated kinds
@@ -70,7 +78,8 @@ def cached(
     content = compute()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_shared_file(path, content)
+        digest = hashlib.sha256(content).hexdigest().encode()
+        write_shared_file(path, digest + b"\n" + content)
     except OSError as e:
         log.warning("%s: not kept (%s); LEPTON_CACHE names another folder", path, e.strerror)
     return read(content)

@@ -13,9 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.errors import LeptonError
+from lepton.errors import Damaged, LeptonError
 from lepton.storage.files import locked_folder, write_bytes
+from lepton.storage.regular_files import open_regular
 from lepton.storage.results import Result, finished_result, replace_result
+from lepton.storage.run_files import naming_damage, read_table_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +81,16 @@ def add_evaluation(
         raise LeptonError(f"{folder}: cannot be written to ({e.strerror})") from None
 
 
+def damaged_frames(folder: Path, result: Result) -> list[str]:
+    """A line for each table of an evaluation that is gone or not what was written."""
+    return [
+        f"{frame_file(Path(), name, frame)}: is gone, or not what was written"
+        for name, record in result.evaluations.items()
+        for frame in record["frames"]
+        if _content(folder, result, name, frame) is None
+    ]
+
+
 def frame_file(folder: Path, name: str, frame: str) -> Path:
     """The file of a run folder with a table of the evaluator of this name."""
     return folder / EVALUATION_FOLDER / name / f"{frame}.parquet"
@@ -98,18 +110,20 @@ def read_evaluation_frame(folder: Path, name: str, frame: str) -> "pd.DataFrame 
 
     Raises: LeptonError when the result cannot be read.
     """
-    import pandas as pd
-
     content = _content(folder, finished_result(folder), name, frame)
-    return None if content is None else pd.read_parquet(io.BytesIO(content))
+    if content is None:
+        return None
+    with naming_damage(frame_file(folder, name, frame)):
+        return read_table_bytes(content)
 
 
 def _content(folder: Path, result: Result, name: str, frame: str) -> bytes | None:
     """The file of a table, where it is what was written."""
     digests = result.evaluations.get(name, {}).get("frames", {})
     try:
-        content = frame_file(folder, name, frame).read_bytes()
-    except OSError:
+        with open_regular(folder, frame_file(Path(), name, frame).as_posix()) as file:
+            content = file.read()
+    except (OSError, Damaged):
         return None
     return content if digests.get(frame) == _digest(content) else None
 

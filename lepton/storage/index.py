@@ -1,9 +1,10 @@
 """The index of a study: its runs as rows of a table, kept in a file so they are not read twice.
 
-The file can always be thrown away: a row counts only while the file it was read from has the
-same time and size.
+The file can always be thrown away: a row counts only while the file it was read from, and
+the digests beside it, have the same time and size, and its own digest is right.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -12,10 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lepton.errors import Damaged
+from lepton.storage.digests import SUMS_FILE
+from lepton.storage.regular_files import read_regular
 from lepton.storage.run_folder import FAILURE_FILE, PRUNED_FILE, RESULT_FILE, STATE_SUFFIXES
 
 INDEX_FILE = ".index.json"
-INDEX_FORMAT = 3  # raised when rows get other columns
+INDEX_FORMAT = 4  # raised when rows get other columns
+MAX_INDEX_BYTES = 1 << 30
 MIN_INDEXED_RUNS = 200  # fewer are read as fast without
 FILE_BY_SUFFIX = {"": RESULT_FILE, ".failed": FAILURE_FILE, ".pruned": PRUNED_FILE}
 
@@ -53,7 +58,17 @@ def _stamped_files(study: Path) -> Iterator[tuple[str, Stamp]]:
         path = f"{name}/{FILE_BY_SUFFIX[suffix]}"
         with suppress(FileNotFoundError):
             stat = os.stat(study / path)
-            yield path, (stat.st_mtime_ns, stat.st_size)
+            modified, size = _stamp(study / name / SUMS_FILE)
+            yield path, (stat.st_mtime_ns + modified, stat.st_size + size)
+
+
+def _stamp(path: Path) -> Stamp:
+    """The time and size of a file; zeros where there is none."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _suffix(name: str) -> str:
@@ -64,8 +79,11 @@ def _suffix(name: str) -> str:
 def _read_index(study: Path) -> dict[str, tuple[Stamp, Row]]:
     """The rows of the index; none where it is not there, of another format or damaged."""
     try:
-        content = json.loads((study / INDEX_FILE).read_bytes())
-        if content["format"] != INDEX_FORMAT:
+        digest, _, text = read_regular(study / INDEX_FILE, MAX_INDEX_BYTES).partition(b"\n")
+        if hashlib.sha256(text).hexdigest().encode() != digest:
+            return {}
+        content = json.loads(text)
+        if content["format"] != INDEX_FORMAT or content["rows"] != len(content["seen"]):
             return {}
         columns = {
             name: _unpack(column, content["rows"]) for name, column in content["columns"].items()
@@ -75,7 +93,9 @@ def _read_index(study: Path) -> dict[str, tuple[Stamp, Row]]:
             name: ((modified, size), {key: column[i] for key, column in sets[number]})
             for i, (name, modified, size, number) in enumerate(content["seen"])
         }
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+    except (OSError, Damaged, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return {}
+    except (RecursionError, MemoryError):
         return {}
 
 
@@ -95,7 +115,9 @@ def _write_index(study: Path, table: dict[str, tuple[Stamp, Row]]) -> None:
     temporary = study / f"{INDEX_FILE}.{os.getpid()}.part"
     with suppress(OSError):
         try:
-            temporary.write_text(json.dumps({**content, "columns": packed}, default=str))
+            text = json.dumps({**content, "columns": packed}, default=str).encode()
+            digest = hashlib.sha256(text).hexdigest().encode()
+            temporary.write_bytes(digest + b"\n" + text)
             os.replace(temporary, study / INDEX_FILE)
         finally:
             temporary.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ rename, which only one process can win. Its content is the counter of the owner'
 """
 
 import os
+import re
 import time
 import uuid
 from contextlib import suppress
@@ -20,6 +21,7 @@ from lepton.storage.process_identity import (
     this_process,
 )
 
+LOCK_NAME = re.compile(r"\.claim_[^_]*_[^_]*_[0-9]{1,9}_[^_]*_[^_]*")
 LOCK_PREFIX = ".claim"  # begins the names of lock files, also of those that 0.1 wrote
 
 
@@ -68,7 +70,7 @@ def lock_files(folder: Path) -> list[Path]:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(folder / name for name in names if name.startswith(f"{LOCK_PREFIX}_"))
+    return sorted(folder / name for name in names if LOCK_NAME.fullmatch(name))
 
 
 def lock_owner(folder: Path) -> ProcessIdentity | None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lepton.storage.run_files import read_run_table
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -80,13 +82,18 @@ def write_predictions(
 
 def read_predictions(folder: Path, name: str) -> SplitPredictions:
     """The predictions that a run folder holds of a split, in the order of their ids."""
-    frame = pd.read_parquet(predictions_file(folder, name)).sort_values("id", kind="stable")
+    frame = read_predictions_frame(folder, name).sort_values("id", kind="stable")
     return predictions_from_frame(frame)
 
 
 def predictions_file(folder: Path, name: str) -> Path:
     """The file of a run folder with the predictions of the split of this name."""
     return folder / PREDICTIONS_FOLDER / f"{name}.parquet"
+
+
+def read_predictions_frame(folder: Path, name: str) -> pd.DataFrame:
+    """The table that a run folder holds of a split. Raises: OSError; Damaged."""
+    return read_run_table(folder, predictions_file(Path(), name).as_posix())
 
 
 def predictions_frame(split: SplitPredictions, columns: PredictionColumns) -> pd.DataFrame:

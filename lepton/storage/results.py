@@ -5,11 +5,13 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.errors import LeptonError
+from lepton.errors import Damaged, LeptonError
 from lepton.groups import earlier_choices
+from lepton.storage.bounded_parsing import check_interpolations
 from lepton.storage.derived_record import DERIVED_KEY, own_revisions, read_record, training_config
+from lepton.storage.digests import replace_covered
 from lepton.storage.earlier_values import REVISION, with_earlier_values
-from lepton.storage.files import write_bytes
+from lepton.storage.run_files import naming_damage, read_run_json
 from lepton.storage.run_folder import (
     CONFIG_FILE,
     RESULT_FILE,
@@ -28,6 +30,7 @@ COLUMN_TYPES = {
     **dict.fromkeys(("seed", "epochs", "best_epoch", "parameters", "trainable"), "Int64"),
     **dict.fromkeys(("score", "seconds", "memory_mb"), "float64"),
 }
+DICT_KEYS = ("choices", "revisions", "derived", "evaluation")  # of a config, whose values are nodes
 COUNT_FIELDS = ("epochs", "best_epoch", "parameters", "trainable")
 CHOICE_KEYS = ("choices", "overrides", "revisions")  # of a config, that are no settings
 RESULT_FORMAT = 1  # raised when a result can no longer be read as before, not for added fields
@@ -77,8 +80,8 @@ def read_result(folder: Path) -> Result | None:
     path = folder / RESULT_FILE
     if not path.is_file():
         return None
+    content = read_run_json(folder, RESULT_FILE, "a result of lepton's")
     try:
-        content = json.loads(path.read_text())
         version = content.pop("format", 1)
         if version != RESULT_FORMAT:
             raise LeptonError(
@@ -90,9 +93,10 @@ def read_result(folder: Path) -> Result | None:
         names = {field.name for field in fields(Result)}
         result = Result(**{name: value for name, value in content.items() if name in names})
         _check_types(result)
+        check_interpolations(result.config)
         return result
-    except (ValueError, TypeError, AttributeError) as e:
-        raise LeptonError(f"{path}: not a result of lepton's ({e}); remove the folder") from None
+    except (ValueError, TypeError, AttributeError, KeyError, Damaged) as e:
+        raise Damaged(f"{path}: not a result of lepton's ({e}); remove the folder") from None
 
 
 def finished_result(folder: Path) -> Result:
@@ -108,17 +112,24 @@ def finished_result(folder: Path) -> Result:
 
 def _check_types(result: Result) -> None:
     """Raises: ValueError for a value that cannot be one of a result's."""
+    config = result.config
+    if not isinstance(config, dict):
+        raise ValueError(f"config is {config!r:.60}")
     numbers = {name: getattr(result, name) for name in ("score", "seconds", "memory_mb")}
-    metrics = (result.metrics, result.constant, *result.added.values())
     counts = {name: getattr(result, name) for name in COUNT_FIELDS}
-    counts["seed"] = result.config.get("seed")
-    evaluations = {name: e.get("frames") for name, e in result.evaluations.items()}
-    allowed_types = [(values, float | int | None) for values in (numbers, *metrics)]
-    allowed_types += [(counts, int | None), ({"run": result.run}, str), (evaluations, dict)]
+    counts["seed"] = config.get("seed")
+    names = {"run": result.run, "trained": result.trained}
+    nodes = {key: config[key] for key in DICT_KEYS if config.get(key) is not None}
+    for record in result.evaluations.values():
+        nodes |= {"settings": record["settings"], "frames": record["frames"]}
+    allowed_types = [(numbers, float | int | None), (counts, int | None), (names, str)]
+    allowed_types += [(result.metrics, float | int | None), (result.constant, float | int | None)]
+    allowed_types += [(added, float | int | None) for added in result.added.values()]
+    allowed_types += [(result.rows, int | None), (nodes, dict), (result.choices, str | None)]
     for values, allowed in allowed_types:
         for name, value in values.items():
             if not isinstance(value, allowed):
-                raise ValueError(f"{name} is {value!r}")
+                raise ValueError(f"{name} is {value!r:.60}")
 
 
 def save_result(result: Result, folder: Path) -> None:
@@ -128,7 +139,7 @@ def save_result(result: Result, folder: Path) -> None:
 
 def replace_result(result: Result, folder: Path) -> None:
     """Gives a finished run another result, at once."""
-    write_bytes(folder / RESULT_FILE, _json_text(result).encode())
+    replace_covered(folder, RESULT_FILE, _json_text(result).encode())
 
 
 def _json_text(result: Result) -> str:
@@ -201,12 +212,20 @@ def _read_row(path: Path) -> dict[str, Any]:
     name, suffix = path.parent.name, path.parent.suffix
     readers = {".failed": _failed_row, ".pruned": _pruned_row}
     try:
-        row = readers.get(suffix, _finished_row)(path)
-    except (LeptonError, OSError, ValueError, TypeError, AttributeError, KeyError) as e:
+        with naming_damage(path):
+            row = readers.get(suffix, _finished_row)(path)
+    except LeptonError as e:
         error = str(e).removeprefix(f"{path.parent}/")
         row = {"run": name.removesuffix(suffix) if suffix in readers else name}
         row |= {"status": "unreadable", "error": error}
-    return {**row, "folder": name}
+    return {_encodable(key): _encodable(value) for key, value in {**row, "folder": name}.items()}
+
+
+def _encodable(value: Any) -> Any:
+    """A text without what no file and no terminal can take: halves of characters."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "replace").decode()
+    return value
 
 
 def _finished_row(path: Path) -> dict[str, Any]:
@@ -215,15 +234,16 @@ def _finished_row(path: Path) -> dict[str, Any]:
         *("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable"),
         "memory_mb",
     )
+    ended = {"run": result.run, "status": "finished"}
     return {
-        "run": result.run,
-        "status": "finished",
+        **ended,
         **_settings(_with_evaluators(result)),
         **result.metrics,
         **{f"constant/{k}": v for k, v in result.constant.items()},
         **{f"{name}/{k}": v for name, added in result.added.items() for k, v in added.items()},
         **{f"rows/{k}": v for k, v in result.rows.items()},
         **{name: getattr(result, name) for name in facts},
+        **ended,
     }
 
 
@@ -238,13 +258,13 @@ def _with_evaluators(result: Result) -> dict[str, Any]:
 def _failed_row(path: Path) -> dict[str, Any]:
     failure = read_failure_file(path)
     row = {name: failure[name] for name in ("run", "status", "error")}
-    return {**row, **_settings_beside(path)}
+    return {**row, **_settings_beside(path), **row}
 
 
 def _pruned_row(path: Path) -> dict[str, Any]:
     record = read_pruned_run(path.parent.with_suffix(""))
     row = {"run": record["run"], "status": "pruned", "epochs": record["epoch"] + 1}
-    return {**row, **_settings_beside(path)}
+    return {**row, **_settings_beside(path), **row}
 
 
 def _settings_beside(path: Path) -> dict[str, Any]:

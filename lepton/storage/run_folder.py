@@ -4,18 +4,20 @@ NAME/ is finished; NAME.part/ is being trained, or was when its process ended; N
 NAME.pruned/ say why there is no result. `lepton.storage.run_writing` writes them.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from lepton.errors import LeptonError
+from lepton.errors import Damaged, LeptonError
+from lepton.storage.bounded_parsing import check_interpolations
 from lepton.storage.lock import lock_owner
+from lepton.storage.run_files import naming_damage, read_run_json, read_run_yaml
 
 RESULT_FILE, FAILURE_FILE, PRUNED_FILE = "result.json", "failure.json", "pruned.json"
 CONFIG_FILE, OVERRIDES_FILE, ENVIRONMENT_FILE = "config.yaml", "overrides.yaml", "environment.json"
 SPEC_FILE, HISTORY_FILE = "spec.json", "history.parquet"
 LOG_FILE, CHECKPOINT_FOLDER = "log.txt", "checkpoint"
 CALLBACK_FOLDER = "callbacks"  # what Lightning's callbacks write
+LOST_STATUSES = ("failed", "diverged")  # that a failure may have
 STATE_SUFFIXES = (".part", ".old", ".failed", ".pruned")  # of folders that are not finished runs
 
 
@@ -47,9 +49,15 @@ def run_status(folder: Path) -> str:
 
 
 def read_failure(folder: Path) -> dict[str, str] | None:
-    """The record of a run's last failure, or None: run, status, error, traceback."""
+    """The record of a run's last failure, or None: run, status, error, traceback.
+
+    One that is damaged is a failure too, which says so.
+    """
     path = failed_folder(folder) / FAILURE_FILE
-    return read_failure_file(path) if path.is_file() else None
+    try:
+        return read_failure_file(path) if path.is_file() else None
+    except (Damaged, OSError) as e:
+        return {"run": folder.name, "status": "failed", "error": f"{e}", "traceback": ""}
 
 
 def read_failure_file(path: Path) -> dict[str, str]:
@@ -57,12 +65,17 @@ def read_failure_file(path: Path) -> dict[str, str]:
 
     Raises: LeptonError for a file that holds none.
     """
+    record = read_run_json(path.parent, path.name, "a failure that lepton kept")
     try:
-        record = json.loads(path.read_text())
         needed = {name: record[name] for name in ("run", "error", "traceback")}
-        return {"status": "failed", **record, **needed}
+        failure = {"status": "failed", **record, **needed}
+        if failure["status"] not in LOST_STATUSES:
+            raise ValueError(failure["status"])
+        if not all(isinstance(failure.get(name), str) for name in (*needed, "status")):
+            raise TypeError("a text is none")
+        return failure
     except (ValueError, TypeError, KeyError):
-        raise LeptonError(f"{path}: not a failure that lepton kept; remove the folder") from None
+        raise Damaged(f"{path}: not a failure that lepton kept; remove the folder") from None
 
 
 def read_pruned_run(folder: Path) -> dict[str, Any]:
@@ -71,11 +84,15 @@ def read_pruned_run(folder: Path) -> dict[str, Any]:
     Raises: LeptonError for a file that holds none.
     """
     path = pruned_folder(folder) / PRUNED_FILE
+    record = read_run_json(path.parent, path.name, "a pruned run of lepton's")
     try:
-        record = json.loads(path.read_text())
-        return {name: record[name] for name in ("run", "status", "epoch", "scores")}
+        run, epoch, scores = (record[key] for key in ("run", "epoch", "scores"))
+        numbers = all(isinstance(score, float | int) for score in scores)
+        if not (isinstance(run, str) and type(epoch) is int and scores and numbers):
+            raise TypeError("other types")
+        return {"run": run, "status": "pruned", "epoch": epoch, "scores": scores}
     except (ValueError, TypeError, KeyError):
-        raise LeptonError(f"{path}: not a pruned run of lepton's; remove the folder") from None
+        raise Damaged(f"{path}: not a pruned run of lepton's; remove the folder") from None
 
 
 def write_config(config: dict[str, Any], folder: Path) -> None:
@@ -91,15 +108,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises: LeptonError when there is none.
     """
-    import yaml
-
     try:
-        config = yaml.safe_load(path.read_text())
+        config = read_run_yaml(path.parent, path.name, "a config of lepton's")
     except OSError as e:
         raise LeptonError(f"{path}: cannot be read ({e.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        why = " ".join(str(e).split())
-        raise LeptonError(f"{path}: not a config of lepton's ({why}); remove the folder") from None
-    if not isinstance(config, dict):
-        raise LeptonError(f"{path}: not a config of lepton's; remove the folder")
+    if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
+        raise Damaged(f"{path}: not a config of lepton's; remove the folder")
+    with naming_damage(path):
+        check_interpolations(config)
     return config

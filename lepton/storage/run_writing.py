@@ -11,6 +11,7 @@ from typing import Any
 
 from lepton.errors import Diverged, Finished, LeptonError, Pruned
 from lepton.storage import heartbeat
+from lepton.storage.digests import write_sums
 from lepton.storage.files import (
     is_disk_full,
     is_file_too_large,
@@ -113,6 +114,7 @@ def _remove_leftovers(unfinished: Path) -> None:
 
 def _finish(unfinished: Path, folder: Path, lock_file: Path) -> None:
     """Gives the whole run its name; what had that name goes last."""
+    write_sums(unfinished, CHECKPOINT_FOLDER)
     sync_folder(unfinished)
     shutil.rmtree(unfinished / CHECKPOINT_FOLDER, ignore_errors=True)
     old = _replaced_folder(folder)
@@ -155,6 +157,7 @@ def _end_unfinished(unfinished: Path, folder: Path, lock_file: Path, error: Base
 
 def _keep_unfinished(unfinished: Path, folder: Path, lock_file: Path, outdated: Path) -> None:
     """Gives what was written of a run the name of its state, and removes an older state's."""
+    write_sums(unfinished, CHECKPOINT_FOLDER)
     shutil.rmtree(unfinished / CHECKPOINT_FOLDER, ignore_errors=True)
     _rename_locked(unfinished, folder, lock_file)
     shutil.rmtree(outdated, ignore_errors=True)
@@ -181,6 +184,7 @@ def record_failure(folder: Path, config: dict[str, Any], error: BaseException) -
         failed.mkdir(parents=True)
         write_config(config, failed)
         write_json(failed / FAILURE_FILE, _failure_record(folder, error))
+        write_sums(failed, CHECKPOINT_FOLDER)
     except OSError as e:
         log.error("%s: cannot record the failure (%s)", failed, e.strerror)
 

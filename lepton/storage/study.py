@@ -1,5 +1,6 @@
 """Files of a study beside its runs: the plan of its sweeps and the tables of its results."""
 
+import hashlib
 import json
 import os
 import time
@@ -7,11 +8,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lepton.errors import LeptonError
+from lepton.errors import Damaged, LeptonError
 from lepton.foreign_text import spreadsheet_safe
+from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.files import locked_folder, write_json
+from lepton.storage.regular_files import read_regular
 from lepton.storage.results import load, mixed_columns_as_text
+from lepton.storage.run_files import naming_damage
 
+MAX_PLAN_BYTES = 1 << 28
 PLAN_FILE, TABLE_FILES = "sweep.json", ("results.parquet", "results.csv")
 REFRESH_INTERVAL = 20  # between two writings of the tables; in the time that one writing takes
 
@@ -38,7 +43,7 @@ def add_planned_runs(runs: Mapping[Path, str]) -> None:
             with locked_folder(study):
                 planned = planned_runs(study)
                 if overrides_by_run.items() - planned.items():
-                    write_json(study / PLAN_FILE, {"runs": {**planned, **overrides_by_run}})
+                    _write_plan(study, {**planned, **overrides_by_run})
         except OSError as e:
             raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
 
@@ -50,6 +55,14 @@ def _by_study(runs: Mapping[Path, str]) -> dict[Path, dict[str, str]]:
     return by_study
 
 
+def _write_plan(study: Path, runs: dict[str, str]) -> None:
+    write_json(study / PLAN_FILE, {"runs": runs, "sha256": _plan_digest(runs)})
+
+
+def _plan_digest(runs: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(runs, sort_keys=True).encode()).hexdigest()
+
+
 def planned_runs(study: Path) -> dict[str, str]:
     """The names of the runs that sweeps of a study planned, with the overrides that meant them.
 
@@ -57,11 +70,20 @@ def planned_runs(study: Path) -> dict[str, str]:
     """
     path = study / PLAN_FILE
     try:
-        return dict(json.loads(path.read_text())["runs"])
+        with naming_damage(path):
+            content = parse_json(read_regular(path, MAX_PLAN_BYTES))
+            runs = dict(content["runs"])
+            if not all(isinstance(text, str) and "/" not in name for name, text in runs.items()):
+                raise ValueError("a run without a name and overrides")
+            " ".join([*runs, *runs.values()]).encode()  # halves of characters are no text
+            if content.get("sha256", _plan_digest(runs)) != _plan_digest(runs):
+                raise Damaged("damaged: its SHA-256 is not the one it was written with")
+            return runs
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, KeyError):
-        raise LeptonError(f"{path}: not a plan of lepton's; remove the file") from None
+    except Damaged as e:
+        why = str(e).removeprefix(f"{path}: ")
+        raise Damaged(f"{path}: not a plan of lepton's; remove the file ({why})") from None
 
 
 class StudyTables:

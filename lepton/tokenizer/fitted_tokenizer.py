@@ -16,6 +16,7 @@ from lepton.errors import ConfigError
 from lepton.pretrained.location import TOKENIZER_FILE
 from lepton.spec import DataSpec
 from lepton.storage.cache import cache_key, cached
+from lepton.storage.run_files import checked_path
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,7 +51,7 @@ class FittedTokenizer:
     def load(cls, folder: Path, spec: DataSpec) -> "FittedTokenizer":
         """The tokenizer that `save` wrote into a run folder with this spec."""
         tokenizers = import_optional("tokenizers", needed_by="model.tokenizer")
-        tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+        tokenizer = tokenizers.Tokenizer.from_file(str(checked_path(folder, TOKENIZER_FILE)))
         return cls(tokenizer, max_length=spec.max_length, pad=spec.pad)
 
     def save(self, folder: Path) -> None:

@@ -16,6 +16,7 @@ from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.weight_files import BASE_FILE, WEIGHTS_FILE
 from lepton.spec import DataSpec
 from lepton.storage.derived_record import training_config
+from lepton.storage.run_files import check_model_files
 from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
 from lepton.task import Task
 from lepton.training.estimator import Estimator
@@ -115,6 +116,7 @@ def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
 
     Raises: LeptonError for a damaged folder; ConfigError for a config that cannot be built.
     """
+    check_model_files(run_folder, [ARCHITECTURE_FOLDER])
     stored_config = training_config(read_config(run_folder / CONFIG_FILE))
     config = check(OmegaConf.create(stored_config), files=False)
     if (run_folder / ARCHITECTURE_FOLDER).is_dir():

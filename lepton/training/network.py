@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lepton import build
@@ -16,6 +15,7 @@ from lepton.model.layers import tunable
 from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
 from lepton.seeds import derive
 from lepton.spec import DataSpec
+from lepton.storage.run_files import read_run_tensors
 from lepton.trainer.default import resolve_precision, takes_cuda
 from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream, use_mask_stream
@@ -144,7 +144,7 @@ class Network:
         if self.fine_tuning and not path.is_file():
             self.fine_tuning.load_adapter(self.model, folder)
             return
-        state = load_file(path)
+        state = read_run_tensors(folder, WEIGHTS_FILE)
         self.model.to(next(v.dtype for v in state.values() if v.is_floating_point()))
         self.model.load_state_dict(state)
 

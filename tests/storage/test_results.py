@@ -12,6 +12,7 @@ from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.storage.results import COLUMN_TYPES, RESULT_FORMAT, read_result
 from lepton.storage.run_folder import read_pruned_run
 from tests.storage.conftest import end_run_with
+from tests.tampering import forget_digests
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
 
@@ -46,7 +47,7 @@ def test_runs_of_several_models_and_tasks_load_together(run):
 
 
 def test_what_features_add_has_columns_of_its_own_also_where_0_1_had_a_field_for_it(run_once):
-    folder = run_once(*WINE)
+    folder = forget_digests(run_once(*WINE))
     content = json.loads((folder / "result.json").read_text())
     assert content.pop("added") == {}
     later = {"before": {"test/mae": 2.0}, "source": {"after/test/mae": 3.0}, "spread": {"x": 4.0}}
@@ -77,7 +78,7 @@ def test_a_study_that_does_not_exist_names_those_that_do(here):
 
 
 def test_a_result_that_cannot_be_read_or_holds_other_things_than_results_is_named(run):
-    folder = run(*WINE)
+    folder = forget_digests(run(*WINE))
     good = json.loads((folder / "result.json").read_text())
     mistyped = [good | {"score": "high"}, good | {"seconds": []}, good | {"parameters": 1.5}]
     mistyped += [good | {"metrics": good["metrics"] | {"test/auroc": "x"}}, good | {"metrics": []}]
@@ -114,7 +115,7 @@ def test_only_finished_folders_are_loaded_as_finished_runs(run, suffix):
 
 
 def test_a_result_of_another_format_is_named_with_what_to_do_and_one_without_is_read(run):
-    file = run(*WINE) / "result.json"
+    file = forget_digests(run(*WINE)) / "result.json"
     content = json.loads(file.read_text())
     assert content.pop("format") == RESULT_FORMAT == 1
     first = load("default")

@@ -61,7 +61,7 @@ def test_processes_that_replace_the_same_run_leave_one_whole_folder(here):
     writers = [start_python(WRITER, "40") for _ in range(3)]
     assert [w.wait(120) for w in writers] == [0, 0, 0]
     assert names(Path("study")) == ["run"]
-    assert names(Path("study/run")) == ["a", "result.json"]
+    assert names(Path("study/run")) == ["SHA256SUMS", "a", "result.json"]
     assert is_whole(Path("study/run"))
 
 
@@ -80,7 +80,7 @@ def test_a_writer_killed_at_any_time_loses_no_finished_run(here, kills):
         assert set(names(Path("study"))) <= {"run", "run.part", "run.old"}
     assert start_python(WRITER, "1").wait(60) == 0
     assert names(Path("study")) == ["run"]
-    assert names(run) == ["a", "result.json"]
+    assert names(run) == ["SHA256SUMS", "a", "result.json"]
 
 
 def test_a_finished_run_survives_a_kill_while_it_is_replaced(here):
@@ -109,7 +109,7 @@ def test_only_checkpoints_and_the_log_of_a_killed_run_are_kept(here):
         left = [name for name in names(folder) if not name.startswith(".claim")]
         assert left == ["checkpoint", "log.txt"]
         (folder / "new").touch()
-    assert names(Path("study/run")) == ["log.txt", "new"]
+    assert names(Path("study/run")) == ["SHA256SUMS", "log.txt", "new"]
 
 
 def test_a_run_that_another_process_has_finished_meanwhile_is_not_written(here):
@@ -159,7 +159,7 @@ def test_all_files_of_a_run_last_before_it_has_its_name_and_its_name_after(
     folder = run(*WINE)
     renaming = steps.index(f"{folder.name}.part -> {folder.name}")
     written = {p.name for p in folder.rglob("*")}
-    assert len(written) == 12
+    assert len(written) == 13
     expected = {f"all of {folder.name}.part"} if at_once else {*written, f"{folder.name}.part"}
     assert expected <= set(steps[:renaming])
     assert "default" in steps[renaming:]

@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from safetensors import safe_open
 from torch import Tensor
 
 from lepton.config.check import check
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.derived.inputs import InputRun
 from lepton.derived.learners import have_same_file, input_files
-from lepton.errors import ConfigError, explain_read_errors
+from lepton.errors import ConfigError
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.freezing import frozen_entries
 from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.weight_files import ADAPTER_FILE, BASE_FILE, WEIGHTS_FILE, read_adapter_base
+from lepton.storage.run_files import read_run_shapes
 from lepton.training.learner import build_network
 from lepton.training.network import Network
 
@@ -174,8 +174,7 @@ def _options(node: Config, prefix: str) -> Iterator[tuple[str, Any]]:
 def _tensor_shapes(member: InputRun) -> Shapes:
     """The shapes of what a run's file of weights holds, by name."""
     path = weights_file(member)
-    with explain_read_errors(path), safe_open(path, framework="pt") as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    return read_run_shapes(path.parent, path.name)
 
 
 def weights_file(member: InputRun) -> Path:

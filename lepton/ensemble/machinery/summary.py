@@ -9,6 +9,7 @@ import pandas as pd
 
 from lepton.ensemble.machinery.own_files import FACTS_FILE, MEMBERS_FILE, PLACE_KEYS
 from lepton.errors import LeptonError
+from lepton.storage.run_files import read_run_json, read_run_table
 
 MEMBER_COLUMNS = [
     *("run", "runs", "weight", "score", "contribution", "size"),
@@ -38,18 +39,18 @@ def read_summary(folder: Path) -> EnsembleSummary:
     Raises: LeptonError when it cannot be read.
     """
     try:
-        facts = json.loads((folder / FACTS_FILE).read_text())
+        facts = read_run_json(folder, FACTS_FILE)
         _ = summary_sentences(facts), facts["scores"]  # whatever is shown of it is there
-        members = pd.read_parquet(folder / MEMBERS_FILE, columns=MEMBER_COLUMNS)
+        members = read_run_table(folder, MEMBERS_FILE, MEMBER_COLUMNS)
         return EnsembleSummary(folder, facts, members)
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as e:
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as e:
         why = f"{FACTS_FILE} lacks {e}" if isinstance(e, KeyError) else " ".join(str(e).split())
         raise LeptonError(f"{folder}: damaged ({why}); rerun=true makes it again") from None
 
 
 def differing_facts(folder: Path, again: Path) -> list[str]:
     """A line with the keys in which the facts of two folders differ, but for those of places."""
-    first, second = (json.loads((f / FACTS_FILE).read_text()) for f in (folder, again))
+    first, second = (read_run_json(f, FACTS_FILE) for f in (folder, again))
     keys = [
         key
         for key in second

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lepton.dataset.data import Data
@@ -32,6 +31,7 @@ from lepton.method import Method, Phase
 from lepton.pretrained.base_weights import find_adapter_base, starting_weights, write_adapter_base
 from lepton.pretrained.weight_files import ADAPTER_FILE
 from lepton.spec import DataSpec
+from lepton.storage.run_files import read_run_tensors
 from lepton.storage.run_log import log_once
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class FineTuning:
         Raises: LeptonError when something is missing.
         """
         path = folder / ADAPTER_FILE
-        keys = model.load_state_dict(load_file(path), strict=False)
+        keys = model.load_state_dict(read_run_tensors(folder, ADAPTER_FILE), strict=False)
         missing = set(keys.missing_keys) - frozen_entries(model)
         if missing or keys.unexpected_keys:
             names = ", ".join(sorted([*missing, *keys.unexpected_keys])[:5])

@@ -5,12 +5,14 @@ from pathlib import Path
 import pandas as pd
 
 from lepton.analysis.grouping import rows_by_key
+from lepton.errors import LeptonError
 from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section
 from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures import training as figures
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.style import MAX_DRAWN_RUNS
+from lepton.storage.run_files import read_run_table
 from lepton.storage.run_folder import HISTORY_FILE
 
 MAX_OPTIONS, MAX_RUNS_PER_OPTION = 6, 12  # with learning curves
@@ -70,8 +72,8 @@ def _histories(options: list[tuple[tuple, pd.DataFrame]]) -> dict[tuple, list[pd
 def _read_history(run_folder: Path) -> pd.DataFrame | None:
     """The epochs of a run; None where they cannot be read or hold no curve."""
     try:
-        frame = pd.read_parquet(run_folder / HISTORY_FILE)
-    except (OSError, ValueError):
+        frame = read_run_table(run_folder, HISTORY_FILE)
+    except (OSError, LeptonError):
         return None
     return frame if "epoch" in frame and {*figures.CURVES} & {*frame} else None
 

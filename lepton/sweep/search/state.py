@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from lepton.config.node_checks import plain_dict
-from lepton.errors import ConfigError, NothingToSearch
+from lepton.errors import ConfigError, Damaged, NothingToSearch
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.job import Job
 from lepton.sweep.overrides import params_as_overrides
@@ -109,8 +110,9 @@ class SearchState:
         """The job, with rerun=true where a pruned run is to go to its end; None when it is done."""
         status, watch = trial_run_status(job.folder), job.watch
         if status == "pruned" and isinstance(watch, TrialWatch) and not job.config["rerun"]:
-            if watch.ends_with(epoch_scores(job.folder, status)):
-                return None  # else another search's pruner ended it, which this one would not
+            with suppress(Damaged):  # it is trained again then
+                if watch.ends_with(epoch_scores(job.folder, status)):
+                    return None  # else another search's pruner ended it, which this one would not
             return replace(job, config=job.config | {"rerun": True})
         if job.config["rerun"] or (status == "failed" and self.settings.retry_failed):
             return job

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from lepton.errors import Damaged
 from lepton.storage.results import finished_result
+from lepton.storage.run_files import read_run_table
 from lepton.storage.run_folder import (
     HISTORY_FILE,
     RESULT_FILE,
@@ -39,9 +41,7 @@ def epoch_scores(folder: Path, status: str) -> tuple[float, ...]:
     """The score of each epoch of a run that is finished or pruned; () without epochs."""
     if status == "pruned":
         return tuple(read_pruned_run(folder)["scores"])
-    import pandas as pd
-
-    history = pd.read_parquet(folder / HISTORY_FILE)
+    history = read_run_table(folder, HISTORY_FILE)
     return tuple(history["val/score"].tolist()) if "val/score" in history else ()
 
 
@@ -54,10 +54,20 @@ def read_trial_outcome(
 ) -> TrialOutcome:
     """A trial's outcome from the folders of its runs, one a seed: the means of its objectives.
 
-    One run that failed is a trial that failed; so is one that is `refused`, with its reason.
+    One run that failed is a trial that failed, and so is one whose files are damaged, or that is
+    `refused`, with its reason.
     """
     if reason := next((refused[folder] for folder in folders if folder in refused), None):
         return TrialOutcome("failed", error=reason)
+    try:
+        return _read_outcome(folders, objectives, watched=watched)
+    except Damaged as e:
+        return TrialOutcome("failed", error=str(e))
+
+
+def _read_outcome(
+    folders: Sequence[Path], objectives: Sequence[Objective], *, watched: bool
+) -> TrialOutcome:
     statuses = {folder: trial_run_status(folder) for folder in folders}
     for folder, status in statuses.items():
         if status not in ("finished", "pruned"):

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from lepton import build
@@ -17,6 +16,7 @@ from lepton.errors import ConfigError
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
+from lepton.storage.run_files import read_run_tensors
 from lepton.trainer.default import resolve_precision
 from lepton.training import memory
 from lepton.training.module import Watch
@@ -105,7 +105,7 @@ class LightningLearner:
         """Reads what `save` wrote."""
         if is_overridden("configure_model", self.module, pl.LightningModule):
             self.module.configure_model()
-        state = load_file(folder / MODULE_FILE)
+        state = read_run_tensors(folder, MODULE_FILE)
         dtype = next((v.dtype for v in state.values() if v.is_floating_point()), None)
         self.module.to(dtype).load_state_dict(state)
 
