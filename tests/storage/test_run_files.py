@@ -173,6 +173,7 @@ OTHER_FILES = {  # what these read is no file of a run
     "config": "options and source code",
     "commands.completion": "options",
     "commands.help_text": "options",
+    "commands.streams": "the terminal",
     "dataset": "data",
     "derived.learners": "data described anew, beside a run's own",
     "evaluation.labelled_rows": "the user's rows",
