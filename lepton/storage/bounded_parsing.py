@@ -1,6 +1,7 @@
 """Parses JSON and YAML of others: nothing that multiplies, limits on depth and number."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from lepton.errors import Damaged
@@ -22,28 +23,51 @@ def parse_json(content: bytes) -> Any:
 
 
 def parse_yaml(content: bytes) -> Any:
-    """The value that YAML text holds, which names no part of itself a second time.
+    """The value that YAML text holds.
+
+    Parts may be named again, as lepton does in derived runs, where that hardly multiplies.
 
     Raises: Damaged, yaml.YAMLError, ValueError.
     """
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text, depth, most = content.decode("utf-8"), 0, read_limit("depth")
-    for values, event in enumerate(yaml.parse(text, Loader=loader)):
-        if getattr(event, "anchor", None) is not None:
-            raise Damaged(f"YAML with an anchor, {event.anchor!r}, which lepton never writes")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > most:
-            check_limit("depth", depth)
-        if not values % 1000:
-            check_limit("values", values)
+    text = content.decode("utf-8")
+    _check_expansion(yaml.parse(text, Loader=loader))
     value = yaml.load(text, Loader=loader)
     check_plain(value)
     return value
+
+
+def _check_expansion(events: Iterable[Any]) -> None:
+    """Adds up the values of a YAML text as if each alias were written out.
+
+    Raises: Damaged for too many, too deep, or a part that holds itself.
+    """
+    import yaml
+
+    total, sizes, most = 0, {}, read_limit("depth")
+    open_nodes: list[tuple[str | None, int]] = []
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in sizes:
+                raise Damaged(f"YAML whose {event.anchor!r} holds itself")
+            total += sizes[event.anchor]
+            check_limit("expanded", total)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, total))
+            total += 1
+            if len(open_nodes) > most:
+                check_limit("depth", len(open_nodes))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor is not None:
+                sizes[anchor] = total - before
+        elif isinstance(event, yaml.ScalarEvent):
+            total += 1
+            if event.anchor is not None:
+                sizes[event.anchor] = 1
+    check_limit("values", total)
 
 
 def check_plain(value: Any) -> None:

@@ -12,6 +12,7 @@ LIMITS = {
     "text_mb": 256,  # of a JSON file
     "yaml_mb": 4,  # of a YAML file, which takes a second a megabyte
     "values": 5_000_000,  # in a JSON or YAML file
+    "expanded": 100_000,  # in a YAML file that names parts of itself again
     "depth": 100,  # of lists in lists
     "cells": 50_000_000,  # of a Parquet file, or as many as it has bytes
     "unpacked_mb": 512,  # of an archive or of a table's texts, or four times the file's size
