@@ -33,14 +33,14 @@ def write_sums(folder: Path, left_out: str) -> None:
     _write(folder, sums, sync=False)
 
 
-def replace_covered(folder: Path, name: str, content: bytes) -> None:
-    """Replaces a file of a finished run and its digest: whenever this ends, both fit.
+def replace_covered(folder: Path, name: str, content: bytes | memoryview) -> None:
+    """Writes or replaces a file of a finished run and its digest: whenever this ends, both fit.
 
-    Until the file is replaced its digest may be the one before or the one after.
+    Until a file is replaced its digest may be the one before or the one after.
     """
     new, sums = hashlib.sha256(content).hexdigest(), read_sums(folder)
-    if sums is not None:
-        _write(folder, {**sums, name: {*sums.get(name, ()), new}}, sync=True)
+    if sums is not None and name in sums:
+        _write(folder, {**sums, name: {*sums[name], new}}, sync=True)
     write_bytes(folder / name, content)
     if sums is not None:
         _write(folder, {**sums, name: {new}}, sync=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import Damaged, LeptonError
-from lepton.storage.files import locked_folder, write_bytes
+from lepton.storage.digests import replace_covered
+from lepton.storage.files import locked_folder
 from lepton.storage.regular_files import open_regular
 from lepton.storage.results import Result, finished_result, replace_result
 from lepton.storage.run_files import naming_damage, read_table_bytes
@@ -66,7 +67,7 @@ def add_evaluation(
             if (current.seconds, current.score) != (result.seconds, result.score):
                 raise LeptonError(f"{folder}: was trained again meanwhile; evaluate it again")
             digests = {
-                frame: _write_frame(table, frame_file(folder, name, frame))
+                frame: _write_frame(table, folder, frame_file(Path(), name, frame))
                 for frame, table in frames.items()
             }
             prefix = metric_prefix(name)
@@ -96,12 +97,12 @@ def frame_file(folder: Path, name: str, frame: str) -> Path:
     return folder / EVALUATION_FOLDER / name / f"{frame}.parquet"
 
 
-def _write_frame(table: "pd.DataFrame", path: Path) -> str:
-    """Writes a table; returns the digest of its file."""
+def _write_frame(table: "pd.DataFrame", folder: Path, name: Path) -> str:
+    """Writes a table into a run's folder; returns the digest of its file."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, buffer.getbuffer())
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    replace_covered(folder, name.as_posix(), buffer.getbuffer())
     return _digest(buffer.getvalue())
 
 

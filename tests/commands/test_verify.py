@@ -10,6 +10,7 @@ from lepton.commands.verify import main as verify_command
 from lepton.commands.verify import verify
 from lepton.errors import LeptonError
 from tests.quick import quick_at
+from tests.tampering import forget_digests
 
 CSV = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late", "trainer.max_epochs=2")
 
@@ -20,7 +21,8 @@ def mlp(run):
 
 
 def edit(path, change):
-    """Changes the content of a JSON file."""
+    """Changes the content of a JSON file of a run without digests."""
+    forget_digests(path.parent)
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
@@ -85,7 +87,7 @@ def test_data_that_changed_are_named(run, here):
 def test_weights_to_start_from_that_changed_are_named(run, here):
     overrides = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
     first, second = (run(*overrides, f"seed={seed}", "study=before") for seed in (1, 2))
-    shutil.copytree(first, here / "start")
+    forget_digests(shutil.copytree(first, here / "start"))
     folder = run(*overrides, "finetune=full", "init_from=start")
     shutil.copy(second / "model.safetensors", here / "start")
     lines, same = verify(folder)
@@ -115,7 +117,7 @@ def test_a_note_of_what_an_adapter_needs_that_is_not_whole_is_named(run, change,
     start = run(*overrides, "study=start")
     folder = run(*overrides, "finetune=lora", f"init_from={start}")
     assert verify(folder)[1]
-    change(folder / "base.json")
+    change(forget_digests(folder) / "base.json")
     lines, same = verify(folder)
     assert not same
     assert message in lines[1]
@@ -125,7 +127,7 @@ def test_an_adapter_that_is_not_the_same_is_named(run):
     overrides = ("dataset=wine", "model=mlp", "trainer.max_epochs=1")
     start = run(*overrides, "study=start")
     folder = run(*overrides, "finetune=lora", f"init_from={start}")
-    saved = load_file(folder / "adapter.safetensors")
+    saved = load_file(forget_digests(folder) / "adapter.safetensors")
     save_file({name: value + 1 for name, value in saved.items()}, folder / "adapter.safetensors")
     lines, same = verify(folder)
     assert not same

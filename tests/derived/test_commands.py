@@ -18,6 +18,7 @@ from lepton.commands.verify import verify
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.run_folder import run_status
 from tests.derived.conftest import breast_cancer_rows
+from tests.tampering import forget_digests
 
 SHORT = ("trainer.max_epochs=1", "study=first")
 TABLE = ("dataset=breast_cancer", "model=linear", *SHORT)
@@ -131,7 +132,7 @@ def test_it_is_verified_and_an_input_that_changed_is_named(members, average, lep
     arguments = ("verify", str(average), "--allow", "averaging")
     code, out, _ = lepton(*arguments)
     assert (code, out.split(": ")[1]) == (0, "the same again, bit for bit"), out
-    shutil.copy(members[1] / "model.safetensors", members[0])
+    shutil.copy(members[1] / "model.safetensors", forget_digests(members[0]))
     path = members[0] / "predictions" / "test.parquet"
     frame = pd.read_parquet(path)
     frame.assign(prediction=frame["prediction"] / 2).to_parquet(path)
@@ -258,7 +259,7 @@ def test_a_mistake_gets_one_line_and_writes_nothing(members, lepton, arguments, 
 
 def test_a_folder_cannot_have_code_run_that_is_no_command_or_not_trusted(average):
     Path("evil.py").write_text("raise SystemExit('ran')\n")
-    path, target = average / "result.json", "averaging.Average"
+    path, target = forget_digests(average) / "result.json", "averaging.Average"
     for other in ("torch.nn.Linear", "lepton.model.mlp.MLP", "evil.Average"):
         path.write_text(path.read_text().replace(target, other))
         with pytest.raises(LeptonError, match=r"is no lepton.derived|is not in a trusted package"):
@@ -274,7 +275,7 @@ def test_a_command_cannot_be_called_as_a_key_of_runs(project, lepton):
 
 
 def test_a_run_whose_config_says_too_little_is_told_with_its_folder(average, lepton):
-    path = average / "result.json"
+    path = forget_digests(average) / "result.json"
     path.write_text(path.read_text().replace('"inputs": [', '"outputs": ['))
     for call in (load_model, verify):
         with pytest.raises(LeptonError, match=rf"^{average}: does not say how it was made"):

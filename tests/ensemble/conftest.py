@@ -13,6 +13,7 @@ from lepton.config.commands import command_roots
 from lepton.derived.classes import build_derivation
 from lepton.derived.inputs import find_inputs
 from lepton.derived.make import make_or_read, plan_derivation
+from tests.tampering import forget_digests
 
 SMALL = ("dataset=synthetic", "dataset.rows=250", "batch_size=16", "trainer.max_epochs=3")
 MLP = ("model=mlp_small", "model.hidden=[16]")
@@ -67,10 +68,13 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def study(trained, here):
-    """Copies a study into runs/ of an empty working directory; gives its run folders by name."""
+    """Copies a study into runs/ of an empty working directory; gives its run folders by name.
+
+    They are without digests, so that tests may change them.
+    """
 
     def study(name):
-        shutil.copytree(trained(name), here / "runs" / name)
+        forget_digests(shutil.copytree(trained(name), here / "runs" / name))
         return sorted(Path("runs", name).iterdir())
 
     return study

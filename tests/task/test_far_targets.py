@@ -13,6 +13,7 @@ from lepton.evaluation.labelled_rows import read_labelled_rows
 from lepton.storage.predictions import read_predictions, same_target
 from lepton.task import task_for
 from lepton.training.loss import training_loss
+from tests.tampering import forget_digests
 
 OFFSET = 1_700_000_000  # seconds: a time of today
 CSV = (
@@ -65,7 +66,7 @@ def assert_same_but_for_the_offset(far, near):
 def test_a_run_on_a_far_target_is_the_one_on_a_near_one(files, run, overrides):
     far, near = (run(*CSV, *overrides, f"dataset.path={n}.csv") for n in ("far", "near"))
     for split in ("val", "test"):  # a near target is predicted in 32 bits, as ever
-        path = near / "predictions" / f"{split}.parquet"
+        path = forget_digests(near) / "predictions" / f"{split}.parquet"
         frame = pd.read_parquet(path)
         assert frame["prediction"].dtype == "float32"
         frame.astype({"prediction": "float64"}).to_parquet(path)
@@ -94,7 +95,7 @@ def test_an_ensemble_keeps_the_digits_of_its_members_targets(files, run, lepton)
 def test_members_of_before_with_targets_of_32_bits_join_those_of_now(files, run, lepton):
     for seed in (0, 1):
         folder = run(*CSV, "model=linear", "dataset.path=near.csv", f"seed={seed}", "study=mixed")
-    for path in folder.glob("predictions/*.parquet"):
+    for path in forget_digests(folder).glob("predictions/*.parquet"):
         pd.read_parquet(path).astype({"target": "float32"}).to_parquet(path)
     code, _, errors = lepton("ensemble", "runs=mixed", "method=mean", "keep=true")
     assert code == 0, errors

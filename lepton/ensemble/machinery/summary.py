@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lepton.ensemble.machinery.own_files import FACTS_FILE, MEMBERS_FILE, PLACE_KEYS
-from lepton.errors import LeptonError
+from lepton.errors import Damaged
 from lepton.storage.run_files import read_run_json, read_run_table
 
 MEMBER_COLUMNS = [
@@ -43,9 +43,12 @@ def read_summary(folder: Path) -> EnsembleSummary:
         _ = summary_sentences(facts), facts["scores"]  # whatever is shown of it is there
         members = read_run_table(folder, MEMBERS_FILE, MEMBER_COLUMNS)
         return EnsembleSummary(folder, facts, members)
+    except Damaged as e:
+        why = str(e).removeprefix(f"{folder}/").partition("; rerun=true")[0]
+        raise Damaged(f"{folder}: damaged ({why}); rerun=true makes it again") from None
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as e:
         why = f"{FACTS_FILE} lacks {e}" if isinstance(e, KeyError) else " ".join(str(e).split())
-        raise LeptonError(f"{folder}: damaged ({why}); rerun=true makes it again") from None
+        raise Damaged(f"{folder}: damaged ({why}); rerun=true makes it again") from None
 
 
 def differing_facts(folder: Path, again: Path) -> list[str]:

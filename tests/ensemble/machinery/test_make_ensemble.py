@@ -20,6 +20,7 @@ from lepton.metric.scoring import score
 from lepton.storage.predictions import predictions_from_frame
 from tests.ensemble.conftest import SMALL, STUDIES, compose_ensemble
 from tests.quick import quick, quick_rows
+from tests.tampering import forget_digests
 
 METHODS = {  # those that do something of their own for a task
     "binary": ("mean", "geometric_mean", "median", "vote", "weighted", "greedy", "stacking"),
@@ -33,7 +34,7 @@ QUICK_METHODS = [
 ]
 QUICK = ("keep=true",)
 FILES = {"config.yaml", "overrides.yaml", "environment.json", "result.json", "spec.json", "log.txt"}
-FILES |= {"history.parquet", "members.parquet", "ensemble.json", "predictions"}
+FILES |= {"history.parquet", "members.parquet", "ensemble.json", "predictions", "SHA256SUMS"}
 
 
 def raw(task):
@@ -183,7 +184,7 @@ def test_a_file_of_an_ensemble_that_is_gone_or_wrong_is_told_in_a_line(study, en
 def test_an_ensemble_whose_report_is_damaged_is_told_and_made_again(study, ensemble):
     study("binary")
     summary = ensemble("runs=binary", "method=mean", *QUICK)
-    (summary.folder / "ensemble.json").write_text("{")
+    (forget_digests(summary.folder) / "ensemble.json").write_text("{")
     with pytest.raises(LeptonError, match="rerun=true makes it again"):
         ensemble("runs=binary", "method=mean", *QUICK)
     assert ensemble("runs=binary", "method=mean", "rerun=true", *QUICK).facts == summary.facts
@@ -279,7 +280,7 @@ def test_folders_that_are_no_members_are_named_and_counted(study, ensemble, capl
     caplog.set_level("INFO", logger="lepton")
     ensemble("runs=binary", "method=mean", *QUICK)
     assert "4 left out" in caplog.text
-    for reason in ("not a result of lepton's", "damaged", "unfinished", "diverged (Diverged: loss"):
+    for reason in ("not a result of lepton's", "cannot be read", "unfinished", "diverged (Diverged: loss"):
         assert reason in caplog.text
     search = find_inputs("binary", command="ensemble")
     assert (len(search.inputs), len(search.skipped), search.derived["ensemble"]) == (2, 4, 1)
