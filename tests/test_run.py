@@ -111,7 +111,7 @@ def folder(run):
 def test_a_run_folder_holds_these_files_and_no_others(folder, run):
     common = {
         *("config.yaml", "overrides.yaml", "result.json", "spec.json", "preprocessing.skops"),
-        *("history.parquet", "log.txt", "environment.json"),
+        *("history.parquet", "log.txt", "environment.json", "SHA256SUMS"),
         *("predictions", "predictions/val.parquet", "predictions/test.parquet"),
     }
 
