@@ -280,7 +280,12 @@ def test_folders_that_are_no_members_are_named_and_counted(study, ensemble, capl
     caplog.set_level("INFO", logger="lepton")
     ensemble("runs=binary", "method=mean", *QUICK)
     assert "4 left out" in caplog.text
-    for reason in ("not a result of lepton's", "cannot be read", "unfinished", "diverged (Diverged: loss"):
+    for reason in (
+        "not a result of lepton's",
+        "cannot be read",
+        "unfinished",
+        "diverged (Diverged: loss",
+    ):
         assert reason in caplog.text
     search = find_inputs("binary", command="ensemble")
     assert (len(search.inputs), len(search.skipped), search.derived["ensemble"]) == (2, 4, 1)
