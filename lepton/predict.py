@@ -1,13 +1,15 @@
 """Predicts with a finished run: rows of a DataFrame in, a DataFrame out."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from lepton.dataset.data import Rows
 from lepton.dataset.inputs.find import kinds_in
+from lepton.errors import DataError
 from lepton.storage.derived_record import read_record
 from lepton.storage.predictions import named_columns
 from lepton.storage.results import finished_result
@@ -25,13 +27,16 @@ class Predictor:
         self.learner, self.spec = load_learner(folder)
         self.inputs = [kind.load(folder, self.spec) for kind in kinds_in(self.spec)]
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, frame: pd.DataFrame | Sequence[Any]) -> pd.DataFrame:
         """One row of predictions for each row given, with its index.
 
+        A model of one column of inputs, as of images or texts, takes a list of them too.
         Columns: `prediction` for binary (probability of the second class) and regression (in the
         target's unit); `p_CLASS` for multiclass and multilabel.
         Raises: DataError when a column is missing or holds what it did not when training.
         """
+        if not isinstance(frame, pd.DataFrame):
+            frame = self._one_column(frame)
         inputs = self.encode(frame)
         names = self.learner.task.columns.prediction
         if not len(frame):
@@ -46,6 +51,14 @@ class Predictor:
         Raises: DataError, as `predict`.
         """
         return {name: rows for kind in self.inputs for name, rows in kind.encode(frame).items()}
+
+    def _one_column(self, values: Sequence[Any]) -> pd.DataFrame:
+        """Inputs as the only column that the model reads."""
+        columns = [name for kind in self.inputs for name in kind.own_columns]
+        if len(self.inputs) != 1 or len(columns) != 1 or isinstance(values, str | bytes):
+            kinds = " and ".join(kind.describe(self.spec) for kind in self.inputs)
+            raise DataError(f"the model reads {kinds}; give predict a DataFrame with its columns")
+        return pd.DataFrame({columns[0]: pd.Series(list(values), dtype=object)})
 
 
 def load_model(run: str | Path) -> "Predictor | FramePredictor":

@@ -16,7 +16,7 @@ from lepton.config.younger_keys import values_before
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS, command_of, takes_several
 
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
-    "dataset": 12,
+    "dataset": 16,
     "preprocessing": 4,
     "task": 1,
     "loss": 4,
@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
-    "model": 13,
+    "model": 14,
     "optimizer": 9,
     "scheduler": 9,
     "regularization": 8,
@@ -40,7 +40,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "search": 11,
     "ensemble": 10,
 }
-CNN, VADER = "model=text_cnn", "dataset=vader"
+CNN, VADER, SMALL_CNN = "model=text_cnn", "dataset=vader", "model=cnn_small"
 NEEDED = {  # overrides that an option cannot do without
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],
@@ -48,6 +48,11 @@ NEEDED = {  # overrides that an option cannot do without
     "dataset=text_csv": ["dataset.path={file}", "dataset.target=y", "dataset.text=x", CNN],
     "dataset=huggingface": ["dataset.name=imdb", "dataset.target=y", "dataset.text=x", CNN],
     "model=transformer": [VADER, "model.path=some/encoder"],
+    "dataset=digits": [SMALL_CNN],
+    "dataset=idx": ["dataset.path=.", SMALL_CNN],
+    "dataset=npz": ["dataset.path={file}", SMALL_CNN],
+    "dataset=image_folder": ["dataset.path=.", SMALL_CNN],
+    "model=cnn_small": ["dataset=digits"],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],
 }

@@ -11,6 +11,7 @@ import pytest
 
 from lepton.config.options import find_options
 from lepton.sweep.multirun import multirun
+from tests.picture_files import write_idx, write_npz, write_photos
 from tests.quick import quick
 from tests.test_layers import LAYERS
 
@@ -53,8 +54,12 @@ def single_runs():
 
 
 @pytest.fixture
-def loans(here):
+def loans(here, request):
     """The files that the commands name."""
+    if any("cnn_small" in word for word in request.node.callspec.params["words"]):
+        write_photos(here / "photos")
+        write_idx(here / "fashion_mnist")
+        write_npz(here / "pneumoniamnist.npz")
     rows = range(60)
     frame = pd.DataFrame({"zip": rows, "income": [r * 7 % 31 for r in rows]})
     frame = frame.assign(late=[r % 3 == 0 for r in rows], defaulted=[r % 2 for r in rows])

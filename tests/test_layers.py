@@ -30,7 +30,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("build",),
     ("example",),
     ("dataset", "regularization"),
-    ("preprocessing", "tokenizer", "model", "scheduler"),
+    ("preprocessing", "tokenizer", "image", "model", "scheduler"),
     ("task", "method"),
     ("config", "evaluate", "loss"),
     ("pretrained", "metric", "stats", "optimizer"),

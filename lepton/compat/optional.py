@@ -11,8 +11,9 @@ EXTRAS = {  # package: the extra of lepton's that installs it
     **dict.fromkeys(("optuna", "cmaes"), "sweeps"),
     **dict.fromkeys(("submitit", "ray"), "cluster"),
     "matplotlib": "report",
+    "PIL": "vision",
 }
-PROPER_NAMES = {"optuna": "Optuna", "ray": "Ray"}
+PROPER_NAMES = {"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow"}
 
 
 def import_optional(module: str, *, needed_by: str) -> ModuleType:

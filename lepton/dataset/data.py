@@ -1,6 +1,7 @@
 """The base of all data sets: reads rows, encodes the target, splits, and hands out batches."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -132,9 +133,9 @@ class Data(pl.LightningDataModule):
         all_kinds = [*self.inputs, *self.unread_inputs]
         for kind in all_kinds:
             target = kind.clean(frame, target)
-
         excluded = self._excluded_columns()
-        odd_cells = odd_cell_notes(frame, list(excluded), self.target_columns())
+        places = [kind.own_columns for kind in all_kinds if not kind.are_cells_inputs]
+        odd_cells = odd_cell_notes(frame, [*excluded, *chain(*places)], self.target_columns())
 
         def drop_rows(rows_by_split: SplitRows) -> SplitRows:
             for kind in self.inputs:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class FramePredictor(Protocol):
-    """A model that predicts rows of a DataFrame, as `lepton.load_model` returns it."""
+    """What `lepton.load_model` returns: predicts rows of a DataFrame, or a list of only inputs."""
 
-    def predict(self, frame: "pd.DataFrame") -> "pd.DataFrame": ...
+    def predict(self, frame: "pd.DataFrame | Sequence[Any]") -> "pd.DataFrame": ...
 
 
 class NotKept(LeptonError):

@@ -24,11 +24,11 @@ from tests.quick import quick
 
 OPTIONS = find_options()
 TEXT_NETWORKS = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
+IMAGE_NETWORKS = ["cnn_small"]
 PRETRAINED = ["minilm", "transformer"]  # the class of transformer_tiny on weights from elsewhere
 ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
-NETWORKS = [
-    name for name in OPTIONS["model"] if name not in [*TEXT_NETWORKS, *PRETRAINED, *ESTIMATORS]
-]
+OF_OTHER_INPUTS = [*TEXT_NETWORKS, *IMAGE_NETWORKS, *PRETRAINED, *ESTIMATORS]
+NETWORKS = [name for name in OPTIONS["model"] if name not in OF_OTHER_INPUTS]
 DATASETS = ["breast_cancer", "diabetes", "digits_flat", "german_credit", "wine", "synthetic"]
 SMALL_DATASETS = [name for name in DATASETS if name != "digits_flat"]
 METHODS = [name for name in OPTIONS["regularization"] if name != "none"]
@@ -92,6 +92,15 @@ class TestTextNetworks(Chosen, ModelContract):
         return build.instantiate(with_values(node, SMALL_NETWORK), "model", spec=spec)
 
 
+@pytest.mark.parametrize("option", IMAGE_NETWORKS)
+class TestImageNetworks(Chosen, ModelContract):
+    kind, tasks = "image", ("multiclass", "regression")
+
+    def build(self, spec):
+        node = config_of(f"model={self.option}", "dataset=digits")["model"]
+        return build.instantiate(with_values(node, SMALL_NETWORK), "model", spec=spec)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("option", NETWORKS)
 class TestSavedNetworks(Chosen, SavedModelContract):
@@ -104,6 +113,11 @@ class TestSavedNetworks(Chosen, SavedModelContract):
 
 @pytest.mark.slow
 class TestTextNetworksOnOtherTasks(TestTextNetworks):
+    tasks = ("binary", "multilabel")
+
+
+@pytest.mark.slow
+class TestImageNetworksOnOtherTasks(TestImageNetworks):
     tasks = ("binary", "multilabel")
 
 
@@ -120,6 +134,7 @@ class TestDatasets(Chosen, DatasetContract):
         pytest.param((*MADE_UP, "dataset.labels=3"), id="labels"),
         pytest.param((*MADE_UP, "dataset.classes=0"), id="numbers"),
         pytest.param(REVIEWS, id="texts"),
+        pytest.param(("dataset=digits", "model=cnn_small"), id="images"),
         pytest.param((*REVIEWS, "dataset.target=rating"), id="ratings", marks=pytest.mark.slow),
     ],
 )
@@ -196,9 +211,10 @@ def test_no_option_is_left_out():
     assert len(OPTIONS["optimizer"]) >= 9
     assert len(COMBINERS) >= 8
     assert set(OPTIONS["dataset"]) - set(DATASETS) == {
-        *("csv", "parquet", "openml", "vader", "text_csv", "huggingface")
+        *("csv", "parquet", "openml", "vader", "text_csv", "huggingface"),
+        *("digits", "idx", "npz", "image_folder"),
     }
-    assert set(OPTIONS["model"]) == {*NETWORKS, *TEXT_NETWORKS, *PRETRAINED, *ESTIMATORS}
+    assert set(OPTIONS["model"]) == {*NETWORKS, *OF_OTHER_INPUTS}
 
 
 def test_two_models_fit_themselves():

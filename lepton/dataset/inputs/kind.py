@@ -65,6 +65,7 @@ class InputKind:
     # to what a training batch is padded: the longest row of the split; or of the batch, whose rows
     # are then about equally long, but which no stack can share
     padding: Literal["split", "batch"] = "split"
+    are_cells_inputs = True  # False: a cell of its columns may say only where the input lies
     cell_length = 40  # characters of an input that the report shows
 
     def __init__(self) -> None:

@@ -45,7 +45,7 @@ def find_leaks(
         names = " or ".join(others)
         if leaked.any():
             action = "dropped" if drop else "kept; dataset.duplicates=drop drops them"
-            verb = "is" if what == "text" else "are"
+            verb = "are" if what.endswith("s") else "is"
             remark = f"rows whose {what} {verb} in {names} too, {action}"
             notes.append(CleaningNote(remark, int(leaked.sum()), f"the {split} split"))
         if drop and leaked.size and leaked.all():
@@ -58,10 +58,10 @@ def find_leaks(
     return remaining, notes
 
 
-def repeat_notes(keys: np.ndarray, split: str) -> list[CleaningNote]:
+def repeat_notes(keys: np.ndarray, split: str, *, what: str = "text") -> list[CleaningNote]:
     """A note on the rows of a split that repeat an earlier one, if there are any."""
     repeats = len(keys) - len(np.unique(keys))
-    remark = "rows whose text came before, kept"
+    remark = f"rows whose {what} came before, kept"
     return [CleaningNote(remark, repeats, f"the {split} split")] if repeats else []
 
 

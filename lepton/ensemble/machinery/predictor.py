@@ -1,6 +1,6 @@
 """Predicts with an ensemble: every member predicts, and the predictions are combined."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,18 @@ class EnsemblePredictor:
         self.method = build.instantiate(settings["method"], "ensemble", task=self.spec.task)
         self.method.load(folder)
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, frame: pd.DataFrame | Sequence[Any]) -> pd.DataFrame:
         """One row of predictions for each row given, with its index, in the columns of a run's.
 
         Raises: DataError when a column is missing or holds what it did not when training.
         """
         tables = [member.predict(frame) for member in self.members]
-        if not len(frame):
+        if not len(tables[0]):
             return tables[0]
         one_number = list(tables[0].columns) == ["prediction"]
         predictions = torch.stack([torch.tensor(table.to_numpy()) for table in tables])
         values = self._combine(predictions.double(), one_number).to(predictions.dtype)
-        return pd.DataFrame(values.numpy(), columns=tables[0].columns, index=frame.index)
+        return pd.DataFrame(values.numpy(), columns=tables[0].columns, index=tables[0].index)
 
     def _combine(self, predictions: Tensor, one_number: bool) -> Tensor:
         """The combined predictions; methods are given a single column without its dimension.

@@ -1,0 +1,261 @@
+"""ImageInputs: a column of pictures as uint8 pixels of one shape."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.clean.target import Target
+from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.inputs.picture import Picture
+from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
+from lepton.dataset.split.split_rows import SplitRows
+from lepton.errors import DataError, explain_read_errors
+from lepton.image.decoded_pictures import (
+    BLOCK_ROWS,
+    DecodedPictures,
+    PictureShape,
+    decode_all,
+)
+from lepton.image.decoding import decode
+from lepton.image.picture_reader import Fit, PictureReader, in_threads
+from lepton.spec import DataSpec
+
+IMAGE_FILE = "image.json"
+LEVELS = 256  # of a pixel
+SHOWN_PIXELS = 96  # of the longer side of a picture in the report
+MAX_VALUES = 12  # of a column beside pictures, by which the report slices
+
+
+class ImageInputs(InputKind):
+    """A column of paths, file contents or arrays of pixels: `image` (rows, C, H, W) uint8.
+
+    Shapes: of a batch image (B, C, H, W) uint8, as is; a model scales it by `mean` and `std` of the
+        spec, a number a channel.
+    Units: mean and std of pixels from 0 to 1, over the training rows.
+    """
+
+    name = "image"
+    plural = "images"
+    tensors = ("image",)
+    run_files = MappingProxyType({IMAGE_FILE: "pixels"})
+    are_cells_inputs = False  # but paths, which may name the class
+
+    def __init__(
+        self,
+        *,
+        column: str,
+        size: int | list[int] | None,
+        channels: Literal[1, 3, 4] | None,
+        fit: Fit,
+        max_pixels: int,
+        on_error: Literal["refuse", "skip"],
+        duplicates: Literal["drop", "keep"],
+    ):
+        super().__init__()
+        self.own_columns = (column,)
+        sides = None if size is None else (size, size) if isinstance(size, int) else tuple(size)
+        self.shape = PictureShape(sides, channels, fit, max_pixels)
+        self.on_error, self.duplicates = on_error, duplicates
+        self.reader: PictureReader | None = None
+        self.decoded: DecodedPictures | None = None  # of all rows, while they are prepared
+        self.mean: list[float] = []
+        self.std: list[float] = []
+
+    def clean(self, frame: pd.DataFrame, target: Target) -> Target:
+        """Decodes the pictures, of all rows.
+
+        Raises: DataError that names one that cannot be decoded, where none is to be skipped; or two
+            of different sizes, where no size is given.
+        """
+        target = super().clean(frame, target)
+        column = self.own_columns[0]
+        pictures = frame[column].to_numpy(object)
+        self.decoded = decode_all(pictures, self.shape, namer(frame[column]))
+        where, remarks = f"column {column}", self.decoded.survey.remarks(self.decoded.reader)
+        self.notes += [CleaningNote(remark, count, where) for remark, count in remarks]
+        target = self._readable(target)
+        keys = self.decoded.keys[target.kept_rows]
+        if target.labels is not None and (count := _in_several_classes(keys, target.labels)):
+            self.notes.append(CleaningNote("images that stand under several classes", count, where))
+        return target
+
+    def _readable(self, target: Target) -> Target:
+        """The target, which keeps no row whose picture is to be skipped."""
+        assert self.decoded is not None
+        column = self.own_columns[0]
+        errors = {row: e for row, e in self.decoded.errors.items() if target.kept_rows[row]}
+        if not errors:
+            return target
+        first = errors[min(errors)]
+        if self.on_error == "refuse":
+            more = f" ({len(errors)} such images in all)" if len(errors) > 1 else ""
+            raise DataError(f"{first}{more}; dataset.on_error=skip leaves them out")
+        is_bad = np.zeros(len(target.kept_rows), dtype=bool)
+        is_bad[list(errors)] = True
+        remark = f"images that cannot be read, row dropped; the first: {first}"
+        self.notes += target.files.notes(remark, is_bad, f"column {column}")
+        values = target.values[~is_bad[target.kept_rows]]
+        target = replace(target, kept_rows=target.kept_rows & ~is_bad, values=values)
+        if not target.kept_rows.any():
+            raise DataError(f"column {column!r}: no image can be read; the first: {first}")
+        target.files.refuse_unused(target.kept_rows, f"image in column {column} beside a target")
+        return target
+
+    def drop_rows(self, rows: SplitRows, target: Target) -> SplitRows:
+        """Training rows whose pixels stand in val or test too are dropped, or said."""
+        assert self.decoded is not None
+        keys, drop = self.decoded.keys[target.kept_rows], self.duplicates == "drop"
+        if not drop:
+            refuse_equal_files(keys, target)
+        remaining, leak_notes = find_leaks(rows, keys, drop=drop, what="image")
+        self.notes += leak_notes
+        return remaining
+
+    def prepare(self, raw: RawSplits) -> dict[str, Rows]:
+        assert self.decoded is not None
+        keys = self.decoded.keys[raw.positions["train"]]
+        self.notes += repeat_notes(keys, "train", what="image")
+        splits = super().prepare(raw)
+        self.reader, self.decoded = self.decoded.reader, None
+        return splits
+
+    def fit(self, frame: pd.DataFrame, rows: np.ndarray) -> None:
+        """Takes mean and standard deviation of the training pixels."""
+        assert self.decoded is not None
+        counts = np.zeros((self.decoded.reader.channels, LEVELS))
+        for block in np.array_split(rows, 1 + len(rows) // BLOCK_ROWS):
+            for channel, pixels in enumerate(self.decoded.take(block).swapaxes(0, 1)):
+                counts[channel] += np.bincount(pixels.ravel(), minlength=LEVELS)
+        levels, shares = np.arange(LEVELS) / (LEVELS - 1), counts / counts.sum(1, keepdims=True)
+        mean = shares @ levels
+        std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(1))
+        self.mean, self.std = mean.tolist(), [float(value) or 1.0 for value in std]
+
+    def transform(self, frame: pd.DataFrame, rows: np.ndarray) -> Rows:
+        if self.decoded is not None:
+            return {"image": torch.from_numpy(self.decoded.take(rows))}
+        assert self.reader is not None
+        column = frame[self.own_columns[0]].iloc[rows]
+        pixels = list(in_threads(self.reader.read, column.to_numpy(object), namer(column)))
+        if errors := [error for error in pixels if isinstance(error, DataError)]:
+            raise errors[0]
+        shape = (len(rows), self.reader.channels, self.reader.height, self.reader.width)
+        return {"image": torch.from_numpy(np.stack(pixels) if pixels else np.empty(shape, "u1"))}
+
+    def encode(self, frame: pd.DataFrame) -> Rows:
+        column = self.own_columns[0]
+        if column not in frame.columns:
+            raise DataError(f"column {column!r} is missing{suggestion(column, frame.columns)}")
+        return super().encode(frame)
+
+    def spec_fields(self, train: Rows) -> dict[str, Any]:
+        channels, height, width = train["image"].shape[1:]
+        sizes = {"channels": channels, "height": height, "width": width}
+        return {**sizes, "mean": tuple(self.mean), "std": tuple(self.std)}
+
+    def settings(self) -> dict[str, Any]:
+        shape = {**vars(self.shape), "max_pixels": None}
+        return {"shape": shape, "on_error": self.on_error, "duplicates": self.duplicates}
+
+    def save(self, folder: Path) -> None:
+        assert self.reader is not None
+        (folder / IMAGE_FILE).write_text(
+            json.dumps({"column": self.own_columns[0], "reader": asdict(self.reader)})
+        )
+
+    @classmethod
+    def load(cls, folder: Path, spec: DataSpec) -> Self:
+        with explain_read_errors(folder / IMAGE_FILE):
+            state = json.loads((folder / IMAGE_FILE).read_text())
+            reader = PictureReader(**state["reader"])
+            inputs = cls(
+                column=state["column"],
+                size=[reader.height, reader.width],
+                channels=reader.channels,  # type: ignore[arg-type]
+                fit=reader.fit,
+                max_pixels=reader.max_pixels,
+                on_error="refuse",
+                duplicates="keep",
+            )
+        inputs.reader = reader
+        fields = cls.fields_of(spec)
+        inputs.mean, inputs.std = fields["mean"], fields["std"]
+        return inputs
+
+    @classmethod
+    def describe(cls, spec: DataSpec) -> str:
+        fields = cls.fields_of(spec)
+        return f"images of {fields['channels']} x {fields['height']} x {fields['width']}"
+
+    @classmethod
+    def example_fields(cls) -> list[dict[str, Any]]:
+        return [
+            {"channels": c, "height": 12, "width": 10, "mean": [0.4] * c, "std": [0.2] * c}
+            for c in (1, 3)
+        ]
+
+    @classmethod
+    def example_rows(cls, spec: DataSpec, rows: int, generator: torch.Generator) -> Rows:
+        fields = cls.fields_of(spec)
+        shape = (rows, fields["channels"], fields["height"], fields["width"])
+        return {"image": torch.randint(LEVELS, shape, generator=generator, dtype=torch.uint8)}
+
+    @classmethod
+    def broken_promises(cls, split: str, rows: Rows, spec: DataSpec) -> Iterator[str]:
+        fields = cls.fields_of(spec)
+        shape = (fields["channels"], fields["height"], fields["width"])
+        if tuple(rows["image"].shape[1:]) != shape or rows["image"].dtype != torch.uint8:
+            yield f"images must be uint8 of the spec's {shape}; {split} has {rows['image'].shape}"
+
+    def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
+        column = rows[self.own_columns[0]]
+        pictures = [_thumbnail(picture, self.shape.max_pixels) for picture in column]
+        return pd.DataFrame({column.name: pd.Series(pictures, dtype=object, index=rows.index)})
+
+    def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The other columns that have few values."""
+        others = rows.drop(columns=self.own_columns[0]).select_dtypes(exclude="number")
+        return others[[name for name in others if others[name].nunique() <= MAX_VALUES]]
+
+
+def namer(column: pd.Series) -> Callable[[int], str]:
+    """What messages call the picture of a row: its path, or the row's number from 1."""
+    values = column.to_numpy(object)
+
+    def name(row: int) -> str:
+        value = values[row]
+        if isinstance(value, dict):
+            value = value.get("path") or value
+        return str(value) if isinstance(value, str | Path) else f"row {row + 1}"
+
+    return name
+
+
+def _in_several_classes(keys: np.ndarray, labels: np.ndarray) -> int:
+    """The rows whose key has rows of another class. Shapes: keys and labels (N,)."""
+    _, numbers = np.unique(keys, return_inverse=True)
+    pairs = np.unique(np.stack([numbers, labels], 1), axis=0)
+    return int((np.bincount(pairs[:, 0])[numbers] > 1).sum())
+
+
+def _thumbnail(picture: Any, max_pixels: int) -> Picture:
+    """A picture as the report shows it; words where it cannot be read."""
+    name = Path(picture).name if isinstance(picture, str | Path) else "image"
+    try:
+        image = decode(picture, max_pixels=max_pixels, least=(SHOWN_PIXELS, SHOWN_PIXELS))
+    except DataError as e:
+        return Picture(f"{name}: {e}", b"", media_type="image/png")
+    image.thumbnail((SHOWN_PIXELS, SHOWN_PIXELS))
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return Picture(name, content.getvalue(), media_type="image/png")

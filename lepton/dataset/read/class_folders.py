@@ -1,0 +1,46 @@
+"""Reads a folder that has a folder of files for each class."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from lepton.config.words import shell_word
+from lepton.errors import DataError
+
+SPLIT_NAMES = {"train": "path", "training": "path", "test": "test_path", "testing": "test_path"}
+
+
+def files_by_class(
+    folder: Path, endings: Collection[str], *, what: str
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """(path, class) of each file below a folder of a class, in order; and the files left out.
+
+    Left out are hidden files without a word, and others that have another ending, or lie in no
+    class's folder. `endings` are in small letters.
+    Raises: DataError for a folder without classes, or with one, or with splits in their place.
+    """
+    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    names = {path.name.lower(): path for path in classes}
+    if splits := [name for name in names if name in SPLIT_NAMES]:
+        advice = {SPLIT_NAMES[name]: names[name] for name in splits}
+        if any(child.is_dir() for path in advice.values() for child in path.iterdir()):
+            keys = " ".join(f"dataset.{k}={shell_word(str(p))}" for k, p in sorted(advice.items()))
+            raise DataError(f"{folder}: its folders are splits, not classes; give {keys}")
+    files: list[tuple[str, str]] = []
+    strays = [p.name for p in sorted(folder.iterdir()) if p.is_file() and _is_seen(p)]
+    for path in classes:
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and _is_seen(p))
+        fitting = [p for p in inside if p.suffix.lower() in endings]
+        files += [(str(p), path.name) for p in fitting]
+        strays += [str(p.relative_to(folder)) for p in inside if p.suffix.lower() not in endings]
+        if not fitting:
+            raise DataError(f"{path}: no {what} in the folder of this class")
+    if len(classes) < 2:
+        found = f"one folder, {classes[0].name}" if classes else "none"
+        raise DataError(
+            f"{folder}: a folder of {what}s for each class is right, two at least; it has {found}"
+        )
+    return files, strays
+
+
+def _is_seen(path: Path) -> bool:
+    return not path.name.startswith(".") and path.name not in ("Thumbs.db", "desktop.ini")
