@@ -159,3 +159,9 @@ def test_other_files_are_left_out_and_counted(folder):
     (folder / "read.me").write_text("x")
     (folder / "cat" / ".hidden").write_text("x")
     assert "left out; the first: read.me (2)" in notes_of(data_of(folder))
+
+
+@pytest.mark.parametrize("size", [0, -1, [], [8], [8, 0], [1, 2, 3]])
+def test_a_size_of_no_pixels_is_refused(folder, size):
+    with pytest.raises(DataError, match=r"dataset\.size=.* in pixels from 1 on"):
+        data_of(folder, size=size)

@@ -19,7 +19,7 @@ from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.inputs.picture import Picture
 from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
 from lepton.dataset.split.split_rows import SplitRows
-from lepton.errors import DataError, explain_read_errors
+from lepton.errors import DataError
 from lepton.image.decoded_pictures import (
     BLOCK_ROWS,
     DecodedPictures,
@@ -29,6 +29,7 @@ from lepton.image.decoded_pictures import (
 from lepton.image.decoding import decode
 from lepton.image.picture_reader import Fit, PictureReader, in_threads
 from lepton.spec import DataSpec
+from lepton.storage.run_files import naming_damage, read_run_json
 
 IMAGE_FILE = "image.json"
 LEVELS = 256  # of a pixel
@@ -63,8 +64,7 @@ class ImageInputs(InputKind):
     ):
         super().__init__()
         self.own_columns = (column,)
-        sides = None if size is None else (size, size) if isinstance(size, int) else tuple(size)
-        self.shape = PictureShape(sides, channels, fit, max_pixels)
+        self.shape = PictureShape(_sides(size), channels, fit, max_pixels)
         self.on_error, self.duplicates = on_error, duplicates
         self.reader: PictureReader | None = None
         self.decoded: DecodedPictures | None = None  # of all rows, while they are prepared
@@ -175,8 +175,8 @@ class ImageInputs(InputKind):
 
     @classmethod
     def load(cls, folder: Path, spec: DataSpec) -> Self:
-        with explain_read_errors(folder / IMAGE_FILE):
-            state = json.loads((folder / IMAGE_FILE).read_text())
+        state = read_run_json(folder, IMAGE_FILE)
+        with naming_damage(folder / IMAGE_FILE):
             reader = PictureReader(**state["reader"])
             inputs = cls(
                 column=state["column"],
@@ -226,6 +226,16 @@ class ImageInputs(InputKind):
         """The other columns that have few values."""
         others = rows.drop(columns=self.own_columns[0]).select_dtypes(exclude="number")
         return others[[name for name in others if others[name].nunique() <= MAX_VALUES]]
+
+
+def _sides(size: int | list[int] | None) -> tuple[int, int] | None:
+    """Height and width of `dataset.size`. Raises: DataError where it is neither one nor two."""
+    if size is None:
+        return None
+    sides = [size, size] if isinstance(size, int) else [*size]
+    if len(sides) != 2 or min(sides) < 1:
+        raise DataError(f"dataset.size={size}: a side, or height and width, in pixels from 1 on")
+    return sides[0], sides[1]
 
 
 def namer(column: pd.Series) -> Callable[[int], str]:
