@@ -78,4 +78,7 @@ def _as_tuples(value: Any) -> Any:
     """A JSON value with tuples for its lists."""
     if isinstance(value, dict):
         return {key: _as_tuples(item) for key, item in value.items()}
-    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    has_parts = not {list, dict}.isdisjoint(map(type, value))
+    return tuple(map(_as_tuples, value)) if has_parts else tuple(value)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from lepton.preprocessing.many_columns import in_groups
 from lepton.preprocessing.table import Columns, TablePreprocessing
 
 BLOCK_ROWS = 16_384  # of a table at a time: the numbers of a block are in memory several times over
@@ -49,20 +50,20 @@ def transform_columns(
 ) -> dict[str, dict[str, np.ndarray]]:
     """The same of a table that comes column by column, which suits arrays in memory.
 
-    The preprocessing must treat columns apart.
+    The preprocessing must treat columns apart; as many are transformed at once as are few cells.
     """
     splits = _empty_splits(preprocessor, rows_by_split, make_array)
-    for name in preprocessor.kinds:
-        alone, number_places = preprocessor.of_column(name)
-        places = {"num": number_places, "cat": []}
-        if name in preprocessor.cat_features:
-            places["cat"] = [preprocessor.cat_features.index(name)]
-        column = pd.DataFrame({name: columns[name]}, copy=False)
-        for split, rows in rows_by_split.items():
-            num, cat = alone.transform(column, rows)
-            for kind, values in (("num", num), ("cat", cat)):
-                for place, value in zip(places[kind], values.numpy().T, strict=True):
-                    splits[split][kind][:, place] = value
+    ends = np.cumsum([len(rows) for rows in rows_by_split.values()])[:-1]
+    all_rows = np.concatenate([*rows_by_split.values()])
+    cat_places = {name: i for i, name in enumerate(preprocessor.cat_features)}
+    for names in in_groups(list(preprocessor.kinds), len(columns)):
+        alone, number_places = preprocessor.of_columns(dict.fromkeys(names))
+        places = {"num": number_places, "cat": [cat_places[n] for n in names if n in cat_places]}
+        num, cat = alone.transform({name: columns[name] for name in names}, all_rows)
+        for kind, values in (("num", num.numpy()), ("cat", cat.numpy())):
+            for split, of_split in zip(splits, np.split(values, ends), strict=True):
+                if places[kind]:
+                    splits[split][kind][:, places[kind]] = of_split
     return splits
 
 

@@ -1,16 +1,15 @@
 """The base of the preprocessing options: columns become numbers and category codes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import TransformerMixin
-from sklearn.impute import SimpleImputer
 from torch import Tensor
 
 from lepton.config.younger_keys import values_before
@@ -22,6 +21,7 @@ from lepton.preprocessing.dates import (
     date_features,
     has_time,
 )
+from lepton.preprocessing.many_columns import fill_values, fit_blocks, scale
 from lepton.preprocessing.number_matrix import MakeArray, NumberMatrix, in_memory
 from lepton.preprocessing.state_file import load_state, save_state
 
@@ -38,6 +38,9 @@ class Columns(Protocol):
     def __getitem__(self, name: str) -> pd.Series: ...
 
     def __len__(self) -> int: ...
+
+
+SomeColumns: TypeAlias = Columns | Mapping[str, pd.Series]  # which have their rows given
 
 
 class TablePreprocessing:
@@ -85,23 +88,24 @@ class TablePreprocessing:
         self.hours, self.encoders, with_missing = {}, {}, set()
         numeric, dates = self._columns_of("numeric"), self._columns_of("date")
         matrix = NumberMatrix(len(rows), len(numeric) + MAX_DATE_FEATURES * len(dates), make_array)
-        for name in (*numeric, *dates, *self.cat_features):
+        for name in numeric:
+            values = frame[name].to_numpy()[rows]
+            if pd.isna(values).any():
+                with_missing.add(name)
+            matrix.append(values)
+        for name in dates:
             column = frame[name].iloc[rows]
-            if name in self.cat_features:
-                self.encoders[name] = fit_categories(column, self.settings["rare"])
-                continue
             if column.isna().any():
                 with_missing.add(name)
-            if name in dates:
-                self.hours[name] = has_time(column)
-                matrix.append(date_features(column, self.hours[name]))
-            else:
-                matrix.append(column.to_numpy())
+            self.hours[name] = has_time(column)
+            matrix.append(date_features(column, self.hours[name]))
+        for name in self.cat_features:
+            self.encoders[name] = fit_categories(frame[name].iloc[rows], self.settings["rare"])
         missing = [name for name in self._columns_of("numeric", "date") if name in with_missing]
         self.indicated = missing if self.settings["indicator"] else []
         numbers = matrix.numbers()
         self.fitted_type = numbers.dtype
-        self.fill = [self._fill_value(column) for column in numbers.T]
+        self.fill = fill_values(numbers, self.settings["impute"])
         self.scaler = None
         if self.fill:
             filled = _fill_missing(numbers, self.fill)
@@ -112,7 +116,7 @@ class TablePreprocessing:
         return self
 
     def transform(
-        self, frame: pd.DataFrame, rows: np.ndarray | None = None
+        self, frame: SomeColumns, rows: np.ndarray | None = None
     ) -> tuple[Tensor, Tensor]:
         """Numbers and category codes of `rows` (all where None), in their order.
 
@@ -136,23 +140,23 @@ class TablePreprocessing:
         classes = [c for c in type(self).__mro__ if "fit_scaler" in vars(c)]
         return vars(classes[0]).get("scaler_columns") is not None
 
-    def of_column(self, name: str) -> "tuple[TablePreprocessing, list[int]]":
-        """What transforms a column alone, and where its numbers stand among `num_features`."""
-        numeric, dates = self._columns_of("numeric"), self._columns_of("date")
-        widths = [1] * len(numeric) + [len(date_feature_names(d, self.hours[d])) for d in dates]
-        starts = dict(zip([*numeric, *dates], np.cumsum([0, *widths])[:-1].tolist(), strict=True))
-        places: list[int] = []
-        if name in starts:
-            places = [starts[name] + i for i in range(widths[[*numeric, *dates].index(name)])]
+    def of_columns(self, names: Collection[str]) -> "tuple[TablePreprocessing, list[int]]":
+        """What transforms some columns alone, and where their numbers are among `num_features`."""
+        places, start = [], 0
+        for name in (*self._columns_of("numeric"), *self._columns_of("date")):
+            is_date = self.kinds[name] == "date"
+            width = len(date_feature_names(name, self.hours[name])) if is_date else 1
+            places += range(start, start + width) if name in names else ()
+            start += width
         alone = TablePreprocessing(**self.settings)
         alone.number_type = self.fitted_type
-        alone.kinds = {name: self.kinds[name]}
-        alone.hours = {key: hour for key, hour in self.hours.items() if key == name}
-        alone.encoders = {key: e for key, e in self.encoders.items() if key == name}
-        alone.indicated = [key for key in self.indicated if key == name]
+        alone.kinds = {name: kind for name, kind in self.kinds.items() if name in names}
+        alone.hours = {name: self.hours[name] for name in names if name in self.hours}
+        alone.encoders = {name: self.encoders[name] for name in names if name in self.encoders}
+        alone.indicated = [name for name in self.indicated if name in names]
         alone.fill = [self.fill[place] for place in places]
         alone.scaler = self._scaler_of(places) if places else None
-        indicators = [sum(widths) + self.indicated.index(key) for key in alone.indicated]
+        indicators = [start + i for i, name in enumerate(self.indicated) if name in names]
         return alone, places + indicators
 
     def _scaler_of(self, places: list[int]) -> TransformerMixin | None:
@@ -168,17 +172,11 @@ class TablePreprocessing:
     def fit_columns(
         self, numbers: np.ndarray, fit: Callable[[np.ndarray], TransformerMixin]
     ) -> TransformerMixin:
-        """The scaler of all columns, each fitted alone: the temporaries are those of one column.
+        """The scaler of all columns, fitted on few at a time: the temporaries are those of few.
 
-        Shapes: numbers (N, F); `fit` is given (N, 1).
+        Shapes: numbers (N, F); `fit` is given (N, some).
         """
-        scalers = [fit(numbers[:, i : i + 1]) for i in range(numbers.shape[1])]
-        scaler = scalers[0]
-        for name in self.scaler_columns or ():
-            fitted = [getattr(one, name) for one in scalers]
-            setattr(scaler, name, np.concatenate(fitted, axis=-1))
-        scaler.n_features_in_ = len(scalers)
-        return scaler
+        return fit_blocks(numbers, fit, self.scaler_columns or ())
 
     @property
     def num_features(self) -> tuple[str, ...]:
@@ -229,13 +227,13 @@ class TablePreprocessing:
     def _columns_of(self, *kinds: str) -> list[str]:
         return [name for name, kind in self.kinds.items() if kind in kinds]
 
-    def _require_columns(self, frame: Columns) -> None:
+    def _require_columns(self, frame: SomeColumns) -> None:
         absent = [repr(name) for name in self.kinds if name not in frame]
         if absent:
             noun = "column" if len(absent) == 1 else "columns"
             raise DataError(f"{noun} {', '.join(absent)} not in the table, but in training")
 
-    def _read_numbers(self, frame: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    def _read_numbers(self, frame: SomeColumns, rows: np.ndarray) -> np.ndarray:
         """Numeric columns and date features of `rows`, in the order of `num_features`.
 
         float64, or float32 where every column is.
@@ -255,15 +253,10 @@ class TablePreprocessing:
             filled += features.shape[1]
         return numbers
 
-    def _fill_value(self, column: np.ndarray) -> float:
-        """The value that stands for a missing one; 0 where all are missing."""
-        imputer = SimpleImputer(strategy=self.settings["impute"], keep_empty_features=True)
-        return float(imputer.fit(column.reshape(-1, 1)).statistics_[0])
-
-    def _transform_numbers(self, frame: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    def _transform_numbers(self, frame: SomeColumns, rows: np.ndarray) -> np.ndarray:
         numbers = _fill_missing(self._read_numbers(frame, rows), self.fill)
         if self.scaler is not None:
-            numbers = self.scaler.transform(numbers)
+            numbers = scale(self.scaler, numbers)
         indicators = [pd.isna(frame[name].to_numpy()[rows]) for name in self.indicated]
         with np.errstate(over="ignore"):
             numbers = np.column_stack([numbers, *indicators]).astype(np.float32)

@@ -59,6 +59,8 @@ def to_numbers(column: pd.Series) -> pd.Series:
         values = column.to_numpy()
     elif types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(dtype=float, na_value=np.nan)
+    elif (plain := plain_floats(column)) is not None:
+        return pd.Series(plain, column.index, name=column.name)
     else:
         cells = text_cells(column)
         for word, digit in (("True", "1"), ("False", "0")):
@@ -73,6 +75,23 @@ def to_numbers(column: pd.Series) -> pd.Series:
     parsed = pd.Series(values, column.index, name=column.name)
     _refuse_first(column, np.isinf(parsed), "is not finite; leave the cell empty or give a number")
     return parsed
+
+
+def plain_floats(column: pd.Series) -> np.ndarray | None:
+    """The cells of a column of texts that are all finite numbers as Arrow reads them, NaN for
+    missing; None for others, which may be numbers as well."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        return None
+    cells = pa.array(column.array)
+    try:
+        values = as_numpy(pc.cast(cells, pa.float64()))
+    except pa.ArrowInvalid:
+        return None
+    is_there = np.isfinite(values)
+    all_are = is_there.all() or (
+        cells.null_count and is_there.sum() == len(cells) - cells.null_count
+    )
+    return values if all_are else None
 
 
 def cells_to_floats(cells: Cells) -> np.ndarray:

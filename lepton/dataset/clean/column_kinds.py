@@ -84,6 +84,8 @@ def _refuse_duplicate_columns(names: pd.Index) -> None:
 
 def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningNote | None]:
     """The kind of one column, and a note where the kind may surprise."""
+    if _are_plain_numbers(column):
+        return "numeric", None
     where, rows = f"column {column.name}", len(column)
     if (kind := _kind_of_type(column)) is None:
         present: pd.Series | Cells = text_cells(column).drop_null()
@@ -102,6 +104,21 @@ def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningN
             remark = note.what.replace(", taken as categories", ", all different, ignored")
         return "ignore", CleaningNote(remark, rows, where)
     return kind, note
+
+
+def _are_plain_numbers(column: pd.Series) -> bool:
+    """True for texts that are numbers and nothing else: no codes, no constant, no identifier.
+
+    Of others it says nothing: most columns of numbers are seen to be such at the least cost.
+    """
+    values = cell_parsing.plain_floats(column)
+    if values is None or not len(values):
+        return False
+    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    spread = high - low  # NaN where all are missing; of an identifier one less than the rows
+    if not spread > 0 or spread == np.isfinite(values).sum() - 1 or max(-low, high) >= 1e15:
+        return False
+    return not pc.any(pc.match_substring_regex(pa.array(column.array), r"^[+-]?0\d")).as_py()
 
 
 def _only_value(present: pd.Series | Cells) -> object:

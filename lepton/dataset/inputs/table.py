@@ -20,6 +20,7 @@ from lepton.dataset.split.split_rows import SplitRows
 from lepton.dataset.split.table_duplicates import table_leaks
 from lepton.errors import DataError
 from lepton.preprocessing.categories import category_names
+from lepton.preprocessing.many_columns import column_blocks, columns_at_once
 from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_blocks, transform_columns
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import QUANTILE_LEVELS, DataSpec
@@ -256,7 +257,8 @@ def _quantiles(train: Rows) -> tuple[tuple[float, ...], ...]:
     if "num" not in train:
         return ()
     levels, quantiles = np.linspace(0, 1, QUANTILE_LEVELS), []
-    for columns in train["num"].split(COLUMNS_AT_ONCE, dim=1):
-        for column in np.ascontiguousarray(columns.numpy().T):
-            quantiles.append(tuple(np.quantile(column, levels).tolist()))
+    at_once = max(COLUMNS_AT_ONCE, columns_at_once(len(train["num"])))
+    for columns in train["num"].split(at_once, dim=1):
+        for some in column_blocks(np.ascontiguousarray(columns.numpy().T).T):
+            quantiles += map(tuple, np.quantile(some, levels, axis=0).T.tolist())
     return tuple(quantiles)

@@ -6,6 +6,8 @@ import pyarrow as pa
 
 from lepton.storage.scratch import scratch_file
 
+FEW_ROWS = 1 << 16  # of a table whose columns are each in one piece, as many columns ask for
+
 
 def collect(batches: Iterable[pa.RecordBatch], *, spill: bool) -> pa.Table | None:
     """The rows of all batches, in a scratch file if `spill`; None where there are none.
@@ -17,7 +19,8 @@ def collect(batches: Iterable[pa.RecordBatch], *, spill: bool) -> pa.Table | Non
     if first is None:
         return None
     if not spill:
-        return pa.Table.from_batches([first, *batches])
+        table = pa.Table.from_batches([first, *batches])
+        return table.combine_chunks() if len(table) < FEW_ROWS else table
     with scratch_file() as (file, path):
         with pa.ipc.new_file(pa.PythonFile(file, "w"), first.schema) as writer:
             writer.write_batch(first)

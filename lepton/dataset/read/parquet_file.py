@@ -13,6 +13,8 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.read.column_names import duplicate_names
 from lepton.errors import DataError
 
+CELLS_AHEAD = 1 << 18  # of columns that are read with one: each read looks through all names anew
+
 
 class ParquetTable:
     """A Parquet file with its own column types; an index that pandas stored unnamed is left out.
@@ -44,6 +46,7 @@ class ParquetTable:
         for name in duplicate_names(names):
             raise DataError(f"{path}: two columns are called {name!r}")
         self.columns = pd.Index(names)
+        self.ahead: dict[str, pd.Series] = {}
 
     def __len__(self) -> int:
         return self.file.metadata.num_rows
@@ -58,7 +61,12 @@ class ParquetTable:
         return name in self.columns
 
     def __getitem__(self, name: str) -> pd.Series:
-        return self.frame([name])[name]
+        if name not in self.ahead:
+            start = int(self.columns.get_indexer(pd.Index([name]))[0])
+            at_once = max(1, CELLS_AHEAD // len(self))
+            frame = self.frame(list(self.columns[start : start + at_once]))
+            self.ahead = dict(frame.items())
+        return self.ahead.pop(name)
 
     def frame(self, names: list[str]) -> pd.DataFrame:
         """Whole columns."""

@@ -85,7 +85,9 @@ class ArrowTable:
         return name in self.columns
 
     def __getitem__(self, name: str) -> pd.Series:
-        return self.table.select([name]).to_pandas(ignore_metadata=True)[name]
+        column = self.table.column(name).to_pandas()
+        column.name = name
+        return column
 
     def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
         for start in range(0, len(self), rows):
