@@ -118,7 +118,7 @@ def _are_plain_numbers(column: pd.Series) -> bool:
     spread = high - low  # NaN where all are missing; of an identifier one less than the rows
     if not spread > 0 or spread == np.isfinite(values).sum() - 1 or max(-low, high) >= 1e15:
         return False
-    return not pc.any(pc.match_substring_regex(pa.array(column.array), r"^[+-]?0\d")).as_py()
+    return not matches(pa.array(column.array), r"[+-]?0\d+").any()
 
 
 def _only_value(present: pd.Series | Cells) -> object:
