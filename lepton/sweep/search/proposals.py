@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from lepton.compat.optional import how_to_install, import_optional
 from lepton.errors import ConfigError, LeptonError
 from lepton.sweep.search.space import SearchSpace
+from lepton.sweep.search.warm_start import ToldRun
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
@@ -35,26 +37,51 @@ class Proposal:
 class Proposals:
     """Asks Optuna for points of a space and tells it what came of them, the same at every start."""
 
-    def __init__(self, space: SearchSpace, *, sampler: dict[str, Any], directions: Sequence[str]):
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        sampler: dict[str, Any],
+        directions: Sequence[str],
+        told: Sequence[ToldRun] = (),
+    ):
         with quiet_optuna():
             import optuna
-            from optuna.study import StudyDirection
 
+            self.directions = list(directions)
+            self.distributions = {k: d.distribution() for k, d in space.dimensions.items()}
+            earlier_trials = self._earlier_trials(told)
+            is_cmaes = sampler["_target_"].endswith(".CmaEsSampler")
             self.study = optuna.create_study(
                 study_name=STUDY_NAME,
-                directions=[StudyDirection[direction.upper()] for direction in directions],
-                sampler=_make_sampler(sampler, space),
+                directions=self.directions,
+                sampler=_make_sampler(sampler, space, earlier_trials if is_cmaes else []),
                 pruner=optuna.pruners.NopPruner(),  # TrialWatch prunes
             )
-            self.distributions = {k: d.distribution() for k, d in space.dimensions.items()}
+            self.study.add_trials([] if is_cmaes else earlier_trials)
             self.trials: list[optuna.Trial] = []
+
+    def _earlier_trials(self, told: Sequence[ToldRun]) -> "list[optuna.trial.FrozenTrial]":
+        """The runs that were there before the search, as trials of Optuna's."""
+        from lepton.compat.optuna import told_trial
+
+        return [
+            told_trial(
+                run.params,
+                {key: self.distributions[key] for key in run.params},
+                run.values,
+                run.violations,
+            )
+            for run in told
+        ]
 
     def ask(self, count: int) -> list[Proposal]:
         """The next proposals, as many as asked for."""
         with quiet_optuna():
             trials = [self.study.ask(self.distributions) for _ in range(count)]
+        first = len(self.trials)
         self.trials += trials
-        return [Proposal(trial.number, trial.params) for trial in trials]
+        return [Proposal(number, trial.params) for number, trial in enumerate(trials, first)]
 
     def tell(
         self, number: int, status: str, values: Sequence[float], scores: Sequence[float]
@@ -72,10 +99,16 @@ class Proposals:
             final_values = list(values) if state == TrialState.COMPLETE else None
             self.study.tell(self.trials[number], final_values, state=state)
 
-    def best(self) -> list[int]:
-        """The numbers of the best trial, or of all on the Pareto front; [] when none finished."""
-        with quiet_optuna():
-            return sorted(trial.number for trial in self.study.best_trials)
+
+def best_of(values: Sequence[Sequence[float]], directions: Sequence[str]) -> list[int]:
+    """The places of the best values: the first of the best ones, or all on the Pareto front."""
+    with quiet_optuna():
+        import optuna
+
+        study = optuna.create_study(directions=list(directions))
+        study.add_trials([optuna.trial.create_trial(values=list(v)) for v in values])
+        best = sorted(trial.number for trial in study.best_trials) if values else []
+    return best if len(directions) > 1 else best[:1]
 
 
 @contextmanager
@@ -112,11 +145,31 @@ def max_trials(space: SearchSpace, sampler: dict[str, Any]) -> int | None:
     return math.prod(len(d.grid_values()) for d in space.dimensions.values())
 
 
-def _make_sampler(node: dict[str, Any], space: SearchSpace) -> "BaseSampler":
-    supplied = {}
+def _make_sampler(
+    node: dict[str, Any], space: SearchSpace, source_trials: "list[optuna.trial.FrozenTrial]"
+) -> "BaseSampler":
+    """The sampler that a node names; `source_trials` are what CMA-ES begins with, if any."""
+    supplied: dict[str, Any] = {}
     if node["_target_"].endswith(".GridSampler"):
         supplied = {"search_space": {k: d.grid_values() for k, d in space.dimensions.items()}}
+    if source_trials:
+        supplied = {"source_trials": [_numbers_of(trial) for trial in source_trials]}
     return _instantiate("sampler", node, **supplied)
+
+
+def _numbers_of(trial: "optuna.trial.FrozenTrial") -> "optuna.trial.FrozenTrial":
+    """A trial without its choices and fixed numbers, which are no part of what CMA-ES models."""
+    from optuna.distributions import CategoricalDistribution
+
+    from lepton.compat.optuna import told_trial
+
+    distributions = {
+        key: distribution
+        for key, distribution in trial.distributions.items()
+        if not isinstance(distribution, CategoricalDistribution) and not distribution.single()
+    }
+    params = {key: trial.params[key] for key in distributions}
+    return told_trial(params, distributions, trial.values, ())
 
 
 def make_pruner(node: dict[str, Any]) -> "BasePruner":

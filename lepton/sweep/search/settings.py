@@ -55,6 +55,7 @@ class SearchSettings:
     seeds: int
     objectives: tuple[Objective, ...]
     retry_failed: bool
+    warm_start: bool
     sampler: dict[str, Any]
     pruner: dict[str, Any]  # empty: nothing is pruned
 
@@ -77,7 +78,7 @@ def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> Sea
     ]
     problems += [
         f"{NODE}.{name}: {node[name]!r} is not true or false"
-        for name in ("retry_failed", "fail_fast")
+        for name in ("retry_failed", "fail_fast", "warm_start")
         if type(node[name]) is not bool
     ]
     objectives, objective_problems = _read_objectives(
@@ -91,7 +92,7 @@ def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> Sea
         problems = _combination_problems(node, objectives)
     if problems:
         raise ConfigError(*problems)
-    names = ("n_trials", "batch", "seeds", "retry_failed", "sampler", "pruner")
+    names = ("n_trials", "batch", "seeds", "retry_failed", "warm_start", "sampler", "pruner")
     return SearchSettings(objectives=objectives, **{name: node[name] for name in names})
 
 

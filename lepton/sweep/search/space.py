@@ -71,6 +71,16 @@ class Dimension:
             value = repr(value)
         return f"{self.override_key}={value}"
 
+    def holds(self, value: Any) -> bool:
+        """True for a value that the dimension can propose."""
+        if not self.numeric:
+            return value in self.options
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        is_whole = isinstance(value, int) or not isinstance(self.low, int)
+        top = self.grid_values()[-1] if self.step else self.high
+        return is_whole and self.low <= value <= top
+
     def grid_values(self) -> list[Any]:
         """Every value, where there is a list of them; else none."""
         if not self.numeric:
@@ -105,6 +115,10 @@ class SearchSpace:
     def overrides(self, params: dict[str, Any]) -> list[str]:
         """The overrides of a trial with these values of the dimensions."""
         return [*self.fixed, *(d.override(params[key]) for key, d in self.dimensions.items())]
+
+    def first_point(self) -> dict[str, Any]:
+        """The point with the first or lowest value of every dimension."""
+        return {key: d.low if d.numeric else d.options[0] for key, d in self.dimensions.items()}
 
     def has_numbers(self) -> bool:
         """True when a dimension is numeric."""

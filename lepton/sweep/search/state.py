@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from lepton.config.node_checks import plain_dict
 from lepton.errors import ConfigError, Damaged, NothingToSearch
+from lepton.storage.study import make_studies
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.job import Job
 from lepton.sweep.overrides import params_as_overrides
@@ -20,6 +21,7 @@ from lepton.sweep.search.pruning import TrialRecord, TrialWatch
 from lepton.sweep.search.settings import NUMERIC_SAMPLERS, SearchSettings, read_settings
 from lepton.sweep.search.space import SearchSpace, read_space
 from lepton.sweep.search.space_check import check_space
+from lepton.sweep.search.start import SearchStart
 from lepton.sweep.search.trial_outcome import (
     ENDED,
     TrialOutcome,
@@ -54,11 +56,8 @@ class SearchState:
         node = plain_dict(master.hydra.sweeper)
         self.composer = JobComposer(master, loader)
         self.settings, self.space = _read_search(self.composer, node, overrides)
-        self.proposals = Proposals(
-            self.space,
-            sampler=self.settings.sampler,
-            directions=[o.direction for o in self.settings.objectives],
-        )
+        self.start = SearchStart(self.settings, self.space, self._compose_runs)
+        self.proposals = self._first_proposals()
         if self.settings.pruner:
             make_pruner(self.settings.pruner)  # refuses its values now, not in a worker
         n_trials, limit = self.settings.n_trials, max_trials(self.space, self.settings.sampler)
@@ -69,6 +68,22 @@ class SearchState:
         self.records: list[TrialRecord] = []
         self.tried: set[Path] = set()
         self.refused: dict[Path, str] = {}
+
+    def _first_proposals(self) -> Proposals:
+        directions = [o.direction for o in self.settings.objectives]
+        sampler, told = self.settings.sampler, self.start.told
+        return Proposals(self.space, sampler=sampler, directions=directions, told=told)
+
+    def begin(self) -> None:
+        """Records what the sampler is told at the start, so that every start is told the same.
+
+        Raises: LeptonError when the study cannot be written to.
+        """
+        make_studies([self.start.record.path.parent])
+        told = self.start.told
+        self.start.record_told()
+        if self.start.told != told:
+            self.proposals = self._first_proposals()
 
     def batches(self) -> Iterator[list[Trial]]:
         """Trials batch by batch; those of a batch are told when the next is asked for."""
@@ -81,11 +96,8 @@ class SearchState:
 
     def _compose_trial(self, proposal: Proposal) -> Trial:
         number, overrides = proposal.number, self.space.overrides(proposal.params)
-        compose_job = self.composer.compose_job
         try:
-            first = compose_job(overrides)
-            seeds = range(first.config["seed"] + 1, first.config["seed"] + self.settings.seeds)
-            jobs = [first, *(compose_job([*overrides, f"seed={seed}"]) for seed in seeds)]
+            jobs = self._compose_runs(overrides)
         except ConfigError as e:
             return Trial(number, tuple(overrides), (), "; ".join(e.problems))
         if self.settings.pruner:
@@ -94,6 +106,13 @@ class SearchState:
             )
             jobs = [replace(job, watch=watch) for job in jobs]
         return Trial(number, tuple(overrides), tuple(jobs))
+
+    def _compose_runs(self, overrides: Sequence[str]) -> list[Job]:
+        """The runs of a point, one a seed."""
+        first = self.composer.compose_job(overrides)
+        seeds = range(first.config["seed"] + 1, first.config["seed"] + self.settings.seeds)
+        others = (self.composer.compose_job([*overrides, f"seed={seed}"]) for seed in seeds)
+        return [first, *others]
 
     def jobs_to_train(self, batch: Sequence[Trial]) -> list[Job]:
         """The runs of a batch that are to be trained, each once."""
@@ -155,7 +174,8 @@ class SearchState:
             f"search by {settings.sampler_name}: {self.total} trials in batches of "
             f"{settings.batch}{seeds}{end}"
         )
-        return "\n".join([head, *(f"  {d}" for d in self.space.dimensions.values())])
+        dimensions = [f"  {dimension}" for dimension in self.space.dimensions.values()]
+        return "\n".join([head, *dimensions, *self.start.lines])
 
 
 def _read_search(

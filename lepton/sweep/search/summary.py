@@ -2,11 +2,14 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 
 from lepton.config.words import with_names
 from lepton.errors import ConfigError, FailedRuns, LeptonError
+from lepton.sweep.search.proposals import best_of
 from lepton.sweep.search.state import SearchState
 from lepton.sweep.search.trial_outcome import ENDED
+from lepton.sweep.search.warm_start import ToldRun
 
 
 def search_summary(state: SearchState) -> list[str]:
@@ -15,34 +18,56 @@ def search_summary(state: SearchState) -> list[str]:
     counts = Counter(outcome.status for outcome in outcomes)
     count_texts = [f"{counts[status]} {status}" for status in ENDED if counts[status]]
     lines = [f"{len(outcomes)} trials looked at: {', '.join(count_texts)}"]
-    best = [number for number in state.proposals.best() if outcomes[number].status == "finished"]
+    told, finished = state.start.told, _finished(state)
+    values = [run.values for run in told] + [outcomes[number].values for number in finished]
+    best = [
+        _told_line(state, told[place])
+        if place < len(told)
+        else _trial_line(state, finished[place - len(told)])
+        for place in best_of(values, [objective.direction for objective in objectives])
+    ]
     if best and len(objectives) == 1:
-        lines.append(f"best: {_trial_line(state, best[0])}")
+        lines.append(f"best: {best[0]}")
         lines.append(
-            f"The best of {counts['finished']} on the validation split looks better than it is; "
+            f"The best of {len(values)} on the validation split looks better than it is; "
             "compare it with others over several seeds."
         )
     elif best:
         lines.append(f"Pareto front, {len(best)} trials that no other beats in everything:")
-        lines += [f"  {_trial_line(state, number)}" for number in best]
+        lines += [f"  {line}" for line in best]
     return lines
+
+
+def _finished(state: SearchState) -> list[int]:
+    """The numbers of the trials that finished."""
+    return [n for n, outcome in enumerate(state.outcomes) if outcome.status == "finished"]
+
+
+def _told_line(state: SearchState, run: ToldRun) -> str:
+    """A run that was there before the search, its values, and the command that gives it."""
+    overrides = state.space.overrides(run.params)
+    return _line(state, f"{run.run}, there before", run.values, overrides, state.start.first_seed)
 
 
 def _trial_line(state: SearchState, number: int) -> str:
     """A trial's number, its values, and the command that gives its run."""
-    trial, outcome = state.trials[number], state.outcomes[number]
-    values = " ".join(
-        f"{objective.name} {value:.6g}"
-        for objective, value in zip(state.settings.objectives, outcome.values, strict=True)
-    )
-    overrides = [with_names(override.lstrip("+")) for override in trial.overrides]
+    trial, values = state.trials[number], state.outcomes[number].values
+    seed = trial.jobs[0].config["seed"]
+    return _line(state, f"trial {number + 1}", values, trial.overrides, seed)
+
+
+def _line(
+    state: SearchState, name: str, values: Sequence[float], overrides: Sequence[str], seed: int
+) -> str:
+    pairs = zip(state.settings.objectives, values, strict=True)
+    value_texts = " ".join(f"{objective.name} {value:.6g}" for objective, value in pairs)
+    overrides = [with_names(override.lstrip("+")) for override in overrides]
     several_seeds = state.settings.seeds > 1
     if several_seeds:
-        seed = trial.jobs[0].config["seed"]
         overrides = [override for override in overrides if not override.startswith("seed=")]
         overrides.append(f"seed=range({seed},{seed + state.settings.seeds})")
     command = shlex.join(["lepton", "train", *(["-m"] if several_seeds else []), *overrides])
-    return f"trial {number + 1}, {values}: {command}"
+    return f"{name}, {value_texts}: {command}"
 
 
 def trial_failures(state: SearchState) -> LeptonError | None:

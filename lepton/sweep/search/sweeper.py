@@ -41,6 +41,7 @@ class Search(Grid):
                 "hydra/sweeper/pruner: only lepton's own launchers prune; use "
                 "hydra/sweeper/pruner=none or another hydra/launcher"
             )
+        state.begin()
         log.info("%s", state)
         with SweepProgress(range(state.total_runs), fail_fast=self.fail_fast) as progress:
             state.refused = progress.refused
