@@ -21,7 +21,7 @@ class SweepProgress:
     `refused` are runs that a mistake of the user's keeps from being trained, each with its reason.
     """
 
-    def __init__(self, jobs: Sized, *, fail_fast: bool = False):
+    def __init__(self, jobs: Sized, *, fail_fast: bool = False, max_time: float | None = None):
         self.total, self.fail_fast = len(jobs), fail_fast
         self.done = self.failed = 0
         self.running: dict[Path, Job] = {}
@@ -30,7 +30,8 @@ class SweepProgress:
         self.refused: dict[Path, str] = {}
         self.stop_reason = ""
         self.tables: dict[Path, StudyTables] = {}
-        self.started_at = time.monotonic()
+        self.started_at, self.max_time = time.monotonic(), max_time
+        self.time_is_over = f"max_time: {max_time or 0:g} seconds are over"
         self.lock = threading.Lock()
         self.bar: ProgressBar | None = None
 
@@ -69,6 +70,10 @@ class SweepProgress:
                 self._count(job, kind)
             self._show()
 
+    def is_time_over(self) -> bool:
+        """True when the seconds that may be used, if they are limited, are over."""
+        return self.max_time is not None and time.monotonic() - self.started_at >= self.max_time
+
     def skipped(self, count: int) -> None:
         """Notes that so many runs need no training after all."""
         with self.lock:
@@ -96,6 +101,8 @@ class SweepProgress:
             self.stop_reason = f"no space left on the disk of {job.folder.parent}"
         elif failed and self.fail_fast:
             self.stop_reason = "fail_fast: a run failed"
+        elif self.is_time_over():
+            self.stop_reason = self.time_is_over
         study = job.folder.parent
         self.tables.setdefault(study, StudyTables(study)).refresh()
 

@@ -3,7 +3,7 @@
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 STUDY_NAME = "lepton"  # part of what Hyperband draws from
+CONSTRAINED = ("TPESampler", "GPSampler", "NSGAIISampler")  # samplers that heed constraints
 LATE_IMPORTS = {  # packages that Optuna imports only in the middle of a search
     "CmaEsSampler": ("cmaes",),
     "GPSampler": ("scipy", "torch"),  # torch also so that `quiet_optuna` knows of its threads
@@ -44,6 +45,7 @@ class Proposals:
         sampler: dict[str, Any],
         directions: Sequence[str],
         told: Sequence[ToldRun] = (),
+        constraints: int = 0,
     ):
         with quiet_optuna():
             import optuna
@@ -52,10 +54,21 @@ class Proposals:
             self.distributions = {k: d.distribution() for k, d in space.dimensions.items()}
             earlier_trials = self._earlier_trials(told)
             is_cmaes = sampler["_target_"].endswith(".CmaEsSampler")
+            self.offset = 0 if is_cmaes else len(earlier_trials)
+            self.violations, no_violations = dict[int, Sequence[float]](), [0.0] * constraints
+
+            def constraints_func(trial: "optuna.trial.FrozenTrial") -> Sequence[float]:
+                return self.violations.get(trial.number - self.offset) or no_violations
+
             self.study = optuna.create_study(
                 study_name=STUDY_NAME,
                 directions=self.directions,
-                sampler=_make_sampler(sampler, space, earlier_trials if is_cmaes else []),
+                sampler=_make_sampler(
+                    sampler,
+                    space,
+                    source_trials=earlier_trials if is_cmaes else [],
+                    constraints_func=constraints_func if constraints else None,
+                ),
                 pruner=optuna.pruners.NopPruner(),  # TrialWatch prunes
             )
             self.study.add_trials([] if is_cmaes else earlier_trials)
@@ -84,9 +97,16 @@ class Proposals:
         return [Proposal(number, trial.params) for number, trial in enumerate(trials, first)]
 
     def tell(
-        self, number: int, status: str, values: Sequence[float], scores: Sequence[float]
+        self,
+        number: int,
+        status: str,
+        values: Sequence[float],
+        scores: Sequence[float],
+        violations: Sequence[float] = (),
     ) -> None:
-        """Tells Optuna the end of a trial: values of the objectives, and scores by epoch if any."""
+        """Tells Optuna the end of a trial: values of the objectives, scores by epoch if any, and
+        how far it violates each constraint."""
+        self.violations[number] = violations
         from optuna.trial import TrialState
 
         from lepton.compat.optuna import without_end_of_search
@@ -146,12 +166,19 @@ def max_trials(space: SearchSpace, sampler: dict[str, Any]) -> int | None:
 
 
 def _make_sampler(
-    node: dict[str, Any], space: SearchSpace, source_trials: "list[optuna.trial.FrozenTrial]"
+    node: dict[str, Any],
+    space: SearchSpace,
+    *,
+    source_trials: "list[optuna.trial.FrozenTrial]",
+    constraints_func: "Callable[[optuna.trial.FrozenTrial], Sequence[float]] | None",
 ) -> "BaseSampler":
-    """The sampler that a node names; `source_trials` are what CMA-ES begins with, if any."""
+    """The sampler that a node names; `source_trials` are what CMA-ES begins with, if any, and the
+    function tells a sampler that heeds constraints how far a trial violates each."""
     supplied: dict[str, Any] = {}
     if node["_target_"].endswith(".GridSampler"):
         supplied = {"search_space": {k: d.grid_values() for k, d in space.dimensions.items()}}
+    if constraints_func and node["_target_"].rpartition(".")[2] in CONSTRAINED:
+        supplied = {"constraints_func": constraints_func}
     if source_trials:
         supplied = {"source_trials": [_numbers_of(trial) for trial in source_trials]}
     return _instantiate("sampler", node, **supplied)

@@ -51,7 +51,9 @@ class SearchRecord:
                 recorded = self.read(space)
                 if recorded is not None:
                     return recorded
-                items = [[run.run, run.params, list(run.values)] for run in told]
+                items = [
+                    [run.run, run.params, list(run.values), list(run.violations)] for run in told
+                ]
                 entry = {"definition": self.definition, "told": items}
                 write_json(self.path, {"searches": {**self._searches(), self.name: entry}})
         except OSError as e:
@@ -102,10 +104,10 @@ def difference(definition: Definition, other: Definition) -> str:
 
 def _told_run(item: Any, space: SearchSpace) -> ToldRun:
     """Raises: TypeError, KeyError or ValueError for what is no point of the space."""
-    run, params, values = item
+    run, params, values, violations = item
     for key, value in params.items():
         if not space.dimensions[key].holds(value):
             raise ValueError(value)
-    if not all(math.isfinite(value) for value in values):
+    if not all(math.isfinite(value) for value in (*values, *violations)):
         raise ValueError(values)
-    return ToldRun(str(run), dict(params), tuple(values))
+    return ToldRun(str(run), dict(params), tuple(values), tuple(violations))

@@ -1,5 +1,7 @@
 """Settings of a search, read from hydra.sweeper and checked."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,10 @@ LARGER_FACT_IS_BETTER = {  # facts of a result that can be objectives besides it
 Directions = Mapping[str, bool | None]  # of metrics: is larger better? None: only their class says
 DIRECTIONS = ("maximize", "minimize")
 NODE = "hydra.sweeper"
+LIMITS = ("patience", "max_time")
+CONSTRAINT = re.compile(
+    r"\s*([^\s<>=]+)\s*(<=|>=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*", re.ASCII
+)
 SINGLE_OBJECTIVE_SAMPLERS = ("CmaEsSampler",)
 NUMERIC_SAMPLERS = ("CmaEsSampler", "QMCSampler")  # which leave choices to chance
 
@@ -47,6 +53,23 @@ class Objective:
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """A bound on what a run comes to: at most, or at least where its name is to be large."""
+
+    name: Objective
+    bound: float
+
+    def violation(self, value: float) -> float:
+        """How far a value lies beyond the bound; 0 or less where it is kept."""
+        is_upper = self.name.direction == "minimize"
+        return value - self.bound if is_upper else self.bound - value
+
+    def __str__(self) -> str:
+        sign = "<=" if self.name.direction == "minimize" else ">="
+        return f"{self.name.name} {sign} {self.bound:g}"
+
+
+@dataclass(frozen=True)
 class SearchSettings:
     """Every value of hydra.sweeper but the space."""
 
@@ -58,6 +81,9 @@ class SearchSettings:
     warm_start: bool
     sampler: dict[str, Any]
     pruner: dict[str, Any]  # empty: nothing is pruned
+    constraints: tuple[Constraint, ...] = ()
+    patience: int | None = None  # trials without a gain
+    max_time: float | None = None  # seconds
 
     @property
     def sampler_name(self) -> str:
@@ -76,6 +102,7 @@ def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> Sea
         for name in ("n_trials", "batch", "seeds")
         if type(node[name]) is not int or node[name] < 1
     ]
+    problems += _limit_problems(node)
     problems += [
         f"{NODE}.{name}: {node[name]!r} is not true or false"
         for name in ("retry_failed", "fail_fast", "warm_start")
@@ -85,6 +112,7 @@ def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> Sea
         node["objectives"], node["directions"], added_metrics
     )
     problems += objective_problems
+    constraints = _read_constraints(node.get("constraints") or [], added_metrics, problems)
     problems += _option_problems("sampler", node["sampler"], ("search_space",))
     if node["pruner"] != {}:
         problems += _option_problems("pruner", node["pruner"], ())
@@ -93,7 +121,39 @@ def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> Sea
     if problems:
         raise ConfigError(*problems)
     names = ("n_trials", "batch", "seeds", "retry_failed", "warm_start", "sampler", "pruner")
-    return SearchSettings(objectives=objectives, **{name: node[name] for name in names})
+    values = {name: node[name] for name in (*names, *LIMITS)}
+    return SearchSettings(objectives=objectives, constraints=constraints, **values)
+
+
+def _limit_problems(node: dict[str, Any]) -> list[str]:
+    """A line for each limit of a search that is none."""
+    patience, max_time = (node[name] for name in LIMITS)
+    problems = []
+    if patience is not None and (type(patience) is not int or patience < 1):
+        problems.append(f"{NODE}.patience: {patience!r} is neither null nor a whole number from 1")
+    is_number = isinstance(max_time, int | float) and not isinstance(max_time, bool)
+    if max_time is not None and not (is_number and 0 < max_time < math.inf):
+        problems.append(f"{NODE}.max_time: {max_time!r} is neither null nor seconds above 0")
+    return problems
+
+
+def _read_constraints(
+    value: Any, added_metrics: Directions | None, problems: list[str]
+) -> tuple[Constraint, ...]:
+    """The constraints on what runs come to; adds a line for each mistake."""
+    key, constraints = f"{NODE}.constraints", []
+    for text in value if isinstance(value, list) else [value]:
+        match = CONSTRAINT.fullmatch(str(text))
+        if match is None:
+            problems.append(
+                f"{key}: {text!r} is not NAME <= NUMBER or NAME >= NUMBER, as parameters <= 1e5"
+            )
+        elif problem := _objective_problem(key, match[1], added_metrics):
+            problems.append(problem)
+        else:
+            objective = Objective(match[1], "minimize" if match[2] == "<=" else "maximize")
+            constraints.append(Constraint(objective, float(match[3])))
+    return tuple(constraints)
 
 
 def _read_objectives(

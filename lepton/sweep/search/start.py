@@ -43,6 +43,7 @@ class SearchStart:
             "sampler": settings.sampler,
             "pruner": settings.pruner,
             "objectives": [f"{o.name} {o.direction}" for o in settings.objectives],
+            "constraints": [str(constraint) for constraint in settings.constraints],
             "seeds": settings.seeds,
             "batch": settings.batch,
             "warm_start": settings.warm_start,
@@ -60,7 +61,7 @@ class SearchStart:
         if not settings.warm_start:
             return []
         study = self.record.path.parent
-        points = finished_points(study, self.space, settings.objectives, self.compose_runs)
+        points = finished_points(study, self.space, settings, self.compose_runs)
         if not points or (not others and self._has_begun()):
             return []
         if not (reason := self._reason_not_to_learn(len(points))):

@@ -16,6 +16,7 @@ from lepton.storage.study import make_studies
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.job import Job
 from lepton.sweep.overrides import params_as_overrides
+from lepton.sweep.search.patience import trials_without_gain
 from lepton.sweep.search.proposals import Proposal, Proposals, make_pruner, max_trials
 from lepton.sweep.search.pruning import TrialRecord, TrialWatch
 from lepton.sweep.search.settings import NUMERIC_SAMPLERS, SearchSettings, read_settings
@@ -62,6 +63,8 @@ class SearchState:
             make_pruner(self.settings.pruner)  # refuses its values now, not in a worker
         n_trials, limit = self.settings.n_trials, max_trials(self.space, self.settings.sampler)
         self.total = n_trials if limit is None else min(n_trials, limit)
+        self.most = self.total  # less when patience ends the search
+        self.is_whole = self.total == n_trials
         self.total_runs = self.total * self.settings.seeds
         self.trials: list[Trial] = []
         self.outcomes: list[TrialOutcome] = []
@@ -72,7 +75,13 @@ class SearchState:
     def _first_proposals(self) -> Proposals:
         directions = [o.direction for o in self.settings.objectives]
         sampler, told = self.settings.sampler, self.start.told
-        return Proposals(self.space, sampler=sampler, directions=directions, told=told)
+        return Proposals(
+            self.space,
+            sampler=sampler,
+            directions=directions,
+            told=told,
+            constraints=len(self.settings.constraints),
+        )
 
     def begin(self) -> None:
         """Records what the sampler is told at the start, so that every start is told the same.
@@ -93,6 +102,21 @@ class SearchState:
             self.trials += batch
             yield batch
             self._tell(batch)
+            if self.is_stale():
+                self.total = len(self.trials)
+
+    def is_stale(self) -> bool:
+        """True when as many trials as `patience` says have ended since the last gain."""
+        patience = self.settings.patience
+        return (
+            patience is not None
+            and trials_without_gain(
+                [run.values for run in self.start.told if run.is_feasible],
+                [outcome.values if outcome.is_feasible else None for outcome in self.outcomes],
+                [objective.direction for objective in self.settings.objectives],
+            )
+            >= patience
+        )
 
     def _compose_trial(self, proposal: Proposal) -> Trial:
         number, overrides = proposal.number, self.space.overrides(proposal.params)
@@ -143,7 +167,13 @@ class SearchState:
         for trial in batch:
             outcome = self._read_outcome(trial)
             self.outcomes.append(outcome)
-            self.proposals.tell(trial.number, outcome.status, outcome.values, outcome.scores)
+            self.proposals.tell(
+                trial.number,
+                outcome.status,
+                outcome.values,
+                outcome.scores,
+                outcome.violations,
+            )
             watch = trial.jobs[0].watch if trial.jobs else None
             is_watched = isinstance(watch, TrialWatch)
             pruner_notes = watch.pruner_notes(outcome.scores) if is_watched else {}
@@ -159,6 +189,7 @@ class SearchState:
             self.settings.objectives,
             watched=bool(self.settings.pruner),
             refused=self.refused,
+            constraints=self.settings.constraints,
         )
 
     def studies(self) -> list[Path]:
@@ -169,13 +200,14 @@ class SearchState:
     def __str__(self) -> str:
         settings = self.settings
         seeds = f", {settings.seeds} seeds each" if settings.seeds > 1 else ""
-        end = "" if self.total == settings.n_trials else ", then all is seen"
+        end = "" if self.is_whole else ", then all is seen"
         head = (
-            f"search by {settings.sampler_name}: {self.total} trials in batches of "
+            f"search by {settings.sampler_name}: {self.most} trials in batches of "
             f"{settings.batch}{seeds}{end}"
         )
         dimensions = [f"  {dimension}" for dimension in self.space.dimensions.values()]
-        return "\n".join([head, *dimensions, *self.start.lines])
+        constraints = [f"  constraint: {constraint}" for constraint in settings.constraints]
+        return "\n".join([head, *dimensions, *constraints, *self.start.lines])
 
 
 def _read_search(

@@ -18,7 +18,14 @@ def search_summary(state: SearchState) -> list[str]:
     counts = Counter(outcome.status for outcome in outcomes)
     count_texts = [f"{counts[status]} {status}" for status in ENDED if counts[status]]
     lines = [f"{len(outcomes)} trials looked at: {', '.join(count_texts)}"]
-    told, finished = state.start.told, _finished(state)
+    if state.is_stale():
+        lines.append(f"ended by patience: no gain in the last {state.settings.patience} trials")
+    told = [run for run in state.start.told if run.is_feasible]
+    finished = [n for n, outcome in enumerate(outcomes) if outcome.is_feasible]
+    if beyond := counts["finished"] - len(finished):
+        lines.append(
+            f"{beyond} finished {'one does' if beyond == 1 else 'ones do'} not keep the constraints"
+        )
     values = [run.values for run in told] + [outcomes[number].values for number in finished]
     best = [
         _told_line(state, told[place])
@@ -36,11 +43,6 @@ def search_summary(state: SearchState) -> list[str]:
         lines.append(f"Pareto front, {len(best)} trials that no other beats in everything:")
         lines += [f"  {line}" for line in best]
     return lines
-
-
-def _finished(state: SearchState) -> list[int]:
-    """The numbers of the trials that finished."""
-    return [n for n, outcome in enumerate(state.outcomes) if outcome.status == "finished"]
 
 
 def _told_line(state: SearchState, run: ToldRun) -> str:
@@ -72,7 +74,8 @@ def _line(
 
 def trial_failures(state: SearchState) -> LeptonError | None:
     """The error that tells which trials failed and why; None when no trial did."""
-    failed = [trial for trial in state.trials if state.outcomes[trial.number].status == "failed"]
+    ended = state.trials[: len(state.outcomes)]
+    failed = [trial for trial in ended if state.outcomes[trial.number].status == "failed"]
     if not failed:
         return None
     again = "hydra.sweeper.retry_failed=true tries them again"

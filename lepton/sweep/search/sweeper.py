@@ -43,38 +43,51 @@ class Search(Grid):
             )
         state.begin()
         log.info("%s", state)
-        with SweepProgress(range(state.total_runs), fail_fast=self.fail_fast) as progress:
+        runs, max_time = range(state.total_runs), state.settings.max_time
+        with SweepProgress(runs, fail_fast=self.fail_fast, max_time=max_time) as progress:
             state.refused = progress.refused
             for batch in state.batches():
                 jobs = state.jobs_to_train(batch)
                 progress.skipped(state.settings.seeds * len(batch) - len(jobs))
-                if jobs:
-                    if not state.tried:
-                        look_at_jobs(jobs)
-                    self._train_batch(batch, jobs, progress)
-                    state.tried.update(job.folder for job in jobs)
+                if not jobs:
+                    continue
+                if not state.tried:
+                    look_at_jobs(jobs)
+                if progress.is_time_over() or not self._train_batch(batch, jobs, progress):
+                    break
+                state.tried.update(job.folder for job in jobs)
         unevaluated = add_lacking_evaluations(job for t in state.trials for job in t.jobs)
         for study in state.studies():
             show_study(study)
         say("\n".join(search_summary(state)))
+        if len(state.outcomes) < state.total:
+            looked_at = f"after {len(state.outcomes)} of {state.total} trials"
+            log.info("%s %s; the same command goes on", progress.time_is_over, looked_at)
         if failures := trial_failures(state):
             raise failures
         raise_failed_evaluations(unevaluated)
 
     def _train_batch(
         self, batch: Sequence[Trial], jobs: list[Job], progress: SweepProgress
-    ) -> None:
-        """Raises: FailedRuns when no further run may start."""
+    ) -> bool:
+        """Trains a batch; false where max_time ended it before all of its runs have ended.
+
+        Raises: FailedRuns when no further run may start.
+        """
         first, last = batch[0].number + 1, batch[-1].number + 1
         log.info("trials %d to %d: %s", first, last, runs_to_train(len(jobs)))
         make_studies({job.folder.parent for job in jobs})
         add_planned_runs({job.folder: str(job) for job in jobs})
         self.train(jobs, progress)
+        unended = [
+            job
+            for job in jobs
+            if job.folder not in progress.refused and trial_run_status(job.folder) not in ENDED
+        ]
+        if progress.is_time_over() and progress.stop_reason in ("", progress.time_is_over):
+            return not unended
         if progress.stop_reason:
             raise FailedRuns(f"{progress.stop_reason}; the same command goes on")
-        for job in jobs:
-            if job.folder not in progress.refused and trial_run_status(job.folder) not in ENDED:
-                # told as failed, it would be trained at the next start, and other trials follow
-                raise FailedRuns(
-                    f"{job}: ended without a word of why; the same command tries it again"
-                )
+        for job in unended:  # told as failed, they would be trained again, and other trials follow
+            raise FailedRuns(f"{job}: ended without a word of why; the same command tries it again")
+        return True

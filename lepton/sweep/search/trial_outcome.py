@@ -16,7 +16,7 @@ from lepton.storage.run_folder import (
     read_pruned_run,
     run_status,
 )
-from lepton.sweep.search.settings import Objective
+from lepton.sweep.search.settings import Constraint, Objective
 
 ENDED = ("finished", "pruned", "diverged", "failed")
 
@@ -29,6 +29,12 @@ class TrialOutcome:
     values: tuple[float, ...] = ()  # of the objectives, when finished
     scores: tuple[float, ...] = ()  # by epoch, of a trial that was watched
     error: str = ""
+    violations: tuple[float, ...] = ()  # of the constraints, when finished; above 0: not kept
+
+    @property
+    def is_feasible(self) -> bool:
+        """True for a trial that finished and keeps every constraint."""
+        return self.status == "finished" and all(v <= 0 for v in self.violations)
 
 
 def trial_run_status(folder: Path) -> str:
@@ -51,6 +57,7 @@ def read_trial_outcome(
     *,
     watched: bool,
     refused: Mapping[Path, str],
+    constraints: Sequence[Constraint] = (),
 ) -> TrialOutcome:
     """A trial's outcome from the folders of its runs, one a seed: the means of its objectives.
 
@@ -60,13 +67,17 @@ def read_trial_outcome(
     if reason := next((refused[folder] for folder in folders if folder in refused), None):
         return TrialOutcome("failed", error=reason)
     try:
-        return _read_outcome(folders, objectives, watched=watched)
+        return _read_outcome(folders, objectives, constraints, watched=watched)
     except Damaged as e:
         return TrialOutcome("failed", error=str(e))
 
 
 def _read_outcome(
-    folders: Sequence[Path], objectives: Sequence[Objective], *, watched: bool
+    folders: Sequence[Path],
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint],
+    *,
+    watched: bool,
 ) -> TrialOutcome:
     statuses = {folder: trial_run_status(folder) for folder in folders}
     for folder, status in statuses.items():
@@ -79,8 +90,12 @@ def _read_outcome(
     if status == "pruned":
         return TrialOutcome("pruned", scores=scores)
     results = [finished_result(folder) for folder in folders]
-    values = tuple(fmean(o.value(result) for result in results) for o in objectives)
-    for objective, value in zip(objectives, values, strict=True):
+    bounded = [constraint.name for constraint in constraints]
+    means = [fmean(o.value(result) for result in results) for o in (*objectives, *bounded)]
+    for objective, value in zip((*objectives, *bounded), means, strict=True):
         if not math.isfinite(value):
             return TrialOutcome("failed", error=f"{objective.name} is {value} ({first})")
-    return TrialOutcome("finished", values=values, scores=scores)
+    values, bounds = tuple(means[: len(objectives)]), means[len(objectives) :]
+    pairs = zip(constraints, bounds, strict=True)
+    violations = tuple(constraint.violation(value) for constraint, value in pairs)
+    return TrialOutcome("finished", values=values, scores=scores, violations=violations)

@@ -11,9 +11,13 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_result
 from lepton.storage.run_folder import STATE_SUFFIXES
 from lepton.sweep.job import Job
-from lepton.sweep.search.settings import Objective
+from lepton.sweep.search.settings import SearchSettings
 from lepton.sweep.search.space import Dimension, SearchSpace
-from lepton.sweep.search.trial_outcome import read_trial_outcome, trial_run_status
+from lepton.sweep.search.trial_outcome import (
+    TrialOutcome,
+    read_trial_outcome,
+    trial_run_status,
+)
 
 LEARNERS = ("TPESampler", "GPSampler", "CmaEsSampler")  # samplers that learn from trials not theirs
 
@@ -27,11 +31,16 @@ class ToldRun:
     values: tuple[float, ...]  # of the objectives
     violations: tuple[float, ...] = ()  # of the constraints; above 0: not kept
 
+    @property
+    def is_feasible(self) -> bool:
+        """True for a point that keeps every constraint."""
+        return all(violation <= 0 for violation in self.violations)
+
 
 def finished_points(
     study: Path,
     space: SearchSpace,
-    objectives: Sequence[Objective],
+    settings: SearchSettings,
     compose_runs: Callable[[Sequence[str]], list[Job]],
 ) -> list[ToldRun]:
     """The points of the space whose runs in the study are all finished, by the first one's name.
@@ -51,9 +60,9 @@ def finished_points(
         if jobs[0].folder != folder:
             continue
         if all(trial_run_status(job.folder) == "finished" for job in jobs):
-            outcome = _outcome([job.folder for job in jobs], objectives)
+            outcome = _outcome([job.folder for job in jobs], settings)
             if outcome is not None:
-                points.append(ToldRun(folder.name, params, outcome))
+                points.append(ToldRun(folder.name, params, outcome.values, outcome.violations))
     return points
 
 
@@ -64,13 +73,19 @@ def _finished_folders(study: Path) -> Iterator[Path]:
                 yield folder
 
 
-def _outcome(folders: Sequence[Path], objectives: Sequence[Objective]) -> tuple[float, ...] | None:
-    """The means of the objectives; None where a result does not hold or give them."""
+def _outcome(folders: Sequence[Path], settings: SearchSettings) -> TrialOutcome | None:
+    """The outcome of a point; None where a result does not hold or give what is asked for."""
     try:
-        outcome = read_trial_outcome(folders, objectives, watched=False, refused={})
+        outcome = read_trial_outcome(
+            folders,
+            settings.objectives,
+            watched=False,
+            refused={},
+            constraints=settings.constraints,
+        )
     except LeptonError:
         return None
-    return outcome.values if outcome.status == "finished" else None
+    return outcome if outcome.status == "finished" else None
 
 
 def _params_of(folder: Path, space: SearchSpace, parser: OverridesParser) -> dict[str, Any] | None:

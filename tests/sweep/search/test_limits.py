@@ -1,0 +1,154 @@
+"""Constraints, patience and a limit of time: each against what Optuna or brute force says."""
+
+import math
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+
+from lepton.errors import ConfigError
+from lepton.sweep.multirun import plan_runs
+from lepton.sweep.search.patience import trials_without_gain
+from tests.sweep.conftest import SEARCH, SPACE, point, score
+
+STARTUP = "hydra.sweeper.sampler.n_startup_trials=3"
+DISTRIBUTIONS = {
+    "model.dropout": FloatDistribution(0, 0.5),
+    "optimizer.lr": FloatDistribution(1e-4, 1e-1, log=True),
+}
+BOUND = "hydra.sweeper.constraints='parameters <= 50'"  # the stand-in has 10 000 a unit of rate
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def hill(rate, dropout):
+    return -((math.log10(rate) + 2) ** 2) - (dropout - 0.2) ** 2
+
+
+def optuna_alone(trials, batch, bound):
+    """What Optuna's sampler proposes when it is told of a constraint by its own means."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.TPESampler(
+        seed=0,
+        multivariate=True,
+        constant_liar=True,
+        n_startup_trials=3,
+        constraints_func=lambda t: (int(1e4 * t.params["optimizer.lr"]) - bound,),
+    )
+    study, points = optuna.create_study(direction="maximize", sampler=sampler), []
+    while len(points) < trials:
+        for trial in [study.ask(DISTRIBUTIONS) for _ in range(batch)]:
+            points.append((trial.params["optimizer.lr"], trial.params["model.dropout"]))
+            study.tell(trial, hill(*points[-1]))
+    return points
+
+
+def test_the_sampler_is_told_of_constraints_and_the_best_keeps_them(search, capsys):
+    size = ("hydra.sweeper.n_trials=8", "hydra.sweeper.batch=2", STARTUP)
+    proposed = [p[1:] for p in search(*size, BOUND)]
+    assert proposed == optuna_alone(8, 2, 50)
+    assert proposed != optuna_alone(8, 2, math.inf)
+    kept = [p for p in proposed if int(1e4 * p[0]) <= 50]
+    assert 0 < len(kept) < 8
+    out = capsys.readouterr().out
+    best = max(kept, key=lambda p: hill(*p))
+    assert f"optimizer.lr={best[0]!r}" in out[out.index("best:") :]
+    assert f"{8 - len(kept)} finished on" in out
+
+
+def test_runs_told_at_the_start_keep_constraints_or_not(search, training, capsys):
+    search("hydra.sweeper.n_trials=4", "hydra.sweeper.batch=2", STARTUP)
+    search("hydra.sweeper.n_trials=1", STARTUP, "hydra.sweeper.constraints=['parameters <= 0.5']")
+    out = capsys.readouterr().out
+    assert "best:" not in out[out.rindex("trials looked at") :]
+
+
+def test_patience_ends_a_search_at_a_batch_without_gain(search, training, capsys):
+    training.curve = lambda config, epoch: -float(len(training.configs))  # each worse
+    size = ("hydra.sweeper.n_trials=40", "hydra.sweeper.batch=2", "hydra.sweeper.patience=5")
+    assert len(search(*size)) == 6  # one gain, five without, a whole number of batches
+    assert "ended by patience: no gain in the last 5 trials" in capsys.readouterr().out
+    assert search(*size) == []
+    plan = plan_runs([*SEARCH, *SPACE, *size], sweep=True)
+    assert plan.to_do == []
+    assert "trials: 6 there, nothing to train" in str(plan)
+    assert len(search(*size[:2], "hydra.sweeper.patience=7")) == 2  # it goes on
+
+
+def brute_force(before, trials, better):
+    since = 0
+    seen = [*before]
+    for values in trials:
+        is_gain = values is not None and all(better(values, other) for other in seen)
+        since = 0 if is_gain else since + 1
+        seen += [values] if values is not None else []
+    return since
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_trials_without_gain_are_counted_as_by_brute_force(seed):
+    import random
+
+    draw = random.Random(seed)
+    values = [draw.choice([None, (draw.randint(0, 9), draw.randint(0, 9))]) for _ in range(12)]
+    before = [(draw.randint(0, 5), draw.randint(0, 5))]
+    one = [value and value[:1] for value in values]
+    assert trials_without_gain([before[0][:1]], one, ["minimize"]) == brute_force(
+        [before[0][:1]], one, lambda a, b: a[0] < b[0]
+    )
+    assert trials_without_gain(before, values, ["maximize", "minimize"]) == brute_force(
+        before, values, lambda a, b: a[0] > b[0] or a[1] < b[1]
+    )
+
+
+def test_no_run_starts_once_the_time_is_over_and_the_same_command_goes_on(
+    search, training, monkeypatch, caplog, capsys
+):
+    caplog.set_level("INFO", "lepton")
+    clock = iter(range(10**6))
+    monkeypatch.setattr("lepton.sweep.progress.time.monotonic", lambda: float(next(clock)))
+    size = ("hydra.sweeper.n_trials=6", "hydra.sweeper.batch=3")
+    first = search(*size, "hydra.sweeper.max_time=12")
+    assert 0 < len(first) < 6
+    assert "max_time: 12 seconds are over after" in caplog.text
+    assert "the same command goes on" in caplog.text
+    rest = search(*size)
+    assert first + rest == [point(c) for c in training.configs]
+    assert len(first + rest) == len({*first, *rest}) == 6
+    training.configs.clear()
+    assert [*search(*size, "study=whole")] == first + rest
+    assert score(training.configs[0]) < 0
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("patience=0", "patience: 0 is neither null nor a whole number from 1"),
+        ("patience=2.5", "patience: 2.5 is neither null nor a whole number from 1"),
+        ("max_time=0", "max_time: 0 is neither null nor seconds above 0"),
+        ("max_time=1h", "max_time: '1h' is neither null nor seconds above 0"),
+        ("max_time=inf", "max_time: inf is neither null nor seconds above 0"),
+        ("warm_start=3", "warm_start: 3 is not true or false"),
+        (
+            "constraints='parameters < 3'",
+            "constraints: 'parameters < 3' is not NAME <= NUMBER or NAME >= NUMBER, as "
+            "parameters <= 1e5",
+        ),
+        (
+            "constraints=['test/auroc >= 0.5']",
+            "constraints: test/auroc: a search never looks at the test split; use val/auroc",
+        ),
+        (
+            "constraints='paramters <= 3'",
+            "constraints: no such objective 'paramters'; did you mean 'parameters'? (score, "
+            "parameters, trainable, seconds, epochs, or val/METRIC)",
+        ),
+        (
+            "constraints=3",
+            "constraints: 3 is not NAME <= NUMBER or NAME >= NUMBER, as parameters <= 1e5",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(here, word, message):
+    with pytest.raises(ConfigError) as error:
+        plan_runs([*SEARCH, *SPACE, f"hydra.sweeper.{word}"], sweep=True)
+    assert str(error.value) == f"hydra.sweeper.{message}"
