@@ -68,10 +68,10 @@ def by_name(study, **fixed):
     """The points of the grid in the order of the names of their runs."""
     record = json.loads((study() / "searches.json").read_text())["searches"]
     (entry,) = record.values()
-    assert [name for name, _, _ in entry["told"]] == sorted(name for name, _, _ in entry["told"])
+    assert [name for name, *_ in entry["told"]] == sorted(name for name, *_ in entry["told"])
     return [
         tuple({**fixed, **params}[key] for key in ("optimizer", "optimizer.lr", "model.dropout"))
-        for _, params, _ in entry["told"]
+        for _, params, *_ in entry["told"]
     ]
 
 
