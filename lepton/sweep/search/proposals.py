@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton.compat.optional import how_to_install, import_optional
 from lepton.errors import ConfigError, LeptonError
-from lepton.sweep.search.space import SearchSpace
+from lepton.sweep.search.space import Dimension, SearchSpace
 from lepton.sweep.search.warm_start import ToldRun
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
+Applies = Callable[[dict[str, Any], str], bool]  # of the values so far and a key
 STUDY_NAME = "lepton"  # part of what Hyperband draws from
 CONSTRAINED = ("TPESampler", "GPSampler", "NSGAIISampler")  # samplers that heed constraints
 LATE_IMPORTS = {  # packages that Optuna imports only in the middle of a search
@@ -51,6 +52,7 @@ class Proposals:
             import optuna
 
             self.directions = list(directions)
+            self.space = space
             self.distributions = {k: d.distribution() for k, d in space.dimensions.items()}
             earlier_trials = self._earlier_trials(told)
             is_cmaes = sampler["_target_"].endswith(".CmaEsSampler")
@@ -88,10 +90,19 @@ class Proposals:
             for run in told
         ]
 
-    def ask(self, count: int) -> list[Proposal]:
-        """The next proposals, as many as asked for."""
+    def ask(self, count: int, applies: Applies | None = None) -> list[Proposal]:
+        """The next proposals, as many as asked for.
+
+        `applies` tells whether a point has a dimension that not every trial has.
+        """
+        always = {key: self.distributions[key] for key in self.space.unconditional()}
         with quiet_optuna():
-            trials = [self.study.ask(self.distributions) for _ in range(count)]
+            trials = []
+            for _ in range(count):
+                trials.append(self.study.ask(always))
+                for key in self.space.conditions:
+                    if applies is not None and applies(trials[-1].params, key):
+                        _suggest(trials[-1], key, self.space.dimensions[key])
         first = len(self.trials)
         self.trials += trials
         return [Proposal(number, trial.params) for number, trial in enumerate(trials, first)]
@@ -129,6 +140,18 @@ def best_of(values: Sequence[Sequence[float]], directions: Sequence[str]) -> lis
         study.add_trials([optuna.trial.create_trial(values=list(v)) for v in values])
         best = sorted(trial.number for trial in study.best_trials) if values else []
     return best if len(directions) > 1 else best[:1]
+
+
+def _suggest(trial: "optuna.Trial", key: str, dimension: Dimension) -> None:
+    """Has a trial draw one dimension more."""
+    if not dimension.numeric:
+        trial.suggest_categorical(key, dimension.options)
+    elif isinstance(dimension.low, int):
+        low, high, step = dimension.low, int(dimension.high), int(dimension.step or 1)
+        trial.suggest_int(key, low, high, step=step, log=dimension.log)
+    else:
+        low, high, step = dimension.low, dimension.high, dimension.step
+        trial.suggest_float(key, low, high, step=step, log=dimension.log)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The space of a search: overrides read as dimensions to search and as values that stay."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,8 +14,9 @@ from hydra.core.override_parser.types import (
     Sweep,
 )
 
+from lepton.config.conditions import Condition
 from lepton.config.identity import COSMETIC_DATASET_KEYS, COSMETIC_KEYS
-from lepton.errors import ConfigError, NothingToSearch
+from lepton.errors import ConfigError, NothingToSearch, did_you_mean
 from lepton.sweep.overrides import as_written, listed_values, of_one_value
 
 if TYPE_CHECKING:
@@ -111,22 +112,36 @@ class SearchSpace:
 
     fixed: tuple[str, ...]
     dimensions: dict[str, Dimension]  # sorted, so that the order of overrides changes nothing
+    conditions: Mapping[str, Condition | None] = field(default_factory=dict)  # of dimensions that
+    # not every trial has, in the order in which they are decided; None: where the option takes it
 
     def overrides(self, params: dict[str, Any]) -> list[str]:
-        """The overrides of a trial with these values of the dimensions."""
-        return [*self.fixed, *(d.override(params[key]) for key, d in self.dimensions.items())]
+        """The overrides of a trial with these values, of all dimensions that it has."""
+        dimensions = self.dimensions.items()
+        return [*self.fixed, *(d.override(params[key]) for key, d in dimensions if key in params)]
+
+    def unconditional(self) -> dict[str, Dimension]:
+        """The dimensions that every trial has."""
+        return {key: d for key, d in self.dimensions.items() if key not in self.conditions}
 
     def first_point(self) -> dict[str, Any]:
-        """The point with the first or lowest value of every dimension."""
-        return {key: d.low if d.numeric else d.options[0] for key, d in self.dimensions.items()}
+        """The point with the first or lowest value of every dimension that all trials have."""
+        dimensions = self.unconditional().items()
+        return {key: d.low if d.numeric else d.options[0] for key, d in dimensions}
 
     def has_numbers(self) -> bool:
         """True when a dimension is numeric."""
         return any(d.numeric for d in self.dimensions.values())
 
 
-def read_space(parser: OverridesParser, overrides: Sequence[str]) -> SearchSpace:
+def read_space(
+    parser: OverridesParser,
+    overrides: Sequence[str],
+    conditions: Mapping[str, Condition | None] | None = None,
+) -> SearchSpace:
     """The space that overrides describe; of two for one key the later wins.
+
+    `conditions` say which trials have a dimension, where not all have it.
 
     Raises: ConfigError with every mistake, and when there is nothing to search.
     """
@@ -151,7 +166,17 @@ def read_space(parser: OverridesParser, overrides: Sequence[str]) -> SearchSpace
             "hydra/sweeper=search: nothing to search; give key=interval(LOW,HIGH), key=A,B or "
             "search=NAME (lepton list search)"
         )
-    return SearchSpace(tuple(fixed), dimensions)
+    conditions = conditions or {}
+    unknown = [key for key in conditions if key not in dimensions]
+    problems += [
+        f"hydra.sweeper.when: {key} is not searched{did_you_mean(key, dimensions)}"
+        for key in unknown
+    ]
+    if len(conditions) == len(dimensions):
+        problems.append("hydra.sweeper.when: every key has a condition; one is in all trials")
+    if problems:
+        raise ConfigError(*problems)
+    return SearchSpace(tuple(fixed), dimensions, conditions)
 
 
 def _cosmetic_reason(key: str) -> str | None:

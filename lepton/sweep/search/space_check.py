@@ -17,9 +17,9 @@ def check_space(composer: JobComposer, space: SearchSpace) -> None:
     """
     problems: dict[str, None] = {}
     for both_ends in corners(composer, space):
-        for overrides in both_ends:
+        for end, overrides in enumerate(both_ends):
             try:
-                composer.compose_job(overrides)
+                composer.compose_job(_with_conditional(composer, space, overrides, end))
             except ConfigError as e:
                 problems.update(dict.fromkeys(e.problems))
                 break  # the other end would say it with another number
@@ -27,10 +27,21 @@ def check_space(composer: JobComposer, space: SearchSpace) -> None:
         raise ConfigError(*problems)
 
 
+def _with_conditional(
+    composer: JobComposer, space: SearchSpace, overrides: list[str], end: int
+) -> list[str]:
+    """A corner with the first or last value of the keys that it has by a condition."""
+    for key, condition in space.conditions.items():
+        if composer.applies(overrides, key, condition):
+            overrides = [*overrides, space.dimensions[key].end_overrides()[end]]
+    return overrides
+
+
 def corners(composer: JobComposer, space: SearchSpace) -> Iterator[list[list[str]]]:
     """The overrides of the corners, those that differ in numbers alone together."""
-    groups = [d for d in space.dimensions.values() if composer.is_group(d.key)]
-    values = [d for d in space.dimensions.values() if not composer.is_group(d.key)]
+    dimensions = space.unconditional().values()
+    groups = [d for d in dimensions if composer.is_group(d.key)]
+    values = [d for d in dimensions if not composer.is_group(d.key)]
     ends = [d.end_overrides() for d in values]
     low, high = [end[0] for end in ends], [end[1] for end in ends]
     options = [[d.override(option) for option in d.options] for d in groups]

@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.config.identity import run_id
 from lepton.sweep.job import Job
-from lepton.sweep.search.proposals import Proposals
+from lepton.sweep.search.proposals import Applies, Proposals
 from lepton.sweep.search.record import SearchRecord, difference
 from lepton.sweep.search.settings import SearchSettings
 from lepton.sweep.search.space import SearchSpace
@@ -23,8 +23,15 @@ class SearchStart:
     `lines` tell the user. Nothing is written before `record_told`.
     """
 
-    def __init__(self, settings: SearchSettings, space: SearchSpace, compose_runs: ComposeRuns):
-        self.settings, self.space, self.compose_runs = settings, space, compose_runs
+    def __init__(
+        self,
+        settings: SearchSettings,
+        space: SearchSpace,
+        compose_runs: ComposeRuns,
+        applies: Applies,
+    ):
+        self.settings, self.space = settings, space
+        self.compose_runs, self.applies = compose_runs, applies
         self.lines: list[str] = []
         first = compose_runs(space.overrides(space.first_point()))[0]
         self.first_seed: int = first.config["seed"]
@@ -39,6 +46,7 @@ class SearchStart:
         settings = self.settings
         definition = {
             "space": [repr(dimension) for dimension in self.space.dimensions.values()],
+            "when": {key: str(c.text if c else None) for key, c in self.space.conditions.items()},
             "start": run_id(first.config),
             "sampler": settings.sampler,
             "pruner": settings.pruner,
@@ -61,7 +69,7 @@ class SearchStart:
         if not settings.warm_start:
             return []
         study = self.record.path.parent
-        points = finished_points(study, self.space, settings, self.compose_runs)
+        points = finished_points(study, self.space, settings, self.compose_runs, self.applies)
         if not points or (not others and self._has_begun()):
             return []
         if not (reason := self._reason_not_to_learn(len(points))):
@@ -76,6 +84,8 @@ class SearchStart:
             return f"{name} does not learn from them"
         if sampler.get("sigma0") is not None or sampler.get("use_separable_cma"):
             return f"{name} learns from them only with sigma0=null and use_separable_cma=false"
+        if name == "CmaEsSampler" and self.space.conditions:
+            return f"{name} learns from them only where every trial has all keys"
         if name == "CmaEsSampler" and points < MIN_CMAES_POINTS:
             return f"{name} begins with {MIN_CMAES_POINTS} points at least"
         return None
@@ -91,7 +101,7 @@ class SearchStart:
             sampler=settings.sampler,
             directions=[o.direction for o in settings.objectives],
         )
-        first_batch = proposals.ask(min(settings.batch, settings.n_trials))
+        first_batch = proposals.ask(min(settings.batch, settings.n_trials), self.applies)
         jobs = [self.compose_runs(self.space.overrides(p.params))[0] for p in first_batch]
         return all(trial_run_status(job.folder) in ENDED for job in jobs)
 

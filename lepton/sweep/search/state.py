@@ -14,6 +14,7 @@ from lepton.config.node_checks import plain_dict
 from lepton.errors import ConfigError, Damaged, NothingToSearch
 from lepton.storage.study import make_studies
 from lepton.sweep.composer import JobComposer
+from lepton.sweep.grid_options import read_when
 from lepton.sweep.job import Job
 from lepton.sweep.overrides import params_as_overrides
 from lepton.sweep.search.patience import trials_without_gain
@@ -57,7 +58,7 @@ class SearchState:
         node = plain_dict(master.hydra.sweeper)
         self.composer = JobComposer(master, loader)
         self.settings, self.space = _read_search(self.composer, node, overrides)
-        self.start = SearchStart(self.settings, self.space, self._compose_runs)
+        self.start = SearchStart(self.settings, self.space, self._compose_runs, self._applies)
         self.proposals = self._first_proposals()
         if self.settings.pruner:
             make_pruner(self.settings.pruner)  # refuses its values now, not in a worker
@@ -98,7 +99,10 @@ class SearchState:
         """Trials batch by batch; those of a batch are told when the next is asked for."""
         while len(self.trials) < self.total:
             count = min(self.settings.batch, self.total - len(self.trials))
-            batch = [self._compose_trial(proposal) for proposal in self.proposals.ask(count)]
+            batch = [
+                self._compose_trial(proposal)
+                for proposal in self.proposals.ask(count, self._applies)
+            ]
             self.trials += batch
             yield batch
             self._tell(batch)
@@ -130,6 +134,10 @@ class SearchState:
             )
             jobs = [replace(job, watch=watch) for job in jobs]
         return Trial(number, tuple(overrides), tuple(jobs))
+
+    def _applies(self, params: dict[str, Any], key: str) -> bool:
+        """True where a point has a dimension that not every trial has."""
+        return self.composer.applies(self.space.overrides(params), key, self.space.conditions[key])
 
     def _compose_runs(self, overrides: Sequence[str]) -> list[Job]:
         """The runs of a point, one a seed."""
@@ -205,9 +213,17 @@ class SearchState:
             f"search by {settings.sampler_name}: {self.most} trials in batches of "
             f"{settings.batch}{seeds}{end}"
         )
-        dimensions = [f"  {dimension}" for dimension in self.space.dimensions.values()]
+        dimensions = [self._dimension_line(key) for key in self.space.dimensions]
         constraints = [f"  constraint: {constraint}" for constraint in settings.constraints]
         return "\n".join([head, *dimensions, *constraints, *self.start.lines])
+
+    def _dimension_line(self, key: str) -> str:
+        """A dimension as text, with the condition under which trials have it."""
+        text = f"  {self.space.dimensions[key]}"
+        if key not in self.space.conditions:
+            return text
+        condition = self.space.conditions[key]
+        return f"{text}, where {condition.text if condition else 'the option takes it'}"
 
 
 def _read_search(
@@ -224,7 +240,8 @@ def _read_search(
     except ConfigError as e:
         problems += e.problems
     try:
-        space = read_space(composer.parser, [*named_space, *overrides])
+        when = read_when(node.get("when") or {}, problems)
+        space = read_space(composer.parser, [*named_space, *overrides], when)
         check_space(composer, space)
     except NothingToSearch:
         if not problems:
@@ -254,6 +271,8 @@ def _sampler_problems(settings: SearchSettings, space: SearchSpace) -> list[str]
         ]
     if settings.sampler_name != "GridSampler":
         return []
+    if space.conditions:
+        return ["hydra.sweeper.when: hydra/sweeper/sampler=grid knows no conditions; use tpe"]
     return [
         f"{key}: an interval has no list of values for hydra/sweeper/sampler=grid; give choices or "
         "a range"

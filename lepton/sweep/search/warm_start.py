@@ -42,6 +42,7 @@ def finished_points(
     space: SearchSpace,
     settings: SearchSettings,
     compose_runs: Callable[[Sequence[str]], list[Job]],
+    applies: Callable[[dict[str, Any], str], bool],
 ) -> list[ToldRun]:
     """The points of the space whose runs in the study are all finished, by the first one's name.
 
@@ -50,10 +51,10 @@ def finished_points(
     """
     parser, points = OverridesParser.create(), []
     for folder in _finished_folders(study):
-        params = _params_of(folder, space, parser)
-        if params is None:
-            continue
         try:
+            params = _params_of(folder, space, parser, applies)
+            if params is None:
+                continue
             jobs = compose_runs(space.overrides(params))
         except ConfigError:
             continue
@@ -88,7 +89,12 @@ def _outcome(folders: Sequence[Path], settings: SearchSettings) -> TrialOutcome 
     return outcome if outcome.status == "finished" else None
 
 
-def _params_of(folder: Path, space: SearchSpace, parser: OverridesParser) -> dict[str, Any] | None:
+def _params_of(
+    folder: Path,
+    space: SearchSpace,
+    parser: OverridesParser,
+    applies: Callable[[dict[str, Any], str], bool],
+) -> dict[str, Any] | None:
     """The point of the space that a run's config may be; None where it is none, or damaged."""
     try:
         result = read_result(folder)
@@ -96,12 +102,14 @@ def _params_of(folder: Path, space: SearchSpace, parser: OverridesParser) -> dic
         return None
     if result is None:
         return None
-    params = {}
-    for key, dimension in space.dimensions.items():
+    params: dict[str, Any] = {}
+    for key in (*space.unconditional(), *space.conditions):
+        if key in space.conditions and not applies(params, key):
+            continue
         value = _value_at(result.config, key)
         if key in result.choices and "." not in key:
             value = str(result.choices[key])
-        proposal = _proposal(dimension, value, parser)
+        proposal = _proposal(space.dimensions[key], value, parser)
         if proposal is None:
             return None
         params[key] = proposal
