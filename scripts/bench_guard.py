@@ -89,7 +89,7 @@ def train(name: str, runs: int, *, reset: tuple[Clock, ...]) -> None:
         (jobs,), unstacked = group_jobs(plan_runs(overrides, sweep=True).jobs)
         assert not unstacked
         progress = SweepProgress(jobs)
-        group = JobGroup(jobs, StackingOptions(threads=1, runs_at_once=1, size=runs), progress)
+        group = JobGroup(jobs, StackingOptions(threads=1, size=runs), progress)
         plan = group._plan
         group._plan = lambda members: _then(plan(members), *reset)
         assert group.train() == []

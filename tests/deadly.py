@@ -57,8 +57,10 @@ class Deadly(nn.Module):
             with open("tries", "a") as tries:
                 print(draw, file=tries)
             death, _, once = instruction.read_text().partition(" ")
-            if once:
+            if once == "once":
                 instruction.unlink()
+            elif once:
+                instruction.write_text(f"{death} once")
             DEATHS[death]()
         self.layer = nn.Linear(len(spec.num_features), spec.outputs)
 
@@ -76,7 +78,7 @@ draw: ${seed}    # the run's seed
 
 @pytest.fixture
 def trap(here, monkeypatch):
-    """Tells the run of a seed how to die: trap(2, "kill"), or trap(2, "kill once")."""
+    """Tells the run of a seed how to die: trap(2, "kill"), or "kill once", or "kill twice"."""
     (here / "deadly.py").write_text(MODEL)
     (here / "conf" / "model").mkdir(parents=True)
     (here / "conf" / "model" / "deadly.yaml").write_text(OPTION)

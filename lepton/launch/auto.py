@@ -39,7 +39,7 @@ class Auto:
         unstacked = list(jobs)
         if self.parallel.timeout is None:  # a stack's runs have no time of their own
             if len(jobs) > 1:
-                unstacked = self.vectorized.stack(jobs, progress, runs_at_once=workers)
+                unstacked = self.vectorized.stack(jobs, progress)
             unstacked = self._train_while_no_pool_pays(unstacked, workers, progress)
         if unstacked and not progress.stop_reason:
             pool_size = min(workers, len(unstacked))

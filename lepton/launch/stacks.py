@@ -10,9 +10,10 @@ from lepton.errors import WorkerLost
 from lepton.launch.worker_pool import WorkerPool
 from lepton.launch.worker_process import WorkerProcess
 from lepton.storage.run_folder import read_failure
+from lepton.storage.stack_records import StackRecords
 from lepton.sweep.attempt import DISK_FULL, ENDED, REFUSED
 from lepton.sweep.job import Job
-from lepton.sweep.progress import SweepProgress
+from lepton.sweep.progress import SweepProgress, end_times
 from lepton.training.signals import Interrupted
 
 if TYPE_CHECKING:  # loads torch, which is slow
@@ -33,8 +34,7 @@ def train_groups_in_pool(
 
     `options` are for all workers together.
     """
-    threads = max(1, options.threads // workers)
-    options = replace(options, threads=threads, memory_share=options.memory_share / workers)
+    options = replace(options, memory_share=options.memory_share / workers)
     pool = _GroupPool(groups, options, workers, progress)
     pool.run()
     return pool.unstacked
@@ -60,20 +60,43 @@ class _GroupPool(WorkerPool):
         self.job_by_worker[worker] = group[0]
         for job in group:
             self.progress.started(job)
-        fail_fast = self.progress.fail_fast
-        try:
-            ended, unstacked = worker.call(train_group, group, self.options, fail_fast)
-        except WorkerLost as error:
-            if self.ending.is_set():
-                return
-            log.warning("%d runs, %s and others: %s", len(group), group[0], error)
-            reason = f"the worker of its stack: {error}"
-            ended, unstacked = [], [(job.folder, reason) for job in group]
         job_by_folder = {job.folder: job for job in group}
+        ended, unstacked = self._train_twice(worker, group)
+        if self.ending.is_set():
+            return
         for folder, kind, line in ended:
             self.progress.ended(job_by_folder[folder], kind, line)
         self.progress.put_back(job_by_folder[folder] for folder, _ in unstacked)
         self.unstacked += [(job_by_folder[folder], reason) for folder, reason in unstacked]
+
+    def _train_twice(
+        self, worker: WorkerProcess, group: Sequence[Job]
+    ) -> tuple[KindByFolder, ReasonByFolder]:
+        """A group that takes its worker with it goes on in a fresh one; after that, as single runs.
+
+        What had ended until then has its folder.
+        """
+        ended: KindByFolder = []
+        before = {job.folder: end_times(job) for job in group}
+        for last_words in ("once more in a fresh worker", "its runs are trained one by one"):
+            try:
+                more, unstacked = worker.call(
+                    train_group, group, self.options, self.progress.fail_fast
+                )
+            except WorkerLost as error:
+                if self.ending.is_set():
+                    return [], []
+                log.warning(
+                    "%d runs, %s and others: %s; %s", len(group), group[0], error, last_words
+                )
+                reason = f"the worker of its stack: {error}"
+                ended += [(j.folder, ENDED, "") for j in group if end_times(j) != before[j.folder]]
+                group = [job for job in group if end_times(job) == before[job.folder]]
+            else:
+                return ended + more, unstacked
+        study = StackRecords(self.jobs[0].folder.parent)
+        study.train_alone([job.folder.name for job in group], reason)
+        return ended, [(job.folder, reason) for job in group]
 
 
 def train_group(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lepton.errors import LeptonError
 from lepton.launch.basic import Basic
 from lepton.launch.stacks import train_groups_in_pool
+from lepton.storage.stack_records import StackRecords
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import POOL_START_SECONDS, available_cores, seconds_saved
 from lepton.sweep.progress import SweepProgress
@@ -30,23 +31,17 @@ class Vectorized:
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not started because the sweep stops."""
         progress = progress or SweepProgress(jobs)
-        Basic().launch_jobs(self.stack(jobs, progress, runs_at_once=1), progress)
+        Basic().launch_jobs(self.stack(jobs, progress), progress)
 
-    def stack(
-        self, jobs: Sequence[Job], progress: SweepProgress, *, runs_at_once: int
-    ) -> list[Job]:
-        """Trains what can be stacked; returns the other runs, in order.
-
-        `runs_at_once` is the number of these that would train at the same time.
-        """
+    def stack(self, jobs: Sequence[Job], progress: SweepProgress) -> list[Job]:
+        """Trains what can be stacked; returns the other runs, in order."""
         from lepton.vectorize.grouping import group_jobs  # loads torch, which is slow
         from lepton.vectorize.job_group import JobGroup, StackingOptions
 
-        options = StackingOptions(
-            threads=self.threads or available_cores(), runs_at_once=runs_at_once, size=self.size
-        )
         groups, unstacked = group_jobs(jobs)
         log.info("%s", _describe_groups(groups, unstacked))
+        threads = self.threads or (self._recorded_threads(groups) if groups else 1)
+        options = StackingOptions(threads=threads, size=self.size)
         started = time.monotonic()
         for count, group in enumerate(groups):
             seconds_per_group = (time.monotonic() - started) / count if count else 0.0
@@ -61,6 +56,11 @@ class Vectorized:
             log.info("one by one, %d of %d runs: %s", reasons.count(reason), len(jobs), reason)
         folders = {job.folder for job, _ in unstacked}
         return [job for job in jobs if job.folder in folders]
+
+    def _recorded_threads(self, groups: list[list[Job]]) -> int:
+        """The CPU threads of the study's stacks: at first, the share of each of several groups."""
+        share = max(1, available_cores() // min(len(groups), self.workers or len(groups)))
+        return StackRecords(groups[0][0].folder.parent).threads(share)
 
     def _paying_workers(self, groups: int, seconds_per_group: float) -> int:
         """The number of workers for groups that are left; 1 unless a pool saves more than it costs.

@@ -77,7 +77,7 @@ def _train_as_stack(networks: Sequence[Network], data: Data) -> None:
             members,
             StackedData(data, [member.seed for member in members]),
             accumulate=accumulate,
-            on_member_end=lambda member: None,
+            on_members_end=lambda members: None,
             saver=StackSaver(None),
         )
         with torch.random.fork_rng():

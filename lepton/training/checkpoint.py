@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,11 @@ class Checkpoints:
                 "same command goes on from the one before"
             ) from None
 
-    def load(self) -> dict[str, Any] | None:
-        """The newest state that is whole, or None; removes damaged files and warns of them.
+    def load(
+        self, is_wanted: Callable[[dict[str, Any]], bool] | None = None
+    ) -> dict[str, Any] | None:
+        """The newest state that is whole and wanted, or None; removes damaged files and warns of
+        them.
 
         Raises: LeptonError when it is of another config.
         """
@@ -103,18 +106,24 @@ class Checkpoints:
                 differing = "; ".join(sorted(differences(about, self.about)))
                 log.warning("%s: made otherwise (%s); training starts anew", path, differing)
                 return None
-            return content["state"]
+            if is_wanted is None or is_wanted(content["state"]):
+                return content["state"]
         return None
 
     def peek(self) -> dict[str, Any] | None:
         """The state that `load` would return, or None; warns of nothing and removes nothing."""
+        return next(self.peek_all(), None)
+
+    def peek_all(self) -> Iterator[dict[str, Any]]:
+        """The states that are whole and can be gone on from, the newest first."""
         for path in (self.last, self.previous):
             try:
                 content = unpack(path.read_bytes())
             except (ValueError, OSError):
                 continue
-            return content["state"] if json.loads(content["about"]) == self.about else None
-        return None
+            if json.loads(content["about"]) != self.about:
+                return
+            yield content["state"]
 
     def _whole_files(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in (self.last, self.previous):

@@ -1,15 +1,12 @@
 """Checkpoints of a stack: each member's own, so that those that are left go on together."""
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from lepton.storage.lock import check_folder_lock
 from lepton.training import signals
 from lepton.training.resume import describe_place
-from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack
 
 
@@ -39,8 +36,7 @@ class StackSaver:
         Raises: Interrupted when a signal asked for the end; Locked; LeptonError.
         """
         for member, state in zip(stack.members, member_states(stack, epoch, batches), strict=True):
-            check_folder_lock(member.checkpoints.folder.parent)
-            member.checkpoints.save(state)
+            member.save(state)
         self.saved_at = time.monotonic()
         if number := signals.requested():
             raise signals.Interrupted(number, describe_place(epoch, batches))
@@ -79,14 +75,6 @@ def member_states(stack: Stack, epoch: int, batches: int) -> list[dict[str, Any]
         }
         for row, member in enumerate(stack.members)
     ]
-
-
-def group_by_saved_place(members: Sequence[StackMember]) -> list[list[StackMember]]:
-    """Members that were saved at the same place of stacks of one size, and those never saved."""
-    groups: dict[tuple[int, int, int], list[StackMember]] = {}
-    for member in members:
-        groups.setdefault(member.saved_place, []).append(member)
-    return list(groups.values())
 
 
 def restore_stack(stack: Stack) -> None:

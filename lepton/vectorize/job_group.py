@@ -13,25 +13,24 @@ from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lepton import build, run
-from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
-from lepton.dataset.load.target_digits import target_to_learn
-from lepton.model.shared_encoder import sharing_encoders
-from lepton.storage.run_folder import failed_folder, pruned_folder
+from lepton import run
+from lepton.errors import Locked
+from lepton.storage.run_folder import (
+    RESULT_FILE,
+    failed_folder,
+    pruned_folder,
+)
 from lepton.storage.run_log import collected_log
-from lepton.sweep.attempt import is_out_of_memory
+from lepton.storage.stack_records import StackRecord, StackRecords
+from lepton.sweep.attempt import LOCKED, is_out_of_memory
 from lepton.sweep.job import Job
 from lepton.sweep.progress import SweepProgress
-from lepton.task import Task
 from lepton.training.data_description import write_data_description
-from lepton.training.evaluation import constant_metrics
-from lepton.training.learner import build_network
-from lepton.training.rehearsal import rehearse_end
 from lepton.vectorize.batches import needs_whole_copy
-from lepton.vectorize.checkpointing import group_by_saved_place
+from lepton.vectorize.building import MemberBuilder
+from lepton.vectorize.composition import compose_stack, group_by_saved_place
 from lepton.vectorize.guard import StackMismatch
-from lepton.vectorize.hyperparameters import MemberSchedule, StepValues
-from lepton.vectorize.member import StackMember
+from lepton.vectorize.member import AbsentMember, StackMember
 from lepton.vectorize.model_structure import structure_difference
 from lepton.vectorize.stack_size import StackPlan, StackTrial, cpu_threads
 from lepton.vectorize.stack_training import (
@@ -49,13 +48,11 @@ UnstackedJobs = list[tuple[Job, str]]  # with the reason of each
 class StackingOptions:
     """The limits in which groups become stacks.
 
-    Units: `threads` of the CPU; `runs_at_once`: runs that would train at the same time outside a
-        stack; `size`: members at most, None for what a trial finds fastest; `memory_share` of the
-        free memory.
+    Units: `threads` of the CPU; `size`: members at most, None for what their sizes ask for;
+        `memory_share` of the free memory.
     """
 
     threads: int
-    runs_at_once: int
     size: int | None
     memory_share: float = 0.5
 
@@ -65,41 +62,46 @@ class JobGroup:
 
     def __init__(self, jobs: Sequence[Job], options: StackingOptions, progress: SweepProgress):
         self.jobs, self.options, self.progress = jobs, options, progress
+        self.study = StackRecords(jobs[0].folder.parent)
         self.mismatch = ""  # why no more stacks of one structure are tried
         self.recorded: list[StackMember] = []  # of the stacks of one structure
-        self.constants: dict[tuple, dict[str, float]] = {}  # of the constant predictor, by metrics
-        self.schedule_values: dict[str, list[StepValues]] = {}  # that several members follow
-        strategy = jobs[0].config["finetune"]
-        probes = strategy and build.import_target(strategy, "finetune").probes
-        self.frozen_encoders = {} if probes else None  # that all members look at the data with
 
     def train(self) -> UnstackedJobs:
         """Trains the jobs that can be stacked; returns the others, each with the reason."""
+        self._leave_out_finished()
+        if not self.jobs:
+            return []
         config = self.jobs[0].config
         with collected_log() as collected, TemporaryDirectory() as folder:
             try:
-                self.raw_data = run.read_data(config)
+                data = run.read_data(config)
             except Exception as e:
                 return self._all_unstacked(f"their data cannot be read ({_one_line(e)})")
-            self.data = self.raw_data
-            self.description, self.log = Path(folder), collected
-            write_data_description(self.raw_data, self.description)
+            self.log, description = collected, Path(folder)
+            write_data_description(data, description)
+            self.builder = MemberBuilder(self.jobs[0], data, description)
             groups = self._group_by_structure()
-            if not self._has_row_batches():
+            if not self.builder.has_row_batches():
                 return self._all_unstacked("their data set cuts batches in a way of its own")
             self.records = SharedRecords(
-                self.data, self.description, list(collected.lines), collected
+                self.builder.data, description, list(collected.lines), collected
             )
             unstacked = []
             for members in groups:
                 self.mismatch, self.recorded = "", []
-                for saved_together in group_by_saved_place(members):
-                    unstacked += self._train_in_stacks(saved_together)
+                unstacked += self._train_in_stacks(members)
         return unstacked
 
-    def _has_row_batches(self) -> bool:
-        train, val = self.data.train_dataloader(), self.data.val_dataloader()
-        return isinstance(train, TrainingBatches) and isinstance(val, EvaluationBatches)
+    def _leave_out_finished(self) -> None:
+        """Leaves out the runs that another process has finished since the sweep was planned."""
+        finished = [
+            job
+            for job in self.jobs
+            if not job.config["rerun"] and (job.folder / RESULT_FILE).is_file()
+        ]
+        for job in finished:
+            self.progress.ended(job)
+        self.jobs = [job for job in self.jobs if job not in finished]
 
     def _all_unstacked(self, reason: str) -> UnstackedJobs:
         return [(job, reason) for job in self.jobs]
@@ -109,12 +111,12 @@ class JobGroup:
         groups: list[list[StackMember]] = []
         for job in self.jobs:
             try:
-                member = self._build_member(job)
+                member = self.builder.build(job)
             except Exception as e:
                 with self.log.paused():
                     report_failure(job, e, self.progress)
                 continue
-            if not self._has_row_batches():
+            if not self.builder.has_row_batches():
                 break
             for group in groups:
                 difference = structure_difference(
@@ -128,76 +130,104 @@ class JobGroup:
                 groups.append([member])
         return groups
 
-    def _build_member(self, job: Job) -> StackMember:
-        with sharing_encoders(self.frozen_encoders):
-            network = build_network(job.config, self.raw_data.spec)
-            rehearse_end(job.config, network, self.raw_data, self.description)
-        [phase] = network.prepare_phases(self.raw_data)
-        if self.data is self.raw_data:
-            self.data = phase.data  # features, where all members have the same frozen backbone
-        batches = self.data.train_dataloader().num_batches
-        steps = ceil(batches / job.config["trainer"]["accumulate_grad_batches"])
-        schedule = MemberSchedule(job.config, steps=steps, values_by_config=self.schedule_values)
-        return StackMember(job, network, schedule, self._constant(network.task))
-
-    def _constant(self, task: Task) -> dict[str, float]:
-        """The metrics of a run's constant predictor, computed once for all that have the same."""
-        data = self.raw_data
-        task.learn_constant(target_to_learn(data.splits["train"]["target"], data.spec))
-        row = task.constant(1)
-        metrics = ((name, metric.key) for name, metric in task.added_metrics.items())
-        key = (*metrics, None if row is None else tuple(row.flatten().tolist()))
-        if key not in self.constants:
-            self.constants[key] = constant_metrics(self.raw_data, task)
-        return self.constants[key]
-
     def _train_in_stacks(self, members: list[StackMember]) -> UnstackedJobs:
-        """Trains members that start at the same place, in stacks of about the same size."""
+        """Trains members of one structure in the stacks that the study has recorded for them."""
         begin, records = len(self.log.lines), self.records
-        plan = self.mismatch or self._plan(members)
-        lines = records.log_lines + self.log.lines[begin:]
-        if isinstance(plan, str):
-            return [(member.job, plan) for member in members]
-        self.records = replace(records, log_lines=lines)
-        stacks, unstacked = ceil(len(members) / plan.size), []
-        size = ceil(len(members) / stacks)
-        with cpu_threads(plan.threads):
-            for start in range(0, len(members), size):
-                of_stack = members[start : start + size]
-                if self.mismatch:
-                    unstacked += [(member.job, self.mismatch) for member in of_stack]
-                elif not self.progress.stop_reason:
-                    unstacked += self._train_stack(of_stack)
+        unstacked = self._form_stacks(members)
+        self.records = replace(records, log_lines=records.log_lines + self.log.lines[begin:])
+        present = {member.job.folder.name: member for member in members}
+        by_run = self.study.by_run()
+        stacks = {by_run[run].name: by_run[run] for run in present if run in by_run}
+        for stack in stacks.values():
+            if self.mismatch:
+                unstacked += self._give_up(stack, present, self.mismatch)
+            elif not self.progress.stop_reason:
+                with cpu_threads(stack.threads):
+                    unstacked += self._train_recorded(stack, present)
         self.records = records
         return unstacked
 
+    def _form_stacks(self, members: list[StackMember]) -> UnstackedJobs:
+        """Records stacks for those members that are in none; returns those that are to be in none.
+
+        Members that an earlier version saved form stacks as they were saved.
+        """
+        alone, by_run, unstacked, new = self.study.alone(), self.study.by_run(), [], []
+        for member in members:
+            run = member.job.folder.name
+            if run in alone:
+                unstacked.append((member.job, alone[run]))
+            elif run not in by_run:
+                new.append(member)
+        for saved_together in group_by_saved_place(new):
+            plan = self._plan(saved_together)
+            if isinstance(plan, str):
+                unstacked += [(member.job, plan) for member in saved_together]
+                continue
+            runs = [member.job.folder.name for member in saved_together]
+            size = ceil(len(runs) / ceil(len(runs) / plan.size))
+            stacks = [runs[start : start + size] for start in range(0, len(runs), size)]
+            self.study.add(stacks, plan.threads)
+        return unstacked
+
     def _plan(self, members: list[StackMember]) -> StackPlan | str:
-        """The size of stacks to train in, or the reason why there is none."""
+        """The size of new stacks, or the reason why there are none."""
         first, options = members[0], self.options
-        if state := first.saved_state:
+        if first.saved_places:
+            state = next(first.checkpoints.peek_all())
             return StackPlan(state["size"], state["threads"])
         if len(members) == 1:
             if first.model_difference:
                 return f"its model differs in {first.model_difference}"
             return "the others have begun already"
+        if options.size == 1:
+            return "hydra.launcher.size=1"
         trial = StackTrial(
             members,
-            self.data,
+            self.builder.data,
             build_trainer(members),
             threads=options.threads,
             memory_share=options.memory_share,
         )
-        if needs_whole_copy(self.data, trial.device, trial.dtype):
+        if needs_whole_copy(self.builder.data, trial.device, trial.dtype):
             return "its data are streamed, and a stack would hold them whole on its device"
         if reason := trial.mismatch():
             return reason
         if options.size is not None:
             return StackPlan(options.size, options.threads)
-        return trial.fastest(options.runs_at_once)
+        return trial.plan()
 
-    def _train_stack(self, members: list[StackMember]) -> UnstackedJobs:
+    def _train_recorded(self, stack: StackRecord, present: dict[str, StackMember]) -> UnstackedJobs:
+        """Trains a stack of the study, unless another process does."""
+        jobs = [present[run].job for run in stack.runs if run in present]
+        try:
+            with self.study.training(stack):
+                stack = self.study.by_run().get(stack.runs[0], stack)
+                composition = compose_stack(stack, present, self._absent)
+                left_behind = [
+                    (m.job, "its stack went on without it") for m in composition.left_behind
+                ]
+                return left_behind + self._train_stack(stack, composition.members)
+        except Locked as locked:
+            log.info("    %s", locked)
+            for job in jobs:
+                self.progress.ended(job, LOCKED)
+            return []
+
+    def _absent(self, run: str, left: int | None) -> AbsentMember | None:
+        return self.builder.build_absent(self.study.folder.parent / run, left)
+
+    def _train_stack(self, stack: StackRecord, members: list[StackMember]) -> UnstackedJobs:
         """Trains one stack; where memory is too small for it, two of half its size."""
-        training = StackTraining(members, self.records, self.progress)
+
+        def note_left(leaving: Sequence[StackMember]) -> None:
+            nonlocal stack
+            runs = [member.job.folder.name for member in leaving]
+            stack = self.study.note_left(stack, runs, len(leaving[0].network.history))
+
+        training = StackTraining(
+            members, self.records, self.progress, size=len(stack.runs), on_leave=note_left
+        )
         try:
             training.train()
         except StackMismatch as e:
@@ -210,21 +240,35 @@ class JobGroup:
             training.abandon(e)
             raise
         else:
+            self.study.remove(stack)
             return []
         finally:
             self.recorded += training.recorded
         training.abandon(keep_checkpoints=halve)
-        jobs = [member.job for member in training.open_members]
-        if self.mismatch:
-            jobs += self._taken_back()
+        open_runs = {member.job.folder.name: member for member in training.open_members}
         if not halve:
-            return [(job, reason) for job in jobs]
-        log.info("not enough memory for %d runs at once; halving", len(jobs))
-        middle = len(jobs) // 2
+            return self._give_up(stack, open_runs, reason)
+        log.info("not enough memory for %d runs at once; halving", len(open_runs))
+        jobs, middle = [m.job for m in training.open_members], len(open_runs) // 2
+        self.study.remove(stack)
         unstacked = []
         for half in (jobs[:middle], jobs[middle:]):
-            unstacked += self._train_stack([self._build_member(job) for job in half])
+            members = {job.folder.name: self.builder.build(job) for job in half}
+            self.study.add([list(members)], stack.threads)
+            smaller = self.study.by_run()[half[0].folder.name]
+            unstacked += self._train_recorded(smaller, members)
         return unstacked
+
+    def _give_up(
+        self, stack: StackRecord, present: dict[str, StackMember], reason: str
+    ) -> UnstackedJobs:
+        """Records that runs of a stack are trained alone, and those that it must not have ended."""
+        jobs = [present[run].job for run in stack.runs if run in present]
+        if self.mismatch:
+            jobs += self._taken_back()
+        self.study.train_alone([job.folder.name for job in jobs], reason)
+        self.study.remove(stack)
+        return [(job, reason) for job in jobs]
 
     def _taken_back(self) -> list[Job]:
         """The runs that stacks of this structure have recorded, without what was recorded."""

@@ -4,8 +4,9 @@ import logging
 import math
 import shutil
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,6 +14,7 @@ from lepton import run
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.storage.finished_run import write_settings
+from lepton.storage.lock import check_folder_lock
 from lepton.storage.run_folder import LOG_FILE, unfinished_folder
 from lepton.storage.run_log import logged_to
 from lepton.storage.run_writing import writing_run
@@ -26,8 +28,19 @@ from lepton.vectorize.hyperparameters import MemberSchedule
 log = logging.getLogger("lepton")
 
 
+class Place(NamedTuple):
+    """Where stacks are saved: after so many epochs, and batches of the next; by so many members."""
+
+    epoch: int
+    batches: int
+    size: int
+
+
 class StackMember:
-    """All of a run that its stack does not share: what it would have, were it trained alone."""
+    """All of a run that its stack does not share: what it would have, were it trained alone.
+
+    `place`: where in the training it goes on; None where it begins.
+    """
 
     def __init__(
         self, job: Job, network: Network, schedule: MemberSchedule, constant: dict[str, float]
@@ -37,7 +50,12 @@ class StackMember:
         self.checkpoints = Checkpoints.of_run(
             unfinished_folder(job.folder), job.config, trained="stack"
         )
-        self.saved_state = self.checkpoints.peek()
+        self.saved_places = [
+            Place(state["epoch"], state["batches"], state["size"])
+            for state in self.checkpoints.peek_all()
+        ]
+        self.place: Place | None = None
+        self.saved_state: dict[str, Any] | None = None
         self.seed = job.config["seed"]
         self.best_score, self.seconds = -math.inf, 0.0
         self.score = -math.inf  # of the last epoch, as Lightning logs it
@@ -56,14 +74,11 @@ class StackMember:
             self.folder: Path = exit_stack.enter_context(writing)
             write_settings(config, self.folder)
             self.logger = build_tracker(config, self.folder) or None
-            self._restore(self.checkpoints.load())
+            self._restore(self.checkpoints.load(self._is_at_place))
             self.closing = exit_stack.pop_all()
 
-    @property
-    def saved_place(self) -> tuple[int, int, int]:
-        """Epoch and batch at which the member was saved, and the size of its stack."""
-        state = self.saved_state or {"epoch": 0, "batches": 0, "size": 0}
-        return state["epoch"], state["batches"], state["size"]
+    def _is_at_place(self, state: dict[str, Any]) -> bool:
+        return self.place == (state["epoch"], state["batches"], state["size"])
 
     @property
     def restored_state(self) -> dict[str, Any]:
@@ -76,13 +91,21 @@ class StackMember:
 
         Raises: LeptonError when it is no longer the one that stacks were planned by.
         """
-        expected_place, self.saved_state = self.saved_place, state
-        if self.saved_place != expected_place:
+        if self.place and not state:
             raise LeptonError(f"{self.job.folder}: another process has trained this run meanwhile")
         if state:
-            network = self.network
-            network.history, network.best_epoch = state["history"], state["best_epoch"]
-            self.best_score, self.seconds = state["best_score"], state["seconds"]
+            self.take_over(state)
+
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Goes on as the content of a checkpoint says."""
+        self.saved_state, network = state, self.network
+        network.history, network.best_epoch = list(state["history"]), state["best_epoch"]
+        self.best_score, self.seconds = state["best_score"], state["seconds"]
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Writes a checkpoint. Raises: Locked; LeptonError."""
+        check_folder_lock(self.checkpoints.folder.parent)
+        self.checkpoints.save(state)
 
     def score_epoch(self, states: list[Any], epoch: int) -> None:
         """Scores the validation split by the task's states of it: sets `score` and `is_best`."""
@@ -105,6 +128,10 @@ class StackMember:
     def has_all_epochs(self) -> bool:
         """True when the run's last epoch is over."""
         return len(self.network.history) == self.job.config["trainer"]["max_epochs"]
+
+    def has_ended(self, *, is_stopped: bool) -> bool:
+        """True when the run leaves its stack; `is_stopped`: a method says that it is to end."""
+        return is_stopped or self.has_all_epochs or self.error is not None
 
     def record_epoch(self, epoch: int, *, loss: float, lr: float, seconds: float) -> None:
         """Adds an epoch's row to the history, as a run alone has it; marks a run that is pruned."""
@@ -171,3 +198,45 @@ class StackMember:
             shutil.rmtree(self.checkpoints.folder, ignore_errors=True)
         with suppress(type(error)):
             self.closing.__exit__(type(error), error, error.__traceback__)
+
+
+class AbsentMember(StackMember):
+    """Holds the row of a run that trains elsewhere, or has ended: the rows of the others stay what
+    they were, and nothing of this one is written.
+
+    `left`: the number of epochs after which the run left the stack, where that is known.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        network: Network,
+        schedule: MemberSchedule,
+        constant: dict[str, float],
+        *,
+        left: int | None = None,
+    ):
+        super().__init__(replace(job, watch=None), network, schedule, constant)
+        self.left, self.logger = left, None
+
+    @classmethod
+    def instead_of(cls, member: StackMember, *, left: int | None = None) -> "AbsentMember":
+        """Holds the row of a member that was to train."""
+        return cls(member.job, member.network, member.schedule, member.constant, left=left)
+
+    def begin_beside(self, other: StackMember) -> None:
+        """Begins where another member does, from numbers of its own if it has them: those of one
+        row change nothing of another."""
+        own_states = self.checkpoints.peek_all() if other.place else ()
+        self.place = other.place
+        state = next(filter(self._is_at_place, own_states), other.saved_state)
+        if state:
+            self.take_over(state)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Writes nothing."""
+
+    def has_ended(self, *, is_stopped: bool) -> bool:
+        if self.left is None:
+            return super().has_ended(is_stopped=is_stopped)
+        return len(self.network.history) >= self.left

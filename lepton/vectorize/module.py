@@ -14,7 +14,7 @@ from lepton.vectorize.stack import Stack, stack_dtype
 
 
 class StackedTrainingModule(pl.LightningModule):
-    """Trains a stack, and calls `on_member_end` with each member after its last epoch."""
+    """Trains a stack, and calls `on_members_end` with those that have had their last epoch."""
 
     def __init__(
         self,
@@ -22,14 +22,14 @@ class StackedTrainingModule(pl.LightningModule):
         data: StackedData,
         *,
         accumulate: int,
-        on_member_end: Callable[[StackMember], None],
+        on_members_end: Callable[[Sequence[StackMember]], None],
         saver: StackSaver,
     ):
         """`accumulate`: batches of an optimizer step."""
         super().__init__()
         self.automatic_optimization = False
         self.members, self.data, self.accumulate = members, data, accumulate
-        self.on_member_end, self.saver = on_member_end, saver
+        self.on_members_end, self.saver = on_members_end, saver
 
     def setup(self, stage: str) -> None:
         self.stack = Stack(
@@ -87,9 +87,8 @@ class StackedTrainingModule(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Lets members go that have ended; saves the others when it is time."""
         ended = self.stack.end_epoch()
-        for member in ended:
-            self.on_member_end(member)
         if ended:
+            self.on_members_end(ended)
             self.batches.set_seeds([m.seed for m in self.stack.members])
         self.trainer.should_stop = not self.stack.members
         if self.stack.members and self.saver.is_due():

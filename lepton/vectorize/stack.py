@@ -168,11 +168,12 @@ class Stack:
         for member, schedule, loss in zip(self.members, self.schedules, mean_losses, strict=True):
             lr = schedule.end_epoch(member.score)
             member.record_epoch(self.epoch, loss=loss, lr=lr, seconds=seconds)
-        has_ended = [m.has_all_epochs or m.error is not None for m in self.members]
         scores = [member.score for member in self.members]
-        for method in self.methods:
-            stops = method.stops(scores)
-            has_ended = [a or b for a, b in zip(has_ended, stops, strict=True)]
+        stops = [method.stops(scores) for method in self.methods]
+        has_ended = [
+            member.has_ended(is_stopped=any(of_member[row] for of_member in stops))
+            for row, member in enumerate(self.members)
+        ]
         for row, member in enumerate(self.members):
             if has_ended[row]:
                 self._write_best_weights(member, row)

@@ -1,9 +1,7 @@
-"""Tries stacks before runs train: tells whether they can, and how many at a time are fastest."""
+"""Tries stacks before runs train: tells whether they can, and how many are to be one stack."""
 
-import copy
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,40 +10,84 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lepton import build
 from lepton.compat.lightning import pl
 from lepton.compat.torch import OperationListener, tensors_in
 from lepton.dataset.data import Data
-from lepton.optimizer.parameter_groups import parameter_groups
-from lepton.randomness.draw import Draw
-from lepton.randomness.streams import DrawStreams
-from lepton.sweep.parallelism import POOL_START_SECONDS, seconds_saved
-from lepton.training.loss import stream_names, training_loss
 from lepton.vectorize.batches import StackedBatches, StackedData
 from lepton.vectorize.first_steps import FirstStepsGuard
 from lepton.vectorize.guard import StackGuard, StackMismatch
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack, stack_dtype
 
-MIN_MEASURED_SECONDS = 0.03  # that the steps of one measurement take together
 PARAMETER_COPIES = 8  # in memory: gradients, optimizer, best epoch, and the tensors of a step
 MIN_MEMBERS = 2
+MIN_UNREPLAYED_MEMBERS = 8  # of a stack whose every step runs through vmap and autograd
 COMPARED_STEPS = 5  # with those of a run alone; where all are of one shape the last is a replay
-EPOCH_SECONDS = 0.005  # of an epoch apart from its steps, once for a stack
-SMALLER_SIZES = (32, 8)  # stacks that fit a cache better
-MAX_TIME_RATIO = 0.8  # of a smaller stack's time for a run to a larger one's, to be preferred
+# What one operation of one run makes on average, in bytes: below it, calling the operations is a
+# large part of a step on a CPU; above it, arithmetic is all, and a stack saves hardly any time.
+MAX_OPERATION_BYTES = 64 * 1024
+MIN_THREADED_BYTES = 1024 * 1024  # that an operation of a stack makes, to be worth several threads
+CACHED_BYTES = 128 * 1024**2  # of a CPU's stack: what its runs touch in a step, at most
+CACHED_MEMBERS = 8  # whatever they touch
+GPU_FACTOR = 64  # by which a GPU takes more at once
 
 
 @dataclass(frozen=True)
 class StackPlan:
     """The size and the CPU threads that stacks of a group train with.
 
-    Units: `size` in members, `threads` of the CPU, `seconds` that a step takes for each member.
+    Units: `size` in members, `threads` of the CPU.
     """
 
     size: int
     threads: int
-    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class StepWork:
+    """What one run's part of a stack's step is, counted in operations and bytes.
+
+    Units: `result_bytes` that all operations make, `held_bytes` that are alive at the same time,
+        `weight_bytes` of one copy of its parameters.
+    """
+
+    operations: int
+    result_bytes: int
+    held_bytes: int
+    weight_bytes: int
+    can_be_replayed: bool
+
+    @property
+    def bytes_per_operation(self) -> float:
+        return self.result_bytes / max(1, self.operations)
+
+    @property
+    def touched_bytes(self) -> int:
+        return self.result_bytes + PARAMETER_COPIES * self.weight_bytes
+
+
+def plan_stacks(
+    work: StepWork, *, members: int, held_at_most: int, threads: int, on_gpu: bool
+) -> StackPlan | str:
+    """The stacks that so many runs are trained in; a reason where each is better alone.
+
+    No clock decides, so that the same sweep is trained in the same way on a busy machine.
+    Units: `held_at_most` in members that memory holds.
+    """
+    factor = GPU_FACTOR if on_gpu else 1
+    if work.bytes_per_operation > MAX_OPERATION_BYTES * factor:
+        return (
+            f"a stack would save little time (an operation makes {work.bytes_per_operation:,.0f} "
+            f"bytes for each run, more than {MAX_OPERATION_BYTES * factor:,})"
+        )
+    cached = max(CACHED_MEMBERS, int(CACHED_BYTES * factor / work.touched_bytes))
+    size = min(members, held_at_most, cached)
+    if size < MIN_MEMBERS:
+        return "memory holds no two of these runs"
+    if size < MIN_UNREPLAYED_MEMBERS and not (work.can_be_replayed or on_gpu):
+        return f"a stack of less than {MIN_UNREPLAYED_MEMBERS} such runs would save no time"
+    is_threaded = size * work.bytes_per_operation >= MIN_THREADED_BYTES
+    return StackPlan(size, threads if is_threaded else 1)
 
 
 class StackTrial:
@@ -64,8 +106,6 @@ class StackTrial:
         self.members, self.data = members, data
         self.threads, self.memory_share = threads, memory_share
         self.device, self.dtype = trainer.strategy.root_device, stack_dtype(trainer)
-        self.batches = data.train_dataloader().num_batches
-        self.overhead = EPOCH_SECONDS / self.batches  # seconds for each step
         self.accumulate = members[0].job.config["trainer"]["accumulate_grad_batches"]
 
     def _stack(
@@ -106,100 +146,41 @@ class StackTrial:
                 return f"{name} changes in a step, and a stack has one for all its runs"
         return None
 
-    def _draws_alone(self, member: StackMember) -> list[Draw]:
-        """What a run's methods draw from in its first step."""
-        names = stream_names(member.network.methods)
-        streams = DrawStreams([member.seed], names, self.device)
-        streams.start_epoch(0)
-        return streams.draws(streams.keys[0])
-
-    def fastest(self, runs_at_once: int) -> StackPlan | str:
-        """The stack that trains a run fastest; a reason where one by one is faster still.
-
-        `runs_at_once`: how many runs a pool would train at the same time, where that paid.
-        """
-        max_size = min(len(self.members), self._max_members())
-        if max_size < MIN_MEMBERS:
-            return "memory holds no two of these runs"
-        seconds_alone = self._seconds_alone() + self.overhead
-        epochs = sum(member.job.config["trainer"]["max_epochs"] for member in self.members)
-        if seconds_saved(seconds_alone * self.batches * epochs, runs_at_once) > POOL_START_SECONDS:
-            seconds_alone /= runs_at_once
-        plan = self._measured(max_size)
-        for size in SMALLER_SIZES:
-            if size < max_size:
-                smaller = self._measured(size)
-                if smaller.seconds < MAX_TIME_RATIO * plan.seconds:
-                    plan = smaller
-        if plan.seconds < seconds_alone:
-            return plan
-        return (
-            f"a stack would be slower ({1e3 * plan.seconds:.2f} ms a run and step, one by one "
-            f"{1e3 * seconds_alone:.2f} ms)"
+    def plan(self) -> StackPlan | str:
+        """The stacks to train in; a reason where the runs are better trained alone."""
+        work = self.work()
+        held = 2 * work.held_bytes + PARAMETER_COPIES * work.weight_bytes  # with gradients
+        return plan_stacks(
+            work,
+            members=len(self.members),
+            held_at_most=int(self.memory_share * free_bytes(self.device) / held),
+            threads=self.threads,
+            on_gpu=self.device.type == "cuda",
         )
 
-    def _measured(self, size: int) -> StackPlan:
-        """A stack of so many members, with all threads or one, whichever is faster."""
-        stack, batches, rows_by_batch = self._stack(self.members[:size])
-        plans = []
-
-        def step() -> None:
-            if len(stack.batch_losses) == batches.num_batches:  # schedules know no later step
-                stack.start_epoch(0)
-            stack.train_batch(rows_by_batch[0], batches)
-
-        for threads in dict.fromkeys((self.threads, 1)):
-            with cpu_threads(threads):
-                seconds = self._seconds_of(step) + self.overhead
-            plans.append(StackPlan(size, threads, seconds / size))
-        return min(plans, key=lambda plan: plan.seconds)
-
-    def _seconds_alone(self) -> float:
-        """Seconds of a step of a run alone."""
-        network, config = self.members[0].network, self.members[0].job.config
-        model = copy.deepcopy(network.trained_module).to(self.device, self.dtype)
-        optimizer = build.component(config, "optimizer", params=parameter_groups(model))
-        stack, _, rows_by_batch = self._stack(self.members[:1])
-        rows = rows_by_batch[0].flatten()
-
-        def step() -> None:
-            batch = stack.gather(rows)
-            draws = self._draws_alone(self.members[0])
-            training_loss(model, network.task, network.methods, batch, draws).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-
-        with cpu_threads(config["trainer"]["threads"] or self.threads):
-            return self._seconds_of(step)
-
-    def _seconds_of(self, step: Callable[[], None]) -> float:
-        """Seconds of the fastest step, so that what else the machine does counts less."""
-        seconds = []
-        while len(seconds) < 3 or sum(seconds) < MIN_MEASURED_SECONDS:
-            started = time.perf_counter()
-            step()
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
-            seconds.append(time.perf_counter() - started)
-        return min(seconds)
-
-    def _max_members(self) -> int:
-        """The number of members that memory holds, from the tensors that a step of two makes."""
+    def work(self) -> StepWork:
+        """What a step of two members asks of the machine, for one of them."""
         stack, batches, rows_by_batch = self._stack(self.members[:2])
         batch = {
             name: batches.spread(tensor) for name, tensor in stack.gather(rows_by_batch[0]).items()
         }
-        with MemoryTouched() as memory:
-            stack.forward.losses(stack.weights.views, batch, common=batches.common)
-        step_bytes = sum(memory.bytes_by_address.values()) / 2
+        with MemoryTouched() as forward:
+            losses = stack.forward.losses(stack.weights.views, batch, common=batches.common)
+        with MemoryTouched() as backward:
+            stack.weights.gradients(losses.sum())
         values = stack.weights.values
-        weight_bytes = PARAMETER_COPIES * sum(v[0].numel() * v.element_size() for v in values)
-        # twice the step: the gradients of what it holds
-        return int(self.memory_share * free_bytes(self.device) / (2 * step_bytes + weight_bytes))
+        return StepWork(
+            operations=forward.operations + backward.operations,
+            result_bytes=(forward.result_bytes + backward.result_bytes) // 2,
+            held_bytes=sum(forward.bytes_by_address.values()) // 2,
+            weight_bytes=sum(v[0].numel() * v.element_size() for v in values),
+            can_be_replayed=stack.forward.can_be_replayed,
+        )
 
 
 class MemoryTouched(OperationListener):
     """Sums the memory that tensors lie in which operations make; what is freed is used again.
+    Counts the operations, and the bytes of their results.
 
     Hooks on saved tensors would tell what the graph holds, but torch.func.grad forbids them.
     """
@@ -207,8 +188,12 @@ class MemoryTouched(OperationListener):
     def __init__(self) -> None:
         super().__init__()
         self.bytes_by_address: dict[int, int] = {}
+        self.operations = self.result_bytes = 0  # without those that only look at what is there
 
     def heard(self, operation: Any, args: tuple, kwargs: dict[str, Any], results: Any) -> None:
+        if not operation.is_view:
+            self.operations += 1
+            self.result_bytes += sum(t.numel() * t.element_size() for t in tensors_in(results))
         for tensor in tensors_in(results):
             storage = tensor.untyped_storage()
             address, size = storage.data_ptr(), storage.nbytes()

@@ -1,7 +1,7 @@
 """Trains one stack with Lightning, from the run folders of its members to their results."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from lepton.training.resume import describe_place
 from lepton.training.signals import interruptible
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.checkpointing import StackSaver
-from lepton.vectorize.member import StackMember
+from lepton.vectorize.member import AbsentMember, StackMember
 from lepton.vectorize.module import StackedTrainingModule
 
 log = logging.getLogger("lepton")
@@ -49,9 +49,18 @@ class StackTraining:
     """
 
     def __init__(
-        self, members: Sequence[StackMember], records: SharedRecords, progress: SweepProgress
+        self,
+        members: Sequence[StackMember],
+        records: SharedRecords,
+        progress: SweepProgress,
+        *,
+        size: int,
+        on_leave: Callable[[Sequence[StackMember]], None],
     ):
+        """`size`: of the stack when it began; `on_leave` is called with the members that leave it
+        together, before the first of them is recorded."""
         self.members, self.records, self.progress = members, records, progress
+        self.size, self.on_leave = size, on_leave
         self.open_members: list[StackMember] = []
         self.recorded: list[StackMember] = []
         self.first_line = len(records.log.lines)  # of those about this stack
@@ -61,19 +70,25 @@ class StackTraining:
 
         Raises: whatever breaks off the stack; a failure of one run is recorded as its own.
         """
-        for member in self.members:
-            self._begin(member)
+        rows = [self._begin(member) for member in self.members]
+        for member in rows if self.open_members else ():
+            if isinstance(member, AbsentMember):
+                member.begin_beside(self.open_members[0])
         if self.open_members:
-            self._fit()
+            self._fit(rows)
 
     def abandon(self, error: BaseException | None = None, *, keep_checkpoints: bool = True) -> None:
         """Closes the folders of the runs that are left."""
         for member in self.open_members:
             member.abandon(error, keep_checkpoint=keep_checkpoints)
 
-    def _begin(self, member: StackMember) -> None:
+    def _begin(self, member: StackMember) -> StackMember:
+        """Begins a member; returns it, or what holds its row."""
+        if isinstance(member, AbsentMember):
+            return member
         with self.records.log.paused():
             self._begin_alone(member)
+        return member if member in self.open_members else AbsentMember.instead_of(member)
 
     def _begin_alone(self, member: StackMember) -> None:
         try:
@@ -89,30 +104,34 @@ class StackTraining:
             self.open_members.append(member)
             self.progress.started(member.job)
 
-    def _fit(self) -> None:
-        members = list(self.open_members)
-        epoch, batches, _ = members[0].saved_place
-        resumed = f", from {describe_place(epoch, batches)} on" if members[0].saved_state else ""
-        log.info("training %d runs as one stack%s ...", len(members), resumed)
+    def _fit(self, members: Sequence[StackMember]) -> None:
+        """`members`: of each row of the stack."""
+        place = self.open_members[0].place
+        resumed = f", from {describe_place(place.epoch, place.batches)} on" if place else ""
+        log.info("training %d runs as one stack%s ...", len(self.open_members), resumed)
         for member in members:
-            member.network.trained_as = f"stack of {len(members)}"
+            member.network.trained_as = f"stack of {self.size}"
         options = members[0].job.config["trainer"]
         module = StackedTrainingModule(
             members,
             StackedData(self.records.data, [member.seed for member in members]),
             accumulate=options["accumulate_grad_batches"],
-            on_member_end=self._end,
+            on_members_end=self._end,
             saver=StackSaver(options["checkpoint_every"]),
         )
         with torch.random.fork_rng(), interruptible(saving=True):
             build_trainer(members).fit(module, datamodule=module.data)
 
-    def _end(self, member: StackMember) -> None:
-        """Records a run that has left the stack; whatever goes wrong is its own failure."""
-        self.open_members.remove(member)
-        self.recorded.append(member)
-        with self.records.log.paused():
-            self._record(member)
+    def _end(self, members: Sequence[StackMember]) -> None:
+        """Records runs that have left the stack; whatever goes wrong is a run's own failure."""
+        self.on_leave(members)
+        for member in members:
+            if member not in self.open_members:
+                continue
+            self.recorded.append(member)
+            with self.records.log.paused():
+                self._record(member)
+            self.open_members.remove(member)
 
     def _record(self, member: StackMember) -> None:
         records = self.records

@@ -13,7 +13,8 @@ from lepton.launch.parallel import Parallel
 from lepton.launch.vectorized import Vectorized
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
-from tests.quick import quick
+from lepton.vectorize.grouping import group_jobs
+from tests.quick import quick, quick_rows
 from tests.vectorize.conftest import EXACT, SMALL, largest_difference
 
 STACKED = ("hydra/launcher=vectorized", "hydra.launcher.size=9")
@@ -181,11 +182,26 @@ def test_groups_train_at_the_same_time_on_a_pool_with_the_same_results(paying, c
     assert set(load("pool")["trained"]) == {"stack of 2"}
 
 
-def test_a_worker_that_dies_with_its_stack_costs_no_run(paying, caplog):
-    paying(2, "kill once")
+@pytest.mark.parametrize(
+    ("times", "trained_as"),
+    quick_rows([("once", "stack of 2"), ("twice", "alone")], ("once", "stack of 2")),
+)
+def test_a_worker_that_dies_with_its_stack_costs_no_run(paying, caplog, times, trained_as):
+    paying(2, f"kill {times}")
     _, progress = stacked("dataset=wine", "trainer.max_epochs=2", *GROUPS)
     assert (progress.done, progress.failed, progress.running) == (6, 0, {})
     assert "killed by SIGKILL" in caplog.text
     trained = load("default").set_index("model")["trained"]
-    assert trained["deadly"].tolist() == ["alone"] * 2
+    assert trained["deadly"].tolist() == [trained_as] * 2
     assert trained["mlp_small"].tolist() == ["stack of 2"] * 2
+
+
+def test_stacks_of_a_pool_train_with_the_threads_that_the_study_has_recorded(paying, monkeypatch):
+    overrides = (*[w for w in SMALL if not w.startswith("model")], *GROUPS)
+    monkeypatch.setattr(vectorized, "available_cores", lambda: 6)
+    planned = plan_runs(overrides, sweep=True).jobs
+    launcher = Vectorized(threads=None, size=9, workers=2)
+    groups, _ = group_jobs(planned)
+    assert launcher._recorded_threads(groups) == 3
+    monkeypatch.setattr(vectorized, "available_cores", lambda: 32)
+    assert launcher._recorded_threads(groups[:1]) == 3

@@ -71,7 +71,7 @@ def train_both(here):
             attempt_job(job)
         (members,), unstacked = group_jobs(stacked)
         assert unstacked == []
-        options = StackingOptions(threads=1, runs_at_once=1, size=size or len(members))
+        options = StackingOptions(threads=1, size=size or len(members))
         assert JobGroup(members, options, SweepProgress(members)).train() == []
         return [(Path(a.folder), Path(b.folder)) for a, b in zip(alone, stacked, strict=True)]
 

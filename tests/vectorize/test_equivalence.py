@@ -320,7 +320,7 @@ def test_a_stack_on_streamed_rows_ends_as_the_runs_alone(train_both, streamed):
 def test_a_stack_in_64_bits_leaves_streamed_rows_to_the_runs_alone(here, streamed):
     jobs = plan_runs((*streamed, EXACT, "optimizer.lr=0.01,0.02"), sweep=True).jobs
     (members,), _ = group_jobs(jobs)
-    options = StackingOptions(threads=1, runs_at_once=1, size=2)
+    options = StackingOptions(threads=1, size=2)
     reasons = {reason for _, reason in JobGroup(members, options, SweepProgress(members)).train()}
     assert reasons == {"its data are streamed, and a stack would hold them whole on its device"}
 

@@ -91,7 +91,7 @@ def train_group(*overrides, size=99):
     jobs = plan_runs(overrides, sweep=True).jobs
     (members,), _ = group_jobs(jobs)
     progress = SweepProgress(members)
-    options = StackingOptions(threads=1, runs_at_once=1, size=size)
+    options = StackingOptions(threads=1, size=size)
     return jobs, JobGroup(members, options, progress).train(), progress
 
 

@@ -12,6 +12,7 @@ from lepton import load
 from lepton.dataset.tabular import TabularData
 from lepton.storage.results import read_result, save_result
 from lepton.storage.run_folder import read_pruned_run, run_status
+from lepton.storage.stack_records import StackRecords
 from lepton.sweep.attempt import attempt_job
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
@@ -28,7 +29,7 @@ def train_stacked(*overrides, size=99):
     (members,), unstacked = group_jobs(jobs)
     assert not unstacked
     progress = SweepProgress(members)
-    options = StackingOptions(threads=1, runs_at_once=1, size=size)
+    options = StackingOptions(threads=1, size=size)
     unstacked = JobGroup(members, options, progress).train()
     ended = progress.done + progress.failed + len(progress.locked_jobs)
     assert ended + len(unstacked) == len(jobs)
@@ -214,7 +215,10 @@ def test_a_stack_that_breaks_leaves_its_runs_to_be_trained_alone(here, monkeypat
     monkeypatch.setattr(Stack, "score_epoch", broken)
     jobs, reasons = train_stacked(*SMALL, "seed=1,2")
     assert reasons == ["its stack ended: RuntimeError: no luck"] * 2
-    assert list(jobs[0].folder.parent.iterdir() if jobs[0].folder.parent.exists() else []) == []
+    study = jobs[0].folder.parent
+    assert [path.name for path in study.iterdir()] == [".stacks"]
+    assert StackRecords(study).alone() == dict.fromkeys([j.folder.name for j in jobs], reasons[0])
+    assert train_stacked(*SMALL, "seed=1,2")[1] == reasons  # whoever goes on does the same
 
 
 def test_ctrl_c_leaves_nothing_half_written(here, monkeypatch):
@@ -286,7 +290,7 @@ def test_a_watched_member_is_pruned_and_the_others_are_not(here):
         replace(job, watch=Below(1)) for job in plan_runs([*SMALL, "seed=1,2"], sweep=True).jobs
     ]
     jobs[1] = replace(jobs[1], watch=None)
-    JobGroup(jobs, StackingOptions(threads=1, runs_at_once=1, size=2), SweepProgress(jobs)).train()
+    JobGroup(jobs, StackingOptions(threads=1, size=2), SweepProgress(jobs)).train()
     attempt_job(replace(jobs[0], folder=Path("runs/alone/x")))
     assert [run_status(job.folder) for job in jobs] == ["pruned", "finished"]
     stacked, alone = read_pruned_run(jobs[0].folder), read_pruned_run(Path("runs/alone/x"))
