@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lepton.launch.basic import Basic
 from lepton.launch.parallel import Parallel
 from lepton.launch.vectorized import Vectorized
+from lepton.storage.stack_records import is_stacked
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import POOL_START_SECONDS, fitting_workers, seconds_saved
 from lepton.sweep.progress import SweepProgress
@@ -38,7 +39,7 @@ class Auto:
         workers = self.parallel.workers or fitting_workers(jobs)
         unstacked = list(jobs)
         if self.parallel.timeout is None:  # a stack's runs have no time of their own
-            if len(jobs) > 1:
+            if len(jobs) > 1 or any(is_stacked(job.folder) for job in jobs):
                 unstacked = self.vectorized.stack(jobs, progress)
             unstacked = self._train_while_no_pool_pays(unstacked, workers, progress)
         if unstacked and not progress.stop_reason:

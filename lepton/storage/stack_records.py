@@ -133,15 +133,18 @@ class StackRecords:
         return record
 
 
+def is_stacked(run: Path) -> bool:
+    """True for the folder of a run that is part of a stack of its study."""
+    return run.name in StackRecords(run.parent).by_run()
+
+
 def _read(path: Path) -> StackRecord:
     content = _read_json(path)
     try:
         runs, left = content["runs"], content["left"]
         record = StackRecord(tuple(runs), content["threads"], left)
-        numbers = [record.threads, *left.values()]
-        if not all(isinstance(run, str) for run in runs) or any(
-            type(n) is not int for n in numbers
-        ):
+        numbers_are_whole = all(type(n) is int for n in (record.threads, *left.values()))
+        if not (runs and numbers_are_whole and all(type(run) is str for run in runs)):
             raise TypeError
     except (KeyError, TypeError, AttributeError):
         raise _damaged(path) from None

@@ -13,7 +13,7 @@ from lepton.config.signature import read_signature
 from lepton.groups import METHOD_GROUPS
 from lepton.method import UNBATCHED_HOOKS, Method
 from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
-from lepton.storage.stack_records import StackRecords
+from lepton.storage.stack_records import is_stacked
 from lepton.sweep.job import Job
 from lepton.trainer.default import resolve_precision
 from lepton.training.checkpoint import Checkpoints
@@ -44,12 +44,9 @@ def group_jobs(jobs: Sequence[Job]) -> tuple[list[list[Job]], list[tuple[Job, st
             unstacked.append((job, reason))
         else:
             groups.setdefault(shared_settings(job.config), []).append(job)
-    recorded = {study: StackRecords(study).by_run() for study in {j.folder.parent for j in jobs}}
     for key, members in list(groups.items()):
         job = members[0]
-        if len(members) > 1 or job.folder.name in recorded[job.folder.parent]:
-            continue
-        if not stack_checkpoint(job):
+        if len(members) == 1 and not (stack_checkpoint(job) or is_stacked(job.folder)):
             unstacked.append((job, "no other run differs from it in stackable keys alone"))
             del groups[key]
     return list(groups.values()), unstacked

@@ -86,7 +86,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("saves", [False, True])
+@pytest.mark.parametrize("saves", quick([False, True], True))
 @pytest.mark.parametrize("place", quick(PLACES, "two have left, one of them recorded"))
 def test_a_killed_stack_ends_with_the_bits_of_a_whole_one(here, monkeypatch, whole, place, saves):
     if saves:
@@ -98,7 +98,8 @@ def test_a_killed_stack_ends_with_the_bits_of_a_whole_one(here, monkeypatch, who
     assert not list(Path("runs/cut/.stacks").glob("*/*"))
 
 
-@pytest.mark.parametrize("launcher", quick(["vectorized", "auto"], "auto"))
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["vectorized", "auto"])
 def test_a_sweep_that_is_killed_again_and_again_ends_with_the_bits_of_a_whole_one(
     lepton, monkeypatch, launcher
 ):
