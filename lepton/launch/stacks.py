@@ -71,12 +71,12 @@ class _GroupPool(WorkerPool):
 
     def _train_twice(
         self, worker: WorkerProcess, group: Sequence[Job]
-    ) -> tuple[KindByFolder, ReasonByFolder]:
+    ) -> tuple[Ends, ReasonByFolder]:
         """A group that takes its worker with it goes on in a fresh one; after that, as single runs.
 
         What had ended until then has its folder.
         """
-        ended: KindByFolder = []
+        ended: Ends = []
         before = {job.folder: end_times(job) for job in group}
         for last_words in ("once more in a fresh worker", "its runs are trained one by one"):
             try:
@@ -92,6 +92,8 @@ class _GroupPool(WorkerPool):
                 reason = f"the worker of its stack: {error}"
                 ended += [(j.folder, ENDED, "") for j in group if end_times(j) != before[j.folder]]
                 group = [job for job in group if end_times(job) == before[job.folder]]
+                if not group:
+                    return ended, []
             else:
                 return ended + more, unstacked
         study = StackRecords(self.jobs[0].folder.parent)

@@ -253,10 +253,10 @@ class JobGroup:
         self.study.remove(stack)
         unstacked = []
         for half in (jobs[:middle], jobs[middle:]):
-            members = {job.folder.name: self.builder.build(job) for job in half}
-            self.study.add([list(members)], stack.threads)
+            rebuilt = {job.folder.name: self.builder.build(job) for job in half}
+            self.study.add([list(rebuilt)], stack.threads)
             smaller = self.study.by_run()[half[0].folder.name]
-            unstacked += self._train_recorded(smaller, members)
+            unstacked += self._train_recorded(smaller, rebuilt)
         return unstacked
 
     def _give_up(
