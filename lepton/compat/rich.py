@@ -3,7 +3,7 @@
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Task, TextColumn
+from rich.progress import Progress, Task, TextColumn
 from rich.text import Text
 
 from lepton.foreign_text import printable
@@ -28,3 +28,11 @@ class PlainColumn(TextColumn):
 
     def render(self, task: Task) -> Text:
         return Text(printable(self.text_format.format(task=task)), style=self.style)
+
+
+class QuietProgress(Progress):
+    """Bars that end without an empty line where they are disabled, as those of rich 13.0 do not."""
+
+    def stop(self) -> None:
+        if not self.disable:
+            super().stop()

@@ -3,10 +3,9 @@
 import sys
 
 from rich.progress import BarColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
 
 from lepton.compat.lightning import pl
-from lepton.compat.rich import PlainColumn, PlainConsole
+from lepton.compat.rich import PlainColumn, PlainConsole, QuietProgress
 from lepton.trainer.default import Trainer
 from lepton.training import terminal_line
 
@@ -17,7 +16,7 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
         wanted = trainer.progress if trainer.progress is not None else sys.stderr.isatty()
-        self.bar = RichProgress(
+        self.bar = QuietProgress(
             PlainColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(),
             PlainColumn("{task.description}"),

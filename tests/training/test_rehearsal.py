@@ -184,6 +184,6 @@ def test_inputs_may_be_described_in_a_folder_of_their_own(run, models, monkeypat
 def test_a_stack_refuses_a_model_that_could_not_be_kept(lepton, models):
     command = ("train", "-m", *SMALL, "model=drawn", "seed=1,2", "hydra/launcher=vectorized")
     code, _, errors = lepton(*command, "study=s")
-    assert code == 1
+    assert code == 2
     assert errors.count("neither a parameter nor a buffer") >= 2
     assert not list((models / "runs").glob("s/*/result.json"))
