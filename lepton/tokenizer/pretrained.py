@@ -38,10 +38,16 @@ class Pretrained:
 
     def _load_with_transformers(self, source: str) -> "Tokenizer":
         transformers = import_optional("transformers", needed_by="model.tokenizer")
+        absent = ConfigError(f"model.path={self.path}: has no tokenizer; add its {TOKENIZER_FILE}")
         with explain_loading_errors(self.path):
-            wrapper = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            try:
+                wrapper = transformers.AutoTokenizer.from_pretrained(
+                    source, trust_remote_code=False
+                )
+            except TypeError:  # transformers 4 opens the file None
+                raise absent from None
         if set(wrapper.get_vocab()) <= {*wrapper.all_special_tokens}:
-            raise ConfigError(f"model.path={self.path}: has no tokenizer; add its {TOKENIZER_FILE}")
+            raise absent
         return wrapper.backend_tokenizer
 
 
