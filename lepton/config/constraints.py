@@ -18,6 +18,7 @@ from lepton.config.signature import TargetError, class_constant
 from lepton.config.task_checks import task_problems
 from lepton.config.tracker_checks import tracker_problems
 from lepton.config.trainer_extra import extra_problems
+from lepton.config.upper_bounds import largest_number_problems
 from lepton.groups import TRAINING_GROUPS
 from lepton.pretrained.init_from import init_from_problem
 from lepton.pretrained.location import loading_problem
@@ -39,6 +40,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         *_missing_groups(config, model_kind=model_kind),
         *_too_small_numbers(config),
         *_unstorable_numbers(config),
+        *largest_number_problems(config),
         *task_problems(config),
         *_finetuning_problems(config, model_kind),
         *callback_problems(config, model_kind),

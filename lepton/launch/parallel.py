@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import LeptonError
 from lepton.launch.worker_pool import WorkerPool
 from lepton.sweep.job import Job
@@ -21,6 +22,8 @@ class Parallel:
         for name, value in (("workers", workers), ("per_gpu", per_gpu), ("timeout", timeout)):
             if value is not None and not value > 0:
                 raise LeptonError(f"hydra.launcher.{name}: {value!r} is not a number above 0")
+        refuse_beyond_cores("hydra.launcher.workers", workers or 1, "processes")
+        refuse_beyond_cores("hydra.launcher.per_gpu", per_gpu, "processes")
         self.workers, self.per_gpu, self.timeout = workers, per_gpu, timeout
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:

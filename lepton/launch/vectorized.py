@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import LeptonError
 from lepton.launch.basic import Basic
 from lepton.launch.stacks import train_groups_in_pool
@@ -26,6 +27,8 @@ class Vectorized:
         for name, value in (("threads", threads), ("size", size), ("workers", workers)):
             if value is not None and not (type(value) is int and value > 0):
                 raise LeptonError(f"hydra.launcher.{name}: {value!r} is not a whole number above 0")
+        refuse_beyond_cores("hydra.launcher.threads", threads or 1, "threads")
+        refuse_beyond_cores("hydra.launcher.workers", workers or 1, "processes")
         self.threads, self.size, self.workers = threads, size, workers
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:

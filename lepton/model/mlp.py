@@ -5,9 +5,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from lepton.errors import ConfigError
 from lepton.model.inputs import FlatInputs
 from lepton.model.layers import Columns, code_keys, embedding_columns, with_parameters
 from lepton.spec import DataSpec
+from lepton.storage.machine_memory import usable_memory
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 NORMALIZATIONS = {"none": None, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
@@ -48,6 +50,7 @@ class MLP(nn.Module):
             frequency_scale=frequency_scale,
         )
         widths = [self.inputs.width, *hidden]
+        _refuse_beyond_memory(widths)
         self.blocks = nn.Sequential()
         for width_in, width_out in pairwise(widths):
             # Batch normalization subtracts whatever a bias would add.
@@ -84,3 +87,13 @@ class MLP(nn.Module):
             "inputs.categories.table.weight": (0, code_keys(spec)),
             first_weight: (1, self.inputs.unit_keys(spec)),
         }
+
+
+def _refuse_beyond_memory(widths: list[int]) -> None:
+    """Raises: ConfigError for layers whose weights, in 32 bits and once, exceed the memory."""
+    weights, memory = sum(a * b for a, b in pairwise(widths)), usable_memory()
+    if 4 * weights > memory:
+        raise ConfigError(
+            f"model.hidden: {weights:.2g} weights between layers of {widths} units take "
+            f"{4 * weights / 1e9:.0f} GB; this machine has {memory / 1e9:.0f}"
+        )

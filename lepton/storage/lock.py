@@ -39,6 +39,12 @@ def acquire_lock(folder: Path) -> Path:
             _place(lock_file)
         except FileNotFoundError:
             continue  # another process took it, or finished the run, at this moment
+        except OSError:  # nothing can be written: what was begun is no lock that others may meet
+            lock_file.unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()  # if nothing else is in it
+                folder.parent.rmdir()
+            raise
         present = lock_files(folder)
         if lock_file not in present:  # finished at this moment, and renamed with this file in it
             for stray in folder.parent.glob(f"{folder.stem}*/{lock_file.name}"):

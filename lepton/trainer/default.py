@@ -14,10 +14,10 @@ from lepton.compat.lightning import (
     Strategy,
     pl,
 )
+from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import ConfigError
 from lepton.trainer.lightning_output import ignore_routine_warnings
 
-MAX_THREADS = 64  # of a process, or four for each core where those are more
 # what Lightning raises for values that it cannot read, or that this machine cannot do
 REFUSALS = (ValueError, TypeError, ImportError)
 # what lepton does itself or without: samplers of several processes; progress and checkpoints too,
@@ -92,7 +92,7 @@ class Trainer(pl.Trainer):
         _check_checkpoint_every(checkpoint_every)
         self.progress, self.checkpoint_every, self.epochs = progress, checkpoint_every, max_epochs
         if threads is not None:
-            check_threads("trainer.threads", threads)
+            refuse_beyond_cores("trainer.threads", threads, "threads")
             torch.set_num_threads(threads)
         ignore_routine_warnings()
         resolved = resolve_precision({"precision": precision, "accelerator": accelerator})
@@ -130,13 +130,6 @@ def _check_checkpoint_every(seconds: float | None) -> None:
 def _check_max_time(max_time: str | None) -> None:
     if max_time is not None and not any(map(int, re.findall(r"\d+", str(max_time)))):
         raise ConfigError(f"trainer.max_time: {max_time} leaves no time for an epoch")
-
-
-def check_threads(key: str, threads: int) -> None:
-    """Raises: ConfigError for more threads than a machine of this many cores can bear."""
-    cores = os.cpu_count() or 1
-    if threads > (limit := max(MAX_THREADS, 4 * cores)):
-        raise ConfigError(f"{key}: {threads} threads on {cores} CPU cores; {limit} at most")
 
 
 def _check_processes(trainer: Trainer) -> None:

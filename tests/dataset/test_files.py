@@ -78,3 +78,9 @@ def test_the_labels_minus_one_of_a_huggingface_test_split_are_no_rows_of_train()
     test = frame.assign(y=None)
     with pytest.raises(DataError, match="the test file: no row has a value of the target y"):
         csv_data(frames=(frame, test)).setup()
+
+
+def test_files_that_the_system_makes_when_they_are_read_are_refused():
+    for path in ("/proc/cpuinfo", "/proc/self/mem", "/sys/class/net/lo/mtu"):
+        with pytest.raises(DataError, match=rf"^{path}: the system makes it anew whenever it is"):
+            csv_data(path=path, test_path=None).setup()

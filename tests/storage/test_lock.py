@@ -231,6 +231,19 @@ def test_a_study_that_is_removed_while_a_run_is_written_is_said_to_be_gone(unfin
     assert not study.exists()
 
 
+def test_a_lock_that_cannot_be_written_leaves_nothing_behind(unfinished, monkeypatch):
+    study = unfinished.parent
+
+    def refuse(path, text):
+        path.touch()
+        raise OSError(27, "File too large")
+
+    monkeypatch.setattr(type(unfinished), "write_text", refuse)
+    with pytest.raises(OSError, match="too large"):
+        acquire_lock(unfinished)
+    assert not study.exists()
+
+
 def test_a_run_that_was_taken_over_is_left_to_its_new_owner(unfinished):
     with pytest.raises(Locked, match="taken this run over"):
         write_overtaken_run(unfinished.with_name("run"))

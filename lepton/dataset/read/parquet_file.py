@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.read.column_names import duplicate_names
+from lepton.dataset.read.system_file import refuse_system_file
 from lepton.errors import DataError
 
 CELLS_AHEAD = 1 << 18  # of columns that are read with one: each read looks through all names anew
@@ -31,6 +32,7 @@ class ParquetTable:
             raise DataError(f"{path}: a folder, not a file")
         if not file.is_file():
             raise DataError(f"{path}: no such file (looked in {Path.cwd()})")
+        refuse_system_file(path)
         with self._whole():
             self.file = parquet.ParquetFile(file, memory_map=True)
             schema = self.file.schema_arrow

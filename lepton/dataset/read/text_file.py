@@ -11,6 +11,7 @@ from typing import IO
 
 import pyarrow as pa
 
+from lepton.dataset.read.system_file import refuse_system_file
 from lepton.errors import DataError
 from lepton.storage.scratch import IN_MEMORY_BYTES, scratch_file
 
@@ -63,6 +64,7 @@ def open_text(path: str, encoding: str) -> TextFile:
     file = Path(path).expanduser()
     if file.is_dir():
         raise DataError(f"{path}: a folder, not a file")
+    refuse_system_file(path)
     try:
         with file.open("rb") as source:
             codec = _codec(path, encoding, source.read(8))
