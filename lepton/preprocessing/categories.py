@@ -1,5 +1,8 @@
 """Categories as codes: 0 missing, 1 unseen in training, 2 and up the categories of training."""
 
+from copy import copy
+from functools import cache
+
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import OrdinalEncoder
@@ -17,12 +20,26 @@ def fit_categories(column: pd.Series, rare: int) -> OrdinalEncoder | None:
     needed = np.minimum(counts, max(rare, 1))  # all that an encoder asks is which are rare
     if not needed.any():
         return None
+    if rare > 1:
+        return _new_encoder(rare).fit(np.repeat(distinct, needed).reshape(-1, 1))
+    encoder = copy(_fitted_encoder())  # fitting one takes longer than reading its column
+    encoder.categories_ = [np.array(sorted(distinct[needed > 0]), dtype=object)]
+    return encoder
+
+
+def _new_encoder(rare: int) -> OrdinalEncoder:
     return OrdinalEncoder(
         dtype=np.int64,
         handle_unknown="use_encoded_value",
         unknown_value=UNSEEN_CODE - FIRST_CATEGORY_CODE,
         min_frequency=rare if rare > 1 else None,
-    ).fit(np.repeat(distinct, needed).reshape(-1, 1))
+    )
+
+
+@cache
+def _fitted_encoder() -> OrdinalEncoder:
+    """An encoder of one category, of which those of other categories are made."""
+    return _new_encoder(1).fit(np.array([["a"]], dtype=object))
 
 
 def category_codes(encoder: OrdinalEncoder | None, column: pd.Series) -> np.ndarray:
@@ -33,8 +50,17 @@ def category_codes(encoder: OrdinalEncoder | None, column: pd.Series) -> np.ndar
     positions, distinct = _factorize(column)  # -1 for missing, so the last code below
     codes = np.full(len(distinct), UNSEEN_CODE)
     if encoder is not None and len(distinct):
-        codes = encoder.transform(distinct.reshape(-1, 1))[:, 0] + FIRST_CATEGORY_CODE
+        codes = _codes_of_distinct(encoder, distinct) + FIRST_CATEGORY_CODE
     return np.append(codes, MISSING_CODE)[positions]
+
+
+def _codes_of_distinct(encoder: OrdinalEncoder, distinct: np.ndarray) -> np.ndarray:
+    """What the encoder's `transform` gives, which takes longer where no categories are merged."""
+    if encoder.min_frequency is not None or encoder.max_categories is not None:
+        return encoder.transform(distinct.reshape(-1, 1))[:, 0]
+    numbers = {category: number for number, category in enumerate(encoder.categories_[0])}
+    unseen = encoder.unknown_value
+    return np.array([numbers.get(text, unseen) for text in distinct], dtype=np.int64)
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
