@@ -84,6 +84,7 @@ class SearchSettings:
     constraints: tuple[Constraint, ...] = ()
     patience: int | None = None  # trials without a gain
     max_time: float | None = None  # seconds
+    storage: str | None = None  # of Optuna's, that trials are copied to
 
     @property
     def sampler_name(self) -> str:
@@ -103,6 +104,11 @@ def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> Sea
         if type(node[name]) is not int or node[name] < 1
     ]
     problems += _limit_problems(node)
+    if (storage := node["storage"]) is not None and not (isinstance(storage, str) and storage):
+        problems.append(
+            f"{NODE}.storage: {storage!r} is neither null nor a URL, as sqlite:///search.db, "
+            "nor the path of a journal"
+        )
     problems += [
         f"{NODE}.{name}: {node[name]!r} is not true or false"
         for name in ("retry_failed", "fail_fast", "warm_start")
@@ -121,7 +127,7 @@ def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> Sea
     if problems:
         raise ConfigError(*problems)
     names = ("n_trials", "batch", "seeds", "retry_failed", "warm_start", "sampler", "pruner")
-    values = {name: node[name] for name in (*names, *LIMITS)}
+    values = {name: node[name] for name in (*names, *LIMITS, "storage")}
     return SearchSettings(objectives=objectives, constraints=constraints, **values)
 
 

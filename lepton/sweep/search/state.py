@@ -17,6 +17,7 @@ from lepton.sweep.composer import JobComposer
 from lepton.sweep.grid_options import read_when
 from lepton.sweep.job import Job
 from lepton.sweep.overrides import params_as_overrides
+from lepton.sweep.search.export import TrialCopy
 from lepton.sweep.search.patience import trials_without_gain
 from lepton.sweep.search.proposals import Proposal, Proposals, make_pruner, max_trials
 from lepton.sweep.search.pruning import TrialRecord, TrialWatch
@@ -70,6 +71,7 @@ class SearchState:
         self.trials: list[Trial] = []
         self.outcomes: list[TrialOutcome] = []
         self.records: list[TrialRecord] = []
+        self.copy: TrialCopy | None = None
         self.tried: set[Path] = set()
         self.refused: dict[Path, str] = {}
 
@@ -94,6 +96,10 @@ class SearchState:
         self.start.record_told()
         if self.start.told != told:
             self.proposals = self._first_proposals()
+        if self.settings.storage is not None:
+            record, objectives = self.start.record, self.settings.objectives
+            name = f"{record.path.parent.name}-{record.name}"
+            self.copy = TrialCopy(self.settings.storage, name, [o.direction for o in objectives])
 
     def batches(self) -> Iterator[list[Trial]]:
         """Trials batch by batch; those of a batch are told when the next is asked for."""
@@ -187,6 +193,9 @@ class SearchState:
             pruner_notes = watch.pruner_notes(outcome.scores) if is_watched else {}
             records.append(TrialRecord(outcome.scores, outcome.status, pruner_notes))
         self.records += records
+        if self.copy is not None:
+            runs = [[job.folder.name for job in trial.jobs] for trial in self.trials]
+            self.copy.update(self.proposals, runs)
 
     def _read_outcome(self, trial: Trial) -> TrialOutcome:
         if trial.problem:
