@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lepton.errors import ConfigError
-from lepton.sweep.search.proposals import Proposals, quiet_optuna
+from lepton.sweep.search.proposals import Proposals, quiet_optuna, study_directions
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -67,7 +67,9 @@ def _new_study(storage: str, study_name: str, directions: Sequence[str]) -> "Stu
     opened = _open(storage)
     if study_name in optuna.get_all_study_names(opened):
         optuna.delete_study(study_name=study_name, storage=opened)
-    return optuna.create_study(study_name=study_name, storage=opened, directions=list(directions))
+    return optuna.create_study(
+        study_name=study_name, storage=opened, directions=study_directions(directions)
+    )
 
 
 def _open(storage: str) -> "str | BaseStorage":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
+    from optuna.study import StudyDirection
 
 Applies = Callable[[dict[str, Any], str], bool]  # of the values so far and a key
 STUDY_NAME = "lepton"  # part of what Hyperband draws from
@@ -51,7 +52,6 @@ class Proposals:
         with quiet_optuna():
             import optuna
 
-            self.directions = list(directions)
             self.space = space
             self.distributions = {k: d.distribution() for k, d in space.dimensions.items()}
             earlier_trials = self._earlier_trials(told)
@@ -64,7 +64,7 @@ class Proposals:
 
             self.study = optuna.create_study(
                 study_name=STUDY_NAME,
-                directions=self.directions,
+                directions=study_directions(directions),
                 sampler=_make_sampler(
                     sampler,
                     space,
@@ -131,12 +131,19 @@ class Proposals:
             self.study.tell(self.trials[number], final_values, state=state)
 
 
+def study_directions(directions: Sequence[str]) -> "list[StudyDirection]":
+    """The directions of objectives as Optuna wants them."""
+    from optuna.study import StudyDirection
+
+    return [StudyDirection[direction.upper()] for direction in directions]
+
+
 def best_of(values: Sequence[Sequence[float]], directions: Sequence[str]) -> list[int]:
     """The places of the best values: the first of the best ones, or all on the Pareto front."""
     with quiet_optuna():
         import optuna
 
-        study = optuna.create_study(directions=list(directions))
+        study = optuna.create_study(directions=study_directions(directions))
         study.add_trials([optuna.trial.create_trial(values=list(v)) for v in values])
         best = sorted(trial.number for trial in study.best_trials) if values else []
     return best if len(directions) > 1 else best[:1]
