@@ -12,7 +12,7 @@ from lepton.config.idle_keys import idle_values
 from lepton.errors import ConfigError
 from lepton.storage.run_folder import run_status
 from lepton.sweep.composer import JobComposer
-from lepton.sweep.expansion import Expansion
+from lepton.sweep.expansion import Expansion, LeftOut
 from lepton.sweep.grid_jobs import GridJobs
 from lepton.sweep.grid_options import GridOptions
 from lepton.sweep.job import Job
@@ -91,8 +91,20 @@ def plan_grid(
     notes = jobs.add_drawn(combinations) if is_drawn else jobs.add_all(combinations)
     if jobs.problems:
         raise ConfigError(*jobs.problems)
-    for job in jobs.jobs.values():
-        for value, option in idle_values(job.config, job.config["choices"]).items():
-            expansion.left_out.add(value, option)
+    _note_idle_values(jobs.in_order(), expansion.left_out)
     notes += expansion.left_out.lines()
     return SweepPlan(jobs.in_order(), jobs.meant, retry_failed, notes=tuple(notes))
+
+
+def _note_idle_values(jobs: Sequence[Job], left_out: LeftOut) -> None:
+    """Notes what the experiments of jobs set in vain, which follows from the chosen options."""
+    idle_by_choices: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    for job in jobs:
+        choices = job.config["choices"]
+        if choices.get("experiment", "none") == "none":
+            continue
+        key = tuple(sorted(choices.items()))
+        if key not in idle_by_choices:
+            idle_by_choices[key] = idle_values(job.config, choices)
+        for value, option in idle_by_choices[key].items():
+            left_out.add(value, option)
