@@ -10,6 +10,7 @@ from hydra.errors import InstantiationException
 from lepton.compat.hydra import without_execution_checks
 from lepton.compat.optional import how_to_install
 from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label, own_groups
+from lepton.config.data_identity import without_name
 from lepton.config.input_kinds import provided_kinds, used_kinds
 from lepton.config.node_checks import hidden_call_problems, inner_target_problems
 from lepton.config.signature import read_signature
@@ -126,7 +127,7 @@ def unread_data(config: dict[str, Any], *, for_model: bool = True) -> "Data":
             supplied[name] = _input_part(name, node) if node else None
     trainer = config["trainer"] or {}
     module = instantiate(
-        config["dataset"],
+        without_name(config["dataset"]),
         "dataset",
         **supplied,
         batch_size=config["batch_size"],

@@ -32,6 +32,7 @@ GROUPS = {  # methods in the order in which they are prepared
     "dataset": Group(
         targets=("lepton.dataset.",),
         supplied=("batch_size", "seed", "limit_batches", "overfit_batches"),
+        own_keys={"name": "None | str"},  # where its class has no such key itself
         needed=True,
     ),
     "preprocessing": Group(
@@ -152,6 +153,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "forgetting": False,
         "suggested": {},
         "revisions": {},
+        "data_identity": {},
         "linear_probe": {"strengths": [1e-3, 1e-2, 1e-1, 1.0, 10.0], "iterations": 500},
     },
     "task": {"calibration_bins": 15},
@@ -189,6 +191,7 @@ ROOT_VALUES = {  # the other keys of the root, each with its type
     "linear_probe": "dict",
     "suggested": "dict",
     "revisions": "dict",
+    "data_identity": "dict",
     "choices": "dict",
     "overrides": "list",
 }

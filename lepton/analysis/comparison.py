@@ -20,6 +20,7 @@ from lepton.analysis.grouping import (
     without_derived,
 )
 from lepton.analysis.study import LOST_STATUSES
+from lepton.config.data_identity import tells_data
 from lepton.errors import LeptonError, did_you_mean
 from lepton.metric.direction import is_of_test, larger_is_better
 from lepton.stats.pairs import PairedScores, holm
@@ -84,6 +85,12 @@ def check_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:
     for key in keys:
         if key not in settings:
             raise LeptonError(f"--compare {key}: no such setting{did_you_mean(key, settings)}")
+        if _tells_data_sets(key, frame):
+            raise LeptonError(
+                f"--compare {key}: it differs between data sets, whose scores do not compare; "
+                "--compare model ranks models over all of them, and a table of each is shown "
+                "without --compare"
+            )
         values = frame[key].dropna()
         if values.nunique() + frame[key].isna().any() < 2:
             only = f"have {key}={setting_text(values.iloc[0])}" if len(values) else f"lack {key}"
@@ -126,20 +133,31 @@ def compare(
     Raises: LeptonError when the baseline is none of the options, or no run has the metric.
     """
     frame = comparable_runs(frame, keys)
-    runs_by_dataset: dict[str | None, pd.DataFrame] = {None: frame}
-    if "dataset" in frame and "dataset" not in keys:
-        names = frame["dataset"].dropna().unique()
-        runs_by_dataset = {name: frame[frame["dataset"] == name] for name in names}
     comparisons = []
-    for name, runs in runs_by_dataset.items():
+    for dataset, runs in runs_by_dataset(frame):
         if (runs["status"] == "finished").any():
-            dataset = name if len(runs_by_dataset) > 1 else None
             comparison = _compare(runs, keys, metric, baseline, select, dataset)
             if comparison is not None:
                 comparisons.append(comparison)
     if not comparisons:
         raise LeptonError(f"{metric or 'metric'}: no finished run has it")
     return comparisons
+
+
+def runs_by_dataset(frame: pd.DataFrame) -> list[tuple[str | None, pd.DataFrame]]:
+    """The runs of each data set with its name, which is None where there is one only."""
+    names = frame["dataset"].dropna().unique() if "dataset" in frame else []
+    if len(names) < 2:
+        return [(None, frame)]
+    return [(name, frame[frame["dataset"] == name]) for name in names]
+
+
+def _tells_data_sets(key: str, frame: pd.DataFrame) -> bool:
+    """True for a key that differs between the data sets of a table, and within none of them."""
+    if frame[key].nunique() < 2 or not (key == "dataset" or key.startswith("dataset.")):
+        return False
+    by_dataset = frame.groupby("dataset")[key]
+    return key == "dataset" or tells_data(key) or bool((by_dataset.nunique(dropna=False) < 2).all())
 
 
 def _compare(

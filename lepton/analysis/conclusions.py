@@ -120,21 +120,42 @@ def _p_text(value: float) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """A sentence on the option with the best validation score, and on whether the test split
-    tells options apart."""
+    """A sentence on whether the test split tells options apart, and on the option with the best
+    validation score."""
     first = comparison.options()[0]
     where = f" on {comparison.dataset}" if comparison.dataset else ""
-    start = f"{comparison.option_name(first)} has the best validation score{where}"
+    best = f"{comparison.option_name(first)} has the best validation score"
     if len(comparison.table) < 2:
-        return f"{start}; there is nothing to compare it with."
+        return f"{best}{where}; there is nothing to compare it with."
     rivals = comparison.table[[o != comparison.baseline for o in comparison.options()]]
-    if rivals["pairs"].max() < MIN_UNITS and not comparison.unpaired:
-        return f"{start}; too few runs are equal in everything else to compare options by."
-    significant = int((rivals["p_holm"] < SIGNIFICANCE_LEVEL).sum())
     baseline = comparison.option_name(comparison.baseline)
+    ahead = _ahead_on_test(comparison)
+    if rivals["pairs"].max() < MIN_UNITS and not comparison.unpaired:
+        return (
+            f"No winner{where}: too few runs are equal in everything else to compare options by. "
+            f"{best}{ahead}."
+        )
+    significant = int((rivals["p_holm"] < SIGNIFICANCE_LEVEL).sum())
     if not significant:
-        return f"{start}. No option can be told from {baseline} by {comparison.metric}."
+        return (
+            f"No winner{where}: no option can be told from {baseline} by {comparison.metric}. "
+            f"{best}{ahead}."
+        )
+    start = f"No winner{where}: {best}{ahead}" if ahead else f"{best}{where}"
     return (
         f"{start}. {significant} of {len(rivals)} {'option' if len(rivals) == 1 else 'options'} "
         f"can be told from {baseline} by {comparison.metric}."
+    )
+
+
+def _ahead_on_test(comparison: Comparison) -> str:
+    """What to add to the option of the best validation score where another's mean is better."""
+    sign = 1 if comparison.larger_is_better else -1
+    means = sign * comparison.table["mean"].to_numpy(float)
+    if not (means > means[0]).any():
+        return ""
+    other, metric = int(np.nanargmax(means)), comparison.metric.replace("/", " ")
+    name = comparison.option_name(comparison.options()[other])
+    return f", and {name} the better mean {metric} ({sign * means[other]:.4f}, not " + (
+        f"{sign * means[0]:.4f})"
     )

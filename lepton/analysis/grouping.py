@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lepton.config.data_identity import IDENTITY_KEY, tells_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS
 from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS
 from lepton.metric.ranges import metric_range
@@ -23,7 +24,7 @@ REPETITION_KEYS = ["seed", "dataset.fold", "dataset.split_seed"]  # differ betwe
 FACT_COLUMNS = {  # columns of a study's table that are no settings
     *("run", "status", "error", "folder", "study", "runs", "rerun", "experiment"),
     *COSMETIC_GROUPS,
-    *("kind", "suggested", DERIVED_KEY),
+    *("kind", "suggested", DERIVED_KEY, IDENTITY_KEY),
 }
 COSMETIC_SETTINGS = {f"dataset.{key}" for key in COSMETIC_DATASET_KEYS}
 ROOT_SETTINGS = ("batch_size", "init_from")  # keys without a group that are compared
@@ -41,7 +42,7 @@ def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
         column
         for column in frame.columns
         if column.partition(".")[0] not in FACT_COLUMNS and "/" not in column
-        if column not in COSMETIC_SETTINGS
+        if column not in COSMETIC_SETTINGS and not tells_data(column)
     ]
     varying = [c for c in settings if c in groups and frame[c].nunique() > 1]
     for column in settings:

@@ -7,7 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from lepton.analysis.comparison import PREFERRED_METRICS
-from lepton.analysis.table import console, number_text
+from lepton.analysis.study_table import number_text
+from lepton.analysis.table import console
 from lepton.storage.results import Result
 
 Scores = dict[str, float]

@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from lepton.analysis.data_sets import with_data_sets
 from lepton.errors import Damaged, LeptonError
 from lepton.storage.bounded_parsing import parse_yaml
 from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.results import read_rows, study_folder, table_of_rows
 from lepton.storage.run_folder import run_status
+from lepton.storage.run_names import id_of, run_of
 from lepton.storage.study import planned_runs
 
 log = logging.getLogger("lepton")
@@ -24,7 +26,7 @@ LOST_STATUSES = STATUSES[2:5]  # ended without a result
 
 def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
     """The rows of `results.load`, and a row with status missing or running for each planned run
-    that has not ended.
+    that has not ended. The column `dataset` tells data sets by their content.
 
     Raises: LeptonError when a study is not there, or none of them holds a run.
     """
@@ -35,12 +37,12 @@ def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
         rows += [*ended_rows, *_unended_rows(folder, ended_rows)]
     if not rows:
         raise LeptonError(f"{', '.join(map(str, folders))}: holds no run yet")
-    return table_of_rows(rows).drop_duplicates("folder", ignore_index=True)
+    return with_data_sets(table_of_rows(rows).drop_duplicates("folder", ignore_index=True))
 
 
 def _unended_rows(folder: Path, ended_rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The runs that were planned and did not end; none for a folder that records no plan."""
-    ended_names = {os.path.basename(row["folder"]) for row in ended_rows}
+    ended_ids = {id_of(run_of(os.path.basename(row["folder"]))) for row in ended_rows}
     return [
         {
             **_settings(overrides),
@@ -49,17 +51,20 @@ def _unended_rows(folder: Path, ended_rows: list[dict[str, Any]]) -> list[dict[s
             "folder": str(folder / name),
         }
         for name, overrides in _planned(folder).items()
-        if not ended_names & {name, f"{name}.failed", f"{name}.pruned"}
+        if id_of(name) not in ended_ids
     ]
 
 
 def _planned(folder: Path) -> dict[str, str]:
-    """The plan of a study; none, and a word, where it is damaged."""
+    """The planned runs, each under the last of its names; none, and a word, where the plan is
+    damaged."""
     try:
-        return planned_runs(folder)
+        planned = planned_runs(folder)
     except Damaged as e:
         log.warning("%s", e)
         return {}
+    names = {id_of(name): name for name in planned}
+    return {name: planned[name] for name in names.values()}
 
 
 def _settings(overrides: str) -> dict[str, Any]:

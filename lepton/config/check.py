@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from lepton.config.chosen_options import option_label, option_nodes, own_groups, with_absent_groups
 from lepton.config.constraints import constraint_problems, missing_files
+from lepton.config.data_identity import IDENTITY_KEY, data_identity
 from lepton.config.input_kinds import idle_groups, kind_problems, supplied_inputs
 from lepton.config.model_kind import model_kind
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
-from lepton.config.signature import TargetError, read_signature
+from lepton.config.signature import TargetError, read_signature, takes_key
 from lepton.config.younger_keys import class_names, with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import METHOD_CLASS, METHOD_GROUPS, ROOT_VALUES, TRAINING_GROUPS, Group
@@ -24,7 +25,8 @@ RETIRED_ROOT_KEYS = ("kind",)  # that old configs hold, and that say nothing any
 def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     """The config as plain resolved values; groups that its model or data do not heed are None.
 
-    Data files need not be there when `files` is false, as for predicting with a finished run.
+    Data files need not be there when `files` is false, as for predicting with a finished run; then
+    what the config says of their content stays.
 
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
@@ -41,7 +43,8 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     config = _without_groups(config, [*unheeded, *idle_groups(config)])
     own = own_groups(config) if {*METHOD_GROUPS} & {*unheeded} else ()
     config = _without_groups(config, own)
-    return {key: value for key, value in config.items() if key not in own}
+    config = {key: value for key, value in config.items() if key not in own}
+    return {**config, IDENTITY_KEY: data_identity(config)} if files else config
 
 
 def _structure_problems(config: dict[str, Any]) -> list[str]:
@@ -106,7 +109,9 @@ def _option_problems(path: str, node: Any, name: str, option: str) -> list[str]:
         return key_problems(f"{path}.", node, typed_keys(group.keys), option)
     if not isinstance(node, dict):
         return target_problems(path, node, (), option, group=name)
-    own = {key: node[key] for key in group.own_keys if key in node}
+    target = node.get("_target_")
+    names = [key for key in group.own_keys if not takes_key(target, key, or_any=False)]
+    own = {key: node[key] for key in names if key in node}
     others = {key: value for key, value in node.items() if key not in own}
     types = typed_keys({key: group.own_keys[key] for key in own})
     return [

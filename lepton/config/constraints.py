@@ -14,7 +14,7 @@ from lepton.config.input_kinds import (
     used_kinds,
 )
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
-from lepton.config.signature import TargetError, class_constant
+from lepton.config.signature import TargetError, class_constant, takes_key
 from lepton.config.task_checks import task_problems
 from lepton.config.tracker_checks import tracker_problems
 from lepton.config.trainer_extra import extra_problems
@@ -217,9 +217,10 @@ def data_files(config: dict[str, Any]) -> dict[str, str]:
 
 
 def data_folders(config: dict[str, Any]) -> dict[str, str]:
-    """The folders a data set reads: its key `name`, and those that its class names in
-    `folder_keys`, where they are some."""
-    dataset, keys = config.get("dataset") or {}, ("name", *_folder_keys(config))
+    """The folders a data set reads: the `name` that its class takes, and the keys that this names
+    in `folder_keys`, where they are some."""
+    dataset, keys = config.get("dataset") or {}, _folder_keys(config)
+    keys = ("name", *keys) if takes_key(dataset.get("_target_"), "name") else keys
     paths = {key: dataset[key] for key in keys if isinstance(dataset.get(key), str)}
     return {key: path for key, path in paths.items() if Path(path).expanduser().is_dir()}
 

@@ -7,17 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from lepton.config.chosen_options import without_absent_groups
-from lepton.config.constraints import data_files, data_folders
+from lepton.config.data_identity import (
+    IDENTITY_KEY,
+    data_contents,
+    data_name,
+    without_name,
+)
 from lepton.config.model_kind import fits_itself
 from lepton.config.younger_keys import without_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import COSMETIC_GROUPS, HEEDED_WITH
 from lepton.pretrained.location import content_files
 from lepton.pretrained.weight_files import file_sha256, weights_digest
+from lepton.storage.run_names import readable_name, run_name
 
 ID_FORMAT = 2  # raised when the same config would mean another training
 COSMETIC_KEYS = (  # `kind` is what older configs call suggested.for
     *("study", "runs", "rerun", "choices", "overrides", "kind", "suggested"),
+    IDENTITY_KEY,  # what the content of the data says is in the id by itself
     *COSMETIC_GROUPS,
 )
 COSMETIC_TRAINER_KEYS = ("progress", "checkpoint_every")
@@ -38,10 +45,10 @@ def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     }
     if trainer := canonical.get("trainer"):
         canonical["trainer"] = {k: v for k, v in trainer.items() if k not in COSMETIC_TRAINER_KEYS}
-    contents = {key: file_sha256(Path(path)) for key, path in data_files(config).items()}
-    contents |= {key: _folder_content(Path(path)) for key, path in data_folders(config).items()}
+    contents = data_contents(config)
     canonical = without_younger_keys(canonical)
-    dataset = {k: v for k, v in canonical["dataset"].items() if k not in COSMETIC_DATASET_KEYS}
+    dataset = without_name(canonical["dataset"])
+    dataset = {k: v for k, v in dataset.items() if k not in COSMETIC_DATASET_KEYS}
     canonical["dataset"] = {**dataset, **contents}
     canonical["model"] = with_content_for_path(canonical["model"])
     if init_from := canonical.get("init_from"):
@@ -57,12 +64,6 @@ def with_content_for_path(node: dict[str, Any]) -> dict[str, Any]:
     return hashed
 
 
-def _folder_content(folder: Path) -> list[list[str]]:
-    """The relative path and the hash of every file of a folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [[path.relative_to(folder).as_posix(), file_sha256(path)] for path in files]
-
-
 def run_id(config: dict[str, Any], version: int = ID_FORMAT) -> str:
     """Ten hexadecimal digits that differ when the result can; `version` is one of ID_FORMAT."""
     text = json.dumps([version, canonical_config(config)], sort_keys=True, default=str)
@@ -76,7 +77,7 @@ def is_run_name(config: dict[str, Any], name: str) -> bool:
 
 
 def run_folder(config: dict[str, Any]) -> Path:
-    """The folder of the run that a checked config means.
+    """The folder of the run that a checked config means, under the name that it has there.
 
     Raises: ConfigError when the study's name is not a plain folder name.
     """
@@ -86,10 +87,6 @@ def run_folder(config: dict[str, Any]) -> Path:
             f"study: {study!r} is not a plain name; use letters, digits, '.', '_', '-' (at most "
             "100), and runs=FOLDER for another place"
         )
-    readable = [
-        choices.get("dataset", "data"),
-        choices.get("model", "model"),
-        f"s{config['seed']}",
-    ]
-    name = "-".join(re.sub(r"[^A-Za-z0-9._+-]", "_", text) for text in readable)
-    return Path(config["runs"]) / study / f"{name}-{run_id(config)}"
+    folder = Path(config["runs"]) / study
+    words = [data_name(config), choices.get("model", "model"), f"s{config['seed']}"]
+    return folder / run_name(folder, readable_name(words), run_id(config))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lepton.config.annotations import accepts
+from lepton.config.data_identity import NAME_KEY
 from lepton.config.signature import TargetError, read_signature
 
 
@@ -28,6 +29,8 @@ def with_names_as_text(config: dict[str, Any]) -> dict[str, Any]:
             takes_it = False
         if isinstance(value, dict) or (takes_it and not accepts(annotation, value)):
             named[key] = text
+    if NAME_KEY not in parameters and not isinstance(name := node.get(NAME_KEY), bool):
+        named |= {NAME_KEY: _as_text(name, words.get(NAME_KEY))} if name is not None else {}
     return {**config, "dataset": {**node, **named}}
 
 

@@ -18,7 +18,8 @@ from lepton.groups import command_of
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-SET_BY_LEPTON = ("choices", "overrides", "revisions")  # keys of the root that say what was chosen
+# keys of the root that say what was chosen
+SET_BY_LEPTON = ("choices", "overrides", "revisions", "data_identity")
 HEEDED_PARTS = ("launcher", "sweeper", "callbacks", "searchpath")  # of Hydra's own config
 _WHERE_RUNS_LIE = "changes nothing; runs lie in runs/STUDY, which runs=FOLDER and study=NAME choose"
 IGNORED_PARTS = {

@@ -54,6 +54,18 @@ def read_signature(target: str) -> Signature:
         raise TargetError(f"{target!r} is defined by itself in {path}") from None
 
 
+def takes_key(target: Any, key: str, *, or_any: bool = True) -> bool:
+    """True where a dotted name leads to a signature with an argument of this name.
+
+    `or_any`: also where it takes any key, so that it may be one.
+    """
+    try:
+        signature = read_signature(str(target))
+        return key in signature.parameters or (or_any and signature.takes_any_key)
+    except TargetError:  # which `check` refuses in its own words
+        return False
+
+
 def class_constant(target: str, *names: str) -> tuple[str, Any] | None:
     """The first of the class attributes `names` that a class or its nearest base sets to a literal,
     as its name and value; None where none does.

@@ -39,14 +39,14 @@ from lepton.spec import DataSpec
 class Data(pl.LightningDataModule):
     """Base of the data sets; each kind of inputs that one `provides` makes tensors of its rows.
 
-    A constructor puts an object of each kind into `inputs`.
-    After `setup`: `spec`, `notes` and `splits`, which holds for train, val and test the tensors
-    `target` and `id` and those of the inputs.
+    A constructor puts an object of each kind into `inputs`. After `setup`: `spec`, `notes` and
+    `splits`, which holds for train, val and test the tensors `target`, `id` and of the inputs.
     Units: `id` counts the rows as read from 0; those of a test file go on after the data file's.
     """
 
     provides: tuple[str, ...] = ("table",)  # its kinds of inputs, by their short or dotted names
     folder_keys: tuple[str, ...] = ()  # of its YAML, that may name a folder, hashed by its files
+    content_keys: tuple[str, ...] | None = None  # of its YAML, that tell its data beside files
     memory_gb: float | None = None  # that rows of a `stream_source` may take; more are streamed
     streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
     read_whole: str | None = None  # what is said of rows that are too large, but cannot be streamed

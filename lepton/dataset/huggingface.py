@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class HuggingFace(TextData):
     """A data set by name, or from a folder; class labels by their names."""
 
+    content_keys = ("name", "config", "revision", "train", "test")
+
     def __init__(
         self,
         *,

@@ -18,6 +18,7 @@ class OpenML(TabularData):
     """A data set by name or number; without a `target`, the one that the set names itself."""
 
     is_fetched = True
+    content_keys = ("name", "version", "data_id")
 
     def __init__(
         self,

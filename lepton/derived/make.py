@@ -4,11 +4,11 @@ import hashlib
 import json
 import logging
 import os
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from lepton.config.data_identity import data_name
 from lepton.config.younger_keys import revisions_of
 from lepton.derived.derivation import Derivation, NotKept
 from lepton.derived.inputs import InputSearch
@@ -17,6 +17,7 @@ from lepton.errors import Finished
 from lepton.storage.results import read_result
 from lepton.storage.run_folder import LOG_FILE
 from lepton.storage.run_log import logged_to
+from lepton.storage.run_names import readable_name, run_name
 from lepton.storage.run_writing import writing_run
 from lepton.storage.study import refresh_tables
 
@@ -80,12 +81,12 @@ def _folder(derivation: Derivation, search: InputSearch) -> Path:
     request = derivation.request
     revisions = revisions_of(request.changes)
     identity = derivation.identity(search) | ({"revisions": revisions} if revisions else {})
-    words = [search.inputs[0].config["choices"].get("dataset", "data"), model_name(request)]
+    words = [data_name(search.inputs[0].config), model_name(request)]
     if "seed" in request.settings:
         words.append(f"s{request.settings['seed']}")
-    name = re.sub(r"[^A-Za-z0-9._+-]", "_", "-".join(words))
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return _study_folder(derivation, search) / f"{name}-{digest[:10]}"
+    study = _study_folder(derivation, search)
+    return study / run_name(study, readable_name(words), digest[:10])
 
 
 def _study_folder(derivation: Derivation, search: InputSearch) -> Path:

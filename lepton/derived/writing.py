@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lepton.config.data_identity import IDENTITY_KEY
 from lepton.config.younger_keys import revisions_of
 from lepton.derived.derivation import Derivation, DerivationRequest, MadeRun
 from lepton.derived.inputs import InputRun, run_reference
@@ -85,13 +86,13 @@ def shared_config(inputs: Sequence[InputRun]) -> dict[str, Any]:
 
 
 def shared_values(nodes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The values that are the same in all; those of a data set one by one."""
+    """The values that are the same in all; those of a data set, and of what it is, one by one."""
     shared = {}
     for key, value in nodes[0].items():
         values: list[Any] = [node.get(key) for node in nodes]
         if all(other == value for other in values):
             shared[key] = value
-        elif key == "dataset":
+        elif key in ("dataset", IDENTITY_KEY):
             shared[key] = shared_values(values)
     return shared
 

@@ -1,10 +1,15 @@
 """Splits a study's finished runs by data set, since scores on two data sets do not compare."""
 
+import hashlib
+import re
 from dataclasses import dataclass
 
 import pandas as pd
 
 from lepton.analysis.comparison import Comparison, default_metric
+
+MAX_SUFFIX = 40  # characters
+PLAIN = rf"[A-Za-z0-9_-]{{1,{MAX_SUFFIX}}}"
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,11 @@ class DatasetRuns:
 
 
 def name_suffix(dataset: str | None) -> str:
-    """`_NAME`, or nothing where a study has one data set only."""
-    return f"_{dataset}" if dataset else ""
+    """`_NAME` as a part of a file's name, or nothing where a study has one data set only."""
+    if not dataset or re.fullmatch(PLAIN, dataset):
+        return f"_{dataset}" if dataset else ""
+    digest = hashlib.sha256(dataset.encode()).hexdigest()[:4]  # of two that look the same so
+    return f"_{re.sub('[^A-Za-z0-9-]+', '_', dataset)[:MAX_SUFFIX]}_{digest}"
 
 
 def on_dataset(dataset: str | None) -> str:

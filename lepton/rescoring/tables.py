@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from lepton.analysis.run_table import metric_table, with_evaluations
-from lepton.analysis.table import console, number_text
+from lepton.analysis.study_table import number_text
+from lepton.analysis.table import console
 from lepton.rescoring.rescore import ScoredRows
 from lepton.stats.bootstrap import Intervals
 

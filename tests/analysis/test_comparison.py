@@ -187,7 +187,25 @@ def test_what_chance_explains_is_said_to_be_not_told_apart():
     assert conclusions(comparison)[0].startswith(
         "5 seeds cannot tell model=linear and model=mlp apart:"
     )
-    assert "No option can be told from model=mlp" in headline(comparison)
+    assert headline(comparison).startswith("No winner: no option can be told from model=mlp")
+
+
+@pytest.mark.parametrize("effect", [-0.1, -0.0001])
+def test_no_winner_is_said_first_where_another_option_is_better_on_the_test_split(effect):
+    (comparison,) = compare_by(study(effect=effect), "model")
+    means = comparison.table.set_index("model")["mean"]
+    assert means["linear"] > means["mlp"]
+    assert headline(comparison).startswith("No winner: ")
+    assert (
+        "model=mlp has the best validation score, and model=linear the better mean test auroc "
+        f"({means['linear']:.4f}, not {means['mlp']:.4f})"
+    ) in headline(comparison)
+
+
+def test_smaller_test_means_are_better_where_the_metric_is_an_error():
+    frame = study(effect=0.1).assign(**{"test/auroc": None})
+    (comparison,) = compare_by(frame, "model", metric="test/log_loss")
+    assert headline(comparison).startswith("model=mlp has the best validation score. 1 of 1")
 
 
 def test_one_pair_is_said_to_be_chance():

@@ -23,6 +23,7 @@ HARMLESS_KEYS = {
     "overrides",
     "kind",
     "suggested",
+    "data_identity",
 }
 
 
@@ -57,7 +58,8 @@ def other(value):
 
 def cosmetic(path):
     quiet = ("progress", "checkpoint_every")
-    return path[0] in HARMLESS_KEYS or (path[0] == "trainer" and path[1] in quiet)
+    quiet_keys = (path[0] == "trainer" and path[1] in quiet) or path == ("dataset", "name")
+    return path[0] in HARMLESS_KEYS or quiet_keys
 
 
 def at(config, path):

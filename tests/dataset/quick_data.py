@@ -3,6 +3,7 @@
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
+from lepton.config.data_identity import without_name
 from lepton.config.options import CONF_DIR
 from lepton.dataset.tabular import TabularData
 from lepton.preprocessing.standard import Standard
@@ -24,7 +25,8 @@ def options_of(name, base):
     own = OmegaConf.load(CONF_DIR / "dataset" / f"{name}.yaml") if name else {}
     values = OmegaConf.to_container(OmegaConf.merge(*nodes, own, {"target": "y"}))
     supplied = {"batch_size": 16, "seed": 0, "limit_batches": None, "overfit_batches": 0}
-    return {key: value for key, value in values.items() if key != "defaults"} | supplied
+    del values["defaults"]
+    return without_name(values) | supplied
 
 
 def csv_data(frames=None, **changes):

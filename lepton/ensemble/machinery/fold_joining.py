@@ -5,6 +5,7 @@ from collections import defaultdict
 
 import torch
 
+from lepton.config.data_identity import comparable_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS, COSMETIC_KEYS
 from lepton.derived.inputs import InputRun
 from lepton.errors import ConfigError
@@ -25,8 +26,8 @@ def group_by_setting(members: list[InputRun]) -> list[list[InputRun]]:
                 "dataset.fold='range(5)'"
             )
         setting = {k: v for k, v in member.config.items() if k not in COSMETIC_KEYS}
-        ignored = ("fold", *COSMETIC_DATASET_KEYS)
-        setting["dataset"] = {k: v for k, v in dataset.items() if k not in ignored}
+        ignored, data = ("fold", *COSMETIC_DATASET_KEYS), comparable_data(member.config)
+        setting["dataset"] = {k: v for k, v in data.items() if k not in ignored}
         settings[json.dumps(setting, sort_keys=True)][dataset["fold"]] = member
     for run_by_fold in settings.values():
         first = next(iter(run_by_fold.values()))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from lepton.report.figures.labels import MAX_LABEL, shortened
 from lepton.report.figures.style import INK, MUTED, series_color, subplots
 from lepton.stats.ranks import Ranks
 
@@ -43,7 +44,7 @@ def _draw_names(ax: "Axes", options: list[str], ranks: Ranks, left_count: int, t
         ax.plot([rank, rank, edge], [0, y, y], color=MUTED, lw=1)
         side = "right" if is_left else "left"
         x = edge + (-0.06 if is_left else 0.06)
-        ax.text(x, y, f"{option}  {rank:.2f}", ha=side, va="center")
+        ax.text(x, y, f"{shortened(option, MAX_LABEL)}  {rank:.2f}", ha=side, va="center")
 
 
 def _draw_scale(ax: "Axes", ranks: Ranks, worst_rank: int) -> None:

@@ -2,10 +2,9 @@
 
 import pandas as pd
 
-from lepton.analysis.comparison import Comparison
+from lepton.analysis.comparison import Comparison, setting_text
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
-from lepton.report.figures.labels import option_label
 from lepton.report.figures.ranking import critical_difference
 from lepton.report.number_format import format_number
 from lepton.stats.bayes import signed_rank_test
@@ -47,7 +46,7 @@ def ranking_conclusion(comparisons: list[Comparison]) -> list[str]:
 
 
 def _ranks(comparisons: list[Comparison]) -> Ranks:
-    return rank_options(_mean_scores(comparisons), option_label(comparisons[0].baseline))
+    return rank_options(_mean_scores(comparisons), _option_text(comparisons[0].baseline))
 
 
 def _mean_scores(comparisons: list[Comparison]) -> pd.DataFrame:
@@ -55,10 +54,15 @@ def _mean_scores(comparisons: list[Comparison]) -> pd.DataFrame:
     scores = {}
     for comparison in comparisons:
         sign = 1 if comparison.larger_is_better else -1
-        labels = map(option_label, comparison.options())
+        labels = map(_option_text, comparison.options())
         means = sign * comparison.table["mean"]
         scores[comparison.dataset] = dict(zip(labels, means, strict=True))
     return pd.DataFrame(scores).T
+
+
+def _option_text(option: tuple) -> str:
+    """The values of an option, whole, since the beginnings of two may be the same."""
+    return ", ".join(map(setting_text, option))
 
 
 def _best_first(option_ranks: Ranks) -> list[tuple[str, float]]:
@@ -66,7 +70,7 @@ def _best_first(option_ranks: Ranks) -> list[tuple[str, float]]:
 
 
 def _rank_table(comparisons: list[Comparison], option_ranks: Ranks) -> Table:
-    baseline = option_label(comparisons[0].baseline)
+    baseline = _option_text(comparisons[0].baseline)
     probabilities = _probabilities_of_better(_mean_scores(comparisons), baseline)
     rows = [
         [

@@ -80,24 +80,40 @@ def _read_history(run_folder: Path) -> pd.DataFrame | None:
 
 def _scores_by_cost(dataset: DatasetRuns, keys: list[str]) -> list[Figure]:
     """The score against training time and against parameters, where these differ."""
-    runs, metric = dataset.runs, dataset.metric
-    if not runs[metric].notna().any():
+    if not dataset.runs[dataset.metric].notna().any():
         return []
-    labels = _option_labels(runs, dataset.varying(keys))
-    sample = f" Dots: {MAX_DRAWN_RUNS} runs drawn by chance." if len(runs) > MAX_DRAWN_RUNS else ""
+    drawn = {column: _with_own_cost(dataset.runs, column) for column in COSTS}
     return [
-        Figure(
-            f"score_by_{column}{dataset.suffix}",
-            f"{metric.replace('/', ' ')} against {cost}{dataset.on_dataset}; line: runs that no "
-            f"other beats in both.{sample}",
-            f"{metric} against {cost} of {len(runs)} runs{dataset.on_dataset}",
-            lambda column=column: figures.score_by_cost(
-                runs, column, metric, larger_is_better=larger_is_better(metric, runs), labels=labels
-            ),
-        )
-        for column, cost in COSTS.items()
+        _score_by_cost(dataset, runs, column, keys)
+        for column, runs in drawn.items()
         if runs[column].nunique() > 1
     ]
+
+
+def _with_own_cost(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The runs whose cost is their own: the members of a stack share its time."""
+    return (
+        runs[~runs["trained"].fillna("").str.startswith("stack")] if column == "seconds" else runs
+    )
+
+
+def _score_by_cost(
+    dataset: DatasetRuns, runs: pd.DataFrame, column: str, keys: list[str]
+) -> Figure:
+    metric, cost = dataset.metric, COSTS[column]
+    labels = _option_labels(runs, dataset.varying(keys))
+    sample = f" Dots: {MAX_DRAWN_RUNS} runs drawn by chance." if len(runs) > MAX_DRAWN_RUNS else ""
+    stacked = len(dataset.runs) - len(runs)
+    left_out = f" Left out: {stacked} trained in stacks, which share their time." if stacked else ""
+    return Figure(
+        f"score_by_{column}{dataset.suffix}",
+        f"{metric.replace('/', ' ')} against {cost}{dataset.on_dataset}; line: runs that no "
+        f"other beats in both.{sample}{left_out}",
+        f"{metric} against {cost} of {len(runs)} runs{dataset.on_dataset}",
+        lambda: figures.score_by_cost(
+            runs, column, metric, larger_is_better=larger_is_better(metric, runs), labels=labels
+        ),
+    )
 
 
 def _option_labels(runs: pd.DataFrame, keys: list[str]) -> pd.Series:

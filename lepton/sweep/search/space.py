@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import (
 )
 
 from lepton.config.conditions import Condition
+from lepton.config.data_identity import tells_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS, COSMETIC_KEYS
 from lepton.errors import ConfigError, NothingToSearch, did_you_mean
 from lepton.sweep.overrides import as_written, listed_values, of_one_value
@@ -22,11 +23,12 @@ from lepton.sweep.overrides import as_written, listed_values, of_one_value
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
+OTHER_DATA = "scores of different data cannot be compared; one search each"
 UNSEARCHABLE = {  # a search over these would pick luck, or compare what cannot be compared
     "seed": "hydra.sweeper.seeds=3 trains every trial with three seeds",
     "dataset.fold": "the best fold is luck",
     "dataset.split_seed": "the best split is luck",
-    "dataset": "scores of different data cannot be compared; one search each",
+    "dataset": OTHER_DATA,
     "task.monitor": "scores in different metrics cannot be compared; one search each",
     "search": "one space a search",
 }
@@ -152,7 +154,8 @@ def read_space(
             if key != "search":
                 fixed.append(of_one_value(override))
             continue
-        reason = UNSEARCHABLE.get(key) or _cosmetic_reason(key)
+        reason = UNSEARCHABLE.get(key) or (OTHER_DATA if tells_data(key) else None)
+        reason = reason or _cosmetic_reason(key)
         try:
             if reason:
                 raise ConfigError(f"{key}: cannot be searched: {reason}")
