@@ -154,8 +154,8 @@ def _name_of(rows: pd.DataFrame) -> str:
     recorded = rows[NAME].dropna()
     if len(recorded):
         return str(recorded.mode().iloc[0])
-    paths = rows[PATH].dropna() if PATH in rows else []
-    return (file_stem(str(paths.iloc[0])) if len(paths) else "") or str(rows["dataset"].iloc[0])
+    paths = [*rows[PATH].dropna()] if PATH in rows else []
+    return (file_stem(str(paths[0])) if paths else "") or str(rows["dataset"].iloc[0])
 
 
 def _told_apart(name: str, data_sets: list[pd.DataFrame]) -> list[str]:
