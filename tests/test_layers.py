@@ -38,7 +38,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("storage",),
     ("randomness",),
     ("compat",),
-    ("errors", "groups", "seeds", "finite", "foreign_text"),
+    ("errors", "groups", "seeds", "finite", "foreign_text", "values"),
 )
 ROW = {package: number for number, row in enumerate(LAYERS) for package in row}
 MOST_FLAT = 16

@@ -2,7 +2,9 @@
 
 import ast
 
-PLAIN_TYPES = {"int", "float", "bool", "str", "list", "dict"}
+from lepton.values.bounds import BOUNDS
+
+PLAIN_TYPES = {"int", "float", "bool", "str", "list", "dict", *BOUNDS}
 ANY_TYPES = {"Any", "object", "typing.Any"}
 NAME_NODES = ast.Name | ast.Attribute
 SEQUENCE_TYPES = {"list", "List", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet"}
@@ -10,7 +12,7 @@ SEQUENCE_TYPES |= {"Sequence", "MutableSequence", "Iterable", "Collection"}
 MAPPING_TYPES = {"dict", "Dict", "Mapping", "MutableMapping"}
 UNIONS = {"Union", "Optional"}
 NO_OBJECTS = {"Any", "object", "None", "int", "float", "bool", "str", "bytes", "complex"}
-NO_OBJECTS |= {"Literal", "type", "Type"} | SEQUENCE_TYPES | MAPPING_TYPES
+NO_OBJECTS |= {*BOUNDS, "Literal", "type", "Type"} | SEQUENCE_TYPES | MAPPING_TYPES
 SCALAR_TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
 
 
@@ -29,6 +31,8 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
             return _any(members, value)
         case ast.Subscript(value=ast.Name(id="Optional"), slice=member):
             return value is None or accepts(member, value)
+        case ast.Name(id=name) if name in BOUNDS:
+            return BOUNDS[name].holds(value)
         case ast.Name(id=name) if name in SCALAR_TYPES:
             fits = isinstance(value, SCALAR_TYPES[name])
             return fits and (name == "bool" or not isinstance(value, bool))
@@ -106,6 +110,8 @@ def annotation_text(annotation: ast.expr) -> str:
     """The annotation as messages name it: int or null, one of a, b."""
     if isinstance(annotation, ast.BinOp):
         return f"{annotation_text(annotation.left)} or {annotation_text(annotation.right)}"
+    if isinstance(annotation, ast.Name) and annotation.id in BOUNDS:
+        return BOUNDS[annotation.id].words
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         return annotation_text(ast.parse(annotation.value, mode="eval").body)
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Optional":
@@ -115,6 +121,8 @@ def annotation_text(annotation: ast.expr) -> str:
         return " or ".join(m for m in members if m in PLAIN_TYPES | {"null"})
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
         return "one of " + ", ".join(map(str, _literal_values(annotation.slice)))
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "list":
+        return f"list[{annotation_text(annotation.slice)}]"
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "tuple":
         return f"[{', '.join(map(annotation_text, _elements(annotation.slice)))}]"
     return "null" if ast.unparse(annotation) == "None" else ast.unparse(annotation)

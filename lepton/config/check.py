@@ -57,6 +57,13 @@ def _structure_problems(config: dict[str, Any]) -> list[str]:
         probe_types = typed_keys(LINEAR_PROBE_KEYS)
         problems += key_problems("linear_probe.", probe, probe_types, "linear_probe")
     for name in TRAINING_GROUPS:
+        node = config.get(name)
+        if TRAINING_GROUPS[name].several and isinstance(node, dict) and "_target_" in node:
+            problems.append(
+                f"{name}: _target_ stands one level too high; a file of this group holds the "
+                "option's name, and below it _target_ and keys"
+            )
+            continue
         lines = [
             line
             for path, node in option_nodes(config, name).items()

@@ -150,6 +150,10 @@ def explain_hydra_errors() -> Iterator[None]:
     except yaml.MarkedYAMLError as e:
         place = f"{mark.name}:{mark.line + 1}: " if (mark := e.problem_mark) else ""
         raise ConfigError(f"{place}YAML: {e.problem or e.context}") from None
+    except RecursionError:
+        raise ConfigError(
+            "the config is nested too deep; does a YAML file hold itself (&name and *name)?"
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(*_files_not_utf8()) from None
     except OmegaConfBaseException as e:

@@ -19,9 +19,10 @@ from lepton.config.task_checks import task_problems
 from lepton.config.tracker_checks import tracker_problems
 from lepton.config.trainer_extra import extra_problems
 from lepton.config.upper_bounds import largest_number_problems
-from lepton.groups import TRAINING_GROUPS
+from lepton.groups import TRAINING_GROUPS, package_of
 from lepton.pretrained.init_from import init_from_problem
 from lepton.pretrained.location import loading_problem
+from lepton.values.bounds import BOUNDS
 
 MIN_VALUES = {  # smallest numbers that mean something
     "batch_size": 1,
@@ -31,6 +32,14 @@ MIN_VALUES = {  # smallest numbers that mean something
     "trainer.overfit_batches": 0,
     "trainer.threads": 1,
 }
+OTHERS_BOUNDS = {  # of values that other packages take without a word, and then learn nothing
+    "optimizer.lr": "Above0",
+    "scheduler.step_size": "AtLeast1",
+    "scheduler.gamma": "Above0",
+    "scheduler.factor": "Between0And1",
+    "scheduler.patience": "AtLeast0",
+    "scheduler.pct_start": "Between0And1",
+}
 MAX_INTEGER = 2**63 - 1  # the integers of tables and of generators of random numbers
 
 
@@ -38,7 +47,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
     """A line for every group that is missing, number out of range, or option in another's way."""
     problems = [
         *_missing_groups(config, model_kind=model_kind),
-        *_too_small_numbers(config),
+        *_senseless_numbers(config),
         *_unstorable_numbers(config),
         *largest_number_problems(config),
         *task_problems(config),
@@ -146,14 +155,21 @@ def _unread_kinds(config: dict[str, Any]) -> list[str]:
     ]
 
 
-def _too_small_numbers(config: dict[str, Any]) -> list[str]:
-    """A line for every number below what it can mean."""
+def _senseless_numbers(config: dict[str, Any]) -> list[str]:
+    """A line for every number outside of what it can mean."""
     problems = []
     for key, minimum in MIN_VALUES.items():
         group, _, name = key.rpartition(".")
         value = ((config[group] or {}) if group else config).get(name)
         if value is not None and value < minimum:
             problems.append(f"{key}: {value!r} is too small; {minimum} at least")
+    for key, bounds in OTHERS_BOUNDS.items():
+        group, _, name = key.partition(".")
+        node = config[group] or {}
+        value, is_own = node.get(name), package_of(str(node.get("_target_"))) is None
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and not is_own and not BOUNDS[bounds].holds(value):
+            problems.append(f"{key}: {value!r} is not {BOUNDS[bounds].words}")
     return problems
 
 

@@ -1,5 +1,6 @@
 """The config groups and their options: those in lepton's conf folder, and the user's."""
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ CONF_DIR = next(
     for folder in (PACKAGE_DIR / "conf", PACKAGE_DIR.parent / "conf")
     if (folder / "train.yaml").is_file()
 )
+PACKAGE_LINE = re.compile(r"#\s*@package\b")
 ROOT_TARGET = re.compile(r"^_target_: *(\S+)", re.MULTILINE)
 CONFIG_DIR_VARIABLE = "LEPTON_CONFIG_DIR"  # worker processes inherit it
 
@@ -50,6 +52,20 @@ def find_options() -> dict[str, dict[str, Path]]:
         for group, options in options_by_group.items()
     }
     return {group: options for group, options in visible.items() if options}
+
+
+def header_problem(group: str, path: Path) -> str | None:
+    """What is wrong with the line of a file that says where its keys go; Hydra heeds the first
+    lines alone, and reads no others."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    head = [*itertools.takewhile(lambda line: not line.strip() or line.lstrip()[0] == "#", lines)]
+    comments = [line.strip() for line in head if line.strip()]
+    packages = [line for line in comments if PACKAGE_LINE.match(line)]
+    if packages and not PACKAGE_LINE.match(comments[0]):
+        return f"{path}: {packages[0]!r} counts as the first line alone; put comments below it"
+    if group == "experiment" and not packages:
+        return f"{path}: an experiment begins with the line '# @package _global_'"
+    return None
 
 
 def are_named(options: dict[str, Path]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.config.options import are_named, find_options
+from lepton.config.options import are_named, find_options, header_problem
 from lepton.config.words import typed, with_encoded_name, with_names
 from lepton.errors import did_you_mean
 from lepton.groups import GROUPS, takes_several
@@ -32,6 +32,7 @@ class OverrideReader(ABC):
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         parser, hydra_overrides = OverridesParser.create(), []
+        chosen: dict[str, str] = {}  # by the group that a value is for
         for given in overrides:
             text = with_encoded_name(given)
             try:
@@ -39,7 +40,10 @@ class OverrideReader(ABC):
             except Exception as e:  # the grammar raises several unrelated kinds
                 self.problems.append(self.unreadable(given, e))
                 continue
-            if problems := self._problems(override):
+            problems = self._problems(override)
+            if not problems and self.group(override) is not None:
+                problems = _second_choice(chosen, override)
+            if problems:
                 self.problems += problems
                 self.refused.append(override)
             else:
@@ -72,6 +76,15 @@ class OverrideReader(ABC):
     def unreadable(self, text: str, error: Exception) -> str:
         """The line for an override that Hydra's grammar refuses."""
         return unreadable_override(text)
+
+
+def _second_choice(chosen: dict[str, str], override: "Override") -> list[str]:
+    """A line for an option of a group of which another one was chosen before; notes this one."""
+    key, text = override.key_or_group, text_of(override).lstrip("+")
+    before = chosen.setdefault(key, text)
+    if before == text:
+        return []
+    return [f"{before}, {text}: {key} is chosen twice; give it once"]
 
 
 def _is_unicode(text: str) -> bool:
@@ -124,6 +137,11 @@ def option_problems(
         instead = "none" if "none" in options else "NAME"
         return [f"{text}: chooses nothing; write {key}={instead} (options: {available})"]
     lines = [
+        line
+        for name in dict.fromkeys(map(str, chosen))
+        if name in options and (line := header_problem(key, options[name]))
+    ]
+    lines += [
         f"{key}={name}: no such option{did_you_mean(name, options)} (options: {available})"
         for name in dict.fromkeys(map(str, chosen))
         if name not in options

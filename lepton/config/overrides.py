@@ -12,6 +12,7 @@ from lepton.config.override_reader import (
     text_of,
     unreadable_override,
 )
+from lepton.config.words import shell_word
 from lepton.errors import MisreadOverrides, did_you_mean
 from lepton.groups import command_of
 
@@ -27,6 +28,7 @@ IGNORED_PARTS = {
     "job": "changes nothing; runs are trained in the working directory, under names of their own",
     "mode": "changes nothing; -m makes a sweep of a command line",
 }
+SWEEP_PARAMS = "hydra.sweeper.params."  # before the keys that an experiment's own sweep varies
 MAX_KEY_LENGTH = 200  # characters of a key; Hydra looks for files of that name
 
 
@@ -67,6 +69,10 @@ class TrainOverrideReader(OverrideReader):
         root = _root(key)
         if not root or key == "hydra" or len(key) > MAX_KEY_LENGTH:
             return unreadable_override(text)
+        if key.startswith(SWEEP_PARAMS) and (not self.sweep or override.is_sweep_override()):
+            values = text.partition("=")[2].strip("'\"")
+            swept = shell_word(f"{key.removeprefix(SWEEP_PARAMS)}={values}")
+            return f"{key}: holds an experiment's own sweep; write -m {swept}"
         if override.is_sweep_override() and not self.sweep:
             return f"{text}: several values need a sweep; add -m, or quote the comma"
         if root in SET_BY_LEPTON:
@@ -94,7 +100,8 @@ class TrainOverrideReader(OverrideReader):
 
     def _stays_as_written(self, override: "Override") -> bool:
         """True for what sets Hydra's own part, deletes a key, or places a group in a package."""
-        is_hydras = _root(override.key_or_group) == "hydra"
+        key = override.key_or_group
+        is_hydras = _root(key) == "hydra" and not key.startswith(SWEEP_PARAMS)
         return is_hydras or override.is_delete() or override.package is not None
 
     def unreadable(self, text: str, error: Exception) -> str:

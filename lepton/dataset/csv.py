@@ -22,7 +22,7 @@ class Csv(TabularData):
         test_path: str | None,
         separator: str | None,
         quote: str | None,
-        decimal: str | None,
+        decimal: Literal[".", ","] | None,
         encoding: str,
         header: bool,
         names: list[str] | None,

@@ -34,6 +34,7 @@ from lepton.dataset.split.split_settings import SplitSettings
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
+from lepton.values.bounds import AtLeast0
 
 
 class Data(pl.LightningDataModule):
@@ -61,7 +62,7 @@ class Data(pl.LightningDataModule):
         target: str | list[str] | None,
         task: str | None,
         positive: str | int | bool | None,
-        max_numeric_classes: int,
+        max_numeric_classes: AtLeast0,
         split: Literal["stratified", "random", "group", "time", "column"],
         split_column: str | None,
         val_size: float,

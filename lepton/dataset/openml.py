@@ -12,6 +12,7 @@ from sklearn.datasets import fetch_openml
 
 from lepton.dataset.tabular import TabularData
 from lepton.errors import DataError
+from lepton.values.bounds import Above0
 
 
 class OpenML(TabularData):
@@ -28,7 +29,7 @@ class OpenML(TabularData):
         data_id: int | None,
         target: str | list[str] | None,
         cache: str | None,
-        timeout: float,
+        timeout: Above0,
         **table: Any,
     ):
         super().__init__(target=target or [], **table)

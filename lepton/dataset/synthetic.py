@@ -8,6 +8,7 @@ import pandas as pd
 from lepton.dataset.tabular import TabularData
 from lepton.errors import DataError
 from lepton.storage.machine_memory import usable_memory
+from lepton.values.bounds import AtLeast0, AtLeast1, From0Below1, NotBelow0
 
 
 class Synthetic(TabularData):
@@ -16,14 +17,14 @@ class Synthetic(TabularData):
     def __init__(
         self,
         *,
-        rows: int,
-        numbers: int,
-        categories: list[int],
-        classes: int,
-        labels: int,
-        noise: float,
-        missing: float,
-        data_seed: int,
+        rows: AtLeast1,
+        numbers: AtLeast0,
+        categories: list[AtLeast1],
+        classes: AtLeast0,
+        labels: AtLeast0,
+        noise: NotBelow0,
+        missing: From0Below1,
+        data_seed: AtLeast0,
         **table: Any,
     ):
         if labels:

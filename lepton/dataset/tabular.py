@@ -5,6 +5,7 @@ from typing import Any, Literal
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.table import TableInputs
 from lepton.preprocessing.table import TablePreprocessing
+from lepton.values.bounds import AtLeast0
 
 
 class TabularData(Data):
@@ -16,7 +17,7 @@ class TabularData(Data):
         self,
         *,
         columns: dict[str, str],
-        min_identifier_values: int,
+        min_identifier_values: AtLeast0,
         duplicates: Literal["drop", "keep"],
         preprocessing: TablePreprocessing,
         **rows: Any,

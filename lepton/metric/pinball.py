@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from lepton.metric.metric import for_tasks
+from lepton.values.bounds import Between0And1
 
 
 @for_tasks("regression")
-def pinball(prediction: Tensor, target: Tensor, *, level: float) -> Tensor:
+def pinball(prediction: Tensor, target: Tensor, *, level: Between0And1) -> Tensor:
     """Mean pinball loss of predictions as quantiles of this level, in the target's unit.
 
     Source: Koenker and Bassett 1978, https://doi.org/10.2307/1913643

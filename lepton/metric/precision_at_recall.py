@@ -5,11 +5,12 @@ from torch import Tensor
 from lepton.compat.torchmetrics import classification as tm
 from lepton.metric.metric import for_tasks
 from lepton.metric.scoring import by_class
+from lepton.values.bounds import Above0To1
 
 
 @for_tasks("binary", "multiclass", "multilabel")
 def precision_at_recall(
-    prediction: Tensor, target: Tensor, *, task: str, min_recall: float
+    prediction: Tensor, target: Tensor, *, task: str, min_recall: Above0To1
 ) -> Tensor:
     """The best precision at which a class is recalled enough; the mean over classes or labels.
 

@@ -5,11 +5,12 @@ from torch import Tensor
 from lepton.compat.torchmetrics import classification as tm
 from lepton.metric.metric import for_tasks
 from lepton.metric.scoring import by_class
+from lepton.values.bounds import Above0To1
 
 
 @for_tasks("binary", "multiclass", "multilabel")
 def recall_at_precision(
-    prediction: Tensor, target: Tensor, *, task: str, min_precision: float
+    prediction: Tensor, target: Tensor, *, task: str, min_precision: Above0To1
 ) -> Tensor:
     """The best recall of a class that is precise enough; the mean over classes or labels.
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from lepton.model.text_inputs import Batch, TokenEmbeddings, make_head, masked_mean, pair_features
 from lepton.spec import DataSpec
+from lepton.values.bounds import AtLeast1, From0Below1
 
 if TYPE_CHECKING:
     from lepton.tokenizer.fitted_tokenizer import TextTokenizer
@@ -19,7 +20,9 @@ class BagOfEmbeddings(nn.Module):
 
     reads = ("text",)
 
-    def __init__(self, *, spec: DataSpec, tokenizer: "TextTokenizer", width: int, dropout: float):
+    def __init__(
+        self, *, spec: DataSpec, tokenizer: "TextTokenizer", width: AtLeast1, dropout: From0Below1
+    ):
         super().__init__()
         self.pairs = len(spec.text_features) == 2
         self.embeddings = TokenEmbeddings(spec=spec, width=width)

@@ -17,6 +17,7 @@ from lepton.model.layers import (
     with_parameters,
 )
 from lepton.spec import DataSpec
+from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 
 class FTTransformer(nn.Module):
@@ -32,17 +33,17 @@ class FTTransformer(nn.Module):
         self,
         *,
         spec: DataSpec,
-        blocks: int,
-        width: int,
-        heads: int,
-        attention_dropout: float,
-        ffn_multiplier: float,
-        ffn_dropout: float,
-        residual_dropout: float,
+        blocks: AtLeast1,
+        width: AtLeast1,
+        heads: AtLeast1,
+        attention_dropout: From0Below1,
+        ffn_multiplier: Above0,
+        ffn_dropout: From0Below1,
+        residual_dropout: From0Below1,
         num_embedding: Literal["none", "piecewise_linear", "periodic"],
-        bins: int,
-        frequencies: int,
-        frequency_scale: float,
+        bins: AtLeast1,
+        frequencies: AtLeast1,
+        frequency_scale: Above0,
     ):
         super().__init__()
         if width % heads:

@@ -24,6 +24,7 @@ from lepton.model.sklearn_models import (
     weights_by_class,
 )
 from lepton.spec import DataSpec
+from lepton.values.bounds import Above0, Above0To1, AtLeast1, NotBelow0
 
 MAX_CATEGORIES = 255  # scikit-learn's limit; features with more count as ordered numbers
 
@@ -40,13 +41,13 @@ class GradientBoosting:
         self,
         *,
         spec: DataSpec,
-        learning_rate: float,
-        max_iter: int,
-        max_leaf_nodes: int,
-        min_samples_leaf: int,
-        l2_regularization: float,
-        max_features: float,
-        patience: int,
+        learning_rate: Above0,
+        max_iter: AtLeast1,
+        max_leaf_nodes: AtLeast1,
+        min_samples_leaf: AtLeast1,
+        l2_regularization: NotBelow0,
+        max_features: Above0To1,
+        patience: AtLeast1,
         threads: int | None,
         seed: int,
     ):

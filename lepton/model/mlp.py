@@ -10,6 +10,7 @@ from lepton.model.inputs import FlatInputs
 from lepton.model.layers import Columns, code_keys, embedding_columns, with_parameters
 from lepton.spec import DataSpec
 from lepton.storage.machine_memory import usable_memory
+from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 NORMALIZATIONS = {"none": None, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
@@ -28,16 +29,16 @@ class MLP(nn.Module):
         self,
         *,
         spec: DataSpec,
-        hidden: list[int],
+        hidden: list[AtLeast1],
         activation: Literal["relu", "gelu", "silu", "tanh"],
         normalization: Literal["none", "batch", "layer"],
-        dropout: float,
-        cat_width: int,
+        dropout: From0Below1,
+        cat_width: AtLeast1,
         num_embedding: Literal["none", "piecewise_linear", "periodic"],
-        num_width: int,
-        bins: int,
-        frequencies: int,
-        frequency_scale: float,
+        num_width: AtLeast1,
+        bins: AtLeast1,
+        frequencies: AtLeast1,
+        frequency_scale: Above0,
     ):
         super().__init__()
         self.inputs = FlatInputs(

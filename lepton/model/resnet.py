@@ -14,6 +14,7 @@ from lepton.model.layers import (
     with_parameters,
 )
 from lepton.spec import DataSpec
+from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 
 class ResNet(nn.Module):
@@ -28,17 +29,17 @@ class ResNet(nn.Module):
         self,
         *,
         spec: DataSpec,
-        blocks: int,
-        width: int,
-        hidden_multiplier: float,
-        hidden_dropout: float,
-        residual_dropout: float,
-        cat_width: int,
+        blocks: AtLeast1,
+        width: AtLeast1,
+        hidden_multiplier: Above0,
+        hidden_dropout: From0Below1,
+        residual_dropout: From0Below1,
+        cat_width: AtLeast1,
         num_embedding: Literal["none", "piecewise_linear", "periodic"],
-        num_width: int,
-        bins: int,
-        frequencies: int,
-        frequency_scale: float,
+        num_width: AtLeast1,
+        bins: AtLeast1,
+        frequencies: AtLeast1,
+        frequency_scale: Above0,
     ):
         super().__init__()
         self.inputs = FlatInputs(

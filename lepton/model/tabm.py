@@ -14,6 +14,7 @@ from lepton.model.layers import (
     with_parameters,
 )
 from lepton.spec import DataSpec
+from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 
 class TabM(nn.Module):
@@ -29,15 +30,15 @@ class TabM(nn.Module):
         *,
         spec: DataSpec,
         arch: Literal["tabm", "tabm-mini", "tabm-packed"],
-        k: int,
-        blocks: int,
-        width: int,
-        dropout: float,
+        k: AtLeast1,
+        blocks: AtLeast1,
+        width: AtLeast1,
+        dropout: From0Below1,
         num_embedding: Literal["none", "piecewise_linear", "periodic"],
-        num_width: int,
-        bins: int,
-        frequencies: int,
-        frequency_scale: float,
+        num_width: AtLeast1,
+        bins: AtLeast1,
+        frequencies: AtLeast1,
+        frequency_scale: Above0,
     ):
         super().__init__()
         self.has_numbers = bool(spec.num_features)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lepton.model.text_inputs import Batch, TokenEmbeddings, make_head
 from lepton.spec import DataSpec
+from lepton.values.bounds import AtLeast1, From0Below1
 
 if TYPE_CHECKING:
     from lepton.tokenizer.fitted_tokenizer import TextTokenizer
@@ -25,10 +26,10 @@ class TextCnn(nn.Module):
         *,
         spec: DataSpec,
         tokenizer: "TextTokenizer",
-        width: int,
-        kernels: list[int],
-        filters: int,
-        dropout: float,
+        width: AtLeast1,
+        kernels: list[AtLeast1],
+        filters: AtLeast1,
+        dropout: From0Below1,
     ):
         super().__init__()
         self.kernels = list(kernels)

@@ -22,6 +22,7 @@ from lepton.model.sklearn_models import (
     weights_by_class,
 )
 from lepton.spec import DataSpec
+from lepton.values.bounds import Above0, AtLeast1
 
 
 class TfidfLinear:
@@ -37,12 +38,12 @@ class TfidfLinear:
         self,
         *,
         spec: DataSpec,
-        words: list[int],
-        characters: list[int],
-        min_documents: int,
-        max_features: int,
-        strengths: list[float],
-        max_iter: int,
+        words: list[AtLeast1],
+        characters: list[AtLeast1],
+        min_documents: AtLeast1,
+        max_features: AtLeast1,
+        strengths: list[Above0],
+        max_iter: AtLeast1,
         seed: int,
     ):
         if not strengths or min(strengths) <= 0:

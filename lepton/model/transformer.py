@@ -20,6 +20,7 @@ from lepton.model.pooling import AttentionPooling, first_token, last_token
 from lepton.model.shared_encoder import shared_encoder
 from lepton.model.text_inputs import Batch, make_head, masked_mean
 from lepton.spec import DataSpec
+from lepton.values.bounds import From0Below1
 
 if TYPE_CHECKING:
     from lepton.tokenizer.fitted_tokenizer import TextTokenizer
@@ -47,7 +48,7 @@ class Transformer(nn.Module):
         pooling: Literal["cls", "mean", "attention", "last"] | None,
         default_pooling: dict[str, str],
         normalize: bool,
-        dropout: float,
+        dropout: From0Below1,
         gradient_checkpointing: bool,
     ):
         super().__init__()

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from lepton.values.bounds import Above0, AtLeast1, From0Below1, NotBelow0
+
 
 class Muon(Optimizer):
     """torch's Muon and AdamW as one optimizer with one learning rate.
@@ -22,13 +24,13 @@ class Muon(Optimizer):
         self,
         *,
         params: list[dict[str, Any]],
-        lr: float,
-        weight_decay: float,
-        momentum: float,
+        lr: Above0,
+        weight_decay: NotBelow0,
+        momentum: From0Below1,
         nesterov: bool,
-        ns_steps: int,
+        ns_steps: AtLeast1,
         betas: list[float],
-        eps: float,
+        eps: Above0,
         fused: bool,
     ):
         groups = [new_group for group in params for new_group in split_by_hidden(group)]

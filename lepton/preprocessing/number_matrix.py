@@ -4,7 +4,23 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lepton.errors import DataError
+
+MAX_NUMBER = 1e150  # of 64 bits, whose square still is one
 MakeArray = Callable[[tuple[int, ...], np.dtype], np.ndarray]  # an empty array of this shape
+
+
+def scalable(name: str, values: np.ndarray) -> np.ndarray:
+    """The values of a column, whose squares must be finite numbers.
+
+    Raises: DataError that names the column.
+    """
+    largest = float(np.nanmax(np.abs(values), initial=0))
+    if largest > MAX_NUMBER:
+        raise DataError(
+            f"column {name!r}: holds {largest:.6g}; numbers above {MAX_NUMBER:g} cannot be scaled"
+        )
+    return values
 
 
 def in_memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.preprocessing import QuantileTransformer
 
 from lepton.preprocessing.table import TablePreprocessing
+from lepton.values.bounds import AtLeast1, NotBelow0
 
 
 class Quantile(TablePreprocessing):
@@ -22,10 +23,10 @@ class Quantile(TablePreprocessing):
     def __init__(
         self,
         *,
-        n_quantiles: int,
-        min_quantiles: int,
-        rows_per_quantile: int,
-        noise: float,
+        n_quantiles: AtLeast1,
+        min_quantiles: AtLeast1,
+        rows_per_quantile: AtLeast1,
+        noise: NotBelow0,
         **options: Any,
     ):
         super().__init__(**options)

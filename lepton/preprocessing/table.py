@@ -22,7 +22,7 @@ from lepton.preprocessing.dates import (
     has_time,
 )
 from lepton.preprocessing.many_columns import fill_values, fit_blocks, scale
-from lepton.preprocessing.number_matrix import MakeArray, NumberMatrix, in_memory
+from lepton.preprocessing.number_matrix import MakeArray, NumberMatrix, in_memory, scalable
 from lepton.preprocessing.state_file import load_state, save_state
 
 STATE_KEYS = ("settings", "kinds", "hours", "indicated", "encoders", "fill", "scaler")
@@ -92,7 +92,7 @@ class TablePreprocessing:
             values = frame[name].to_numpy()[rows]
             if pd.isna(values).any():
                 with_missing.add(name)
-            matrix.append(values)
+            matrix.append(scalable(name, values))
         for name in dates:
             column = frame[name].iloc[rows]
             if column.isna().any():

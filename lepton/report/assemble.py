@@ -20,6 +20,7 @@ from lepton.analysis.grouping import (
     without_derived,
 )
 from lepton.analysis.study import describe_counts
+from lepton.errors import LeptonError, did_you_mean
 from lepton.report.blocks import Report, Section
 from lepton.report.dataset_runs import split_by_dataset
 from lepton.report.sections.best_setting import best_setting_section
@@ -68,6 +69,9 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
         sections = [runs_section("Runs", frame, [], [])]
         return Report(title, ["No run has finished."], facts, sections, request.command)
     select = selection_metric(request.select, finished)
+    metric = request.full_metric
+    if metric is not None and (metric not in finished or finished[metric].isna().all()):
+        raise LeptonError(f"{metric}: no finished run has it{did_you_mean(metric, finished)}")
     trained_runs, derived_runs = without_derived(finished), _derived_runs(finished)
     varied = varying_settings(trained_runs, chosen_groups(trained_runs))
     key_importance = importance(trained_runs, varied, select)
@@ -132,9 +136,11 @@ def _has_few_options(runs: pd.DataFrame, key: str) -> bool:
 def _comparisons(
     frame: pd.DataFrame, keys: list[str], request: ReportRequest, select: str
 ) -> list[Comparison]:
+    metric, baseline = request.full_metric, request.baseline
+    if not keys and baseline is not None:
+        raise LeptonError(f"--baseline {baseline}: the runs have one setting; nothing to compare")
     if not keys:
         return []
-    metric, baseline = request.full_metric, request.baseline
     return compare(frame, keys, metric=metric, baseline=baseline, select=select)
 
 

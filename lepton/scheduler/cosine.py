@@ -5,8 +5,10 @@ import math
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from lepton.values.bounds import From0To1
 
-def factor(step: int, total: int, final: float) -> float:
+
+def factor(step: int, total: int, final: From0To1) -> float:
     """The share of the learning rate at a step; it is `final` from the last step on."""
     progress = min(step / max(total, 1), 1.0)
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))

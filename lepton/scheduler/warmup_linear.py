@@ -4,9 +4,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from lepton.scheduler.warmup import warmup_steps
+from lepton.values.bounds import From0To1
 
 
-def factor(step: int, total: int, warmup: int, final: float) -> float:
+def factor(step: int, total: int, warmup: int, final: From0To1) -> float:
     """The share of the learning rate at a step; `warmup` in steps."""
     if step < warmup:
         return step / warmup

@@ -36,6 +36,7 @@ class JobComposer:
         self.parser = OverridesParser.create(config_loader=loader)
         self.configs_by_options: dict[tuple[str, ...], DictConfig] = {}
         self.options_without_key: dict[tuple[tuple[str, ...], str], str | None] = {}
+        self.groups = {*find_options(), *loader.list_groups("")}
         self.known_groups: dict[str, bool] = {}  # Hydra copies its whole config to answer
 
     def compose_job(self, overrides: Sequence[str]) -> Job:
@@ -107,7 +108,9 @@ class JobComposer:
 
     def is_group(self, key: str) -> bool:
         """True for a key that is a group of options, as `model` is."""
+        if "/" not in key:
+            return key in self.groups
         if key not in self.known_groups:
             is_listed = bool(self.loader.get_group_options(key))
-            self.known_groups[key] = is_listed or key in find_options()  # of the user's own
+            self.known_groups[key] = is_listed or key in self.groups  # of the user's own
         return self.known_groups[key]

@@ -42,6 +42,15 @@ def fits(annotation, value):
         ("Any | None", ["a", 1, None], []),
         ("int | Any", ["a", 1, None], []),
         ("Callable[[int], int]", ["a", 1], []),
+        ("AtLeast1", [1, 10**9], [0, -1, 1.0, True, "1", None]),
+        ("AtLeast0 | None", [0, 5, None], [-1, 0.5]),
+        ("list[AtLeast1]", [[], [1, 2]], [[0], [1, -1], 1]),
+        ("Above0", [1, 1e-300], [0, 0.0, -1e-300, True, "1"]),
+        ("NotBelow0", [0, 0.0, 1e300], [-1e-300]),
+        ("Between0And1", [0.5], [0, 1, 1.0]),
+        ("From0To1", [0, 1, 1.0], [-0.1, 1.1]),
+        ("From0Below1", [0, 0.99], [1, 1.0, -0.1]),
+        ("Above0To1", [0.1, 1], [0, 1.1]),
     ],
 )
 def test_a_value_fits_its_annotation_or_does_not(annotation, right, refused):
@@ -67,6 +76,8 @@ def test_without_an_annotation_anything_fits():
         ("list[int]", "list[int]"),
         ("tuple[Union[float, Tensor], float]", "[float, float]"),
         ("'int | None'", "int or null"),
+        ("AtLeast1 | None", "int, 1 at least or null"),
+        ("list[AtLeast1]", "list[int, 1 at least]"),
     ],
 )
 def test_an_annotation_is_said_in_words(annotation, text):

@@ -8,12 +8,12 @@ BASE = ("train", "dataset=wine", "trainer=smoke", "trainer.accelerator=cpu")
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["optimizer.lr=-1"], "optimizer: optimizer=adamw refuses its values: Invalid learning"),
+        (["optimizer.lr=-1"], "optimizer.lr: -1 is not float, above 0"),
         (["optimizer.betas=[2,3]"], "optimizer: optimizer=adamw refuses its values: Invalid beta"),
         (["optimizer=sgd", "optimizer.momentum=-1"], "optimizer: optimizer=sgd refuses"),
-        (["model.dropout=2"], "model: model=mlp refuses its values: dropout probability"),
-        (["model.hidden=[-1]"], "model: model=mlp refuses its values: "),
-        (["model=gradient_boosting", "model.learning_rate=-1"], "model: The 'learning_rate'"),
+        (["model.dropout=2"], "model.dropout: 2 is not float, from 0 to below 1"),
+        (["model.hidden=[-1]"], "model.hidden: [-1] is not list[int, 1 at least]"),
+        (["model=gradient_boosting", "model.learning_rate=-1"], "model.learning_rate: -1 is not"),
         (["trainer.devices=abc"], "trainer: "),
         (["trainer.accelerator=tpu"], "trainer: "),
         (["trainer.max_time=00:00:00:00"], "trainer.max_time: 00:00:00:00 leaves no time"),

@@ -1,7 +1,8 @@
 import pytest
 
+from lepton.config.compose import compose
 from lepton.config.overrides import parse_overrides
-from lepton.errors import MisreadOverrides
+from lepton.errors import ConfigError, MisreadOverrides
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,51 @@ def test_a_key_given_with_one_or_two_plusses_is_the_same_key():
 
 def test_a_glob_becomes_the_options_it_matches():
     assert parse_overrides(["model=glob(mlp*)"], sweep=True) == ["model=mlp,mlp_small"]
+
+
+def test_two_options_of_a_group_that_holds_one_are_refused_and_the_same_one_twice_is_not():
+    with pytest.raises(MisreadOverrides) as error:
+        parse_overrides(["optimizer=adam", "seed=1", "optimizer=sgd", "seed=2"], sweep=False)
+    assert error.value.problems == (
+        "optimizer=adam, optimizer=sgd: optimizer is chosen twice; give it once",
+    )
+    parse_overrides(["optimizer=adam", "optimizer=adam"], sweep=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# Notes.\n# @package _global_\nseed: 1\n", "counts as the first line alone"),
+        ("seed: 1\n", "an experiment begins with the line '# @package _global_'"),
+        ("\n# @package _global_\n# Notes.\nseed: 1\n", None),
+    ],
+)
+def test_an_experiment_says_first_where_its_keys_go(here, text, line):
+    (here / "conf" / "experiment").mkdir(parents=True)
+    (here / "conf" / "experiment" / "mine.yaml").write_text(text)
+    if line is None:
+        parse_overrides(["experiment=mine"], sweep=False)
+        return
+    with pytest.raises(MisreadOverrides, match=line):
+        parse_overrides(["experiment=mine"], sweep=False)
+
+
+@pytest.mark.parametrize(
+    ("override", "sweep"),
+    [("+hydra.sweeper.params.seed=1,2", True), ("hydra.sweeper.params.seed='1,2'", False)],
+)
+def test_a_sweep_in_the_place_of_an_experiments_own_is_told_how_it_is_written(override, sweep):
+    with pytest.raises(MisreadOverrides, match="write -m seed=1,2"):
+        parse_overrides([override], sweep=sweep)
+    assert parse_overrides(["hydra.sweeper.params.seed='1,2'"], sweep=True) == [
+        "++hydra.sweeper.params.seed='1,2'"
+    ]
+
+
+def test_an_option_of_a_group_of_several_without_its_name_is_one_line(here):
+    (here / "conf" / "regularization").mkdir(parents=True)
+    node = "_target_: lepton.regularization.l1.L1\nrate: 0.1\n"
+    (here / "conf" / "regularization" / "mine.yaml").write_text(node)
+    with pytest.raises(ConfigError, match="_target_ stands one level too high") as error:
+        compose("regularization=mine")
+    assert len(error.value.problems) == 1

@@ -142,15 +142,22 @@ def test_a_metric_for_another_task_is_refused_in_one_line(metric):
 @pytest.mark.parametrize(
     ("name", "metric", "message"),
     [
-        ("regression", "pinball.level=3.0", "pinball: level: 3.0 is not between 0 and 1"),
-        ("binary", "precision_at_recall.min_recall=3.0", "min_recall: 3.0 is not from 0 to 1"),
-        ("binary", "recall_at_precision.min_precision=-1.0", "min_precision: -1.0 is not from 0"),
+        ("regression", "pinball.level=3.0", "pinball.level: 3.0 is not float, between"),
+        (
+            "binary",
+            "precision_at_recall.min_recall=3.0",
+            "min_recall: 3.0 is not float, above 0, 1",
+        ),
+        (
+            "binary",
+            "recall_at_precision.min_precision=-1.0",
+            "min_precision: -1.0 is not float, above",
+        ),
     ],
 )
 def test_a_metric_that_refuses_its_values_says_which(name, metric, message):
-    task = task_with(name, f"metric={metric.partition('.')[0]}", f"metric.{metric}")
     with pytest.raises(ConfigError, match=message):
-        task.score(*predictions(name))
+        task_with(name, f"metric={metric.partition('.')[0]}", f"metric.{metric}")
 
 
 def test_a_class_of_torchmetrics_by_its_name_says_itself_which_way_is_better():
@@ -267,7 +274,10 @@ def test_a_search_takes_an_added_metric_as_its_objective(here, own_metric, capsy
     own = [*words, *own_metric, "hydra.sweeper.objectives=[val/profit]"]
     with pytest.raises(ConfigError, match="nothing says whether val/profit is to be large"):
         check_command(own)
-    assert check_command([*own, "hydra.sweeper.directions=[maximize]"]) == 0
+    with pytest.raises(ConfigError, match="larger_is_better: nothing says it; give true or false"):
+        check_command(
+            [*own, "hydra.sweeper.directions=[maximize]"]
+        )  # the search knows, its runs not
     assert check_command([*own, "+metric.profit.larger_is_better=true"]) == 0
     with pytest.raises(ConfigError, match="'val/recal'; did you mean 'val/recall'"):
         check_command([*words, "metric=recall", "hydra.sweeper.objectives=[val/recal]"])

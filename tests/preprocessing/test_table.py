@@ -199,7 +199,11 @@ def test_a_missing_column_is_named():
 
 def test_a_number_too_large_for_32_bits_is_refused_with_its_column():
     frame = pd.DataFrame({"small": [1.0, 2.0], "large": [1.0, 1e300]})
-    fitted = MAKE["none"]().fit(frame, {"small": "numeric", "large": "numeric"})
+    kinds = {"small": "numeric", "large": "numeric"}
+    with pytest.raises(DataError, match=r"'large': holds 1e\+300"):
+        MAKE["none"]().fit(frame, kinds)
+    frame["large"] /= 1e200
+    fitted = MAKE["none"]().fit(frame, kinds)
     with pytest.raises(DataError, match="'large'"):
         fitted.transform(frame)
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -326,3 +327,17 @@ def test_without_matplotlib_a_line_says_what_to_install(study, here, monkeypatch
     with pytest.raises(LeptonError, match=r"pip install 'lepton-experiments\[report\]'$"):
         report_command([str(study)])
     assert not (here / "reports" / "small").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metric", "aurok"], "test/aurok: no finished run has it; did you mean 'test/auroc'?"),
+        (["--baseline", "x"], "--baseline x: the runs have one setting; nothing to compare"),
+    ],
+)
+def test_a_mistake_is_told_where_there_is_one_run(here, lepton, arguments, message):
+    lepton("train", "dataset=wine", "model=linear", "trainer.max_epochs=1", "study=one")
+    code, out, err = lepton("report", "one", *arguments)
+    assert (code, out, err) == (2, "", f"lepton: {message}\n")
+    assert not Path("reports").exists()

@@ -39,7 +39,7 @@ MISTAKES = [
     ("task.class_weights=balancd", "'balancd' is not known; did you mean 'balanced'?"),
     ("dataset.shots=100", "dataset.shots=100: class '0' has"),
     ("dataset.columns.q=numeric", "dataset.columns.q: no such column"),
-    ("optimizer.lr=-1", "optimizer=adamw refuses its values"),
+    ("optimizer.betas=[2,3]", "optimizer=adamw refuses its values"),
     ("model.dropout=7", "model"),
 ]
 

@@ -141,11 +141,11 @@ def test_validation_batches_that_are_no_slices_of_tensors_leave_the_runs_alone(h
     assert reasons == ["their data set cuts batches in a way of its own"] * 2
 
 
-def test_a_wrong_value_is_the_failure_of_its_run_alone(here, caplog):
+def test_a_wrong_value_refuses_its_run_alone_and_leaves_nothing(here, caplog):
     _, reasons = train_stacked(*SMALL, "optimizer.betas=[0.9,0.99],[2,0.99],[0.8,0.99]")
     assert reasons == []
     assert load("default")["status"].tolist() == ["finished"] * 2
-    assert "refuses its values" in caplog.text
+    assert "[2,0.99]: refused: optimizer: optimizer=adamw refuses its values" in caplog.text
 
 
 def test_a_diverging_member_ends_as_it_would_alone_and_the_others_go_on(here):

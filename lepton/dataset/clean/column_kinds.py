@@ -41,7 +41,7 @@ def infer_kinds(
     names = frame.columns[~frame.columns.isin(list(excluded))]
     _refuse_duplicate_columns(names)
     for name, kind in declared.items():
-        if name not in names:
+        if name not in names and name not in excluded:
             hint = suggestion(name, names)
             raise DataError(f"dataset.columns.{name}: no such column{hint}")
         if kind not in COLUMN_KINDS:

@@ -128,10 +128,9 @@ class TableInputs(InputKind):
             for name, reason in raw.excluded.items()
             if reason
         ]
-        declared = {name: kind for name, kind in self.columns.items() if name not in raw.excluded}
         self.kinds, kind_notes = infer_kinds(
             table,
-            declared,
+            self.columns,
             min_identifier_values=self.min_identifier_values,
             excluded=raw.excluded,
         )
