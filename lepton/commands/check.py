@@ -26,10 +26,12 @@ def main(arguments: list[str]) -> int:
         raise only_for_train(parsed.hydra_flags[0])
     from lepton.sweep.evaluation import lacks_evaluations
     from lepton.sweep.multirun import plan_runs
-    from lepton.sweep.preflight import look_at_jobs
+    from lepton.sweep.preflight import look_at_jobs, look_at_trainer
 
     plan = plan_runs(parsed.overrides, sweep=parsed.multirun)
     look_at_jobs(plan.to_do, plan.finished, own_code=True)
+    if not parsed.multirun:
+        look_at_trainer(plan.jobs[0].config)
     say(plan)
     to_do = {job.folder for job in plan.to_do}
     for job, status in zip(plan.jobs, plan.statuses, strict=True):

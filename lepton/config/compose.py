@@ -1,6 +1,7 @@
 """Composes the config that the overrides of a command line mean: groups, options, values."""
 
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,11 +159,20 @@ def explain_hydra_errors() -> Iterator[None]:
         raise ConfigError(*_files_not_utf8()) from None
     except OmegaConfBaseException as e:
         raise ConfigError(_first_line(e)) from None
+    except ValueError as e:
+        if not _is_raised_in(e, "hydra._internal."):
+            raise
+        raise ConfigError(_first_line(e)) from None
     except HydraException as e:
         if isinstance(e.__cause__, LeptonError):  # what a launcher or sweeper says of its values
             raise e.__cause__ from None
         cause = e.__cause__ if isinstance(e.__cause__, OmegaConfBaseException) else e
         raise ConfigError(_first_line(cause)) from None
+
+
+def _is_raised_in(error: BaseException, package: str) -> bool:
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").startswith(package)
 
 
 def _files_not_utf8() -> list[str]:

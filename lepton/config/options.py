@@ -54,10 +54,13 @@ def find_options() -> dict[str, dict[str, Path]]:
     return {group: options for group, options in visible.items() if options}
 
 
-def header_problem(group: str, path: Path) -> str | None:
-    """What is wrong with the line of a file that says where its keys go; Hydra heeds the first
-    lines alone, and reads no others."""
+def file_problem(group: str, path: Path) -> str | None:
+    """What of an option's file Hydra would pass over: a list, or a line that says where its keys go
+    and is not the first."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    content = [line for line in lines if line.strip() and line[0] != "#" and line != "---"]
+    if content and re.match("-( |$)", content[0]):
+        return f"{path}: holds a list; an option is a mapping, of keys to values"
     head = [*itertools.takewhile(lambda line: not line.strip() or line.lstrip()[0] == "#", lines)]
     comments = [line.strip() for line in head if line.strip()]
     packages = [line for line in comments if PACKAGE_LINE.match(line)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.config.options import are_named, find_options, header_problem
+from lepton.config.options import are_named, file_problem, find_options
 from lepton.config.words import typed, with_encoded_name, with_names
 from lepton.errors import did_you_mean
 from lepton.groups import GROUPS, takes_several
@@ -139,7 +139,7 @@ def option_problems(
     lines = [
         line
         for name in dict.fromkeys(map(str, chosen))
-        if name in options and (line := header_problem(key, options[name]))
+        if name in options and (line := file_problem(key, options[name]))
     ]
     lines += [
         f"{key}={name}: no such option{did_you_mean(name, options)} (options: {available})"

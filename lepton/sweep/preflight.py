@@ -28,6 +28,24 @@ NOT_LOOKED_AT = (  # keys that no mistake can lie in that this finds
 OF_TRAINING = ("optimizer", "scheduler", "trainer", "batch_size", "evaluation")  # not the model's
 
 
+def look_at_trainer(config: dict[str, Any]) -> None:
+    """Makes the trainer of a run on this machine, which refuses what the machine has not.
+
+    Raises: LeptonError, as the Trainer.
+    """
+    if config["trainer"] is not None and not _has_own_code(config):
+        import torch
+
+        from lepton import build
+        from lepton.trainer.lightning_output import log_warnings_only
+
+        threads = torch.get_num_threads()
+        log_warnings_only()
+        with _silence():
+            build.instantiate(config["trainer"], "trainer", callbacks=[], logger=False)
+        torch.set_num_threads(threads)
+
+
 def look_at_jobs(
     to_do: Sequence[Job], finished: Iterable[Job] = (), *, own_code: bool = False
 ) -> None:

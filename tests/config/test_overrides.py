@@ -79,3 +79,19 @@ def test_an_option_of_a_group_of_several_without_its_name_is_one_line(here):
     with pytest.raises(ConfigError, match="_target_ stands one level too high") as error:
         compose("regularization=mine")
     assert len(error.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("- 1\n", "holds a list; an option is a mapping"),
+        ("defaults: 3\n", "defaults must be a list"),
+        ("linear_probe: &x [*x]\n", "does a YAML file hold itself"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_one_line(here, text, line):
+    (here / "conf" / "experiment").mkdir(parents=True)
+    (here / "conf" / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}")
+    with pytest.raises(ConfigError, match=line) as error:
+        compose("experiment=mine")
+    assert len(error.value.problems) == 1

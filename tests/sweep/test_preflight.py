@@ -41,6 +41,7 @@ MISTAKES = [
     ("dataset.columns.q=numeric", "dataset.columns.q: no such column"),
     ("optimizer.betas=[2,3]", "optimizer=adamw refuses its values"),
     ("model.dropout=7", "model"),
+    ("trainer.devices=4096", "trainer.devices: 4096 processes"),
 ]
 
 
