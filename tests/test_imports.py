@@ -12,10 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FAST = ("trainer=smoke", "study=imports")
 TEXT = ("dataset=text_csv", "dataset.path=reviews.csv", "dataset.text=text", "dataset.target=y")
+PLANNING = "from lepton.sweep.multirun import plan_runs; plan_runs(['seed=1,2'], sweep=True)"
 STEPS = {  # in this order: a later one may import more
     "list": ["list"],
-    "check a sweep": ["check", "-m", "seed=1,2"],
+    PLANNING: [],
     "from lepton import train": [],
+    "check a sweep": ["check", "-m", "seed=1,2"],
     "train": ["train", "dataset=wine", "model=linear", *FAST],
     "train on texts": ["train", *TEXT, "model=text_cnn", *FAST],
     "look at a search": [
@@ -68,8 +70,9 @@ def imported(tmp_path_factory):
     ("step", "packages"),
     [
         ("list", set()),
-        ("check a sweep", {"hydra"}),
+        (PLANNING, {"hydra"}),
         ("from lepton import train", {"hydra", "torch"}),
+        ("check a sweep", {"hydra", "torch", "skops"}),
         ("train", {"hydra", "torch", "skops"}),
         ("train on texts", {"hydra", "torch", "skops", "tokenizers"}),
         ("look at a search", {"hydra", "torch", "skops", "tokenizers", "optuna"}),

@@ -10,6 +10,7 @@ from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.csv_file import open_csv, read_csv
 from lepton.dataset.read.raw_table import RawTable, StrippedTable
 from lepton.dataset.tabular import TabularData
+from lepton.values.bounds import NotBelow0
 
 
 class Csv(TabularData):
@@ -29,7 +30,7 @@ class Csv(TabularData):
         missing: list[str],
         missing_target: Literal["ask", "drop"],
         target_strip: str | None,
-        memory_gb: float | None,
+        memory_gb: NotBelow0 | None,
         **table: Any,
     ):
         super().__init__(**table)

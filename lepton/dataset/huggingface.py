@@ -16,6 +16,7 @@ from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.raw_table import ArrowTable, RawTable
 from lepton.dataset.text import TextData
 from lepton.errors import DataError
+from lepton.values.bounds import NotBelow0
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,7 +35,7 @@ class HuggingFace(TextData):
         revision: str | None,
         train: str,
         test: str | None,
-        memory_gb: float | None,
+        memory_gb: NotBelow0 | None,
         **text: Any,
     ):
         super().__init__(**text)

@@ -8,6 +8,7 @@ from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.parquet_file import ParquetTable, count_cells, read_parquet
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.tabular import TabularData
+from lepton.values.bounds import NotBelow0
 
 CELL_BYTES = 8  # of memory that a cell takes where all rows are prepared at once, about
 
@@ -15,7 +16,9 @@ CELL_BYTES = 8  # of memory that a cell takes where all rows are prepared at onc
 class Parquet(TabularData):
     """A Parquet file, and a second one of the same columns to test on, if `test_path` names it."""
 
-    def __init__(self, *, path: str, test_path: str | None, memory_gb: float | None, **table: Any):
+    def __init__(
+        self, *, path: str, test_path: str | None, memory_gb: NotBelow0 | None, **table: Any
+    ):
         super().__init__(**table)
         self.paths, self.memory_gb = (path, test_path), memory_gb
 

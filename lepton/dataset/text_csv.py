@@ -13,6 +13,7 @@ from lepton.dataset.read.parquet_file import ParquetTable, read_parquet
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.text import TextData
 from lepton.errors import DataError
+from lepton.values.bounds import NotBelow0
 
 PARQUET, LINES_OF_JSON = (".parquet", ".pq"), (".jsonl", ".ndjson")
 
@@ -32,7 +33,7 @@ class TextCsv(TextData):
         header: bool,
         names: list[str] | None,
         missing: list[str],
-        memory_gb: float | None,
+        memory_gb: NotBelow0 | None,
         **text: Any,
     ):
         super().__init__(**text)

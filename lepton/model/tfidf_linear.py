@@ -52,6 +52,11 @@ class TfidfLinear:
             raise ConfigError("model.words, model.characters: one of them must be given")
         self.spec, self.strengths = spec, sorted(strengths)
         self.max_iter, self.seed = max_iter, seed
+        for key, sizes in (("words", words), ("characters", characters)):
+            if sizes and (len(sizes) != 2 or sizes[0] > sizes[1]):
+                raise ConfigError(
+                    f"model.{key}: {sizes}; the smallest and the largest size, as [1,2]"
+                )
         self.ngram_ranges = {"word": words, "char_wb": characters}
         self.limits = {"min_df": min_documents, "max_features": max_features}
         self.vectorizers: list[list[TfidfVectorizer]] = []  # for each column of texts

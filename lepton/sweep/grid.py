@@ -20,7 +20,7 @@ from lepton.sweep.attempt import ENDED, LOCKED, JobOutcome, failure_outcome
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.grid_options import read_grid_options
 from lepton.sweep.job import Job
-from lepton.sweep.plan import TO_DO, SweepPlan, plan_grid
+from lepton.sweep.plan import TO_DO, UNREADABLE, SweepPlan, plan_grid, why_unreadable
 from lepton.sweep.preflight import look_at_jobs
 from lepton.sweep.progress import SweepProgress, end_times
 
@@ -149,13 +149,21 @@ def _raise_unfinished(plan: SweepPlan, progress: SweepProgress) -> None:
         again = "tries them again" if plan.retry_failed else "leaves them, rerun=true does not"
         lines.append(f"{len(failed)} of {len(plan.jobs)} runs failed; the same command {again}")
         lines += failed
+    unreadable = [
+        job
+        for job, status in zip(plan.jobs, plan.statuses, strict=True)
+        if status == UNREADABLE and job.folder not in tried
+    ]
+    if unreadable:
+        lines.append(f"{len(unreadable)} of {len(plan.jobs)} runs cannot be read")
+        lines += [f"{job}: {why_unreadable(job.folder)}" for job in unreadable]
     refused = [job for job in plan.jobs if job.folder in progress.refused]
     if refused:
         lines.append(f"{len(refused)} of {len(plan.jobs)} runs cannot be trained as they are")
         lines += [f"{job}: {progress.refused[job.folder]}" for job in refused]
     if progress.stop_reason:
         lines.append(f"{progress.stop_reason}; {not_trained} not trained; the same command goes on")
-    if refused and not failed:
+    if refused and not (failed or unreadable):
         raise ConfigError(*lines)
     if lines:
         raise FailedRuns("\n".join(lines))

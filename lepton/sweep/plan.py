@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from lepton.config.idle_keys import idle_values
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, LeptonError
+from lepton.storage.results import read_result
 from lepton.storage.run_folder import run_status
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.expansion import Expansion, LeftOut
@@ -18,7 +20,8 @@ from lepton.sweep.grid_options import GridOptions
 from lepton.sweep.job import Job
 
 TO_DO = "to do"
-SETTLED = ("finished", "diverged")  # statuses that the same run would come to again
+UNREADABLE = "unreadable"  # finished, and its result is not what was written
+SETTLED = (UNREADABLE, "finished", "diverged")  # statuses that the same run would come to again
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class SweepPlan:
 
     @cached_property
     def statuses(self) -> list[str]:
-        """The status of each job when first asked: finished, failed, ..., to do."""
-        return [run_status(job.folder) for job in self.jobs]
+        """The status of each job when first asked: finished, unreadable, failed, ..., to do."""
+        return [_status(job.folder) for job in self.jobs]
 
     @cached_property
     def to_do(self) -> list[Job]:
@@ -71,6 +74,20 @@ class SweepPlan:
         counts += [f"{retried} of them after a failure"] if retried else []
         head = f"{runs} {'run' if runs == 1 else 'runs'}{same}: {', '.join(counts)}"
         return "\n".join([head, *self.notes])
+
+
+def _status(folder: Path) -> str:
+    status = run_status(folder)
+    return UNREADABLE if status == "finished" and why_unreadable(folder) else status
+
+
+def why_unreadable(folder: Path) -> str:
+    """What keeps the result of a finished run from being read; nothing where it can be."""
+    try:
+        read_result(folder)
+    except LeptonError as e:
+        return str(e)
+    return ""
 
 
 def plan_grid(

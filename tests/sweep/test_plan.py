@@ -9,9 +9,13 @@ from lepton import compose
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.errors import ConfigError, Diverged
+from lepton.storage.results import Result, save_result
 from lepton.storage.run_writing import record_failure, writing_run
 from lepton.sweep.multirun import plan_runs
 
+COUNTS = dict.fromkeys(("epochs", "best_epoch", "parameters", "trainable"), 1)
+FRAMES = {"metrics": {}, "constant": {}, "rows": {}, "choices": {}, "config": {}, "cleaning": []}
+RESULT = Result(run="any", score=0.5, seconds=1.0, **COUNTS, **FRAMES)
 SWEPT = """# @package _global_
 # A sweep of its own.
 defaults:
@@ -141,7 +145,7 @@ def test_finished_runs_are_planned_and_not_to_do_unless_rerun(here):
     overrides = ["dataset=wine", "seed=1,2"]
     first, second = plan_runs(overrides, sweep=True).jobs
     first.folder.mkdir(parents=True)
-    (first.folder / "result.json").touch()
+    save_result(RESULT, first.folder)
     plan = plan_runs(overrides, sweep=True)
     assert [job.folder for job in plan.to_do] == [second.folder]
     assert str(plan) == "2 runs: 1 finished, 1 to train"
@@ -166,7 +170,7 @@ def states(here):
     overrides = ["dataset=wine", "seed=1,2,3,4"]
     finished, failed, diverged, _ = plan_runs(overrides, sweep=True).jobs
     finished.folder.mkdir(parents=True)
-    (finished.folder / "result.json").touch()
+    save_result(RESULT, finished.folder)
     record_failure(failed.folder, failed.config, RuntimeError("no"))
     record_failure(diverged.folder, diverged.config, Diverged("inf"))
     return overrides

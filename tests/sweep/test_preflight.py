@@ -6,7 +6,7 @@ import pytest
 
 from lepton import allow, build
 from lepton.commands import check
-from lepton.errors import ConfigError
+from lepton.errors import ConfigError, FailedRuns
 from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.preflight import look_at_jobs
 from tests.quick import quick_at
@@ -107,3 +107,16 @@ def test_data_are_read_once_for_all_seeds_and_not_for_what_a_finished_run_shows(
     readings.clear()
     multirun([*TABLE, "model=linear", "seed=0,1,2,3", "hydra/launcher=basic"])
     assert readings == [3]
+
+
+def test_a_run_whose_result_is_unreadable_is_no_finished_one(table, capsys):
+    words = [*TABLE, "model=linear", "seed=0,1", "hydra/launcher=basic"]
+    multirun(words)
+    first = sorted(Path("runs/default").glob("*-s0-*/result.json"))[0]
+    first.write_text("{")
+    check.main(["-m", *words])
+    out = capsys.readouterr().out
+    assert "2 runs: 1 finished, 1 unreadable, 0 to train" in out
+    with pytest.raises(FailedRuns, match=r"1 of 2 runs cannot be read\n.*seed=0.*result.json"):
+        multirun(words)
+    multirun([*words, "rerun=true"])
