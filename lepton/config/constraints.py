@@ -168,6 +168,7 @@ def _senseless_numbers(config: dict[str, Any]) -> list[str]:
         node = config[group] or {}
         value, is_own = node.get(name), package_of(str(node.get("_target_"))) is None
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        is_number = is_number and math.isfinite(value)  # else another line says so
         if is_number and not is_own and not BOUNDS[bounds].holds(value):
             problems.append(f"{key}: {value!r} is not {BOUNDS[bounds].words}")
     return problems
