@@ -292,8 +292,7 @@ class Data(pl.LightningDataModule):
         return {name: tensor[rows] for name, tensor in tensors.items()}
 
     def _on_device(self, split: str) -> dict[str, Tensor]:
-        """A split's tensors, moved whole, once, to where the trainer computes, if they fit; the
-        target as it is learned from."""
+        """A split's tensors where the trainer computes, if they fit; the target to learn."""
         device = torch.device("cpu")
         if self.trainer and self.streamed_from is None:
             device = self.trainer.strategy.root_device
