@@ -167,9 +167,9 @@ def _senseless_numbers(config: dict[str, Any]) -> list[str]:
         group, _, name = key.partition(".")
         node = config[group] or {}
         value, is_own = node.get(name), package_of(str(node.get("_target_"))) is None
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        is_number = is_number and math.isfinite(value)  # else another line says so
-        if is_number and not is_own and not BOUNDS[bounds].holds(value):
+        if is_own or isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if math.isfinite(value) and not BOUNDS[bounds].holds(value):  # else another line says it
             problems.append(f"{key}: {value!r} is not {BOUNDS[bounds].words}")
     return problems
 

@@ -135,8 +135,10 @@ def _problems_on_data(jobs: Sequence[Job], deadline: float) -> list[tuple[Job, s
         return [(job, line) for job in jobs for line in _lines(e)]
     except Exception:  # of code of the user's, which the run records
         return []
+    if data is None:
+        return []
     learners: dict[str, Learner | None] = {}
-    for job in jobs if data is not None else ():
+    for job in jobs:
         if time.monotonic() > deadline:
             break
         key = _key(job.config, without=OF_TRAINING)
