@@ -1,11 +1,13 @@
 """The flags of commands that compose: lepton's own, and those left to Hydra."""
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lepton.errors import LeptonError
+from lepton.foreign_text import say
 
 HYDRA_FLAGS = {  # Hydra's own, and the values that they take (any where none are named)
     **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
@@ -45,9 +47,26 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments:
             raise LeptonError(f"{argument}: no such flag; lepton --help")
         else:
             parsed.overrides.append(argument)
+    for line in _replaced_choices(parsed.overrides):
+        say(f"lepton: {line}", file=sys.stderr)
     if parsed.hydra_flags and not HYDRA_QUESTIONS & {*parsed.hydra_flags}:
         raise LeptonError(f"{parsed.hydra_flags[0]}: goes with --cfg")
     return parsed
+
+
+def _replaced_choices(overrides: Sequence[str]) -> list[str]:
+    """A line for each option of a group in whose place a later word puts another."""
+    from lepton.config.options import find_options
+
+    keys = [text.lstrip("+").partition("=")[0] for text in overrides]
+    if len({*keys}) == len(keys):
+        return []
+    groups, chosen, lines = find_options(), dict[str, str](), []
+    for key, text in zip(keys, overrides, strict=True):
+        if key in groups and chosen.get(key, text) != text:
+            lines.append(f"{text} takes the place of {chosen[key]}")
+        chosen[key] = text
+    return lines
 
 
 def apply_shared_flags(arguments: Sequence[str]) -> list[str]:

@@ -32,7 +32,6 @@ class OverrideReader(ABC):
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         parser, hydra_overrides = OverridesParser.create(), []
-        chosen: dict[str, str] = {}  # by the group that a value is for
         for given in overrides:
             text = with_encoded_name(given)
             try:
@@ -40,10 +39,7 @@ class OverrideReader(ABC):
             except Exception as e:  # the grammar raises several unrelated kinds
                 self.problems.append(self.unreadable(given, e))
                 continue
-            problems = self._problems(override)
-            if not problems and self.group(override) is not None:
-                problems = _second_choice(chosen, override)
-            if problems:
+            if problems := self._problems(override):
                 self.problems += problems
                 self.refused.append(override)
             else:
@@ -76,15 +72,6 @@ class OverrideReader(ABC):
     def unreadable(self, text: str, error: Exception) -> str:
         """The line for an override that Hydra's grammar refuses."""
         return unreadable_override(text)
-
-
-def _second_choice(chosen: dict[str, str], override: "Override") -> list[str]:
-    """A line for an option of a group of which another one was chosen before; notes this one."""
-    key, text = override.key_or_group, text_of(override).lstrip("+")
-    before = chosen.setdefault(key, text)
-    if before == text:
-        return []
-    return [f"{before}, {text}: {key} is chosen twice; give it once"]
 
 
 def _is_unicode(text: str) -> bool:

@@ -84,13 +84,6 @@ def unknown_option(rng: random.Random) -> BadInput:
     return BadInput([*verb, *words, f"{group}={_word(rng)}"])
 
 
-def two_options(rng: random.Random) -> BadInput:
-    """Two options of a group that holds one."""
-    group = rng.choice(("optimizer", "scheduler", "preprocessing", "trainer", "model", "dataset"))
-    first, second = rng.sample([*find_options()[group]], 2)
-    return BadInput([*_verb(rng), f"{group}={first}", f"{group}={second}"])
-
-
 def _numbers_of_options() -> list[tuple[str, str, str, str]]:
     """Group, option, key and the name of the bounds of each number that has some."""
     found = []
@@ -242,7 +235,6 @@ FAMILIES: dict[str, Callable[[random.Random], BadInput]] = {
     for function in (
         unknown_key,
         unknown_option,
-        two_options,
         out_of_bounds,
         wrong_type,
         refused_number,

@@ -1,5 +1,6 @@
 import pytest
 
+from lepton.commands.flags import parse_arguments
 from lepton.config.compose import compose
 from lepton.config.overrides import parse_overrides
 from lepton.errors import ConfigError, MisreadOverrides
@@ -33,13 +34,11 @@ def test_a_glob_becomes_the_options_it_matches():
     assert parse_overrides(["model=glob(mlp*)"], sweep=True) == ["model=mlp,mlp_small"]
 
 
-def test_two_options_of_a_group_that_holds_one_are_refused_and_the_same_one_twice_is_not():
-    with pytest.raises(MisreadOverrides) as error:
-        parse_overrides(["optimizer=adam", "seed=1", "optimizer=sgd", "seed=2"], sweep=False)
-    assert error.value.problems == (
-        "optimizer=adam, optimizer=sgd: optimizer is chosen twice; give it once",
-    )
-    parse_overrides(["optimizer=adam", "optimizer=adam"], sweep=False)
+def test_an_option_that_a_later_one_replaces_is_told(capsys):
+    words = ["optimizer=adam", "seed=1", "optimizer=sgd", "seed=2", "model=mlp", "model=mlp"]
+    assert parse_arguments(words).overrides == words
+    line = "lepton: optimizer=sgd takes the place of optimizer=adam\n"
+    assert capsys.readouterr() == ("", line)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,9 @@ class Search(Grid):
                 "hydra/sweeper/pruner: only lepton's own launchers prune; use "
                 "hydra/sweeper/pruner=none or another hydra/launcher"
             )
+        if state.start.is_new:
+            first_point = state.space.overrides(state.space.first_point())
+            look_at_jobs(state.start.compose_runs(first_point))
         state.begin()
         log.info("%s", state)
         runs, max_time = range(state.total_runs), state.settings.max_time
