@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from signal import Signals
 
 from torch import Tensor
 
@@ -21,6 +23,7 @@ with without_transformers():  # Lightning imports torchmetrics
     from pytorch_lightning.loggers.logger import DummyLogger
     from pytorch_lightning.profilers import Profiler
     from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
+    from pytorch_lightning.strategies.launchers import subprocess_script
     from pytorch_lightning.utilities.model_helpers import is_overridden
     from pytorch_lightning.utilities.seed import isolate_rng
 
@@ -39,6 +42,8 @@ __all__ = [
 ]
 
 WATCHING_THREAD = "child-process-observer"
+POLL_SECONDS = 0.5  # between two looks at the further processes of a fit
+SECONDS_TO_NOTICE = 10.0  # in which a fit may end by itself after one of its processes has
 
 
 def start_at_epoch(trainer: pl.Trainer, epoch: int) -> None:
@@ -93,47 +98,101 @@ def stops_after(stopper: EarlyStopping, score: Tensor) -> bool:
 
 
 @contextmanager
-def further_processes_run(module: str, *arguments: str) -> Iterator[None]:
+def further_processes_run(
+    module: str, *arguments: str, on_lost: Callable[[str], None]
+) -> Iterator[None]:
     """Makes Lightning start the further processes of a fit as `python -m MODULE ARGUMENTS`.
 
     Inside a job of Hydra's it adds arguments of Hydra's own behind them, which the module must
     bear. Afterwards the environment is what it was, without Lightning's ranks and addresses.
+    Where one of them has failed, and the fit does not end by that, `on_lost` is called in another
+    thread with what has become of it, and this process exits with code 1: Lightning would kill it
+    without a word.
 
-    No public way: a launcher starts the command line of the first process again.
+    No public way: a launcher starts the command line of the first process again, and watches it.
     Tried: pytorch-lightning 2.5.0, 2.6.6.
     """
     import __main__
 
     command_line, spec, environment = sys.argv, __main__.__spec__, dict(os.environ)
+    watch = subprocess_script._launch_process_observer
     sys.argv = [command_line[0], *arguments]
     __main__.__spec__ = importlib.util.find_spec(module)
+    subprocess_script._launch_process_observer = lambda children: FurtherProcesses(
+        children, on_lost
+    ).start()
     try:
         yield
     finally:
+        subprocess_script._launch_process_observer = watch
         sys.argv, __main__.__spec__ = command_line, spec
         os.environ.clear()
         os.environ.update(environment)
 
 
-def end_further_processes(seconds: float) -> None:
-    """Waits for the further processes of a fit that is over, and kills those that hang.
+class FurtherProcesses(threading.Thread):
+    """The further processes of a fit, and the watch over them, in place of Lightning's.
 
-    It ends Lightning's watch over them too, which would kill this process seconds after one of
-    them has failed.
-
-    No public way: nothing that is public holds the processes, or stops the watch.
+    No public way: a launcher starts its own, which kills this process.
     Tried: pytorch-lightning 2.5.0, 2.6.6.
     """
+
+    def __init__(self, processes: list[subprocess.Popen], on_lost: Callable[[str], None]):
+        super().__init__(daemon=True, name=WATCHING_THREAD)
+        self.processes, self.on_lost = processes, on_lost
+        self.fit_is_over = threading.Event()
+
+    def run(self) -> None:
+        """Gives the fit some seconds to end by itself where a process has failed, and ends it."""
+        while not self.fit_is_over.wait(POLL_SECONDS):
+            if lost := self.lost():
+                if not self.fit_is_over.wait(SECONDS_TO_NOTICE):
+                    self.kill()
+                    self.on_lost(lost)
+                    os._exit(1)  # the main thread cannot be woken from a collective operation
+                return
+
+    def lost(self) -> str:
+        """What has become of the first process that has failed, in words; empty while none has."""
+        for rank, process in enumerate(self.processes, 1):
+            if code := process.poll():
+                end = f"exited with code {code}" if code > 0 else f"was killed by {_signal(-code)}"
+                return f"process {rank} of 0 to {len(self.processes)} {end}"
+        return ""
+
+    def killed(self) -> str:
+        """As `lost`, of a process that a signal has ended."""
+        return lost if "killed" in (lost := self.lost()) else ""
+
+    def kill(self) -> None:
+        """Ends those that run."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def _signal(number: int) -> str:
+    names = {signal.value: signal.name for signal in Signals}
+    return names.get(number, f"signal {number}")
+
+
+def end_further_processes(seconds: float) -> str:
+    """Waits for the further processes of a fit that is over, and kills those that hang.
+
+    Ends the watch over them too. Returns what was killed by another, in words.
+    """
+    killed = ""
     for thread in threading.enumerate():
-        if thread.name == WATCHING_THREAD:
-            attributes = vars(thread)
-            processes, attributes["_child_processes"] = attributes["_child_processes"], []
-            for process in processes:
-                try:
-                    process.wait(seconds)
-                except subprocess.TimeoutExpired:  # hangs in a collective operation
-                    process.kill()
-                    process.wait()
+        if isinstance(thread, FurtherProcesses):
+            thread.fit_is_over.set()
+            deadline = time.monotonic() + seconds
+            while any(p.poll() is None for p in thread.processes):
+                if time.monotonic() > deadline:  # one hangs in a collective operation
+                    break
+                time.sleep(0.01)
+            killed = killed or thread.killed()
+            thread.kill()
+    return killed
 
 
 class DividedModelStrategy(ModelParallelStrategy):

@@ -1,10 +1,15 @@
-"""Hydra launcher: one run after the other in this process; a failure does not stop the others."""
+"""Hydra launcher: one run after the other; a failure does not stop the others.
+
+A run of several processes has one of its own for the first of them, which may be lost with them.
+"""
 
 import logging
 from collections.abc import Sequence
 
+from lepton.launch.worker_pool import WorkerPool
 from lepton.sweep.attempt import attempt_job, log_level
 from lepton.sweep.job import Job
+from lepton.sweep.parallelism import has_several_processes
 from lepton.sweep.progress import SweepProgress
 
 log = logging.getLogger("lepton")
@@ -19,6 +24,9 @@ class Basic:
         for job in jobs:
             if progress.stop_reason:
                 break
+            if has_several_processes(job.config):
+                WorkerPool([job], progress, workers=1).run()
+                continue
             number = progress.done + progress.failed + 1
             log.info("[%d/%d] %s", number, progress.total, job)
             progress.started(job)

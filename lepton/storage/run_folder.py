@@ -26,6 +26,11 @@ def unfinished_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".part")
 
 
+def finished_folder(unfinished: Path) -> Path:
+    """The folder that a run has when it is finished, from the one that it is written in."""
+    return unfinished.with_name(unfinished.name.removesuffix(".part"))
+
+
 def failed_folder(folder: Path) -> Path:
     """The folder that holds a run's last failure, beside the run's own."""
     return folder.with_name(folder.name + ".failed")

@@ -29,6 +29,14 @@ def threads_of_run(config: dict[str, Any], cores: int) -> int:
     return min(cores, (trainer["threads"] or cores) * max(1, processes))
 
 
+def has_several_processes(config: dict[str, Any]) -> bool:
+    """True for a run that several processes may train together."""
+    trainer = config["trainer"]
+    if trainer is None:
+        return False
+    return trainer.get("devices", 1) != 1 or trainer.get("strategy", "auto") != "auto"
+
+
 def fitting_workers(jobs: Sequence[Job]) -> int:
     """The number of jobs that the CPU cores can train at once, each with its threads."""
     cores = available_cores()

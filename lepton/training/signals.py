@@ -7,12 +7,15 @@ with signals.watching():
         raise signals.Interrupted(number, "epoch 3, batch 17")
 """
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+SECONDS_TO_SEND_AGAIN = 0.05  # a signal that came where nothing can be raised
 SECONDS_TO_WAIT = 3.0  # after a signal for a place where training can be saved
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 RECEIVED: list[int] = []  # the stop signals that came since watching began
@@ -53,9 +56,33 @@ def interrupted_by_sigterm(place: str | None = None) -> Iterator[None]:
         return
     signal.signal(signal.SIGTERM, _Interrupting(place))
     try:
-        yield
+        with _heard_in_finalizers():
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _heard_in_finalizers() -> Iterator[None]:
+    """Sends a signal again that came within a `__del__`: Python drops what its handler raises."""
+    before = sys.unraisablehook
+
+    def send_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        error = unraisable.exc_value
+        if not isinstance(error, KeyboardInterrupt | Interrupted):
+            before(unraisable)
+            return
+        number = signal.SIGINT
+        if isinstance(error, Interrupted):
+            number = signal.Signals(error.number)
+            signal.signal(number, _Interrupting(error.place))
+        threading.Timer(SECONDS_TO_SEND_AGAIN, os.kill, (os.getpid(), number)).start()
+
+    sys.unraisablehook = send_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 class _Interrupting:
@@ -94,6 +121,7 @@ def watching() -> Iterator[None]:
     """Notes the first signal for `requested`; the second one ends at once as KeyboardInterrupt.
 
     Handlers belong to the process: in another thread than the main one, none are set.
+    Raises: Interrupted where nobody has asked any more for a signal that came.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -102,6 +130,8 @@ def watching() -> Iterator[None]:
     try:
         _note_signals()
         yield
+        if number := requested():
+            raise Interrupted(number)
     finally:
         RECEIVED.clear()
         for number, handler in handlers.items():

@@ -1,6 +1,7 @@
 """Canaries for the private parts of pytorch_lightning, held against what a trainer does."""
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -189,7 +190,7 @@ def test_further_processes_of_a_fit_run_the_module_that_is_asked_for(
     started = children(["true"])
     before = list(sys.argv), sys.modules["__main__"].__spec__, dict(os.environ)
     with moved("sys.argv and __main__.__spec__ in Lightning's launcher"):
-        with private.further_processes_run("lepton.worker", "a folder"):
+        with private.further_processes_run("lepton.worker", "a folder", on_lost=print):
             launch(devices=2)
         [(command, process)] = started
         process.wait()
@@ -199,21 +200,36 @@ def test_further_processes_of_a_fit_run_the_module_that_is_asked_for(
         assert (sys.argv, sys.modules["__main__"].__spec__, dict(os.environ)) == before
 
 
-@pytest.mark.slow
-def test_further_processes_are_ended_and_nothing_watches_them_any_more(
-    private, launch, children, moved
-):
-    started, before = children(["false"], ["sleep", "60"]), set(threading.enumerate())
-    with moved("the thread child-process-observer and its _child_processes"):
-        with private.further_processes_run("lepton.worker"):
+def test_further_processes_are_ended_and_what_killed_one_is_told(private, launch, children, moved):
+    started, before = children(["sleep", "60"], ["sleep", "60"]), set(threading.enumerate())
+    with moved("subprocess_script._launch_process_observer"):
+        with private.further_processes_run("lepton.worker", on_lost=print):
             launch(devices=3)
         [watch] = set(threading.enumerate()) - before
         assert watch.name == private.WATCHING_THREAD
-        private.end_further_processes(0.5)
-        assert [process.returncode for _, process in started] == [1, -signal.SIGKILL]
-        assert watch._child_processes == []
+        started[1][1].send_signal(signal.SIGTERM)
+        killed = private.end_further_processes(0.5)
+        assert killed == "process 2 of 0 to 2 was killed by SIGTERM"
+        codes = [process.returncode for _, process in started]
+        assert codes == [-signal.SIGKILL, -signal.SIGTERM]
         watch.join(15)
         assert not watch.is_alive()
+
+
+def test_a_fit_that_does_not_notice_a_lost_process_is_told_of_it(
+    private, launch, children, moved, monkeypatch
+):
+    monkeypatch.setattr(private, "SECONDS_TO_NOTICE", 0.0)
+    monkeypatch.setattr(private, "POLL_SECONDS", 0.02)
+    started, heard, codes = children(["false"], ["sleep", "60"]), queue.Queue(), queue.Queue()
+    monkeypatch.setattr(os, "_exit", codes.put)
+    with moved("subprocess_script._launch_process_observer"):
+        with private.further_processes_run("lepton.worker", on_lost=heard.put):
+            launch(devices=3)
+            assert heard.get(timeout=20) == "process 1 of 0 to 2 exited with code 1"
+            assert codes.get(timeout=20) == 1
+        assert [process.returncode for _, process in started] == [1, -signal.SIGKILL]
+        assert private.end_further_processes(0.5) == ""
 
 
 def test_a_mesh_of_all_processes_and_no_hook_are_enough_to_divide_a_model(
@@ -231,7 +247,7 @@ def test_a_mesh_of_all_processes_and_no_hook_are_enough_to_divide_a_model(
     fitted = module([0.0])
     with moved("ModelParallelStrategy.setup_environment, setup and device_mesh"):
         try:
-            with private.further_processes_run("lepton.worker"):
+            with private.further_processes_run("lepton.worker", on_lost=print):
                 trainer = private.pl.Trainer(devices=1, strategy=Divided(), max_epochs=1, **QUIET)
                 trainer.fit(fitted, rows)
         finally:

@@ -35,15 +35,24 @@ def handlers():
 
 def test_the_first_signal_is_noted_and_the_second_ends_at_once():
     before = handlers()
+    with pytest.raises(KeyboardInterrupt):
+        _signal_twice()
+    assert requested() is None
+    assert handlers() == before
+
+
+def _signal_twice():
     with watching():
         assert requested() is None
         os.kill(os.getpid(), signal.SIGTERM)
         assert requested() == signal.SIGTERM
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-        assert requested() == signal.SIGTERM
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_that_nobody_has_heeded_ends_what_follows():
+    with pytest.raises(Interrupted), watching():
+        os.kill(os.getpid(), signal.SIGTERM)
     assert requested() is None
-    assert handlers() == before
 
 
 def test_sigterm_is_left_to_who_hears_it_in_another_language(monkeypatch):
@@ -234,3 +243,27 @@ def test_what_was_asked_is_forgotten_with_the_training(here):
         train_checked(config, run_folder(config), lambda *_: signals.RECEIVED.append(15))
     assert requested() is None
     assert train_checked(config, run_folder(config)).epochs == 4
+
+
+class EndsLoudly:
+    """Gets a signal while Python clears it away."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        os.kill(os.getpid(), self.number)
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, Interrupted), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_a_signal_within_a_finalizer_is_heard_all_the_same(number, error):
+    def work():
+        EndsLoudly(number)
+        for _ in range(1000):
+            time.sleep(0.01)
+
+    with pytest.raises(error), interrupted_by_sigterm():
+        work()
