@@ -13,6 +13,7 @@ from lepton.config.compose import compose
 from lepton.config.options import CONF_DIR
 from lepton.errors import ConfigError, LeptonError
 from lepton.groups import GROUPS
+from tests.tampering import forget_digests
 
 HOSTILE = [
     "os.system",
@@ -300,6 +301,7 @@ def test_a_tampered_run_is_refused_before_anything_of_it_is_imported(
 ):
     (here / "evil.py").write_text(EVIL.format(marker=str(here / "marker")))
     monkeypatch.syspath_prepend(str(here))
+    forget_digests(finished)  # else they are refused first
     for path in (finished / "config.yaml", finished / "result.json"):
         stored = yaml.safe_load(path.read_text())
         config = OmegaConf.create(stored if path.suffix == ".yaml" else stored["config"])
