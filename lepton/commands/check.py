@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     look_at_jobs(plan.to_do, plan.finished, own_code=True)
     if not parsed.multirun:
         look_at_trainer(plan.jobs[0].config)
-    say(plan)
+    say("\n".join([*parsed.notes, str(plan)]))
     to_do = {job.folder for job in plan.to_do}
     for job, status in zip(plan.jobs, plan.statuses, strict=True):
         if job.folder in to_do and status != "running":

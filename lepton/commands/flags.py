@@ -1,13 +1,11 @@
 """The flags of commands that compose: lepton's own, and those left to Hydra."""
 
 import os
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lepton.errors import LeptonError
-from lepton.foreign_text import say
 
 HYDRA_FLAGS = {  # Hydra's own, and the values that they take (any where none are named)
     **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
@@ -27,6 +25,7 @@ class Arguments:
     overrides: list[str]
     multirun: bool
     hydra_flags: list[str]  # with their values
+    notes: list[str] = field(default_factory=list)  # on words that others replace
 
 
 def parse_arguments(arguments: Sequence[str]) -> Arguments:
@@ -47,8 +46,7 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments:
             raise LeptonError(f"{argument}: no such flag; lepton --help")
         else:
             parsed.overrides.append(argument)
-    for line in _replaced_choices(parsed.overrides):
-        say(f"lepton: {line}", file=sys.stderr)
+    parsed.notes = _replaced_choices(parsed.overrides)
     if parsed.hydra_flags and not HYDRA_QUESTIONS & {*parsed.hydra_flags}:
         raise LeptonError(f"{parsed.hydra_flags[0]}: goes with --cfg")
     return parsed

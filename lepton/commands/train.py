@@ -38,17 +38,21 @@ def main(arguments: list[str]) -> int:
         from lepton.sweep.multirun import multirun
 
         show_log()
+        for line in parsed.notes:
+            say(line)
         multirun(parsed.overrides)
     else:
-        _train_one(parsed.overrides)
+        _train_one(parsed.overrides, parsed.notes)
     return 0
 
 
-def _train_one(overrides: list[str]) -> None:
+def _train_one(overrides: list[str], notes: list[str]) -> None:
     """Trains one run and shows its result; torch is imported once the config is right."""
     from lepton.config.compose import compose
 
     cfg = compose(*overrides)
+    for line in notes:
+        say(line)
     from lepton.analysis.run_table import show_run
     from lepton.config.idle_keys import idle_values
     from lepton.run import train
