@@ -55,6 +55,12 @@ def test_a_run_predicts_files_arrays_and_images_as_it_did_its_test_split(task, p
         assert predicted.to_numpy() == pytest.approx(written[columns].to_numpy(), abs=1e-6)
 
 
+def test_a_network_without_a_block_is_refused(photos, lepton):
+    code, _, said = lepton("train", *overrides_of("binary"), "model.channels=[]")
+    assert (code, said) == (2, "lepton: model.channels: [] has no block; one at least, as [32]\n")
+    assert not Path("runs/pictures").exists() or not [*Path("runs/pictures").glob("*-s0-*")]
+
+
 def test_what_cannot_be_predicted_is_named(photos, run):
     model = load_model(run(*overrides_of("binary")))
     with pytest.raises(DataError, match=r"nowhere\.png: no such file"):

@@ -4,8 +4,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from lepton.errors import ConfigError
 from lepton.model.pixels import Pixels
 from lepton.spec import DataSpec
+from lepton.values.bounds import AtLeast1, From0Below1
 
 SIDE = 3  # of a convolution's window, in pixels
 
@@ -15,12 +17,15 @@ class CnnSmall(nn.Module):
 
     Between two blocks the larger of each two pixels stays, in height and width.
     Shapes: image (B, C, H, W) uint8 -> (B, outputs).
+    Raises: ConfigError without a block.
     """
 
     reads = ("image",)
 
-    def __init__(self, *, spec: DataSpec, channels: list[int], dropout: float):
+    def __init__(self, *, spec: DataSpec, channels: list[AtLeast1], dropout: From0Below1):
         super().__init__()
+        if not channels:
+            raise ConfigError("model.channels: [] has no block; one at least, as [32]")
         self.pixels = Pixels(spec=spec)
         self.blocks = nn.ModuleList(
             nn.Sequential(

@@ -30,6 +30,7 @@ from lepton.image.decoding import decode
 from lepton.image.picture_reader import Fit, PictureReader, in_threads
 from lepton.spec import DataSpec
 from lepton.storage.run_files import naming_damage, read_run_json
+from lepton.values.bounds import AtLeast1
 
 IMAGE_FILE = "image.json"
 LEVELS = 256  # of a pixel
@@ -55,10 +56,10 @@ class ImageInputs(InputKind):
         self,
         *,
         column: str,
-        size: int | list[int] | None,
+        size: AtLeast1 | list[AtLeast1] | None,
         channels: Literal[1, 3, 4] | None,
         fit: Fit,
-        max_pixels: int,
+        max_pixels: AtLeast1,
         on_error: Literal["refuse", "skip"],
         duplicates: Literal["drop", "keep"],
     ):
