@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     look_at_jobs(plan.to_do, plan.finished, own_code=True)
     if not parsed.multirun:
         look_at_trainer(plan.jobs[0].config)
-    say("\n".join([*parsed.notes, str(plan)]))
+    say(plan)
     to_do = {job.folder for job in plan.to_do}
     for job, status in zip(plan.jobs, plan.statuses, strict=True):
         if job.folder in to_do and status != "running":
@@ -40,4 +40,6 @@ def main(arguments: list[str]) -> int:
         elif lacks_evaluations(job):
             status = "to evaluate"
         say(f"  {status:8}  {job.folder}  {job}".rstrip())
+    for line in parsed.notes:
+        say(line)
     return 0
