@@ -5,6 +5,7 @@ python scripts/bench_report.py [--runs 10000]
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from lepton.storage.digests import SUMS_FILE, SUMS_HEAD
 from lepton.storage.index import INDEX_FILE
 
 TARGETS = {
@@ -100,13 +102,23 @@ def make_study(folder: Path, runs: int) -> Path:
         result = made_up_result(real_result, i, generator)
         run_folder = study / result["run"]
         run_folder.mkdir(parents=True)
-        (run_folder / "result.json").write_text(json.dumps(result, indent=1))
+        content = json.dumps(result, indent=1).encode()
+        (run_folder / "result.json").write_bytes(content)
+        (run_folder / SUMS_FILE).write_bytes(digests_with(real_run, "result.json", content))
         for path in real_run.rglob("*"):
-            if path.is_file() and path.name != "result.json":
+            if path.is_file() and path.name not in ("result.json", SUMS_FILE):
                 linked_path = run_folder / path.relative_to(real_run)
                 linked_path.parent.mkdir(exist_ok=True)
                 os.link(path, linked_path)
     return study
+
+
+def digests_with(real_run: Path, name: str, content: bytes) -> bytes:
+    """The digests of a run's files, with another content of one of them."""
+    _, *lines = (real_run / SUMS_FILE).read_text().splitlines(keepends=True)
+    changed = f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+    text = "".join(changed if line[66:-1] == name else line for line in lines).encode()
+    return SUMS_HEAD.format(hashlib.sha256(text).hexdigest()).encode() + text
 
 
 def made_up_result(

@@ -1,6 +1,9 @@
 """Measures CPU seconds that a sweep spends on each job apart from the training itself.
 
-    python scripts/bench_sweep.py [--jobs 20]
+    python scripts/bench_sweep.py [--jobs 20] [--planned 5000]
+
+Plans are measured with many more jobs than are trained: jobs that differ in a few values, and jobs
+that differ in the options of five groups.
 
 Orchestration is all CPU time of the process but that inside the training of a run: Hydra, composing
 and checking every job, finding what is finished, the table. Start-up (imports) is measured with a
@@ -15,6 +18,27 @@ import sys
 import tempfile
 
 TARGET = 0.1  # seconds of CPU a job
+PLAN_TARGET = 0.003  # of a job that is planned
+PLANS = {
+    "planned, values differ": ("seed=range({fifth})", "optimizer.lr=1,2,3,4,5"),
+    "planned, options differ": (
+        "seed=range({seeds})",
+        "model=mlp,resnet,linear,tabm",
+        "dataset=wine,german_credit,breast_cancer,diabetes,synthetic",
+        "optimizer=adam,sgd,adamw,lion,muon",
+        "scheduler=none,cosine,warmup_linear,warmup_cosine,inverse_sqrt",
+        "regularization=none,ema,l1,label_smoothing,dropout",
+    ),
+}
+PLANNING_COMMAND = """
+import json, sys, time
+from lepton.sweep.multirun import plan_runs
+plan_runs(["seed=0"], sweep=True)
+started = time.process_time()
+plan = plan_runs(sys.argv[1:], sweep=True)
+seconds = time.process_time() - started
+print(json.dumps({"exit_code": 0, "seconds": seconds / plan.combinations}))
+"""
 MEASURING_COMMAND = """
 import json, sys, time
 from lepton import run
@@ -38,8 +62,15 @@ print(json.dumps({"exit_code": exit_code, "seconds": seconds}))
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=20)
-    jobs = parser.parse_args().jobs
-    is_target_missed = False
+    parser.add_argument("--planned", type=int, default=5000)
+    options = parser.parse_args()
+    jobs, is_target_missed = options.jobs, False
+    for name, words in PLANS.items():
+        counts = {"fifth": options.planned // 5, "seeds": max(options.planned // 2500, 1)}
+        arguments = [word.format(**counts) for word in words]
+        job_seconds = measured_seconds(PLANNING_COMMAND, arguments)
+        is_target_missed |= job_seconds > PLAN_TARGET
+        print(f"{name:26} {job_seconds:11.4f}  {PLAN_TARGET:.3f}")
     print(f"{jobs} jobs                    CPU s a job  target")
     with tempfile.TemporaryDirectory() as runs:
         for name, command in {
@@ -65,8 +96,13 @@ def cpu_seconds(command: str, jobs: int, runs: str) -> float:
         f"runs={runs}",
         "study=bench",
     ]
+    return measured_seconds(MEASURING_COMMAND, arguments)
+
+
+def measured_seconds(program: str, arguments: list[str]) -> float:
+    """The CPU seconds that a program says on its last line."""
     process = subprocess.run(
-        [sys.executable, "-c", MEASURING_COMMAND, *arguments],
+        [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 LINEAR_PROBE_KEYS = {"strengths": "list[float]", "iterations": "int"}
+CheckMemory = dict[tuple[str, ...], list[str]]  # the lines on nodes, by what they are told from
 RETIRED_ROOT_KEYS = ("kind",)  # that old configs hold, and that say nothing any more
 
 
@@ -31,9 +32,19 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     Raises: ConfigError with every problem: missing values, broken interpolations, unknown keys,
         wrong types, targets that are not allowed, options that cannot go together.
     """
-    config = with_younger_keys(with_absent_groups(with_names_as_text(resolved_config(cfg))))
+    return check_values(resolved_config(cfg), files=files)
+
+
+def check_values(
+    config: dict[str, Any], memory: CheckMemory | None = None, *, files: bool = True
+) -> dict[str, Any]:
+    """What `check` makes of a config that is resolved already, and raises.
+
+    `memory`: what was found in other configs of the same process, and is found again in no time.
+    """
+    config = with_younger_keys(with_absent_groups(with_names_as_text(config)))
     config = {key: value for key, value in config.items() if key not in RETIRED_ROOT_KEYS}
-    problems = _structure_problems(config)
+    problems = _structure_problems(config, {} if memory is None else memory)
     if not problems:
         problems = constraint_problems(config, model_kind=model_kind(config))
         problems += missing_files(config) if files else []
@@ -47,7 +58,7 @@ def check(cfg: "DictConfig", *, files: bool = True) -> dict[str, Any]:
     return {**config, IDENTITY_KEY: data_identity(config)} if files else config
 
 
-def _structure_problems(config: dict[str, Any]) -> list[str]:
+def _structure_problems(config: dict[str, Any], memory: CheckMemory) -> list[str]:
     """A line for every key, type and target that is wrong by itself."""
     own = own_groups(config)
     types = dict.fromkeys((*TRAINING_GROUPS, *own), "dict | None")
@@ -57,23 +68,30 @@ def _structure_problems(config: dict[str, Any]) -> list[str]:
         probe_types = typed_keys(LINEAR_PROBE_KEYS)
         problems += key_problems("linear_probe.", probe, probe_types, "linear_probe")
     for name in TRAINING_GROUPS:
-        node = config.get(name)
-        if TRAINING_GROUPS[name].several and isinstance(node, dict) and "_target_" in node:
-            problems.append(
-                f"{name}: _target_ stands one level too high; a file of this group holds the "
-                "option's name, and below it _target_ and keys"
-            )
-            continue
-        lines = [
-            line
-            for path, node in option_nodes(config, name).items()
-            for line in _option_problems(path, node, name, option_label(config, path))
-        ]
-        problems += lines or kind_problems(name, config.get(name), option_label(config, name))
+        key = name, option_label(config, name), repr(config.get(name))
+        if key not in memory:
+            memory[key] = _group_problems(config, name)
+        problems += memory[key]
     for name in own:
         for path, node in option_nodes(config, name).items():
             problems += _own_method_problems(path, node, option_label(config, path))
     return problems
+
+
+def _group_problems(config: dict[str, Any], name: str) -> list[str]:
+    """A line for everything wrong in the options of a group, told from their nodes and labels."""
+    node = config.get(name)
+    if TRAINING_GROUPS[name].several and isinstance(node, dict) and "_target_" in node:
+        return [
+            f"{name}: _target_ stands one level too high; a file of this group holds the "
+            "option's name, and below it _target_ and keys"
+        ]
+    lines = [
+        line
+        for path, node in option_nodes(config, name).items()
+        for line in _option_problems(path, node, name, option_label(config, path))
+    ]
+    return lines or kind_problems(name, config.get(name), option_label(config, name))
 
 
 def _own_method_problems(path: str, node: Any, option: str) -> list[str]:

@@ -4,7 +4,7 @@ An experiment may set `model.dropout` and be trained with a model that has no su
 key does not apply, which is said. A key that no option of the group takes is a mistake still.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +16,21 @@ from lepton.groups import TRAINING_GROUPS
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+Memory = dict[str, Any]  # what the files of options say, for many configs in a row
 Choices = Mapping[str, Any]  # the option that was chosen of each group
 
 
-def option_without_key(config: Mapping[str, Any], choices: Choices, key: str) -> str | None:
+def option_without_key(
+    config: Mapping[str, Any], choices: Choices, key: str, memory: Memory | None = None
+) -> str | None:
     """The option of a composed config that lacks a key which others of its group take.
 
     None where it takes the key, where it is not known what it takes, and where no option does.
     """
     group, _, path = key.partition(".")
-    if not path or group not in TRAINING_GROUPS or not takes_key(group, path):
+    if not path or group not in TRAINING_GROUPS:
+        return None
+    if not _kept(memory, f"takes {key}", lambda: takes_key(group, path)):
         return None
     row, label = TRAINING_GROUPS[group], f"{group}={choices.get(group, 'none')}"
     node, parts = config.get(group), path.split(".")
@@ -55,23 +60,35 @@ def remove_idle_keys(cfg: "DictConfig", choices: Choices, given: set[str]) -> No
         node.pop(name, None)
 
 
-def idle_values(config: Mapping[str, Any], choices: Choices) -> dict[str, str]:
+def idle_values(
+    config: Mapping[str, Any], choices: Choices, memory: Memory | None = None
+) -> dict[str, str]:
     """The values, `key=value`, that the experiment of a config sets in vain, each with the option
     that does not take it; groups that the run does not heed at all are left out."""
     idle = {}
-    for key, value in _own_values(choices):
+    for key, value in _own_values(choices, memory):
         group = key.partition(".")[0]
         if config.get(group) is None:
             continue
-        option = option_without_key(config, choices, key)
+        option = option_without_key(config, choices, key, memory)
         if option is not None and not _holds(config, key):
             idle[f"experiment={choices['experiment']}: {key}={value}"] = option
     return idle
 
 
-def _own_values(choices: Choices) -> Iterator[tuple[str, Any]]:
+def _kept(memory: Memory | None, key: str, call: Callable[[], Any]) -> Any:
+    """What the call returns, or returned the first time."""
+    if memory is None:
+        return call()
+    if key not in memory:
+        memory[key] = call()
+    return memory[key]
+
+
+def _own_values(choices: Choices, memory: Memory | None = None) -> Iterator[tuple[str, Any]]:
     """Yields what the chosen experiment sets of options that it does not choose itself."""
-    file = find_options().get("experiment", {}).get(str(choices.get("experiment")))
+    experiments = _kept(memory, "experiments", lambda: find_options().get("experiment", {}))
+    file = experiments.get(str(choices.get("experiment")))
     if file is None:
         return
     own_choices, values = _read(file, file.stat().st_mtime_ns)

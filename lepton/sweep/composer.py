@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -9,24 +10,24 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from lepton.compat.hydra import set_values
-from lepton.config.check import check
+from lepton.config.check import CheckMemory, check_values
 from lepton.config.compose import (
     explain_hydra_errors,
-    finish_config,
     literal_overrides,
     note_revisions,
 )
 from lepton.config.conditions import Condition, lookup_in
 from lepton.config.identity import run_folder
-from lepton.config.idle_keys import option_without_key
-from lepton.config.options import find_options
+from lepton.config.idle_keys import Memory, option_without_key
+from lepton.config.node_checks import resolved_config
 from lepton.config.override_reader import text_of
 from lepton.config.words import restore_names, with_names
 from lepton.sweep.job import Job
+from lepton.sweep.option_configs import OptionConfigs
 
 
 class JobComposer:
-    """Composes the groups of a job once for every set of options, then sets its values.
+    """Composes the options of jobs, each once, then sets the values of a job.
 
     `master` is the config that Hydra composed for the sweep as a whole.
     """
@@ -34,9 +35,12 @@ class JobComposer:
     def __init__(self, master: DictConfig, loader: ConfigLoader):
         self.master, self.loader = master, loader
         self.parser = OverridesParser.create(config_loader=loader)
-        self.configs_by_options: dict[tuple[str, ...], DictConfig] = {}
+        self.option_configs = OptionConfigs(master, loader)
+        self.parsed: dict[str, Override] = {}
+        self.memory: CheckMemory = {}
+        self.option_files: Memory = {}
         self.options_without_key: dict[tuple[tuple[str, ...], str], str | None] = {}
-        self.groups = {*find_options(), *loader.list_groups("")}
+        self.groups = {*self.option_configs.files, *loader.list_groups("")}
         self.known_groups: dict[str, bool] = {}  # Hydra copies its whole config to answer
 
     def compose_job(self, overrides: Sequence[str]) -> Job:
@@ -56,10 +60,11 @@ class JobComposer:
         Raises: ConfigError with every mistake.
         """
         with explain_hydra_errors():
-            cfg = self.compose(overrides)
-            if any(condition.holds(lookup_in(cfg, cfg.choices)) for condition in conditions):
+            plain = self._plain_config(overrides)
+            cfg: Any = self.compose(overrides) if plain is None else plain
+            if any(condition.holds(lookup_in(cfg, cfg["choices"])) for condition in conditions):
                 return None
-            config = check(cfg)
+            config = check_values(resolved_config(cfg) if plain is None else plain, self.memory)
             return Job(tuple(overrides), config, run_folder(config))
 
     def applies(self, overrides: Sequence[str], key: str, condition: Condition | None) -> bool:
@@ -67,40 +72,43 @@ class JobComposer:
         if condition is None:
             return self.option_without_key(overrides, key) is None
         with explain_hydra_errors():
-            cfg = self.compose(overrides)
-            return condition.holds(lookup_in(cfg, cfg.choices))
+            cfg = self._plain_config(overrides) or self.compose(overrides)
+            return condition.holds(lookup_in(cfg, cfg["choices"]))
 
     def option_without_key(self, overrides: Sequence[str], key: str) -> str | None:
         """The option that lacks a key which others of its group take; None where it takes it."""
         chosen = tuple(o for o in overrides if self.is_group(o.lstrip("+").partition("=")[0]))
         if (chosen, key) not in self.options_without_key:
             with explain_hydra_errors():
-                cfg = self.compose(chosen)
-                self.options_without_key[chosen, key] = option_without_key(cfg, cfg.choices, key)
+                cfg = self._plain_config(chosen) or self.compose(chosen)
+                option = option_without_key(cfg, cfg["choices"], key, self.option_files)
+                self.options_without_key[chosen, key] = option
         return self.options_without_key[chosen, key]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The config that overrides mean, not yet checked."""
-        parsed = self.parser.parse_overrides(list(overrides))
-        options = tuple(text_of(o) for o in parsed if self._chooses_option(o))
-        if options not in self.configs_by_options:
-            cfg = self.loader.load_sweep_config(
-                self.master, [*options, *self._search_space(options)]
-            )
-            choices = cfg.hydra.runtime.choices
-            self.configs_by_options[options] = finish_config(cfg, (), choices=choices)
-        cfg = copy.deepcopy(self.configs_by_options[options])
-        set_values(cfg, [o for o in parsed if not self._chooses_option(o)])
+        options, values = self._parsed(overrides)
+        cfg = copy.deepcopy(self.option_configs.composed(options))
+        set_values(cfg, values)
         restore_names(cfg)
         cfg.overrides = literal_overrides([with_names(text) for text in overrides])
         note_revisions(cfg)
         return cfg
 
-    def _search_space(self, options: Sequence[str]) -> list[str]:
-        """The named space, which a trial's overrides leave out: Hydra 1.4 wants it in each job."""
-        name = self.master.hydra.runtime.choices.get("search")
-        is_given = any(option.startswith("search=") for option in options)
-        return [] if is_given or not name else [f"search={name}"]
+    def _plain_config(self, overrides: Sequence[str]) -> dict[str, Any] | None:
+        """The resolved config that overrides mean, made without OmegaConf where that is enough."""
+        options, values = self._parsed(overrides)
+        template = self.option_configs.template(options)
+        return None if template is None else template.job_config(values, overrides)
+
+    def _parsed(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
+        """The overrides that choose options, and those that set values."""
+        for text in overrides:
+            if text not in self.parsed:
+                (self.parsed[text],) = self.parser.parse_overrides([text])
+        parsed = [self.parsed[text] for text in overrides]
+        options = tuple(text_of(o) for o in parsed if self._chooses_option(o))
+        return options, [o for o in parsed if not self._chooses_option(o)]
 
     def _chooses_option(self, override: Override) -> bool:
         key = override.key_or_group

@@ -14,7 +14,7 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_result
 from lepton.storage.run_folder import run_status
 from lepton.sweep.composer import JobComposer
-from lepton.sweep.expansion import Expansion, LeftOut
+from lepton.sweep.expansion import Expansion
 from lepton.sweep.grid_jobs import GridJobs
 from lepton.sweep.grid_options import GridOptions
 from lepton.sweep.job import Job
@@ -108,12 +108,12 @@ def plan_grid(
     notes = jobs.add_drawn(combinations) if is_drawn else jobs.add_all(combinations)
     if jobs.problems:
         raise ConfigError(*jobs.problems)
-    _note_idle_values(jobs.in_order(), expansion.left_out)
+    _note_idle_values(jobs.in_order(), expansion)
     notes += expansion.left_out.lines()
     return SweepPlan(jobs.in_order(), jobs.meant, retry_failed, notes=tuple(notes))
 
 
-def _note_idle_values(jobs: Sequence[Job], left_out: LeftOut) -> None:
+def _note_idle_values(jobs: Sequence[Job], expansion: Expansion) -> None:
     """Notes what the experiments of jobs set in vain, which follows from the chosen options."""
     idle_by_choices: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for job in jobs:
@@ -122,6 +122,6 @@ def _note_idle_values(jobs: Sequence[Job], left_out: LeftOut) -> None:
             continue
         key = tuple(sorted(choices.items()))
         if key not in idle_by_choices:
-            idle_by_choices[key] = idle_values(job.config, choices)
+            idle_by_choices[key] = idle_values(job.config, choices, expansion.composer.option_files)
         for value, option in idle_by_choices[key].items():
-            left_out.add(value, option)
+            expansion.left_out.add(value, option)

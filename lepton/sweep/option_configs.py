@@ -1,0 +1,138 @@
+"""The configs of sets of options: each part of them is composed once.
+
+Most options change the node of their group and nothing else, so that the config of several is made
+of the nodes that Hydra composes for each alone. What chooses or sets anything elsewhere (an
+experiment, a fine-tuning strategy, a file with another package) is composed by Hydra with the rest.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig
+
+from lepton.config.compose import finish_config
+from lepton.config.options import config_dirs, find_options
+from lepton.groups import GROUPS
+from lepton.sweep.plain_template import RECORDED, Node, PlainTemplate
+
+Options = tuple[str, ...]  # overrides that choose options, as `model=mlp`
+CHOICE = re.compile(r"(\w+)=(\w+|\[\w+(?:,\w+)*\])")
+PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
+
+
+class OptionConfigs:
+    """Composes the configs of sets of options over the config of a sweep as a whole."""
+
+    def __init__(self, master: DictConfig, loader: ConfigLoader):
+        self.master, self.loader = master, loader
+        self.files = find_options()
+        self.configs: dict[Options, DictConfig] = {}
+        self.templates: dict[Options, PlainTemplate | None] = {}
+        self.parts: dict[tuple[Options, str], tuple[str, Node] | None] = {}
+        self.independent: dict[str, bool] = {}
+
+    def composed(self, options: Options) -> DictConfig:
+        """The config of these options, as Hydra composes it; not to be changed."""
+        if options not in self.configs:
+            words = [*options, *self._search_space(options)]
+            cfg = self.loader.load_sweep_config(self.master, words)
+            self.configs[options] = finish_config(cfg, (), choices=cfg.hydra.runtime.choices)
+        return self.configs[options]
+
+    def template(self, options: Options) -> PlainTemplate | None:
+        """The config of these options as plain values; None where it is not plain."""
+        if options not in self.templates:
+            template = self._assembled(options)
+            self.templates[options] = template or PlainTemplate.of(self.composed(options))
+        return self.templates[options]
+
+    def _search_space(self, options: Sequence[str]) -> list[str]:
+        """The named space, which a trial's overrides leave out: Hydra 1.4 wants it in each job."""
+        name = self.master.hydra.runtime.choices.get("search")
+        is_given = any(option.startswith("search=") for option in options)
+        return [] if is_given or not name else [f"search={name}"]
+
+    def _assembled(self, options: Options) -> PlainTemplate | None:
+        """The config made of the nodes of its options; None where they need one another."""
+        others = tuple(text for text in options if not self._is_independent(text))
+        independent = [text for text in options if text not in others]
+        groups = {text.partition("=")[0] for text in independent}
+        if len(independent) < 2 or len(groups) < len(independent):
+            return None
+        base, parts = self.template(others), [self._part(others, text) for text in independent]
+        if base is None:
+            return None
+        values = base.values
+        for part in parts:
+            if part is None:
+                return None
+            group, changed = part
+            values[group] = changed[group]
+            values["choices"][group] = changed["choices"][group]
+        return PlainTemplate(values)
+
+    def _part(self, others: Options, text: str) -> tuple[str, Node] | None:
+        """The group of an option and its config, where that differs in the group's node alone."""
+        if (others, text) not in self.parts:
+            group = text.partition("=")[0]
+            base, changed = self.template(others), self.template((*others, text))
+            is_own = base and changed and _differ_in(group, base.values, changed.values)
+            self.parts[others, text] = (group, changed.values) if changed and is_own else None
+        return self.parts[others, text]
+
+    def _is_independent(self, text: str) -> bool:
+        """True for a choice whose files set keys of its group alone."""
+        if text not in self.independent:
+            match = CHOICE.fullmatch(text)
+            group, names = match.groups() if match else ("", "")
+            files = [self.files.get(group, {}).get(name) for name in re.findall(r"\w+", names)]
+            self.independent[text] = group in GROUPS and all(
+                file is not None and _sets_own_keys(file, group) for file in files
+            )
+        return self.independent[text]
+
+
+def _sets_own_keys(file: Path, group: str) -> bool:
+    """True for an option's file that sets keys of its group alone, and those it takes keys from."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return False
+    packages = PACKAGE.findall(text)
+    if not all(package == group or package.startswith(f"{group}.") for package in packages):
+        return False
+    if content is not None and not isinstance(content, dict):
+        return False
+    names = (content or {}).get("defaults", [])
+    if not isinstance(names, list) or not all(re.fullmatch(r"\w+", str(name)) for name in names):
+        return False
+    paths = [
+        [path for folder in config_dirs() if (path := folder / group / f"{name}.yaml").is_file()]
+        for name in names
+        if name != "_self_"
+    ]
+    return all(
+        bool(found) and all(path != file and _sets_own_keys(path, group) for path in found)
+        for found in paths
+    )
+
+
+def _differ_in(group: str, first: Node, second: Node) -> bool:
+    """True for two configs that are equal in all but the node of a group, also in their order."""
+    ignored: tuple[Any, ...] = (group, *RECORDED)
+    others = [{k: v for k, v in node.items() if k not in ignored} for node in (first, second)]
+    choices = [
+        {name: choice for name, choice in node["choices"].items() if name != group}
+        for node in (first, second)
+    ]
+    return (
+        list(first) == list(second)
+        and list(first["choices"]) == list(second["choices"])
+        and repr(others[0]) == repr(others[1])
+        and repr(choices[0]) == repr(choices[1])
+    )
