@@ -1,7 +1,7 @@
 """The index of a study: its runs as rows of a table, kept in a file so they are not read twice.
 
 The file can always be thrown away: a row counts only while the file it was read from, and
-the digests beside it, have the same time and size, and its own digest is right.
+the digests beside it, have the same times and sizes, and its own digest is right.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from lepton.storage.regular_files import read_regular
 from lepton.storage.run_folder import FAILURE_FILE, PRUNED_FILE, RESULT_FILE, STATE_SUFFIXES
 
 INDEX_FILE = ".index.json"
-INDEX_FORMAT = 4  # raised when rows get other columns
+INDEX_FORMAT = 5  # raised when rows get other columns
 MAX_INDEX_BYTES = 1 << 30
 MIN_INDEXED_RUNS = 200  # fewer are read as fast without
 FILE_BY_SUFFIX = {"": RESULT_FILE, ".failed": FAILURE_FILE, ".pruned": PRUNED_FILE}
 
 Row = dict[str, Any]
-Stamp = tuple[int, int]  # time of change in ns, size
+Stamp = tuple[int, int]  # times of change in ns, sizes
 
 
 def indexed_rows(study: Path, read_row: Callable[[Path], Row]) -> list[Row]:
@@ -56,19 +56,18 @@ def _stamped_files(study: Path) -> Iterator[tuple[str, Stamp]]:
         if (suffix := _suffix(name)) not in FILE_BY_SUFFIX:
             continue
         path = f"{name}/{FILE_BY_SUFFIX[suffix]}"
-        with suppress(FileNotFoundError):
-            stat = os.stat(study / path)
-            modified, size = _stamp(study / name / SUMS_FILE)
-            yield path, (stat.st_mtime_ns + modified, stat.st_size + size)
+        stamp, own_stamp = _stamp(study / path), _stamp(study / name / SUMS_FILE)
+        if any(stamp) or any(own_stamp):  # a run with digests alone has lost its result
+            yield path, (stamp[0] + own_stamp[0], stamp[1] + own_stamp[1])
 
 
 def _stamp(path: Path) -> Stamp:
-    """The time and size of a file; zeros where there is none."""
+    """When a file, or what is known of it, was last changed, and its size; zeros for none."""
     try:
-        stat = os.stat(path)
+        stat = os.lstat(path)
     except OSError:
         return 0, 0
-    return stat.st_mtime_ns, stat.st_size
+    return stat.st_mtime_ns + stat.st_ctime_ns, stat.st_size
 
 
 def _suffix(name: str) -> str:

@@ -1,6 +1,7 @@
 """Results of finished runs, read and written one by one, and a study's runs as one table."""
 
 import json
+import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,8 +215,10 @@ def _read_row(path: Path) -> dict[str, Any]:
     try:
         with naming_damage(path):
             row = readers.get(suffix, _finished_row)(path)
-    except LeptonError as e:
+    except (LeptonError, FileNotFoundError) as e:
         error = str(e).removeprefix(f"{path.parent}/")
+        if isinstance(e, FileNotFoundError):
+            error = f"{path.name}: is gone, while other files of the run are there"
         row = {"run": name.removesuffix(suffix) if suffix in readers else name}
         row |= {"status": "unreadable", "error": error}
     return {_encodable(key): _encodable(value) for key, value in {**row, "folder": name}.items()}
@@ -229,6 +232,8 @@ def _encodable(value: Any) -> Any:
 
 
 def _finished_row(path: Path) -> dict[str, Any]:
+    if not os.path.lexists(path):
+        raise FileNotFoundError(path)
     result = finished_result(path.parent)
     facts = (
         *("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable"),

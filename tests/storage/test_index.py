@@ -130,3 +130,27 @@ def test_values_of_every_kind_come_back_as_they_were(tmp_path):
     indexed = index._read_index(tmp_path)
     assert str(indexed) == str(table)
     assert [type(row["a"]) for _, row in indexed.values()] == [int, bool, float]
+
+
+def test_a_change_that_keeps_a_files_time_and_size_is_seen(study, monkeypatch):
+    load(study)
+    path = study / "run0" / "result.json"
+    stat = path.stat()
+    path.write_text(path.read_text().replace('"seconds": ', '"sekonds": '))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size
+    assert load(study).set_index("folder").loc[str(study / "run0"), "status"] == "unreadable"
+
+
+def test_a_run_whose_result_is_gone_is_named_when_it_has_digests(study):
+    from lepton.storage.digests import write_sums
+
+    count = len(load(study))
+    for name, file in (("run0", "result.json"), ("lost.failed", "failure.json")):
+        write_sums(study / name, "checkpoint")
+        (study / name / file).unlink()
+    frame = load(study).set_index("folder")
+    assert len(frame) == count
+    lost = frame.loc[[str(study / "run0"), str(study / "lost.failed")]]
+    assert lost["status"].tolist() == ["unreadable"] * 2
+    assert lost["error"].str.contains(r"is gone, while other files of the run are there").all()

@@ -1,0 +1,22 @@
+"""Damaged and hostile files of a study: each is named or harmless, and runs no code."""
+
+import pytest
+
+from scripts import campaign_hostile, campaign_mutations
+
+
+def counts(some, many):
+    return [
+        pytest.param(some, marks=pytest.mark.slow),
+        pytest.param(many, marks=pytest.mark.campaign),
+    ]
+
+
+@pytest.mark.parametrize("count", counts(12, 300))
+def test_damages_of_every_kind_of_file_are_named_or_change_nothing(count):
+    assert campaign_mutations.campaign(count, seed=1) == 0
+
+
+@pytest.mark.parametrize("count", counts(12, 200))
+def test_hostile_files_run_no_code_and_cost_little(count):
+    assert campaign_hostile.campaign(count, seed=1) == 0
