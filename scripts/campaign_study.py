@@ -177,14 +177,14 @@ def _child(
             file.write(json.dumps(content, default=str) + "\n")
             file.flush()
 
+        note(begun="load")
+        rows = {row["folder"]: row for row in read_rows(STUDY)}
+        note(rows={name: {k: repr(v) for k, v in row.items()} for name, row in rows.items()})
         for name, ask_it in commands_on(run, names).items():
             note(begun=name)
             signal.alarm(WALL_SECONDS)
             note(name=name, answer=vars(ask_it()))
             signal.alarm(0)
-        note(begun="load")
-        rows = {row["folder"]: row for row in read_rows(STUDY)}
-        note(rows={name: {k: repr(v) for k, v in row.items()} for name, row in rows.items()})
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         note(bytes=most - base, begun="")
 

@@ -131,6 +131,8 @@ def _check_types(result: Result) -> None:
         for name, value in values.items():
             if not isinstance(value, allowed):
                 raise ValueError(f"{name} is {value!r:.60}")
+    for text in (*names.values(), *result.choices, *result.choices.values()):
+        (text or "").encode()  # halves of characters are no names
 
 
 def save_result(result: Result, folder: Path) -> None:
