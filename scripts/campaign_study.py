@@ -44,7 +44,7 @@ MOST_SECONDS, MOST_BYTES = 10, 1e9
 WALL_SECONDS = 120  # after which a command that takes no CPU time is taken to hang
 WORDS_OF_DAMAGE = re.compile(
     r"damaged|unreadable|cannot be read|is gone|not a |no finished run|not what|the limit|a link"
-    r"|unchecked|no file|lacks|anchor|missing|left out|not inside|interpolations|refused|does not"
+    r"|unchecked|no file|lacks|anchor|missing|left out|not inside|interpolations|refused|does not|to do|not finished|has no"
 )
 
 
@@ -206,7 +206,8 @@ def _case(notes: Path) -> Case:
 
 
 def _without_times(text: str) -> str:
-    return re.sub(r"\b\d+(\.\d+)? (s|ms|min)\b", "T", text)
+    """A text without durations and sizes of memory."""
+    return re.sub(r"\b\d+(\.\d+)? (s|ms|min|MB)\b", "T", text)
 
 
 def faults_of(case: Case) -> list[str]:
