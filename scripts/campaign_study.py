@@ -44,7 +44,8 @@ MOST_SECONDS, MOST_BYTES = 10, 1e9
 WALL_SECONDS = 120  # after which a command that takes no CPU time is taken to hang
 WORDS_OF_DAMAGE = re.compile(
     r"damaged|unreadable|cannot be read|is gone|not a |no finished run|not what|the limit|a link"
-    r"|unchecked|no file|lacks|anchor|missing|left out|not inside|interpolations|refused|does not|to do|not finished|has no"
+    r"|unchecked|no file|lacks|anchor|missing|left out|not inside|interpolations|refused|does not"
+    r"|to do|not finished|has no"
 )
 
 
