@@ -1,7 +1,6 @@
 """Results of finished runs, read and written one by one, and a study's runs as one table."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,12 +190,6 @@ def table_of_rows(rows: list[dict[str, Any]]) -> "pd.DataFrame":
     return table.copy()  # columns beside each other
 
 
-def mixed_columns_as_text(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """A table whose columns of several types are text, as Parquet holds one type a column."""
-    mixed = [name for name in frame if frame[name].dropna().map(type).nunique() > 1]
-    return frame.assign(**{name: frame[name].map(str, na_action="ignore") for name in mixed})
-
-
 def study_folder(study: str | Path) -> Path:
     """The folder of a study given by path, or by its name in runs/.
 
@@ -218,9 +211,9 @@ def _read_row(path: Path) -> dict[str, Any]:
         with naming_damage(path):
             row = readers.get(suffix, _finished_row)(path)
     except (LeptonError, FileNotFoundError) as e:
-        error = str(e).removeprefix(f"{path.parent}/")
-        if isinstance(e, FileNotFoundError):
-            error = f"{path.name}: is gone, while other files of the run are there"
+        gone = f"{path.name}: is gone, while other files of the run are there"
+        is_gone = isinstance(e, FileNotFoundError)
+        error = gone if is_gone else str(e).removeprefix(f"{path.parent}/")
         row = {"run": name.removesuffix(suffix) if suffix in readers else name}
         row |= {"status": "unreadable", "error": error}
     return {_encodable(key): _encodable(value) for key, value in {**row, "folder": name}.items()}
@@ -234,8 +227,8 @@ def _encodable(value: Any) -> Any:
 
 
 def _finished_row(path: Path) -> dict[str, Any]:
-    if not os.path.lexists(path):
-        raise FileNotFoundError(path)
+    """Raises: FileNotFoundError where there is no result; LeptonError for one that is none."""
+    path.lstat()
     result = finished_result(path.parent)
     facts = (
         *("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable"),

@@ -7,14 +7,18 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lepton.errors import Damaged, LeptonError
 from lepton.foreign_text import spreadsheet_safe
 from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.files import locked_folder, write_json
 from lepton.storage.regular_files import read_regular
-from lepton.storage.results import load, mixed_columns_as_text
+from lepton.storage.results import load
 from lepton.storage.run_files import naming_damage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_PLAN_BYTES = 1 << 28
 PLAN_FILE, TABLE_FILES = "sweep.json", ("results.parquet", "results.csv")
@@ -126,3 +130,9 @@ def write_tables(study: Path) -> None:
                 os.replace(temporary, study / name)
             finally:
                 temporary.unlink(missing_ok=True)
+
+
+def mixed_columns_as_text(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A table whose columns of several types are text, as Parquet holds one type a column."""
+    mixed = [name for name in frame if frame[name].dropna().map(type).nunique() > 1]
+    return frame.assign(**{name: frame[name].map(str, na_action="ignore") for name in mixed})
