@@ -40,7 +40,8 @@ def _folders_of(name: str) -> Iterator[tuple[Path, bool]]:
         if _is_run(path):
             yield path, not is_glob
         else:
-            yield from ((p, False) for p in sorted(path.iterdir()) if p.is_dir())
+            folders = sorted(p for p in path.iterdir() if p.is_dir())
+            yield from ((p, False) for p in folders if not p.name.startswith("."))
 
 
 def _is_run(path: Path) -> bool:

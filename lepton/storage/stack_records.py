@@ -15,11 +15,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lepton.errors import LeptonError
+from lepton.errors import Damaged, LeptonError
+from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.files import locked_folder, write_json
 from lepton.storage.lock import acquire_lock, release_lock
+from lepton.storage.regular_files import read_regular
 
 FOLDER, STACK_FILE, STUDY_FILE = ".stacks", "stack.json", "study.json"
+MAX_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,8 @@ def _read(path: Path) -> StackRecord:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(read_regular(path, MAX_BYTES))
+    except (OSError, ValueError, RecursionError, Damaged):
         raise _damaged(path) from None
     if not isinstance(content, dict):
         raise _damaged(path)

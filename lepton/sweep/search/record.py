@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lepton.errors import LeptonError
+from lepton.errors import Damaged, LeptonError
+from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.files import locked_folder, write_json
+from lepton.storage.regular_files import read_regular
 from lepton.sweep.search.space import SearchSpace
 from lepton.sweep.search.warm_start import ToldRun
 
 RECORD_FILE = "searches.json"
+MAX_BYTES = 1 << 28
 SAME_SPACE = ("space", "start")  # keys of a definition that other searches of it share
 Definition = Mapping[str, Any]  # all that the proposals of a search follow from, as plain values
 
@@ -55,7 +58,8 @@ class SearchRecord:
                     [run.run, run.params, list(run.values), list(run.violations)] for run in told
                 ]
                 entry = {"definition": self.definition, "told": items}
-                write_json(self.path, {"searches": {**self._searches(), self.name: entry}})
+                searches = {**self._searches(), self.name: entry}
+                write_json(self.path, {"searches": searches, "sha256": _digest(searches)})
         except OSError as e:
             raise LeptonError(f"runs: cannot write to {self.path.parent} ({e.strerror})") from None
         return list(told)
@@ -78,10 +82,14 @@ class SearchRecord:
 
     def _searches(self) -> dict[str, Any]:
         try:
-            return dict(json.loads(self.path.read_text())["searches"])
+            content = parse_json(read_regular(self.path, MAX_BYTES))
+            searches = dict(content["searches"])
+            if content.get("sha256", _digest(searches)) != _digest(searches):
+                raise self._damaged()
+            return searches
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, Damaged):
             raise self._damaged() from None
 
     def _damaged(self) -> LeptonError:
@@ -89,6 +97,12 @@ class SearchRecord:
             f"{self.path}: not a record of lepton's searches; remove the file, and searches begin "
             "anew with the runs that are there"
         )
+
+
+def _digest(searches: Mapping[str, Any]) -> str:
+    """The digest of what a file says, whichever types wrote it."""
+    text = json.dumps(json.loads(json.dumps(searches, default=str)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def difference(definition: Definition, other: Definition) -> str:
