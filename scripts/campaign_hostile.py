@@ -288,7 +288,7 @@ def campaign(count: int, seed: int, *, show: bool = False) -> int:
         pristine.mkdir()
         try:
             build_study(pristine)
-            run = next(STUDY.glob("csv-mlp_small-s0-*"))
+            run = next(STUDY.glob("*-mlp_small-s0-*"))
             for number in range(count):
                 kind = KINDS[number % len(KINDS)]
                 case = ask(pristine, place, run, partial(_put, kind, run, rng.random()), COMMANDS)

@@ -131,7 +131,7 @@ def campaign(count: int, seed: int, *, show: bool = False) -> int:
                 other, own = rng.choice(others), random.Random(rng.random())
                 run = STUDY / path.relative_to(STUDY).parts[0]
                 if not (run / "result.json").is_file():
-                    run = next(STUDY.glob("csv-linear-s0-*"))
+                    run = next(STUDY.glob("*-linear-s0-*"))
                 names = [*ALWAYS, *(["report"] if number % 10 == 0 else rng.sample(SOMETIMES, 2))]
                 if run not in baselines:
                     everything = [*ALWAYS, *SOMETIMES, "report"]

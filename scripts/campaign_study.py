@@ -78,10 +78,10 @@ def build_study(root: Path) -> None:
         "base.csv", index=False
     )
     for words in RUNS:
-        source = next((str(path) for path in Path("runs/source").glob("csv-mlp-*")), "")
+        source = next((str(path) for path in Path("runs/source").glob("*-mlp-*")), "")
         answer = command("train", *(word.replace("SOURCE", source) for word in words))
         assert answer.code == int("seed=7" in words), answer.text  # that one diverges
-    linear = next(STUDY.glob("csv-linear-s0-*"))
+    linear = next(STUDY.glob("*-linear-s0-*"))
     command("evaluate", str(linear), "evaluation=slices")
     command("ensemble", "runs=s", "method=stacking", "keep=true")
     pruned = STUDY / "csv-linear-s9-0123456789.pruned"
