@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from signal import Signals
+from typing import Any
 
 from torch import Tensor
 
@@ -115,16 +116,17 @@ def further_processes_run(
     import __main__
 
     command_line, spec, environment = sys.argv, __main__.__spec__, dict(os.environ)
-    watch = subprocess_script._launch_process_observer
+    launching: Any = subprocess_script
+    watch = launching._launch_process_observer
     sys.argv = [command_line[0], *arguments]
     __main__.__spec__ = importlib.util.find_spec(module)
-    subprocess_script._launch_process_observer = lambda children: FurtherProcesses(
+    launching._launch_process_observer = lambda children: FurtherProcesses(
         children, on_lost
     ).start()
     try:
         yield
     finally:
-        subprocess_script._launch_process_observer = watch
+        launching._launch_process_observer = watch
         sys.argv, __main__.__spec__ = command_line, spec
         os.environ.clear()
         os.environ.update(environment)
