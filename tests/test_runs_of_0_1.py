@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from omegaconf import OmegaConf
+from packaging.version import Version
 
 from lepton import compose, load, load_model, train
 from lepton.analysis.grouping import chosen_groups, varying_settings
@@ -37,6 +39,9 @@ STOPPED = sorted(p.relative_to(EARLIER) for p in EARLIER.glob("runs/stopped/*.pa
 TABLES = json.loads((EARLIER / "tables.json").read_text())
 LATER_GROUPS = {name for name, group in GROUPS.items() if group.earlier} - {"finetune"}
 LATER_COLUMNS = {"derived", *LATER_GROUPS}  # that `load` has learned to give since
+# their files are of scikit-learn 1.9, which an older one says that it might not read
+pytestmark = pytest.mark.filterwarnings("ignore:Trying to unpickle")
+installed_sklearn = Version(sklearn.__version__)
 
 
 @pytest.fixture
@@ -60,6 +65,8 @@ def test_nothing_that_was_written_then_is_left_out():
 
 @pytest.mark.parametrize("folder", FINISHED, ids=study_and_run)
 def test_its_model_predicts_what_it_predicted_then(folder, earlier):
+    if re.search("boosting|tfidf|stacking", folder.name) and installed_sklearn < Version("1.9"):
+        pytest.skip("an older scikit-learn reads no such model of 1.9")
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
     path = read_config(folder / "config.yaml")["dataset"]["path"]
     predicted = load_model(folder).predict(pd.read_csv(path).iloc[written["id"]])
