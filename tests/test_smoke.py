@@ -31,9 +31,12 @@ NARROW = {  # sizes that cost less and go the same way
     "gradient_boosting": ["model.max_iter=5"],
 }
 TEXT = ["bag_of_embeddings", "text_cnn", "tfidf_linear", "transformer_tiny"]
-TABULAR = sorted(set(OPTIONS["model"]) - {*TEXT, "minilm", "transformer"})
-NOT_OFFLINE = {"openml", "csv", "parquet", "text_csv", "huggingface"}  # needs a file or a network
-OFFLINE = sorted(set(OPTIONS["dataset"]) - NOT_OFFLINE - {"vader"})
+IMAGE = ["cnn_small"]
+TABULAR = sorted(set(OPTIONS["model"]) - {*TEXT, *IMAGE, "minilm", "transformer"})
+NOT_OFFLINE = {  # needs a file or a network
+    *("openml", "csv", "parquet", "text_csv", "huggingface", "image_folder", "idx", "npz"),
+}
+OFFLINE = sorted(set(OPTIONS["dataset"]) - NOT_OFFLINE - {"vader", "digits"})
 PRESETS = {  # beside the preset, what makes it short
     "default": ["trainer.max_epochs=2"],
     "cpu": ["trainer.max_epochs=2"],
@@ -103,6 +106,11 @@ DEFAULT_PAIRS = [*zip(TABULAR, cycle(TASKS), strict=False)]
 def test_every_model_learns_every_task(model, task, smoke):
     result = smoke(*TINY, *TASKS[task], f"model={model}")
     assert ("test/rmse" in result.metrics) == (task == "regression")
+
+
+@pytest.mark.parametrize("model", IMAGE)
+def test_every_model_of_images_learns(model, smoke):
+    smoke("dataset=digits", f"model={model}")
 
 
 @pytest.mark.parametrize("kind", KINDS)
