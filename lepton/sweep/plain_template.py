@@ -56,7 +56,7 @@ class PlainTemplate:
         values: Any = OmegaConf.to_container(cfg, resolve=False)
         template = cls(values)
         try:
-            resolved = template._resolved(values)
+            resolved = template.resolved(values)
             is_same = repr(resolved) == repr(OmegaConf.to_container(cfg, resolve=True))
         except (NotPlain, OmegaConfBaseException):
             return None
@@ -76,11 +76,11 @@ class PlainTemplate:
             config["overrides"] = literal_overrides(overrides)
             if REVISIONS:
                 config["revisions"] = revisions_of(changes_of(config))
-            return self._resolved(config)
+            return self.resolved(config)
         except NotPlain:
             return None
 
-    def _resolved(self, config: Node) -> Node:
+    def resolved(self, config: Node) -> Node:
         """The config with a value for each that stands for another, where none was set there."""
         resolved = [
             (path, _resolved(text, config))

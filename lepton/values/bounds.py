@@ -45,3 +45,4 @@ BOUNDS = {
     "From0Below1": Bounds("float, from 0 to below 1", 0, 1, open_high=True),
     "Above0To1": Bounds("float, above 0, 1 at most", 0, 1, open_low=True),
 }
+FLOATS = frozenset({"float", *(name for name, bounds in BOUNDS.items() if not bounds.whole)})

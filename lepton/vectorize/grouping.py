@@ -17,6 +17,7 @@ from lepton.storage.stack_records import is_stacked
 from lepton.sweep.job import Job
 from lepton.trainer.default import resolve_precision
 from lepton.training.checkpoint import Checkpoints
+from lepton.values.bounds import FLOATS
 from lepton.vectorize.optimizer import STACKED_OPTIMIZERS
 
 STACKED_BY_TARGET = {
@@ -152,9 +153,9 @@ def _may_differ(key: str, value: Any) -> bool:
 
 
 def _float_parameters(target: str) -> set[str]:
-    """The parameters of a target that are annotated as `float`."""
+    """The parameters of a target that are annotated as `float`, with bounds or without."""
     return {
         name
         for name, parameter in read_signature(target).parameters.items()
-        if parameter.annotation is not None and ast.unparse(parameter.annotation) == "float"
+        if parameter.annotation is not None and ast.unparse(parameter.annotation) in FLOATS
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from lepton.compat.optional import EXTRAS, how_to_install, import_optional
+from lepton.compat.optional import EXTRAS, PROPER_NAMES, how_to_install, import_optional
 from lepton.errors import LeptonError
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,8 @@ def test_each_extra_installs_the_package_and_is_one_of_pyproject():
         extra: {Requirement(text).name for text in texts}
         for extra, texts in project["optional-dependencies"].items()
     }
-    for package, extra in EXTRAS.items():
+    for module, extra in EXTRAS.items():
+        package = PROPER_NAMES.get(module, module).lower()
         assert package in extras[extra], f"the extra {extra} does not install {package}"
         assert package not in {Requirement(text).name for text in project["dependencies"]}
     assert how_to_install("track").endswith("'lepton-experiments[track]'")

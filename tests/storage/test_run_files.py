@@ -185,6 +185,7 @@ OTHER_FILES = {  # what these read is no file of a run
     "preprocessing": "none",
     "report.html": "the page's own parts",
     "storage": "this is where files of runs are read",
+    "sweep.option_configs": "options",
     "testing": "what contracts made themselves",
     "tokenizer": "pretrained tokenizers",
     "training.checkpoint": "checkpoints, which have digests of their own",
