@@ -66,8 +66,8 @@ def read_adapter_base(path: Path) -> dict[str, Any]:
     try:
         contents = read_run_json(path.parent, path.name)
         return {key: contents[key] for key in BASE_KEYS}
-    except Damaged:
-        raise
+    except Damaged as e:
+        raise Damaged(f"{e}; train the run again") from None
     except (OSError, ValueError, TypeError, KeyError):
         raise Damaged(f"{path}: not what lepton wrote; train the run again") from None
 

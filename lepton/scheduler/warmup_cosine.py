@@ -8,7 +8,7 @@ from lepton.scheduler.warmup import warmup_steps
 from lepton.values.bounds import From0To1
 
 
-def factor(step: int, total: int, warmup: int, final: From0To1) -> float:
+def factor(step: int, total: int, warmup: int, final: float) -> float:
     """The share of the learning rate at a step; `warmup` in steps."""
     if step < warmup:
         return step / warmup
@@ -16,7 +16,7 @@ def factor(step: int, total: int, warmup: int, final: From0To1) -> float:
 
 
 def warmup_cosine(
-    *, optimizer: Optimizer, total_steps: int, warmup: float | int, final: float
+    *, optimizer: Optimizer, total_steps: int, warmup: float | int, final: From0To1
 ) -> LambdaLR:
     """The schedule: zero at the first step, full after `warmup`, `final` of it at the end."""
     warmup_end = warmup_steps(warmup, total_steps)

@@ -101,7 +101,8 @@ def test_weights_to_start_from_that_changed_are_named(run, here):
         [
             (
                 lambda path: path.write_text("{"),
-                "base.json: not what lepton wrote; train the run again",
+                "base.json: cannot be read (Expecting property name enclosed in double quotes: "
+                "line 1 column 2 (char 1)); train the run again",
             ),
             (
                 lambda path: edit(path, lambda content: content.update(sha256="0")),
