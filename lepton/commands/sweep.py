@@ -10,12 +10,12 @@ from pathlib import Path
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 from lepton.storage.lock import lock_owner
-from lepton.storage.results import study_folder
+from lepton.storage.results import read_rows, study_folder
 from lepton.storage.run_folder import STATE_SUFFIXES, read_failure, run_status, unfinished_folder
 from lepton.storage.study import planned_runs
 
 USAGE = "usage: lepton sweep status STUDY"
-STATUSES = ("finished", "pruned", "diverged", "failed", "running", "to do")  # as they are shown
+STATUSES = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "to do")
 
 
 def main(arguments: list[str]) -> int:
@@ -32,14 +32,19 @@ def describe_study(study: Path) -> list[str]:
     runs = sorted({*overrides_by_run, *_run_names(study)})
     if not runs:
         raise LeptonError(f"{study}: holds no run yet")
+    unreadable = {r["run"]: r["error"] for r in read_rows(study) if r["status"] == "unreadable"}
     status_by_run = {run: run_status(study / run) for run in runs}
+    status_by_run |= {
+        run: "unreadable" for run in unreadable if status_by_run.get(run) in ("finished", "pruned")
+    }
     counts = Counter(status_by_run.values())
     counted = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
     lines = [f"{study}: {len(runs)} {'run' if len(runs) == 1 else 'runs'}: {counted}"]
     for status in STATUSES[1:]:
         for run in (run for run in runs if status_by_run[run] == status):
             detail = _detail(study / run, status, overrides_by_run.get(run, ""))
-            lines.append(f"  {status:8}  {run}  {detail}".rstrip())
+            detail = unreadable[run] if status == "unreadable" else detail
+            lines.append(f"  {status:10}  {run}  {detail}".rstrip())
     return lines
 
 

@@ -38,6 +38,17 @@ def test_a_study_of_single_runs_has_a_state_too(here, lepton):
     assert lepton("sweep", "status", "runs/default")[1] == "runs/default: 1 run: 1 finished\n"
 
 
+def test_a_finished_run_that_is_damaged_is_not_told_to_be_finished(here, lepton):
+    lepton("train", "dataset=wine", "model=linear", "trainer.max_epochs=1")
+    (result,) = here.glob("runs/default/*/result.json")
+    result.write_text(result.read_text().replace("0.9", "0.8", 1) + " ")
+    code, out, err = lepton("sweep", "status", "default")
+    head, line = out.splitlines()
+    assert (code, err) == (0, "")
+    assert head == "runs/default: 1 run: 1 unreadable"
+    assert line.split()[:3] == ["unreadable", result.parent.name, "result.json:"]
+
+
 def test_a_run_that_diverged_is_told_with_its_reason(here, lepton):
     (job,) = plan_runs(["dataset=wine", "seed=1"], sweep=True).jobs
     record_failure(job.folder, job.config, Diverged("the loss is inf in epoch 3"))
