@@ -2,11 +2,9 @@
 
 import hashlib
 import mmap
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from lepton.image.survey import PictureSurvey, survey_pictures
 from lepton.storage.array_cache import ArrayCache, ArrayEntry
 from lepton.storage.cache import cache_key
 from lepton.storage.environment import package_versions
+from lepton.storage.fingerprint import fingerprint
 
 FORMAT = 1  # of an entry of the cache; raised when the same pictures would become other pixels
 PACKAGES = ("lepton-experiments", "pillow")
@@ -58,6 +57,10 @@ class DecodedPictures:
     reader: PictureReader
     survey: PictureSurvey
 
+    def remarks(self) -> list[tuple[str, int]]:
+        """What became of pictures that are not as they are asked for, and how many these are."""
+        return self.survey.remarks(self.reader)
+
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The pixels of some rows, in memory. Shapes: rows (N,)."""
         taken = np.empty((len(rows), *self.pixels.shape[1:]), np.uint8)
@@ -81,7 +84,7 @@ def decode_all(
         return plain
     cache, contents = ArrayCache("pictures"), hashlib.sha256()
     for picture in pictures:
-        contents.update(_fingerprint(picture))
+        contents.update(fingerprint(picture))
     key = cache_key(asdict(shape), contents.hexdigest(), FORMAT, package_versions(PACKAGES))
     entry = cache.open(key[:16], key[16:])
     if entry is None:
@@ -136,21 +139,3 @@ def _plain_pixels(pictures: Sequence[Picture], shape: PictureShape) -> DecodedPi
 
 def _key(pixels: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=KEY_BYTES).digest()
-
-
-def _fingerprint(picture: Picture) -> bytes:
-    """Bytes that are others for another content, without reading a file."""
-    if isinstance(picture, dict):
-        picture = picture.get("bytes") or picture.get("path")
-    if isinstance(picture, str | Path):
-        try:
-            stat = os.stat(picture)
-        except OSError:
-            return f"{picture}\0".encode("utf-8", "surrogatepass")
-        seen = f"{os.path.abspath(picture)}\0{stat.st_mtime_ns} {stat.st_size}"
-        return seen.encode("utf-8", "surrogatepass")
-    if isinstance(picture, np.ndarray):
-        described = cache_key(str(picture.dtype), picture.shape).encode()
-        return described + hashlib.sha256(np.ascontiguousarray(picture).data).digest()
-    content = picture if isinstance(picture, bytes | bytearray) else picture.tobytes()
-    return hashlib.sha256(content).digest()

@@ -1,17 +1,15 @@
 """PictureReader: makes pictures of any size and kind arrays of one shape."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from lepton.errors import DataError
 from lepton.image.decoding import Picture, decode, pillow, quiet_decoding
+from lepton.storage import threads
 
 Fit = Literal["crop", "pad", "stretch"]
-THREADS, BLOCK = 8, 256  # that decode at once, and pictures that they hold decoded
 WHITE = (255, 255, 255, 255)  # behind what is transparent, where transparency is no channel
 
 
@@ -59,21 +57,9 @@ def in_threads(
 ) -> Iterator[Any]:
     """Yields what `work` makes of each picture, in their order, or the DataError that it raises.
 
-    `name` says in the error which picture it is. Pillow lets other threads run while it decodes.
+    `name` says in the error which picture it is.
     """
-
-    def one(number: int) -> Any:
-        try:
-            return work(pictures[number])
-        except DataError as e:
-            return DataError(f"{name(number)}: {e}")
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(pictures), BLOCK):
-            numbers = range(start, min(start + BLOCK, len(pictures)))
-            with quiet_decoding():
-                done = list(pool.map(one, numbers))
-            yield from done
+    return threads.in_threads(work, pictures, name, around=quiet_decoding)
 
 
 def _on_white(image: Any) -> Any:

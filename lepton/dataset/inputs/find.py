@@ -12,7 +12,13 @@ from lepton.errors import ConfigError
 from lepton.spec import DataSpec
 
 KIND_KEY = "kind"  # of a kind's own fields in a spec: the dotted name of its class
-OTHER_MODULES = ("__init__", "find", "kind", "picture")  # of this package, which hold no kind
+OTHER_MODULES = (
+    "__init__",
+    "decoded",
+    "find",
+    "kind",
+    "picture",
+)  # of this package, which hold no kind
 
 
 def input_kind(name: str) -> type[InputKind]:

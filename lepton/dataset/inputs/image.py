@@ -2,8 +2,8 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -12,13 +12,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lepton.dataset.clean.cleaning_note import CleaningNote
-from lepton.dataset.clean.suggestion import suggestion
-from lepton.dataset.clean.target import Target
-from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
+from lepton.dataset.inputs.kind import RawSplits, Rows
 from lepton.dataset.inputs.picture import Picture
-from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
-from lepton.dataset.split.split_rows import SplitRows
 from lepton.errors import DataError
 from lepton.image.decoded_pictures import (
     BLOCK_ROWS,
@@ -35,10 +31,9 @@ from lepton.values.bounds import AtLeast1
 IMAGE_FILE = "image.json"
 LEVELS = 256  # of a pixel
 SHOWN_PIXELS = 96  # of the longer side of a picture in the report
-MAX_VALUES = 12  # of a column beside pictures, by which the report slices
 
 
-class ImageInputs(InputKind):
+class ImageInputs(DecodedInputs):
     """A column of paths, file contents or arrays of pixels: `image` (rows, C, H, W) uint8.
 
     Shapes: of a batch image (B, C, H, W) uint8, as is; a model scales it by `mean` and `std` of the
@@ -47,10 +42,10 @@ class ImageInputs(InputKind):
     """
 
     name = "image"
+    noun = "image"
     plural = "images"
     tensors = ("image",)
     run_files = MappingProxyType({IMAGE_FILE: "pixels"})
-    are_cells_inputs = False  # but paths, which may name the class
 
     def __init__(
         self,
@@ -63,72 +58,21 @@ class ImageInputs(InputKind):
         on_error: Literal["refuse", "skip"],
         duplicates: Literal["drop", "keep"],
     ):
-        super().__init__()
-        self.own_columns = (column,)
+        super().__init__(column=column, on_error=on_error, duplicates=duplicates)
         self.shape = PictureShape(_sides(size), channels, fit, max_pixels)
-        self.on_error, self.duplicates = on_error, duplicates
         self.reader: PictureReader | None = None
-        self.decoded: DecodedPictures | None = None  # of all rows, while they are prepared
+        self.decoded: DecodedPictures | None = None
         self.mean: list[float] = []
         self.std: list[float] = []
 
-    def clean(self, frame: pd.DataFrame, target: Target) -> Target:
-        """Decodes the pictures, of all rows.
-
-        Raises: DataError that names one that cannot be decoded, where none is to be skipped; or two
-            of different sizes, where no size is given.
-        """
-        target = super().clean(frame, target)
-        column = self.own_columns[0]
-        pictures = frame[column].to_numpy(object)
-        self.decoded = decode_all(pictures, self.shape, namer(frame[column]))
-        where, remarks = f"column {column}", self.decoded.survey.remarks(self.decoded.reader)
-        self.notes += [CleaningNote(remark, count, where) for remark, count in remarks]
-        target = self._readable(target)
-        keys = self.decoded.keys[target.kept_rows]
-        if target.labels is not None and (count := _in_several_classes(keys, target.labels)):
-            self.notes.append(CleaningNote("images that stand under several classes", count, where))
-        return target
-
-    def _readable(self, target: Target) -> Target:
-        """The target, which keeps no row whose picture is to be skipped."""
-        assert self.decoded is not None
-        column = self.own_columns[0]
-        errors = {row: e for row, e in self.decoded.errors.items() if target.kept_rows[row]}
-        if not errors:
-            return target
-        first = errors[min(errors)]
-        if self.on_error == "refuse":
-            more = f" ({len(errors)} such images in all)" if len(errors) > 1 else ""
-            raise DataError(f"{first}{more}; dataset.on_error=skip leaves them out")
-        is_bad = np.zeros(len(target.kept_rows), dtype=bool)
-        is_bad[list(errors)] = True
-        remark = f"images that cannot be read, row dropped; the first: {first}"
-        self.notes += target.files.notes(remark, is_bad, f"column {column}")
-        values = target.values[~is_bad[target.kept_rows]]
-        target = replace(target, kept_rows=target.kept_rows & ~is_bad, values=values)
-        if not target.kept_rows.any():
-            raise DataError(f"column {column!r}: no image can be read; the first: {first}")
-        target.files.refuse_unused(target.kept_rows, f"image in column {column} beside a target")
-        return target
-
-    def drop_rows(self, rows: SplitRows, target: Target) -> SplitRows:
-        """Training rows whose pixels stand in val or test too are dropped, or said."""
-        assert self.decoded is not None
-        keys, drop = self.decoded.keys[target.kept_rows], self.duplicates == "drop"
-        if not drop:
-            refuse_equal_files(keys, target)
-        remaining, leak_notes = find_leaks(rows, keys, drop=drop, what="image")
-        self.notes += leak_notes
-        return remaining
+    def decode(self, column: pd.Series) -> DecodedPictures:
+        """Raises: DataError where pictures differ in size, and no size is given."""
+        return decode_all(column.to_numpy(object), self.shape, namer(column))
 
     def prepare(self, raw: RawSplits) -> dict[str, Rows]:
         assert self.decoded is not None
-        keys = self.decoded.keys[raw.positions["train"]]
-        self.notes += repeat_notes(keys, "train", what="image")
-        splits = super().prepare(raw)
-        self.reader, self.decoded = self.decoded.reader, None
-        return splits
+        self.reader = self.decoded.reader
+        return super().prepare(raw)
 
     def fit(self, frame: pd.DataFrame, rows: np.ndarray) -> None:
         """Takes mean and standard deviation of the training pixels."""
@@ -147,17 +91,11 @@ class ImageInputs(InputKind):
             return {"image": torch.from_numpy(self.decoded.take(rows))}
         assert self.reader is not None
         column = frame[self.own_columns[0]].iloc[rows]
-        pixels = list(in_threads(self.reader.read, column.to_numpy(object), namer(column)))
-        if errors := [error for error in pixels if isinstance(error, DataError)]:
-            raise errors[0]
+        pixels = decoded_or_refused(
+            in_threads(self.reader.read, column.to_numpy(object), namer(column))
+        )
         shape = (len(rows), self.reader.channels, self.reader.height, self.reader.width)
         return {"image": torch.from_numpy(np.stack(pixels) if pixels else np.empty(shape, "u1"))}
-
-    def encode(self, frame: pd.DataFrame) -> Rows:
-        column = self.own_columns[0]
-        if column not in frame.columns:
-            raise DataError(f"column {column!r} is missing{suggestion(column, frame.columns)}")
-        return super().encode(frame)
 
     def spec_fields(self, train: Rows) -> dict[str, Any]:
         channels, height, width = train["image"].shape[1:]
@@ -223,11 +161,6 @@ class ImageInputs(InputKind):
         pictures = [_thumbnail(picture, self.shape.max_pixels) for picture in column]
         return pd.DataFrame({column.name: pd.Series(pictures, dtype=object, index=rows.index)})
 
-    def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The other columns that have few values."""
-        others = rows.drop(columns=self.own_columns[0]).select_dtypes(exclude="number")
-        return others[[name for name in others if others[name].nunique() <= MAX_VALUES]]
-
 
 def _sides(size: int | list[int] | None) -> tuple[int, int] | None:
     """Height and width of `dataset.size`. Raises: DataError where it is neither one nor two."""
@@ -237,26 +170,6 @@ def _sides(size: int | list[int] | None) -> tuple[int, int] | None:
     if len(sides) != 2 or min(sides) < 1:
         raise DataError(f"dataset.size={size}: a side, or height and width, in pixels from 1 on")
     return sides[0], sides[1]
-
-
-def namer(column: pd.Series) -> Callable[[int], str]:
-    """What messages call the picture of a row: its path, or the row's number from 1."""
-    values = column.to_numpy(object)
-
-    def name(row: int) -> str:
-        value = values[row]
-        if isinstance(value, dict):
-            value = value.get("path") or value
-        return str(value) if isinstance(value, str | Path) else f"row {row + 1}"
-
-    return name
-
-
-def _in_several_classes(keys: np.ndarray, labels: np.ndarray) -> int:
-    """The rows whose key has rows of another class. Shapes: keys and labels (N,)."""
-    _, numbers = np.unique(keys, return_inverse=True)
-    pairs = np.unique(np.stack([numbers, labels], 1), axis=0)
-    return int((np.bincount(pairs[:, 0])[numbers] > 1).sum())
 
 
 def _thumbnail(picture: Any, max_pixels: int) -> Picture:

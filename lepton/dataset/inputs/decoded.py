@@ -1,0 +1,153 @@
+"""DecodedInputs: the base of kinds whose column holds files, decoded once: pictures, sounds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.clean.target import Target
+from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
+from lepton.dataset.split.split_rows import SplitRows
+from lepton.errors import DataError
+
+MAX_VALUES = 12  # of a column beside files, by which the report slices
+
+
+class DecodedFiles(Protocol):
+    """What files became, and for those that could not be decoded what is wrong.
+
+    Shapes: keys (N,) bytes, the same for equal content.
+    """
+
+    keys: np.ndarray
+    errors: dict[int, str]
+
+    def remarks(self) -> list[tuple[str, int]]:
+        """What became of files that are not as they are asked for, and how many these are."""
+        ...
+
+
+class DecodedInputs(InputKind):
+    """A column of paths, file contents or arrays, all of which are decoded before rows are split.
+
+    A subclass says what a file is in `noun`, and decodes a column.
+    """
+
+    noun: ClassVar[str] = "file"
+    are_cells_inputs = False  # but paths, which may name the class
+
+    def __init__(
+        self,
+        *,
+        column: str,
+        on_error: Literal["refuse", "skip"],
+        duplicates: Literal["drop", "keep"],
+    ):
+        super().__init__()
+        self.own_columns = (column,)
+        self.on_error, self.duplicates = on_error, duplicates
+        self.decoded: Any = None  # DecodedFiles of all rows, while they are prepared
+
+    def decode(self, column: pd.Series) -> DecodedFiles:
+        """What the files of all rows are."""
+        raise NotImplementedError
+
+    def clean(self, frame: pd.DataFrame, target: Target) -> Target:
+        """Decodes the files, of all rows.
+
+        Raises: DataError that names one that cannot be decoded, where none is to be skipped.
+        """
+        target = super().clean(frame, target)
+        column = self.own_columns[0]
+        self.decoded = self.decode(frame[column])
+        where = f"column {column}"
+        self.notes += [CleaningNote(*remark, where) for remark in self.decoded.remarks()]
+        target = self._readable(target)
+        keys = self.decoded.keys[target.kept_rows]
+        if target.labels is not None and (count := _in_several_classes(keys, target.labels)):
+            remark = f"{self.noun}s that stand under several classes"
+            self.notes.append(CleaningNote(remark, count, where))
+        return target
+
+    def _readable(self, target: Target) -> Target:
+        """The target, which keeps no row whose file is to be skipped."""
+        column = self.own_columns[0]
+        errors = {row: e for row, e in self.decoded.errors.items() if target.kept_rows[row]}
+        if not errors:
+            return target
+        first = errors[min(errors)]
+        if self.on_error == "refuse":
+            more = f" ({len(errors)} such {self.noun}s in all)" if len(errors) > 1 else ""
+            raise DataError(f"{first}{more}; dataset.on_error=skip leaves them out")
+        is_bad = np.zeros(len(target.kept_rows), dtype=bool)
+        is_bad[list(errors)] = True
+        remark = f"{self.noun}s that cannot be read, row dropped; the first: {first}"
+        self.notes += target.files.notes(remark, is_bad, f"column {column}")
+        values = target.values[~is_bad[target.kept_rows]]
+        target = replace(target, kept_rows=target.kept_rows & ~is_bad, values=values)
+        if not target.kept_rows.any():
+            raise DataError(f"column {column!r}: no {self.noun} can be read; the first: {first}")
+        what = f"{self.noun} in column {column} beside a target"
+        target.files.refuse_unused(target.kept_rows, what)
+        return target
+
+    def drop_rows(self, rows: SplitRows, target: Target) -> SplitRows:
+        """Training rows whose content stands in val or test too are dropped, or said."""
+        keys, drop = self.decoded.keys[target.kept_rows], self.duplicates == "drop"
+        if not drop:
+            refuse_equal_files(keys, target)
+        remaining, leak_notes = find_leaks(rows, keys, drop=drop, what=self.noun)
+        self.notes += leak_notes
+        return remaining
+
+    def prepare(self, raw: RawSplits) -> dict[str, Rows]:
+        keys = self.decoded.keys[raw.positions["train"]]
+        self.notes += repeat_notes(keys, "train", what=self.noun)
+        splits = super().prepare(raw)
+        self.decoded = None
+        return splits
+
+    def encode(self, frame: pd.DataFrame) -> Rows:
+        column = self.own_columns[0]
+        if column not in frame.columns:
+            raise DataError(f"column {column!r} is missing{suggestion(column, frame.columns)}")
+        return super().encode(frame)
+
+    def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The other columns that have few values."""
+        others = rows.drop(columns=self.own_columns[0]).select_dtypes(exclude="number")
+        return others[[name for name in others if others[name].nunique() <= MAX_VALUES]]
+
+
+def namer(column: pd.Series) -> Callable[[int], str]:
+    """What messages call the file of a row: its path, or the row's number from 1."""
+    values = column.to_numpy(object)
+
+    def name(row: int) -> str:
+        value = values[row]
+        if isinstance(value, dict):
+            value = value.get("path") or value
+        return str(value) if isinstance(value, str | Path) else f"row {row + 1}"
+
+    return name
+
+
+def decoded_or_refused(decoded: Iterator[Any]) -> list[Any]:
+    """What files to predict became. Raises: DataError, the first that stands among them."""
+    results = list(decoded)
+    if errors := [error for error in results if isinstance(error, DataError)]:
+        raise errors[0]
+    return results
+
+
+def _in_several_classes(keys: np.ndarray, labels: np.ndarray) -> int:
+    """The rows whose key has rows of another class. Shapes: keys and labels (N,)."""
+    _, numbers = np.unique(keys, return_inverse=True)
+    pairs = np.unique(np.stack([numbers, labels], 1), axis=0)
+    return int((np.bincount(pairs[:, 0])[numbers] > 1).sum())

@@ -1,0 +1,32 @@
+"""Fingerprints of a file's content, as a path, bytes or an array: others where it is another."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lepton.storage.cache import cache_key
+
+
+def fingerprint(content: Any) -> bytes:
+    """Bytes that are others for another content, without reading a file.
+
+    `content`: a path, the bytes of a file, a dict of both, an array, or what has `tobytes`.
+    """
+    if isinstance(content, dict):
+        content = content.get("bytes") or content.get("path")
+    if isinstance(content, str | Path):
+        try:
+            stat = os.stat(content)
+        except OSError:
+            return f"{content}\0".encode("utf-8", "surrogatepass")
+        seen = f"{os.path.abspath(content)}\0{stat.st_mtime_ns} {stat.st_size}"
+        return seen.encode("utf-8", "surrogatepass")
+    if isinstance(content, np.ndarray):
+        described = cache_key(str(content.dtype), content.shape).encode()
+        return described + hashlib.sha256(np.ascontiguousarray(content).data).digest()
+    if not isinstance(content, bytes | bytearray):
+        content = content.tobytes() if hasattr(content, "tobytes") else repr(content).encode()
+    return hashlib.sha256(content).digest()
