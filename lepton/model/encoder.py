@@ -10,7 +10,12 @@ from torch import nn
 
 from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
-from lepton.pretrained.location import explain_loading_errors, loading_problem, local_folder
+from lepton.pretrained.location import (
+    explain_loading_errors,
+    loading_problem,
+    local_file,
+    local_folder,
+)
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -20,38 +25,46 @@ if TYPE_CHECKING:
 def load_encoder(
     path: str | None, pretrained: bool, architecture: dict[str, Any], spec: DataSpec
 ) -> "tuple[PreTrainedModel, bool]":
-    """The encoder without its own head, and whether it is a causal decoder.
+    """The encoder of texts without its own head, and whether it is a causal decoder.
 
     Of an architecture with both, the decoder is left out.
     """
-    from transformers import AutoConfig, AutoModel
-
     from lepton.compat.transformers import is_causal_only, without_decoder
+
+    sizes = {"vocab_size": spec.vocabulary, "pad_token_id": spec.pad}
+    encoder = load_any(path, pretrained, architecture, sizes)
+    alone = without_decoder(encoder)
+    is_causal = alone is encoder and is_causal_only(encoder.config)
+    if getattr(alone, "pooler", None) is not None:
+        alone.add_module("pooler", None)  # of another task, no part of what is learned here
+    return alone.float().train(), is_causal
+
+
+def load_any(
+    path: str | None, pretrained: bool, architecture: dict[str, Any], sizes: dict[str, Any]
+) -> "PreTrainedModel":
+    """The model of transformers that a path names, or one of an architecture and `sizes`.
+
+    Raises: ConfigError where nothing can be loaded from there.
+    """
+    from transformers import AutoConfig, AutoModel
 
     folder = local_folder(path) if path else None
     options = {"trust_remote_code": False}
     if path is None:
         if pretrained:
             raise ConfigError("model.pretrained=true: needs model.path, where the weights lie")
-        sizes: dict[str, Any] = {
-            "vocab_size": spec.vocabulary,
-            "pad_token_id": spec.pad,
-        } | architecture
-        config = AutoConfig.for_model(**sizes)
+        config = AutoConfig.for_model(**(sizes | architecture))
     else:
-        if message := loading_problem(path, weights=pretrained):
+        is_file = local_file(path) is not None
+        message = "a file; a folder is right" if is_file else None
+        if message := message or loading_problem(path, weights=pretrained):
             raise ConfigError(f"model.path: {path!r}: {message}")
         config = AutoConfig.from_pretrained(folder or path, **options, **architecture)
     if pretrained:
         assert path is not None
-        encoder = _load_weights(folder or path, config, options)
-    else:
-        encoder = AutoModel.from_config(config, **options)
-    alone = without_decoder(encoder)
-    is_causal = alone is encoder and is_causal_only(config)
-    if getattr(alone, "pooler", None) is not None:
-        alone.add_module("pooler", None)  # of another task, no part of what is learned here
-    return alone.float().train(), is_causal
+        return _load_weights(folder or path, config, options)
+    return AutoModel.from_config(config, **options)
 
 
 def _load_weights(

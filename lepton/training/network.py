@@ -16,6 +16,7 @@ from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
 from lepton.seeds import derive
 from lepton.spec import DataSpec
 from lepton.storage.run_files import read_run_tensors
+from lepton.storage.run_log import log_once
 from lepton.trainer.default import resolve_precision, takes_cuda
 from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream, use_mask_stream
@@ -59,6 +60,8 @@ class Network:
             for method in self.methods:
                 model = method.prepare(model, spec)
         self.model: nn.Module = model
+        if run_folder is None:
+            _log_remarks(model)
         self.mask_stream = MaskStream([config["seed"]])
         use_mask_stream(model, self.mask_stream)
         self.trained_module = model
@@ -172,6 +175,14 @@ class Network:
         if self.fine_tuning:
             facts["added"] = self.fine_tuning.added_metrics(self.model, self.spec)
         return facts
+
+
+def _log_remarks(model: nn.Module) -> None:
+    """Says what parts of a model have to say of themselves before it is trained."""
+    for module in model.modules():
+        if remarks := getattr(module, "remarks", None):
+            for line in remarks():
+                log_once(f"model: {line}")
 
 
 def _fine_tuning(*arguments: Any) -> "FineTuning":

@@ -24,8 +24,11 @@ from tests.quick import quick
 
 OPTIONS = find_options()
 TEXT_NETWORKS = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
-IMAGE_NETWORKS = ["cnn_small"]
-PRETRAINED = ["minilm", "transformer"]  # the class of transformer_tiny on weights from elsewhere
+IMAGE_NETWORKS = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
+PRETRAINED = [  # classes that are held to it with small weights elsewhere
+    *("minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"),
+    "vit_small",  # vit of another size
+]
 ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
 OF_OTHER_INPUTS = [*TEXT_NETWORKS, *IMAGE_NETWORKS, *PRETRAINED, *ESTIMATORS]
 NETWORKS = [name for name in OPTIONS["model"] if name not in OF_OTHER_INPUTS]
@@ -37,6 +40,12 @@ COMBINERS = sorted(path.stem for path in (CONF_DIR / "ensemble").glob("*.yaml"))
 COMBINERS = [name for name in COMBINERS if name not in SOUPS]
 MADE_UP = ("dataset=synthetic", "dataset.missing=0.1")
 SMALL_NETWORK = {"width": 32, "k": 4, "filters": 8, "hidden": [32, 32]}
+SMALL_IMAGE_NETWORK = {
+    "image_resnet": {"width": 4},
+    "vit": {"width": 8, "blocks": 2, "heads": 2, "patch_size": 4},
+    "convnext": {"widths": [4, 4, 8, 8], "blocks": [1, 1, 1, 1]},
+    "mobilenet": {"width": 0.1},
+}
 SHORT_SELECTION = {"size": 10, "bags": 3}  # of greedy
 REVIEWS = (
     *("dataset=vader", "model=text_cnn", "dataset.source=reviews"),
@@ -98,7 +107,8 @@ class TestImageNetworks(Chosen, ModelContract):
 
     def build(self, spec):
         node = config_of(f"model={self.option}", "dataset=digits")["model"]
-        return build.instantiate(with_values(node, SMALL_NETWORK), "model", spec=spec)
+        small = SMALL_IMAGE_NETWORK.get(self.option, SMALL_NETWORK)
+        return build.instantiate(with_values(node, small), "model", spec=spec)
 
 
 @pytest.mark.slow

@@ -1,0 +1,59 @@
+"""ViT: a transformer over patches of an image, from scratch."""
+
+import torch
+from torch import Tensor
+
+from lepton.errors import ConfigError
+from lepton.model.image_network import ImagePooling, Pooled, build_encoder
+from lepton.spec import DataSpec
+from lepton.values.bounds import AtLeast1, From0Below1
+
+PATCHES = (16, 8, 4, 2)  # sides in pixels, the first of which that leaves FEWEST along a side
+FEWEST = 6
+
+
+class ViT(Pooled):
+    """Patches as tokens, blocks of self-attention, and the mean of the tokens, or the first one.
+
+    Images whose sides the patch does not divide are padded with 0, the mean of all, at their end.
+    Source: Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929; the mean of tokens as in
+        Beyer et al. 2022, https://arxiv.org/abs/2205.01580
+    Raises: ConfigError for a width that the heads do not divide.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: DataSpec,
+        width: AtLeast1,
+        blocks: AtLeast1,
+        heads: AtLeast1,
+        patch_size: AtLeast1 | None,
+        pooling: ImagePooling,
+        dropout: From0Below1,
+    ):
+        if width % heads:
+            raise ConfigError(f"model.heads: {heads} do not divide model.width={width}")
+        fields = spec.inputs["image"]
+        sides = fields["height"], fields["width"]
+        patch = patch_size or next((p for p in PATCHES if min(sides) // p >= FEWEST), 1)
+        # below: what is added on the right and at the bottom, in the order of `pad`
+        padding = [-side % patch for side in sides]
+        encoder = build_encoder(
+            "vit",
+            num_channels=fields["channels"],
+            image_size=[side + more for side, more in zip(sides, padding, strict=True)],
+            patch_size=patch,
+            hidden_size=width,
+            num_hidden_layers=blocks,
+            num_attention_heads=heads,
+            intermediate_size=4 * width,
+        )
+        self_padding = (0, padding[1], 0, padding[0])
+        self.pooling, self.padding = pooling, self_padding
+        super().__init__(spec=spec, encoder=encoder, dropout=dropout)
+
+    def encode(self, values: Tensor) -> Tensor:
+        if any(self.padding):
+            values = torch.nn.functional.pad(values, self.padding)
+        return super().encode(values)
