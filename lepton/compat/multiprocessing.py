@@ -54,11 +54,14 @@ def start_fork_server(modules: Sequence[str]) -> None:
 def stop_fork_server() -> None:
     """Ends the server at once, whatever it imports meanwhile: who waits for its process stops.
 
+    Who is just asking it for a process starts another server, which is to import nothing.
+
     No public way: multiprocessing's own end waits until the server has imported its modules.
     Tried: Python 3.11.
     """
     server: Any = forkserver._forkserver
     if server._forkserver_pid is not None:
+        _start_method.set_forkserver_preload([])
         with suppress(ProcessLookupError):
             os.kill(server._forkserver_pid, signal.SIGKILL)
         server._stop()

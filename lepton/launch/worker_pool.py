@@ -71,10 +71,19 @@ class WorkerPool:
                 end_workers(self.workers)
                 raise
             finally:
-                for worker in self.workers:
-                    worker.close()
+                self._close_workers()
         if self.error:
             raise self.error
+
+    def _close_workers(self) -> None:
+        """Closes all workers, also where a signal comes meanwhile."""
+        try:
+            for worker in self.workers:
+                worker.close()
+        except BaseException:
+            for worker in self.workers:
+                worker.close()
+            raise
 
     def _open_workers(self) -> None:
         """Makes as many workers as fit the machine; the first one tells of the GPUs."""

@@ -44,6 +44,7 @@ class WorkerProcess:
         self.pool: ProcessPool | None = None
         self.pid: int | None = None
         self.busy = False
+        self.stopping = threading.Lock()
         self.last_lines: deque[str] = deque(maxlen=MAX_LAST_LINES)
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
@@ -137,10 +138,13 @@ class WorkerProcess:
         self._stop_pool()
 
     def _stop_pool(self) -> None:
-        pool, self.pool, self.pid = self.pool, None, None
-        if pool is not None:
-            pool.stop()
-            pool.join()
+        """Ends the pool; again where a signal came in between, and in one thread at a time."""
+        with self.stopping:
+            if self.pool is not None:
+                with suppress(OSError):  # of what was closed the first time
+                    self.pool.stop()
+                    self.pool.join()
+                self.pool = self.pid = None
 
     def close(self) -> None:
         """Ends the worker, and hears its last lines."""
