@@ -5,14 +5,18 @@ import json
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from lepton.storage.digests import damaged_files
 
 ROOT = str(Path(__file__).resolve().parents[1])
 MARK = "LEPTON_CAMPAIGN"  # environment variable of all that a command starts
@@ -54,6 +58,7 @@ class Command:
         os.environ.setdefault("PYTHONPATH", ROOT)
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         self.process: BaseProcess = SERVER.Process(target=exec, args=(COMMAND, variables))
+        self.output.unlink(missing_ok=True)
         self.started = time.monotonic()
         self.process.start()
 
@@ -107,6 +112,8 @@ def finished(study: str) -> list[Path]:
 
 def bits_of_run(folder: Path) -> dict[str, Any]:
     """A run's numbers, tables and files. Raises: an error of some kind for what is damaged."""
+    if damaged := damaged_files(folder):
+        raise ValueError("; ".join(damaged))
     result = json.loads((folder / "result.json").read_text())
     numbers: dict[str, Any] = {name: result.get(name) for name in CHECKED}
     for path in sorted(folder.rglob("*")):
@@ -128,3 +135,16 @@ def identities(study: str) -> dict[str, tuple[int, int]]:
 def differing(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """The names whose values differ in two mappings."""
     return [name for name in first.keys() & second.keys() if first[name] != second[name]]
+
+
+@contextmanager
+def working_in(folder: str | None) -> Iterator[None]:
+    """Works in a folder, and comes back; in one that is removed then for None."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        os.makedirs(folder or temporary, exist_ok=True)
+        os.chdir(folder or temporary)
+        try:
+            yield
+        finally:
+            os.chdir(before)

@@ -13,12 +13,13 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from campaign_parts import Command, bits, differing
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.campaign_parts import Command, bits, differing, working_in
 
 LAUNCHERS = ("basic", "parallel")
 SWEEP = (
@@ -28,40 +29,32 @@ SWEEP = (
 SECONDS_LEFT = 40.0  # in which what a sweep has started may end
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--folder", default=None, help="to keep what was trained")
-    arguments = parser.parse_args()
-    folder = arguments.folder or tempfile.mkdtemp(prefix="campaign")
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    os.chdir(folder)
-    whole = Command(*SWEEP, "study=whole")
-    if whole.wait(900) != 0:
-        sys.exit(f"the sweep does not train: {whole.output.read_text()[-2000:]}")
-    expected, chance = bits("whole"), random.Random(arguments.seed)
-    deadline = time.monotonic() + 60 * arguments.minutes
-    kills, sweeps, findings = 0, 0, []
-    while kills < arguments.kills and time.monotonic() < deadline:
-        launcher = LAUNCHERS[sweeps % len(LAUNCHERS)]
-        sweeps += 1
-        killed, lines = disturb(f"study=s{sweeps}", launcher, chance, arguments.kills - kills)
-        kills += killed
-        findings += lines + settle(f"s{sweeps}", launcher, expected)
-    for line in findings:
-        print(line)
-    print(
-        f"{kills} processes of runs killed in {sweeps} sweeps ({', '.join(LAUNCHERS)}): "
+def campaign(kills: int, *, seed: int, minutes: float = 60.0, folder: str | None = None) -> int:
+    """Kills so many processes; prints what was found, and returns how much that is."""
+    with working_in(folder):
+        whole = Command(*SWEEP, "study=whole")
+        if whole.wait(900) != 0:
+            sys.exit(f"the sweep does not train: {whole.output.read_text()[-2000:]}")
+        expected, chance = bits("whole"), random.Random(seed)
+        deadline = time.monotonic() + 60 * minutes
+        killed, sweeps, findings = 0, 0, []
+        while killed < kills and time.monotonic() < deadline:
+            launcher = LAUNCHERS[sweeps % len(LAUNCHERS)]
+            sweeps += 1
+            count, lines = disturb(f"s{sweeps}", launcher, chance, kills - killed)
+            killed += count
+            findings += lines + settle(f"s{sweeps}", launcher, expected)
+    figures = (
+        f"{killed} processes of runs killed in {sweeps} sweeps ({', '.join(LAUNCHERS)}): "
         f"{len(findings)} findings"
     )
-    return 1 if findings else 0
+    print("\n".join([*findings, figures]))
+    return len(findings)
 
 
 def disturb(study: str, launcher: str, chance: random.Random, kills: int) -> tuple[int, list[str]]:
     """Kills processes of a sweep's runs until it ends; returns how many, and what was wrong."""
-    command = Command(*SWEEP, study, f"hydra/launcher={launcher}")
+    command = Command(*SWEEP, f"study={study}", f"hydra/launcher={launcher}")
     killed, started = 0, time.monotonic()
     while command.wait(chance.uniform(0.5, 8.0)) is None:
         if time.monotonic() - started > 600:
@@ -100,6 +93,15 @@ def settle(study: str, launcher: str, expected: dict[str, dict]) -> list[str]:
         if names := differing(expected[run], found[run]):
             lines.append(f"{study}: different: {run} ({', '.join(names)})")
     return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--folder", default=None, help="to keep what was trained")
+    return 1 if campaign(**vars(parser.parse_args())) else 0
 
 
 if __name__ == "__main__":
