@@ -53,7 +53,8 @@ class _KnownNames:
     def __init__(self, study: str):
         self.study, self.names = study, dict[str, str]()
         self.given: dict[str, str] = {}  # of runs that had no folder then
-        self.modified, self.read_at, self.cost = 0, 0.0, 0.0
+        self.modified, self.read_at = 0, 0.0  # by the clock that folders are stamped with
+        self.waits_until = 0.0  # by a clock that nobody sets
 
     def name_of(self, run_id: str) -> str | None:
         """The name of the run of this id in the study, or None."""
@@ -63,11 +64,12 @@ class _KnownNames:
             self.names, self.modified = {}, 0
             return None
         is_known = modified == self.modified and self.read_at > modified / 1e9 + FRESH
-        if not is_known and time.time() > self.read_at + WAIT * self.cost:
+        if not is_known and time.monotonic() > self.waits_until:
             self._read(modified)
         return self.names.get(run_id)
 
     def _read(self, modified: int) -> None:
+        began = time.monotonic()
         self.modified, self.read_at, self.names = modified, time.time(), {}
         ranks: dict[str, int] = {}
         try:
@@ -80,7 +82,8 @@ class _KnownNames:
             match = ID.search(name)
             if match and rank < ranks.get(match[1], len(PREFERRED)):
                 ranks[match[1]], self.names[match[1]] = rank, name
-        self.cost = time.time() - self.read_at
+        now = time.monotonic()
+        self.waits_until = now + WAIT * (now - began)
 
 
 STUDIES: dict[str, _KnownNames] = {}
