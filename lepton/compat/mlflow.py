@@ -17,6 +17,13 @@ def sqlite_file(uri: object) -> Path | None:
     return Path(name) if name and name != ":memory:" else None
 
 
+def import_client(uri: object) -> None:
+    """Imports what a client of this address needs, and opens nothing. Raises: ImportError."""
+    importlib.import_module("mlflow.tracking")
+    if sqlite_file(uri):
+        importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
+
+
 def make_database(path: Path) -> None:
     """Makes and migrates the database where it is not there or has no tables, under its name whole.
 

@@ -1,4 +1,5 @@
-"""The first look at what is to be trained: data are read and models built before a run starts."""
+"""The first look at what is to be trained: before a run starts, data are read, and models and
+trackers are built."""
 
 import json
 import logging
@@ -49,7 +50,7 @@ def look_at_trainer(config: dict[str, Any]) -> None:
 def look_at_jobs(
     to_do: Sequence[Job], finished: Iterable[Job] = (), *, own_code: bool = False
 ) -> None:
-    """Reads the data and builds the models of jobs, each pair of them once.
+    """Reads the data and builds the models of jobs, each pair of them once, and the trackers.
 
     What a finished run shows to be right is left out; so are jobs with code of the user's own, by
     which a process may end, where `own_code` is false.
@@ -63,9 +64,26 @@ def look_at_jobs(
         if key not in seen and (own_code or not _has_own_code(job.config)):
             looked_at.append(job)
         seen.add(key)
-    problems = _problems(looked_at) if looked_at else []
-    if problems:
-        raise ConfigError(*_told(problems, len(looked_at)))
+    problems = _told(_problems(looked_at) if looked_at else [], len(looked_at))
+    if problems := _tracker_problems(to_do) + problems:
+        raise ConfigError(*problems)
+
+
+def _tracker_problems(jobs: Sequence[Job]) -> list[str]:
+    """What keeps the trackers of jobs from beginning, but for those that are the user's own."""
+    problems = []
+    configs = {json.dumps(job.config["logger"], default=repr): job.config for job in jobs}
+    for config in configs.values():
+        if not config["logger"] or _has_own_code({"logger": config["logger"]}):
+            continue
+        from lepton.training.tracker import try_tracker
+
+        try:
+            with _silence():
+                try_tracker(config)
+        except LeptonError as e:
+            problems += _lines(e)
+    return list(dict.fromkeys(problems))
 
 
 def _has_own_code(config: dict[str, Any]) -> bool:

@@ -3,16 +3,18 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from lepton import build
 from lepton.compat.lightning import DummyLogger, Logger
-from lepton.compat.mlflow import make_database, sqlite_file
+from lepton.compat.mlflow import import_client, make_database, sqlite_file
+from lepton.compat.optional import how_to_install
 from lepton.compat.torch import change_class
-from lepton.errors import TrackerFailed
+from lepton.errors import LeptonError, TrackerFailed
 from lepton.storage.files import locked_folder
 
 log = logging.getLogger("lepton")
@@ -49,6 +51,23 @@ def build_tracker(config: dict[str, Any], folder: Path) -> Logger | Literal[Fals
         _warn(option, error)
         return False
     return tracker
+
+
+def try_tracker(config: dict[str, Any]) -> None:
+    """Makes the tracker of a config, or what it would be made of, and leaves nothing behind.
+
+    Raises: LeptonError for one that is not installed, or whose values are wrong.
+    """
+    node = config["logger"]
+    if "tracking_uri" in node:  # MLflow's, which would make its tables or folders there
+        try:
+            import_client(node["tracking_uri"])
+        except ImportError as error:
+            option = f"logger={config['choices']['logger']}"
+            raise LeptonError(f"{option}: {error}; {how_to_install('track')}") from None
+        return
+    with TemporaryDirectory() as folder, suppress(TrackerFailed):
+        build.logger(config, Path(folder))
 
 
 def prepare_databases(configs: list[dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """Before the first run of a sweep starts, the data of all are read and their models built."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_every_job_of_a_sweep_is_looked_at_before_the_first_starts(table):
     assert line.startswith("dataset=csv dataset.path=t.csv dataset.target=z")
     assert line.endswith("(and 1 more): dataset.target: no column 'z' (there are: a, b, y)")
     assert not Path("runs").exists()
+
+
+def test_a_tracker_that_is_not_installed_is_one_line_before_the_first_start(table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(ConfigError) as error:
+        multirun([*TABLE, "model=linear", "seed=0,1", "study=a,b", "logger=mlflow"])
+    (line,) = error.value.problems
+    assert line.startswith("logger=mlflow: ")
+    assert line.endswith("; pip install 'lepton-experiments[track]'")
+    assert sorted(path.name for path in Path().iterdir()) == ["t.csv"]
+
+
+@pytest.mark.parametrize("name", ["csv", "tensorboard"])
+def test_a_first_look_leaves_nothing_of_a_tracker(table, name):
+    check.main([*TABLE, "model=linear", f"logger={name}"])
+    assert sorted(path.name for path in Path().iterdir()) == ["t.csv"]
 
 
 def test_a_search_looks_at_its_first_batch(table):
