@@ -54,7 +54,17 @@ Claimed = Locked  # its name in 0.1
 
 
 class Finished(Locked):
-    """Another process finished this run between the look for its result and the lock."""
+    """Another process finished this run between the look for its result and the lock.
+
+    It lies in `folder`, by the name that this process or the other one has for it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return f"{self.folder}: another process has finished this run"
 
 
 class TrainingError(Exception):

@@ -14,6 +14,7 @@ from lepton.dataset.data import Data
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.metric.direction import directions_to_store
 from lepton.storage.finished_run import write_outcome, write_settings
+from lepton.storage.namesakes import as_it_lies
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
     LOG_FILE,
@@ -55,7 +56,7 @@ def evaluated(config: dict[str, Any], folder: Path, result: Result) -> Result:
         return result
     from lepton.evaluation.adding import add_evaluations
 
-    return add_evaluations(folder, config["evaluation"])
+    return add_evaluations(as_it_lies(folder), config["evaluation"])
 
 
 def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = None) -> Result:
@@ -78,6 +79,7 @@ def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = No
             _write_run(config, unfinished, name=folder.name, watch=watch)
     except Finished as e:
         log.info("%s", e)
+        return finished_result(e.folder)
     return finished_result(folder)
 
 

@@ -54,6 +54,7 @@ def make_or_read(plan: DerivationPlan) -> Path | None:
         make(plan)
     except Finished as e:
         log.info("%s", e)
+        return e.folder
     except NotKept:
         return None
     refresh_tables(plan.folder.parent)

@@ -91,6 +91,17 @@ def lock_owner(folder: Path) -> ProcessIdentity | None:
     return None
 
 
+def living_owner(folder: Path) -> ProcessIdentity | None:
+    """The process that trains the run of an unfinished folder; one elsewhere is watched first."""
+    for lock_file in lock_files(folder):
+        try:
+            if _is_alive(lock_file):
+                return _owner(lock_file)
+        except FileNotFoundError:  # given back at this moment
+            continue
+    return None
+
+
 def check_lock(lock_file: Path) -> None:
     """Raises: Locked when another process took this lock over, thinking this one dead; LeptonError
     when the folder of the run is gone."""

@@ -21,11 +21,11 @@ from lepton.storage.files import (
 )
 from lepton.storage.lock import (
     LOCK_PREFIX,
-    acquire_lock,
     check_lock,
     lock_files,
     release_lock,
 )
+from lepton.storage.namesakes import lock_run
 from lepton.storage.run_folder import (
     CALLBACK_FOLDER,
     CHECKPOINT_FOLDER,
@@ -50,19 +50,20 @@ def writing_run(folder: Path, *, rerun: bool = True) -> Iterator[Path]:
     there. An error that is not the user's leaves the folder's content and its traceback in
     `failed_folder(folder)`; an interruption leaves the folder if it holds a checkpoint.
 
-    Raises: Locked when another process trains the run; Finished (a Locked) when `rerun` is
-        false and another one finished it meanwhile; LeptonError when the disk is full.
+    Raises: Locked when another process trains the run, under whichever name; Finished (a Locked)
+        when `rerun` is false and another one finished it meanwhile; LeptonError when the disk is
+        full.
     """
     unfinished = unfinished_folder(folder)
     try:
-        lock_file = acquire_lock(unfinished)
+        lock_file = lock_run(folder, rerun=rerun)
     except OSError as e:
         raise LeptonError(f"runs: cannot write to {folder.parent} ({e.strerror})") from None
     try:
         _restore_replaced(folder)
         if not rerun and (folder / RESULT_FILE).is_file():
             shutil.rmtree(unfinished / CHECKPOINT_FOLDER, ignore_errors=True)
-            raise Finished(f"{folder}: another process has finished this run")
+            raise Finished(folder)
         _remove_leftovers(unfinished)
         yield unfinished
         check_lock(lock_file)

@@ -14,6 +14,7 @@ from lepton.analysis.table import show_study
 from lepton.compat.hydra import error_of
 from lepton.config.node_checks import plain_dict
 from lepton.errors import ConfigError, FailedRuns, Locked
+from lepton.storage.namesakes import as_it_lies
 from lepton.storage.run_folder import failed_folder, read_failure, run_status
 from lepton.storage.study import add_planned_runs, make_studies, write_tables
 from lepton.sweep.attempt import ENDED, LOCKED, JobOutcome, failure_outcome
@@ -122,8 +123,11 @@ def wait_for_other_processes(launcher: Launcher, progress: SweepProgress) -> Non
     while progress.locked_jobs and not progress.stop_reason:
         jobs, progress.locked_jobs, given_up = progress.locked_jobs, [], []
         for job in jobs:
-            if run_status(job.folder) == "running":
+            folder = as_it_lies(job.folder)
+            if (status := run_status(folder)) == "running":
                 progress.locked_jobs.append(job)
+            elif folder != job.folder and status in SUCCEEDED:
+                progress.ended(job)
             elif end_times(job) == progress.end_times_when_locked[job.folder]:
                 given_up.append(job)
             else:

@@ -299,9 +299,15 @@ def counted(here, monkeypatch):
     return here / "trained.txt"
 
 
-def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, start, here):
+@pytest.mark.parametrize(
+    "names", [("wine", "wine"), pytest.param(("barolo", "chianti"), marks=pytest.mark.slow)]
+)
+def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, start, here, names):
     overrides = ("dataset=wine", "model=counted", "trainer.max_epochs=20", "seed=range(8)")
-    processes = [start("train", "-m", *overrides, output=here / f"{i}.txt") for i in range(2)]
+    processes = [
+        start("train", "-m", *overrides, f"dataset.name={name}", output=here / f"{i}.txt")
+        for i, name in enumerate(names)
+    ]
     for process in processes:
         process.join(300)
     outputs = [path.read_text() for path in sorted(here.glob("?.txt"))]
