@@ -110,14 +110,18 @@ def data(config: dict[str, Any]) -> "Data":
     return module
 
 
-def unread_data(config: dict[str, Any], *, for_model: bool = True) -> "Data":
+def unread_data(
+    config: dict[str, Any], *, for_model: bool = True, every_kind: bool = False
+) -> "Data":
     """The data module before it reads anything.
 
-    Without a model to prepare for, as to look at raw rows, it gets nothing that makes inputs.
+    Without a model to prepare for, as to look at raw rows, it gets nothing that makes inputs; with
+    `every_kind` it makes all kinds of inputs, whatever the model reads.
     """
     from lepton.dataset.inputs.find import input_kind
 
     supplied, unread, used = {}, [], used_kinds(config) if for_model else []
+    used = provided_kinds(config) if every_kind else used
     for facts in provided_kinds(config):
         if facts not in used:
             unread.append(facts.name)

@@ -24,6 +24,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "report": "lepton.commands.report",
     "verify": "lepton.commands.verify",
     "evaluate": "lepton.commands.evaluate",
+    "show": "lepton.commands.show",
 }
 HELP_FLAGS = {"--help", "-h"}
 GARBAGE_THRESHOLD = 100_000  # objects between collections; 700 costs the imports half a second

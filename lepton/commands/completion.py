@@ -1,7 +1,8 @@
 """What completes the last word of a line: read off the help of commands and the files in conf/.
 
 A command takes what the first line of its help says: STUDY is a study's name, RUN a run's folder,
-`group[/option]` what `lepton list` shows; its flags are those that the help tells.
+`group[/option]` what `lepton list` shows, `GROUP=OPTION` an option of a group, and where there is a
+`key=value`, keys of its file in conf/; its flags are those that the help tells.
 """
 
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from lepton.commands.help_text import SHARED_FLAGS, command_help, head_line
 from lepton.config.commands import CommandRoot, command_roots
-from lepton.config.options import find_options
+from lepton.config.options import CONF_DIR, find_options
 from lepton.storage.run_folder import STATE_SUFFIXES
 
 FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
@@ -42,10 +43,20 @@ def _of_help(text: str, word: str) -> Iterable[str]:
     """What the help of a command says that it takes."""
     if word.startswith("-"):
         return FLAG.findall("\n".join([text, *SHARED_FLAGS]))
-    usage = head_line(text)[0].split()[2:]
+    _, name, *usage = [*head_line(text)[0].split(), "", ""]
     literals = [part for part in usage if re.fullmatch("[a-z]+", part)]
     places = [PLACES[name] for name in PLACES for part in usage if name in (part, part.strip("[]"))]
-    return [*literals, *(text for place in places for text in place())]
+    return [*literals, *(text for place in places for text in place()), *_settings(usage, name)]
+
+
+def _settings(usage: list[str], command: str) -> list[str]:
+    """The options that a usage asks for as GROUP=OPTION, and the keys of the command's file."""
+    words = [part.strip("[]") for part in usage]
+    groups = [word.removesuffix("=OPTION") for word in words if word.endswith("=OPTION")]
+    found = [f"{group}={name}" for group in groups for name in find_options().get(group, {})]
+    path = CONF_DIR / f"{command}.yaml"
+    keys = KEY.findall(_text(path)) if "key=value" in words and path.is_file() else []
+    return [*found, *(f"{key}=" for key in keys if key != "defaults")]
 
 
 def _of_root(root: CommandRoot, before: list[str], word: str) -> Iterable[str]:

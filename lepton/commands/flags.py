@@ -67,6 +67,21 @@ def _replaced_choices(overrides: Sequence[str]) -> list[str]:
     return lines
 
 
+def take_flag(arguments: Sequence[str], flag: str) -> tuple[list[str], str | None]:
+    """The words without a flag that takes a value, and this value; None where it is not there.
+
+    Raises: LeptonError for one without a value.
+    """
+    others, value, remaining = list[str](), None, iter(arguments)
+    for argument in remaining:
+        name, equals, given = argument.partition("=")
+        if name == flag:
+            value = _checked_value(flag, given if equals else next(remaining, ""))
+        else:
+            others.append(argument)
+    return others, value
+
+
 def apply_shared_flags(arguments: Sequence[str]) -> list[str]:
     """The words without --config-dir and --allow, which every command takes; both take effect.
 

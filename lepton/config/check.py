@@ -70,7 +70,7 @@ def _structure_problems(config: dict[str, Any], memory: CheckMemory) -> list[str
     for name in TRAINING_GROUPS:
         key = name, option_label(config, name), repr(config.get(name))
         if key not in memory:
-            memory[key] = _group_problems(config, name)
+            memory[key] = group_problems(config, name)
         problems += memory[key]
     for name in own:
         for path, node in option_nodes(config, name).items():
@@ -78,7 +78,7 @@ def _structure_problems(config: dict[str, Any], memory: CheckMemory) -> list[str
     return problems
 
 
-def _group_problems(config: dict[str, Any], name: str) -> list[str]:
+def group_problems(config: dict[str, Any], name: str) -> list[str]:
     """A line for everything wrong in the options of a group, told from their nodes and labels."""
     node = config.get(name)
     if TRAINING_GROUPS[name].several and isinstance(node, dict) and "_target_" in node:

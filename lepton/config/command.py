@@ -28,7 +28,8 @@ def compose_command(root: CommandRoot, overrides: Sequence[str]) -> dict[str, An
     keys = {*COMMON_KEYS}
     with suppress(TargetError):  # which `settings_problems` tells
         keys |= {*read_signature(root.target).parameters}
-    config, label = compose_root(root.path, overrides, groups=root.groups, keys=keys)
+    config, chosen = compose_root(root.path, overrides, groups=root.groups, keys=keys)
+    label = "_".join(chosen.values())
     common = {key: value for key, value in config.items() if key in COMMON_KEYS}
     settings = {key: value for key, value in config.items() if key not in COMMON_KEYS}
     settings = with_younger_settings(settings, root.groups)

@@ -47,9 +47,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
     """A line for every group that is missing, number out of range, or option in another's way."""
     problems = [
         *_missing_groups(config, model_kind=model_kind),
-        *_senseless_numbers(config),
-        *_unstorable_numbers(config),
-        *largest_number_problems(config),
+        *number_problems(config),
         *task_problems(config),
         *_finetuning_problems(config, model_kind),
         *callback_problems(config, model_kind),
@@ -61,6 +59,15 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
     if model_kind is NETWORK:
         problems += _device_problems(config) + _schedule_free_problems(config)
     return problems
+
+
+def number_problems(config: dict[str, Any]) -> list[str]:
+    """A line for every number that is out of range, or that no table could hold."""
+    return [
+        *_senseless_numbers(config),
+        *_unstorable_numbers(config),
+        *largest_number_problems(config),
+    ]
 
 
 def _missing_groups(config: dict[str, Any], *, model_kind: ModelKind) -> list[str]:

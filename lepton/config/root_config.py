@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def compose_root(
     path: Path, overrides: Sequence[str], *, groups: Mapping[str, str], keys: Collection[str]
-) -> tuple[dict[str, Any], str]:
-    """The values that overrides mean for a root file, and the names of the options chosen.
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values that overrides mean for a root file, and the option chosen of each group's key.
 
     `groups`: the group of each key that takes options, as `method` takes those of `ensemble`.
     `keys`: those keys that are called as a group is.
@@ -41,12 +41,11 @@ def compose_root(
         # Hydra would take the value of a key that is called as a group is for an option's name
         set_values(cfg, OverridesParser.create().parse_overrides(values))
         choices = dict(cfg.hydra.runtime.choices)  # those of a list are not in it
-        chosen = [choices.get(_placed(group, key)) for key, group in groups.items()]
-        label = "_".join(str(name) for name in chosen if name is not None)
+        chosen = {key: choices.get(_placed(group, key)) for key, group in groups.items()}
         OmegaConf.set_readonly(cfg, False)
         with open_dict(cfg):
             cfg.pop("hydra", None)
-        return resolved_config(cfg), label
+        return resolved_config(cfg), {k: str(v) for k, v in chosen.items() if v is not None}
 
 
 class RootOverrideReader(OverrideReader):

@@ -93,6 +93,7 @@ class Report:
     facts: dict[str, str]
     sections: list[Section]
     command: str  # makes the same report again
+    what: str = "report"  # it is called, beside its title
 
     def figures(self) -> list[Figure]:
         return [b for section in self.sections for b in section.blocks if isinstance(b, Figure)]

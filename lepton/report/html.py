@@ -6,7 +6,8 @@ from html import escape
 from pathlib import Path
 
 from lepton.config.words import shell_word
-from lepton.dataset.inputs.picture import Picture
+from lepton.dataset.inputs.picture import Media
+from lepton.dataset.inputs.sound import Sound
 from lepton.foreign_text import printable
 from lepton.report.blocks import (
     Block,
@@ -23,16 +24,18 @@ from lepton.report.blocks import (
 ASSETS = Path(__file__).parent
 LONG_CELL = 60  # characters from which a cell may break into lines
 RUNS_PER_PAGE = 25
+GENERATOR = '<meta name="generator" content="lepton">'
 SETTING = r"[\w.]+=(?:[\w.+\-\[\]]*[\w\]]|&#x27;.*?&#x27;)|--[a-z]+ KEY"  # in escaped prose
 SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "media-src data:"
 )
 
 
 def html_page(report: Report, svgs: dict[str, str]) -> str:
     """The page, with the SVG of each figure by its name as `svg.inline_svg` returns it."""
     style, script = ((ASSETS / name).read_text() for name in ("page.css", "page.js"))
-    title = f"{escape(report.title)}: report"
+    title = f"{escape(report.title)}: {escape(report.what)}"
     contents = "".join(
         f'<li><a href="#{_section_id(section.title)}">{escape(section.title)}</a></li>'
         for section in report.sections
@@ -44,6 +47,7 @@ def html_page(report: Report, svgs: dict[str, str]) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+{GENERATOR}
 <meta http-equiv="Content-Security-Policy" content="{SECURITY_POLICY}">
 <link rel="icon" href="data:,">
 <title>{title}</title>
@@ -145,9 +149,13 @@ def _cells(row: list[str], first_number: int) -> str:
 
 
 def _value(value: str) -> str:
-    if isinstance(value, Picture):
-        return f'<img src="{escape(value.data_uri)}" alt="{escape(value)}">'
-    return escape(value)
+    if not isinstance(value, Media) or not value.content:
+        return escape(value)
+    uri, alt = escape(value.data_uri, quote=True), escape(value, quote=True)
+    if not isinstance(value, Sound):
+        return f'<img src="{uri}" alt="{alt}" title="{alt}">'
+    picture = _value(value.picture) if value.picture is not None else ""
+    return f'{picture}<audio controls preload="none" src="{uri}" title="{alt}"></audio>'
 
 
 def _cell_class(column: int, first_number: int, text: str) -> str:

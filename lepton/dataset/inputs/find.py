@@ -17,7 +17,9 @@ OTHER_MODULES = (
     "decoded",
     "find",
     "kind",
+    "measured",
     "picture",
+    "sound",
 )  # of this package, which hold no kind
 
 

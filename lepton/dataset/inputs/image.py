@@ -14,7 +14,9 @@ import torch
 
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
 from lepton.dataset.inputs.kind import RawSplits, Rows
+from lepton.dataset.inputs.measured import MeasuredColumn
 from lepton.dataset.inputs.picture import Picture
+from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
 from lepton.image.decoded_pictures import (
     BLOCK_ROWS,
@@ -23,6 +25,7 @@ from lepton.image.decoded_pictures import (
     decode_all,
 )
 from lepton.image.decoding import decode
+from lepton.image.measures import measure_pictures
 from lepton.image.picture_reader import Fit, PictureReader, in_threads
 from lepton.spec import DataSpec
 from lepton.storage.run_files import naming_damage, read_run_json
@@ -161,6 +164,18 @@ class ImageInputs(DecodedInputs):
         pictures = [_thumbnail(picture, self.shape.max_pixels) for picture in column]
         return pd.DataFrame({column.name: pd.Series(pictures, dtype=object, index=rows.index)})
 
+    def measured(
+        self, table: RawTable, names: list[str], rows: np.ndarray
+    ) -> Iterator[MeasuredColumn]:
+        """Yields sides, where they differ, and brightness, then what the base does."""
+        column = table[self.own_columns[0]].iloc[rows]
+        pictures, max_pixels = column.to_numpy(object), self.shape.max_pixels
+        measures = measure_pictures(pictures, namer(column), max_pixels=max_pixels)
+        for name, values in measures.items():
+            if name == "brightness" or len(set(values)) > 1:
+                yield MeasuredColumn(f"{name} of {column.name}", "number", pd.Series(values), False)
+        yield from super().measured(table, names, rows)
+
 
 def _sides(size: int | list[int] | None) -> tuple[int, int] | None:
     """Height and width of `dataset.size`. Raises: DataError where it is neither one nor two."""
@@ -179,6 +194,9 @@ def _thumbnail(picture: Any, max_pixels: int) -> Picture:
         image = decode(picture, max_pixels=max_pixels, least=(SHOWN_PIXELS, SHOWN_PIXELS))
     except DataError as e:
         return Picture(f"{name}: {e}", b"", media_type="image/png")
+    larger = SHOWN_PIXELS // max(image.size)
+    if larger > 1:  # few pixels are shown as squares
+        image = image.resize((image.width * larger, image.height * larger), resample=0)
     image.thumbnail((SHOWN_PIXELS, SHOWN_PIXELS))
     content = io.BytesIO()
     image.save(content, "PNG")

@@ -14,6 +14,7 @@ from torch import Tensor
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.file_parts import ONE_FILE, FileParts
 from lepton.dataset.clean.target import Target
+from lepton.dataset.inputs.measured import MeasuredColumn, kind_of_values, some_rows
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.load.block_writing import BLOCK_ROWS, write_blocks
 from lepton.dataset.load.split_arrays import SplitArrays
@@ -239,15 +240,27 @@ class InputKind:
         """Yields a line for everything in a split that is not as the spec says."""
         yield from ()
 
-    # the report
+    # what a person sees
 
     def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Raw rows as a person sees them: a column an input, of texts, numbers or Pictures."""
+        """Raw rows as a person sees them: a column an input, of texts, numbers or Media."""
         return rows[[*self.own_columns]]
 
     def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Columns by which errors are told apart, of raw rows."""
         return rows[[]]
+
+    def measured(
+        self, table: RawTable, names: list[str], rows: np.ndarray
+    ) -> Iterator[MeasuredColumn]:
+        """Yields what tells of the inputs of these rows, for a profile of the data.
+
+        `names` are the columns that are no target and no other kind's. Unless a kind says more,
+        those by which errors are told apart.
+        Shapes: rows (n,), positions in the table.
+        """
+        for name, values in self.slice_columns(some_rows(table, names, rows)).items():
+            yield MeasuredColumn(str(name), kind_of_values(values), values, is_input=False)
 
 
 def _row_bytes(values: Any) -> int:

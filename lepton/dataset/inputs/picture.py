@@ -1,10 +1,10 @@
-"""Picture: what a kind of inputs may show in place of a text."""
+"""Media: what a kind of inputs may show in place of a text; Picture, and in `sound` Sound."""
 
 import base64
 
 
-class Picture(str):
-    """A text that stands for a picture where none can be shown, and the picture itself.
+class Media(str):
+    """A text that stands where nothing else can be shown, and the content of a file.
 
     A column of them has the dtype object; pandas makes plain texts of them otherwise.
     """
@@ -12,13 +12,17 @@ class Picture(str):
     media_type: str
     content: bytes
 
-    def __new__(cls, alt: str, content: bytes, *, media_type: str) -> "Picture":
-        """`media_type`: image/png, image/svg+xml or another that browsers show."""
-        picture = super().__new__(cls, alt)
-        picture.content, picture.media_type = content, media_type
-        return picture
+    def __new__(cls, alt: str, content: bytes, *, media_type: str) -> "Media":
+        """`media_type`: one that browsers show or play, as image/png or audio/wav."""
+        media = super().__new__(cls, alt)
+        media.content, media.media_type = content, media_type
+        return media
 
     @property
     def data_uri(self) -> str:
-        """The picture as the address of an <img>."""
+        """The content as an address that needs no other file."""
         return f"data:{self.media_type};base64,{base64.b64encode(self.content).decode()}"
+
+
+class Picture(Media):
+    """A picture: image/png, image/svg+xml or another that browsers show."""

@@ -9,11 +9,12 @@ import pandas as pd
 import torch
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
-from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
+from lepton.dataset.clean.column_kinds import COMPACT_PARSERS, infer_kinds, parse_columns
 from lepton.dataset.clean.parsed_columns import ParsedColumns
 from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.inputs.measured import MeasuredColumn
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.dataset.read.raw_table import RawTable, as_table
 from lepton.dataset.split.split_rows import SplitRows
@@ -236,6 +237,17 @@ class TableInputs(InputKind):
 
     def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows
+
+    def measured(
+        self, table: RawTable, names: list[str], rows: np.ndarray
+    ) -> Iterator[MeasuredColumn]:
+        """Yields the columns, parsed as their kinds say; ignored ones as they stand."""
+        for name in names:
+            kind, values = self.kinds.get(name, "ignore"), table[name].iloc[rows]
+            if kind != "ignore":
+                values = COMPACT_PARSERS[kind](values)
+            what = "ignored" if kind == "ignore" else kind
+            yield MeasuredColumn(name, what, values.reset_index(drop=True), kind != "ignore")
 
 
 def table_fields(

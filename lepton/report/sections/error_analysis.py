@@ -7,7 +7,7 @@ import pandas as pd
 
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import rows_by_key
-from lepton.dataset.inputs.picture import Picture
+from lepton.dataset.inputs.picture import Media
 from lepton.errors import LeptonError
 from lepton.evaluation.sample_inputs import read_sample_inputs
 from lepton.metric.direction import larger_is_better
@@ -157,8 +157,8 @@ def _true_and_predicted(predictions: Predictions, i: int) -> list[str]:
 
 
 def _cell(value: object, max_length: int) -> str:
-    """A value as a cell shows it, a picture as it is."""
-    if isinstance(value, Picture):
+    """A value as a cell shows it, a picture or a sound as it is."""
+    if isinstance(value, Media):
         return value
     text = f"{value:.5g}" if isinstance(value, float) else " ".join(str(value).split())
     return text if len(text) <= max_length else text[: max_length - 1] + "…"

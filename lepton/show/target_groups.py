@@ -1,0 +1,57 @@
+"""TargetGroups: the rows of a data set by what they have as target, for a page."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from torch import Tensor
+
+from lepton.spec import DataSpec
+
+QUARTERS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
+MANY_LEVELS = 4  # quarters of a target that is a number
+
+
+@dataclass(frozen=True)
+class TargetGroups:
+    """Classes, labels, or quarters of a number; one group of all rows where a task is of one's own.
+
+    `edges`: of the quarters, taken from train.
+    """
+
+    task: str
+    names: tuple[str, ...]
+    edges: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, spec: DataSpec, train_target: Tensor) -> "TargetGroups":
+        """The groups that a spec and the training target say."""
+        if spec.task in ("binary", "multiclass", "multilabel"):
+            return cls(spec.task, spec.classes)
+        if spec.task != "regression":
+            return cls(spec.task, ("all rows",))
+        levels = np.linspace(0, 1, MANY_LEVELS + 1)[1:-1]
+        edges = tuple(np.quantile(train_target.numpy(), levels).tolist())
+        spans = [f"below {edges[0]:.5g}"]
+        spans += [f"{low:.5g} to {high:.5g}" for low, high in pairwise(edges)]
+        spans += [f"from {edges[-1]:.5g}"]
+        names = [f"{name}: {span}" for name, span in zip(QUARTERS, spans, strict=True)]
+        return cls(spec.task, tuple(names), edges)
+
+    def members(self, target: Tensor) -> np.ndarray:
+        """Which rows lie in which group. Shapes: target (n,) or (n, labels) -> (n, groups) bool."""
+        values = target.numpy()
+        if self.task == "multilabel":
+            return values.astype(bool)
+        return self.numbers(target)[:, None] == np.arange(len(self.names))
+
+    def numbers(self, target: Tensor) -> np.ndarray:
+        """The group of each row; of several labels the first. Shapes: target (n, ...) -> (n,)."""
+        values = target.numpy()
+        if self.task == "multilabel":
+            return np.where(values.any(1), values.argmax(1), -1)
+        if self.edges:
+            return np.searchsorted(self.edges, values, side="right")
+        if self.task in ("binary", "multiclass"):
+            return values.astype(np.int64)
+        return np.zeros(len(values), dtype=np.int64)
