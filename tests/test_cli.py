@@ -394,6 +394,8 @@ def test_info_shows_leptons_plugins(lepton):
         ("lepton sweep st", ["status"]),
         ("lepton list model/ml", ["model/mlp", "model/mlp_small"]),
         ("lepton v", ["verify"]),
+        ("lepton show dataset=w", ["dataset=wine"]),
+        ("lepton show sam", ["samples="]),
     ],
 )
 def test_the_shell_is_offered_options_keys_and_places(lepton, here, monkeypatch, line, offered):

@@ -43,10 +43,10 @@ def _of_help(text: str, word: str) -> Iterable[str]:
     """What the help of a command says that it takes."""
     if word.startswith("-"):
         return FLAG.findall("\n".join([text, *SHARED_FLAGS]))
-    _, name, *usage = [*head_line(text)[0].split(), "", ""]
+    _, command, *usage = [*head_line(text)[0].split(), "", ""]
     literals = [part for part in usage if re.fullmatch("[a-z]+", part)]
     places = [PLACES[name] for name in PLACES for part in usage if name in (part, part.strip("[]"))]
-    return [*literals, *(text for place in places for text in place()), *_settings(usage, name)]
+    return [*literals, *(text for place in places for text in place()), *_settings(usage, command)]
 
 
 def _settings(usage: list[str], command: str) -> list[str]:

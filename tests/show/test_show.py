@@ -118,8 +118,8 @@ def test_the_same_data_give_the_same_page(loans, lepton, here):
 
 def test_a_page_is_bounded_in_columns_classes_and_rows(here, lepton):
     draw = np.random.default_rng(0)
-    frame = pd.DataFrame(draw.normal(size=(150, 40)), columns=[f"x{i}" for i in range(40)])
-    frame.assign(y=[f"class {i % 30}" for i in range(150)]).to_parquet("wide.parquet")
+    frame = pd.DataFrame(draw.normal(size=(300, 40)), columns=[f"x{i}" for i in range(40)])
+    frame.assign(y=[f"class {i % 30}" for i in range(300)]).to_parquet("wide.parquet")
     words = ("dataset=parquet", "dataset.path=wide.parquet", "dataset.target=y")
     page, _ = show(lepton, *words, "columns=5", "classes=4", "samples=3", "rows=10")
     tables = Tables(page).tables
