@@ -62,8 +62,16 @@ def unfinished(node: dict[str, Any], group: str, *, inside: bool = False) -> "pa
         )
     if problems:
         raise ConfigError(*problems)
+    if not inside:
+        node = _with_unfinished_parts(node, group)
     unchecked = without_execution_checks()  # each target is imported and trusted, or refused above
     return hydra.utils.instantiate(node, _partial_=True, _convert_="all", **unchecked)
+
+
+def _with_unfinished_parts(node: dict[str, Any], group: str) -> dict[str, Any]:
+    """The node, of which those parts are functions that the option's class makes itself."""
+    keys = [k for k in GROUPS[group].made_inside if k in node] if group in GROUPS else []
+    return {**node, **{key: {**node[key], "_partial_": True} for key in keys if node[key]}}
 
 
 def import_target(node: dict[str, Any], group: str | None) -> Any:
@@ -140,7 +148,8 @@ def unread_data(
         overfit_batches=trainer.get("overfit_batches") or 0,
     )
     if "_target_" in config["task"]:
-        module.read_target = import_target(config["task"], "task").read_target
+        task = import_target(config["task"], "task")
+        module.read_target, module.only_class = task.read_target, task.only_class(config["task"])
     if for_model and unread:
         module.leave_unread(unread)
     return module

@@ -12,6 +12,8 @@ class Group:
     targets: tuple[str, ...]  # packages that the `_target_` of its options may come from
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # packages of the objects
     # that an option holds under a key, as a model's tokenizer
+    made_inside: tuple[str, ...] = ()  # keys of parts that the option's class makes itself, with
+    # what code gives to an option of the group
     supplied: tuple[str, ...] = ()  # what code gives a target beside YAML and what inputs need
     keys: Mapping[str, str] = field(default_factory=dict)  # types of an option without `_target_`
     own_keys: Mapping[str, str] = field(default_factory=dict)  # of lepton's, beside the target's
@@ -54,7 +56,8 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "model": Group(
         targets=("lepton.model.", "torch.nn."),
-        parts={"tokenizer": ("lepton.tokenizer.",)},
+        parts={"tokenizer": ("lepton.tokenizer.",), "backbone": ("lepton.model.", "torch.nn.")},
+        made_inside=("backbone",),
         supplied=("spec", "seed"),
         needed=True,
     ),

@@ -40,8 +40,8 @@ from lepton.values.bounds import AtLeast0
 class Data(pl.LightningDataModule):
     """Base of the data sets; each kind of inputs that one `provides` makes tensors of its rows.
 
-    A constructor puts an object of each kind into `inputs`. After `setup`: `spec`, `notes` and
-    `splits`, which holds for train, val and test the tensors `target`, `id` and of the inputs.
+    A constructor puts an object of each kind into `inputs`. After `setup`: `spec`, `notes` and the
+    `splits` train, val and test, tensors by name: `target`, `id` and those of the inputs.
     Units: `id` counts the rows as read from 0; those of a test file go on after the data file's.
     """
 
@@ -80,6 +80,7 @@ class Data(pl.LightningDataModule):
         super().__init__()
         self.target = target if isinstance(target, str) else list(target or [])
         self.read_target: ReadTarget | None = None  # of a task that reads it in a way of its own
+        self.only_class: str | int | bool | None = None  # of a task that learns from one alone
         self.task, self.positive = task, positive
         self.max_numeric_classes = max_numeric_classes
         self.split_settings = SplitSettings(
@@ -97,8 +98,7 @@ class Data(pl.LightningDataModule):
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
         self.splits: dict[str, Rows] = {}
         self.notes: list[CleaningNote] = []
-        self.inputs = []
-        self.arrays = SplitArrays()
+        self.inputs, self.arrays = [], SplitArrays()
 
     def leave_unread(self, names: Collection[str]) -> None:
         """Makes no tensors of the kinds of these names; they still say which rows there are."""
@@ -189,6 +189,7 @@ class Data(pl.LightningDataModule):
             self.positive,
             max_numeric_classes=self.max_numeric_classes,
             read=self.read_target,
+            only_class=self.only_class,
             files=files,
         )
         self.splits = self.prepare(table.source, file_rows, target)
@@ -293,8 +294,7 @@ class Data(pl.LightningDataModule):
 
     def _on_device(self, split: str) -> dict[str, Tensor]:
         """A split's tensors where the trainer computes, if they fit; the target to learn."""
-        device = torch.device("cpu")
-        if self.trainer and self.streamed_from is None:
-            device = self.trainer.strategy.root_device
+        is_whole = self.streamed_from is None
+        device = t.strategy.root_device if (t := self.trainer) and is_whole else torch.device("cpu")
         self.splits[split] = on_device(self.splits[split], device)
         return with_target_to_learn(self.splits[split], self.spec)

@@ -128,7 +128,8 @@ def _problems(jobs: Sequence[Job]) -> list[tuple[Job, str]]:
 def _data_key(config: dict[str, Any]) -> str:
     """What the reading of a job's data depends on."""
     model = config["model"] or {}
-    parts = [config["dataset"], config["preprocessing"], config["task"].get("_target_")]
+    task = config["task"] if "_target_" in config["task"] else None
+    parts = [config["dataset"], config["preprocessing"], task]
     return json.dumps([*parts, model.get("_target_"), model.get("tokenizer")], default=repr)
 
 

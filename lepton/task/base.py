@@ -77,6 +77,11 @@ class Task:
             raise ConfigError(*problems)
         self.monitor = monitor or next(iter({**honest, **own_metrics}))
 
+    @classmethod
+    def only_class(cls, settings: Mapping[str, Any]) -> str | int | bool | None:
+        """The class that train has alone, by the option's values: its target is 0, others' 1."""
+        return None
+
     @property
     def outputs(self) -> int:
         """Logits per sample, of which a model has as many."""
@@ -230,6 +235,9 @@ class Task:
         Shapes: (classes,); for multilabel (labels,), of a label's presence against its absence.
         """
         return None
+
+    def finish(self, model: Any, val: Batch) -> None:
+        """Adds to a model that has fitted itself what the task learns of val."""
 
     def weights_like(self, logits: Tensor) -> Tensor:
         """The weights in the dtype and on the device of the logits. Shapes: (outputs, 2)."""

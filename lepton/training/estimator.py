@@ -22,7 +22,8 @@ class SelfFittingModel(Protocol):
 
     Rows are tensors by name, `target` and `id` and those of the kinds of inputs that it reads: of a
     table `num` (N, F) and `cat` (N, C), of texts an array `texts` (N, columns).
-    It is built with `spec` and `seed` beside its keys.
+    It is built with `spec` and `seed` beside its keys. A class may say in `tasks` which tasks it
+    knows, where these are not lepton's with a target; `facts()` may add to `Learner.facts`.
     """
 
     def fit(self, train: Rows, val: Rows, weights: Tensor | None) -> None:
@@ -53,14 +54,15 @@ class Estimator:
 
     def __init__(self, config: dict[str, Any], spec: DataSpec):
         self.task = build.task(config, spec)
-        if self.task.name not in TASKS:
-            raise ConfigError(
-                f"task, model: task {self.task.name} needs a network; a model that fits itself "
-                f"knows {', '.join(TASKS)}"
-            )
         self.model: SelfFittingModel = build.component(
             config, "model", spec=spec, seed=config["seed"]
         )
+        known = getattr(self.model, "tasks", TASKS)
+        if self.task.name not in known:
+            raise ConfigError(
+                f"task, model: task {self.task.name} needs a network or another model; "
+                f"model={config['choices'].get('model', '?')} knows {', '.join(known)}"
+            )
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained_as, self.seconds = "alone", 0.0
@@ -71,6 +73,7 @@ class Estimator:
         started = time.perf_counter()
         train, val = (with_target_to_learn(data.splits[s], data.spec) for s in ("train", "val"))
         self.model.fit(train, val, self.task.estimator_weights())
+        self.task.finish(self.model, val)
         self.seconds = time.perf_counter() - started
         return data
 
@@ -97,4 +100,5 @@ class Estimator:
 
     def facts(self) -> dict[str, Any]:
         """Entries of a result about the training, beside its scores."""
-        return {"memory_mb": memory.peak(self.device)}
+        own = getattr(self.model, "facts", dict)()
+        return {**own, "memory_mb": memory.peak(self.device)}

@@ -20,6 +20,7 @@ from lepton.errors import DataError
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 NO_TARGET = "none"  # the `task` of data of which no column is a target
 OWN_TARGET = "own"  # that of a target which a task of the user's reads
+ONE_CLASS = "anomaly"  # that of a target of which training sees one class alone
 ReadTarget = Callable[[pd.DataFrame], np.ndarray]
 
 
@@ -28,8 +29,8 @@ class Target:
     """A target ready to learn.
 
     Shapes: kept_rows (rows,), False where the target is missing; of the n kept rows, values are
-        binary (n,) float32 of 0 and 1, multiclass (n,) int64, multilabel (n, K) float32,
-        regression (n,) float64, none (n, 0) float32, own (n, ...) of any numbers.
+        binary and anomaly (n,) float32 of 0 and 1, multiclass (n,) int64, multilabel (n, K)
+        float32, regression (n,) float64, none (n, 0) float32, own (n, ...) of any numbers.
     """
 
     task: str
@@ -43,7 +44,8 @@ class Target:
     @property
     def labels(self) -> np.ndarray | None:
         """The index of each kept row's class, where a row has one."""
-        return self.values.astype(np.int32) if self.task in ("binary", "multiclass") else None
+        has_classes = self.task in ("binary", "multiclass", ONE_CLASS)
+        return self.values.astype(np.int32) if has_classes else None
 
 
 def no_target(frame: pd.DataFrame | RawTable) -> Target:
@@ -79,11 +81,13 @@ def encode_target(
     *,
     max_numeric_classes: int,
     read: ReadTarget | None = None,
+    only_class: str | int | bool | None = None,
     files: FileParts = ONE_FILE,
 ) -> Target:
     """The target of a table; a `task` of None is inferred from the values.
 
-    Without columns there is none; where `read` is given, it makes the values. Several columns are
+    Without columns there is none; where `read` is given, it makes the values, and `only_class` sets
+    one class against all others. Several columns are
     multilabel. Two distinct values are binary; the class `positive`, or the second in sorted order,
     becomes 1 and stands second in `classes`. Numbers are regression when one has a fraction, or
     more than `max_numeric_classes` differ. All else is multiclass, its classes sorted.
@@ -94,6 +98,8 @@ def encode_target(
         return replace(no_target(frame), files=files)
     if read is not None:
         return read_own_target(frame, target, read, files)
+    if only_class is not None:
+        return read_one_class(frame, target, only_class, files)
     columns = [target] if isinstance(target, str) else list(target)
     _check_names(frame, columns, task)
     texts, kept_rows, notes = _target_texts(frame, columns, files)
@@ -111,6 +117,31 @@ def encode_target(
     else:
         classes, values = _encode_classes(texts[0], task, positive)
     return Target(task, classes, tuple(columns), values, kept_rows, notes, files)
+
+
+def read_one_class(
+    frame: pd.DataFrame | RawTable,
+    target: str | list[str],
+    name: str | int | bool,
+    files: FileParts = ONE_FILE,
+) -> Target:
+    """The target as 0 for the class of this name, and 1 for every other value.
+
+    Raises: DataError naming the column, for several columns and for a name that is none of its
+        values.
+    """
+    columns = [target] if isinstance(target, str) else list(target)
+    _require_columns(frame, columns)
+    if len(columns) != 1:
+        raise DataError(f"dataset.target: {columns}; one column that says the class is right")
+    texts, kept_rows, notes = _target_texts(frame, columns, files)
+    values = texts[0].texts.to_pylist()
+    only = _matching_class(name, values, f"target {columns[0]}", what="class")
+    others = sorted(value for value in values if value != only)
+    classes = (only, others[0] if len(others) == 1 else f"not {only}")
+    is_other = np.array([value != only for value in values], dtype=np.float32)
+    codes = texts[0].codes[kept_rows]
+    return Target(ONE_CLASS, classes, tuple(columns), is_other[codes], kept_rows, notes, files)
 
 
 def _target_texts(
@@ -212,8 +243,10 @@ def _needless_positive(positive: str | int | bool, actual: str) -> DataError:
     )
 
 
-def _matching_class(value: str | int | bool, classes: list[str], where: str) -> str:
-    """The class that is spelled like `positive`, or the only one that differs in case alone.
+def _matching_class(
+    value: str | int | bool, classes: list[str], where: str, what: str = "positive class"
+) -> str:
+    """The class that is spelled like `value`, or the only one that differs in case alone.
 
     YAML reads yes, no, on and off as booleans: they are the class that means the same.
     """
@@ -225,7 +258,7 @@ def _matching_class(value: str | int | bool, classes: list[str], where: str) -> 
         matches = [name for name in classes if words.get(name.lower()) == positive.lower()]
     if len(matches) != 1:
         hint = suggestion(positive, classes)
-        raise DataError(f"{where}: positive class {positive!r} is not a class{hint}")
+        raise DataError(f"{where}: {what} {positive!r} is not a class{hint}")
     return matches[0]
 
 

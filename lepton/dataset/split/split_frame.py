@@ -7,7 +7,7 @@ import pandas as pd
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
-from lepton.dataset.clean.target import Target
+from lepton.dataset.clean.target import ONE_CLASS, Target
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.split.split_rows import SplitRows, split_rows
 from lepton.dataset.split.split_settings import SplitSettings
@@ -31,6 +31,12 @@ def split_frame(
     if settings.column is not None:
         values = _split_values(settings, frame)[target.kept_rows]
         notes = boundary_notes(settings, values, own_rows)
+    is_one_class = target.task == ONE_CLASS
+
+    def drop(rows: SplitRows) -> SplitRows:
+        rows = drop_rows(rows) if drop_rows else rows
+        return _train_on_one_class(rows, target, notes) if is_one_class else rows
+
     rows = split_rows(
         settings,
         file_rows=own_rows,
@@ -39,9 +45,29 @@ def split_frame(
         labels=target.labels,
         classes=tuple(target.classes),
         values=values,
-        drop_rows=drop_rows,
+        drop_rows=drop,
+        needs_classes=not is_one_class,
     )
     return rows, notes
+
+
+def _train_on_one_class(rows: SplitRows, target: Target, notes: list[CleaningNote]) -> SplitRows:
+    """The rows of each split, those of train of the target's first class alone; adds to `notes`.
+
+    Raises: DataError where train has none.
+    """
+    assert target.labels is not None
+    (only, _), train = target.classes, rows["train"]
+    is_other = target.labels[train] != 0
+    if is_other.all():
+        raise DataError(f"class {only!r}: none of its rows is in the train split")
+    where = f"the train split, target {', '.join(target.columns)}"
+    notes += [
+        CleaningNote(f"rows of other classes than {only!r}, which alone is learned", n, where)
+        for n in [int(is_other.sum())]
+        if n
+    ]
+    return rows | {"train": train[~is_other]}
 
 
 def _split_values(settings: SplitSettings, frame: pd.DataFrame | RawTable) -> pd.Series:

@@ -35,28 +35,31 @@ def split_rows(
     classes: tuple[str, ...],
     values: pd.Series | None,
     drop_rows: Callable[[SplitRows], SplitRows] | None = None,
+    needs_classes: bool = True,
 ) -> SplitRows:
     """Sorted row positions of train, val and test, without those that `drop_rows` takes out.
 
     Shapes: the first `file_rows` of `total_rows` come from the data file, the others from a test
         file; labels (total_rows,) class indices, None where there are none; values (total_rows,),
-        the split column.
+        the split column. Without `needs_classes` some may be missing from train.
     Raises: DataError when a split would be empty, or a class missing from train.
     """
     if values is not None:
         assert settings.column is not None
         _refuse_missing(values.iloc[:file_rows], settings.column)
-    if labels is not None:
+    if labels is not None and needs_classes:
         _refuse_class_missing_from_file(labels, file_rows, classes)
     if settings.strategy == "column":
         rows = _rows_by_word(values)
     else:
-        splitter = _make_splitter(settings.strategy, file_rows, labels, classes, values)
+        can_lack = labels is not None and not needs_classes
+        strata = None if can_lack and _is_rare(labels[:file_rows], settings) else labels
+        splitter = _make_splitter(settings.strategy, file_rows, strata, classes, values)
         rows = _hold_out(settings, splitter, file_rows, total_rows, has_test_file)
     rows = {split: np.sort(positions) for split, positions in rows.items()}
     rows = drop_rows(rows) if drop_rows else rows
     _refuse_empty(rows)
-    if labels is not None:
+    if labels is not None and needs_classes:
         _refuse_class_missing_from_train(rows, labels, classes)
     train = subsample(
         rows["train"],
@@ -92,6 +95,12 @@ def _make_splitter(
     if strategy == "stratified" and labels is not None:
         return StratifiedSplitter(labels, classes)
     return RandomSplitter()
+
+
+def _is_rare(labels: np.ndarray, settings: SplitSettings) -> bool:
+    """True where a class has too few rows to lie on all sides of a split."""
+    needed = 2 * (settings.folds or 2)
+    return bool(np.bincount(labels, minlength=2).min() < needed)
 
 
 def _hold_out(
