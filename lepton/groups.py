@@ -219,7 +219,7 @@ def trusted_packages(group: str, *, inside: bool = False) -> tuple[str, ...]:
         return tuple(package for name in METHOD_GROUPS for package in GROUPS[name].targets)
     row = GROUPS[group]
     parts = [package for packages in row.parts.values() for package in packages]
-    return (*row.targets, *parts) if inside else row.targets
+    return tuple(dict.fromkeys([*row.targets, *parts])) if inside else row.targets
 
 
 def package_of(name: str) -> str | None:

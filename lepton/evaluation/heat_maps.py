@@ -75,11 +75,8 @@ class HeatMaps(Evaluator):
         (good, other), few = classes, self.count
         return [
             ("Highest scores", falling[:few]),
-            (
-                f"Missed: {other} without an alarm",
-                missed[is_defect[missed] & ~is_alarm[missed]][:few],
-            ),
-            (f"False alarms: {good}", falling[~is_defect[falling] & is_alarm[falling]][:few]),
+            (f"Missed: {other} without an alarm", missed[:few]),
+            (f"False alarms: {good} with an alarm", false[:few]),
         ]
 
     def _captions(

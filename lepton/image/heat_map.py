@@ -83,6 +83,5 @@ def heat_page(title: str, words: str, sections: Sequence[tuple[str, Sequence[Hea
 def _figure(figure: HeatFigure) -> str:
     caption = html.escape(figure.caption)
     address = f"data:image/png;base64,{b64encode(figure.png).decode()}"
-    return (
-        f'<figure><img src="{address}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
-    )
+    picture = f'<img src="{address}" alt="{caption}">'
+    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"

@@ -14,6 +14,7 @@ from lepton.model.patch_features import PatchFeatures
 from lepton.pretrained.weight_files import WEIGHTS_FILE
 from lepton.spec import DataSpec
 from lepton.storage.run_files import read_run_tensors
+from lepton.storage.run_log import log_once
 from lepton.values.bounds import AtLeast1
 
 BACKBONE = "backbone."  # of the network's weights, before their names in the file
@@ -58,6 +59,8 @@ class GoodPartsModel(ABC):
     def fit(self, train: dict[str, Any], val: dict[str, Any], weights: Tensor | None) -> None:
         """Learns the pictures of train, which are all of good parts."""
         self.limit = 1.0
+        for remark in getattr(self.features.network, "remarks", list)():
+            log_once(remark)
         with torch.inference_mode():
             self.learned = self.learn(train["image"])
 

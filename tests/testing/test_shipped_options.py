@@ -30,7 +30,8 @@ PRETRAINED = [  # classes that are held to it with small weights elsewhere
     "vit_small",  # vit of another size
 ]
 ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
-OF_OTHER_INPUTS = [*TEXT_NETWORKS, *IMAGE_NETWORKS, *PRETRAINED, *ESTIMATORS]
+INSPECTING = ["patch_memory", "feature_gaussian"]  # fit themselves too
+OF_OTHER_INPUTS = [*TEXT_NETWORKS, *IMAGE_NETWORKS, *PRETRAINED, *ESTIMATORS, *INSPECTING]
 NETWORKS = [name for name in OPTIONS["model"] if name not in OF_OTHER_INPUTS]
 DATASETS = ["breast_cancer", "diabetes", "digits_flat", "german_credit", "wine", "synthetic"]
 SMALL_DATASETS = [name for name in DATASETS if name != "digits_flat"]
@@ -227,9 +228,11 @@ def test_no_option_is_left_out():
     assert set(OPTIONS["model"]) == {*NETWORKS, *OF_OTHER_INPUTS}
 
 
-def test_two_models_fit_themselves():
+def test_some_models_fit_themselves():
+    inspected = ("dataset=digits", "task=anomaly", "task.normal=3")
     configs = [
         config_of("model=gradient_boosting"),
         config_of("model=tfidf_linear", "dataset=vader"),
+        *(config_of(f"model={name}", *inspected) for name in INSPECTING),
     ]
     assert all(map(fits_itself, configs))

@@ -10,13 +10,13 @@ SPLIT_NAMES = {"train": "path", "training": "path", "test": "test_path", "testin
 
 
 def files_by_class(
-    folder: Path, endings: Collection[str], *, what: str
+    folder: Path, endings: Collection[str], *, what: str, least_classes: int = 2
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """(path, class) of each file below a folder of a class, in order; and the files left out.
 
     Left out are hidden files without a word, and others that have another ending, or lie in no
     class's folder. `endings` are in small letters.
-    Raises: DataError for a folder without classes, or with one, or with splits in their place.
+    Raises: DataError for a folder with fewer classes than `least_classes`, or with splits for them.
     """
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     names = {path.name.lower(): path for path in classes}
@@ -34,10 +34,12 @@ def files_by_class(
         strays += [str(p.relative_to(folder)) for p in inside if p.suffix.lower() not in endings]
         if not fitting:
             raise DataError(f"{path}: no {what} in the folder of this class")
-    if len(classes) < 2:
+    if len(classes) < least_classes:
         found = f"one folder, {classes[0].name}" if classes else "none"
+        least = {1: "one", 2: "two"}.get(least_classes, least_classes)
         raise DataError(
-            f"{folder}: a folder of {what}s for each class is right, two at least; it has {found}"
+            f"{folder}: a folder of {what}s for each class is right, {least} at least; "
+            f"it has {found}"
         )
     return files, strays
 

@@ -35,16 +35,19 @@ class FileTable:
     endings: Collection[str]
     root: str | None
 
-    def read(self, path: str) -> pd.DataFrame:
+    def read(self, path: str, *, least_classes: int = 2) -> pd.DataFrame:
         """The paths of the files with their labels, or all that a CSV says of them.
 
-        Raises: DataError for folders that are no classes, and for paths that cannot be used.
+        Raises: DataError for folders that are no classes, or too few, and for paths that cannot be
+            used.
         """
         folder = Path(path).expanduser()
         if not folder.is_dir():
             return self._read_table(folder)
         self.refuse_root(path)
-        files, strays = files_by_class(folder, self.endings, what=self.what)
+        files, strays = files_by_class(
+            folder, self.endings, what=self.what, least_classes=least_classes
+        )
         return self.as_frame(pd.DataFrame(files, columns=[self.column, LABEL]), strays, path)
 
     def as_frame(self, frame: pd.DataFrame, strays: list[str], path: str) -> pd.DataFrame:
