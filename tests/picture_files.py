@@ -12,7 +12,7 @@ IMAGES = {n: GENERATOR.integers(0, 256, (n, 8, 7), dtype=np.uint8) for n in (40,
 LABELS = {n: np.arange(n, dtype=np.uint8) % 2 for n in (40, 12, 10)}
 SMALL_BACKBONE = (  # of models that inspect, in place of one with weights of a package
     "~model.backbone",
-    "+model.backbone={_target_:lepton.model.cnn_small.CnnSmall,channels:[4,8],dropout:0.0}",
+    "+model.backbone={_target_:lepton.model.cnn_small.CnnSmall,channels:[32,64],dropout:0.0}",
     "model.layers=[blocks.1]",
 )
 CLASSES, FILES = ("cat", "dog"), 12

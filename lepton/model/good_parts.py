@@ -59,8 +59,8 @@ class GoodPartsModel(ABC):
     def fit(self, train: dict[str, Any], val: dict[str, Any], weights: Tensor | None) -> None:
         """Learns the pictures of train, which are all of good parts."""
         self.limit = 1.0
-        for remark in getattr(self.features.network, "remarks", list)():
-            log_once(remark)
+        for line in getattr(self.features.network, "remarks", list)():
+            log_once(f"model: {line}")
         with torch.inference_mode():
             self.learned = self.learn(train["image"])
 
