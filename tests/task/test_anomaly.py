@@ -17,13 +17,8 @@ from lepton.task.anomaly import Anomaly, rate_interval
 from tests.picture_files import SMALL_BACKBONE, write_parts
 
 GOOD, DEFECT = torch.zeros(200), torch.ones(40)
-ON_DIGITS = (
-    "dataset=digits",
-    "task=anomaly",
-    "task.normal=3",
-    "model=patch_memory",
-    *SMALL_BACKBONE,
-)
+INSPECTED = ("task=anomaly", "model=patch_memory", *SMALL_BACKBONE)
+ON_DIGITS = ("dataset=digits", "task.normal=3", *INSPECTED)
 
 
 def make_task(rate=0.05, monitor=None):
