@@ -56,7 +56,11 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "model": Group(
         targets=("lepton.model.", "torch.nn."),
-        parts={"tokenizer": ("lepton.tokenizer.",), "backbone": ("lepton.model.", "torch.nn.")},
+        parts={
+            "tokenizer": ("lepton.tokenizer.",),
+            "spectrum": ("lepton.audio.",),
+            "backbone": ("lepton.model.", "torch.nn."),
+        },
         made_inside=("backbone",),
         supplied=("spec", "seed"),
         needed=True,

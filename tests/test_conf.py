@@ -16,7 +16,7 @@ from lepton.config.younger_keys import values_before
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS, command_of, takes_several
 
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
-    "dataset": 16,
+    "dataset": 17,
     "preprocessing": 4,
     "task": 2,
     "loss": 4,
@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
-    "model": 24,
+    "model": 25,
     "optimizer": 9,
     "scheduler": 9,
     "regularization": 8,
@@ -62,6 +62,8 @@ NEEDED = {  # overrides that an option cannot do without
     "model=feature_gaussian": INSPECTED,
     "task=anomaly": [*INSPECTED, "model=patch_memory"],
     "model=image_encoder": ["dataset=digits", "model.path=some/encoder"],
+    "dataset=audio_folder": ["dataset.path={folder}", "model=audio_cnn"],
+    "model=audio_cnn": ["dataset=audio_folder", "dataset.path={folder}"],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],
 }

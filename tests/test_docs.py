@@ -13,6 +13,7 @@ from lepton.config.options import find_options
 from lepton.sweep.multirun import multirun
 from tests.picture_files import write_idx, write_npz, write_parts, write_photos
 from tests.quick import quick
+from tests.sound_files import write_recordings, write_tones
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +68,13 @@ def loans(here, request):
         write_idx(here / "fashion_mnist")
         write_npz(here / "pneumoniamnist.npz")
         write_parts(here / "bottles")
+    if callspec and "dataset=audio_folder" in callspec.params["words"]:
+        pytest.importorskip("soundfile")
+        write_tones(here / "commands")
+        write_tones(here / "calls")
+        calls = pd.read_csv(here / "calls.csv")
+        calls.assign(mood=calls["grade"] > 0).to_csv(here / "calls.csv", index=False)
+        write_recordings(here / "recordings")
     rows = range(60)
     frame = pd.DataFrame({"zip": rows, "income": [r * 7 % 31 for r in rows]})
     frame = frame.assign(late=[r % 3 == 0 for r in rows], defaulted=[r % 2 for r in rows])

@@ -31,6 +31,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("example",),
     ("dataset", "regularization"),
     ("preprocessing", "tokenizer", "image", "model", "scheduler"),
+    ("audio",),
     ("task", "method"),
     ("config", "evaluate", "loss"),
     ("pretrained", "metric", "stats", "optimizer"),

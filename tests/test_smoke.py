@@ -13,6 +13,7 @@ from lepton.config.compose import compose
 from lepton.config.options import find_options
 from lepton.errors import ConfigError, LeptonError
 from tests.quick import quick, quick_rows
+from tests.sound_files import write_tones
 
 OPTIONS = find_options()
 TASKS = {
@@ -35,13 +36,15 @@ NARROW = {  # sizes that cost less and go the same way
     "mobilenet": ["model.width=0.1"],
 }
 TEXT = ["bag_of_embeddings", "text_cnn", "tfidf_linear", "transformer_tiny"]
+AUDIO = ["audio_cnn"]
 IMAGE = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
 PRETRAINED = ["minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"]
 INSPECTING = ["patch_memory", "feature_gaussian"]
-OTHERS = {*TEXT, *IMAGE, *PRETRAINED, *INSPECTING, "vit_small"}
+OTHERS = {*TEXT, *IMAGE, *AUDIO, *PRETRAINED, *INSPECTING, "vit_small"}
 TABULAR = sorted(set(OPTIONS["model"]) - OTHERS)
 NOT_OFFLINE = {  # needs a file or a network
     *("openml", "csv", "parquet", "text_csv", "huggingface", "image_folder", "idx", "npz"),
+    "audio_folder",
 }
 OFFLINE = sorted(set(OPTIONS["dataset"]) - NOT_OFFLINE - {"vader", "digits"})
 PRESETS = {  # beside the preset, what makes it short
@@ -118,6 +121,13 @@ def test_every_model_learns_every_task(model, task, smoke):
 @pytest.mark.parametrize("model", IMAGE)
 def test_every_model_of_images_learns(model, smoke):
     smoke("dataset=digits", f"model={model}")
+
+
+@pytest.mark.parametrize("model", AUDIO)
+def test_every_model_of_sounds_learns(model, smoke, tmp_path):
+    pytest.importorskip("soundfile")
+    write_tones(tmp_path / "tones")
+    smoke("dataset=audio_folder", f"dataset.path={tmp_path / 'tones'}", f"model={model}")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,6 +12,8 @@ EXTRAS = {  # package: the extra of lepton's that installs it
     **dict.fromkeys(("submitit", "ray"), "cluster"),
     "matplotlib": "report",
     "PIL": "vision",
+    "soundfile": "audio",
+    "soxr": "resample",
 }
 PROPER_NAMES = {"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow"}
 

@@ -17,6 +17,7 @@ NAME_KEY = "name"  # of a data set: how it is called, where its class has no suc
 PATH, TARGET = "dataset.path", "dataset.target"  # keys of a config, and columns of tables
 BASES = (  # whose keys say how rows are split and read, and not which rows there are
     "lepton.dataset.data.Data",
+    "lepton.dataset.audio.AudioData",
     "lepton.dataset.image.ImageData",
     "lepton.dataset.tabular.TabularData",
     "lepton.dataset.text.TextData",

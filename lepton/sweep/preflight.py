@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton.config.trust import find_targets
 from lepton.errors import ConfigError, LeptonError
-from lepton.groups import package_of
+from lepton.groups import GROUPS, package_of
 from lepton.sweep.job import Job
 
 if TYPE_CHECKING:  # all of which load torch
@@ -130,7 +130,8 @@ def _data_key(config: dict[str, Any]) -> str:
     model = config["model"] or {}
     task = config["task"] if "_target_" in config["task"] else None
     parts = [config["dataset"], config["preprocessing"], task]
-    return json.dumps([*parts, model.get("_target_"), model.get("tokenizer")], default=repr)
+    parts += [model.get(name) for name in ("_target_", *GROUPS["model"].parts)]
+    return json.dumps(parts, default=repr)
 
 
 @contextmanager

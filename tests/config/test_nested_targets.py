@@ -110,7 +110,7 @@ def test_an_object_is_of_a_package_that_its_group_trusts(problems):
     (line,) = problems({"block": sgd})
     assert line.startswith(
         "model.block._target_: 'torch.optim.SGD' is no target of model, but of optimizer; model "
-        "takes lepton.model.*, torch.nn.*, lepton.tokenizer.*; "
+        "takes lepton.model.*, torch.nn.*, lepton.tokenizer.*, lepton.audio.*; "
     )
 
 

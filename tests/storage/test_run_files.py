@@ -170,6 +170,7 @@ OPENERS = {
 }
 OPENED_BY_MODULE = {("json", "load"), ("yaml", "load"), ("np", "load"), ("torch", "load")}
 OTHER_FILES = {  # what these read is no file of a run
+    "audio": "sounds of data",
     "cli": "the terminal",
     "compat": "other packages",
     "config": "options and source code",

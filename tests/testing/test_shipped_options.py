@@ -25,13 +25,21 @@ from tests.quick import quick
 OPTIONS = find_options()
 TEXT_NETWORKS = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
 IMAGE_NETWORKS = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
+AUDIO_NETWORKS = ["audio_cnn"]
 PRETRAINED = [  # classes that are held to it with small weights elsewhere
     *("minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"),
     "vit_small",  # vit of another size
 ]
 ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
 INSPECTING = ["patch_memory", "feature_gaussian"]  # fit themselves too
-OF_OTHER_INPUTS = [*TEXT_NETWORKS, *IMAGE_NETWORKS, *PRETRAINED, *ESTIMATORS, *INSPECTING]
+OF_OTHER_INPUTS = [
+    *TEXT_NETWORKS,
+    *IMAGE_NETWORKS,
+    *AUDIO_NETWORKS,
+    *PRETRAINED,
+    *ESTIMATORS,
+    *INSPECTING,
+]
 NETWORKS = [name for name in OPTIONS["model"] if name not in OF_OTHER_INPUTS]
 DATASETS = ["breast_cancer", "diabetes", "digits_flat", "german_credit", "wine", "synthetic"]
 SMALL_DATASETS = [name for name in DATASETS if name != "digits_flat"]
@@ -47,6 +55,7 @@ SMALL_IMAGE_NETWORK = {
     "convnext": {"widths": [4, 4, 8, 8], "blocks": [1, 1, 1, 1]},
     "mobilenet": {"width": 0.1},
 }
+SMALL_SOUND_NETWORK = {"channels": [4, 6]}
 SHORT_SELECTION = {"size": 10, "bags": 3}  # of greedy
 REVIEWS = (
     *("dataset=vader", "model=text_cnn", "dataset.source=reviews"),
@@ -110,6 +119,21 @@ class TestImageNetworks(Chosen, ModelContract):
         node = config_of(f"model={self.option}", "dataset=digits")["model"]
         small = SMALL_IMAGE_NETWORK.get(self.option, SMALL_NETWORK)
         return build.instantiate(with_values(node, small), "model", spec=spec)
+
+
+@pytest.mark.parametrize("option", AUDIO_NETWORKS)
+class TestAudioNetworks(Chosen, ModelContract):
+    kind, tasks = "audio", ("multiclass",)
+
+    def build(self, spec):
+        words = (f"model={self.option}", "dataset=audio_folder", f"dataset.path={CONF_DIR}")
+        node = config_of(*words)["model"]
+        return build.instantiate(with_values(node, SMALL_SOUND_NETWORK), "model", spec=spec)
+
+
+@pytest.mark.slow
+class TestAudioNetworksOnOtherTasks(TestAudioNetworks):
+    tasks = ("binary", "multilabel", "regression")
 
 
 @pytest.mark.slow
@@ -223,7 +247,7 @@ def test_no_option_is_left_out():
     assert len(COMBINERS) >= 8
     assert set(OPTIONS["dataset"]) - set(DATASETS) == {
         *("csv", "parquet", "openml", "vader", "text_csv", "huggingface"),
-        *("digits", "idx", "npz", "image_folder"),
+        *("digits", "idx", "npz", "image_folder", "audio_folder"),
     }
     assert set(OPTIONS["model"]) == {*NETWORKS, *OF_OTHER_INPUTS}
 

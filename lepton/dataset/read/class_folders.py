@@ -26,9 +26,9 @@ def files_by_class(
             keys = " ".join(f"dataset.{k}={shell_word(str(p))}" for k, p in sorted(advice.items()))
             raise DataError(f"{folder}: its folders are splits, not classes; give {keys}")
     files: list[tuple[str, str]] = []
-    strays = [p.name for p in sorted(folder.iterdir()) if p.is_file() and _is_seen(p)]
+    strays = [p.name for p in sorted(folder.iterdir()) if p.is_file() and is_seen(p)]
     for path in classes:
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and _is_seen(p))
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and is_seen(p))
         fitting = [p for p in inside if p.suffix.lower() in endings]
         files += [(str(p), path.name) for p in fitting]
         strays += [str(p.relative_to(folder)) for p in inside if p.suffix.lower() not in endings]
@@ -44,5 +44,5 @@ def files_by_class(
     return files, strays
 
 
-def _is_seen(path: Path) -> bool:
+def is_seen(path: Path) -> bool:
     return not path.name.startswith(".") and path.name not in ("Thumbs.db", "desktop.ini")

@@ -1,0 +1,270 @@
+"""AudioInputs: a column of sounds as waveforms of 16 bits, or as the log-mel of these."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lepton.audio.decoded_sounds import DecodedSounds, SoundShape, decode_all
+from lepton.audio.decoding import LEVELS
+from lepton.audio.kept_spectra import KeptSpectra, frames_of, kept_spectra, row_batches, spectra_of
+from lepton.audio.log_mel import LogMel
+from lepton.audio.sound_reader import Length, SoundReader
+from lepton.audio.spectrogram import spectrogram_png
+from lepton.config.chosen_options import method_nodes
+from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
+from lepton.dataset.inputs.kind import RawSplits, Rows
+from lepton.dataset.inputs.picture import Picture
+from lepton.dataset.inputs.sound import Sound, wav
+from lepton.dataset.load.batch_cutter import take
+from lepton.errors import ConfigError, LeptonError
+from lepton.spec import DataSpec
+from lepton.storage.run_files import naming_damage, read_run_json
+from lepton.storage.threads import in_threads
+from lepton.values.bounds import Above0, AtLeast1
+
+AUDIO_FILE = "audio.json"
+QUIET_GROUPS = ("finetune", "regularization")  # whose methods leave waveforms as they are
+SAMPLE_BYTES = 128  # that a network holds of a sample: 2 for the wave, 8192 for a frame of 80 or so
+SHOWN_RATE, SHOWN_SECONDS = 16_000, 10  # of a sound that a page plays
+
+
+class AudioInputs(DecodedInputs):
+    """A column of paths, file contents or arrays of samples, each sound as long as it is.
+
+    `audio` (rows, samples) int16; where a spectrum is kept, `log_mel` (rows, frames, bands) float32
+    in its place. `audio_length` (rows,) are the samples or frames that count.
+    Shapes: of a batch audio (B, T) int16 or log_mel (B, T, bands), and audio_length (B,).
+    Units: `mean` and `std` of the spec are of the log-mel over the frames of the training rows, 0
+        and 1 without a spectrum; `rate` samples a second; `samples` of the longest sound.
+    """
+
+    name = "audio"
+    noun = "sound"
+    plural = "sounds"
+    supplies = ("spectrum",)
+    tensors = ("audio", "log_mel", "audio_length")
+    run_files = MappingProxyType({AUDIO_FILE: "samples"})
+
+    def __init__(
+        self,
+        *,
+        column: str,
+        rate: AtLeast1 | None,
+        seconds: Above0 | None,
+        length: Length,
+        max_seconds: Above0,
+        on_error: Literal["refuse", "skip"],
+        duplicates: Literal["drop", "keep"],
+        spectrum: LogMel | None,
+    ):
+        super().__init__(column=column, on_error=on_error, duplicates=duplicates)
+        if length == "fixed" and seconds is None:
+            raise ConfigError("dataset.length=fixed: needs dataset.seconds, the length of all")
+        self.shape = SoundShape(rate, seconds, length, max_seconds)
+        self.spectrum = spectrum
+        self.reader: SoundReader | None = None
+        self.decoded: DecodedSounds | None = None
+        self.spectra: KeptSpectra | None = None  # of all rows, while they are prepared
+        self.mean, self.std, self.samples = 0.0, 1.0, 1
+
+    @classmethod
+    def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
+        """The model's spectrum, kept unless a method may change the waveforms before it."""
+        node = config["model"].get("spectrum")
+        if node and node.get("keep") is None:
+            groups = {path.partition(".")[0] for path, _ in method_nodes(config)}
+            node = {**node, "keep": groups <= {*QUIET_GROUPS}}
+        return {"spectrum": node}
+
+    def decode(self, column: pd.Series) -> DecodedSounds:
+        """Raises: DataError where sounds differ in their rate, and no rate is given."""
+        return decode_all(column.to_numpy(object), self.shape, namer(column))
+
+    @property
+    def keeps_spectra(self) -> bool:
+        """True where rows are spectra, and no waveforms."""
+        return bool(self.spectrum and self.spectrum.keep)
+
+    def prepare(self, raw: RawSplits) -> dict[str, Rows]:
+        assert self.decoded is not None
+        self.reader, sounds = self.decoded.reader, self.decoded
+        used = np.concatenate([*raw.positions.values()])
+        self.samples = int(sounds.lengths(used).max(initial=1))
+        if self.spectrum and self.keeps_spectra:
+            self.spectra = kept_spectra(sounds, self.spectrum)
+        splits = super().prepare(raw)
+        self.spectra = None
+        return splits
+
+    def fit(self, frame: pd.DataFrame, rows: np.ndarray) -> None:
+        """Takes mean and standard deviation of the log-mel of the training rows."""
+        if self.spectrum is None:
+            return
+        total = np.zeros(3)  # numbers, their sum and their sum of squares
+        for frames in self._training_frames(rows, self.spectrum):
+            values = frames.astype(np.float64)
+            total += values.size, values.sum(), (values**2).sum()
+        self.mean = float(total[1] / total[0])
+        self.std = float(max(0, total[2] / total[0] - self.mean**2) ** 0.5) or 1.0
+
+    def _training_frames(self, rows: np.ndarray, spectrum: LogMel) -> Iterator[np.ndarray]:
+        """Yields the frames of a sound after the other. Shapes: (frames, bands)."""
+        if self.spectra is not None:
+            for row in rows:
+                yield self.spectra.take(np.array([row]))[0]
+            return
+        assert self.decoded is not None
+        assert self.reader is not None
+        module, lengths = spectrum.at(self.reader.rate), self.decoded.lengths(rows)
+        for some in row_batches(lengths):
+            spectra = spectra_of(module, self.decoded.take(rows[some]))
+            for frames, count in zip(spectra, frames_of(module, lengths[some]), strict=True):
+                yield frames[:count]
+
+    def transform(self, frame: pd.DataFrame, rows: np.ndarray) -> Rows:
+        if self.spectra is not None:
+            return _rows("log_mel", self.spectra.take(rows), self.spectra.lengths(rows))
+        if self.decoded is not None:
+            return _rows("audio", self.decoded.take(rows), self.decoded.lengths(rows))
+        assert self.reader is not None
+        column = frame[self.own_columns[0]].iloc[rows]
+        sounds = column.to_numpy(object)
+        decoded = decoded_or_refused(in_threads(self.reader.read, sounds, namer(column)))
+        lengths = np.array([len(samples) for samples, _ in decoded], np.int64)
+        audio = np.zeros((len(rows), int(lengths.max(initial=1))), np.int16)
+        for place, (samples, _) in enumerate(decoded):
+            audio[place, : len(samples)] = samples
+        if not (self.spectrum and self.keeps_spectra):
+            return _rows("audio", audio, lengths)
+        return self._log_mel(audio, lengths, self.spectrum)
+
+    def _log_mel(self, audio: np.ndarray, lengths: np.ndarray, spectrum: LogMel) -> Rows:
+        """The spectra of waveforms to predict."""
+        assert self.reader is not None
+        module = spectrum.at(self.reader.rate)
+        frames = frames_of(module, lengths)
+        spectra = np.zeros((len(audio), int(frames.max(initial=1)), module.bands), np.float32)
+        for some in row_batches(lengths):
+            width = frames[some].max()
+            waves = audio[some, : lengths[some].max()]
+            spectra[some, :width] = spectra_of(module, waves)
+        return _rows("log_mel", spectra, frames)
+
+    def spec_fields(self, train: Rows) -> dict[str, Any]:
+        assert self.reader is not None
+        sizes = {"rate": self.reader.rate, "samples": self.samples}
+        return {**sizes, "mean": self.mean, "std": self.std}
+
+    def settings(self) -> dict[str, Any]:
+        shape = {**vars(self.shape), "max_seconds": None}
+        spectrum = vars(self.spectrum) if self.spectrum else None
+        others = {"on_error": self.on_error, "duplicates": self.duplicates}
+        return {"shape": shape, "spectrum": spectrum, **others}
+
+    def save(self, folder: Path) -> None:
+        assert self.reader is not None
+        state = {"column": self.own_columns[0], "reader": asdict(self.reader)}
+        state["spectrum"] = vars(self.spectrum) if self.spectrum else None
+        (folder / AUDIO_FILE).write_text(json.dumps(state))
+
+    @classmethod
+    def load(cls, folder: Path, spec: DataSpec) -> Self:
+        state = read_run_json(folder, AUDIO_FILE)
+        with naming_damage(folder / AUDIO_FILE):
+            reader = SoundReader(**state["reader"])
+            inputs = cls(
+                column=state["column"],
+                **asdict(reader),
+                on_error="refuse",
+                duplicates="keep",
+                spectrum=LogMel(**state["spectrum"]) if state["spectrum"] else None,
+            )
+        inputs.reader, fields = reader, cls.fields_of(spec)
+        inputs.mean, inputs.std = fields["mean"], fields["std"]
+        inputs.samples = fields["samples"]
+        return inputs
+
+    @classmethod
+    def lengths(cls, rows: Rows) -> Tensor | None:
+        return rows["audio_length"].cpu()
+
+    @classmethod
+    def row_bytes(cls, rows: Rows) -> int:
+        return super().row_bytes(rows) if "log_mel" in rows else SAMPLE_BYTES
+
+    @classmethod
+    def cut(cls, rows: Rows, index: Tensor | slice, width: int) -> Rows:
+        name = "log_mel" if "log_mel" in rows else "audio"
+        length = take(rows["audio_length"], index)
+        return {name: take(rows[name][:, :width], index), "audio_length": length}
+
+    @classmethod
+    def describe(cls, spec: DataSpec) -> str:
+        fields = cls.fields_of(spec)
+        seconds = fields["samples"] / fields["rate"]
+        return f"sounds of {fields['rate']} Hz up to {seconds:.3g} s"
+
+    @classmethod
+    def example_fields(cls) -> list[dict[str, Any]]:
+        return [{"rate": 16_000, "samples": 4800, "mean": -6.0, "std": 3.0}]
+
+    @classmethod
+    def example_rows(cls, spec: DataSpec, rows: int, generator: torch.Generator) -> Rows:
+        """Noise, from half as long as the longest can be to as long."""
+        longest = cls.fields_of(spec)["samples"]
+        length = torch.randint(longest // 2, longest + 1, (rows,), generator=generator)
+        length[:2] = torch.tensor([longest // 2, longest])
+        loudness = torch.rand(rows, 1, generator=generator) * (LEVELS / 4)
+        audio = (torch.randn(rows, longest, generator=generator) * loudness).round()
+        audio = audio.clamp(-LEVELS, LEVELS - 1) * (torch.arange(longest) < length[:, None])
+        return {"audio": audio.to(torch.int16), "audio_length": length}
+
+    @classmethod
+    def without_padding(cls, row: Rows) -> Rows:
+        length = int(row["audio_length"])
+        names = {"audio", "log_mel"} & row.keys()
+        return {**row, **{name: row[name][:, :length] for name in names}}
+
+    @classmethod
+    def tensors_of(cls, spec: DataSpec) -> tuple[str, ...]:
+        return ("audio_length",) if cls.describes(spec) else ()
+
+    @classmethod
+    def broken_promises(cls, split: str, rows: Rows, spec: DataSpec) -> Iterator[str]:
+        length, longest = rows["audio_length"], cls.fields_of(spec)["samples"]
+        name = "log_mel" if "log_mel" in rows else "audio"
+        longest = min(longest, rows[name].shape[1])
+        if strays := length[(length < 1) | (length > longest)].tolist():
+            yield f"lengths must be from 1 to {longest}; in {split} {strays[:5]} are not"
+        if name == "audio" and rows[name].dtype != torch.int16:
+            yield f"waveforms must be int16; those of {split} are {rows[name].dtype}"
+
+    def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
+        column = rows[self.own_columns[0]]
+        name = namer(column)
+        shown = [self._shown(sound, Path(name(row)).name) for row, sound in enumerate(column)]
+        return pd.DataFrame({column.name: pd.Series(shown, dtype=object, index=rows.index)})
+
+    def _shown(self, sound: Any, name: str) -> Sound:
+        """What a page plays, and a picture of it; words where it cannot be read."""
+        reader = self.reader or SoundReader(SHOWN_RATE, None, "own", self.shape.max_seconds)
+        try:
+            samples, head = reader.read(sound)
+        except LeptonError as e:
+            return Sound(f"{name}: {e}", b"", media_type="audio/wav")
+        words = f"{name}, {head.samples / head.rate:.3g} s"
+        picture = Picture(words, spectrogram_png(samples, reader.rate), media_type="image/png")
+        content = wav(samples[: round(SHOWN_SECONDS * reader.rate)], reader.rate)
+        return Sound(words, content, media_type="audio/wav", picture=picture)
+
+
+def _rows(name: str, values: np.ndarray, lengths: np.ndarray) -> Rows:
+    return {name: torch.from_numpy(values), "audio_length": torch.from_numpy(lengths.astype("i8"))}
