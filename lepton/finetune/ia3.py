@@ -1,4 +1,4 @@
-"""IA3: learned factors for the outputs of linear layers."""
+"""IA3: learned factors for the outputs of linear layers and convolutions."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from lepton.finetune.machinery.adapters import (
     exact_pattern,
     import_peft,
     inject_adapters,
-    linear_layers,
+    adaptable_layers,
 )
 from lepton.method import Method
 from lepton.spec import DataSpec
@@ -26,7 +26,7 @@ class IA3(Method):
         self.targets, self.keep = targets, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        names = linear_layers(model, self.targets, "ia3")
+        names = adaptable_layers(model, self.targets, "ia3")
         peft_config = import_peft().IA3Config(
             target_modules=exact_pattern(names), feedforward_modules=[]
         )

@@ -1,4 +1,4 @@
-"""LoRA: low-rank updates of linear layers."""
+"""LoRA: low-rank updates of linear layers and convolutions."""
 
 from typing import Literal
 

@@ -75,15 +75,17 @@ class ImageNetwork(nn.Module):
         return features.shape[1]
 
 
-def build_encoder(model_type: str, **sizes: Any) -> nn.Module:
+def build_encoder(model_type: str, *, attention: str | None = None, **sizes: Any) -> nn.Module:
     """An encoder of the package transformers with random weights.
 
+    `attention`: how it computes attention, as the package calls it; None: as the package chooses.
     Raises: DataError for sizes that it refuses; LeptonError without the package.
     """
     with explain_transformers_errors(None):
         from transformers import AutoConfig, AutoModel
 
-        encoder = AutoModel.from_config(AutoConfig.for_model(model_type, **sizes))
+        config = AutoConfig.for_model(model_type, **sizes)
+        encoder = AutoModel.from_config(config, attn_implementation=attention)
         return plain_encoder(encoder)
 
 

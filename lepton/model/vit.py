@@ -48,6 +48,7 @@ class ViT(Pooled):
             num_hidden_layers=blocks,
             num_attention_heads=heads,
             intermediate_size=4 * width,
+            attention="eager",  # vmap splits the fused kernel up
         )
         self_padding = (0, padding[1], 0, padding[0])
         self.pooling, self.padding = pooling, self_padding

@@ -40,6 +40,10 @@ SETTINGS = {
         *("model=transformer_tiny", "model.tokenizer.max_length=24", "trainer=cpu"),
         *("trainer.max_epochs=2", "optimizer.lr=0.01"),
     ),
+    "images": (
+        *("dataset=digits", "dataset.fraction=0.2", "batch_size=40", "model=image_resnet"),
+        *("model.width=4", "model.dropout=0.3", "trainer=cpu", "trainer.max_epochs=2"),
+    ),
     "fitting itself": ("dataset=wine", "model=gradient_boosting", "model.max_iter=3"),
 }
 QUICK_STOPS = [("batch norm, ema, one cycle, early stopping", 10), ("accumulated", 3)]

@@ -33,6 +33,7 @@ from lepton.values.bounds import AtLeast1
 
 IMAGE_FILE = "image.json"
 LEVELS = 256  # of a pixel
+PIXEL_BYTES = 256  # that a network holds of a pixel without gradients: 64 floats
 SHOWN_PIXELS = 96  # of the longer side of a picture in the report
 
 
@@ -133,6 +134,11 @@ class ImageInputs(DecodedInputs):
         fields = cls.fields_of(spec)
         inputs.mean, inputs.std = fields["mean"], fields["std"]
         return inputs
+
+    @classmethod
+    def row_bytes(cls, rows: Rows) -> int:
+        """What networks make of an image, beside which its own bytes are few."""
+        return max(1, rows["image"].shape[2:].numel()) * PIXEL_BYTES
 
     @classmethod
     def describe(cls, spec: DataSpec) -> str:

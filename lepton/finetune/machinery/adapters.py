@@ -35,8 +35,9 @@ def import_peft() -> ModuleType:
     return import_optional("peft", needed_by="finetune")
 
 
-def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> list[str]:
-    """Linear layers below the head that were loaded, or those of them that `targets` match.
+def adaptable_layers(model: nn.Module, targets: list[str] | None, option: str) -> list[str]:
+    """Linear layers and convolutions over images below the head that were loaded, or those of them
+    that `targets` match.
 
     Raises: ConfigError when there are none, or one of `targets` is no regular expression.
     """
@@ -45,6 +46,7 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
         name
         for name, module in model.named_modules()
         if is_linear(module)
+        or is_convolution(module)
         and not f"{name}.".startswith(head)
         and f"{name}.weight" not in new_parameters(model)
     ]
@@ -54,7 +56,8 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
         matching = "" if targets is None else f" that matches finetune.targets={targets}"
         there_are = ", ".join(candidates) or f"none among its layers {describe_layers(model)}"
         raise ConfigError(
-            f"finetune={option}: {type(model).__name__} has no linear layer below its head"
+            f"finetune={option}: {type(model).__name__} has no linear layer or convolution below "
+            "its head"
             f"{matching}; there are: {there_are}"
         )
     return chosen
@@ -63,6 +66,14 @@ def linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> l
 def is_linear(module: nn.Module) -> bool:
     """True for a linear layer, also for GPT-2's, whose weight lies the other way round."""
     return isinstance(module, nn.Linear) or type(module).__qualname__ == TURNED_LINEAR
+
+
+def is_convolution(module: nn.Module) -> bool:
+    """True for a convolution over images that sees its channels together.
+
+    Those that see each by itself have few weights, and no update of low rank.
+    """
+    return isinstance(module, nn.Conv2d) and module.groups == 1
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -1,4 +1,4 @@
-"""Low-rank updates of linear layers, for LoRA and DoRA."""
+"""Low-rank updates of linear layers and convolutions, for LoRA and DoRA."""
 
 from torch import nn
 
@@ -7,7 +7,7 @@ from lepton.finetune.machinery.adapters import (
     exact_pattern,
     import_peft,
     inject_adapters,
-    linear_layers,
+    adaptable_layers,
 )
 
 
@@ -31,7 +31,7 @@ def inject_low_rank(
         raise ConfigError(f"finetune.alpha: {alpha} would undo every update; above 0")
     if not 0 <= dropout < 1:
         raise ConfigError(f"finetune.dropout: {dropout} is not a share, 0 to below 1")
-    names = linear_layers(model, targets, option)
+    names = adaptable_layers(model, targets, option)
     layers = [model.get_submodule(name) for name in names]
     widest = max(size for layer in layers for size in layer.get_parameter("weight").shape)
     if rank > widest:
