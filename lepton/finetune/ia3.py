@@ -5,10 +5,10 @@ from typing import Literal
 from torch import nn
 
 from lepton.finetune.machinery.adapters import (
+    adaptable_layers,
     exact_pattern,
     import_peft,
     inject_adapters,
-    adaptable_layers,
 )
 from lepton.method import Method
 from lepton.spec import DataSpec

@@ -45,8 +45,7 @@ def adaptable_layers(model: nn.Module, targets: list[str] | None, option: str) -
     candidates = [
         name
         for name, module in model.named_modules()
-        if is_linear(module)
-        or is_convolution(module)
+        if (is_linear(module) or is_convolution(module))
         and not f"{name}.".startswith(head)
         and f"{name}.weight" not in new_parameters(model)
     ]

@@ -4,10 +4,10 @@ from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.adapters import (
+    adaptable_layers,
     exact_pattern,
     import_peft,
     inject_adapters,
-    adaptable_layers,
 )
 
 
