@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import skops.io
 import torch
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -12,6 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton.compat import skops
 from lepton.compat.sklearn import BOOSTING_TYPES
 from lepton.ensemble.combiner import (
     Combiner,
@@ -89,7 +89,7 @@ class Stacking(Combiner):
         return torch.stack(columns, -1) if self.task == "multilabel" else columns[0]
 
     def save(self, folder: Path) -> None:
-        skops.io.dump([*self.models, self.center, self.scale], folder / MODELS_FILE)
+        skops.dump([*self.models, self.center, self.scale], folder / MODELS_FILE)
 
     def load(self, folder: Path) -> None:
         *self.models, self.center, self.scale = read_skops(folder / MODELS_FILE, BOOSTING_TYPES)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton.compat import skops
 from lepton.compat.sklearn import BOOSTING_TYPES, InvalidParameterError
 from lepton.errors import ConfigError
 from lepton.model.sklearn_models import (
@@ -100,7 +100,7 @@ class GradientBoosting:
 
     def save(self, folder: Path) -> None:
         """Writes the fitted models into a file without code."""
-        skops.io.dump(self.models, folder / MODEL_FILE)
+        skops.dump(self.models, folder / MODEL_FILE)
 
     def load(self, folder: Path) -> None:
         """Reads the fitted models from `save`'s file.

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -12,6 +11,7 @@ from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton.compat import skops
 from lepton.compat.sklearn import TEXT_TYPES
 from lepton.errors import ConfigError, DataError
 from lepton.model.sklearn_models import (
@@ -98,7 +98,7 @@ class TfidfLinear:
             [("\n".join(v.get_feature_names_out()), v.idf_) for v in vectorizers]
             for vectorizers in self.vectorizers
         ]
-        skops.io.dump({"counted": counted, "models": self.models}, folder / MODEL_FILE)
+        skops.dump({"counted": counted, "models": self.models}, folder / MODEL_FILE)
 
     def load(self, folder: Path) -> None:
         """Reads the fitted models from `save`'s file.

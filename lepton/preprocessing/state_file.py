@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
+from lepton.compat import skops
 from lepton.errors import LeptonError
 from lepton.storage.run_files import read_run_skops
 
@@ -13,7 +12,7 @@ TRUSTED_TYPES = ("numpy.dtype",)  # beyond the numpy and scikit-learn types that
 
 def save_state(state: dict[str, Any], path: Path) -> None:
     """Writes a dict of plain values and scikit-learn objects."""
-    skops.io.dump(state, path)
+    skops.dump(state, path)
 
 
 def load_state(path: Path) -> dict[str, Any]:
