@@ -5,12 +5,14 @@ the digest of the others. A run of an earlier version has no such file, and is r
 """
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from lepton.errors import Damaged
 from lepton.storage.files import write_bytes
@@ -134,6 +136,12 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_digest(content: Any) -> str:
+    """The SHA-256 of what a JSON file says, whichever types wrote it."""
+    text = json.dumps(json.loads(json.dumps(content, default=str)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _files_below(folder: Path, left_out: str) -> Iterator[str]:

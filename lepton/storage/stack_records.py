@@ -17,6 +17,7 @@ from typing import Any
 
 from lepton.errors import Damaged, LeptonError
 from lepton.storage.bounded_parsing import parse_json
+from lepton.storage.digests import content_digest
 from lepton.storage.files import locked_folder, write_json
 from lepton.storage.lock import acquire_lock, release_lock
 from lepton.storage.regular_files import read_regular
@@ -66,7 +67,7 @@ class StackRecords:
             content = self._study()
             if "threads" not in content:
                 content["threads"] = default
-                write_json(self.folder / STUDY_FILE, content)
+                _write_json(self.folder / STUDY_FILE, content)
             return content["threads"]
 
     def alone(self) -> dict[str, str]:
@@ -106,7 +107,7 @@ class StackRecords:
                     self.remove(record)
             content = self._study()
             content["alone"] = content.get("alone", {}) | dict.fromkeys(runs, reason)
-            write_json(self.folder / STUDY_FILE, content)
+            _write_json(self.folder / STUDY_FILE, content)
 
     @contextmanager
     def training(self, record: StackRecord) -> Iterator[None]:
@@ -132,7 +133,7 @@ class StackRecords:
     def _write(self, record: StackRecord) -> StackRecord:
         folder = self.folder / record.name
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / STACK_FILE, asdict(record))
+        _write_json(folder / STACK_FILE, asdict(record))
         return record
 
 
@@ -151,7 +152,14 @@ def _read(path: Path) -> StackRecord:
             raise TypeError
     except (KeyError, TypeError, AttributeError):
         raise _damaged(path) from None
+    if record.name != path.parent.name:
+        raise _damaged(path)
     return record
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a record with its digest, as another order or place changes what a stack computes."""
+    write_json(path, {**content, "sha256": content_digest(content)})
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -161,10 +169,13 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise _damaged(path) from None
     if not isinstance(content, dict):
         raise _damaged(path)
+    digest = content.pop("sha256", None)
+    if digest is not None and digest != content_digest(content):  # earlier versions wrote none
+        raise _damaged(path)
     return content
 
 
 def _damaged(path: Path) -> LeptonError:
     return LeptonError(
-        f"{path}: not a record of stacks of lepton's; remove it, and stacks are formed anew"
+        f"{path}: not a record of stacks that lepton wrote; remove it, and stacks are formed anew"
     )

@@ -179,11 +179,35 @@ def test_two_processes_train_a_stack_once(here):
 
 
 @pytest.mark.parametrize(
+    ("file", "was", "now"),
+    [
+        ("*/stack.json", '"a"', '"c"'),
+        ("*/stack.json", '"threads": 2', '"threads": 1'),
+        ("*/stack.json", '"b": 3', '"b": 2'),
+        ("study.json", '"threads": 2', '"threads": 1'),
+        ("study.json", '"alone"', '"alonf"'),
+    ],
+)
+def test_a_record_that_was_changed_is_named(here, file, was, now):
+    study = StackRecords(Path("runs/cut"))
+    study.add([["a", "b"]], study.threads(2))
+    study.train_alone(["z"], "it cannot be stacked")
+    study.note_left(study.all()[0], ["b"], 3)
+    assert study.by_run()["a"].left == {"b": 3}
+    (path,) = study.folder.glob(file)
+    text = path.read_text()
+    assert was in text
+    path.write_text(text.replace(was, now))
+    with pytest.raises(LeptonError, match=rf"{path}: not a record of stacks that lepton wrote"):
+        study.all(), study.alone(), study.threads(2)
+
+
+@pytest.mark.parametrize(
     "content", ["", "[", "[]", "{}", '{"runs": [], "threads": 1, "left": {}}', "[" * 100_000]
 )
 def test_a_record_that_cannot_be_read_is_named(here, content):
     folder = Path("runs/cut/.stacks/0")
     folder.mkdir(parents=True)
     (folder / "stack.json").write_text(content)
-    with pytest.raises(LeptonError, match="not a record of stacks of lepton's"):
+    with pytest.raises(LeptonError, match="not a record of stacks that lepton wrote"):
         StackRecords(Path("runs/cut")).all()

@@ -12,6 +12,7 @@ from typing import Any
 
 from lepton.errors import Damaged, LeptonError
 from lepton.storage.bounded_parsing import parse_json
+from lepton.storage.digests import content_digest
 from lepton.storage.files import locked_folder, write_json
 from lepton.storage.regular_files import read_regular
 from lepton.sweep.search.space import SearchSpace
@@ -59,7 +60,7 @@ class SearchRecord:
                 ]
                 entry = {"definition": self.definition, "told": items}
                 searches = {**self._searches(), self.name: entry}
-                write_json(self.path, {"searches": searches, "sha256": _digest(searches)})
+                write_json(self.path, {"searches": searches, "sha256": content_digest(searches)})
         except OSError as e:
             raise LeptonError(f"runs: cannot write to {self.path.parent} ({e.strerror})") from None
         return list(told)
@@ -84,7 +85,7 @@ class SearchRecord:
         try:
             content = parse_json(read_regular(self.path, MAX_BYTES))
             searches = dict(content["searches"])
-            if content.get("sha256", _digest(searches)) != _digest(searches):
+            if content.get("sha256", content_digest(searches)) != content_digest(searches):
                 raise self._damaged()
             return searches
         except FileNotFoundError:
@@ -97,12 +98,6 @@ class SearchRecord:
             f"{self.path}: not a record of lepton's searches; remove the file, and searches begin "
             "anew with the runs that are there"
         )
-
-
-def _digest(searches: Mapping[str, Any]) -> str:
-    """The digest of what a file says, whichever types wrote it."""
-    text = json.dumps(json.loads(json.dumps(searches, default=str)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def difference(definition: Definition, other: Definition) -> str:
