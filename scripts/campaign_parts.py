@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from lepton.storage.digests import damaged_files
+from lepton.storage.run_folder import STATE_SUFFIXES
 
 ROOT = str(Path(__file__).resolve().parents[1])
 MARK = "LEPTON_CAMPAIGN"  # environment variable of all that a command starts
@@ -106,8 +107,9 @@ def bits(study: str) -> dict[str, dict[str, Any]]:
 
 
 def finished(study: str) -> list[Path]:
-    """The results of a study's finished runs."""
-    return sorted(Path("runs", study).glob("*/result.json"))
+    """The results of a study's finished runs, which have their names."""
+    paths = Path("runs", study).glob("*/result.json")
+    return sorted(path for path in paths if path.parent.suffix not in STATE_SUFFIXES)
 
 
 def bits_of_run(folder: Path) -> dict[str, Any]:

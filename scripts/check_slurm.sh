@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings Slurm up on this one Debian host (as root) and runs a sweep through it: the runs must be those of one process,
-# also where Slurm takes fewer as one array; a job that is killed must be the only one to fail, and one that is preempted must go on to the same result.
+# also where Slurm takes fewer as one array, and stacks those of this machine's; a job that is killed must be the only one to fail,
+# and one that is preempted must go on to the same result. Other jobs and processes are left alone.
 #   apt-get install -y slurmctld slurmd munge && bash scripts/check_slurm.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,7 +40,10 @@ sinfo
 
 work=$(mktemp -d)
 cd "$work"
+name=lepton-check-$$ # of this script's jobs alone
+trap 'scancel --quiet --name="$name" || true' EXIT
 sweep() { "$python" -m lepton train -m dataset=synthetic dataset.rows=20000 model=mlp_small trainer.max_epochs=60 "$@"; }
+on_slurm() { sweep hydra/launcher=submitit_slurm "hydra.launcher.options.name=$name" "$@"; }
 same() {
     "$python" - "$1" "$2" <<'CODE'
 import sys
@@ -54,19 +58,23 @@ CODE
 begun() { until compgen -G "runs/$1/*.part/spec.json" >/dev/null; do sleep 0.2; done; sleep 2; }
 
 sweep 'seed=range(4)' study=alone hydra/launcher=basic
-sweep 'seed=range(4)' study=slurm hydra/launcher=submitit_slurm
+on_slurm 'seed=range(4)' study=slurm
 same alone slurm
 [[ ! -e runs/slurm/.submitit ]] # nothing is left of jobs that have ended
 
-sweep 'seed=range(4)' study=preempted hydra/launcher=submitit_slurm hydra.launcher.at_once=1 &
+sweep 'seed=range(4)' study=together hydra/launcher=vectorized hydra.launcher.size=2 hydra.launcher.threads=1
+on_slurm 'seed=range(4)' study=stacks hydra.launcher.size=2
+same together stacks
+
+on_slurm 'seed=range(4)' study=preempted hydra.launcher.at_once=1 &
 begun preempted
-scancel --signal=USR2 --me # what a preempted job is sent
+scancel --signal=USR2 --name="$name" # what a preempted job is sent
 wait $!
 same alone preempted
 
-sweep 'seed=range(3)' study=killed hydra/launcher=submitit_slurm hydra.launcher.at_once=1 >killed.txt 2>&1 &
+on_slurm 'seed=range(3)' study=killed hydra.launcher.at_once=1 >killed.txt 2>&1 &
 begun killed
-scontrol listpids "$(squeue --me --noheader --format=%A | head -n 1)" | awk 'NR > 1 && $1 > 1 { print $1 }' | xargs kill -KILL
+scontrol listpids "$(squeue --name="$name" --noheader --format=%A | head -n 1)" | awk 'NR > 1 && $1 > 1 { print $1 }' | xargs kill -KILL
 wait $! && code=0 || code=$?
 [[ $code == 1 ]] && grep "1 of 3 runs failed" killed.txt
 "$python" -m lepton sweep status killed

@@ -9,13 +9,14 @@ from typing import Any
 
 from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError
-from lepton.launch.cluster import run_on_cluster, train_on_cluster
+from lepton.launch.cluster import run_on_cluster
+from lepton.launch.cluster_pieces import Piece, check_size, cut_into_pieces, train_piece
 from lepton.launch.process_environment import (
     ProcessEnvironment,
     exported_python_path,
     lepton_variables,
 )
-from lepton.sweep.attempt import JobOutcome
+from lepton.launch.stacks import Ends, ReasonByFolder
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import available_cores, threads_of_run
 from lepton.sweep.progress import SweepProgress
@@ -23,40 +24,51 @@ from lepton.training.signals import interrupted_by_sigterm
 
 
 class Ray:
-    """Trains planned jobs as tasks; a worker's death costs its task, which Ray tries once more.
+    """Trains planned jobs, or stacks, as tasks; a lost worker's task is tried once more by Ray.
 
-    Units: `cpus` and `gpus` are what a run is given; part of a GPU is a share of it.
+    `size`: runs of a stack at most, as `cut_into_pieces`.
+    Units: `cpus` and `gpus` are what a task is given; part of a GPU is a share of it.
     """
 
-    def __init__(self, *, address: str | None, cpus: float | None, gpus: float):
-        self.address, self.cpus, self.gpus = address, cpus, gpus
+    def __init__(self, *, address: str | None, size: int | None, cpus: float | None, gpus: float):
+        self.address, self.size = address, check_size(size)
+        self.cpus, self.gpus = cpus, gpus
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not handed over because the sweep stops."""
         ray = import_optional("ray", needed_by="hydra/launcher=ray")
         if not jobs:
             return
+        progress = progress or SweepProgress(jobs)
+        threads = max(1, int(self.cpus or 1))
+        pieces = cut_into_pieces(
+            jobs, size=self.size, threads=threads, fail_fast=progress.fail_fast
+        )
         with (
             interrupted_by_sigterm("a part of the sweep"),
             exported_python_path(),
             _connected(ray, self.address),
         ):
-            train = ray.remote(max_retries=1)(train_on_cluster)
+            train = ray.remote(max_retries=1)(train_piece)
 
-            def submit(batch: list[Job]) -> list[_RayTask]:
+            def submit(batch: list[Piece]) -> list[_RayTask]:
                 environment = ProcessEnvironment.for_other_machines()
                 return [
-                    _RayTask(ray, train.options(**self._resources(job)).remote(job, environment))
-                    for job in batch
+                    _RayTask(ray, train.options(**self._resources(p)).remote(p, environment))
+                    for p in batch
                 ]
 
             available = ray.cluster_resources()
             slots = max(1, round(sum(available.get(kind, 0) for kind in ("CPU", "GPU"))))
-            run_on_cluster(jobs, progress or SweepProgress(jobs), submit, at_once=2 * slots)
+            run_on_cluster(pieces, progress, submit, at_once=2 * slots)
 
-    def _resources(self, job: Job) -> dict[str, float]:
-        """The resources that Ray reserves for a job: the CPU cores it uses, GPUs if asked for."""
-        cpus = self.cpus or threads_of_run(job.config, available_cores())
+    def _resources(self, piece: Piece) -> dict[str, float]:
+        """The resources that Ray reserves for a piece: the CPU cores it uses, GPUs if asked for."""
+        if piece.stacking is None:
+            used = threads_of_run(piece.jobs[0].config, available_cores())
+        else:
+            used = piece.stacking.threads
+        cpus = self.cpus or used
         return {"num_cpus": cpus, "num_gpus": self.gpus}
 
 
@@ -69,7 +81,7 @@ class _RayTask:
     def has_ended(self) -> bool:
         return bool(self.ray.wait([self.reference], timeout=0)[0])
 
-    def outcome(self) -> JobOutcome:
+    def outcome(self) -> tuple[Ends, ReasonByFolder]:
         return self.ray.get(self.reference)
 
     def cancel(self) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError, WorkerLost
-from lepton.launch.cluster import Refused, run_on_cluster, train_on_cluster
+from lepton.launch.cluster import Refused, run_on_cluster
+from lepton.launch.cluster_pieces import Piece, check_size, cut_into_pieces, train_piece
 from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
-from lepton.sweep.attempt import JobOutcome
+from lepton.launch.stacks import Ends, ReasonByFolder
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import fitting_workers
 from lepton.sweep.progress import SweepProgress
@@ -28,10 +29,16 @@ SUBMITIT_FOLDER = ".submitit"  # in the study: what submitit writes of a sweep w
 
 
 class Submitit:
-    """Trains each planned job in a job of its own; `options` are submitit's AutoExecutor's."""
+    """Trains each planned job, or each stack, in a job of its own.
 
-    def __init__(self, *, cluster: str, at_once: int | None, options: dict[str, Any]):
+    `size`: runs of a stack at most, as `cut_into_pieces`; `options` are submitit's AutoExecutor's.
+    """
+
+    def __init__(
+        self, *, cluster: str, at_once: int | None, size: int | None, options: dict[str, Any]
+    ):
         self.cluster, self.at_once, self.options = cluster, at_once, options
+        self.size = check_size(size)
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not handed over because the sweep stops."""
@@ -40,13 +47,20 @@ class Submitit:
         folder = jobs[0].folder.parent.absolute() / SUBMITIT_FOLDER / uuid.uuid4().hex[:8]
         executor = self._executor(folder)
         on_slurm = self.cluster == "slurm"
-        queue, size = (_SlurmQueue(), max_array_size()) if on_slurm else (None, len(jobs))
+        queue, length = (_SlurmQueue(), max_array_size()) if on_slurm else (None, len(jobs))
+        progress = progress or SweepProgress(jobs)
+        pieces = cut_into_pieces(
+            jobs,
+            size=self.size,
+            threads=self.options.get("cpus_per_task") or 1,
+            fail_fast=progress.fail_fast,
+        )
 
-        def submit(batch: list[Job]) -> list[_SubmititJob]:
+        def submit(batch: list[Piece]) -> list[_SubmititJob]:
             taken: list[_SubmititJob] = []
-            for start in range(0, len(batch), size):
+            for start in range(0, len(batch), length):
                 try:
-                    handles = _submit_array(executor, batch[start : start + size])
+                    handles = _submit_array(executor, batch[start : start + length])
                 except Refused:
                     if not taken:
                         raise
@@ -57,7 +71,7 @@ class Submitit:
         try:
             with interrupted_by_sigterm("a part of the sweep"), exported_python_path():
                 at_once = self._max_jobs_at_once(jobs)
-                run_on_cluster(jobs, progress or SweepProgress(jobs), submit, at_once=at_once)
+                run_on_cluster(pieces, progress, submit, at_once=at_once)
         finally:
             _keep_logs_alone(folder)
 
@@ -88,15 +102,15 @@ def max_array_size() -> int:
     return max(1, int(said[1])) if said else DEFAULT_ARRAY_SIZE
 
 
-def _submit_array(executor: Any, jobs: Sequence[Job]) -> list[Any]:
-    """Hands over jobs as one array; returns submitit's own Jobs. Raises: Refused."""
+def _submit_array(executor: Any, pieces: Sequence[Piece]) -> list[Any]:
+    """Hands over pieces as one array; returns submitit's own Jobs. Raises: Refused."""
     failures = import_optional("submitit.core.utils", needed_by="hydra/launcher=submitit_slurm")
     environment, handles = ProcessEnvironment.for_other_machines(), []
     try:
         # submitit would print what sbatch says of a refusal
         with redirect_stderr(io.StringIO()), executor.batch():
-            for job in jobs:
-                handles.append(executor.submit(PreemptibleTraining(), job, environment))
+            for piece in pieces:
+                handles.append(executor.submit(PreemptibleTraining(), piece, environment))
     except (failures.FailedJobError, failures.FailedSubmissionError, OSError) as e:
         said = str(e).strip().splitlines()[-1:] or [type(e).__name__]
         raise Refused(f"hydra/launcher=submitit_slurm: {said[0]}") from None
@@ -114,15 +128,17 @@ def _keep_logs_alone(folder: Path) -> None:
 
 
 class PreemptibleTraining:
-    """Trains a job for submitit; when Slurm ends it for another job, it is queued again."""
+    """Trains a piece for submitit; when Slurm ends it for another job, it is queued again."""
 
-    def __call__(self, job: Job, environment: ProcessEnvironment) -> JobOutcome:
-        return train_on_cluster(job, environment)
+    def __call__(
+        self, piece: Piece, environment: ProcessEnvironment
+    ) -> tuple[Ends, ReasonByFolder]:
+        return train_piece(piece, environment)
 
-    def checkpoint(self, job: Job, environment: ProcessEnvironment) -> Any:
+    def checkpoint(self, piece: Piece, environment: ProcessEnvironment) -> Any:
         """The DelayedSubmission of submitit that takes the place of a job that is ended."""
         helpers = import_optional("submitit.helpers", needed_by="hydra/launcher=submitit_slurm")
-        return helpers.DelayedSubmission(self, job, environment)
+        return helpers.DelayedSubmission(self, piece, environment)
 
 
 class _SlurmQueue:
@@ -159,7 +175,7 @@ class _SubmititJob:
             self.last_queued = time.monotonic()
         return time.monotonic() - self.last_queued > LOST_SECONDS
 
-    def outcome(self) -> JobOutcome:
+    def outcome(self) -> tuple[Ends, ReasonByFolder]:
         paths = self.handle.paths
         try:
             if not paths.result_pickle.exists():

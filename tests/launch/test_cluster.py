@@ -37,6 +37,7 @@ for task in range(first, last + 1):
     if "_" in name:
         variables |= {"SLURM_ARRAY_JOB_ID": job, "SLURM_ARRAY_TASK_ID": str(task)}
     run = f"bash {sys.argv[-1]}; rm -f {queue}/{name}"
+    open(f"{queue}.log", "a").write(f"{name}\n")
     started = subprocess.Popen(["bash", "-c", run], env={**os.environ, **variables},
         start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     open(f"{queue}/{name}", "w").write(str(started.pid))
@@ -105,6 +106,19 @@ def test_runs_are_those_of_one_process_in_the_same_study(here, slurm, sweep, fin
     assert code == 0
     assert "4 runs: 4 finished, 0 to train" in output
     assert not list(Path("runs/far").glob(".submitit"))
+
+
+@pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
+def test_stacks_go_out_as_one_job_each(here, slurm, sweep, fingerprint, launcher):
+    words = [*WINE, "seed=range(5)", "hydra.launcher.size=3"]
+    threads = ["hydra/launcher=vectorized", "hydra.launcher.threads=1"]
+    multirun([*words, "study=near", *threads])
+    code, output = sweep(*words, "study=far", launcher)
+    assert code == 0, output
+    assert len(fingerprints(fingerprint, "far")) == 5
+    assert fingerprints(fingerprint, "far") == fingerprints(fingerprint, "near")
+    if launcher == SLURM:
+        assert len(Path(os.environ["QUEUE"] + ".log").read_text().split()) == 2
 
 
 @pytest.mark.parametrize("launcher", [RAY, LOCAL, SLURM])
