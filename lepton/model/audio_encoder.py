@@ -1,0 +1,165 @@
+"""AudioEncoder: an audio encoder of the package transformers under a linear head."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lepton.audio.decoding import LEVELS
+from lepton.audio.kaldi import KaldiSpectrum
+from lepton.errors import ConfigError
+from lepton.model.encoder import (
+    checkpoint_activations,
+    encoder_layers,
+    explain_transformers_errors,
+    load_any,
+)
+from lepton.model.shared_encoder import shared_encoder
+from lepton.model.spectra import Batch, steps_mask
+from lepton.model.text_inputs import make_head, masked_mean
+from lepton.spec import DataSpec
+from lepton.values.bounds import Above0, AtLeast1, From0Below1
+
+# what such encoders draw by themselves in training, which would not be drawn again after a stop
+QUIET = {"apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_prob": 0.0}
+QUIET |= {"layerdrop": 0.0}
+EPSILON = 1e-7  # beside the variance of a sound, as the feature extractors have it
+
+
+class AudioEncoder(nn.Module):
+    """An encoder by folder or name, the mean of its answers over a sound, and a linear head.
+
+    One of waveforms, as wav2vec 2.0 and HuBERT, or of patches of a spectrum, as AST.
+    Shapes: audio (B, T) int16, audio_length (B,) -> (B, outputs).
+    Raises: ConfigError for an encoder that reads neither, and for sounds of another rate; DataError
+        where nothing can be loaded.
+    """
+
+    reads = ("audio",)
+
+    def __init__(
+        self,
+        *,
+        spec: DataSpec,
+        path: str | None,
+        pretrained: bool,
+        architecture: dict,
+        rate: AtLeast1,
+        normalize: bool,
+        mean: float,
+        std: Above0,
+        dropout: From0Below1,
+        gradient_checkpointing: bool,
+    ):
+        super().__init__()
+        if (own_rate := spec.inputs["audio"]["rate"]) != rate:
+            raise ConfigError(
+                f"model.rate: it hears {rate} Hz, and these sounds have {own_rate}; give "
+                f"dataset.rate={rate}"
+            )
+        # what loading draws does not reach the head, which is the same on a shared encoder
+        key = (path, json.dumps(architecture, sort_keys=True), gradient_checkpointing)
+        with explain_transformers_errors(path), torch.random.fork_rng(enabled=pretrained):
+            self.encoder = shared_encoder(
+                key if pretrained else None,
+                lambda: load_any(path, pretrained, QUIET | architecture, {}).float().train(),
+            )
+        self.pretrained = pretrained  # there is something to tune
+        self.reader = _reader(
+            self.encoder, path, rate=rate, normalize=normalize, mean=mean, std=std
+        )
+        self.head = make_head(self.encoder.config.hidden_size, spec.outputs, dropout)
+        if gradient_checkpointing:
+            checkpoint_activations(self.encoder)
+
+    def layers(self) -> list[str]:
+        return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), "head"]
+
+    def features(self, batch: Batch) -> Tensor:
+        dtype = next(self.encoder.parameters()).dtype
+        return self.reader(self.encoder, batch["audio"].to(dtype) / LEVELS, batch["audio_length"])
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.head(self.features(batch))
+
+    def save_architecture(self, folder: Path) -> None:
+        """Writes what builds the encoder again without its weights."""
+        self.encoder.config.save_pretrained(folder)
+
+
+class WaveReader(nn.Module):
+    """Asks an encoder of waveforms, and takes the mean of what it says to a sound's own steps."""
+
+    def __init__(self, config: Any, *, normalize: bool):
+        super().__init__()
+        self.normalize, self.least_samples = normalize, 1
+        for kernel, stride in zip(config.conv_kernel[::-1], config.conv_stride[::-1], strict=True):
+            self.least_samples = (self.least_samples - 1) * stride + kernel
+        # its first layer normalizes each filter over a whole sound, silence behind it included
+        self.needs_equal_lengths = getattr(config, "feat_extract_norm", "layer") == "group"
+
+    def forward(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Tensor:
+        """Shapes: waves (B, T), lengths (B,) -> (B, width)."""
+        waves = nn.functional.pad(waves, (0, max(0, self.least_samples - waves.shape[1])))
+        if self.normalize:
+            waves = _normalized(waves, lengths)
+        lengths = lengths.clamp(min=self.least_samples)
+        if not self.needs_equal_lengths:
+            return self._mean(encoder, waves, lengths)
+        features = waves.new_zeros(len(waves), encoder.config.hidden_size)
+        for length in lengths.unique().tolist():
+            place = (lengths == length).nonzero()[:, 0]
+            answers = self._mean(encoder, waves[place, :length], lengths[place])
+            features = features.index_copy(0, place, answers.to(features.dtype))
+        return features
+
+    def _mean(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Tensor:
+        mask = steps_mask(lengths, waves.shape[1])
+        given = None if self.needs_equal_lengths else mask.long()
+        hidden = encoder(waves, attention_mask=given, return_dict=True).last_hidden_state
+        steps = encoder._get_feat_extract_output_lengths(lengths)
+        return masked_mean(hidden, steps_mask(steps, hidden.shape[1]))
+
+
+class PatchReader(nn.Module):
+    """Asks an encoder of a spectrum of fixed length: what is longer is cut, silence is added."""
+
+    def __init__(self, config: Any, *, rate: int, mean: float, std: float):
+        super().__init__()
+        self.spectrum = KaldiSpectrum(bands=config.num_mel_bins, rate=rate)
+        self.frames, self.mean, self.std = config.max_length, mean, std
+
+    def forward(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Tensor:
+        """Shapes: waves (B, T), lengths (B,) -> (B, width)."""
+        values = self.spectrum(waves)[:, : self.frames]
+        mask = steps_mask(self.spectrum.frames(lengths), values.shape[1])[..., None]
+        values = values.masked_fill(~mask, 0.0)
+        values = nn.functional.pad(values, (0, 0, 0, self.frames - values.shape[1]))
+        return encoder((values - self.mean) / (2 * self.std), return_dict=True).pooler_output
+
+
+def _reader(
+    encoder: Any, path: str | None, *, rate: int, normalize: bool, mean: float, std: float
+) -> nn.Module:
+    """What asks an encoder of this kind. Raises: ConfigError for one of another kind."""
+    config = encoder.config
+    if hasattr(encoder, "_get_feat_extract_output_lengths") and hasattr(config, "conv_kernel"):
+        return WaveReader(config, normalize=normalize)
+    if config.model_type == "audio-spectrogram-transformer":
+        return PatchReader(config, rate=rate, mean=mean, std=std)
+    option = f"model.path: {path!r}" if path else "model.architecture"
+    raise ConfigError(
+        f"{option}: a {config.model_type} reads neither waveforms nor patches of a spectrum, as "
+        "wav2vec2, hubert and audio-spectrogram-transformer do"
+    )
+
+
+def _normalized(waves: Tensor, lengths: Tensor) -> Tensor:
+    """Each sound with mean 0 and variance 1, and zeros behind it. Shapes: (B, T), (B,)."""
+    mask = steps_mask(lengths, waves.shape[1])
+    count = lengths.to(waves.dtype)[:, None]
+    centred = (waves - (waves * mask).sum(1, keepdim=True) / count) * mask
+    variance = centred.square().sum(1, keepdim=True) / count
+    return centred / (variance + EPSILON).sqrt()
