@@ -1,6 +1,7 @@
 """Builds objects from a checked config: the only caller of hydra.utils.instantiate."""
 
 import inspect
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,12 @@ from lepton.compat.hydra import without_execution_checks
 from lepton.compat.optional import how_to_install
 from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label, own_groups
 from lepton.config.data_identity import without_name
-from lepton.config.input_kinds import provided_kinds, used_kinds
+from lepton.config.inner_options import inner_keys, inner_nodes, without_inner
+from lepton.config.input_kinds import (
+    kind_facts,
+    provided_kinds,
+    used_kinds,
+)
 from lepton.config.node_checks import hidden_call_problems, inner_target_problems
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
@@ -20,8 +26,6 @@ from lepton.groups import GROUPS, METHOD_CLASS, package_of
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
-    from functools import partial
-
     from pytorch_lightning.loggers import Logger
 
     from lepton.compat.lightning import pl
@@ -41,13 +45,23 @@ def instantiate(node: dict[str, Any], group: str, /, **supplied: Any) -> Any:
     return unfinished(node, group)(**supplied)
 
 
-def unfinished(node: dict[str, Any], group: str, *, inside: bool = False) -> "partial[Any]":
+def unfinished(whole: dict[str, Any], group: str, *, inside: bool = False) -> partial[Any]:
     """A node's `_target_` with the node's values, to be called with what code supplies.
 
-    The node is an option of the group, or `inside` of one.
+    The node is an option of the group, or `inside` of one. Further options that it holds are in the
+    call unfinished too, by key and name.
 
     Raises: as `instantiate`.
     """
+    held: dict[str, dict[str, Any]] = {key: {} for key in inner_keys(whole)}
+    for key, name, option in inner_nodes(whole):
+        held[key][name] = unfinished(option, group)
+    made = _unfinished(without_inner(whole), group, inside=inside)
+    return partial(made, **held) if held else made
+
+
+def _unfinished(node: dict[str, Any], group: str, *, inside: bool) -> partial[Any]:
+    """As `unfinished`, of a node that holds no further options."""
     places = list(find_targets(node, group))
     names = [name for _, name in places]
     for position, (place, name) in enumerate(places):
@@ -113,8 +127,11 @@ def component(config: dict[str, Any], group: str, **supplied: Any) -> Any:
 
 def data(config: dict[str, Any]) -> "Data":
     """The data module, read, split and preprocessed."""
+    from lepton.dataset.describe.held_inputs import refuse_lack_of_inputs
+
     module = unread_data(config)
     module.setup()
+    refuse_lack_of_inputs(config, module)
     return module
 
 
@@ -133,15 +150,14 @@ def unread_data(
     for facts in provided_kinds(config):
         if facts not in used:
             unread.append(facts.name)
-            supplied |= dict.fromkeys(facts.supplies)
+            supplied[facts.target] = dict.fromkeys(facts.supplies)
             continue
-        for name, node in input_kind(facts.target).parts(config).items():
-            supplied[name] = _input_part(name, node) if node else None
+        supplied[facts.target] = {
+            name: _input_part(name, node) if node else None
+            for name, node in input_kind(facts.target).parts(config).items()
+        }
     trainer = config["trainer"] or {}
-    module = instantiate(
-        without_name(config["dataset"]),
-        "dataset",
-        **supplied,
+    module = _with_parts(without_name(config["dataset"]), supplied)(
         batch_size=config["batch_size"],
         seed=config["seed"],
         limit_batches=trainer.get("limit_batches"),
@@ -153,6 +169,20 @@ def unread_data(
     if for_model and unread:
         module.leave_unread(unread)
     return module
+
+
+def _with_parts(node: dict[str, Any], parts: dict[str, dict[str, Any]]) -> partial[Any]:
+    """A data set, not yet finished, with what its kinds of inputs are given; a data set that holds
+    the classes of its kinds hands these their part. `parts` by the dotted name of a kind."""
+    data_set, inner = unfinished(node, "dataset"), [*inner_nodes(node)]
+    if not inner:
+        return partial(
+            data_set, **{k: part for given in parts.values() for k, part in given.items()}
+        )
+    for key, name, kind in inner:
+        classes = data_set.keywords[key]
+        classes[name] = partial(classes[name], **parts[kind_facts(str(kind["_target_"])).target])
+    return data_set
 
 
 def _input_part(name: str, node: dict[str, Any]) -> Any:

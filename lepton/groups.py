@@ -15,6 +15,7 @@ class Group:
     made_inside: tuple[str, ...] = ()  # keys of parts that the option's class makes itself, with
     # what code gives to an option of the group
     supplied: tuple[str, ...] = ()  # what code gives a target beside YAML and what inputs need
+    inner: tuple[str, ...] = ()  # keys under which options may hold others of the same group
     keys: Mapping[str, str] = field(default_factory=dict)  # types of an option without `_target_`
     own_keys: Mapping[str, str] = field(default_factory=dict)  # of lepton's, beside the target's
     positional: int = 0  # of the arguments of a function, the first that code gives it
@@ -63,6 +64,7 @@ GROUPS = {  # methods in the order in which they are prepared
         },
         made_inside=("backbone",),
         supplied=("spec", "seed"),
+        inner=("encoders",),
         needed=True,
     ),
     "loss": Group(

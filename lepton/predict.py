@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lepton.dataset.data import Rows
-from lepton.dataset.inputs.find import kinds_in
+from lepton.dataset.inputs import absence
+from lepton.dataset.inputs.presence import load_inputs
 from lepton.errors import DataError
 from lepton.storage.derived_record import read_record
 from lepton.storage.predictions import named_columns
@@ -25,7 +26,7 @@ class Predictor:
 
     def __init__(self, folder: Path) -> None:
         self.learner, self.spec = load_learner(folder)
-        self.inputs = [kind.load(folder, self.spec) for kind in kinds_in(self.spec)]
+        self.inputs = load_inputs(folder, self.spec)
 
     def predict(self, frame: pd.DataFrame | Sequence[Any]) -> pd.DataFrame:
         """One row of predictions for each row given, with its index.
@@ -50,13 +51,15 @@ class Predictor:
 
         Raises: DataError, as `predict`.
         """
-        return {name: rows for kind in self.inputs for name, rows in kind.encode(frame).items()}
+        encoded = [absence.encode(kind, frame) for kind in self.inputs]
+        return {name: rows for tensors in encoded for name, rows in tensors.items()}
 
     def _one_column(self, values: Sequence[Any]) -> pd.DataFrame:
         """Inputs as the only column that the model reads."""
-        columns = [name for kind in self.inputs for name in kind.own_columns]
-        if len(self.inputs) != 1 or len(columns) != 1 or isinstance(values, str | bytes):
-            kinds = " and ".join(kind.describe(self.spec) for kind in self.inputs)
+        inputs = [kind for kind in self.inputs if kind.own_columns or kind.takes_rest]
+        columns = [name for kind in inputs for name in kind.own_columns]
+        if len(inputs) != 1 or len(columns) != 1 or isinstance(values, str | bytes):
+            kinds = " and ".join(kind.describe(self.spec) for kind in inputs)
             raise DataError(f"the model reads {kinds}; give predict a DataFrame with its columns")
         return pd.DataFrame({columns[0]: pd.Series(list(values), dtype=object)})
 

@@ -44,6 +44,12 @@ class DataSpec:
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of the kinds of inputs that the data hold."""
+        held = {"table": self.num_features or self.cat_features, "text": self.text_features}
+        return (*(name for name, features in held.items() if features), *self.inputs)
+
+    @property
     def is_target_far(self) -> bool:
         """True where 64 bits are needed to tell a regression's targets apart, as for times."""
         return self.task == "regression" and is_far(self.target_mean, self.target_std)

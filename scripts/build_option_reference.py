@@ -64,6 +64,7 @@ def section(path: Path, group: str) -> str:
     text += ["\n", "\n".join(comments), "\n"] if comments else []
     defaults = content.get("defaults", [])
     bases = [base for base in defaults if isinstance(base, str) and base != "_self_"]
+    bases = [base.partition("@")[0] for base in bases]
     if bases and group:
         text.append(f"\nBeside its own it has the keys of {', '.join(f'`{b}`' for b in bases)}.\n")
     if rows := key_rows(lines):

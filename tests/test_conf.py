@@ -16,16 +16,16 @@ from lepton.config.younger_keys import values_before
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS, command_of, takes_several
 
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
-    "dataset": 17,
+    "dataset": 18,
     "preprocessing": 4,
-    "task": 2,
+    "task": 3,
     "loss": 4,
-    "evaluation": 3,
+    "evaluation": 4,
     "metric": 12,
     "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
-    "model": 29,
+    "model": 31,
     "optimizer": 9,
     "scheduler": 9,
     "regularization": 8,
@@ -46,6 +46,8 @@ OF_IMAGES = (
     *("efficientnet_lite0", "mobilenet_v2"),
 )
 INSPECTED = ["dataset=digits", "task=anomaly", "task.normal=3"]
+PAIRS = ["dataset=multimodal", "dataset.path={file}", "dataset.target=null", "dataset.absent=drop"]
+PAIRS = [*PAIRS, "dataset.use=[image,text]", "task=contrastive", "model=two_towers"]
 NEEDED = {  # overrides that an option cannot do without
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],
@@ -53,6 +55,9 @@ NEEDED = {  # overrides that an option cannot do without
     "dataset=text_csv": ["dataset.path={file}", "dataset.target=y", "dataset.text=x", CNN],
     "dataset=huggingface": ["dataset.name=imdb", "dataset.target=y", "dataset.text=x", CNN],
     "model=transformer": [VADER, "model.path=some/encoder"],
+    "dataset=multimodal": ["dataset.path={file}", "dataset.target=y", "model=multimodal"],
+    "model=multimodal": ["dataset=multimodal", "dataset.path={file}", "dataset.target=y"],
+    **dict.fromkeys(("model=two_towers", "task=contrastive"), PAIRS),
     "dataset=digits": [SMALL_CNN],
     "dataset=idx": ["dataset.path={folder}", SMALL_CNN],
     "dataset=npz": ["dataset.path={file}", SMALL_CNN],
@@ -176,7 +181,7 @@ def test_the_file_name_begins_with_the_name_of_its_module(path):
         assert (package, group, module) == ("lepton", path.stem, "derivation")
     else:
         assert (package, group) == ("lepton", path.parent.name)
-        assert path.stem.startswith(module)
+        assert path.stem.lstrip("_").startswith(module)
     assert (CONF_DIR.parent / "lepton" / group / f"{module}.py").is_file()
 
 

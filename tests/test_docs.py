@@ -13,6 +13,7 @@ from lepton.config.options import find_options
 from lepton.sweep.multirun import multirun
 from tests.picture_files import write_idx, write_npz, write_parts, write_photos
 from tests.quick import quick
+from tests.shop_files import write_shop
 from tests.sound_files import write_recordings, write_tones
 from tests.test_layers import LAYERS
 
@@ -68,6 +69,8 @@ def loans(here, request):
         write_idx(here / "fashion_mnist")
         write_npz(here / "pneumoniamnist.npz")
         write_parts(here / "bottles")
+    if callspec and "dataset=multimodal" in callspec.params["words"]:
+        write_shop(here)
     if callspec and "dataset=audio_folder" in callspec.params["words"]:
         pytest.importorskip("soundfile")
         write_tones(here / "commands")

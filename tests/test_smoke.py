@@ -44,11 +44,11 @@ IMAGE = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
 PRETRAINED = ["minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"]
 PRETRAINED += ["speech_embedding", "audio_encoder"]
 INSPECTING = ["patch_memory", "feature_gaussian"]
-OTHERS = {*TEXT, *IMAGE, *AUDIO, *PRETRAINED, *INSPECTING, "vit_small"}
+OTHERS = {*TEXT, *IMAGE, *AUDIO, *PRETRAINED, *INSPECTING, "vit_small", "multimodal", "two_towers"}
 TABULAR = sorted(set(OPTIONS["model"]) - OTHERS)
 NOT_OFFLINE = {  # needs a file or a network
     *("openml", "csv", "parquet", "text_csv", "huggingface", "image_folder", "idx", "npz"),
-    "audio_folder",
+    *("audio_folder", "multimodal"),
 }
 OFFLINE = sorted(set(OPTIONS["dataset"]) - NOT_OFFLINE - {"vader", "digits"})
 PRESETS = {  # beside the preset, what makes it short

@@ -15,6 +15,7 @@ from lepton.compat.optional import import_optional
 from lepton.errors import DataError
 
 Sound = Any  # a path, the bytes of a file, a dict of both or of an array and its rate, or an array
+AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64")
 LEVELS = 1 << 15  # of 16 bits on one side of silence
 MAX_CHANNELS = 64
 BLOCK_SAMPLES = 1 << 20  # of all channels, that are decoded at a time

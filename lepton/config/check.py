@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 from lepton.config.chosen_options import option_label, option_nodes, own_groups, with_absent_groups
 from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.data_identity import IDENTITY_KEY, data_identity
-from lepton.config.input_kinds import idle_groups, kind_problems, supplied_inputs
+from lepton.config.inner_options import inner_keys, inner_nodes, shape_problems, without_inner
+from lepton.config.input_kinds import (
+    idle_groups,
+    kind_problems,
+    supplied_inputs,
+    supplied_to_inner,
+)
 from lepton.config.model_kind import model_kind
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
@@ -137,11 +143,30 @@ def _option_problems(path: str, node: Any, name: str, option: str) -> list[str]:
     target = node.get("_target_")
     names = [key for key in group.own_keys if not takes_key(target, key, or_any=False)]
     own = {key: node[key] for key in names if key in node}
-    others = {key: value for key, value in node.items() if key not in own}
+    others = {key: value for key, value in without_inner(node).items() if key not in own}
     types = typed_keys({key: group.own_keys[key] for key in own})
+    supplied = (*supplied_arguments(name, node), *inner_keys(node))
     return [
         *key_problems(f"{path}.", own, types, option),
-        *target_problems(path, others, supplied_arguments(name, node), option, group=name),
+        *target_problems(path, others, supplied, option, group=name),
+        *_inner_problems(path, node, name),
+    ]
+
+
+def _inner_problems(path: str, node: dict[str, Any], group: str) -> list[str]:
+    """A line for everything wrong in the options inside of an option."""
+    if lines := shape_problems(path, node, group):
+        return lines
+    return [
+        line
+        for key, name, inner in inner_nodes(node)
+        for line in target_problems(
+            f"{path}.{key}.{name}",
+            inner,
+            supplied_to_inner(group, inner),
+            str(inner["_target_"]).rpartition(".")[2],
+            group=group,
+        )
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.idle_keys import remove_idle_keys
+from lepton.config.inner_choices import raise_inner_options
 from lepton.config.options import (
     CONF_DIR,
     PACKAGE_DIR,
@@ -15,7 +16,7 @@ from lepton.config.options import (
     find_options,
 )
 from lepton.config.overrides import parse_overrides
-from lepton.config.words import restore_names
+from lepton.config.words import restore_names, with_names
 from lepton.config.younger_keys import changes_of, revisions_of
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
 from lepton.groups import REVISIONS, TRAINING_GROUPS, is_own_node
@@ -84,6 +85,7 @@ def finish_config(
 
     OmegaConf.set_readonly(cfg, False)
     with open_dict(cfg):
+        raise_inner_options(cfg)
         remove_idle_keys(cfg, choices, {text.lstrip("+").partition("=")[0] for text in overrides})
     names = {
         group: "+".join(map(str, choice)) if OmegaConf.is_list(choice) else choice
@@ -123,7 +125,7 @@ def _is_recorded(group: str, choice: Any) -> bool:
 
 def literal_overrides(overrides: Sequence[str]) -> list[str]:
     """Overrides as the user wrote them, which no interpolation changes any more."""
-    return [text.lstrip("+").replace("${", "\\${") for text in overrides]
+    return [with_names(text.lstrip("+")).replace("${", "\\${") for text in overrides]
 
 
 def search_path_overrides(folder: Path = CONF_DIR) -> list[str]:

@@ -7,11 +7,16 @@ from typing import Any
 from lepton.config.callback_checks import callback_problems
 from lepton.config.chosen_options import method_nodes, option_label
 from lepton.config.class_facts import class_fact
+from lepton.config.inner_options import inner_keys, inner_nodes
 from lepton.config.input_kinds import (
     describe_kinds,
+    encoder_problems,
+    kinds_in_use,
     provided_kinds,
     read_kinds,
+    use_problems,
     used_kinds,
+    without_idle_encoders,
 )
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.signature import TargetError, class_constant, takes_key
@@ -55,7 +60,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         *tracker_problems(config),
     ]
     if config["dataset"] and config["model"]:
-        problems += _unread_kinds(config) + module_problems(config)
+        problems += _unread_kinds(config) + module_problems(config) + encoder_problems(config)
     if model_kind is NETWORK:
         problems += _device_problems(config) + _schedule_free_problems(config)
     return problems
@@ -152,8 +157,11 @@ def _are_several(devices: int | str | list[int]) -> bool:
 
 def _unread_kinds(config: dict[str, Any]) -> list[str]:
     """A line for a model that reads what the data set does not hold."""
-    held, read = provided_kinds(config), read_kinds(config)
-    if all(kind in held for kind in read):
+    if lines := use_problems(config):
+        return lines
+    held, read = kinds_in_use(config), read_kinds(config)
+    is_enough = any if inner_keys(config["model"]) else all
+    if read and is_enough(kind in held for kind in read):
         return []
     dataset, model = (config["choices"].get(group, "?") for group in ("dataset", "model"))
     return [
@@ -218,8 +226,7 @@ def _finetuning_problems(config: dict[str, Any], model_kind: ModelKind) -> list[
 
 def missing_files(config: dict[str, Any]) -> list[str]:
     """A line for every data file, pretrained model, or weights to start from that is not there."""
-    model, init_from = config.get("model") or {}, config["init_from"]
-    problems = []
+    init_from, problems = config["init_from"], []
     if init_from is not None and (reason := init_from_problem(init_from)):
         problems.append(reason)
     folder_keys = _folder_keys(config)
@@ -228,10 +235,18 @@ def missing_files(config: dict[str, Any]) -> list[str]:
         for key, path in _paths(config).items()
         if not (Path(path).is_file() or (key in folder_keys and Path(path).is_dir()))
     ]
-    if isinstance(path := model.get("path"), str):
-        reason = loading_problem(path, weights=bool(model.get("pretrained")))
-        problems += [f"model.path: {path!r}: {reason}"] if reason else []
+    for key, node in _model_nodes(config).items():
+        if isinstance(path := node.get("path"), str):
+            reason = loading_problem(path, weights=bool(node.get("pretrained")))
+            problems += [f"{key}.path: {path!r}: {reason}"] if reason else []
     return problems
+
+
+def _model_nodes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The nodes of the model and of the encoders inside of it, by their paths."""
+    model = without_idle_encoders(config).get("model") or {}
+    inner = {f"model.{key}.{name}": node for key, name, node in inner_nodes(model)}
+    return {"model": model, **inner}
 
 
 def data_files(config: dict[str, Any]) -> dict[str, str]:

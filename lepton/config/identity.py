@@ -13,6 +13,7 @@ from lepton.config.data_identity import (
     data_name,
     without_name,
 )
+from lepton.config.input_kinds import without_idle_encoders
 from lepton.config.model_kind import fits_itself
 from lepton.config.younger_keys import without_younger_keys
 from lepton.errors import ConfigError
@@ -50,7 +51,8 @@ def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     dataset = without_name(canonical["dataset"])
     dataset = {k: v for k, v in dataset.items() if k not in COSMETIC_DATASET_KEYS}
     canonical["dataset"] = {**dataset, **contents}
-    canonical["model"] = with_content_for_path(canonical["model"])
+    in_use = without_idle_encoders({**config, "model": canonical["model"]})
+    canonical["model"] = with_content_for_path(in_use["model"])
     if init_from := canonical.get("init_from"):
         canonical["init_from"] = weights_digest(init_from) or init_from
     return canonical

@@ -3,13 +3,20 @@
 from dataclasses import dataclass
 from typing import Any
 
+from lepton.config.inner_options import inner_keys, inner_nodes
+from lepton.config.lineage import read_lineage
 from lepton.config.signature import TargetError, class_constant, read_signature
 from lepton.config.trust import is_trusted
 from lepton.config.words import shell_word
-from lepton.groups import TRAINING_GROUPS
+from lepton.groups import GROUPS, TRAINING_GROUPS
 
 SHIPPED_KINDS = "lepton.dataset.inputs"  # whose module `table` holds the kind "table"
+USE_KEY = "use"  # of a data set that holds kinds of inputs: those that the model is given
 DEFAULT_KINDS = ("table",)  # of a class that says none
+FACTS: dict[str, Any] = {  # constants of a kind's class, each with what stands for it
+    **{"name": "", "plural": "", "groups": (), "supplies": ()},
+    "column_argument": "column",
+}
 CLASS_ATTRIBUTES = {  # of a group's classes, the nearest base counts; `kind` is the older word
     "dataset": ("provides", "kind"),
     "model": ("reads", "kind"),
@@ -25,6 +32,7 @@ class KindFacts:
     plural: str  # as in "dataset=... holds texts"
     groups: tuple[str, ...]  # groups of the config that such inputs cannot do without
     supplies: tuple[str, ...]  # what a data set's constructor is given for it beside YAML
+    column_argument: str  # of its own constructor, the one that says its columns
 
 
 def kind_target(name: str) -> str:
@@ -42,7 +50,7 @@ def kind_facts(name: str) -> KindFacts:
     target = kind_target(name)
     signature = read_signature(target)
     values = {}
-    for key, default in (("name", ""), ("plural", ""), ("groups", ()), ("supplies", ())):
+    for key, default in FACTS.items():
         constant = class_constant(target, key)
         values[key] = constant[1] if constant else default
     if not values["name"]:
@@ -54,14 +62,33 @@ def kind_names(group: str, node: Any) -> tuple[str, ...]:
     """The names that the class of a data set or a model gives to the kinds of its inputs."""
     if not isinstance(node, dict) or "_target_" not in node:
         return DEFAULT_KINDS
+    if inner_keys(node):
+        return _inner_kind_names(group, node)
     constant = class_constant(node["_target_"], *CLASS_ATTRIBUTES[group])
     names = constant[1] if constant else DEFAULT_KINDS
     return (names,) if isinstance(names, str) else tuple(names)
 
 
+def _inner_kind_names(group: str, node: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the kinds that the options inside of a data set's or a model's node bring."""
+    inner = [option for _, _, option in inner_nodes(node)]
+    if group == "dataset":
+        return tuple(str(option["_target_"]) for option in inner)
+    return tuple(dict.fromkeys(name for option in inner for name in kind_names(group, option)))
+
+
 def provided_kinds(config: dict[str, Any]) -> list[KindFacts]:
     """The kinds of inputs that the data set provides."""
     return [kind_facts(name) for name in kind_names("dataset", config["dataset"])]
+
+
+def kinds_in_use(config: dict[str, Any]) -> list[KindFacts]:
+    """The kinds of inputs that the data set provides and gives to the model: all, where the class
+    of the data set knows no `use` of some alone."""
+    provided, chosen = provided_kinds(config), config["dataset"].get(USE_KEY)
+    if not inner_keys(config["dataset"]) or not isinstance(chosen, list):
+        return provided
+    return [kind for kind in provided if kind.name in chosen]
 
 
 def read_kinds(config: dict[str, Any]) -> list[KindFacts]:
@@ -71,7 +98,7 @@ def read_kinds(config: dict[str, Any]) -> list[KindFacts]:
 
 def supplied_inputs(group: str, node: Any) -> list[str]:
     """What the constructor of a data set is given for the kinds that it provides, beside YAML."""
-    if group != "dataset":
+    if group != "dataset" or inner_keys(node):
         return []
     try:
         kinds = [kind_facts(name) for name in kind_names(group, node)]
@@ -83,7 +110,72 @@ def supplied_inputs(group: str, node: Any) -> list[str]:
 def used_kinds(config: dict[str, Any]) -> list[KindFacts]:
     """The kinds of the data set that the model reads."""
     read = read_kinds(config)
-    return [kind for kind in provided_kinds(config) if kind in read]
+    return [kind for kind in kinds_in_use(config) if kind in read]
+
+
+def reading_node(config: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The node of the model that reads the kind of this name: its own, or that of an encoder."""
+    model = config["model"]
+    encoders = [encoder for _, name, encoder in inner_nodes(model) if name == kind]
+    return encoders[0] if encoders else model
+
+
+def without_idle_encoders(config: dict[str, Any]) -> dict[str, Any]:
+    """The config whose model has no encoders of kinds that the data set does not give it."""
+    if not config["dataset"] or not inner_keys(config["model"]):
+        return config
+    names, model = {kind.name for kind in kinds_in_use(config)}, dict(config["model"])
+    for key in inner_keys(model):
+        model[key] = {name: node for name, node in model[key].items() if node and name in names}
+    return {**config, "model": model}
+
+
+def supplied_to_inner(group: str, node: dict[str, Any]) -> tuple[str, ...]:
+    """What code gives to the target of an option inside of one of a group, beside its YAML."""
+    if group != "dataset":
+        return GROUPS[group].supplied
+    try:
+        kind = kind_facts(str(node["_target_"]))
+    except TargetError:  # which the check of the target tells
+        return ()
+    return (kind.column_argument, *kind.supplies)
+
+
+def encoder_problems(config: dict[str, Any]) -> list[str]:
+    """A line for every encoder of a model that can be none, or that stands under another kind."""
+    problems = []
+    for key, name, node in inner_nodes(config["model"]):
+        path, target = f"model.{key}.{name}", str(node["_target_"])
+        reads = [kind_facts(kind).name for kind in kind_names("model", node)]
+        if reads != [name]:
+            words = " and ".join(reads)
+            problems.append(f"{path}: {target.rpartition('.')[2]} reads {words}, not {name}")
+        elif "features" not in read_lineage(target).methods:
+            problems.append(
+                f"{path}: {target.rpartition('.')[2]} has no features(batch), by which it would be "
+                "an encoder; take a network that has"
+            )
+    return problems
+
+
+def use_problems(config: dict[str, Any]) -> list[str]:
+    """A line for every kind that a data set is told to use and does not know, or that nothing of
+    the model reads."""
+    chosen = config["dataset"].get(USE_KEY)
+    if not inner_keys(config["dataset"]) or chosen == "all":
+        return []
+    names = [kind.name for kind in provided_kinds(config)]
+    if not isinstance(chosen, list) or not chosen:
+        return [f"dataset.{USE_KEY}: {chosen!r} is neither all nor a list of {', '.join(names)}"]
+    strays = [name for name in chosen if name not in names]
+    if strays:
+        return [f"dataset.{USE_KEY}: {strays[0]!r} is no kind of inputs here ({', '.join(names)})"]
+    read = [kind.name for kind in read_kinds(config)]
+    unread = [name for name in chosen if name not in read]
+    if unread and inner_keys(config["model"]):
+        path = f"model.{inner_keys(config['model'])[0]}.{unread[0]}"
+        return [f"dataset.{USE_KEY}: the model has no encoder of {unread[0]}; {path}=NAME"]
+    return []
 
 
 def idle_groups(config: dict[str, Any]) -> list[str]:

@@ -95,5 +95,6 @@ def _base_file(path: Path, name: object) -> Path | None:
     """The file of the same group that a defaults list names, wherever conf folders hold it."""
     if not isinstance(name, str) or name == "_self_":
         return None
+    name = name.partition("@")[0]
     folders = [path.parent, *(d / path.parent.name for d in config_dirs()), CONF_DIR]
     return next((f / f"{name}.yaml" for f in folders if (f / f"{name}.yaml").is_file()), None)

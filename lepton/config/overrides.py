@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lepton.config.commands import command_groups
+from lepton.config.inner_choices import inner_choice_problems, inner_group, placed_choice
 from lepton.config.options import has_default
 from lepton.config.override_reader import (
     OverrideReader,
@@ -85,12 +86,20 @@ class TrainOverrideReader(OverrideReader):
             return f"{key}: no such group{did_you_mean(key, self.options_by_group)}"
         return None
 
+    def _problems(self, override: "Override") -> list[str]:
+        problems = super()._problems(override)
+        if not problems and (inner := inner_group(override)) is not None:
+            return inner_choice_problems(override, self.options_by_group[inner])
+        return problems
+
     def group(self, override: "Override") -> str | None:
         key = override.key_or_group
         return key if key in self.options_by_group and override.package is None else None
 
     def for_hydra(self, override: "Override") -> str:
         group, text = self.group(override), text_of(override)
+        if (inner := inner_group(override)) is not None:
+            return placed_choice(override, self.options_by_group[inner])
         if group is not None:
             if "glob(" in text:
                 jobs = chosen_options(override, list(self.options_by_group[group]))

@@ -68,7 +68,8 @@ def _model_problems(config: dict[str, Any]) -> list[str]:
     if models_own and name not in models_own:
         wanted = " or ".join(f"task={own}" for own in models_own)
         return [f"{option_label(config, 'model')}: is for {wanted} alone"]
-    if name and not models_own and class_fact(task, "trains_networks") is False:
+    is_own = class_fact(task, "trains_networks") is False or class_fact(task, "needs_pairs")
+    if name and not models_own and is_own:
         fitting = " or ".join(f"model={option}" for option in _models_for(name))
         return [f"{option_label(config, 'task')}: is for {fitting} alone"]
     return []

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 COLUMNS = "dataset.columns."  # the key below which names of data are keys
 PLAIN_VALUE = r"(?!(?:null|true|false|inf|nan)$)[A-Za-z_/][\w./-]*"
+PLACED = re.compile(r"\+*\b(\w+)@(\1\.\w+\.\w+)=(\w+)")  # an option inside of another, for Hydra
+NO_OPTION = "_none"  # the file of a group that chooses nothing of it
+NONE = {NO_OPTION: "null"}
 CODE = re.compile(r"\$([0-9a-f]+)\$")  # of a character that Hydra takes in no key
 
 
@@ -74,7 +77,9 @@ def _code(match: re.Match) -> str:
 
 
 def with_names(text: str) -> str:
-    """A text that mentions overrides, with the names of data as they are."""
+    """A text that mentions overrides as they are typed: with the names of data as they are, and
+    options inside of others by their keys."""
+    text = PLACED.sub(lambda match: f"{match[2]}={NONE.get(match[3], match[3])}", text)
     return CODE.sub(lambda match: chr(int(match[1], 16)), text) if COLUMNS in text else text
 
 

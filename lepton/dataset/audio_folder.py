@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from lepton.audio.decoding import AUDIO_ENDINGS
 from lepton.dataset.audio import AudioData
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.load.streaming import FileSource, reads_as
@@ -12,7 +13,6 @@ from lepton.dataset.read.file_table import LABEL, FileTable
 from lepton.dataset.read.named_files import read_named_files
 from lepton.errors import DataError
 
-AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64")
 SHOWN_VALUES = 8  # of a column, in a message
 
 

@@ -17,6 +17,7 @@ from lepton.dataset.describe.class_notes import absent_class_notes
 from lepton.dataset.describe.odd_cells import odd_cell_notes
 from lepton.dataset.describe.telling_columns import telling_column_notes
 from lepton.dataset.encode_splits import encode_splits, raw_splits
+from lepton.dataset.inputs import absence
 from lepton.dataset.inputs.kind import InputKind, Rows
 from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
@@ -133,7 +134,7 @@ class Data(pl.LightningDataModule):
         """
         all_kinds = [*self.inputs, *self.unread_inputs]
         for kind in all_kinds:
-            target = kind.clean(frame, target)
+            target = absence.clean(kind, frame, target)
         excluded = self._excluded_columns()
         places = [kind.own_columns for kind in all_kinds if not kind.are_cells_inputs]
         odd_cells = odd_cell_notes(frame, [*excluded, *chain(*places)], self.target_columns())
@@ -142,7 +143,7 @@ class Data(pl.LightningDataModule):
             for kind in self.inputs:
                 kind.survey(raw_splits(kind, all_kinds, frame, {}, target, excluded, self.arrays))
             for kind in all_kinds:
-                rows_by_split = kind.drop_rows(rows_by_split, target)
+                rows_by_split = absence.drop_rows(kind, rows_by_split, target)
             return rows_by_split
 
         rows_by_split = self.rows_by_split(frame, file_rows, target, drop_rows)
@@ -257,9 +258,8 @@ class Data(pl.LightningDataModule):
         """The columns that are no inputs, with a reason where there is one to say."""
         excluded: dict[str, str | None] = dict.fromkeys(self.target_columns())
         settings = self.split_settings
-        if settings.column is not None:
-            reason = f"splits the rows by {settings.strategy}, left out of the features"
-            excluded[settings.column] = reason
+        if (column := settings.column) is not None:
+            excluded[column] = f"splits the rows by {settings.strategy}, left out of the features"
         return excluded
 
     def _read_files(self) -> tuple[RawTable, int]:

@@ -8,6 +8,7 @@ import torch
 
 from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.data_spec import describe_data, named_fields
+from lepton.dataset.inputs import absence
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.load.split_arrays import SplitArrays
 from lepton.dataset.load.target_digits import target_tensor
@@ -38,7 +39,7 @@ def encode_splits(
         raw = raw_splits(
             kind, [*inputs, *unread_inputs], frame, positions, target, excluded, arrays
         )
-        for split, tensors in kind.prepare(raw).items():
+        for split, tensors in absence.prepare(kind, raw).items():
             splits[split] |= {name: arrays.keep(split, name, t) for name, t in tensors.items()}
         fields |= named_fields(kind, kind.spec_fields(splits["train"]), fields)
     for split, rows in rows_by_split.items():

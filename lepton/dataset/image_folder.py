@@ -9,11 +9,8 @@ import pandas as pd
 from lepton.dataset.image import ImageData
 from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import FileTable
+from lepton.image.decoding import IMAGE_ENDINGS
 
-IMAGE_ENDINGS = (
-    *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
-    *(".pbm", ".pgm", ".ppm", ".jp2", ".tga"),
-)
 COLOURS = 3
 
 

@@ -1,6 +1,6 @@
 """EvaluatedModel: a finished model with the labelled rows that evaluators measure it on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 
 from lepton.dataset.data import Rows
 from lepton.dataset.inputs.find import kinds_in
+from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.errors import LeptonError
 from lepton.evaluation.sample_inputs import SampleInputs
@@ -33,6 +34,7 @@ class EvaluatedModel:
     read_inputs: Callable[[np.ndarray], SampleInputs]  # of rows by their ids
     read_learner: Callable[[], Learner] | None  # None: it predicts through other runs
     read_rows: Callable[[], Rows]
+    read_kinds: Callable[[], Sequence[InputKind]] = tuple
 
     @cached_property
     def predictions(self) -> SplitPredictions:
@@ -63,6 +65,11 @@ class EvaluatedModel:
         """
         self._own_model()
         return self.read_rows()
+
+    @cached_property
+    def kinds(self) -> Sequence[InputKind]:
+        """The kinds of inputs that the model reads, fitted, to encode further ones."""
+        return self.read_kinds()
 
     def _own_model(self) -> Callable[[], Learner]:
         """Reads the model. Raises: LeptonError where the run has none of its own."""

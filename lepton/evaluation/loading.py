@@ -5,6 +5,8 @@ from pathlib import Path
 
 from lepton import build
 from lepton.dataset.data import Rows
+from lepton.dataset.inputs.kind import InputKind
+from lepton.dataset.inputs.presence import load_inputs
 from lepton.errors import explain_read_errors
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.sample_inputs import read_sample_inputs, trained_run, unchanged_config
@@ -32,6 +34,7 @@ def load_evaluated_run(folder: Path) -> EvaluatedModel:
         read_inputs=partial(read_sample_inputs, folder),
         read_learner=partial(_learner, folder) if _has_own_model(folder) else None,
         read_rows=partial(_test_rows, folder),
+        read_kinds=partial(_kinds, folder, spec),
     )
 
 
@@ -49,6 +52,10 @@ def _stored_predictions(folder: Path) -> SplitPredictions:
 def _learner(folder: Path) -> Learner:
     learner, _ = load_learner(folder)
     return learner
+
+
+def _kinds(folder: Path, spec: DataSpec) -> list[InputKind]:
+    return load_inputs(trained_run(folder), spec)
 
 
 def _test_rows(folder: Path) -> Rows:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Picture = Any  # a path, the bytes of a file, a dict of both, an array of pixels, or a Pillow image
+IMAGE_ENDINGS = (
+    *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
+    *(".pbm", ".pgm", ".ppm", ".jp2", ".tga"),
+)
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by their number of channels
 MODE_OF = {  # that a mode becomes without losing colour or transparency
     **dict.fromkeys(("1", "L"), "L"),

@@ -22,6 +22,7 @@ class Linear(nn.Module):
 
     def __init__(self, *, spec: DataSpec):
         super().__init__()
+        self.numbers, self.cardinalities = len(spec.num_features), spec.cat_cardinalities
         self.bias = nn.Parameter(torch.zeros(spec.outputs))
         self.weight = self.table = None
         if spec.num_features:
@@ -30,6 +31,21 @@ class Linear(nn.Module):
             starts = table_starts(spec.cat_cardinalities)
             self.register_buffer("starts", starts, persistent=False)
             self.table = nn.Parameter(torch.zeros(sum(spec.cat_cardinalities), spec.outputs))
+
+    @property
+    def width(self) -> int:
+        """The columns of `features`."""
+        return self.numbers + sum(self.cardinalities)
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """What the map is one of: numbers, and one column for each code of the categories.
+
+        Shapes: -> (B, width).
+        """
+        blocks = [batch["num"]] if self.numbers else []
+        codes = [F.one_hot(batch["cat"][:, i], n) for i, n in enumerate(self.cardinalities)]
+        dtype = blocks[0].dtype if blocks else torch.get_default_dtype()
+        return torch.cat([*blocks, *(block.to(dtype) for block in codes)], 1)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         logits = self.bias

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lepton.dataset.data import Rows
-from lepton.dataset.inputs.find import kinds_in
+from lepton.dataset.inputs.presence import load_inputs
 from lepton.errors import DataError, LeptonError
 from lepton.evaluation.adding import add_evaluations, evaluate, refuse_evaluators
 from lepton.evaluation.evaluated_model import EvaluatedModel
@@ -181,7 +181,7 @@ def _inputs(
 ) -> SampleInputs:
     """The columns of a file, and those to slice by."""
     rows = labelled.frame.drop(columns=list(run.spec.target_names))
-    kinds = [kind.load(trained_run(folder), run.spec) for kind in kinds_in(run.spec)]
+    kinds = load_inputs(trained_run(folder), run.spec)
     return inputs_by_kind(rows, kinds, [kind.name for kind in kinds])
 
 

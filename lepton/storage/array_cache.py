@@ -131,7 +131,8 @@ class ArrayEntry:
 
     def digests(self) -> dict[str, str]:
         """The digest of the facts and of each array, which takes a second for a gigabyte."""
-        facts = hashlib.sha256(json.dumps(self.facts, sort_keys=True).encode()).hexdigest()
+        plain = json.loads(json.dumps(self.facts))  # as it is read again: keys are texts
+        facts = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
         arrays = {
             path.name: checked_sha256(self.folder, path.name)
             for path in sorted(self.folder.glob("*.npy"))

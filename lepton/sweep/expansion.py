@@ -11,7 +11,13 @@ from hydra.core.override_parser.types import Override
 from lepton.errors import ConfigError, did_you_mean
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.grid_options import NODE, GridOptions
-from lepton.sweep.overrides import as_written, listed_values, of_one_value, params_as_overrides
+from lepton.sweep.overrides import (
+    as_written,
+    listed_values,
+    of_one_value,
+    params_as_overrides,
+    place,
+)
 
 MAX_GRID_RUNS = 100_000  # each of which is composed before the first starts
 Combination = list[str]  # the overrides of one job
@@ -47,10 +53,10 @@ class Expansion:
         self.composer, self.options = composer, options
         parse = composer.parser.parse_overrides
         own, given = parse(params_as_overrides(options.params)), parse(list(overrides))
-        self.overrides: dict[str, Override] = {o.key_or_group: o for o in (*own, *given)}
+        self.overrides: dict[str, Override] = {place(o): o for o in (*own, *given)}
         self.values = {key: _values(override) for key, override in self.overrides.items()}
-        settled = {*(o.key_or_group for o in given), *options.when}
-        self.may_lack = [o.key_or_group for o in own if o.key_or_group not in settled]
+        settled = {*(place(o) for o in given), *options.when}
+        self.may_lack = [place(o) for o in own if place(o) not in settled]
         self.left_out = LeftOut()
         self._check_keys()
 
@@ -99,7 +105,7 @@ class Expansion:
     def _check_size(self, combinations: int) -> None:
         if combinations > MAX_GRID_RUNS:
             swept = [o for o in self.overrides.values() if o.is_sweep_override()]
-            largest = max(swept, key=lambda override: len(self.values[override.key_or_group]))
+            largest = max(swept, key=lambda override: len(self.values[place(override)]))
             raise ConfigError(
                 f"{as_written(largest)}: more than {MAX_GRID_RUNS} runs; "
                 "try fewer values, or a search"

@@ -15,6 +15,12 @@ def params_as_overrides(params: Mapping[str, str]) -> list[str]:
     return parse_overrides([f"{key}={value}" for key, value in params.items()], sweep=True)
 
 
+def place(override: Override) -> str:
+    """What an override sets: a key, a group, or a group inside of another, as GROUP@KEY."""
+    key = override.key_or_group
+    return key if override.package is None else f"{key}@{override.package}"
+
+
 def listed_values(override: Override, *, at_most: int | None = None) -> list[str]:
     """The values of a list or a range, in order.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 KEY = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}", re.ASCII)
+BESIDE_PARENT = re.compile(r"\$\{\.\.([A-Za-z_]\w*)\}", re.ASCII)
 SELECT = re.compile(r"\$\{oc\.select:([A-Za-z_]\w*),([A-Za-z_]\w*)\}", re.ASCII)
 WORDS_OF_VALUES = ("true", "false", "null", "nan", "inf")  # that are no texts in a default
 MISSING = "???"
@@ -54,6 +55,7 @@ class PlainTemplate:
         from omegaconf.errors import OmegaConfBaseException
 
         values: Any = OmegaConf.to_container(cfg, resolve=False)
+        values = _with_absolute_references(values)
         template = cls(values)
         try:
             resolved = template.resolved(values)
@@ -99,6 +101,15 @@ def _texts(node: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
     elif isinstance(node, dict | list):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
             yield from _texts(value, (*path, key))
+
+
+def _with_absolute_references(values: Node) -> Node:
+    """The values, in which each `${..key}`, of the node above, is named from the root on."""
+    for path, text in _texts(values):
+        if match := BESIDE_PARENT.fullmatch(text):
+            place = ".".join(map(str, (*path[:-2], match[1])))
+            _at(values, path[:-1])[path[-1]] = f"${{{place}}}"
+    return values
 
 
 def _at(node: Any, path: tuple) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.inner_options import inner_nodes
 from lepton.config.trust import find_targets
 from lepton.errors import ConfigError, LeptonError
 from lepton.groups import GROUPS, package_of
@@ -130,7 +131,9 @@ def _data_key(config: dict[str, Any]) -> str:
     model = config["model"] or {}
     task = config["task"] if "_target_" in config["task"] else None
     parts = [config["dataset"], config["preprocessing"], task]
-    parts += [model.get(name) for name in ("_target_", *GROUPS["model"].parts)]
+    nodes = [model, *(encoder for _, _, encoder in inner_nodes(model))]
+    names = ("_target_", *GROUPS["model"].parts)
+    parts += [node.get(name) for node in nodes for name in names]
     return json.dumps(parts, default=repr)
 
 

@@ -41,6 +41,7 @@ class Task:
     metrics: Mapping[str, bool] = {}
     streamed: ClassVar[bool] = False
     needs_target: ClassVar[bool] = True
+    predicts_alike: ClassVar[bool] = True  # False: predictions of two models cannot be averaged
     read_target: ClassVar[Callable[[pd.DataFrame], np.ndarray] | None] = None  # a static method
     weights: Tensor | None = None  # for each output that of its absence and presence (outputs, 2)
 
@@ -261,8 +262,7 @@ class Task:
 
     def _make_metrics(self, options: Sequence[MetricOption]) -> dict[str, Metric]:
         """The metrics of the group metric, by the names under which they were chosen."""
-        classes = len(self.spec.classes)
-        metrics = {option.name: option.metric(self.name, classes) for option in options}
+        metrics = {o.name: o.metric(self.name, len(self.spec.classes)) for o in options}
         if metrics and self.streamed:
             raise ConfigError(f"metric: task {self.name} scores batch by batch, by its own metrics")
         return metrics

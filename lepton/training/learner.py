@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lepton.compat.lightning import pl
 from lepton.config.check import check
+from lepton.config.inner_options import inner_keys, inner_nodes
 from lepton.config.model_kind import FITS_ITSELF, LIGHTNING_MODULE, model_kind
 from lepton.dataset.data import Data, Rows
 from lepton.errors import ConfigError, explain_read_errors
@@ -120,7 +121,7 @@ def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
     stored_config = training_config(read_config(run_folder / CONFIG_FILE))
     config = check(OmegaConf.create(stored_config), files=False)
     if (run_folder / ARCHITECTURE_FOLDER).is_dir():
-        config["model"] |= _encoder_source(run_folder)
+        config["model"] = _with_encoder_sources(config["model"], run_folder)
     with explain_read_errors(run_folder / SPEC_FILE) as path:
         spec = DataSpec.load(path)
     learner = build_learner(config, spec, run_folder)
@@ -138,6 +139,18 @@ def load_network(run_folder: Path) -> Network:
     learner, _ = load_learner(run_folder)
     assert isinstance(learner, Network)
     return learner
+
+
+def _with_encoder_sources(node: dict[str, Any], run_folder: Path) -> dict[str, Any]:
+    """A model's node, whose encoder, or the encoders inside of it, are built of the run folder."""
+    if not inner_keys(node):
+        return node | _encoder_source(run_folder)
+    inner = {key: dict(node[key]) for key in inner_keys(node)}
+    for key, name, encoder in inner_nodes(node):
+        folder = run_folder / ARCHITECTURE_FOLDER / name
+        if folder.is_dir():
+            inner[key][name] = encoder | {"path": str(folder), "pretrained": False}
+    return node | inner
 
 
 def _encoder_source(run_folder: Path) -> dict[str, Any]:

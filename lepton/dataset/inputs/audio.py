@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from lepton.audio.decoded_sounds import DecodedSounds, SoundShape, decode_all
-from lepton.audio.decoding import LEVELS
+from lepton.audio.decoding import AUDIO_ENDINGS, LEVELS
 from lepton.audio.kept_spectra import KeptSpectra, frames_of, kept_spectra, row_batches, spectra_of
 from lepton.audio.log_mel import LogMel
 from lepton.audio.sound_reader import Length, SoundReader
 from lepton.audio.spectrogram import spectrogram_png
 from lepton.config.chosen_options import method_nodes
+from lepton.config.input_kinds import reading_node
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
 from lepton.dataset.inputs.kind import RawSplits, Rows
 from lepton.dataset.inputs.picture import Picture
@@ -51,6 +52,7 @@ class AudioInputs(DecodedInputs):
     plural = "sounds"
     supplies = ("spectrum",)
     tensors = ("audio", "log_mel", "audio_length")
+    file_endings = AUDIO_ENDINGS
     run_files = MappingProxyType({AUDIO_FILE: "samples"})
 
     def __init__(
@@ -78,7 +80,7 @@ class AudioInputs(DecodedInputs):
     @classmethod
     def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
         """The model's spectrum, kept unless a method may change the waveforms before it."""
-        node = config["model"].get("spectrum")
+        node = reading_node(config, cls.name).get("spectrum")
         if node and node.get("keep") is None:
             groups = {path.partition(".")[0] for path, _ in method_nodes(config)}
             node = {**node, "keep": groups <= {*QUIET_GROUPS}}

@@ -84,7 +84,7 @@ class DecodedInputs(InputKind):
         first = errors[min(errors)]
         if self.on_error == "refuse":
             more = f" ({len(errors)} such {self.noun}s in all)" if len(errors) > 1 else ""
-            raise DataError(f"{first}{more}; dataset.on_error=skip leaves them out")
+            raise DataError(f"{first}{more}; {self.node}.on_error=skip leaves them out")
         is_bad = np.zeros(len(target.kept_rows), dtype=bool)
         is_bad[list(errors)] = True
         remark = f"{self.noun}s that cannot be read, row dropped; the first: {first}"
@@ -102,7 +102,7 @@ class DecodedInputs(InputKind):
         keys, drop = self.decoded.keys[target.kept_rows], self.duplicates == "drop"
         if not drop:
             refuse_equal_files(keys, target)
-        remaining, leak_notes = find_leaks(rows, keys, drop=drop, what=self.noun)
+        remaining, leak_notes = find_leaks(rows, keys, drop=drop, what=self.noun, under=self.node)
         self.notes += leak_notes
         return remaining
 

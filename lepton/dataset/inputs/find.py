@@ -14,6 +14,7 @@ from lepton.spec import DataSpec
 KIND_KEY = "kind"  # of a kind's own fields in a spec: the dotted name of its class
 OTHER_MODULES = (
     "__init__",
+    "absence",
     "decoded",
     "find",
     "kind",

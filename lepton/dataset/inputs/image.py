@@ -24,7 +24,7 @@ from lepton.image.decoded_pictures import (
     PictureShape,
     decode_all,
 )
-from lepton.image.decoding import decode
+from lepton.image.decoding import IMAGE_ENDINGS, decode
 from lepton.image.measures import measure_pictures
 from lepton.image.picture_reader import Fit, PictureReader, in_threads
 from lepton.spec import DataSpec
@@ -49,6 +49,7 @@ class ImageInputs(DecodedInputs):
     noun = "image"
     plural = "images"
     tensors = ("image",)
+    file_endings = IMAGE_ENDINGS
     run_files = MappingProxyType({IMAGE_FILE: "pixels"})
 
     def __init__(

@@ -1,6 +1,6 @@
 """InputKind: the base of the kinds of inputs, as tables and texts; all that lepton knows of one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.column_rule import ColumnRule
 from lepton.dataset.clean.file_parts import ONE_FILE, FileParts
 from lepton.dataset.clean.target import Target
 from lepton.dataset.inputs.measured import MeasuredColumn, kind_of_values, some_rows
@@ -26,6 +27,7 @@ from lepton.spec import DataSpec
 # the rows of a split or of a prediction: tensors, but for the array `texts` of a model that takes
 # texts as they are
 Rows = dict[str, Any]
+Absence = Literal["keep", "drop", "refuse"]
 STEP_BYTES = 8192  # that a network holds of one step of a sequence without gradients: 2048 floats
 
 
@@ -68,10 +70,20 @@ class InputKind:
     padding: Literal["split", "batch"] = "split"
     are_cells_inputs = True  # False: a cell of its columns may say only where the input lies
     cell_length = 40  # characters of an input that the report shows
+    # where a data set finds the columns of its kinds by their cells
+    column_argument = "column"  # of the constructor, which says them
+    most_columns = 1  # that it takes
+    takes_rest = False  # True: of all columns that no other kind takes
+    file_endings: tuple[str, ...] = ()  # in small letters, where cells are paths of files
+    absence: Absence | None = None  # what a row without its cells is; None: as the kind itself says
 
     def __init__(self) -> None:
         self.own_columns: tuple[str, ...] = ()  # that it takes by name, and no other kind takes
+        self.present: np.ndarray | None = (
+            None  # (rows,), while rows are prepared of which some lack
+        )
         self.notes: list[CleaningNote] = []
+        self.node = "dataset"  # of a config, in which its keys stand
 
     # from the config
 
@@ -79,6 +91,22 @@ class InputKind:
     def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
         """For each of `supplies` the node of a checked config, with `_target_`, to build it of."""
         return dict.fromkeys(cls.supplies)
+
+    # from columns that a data set looks through
+
+    @classmethod
+    def suits(cls, cells: pd.Series, rule: ColumnRule) -> bool:
+        """True for a column's cells, missing ones left out, that are such inputs by their looks."""
+        return bool(cls.file_endings) and rule.are_paths(cells, cls.file_endings)
+
+    def holds_any(self, frame: pd.DataFrame, excluded: Collection[str]) -> bool:
+        """False where it would take nothing of a table whose `excluded` columns are others'."""
+        return True
+
+    def absent(self, name: str) -> float:
+        """What the tensor of this name holds in a row without such inputs; of lengths it is 1,
+        since nothing can be computed of a row without a step."""
+        return 1 if name.endswith("length") else self.fill(name)
 
     # from raw rows to tensors
 

@@ -1,6 +1,6 @@
 """TableInputs: columns of a table as tensors of numbers and category codes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -43,6 +43,8 @@ class TableInputs(InputKind):
     plural = "a table"
     groups = ("preprocessing",)
     supplies = ("preprocessing",)
+    column_argument = "columns"
+    takes_rest = True
     tensors = ("num", "cat")
 
     def __init__(
@@ -64,6 +66,15 @@ class TableInputs(InputKind):
     def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
         seed = config["dataset"]["split_seed"]
         return {"preprocessing": {**config["preprocessing"], "seed": seed}}
+
+    def holds_any(self, frame: pd.DataFrame, excluded: Collection[str]) -> bool:
+        kinds, _ = infer_kinds(
+            frame,
+            self.columns,
+            min_identifier_values=self.min_identifier_values,
+            excluded=excluded,
+        )
+        return not set(kinds.values()) <= {"ignore"}
 
     def survey(self, raw: RawSplits) -> None:
         """Sets `kinds`."""

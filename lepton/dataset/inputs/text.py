@@ -10,7 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lepton.config.input_kinds import reading_node
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.column_rule import ColumnRule
 from lepton.dataset.clean.target import Target
 from lepton.dataset.clean.text_cleaning import clean_texts
 from lepton.dataset.clean.text_rows import (
@@ -47,6 +49,8 @@ class TextInputs(InputKind):
     name = "text"
     plural = "texts"
     supplies = ("tokenizer",)
+    column_argument = "text"
+    most_columns = 2
     tensors = ("tokens", "length", "second", "texts")
     run_files = MappingProxyType({TOKENIZER_FILE: "tokens"})
     padding = "batch"
@@ -69,8 +73,12 @@ class TextInputs(InputKind):
     @classmethod
     def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
         """The model's tokenizer, where it has one."""
-        node = config["model"].get("tokenizer")
+        node = reading_node(config, cls.name).get("tokenizer")
         return {"tokenizer": same_tokens(node, config["init_from"]) if node else None}
+
+    @classmethod
+    def suits(cls, cells: pd.Series, rule: ColumnRule) -> bool:
+        return rule.are_texts(cells)
 
     def clean(self, frame: pd.DataFrame, target: Target) -> Target:
         """Raises: DataError for text columns that cannot be used together, or are the target."""
@@ -90,7 +98,7 @@ class TextInputs(InputKind):
         keys, drop = self.keys[target.kept_rows], self.duplicates == "drop"
         if not drop:
             refuse_equal_files(keys, target)
-        remaining, leak_notes = find_leaks(rows, keys, drop=drop)
+        remaining, leak_notes = find_leaks(rows, keys, drop=drop, under=self.node)
         self.notes += leak_notes
         return remaining
 

@@ -30,11 +30,11 @@ def row_keys(texts: np.ndarray) -> np.ndarray:
 
 
 def find_leaks(
-    rows: SplitRows, keys: np.ndarray, *, drop: bool, what: str = "text"
+    rows: SplitRows, keys: np.ndarray, *, drop: bool, what: str = "text", under: str = "dataset"
 ) -> tuple[SplitRows, list[CleaningNote]]:
     """The splits, without the rows of train in val and test, and of val in test, if `drop`.
 
-    `what` of rows is equal where their keys are.
+    `what` of rows is equal where their keys are; the option's keys stand `under` a node.
     Shapes: keys (total rows,).
     Raises: DataError when a split would be empty.
     """
@@ -44,14 +44,14 @@ def find_leaks(
         leaked = np.isin(keys[rows[split]], keys[held_out])
         names = " or ".join(others)
         if leaked.any():
-            action = "dropped" if drop else "kept; dataset.duplicates=drop drops them"
+            action = "dropped" if drop else f"kept; {under}.duplicates=drop drops them"
             verb = "are" if what.endswith("s") else "is"
             remark = f"rows whose {what} {verb} in {names} too, {action}"
             notes.append(CleaningNote(remark, int(leaked.sum()), f"the {split} split"))
         if drop and leaked.size and leaked.all():
             raise DataError(
                 f"the {split} split is empty: every {what} of it is in {names} too; "
-                "is it another file? dataset.duplicates=keep leaves them in"
+                f"is it another file? {under}.duplicates=keep leaves them in"
             )
         if drop:
             remaining[split] = rows[split][~leaked]

@@ -58,7 +58,12 @@ def refuse_impossible(
     method: Combiner | Soup, pool: MemberPool, max_size: int | None, *, name: str
 ) -> None:
     """Raises: ConfigError for a method or a limit that makes no sense for these members."""
-    task = pool.spec.task
+    task, scored_task = pool.spec.task, pool.scorer.scored_task
+    if isinstance(method, Combiner) and not scored_task.predicts_alike:
+        raise ConfigError(
+            f"method: {name} combines predictions, and those of task {scored_task.name} lie in a "
+            "space of each run's own; soup averages weights of runs that start alike"
+        )
     if isinstance(method, Combiner) and task not in method.possible:
         raise ConfigError(f"method: {name} needs classes, and this is {task}; mean or median")
     smallest = min(entry.size for entry in pool.entries)

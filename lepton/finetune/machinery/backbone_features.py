@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lepton.compat.lightning import pl
 from lepton.config.identity import with_content_for_path
+from lepton.config.input_kinds import without_idle_encoders
 from lepton.dataset.data import Data
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.layers import named_layers, new_parameters
@@ -80,7 +81,8 @@ def _backbone_digest(model: nn.Module, config: dict[str, Any]) -> str:
     head = tuple(f"{name}." for name in named_layers(model)[-1])
     whole = None if hasattr(model, "columns") else starting_weights(config)["sha256"]
     dtype = str(next(model.parameters()).dtype)
-    options = {k: v for k, v in config["model"].items() if "dropout" not in k}  # none in eval mode
+    model_options = without_idle_encoders(config)["model"]
+    options = {k: v for k, v in model_options.items() if "dropout" not in k}  # none in eval mode
     text = json.dumps([with_content_for_path(options), dtype, whole], default=str)
     digest = hashlib.sha256(text.encode())
     for name, tensor in model.state_dict().items():

@@ -45,8 +45,11 @@ def linear_probe_metrics(
 ) -> dict[str, float]:
     """Validation and test metrics by `split/name`, cached by targets and the name of features.
 
-    Metrics that the config adds are of code that may change: with them nothing is cached.
+    Metrics that the config adds are of code that may change: with them nothing is cached. A task
+    that learns from no target has no such head.
     """
+    if not task.needs_target:
+        return {}
     if task.added_metrics:
         return _best_metrics(splits, task, settings)
     key = f"{features} {task.name} {task.monitor} {task.score_key} {settings}"

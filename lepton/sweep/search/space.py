@@ -18,7 +18,7 @@ from lepton.config.conditions import Condition
 from lepton.config.data_identity import tells_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS, COSMETIC_KEYS
 from lepton.errors import ConfigError, NothingToSearch, did_you_mean
-from lepton.sweep.overrides import as_written, listed_values, of_one_value
+from lepton.sweep.overrides import as_written, listed_values, of_one_value, place
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -147,7 +147,7 @@ def read_space(
 
     Raises: ConfigError with every mistake, and when there is nothing to search.
     """
-    by_key = {o.key_or_group: o for o in parser.parse_overrides(list(overrides))}
+    by_key = {place(o): o for o in parser.parse_overrides(list(overrides))}
     fixed, dimensions, problems = [], {}, []
     for key, override in sorted(by_key.items()):
         if not override.is_sweep_override():
@@ -195,7 +195,7 @@ def read_dimension(override: Override) -> Dimension:
     Raises: ConfigError when it holds no value, has bounds in the wrong order, or a scale that
         does not fit.
     """
-    sweep, keys = override.value(), (override.key_or_group, override.get_key_element())
+    sweep, keys = override.value(), (place(override), override.get_key_element())
     assert isinstance(sweep, Sweep)
     unknown_tags = sorted(sweep.tags - {"log"})
     if unknown_tags:
@@ -218,7 +218,7 @@ def read_dimension(override: Override) -> Dimension:
 def _read_range(override: Override, sweep: RangeSweep, options: list[str], log: bool) -> Dimension:
     if sweep.step < 0:
         options = options[::-1]
-    keys = (override.key_or_group, override.get_key_element())
+    keys = (place(override), override.get_key_element())
     if all(isinstance(x, int) for x in (sweep.start, sweep.stop, sweep.step)):
         low, high, step = int(options[0]), int(options[-1]), abs(sweep.step)
         _check_bounds(override, low, high, log)

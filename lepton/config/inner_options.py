@@ -1,0 +1,62 @@
+"""Options inside of an option: the encoders of a model, the kinds of inputs of a data set.
+
+A class that takes some says under which keys, in a constant `holds`. Each stands there under a name
+of its own, or is null; the class is given their targets unfinished, and finishes them itself.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lepton.config.signature import TargetError, class_constant
+
+Node = dict[str, Any]
+
+
+def inner_keys(node: Any) -> tuple[str, ...]:
+    """The keys of an option's node under which further options stand."""
+    if not isinstance(node, dict) or "_target_" not in node:
+        return ()
+    try:
+        constant = class_constant(str(node["_target_"]), "holds")
+    except TargetError:  # which the check of the target tells
+        return ()
+    keys = constant[1] if constant else ()
+    return tuple(key for key in keys if key in node)
+
+
+def inner_nodes(node: Any) -> Iterator[tuple[str, str, Node]]:
+    """Yields key, name and node of every option inside of an option's node."""
+    for key in inner_keys(node):
+        options = node[key] if isinstance(node[key], dict) else {}
+        yield from ((key, str(name), inner) for name, inner in options.items() if inner)
+
+
+def without_inner(node: Node) -> Node:
+    """The node without the options inside of it."""
+    keys = inner_keys(node)
+    return {key: value for key, value in node.items() if key not in keys}
+
+
+def shape_problems(path: str, node: Node, group: str) -> list[str]:
+    """A line for all that stands where options do, and is none."""
+    lines = []
+    for key in inner_keys(node):
+        options = node[key]
+        if not isinstance(options, dict):
+            lines.append(f"{path}.{key}: {options!r} is not a mapping of names to options")
+            continue
+        lines += [
+            f"{path}.{key}.{name}: {inner!r} is no option; choose one of the group {group}, or null"
+            for name, inner in options.items()
+            if inner is not None and inner != {} and not _is_option(inner)
+        ]
+        lines += [
+            f"{path}.{key}.{name}: holds options itself; one that holds none can stand here"
+            for name, inner in options.items()
+            if inner_keys(inner)
+        ]
+    return lines
+
+
+def _is_option(node: Any) -> bool:
+    return isinstance(node, dict) and "_target_" in node
