@@ -25,6 +25,7 @@ with without_transformers():  # Lightning imports torchmetrics
     from pytorch_lightning.profilers import Profiler
     from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
     from pytorch_lightning.strategies.launchers import subprocess_script
+    from pytorch_lightning.utilities.exceptions import SIGTERMException
     from pytorch_lightning.utilities.model_helpers import is_overridden
     from pytorch_lightning.utilities.seed import isolate_rng
 
@@ -36,6 +37,7 @@ __all__ = [
     "MisconfigurationException",
     "Profiler",
     "ProgressBar",
+    "SIGTERMException",
     "Strategy",
     "is_overridden",
     "isolate_rng",

@@ -163,7 +163,8 @@ def interruptible(*, saving: bool) -> Iterator[None]:
     """Lets signals end the fit inside: after a checkpoint if it is `saving` them, else at once.
 
     Lightning turns Ctrl-C into exit code 1 and ignores the next one; here it is a
-    KeyboardInterrupt again, and the handler of before is put back.
+    KeyboardInterrupt again, and the handler of before is put back. SIGTERM, where it comes while
+    Lightning hears signals itself, ends in an exit of its own.
     """
     handler = signal.getsignal(signal.SIGINT)
     try:
@@ -171,6 +172,10 @@ def interruptible(*, saving: bool) -> Iterator[None]:
             yield
     except Interrupted:
         raise
-    except SystemExit:
+    except SystemExit as error:
+        from lepton.compat.lightning import SIGTERMException  # in memory by now
+
+        if isinstance(error, SIGTERMException):
+            raise Interrupted(signal.SIGTERM) from None
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lepton.compat.lightning import pl
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_folder
@@ -104,6 +105,21 @@ def test_training_ends_with_a_checkpoint_and_the_handlers_are_those_of_before(he
     assert handlers() == before
     assert (unfinished_folder(folder) / "checkpoint" / "last.ckpt").is_file()
     assert run_status(folder) == "to do"
+
+
+def test_sigterm_while_lightning_hears_signals_itself_is_no_ctrl_c(here, monkeypatch):
+    real, before = pl.Trainer._run_stage, handlers()  # after its handlers, before the first batch
+
+    def kill(trainer):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(trainer)
+
+    monkeypatch.setattr(pl.Trainer, "_run_stage", kill)
+    config = check(compose(*WINE))
+    with pytest.raises(Interrupted) as error, interrupted_by_sigterm():
+        train_checked(config, run_folder(config))
+    assert error.value.code == 143
+    assert handlers() == before
 
 
 def test_a_long_validation_is_not_waited_for(here, monkeypatch):
