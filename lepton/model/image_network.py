@@ -50,7 +50,7 @@ class ImageNetwork(nn.Module):
         return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), "head"]
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.encode(self.pixels(batch["image"]))
+        return self.encode(_channels_last(self.pixels(batch["image"])))
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return self.head(self.features(batch))
@@ -73,6 +73,14 @@ class ImageNetwork(nn.Module):
             ) from e
         self.train(training)
         return features.shape[1]
+
+
+def _channels_last(values: Tensor) -> Tensor:
+    """The same, a pixel's channels side by side in memory, which convolutions read sooner.
+
+    By a permutation, which vmap knows.
+    """
+    return values.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
 def build_encoder(model_type: str, *, attention: str | None = None, **sizes: Any) -> nn.Module:

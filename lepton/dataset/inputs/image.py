@@ -33,7 +33,7 @@ from lepton.values.bounds import AtLeast1
 
 IMAGE_FILE = "image.json"
 LEVELS = 256  # of a pixel
-PIXEL_BYTES = 256  # that a network holds of a pixel without gradients: 64 floats
+PIXEL_BYTES = 512  # that a network holds of a pixel without gradients: 128 floats
 SHOWN_PIXELS = 96  # of the longer side of a picture in the report
 
 
