@@ -11,6 +11,7 @@ from lepton.config.constraints import data_files, data_folders
 from lepton.config.signature import TargetError, read_signature, takes_key
 from lepton.groups import GROUPS
 from lepton.pretrained.weight_files import file_sha256
+from lepton.storage.file_digests import digests_below
 
 IDENTITY_KEY = "data_identity"  # of the root: what a config says of its data, without them
 NAME_KEY = "name"  # of a data set: how it is called, where its class has no such key itself
@@ -52,15 +53,12 @@ def _told_by(config: dict[str, Any]) -> list[Any]:
 
 
 def data_contents(config: dict[str, Any]) -> dict[str, Any]:
-    """The content of the files and folders that a data set reads, by the keys that name them."""
+    """The content of the files and folders that a data set reads, by the keys that name them.
+
+    Of a folder it is the relative path and the hash of every file.
+    """
     contents: dict[str, Any] = {k: file_sha256(Path(p)) for k, p in data_files(config).items()}
-    return contents | {k: _folder_content(Path(p)) for k, p in data_folders(config).items()}
-
-
-def _folder_content(folder: Path) -> list[list[str]]:
-    """The relative path and the hash of every file of a folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [[path.relative_to(folder).as_posix(), file_sha256(path)] for path in files]
+    return contents | {k: digests_below(Path(p)) for k, p in data_folders(config).items()}
 
 
 def _origin(node: dict[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """Data sets of image files: a folder for each class, or a table with a column of paths."""
 
 import math
+import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,11 @@ class ImageFolder(ImageData):
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The paths of the images with their labels."""
+        frame, test = self._frames
+        return frame.copy(deep=False), None if test is None else test.copy(deep=False)
+
+    @cached_property
+    def _frames(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         path, test_path = self.paths
         least_classes = 2 if self.only_class is None else 1
         table = self.table.read(path, least_classes=least_classes)
@@ -61,7 +68,7 @@ class ImageFolder(ImageData):
         paths = [path for frame in frames for path in frame[self.image_column]]
         tables = [path for path in self.paths if path and not Path(path).expanduser().is_dir()]
         return FileSource(
-            paths=[*tables, *(path for path in paths if Path(path).is_file())],
+            paths=[*tables, *(path for path in paths if not tables or os.path.isfile(path))],
             options={"image": self.image_column, "root": self.root},
             bytes=len(paths) * (shape.channels or COLOURS) * math.prod(shape.size),
         )

@@ -22,7 +22,8 @@ def fingerprint(content: Any) -> bytes:
             stat = os.stat(content)
         except OSError:
             return f"{content}\0".encode("utf-8", "surrogatepass")
-        seen = f"{os.path.abspath(content)}\0{stat.st_mtime_ns} {stat.st_size}"
+        path = content if os.path.isabs(content) else os.path.abspath(content)
+        seen = f"{path}\0{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_size}"
         return seen.encode("utf-8", "surrogatepass")
     if isinstance(content, np.ndarray):
         described = cache_key(str(content.dtype), content.shape).encode()

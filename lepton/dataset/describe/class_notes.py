@@ -1,10 +1,34 @@
-"""Notes on the classes that val and test lack."""
+"""Notes on the classes of a target: how many rows each has, and those that val and test lack."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.target import Target
 from lepton.spec import DataSpec
+
+MOST_NAMED = 5  # classes, of which each is told with its rows
+
+
+def balance_notes(target: Target, noun: str, where: str) -> list[CleaningNote]:
+    """How many rows each class or label has, or of many the fewest and the most."""
+    if target.task == "multilabel":
+        counts = target.values.sum(0).astype(int)
+    elif target.labels is not None:
+        counts = np.bincount(target.labels, minlength=len(target.classes))
+    else:
+        return []
+    if len(counts) <= MOST_NAMED:
+        pairs = zip(target.classes, counts, strict=True)
+        words = ", ".join(f"{count} of {name!r}" for name, count in pairs)
+    else:
+        few, many = int(counts.argmin()), int(counts.argmax())
+        words = (
+            f"{len(counts)} classes, from {counts[few]} of {target.classes[few]!r} "
+            f"to {counts[many]} of {target.classes[many]!r}"
+        )
+    return [CleaningNote(f"{noun}s: {words}", len(target.values), where)]
 
 
 def absent_class_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> list[CleaningNote]:

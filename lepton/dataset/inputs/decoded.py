@@ -11,6 +11,7 @@ import pandas as pd
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import Target
+from lepton.dataset.describe.class_notes import balance_notes
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
 from lepton.dataset.split.split_rows import SplitRows
@@ -73,6 +74,7 @@ class DecodedInputs(InputKind):
         if target.labels is not None and (count := _in_several_classes(keys, target.labels)):
             remark = f"{self.noun}s that stand under several classes"
             self.notes.append(CleaningNote(remark, count, where))
+        self.notes += balance_notes(target, self.noun, where)
         return target
 
     def _readable(self, target: Target) -> Target:

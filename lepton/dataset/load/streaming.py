@@ -12,11 +12,11 @@ import torch
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.load.split_arrays import StreamedArrays
-from lepton.pretrained.weight_files import file_sha256
 from lepton.spec import DataSpec
 from lepton.storage.array_cache import ArrayCache, ArrayEntry
 from lepton.storage.cache import cache_key
 from lepton.storage.environment import package_versions
+from lepton.storage.file_digests import digests_of
 from lepton.storage.machine_memory import usable_memory
 from lepton.storage.scratch import release_memory
 
@@ -141,7 +141,7 @@ def _identity(data: "Data", source: FileSource) -> tuple[str, str]:
         "inputs": [[kind.name, is_read, _described(kind)] for kind, is_read in kinds],
     }
     name = json.dumps([type(data).__qualname__, settings], sort_keys=True, default=repr)
-    contents = [file_sha256(Path(path).expanduser()) for path in source.paths]
+    contents = digests_of(source.paths)
     makers = [data, *(maker for kind, _ in kinds for maker in _makers(kind))]
     own_code = None
     if data.read_target is not None or not all(map(_is_shipped, makers)):

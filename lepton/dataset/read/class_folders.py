@@ -1,6 +1,7 @@
 """Reads a folder that has a folder of files for each class."""
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from lepton.config.words import shell_word
@@ -26,12 +27,13 @@ def files_by_class(
             keys = " ".join(f"dataset.{k}={shell_word(str(p))}" for k, p in sorted(advice.items()))
             raise DataError(f"{folder}: its folders are splits, not classes; give {keys}")
     files: list[tuple[str, str]] = []
-    strays = [p.name for p in sorted(folder.iterdir()) if p.is_file() and is_seen(p)]
+    strays = [p.name for p in sorted(folder.iterdir()) if p.is_file() and is_seen(p.name)]
     for path in classes:
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and is_seen(p))
-        fitting = [p for p in inside if p.suffix.lower() in endings]
-        files += [(str(p), path.name) for p in fitting]
-        strays += [str(p.relative_to(folder)) for p in inside if p.suffix.lower() not in endings]
+        inside = sorted(_files_below(str(path)), key=lambda name: name.split(os.sep))
+        fitting = [name for name in inside if os.path.splitext(name)[1].lower() in endings]
+        files += [(name, path.name) for name in fitting]
+        left_out = sorted({*inside} - {*fitting}, key=lambda name: name.split(os.sep))
+        strays += [os.path.relpath(name, folder) for name in left_out]
         if not fitting:
             raise DataError(f"{path}: no {what} in the folder of this class")
     if len(classes) < least_classes:
@@ -44,5 +46,16 @@ def files_by_class(
     return files, strays
 
 
-def is_seen(path: Path) -> bool:
-    return not path.name.startswith(".") and path.name not in ("Thumbs.db", "desktop.ini")
+def _files_below(folder: str) -> Iterator[str]:
+    """The paths of the files of a folder and those in it, of which links are left out."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_below(entry.path)
+            elif is_seen(entry.name) and entry.is_file():
+                yield entry.path
+
+
+def is_seen(name: str) -> bool:
+    """False for the name of a hidden file, or of one that a system puts beside pictures."""
+    return not name.startswith(".") and name not in ("Thumbs.db", "desktop.ini")

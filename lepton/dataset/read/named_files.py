@@ -33,7 +33,7 @@ def read_named_files(
             f"dataset.names=[{listing}]: give a column for each part of the names, each another, "
             f"none of them {column!r}, as [digit,speaker,take], and dataset.separator between them"
         )
-    seen = sorted(p for p in folder.rglob("*") if p.is_file() and is_seen(p))
+    seen = sorted(p for p in folder.rglob("*") if p.is_file() and is_seen(p.name))
     files = [file for file in seen if file.suffix.lower() in endings]
     strays = [str(file.relative_to(folder)) for file in seen if file.suffix.lower() not in endings]
     if not files:

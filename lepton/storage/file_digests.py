@@ -1,0 +1,111 @@
+"""Digests of many files, kept in the cache by what tells that a file is as it was."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lepton.storage.cache import cache_folder, cache_key
+from lepton.storage.digests import sha256_of
+from lepton.storage.files import write_shared_file
+
+FORMAT = 1  # of a file that keeps digests
+FEWEST = 32  # files, whose digests are worth a file
+SETTLED_NS = 2 * 10**9  # since a file's last change, before which another may have the same time
+LOOKED_AT = 10.0  # times what looking at a folder takes, for which it is not looked at again
+Stamp = tuple[int, int, int, int]  # of a file: its size, both of its times, its number
+RECENT: dict[Path, tuple[float, list[tuple[str, str]]]] = {}  # until when, and what was seen
+
+
+def digests_below(folder: Path) -> list[tuple[str, str]]:
+    """The relative path and the SHA-256 of every file of a folder and those in it, in order.
+
+    A folder that takes long to look at is taken as it was seen a moment ago.
+    """
+    absolute = folder.expanduser().absolute()
+    until, seen = RECENT.get(absolute, (0.0, []))
+    start = time.monotonic()
+    if start < until:
+        return seen
+    stamps = {path.replace(os.sep, "/"): stamp for path, stamp in _stamps_below(str(absolute))}
+    digests = _digests(absolute, stamps, is_all=True)
+    in_order = sorted(digests.items(), key=lambda item: item[0].split("/"))
+    end = time.monotonic()
+    RECENT.clear()
+    RECENT[absolute] = (end + LOOKED_AT * (end - start), in_order)
+    return in_order
+
+
+def digests_of(paths: Iterable[Path | str]) -> list[str]:
+    """The SHA-256 of each file.
+
+    Raises: OSError for a file that is not there.
+    """
+    whole = [os.path.abspath(os.path.expanduser(path)) for path in paths]
+    if len(whole) < FEWEST:
+        return [sha256_of(Path(path)) for path in whole]
+    folder = os.path.commonpath(map(os.path.dirname, whole))
+    names = [os.path.relpath(path, folder).replace(os.sep, "/") for path in whole]
+    stamps = {name: _stamp(os.stat(path)) for name, path in zip(names, whole, strict=True)}
+    digests = _digests(Path(folder), stamps, is_all=False)
+    return [digests[name] for name in names]
+
+
+def _digests(folder: Path, stamps: dict[str, Stamp], *, is_all: bool) -> dict[str, str]:
+    """The digest of each file, by its name from the folder; new ones are kept.
+
+    `is_all`: the folder has no others, so that what is kept of them can go.
+    """
+    if len(stamps) < FEWEST:
+        return {name: sha256_of(folder / name) for name in stamps}
+    file = cache_folder() / "digests" / f"{cache_key(str(folder), FORMAT)}.json"
+    kept, now = _read(file), time.time_ns()
+    digests, new = {}, {}
+    for name, stamp in stamps.items():
+        known = kept.get(name)
+        if known is not None and tuple(known[:-1]) == stamp:
+            digests[name] = known[-1]
+            continue
+        digests[name] = sha256_of(folder / name)
+        if max(stamp[1:3]) + SETTLED_NS < now:
+            new[name] = [*stamp, digests[name]]
+    if new or (is_all and len(kept) > len(stamps)):
+        others = {name: entry for name, entry in kept.items() if not is_all or name in stamps}
+        _write(file, others | new)
+    return digests
+
+
+def _stamps_below(folder: str, prefix: str = "") -> Iterator[tuple[str, Stamp]]:
+    """The relative path and the stamp of every file; folders that are links are not entered."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _stamps_below(entry.path, f"{prefix}{entry.name}{os.sep}")
+            elif entry.is_file():
+                yield prefix + entry.name, _stamp(entry.stat())
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def _read(file: Path) -> dict[str, list]:
+    """What was kept; nothing where the file is not what was written."""
+    try:
+        digest, _, content = file.read_bytes().partition(b"\n")
+        is_whole = hashlib.sha256(content).hexdigest().encode() == digest
+        return json.loads(content) if is_whole else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(file: Path, entries: dict[str, list]) -> None:
+    """Keeps digests; where nothing can be written, they are computed again."""
+    content = json.dumps(entries).encode("utf-8", "surrogatepass")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_shared_file(file, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+    except OSError:
+        return
