@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts import campaign_hostile, campaign_mutations
+from scripts import campaign_hostile, campaign_mutations, campaign_unfinished
 
 
 def counts(some, many):
@@ -20,3 +20,8 @@ def test_damages_of_every_kind_of_file_are_named_or_change_nothing(count):
 @pytest.mark.parametrize("count", counts(12, 200))
 def test_hostile_files_run_no_code_and_cost_little(count):
     assert campaign_hostile.campaign(count, seed=1) == 0
+
+
+@pytest.mark.parametrize("count", counts(8, 100))
+def test_damages_of_unfinished_work_are_named_or_change_no_run(count):
+    assert campaign_unfinished.campaign(count, seed=1) == 0

@@ -204,7 +204,7 @@ def bad_experiment(rng: random.Random) -> BadInput:
             ("experiment", b"# @package _global_\nseed: \xff\n"),
             ("experiment", b"# @package _global_\nseed: x\n"),
             ("experiment", b"# @package _global_\n- 1\n"),
-            ("experiment", b"# @package _global_\ndefaults:\n  - override /model: nosuch\n"),
+            ("experiment", b"# @package _global_\ndefaults:\n  - override /optimizer: nosuch\n"),
             ("experiment", b"# @package _global_\ndefaults: 3\n"),
             ("experiment", b"# @package _global_\nseed: 1\nseed: 2\n"),
             ("regularization", b"_target_: lepton.regularization.l1.L1\nrate: 0.1\n"),
