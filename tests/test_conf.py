@@ -16,7 +16,7 @@ from lepton.config.younger_keys import values_before
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS, command_of, takes_several
 
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
-    "dataset": 18,
+    "dataset": 19,
     "preprocessing": 4,
     "task": 3,
     "loss": 4,
@@ -37,7 +37,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "hydra/sweeper": 2,
     "hydra/sweeper/sampler": 7,
     "hydra/sweeper/pruner": 4,
-    "search": 11,
+    "search": 16,
     "ensemble": 10,
 }
 CNN, VADER, SMALL_CNN = "model=text_cnn", "dataset=vader", "model=cnn_small"
@@ -59,6 +59,7 @@ NEEDED = {  # overrides that an option cannot do without
     "model=multimodal": ["dataset=multimodal", "dataset.path={file}", "dataset.target=y"],
     **dict.fromkeys(("model=two_towers", "task=contrastive"), PAIRS),
     "dataset=digits": [SMALL_CNN],
+    "dataset=huggingface_images": ["dataset.name=mnist", SMALL_CNN],
     "dataset=idx": ["dataset.path={folder}", SMALL_CNN],
     "dataset=npz": ["dataset.path={file}", SMALL_CNN],
     "dataset=image_folder": ["dataset.path={folder}", SMALL_CNN],

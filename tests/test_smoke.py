@@ -48,7 +48,7 @@ OTHERS = {*TEXT, *IMAGE, *AUDIO, *PRETRAINED, *INSPECTING, "vit_small", "multimo
 TABULAR = sorted(set(OPTIONS["model"]) - OTHERS)
 NOT_OFFLINE = {  # needs a file or a network
     *("openml", "csv", "parquet", "text_csv", "huggingface", "image_folder", "idx", "npz"),
-    *("audio_folder", "multimodal"),
+    *("audio_folder", "multimodal", "huggingface_images"),
 }
 OFFLINE = sorted(set(OPTIONS["dataset"]) - NOT_OFFLINE - {"vader", "digits"})
 PRESETS = {  # beside the preset, what makes it short

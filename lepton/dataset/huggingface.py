@@ -52,7 +52,7 @@ class HuggingFace(TextData):
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows of the split to divide, and of the test split where there is one."""
         train, test = self._fetched
-        return _to_frame(train), _to_frame(test) if test is not None else None
+        return as_frame(train), as_frame(test) if test is not None else None
 
     def tables(self) -> tuple[RawTable, RawTable | None]:
         """The same rows as the package maps them, a block at a time where streamed."""
@@ -75,28 +75,51 @@ class HuggingFace(TextData):
 
     @cached_property
     def _fetched(self) -> "tuple[Dataset, Dataset | None]":
-        splits = fetch_splits(self.path, config=self.config, revision=self.revision)
-        train, test = self.split_names
-        if train == test:
+        return fetch_train_and_test(
+            "huggingface",
+            self.path,
+            self.split_names,
+            config=self.config,
+            revision=self.revision,
+        )
+
+
+def fetch_train_and_test(
+    option: str,
+    path: str,
+    split_names: tuple[str, str | None],
+    *,
+    config: str | None,
+    revision: str | None,
+) -> "tuple[Dataset, Dataset | None]":
+    """The split to divide, and that of the final score where it has a name.
+
+    Raises: DataError, as `fetch_splits`, and for splits that are not there, or are one.
+    """
+    splits = fetch_splits(path, config=config, revision=revision, option=option)
+    train, test = split_names
+    if train == test:
+        raise DataError(
+            f"dataset.test={test} is dataset.train too, so what is trained on would be scored "
+            "on; dataset.test=null keeps a share of it"
+        )
+    for split in filter(None, split_names):
+        if split not in splits:
             raise DataError(
-                f"dataset.test={test} is dataset.train too, so what is trained on would be scored "
-                "on; dataset.test=null keeps a share of it"
+                f"dataset={option}, {path}: no split {split!r} (there are: "
+                f"{', '.join(splits)}); dataset.test=null keeps a share of dataset.train"
             )
-        for split in filter(None, self.split_names):
-            if split not in splits:
-                raise DataError(
-                    f"dataset=huggingface, {self.path}: no split {split!r} (there are: "
-                    f"{', '.join(splits)}); dataset.test=null keeps a share of dataset.train"
-                )
-        return splits[train], splits[test] if test else None
+    return splits[train], splits[test] if test else None
 
 
-def fetch_splits(path: str, *, config: str | None, revision: str | None) -> "dict[str, Dataset]":
+def fetch_splits(
+    path: str, *, config: str | None, revision: str | None, option: str = "huggingface"
+) -> "dict[str, Dataset]":
     """The splits of a data set by their names.
 
     Raises: DataError without a network, and for a set that does not exist.
     """
-    datasets = import_optional("datasets", needed_by="dataset=huggingface")
+    datasets = import_optional("datasets", needed_by=f"dataset={option}")
     folder = Path(path).expanduser()
     with _without_progress_bars(datasets):
         try:
@@ -106,11 +129,11 @@ def fetch_splits(path: str, *, config: str | None, revision: str | None) -> "dic
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as e:
             reason = " ".join(str(e).split())[:200]
             offline = "" if folder.is_dir() else " (a name needs a network or a filled cache)"
-            raise DataError(f"dataset=huggingface, {path}: not loaded{offline}: {reason}") from e
+            raise DataError(f"dataset={option}, {path}: not loaded{offline}: {reason}") from e
     return loaded if isinstance(loaded, dict) else {"train": loaded}
 
 
-def _to_frame(dataset: "Dataset") -> pd.DataFrame:
+def as_frame(dataset: "Dataset") -> pd.DataFrame:
     """The rows of a split, class labels by their names."""
     frame = dataset.to_pandas()
     for name, feature in dataset.features.items():

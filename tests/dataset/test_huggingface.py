@@ -3,6 +3,7 @@
 import shutil
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -81,3 +82,32 @@ def test_without_the_package_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(LeptonError, match=r"pip install 'lepton-experiments\[text\]'"):
         read("no/such")
+
+
+@pytest.fixture(scope="module")
+def saved_images(tmp_path_factory):
+    datasets = pytest.importorskip("datasets", reason="needs the package datasets")
+    features = datasets.Features(
+        picture=datasets.Image(), label=datasets.ClassLabel(names=["cat", "dog"])
+    )
+    splits = {}
+    for name, rows in (("train", range(40)), ("test", range(40, 60))):
+        pixels = [np.full((4, 6), 4 * i, np.uint8) for i in rows]
+        content = {"picture": pixels, "label": [i % 2 for i in rows]}
+        splits[name] = datasets.Dataset.from_dict(content, features=features)
+    folder = tmp_path_factory.mktemp("saved_images")
+    datasets.disable_progress_bars()
+    datasets.DatasetDict(splits).save_to_disk(folder / "both")
+    return folder / "both"
+
+
+def test_images_are_read_from_a_saved_set(saved_images):
+    words = ("dataset=huggingface_images", "model=cnn_small", f"dataset.name={saved_images}")
+    data = build.data(check(compose(*words, "dataset.image=picture")))
+    assert data.spec.classes == ("cat", "dog")
+    for rows in data.splits.values():
+        assert rows["image"].shape[1:] == (1, 4, 6)
+        assert rows["image"][:, 0, 0, 0].tolist() == (4 * rows["id"]).tolist()
+        assert rows["target"].tolist() == (rows["id"] % 2).tolist()
+    with pytest.raises(DataError, match="column 'image' is missing"):
+        build.data(check(compose(*words)))

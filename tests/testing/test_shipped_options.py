@@ -252,7 +252,7 @@ def test_no_option_is_left_out():
     assert len(OPTIONS["optimizer"]) >= 9
     assert len(COMBINERS) >= 8
     assert set(OPTIONS["dataset"]) - set(DATASETS) == {
-        *("csv", "parquet", "openml", "vader", "text_csv", "huggingface"),
+        *("csv", "parquet", "openml", "vader", "text_csv", "huggingface", "huggingface_images"),
         *("digits", "idx", "npz", "image_folder", "audio_folder"),
     }
     assert set(OPTIONS["model"]) == {*NETWORKS, *OF_OTHER_INPUTS}

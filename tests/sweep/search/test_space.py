@@ -27,12 +27,18 @@ SMALL = {  # sizes that cost less; the command line wins over the space
     "ft_transformer": ["model.width=range(8,17,8)", "model.blocks=1"],
     "tabm": ["model.width=range(16,33,16)", "model.blocks=1,2", "model.k=4"],
     "gradient_boosting": ["model.max_iter=5"],
+    "image_resnet": ["model.width=4", "model.depth=18"],
+    "vit": ["model.blocks=1", "model.width=12", "model.patch_size=4"],
+    "convnext": ["model.widths=[4,4,8,8]"],
+    "mobilenet": ["model.width=0.1"],
     "text_cnn": ["model.filters=100,200", "model.width=8"],
 }
 TEXTS = ("dataset=vader", "dataset.source=tweets", "dataset.fraction=0.05")
 TUNED = ("model=transformer_tiny", "init_from=start")  # spaces that leave the network open
 TABLE = ("dataset=synthetic", "dataset.rows=120")
+IMAGES = ("dataset=digits", "dataset.fraction=0.1")
 OVERRIDES = {
+    **dict.fromkeys(("cnn_small", "image_resnet", "vit", "convnext", "mobilenet"), IMAGES),
     "finetune": (*TEXTS, *TUNED, "finetune=bitfit"),
     "transformer": (*TEXTS, *TUNED),
     "text_cnn": TEXTS,
