@@ -253,7 +253,7 @@ def test_no_option_is_left_out():
     assert len(COMBINERS) >= 8
     assert set(OPTIONS["dataset"]) - set(DATASETS) == {
         *("csv", "parquet", "openml", "vader", "text_csv", "huggingface", "huggingface_images"),
-        *("digits", "idx", "npz", "image_folder", "audio_folder"),
+        *("digits", "idx", "npz", "image_folder", "audio_folder", "multimodal"),
     }
     assert set(OPTIONS["model"]) == {*NETWORKS, *OF_OTHER_INPUTS}
 
