@@ -25,6 +25,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "verify": "lepton.commands.verify",
     "evaluate": "lepton.commands.evaluate",
     "show": "lepton.commands.show",
+    "explain": "lepton.commands.explain",
 }
 HELP_FLAGS = {"--help", "-h"}
 GARBAGE_THRESHOLD = 100_000  # objects between collections; 700 costs the imports half a second

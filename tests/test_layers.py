@@ -14,7 +14,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("__main__",),
     ("cli", "plugins"),
     ("commands", "testing"),
-    ("ensemble", "show"),
+    ("ensemble", "show", "explain"),
     ("report",),
     ("launch",),
     ("vectorize",),

@@ -1,16 +1,13 @@
 """Draws the log-mel of a sound as a small picture, for a person to look at."""
 
-import struct
-import zlib
-
 import numpy as np
 import torch
 
 from lepton.audio.log_mel import LogMel
+from lepton.values.png import png
 
 BANDS, WINDOW, HOP, LEAST_HZ, FLOOR = 48, 25, 10, 20, 1e-7
 MOST_COLUMNS, ROWS_A_BAND = 240, 2
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SHADES = np.array(
     [[12, 7, 40], [120, 28, 109], [237, 105, 37], [252, 255, 164]], float
 )  # inferno's
@@ -37,18 +34,4 @@ def spectrogram_png(samples: np.ndarray, rate: int) -> bytes:
     shares = (frames.T[::-1] - low) / max(1e-9, high - low)
     places = np.linspace(0, 1, len(SHADES))
     colours = np.stack([np.interp(shares, places, shade) for shade in SHADES.T], -1)
-    return _png(colours.round().astype(np.uint8).repeat(ROWS_A_BAND, 0))
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    """Shapes: pixels (height, width, 3) uint8."""
-    height, width, _ = pixels.shape
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    lines = b"".join(b"\0" + row.tobytes() for row in pixels)
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
-    return SIGNATURE + b"".join(_chunk(name, content) for name, content in parts)
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    check = struct.pack(">I", zlib.crc32(name + content))
-    return struct.pack(">I", len(content)) + name + content + check
+    return png(colours.round().astype(np.uint8).repeat(ROWS_A_BAND, 0))

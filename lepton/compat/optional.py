@@ -14,6 +14,7 @@ EXTRAS = {  # package: the extra of lepton's that installs it
     "PIL": "vision",
     "soundfile": "audio",
     "soxr": "resample",
+    "captum": "explain",
 }
 PROPER_NAMES = {"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow"}
 

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from lepton.config.words import shell_word
+from lepton.dataset.inputs.explained import Shaded
 from lepton.dataset.inputs.picture import Media
 from lepton.dataset.inputs.sound import Sound
 from lepton.foreign_text import printable
@@ -149,6 +150,8 @@ def _cells(row: list[str], first_number: int) -> str:
 
 
 def _value(value: str) -> str:
+    if isinstance(value, Shaded):
+        return " ".join(_shaded(text, share) for text, share in value.parts)
     if not isinstance(value, Media) or not value.content:
         return escape(value)
     uri, alt = escape(value.data_uri, quote=True), escape(value, quote=True)
@@ -156,6 +159,14 @@ def _value(value: str) -> str:
         return f'<img src="{uri}" alt="{alt}" title="{alt}">'
     picture = _value(value.picture) if value.picture is not None else ""
     return f'{picture}<audio controls preload="none" src="{uri}" title="{alt}"></audio>'
+
+
+def _shaded(text: str, share: float) -> str:
+    """A part of a text, the stronger shaded the further its number is from 0."""
+    sign, strength = ("plus", share) if share > 0 else ("minus", -share)
+    percent = min(100, round(100 * strength))
+    style = f' class="{sign}" style="--strength:{percent}%"' if percent else ""
+    return f"<span{style}>{escape(text)}</span>"
 
 
 def _cell_class(column: int, first_number: int, text: str) -> str:

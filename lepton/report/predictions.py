@@ -48,6 +48,28 @@ class Predictions:
         log_losses = -np.where(self.target == 1, np.log(p), np.log1p(-p))
         return log_losses.mean(1) if log_losses.ndim > 1 else log_losses
 
+    def worst(self, most: int) -> np.ndarray:
+        """The positions of the samples with the largest losses that are mistakes, worst first."""
+        largest_loss_first = np.argsort(-self.losses, kind="stable")
+        return largest_loss_first[self.errors[largest_loss_first] > 0][:most]
+
+    def described(self, i: int) -> tuple[str, str]:
+        """The target and the prediction of a sample in words, classes by their names."""
+        target, prediction, spec = self.target[i], self.prediction[i], self.spec
+        if spec.task == "regression":
+            return f"{target:.5g}", f"{prediction:.5g}"
+        if spec.task == "binary":
+            return spec.classes[int(target)], f"{spec.classes[1]} {prediction:.3f}"
+        if spec.task == "multiclass":
+            true, predicted = (
+                f"{spec.classes[c]} {prediction[c]:.3f}"
+                for c in (int(target), int(prediction.argmax()))
+            )
+            return true, predicted
+        true = [name for name, label in zip(spec.classes, target, strict=True) if label]
+        predicted = [name for name, p in zip(spec.classes, prediction, strict=True) if p > 0.5]
+        return ", ".join(true) or "none", ", ".join(predicted) or "none"
+
     @property
     def error_name(self) -> str:
         """The name of the mean of `errors`."""

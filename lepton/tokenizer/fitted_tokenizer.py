@@ -63,6 +63,10 @@ class FittedTokenizer:
         """One more than the largest token."""
         return max(self.tokenizer.get_vocab().values()) + 1
 
+    def words(self, tokens: Sequence[int]) -> list[str]:
+        """What each token stands for, as the tokenizer writes it."""
+        return [self.tokenizer.id_to_token(token) or "" for token in tokens]
+
     def encode(self, texts: Texts, *, keep: bool = True) -> dict[str, Tensor]:
         """Tokens of texts, or of pairs of texts; `keep` keeps them in the cache.
 

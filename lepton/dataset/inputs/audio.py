@@ -21,6 +21,7 @@ from lepton.audio.spectrogram import spectrogram_png
 from lepton.config.chosen_options import method_nodes
 from lepton.config.input_kinds import reading_node
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
+from lepton.dataset.inputs.explained import Explained, explained_map, explained_times
 from lepton.dataset.inputs.kind import RawSplits, Rows
 from lepton.dataset.inputs.picture import Picture
 from lepton.dataset.inputs.sound import Sound, wav
@@ -266,6 +267,31 @@ class AudioInputs(DecodedInputs):
         picture = Picture(words, spectrogram_png(samples, reader.rate), media_type="image/png")
         content = wav(samples[: round(SHOWN_SECONDS * reader.rate)], reader.rate)
         return Sound(words, content, media_type="audio/wav", picture=picture)
+
+    def in_parts(self, batch: Rows) -> Rows:
+        """The batch with the log-mel in place of waveforms, where the model reads that."""
+        if "audio" not in batch or self.spectrum is None:
+            return batch
+        assert self.reader is not None
+        module = self.spectrum.at(self.reader.rate)
+        others = {name: values for name, values in batch.items() if name != "audio"}
+        frames = module.frames(batch["audio_length"])
+        return {**others, "log_mel": module(batch["audio"]), "audio_length": frames}
+
+    def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
+        """As loud in all bands and frames as training is on average; of waveforms silence."""
+        if "log_mel" in batch:
+            return {"log_mel": torch.full_like(batch["log_mel"], self.fields_of(spec)["mean"])}
+        return {"audio": torch.zeros_like(batch["audio"])}
+
+    def explained(
+        self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
+    ) -> Explained:
+        if "log_mel" in batch:
+            return explained_map(attributed.get("log_mel", []), batch["log_mel"][0].numpy())
+        return explained_times(
+            attributed.get("audio", []), batch["audio"], self.fields_of(spec)["rate"]
+        )
 
 
 def _rows(name: str, values: np.ndarray, lengths: np.ndarray) -> Rows:

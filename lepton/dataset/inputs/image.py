@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
+from lepton.dataset.inputs.explained import Explained
 from lepton.dataset.inputs.kind import RawSplits, Rows
 from lepton.dataset.inputs.measured import MeasuredColumn
 from lepton.dataset.inputs.picture import Picture
@@ -182,6 +183,20 @@ class ImageInputs(DecodedInputs):
             if name == "brightness" or len(set(values)) > 1:
                 yield MeasuredColumn(f"{name} of {column.name}", "number", pd.Series(values), False)
         yield from super().measured(table, names, rows)
+
+    def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
+        """A picture of the mean colour of training."""
+        mean = torch.tensor([*self.fields_of(spec)["mean"]]) * (LEVELS - 1)
+        return {"image": mean.round().to(torch.uint8)[:, None, None].expand_as(batch["image"])}
+
+    def explained(
+        self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
+    ) -> Explained:
+        pixels = batch["image"][0].numpy()
+        values = sum((array.sum(0) for array in attributed.get("image", [])), np.zeros(()))
+        values = np.broadcast_to(values, pixels.shape[1:])
+        shown = pixels[0] if len(pixels) == 1 else pixels[:3].transpose(1, 2, 0)
+        return Explained(values, pixels=np.ascontiguousarray(shown))
 
 
 def _sides(size: int | list[int] | None) -> tuple[int, int] | None:

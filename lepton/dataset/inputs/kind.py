@@ -15,6 +15,7 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.column_rule import ColumnRule
 from lepton.dataset.clean.file_parts import ONE_FILE, FileParts
 from lepton.dataset.clean.target import Target
+from lepton.dataset.inputs.explained import Explained
 from lepton.dataset.inputs.measured import MeasuredColumn, kind_of_values, some_rows
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.load.block_writing import BLOCK_ROWS, write_blocks
@@ -289,6 +290,27 @@ class InputKind:
         """
         for name, values in self.slice_columns(some_rows(table, names, rows)).items():
             yield MeasuredColumn(str(name), kind_of_values(values), values, is_input=False)
+
+    # explanations of what a network gives for a row
+
+    def in_parts(self, batch: Rows) -> Rows:
+        """The batch of a row with its inputs in the form whose parts a person can see."""
+        return batch
+
+    def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
+        """Tensors that say nothing in place of the batch's, from which an output is explained."""
+        raise NotImplementedError(f"{type(self).__name__} says of no input that it says nothing")
+
+    def explained(
+        self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
+    ) -> Explained:
+        """What was attributed to a row, in parts that a person knows.
+
+        `attributed`: for each tensor the arrays of the places where it enters the network, their
+        first dimension the tensor's second; or what a network made of that.
+        Raises: LeptonError for arrays that cannot be told apart by parts.
+        """
+        raise NotImplementedError(f"{type(self).__name__} tells no parts of its inputs")
 
 
 def _row_bytes(values: Any) -> int:

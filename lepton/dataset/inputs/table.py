@@ -13,6 +13,7 @@ from lepton.dataset.clean.column_kinds import COMPACT_PARSERS, infer_kinds, pars
 from lepton.dataset.clean.parsed_columns import ParsedColumns
 from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
+from lepton.dataset.inputs.explained import Explained, explained_row
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.inputs.measured import MeasuredColumn
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
@@ -24,7 +25,7 @@ from lepton.preprocessing.categories import category_names
 from lepton.preprocessing.many_columns import column_blocks, columns_at_once
 from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_blocks, transform_columns
 from lepton.preprocessing.table import TablePreprocessing
-from lepton.spec import QUANTILE_LEVELS, DataSpec
+from lepton.spec import QUANTILE_LEVELS, UNSEEN_CODE, DataSpec
 from lepton.storage.scratch import release_memory
 
 PREPROCESSING_FILE = "preprocessing.skops"
@@ -259,6 +260,21 @@ class TableInputs(InputKind):
                 values = COMPACT_PARSERS[kind](values)
             what = "ignored" if kind == "ignore" else kind
             yield MeasuredColumn(name, what, values.reset_index(drop=True), kind != "ignore")
+
+    def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
+        """Each number the median of training, each category one that training has not seen."""
+        rows = {}
+        if "num" in batch:
+            middle = torch.tensor(spec.quantiles)[:, QUANTILE_LEVELS // 2]
+            rows["num"] = middle.to(batch["num"]).expand_as(batch["num"])
+        if "cat" in batch:
+            rows["cat"] = torch.full_like(batch["cat"], UNSEEN_CODE)
+        return rows
+
+    def explained(
+        self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
+    ) -> Explained:
+        return explained_row(raw, spec, attributed)
 
 
 def table_fields(

@@ -21,12 +21,13 @@ from lepton.dataset.clean.text_rows import (
     parse_texts,
     tokenizer_inputs,
 )
+from lepton.dataset.inputs.explained import Explained, reduce_to
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.load.block_writing import write_blocks
 from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
 from lepton.dataset.split.split_rows import SplitRows
-from lepton.errors import DataError, explain_read_errors
+from lepton.errors import DataError, LeptonError, explain_read_errors
 from lepton.pretrained.location import TOKENIZER_FILE, content_files
 from lepton.pretrained.weight_files import file_sha256
 from lepton.spec import DataSpec
@@ -270,6 +271,21 @@ class TextInputs(InputKind):
             name: column for name, column in other_columns.items() if column.nunique() <= MAX_VALUES
         }
         return pd.DataFrame({**word_counts, **categories})
+
+    def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
+        """As many tokens that fill what is no text."""
+        if "tokens" not in batch:
+            raise LeptonError("the model reads texts as they are, and no tokens")
+        return {"tokens": torch.full_like(batch["tokens"], spec.pad)}
+
+    def explained(
+        self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
+    ) -> Explained:
+        assert self.fitted_tokenizer is not None
+        tokens = batch["tokens"][0].tolist()
+        words = tuple(self.fitted_tokenizer.words(tokens))
+        values = reduce_to(attributed.get("tokens", []), len(tokens))
+        return Explained(values, words, words, in_order=True)
 
 
 def text_fields(texts: int) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def error_analysis_section(
         ),
         *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), suffix),
     ]
-    mistakes, shown = _worst(predictions), None
+    mistakes, shown = predictions.worst(MAX_MISTAKES), None
     table = read_evaluation_frame(best_run, EVALUATOR, EVALUATOR)
     try:
         sample_inputs = read_sample_inputs(best_run, predictions.ids)
@@ -109,12 +109,6 @@ def _slices(predictions: Predictions, table: pd.DataFrame, suffix: str) -> list[
     ]
 
 
-def _worst(predictions: Predictions) -> np.ndarray:
-    """The positions of the samples with the largest losses that are mistakes."""
-    largest_loss_first = np.argsort(-predictions.losses, kind="stable")
-    return largest_loss_first[predictions.errors[largest_loss_first] > 0][:MAX_MISTAKES]
-
-
 def _worst_mistakes(
     predictions: Predictions,
     mistakes: np.ndarray,
@@ -125,7 +119,7 @@ def _worst_mistakes(
     if not len(mistakes):
         return Text("It gets nothing wrong on the test split.")
     header = ["sample", "true", "predicted"]
-    rows = [[str(predictions.ids[i]), *_true_and_predicted(predictions, i)] for i in mistakes]
+    rows = [[str(predictions.ids[i]), *predictions.described(i)] for i in mistakes]
     with_inputs = ""
     if shown is not None:
         with_inputs = ", with their inputs"
@@ -139,21 +133,6 @@ def _worst_mistakes(
         "from 0."
     )
     return Table(f"mistakes{suffix}", caption, header, rows, len(header))
-
-
-def _true_and_predicted(predictions: Predictions, i: int) -> list[str]:
-    """Two cells with the target and the prediction of a sample, classes by their names."""
-    target, prediction, spec = predictions.target[i], predictions.prediction[i], predictions.spec
-    if spec.task == "regression":
-        return [f"{target:.5g}", f"{prediction:.5g}"]
-    if spec.task == "binary":
-        return [spec.classes[int(target)], f"{spec.classes[1]} {prediction:.3f}"]
-    if spec.task == "multiclass":
-        classes = (int(target), int(prediction.argmax()))
-        return [f"{spec.classes[c]} {prediction[c]:.3f}" for c in classes]
-    true = [name for name, label in zip(spec.classes, target, strict=True) if label]
-    predicted = [name for name, p in zip(spec.classes, prediction, strict=True) if p > 0.5]
-    return [", ".join(true) or "none", ", ".join(predicted) or "none"]
 
 
 def _cell(value: object, max_length: int) -> str:
