@@ -75,7 +75,8 @@ def integrated_gradients(explained: ExplainedOutput, *, steps: int) -> Attributi
     for leaf, tensor in zip(leaves, attributed, strict=True):
         by_tensor.setdefault(leaf.tensor, []).append(tensor[0].detach().double().numpy())
     total = sum(float(array.sum()) for arrays in by_tensor.values() for array in arrays)
-    return Attributions(by_tensor, *ends, total - (ends[0] - ends[1]))
+    output, neutral_output = ends
+    return Attributions(by_tensor, output, neutral_output, total - (output - neutral_output))
 
 
 def grad_cam(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lepton.dataset.inputs.sound import Sound
 from lepton.explain.explained_rows import ExplainedInputs, ExplainedRow, ExplainedRun
 from lepton.explain.heat import heat_picture, plain_picture, shaded_parts
 from lepton.report.blocks import Block, Report, Section, Table, Text
@@ -51,16 +52,22 @@ def _rows_section(run: ExplainedRun, rows: Sequence[ExplainedRow], place: int) -
     kind = run.predictor.inputs[place]
     is_map = any(row.inputs[place].explained.pixels is not None for row in rows)
     shown = ["input", "integrated gradients", "Grad-CAM"] if is_map else ["what counts"]
+    as_read = _as_read(run, rows, place) if is_map else None
     table = []
-    for row in rows:
+    for number, row in enumerate(rows):
         true, predicted = run.predictions.described(row.position)
         explained = row.inputs[place]
         towards = run.spec.classes[row.output] if run.spec.outputs > 1 else _towards(run, "")
-        cells = _map_cells(explained) if is_map else [shaded_parts(explained.explained)]
+        cells: list[str] = [shaded_parts(explained.explained)]
+        if is_map:
+            cells = _map_cells(explained)
+        if as_read is not None:
+            cells.append(as_read[number])
         difference = row.attributions.output - row.attributions.neutral_output
         numbers = [f"{row.attributions.output:.3f}", f"{difference:+.3f}"]
         row_id = str(run.predictions.ids[row.position])
         table.append([row_id, true, predicted, towards, *numbers, *cells])
+    shown += [] if as_read is None else ["as read"]
     header = ["row", "true", "predicted", "towards", "output", "beyond neutral", *shown]
     caption = (
         "Orange speaks for the output, blue against it. The numbers of a row sum to what its "
@@ -70,6 +77,14 @@ def _rows_section(run: ExplainedRun, rows: Sequence[ExplainedRow], place: int) -
         caption += f" Grad-CAM: layer {', '.join(sorted(map(str, layers)))}."
     name = f"explained_{kind.name}"
     return Section(f"Rows: {kind.plural}", [Table(name, caption, header, table, len(header))])
+
+
+def _as_read(run: ExplainedRun, rows: Sequence[ExplainedRow], place: int) -> list[str] | None:
+    """The sounds of rows, which a page plays; None where the inputs are no sounds."""
+    kind = run.predictor.inputs[place]
+    raw = run.inputs.inputs.iloc[[row.position for row in rows]]
+    shown = kind.shown(raw[[*kind.own_columns]]).iloc[:, 0].tolist()
+    return shown if all(isinstance(value, Sound) for value in shown) else None
 
 
 def _map_cells(inputs: ExplainedInputs) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lepton.dataset.inputs.measured import MeasuredColumn, kind_of_values
+from lepton.dataset.inputs.measured import IGNORED, MeasuredColumn, kind_of_values
 from lepton.dataset.inputs.picture import Picture
 from lepton.show.alone import codes_of_numbers, codes_of_values, share_given
 from lepton.show.distribution import MAX_GROUPS, bin_edges, draw_numbers, draw_values
@@ -78,7 +78,8 @@ def profile_column(
     if rows.has_target:
         targets = rows.target[:count], rows.target[count:]
         given = share_given(codes[0], targets[0], codes[1], targets[1], is_number=rows.is_number)
-    remarks = [note for note in notes if not note.startswith(ORDINARY)]
+    is_of_inputs = column.is_input or column.what == IGNORED
+    remarks = [note for note in notes if is_of_inputs and not note.startswith(ORDINARY)]
     if given is not None and given >= NEARLY_ALL and not any(GIVES in note for note in remarks):
         remarks.insert(0, f"alone {GIVES} in val and test ({100 * given:.0f} %): {QUESTION}")
     if column.is_input:

@@ -91,6 +91,4 @@ def _framed(content: str, alt: str) -> Picture:
 
 
 def _svg(alt: str, content: str) -> Picture:
-    picture = Picture(alt, content.encode(), media_type="image/svg+xml")
-    assert isinstance(picture, Picture)
-    return picture
+    return Picture(alt, content.encode(), media_type="image/svg+xml")

@@ -227,6 +227,23 @@ def test_words_of_a_text_are_told_in_their_order(here, run_once, lepton):
         assert (strongest["part"] == "bad") == (row % 2 == 1)
 
 
+def test_bands_and_frames_of_a_sound_are_told_and_it_plays(here, run_once, lepton):
+    pytest.importorskip("soundfile")
+    from tests.sound_files import write_tones
+
+    write_tones(here / "tones")
+    words = ("dataset=audio_folder", "dataset.path=tones", "model=audio_cnn", "batch_size=8")
+    more = ("optimizer.lr=0.01", "trainer=cpu", "trainer.max_epochs=12", "study=explained")
+    folder = run_once(*words, *more)
+    page, table = explained(lepton, folder, "samples=2", "towards=actual")
+    assert len(re.findall("<audio ", page)) == 2
+    (kind,) = load_model(folder).inputs
+    for _, cells in table.groupby("id"):
+        assert cells["x"].max() + 1 == kind.spectrum.bands
+        assert np.isfinite(cells["attribution"]).all()
+        assert cells["grad_cam"].max() > 0
+
+
 def lines_of(lepton, *words):
     code, _, said = lepton("explain", *map(str, words))
     assert (code, said.count("\n")) == (2, 1), said

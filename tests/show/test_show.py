@@ -1,7 +1,9 @@
 """`lepton show`: a data set as one page, before anything is trained."""
 
 import base64
+import io
 import re
+import wave
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -156,9 +158,30 @@ def test_the_contact_sheet_holds_pictures_of_training_rows_alone(here, lepton):
 
 
 def _brightness(picture):
-    import io
-
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture)))).mean()
+
+
+def test_sounds_of_each_class_play(here, lepton):
+    pytest.importorskip("soundfile")
+    from tests.sound_files import write_tones
+
+    write_tones(here / "tones")
+    words = ("dataset=audio_folder", "dataset.path=tones", "samples=2")
+    page, _ = show(lepton, *words)
+    sheet = Tables(page).tables["class", "1"]
+    assert {row[0] for row in sheet} == {"high", "low"}
+    sounds = re.findall(r'<audio [^>]*src="data:audio/wav;base64,([^"]+)"', page)
+    pitches = [_pitch(base64.b64decode(sound)) for sound in sounds]
+    by_class = {row[0]: pitches[2 * i : 2 * i + 2] for i, row in enumerate(sheet)}
+    assert by_class["high"] == pytest.approx([1500] * 2, rel=0.02)
+    assert by_class["low"] == pytest.approx([300] * 2, rel=0.05)
+
+
+def _pitch(content):
+    """The loudest frequency of a WAV file, in Hz."""
+    with wave.open(io.BytesIO(content)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        return np.abs(np.fft.rfft(samples)).argmax() * file.getframerate() / len(samples)
 
 
 def test_texts_are_shown_by_class_with_their_lengths(here, lepton):

@@ -54,9 +54,7 @@ class Explained:
 
 def picture_of(pixels: np.ndarray, alt: str) -> Picture:
     """Pixels as a picture. Shapes: as `png`."""
-    picture = Picture(alt, png(np.ascontiguousarray(pixels)), media_type="image/png")
-    assert isinstance(picture, Picture)
-    return picture
+    return Picture(alt, png(np.ascontiguousarray(pixels)), media_type="image/png")
 
 
 def reduce_to(arrays: Sequence[np.ndarray], parts: int) -> np.ndarray:

@@ -7,6 +7,8 @@ import pandas as pd
 
 from lepton.dataset.read.raw_table import RawTable
 
+IGNORED = "ignored"  # what a column holds that might have been an input
+
 
 @dataclass(frozen=True)
 class MeasuredColumn:

@@ -1,6 +1,7 @@
 """Media: what a kind of inputs may show in place of a text; Picture, and in `sound` Sound."""
 
 import base64
+from typing import Self
 
 
 class Media(str):
@@ -12,7 +13,7 @@ class Media(str):
     media_type: str
     content: bytes
 
-    def __new__(cls, alt: str, content: bytes, *, media_type: str) -> "Media":
+    def __new__(cls, alt: str, content: bytes, *, media_type: str) -> Self:
         """`media_type`: one that browsers show or play, as image/png or audio/wav."""
         media = super().__new__(cls, alt)
         media.content, media.media_type = content, media_type

@@ -2,6 +2,7 @@
 
 import io
 import wave
+from typing import Self
 
 import numpy as np
 
@@ -15,9 +16,8 @@ class Sound(Media):
 
     def __new__(
         cls, alt: str, content: bytes, *, media_type: str, picture: Picture | None = None
-    ) -> "Sound":
+    ) -> Self:
         sound = super().__new__(cls, alt, content, media_type=media_type)
-        assert isinstance(sound, Sound)
         sound.picture = picture
         return sound
 

@@ -15,7 +15,7 @@ from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.explained import Explained, explained_row
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
-from lepton.dataset.inputs.measured import MeasuredColumn
+from lepton.dataset.inputs.measured import IGNORED, MeasuredColumn
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.dataset.read.raw_table import RawTable, as_table
 from lepton.dataset.split.split_rows import SplitRows
@@ -258,7 +258,7 @@ class TableInputs(InputKind):
             kind, values = self.kinds.get(name, "ignore"), table[name].iloc[rows]
             if kind != "ignore":
                 values = COMPACT_PARSERS[kind](values)
-            what = "ignored" if kind == "ignore" else kind
+            what = IGNORED if kind == "ignore" else kind
             yield MeasuredColumn(name, what, values.reset_index(drop=True), kind != "ignore")
 
     def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
