@@ -58,9 +58,11 @@ def _rows_section(run: ExplainedRun, rows: Sequence[ExplainedRow], place: int) -
         true, predicted = run.predictions.described(row.position)
         explained = row.inputs[place]
         towards = run.spec.classes[row.output] if run.spec.outputs > 1 else _towards(run, "")
-        cells: list[str] = [shaded_parts(explained.explained)]
+        cells: list[str] = []
         if is_map:
-            cells = _map_cells(explained)
+            cells += _map_cells(explained)
+        else:
+            cells.append(shaded_parts(explained.explained))
         if as_read is not None:
             cells.append(as_read[number])
         difference = row.attributions.output - row.attributions.neutral_output
