@@ -21,6 +21,7 @@ OTHER_MODULES = (
     "kind",
     "measured",
     "picture",
+    "shown",
     "sound",
 )  # of this package, which hold no kind
 

@@ -15,8 +15,7 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.column_rule import ColumnRule
 from lepton.dataset.clean.file_parts import ONE_FILE, FileParts
 from lepton.dataset.clean.target import Target
-from lepton.dataset.inputs.explained import Explained
-from lepton.dataset.inputs.measured import MeasuredColumn, kind_of_values, some_rows
+from lepton.dataset.inputs.shown import ShownInputs
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.load.block_writing import BLOCK_ROWS, write_blocks
 from lepton.dataset.load.split_arrays import SplitArrays
@@ -51,7 +50,7 @@ class RawSplits:
     of_other_kinds: tuple[str, ...] = ()
 
 
-class InputKind:
+class InputKind(ShownInputs):
     """A kind of inputs: how raw rows become tensors, batches, made-up data, and what a person sees.
 
     A data set makes one object of each kind that it `provides`, which learns from the training
@@ -70,7 +69,6 @@ class InputKind:
     # are then about equally long, but which no stack can share
     padding: Literal["split", "batch"] = "split"
     are_cells_inputs = True  # False: a cell of its columns may say only where the input lies
-    cell_length = 40  # characters of an input that the report shows
     # where a data set finds the columns of its kinds by their cells
     column_argument = "column"  # of the constructor, which says them
     most_columns = 1  # that it takes
@@ -79,7 +77,7 @@ class InputKind:
     absence: Absence | None = None  # what a row without its cells is; None: as the kind itself says
 
     def __init__(self) -> None:
-        self.own_columns: tuple[str, ...] = ()  # that it takes by name, and no other kind takes
+        self.own_columns = ()
         self.present: np.ndarray | None = (
             None  # (rows,), while rows are prepared of which some lack
         )
@@ -268,49 +266,6 @@ class InputKind:
     def broken_promises(cls, split: str, rows: Rows, spec: DataSpec) -> Iterator[str]:
         """Yields a line for everything in a split that is not as the spec says."""
         yield from ()
-
-    # what a person sees
-
-    def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Raw rows as a person sees them: a column an input, of texts, numbers or Media."""
-        return rows[[*self.own_columns]]
-
-    def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Columns by which errors are told apart, of raw rows."""
-        return rows[[]]
-
-    def measured(
-        self, table: RawTable, names: list[str], rows: np.ndarray
-    ) -> Iterator[MeasuredColumn]:
-        """Yields what tells of the inputs of these rows, for a profile of the data.
-
-        `names` are the columns that are no target and no other kind's. Unless a kind says more,
-        those by which errors are told apart.
-        Shapes: rows (n,), positions in the table.
-        """
-        for name, values in self.slice_columns(some_rows(table, names, rows)).items():
-            yield MeasuredColumn(str(name), kind_of_values(values), values, is_input=False)
-
-    # explanations of what a network gives for a row
-
-    def in_parts(self, batch: Rows) -> Rows:
-        """The batch of a row with its inputs in the form whose parts a person can see."""
-        return batch
-
-    def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
-        """Tensors that say nothing in place of the batch's, from which an output is explained."""
-        raise NotImplementedError(f"{type(self).__name__} says of no input that it says nothing")
-
-    def explained(
-        self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
-    ) -> Explained:
-        """What was attributed to a row, in parts that a person knows.
-
-        `attributed`: for each tensor the arrays of the places where it enters the network, their
-        first dimension the tensor's second; or what a network made of that.
-        Raises: LeptonError for arrays that cannot be told apart by parts.
-        """
-        raise NotImplementedError(f"{type(self).__name__} tells no parts of its inputs")
 
 
 def _row_bytes(values: Any) -> int:

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
-from lepton.dataset.clean.column_kinds import COMPACT_PARSERS, infer_kinds, parse_columns
+from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.clean.parsed_columns import ParsedColumns
 from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.explained import Explained, explained_row
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
-from lepton.dataset.inputs.measured import IGNORED, MeasuredColumn
+from lepton.dataset.inputs.measured import MeasuredColumn, parsed_columns
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.dataset.read.raw_table import RawTable, as_table
 from lepton.dataset.split.split_rows import SplitRows
@@ -254,12 +254,7 @@ class TableInputs(InputKind):
         self, table: RawTable, names: list[str], rows: np.ndarray
     ) -> Iterator[MeasuredColumn]:
         """Yields the columns, parsed as their kinds say; ignored ones as they stand."""
-        for name in names:
-            kind, values = self.kinds.get(name, "ignore"), table[name].iloc[rows]
-            if kind != "ignore":
-                values = COMPACT_PARSERS[kind](values)
-            what = IGNORED if kind == "ignore" else kind
-            yield MeasuredColumn(name, what, values.reset_index(drop=True), kind != "ignore")
+        return parsed_columns(table, names, rows, self.kinds)
 
     def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
         """Each number the median of training, each category one that training has not seen."""
