@@ -23,7 +23,9 @@ def explanation_page(
     command: str,
 ) -> Report:
     """The page of these rows, the first of which are the worst mistakes."""
-    sections = [_rows_section(run, rows, place) for place in range(len(run.predictor.inputs))]
+    places = range(len(run.predictor.inputs))
+    told = [p for p in places if any(row.inputs[p].explained.values.size for row in rows)]
+    sections = [_rows_section(run, rows, place) for place in told]
     if counting := _counting_tables(rows):
         sections.append(Section("What counts in these rows", counting))
     sections.append(Section("How this was computed", _how(run, rows, config)))

@@ -23,16 +23,22 @@ def sample_sections(data: ShownData, *, samples: int, classes: int) -> list[Sect
     each = max(LEAST_SAMPLES, min(samples, MAX_SAMPLES // max(1, len(shown_groups))))
     rows = {group: data.samples(group, each) for group in shown_groups}
     budget = MAX_BYTES // max(1, len(data.data.inputs))
-    return [_section(data, kind, rows, budget) for kind in data.data.inputs]
+    sections = [_section(data, kind, rows, budget) for kind in data.data.inputs]
+    return [section for section in sections if section is not None]
 
 
-def _section(data: ShownData, kind: InputKind, rows: dict[int, np.ndarray], budget: int) -> Section:
+def _section(
+    data: ShownData, kind: InputKind, rows: dict[int, np.ndarray], budget: int
+) -> Section | None:
+    """The samples of a kind; None for one that has nothing to show."""
     title = f"Samples: {kind.plural}"
     positions = np.concatenate([*rows.values(), np.empty(0, dtype=np.int64)]).astype(np.int64)
     if not len(positions):
         return Section(title, [Text("The training split has no row to show.")])
     raw = data.raw(kind, positions, MAX_COLUMNS)
     shown = kind.shown(raw).iloc[:, :MAX_COLUMNS]
+    if not shown.shape[1]:
+        return None
     names = [data.groups.names[group] for group, ids in rows.items() for _ in ids]
     is_sheet = shown.shape[1] == 1 and all(isinstance(v, Media) for v in shown.iloc[:, 0])
     make = _sheet if is_sheet else _table

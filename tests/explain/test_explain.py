@@ -16,6 +16,7 @@ from lepton.dataset.inputs.table import TableInputs
 from lepton.explain.attributing import ExplainedOutput, integrated_gradients, map_layer
 from lepton.explain.input_leaves import find_leaves
 from lepton.spec import QUANTILE_LEVELS, UNSEEN_CODE
+from tests.picture_files import write_photos
 from tests.quick import quick
 
 pytest.importorskip("captum")
@@ -245,6 +246,22 @@ def test_bands_and_frames_of_a_sound_are_told_and_it_plays(here, run, lepton):
         assert cells["x"].max() + 1 == kind.spectrum.bands
         assert np.isfinite(cells["attribution"]).all()
         assert (cells["grad_cam"] >= 0).all()
+
+
+@pytest.mark.slow
+def test_inputs_of_several_kinds_share_one_sum(here, run, lepton):
+    write_photos(here / "photos")
+    frame = pd.read_csv("photos.csv")
+    words = [f"a {'good' if i % 2 else 'bad'} picture number {i}" for i in range(len(frame))]
+    frame = frame.assign(note=words, price=np.arange(len(frame)) / 7, late=frame["grade"] > 1)
+    frame.drop(columns="grade").to_csv("both.csv", index=False)
+    data = ("dataset=multimodal", "dataset.path=both.csv", "dataset.root=photos")
+    more = ("dataset.target=late", "dataset.inputs.image.size=8", "model=multimodal", *SHORT)
+    page, table = explained(lepton, run(*data, *more), "samples=3", "steps=400")
+    assert set(table["inputs"]) == {"image", "text", "table"}
+    beyond = re.findall(r"<td>([+-][0-9.]+)</td>", page)
+    sums = table.groupby("id", sort=False)["attribution"].sum()
+    np.testing.assert_allclose(sums, [float(text) for text in beyond[:3]], atol=0.02)
 
 
 def lines_of(lepton, *words):

@@ -198,6 +198,20 @@ def test_texts_are_shown_by_class_with_their_lengths(here, lepton):
     assert {row[2].split()[0] for row in tables["class", "row"] if row[0] == "1"} == {"a"}
 
 
+def test_each_of_several_kinds_has_samples_of_the_same_rows(here, lepton):
+    write_photos(here / "photos")
+    frame = pd.read_csv("photos.csv")
+    words = [f"a {'good' if i % 2 else 'bad'} picture number {i}" for i in range(len(frame))]
+    frame.assign(note=words, price=np.arange(len(frame)) / 7).to_csv("both.csv", index=False)
+    data = ("dataset=multimodal", "dataset.path=both.csv", "dataset.root=photos")
+    page, _ = show(lepton, *data, "dataset.target=grade", "samples=2")
+    tables = Tables(page).tables
+    pictures = re.findall(r"<h2[^>]*>Samples: ([^<]+)</h2>", page)
+    assert pictures == ["images", "texts", "a table"]
+    assert re.search("data:image/png", page)
+    assert {row[0] for row in tables["column", "kind"]} >= {"price", "words of note"}
+
+
 def test_quarters_stand_for_the_classes_of_a_number(here, lepton):
     x = np.arange(200.0)
     pd.DataFrame({"x": x, "y": x**2}).to_csv("curve.csv", index=False)

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from lepton.dataset.inputs.absence import has_cells
+from lepton.dataset.inputs.explained import Explained
 from lepton.dataset.inputs.find import kinds_in
 from lepton.dataset.inputs.kind import Absence, InputKind, Rows
 from lepton.spec import DataSpec
@@ -63,6 +64,16 @@ class PresenceInputs(InputKind):
 
     def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows[[]]
+
+    def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
+        """The marks as they are: what is missing stays so."""
+        return {}
+
+    def explained(
+        self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
+    ) -> Explained:
+        """Nothing, since marks are no input that moves an output."""
+        return Explained(np.zeros(0))
 
 
 def presence_of(kinds: Sequence[InputKind]) -> PresenceInputs | None:
