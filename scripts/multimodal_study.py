@@ -27,6 +27,7 @@ FROZEN = (
 )
 CHOICES = ("model.hidden=[],[128]", "optimizer.lr=0.001,0.005")
 RESAMPLES = 10_000
+MESSAGES = 3000  # of SMS, drawn
 USE = {
     "emoji": ["[text]", "[image]", "[image,text]"],
     "sms": ["[table]", "[text]", "[table,text]"],
@@ -72,7 +73,7 @@ def sms_table(data: Path) -> pd.DataFrame:
     rows = (data / "sms_spam" / "sms.tsv").read_text(encoding="utf-8").splitlines()
     table = pd.DataFrame([row.split("\t", 1) for row in rows], columns=["kind", "message"])
     table = table[~table["message"].str.lower().str.split().str.join(" ").duplicated()]
-    return counted(table, "message")
+    return counted(table.sample(MESSAGES, random_state=0), "message")
 
 
 def mts_table(data: Path) -> pd.DataFrame:
@@ -110,7 +111,7 @@ DATASETS = {
     "sms": ["dataset.target=kind", "model.encoders.text.tokenizer.max_length=64"],
     "mts": [
         *("dataset.target=section_header", "dataset.split=column", "dataset.split_column=part"),
-        *("model.encoders.text.tokenizer.max_length=256", "dataset.task=multiclass"),
+        *("model.encoders.text.tokenizer.max_length=128", "dataset.task=multiclass"),
     ],
 }
 

@@ -16,6 +16,8 @@ def inner_keys(node: Any) -> tuple[str, ...]:
     """The keys of an option's node under which further options stand."""
     if not isinstance(node, dict) or "_target_" not in node:
         return ()
+    if not any(isinstance(value, dict) for value in node.values()):
+        return ()  # of most, so that no base of torch's is read for them
     try:
         constant = class_constant(str(node["_target_"]), "holds")
     except TargetError:  # which the check of the target tells

@@ -100,10 +100,10 @@ def test_stacked_runs_are_those_trained_alone(shop, lepton):
 @pytest.mark.slow
 def test_runs_are_combined_verified_and_reported(shop, lepton):
     assert lepton("train", "-m", *SHOP, "trainer.max_epochs=1", "seed=0,1")[0] == 0
+    trained = {path.parent for path in Path("runs").rglob("result.json")}
     assert lepton("ensemble", "runs=default", "method=mean", "keep=true")[0] == 0
-    (combined,) = [
-        path.parent for path in Path("runs").rglob("result.json") if "-s" not in path.parent.name
-    ]
+    results = {path.parent for path in Path("runs").rglob("result.json")}
+    (combined,) = results - trained
     written = pd.read_parquet(combined / "predictions" / "test.parquet")
     predicted = load_model(combined).predict(photos(shop).iloc[written["id"]])
     np.testing.assert_allclose(predicted["prediction"], written["prediction"], rtol=1e-5)
@@ -170,6 +170,16 @@ def test_features_of_frozen_encoders_are_computed_once_kept_and_stacked(
 def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(shop, encoder, run):
     folder = run(*encoder, "finetune=full")
     shutil.rmtree("encoder")
+    written = pd.read_parquet(folder / "predictions" / "test.parquet")
+    predicted = load_model(folder).predict(shop.iloc[written["id"]])
+    np.testing.assert_allclose(predicted["prediction"], written["prediction"], rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["lora", "layerwise_lr", "last_k", "lp_ft", "bitfit"])
+def test_strategies_tune_the_encoders(shop, encoder, run, strategy):
+    keep = ["finetune.keep=whole"] if strategy == "lora" else []
+    folder = run(*encoder, f"finetune={strategy}", *keep, "trainer.max_epochs=1")
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
     predicted = load_model(folder).predict(shop.iloc[written["id"]])
     np.testing.assert_allclose(predicted["prediction"], written["prediction"], rtol=1e-5)
