@@ -143,7 +143,8 @@ def best_setting(runs: pd.DataFrame, score: str, *, larger: bool) -> pd.DataFram
     means = runs.groupby(settings)[score].mean()
     best = means.idxmax() if larger else means.idxmin()
     chosen = runs.set_index(settings).loc[[best]].reset_index()
-    print(f"  of {len(means)} settings of {', '.join(settings)} validation chose {best}")
+    chosen_values = ", ".join(map(str, best if isinstance(best, tuple) else (best,)))
+    print(f"  of {len(means)} settings of {', '.join(settings)} validation chose {chosen_values}")
     return chosen
 
 
