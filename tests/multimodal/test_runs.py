@@ -85,9 +85,12 @@ def test_encoders_are_swept_by_name(shop, lepton):
 @pytest.mark.slow
 def test_stacked_runs_are_those_trained_alone(shop, lepton):
     sweep = ("train", "-m", *SHOP, "seed=0,1,2", "trainer.precision=64-true")
-    sweep = (*sweep, "model.modality_dropout=0.2", "model.fusion=gated")
-    for launcher in ("basic", "vectorized"):
-        assert lepton(*sweep, f"study={launcher}", f"hydra/launcher={launcher}")[0] == 0
+    sweep = (*sweep, "dataset.use=[image,table]", "model.modality_dropout=0.2")
+    sweep = (*sweep, "model.fusion=attention", "model.width=8", "model.heads=2")
+    for launcher, *size in (("basic",), ("vectorized", "hydra.launcher.size=3")):
+        code, out, said = lepton(*sweep, f"study={launcher}", f"hydra/launcher={launcher}", *size)
+        assert code == 0
+        assert ("as one stack" in out + said) == (launcher == "vectorized")
     alone, stacked = (
         {path.name: pd.read_parquet(path / "predictions" / "test.parquet") for path in runs}
         for runs in (Path("runs/basic").glob("*-s*"), Path("runs/vectorized").glob("*-s*"))
