@@ -16,7 +16,7 @@ from lepton.config.younger_keys import values_before
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS, command_of, takes_several
 
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
-    "dataset": 19,
+    "dataset": 21,
     "preprocessing": 4,
     "task": 3,
     "loss": 4,
@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
-    "model": 31,
+    "model": 32,
     "optimizer": 9,
     "scheduler": 9,
     "regularization": 8,
@@ -76,6 +76,9 @@ NEEDED = {  # overrides that an option cannot do without
     "model=audio_encoder": [
         *("dataset=audio_folder", "dataset.path={folder}", "model.path=some/encoder"),
     ],
+    "dataset=video_folder": ["dataset.path={folder}", "model=frame_network"],
+    "dataset=moving_digits": ["model=frame_network"],
+    "model=frame_network": ["dataset=moving_digits"],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],
 }

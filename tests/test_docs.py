@@ -16,6 +16,7 @@ from tests.quick import quick
 from tests.shop_files import write_shop
 from tests.sound_files import write_recordings, write_tones
 from tests.test_layers import LAYERS
+from tests.video_files import write_clips
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -71,6 +72,9 @@ def loans(here, request):
         write_parts(here / "bottles")
     if callspec and "dataset=multimodal" in callspec.params["words"]:
         write_shop(here)
+    if callspec and "dataset=video_folder" in callspec.params["words"]:
+        pytest.importorskip("av")
+        write_clips(here / "gestures")
     if callspec and "dataset=audio_folder" in callspec.params["words"]:
         pytest.importorskip("soundfile")
         write_tones(here / "commands")

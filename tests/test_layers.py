@@ -30,6 +30,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("build",),
     ("example",),
     ("dataset", "regularization"),
+    ("video",),
     ("preprocessing", "tokenizer", "image", "model", "scheduler"),
     ("audio",),
     ("task", "method"),

@@ -40,17 +40,19 @@ NARROW = {  # sizes that cost less and go the same way
 }
 TEXT = ["bag_of_embeddings", "text_cnn", "tfidf_linear", "transformer_tiny"]
 AUDIO = ["audio_cnn", "bc_resnet", "audio_transformer"]
+VIDEO = ["frame_network"]
 IMAGE = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
 PRETRAINED = ["minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"]
 PRETRAINED += ["speech_embedding", "audio_encoder"]
 INSPECTING = ["patch_memory", "feature_gaussian"]
-OTHERS = {*TEXT, *IMAGE, *AUDIO, *PRETRAINED, *INSPECTING, "vit_small", "multimodal", "two_towers"}
+OTHERS = {*TEXT, *IMAGE, *AUDIO, *VIDEO, *PRETRAINED, *INSPECTING}
+OTHERS |= {"vit_small", "multimodal", "two_towers"}
 TABULAR = sorted(set(OPTIONS["model"]) - OTHERS)
 NOT_OFFLINE = {  # needs a file or a network
     *("openml", "csv", "parquet", "text_csv", "huggingface", "image_folder", "idx", "npz"),
-    *("audio_folder", "multimodal", "huggingface_images"),
+    *("audio_folder", "video_folder", "multimodal", "huggingface_images"),
 }
-OFFLINE = sorted(set(OPTIONS["dataset"]) - NOT_OFFLINE - {"vader", "digits"})
+OFFLINE = sorted(set(OPTIONS["dataset"]) - NOT_OFFLINE - {"vader", "digits", "moving_digits"})
 PRESETS = {  # beside the preset, what makes it short
     "default": ["trainer.max_epochs=2"],
     "cpu": ["trainer.max_epochs=2"],
@@ -125,6 +127,11 @@ def test_every_model_learns_every_task(model, task, smoke):
 @pytest.mark.parametrize("model", IMAGE)
 def test_every_model_of_images_learns(model, smoke):
     smoke("dataset=digits", f"model={model}")
+
+
+@pytest.mark.parametrize("model", VIDEO)
+def test_every_model_of_clips_learns(model, smoke):
+    smoke("dataset=moving_digits", "dataset.clips=60", f"model={model}")
 
 
 @pytest.mark.parametrize("model", AUDIO)

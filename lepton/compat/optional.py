@@ -15,8 +15,9 @@ EXTRAS = {  # package: the extra of lepton's that installs it
     "soundfile": "audio",
     "soxr": "resample",
     "captum": "explain",
+    "av": "video",
 }
-PROPER_NAMES = {"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow"}
+PROPER_NAMES = {"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow", "av": "PyAV"}
 
 
 def import_optional(module: str, *, needed_by: str) -> ModuleType:

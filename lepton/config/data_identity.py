@@ -22,6 +22,7 @@ BASES = (  # whose keys say how rows are split and read, and not which rows ther
     "lepton.dataset.image.ImageData",
     "lepton.dataset.tabular.TabularData",
     "lepton.dataset.text.TextData",
+    "lepton.dataset.video.VideoData",
 )
 PACKED = {".gz", ".bz2", ".xz", ".zst", ".zip"}  # endings behind that of a file itself
 DIGITS = 16  # of a content

@@ -113,7 +113,7 @@ def _decode_into(
             errors[row] = str(decoded)
             continue
         pixels[row] = decoded
-        keys[row] = _key(decoded)
+        keys[row] = pixel_key(decoded)
     entry.facts = {"errors": errors, "reader": asdict(reader), "survey": survey.facts()}
 
 
@@ -131,11 +131,12 @@ def _plain_pixels(pictures: Sequence[Picture], shape: PictureShape) -> DecodedPi
     reader = PictureReader(height, width, channels, shape.fit, shape.max_pixels)
     pixels = np.stack([*pictures]).reshape(len(pictures), height, width, channels)
     pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-    keys = np.array([_key(row) for row in pixels], dtype=f"S{KEY_BYTES}")
+    keys = np.array([pixel_key(row) for row in pixels], dtype=f"S{KEY_BYTES}")
     count = len(pictures)
     survey = PictureSurvey(Counter({(height, width): count}), Counter({channels: count}))
     return DecodedPictures(pixels, keys, {}, reader, survey)
 
 
-def _key(pixels: np.ndarray) -> bytes:
+def pixel_key(pixels: np.ndarray) -> bytes:
+    """Bytes that are the same for equal pixels of one shape."""
     return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=KEY_BYTES).digest()

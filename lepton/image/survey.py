@@ -77,9 +77,13 @@ class PictureSurvey:
 
 
 def survey_pictures(
-    pictures: Sequence[Picture], name: Callable[[int], str], *, max_pixels: int
+    pictures: Sequence[Picture],
+    name: Callable[[int], str],
+    *,
+    max_pixels: int,
+    look: Callable[..., tuple[int, int, int]] = look,
 ) -> PictureSurvey:
-    """Looks at the heads of all pictures; those that cannot be read are left out."""
+    """Looks at the heads of all pictures, or clips; those that cannot be read are left out."""
     sizes: Counter[tuple[int, int]] = Counter()
     channels: Counter[int] = Counter()
     examples: dict[tuple[int, int], str] = {}

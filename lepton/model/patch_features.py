@@ -22,13 +22,8 @@ class PatchFeatures:
     def __init__(self, network: nn.Module, layers: Sequence[str], neighbourhood: int):
         self.network = network.eval().requires_grad_(False)
         self.layers, self.neighbourhood = [*layers], neighbourhood
-        names = [name for name, _ in network.named_modules() if name]
         for name in self.layers:
-            if name not in names:
-                few = [name for name in names if name.count(".") <= 2]
-                raise ConfigError(
-                    f"model.layers: the backbone has no layer {name!r}; it has {', '.join(few)}"
-                )
+            require_layer(network, name, key="model.layers")
         if not self.layers or not neighbourhood % 2:
             raise ConfigError(
                 f"model.layers={self.layers}, model.neighbourhood={neighbourhood}: one layer at "
@@ -46,18 +41,7 @@ class PatchFeatures:
     @torch.inference_mode()
     def __call__(self, image: Tensor) -> Tensor:
         """The features of pictures. Shapes: image (B, C, H, W) uint8 -> (B, h, w, D)."""
-        answers: dict[str, Tensor] = {}
-        hooks = [
-            self.network.get_submodule(name).register_forward_hook(
-                lambda _, __, answer, name=name: answers.__setitem__(name, answer)
-            )
-            for name in self.layers
-        ]
-        try:
-            self.network.eval()({"image": image})
-        finally:
-            for hook in hooks:
-                hook.remove()
+        answers = layer_answers(self.network.eval(), self.layers, {"image": image})
         maps = [self._smooth(as_map(answers[name], name)) for name in self.layers]
         size = maps[0].shape[2:]
         scaled = [F.interpolate(m, size, mode="bilinear", align_corners=False) for m in maps[1:]]
@@ -66,6 +50,33 @@ class PatchFeatures:
     def _smooth(self, values: Tensor) -> Tensor:
         side = self.neighbourhood
         return F.avg_pool2d(values, side, 1, side // 2, count_include_pad=False)
+
+
+def require_layer(network: nn.Module, layer: str, *, key: str) -> None:
+    """Raises: ConfigError for a name that is no module of the network; `key` is what named it."""
+    names = [name for name, _ in network.named_modules() if name]
+    if layer not in names:
+        few = ", ".join(name for name in names if name.count(".") <= 2)
+        raise ConfigError(f"{key}: the backbone has no layer {layer!r}; it has {few}")
+
+
+def layer_answers(
+    network: nn.Module, layers: Sequence[str], batch: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """What modules of a network answer while it reads a batch, by their names."""
+    answers: dict[str, Tensor] = {}
+    hooks = [
+        network.get_submodule(name).register_forward_hook(
+            lambda _, __, answer, name=name: answers.__setitem__(name, answer)
+        )
+        for name in layers
+    ]
+    try:
+        network(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return answers
 
 
 def as_map(answer: object, layer: str) -> Tensor:
@@ -83,6 +94,6 @@ def as_map(answer: object, layer: str) -> Tensor:
                 return answer[:, first:].transpose(1, 2).unflatten(2, (side, side))
     shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
     raise ConfigError(
-        f"model.layers: {layer!r} answers {shape}; a layer whose answer has a vector for each "
+        f"model: the layer {layer!r} answers {shape}; a layer whose answer has a vector for each "
         "place of a picture is right"
     )

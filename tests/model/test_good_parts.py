@@ -158,7 +158,7 @@ def test_tokens_become_a_map_where_they_form_a_square():
     assert torch.equal(values[0, :, 1, 2], tokens[0, 1 + 6])
     assert as_map(tokens[:, 1:], "encoder").equal(values)
     for answer in (torch.zeros(2, 7, 3), torch.zeros(2, 3), None):
-        with pytest.raises(ConfigError, match=r"model\.layers: 'encoder' answers"):
+        with pytest.raises(ConfigError, match="the layer 'encoder' answers"):
             as_map(answer, "encoder")
 
 

@@ -26,6 +26,7 @@ OPTIONS = find_options()
 TEXT_NETWORKS = ["bag_of_embeddings", "text_cnn", "transformer_tiny"]
 IMAGE_NETWORKS = ["cnn_small", "image_resnet", "vit", "convnext", "mobilenet"]
 AUDIO_NETWORKS = ["audio_cnn", "bc_resnet", "audio_transformer"]
+VIDEO_NETWORKS = ["frame_network"]
 PRETRAINED = [  # classes that are held to it with small weights elsewhere
     *("minilm", "transformer", "image_encoder", "efficientnet_lite0", "mobilenet_v2"),
     *("speech_embedding", "audio_encoder"),
@@ -37,6 +38,7 @@ OF_OTHER_INPUTS = [
     *TEXT_NETWORKS,
     *IMAGE_NETWORKS,
     *AUDIO_NETWORKS,
+    *VIDEO_NETWORKS,
     *PRETRAINED,
     *ESTIMATORS,
     *INSPECTING,
@@ -136,6 +138,15 @@ class TestAudioNetworks(Chosen, ModelContract):
         node = config_of(*words)["model"]
         small = SMALL_SOUND_NETWORK[self.option]
         return build.instantiate(with_values(node, small), "model", spec=spec)
+
+
+@pytest.mark.parametrize("option", VIDEO_NETWORKS)
+class TestVideoNetworks(Chosen, ModelContract):
+    kind, tasks = "video", ("multiclass",)
+
+    def build(self, spec):
+        node = config_of(f"model={self.option}", "dataset=moving_digits")["model"]
+        return build.instantiate(with_values(node, {"width": 8, "blocks": 1}), "model", spec=spec)
 
 
 @pytest.mark.slow
@@ -255,6 +266,7 @@ def test_no_option_is_left_out():
     assert set(OPTIONS["dataset"]) - set(DATASETS) == {
         *("csv", "parquet", "openml", "vader", "text_csv", "huggingface", "huggingface_images"),
         *("digits", "idx", "npz", "image_folder", "audio_folder", "multimodal"),
+        *("video_folder", "moving_digits"),
     }
     assert set(OPTIONS["model"]) == {*NETWORKS, *OF_OTHER_INPUTS}
 

@@ -28,12 +28,12 @@ from lepton.image.decoded_pictures import (
 from lepton.image.decoding import IMAGE_ENDINGS, decode
 from lepton.image.measures import measure_pictures
 from lepton.image.picture_reader import Fit, PictureReader, in_threads
+from lepton.image.statistics import LEVELS, pixel_statistics
 from lepton.spec import DataSpec
 from lepton.storage.run_files import naming_damage, read_run_json
 from lepton.values.bounds import AtLeast1
 
 IMAGE_FILE = "image.json"
-LEVELS = 256  # of a pixel
 PIXEL_BYTES = 512  # that a network holds of a pixel without gradients: 128 floats
 SHOWN_PIXELS = 96  # of the longer side of a picture in the report
 
@@ -65,7 +65,7 @@ class ImageInputs(DecodedInputs):
         duplicates: Literal["drop", "keep"],
     ):
         super().__init__(column=column, on_error=on_error, duplicates=duplicates)
-        self.shape = PictureShape(_sides(size), channels, fit, max_pixels)
+        self.shape = PictureShape(picture_sides(size), channels, fit, max_pixels)
         self.reader: PictureReader | None = None
         self.decoded: DecodedPictures | None = None
         self.mean: list[float] = []
@@ -83,14 +83,8 @@ class ImageInputs(DecodedInputs):
     def fit(self, frame: pd.DataFrame, rows: np.ndarray) -> None:
         """Takes mean and standard deviation of the training pixels."""
         assert self.decoded is not None
-        counts = np.zeros((self.decoded.reader.channels, LEVELS))
-        for block in np.array_split(rows, 1 + len(rows) // BLOCK_ROWS):
-            for channel, pixels in enumerate(self.decoded.take(block).swapaxes(0, 1)):
-                counts[channel] += np.bincount(pixels.ravel(), minlength=LEVELS)
-        levels, shares = np.arange(LEVELS) / (LEVELS - 1), counts / counts.sum(1, keepdims=True)
-        mean = shares @ levels
-        std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(1))
-        self.mean, self.std = mean.tolist(), [float(value) or 1.0 for value in std]
+        blocks = np.array_split(rows, 1 + len(rows) // BLOCK_ROWS)
+        self.mean, self.std = pixel_statistics(map(self.decoded.take, blocks))
 
     def transform(self, frame: pd.DataFrame, rows: np.ndarray) -> Rows:
         if self.decoded is not None:
@@ -199,7 +193,7 @@ class ImageInputs(DecodedInputs):
         return Explained(values, pixels=np.ascontiguousarray(shown))
 
 
-def _sides(size: int | list[int] | None) -> tuple[int, int] | None:
+def picture_sides(size: int | list[int] | None) -> tuple[int, int] | None:
     """Height and width of `dataset.size`. Raises: DataError where it is neither one nor two."""
     if size is None:
         return None

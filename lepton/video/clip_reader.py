@@ -1,0 +1,30 @@
+"""ClipReader: makes clips of any length and size arrays of one shape."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lepton.image.picture_reader import PictureReader
+from lepton.video.decoding import Clip, even_frames
+
+
+@dataclass(frozen=True)
+class ClipReader:
+    """How many frames it takes of a clip, and what makes pixels of each."""
+
+    frames: int
+    max_frames: int
+    picture: PictureReader
+
+    def read(self, clip: Clip) -> np.ndarray:
+        """The pixels of a clip.
+
+        Shapes: -> (frames, channels, height, width) uint8.
+        Raises: DataError that says what is wrong with it, but not which it is.
+        """
+        limits = {"max_pixels": self.picture.max_pixels, "max_frames": self.max_frames}
+        frames, picture = even_frames(clip, self.frames, **limits), self.picture
+        shape = (picture.height, picture.width, picture.channels)
+        if all(frame.shape == shape for frame in frames):
+            return np.stack(frames).transpose(0, 3, 1, 2)
+        return np.stack([picture.read(np.ascontiguousarray(frame)) for frame in frames])
