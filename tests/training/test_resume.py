@@ -15,6 +15,7 @@ from lepton.run import train_checked
 from lepton.storage.results import read_result
 from lepton.training.signals import RECEIVED, Interrupted
 from tests.quick import quick, quick_rows
+from tests.sound_files import write_tones
 
 SMALL = (
     "dataset=synthetic",
@@ -44,6 +45,10 @@ SETTINGS = {
         *("dataset=digits", "dataset.fraction=0.2", "batch_size=40", "model=image_resnet"),
         *("model.width=4", "model.dropout=0.3", "trainer=cpu", "trainer.max_epochs=2"),
     ),
+    "sounds": (
+        *("dataset=audio_folder", "dataset.path=tones", "batch_size=6", "model=audio_cnn"),
+        *("model.channels=[4,6]", "model.dropout=0.3", "trainer=cpu", "trainer.max_epochs=4"),
+    ),
     "fitting itself": ("dataset=wine", "model=gradient_boosting", "model.max_iter=3"),
 }
 QUICK_STOPS = [("batch norm, ema, one cycle, early stopping", 10), ("accumulated", 3)]
@@ -60,6 +65,9 @@ def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
     case, every, stopped, run, fingerprint
 ):
     overrides = SETTINGS[case]
+    if case == "sounds":
+        pytest.importorskip("soundfile")
+        write_tones(Path("tones"))
     folder, stops = stopped(every, *overrides)
     assert stops >= (2 if "trainer=cpu" in overrides and every == 3 else 0)
     assert fingerprint(folder) == fingerprint(run(*overrides))
