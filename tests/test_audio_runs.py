@@ -6,6 +6,9 @@ import pandas as pd
 import pytest
 
 from lepton import load_model
+from lepton.config.check import check
+from lepton.config.compose import compose
+from lepton.dataset.inputs.audio import AudioInputs
 from lepton.errors import DataError
 from tests.quick import quick
 from tests.sound_files import write_tones
@@ -93,6 +96,33 @@ def test_a_head_is_tuned_on_kept_features_and_the_report_shows_sounds(tones, lep
     assert code == 0
     assert lepton("report", "sounds")[0] == 0
     assert "data:audio/wav;base64" in Path("reports/sounds/report.html").read_text()
+
+
+@pytest.mark.slow
+def test_runs_are_verified_and_make_an_ensemble(tones, lepton):
+    assert lepton("train", "-m", *overrides_of("binary"), "seed=0,1")[0] == 0
+    folders = sorted(Path("runs/sounds").glob("*-s[01]-*"))
+    assert lepton("verify", str(folders[0]))[0] == 0
+    assert lepton("ensemble", "method=mean", "runs=sounds", "keep=true")[0] == 0
+    (joint,) = set(Path("runs/sounds").glob("*-*-*")) - {*folders}
+    paths = [str(path) for path in sorted(Path("tones").glob("*/*.wav"))]
+    each = [load_model(folder).predict(paths)["prediction"] for folder in folders]
+    expected = (each[0] + each[1]) / 2
+    assert load_model(joint).predict(paths)["prediction"].tolist() == pytest.approx(
+        expected.tolist(), abs=1e-6
+    )
+
+
+def test_waveforms_are_kept_for_methods_that_may_change_them(tones):
+    words = overrides_of("binary")
+    config = check(compose(*words))
+    assert AudioInputs.parts(config)["spectrum"]["keep"] is True
+    config["augmentation"] = {"mine": {"_target_": "lepton.augmentation.mine.Mine"}}
+    assert AudioInputs.parts(config)["spectrum"]["keep"] is False
+    config = check(compose(*words, "regularization=label_smoothing"))
+    assert AudioInputs.parts(config)["spectrum"]["keep"] is True
+    config["model"]["spectrum"]["keep"] = False
+    assert AudioInputs.parts(config)["spectrum"]["keep"] is False
 
 
 def test_a_mistake_in_the_files_ends_the_command_in_a_line(tones, lepton):

@@ -68,7 +68,8 @@ class DecodedInputs(InputKind):
         column = self.own_columns[0]
         self.decoded = self.decode(frame[column])
         where = f"column {column}"
-        self.notes += [CleaningNote(*remark, where) for remark in self.decoded.remarks()]
+        remarks = self.decoded.remarks()
+        self.notes += [CleaningNote(remark, count, where) for remark, count in remarks]
         target = self._readable(target)
         keys = self.decoded.keys[target.kept_rows]
         if target.labels is not None and (count := _in_several_classes(keys, target.labels)):
