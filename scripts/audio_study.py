@@ -32,7 +32,7 @@ FROM_SCRATCH = ("optimizer.lr=6e-3", "scheduler=one_cycle", "regularization=labe
 HEAD = ("model=speech_embedding", "finetune=head", "dataset.rate=16000")
 MODELS = {
     "audio_cnn": ("model=audio_cnn", *FROM_SCRATCH, "batch_size=64", "trainer.max_epochs=30"),
-    "speech_embedding+head": (*HEAD, "trainer.max_epochs=100"),
+    "speech_embedding+head": (*HEAD, "trainer.max_epochs=200"),
 }
 CANDIDATES = {  # beside those of MODELS, that validation decides on
     "audio_cnn": ([], ["model.channels=[32,64,96]"], ["trainer.max_epochs=15"]),

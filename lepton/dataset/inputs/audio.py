@@ -34,7 +34,7 @@ from lepton.values.bounds import Above0, AtLeast1
 
 AUDIO_FILE = "audio.json"
 QUIET_GROUPS = ("finetune", "regularization")  # whose methods leave waveforms as they are
-SAMPLE_BYTES = 128  # that a network holds of a sample: 2 for the wave, 8192 for a frame of 80 or so
+SAMPLE_BYTES = 512  # that a network holds of a sample, as 80 kB of a frame of 10 ms at 16 kHz
 SHOWN_RATE, SHOWN_SECONDS = 16_000, 10  # of a sound that a page plays
 
 
