@@ -42,7 +42,7 @@ class ShownData:
     def counts(self) -> dict[str, np.ndarray]:
         """The rows of each group, by split. Shapes: (groups,)."""
         splits = self.data.splits
-        return {s: self.groups.members(splits[s]["target"]).sum(0) for s in SPLITS}
+        return {s: self.groups.counts(splits[s]["target"]) for s in SPLITS}
 
     def columns(self, kind: InputKind) -> list[str]:
         """The columns that are no target and no other kind's."""
@@ -53,7 +53,7 @@ class ShownData:
     def samples(self, group: int, count: int) -> np.ndarray:
         """Positions in the table of training rows of a group, evenly spread."""
         train = self.data.splits["train"]
-        is_member = self.groups.members(train["target"])[:, group]
+        is_member = self.groups.members(train["target"], group)
         ids = train["id"].numpy()[is_member]
         return ids[evenly(len(ids), count)]
 
@@ -120,7 +120,7 @@ def read_shown_data(config: dict[str, Any]) -> ShownData:
     whole = join_tables(table, test, data.file_names()) if test is not None else table
     train = data.splits["train"]["target"]
     groups = TargetGroups.of(data.spec, train)
-    sizes = groups.members(train).sum(0)
+    sizes = groups.counts(train)
     largest_first = np.argsort(-sizes, kind="stable").tolist()
     order = list(range(len(groups.names))) if groups.edges else largest_first
     identity = data_identity(config)

@@ -38,12 +38,17 @@ class TargetGroups:
         names = [f"{name}: {span}" for name, span in zip(QUARTERS, spans, strict=True)]
         return cls(spec.task, tuple(names), edges)
 
-    def members(self, target: Tensor) -> np.ndarray:
-        """Which rows lie in which group. Shapes: target (n,) or (n, labels) -> (n, groups) bool."""
-        values = target.numpy()
+    def counts(self, target: Tensor) -> np.ndarray:
+        """The rows of each group; of several labels each counts. Shapes: target (n, ...)."""
         if self.task == "multilabel":
-            return values.astype(bool)
-        return self.numbers(target)[:, None] == np.arange(len(self.names))
+            return target.numpy().astype(bool).sum(0)
+        return np.bincount(self.numbers(target), minlength=len(self.names))
+
+    def members(self, target: Tensor, group: int) -> np.ndarray:
+        """Which rows lie in a group. Shapes: target (n,) or (n, labels) -> (n,) bool."""
+        if self.task == "multilabel":
+            return target[:, group].numpy().astype(bool)
+        return self.numbers(target) == group
 
     def numbers(self, target: Tensor) -> np.ndarray:
         """The group of each row; of several labels the first. Shapes: target (n, ...) -> (n,)."""
