@@ -1,6 +1,6 @@
 """Puts hostile files into runs without digests, seeded: none runs code, and none costs much.
 
-    python scripts/campaign_hostile.py [--count 200] [--seed 0] [--show]
+    python scripts/campaign_hostile.py [--count 200] [--seed 0] [--minutes 60] [--show]
 
 Code in targets, interpolations and pickles, bombs in JSON, YAML, Parquet, skops and safetensors,
 terminal escapes, and links and pipes that lead elsewhere; each stands in a run of a study, of which
@@ -11,6 +11,7 @@ large (1 GB), then a line of figures; exit code 1 on a finding.
 import argparse
 import io
 import json
+import math
 import os
 import pickle
 import random
@@ -279,7 +280,7 @@ def outcome(place: Path, texts: list[str]) -> list[str]:
     return [*found, *(f"raw {sign!r} was printed" for sign in raw)]
 
 
-def campaign(count: int, seed: int, *, show: bool = False) -> int:
+def campaign(count: int, seed: int, *, show: bool = False, minutes: float = math.inf) -> int:
     """Tries so many hostile inputs; returns how many did what none may."""
     rng, began, before_folder = random.Random(seed), time.perf_counter(), os.getcwd()
     findings, most_seconds, most_bytes = 0, 0.0, 0.0
@@ -290,6 +291,9 @@ def campaign(count: int, seed: int, *, show: bool = False) -> int:
             build_study(pristine)
             run = next(STUDY.glob("*-mlp_small-s0-*"))
             for number in range(count):
+                if time.perf_counter() - began > 60 * minutes:
+                    count = number
+                    break
                 kind = KINDS[number % len(KINDS)]
                 case = ask(pristine, place, run, partial(_put, kind, run, rng.random()), COMMANDS)
                 texts = [answer.text for answer in case.answers.values()]
@@ -319,9 +323,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which it ends")
     parser.add_argument("--show", action="store_true", help="prints what every command said")
     options = parser.parse_args()
-    return int(campaign(options.count, options.seed, show=options.show) > 0)
+    return int(campaign(**vars(options)) > 0)
 
 
 if __name__ == "__main__":

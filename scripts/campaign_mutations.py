@@ -1,6 +1,6 @@
 """Damages files of a study, seeded: each damage is named by the commands, or changes nothing.
 
-    python scripts/campaign_mutations.py [--count 300] [--seed 0] [--show]
+    python scripts/campaign_mutations.py [--count 300] [--seed 0] [--minutes 60] [--show]
 
 Every kind of file of a run and a study is flipped in a bit, cut, emptied, doubled, swapped with
 another run's, replaced by another type or by noise, made a folder, a link or a pipe, or deleted.
@@ -9,6 +9,7 @@ traceback, silent, slow (10 s) or large (1 GB), then a line of figures; exit cod
 """
 
 import argparse
+import math
 import os
 import random
 import shutil
@@ -110,7 +111,7 @@ def files_by_kind() -> dict[str, list[Path]]:
     return kinds
 
 
-def campaign(count: int, seed: int, *, show: bool = False) -> int:
+def campaign(count: int, seed: int, *, show: bool = False, minutes: float = math.inf) -> int:
     """Damages so many copies of a study; returns how many damages were not borne."""
     rng, began, before_folder = random.Random(seed), time.perf_counter(), os.getcwd()
     told, findings, most_seconds, most_bytes = Counter(), 0, 0.0, 0.0
@@ -122,6 +123,9 @@ def campaign(count: int, seed: int, *, show: bool = False) -> int:
             kinds = files_by_kind()
             baselines: dict[Path, Case] = {}
             for number in range(count):
+                if time.perf_counter() - began > 60 * minutes:
+                    count = number
+                    break
                 kind = [*kinds][number % len(kinds)]
                 path = rng.choice(kinds[kind])
                 mutate = MUTATIONS[(number // len(kinds) + number) % len(MUTATIONS)]
@@ -168,9 +172,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which it ends")
     parser.add_argument("--show", action="store_true", help="prints what every command said")
     options = parser.parse_args()
-    return int(campaign(options.count, options.seed, show=options.show) > 0)
+    return int(campaign(**vars(options)) > 0)
 
 
 if __name__ == "__main__":

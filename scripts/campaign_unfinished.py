@@ -1,6 +1,6 @@
 """Damages files of a study that is not finished, seeded: the same command goes on, or names it.
 
-    python scripts/campaign_unfinished.py [--count 100] [--seed 0] [--show]
+    python scripts/campaign_unfinished.py [--count 100] [--seed 0] [--minutes 60] [--show]
 
 Checkpoints of runs alone and in a stack, what else lies in unfinished folders, records of stacks
 and of a search are flipped in a bit, cut, swapped, replaced and so on. The commands that were
@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import importlib
 import json
+import math
 import os
 import random
 import resource
@@ -157,7 +158,7 @@ def verdict(case: dict[str, Any], whole: dict[str, Any]) -> tuple[str, list[str]
     return "named" if named else "harmless", faults
 
 
-def campaign(count: int, seed: int, *, show: bool = False) -> int:
+def campaign(count: int, seed: int, *, show: bool = False, minutes: float = math.inf) -> int:
     """Damages so many copies of a study; returns how many damages were not borne."""
     rng, began, folder_before = random.Random(seed), time.perf_counter(), os.getcwd()
     told, findings = Counter[str](), 0
@@ -172,6 +173,9 @@ def campaign(count: int, seed: int, *, show: bool = False) -> int:
             whole = go_on(pristine, place, lambda: None)
             assert verdict(whole, whole) == ("harmless", []), verdict(whole, whole)
             for number in range(count):
+                if time.perf_counter() - began > 60 * minutes:
+                    count = number
+                    break
                 paths = kinds[number % len(kinds)]
                 path, mutate = rng.choice(paths), rng.choice(MUTATIONS)
                 everything = [p for some in kinds for p in some if p != path]
@@ -199,9 +203,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which it ends")
     parser.add_argument("--show", action="store_true", help="prints what became of each")
     options = parser.parse_args()
-    return int(campaign(options.count, options.seed, show=options.show) > 0)
+    return int(campaign(**vars(options)) > 0)
 
 
 if __name__ == "__main__":
