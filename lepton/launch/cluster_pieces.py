@@ -32,8 +32,8 @@ class Piece:
     is_second_try: bool = False
 
     def __str__(self) -> str:
-        others = f" and {len(self.jobs) - 1} more" if len(self.jobs) > 1 else ""
-        return f"{self.jobs[0]}{others}"
+        first, *others = self.jobs
+        return f"{first} and {len(others)} more" if others else f"{first}"
 
 
 def train_piece(piece: Piece, environment: ProcessEnvironment) -> tuple[Ends, ReasonByFolder]:
