@@ -9,6 +9,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import QuantileTransformer
 
 CELLS_AT_ONCE = 1 << 18  # so that the temporaries of columns with few rows stay small as well
+CELLS_READ = 1 << 20  # of neighbouring columns of a table that are read together
 EDGE = 1e-7  # how near to the ends of a distribution scikit-learn takes a number for an end
 
 
@@ -24,9 +25,9 @@ def column_blocks(numbers: np.ndarray) -> Iterator[np.ndarray]:
         yield numbers[:, start : start + width]
 
 
-def in_groups(names: Sequence[str], rows: int) -> Iterator[list[str]]:
-    """Yields neighbouring names of columns of so many rows."""
-    width = columns_at_once(rows)
+def in_groups(names: Sequence[str], rows: int, cells: int = CELLS_AT_ONCE) -> Iterator[list[str]]:
+    """Yields neighbouring names of columns of so many rows, which hold so many cells at most."""
+    width = max(1, cells // max(rows, 1))
     for start in range(0, len(names), width):
         yield list(names[start : start + width])
 

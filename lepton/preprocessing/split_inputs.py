@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from lepton.preprocessing.many_columns import in_groups
+from lepton.preprocessing.many_columns import CELLS_READ, in_groups
+from lepton.preprocessing.number_matrix import read_columns
 from lepton.preprocessing.table import Columns, TablePreprocessing
 
 BLOCK_ROWS = 16_384  # of a table at a time: the numbers of a block are in memory several times over
@@ -56,15 +57,38 @@ def transform_columns(
     ends = np.cumsum([len(rows) for rows in rows_by_split.values()])[:-1]
     all_rows = np.concatenate([*rows_by_split.values()])
     cat_places = {name: i for i, name in enumerate(preprocessor.cat_features)}
-    for names in in_groups(list(preprocessor.kinds), len(columns)):
+    for names in in_groups(list(preprocessor.kinds), len(columns), CELLS_READ):
         alone, number_places = preprocessor.of_columns(dict.fromkeys(names))
         places = {"num": number_places, "cat": [cat_places[n] for n in names if n in cat_places]}
-        num, cat = alone.transform({name: columns[name] for name in names}, all_rows)
+        numeric = [name for name in names if preprocessor.kinds[name] == "numeric"]
+        num, cat = alone.transform(HeldColumns(columns, names, numeric), all_rows)
         for kind, values in (("num", num.numpy()), ("cat", cat.numpy())):
             for split, of_split in zip(splits, np.split(values, ends), strict=True):
                 if places[kind]:
                     splits[split][kind][:, places[kind]] = of_split
     return splits
+
+
+class HeldColumns:
+    """Some columns of a table, each read once; `numeric` are those that are numbers."""
+
+    def __init__(self, columns: Columns, names: list[str], numeric: list[str]):
+        self.names, self.rows = set(names), len(columns)
+        self.block = np.stack(read_columns(columns, numeric)).T if numeric else np.empty((0, 0))
+        self.others = {name: columns[name] for name in names if name not in set(numeric)}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> pd.Series:
+        return self.others[name]
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def numbers(self, names: list[str]) -> np.ndarray:
+        """All numeric columns, which are never asked for alone."""
+        return self.block
 
 
 def _empty_splits(

@@ -21,17 +21,27 @@ from lepton.preprocessing.dates import (
     date_features,
     has_time,
 )
-from lepton.preprocessing.many_columns import fill_values, fit_blocks, scale
-from lepton.preprocessing.number_matrix import MakeArray, NumberMatrix, in_memory, scalable
+from lepton.preprocessing.many_columns import CELLS_READ, fill_values, fit_blocks, in_groups, scale
+from lepton.preprocessing.number_matrix import (
+    MakeArray,
+    NumberMatrix,
+    fill_missing,
+    in_memory,
+    is_blurred,
+    read_columns,
+    scalable,
+)
 from lepton.preprocessing.state_file import load_state, save_state
 
 STATE_KEYS = ("settings", "kinds", "hours", "indicated", "encoders", "fill", "scaler")
-BLURRED_STDS = 2**16  # deviations from 0, at which 32 bits keep 1 / 256 of a deviation
 CHUNK_ROWS = 65_536  # rows transformed at a time, so that memory stays near that of the result
 
 
 class Columns(Protocol):
-    """Columns by name, all of the same rows, as a DataFrame has them."""
+    """Columns by name, all of the same rows, as a DataFrame has them.
+
+    A class of them may have a method `numbers`, which gives several numeric columns at once.
+    """
 
     def __contains__(self, name: object) -> bool: ...
 
@@ -88,11 +98,11 @@ class TablePreprocessing:
         self.hours, self.encoders, with_missing = {}, {}, set()
         numeric, dates = self._columns_of("numeric"), self._columns_of("date")
         matrix = NumberMatrix(len(rows), len(numeric) + MAX_DATE_FEATURES * len(dates), make_array)
-        for name in numeric:
-            values = frame[name].to_numpy()[rows]
-            if pd.isna(values).any():
-                with_missing.add(name)
-            matrix.append(scalable(name, values))
+        for names in in_groups(numeric, len(frame), CELLS_READ):
+            values = np.stack([column[rows] for column in read_columns(frame, names)])
+            is_missing = np.isnan(values).any(axis=1)
+            with_missing |= {names[i] for i in np.flatnonzero(is_missing)}
+            matrix.append(scalable(names, values).T)
         for name in dates:
             column = frame[name].iloc[rows]
             if column.isna().any():
@@ -108,11 +118,11 @@ class TablePreprocessing:
         self.fill = fill_values(numbers, self.settings["impute"])
         self.scaler = None
         if self.fill:
-            filled = _fill_missing(numbers, self.fill)
+            filled = fill_missing(numbers, self.fill)
             self.scaler = self.fit_scaler(filled)
             if self.scaler is None:
                 features = zip(self.num_features, filled.T, strict=False)  # but indicators
-                self.blurred = {n: len(rows) for n, column in features if _is_blurred(column)}
+                self.blurred = {n: len(rows) for n, column in features if is_blurred(column)}
         return self
 
     def transform(
@@ -142,12 +152,9 @@ class TablePreprocessing:
 
     def of_columns(self, names: Collection[str]) -> "tuple[TablePreprocessing, list[int]]":
         """What transforms some columns alone, and where their numbers are among `num_features`."""
-        places, start = [], 0
-        for name in (*self._columns_of("numeric"), *self._columns_of("date")):
-            is_date = self.kinds[name] == "date"
-            width = len(date_feature_names(name, self.hours[name])) if is_date else 1
-            places += range(start, start + width) if name in names else ()
-            start += width
+        of_name = self._number_places()
+        places = [i for name, its_places in of_name.items() if name in names for i in its_places]
+        start = len(self.fill)
         alone = TablePreprocessing(**self.settings)
         alone.number_type = self.fitted_type
         alone.kinds = {name: kind for name, kind in self.kinds.items() if name in names}
@@ -158,6 +165,16 @@ class TablePreprocessing:
         alone.scaler = self._scaler_of(places) if places else None
         indicators = [start + i for i, name in enumerate(self.indicated) if name in names]
         return alone, places + indicators
+
+    def _number_places(self) -> dict[str, range]:
+        """Where the numbers of each numeric and date column are among `num_features`."""
+        places, start = {}, 0
+        for name in (*self._columns_of("numeric"), *self._columns_of("date")):
+            is_date = self.kinds[name] == "date"
+            width = len(date_feature_names(name, self.hours[name])) if is_date else 1
+            places[name] = range(start, start + width)
+            start += width
+        return places
 
     def _scaler_of(self, places: list[int]) -> TransformerMixin | None:
         """The fitted scaler, of some of the numbers alone."""
@@ -210,11 +227,12 @@ class TablePreprocessing:
         earlier = values_before("preprocessing", {"_target_": target})
         preprocessor = TablePreprocessing(**{**earlier, **state["settings"]})
         vars(preprocessor).update(state)
+        preprocessor.fill = np.asarray(state["fill"], dtype=float).tolist()  # once a list in files
         return preprocessor
 
     def save(self, path: Path) -> None:
         """Writes everything fitted."""
-        save_state(self.state(), path)
+        save_state({**self.state(), "fill": np.array(self.fill, dtype=float)}, path)
 
     @classmethod
     def load(cls, path: Path) -> "TablePreprocessing":
@@ -240,12 +258,13 @@ class TablePreprocessing:
         """
         numeric, dates = self._columns_of("numeric"), self._columns_of("date")
         width = len(self.num_features) - len(self.indicated)
-        dtypes = {frame[name].dtype for name in numeric} | ({np.dtype(float)} if dates else set())
+        columns = read_columns(frame, numeric)
+        dtypes = {column.dtype for column in columns} | ({np.dtype(float)} if dates else set())
         dtypes |= {self.number_type} if self.number_type else set()
         dtype = np.result_type(*dtypes) if dtypes else float
         numbers = np.empty((len(rows), width), dtype=dtype, order="F")
-        for i, name in enumerate(numeric):
-            numbers[:, i] = frame[name].to_numpy()[rows]
+        for i, column in enumerate(columns):
+            numbers[:, i] = column[rows]
         filled = len(numeric)
         for name in dates:
             features = date_features(frame[name].iloc[rows], self.hours[name])
@@ -254,10 +273,12 @@ class TablePreprocessing:
         return numbers
 
     def _transform_numbers(self, frame: SomeColumns, rows: np.ndarray) -> np.ndarray:
-        numbers = _fill_missing(self._read_numbers(frame, rows), self.fill)
+        numbers = self._read_numbers(frame, rows)
+        places = self._number_places()
+        indicators = [np.isnan(numbers[:, places[name].start]) for name in self.indicated]
+        numbers = fill_missing(numbers, self.fill)
         if self.scaler is not None:
             numbers = scale(self.scaler, numbers)
-        indicators = [pd.isna(frame[name].to_numpy()[rows]) for name in self.indicated]
         with np.errstate(over="ignore"):
             numbers = np.column_stack([numbers, *indicators]).astype(np.float32)
         is_finite = np.isfinite(numbers).all(axis=0)
@@ -268,17 +289,3 @@ class TablePreprocessing:
                 "too large for 32 bits after scaling; mend it, or leave it empty to be imputed"
             )
         return numbers
-
-
-def _is_blurred(column: np.ndarray) -> bool:
-    """True for numbers so far from 0 that 32 bits blur their deviation."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = float(column.mean(dtype=float)), float(column.std(dtype=float))
-    return 0 < std * BLURRED_STDS < abs(mean)
-
-
-def _fill_missing(numbers: np.ndarray, fill: list[float]) -> np.ndarray:
-    """The numbers, their missing values replaced in place, column by column."""
-    for column, value in zip(numbers.T, fill, strict=True):
-        column[np.isnan(column)] = value
-    return numbers

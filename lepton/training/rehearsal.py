@@ -19,7 +19,6 @@ from lepton.dataset.data import Data, Rows
 from lepton.dataset.inputs.find import kinds_in
 from lepton.dataset.load.target_digits import with_target_to_learn
 from lepton.errors import LeptonError
-from lepton.spec import DataSpec
 from lepton.storage.files import is_disk_full, is_file_too_large
 from lepton.storage.predictions import SplitPredictions, read_predictions, write_predictions
 from lepton.storage.run_folder import SPEC_FILE, write_config
@@ -53,16 +52,19 @@ def rehearse_end(config: dict[str, Any], learner: Learner, data: Data, folder: P
     place = Path(mkdtemp(prefix=".rehearsal-", dir=folder))
     try:
         with isolate_rng():
-            _rehearse(config, data, place)
+            _rehearse(config, data, place, folder / SPEC_FILE)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     REHEARSED.add(key)
 
 
-def _rehearse(config: dict[str, Any], data: Data, place: Path) -> None:
-    write_data_description(data, place)
+def _rehearse(config: dict[str, Any], data: Data, place: Path, written_spec: Path) -> None:
+    if written_spec.is_file():  # of many columns a large one
+        shutil.copyfile(written_spec, place / SPEC_FILE)
+        data.save(place)
+    else:
+        write_data_description(data, place)
     write_config(config, place)
-    spec = DataSpec.load(place / SPEC_FILE)
     learner = build_learner(config, data.spec)
     if not _made_ready(learner, data):
         return
@@ -71,7 +73,7 @@ def _rehearse(config: dict[str, Any], data: Data, place: Path) -> None:
     expected = _predictions(learner, rows)
     try:
         learner.save(place)
-        loaded, _ = load_learner(place)
+        loaded, spec = load_learner(place)
         for kind in kinds_in(spec):
             kind.load(place, spec)
     except Exception as error:

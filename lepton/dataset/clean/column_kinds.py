@@ -12,10 +12,12 @@ from lepton.config.words import typed_column
 from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import Cells, as_objects, matches, text_cells
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.number_blocks import plain_numbers
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.written_numbers import are_readable, are_written
 from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
+from lepton.preprocessing.many_columns import CELLS_READ, in_groups
 
 COLUMN_KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
 AS_TEXT = "numbers written as text"
@@ -48,11 +50,14 @@ def infer_kinds(
             hint = suggestion(str(kind), COLUMN_KINDS)
             raise DataError(f"dataset.columns.{name}: {kind!r} is no kind of column{hint}")
     kinds, notes = {}, []
-    for name in names:
-        kinds[name], note = declared.get(name), None
-        if name not in declared:
-            kinds[name], note = _kind(frame[name], min_identifier_values)
-        notes += [note] if note else []
+    for group in in_groups(list(names), len(frame), CELLS_READ):
+        numbers = plain_numbers(frame, [name for name in group if name not in declared])
+        known = dict.fromkeys(numbers, "numeric") | declared
+        for name in group:
+            kinds[name], note = known.get(name), None
+            if name not in known:
+                kinds[name], note = _kind(frame[name], min_identifier_values)
+            notes += [note] if note else []
     return kinds, notes
 
 
@@ -84,8 +89,6 @@ def _refuse_duplicate_columns(names: pd.Index) -> None:
 
 def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningNote | None]:
     """The kind of one column, and a note where the kind may surprise."""
-    if _are_plain_numbers(column):
-        return "numeric", None
     where, rows = f"column {column.name}", len(column)
     if (kind := _kind_of_type(column)) is None:
         present: pd.Series | Cells = text_cells(column).drop_null()
@@ -104,21 +107,6 @@ def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningN
             remark = note.what.replace(", taken as categories", ", all different, ignored")
         return "ignore", CleaningNote(remark, rows, where)
     return kind, note
-
-
-def _are_plain_numbers(column: pd.Series) -> bool:
-    """True for texts that are numbers and nothing else: no codes, no constant, no identifier.
-
-    Of others it says nothing: most columns of numbers are seen to be such at the least cost.
-    """
-    values = cell_parsing.plain_floats(column)
-    if values is None or not len(values):
-        return False
-    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
-    spread = high - low  # NaN where all are missing; of an identifier one less than the rows
-    if not spread > 0 or spread == np.isfinite(values).sum() - 1 or max(-low, high) >= 1e15:
-        return False
-    return not matches(pa.array(column.array), r"[+-]?0\d+").any()
 
 
 def _only_value(present: pd.Series | Cells) -> object:

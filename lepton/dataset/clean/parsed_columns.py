@@ -7,6 +7,7 @@ import pandas as pd
 
 from lepton.dataset.clean.column_kinds import COMPACT_PARSERS
 from lepton.dataset.clean.file_parts import FileParts
+from lepton.dataset.clean.number_blocks import number_block
 from lepton.dataset.read.raw_table import RawTable
 
 
@@ -39,6 +40,17 @@ class ParsedColumns:
         self.missing[name] = self.files.counts(is_missing, f"column {name}")
         return parsed
 
+    def numbers(self, names: list[str]) -> np.ndarray:
+        """Numeric columns, all at once. Shapes: -> (rows, len(names)), each column contiguous."""
+        block = number_block(self.table, names)
+        if block is None:
+            return np.stack([self[name].to_numpy() for name in names]).T
+        self.missing |= {name: [] for name in names}
+        for i in np.flatnonzero(np.isnan(block).any(axis=0)):
+            is_missing = np.isnan(block[:, i]) & self.kept_rows
+            self.missing[names[i]] = self.files.counts(is_missing, f"column {names[i]}")
+        return block
+
     def blocks(self, rows: int) -> Iterator[pd.DataFrame]:
         """All columns of consecutive rows, as the whole columns hold them, `rows` at most."""
         for block in self.table.blocks(list(self.kinds), rows):
@@ -50,7 +62,7 @@ class ParsedColumns:
 
     def _in_type_of_whole(self, column: pd.Series) -> pd.Series:
         """Some rows as the column holds them: whole numbers are floats where others are missing."""
-        whole = self.raw_types[str(column.name)]
-        if column.dtype == whole or isinstance(whole, pd.CategoricalDtype):
+        whole = self.raw_types.get(str(column.name))  # not of plain numbers, which are read as such
+        if whole is None or column.dtype == whole or isinstance(whole, pd.CategoricalDtype):
             return column
         return column.astype(whole)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.number_blocks import is_number
 from lepton.dataset.read.csv_layout import SEPARATORS
 from lepton.dataset.read.raw_table import RawTable, as_table
 
@@ -21,6 +22,8 @@ def odd_cell_notes(
     """A note on each column of texts that hold the separators of a row, or the row's target."""
     names = [str(name) for name in frame.columns if name not in excluded]
     table, notes = as_table(frame), []
+    if (cell_type := getattr(table, "cell_type", None)) is not None:
+        names = [name for name in names if not is_number(cell_type(name))]
     first = next(table.blocks([*names, *targets], FIRST_ROWS))
     words = [_texts(first[target].astype(object).tolist(), every=True) for target in targets]
     looked_at = [name for name in names if _may_be_odd(name, _texts(first[name].tolist()), words)]
@@ -54,18 +57,27 @@ def _may_be_odd(name: str, cells: list[str | None], words: list[list[str | None]
     present = [cell for cell in cells if cell is not None]
     if len(present) < LEAST_CELLS:
         return False
+    whole = "\n".join(present)
     for separator in SEPARATORS:
+        if separator not in whole:
+            continue
         counts = [cell.count(separator) for cell in present]
         count = sorted(counts)[len(counts) // 2]
         if count > (0 if separator in name else 1) and counts.count(count) >= MOST * len(counts):
             return True
-    for texts in words:
-        held = [
-            w in c for w, c in zip(texts, cells, strict=True) if w is not None and c is not None
-        ]
-        if sum(held) >= MOST * len(held) and held:
-            return True
-    return False
+    return any(_hold(cells, texts) for texts in words)
+
+
+def _hold(cells: list[str | None], words: list[str | None]) -> bool:
+    """True when nearly all cells hold the word beside them, where there are both."""
+    pairs, lacking = 0, 0
+    for cell, word in zip(cells, words, strict=True):
+        if cell is None or word is None:
+            continue
+        pairs, lacking = pairs + 1, lacking + (word not in cell)
+        if lacking > (1 - MOST) * len(cells) + 1:
+            return False
+    return pairs > 0 and pairs - lacking >= MOST * pairs
 
 
 def _steady_count(cells: pd.Series, separator: str, name: str) -> int:

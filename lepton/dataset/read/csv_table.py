@@ -15,6 +15,8 @@ from lepton.dataset.read.text_file import TextFile
 from lepton.errors import DataError
 
 BLOCK_BYTES = 1 << 22  # of the file, in a batch that pyarrow reads
+COLUMN_BYTES = 1 << 12  # of each column in a batch at least: each costs the same in every batch
+MAX_BLOCK_BYTES = 1 << 25
 BATCH_ROWS = 1 << 14  # in a batch that Python reads
 
 
@@ -35,7 +37,9 @@ def fast_batches(
     assert blank_lines is not None
     keys = [str(i) for i in range(len(names))]
     read_options = arrow_csv.ReadOptions(
-        column_names=keys, skip_rows_after_names=int(header), block_size=BLOCK_BYTES
+        column_names=keys,
+        skip_rows_after_names=int(header),
+        block_size=min(max(BLOCK_BYTES, len(names) * COLUMN_BYTES), MAX_BLOCK_BYTES),
     )
     parse_options = arrow_csv.ParseOptions(
         delimiter=layout.separator,

@@ -48,6 +48,7 @@ class ParquetTable:
         for name in duplicate_names(names):
             raise DataError(f"{path}: two columns are called {name!r}")
         self.columns = pd.Index(names)
+        self.types = dict(zip(schema.names, schema.types, strict=True))
         self.ahead: dict[str, pd.Series] = {}
 
     def __len__(self) -> int:
@@ -70,12 +71,18 @@ class ParquetTable:
             self.ahead = dict(frame.items())
         return self.ahead.pop(name)
 
-    def frame(self, names: list[str]) -> pd.DataFrame:
-        """Whole columns."""
+    def whole_columns(self, names: list[str]) -> pa.Table:
         with self._whole():
             table = self.file.read(columns=names, use_threads=False).select(names)
             table.validate(full=True)  # whether texts are UTF-8, say
-        return table.to_pandas(ignore_metadata=True)
+        return table.replace_schema_metadata()  # of all columns, which would be read with each
+
+    def cell_type(self, name: str) -> object:
+        return self.types[name]
+
+    def frame(self, names: list[str]) -> pd.DataFrame:
+        """The same for who knows DataFrames alone."""
+        return self.whole_columns(names).to_pandas(ignore_metadata=True)
 
     def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
         """Columns of consecutive rows, in order, `rows` at most in a block."""

@@ -35,6 +35,9 @@ class RawTable(Protocol):
         """A whole column."""
         ...
 
+    # Most tables of lepton's also have `whole_columns(names)`, several at once as they lie there,
+    # and `cell_type(name)`, of NumPy, pandas or Arrow.
+
     def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
         """Columns of consecutive rows, in order, `rows` at most in a block."""
         ...
@@ -57,6 +60,12 @@ class FrameTable:
 
     def __getitem__(self, name: str) -> pd.Series:
         return self.frame[name]
+
+    def whole_columns(self, names: list[str]) -> pd.DataFrame:
+        return self.frame[names]
+
+    def cell_type(self, name: str) -> object:
+        return self.frame.dtypes[name]
 
     def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
         for start in range(0, len(self.frame), rows):
@@ -88,6 +97,12 @@ class ArrowTable:
         column = self.table.column(name).to_pandas()
         column.name = name
         return column
+
+    def whole_columns(self, names: list[str]) -> pa.Table:
+        return self.table.select(names)
+
+    def cell_type(self, name: str) -> object:
+        return self.table.schema.field(name).type
 
     def blocks(self, names: list[str], rows: int) -> Iterator[pd.DataFrame]:
         for start in range(0, len(self), rows):
