@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 
@@ -233,8 +234,12 @@ def package_of(name: str) -> str | None:
 
     So torch.optim.lr_scheduler. is no part of torch.optim., which is another group's.
     """
-    packages = [p for group in GROUPS for p in trusted_packages(group, inside=True)]
-    return max((p for p in packages if name.startswith(p)), key=len, default=None)
+    return max((p for p in _packages() if name.startswith(p)), key=len, default=None)
+
+
+@cache
+def _packages() -> tuple[str, ...]:
+    return tuple(p for group in GROUPS for p in trusted_packages(group, inside=True))
 
 
 def owners_of(name: str) -> list[str]:

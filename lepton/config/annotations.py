@@ -1,6 +1,7 @@
 """Compares values of a config with annotations of parameters, which are read as source."""
 
 import ast
+from functools import cache
 
 from lepton.values.bounds import BOUNDS
 
@@ -24,7 +25,7 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
         case ast.Constant(value=None):
             return value is None
         case ast.Constant(value=str(text)):
-            return accepts(ast.parse(text, mode="eval").body, value)
+            return accepts(_parsed(text), value)
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):
             return _any([left, right], value)
         case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=members)):
@@ -55,15 +56,26 @@ def accepts(annotation: ast.expr | None, value: object) -> bool:
     return True
 
 
+@cache
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
 def _any(members: list[ast.expr], value: object) -> bool:
     """True when one member of a union fits; a class beside plain types cannot stand in YAML."""
-    plain_members = [
+    return any(accepts(member, value) for member in _members_in_yaml(tuple(members)))
+
+
+@cache
+def _members_in_yaml(members: tuple[ast.expr, ...]) -> tuple[ast.expr, ...]:
+    """The members of a union that a value of YAML is held against."""
+    plain_members = tuple(
         member
         for member in members
         if not isinstance(member, NAME_NODES) or ast.unparse(member) in ANY_TYPES | PLAIN_TYPES
-    ]
+    )
     only_null = all(ast.unparse(member) == "None" for member in plain_members)
-    return any(accepts(member, value) for member in (members if only_null else plain_members))
+    return members if only_null else plain_members
 
 
 def wants_object(annotation: ast.expr | None) -> bool:
@@ -128,6 +140,7 @@ def annotation_text(annotation: ast.expr) -> str:
     return "null" if ast.unparse(annotation) == "None" else ast.unparse(annotation)
 
 
+@cache
 def _literal_values(options: ast.expr) -> list[object]:
     """The values between the brackets of `Literal[...]`."""
     return [ast.literal_eval(node) for node in _elements(options)]

@@ -1,6 +1,7 @@
 """Checks the config of a run: finds every mistake in it without importing what it names."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.chosen_options import option_label, option_nodes, own_groups, with_absent_groups
@@ -16,7 +17,7 @@ from lepton.config.input_kinds import (
 from lepton.config.model_kind import model_kind
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
-from lepton.config.signature import TargetError, read_signature, takes_key
+from lepton.config.signature import Signature, TargetError, read_signature, takes_key
 from lepton.config.younger_keys import class_names, with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import METHOD_CLASS, METHOD_GROUPS, ROOT_VALUES, TRAINING_GROUPS, Group
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 LINEAR_PROBE_KEYS = {"strengths": "list[float]", "iterations": "int"}
-CheckMemory = dict[tuple[str, ...], list[str]]  # the lines on nodes, by what they are told from
+CheckMemory = dict[tuple[str, ...], Any]  # what is found of nodes, by what it is told from
 RETIRED_ROOT_KEYS = ("kind",)  # that old configs hold, and that say nothing any more
 
 
@@ -48,9 +49,10 @@ def check_values(
 
     `memory`: what was found in other configs of the same process, and is found again in no time.
     """
-    config = with_younger_keys(with_absent_groups(with_names_as_text(config)))
+    memory = {} if memory is None else memory
+    config = with_younger_keys(with_absent_groups(with_names_as_text(config, memory)))
     config = {key: value for key, value in config.items() if key not in RETIRED_ROOT_KEYS}
-    problems = _structure_problems(config, {} if memory is None else memory)
+    problems = _structure_problems(config, memory)
     if not problems:
         problems = constraint_problems(config, model_kind=model_kind(config))
         problems += missing_files(config) if files else []
@@ -67,9 +69,7 @@ def check_values(
 def _structure_problems(config: dict[str, Any], memory: CheckMemory) -> list[str]:
     """A line for every key, type and target that is wrong by itself."""
     own = own_groups(config)
-    types = dict.fromkeys((*TRAINING_GROUPS, *own), "dict | None")
-    types |= {name: "dict" for name, group in TRAINING_GROUPS.items() if group.keys}
-    problems = key_problems("", config, typed_keys(ROOT_VALUES | types), "lepton train")
+    problems = key_problems("", config, _root_keys(tuple(own)), "lepton train")
     if isinstance(probe := config.get("linear_probe"), dict):
         probe_types = typed_keys(LINEAR_PROBE_KEYS)
         problems += key_problems("linear_probe.", probe, probe_types, "linear_probe")
@@ -82,6 +82,14 @@ def _structure_problems(config: dict[str, Any], memory: CheckMemory) -> list[str
         for path, node in option_nodes(config, name).items():
             problems += _own_method_problems(path, node, option_label(config, path))
     return problems
+
+
+@cache
+def _root_keys(own: tuple[str, ...]) -> Signature:
+    """What a config with these groups of the user's own has at its root."""
+    types = dict.fromkeys((*TRAINING_GROUPS, *own), "dict | None")
+    types |= {name: "dict" for name, group in TRAINING_GROUPS.items() if group.keys}
+    return typed_keys(ROOT_VALUES | types)
 
 
 def group_problems(config: dict[str, Any], name: str) -> list[str]:

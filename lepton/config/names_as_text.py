@@ -1,13 +1,17 @@
 """Values of a data set that are texts whatever they look like: names of columns, classes, cells."""
 
-from typing import Any
+import pickle
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from lepton.config.annotations import accepts
 from lepton.config.data_identity import NAME_KEY
-from lepton.config.signature import TargetError, read_signature
+from lepton.config.signature import Parameter, TargetError, read_signature
+
+Memory: TypeAlias = dict[tuple[str, ...], Any]
 
 
-def with_names_as_text(config: dict[str, Any]) -> dict[str, Any]:
+def with_names_as_text(config: dict[str, Any], memory: Memory) -> dict[str, Any]:
     """The config with a data set's numbers as texts where it takes texts and no numbers.
 
     So a column that is called 7 is named as it is: `dataset.target=7`.
@@ -15,11 +19,21 @@ def with_names_as_text(config: dict[str, Any]) -> dict[str, Any]:
     node = config.get("dataset")
     if not isinstance(node, dict) or "_target_" not in node:
         return config
+    target = str(node["_target_"])
     try:
-        parameters = read_signature(str(node["_target_"])).parameters
+        parameters = read_signature(target).parameters
     except TargetError:
         return config
     words = _words_of(config.get("overrides"))
+    key = target, repr(node), repr(words)
+    if key not in memory:
+        memory[key] = pickle.dumps(_named(node, words, parameters))
+    return {**config, "dataset": {**node, **pickle.loads(memory[key])}}
+
+
+def _named(
+    node: dict[str, Any], words: dict[str, str], parameters: Mapping[str, Parameter]
+) -> dict[str, Any]:
     named = {}
     for key, value in node.items():
         annotation = parameters[key].annotation if key in parameters else None
@@ -31,7 +45,7 @@ def with_names_as_text(config: dict[str, Any]) -> dict[str, Any]:
             named[key] = text
     if NAME_KEY not in parameters and not isinstance(name := node.get(NAME_KEY), bool):
         named |= {NAME_KEY: _as_text(name, words.get(NAME_KEY))} if name is not None else {}
-    return {**config, "dataset": {**node, **named}}
+    return named
 
 
 def _as_text(value: Any, word: str | None = None) -> Any:

@@ -43,11 +43,13 @@ def without_younger_settings(settings: Node, groups: Mapping[str, str]) -> Node:
 
 
 def _completed(_: str, group: str, node: Node) -> Node:
-    return {**values_before(group, node), **node}
+    before = values_before(group, node)
+    return {**before, **node} if before else node
 
 
 def _shortened(_: str, group: str, node: Node) -> Node:
-    return _without(node, values_before(group, node))
+    before = values_before(group, node)
+    return _without(node, before) if before else node
 
 
 def _without(node: Node, before: Mapping[str, Any]) -> Node:
@@ -82,14 +84,31 @@ def revision_differences(
     return lines
 
 
+def changes_touching(changes: Changes, config: Node) -> Changes:
+    """Those of all changes in a config's options that are about runs of the config."""
+    touching = {
+        path: tuple(line for line in lines if touches(line, config))
+        for path, lines in changes.items()
+    }
+    return {path: lines for path, lines in touching.items() if lines}
+
+
 def _noted(config: Node, visit: Callable[[Change], Any]) -> Changes:
+    return changes_touching(_noted_all(visit), config)
+
+
+def all_changes_of(config: Node) -> Changes:
+    """What `changes_of` finds, and what is about other runs of the same options."""
+    return _noted_all(lambda note: _changed(config, note))
+
+
+def _noted_all(visit: Callable[[Change], Any]) -> Changes:
     """The sentences of REVISIONS for every node of a config that is visited, by path."""
     changes = {}
 
     def note(path: str, group: str, node: Node) -> Node:
         names = _names(group, node)
-        lines = [line for name in names for line in REVISIONS.get(name, ())]
-        changes[path] = tuple(line for line in lines if touches(line, config))
+        changes[path] = tuple(line for name in names for line in REVISIONS.get(name, ()))
         return node
 
     if REVISIONS:
@@ -135,7 +154,8 @@ def values_before(group: str, node: Node) -> dict[str, Any]:
     """The younger keys that a node of a group may have, with the values from before they came."""
     values: dict[str, Any] = {}
     for name in reversed(_names(group, node)):
-        values |= copy.deepcopy(YOUNGER_KEYS.get(name, {}))
+        if name in YOUNGER_KEYS:
+            values |= copy.deepcopy(YOUNGER_KEYS[name])
     if not values:
         return {}
     try:

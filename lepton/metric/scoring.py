@@ -21,10 +21,11 @@ from lepton.metric.calibration import (
 )
 from lepton.metric.class_counts import balanced_accuracy, macro_f1, mcc
 from lepton.metric.metric import Metric
-from lepton.metric.ranking import auroc, average_precision
+from lepton.metric.ranking import auroc, average_precision, rankings
 
 CALIBRATION_BINS = 15  # of the calibration error, where nobody chooses
 BLOCK_CELLS = 1 << 20  # of probabilities that are looked at at a time
+RANKINGS = ("auroc", "average_precision")  # as `rankings` gives them
 BINNED_METRICS = ("ece",)  # that take `n_bins`
 
 
@@ -55,10 +56,12 @@ def score(
         return dict.fromkeys(names, float("nan"))
     prediction, target = _prepare(prediction, target, task)
     bins = {"n_bins": calibration_bins}
-    values = {
-        name: float(metrics[name](prediction, target, **(bins if name in BINNED_METRICS else {})))
-        for name in names
-    }
+    values = _both_rankings(prediction, target, task) if {*RANKINGS} <= {*names} else {}
+    for name in names:
+        if name not in values:
+            options = bins if name in BINNED_METRICS else {}
+            values[name] = float(metrics[name](prediction, target, **options))
+    values = {name: values[name] for name in names}
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
@@ -196,14 +199,25 @@ def _mean_over_columns(
     columns: Tensor,
     target: Callable[[int], Tensor],
 ) -> Tensor:
-    """The mean over some columns; undefined over none."""
+    """The mean over some columns; undefined over none. A metric may have several values."""
     values = []
-    for block in columns.split(
-        max(1, BLOCK_CELLS // len(p))
-    ):  # turned at once: columns are strided
-        for i, column in zip(block.tolist(), p[:, block].T.contiguous(), strict=True):
+    if not len(columns):
+        return _undefined()
+    for block in columns.split(max(1, BLOCK_CELLS // len(p))):  # turned at once: they are strided
+        first, last = int(block[0]), int(block[-1])
+        are_neighbours = last - first + 1 == len(block)
+        several = p[:, first : last + 1] if are_neighbours else p[:, block]
+        for i, column in zip(block.tolist(), several.T.contiguous(), strict=True):
             values.append(metric(column, target(i)).double())
-    return torch.stack(values).mean() if values else _undefined()
+    return torch.stack(values, -1).mean(-1)
+
+
+def _both_rankings(p: Tensor, y: Tensor, task: str) -> dict[str, float]:
+    """AUROC and average precision of many classes or labels, each sorted once."""
+    average = {"multiclass": _one_against_rest, "multilabel": _macro_average}.get(task)
+    if average is None:
+        return {}
+    return dict(zip(RANKINGS, average(rankings, p, y).expand(len(RANKINGS)).tolist(), strict=True))
 
 
 def by_class(

@@ -8,13 +8,14 @@ goes the way through OmegaConf; tests compare the two ways.
 import pickle
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import Override
 
 from lepton.config.compose import literal_overrides
 from lepton.config.words import COLUMNS
-from lepton.config.younger_keys import changes_of, revisions_of
+from lepton.config.younger_keys import Changes, all_changes_of, changes_touching, revisions_of
 from lepton.groups import REVISIONS
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class PlainTemplate:
         self.stored = pickle.dumps(values, pickle.HIGHEST_PROTOCOL)
         self.references = [(path, text) for path, text in _texts(values) if "${" in text]
         self.missing = [path for path, text in _texts(values) if text == MISSING]
+
+    @cached_property
+    def changes(self) -> Changes:
+        """What has changed in the results of the options, of some of their runs or of all."""
+        return all_changes_of(self.values)
 
     @property
     def values(self) -> Node:
@@ -77,7 +83,9 @@ class PlainTemplate:
                 raise NotPlain
             config["overrides"] = literal_overrides(overrides)
             if REVISIONS:
-                config["revisions"] = revisions_of(changes_of(config))
+                is_same = not any(o.key_or_group.endswith("_target_") for o in values)
+                changes = self.changes if is_same else all_changes_of(config)
+                config["revisions"] = revisions_of(changes_touching(changes, config))
             return self.resolved(config)
         except NotPlain:
             return None

@@ -32,6 +32,7 @@ DATE_PATTERN = (  # only what has one reading: ISO, with / for -, or the dotted 
     r"|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}\.\d{1,2}\.\d{4}"
 )
 SLASHED_DATE_PATTERN = r"\d{1,2}[/-]\d{1,2}[/-]\d{4}"
+FIRST_DAY, LAST_DAY = pd.Timestamp("1678-01-01"), pd.Timestamp("2262-01-01")
 NOT_A_DAY = "is not a day of the calendar between 1678 and 2262"
 BOOLEAN_PAIRS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "y", "t", "1"), ("false", "no", "n", "f", "0")
@@ -122,6 +123,8 @@ def to_dates(column: pd.Series) -> pd.Series:
     """
     if types.is_datetime64_any_dtype(column.dtype):
         parsed = column.dt.tz_convert(None) if column.dt.tz is not None else column
+    elif (plain := _plain_days(column)) is not None:
+        return pd.Series(plain, column.index, name=column.name)
     else:
         texts = to_text(column)
         refused = texts.notna() & ~is_date(texts)
@@ -131,9 +134,25 @@ def to_dates(column: pd.Series) -> pd.Series:
         parsed = pd.to_datetime(iso, format="ISO8601", utc=True, errors="coerce")
         parsed = parsed.dt.tz_localize(None)
         _refuse_first(column, texts.notna() & parsed.isna(), NOT_A_DAY)
-    low, high = pd.Timestamp("1678-01-01"), pd.Timestamp("2262-01-01")
-    _refuse_first(column, (parsed < low) | (parsed > high), NOT_A_DAY)
+    _refuse_first(column, (parsed < FIRST_DAY) | (parsed > LAST_DAY), NOT_A_DAY)
     return parsed.astype("datetime64[ns]")
+
+
+def plain_days(cells: Cells) -> np.ndarray | None:
+    """Texts that are all days like 2024-12-31 as datetime64[ns], NaT for missing; None for others,
+    which may be dates as well."""
+    try:
+        days = as_numpy(pc.cast(cells, pa.date32()))
+    except pa.ArrowInvalid:
+        return None
+    low, high = FIRST_DAY.asm8.astype(days.dtype), LAST_DAY.asm8.astype(days.dtype)
+    are_known = np.isnat(days) | ((days >= low) & (days <= high))
+    return days.astype("datetime64[ns]") if are_known.all() else None
+
+
+def _plain_days(column: pd.Series) -> np.ndarray | None:
+    is_text = isinstance(column.dtype, pd.StringDtype)
+    return plain_days(pa.array(column.array)) if is_text else None
 
 
 def is_number(texts: pd.Series) -> pd.Series:

@@ -73,8 +73,12 @@ def matches(cells: Cells, pattern: str) -> np.ndarray:
 
 def _tidy(cells: Cells) -> Cells:
     cells = pc.utf8_trim_whitespace(cells)
-    cells = pc.replace_substring_regex(cells, r"^(-?(?:0|[1-9]\d*))\.0$", r"\1")
-    return pc.if_else(pc.equal(cells, ""), pa.scalar(None, cells.type), cells)
+    if pc.any(pc.ends_with(cells, ".0")).as_py():
+        cells = pc.replace_substring_regex(cells, r"^(-?(?:0|[1-9]\d*))\.0$", r"\1")
+    is_blank = pc.equal(cells, "")
+    if not pc.any(is_blank).as_py():
+        return cells
+    return pc.if_else(is_blank, pa.scalar(None, cells.type), cells)
 
 
 def _is_text(column: pd.Series) -> bool:

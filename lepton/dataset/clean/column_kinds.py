@@ -144,6 +144,8 @@ def _kind_of_type(column: pd.Series) -> str | None:
 def _kind_of_texts(present: Cells, name: str) -> tuple[str, CleaningNote | None]:
     """The kind of a column of texts without its missing cells, and a note as `_kind` gives."""
     where = f"column {name}"
+    if present.null_count < len(present) and cell_parsing.plain_days(present) is not None:
+        return "date", None
     is_number = matches(present, cell_parsing.NUMBER_PATTERN)
     if len(present) and is_number.all():
         codes = present.filter(pa.array(matches(present, cell_parsing.CODE_PATTERN)))

@@ -10,6 +10,7 @@ from pyarrow import compute as pc
 from lepton.dataset.clean.cell_texts import as_numpy
 from lepton.dataset.read.raw_table import RawTable
 
+NUMBER = r"^[+-]?[\d.]+(?:[eE][+-]?\d+)?$"  # or nearly one: what is told is parsed in full
 PROBED_ROWS = 16  # which tell most columns of words from those of numbers
 MAX_WHOLE = 1e15  # below which a float holds every digit of a whole number
 PLUS, MINUS, ZERO, NINE = map(ord, "+-09")
@@ -76,7 +77,7 @@ def _candidates(columns: Columns, names: list[str]) -> list[str]:
         return typed
     first = columns.select(texts).slice(0, PROBED_ROWS)
     looks = [
-        as_numpy(pc.match_substring_regex(cells, r"^[+-]?[\d.]").fill_null(True))
+        as_numpy(pc.match_substring_regex(cells, NUMBER).fill_null(True))
         for cells in _pieces(first)
     ]
     are_candidates = np.concatenate(looks).reshape(len(texts), len(first)).all(axis=1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from lepton.dataset.clean import cell_parsing
@@ -22,3 +23,15 @@ def test_plain_numbers_are_those_that_are_parsed_one_by_one(cell):
 )
 def test_what_may_be_no_number_is_left_to_the_patterns(cell):
     assert cell_parsing.plain_floats(pd.Series(["1", cell], dtype="string[pyarrow]")) is None
+
+
+@pytest.mark.parametrize("first", ["2024-02-29", "1678-01-01", "2262-01-01", None])
+def test_plain_days_are_the_dates_that_pandas_reads(first):
+    texts = pd.Series([first, None, "2001-12-31"], dtype="string[pyarrow]", name="day")
+    expected = pd.to_datetime(texts.astype(object), format="ISO8601").astype("datetime64[ns]")
+    pd.testing.assert_series_equal(cell_parsing.to_dates(texts), expected)
+
+
+@pytest.mark.parametrize("text", ["2023-02-29", "1677-12-31", "2262-01-02", "2024-1-1", " x"])
+def test_other_texts_are_no_plain_days(text):
+    assert cell_parsing.plain_days(pa.array(["2001-12-31", text])) is None
