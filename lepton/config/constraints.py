@@ -39,11 +39,27 @@ MIN_VALUES = {  # smallest numbers that mean something
 }
 OTHERS_BOUNDS = {  # of values that other packages take without a word, and then learn nothing
     "optimizer.lr": "Above0",
+    "optimizer.betas": "From0Below1",
+    "optimizer.eps": "NotBelow0",
+    "optimizer.weight_decay": "NotBelow0",
+    "optimizer.momentum": "From0Below1",
+    "optimizer.momentum_decay": "NotBelow0",
+    "optimizer.alpha": "From0Below1",
+    "optimizer.d": "Above0",
+    "optimizer.warmup_steps": "AtLeast0",
+    "optimizer.r": "NotBelow0",
+    "optimizer.weight_lr_power": "NotBelow0",
     "scheduler.step_size": "AtLeast1",
     "scheduler.gamma": "Above0",
     "scheduler.factor": "Between0And1",
     "scheduler.patience": "AtLeast0",
     "scheduler.pct_start": "Between0And1",
+    "scheduler.max_lr": "Above0",
+    "scheduler.div_factor": "Above0",
+    "scheduler.final_div_factor": "Above0",
+    "scheduler.threshold": "NotBelow0",
+    "scheduler.cooldown": "AtLeast0",
+    "scheduler.min_lr": "NotBelow0",
 }
 MAX_INTEGER = 2**63 - 1  # the integers of tables and of generators of random numbers
 
@@ -181,11 +197,16 @@ def _senseless_numbers(config: dict[str, Any]) -> list[str]:
     for key, bounds in OTHERS_BOUNDS.items():
         group, _, name = key.partition(".")
         node = config[group] or {}
-        value, is_own = node.get(name), package_of(str(node.get("_target_"))) is None
-        if is_own or isinstance(value, bool) or not isinstance(value, int | float):
+        if name not in node or package_of(str(node.get("_target_"))) is None:
             continue
-        if math.isfinite(value) and not BOUNDS[bounds].holds(value):  # else another line says it
-            problems.append(f"{key}: {value!r} is not {BOUNDS[bounds].words}")
+        values = node[name] if isinstance(node[name], list) else [node[name]]
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+        finite = filter(math.isfinite, numbers)  # of others another line says it
+        problems += [
+            f"{key}: {value!r} is not {BOUNDS[bounds].words}"
+            for value in finite
+            if not BOUNDS[bounds].holds(value)
+        ]
     return problems
 
 

@@ -12,6 +12,7 @@ from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import LABEL, FileTable
 from lepton.dataset.read.named_files import read_named_files
 from lepton.errors import DataError
+from lepton.values.bounds import NotBelow0
 
 SHOWN_VALUES = 8  # of a column, in a message
 
@@ -37,7 +38,7 @@ class AudioFolder(AudioData):
         separator: str,
         test_column: str | None,
         test_values: list[str | int],
-        memory_gb: float | None,
+        memory_gb: NotBelow0 | None,
         **sounds: Any,
     ):
         self.audio_column = audio

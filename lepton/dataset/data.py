@@ -35,7 +35,7 @@ from lepton.dataset.split.split_settings import SplitSettings
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.spec import DataSpec
-from lepton.values.bounds import AtLeast0
+from lepton.values.bounds import Above0To1, AtLeast0, AtLeast1, From0Below1
 
 
 class Data(pl.LightningDataModule):
@@ -66,13 +66,13 @@ class Data(pl.LightningDataModule):
         max_numeric_classes: AtLeast0,
         split: Literal["stratified", "random", "group", "time", "column"],
         split_column: str | None,
-        val_size: float,
-        test_size: float,
-        split_seed: int,
-        folds: int | None,
-        fold: int | None,
-        shots: int | None,
-        fraction: float,
+        val_size: From0Below1,
+        test_size: From0Below1,
+        split_seed: AtLeast0,
+        folds: AtLeast1 | None,
+        fold: AtLeast0 | None,
+        shots: AtLeast1 | None,
+        fraction: Above0To1,
         batch_size: int,
         seed: int,
         limit_batches: int | None,

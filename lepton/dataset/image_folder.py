@@ -12,6 +12,7 @@ from lepton.dataset.image import ImageData
 from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import FileTable
 from lepton.image.decoding import IMAGE_ENDINGS
+from lepton.values.bounds import NotBelow0
 
 COLOURS = 3
 
@@ -31,7 +32,7 @@ class ImageFolder(ImageData):
         test_path: str | None,
         image: str,
         root: str | None,
-        memory_gb: float | None,
+        memory_gb: NotBelow0 | None,
         **images: Any,
     ):
         self.image_column = image

@@ -12,7 +12,7 @@ from sklearn.datasets import fetch_openml
 
 from lepton.dataset.tabular import TabularData
 from lepton.errors import DataError
-from lepton.values.bounds import Above0
+from lepton.values.bounds import Above0, AtLeast1
 
 
 class OpenML(TabularData):
@@ -25,8 +25,8 @@ class OpenML(TabularData):
         self,
         *,
         name: str | None,
-        version: int | None,
-        data_id: int | None,
+        version: AtLeast1 | None,
+        data_id: AtLeast1 | None,
         target: str | list[str] | None,
         cache: str | None,
         timeout: Above0,

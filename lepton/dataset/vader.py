@@ -7,6 +7,7 @@ import pandas as pd
 
 from lepton.dataset.text import TextData
 from lepton.errors import DataError
+from lepton.values.bounds import NotBelow0
 
 VADER_FILE = Path(__file__).with_suffix(".parquet")
 
@@ -18,7 +19,7 @@ class Vader(TextData):
         self,
         *,
         source: Literal["all", "tweets", "reviews", "films", "news"],
-        neutral: float,
+        neutral: NotBelow0,
         **text: Any,
     ):
         super().__init__(**text)

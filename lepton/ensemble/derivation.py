@@ -10,6 +10,7 @@ from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
 from lepton.storage.derived_record import DerivedRecord
 from lepton.storage.run_folder import CONFIG_FILE, read_config
+from lepton.values.bounds import AtLeast0, AtLeast1
 
 if TYPE_CHECKING:
     from lepton.derived.inputs import InputSearch
@@ -37,11 +38,11 @@ class Ensemble(Derivation):
         method: dict[str, Any],
         select: str,
         metric: str | None,
-        max_members: int | None,
-        max_size: int | None,
-        folds: int,
+        max_members: AtLeast1 | None,
+        max_size: AtLeast1 | None,
+        folds: AtLeast1,
         keep: bool,
-        seed: int,
+        seed: AtLeast0,
     ):
         """Raises: ConfigError for what cannot be chosen by, and for limits that are too small."""
         limits = {"max_members": max_members, "max_size": max_size, "folds": folds, "seed": seed}

@@ -9,6 +9,7 @@ from torch import Tensor
 from lepton.ensemble.combiner import Combiner, ValidationPredictions, minimum_problems
 from lepton.errors import ConfigError
 from lepton.seeds import derive
+from lepton.values.bounds import Above0To1, AtLeast0, AtLeast1
 
 
 class Greedy(Combiner):
@@ -21,7 +22,14 @@ class Greedy(Combiner):
     learns = limits = True
 
     def __init__(
-        self, *, task: str, size: int, initial: int, bags: int, bag_share: float, library: int
+        self,
+        *,
+        task: str,
+        size: AtLeast1,
+        initial: AtLeast0,
+        bags: AtLeast1,
+        bag_share: Above0To1,
+        library: AtLeast1,
     ):
         super().__init__(task=task)
         minima = {"size": size, "initial": initial, "bags": bags, "library": library}

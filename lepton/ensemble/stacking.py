@@ -22,6 +22,7 @@ from lepton.ensemble.combiner import (
 )
 from lepton.errors import ConfigError
 from lepton.model.sklearn_models import read_skops, target_columns
+from lepton.values.bounds import Above0, AtLeast1
 
 MODELS_FILE = "stack.skops"
 
@@ -41,10 +42,10 @@ class Stacking(Combiner):
         task: str,
         model: Literal["linear", "boosted"],
         learns_from: Literal["val", "out_of_fold"],
-        c: float,
-        trees: int,
-        learning_rate: float,
-        leaves: int,
+        c: Above0,
+        trees: AtLeast1,
+        learning_rate: Above0,
+        leaves: AtLeast1,
     ):
         super().__init__(task=task)
         problems = minimum_problems(trees=(trees, 1), leaves=(leaves, 2))

@@ -13,6 +13,7 @@ from lepton.ensemble.combiner import (
 )
 from lepton.errors import ConfigError
 from lepton.metric.scoring import METRICS
+from lepton.values.bounds import AtLeast1, NotBelow0
 
 SOLVER_ERROR = 1e-4  # weights below it are taken for 0
 
@@ -25,7 +26,7 @@ class Weighted(Combiner):
 
     learns = True
 
-    def __init__(self, *, task: str, penalty: float, max_iter: int, library: int):
+    def __init__(self, *, task: str, penalty: NotBelow0, max_iter: AtLeast1, library: AtLeast1):
         super().__init__(task=task)
         minima = {"penalty": (penalty, 0), "max_iter": (max_iter, 1), "library": (library, 1)}
         if problems := minimum_problems(**minima):

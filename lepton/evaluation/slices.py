@@ -9,6 +9,7 @@ from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.metric.sample_errors import sample_errors
 from lepton.stats.slices import EVALUATOR, slice_masks, slices
+from lepton.values.bounds import AtLeast1, Between0And1
 
 
 class Slices(Evaluator):
@@ -22,7 +23,12 @@ class Slices(Evaluator):
     """
 
     def __init__(
-        self, *, min_samples: int, number_bins: int, level: float, metrics: list[str] | None
+        self,
+        *,
+        min_samples: AtLeast1,
+        number_bins: AtLeast1,
+        level: Between0And1,
+        metrics: list[str] | None,
     ) -> None:
         """Raises: ValueError for numbers that are too small, and a level that is no probability."""
         for name, value in (("min_samples", min_samples), ("number_bins", number_bins)):

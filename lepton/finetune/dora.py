@@ -7,6 +7,7 @@ from torch import nn
 from lepton.finetune.machinery.low_rank import inject_low_rank
 from lepton.method import Method
 from lepton.spec import DataSpec
+from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 
 class DoRA(Method):
@@ -20,9 +21,9 @@ class DoRA(Method):
     def __init__(
         self,
         *,
-        rank: int,
-        alpha: float,
-        dropout: float,
+        rank: AtLeast1,
+        alpha: Above0,
+        dropout: From0Below1,
         targets: list[str] | None,
         keep: Literal["adapter", "whole"] | None,
     ):

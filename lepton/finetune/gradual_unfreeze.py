@@ -12,6 +12,7 @@ from lepton.finetune.machinery.layers import (
 )
 from lepton.method import Method
 from lepton.spec import DataSpec
+from lepton.values.bounds import AtLeast1
 
 
 class GradualUnfreeze(Method):
@@ -22,7 +23,7 @@ class GradualUnfreeze(Method):
 
     leaves_weights_unused = True
 
-    def __init__(self, *, every: int):
+    def __init__(self, *, every: AtLeast1):
         if every < 1:
             raise ConfigError(f"finetune.every: {every} epochs; at least 1")
         self.every = every

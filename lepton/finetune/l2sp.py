@@ -7,6 +7,7 @@ from lepton.errors import ConfigError
 from lepton.finetune.machinery.layers import always_trained, require_layers
 from lepton.method import Method
 from lepton.spec import DataSpec
+from lepton.values.bounds import NotBelow0
 
 
 class L2SP(Method):
@@ -20,7 +21,7 @@ class L2SP(Method):
     stackable = ("alpha", "beta")
     needs_whole_weights = True
 
-    def __init__(self, *, alpha: float, beta: float):
+    def __init__(self, *, alpha: NotBelow0, beta: NotBelow0):
         if alpha < 0 or beta < 0:
             raise ConfigError(f"finetune.alpha={alpha}, beta={beta}: 0 is none, none is below")
         self.alpha, self.beta = alpha, beta

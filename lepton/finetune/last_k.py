@@ -14,6 +14,7 @@ from lepton.finetune.machinery.layers import (
 )
 from lepton.method import Method
 from lepton.spec import DataSpec
+from lepton.values.bounds import AtLeast1
 
 
 class LastBlocks(Method):
@@ -22,7 +23,7 @@ class LastBlocks(Method):
     Source: Lee et al. 2019, https://arxiv.org/abs/1911.03090
     """
 
-    def __init__(self, *, k: int, keep: Literal["adapter", "whole"] | None):
+    def __init__(self, *, k: AtLeast1, keep: Literal["adapter", "whole"] | None):
         self.k, self.keep = k, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:

@@ -8,6 +8,7 @@ from lepton.errors import ConfigError
 from lepton.finetune.machinery.layers import named_layers, parameters_under, require_layers
 from lepton.method import Method
 from lepton.spec import DataSpec
+from lepton.values.bounds import Above0To1
 
 
 class LayerwiseLR(Method):
@@ -16,7 +17,7 @@ class LayerwiseLR(Method):
     Source: Howard and Ruder 2018, section 3.2, https://arxiv.org/abs/1801.06146
     """
 
-    def __init__(self, *, decay: float):
+    def __init__(self, *, decay: Above0To1):
         if not 0 < decay <= 1:
             raise ConfigError(f"finetune.decay: {decay} is not a share, above 0 to 1")
         self.decay = decay

@@ -6,6 +6,7 @@ from lepton.errors import ConfigError
 from lepton.finetune.machinery.freezing import hold_in_eval_mode, train_head_only
 from lepton.method import Method
 from lepton.spec import DataSpec
+from lepton.values.bounds import Above0, AtLeast1
 
 
 class ProbeThenFull(Method):
@@ -16,7 +17,7 @@ class ProbeThenFull(Method):
 
     alone = "trains in two parts"
 
-    def __init__(self, *, probe_epochs: int, probe_lr: float, standardize: bool):
+    def __init__(self, *, probe_epochs: AtLeast1, probe_lr: Above0, standardize: bool):
         if probe_epochs < 1 or probe_lr <= 0:
             raise ConfigError(
                 f"finetune.probe_epochs={probe_epochs}, probe_lr={probe_lr}: at least 1, above 0"

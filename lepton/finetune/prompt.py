@@ -11,6 +11,7 @@ from lepton.finetune.machinery.layers import always_trained
 from lepton.method import Method
 from lepton.model.encoder import max_positions
 from lepton.spec import DataSpec
+from lepton.values.bounds import AtLeast1
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -26,7 +27,7 @@ class Prompt(Method):
     alone = "puts adapters into the network"
     needs_whole_weights = True
 
-    def __init__(self, *, tokens: int, keep: Literal["adapter", "whole"] | None):
+    def __init__(self, *, tokens: AtLeast1, keep: Literal["adapter", "whole"] | None):
         if tokens < 1:
             raise ConfigError(f"finetune.tokens: {tokens}; at least 1")
         self.tokens, self.keep = tokens, keep

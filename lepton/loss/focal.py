@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lepton.loss.loss import Loss
+from lepton.values.bounds import NotBelow0
 
 
 class Focal(Loss):
@@ -19,7 +20,7 @@ class Focal(Loss):
     replayable = True
     stackable = ("gamma",)
 
-    def __init__(self, *, task: str, gamma: float):
+    def __init__(self, *, task: str, gamma: NotBelow0):
         """Raises: ValueError for a negative gamma."""
         if gamma < 0:
             raise ValueError(f"gamma: {gamma} is negative")

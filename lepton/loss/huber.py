@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from lepton.loss.loss import Loss
+from lepton.values.bounds import Above0
 
 
 class Huber(Loss):
@@ -17,7 +18,7 @@ class Huber(Loss):
     replayable = True
     stackable = ("delta",)
 
-    def __init__(self, *, delta: float):
+    def __init__(self, *, delta: Above0):
         """Raises: ValueError for a delta that is not positive."""
         if not delta > 0:
             raise ValueError(f"delta: {delta} is not positive")

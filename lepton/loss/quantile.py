@@ -10,6 +10,7 @@ from torch import Tensor
 from lepton.loss.loss import Loss
 from lepton.metric.metric import Metric
 from lepton.metric.pinball import pinball
+from lepton.values.bounds import Between0And1
 
 
 class QuantileLoss(Loss):
@@ -25,7 +26,7 @@ class QuantileLoss(Loss):
     replayable = True
     stackable = ("level",)
 
-    def __init__(self, *, level: float):
+    def __init__(self, *, level: Between0And1):
         """Raises: ValueError for a level that is not between 0 and 1."""
         if not 0 < level < 1:
             raise ValueError(f"level: {level} is not between 0 and 1")

@@ -48,7 +48,7 @@ class GradientBoosting:
         l2_regularization: NotBelow0,
         max_features: Above0To1,
         patience: AtLeast1,
-        threads: int | None,
+        threads: AtLeast1 | None,
         seed: int,
     ):
         self.spec, self.threads = spec, threads

@@ -29,7 +29,7 @@ class Muon(Optimizer):
         momentum: From0Below1,
         nesterov: bool,
         ns_steps: AtLeast1,
-        betas: list[float],
+        betas: list[From0Below1],
         eps: Above0,
         fused: bool,
     ):

@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.preprocessing import RobustScaler
 
 from lepton.preprocessing.table import TablePreprocessing
+from lepton.values.bounds import From0To100
 
 
 class Robust(TablePreprocessing):
@@ -17,7 +18,7 @@ class Robust(TablePreprocessing):
 
     scaler_columns = ("center_", "scale_")
 
-    def __init__(self, *, lower: float, upper: float, **options: Any):
+    def __init__(self, *, lower: From0To100, upper: From0To100, **options: Any):
         super().__init__(**options)
         self.quantile_range = (lower, upper)
 

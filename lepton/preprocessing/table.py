@@ -32,6 +32,7 @@ from lepton.preprocessing.number_matrix import (
     scalable,
 )
 from lepton.preprocessing.state_file import load_state, save_state
+from lepton.values.bounds import AtLeast0
 
 STATE_KEYS = ("settings", "kinds", "hours", "indicated", "encoders", "fill", "scaler")
 CHUNK_ROWS = 65_536  # rows transformed at a time, so that memory stays near that of the result
@@ -69,7 +70,7 @@ class TablePreprocessing:
         *,
         impute: Literal["median", "mean", "most_frequent"],
         indicator: bool,
-        rare: int,
+        rare: AtLeast0,
         seed: int,
     ):
         self.settings = {"impute": impute, "indicator": indicator, "rare": rare, "seed": seed}

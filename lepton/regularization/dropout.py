@@ -6,6 +6,7 @@ from lepton.compat.torch import is_dropout
 from lepton.errors import ConfigError
 from lepton.method import Method
 from lepton.spec import DataSpec
+from lepton.values.bounds import From0Below1
 
 
 class Dropout(Method):
@@ -16,7 +17,7 @@ class Dropout(Method):
 
     stackable = ("rate",)
 
-    def __init__(self, *, rate: float):
+    def __init__(self, *, rate: From0Below1):
         if not 0 <= rate < 1:
             raise ConfigError(f"regularization.dropout.rate: {rate} is not a share in [0, 1)")
         self.rate = rate

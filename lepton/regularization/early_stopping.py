@@ -10,6 +10,7 @@ from lepton.compat.lightning import EarlyStopping as Stopper
 from lepton.compat.lightning import pl, stops_after
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
+from lepton.values.bounds import AtLeast0, NotBelow0
 
 
 class EarlyStopping(Method):
@@ -21,7 +22,7 @@ class EarlyStopping(Method):
 
     stackable = ("patience", "min_delta")
 
-    def __init__(self, *, patience: int, min_delta: float):
+    def __init__(self, *, patience: AtLeast0, min_delta: NotBelow0):
         if patience < 1:
             raise ConfigError(
                 f"regularization.early_stopping.patience: {patience} epochs; at least 1 is needed"

@@ -11,6 +11,7 @@ from lepton.compat.lightning import pl
 from lepton.compat.torch import move_all_towards_
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
+from lepton.values.bounds import From0Below1
 
 if TYPE_CHECKING:
     from lepton.vectorize.stack import Stack
@@ -27,7 +28,7 @@ class EMA(Method):
     stackable = ("decay",)
     averages_weights = True
 
-    def __init__(self, *, decay: float):
+    def __init__(self, *, decay: From0Below1):
         if not 0 <= decay < 1:
             raise ConfigError(f"regularization.ema.decay: {decay} is not in [0, 1)")
         self.decay = decay

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
+from lepton.values.bounds import Above0
 
 if TYPE_CHECKING:
     from lepton.vectorize.stack import Stack
@@ -22,7 +23,7 @@ class GradientClipping(Method):
 
     stackable = ("max_norm",)
 
-    def __init__(self, *, max_norm: float):
+    def __init__(self, *, max_norm: Above0):
         if max_norm <= 0:
             raise ConfigError(
                 f"regularization.gradient_clipping.max_norm: {max_norm} would stop all learning; "

@@ -6,6 +6,7 @@ from lepton.errors import ConfigError
 from lepton.method import Method
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.spec import DataSpec
+from lepton.values.bounds import NotBelow0
 
 
 class L1(Method):
@@ -18,7 +19,7 @@ class L1(Method):
     stackable = ("rate",)
     needs_whole_weights = True
 
-    def __init__(self, *, rate: float):
+    def __init__(self, *, rate: NotBelow0):
         if rate < 0:
             raise ConfigError(f"regularization.l1.rate: {rate} is negative; 0 is none")
         self.rate = rate

@@ -6,6 +6,7 @@ from torch import nn
 from lepton.errors import ConfigError
 from lepton.method import Batch, Method
 from lepton.spec import DataSpec
+from lepton.values.bounds import From0Below1
 
 
 class LabelSmoothing(Method):
@@ -18,7 +19,7 @@ class LabelSmoothing(Method):
 
     stackable = ("amount",)
 
-    def __init__(self, *, amount: float):
+    def __init__(self, *, amount: From0Below1):
         if not 0 <= amount < 1:
             raise ConfigError(
                 f"regularization.label_smoothing.amount: {amount} is not a share in [0, 1)"

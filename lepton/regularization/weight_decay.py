@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from lepton.compat.torch import scale_all_
 from lepton.errors import ConfigError
 from lepton.method import Method, StackedMethod
+from lepton.values.bounds import NotBelow0
 
 if TYPE_CHECKING:
     from lepton.vectorize.stack import Stack
@@ -23,7 +24,7 @@ class WeightDecay(Method):
 
     stackable = ("rate",)
 
-    def __init__(self, *, rate: float):
+    def __init__(self, *, rate: NotBelow0):
         if rate < 0:
             raise ConfigError(f"regularization.weight_decay.rate: {rate} is negative; 0 is none")
         self.rate = rate

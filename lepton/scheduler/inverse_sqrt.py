@@ -6,6 +6,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from lepton.scheduler.warmup import warmup_steps
+from lepton.values.bounds import NotBelow0
 
 
 def factor(step: int, warmup: int) -> float:
@@ -15,7 +16,7 @@ def factor(step: int, warmup: int) -> float:
     return math.sqrt(max(warmup, 1) / max(step, 1))
 
 
-def inverse_sqrt(*, optimizer: Optimizer, total_steps: int, warmup: float | int) -> LambdaLR:
+def inverse_sqrt(*, optimizer: Optimizer, total_steps: int, warmup: NotBelow0) -> LambdaLR:
     """The schedule; `warmup` is a share of all steps below 1, else a number of steps.
 
     Source: Vaswani et al. 2017, section 5.3, https://arxiv.org/abs/1706.03762.

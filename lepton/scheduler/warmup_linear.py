@@ -4,7 +4,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from lepton.scheduler.warmup import warmup_steps
-from lepton.values.bounds import From0To1
+from lepton.values.bounds import From0To1, NotBelow0
 
 
 def factor(step: int, total: int, warmup: int, final: float) -> float:
@@ -16,7 +16,7 @@ def factor(step: int, total: int, warmup: int, final: float) -> float:
 
 
 def warmup_linear(
-    *, optimizer: Optimizer, total_steps: int, warmup: float | int, final: From0To1
+    *, optimizer: Optimizer, total_steps: int, warmup: NotBelow0, final: From0To1
 ) -> LambdaLR:
     """The schedule: zero at the first step, full after `warmup`, `final` of it at the end."""
     warmup_end = warmup_steps(warmup, total_steps)

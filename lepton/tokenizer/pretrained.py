@@ -6,6 +6,7 @@ from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
 from lepton.pretrained.location import TOKENIZER_FILE, explain_loading_errors, local_folder
 from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, Texts
+from lepton.values.bounds import AtLeast1
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -16,7 +17,7 @@ PADDING_TOKENS = ("[PAD]", "<pad>", "<|endoftext|>", "</s>")
 class Pretrained:
     """The tokenizer of a folder, or of a name on the Hugging Face hub."""
 
-    def __init__(self, *, path: str, max_length: int):
+    def __init__(self, *, path: str, max_length: AtLeast1):
         self.path, self.max_length = path, max_length
 
     def fit(self, texts: Texts) -> FittedTokenizer:

@@ -8,6 +8,7 @@ from lepton.compat.optional import import_optional
 from lepton.errors import ConfigError
 from lepton.storage.cache import cached, texts_key
 from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, Texts
+from lepton.values.bounds import AtLeast1
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -23,7 +24,14 @@ class Trained:
     Source: Schuster and Nakajima 2012, https://doi.org/10.1109/ICASSP.2012.6289079
     """
 
-    def __init__(self, *, vocabulary: int, min_frequency: int, lowercase: bool, max_length: int):
+    def __init__(
+        self,
+        *,
+        vocabulary: AtLeast1,
+        min_frequency: AtLeast1,
+        lowercase: bool,
+        max_length: AtLeast1,
+    ):
         if vocabulary <= 2 * len(SPECIAL_TOKENS):
             raise ConfigError(f"model.tokenizer.vocabulary: {vocabulary} is too small; 100 or more")
         if min_frequency < 1:

@@ -17,6 +17,7 @@ from lepton.compat.lightning import (
 from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import ConfigError
 from lepton.trainer.lightning_output import ignore_routine_warnings
+from lepton.values.bounds import AtLeast0, AtLeast1, NotBelow0
 
 # what Lightning raises for values that it cannot read, or that this machine cannot do
 REFUSALS = (ValueError, TypeError, ImportError)
@@ -74,17 +75,17 @@ class Trainer(pl.Trainer):
         devices: int | str | list[int],
         strategy: str,
         precision: str | int,
-        max_epochs: int,
+        max_epochs: AtLeast1,
         max_time: str | None,
-        threads: int | None,
-        accumulate_grad_batches: int,
-        limit_batches: int | None,
-        overfit_batches: int,
+        threads: AtLeast1 | None,
+        accumulate_grad_batches: AtLeast1,
+        limit_batches: AtLeast1 | None,
+        overfit_batches: AtLeast0,
         deterministic: bool,
         detect_anomaly: bool,
         profiler: str | None,
         progress: bool | None,
-        checkpoint_every: float | None,
+        checkpoint_every: NotBelow0 | None,
         extra: dict[str, Any],
         callbacks: list[pl.Callback],
         logger: Any,

@@ -14,6 +14,7 @@ Between0And1 = float
 From0To1 = float
 From0Below1 = float
 Above0To1 = float
+From0To100 = float
 
 
 @dataclass(frozen=True)
@@ -44,5 +45,6 @@ BOUNDS = {
     "From0To1": Bounds("float, from 0 to 1", 0, 1),
     "From0Below1": Bounds("float, from 0 to below 1", 0, 1, open_high=True),
     "Above0To1": Bounds("float, above 0, 1 at most", 0, 1, open_low=True),
+    "From0To100": Bounds("float, from 0 to 100", 0, 100),
 }
 FLOATS = frozenset({"float", *(name for name, bounds in BOUNDS.items() if not bounds.whole)})
