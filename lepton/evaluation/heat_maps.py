@@ -12,6 +12,7 @@ from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.image.heat_map import HeatFigure, heat_page, heat_picture
 from lepton.task.anomaly import ALARM
+from lepton.values.bounds import AtLeast1
 
 log = logging.getLogger("lepton")
 
@@ -23,7 +24,7 @@ class HeatMaps(Evaluator):
     The table `heat_maps` has a row for each of them: id, prediction, target, and the PNG of both.
     """
 
-    def __init__(self, *, count: int, folder: str) -> None:
+    def __init__(self, *, count: AtLeast1, folder: str) -> None:
         """`count`: pictures of each section; `folder`: the page is its RUN.html.
 
         Raises: ValueError for a count below 1.

@@ -36,7 +36,7 @@ UNBOUNDED = {
     "trainer.devices": "-1 means all devices",
     "trainer.precision": "16, 32 and 64 are names here",
 }
-NUMBERS = {"int", "float", *BOUNDS}
+NUMBERS = {"int", "float", "Literal", *BOUNDS}
 
 
 def number_keys() -> dict[str, list[set[str]]]:
@@ -57,7 +57,7 @@ def number_keys() -> dict[str, list[set[str]]]:
             own = read_signature(node["_target_"]).parameters if "_target_" in node else {}
             for key, value in node.items():
                 words = words_of({**parameters[group], **own}.get(key))
-                if words & NUMBERS or is_number(value):
+                if is_number(value) or words & (NUMBERS - {"Literal"}):
                     keys.setdefault(f"{group}.{key}", []).append(words)
     return keys
 
