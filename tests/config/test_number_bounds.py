@@ -24,6 +24,7 @@ UNBOUNDED = {
     "dataset.test_values": "values of a column",
     "logger.version": "the name of a folder",
     "metric.top_k": "torchmetrics refuses what is below 1",
+    "model.bias": "added to what may be anywhere",
     "model.hidden_size": "Transformers' own, which refuses what is no size",
     "model.num_hidden_layers": "Transformers' own, which refuses what is no size",
     "model.num_attention_heads": "Transformers' own, which refuses what is no size",

@@ -27,6 +27,7 @@ from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_blocks, tran
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import QUANTILE_LEVELS, UNSEEN_CODE, DataSpec
 from lepton.storage.scratch import release_memory
+from lepton.values.bounds import AtLeast0
 
 PREPROCESSING_FILE = "preprocessing.skops"
 MAX_ROW_BYTES = BATCH_BYTES // EVALUATION_ROWS
@@ -53,7 +54,7 @@ class TableInputs(InputKind):
         *,
         columns: dict[str, str],
         preprocessing: TablePreprocessing,
-        min_identifier_values: int,
+        min_identifier_values: AtLeast0,
         duplicates: Literal["drop", "keep"] = "keep",
     ):
         super().__init__()
