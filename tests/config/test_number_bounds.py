@@ -10,7 +10,7 @@ import yaml
 
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.config.constraints import MIN_VALUES, OTHERS_BOUNDS
+from lepton.config.number_bounds import MIN_VALUES, OTHERS_BOUNDS
 from lepton.config.options import CONF_DIR
 from lepton.config.signature import Parameter, read_signature
 from lepton.errors import ConfigError
