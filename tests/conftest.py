@@ -19,6 +19,8 @@ from tests.composed_once import keep_compositions
 from tests.deadly import has_ended, trap  # noqa: F401
 
 keep_compositions()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # read once, which Lightning does for each trainer to find callbacks of other packages
 INSTALLED = importlib.metadata.entry_points()
 importlib.metadata.entry_points = lambda **asked: INSTALLED.select(**asked) if asked else INSTALLED

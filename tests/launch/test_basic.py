@@ -48,6 +48,7 @@ def test_a_mistake_that_shows_in_the_data_leaves_nothing(here):
     assert not job.folder.parent.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_clean_study_and_the_same_command_goes_on(here, start, command):
     arguments = (
         "train",

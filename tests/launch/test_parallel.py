@@ -21,7 +21,7 @@ from lepton.storage.run_folder import read_failure, run_status
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.parallelism import threads_of_run
 from lepton.sweep.progress import SweepProgress
-from tests.quick import quick
+from tests.quick import quick, quick_at
 
 WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
 DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
@@ -64,13 +64,16 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
 
 @pytest.mark.parametrize(
     ("death", "reason"),
-    [
-        ("kill", "killed by SIGKILL"),
-        ("segfault", "killed by SIGSEGV"),
-        ("exit", "exited with code 3"),
-        ("quiet", "exited with code 0"),
-        ("memory", "MemoryError: no room"),
-    ],
+    quick_at(
+        [
+            ("kill", "killed by SIGKILL"),
+            ("segfault", "killed by SIGSEGV"),
+            ("exit", "exited with code 3"),
+            ("quiet", "exited with code 0"),
+            ("memory", "MemoryError: no room"),
+        ],
+        *(3, 4),
+    ),
 )
 def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, death, reason):
     trap(2, death)

@@ -299,9 +299,8 @@ def counted(here, monkeypatch):
     return here / "trained.txt"
 
 
-@pytest.mark.parametrize(
-    "names", [("wine", "wine"), pytest.param(("barolo", "chianti"), marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [("wine", "wine"), ("barolo", "chianti")])
 def test_two_sweeps_at_once_train_no_run_twice_and_overwrite_nothing(counted, start, here, names):
     overrides = ("dataset=wine", "model=counted", "trainer.max_epochs=20", "seed=range(8)")
     processes = [

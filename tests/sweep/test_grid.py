@@ -199,7 +199,7 @@ def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, la
     assert load("default")["status"].value_counts().to_dict() == {"finished": 1, "failed": 1}
 
 
-@pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "parallel"))
+@pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "basic"))
 def test_a_full_disk_stops_the_sweep_and_takes_nothing_from_it(trap, launcher, fingerprint):
     trap(2, "full")
     overrides = ["dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2,3,4"]

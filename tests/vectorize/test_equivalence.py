@@ -105,7 +105,8 @@ REGULARIZATION = {
 METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing", "weight_decay"]
 
 
-@pytest.mark.parametrize("method", quick(REGULARIZATION, "ema"))
+@pytest.mark.slow
+@pytest.mark.parametrize("method", REGULARIZATION)
 def test_regularization(gap, method):
     overrides = (f"regularization={method}", *REGULARIZATION[method], "seed=1,2")
     assert gap(*SMALL, EXACT, *overrides) < 1e-9

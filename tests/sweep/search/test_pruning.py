@@ -86,7 +86,8 @@ def test_one_trial_at_a_time_is_pruned_as_by_optuna_itself(name):
     assert {status for _, status in outcomes} == {"finished", "pruned"}
 
 
-@pytest.mark.parametrize("name", quick(PRUNERS, "median"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRUNERS)
 def test_the_order_within_a_batch_changes_nothing(name):
     straight = batches(PRUNERS[name], curves(18), 6)
     assert batches(PRUNERS[name], curves(18), 6, order=lambda n: n[::-1]) == straight

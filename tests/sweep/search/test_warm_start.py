@@ -177,6 +177,7 @@ def test_another_batch_is_said_to_be_another_search_and_is_told_of_the_first(sea
     assert "another search" not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_search_begun_without_a_record_goes_on_as_it_began(search, study):
     first = search(*SIZE)
     (study() / "searches.json").unlink()  # as an earlier version left it
