@@ -85,7 +85,7 @@ def provided_kinds(config: dict[str, Any]) -> list[KindFacts]:
 def kinds_in_use(config: dict[str, Any]) -> list[KindFacts]:
     """The kinds of inputs that the data set provides and gives to the model: all, where the class
     of the data set knows no `use` of some alone."""
-    provided, chosen = provided_kinds(config), config["dataset"].get(USE_KEY)
+    provided, chosen = provided_kinds(config), (config["dataset"] or {}).get(USE_KEY)
     if not inner_keys(config["dataset"]) or not isinstance(chosen, list):
         return provided
     return [kind for kind in provided if kind.name in chosen]

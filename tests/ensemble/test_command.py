@@ -66,9 +66,13 @@ def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
         (["runs=binary", "folds=1"], "folds: 1 is too small", ""),
         (["runs=binary", "method.siz=3"], "method.siz: method=greedy has no such key", "'size'?"),
         (["runs=binary", "method.size=x"], "method.size: 'x' is not int", ""),
-        (["runs=binary", "method.size=0"], "method.size: 0 is too small", ""),
-        (["runs=binary", "method=weighted", "method.penalty=-1"], "method.penalty: -1 is too", ""),
-        (["runs=binary", "method=stacking", "method.c=0"], "method.c: 0 is too small", "above 0"),
+        (["runs=binary", "method.size=0"], "method.size: 0 is not int, 1 at least", ""),
+        (
+            ["runs=binary", "method=weighted", "method.penalty=-1"],
+            "method.penalty: -1 is not float, 0 at least",
+            "",
+        ),
+        (["runs=binary", "method=stacking", "method.c=0"], "method.c: 0 is not float, above 0", ""),
         (
             ["runs=binary", "method=stacking", "method.leaves=1"],
             "method.leaves: 1 is too small",

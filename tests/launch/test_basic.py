@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from lepton import load
 from lepton.launch.basic import Basic
 from lepton.storage.run_folder import failed_folder, read_failure
