@@ -9,6 +9,7 @@ import pandas as pd
 from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import FileTable
 from lepton.dataset.video import VideoData
+from lepton.values.bounds import NotBelow0
 from lepton.video.decoding import COLOURS
 
 VIDEO_ENDINGS = (
@@ -32,7 +33,7 @@ class VideoFolder(VideoData):
         test_path: str | None,
         video: str,
         root: str | None,
-        memory_gb: float | None,
+        memory_gb: NotBelow0 | None,
         **clips: Any,
     ):
         self.video_column = video
