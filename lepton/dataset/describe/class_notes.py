@@ -24,10 +24,10 @@ def balance_notes(target: Target, noun: str, where: str) -> list[CleaningNote]:
         words = ", ".join(f"{count} of {name!r}" for name, count in pairs)
     else:
         few, many = int(counts.argmin()), int(counts.argmax())
-        words = (
-            f"{len(counts)} classes, from {counts[few]} of {target.classes[few]!r} "
-            f"to {counts[many]} of {target.classes[many]!r}"
-        )
+        words = f"{len(counts)} classes of {counts[few]} each"
+        if counts[few] != counts[many]:
+            ends = [f"{counts[i]} of {target.classes[i]!r}" for i in (few, many)]
+            words = f"{len(counts)} classes, from {' to '.join(ends)}"
     return [CleaningNote(f"{noun}s: {words}", len(target.values), where)]
 
 

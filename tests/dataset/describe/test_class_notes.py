@@ -21,6 +21,7 @@ def target_of(values, task=None, columns="y"):
             target_of([*range(8), *range(8), 3, 5, 5], "multiclass"),
             "images: 8 classes, from 2 of '0' to 4 of '5'",
         ),
+        (target_of([*range(8)] * 2, "multiclass"), "images: 8 classes of 2 each"),
         (
             target_of({"old": [1, 0, 1], "dark": [0, 0, 1]}, "multilabel", ["old", "dark"]),
             "images: 2 of 'old', 1 of 'dark'",
