@@ -92,6 +92,7 @@ class EncoderContract(ModelContract):
         )
 
 
+@pytest.mark.slow
 class TestWav2Vec2(EncoderContract):
     model_type = "wav2vec2"
 
