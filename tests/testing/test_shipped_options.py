@@ -119,7 +119,7 @@ class TestTextNetworks(Chosen, ModelContract):
         return build.instantiate(with_values(node, SMALL_NETWORK), "model", spec=spec)
 
 
-@pytest.mark.parametrize("option", IMAGE_NETWORKS)
+@pytest.mark.parametrize("option", quick(IMAGE_NETWORKS, "cnn_small", "image_resnet", "vit"))
 class TestImageNetworks(Chosen, ModelContract):
     kind, tasks = "image", ("multiclass", "regression")
 
