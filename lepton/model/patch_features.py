@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,10 +65,10 @@ def layer_answers(
     network: nn.Module, layers: Sequence[str], batch: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """What modules of a network answer while it reads a batch, by their names."""
-    answers: dict[str, Tensor] = {}
+    answers: dict[str, Any] = {}
     hooks = [
         network.get_submodule(name).register_forward_hook(
-            lambda _, __, answer, name=name: answers.__setitem__(name, answer)
+            lambda _, __, answer, name=name: answers.update({name: answer})
         )
         for name in layers
     ]

@@ -56,8 +56,7 @@ class Anomaly(Task):
     ) -> None:
         """Takes what was chosen of the groups task and metric; models for it heed no loss."""
         self.false_alarm_rate, self.is_monitor_chosen = false_alarm_rate, monitor is not None
-        metrics = {"added_metrics": added_metrics}
-        super().__init__(spec, class_weights=None, monitor=monitor, **metrics)
+        super().__init__(spec, class_weights=None, monitor=monitor, added_metrics=added_metrics)
 
     @classmethod
     def only_class(cls, settings: Mapping[str, Any]) -> str | int | bool | None:

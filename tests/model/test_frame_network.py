@@ -112,8 +112,8 @@ def test_wrong_values_are_a_line():
 
 @pytest.mark.slow
 def test_the_transformer_learns_which_way_digits_go_and_the_mean_only_along_which_axis(tmp_path):
-    options = ("dataset=moving_digits", "model=frame_network", "trainer=cpu", "optimizer.lr=3e-3")
-    more = ("scheduler=one_cycle", "trainer.max_epochs=15", "batch_size=64", f"runs={tmp_path}")
+    options = ("dataset=moving_digits", "model=frame_network", "trainer=cpu", "optimizer.lr=2e-3")
+    more = ("scheduler=one_cycle", "trainer.max_epochs=24", "batch_size=64", f"runs={tmp_path}")
     accuracy = {
         word: train(compose(*options, *more, "study=ways", word)).metrics["test/accuracy"]
         for word in ("model.pooling=transformer", "model.pooling=mean", "dataset.frames=1")

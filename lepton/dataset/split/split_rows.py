@@ -52,8 +52,9 @@ def split_rows(
     if settings.strategy == "column":
         rows = _rows_by_word(values)
     else:
-        can_lack = labels is not None and not needs_classes
-        strata = None if can_lack and _is_rare(labels[:file_rows], settings) else labels
+        strata = labels
+        if labels is not None and not needs_classes and _is_rare(labels[:file_rows], settings):
+            strata = None
         splitter = _make_splitter(settings.strategy, file_rows, strata, classes, values)
         rows = _hold_out(settings, splitter, file_rows, total_rows, has_test_file)
     rows = {split: np.sort(positions) for split, positions in rows.items()}
