@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_scored_is_told_in_one_line(folder, lepton, change
         (("{run}", "resamples=-1"), "resamples: -1 is too small"),
         (("{run}", "resamples=few"), "resamples: 'few' is not int"),
         (("{run}", "seed=-1"), "seed: -1 is too small"),
-        (("{run}", *BINS), "evaluation=slices refuses its values: number_bins: 0 is too small"),
+        (("{run}", *BINS), "evaluation.slices.number_bins: 0 is not int, 1 at least"),
         (("{run}", "evaluation=slices,none"), "takes one value; write a list as evaluation=[A,B]"),
         (("{run}", "--csv"), "--csv needs a file"),
         (("{run}", "-m"), "for `lepton train` alone"),

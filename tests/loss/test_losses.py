@@ -202,9 +202,9 @@ def test_a_loss_for_another_task_is_refused_in_one_line():
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
-        ("binary", ("loss=focal", "loss.gamma=-1.0"), "focal: refuses its values: gamma: -1.0 is"),
-        ("regression", ("loss=huber", "loss.delta=0.0"), "delta: 0.0 is not positive"),
-        ("regression", ("loss=quantile", "loss.level=1.0"), "level: 1.0 is not between 0 and 1"),
+        ("binary", ("loss=focal", "loss.gamma=-1.0"), "loss.gamma: -1.0 is not float, 0 at least"),
+        ("regression", ("loss=huber", "loss.delta=0.0"), "loss.delta: 0.0 is not float, above 0"),
+        ("regression", ("loss=quantile", "loss.level=1.0"), "loss.level: 1.0 is not float, between 0 and 1"),
         ("binary", ("loss=focal", "+loss.gama=1"), r"loss\.gama: loss=focal has no such key; did"),
         (
             "regression",
