@@ -111,7 +111,9 @@ def test_wrong_values_are_a_line():
 
 
 @pytest.mark.slow
-def test_the_transformer_learns_which_way_digits_go_and_the_mean_only_along_which_axis(tmp_path):
+def test_the_transformer_learns_which_way_digits_go_and_neither_the_mean_nor_one_frame_tells(
+    tmp_path,
+):
     options = ("dataset=moving_digits", "model=frame_network", "trainer=cpu", "optimizer.lr=2e-3")
     more = ("scheduler=one_cycle", "trainer.max_epochs=24", "batch_size=64", f"runs={tmp_path}")
     accuracy = {
@@ -119,5 +121,5 @@ def test_the_transformer_learns_which_way_digits_go_and_the_mean_only_along_whic
         for word in ("model.pooling=transformer", "model.pooling=mean", "dataset.frames=1")
     }
     assert accuracy["model.pooling=transformer"] > 0.9
-    assert 0.4 < accuracy["model.pooling=mean"] < 0.6  # of two opposite ways it cannot tell which
-    assert 0.2 < accuracy["dataset.frames=1"] < 0.3
+    assert accuracy["model.pooling=mean"] < 0.33  # 0.25 is chance
+    assert accuracy["dataset.frames=1"] < 0.33
