@@ -11,7 +11,7 @@ from lepton.config.signature import Parameter, TargetError, read_signature
 Memory: TypeAlias = dict[tuple[str, ...], Any]
 
 
-def with_names_as_text(config: dict[str, Any], memory: Memory) -> dict[str, Any]:
+def with_names_as_text(config: dict[str, Any], memory: Memory | None = None) -> dict[str, Any]:
     """The config with a data set's numbers as texts where it takes texts and no numbers.
 
     So a column that is called 7 is named as it is: `dataset.target=7`.
@@ -25,6 +25,7 @@ def with_names_as_text(config: dict[str, Any], memory: Memory) -> dict[str, Any]
     except TargetError:
         return config
     words = _words_of(config.get("overrides"))
+    memory = {} if memory is None else memory
     key = target, repr(node), repr(words)
     if key not in memory:
         memory[key] = pickle.dumps(_named(node, words, parameters))

@@ -61,7 +61,7 @@ def _whole_columns(table: RawTable | pd.DataFrame, names: list[str]) -> Columns 
     if not names:
         return None
     if isinstance(table, pd.DataFrame):
-        return table[names]
+        return table.loc[:, names]
     read = getattr(table, "whole_columns", None)  # which tables of others need not have
     return None if read is None else read(names)
 
@@ -80,8 +80,9 @@ def _candidates(columns: Columns, names: list[str]) -> list[str]:
         as_numpy(pc.match_substring_regex(cells, NUMBER).fill_null(True))
         for cells in _pieces(first)
     ]
-    are_candidates = np.concatenate(looks).reshape(len(texts), len(first)).all(axis=1)
-    return [name for name, is_one in zip(texts, are_candidates, strict=True) if is_one]
+    looks_by_column = np.concatenate(looks).reshape(len(texts), len(first))
+    are_candidates = np.logical_and.reduce(looks_by_column, axis=1)
+    return [name for name, is_one in zip(texts, are_candidates.tolist(), strict=True) if is_one]
 
 
 def _numbers(columns: Columns) -> np.ndarray | None:
