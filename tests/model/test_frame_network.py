@@ -111,7 +111,7 @@ def test_wrong_values_are_a_line():
 
 
 @pytest.mark.slow
-def test_the_transformer_learns_which_way_digits_go_and_neither_the_mean_nor_one_frame_tells(
+def test_the_transformer_learns_which_way_digits_go_and_the_mean_and_one_frame_do_not(
     tmp_path,
 ):
     options = ("dataset=moving_digits", "model=frame_network", "trainer=cpu", "optimizer.lr=2e-3")
