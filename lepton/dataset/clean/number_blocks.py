@@ -1,6 +1,6 @@
 """Columns of plain numbers read many at once, as most columns of wide tables are."""
 
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -61,7 +61,7 @@ def _whole_columns(table: RawTable | pd.DataFrame, names: list[str]) -> Columns 
     if not names:
         return None
     if isinstance(table, pd.DataFrame):
-        return table.loc[:, names]
+        return cast(pd.DataFrame, table)[names]
     read = getattr(table, "whole_columns", None)  # which tables of others need not have
     return None if read is None else read(names)
 
