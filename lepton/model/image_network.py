@@ -39,7 +39,7 @@ class ImageNetwork(nn.Module):
     ):
         super().__init__()
         self.pixels = Pixels(spec=spec, scaling=scaling, channels=channels)
-        self.encoder = encoder
+        self.encoder: Any = encoder
         self.head = make_head(self._width(spec), spec.outputs, dropout)
 
     def encode(self, values: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def _channels_last(values: Tensor) -> Tensor:
     return values.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
-def build_encoder(model_type: str, *, attention: str | None = None, **sizes: Any) -> nn.Module:
+def build_encoder(model_type: str, *, attention: str | None = None, **sizes: Any) -> Any:
     """An encoder of the package transformers with random weights.
 
     `attention`: how it computes attention, as the package calls it; None: as the package chooses.

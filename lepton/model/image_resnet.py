@@ -1,6 +1,6 @@
 """ImageResNet: residual networks of convolutions, from scratch."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -48,7 +48,7 @@ class ImageResNet(Pooled):
         super().__init__(spec=spec, encoder=encoder, dropout=dropout)
 
 
-def _see_every_pixel(embedder: nn.Module) -> None:
+def _see_every_pixel(embedder: Any) -> None:
     """Puts a window of 3 x 3 pixels, at each of them, in the place of the stem's 7 x 7."""
     large: nn.Conv2d = embedder.embedder.convolution
     small = nn.Conv2d(large.in_channels, large.out_channels, SIDE, padding=SIDE // 2, bias=False)
