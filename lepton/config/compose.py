@@ -16,7 +16,7 @@ from lepton.config.options import (
     find_options,
 )
 from lepton.config.overrides import parse_overrides
-from lepton.config.words import restore_names, with_names
+from lepton.config.words import restore_names, with_inner_keys
 from lepton.config.younger_keys import changes_of, revisions_of
 from lepton.errors import ConfigError, LeptonError, MisreadOverrides
 from lepton.groups import REVISIONS, TRAINING_GROUPS, is_own_node
@@ -125,7 +125,7 @@ def _is_recorded(group: str, choice: Any) -> bool:
 
 def literal_overrides(overrides: Sequence[str]) -> list[str]:
     """Overrides as the user wrote them, which no interpolation changes any more."""
-    return [with_names(text.lstrip("+")).replace("${", "\\${") for text in overrides]
+    return [with_inner_keys(text.lstrip("+")).replace("${", "\\${") for text in overrides]
 
 
 def search_path_overrides(folder: Path = CONF_DIR) -> list[str]:

@@ -179,9 +179,8 @@ def inner_target_problems(
     parameters, problems = signature.parameters, []
     for key, value in values.items():
         where = f"{path}.{key}"
-        if key in parts and isinstance(value, dict) and "_target_" in value:
-            made_inside = group in GROUPS and key in GROUPS[group].made_inside
-            supplied = GROUPS[group].supplied if made_inside else ()
+        if group and key in parts and isinstance(value, dict) and "_target_" in value:
+            supplied = GROUPS[group].supplied if key in GROUPS[group].made_inside else ()
             problems += target_problems(where, value, supplied, option, group=group, inside=True)
             continue
         annotation = parameters[key].annotation if key in parameters else None

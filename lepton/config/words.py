@@ -79,8 +79,13 @@ def _code(match: re.Match) -> str:
 def with_names(text: str) -> str:
     """A text that mentions overrides as they are typed: with the names of data as they are, and
     options inside of others by their keys."""
-    text = PLACED.sub(lambda match: f"{match[2]}={NONE.get(match[3], match[3])}", text)
+    text = with_inner_keys(text)
     return CODE.sub(lambda match: chr(int(match[1], 16)), text) if COLUMNS in text else text
+
+
+def with_inner_keys(text: str) -> str:
+    """A text that mentions overrides, in which options inside of others stand by their keys."""
+    return PLACED.sub(lambda match: f"{match[2]}={NONE.get(match[3], match[3])}", text)
 
 
 def restore_names(cfg: "DictConfig") -> None:

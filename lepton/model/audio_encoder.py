@@ -119,8 +119,11 @@ class WaveReader(nn.Module):
         mask = steps_mask(lengths, waves.shape[1])
         given = None if self.needs_equal_lengths else mask.long()
         hidden = encoder(waves, attention_mask=given, return_dict=True).last_hidden_state
-        steps = encoder._get_feat_extract_output_lengths(lengths)
-        return masked_mean(hidden, steps_mask(steps, hidden.shape[1]))
+        from lepton.compat.transformers import answer_lengths
+
+        count = answer_lengths(encoder)
+        assert count is not None
+        return masked_mean(hidden, steps_mask(count(lengths), hidden.shape[1]))
 
 
 class PatchReader(nn.Module):
@@ -144,8 +147,10 @@ def _reader(
     encoder: Any, path: str | None, *, rate: int, normalize: bool, mean: float, std: float
 ) -> nn.Module:
     """What asks an encoder of this kind. Raises: ConfigError for one of another kind."""
+    from lepton.compat.transformers import answer_lengths
+
     config = encoder.config
-    if hasattr(encoder, "_get_feat_extract_output_lengths") and hasattr(config, "conv_kernel"):
+    if answer_lengths(encoder) is not None:
         return WaveReader(config, normalize=normalize)
     if config.model_type == "audio-spectrogram-transformer":
         return PatchReader(config, rate=rate, mean=mean, std=std)

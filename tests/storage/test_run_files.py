@@ -184,8 +184,11 @@ OTHER_FILES = {  # what these read is no file of a run
     "image": "pictures of data",
     "launch.worker_process": "a worker's output",
     "preprocessing": "none",
+    "pretrained.image_scaling": "pretrained encoders",
     "pretrained.onnx_weights": "weights of a package",
+    "pretrained.ordered_weights": "weights of a package",
     "report.html": "the page's own parts",
+    "report.single_page": "the page that it replaces",
     "storage": "this is where files of runs are read",
     "sweep.option_configs": "options",
     "testing": "what contracts made themselves",
@@ -193,6 +196,7 @@ OTHER_FILES = {  # what these read is no file of a run
     "training.checkpoint": "checkpoints, which have digests of their own",
     "training.memory": "what the system says of the process",
     "vectorize.stack_size": "what the system says of memory",
+    "video": "clips of data",
 }
 
 

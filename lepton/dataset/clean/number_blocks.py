@@ -1,6 +1,6 @@
 """Columns of plain numbers read many at once, as most columns of wide tables are."""
 
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -61,7 +61,8 @@ def _whole_columns(table: RawTable | pd.DataFrame, names: list[str]) -> Columns 
     if not names:
         return None
     if isinstance(table, pd.DataFrame):
-        return cast(pd.DataFrame, table)[names]
+        frame: Any = table
+        return frame[names]
     read = getattr(table, "whole_columns", None)  # which tables of others need not have
     return None if read is None else read(names)
 
@@ -81,7 +82,7 @@ def _candidates(columns: Columns, names: list[str]) -> list[str]:
         for cells in _pieces(first)
     ]
     looks_by_column = np.concatenate(looks).reshape(len(texts), len(first))
-    are_candidates = np.logical_and.reduce(looks_by_column, axis=1)
+    are_candidates: Any = looks_by_column.all(axis=1)
     return [name for name, is_one in zip(texts, are_candidates.tolist(), strict=True) if is_one]
 
 
