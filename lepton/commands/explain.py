@@ -1,7 +1,7 @@
 """`lepton explain RUN [key=value ...]`: shows which pixels, words or columns moved predictions.
 
 For a run of a network: integrated gradients for each input of some rows of the test split, and for
-pictures and spectrograms Grad-CAM too, through captum (pip install 'lepton-experiments[explain]').
+pictures and spectrograms Grad-CAM too, through captum (extra `explain`).
 The data must be there, as they were. One page is written, and beside it a Parquet file of all
 attributions; the run stays as it is.
 

@@ -14,27 +14,23 @@ from lepton.storage.files import write_shared_file
 FORMAT = 1  # of a file that keeps digests
 FEWEST = 32  # files, whose digests are worth a file
 SETTLED_NS = 2 * 10**9  # since a file's last change, before which another may have the same time
-LOOKED_AT = 10.0  # times what looking at a folder takes, for which it is not looked at again
 Stamp = tuple[int, int, int, int]  # of a file: its size, both of its times, its number
-RECENT: dict[Path, tuple[float, list[tuple[str, str]]]] = {}  # until when, and what was seen
+LAST: dict[Path, tuple[dict[str, Stamp], list[tuple[str, str]]]] = {}  # the folder last looked at
 
 
 def digests_below(folder: Path) -> list[tuple[str, str]]:
-    """The relative path and the SHA-256 of every file of a folder and those in it, in order.
-
-    A folder that takes long to look at is taken as it was seen a moment ago.
-    """
+    """The relative path and the SHA-256 of every file of a folder and those in it, in order."""
     absolute = folder.expanduser().absolute()
-    until, seen = RECENT.get(absolute, (0.0, []))
-    start = time.monotonic()
-    if start < until:
-        return seen
     stamps = {path.replace(os.sep, "/"): stamp for path, stamp in _stamps_below(str(absolute))}
+    seen, in_order = LAST.get(absolute, (None, []))
+    if stamps and stamps == seen:
+        return in_order
+    now = time.time_ns()
     digests = _digests(absolute, stamps, is_all=True)
     in_order = sorted(digests.items(), key=lambda item: item[0].split("/"))
-    end = time.monotonic()
-    RECENT.clear()
-    RECENT[absolute] = (end + LOOKED_AT * (end - start), in_order)
+    LAST.clear()
+    if all(max(stamp[1:3]) + SETTLED_NS < now for stamp in stamps.values()):
+        LAST[absolute] = stamps, in_order
     return in_order
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import time
 
 import pytest
 
@@ -15,7 +14,7 @@ def folder(tmp_path, monkeypatch):
     """A folder of files that were written a while ago."""
     monkeypatch.setenv("LEPTON_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(file_digests, "SETTLED_NS", -(10**12))
-    monkeypatch.setattr(file_digests, "LOOKED_AT", 0)
+    monkeypatch.setattr(file_digests, "LAST", {})
     for number in range(FEWEST):
         for name in (f"a/{number}.png", f"a-b/deep/{number}"):
             (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -87,10 +86,11 @@ def test_damaged_digests_are_not_believed(folder, tmp_path):
     assert digests_below(folder) == by_hand(folder)
 
 
-def test_a_folder_that_took_long_is_not_looked_at_at_once_again(folder, monkeypatch):
-    monkeypatch.setattr(file_digests, "LOOKED_AT", 10**6)
-    seen = digests_below(folder)
-    (folder / "new").write_text("")
-    assert digests_below(folder) == seen
-    monkeypatch.setattr(time, "monotonic", lambda: 10.0**12)
+def test_a_folder_is_looked_at_each_time(folder, read_files):
+    for change in (lambda: (folder / "new").write_text(""), (folder / "a" / "1.png").unlink):
+        assert digests_below(folder) == by_hand(folder)
+        read_files.clear()
+        assert digests_below(folder) == by_hand(folder)
+        assert read_files == []
+        change()
     assert digests_below(folder) == by_hand(folder)

@@ -59,7 +59,7 @@ def test_a_quota_that_leaves_no_room_for_a_runs_folder_stops_the_sweep(here, mon
     def full(folder):
         raise number_error(errno.EDQUOT)
 
-    monkeypatch.setattr("lepton.storage.run_writing.acquire_lock", full)
+    monkeypatch.setattr("lepton.storage.namesakes.acquire_lock", full)
     with pytest.raises(LeptonError, match="cannot write to runs/default") as raised:
         writing_run(RUN_FOLDER).__enter__()
     assert outcome_kind(raised.value) == DISK_FULL

@@ -40,7 +40,7 @@ MISTAKES = [
     ("task.class_weights=balancd", "'balancd' is not known; did you mean 'balanced'?"),
     ("dataset.shots=100", "dataset.shots=100: class '0' has"),
     ("dataset.columns.q=numeric", "dataset.columns.q: no such column"),
-    ("optimizer.betas=[2,3]", "optimizer=adamw refuses its values"),
+    ("optimizer=sgd optimizer.nesterov=true optimizer.momentum=0", "sgd refuses its values"),
     ("model.dropout=7", "model"),
     ("trainer.devices=4096", "trainer.devices: 4096 processes"),
 ]
@@ -49,7 +49,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("mistake", "line"), quick_at(MISTAKES, 0, 1, 3, 5))
 def test_check_reads_the_data_and_builds_the_model(table, mistake, line):
     with pytest.raises(ConfigError) as error:
-        check.main([*TABLE, "model=mlp_small", mistake])
+        check.main([*TABLE, "model=mlp_small", *mistake.split()])
     (problem,) = error.value.problems
     assert line in problem
     assert sorted(path.name for path in Path().iterdir()) == ["t.csv"]
