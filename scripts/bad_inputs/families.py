@@ -29,6 +29,7 @@ OUTSIDE = {  # values outside of bounds
     "From0To1": ("-0.1", "1.1"),
     "From0Below1": ("1", "-0.1", "2"),
     "Above0To1": ("0", "1.1"),
+    "From0To100": ("-0.1", "100.5"),
 }
 WRONG_TYPES = {
     "int": ("x", "[1]", "1.5"),
