@@ -21,7 +21,7 @@ from lepton.storage.run_folder import read_failure, run_status
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.parallelism import threads_of_run
 from lepton.sweep.progress import SweepProgress
-from tests.quick import quick, quick_at
+from tests.quick import quick_at
 
 WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
 DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
@@ -97,6 +97,7 @@ def test_a_death_that_does_not_come_again_costs_nothing(trap, fingerprint):
     assert Path("tries").read_text().split() == ["2"]
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap, has_ended):
     trap(1, "hang")
     planned = jobs(*DEADLY, "seed=1,2,3")
@@ -218,9 +219,8 @@ def test_a_number_that_makes_no_pool_is_refused(key):
         Parallel(**options)
 
 
-@pytest.mark.parametrize(
-    "number", quick([signal.SIGINT, signal.SIGTERM, signal.SIGKILL], signal.SIGKILL)
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_end_of_the_parent_is_that_of_its_workers(trap, has_ended, start, number):
     trap(1, "hang")
     process = start("train", "-m", *DEADLY, "seed=1,2,3", "hydra/launcher=parallel")

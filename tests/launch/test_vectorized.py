@@ -14,7 +14,7 @@ from lepton.launch.vectorized import Vectorized
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.grouping import group_jobs
-from tests.quick import quick, quick_rows
+from tests.quick import quick
 from tests.vectorize.conftest import EXACT, SMALL, largest_difference
 
 STACKED = ("hydra/launcher=vectorized", "hydra.launcher.size=9")
@@ -182,10 +182,8 @@ def test_groups_train_at_the_same_time_on_a_pool_with_the_same_results(paying, c
     assert set(load("pool")["trained"]) == {"stack of 2"}
 
 
-@pytest.mark.parametrize(
-    ("times", "trained_as"),
-    quick_rows([("once", "stack of 2"), ("twice", "alone")], ("once", "stack of 2")),
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("times", "trained_as"), [("once", "stack of 2"), ("twice", "alone")])
 def test_a_worker_that_dies_with_its_stack_costs_no_run(paying, caplog, times, trained_as):
     paying(2, f"kill {times}")
     _, progress = stacked("dataset=wine", "trainer.max_epochs=2", *GROUPS)

@@ -139,6 +139,7 @@ def foreign(here):
     (here / "conf" / "hydra" / "launcher" / "foreign.yaml").write_text(FOREIGN)
 
 
+@pytest.mark.slow
 def test_a_launcher_that_is_not_leptons_gives_the_same_runs(foreign, command, fingerprint):
     overrides = [*WINE, "seed=1,2", "model=mlp_small,linear"]
     code, output = command("train", "-m", *overrides, "study=theirs", "hydra/launcher=foreign")

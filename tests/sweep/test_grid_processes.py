@@ -80,7 +80,8 @@ def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launch
     assert load("default")["status"].tolist() == ["finished"] * 6
 
 
-@pytest.mark.parametrize("status_before", quick([None, "failed", "finished"], None))
+@pytest.mark.slow
+@pytest.mark.parametrize("status_before", [None, "failed", "finished"])
 def test_what_a_killed_process_had_is_trained_by_the_one_that_waits_for_it(
     trap, start, status_before
 ):

@@ -238,6 +238,7 @@ def test_the_second_ctrl_c_ends_the_command_at_once(training, here, monkeypatch)
     assert len(output.splitlines()[-1]) > 10
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint):
     overrides = [*LONG, "trainer.max_epochs=8", "study=ended", "hydra/launcher=basic"]
     process = training("-m", *overrides, "seed=1,2")

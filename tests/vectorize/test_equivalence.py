@@ -112,6 +112,7 @@ def test_regularization(gap, method):
     assert gap(*SMALL, EXACT, *overrides) < 1e-9
 
 
+@pytest.mark.slow
 def test_all_regularization_at_once_with_a_schedule(gap):
     model = ("model=resnet", *MODELS["resnet"], "scheduler=one_cycle", "trainer.max_epochs=8")
     swept = ("regularization.ema.decay=0.3,0.6", "regularization.early_stopping.patience=1,2")
