@@ -156,7 +156,7 @@ def test_a_report_shows_series_as_their_kind_draws_them(study, lepton, monkeypat
     for sample in map(int, mistakes):
         values = frame["signal"][sample]
         picture = f"data:image/svg+xml;base64,{base64.b64encode(svg(values)).decode()}"
-        assert f'<img src="{picture}" alt="{sparkline(values)}">' in page
+        assert f'<img src="{picture}" alt="{sparkline(values)}" ' in page
         assert sparkline(values) in text
     folder = next(iter(results(study / "runs" / "alone")))
     sliced = read_sample_inputs(folder, np.arange(5)).slice_columns
