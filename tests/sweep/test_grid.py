@@ -151,6 +151,7 @@ def test_a_launcher_that_is_not_leptons_gives_the_same_runs(foreign, command, fi
     assert {p.name for p in Path().iterdir()} == {"conf", "runs", "output.txt"}
 
 
+@pytest.mark.slow
 def test_a_failure_under_a_launcher_that_is_not_leptons_is_kept(foreign, fragile, command):
     (fragile / "2").touch()
     overrides = [*FRAGILE, "seed=1,2,3", "hydra/launcher=foreign"]

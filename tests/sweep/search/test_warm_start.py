@@ -146,6 +146,7 @@ def test_what_is_told_can_be_left_out(grid, search):
     assert search(*SIZE, "hydra.sweeper.warm_start=false") == optuna_alone(tpe(), [])
 
 
+@pytest.mark.slow
 def test_a_sampler_that_does_not_learn_from_runs_is_told_none(grid, search, caplog):
     caplog.set_level("INFO", "lepton")
     proposed = search(*SIZE[:3], "hydra/sweeper/sampler=random")
@@ -153,6 +154,7 @@ def test_a_sampler_that_does_not_learn_from_runs_is_told_none(grid, search, capl
     assert "8 finished runs of the study in the space: RandomSampler does not learn" in caplog.text
 
 
+@pytest.mark.slow
 def test_points_lack_none_of_their_seeds(grid, search, study, caplog):
     caplog.set_level("INFO", "lepton")
     words = ["dataset=wine", "model=mlp_small", "hydra/launcher=basic", "seed=1", "optimizer=adam"]
@@ -202,6 +204,7 @@ def test_a_damaged_record_is_named(grid, search, study, text):
         search(*SIZE)
 
 
+@pytest.mark.slow
 def test_a_recorded_point_outside_of_the_space_is_damage(grid, search, study):
     search(*SIZE)
     path = study() / "searches.json"
