@@ -253,6 +253,13 @@ def group_of(name: str) -> str:
     return name if name in GROUPS else next(iter(owners_of(name)), name)
 
 
+def inner_group(path: str) -> str | None:
+    """The group of the option at a path like model.encoders.text, inside of another; else None."""
+    group, *rest = path.split(".")
+    is_inside = group in GROUPS and len(rest) == 2 and rest[0] in GROUPS[group].inner
+    return group if is_inside else None
+
+
 def is_own_node(name: str, node: Any) -> bool:
     """True for the node of the root that only a group of the user's own can have put there."""
     if name in GROUPS or name in ROOT_VALUES or not isinstance(node, dict) or not node:

@@ -3,7 +3,7 @@
 A key is the name of a setting, as `optimizer.lr`. An option is a tuple of values of some keys.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from lepton.config.data_identity import IDENTITY_KEY, tells_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS
-from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS
+from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS, inner_group
 from lepton.metric.ranges import metric_range
 from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores
@@ -46,7 +46,7 @@ def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
     ]
     varying = [c for c in settings if c in groups and frame[c].nunique() > 1]
     for column in settings:
-        group = column.partition(".")[0]
+        group = owners(column, groups)[0]
         is_root_key = "." not in column
         if column in groups or column in REPETITION_KEYS:
             continue
@@ -100,7 +100,16 @@ def with_unique_derived_names(frame: pd.DataFrame) -> pd.DataFrame:
 def chosen_groups(frame: pd.DataFrame) -> set[str]:
     """The groups whose chosen options a study's table has as columns."""
     groups = {g for g, group in TRAINING_GROUPS.items() if g in frame.columns and group.trains}
+    groups |= {column for column in frame.columns if inner_group(column)}
     return groups | {*own_group_columns(frame.columns, derived_columns(frame))}
+
+
+def owners(column: str, groups: Collection[str]) -> list[str]:
+    """The groups whose option a setting belongs to, nearest first: that of an option inside of
+    another, and that of the other."""
+    root, *path = column.split(".")
+    inside = ".".join([root, *path[:2]])
+    return [inside, root] if len(path) > 2 and inside in groups else [root]
 
 
 def _count_values(column: pd.Series) -> int:
@@ -200,7 +209,8 @@ def _columns_of_pairs(frame: pd.DataFrame, by: list[str], metric: str) -> pd.Dat
     needed = {*by, metric, *REPETITION_KEYS, *ROW_COLUMNS, DERIVED_KEY, "model", "finetune"}
     others = [c for c in frame if c not in needed and "/" not in c and c not in FACT_COLUMNS]
     varying = {c for c in others if _count_values(frame[c]) > 1}
-    needed |= varying | {c.partition(".")[0] for c in varying}
+    groups = chosen_groups(frame)
+    needed |= varying | {owner for c in varying for owner in owners(c, groups)}
     return frame[[c for c in frame if c in needed]]
 
 
@@ -214,14 +224,17 @@ def settings_to_match(
     that an option has no use for is part of that option too.
     """
     both = pd.concat([runs.dropna(axis=1, how="all"), base.dropna(axis=1, how="all")])
-    groups, compared_groups = chosen_groups(both), {key for key in by if "." not in key}
+    groups = chosen_groups(both)
+    compared_groups = {k for k in by if "." not in k or k in groups}
     settings = []
     for column in varying_settings(both, groups):
-        group = column.partition(".")[0]
-        is_unused = group in groups and any(
-            group not in side or side[group].isna().all() for side in (runs, base)
+        owning = owners(column, groups)
+        is_unused = any(
+            group not in side or side[group].isna().all()
+            for group in groups & {*owning}
+            for side in (runs, base)
         )
-        is_part_of_option = group in compared_groups and not with_own_settings
+        is_part_of_option = bool(compared_groups & {*owning}) and not with_own_settings
         is_drawn = is_part_of_option and _differ_in_values(runs[column], base[column])
         if column not in by and not is_unused and (is_drawn or not is_part_of_option):
             settings.append(column)

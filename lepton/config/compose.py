@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.idle_keys import remove_idle_keys
-from lepton.config.inner_choices import raise_inner_options
+from lepton.config.inner_choices import inner_names, misplaced_choice, raise_inner_options
 from lepton.config.options import (
     CONF_DIR,
     PACKAGE_DIR,
@@ -95,6 +95,7 @@ def finish_config(
     for name, group in TRAINING_GROUPS.items():
         if group.several and cfg.get(name):  # Hydra does not say which of a list were chosen
             names.setdefault(name, "+".join(sorted(cfg[name])))
+    names |= inner_names(cfg, choices)
     with open_dict(cfg):
         cfg.pop("hydra", None)
         nodes: Any = OmegaConf.to_container(cfg, resolve=False)
@@ -189,6 +190,8 @@ def _files_not_utf8() -> list[str]:
 
 
 def _first_line(e: BaseException) -> str:
+    if line := misplaced_choice(str(e)):
+        return line
     (first, *_) = str(e).strip().splitlines() or [type(e).__name__]
     key = getattr(e, "full_key", None)
     return f"{key}: {first}" if key and not first.startswith(key) else first

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lepton.config.signature import TargetError, class_constant
+from lepton.groups import GROUPS
 
 Node = dict[str, Any]
 
@@ -47,8 +48,10 @@ def shape_problems(path: str, node: Node, group: str) -> list[str]:
         if not isinstance(options, dict):
             lines.append(f"{path}.{key}: {options!r} is not a mapping of names to options")
             continue
+        is_chosen = key in GROUPS[group].inner
+        right = f"choose one of the group {group}" if is_chosen else "give one with a `_target_`"
         lines += [
-            f"{path}.{key}.{name}: {inner!r} is no option; choose one of the group {group}, or null"
+            f"{path}.{key}.{name}: {inner!r} is no option; {right}, or null"
             for name, inner in options.items()
             if inner is not None and inner != {} and not _is_option(inner)
         ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lepton.config.commands import command_groups
-from lepton.config.inner_choices import inner_choice_problems, inner_group, placed_choice
+from lepton.config.inner_choices import chosen_group, inner_choice_problems, placed_choice
 from lepton.config.options import has_default
 from lepton.config.override_reader import (
     OverrideReader,
@@ -88,7 +88,7 @@ class TrainOverrideReader(OverrideReader):
 
     def _problems(self, override: "Override") -> list[str]:
         problems = super()._problems(override)
-        if not problems and (inner := inner_group(override)) is not None:
+        if not problems and (inner := chosen_group(override)) is not None:
             return inner_choice_problems(override, self.options_by_group[inner])
         return problems
 
@@ -98,7 +98,7 @@ class TrainOverrideReader(OverrideReader):
 
     def for_hydra(self, override: "Override") -> str:
         group, text = self.group(override), text_of(override)
-        if (inner := inner_group(override)) is not None:
+        if (inner := chosen_group(override)) is not None:
             return placed_choice(override, self.options_by_group[inner])
         if group is not None:
             if "glob(" in text:

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
 COLUMNS = "dataset.columns."  # the key below which names of data are keys
 PLAIN_VALUE = r"(?!(?:null|true|false|inf|nan)$)[A-Za-z_/][\w./-]*"
-PLACED = re.compile(r"\+*\b(\w+)@(\1\.\w+\.\w+)=(\w+)")  # an option inside of another, for Hydra
-NO_OPTION = "_none"  # the file of a group that chooses nothing of it
-NONE = {NO_OPTION: "null"}
+PLACED = re.compile(r"\+*\b(\w+)@(\1\.\w+\.\w+)(=[\w,]*)?")  # an option in another, for Hydra
+NO_OPTION, NULL = "_none", "null"  # the file of a group that chooses nothing of it; what is typed
 CODE = re.compile(r"\$([0-9a-f]+)\$")  # of a character that Hydra takes in no key
 
 
@@ -85,7 +84,12 @@ def with_names(text: str) -> str:
 
 def with_inner_keys(text: str) -> str:
     """A text that mentions overrides, in which options inside of others stand by their keys."""
-    return PLACED.sub(lambda match: f"{match[2]}={NONE.get(match[3], match[3])}", text)
+    return PLACED.sub(lambda match: match[2] + typed_options(match[3] or ""), text)
+
+
+def typed_options(text: str) -> str:
+    """A text of names of options, in which what chooses nothing is null."""
+    return re.sub(rf"\b{NO_OPTION}\b", NULL, text)
 
 
 def restore_names(cfg: "DictConfig") -> None:

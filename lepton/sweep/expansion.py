@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from hydra.core.override_parser.types import Override
 
+from lepton.config.words import with_names
 from lepton.errors import ConfigError, did_you_mean
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.grid_options import NODE, GridOptions
@@ -120,7 +121,7 @@ class Expansion:
                 texts = [text for text in combination if text.startswith(prefix)]
                 idle |= {*texts}
                 for text in texts:
-                    self.left_out.add(text.lstrip("+"), option)
+                    self.left_out.add(with_names(text.lstrip("+")), option)
         return [text for text in combination if text not in idle]
 
 

@@ -7,6 +7,7 @@ from hydra.core.override_parser.types import Override
 
 from lepton.config.override_reader import text_of
 from lepton.config.overrides import parse_overrides
+from lepton.config.words import with_inner_keys
 from lepton.errors import ConfigError
 
 
@@ -16,9 +17,9 @@ def params_as_overrides(params: Mapping[str, str]) -> list[str]:
 
 
 def place(override: Override) -> str:
-    """What an override sets: a key, a group, or a group inside of another, as GROUP@KEY."""
+    """What an override sets, as it is typed: a key, a group, or the key of an option in another."""
     key = override.key_or_group
-    return key if override.package is None else f"{key}@{override.package}"
+    return key if override.package is None else with_inner_keys(f"{key}@{override.package}")
 
 
 def listed_values(override: Override, *, at_most: int | None = None) -> list[str]:

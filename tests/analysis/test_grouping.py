@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from lepton.analysis.grouping import (
+    chosen_groups,
     difference_table,
     settings_to_match,
     summary_table,
@@ -270,3 +271,34 @@ def test_two_runs_are_a_pair_where_all_else_is_equal(second, pairs, unit):
     assert (table["pairs"], table["unit"]) == (pairs, unit)
     assert table["difference"] == pytest.approx(-0.05 if pairs else np.nan, nan_ok=True)
     assert np.isnan([table["low"], table["high"], table["p"]]).all()
+
+
+def with_encoders(**encoders):
+    """Runs of two seeds, each with an encoder by name and the width that is its own."""
+    return study(
+        *(
+            MLP
+            | {"model": "multimodal", "model.encoders.text": name, "seed": seed}
+            | {f"model.encoders.text.{key}": value for key, value in keys.items()}
+            for name, keys in encoders.items()
+            for seed in (0, 1)
+        )
+    )
+
+
+def test_a_value_inside_of_an_inner_option_belongs_to_that_option():
+    frame = with_encoders(cnn={"width": 3, "kernels": "[3]"}, bag={"width": 1}, null={})
+    groups = chosen_groups(frame)
+    assert "model.encoders.text" in groups
+    assert varying_settings(frame, groups) == ["model.encoders.text"]
+    widths = pd.concat([frame, frame.assign(**{"model.encoders.text.width": 5, "run": "other"})])
+    assert varying_settings(widths, groups) == ["model.encoders.text", "model.encoders.text.width"]
+
+
+@pytest.mark.parametrize("key", ["model.encoders.text", "model"])
+def test_inner_options_pair_whatever_values_are_their_own(key):
+    frame = with_encoders(cnn={"width": 3}, bag={"width": 1})
+    frame.loc[frame["model.encoders.text"] == "bag", "model"] += " of bags"
+    frame = frame if key == "model" else frame.assign(model="multimodal")
+    table = difference_table(frame, [key], "test/accuracy", (frame[key].iloc[0],))
+    assert table["pairs"].max() == 2

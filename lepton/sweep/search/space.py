@@ -17,6 +17,7 @@ from hydra.core.override_parser.types import (
 from lepton.config.conditions import Condition
 from lepton.config.data_identity import tells_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS, COSMETIC_KEYS
+from lepton.config.words import typed_options
 from lepton.errors import ConfigError, NothingToSearch, did_you_mean
 from lepton.sweep.overrides import as_written, listed_values, of_one_value, place
 
@@ -103,7 +104,7 @@ class Dimension:
 
     def __str__(self) -> str:
         if not self.numeric:
-            return f"{self.key}: {', '.join(self.options)}"
+            return f"{self.key}: {typed_options(', '.join(self.options))}"
         scale = " (log)" if self.log else f" by {self.step:g}" if (self.step or 1) != 1 else ""
         return f"{self.key}: {self.low:g} to {self.high:g}{scale}"
 

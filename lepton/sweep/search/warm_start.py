@@ -7,6 +7,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from lepton.config.words import typed_options
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_result
 from lepton.storage.run_folder import STATE_SUFFIXES
@@ -107,7 +108,7 @@ def _params_of(
         if key in space.conditions and not applies(params, key):
             continue
         value = _value_at(result.config, key)
-        if key in result.choices and "." not in key:
+        if key in result.choices:
             value = str(result.choices[key])
         proposal = _proposal(space.dimensions[key], value, parser)
         if proposal is None:
@@ -146,6 +147,8 @@ def _proposal(dimension: Dimension, value: Any, parser: OverridesParser) -> Any:
 
 def _means(option: str, value: Any, parser: OverridesParser) -> bool:
     """True when an option, as an override writes it, is the value of a config or of a choice."""
+    if typed_options(option) == value:
+        return True
     meant = parser.parse_override(f"key={option}").value()
     if isinstance(meant, list) and isinstance(value, str):
         return "+".join(sorted(map(str, meant))) == value
