@@ -24,7 +24,7 @@ from lepton.config.task_checks import task_problems
 from lepton.config.tracker_checks import tracker_problems
 from lepton.config.trainer_extra import extra_problems
 from lepton.config.upper_bounds import largest_number_problems
-from lepton.groups import TRAINING_GROUPS
+from lepton.groups import GROUPS, TRAINING_GROUPS
 from lepton.pretrained.init_from import init_from_problem
 from lepton.pretrained.location import loading_problem
 
@@ -189,10 +189,17 @@ def missing_files(config: dict[str, Any]) -> list[str]:
 
 
 def _model_nodes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The nodes of the model and of the encoders inside of it, by their paths."""
+    """The nodes of the model and of the networks inside of it, by their paths."""
     model = without_idle_encoders(config).get("model") or {}
-    inner = {f"model.{key}.{name}": node for key, name, node in inner_nodes(model)}
-    return {"model": model, **inner}
+    nodes = {f"model.{key}.{name}": node for key, name, node in inner_nodes(model)}
+    nodes = {"model": model, **nodes}
+    parts = {
+        f"{path}.{key}": node[key]
+        for path, node in nodes.items()
+        for key in GROUPS["model"].made_inside
+        if isinstance(node.get(key), dict)
+    }
+    return {**nodes, **parts}
 
 
 def data_files(config: dict[str, Any]) -> dict[str, str]:

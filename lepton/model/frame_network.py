@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ from lepton.model.frame_pooling import AttentionOfFrames, MeanOfFrames, Transfor
 from lepton.model.layers import tunable
 from lepton.model.patch_features import as_map, layer_answers, require_layer
 from lepton.model.text_inputs import make_head
+from lepton.model.weights_file import save_part
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
 
@@ -78,6 +80,10 @@ class FrameNetwork(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return self.head(self.features(batch))
+
+    def save_architecture(self, folder: Path) -> None:
+        """Writes what builds the backbone again without its weights, where it has such."""
+        save_part(self.backbone, folder / "backbone")
 
     def _of_frames(self, image: Tensor) -> Tensor:
         """What is kept of each frame. Shapes: (B, C, H, W) uint8 -> (B, width)."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lepton.errors import Damaged
 from lepton.model.patch_features import PatchFeatures
+from lepton.model.weights_file import save_part
 from lepton.pretrained.weight_files import WEIGHTS_FILE
 from lepton.spec import DataSpec
 from lepton.storage.run_files import read_run_tensors
@@ -82,8 +83,12 @@ class GoodPartsModel(ABC):
         """The limit that scores are divided by."""
         return {"added": {"alarm": {LIMIT: self.limit}}}
 
+    def save_architecture(self, folder: Path) -> None:
+        """Writes what builds the network again without its weights, where it has such."""
+        save_part(self.features.network, folder / "backbone")
+
     def save(self, folder: Path) -> None:
-        """Writes what was learned, and the network, so that no package is needed for it again."""
+        """Writes what was learned, and the weights of the network."""
         state = self.features.network.state_dict()
         tensors = {f"{BACKBONE}{name}": value.contiguous() for name, value in state.items()}
         limit = {LIMIT: torch.tensor(self.limit, dtype=torch.float64)}

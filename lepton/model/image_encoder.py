@@ -17,7 +17,7 @@ from lepton.model.encoder import (
 from lepton.model.image_network import ImagePooling, Pooled, plain_encoder
 from lepton.model.pixels import COLOURS, Scaling
 from lepton.model.shared_encoder import shared_encoder
-from lepton.pretrained.image_scaling import PROCESSOR_FILE, weights_scaling
+from lepton.pretrained.image_scaling import PROCESSOR_FILE, weights_scaling, write_scaling
 from lepton.spec import DataSpec
 from lepton.values.bounds import From0Below1
 
@@ -64,6 +64,7 @@ class ImageEncoder(Pooled):
             dropout=dropout,
         )
         self.pretrained = pretrained  # there is something to tune
+        self.has_own_scaling = own_scaling is not None
         if gradient_checkpointing:
             checkpoint_activations(encoder)
 
@@ -71,8 +72,10 @@ class ImageEncoder(Pooled):
         return self.pool(self.encoder(pixel_values=values, return_dict=True, **self.options))
 
     def save_architecture(self, folder: Path) -> None:
-        """Writes what builds the encoder again without its weights."""
+        """Writes what builds the encoder again without its weights, and how these see pixels."""
         self.encoder.config.save_pretrained(folder)
+        if self.has_own_scaling:
+            write_scaling(folder, self.pixels.scaling.mean, self.pixels.scaling.std)
 
 
 def image_part(model: Any, path: str | None) -> Any:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lepton.errors import ConfigError
 from lepton.model.inner_encoder import InnerEncoder
+from lepton.model.weights_file import save_part
 from lepton.spec import DataSpec
 
 Batch = dict[str, Tensor]
@@ -67,8 +68,7 @@ class KindEncoders(nn.Module):
     def save_architecture(self, folder: Path) -> None:
         """Writes, for each encoder that has such, what builds it again without its weights."""
         for kind in self.kinds:
-            if save := getattr(self.encoder(kind).model, "save_architecture", None):
-                save(folder / kind)
+            save_part(self.encoder(kind).model, folder / kind)
 
     def _new_parameters(self) -> Iterator[str]:
         """Names of the encoders' parameters that no pretrained weights were loaded for."""

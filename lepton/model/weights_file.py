@@ -55,7 +55,13 @@ def scaling_of(mean: list[float] | None, std: list[float] | None) -> Scaling | N
     return Scaling(mean, std, "the pretrained weights (model.mean and model.std)")
 
 
+def save_part(network: object, folder: Path) -> None:
+    """Writes what a network inside of another is built of without its weights, if it has such."""
+    if save := getattr(network, "save_architecture", None):
+        save(folder)
+
+
 def write_architecture(folder: Path, name: str) -> None:
     """Writes a config.json that says no more than what the network is called."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / ENCODER_CONFIG_FILE).write_text(json.dumps({"model_type": name}))

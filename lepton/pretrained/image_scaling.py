@@ -1,6 +1,7 @@
 """How the images were scaled that pretrained weights have seen: of preprocessor_config.json."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def weights_scaling(path: str) -> tuple[list[float], list[float]] | None:
     except (OSError, ValueError, TypeError, KeyError, ZeroDivisionError) as e:
         reason = " ".join(str(e).split()) or type(e).__name__
         raise DataError(f"model.path: {file}: does not say how images are scaled ({reason})") from e
+
+
+def write_scaling(folder: Path, mean: Sequence[float], std: Sequence[float]) -> None:
+    """Writes the file for a folder. Units: of pixels from 0 to 1."""
+    values = {"image_mean": [*mean], "image_std": [*std]}
+    (folder / PROCESSOR_FILE).write_text(json.dumps(values))
 
 
 def _processor_file(path: str) -> Path | None:

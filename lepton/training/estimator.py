@@ -14,6 +14,7 @@ from lepton.errors import ConfigError
 from lepton.spec import DataSpec
 from lepton.task import TASKS
 from lepton.training import memory
+from lepton.training.architecture import save_architecture
 from lepton.training.module import Watch
 
 
@@ -87,7 +88,8 @@ class Estimator:
         return self.task.keep(prediction), [self.task.validate(prediction, rows)]
 
     def save(self, folder: Path) -> None:
-        """Writes what the model learned."""
+        """Writes what the model learned, and what a pretrained network inside is built of."""
+        save_architecture(self.model, folder)
         self.model.save(folder)
 
     def load(self, folder: Path) -> None:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from lepton.compat.lightning import pl
 from lepton.config.check import check
-from lepton.config.inner_options import inner_keys, inner_nodes
 from lepton.config.model_kind import FITS_ITSELF, LIGHTNING_MODULE, model_kind
 from lepton.dataset.data import Data, Rows
 from lepton.errors import ConfigError, explain_read_errors
@@ -20,11 +19,15 @@ from lepton.storage.derived_record import training_config
 from lepton.storage.run_files import check_model_files
 from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
 from lepton.task import Task
+from lepton.training.architecture import (
+    ARCHITECTURE_FOLDER,
+    holds_encoders,
+    with_own_architecture,
+)
 from lepton.training.estimator import Estimator
 from lepton.training.module import Watch
 from lepton.training.network import Network
 from lepton.training.user_module.learner import LightningLearner
-from lepton.training.weights import ARCHITECTURE_FOLDER
 
 
 class Learner(Protocol):
@@ -121,7 +124,7 @@ def load_learner(run_folder: Path) -> tuple[Learner, DataSpec]:
     stored_config = training_config(read_config(run_folder / CONFIG_FILE))
     config = check(OmegaConf.create(stored_config), files=False)
     if (run_folder / ARCHITECTURE_FOLDER).is_dir():
-        config["model"] = _with_encoder_sources(config["model"], run_folder)
+        config["model"] = _with_own_encoders(config["model"], run_folder)
     with explain_read_errors(run_folder / SPEC_FILE) as path:
         spec = DataSpec.load(path)
     learner = build_learner(config, spec, run_folder)
@@ -141,26 +144,11 @@ def load_network(run_folder: Path) -> Network:
     return learner
 
 
-def _with_encoder_sources(node: dict[str, Any], run_folder: Path) -> dict[str, Any]:
-    """A model's node, whose encoder, or the encoders inside of it, are built of the run folder."""
-    if not inner_keys(node):
-        return node | _encoder_source(run_folder)
-    inner = {key: dict(node[key]) for key in inner_keys(node)}
-    for key, name, encoder in inner_nodes(node):
-        folder = run_folder / ARCHITECTURE_FOLDER / name
-        if folder.is_dir():
-            inner[key][name] = encoder | {"path": str(folder), "pretrained": False}
-    return node | inner
-
-
-def _encoder_source(run_folder: Path) -> dict[str, Any]:
-    """Values of the model's config that build its encoder again.
-
-    That is from the weights below an adapter; else from the architecture alone.
-    """
-    if not (run_folder / WEIGHTS_FILE).is_file():
+def _with_own_encoders(node: dict[str, Any], run_folder: Path) -> dict[str, Any]:
+    """A model's node whose encoders need nothing but the run, and the weights below an adapter."""
+    if not holds_encoders(node) and not (run_folder / WEIGHTS_FILE).is_file():
         with explain_read_errors(run_folder / BASE_FILE):
             key, place = find_adapter_base(run_folder)
         if key == "model.path":
-            return {"path": place}
-    return {"path": str(run_folder / ARCHITECTURE_FOLDER), "pretrained": False}
+            return node | {"path": place}
+    return with_own_architecture(node, run_folder / ARCHITECTURE_FOLDER)

@@ -19,11 +19,12 @@ from lepton.storage.run_files import read_run_tensors
 from lepton.storage.run_log import log_once
 from lepton.trainer.default import resolve_precision, takes_cuda
 from lepton.training import memory
+from lepton.training.architecture import save_architecture
 from lepton.training.dropout_masks import MaskStream, use_mask_stream
 from lepton.training.module import Watch
 from lepton.training.phase_fit import PhaseFit
 from lepton.training.prediction import compute_in_batches
-from lepton.training.weights import ARCHITECTURE_FOLDER, save_weights
+from lepton.training.weights import save_weights
 
 if TYPE_CHECKING:
     from lepton.finetune.machinery.fine_tuning import FineTuning
@@ -132,9 +133,7 @@ class Network:
 
     def save(self, folder: Path) -> None:
         """Writes the weights, or of a tuned model the adapter alone where that is enough."""
-        for module in self.model.modules():
-            if save_architecture := getattr(module, "save_architecture", None):
-                save_architecture(folder / ARCHITECTURE_FOLDER)
+        save_architecture(self.model, folder)
         if self.fine_tuning and self.fine_tuning.keeps_adapter_only(self.model, self.methods[0]):
             self.fine_tuning.write_base(folder)
             save_weights(self.fine_tuning.adapter_state(self.model), folder / ADAPTER_FILE)

@@ -5,8 +5,6 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-ARCHITECTURE_FOLDER = "architecture"  # holds what a run's pretrained model is built from
-
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:
     """Writes a state, wherever its tensors lie, as a safetensors file.

@@ -190,6 +190,9 @@ def test_pixels_are_scaled_as_the_weights_saw_them_and_it_is_said(tmp_path):
         "of the pretrained weights"
     ]
     assert "of the training images" in encoder_of(path, spec, scaling="train").pixels.remarks()[0]
+    model.save_architecture(tmp_path / "architecture")
+    again = encoder_of(str(tmp_path / "architecture"), spec, pretrained=False, scaling="weights")
+    assert torch.equal(again.pixels(batch["image"]), model.pixels(batch["image"]))
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.raises(ConfigError, match=r"scaling=weights: .* has no preprocessor_config"):
         encoder_of(path, spec, scaling="weights")

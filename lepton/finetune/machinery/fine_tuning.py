@@ -184,7 +184,8 @@ def _load_start(
         new = parameters & {*report.new, *report.partial}
         log_once(f"init_from={init_from}: {report}")
     if name := next(not_finite_names(model.state_dict()), None):
-        start = f"init_from={init_from}" if init_from else f"model.path={config['model']['path']}"
+        path = config["model"].get("path")  # a network inside of the model has one of its own
+        start = f"init_from={init_from}" if init_from else f"model.path={path}"
         raise LeptonError(f"{start}: {name} holds values that are not finite")
     return new
 
