@@ -42,6 +42,17 @@ class DataError(LeptonError):
     """The data cannot be used as they are."""
 
 
+class UnequalFiles(DataError):
+    """Files differ in what all must share; `common` is what would suit most of them."""
+
+    def __init__(self, message: str, common: int) -> None:
+        super().__init__(message, common)
+        self.common = common
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
 class Damaged(LeptonError):
     """A file of a run or a study is not what was written, or holds what lepton never writes."""
 

@@ -21,6 +21,7 @@ from lepton.analysis.grouping import (
 )
 from lepton.analysis.study import LOST_STATUSES
 from lepton.config.data_identity import tells_data
+from lepton.config.words import typed_list
 from lepton.errors import LeptonError, did_you_mean
 from lepton.metric.direction import is_of_test, larger_is_better
 from lepton.stats.pairs import PairedScores, holm
@@ -68,7 +69,7 @@ def setting_text(value: object) -> str:
     """A setting's value as it is written on the command line."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return "null"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else typed_list(str(value))
 
 
 def comparable_runs(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

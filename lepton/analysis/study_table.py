@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from lepton.analysis.comparison import repeated_units
+from lepton.analysis.comparison import repeated_units, setting_text
 from lepton.analysis.grouping import (
     REPETITION_KEYS,
     derived_columns,
@@ -133,7 +133,7 @@ def _tuning_columns(frame: pd.DataFrame, by: list[str], metric: str) -> dict[str
 
 
 def _value_text(value: object) -> str:
-    return "" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
+    return "" if pd.isna(value) else setting_text(value)
 
 
 def constant_cell(frame: pd.DataFrame, metric: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lepton.audio.decoding import SoundHead
-from lepton.errors import DataError
+from lepton.errors import UnequalFiles
 
 
 @dataclass
@@ -33,16 +33,14 @@ class SoundSurvey:
     def only_rate(self) -> int:
         """The rate that all have.
 
-        Raises: DataError when they differ.
+        Raises: UnequalFiles when they differ.
         """
         if len(self.rates) > 1:
             first, second = list(self.examples.items())[:2]
             words = " and ".join(f"{name} has {rate} Hz" for rate, name in (first, second))
             commonest = self.rates.most_common(1)[0][0]
-            raise DataError(
-                f"sounds differ in their rate: {words}; give dataset.rate, as "
-                f"dataset.rate={commonest}"
-            )
+            message = f"sounds differ in their rate: {words}; give dataset.rate, as "
+            raise UnequalFiles(f"{message}dataset.rate={commonest}", commonest)
         return next(iter(self.rates), 1)  # none can be read, as is said where they are decoded
 
     def remarks(self, rate: int, seconds: float | None) -> list[tuple[str, int]]:

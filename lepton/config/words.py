@@ -14,6 +14,7 @@ COLUMNS = "dataset.columns."  # the key below which names of data are keys
 PLAIN_VALUE = r"(?!(?:null|true|false|inf|nan)$)[A-Za-z_/][\w./-]*"
 PLACED = re.compile(r"\+*\b(\w+)@(\1\.\w+\.\w+)(=[\w,]*)?")  # an option in another, for Hydra
 NO_OPTION, NULL = "_none", "null"  # the file of a group that chooses nothing of it; what is typed
+LIST_OF_WORDS = re.compile(r"\['[\w./-]+'(?:, '[\w./-]+')*\]")  # as frames have it
 CODE = re.compile(r"\$([0-9a-f]+)\$")  # of a character that Hydra takes in no key
 
 
@@ -24,6 +25,16 @@ def typed(key: str, value: object) -> str:
     'dataset.decimal=","'
     """
     return shell_word(f"{key}={_value_text(value)}")
+
+
+def typed_list(text: str) -> str:
+    """The text of a list of words, as frames of runs have it, as it is typed; others as they are.
+
+    >>> print(typed_list("['table', 'text']"))
+    [table,text]
+    """
+    is_list = LIST_OF_WORDS.fullmatch(text)
+    return text.replace("'", "").replace(", ", ",") if is_list else text
 
 
 def typed_column(name: str, kind: str) -> str:

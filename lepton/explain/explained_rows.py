@@ -164,7 +164,11 @@ def chosen_positions(run: ExplainedRun, config: dict[str, Any]) -> tuple[list[in
     if config["ids"] is not None:
         place = {int(row): i for i, row in enumerate(predictions.ids)}
         if strays := [row for row in config["ids"] if row not in place]:
-            raise LeptonError(f"ids: row {strays[0]} is not in the test split of {run.folder}")
+            known = ", ".join(map(str, [*place][:3]))
+            raise LeptonError(
+                f"ids: row {strays[0]} is not in the test split of {run.folder}; its rows are "
+                f"{known}{', ...' if len(place) > 3 else ''}"
+            )
         return [place[row] for row in dict.fromkeys(config["ids"])], 0
     worst = predictions.worst(config["samples"] // 2)
     others = np.setdiff1d(np.arange(len(predictions.ids)), worst)

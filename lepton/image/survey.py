@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from lepton.errors import DataError
+from lepton.errors import DataError, UnequalFiles
 from lepton.image.decoding import Picture, look
 from lepton.image.picture_reader import PictureReader, in_threads
 
@@ -27,7 +27,7 @@ class PictureSurvey:
     def only_size(self) -> tuple[int, int]:
         """The height and width that all have.
 
-        Raises: DataError when they differ.
+        Raises: UnequalFiles when they differ.
         """
         if not self.sizes:
             return 1, 1  # none can be read, as is said where they are decoded
@@ -35,10 +35,8 @@ class PictureSurvey:
             first, second = list(self.examples.items())[:2]
             words = " and ".join(f"{name} has {h} x {w}" for (h, w), name in (first, second))
             middle = sorted(min(size) for size in self.sizes.elements())[self.sizes.total() // 2]
-            raise DataError(
-                f"images differ in height x width: {words}; give dataset.size, as "
-                f"dataset.size={middle}"
-            )
+            message = f"images differ in height x width: {words}; give dataset.size, as "
+            raise UnequalFiles(f"{message}dataset.size={middle}", middle)
         return next(iter(self.sizes))
 
     def least_channels(self) -> int:
@@ -51,7 +49,8 @@ class PictureSurvey:
         if count := sum(n for size, n in self.sizes.items() if size != wanted):
             sides = [side for size in self.sizes for side in size]
             change = f"{FIT_WORDS[reader.fit]} to {reader.height} x {reader.width}"
-            span = f"from {min(sides)} to {max(sides)}"
+            low, high = min(sides), max(sides)
+            span = f"from {low} to {high}" if low < high else f"of {low}"
             remarks.append((f"images with sides {span} pixels, {change}", count))
         if reader.channels < 4:
             remarks.append(("images with transparency, laid on white", self.channels[4]))

@@ -54,8 +54,9 @@ def _profiles(data: ShownData, config: dict[str, Any]) -> tuple[list[ColumnProfi
 def _summary(data: ShownData, profiles: list[ColumnProfile], odd: int) -> list[str]:
     sizes = {split: len(data.data.splits[split]["id"]) for split in SPLITS}
     words = ", ".join(f"{split} {size}" for split, size in sizes.items())
-    inputs = " and ".join(kind.describe(data.data.spec) for kind in data.data.inputs)
-    lines = [f"{sum(sizes.values())} rows of {inputs}: {words}."]
+    inputs = [kind.describe(data.data.spec) for kind in data.data.inputs]
+    lines = [f"{sum(sizes.values())} rows of {', '.join(filter(None, inputs))}: {words}."]
+    lines += [f"A training ends with: {fault}." for fault in data.faults]
     telling = [p.name for p in profiles if p.gives_target]
     if telling:
         more = ", ..." if len(telling) > MAX_NAMED else ""
@@ -64,11 +65,11 @@ def _summary(data: ShownData, profiles: list[ColumnProfile], odd: int) -> list[s
             f"{', '.join(telling[:MAX_NAMED])}{more}."
         )
     if others := odd - len(telling):
-        lines.append(
-            f"{others} further columns have remarks."
-            if telling
-            else f"{others} column{'s have' if others > 1 else ' has'} remarks."
-        )
+        named = [p.name for p in profiles if p.remarks and not p.gives_target][:MAX_NAMED]
+        more = ", ..." if others > len(named) else ""
+        further = "further " if telling else ""
+        words = f"{others} {further}columns have" if others > 1 else f"1 {further}column has"
+        lines.append(f"{words} remarks: {', '.join(named)}{more}.")
     if not data.data.notes:
         lines.append("Cleaning had nothing to do.")
     return lines

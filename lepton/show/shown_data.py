@@ -12,6 +12,7 @@ import torch
 from lepton import build
 from lepton.config.data_identity import data_identity
 from lepton.dataset.data import Data
+from lepton.dataset.describe.told_faults import faults_told
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.inputs.measured import some_rows
 from lepton.dataset.read.raw_table import RawTable, join_tables
@@ -30,6 +31,7 @@ class ShownData:
     """A data set that is set up, its rows as they were read, and its groups by the target.
 
     `order`: the groups, those with most training rows first; of a number as they are.
+    `faults`: what would end a training, a line each.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ShownData:
     table: RawTable
     groups: TargetGroups
     order: list[int]
+    faults: list[str]
 
     def counts(self) -> dict[str, np.ndarray]:
         """The rows of each group, by split. Shapes: (groups,)."""
@@ -107,13 +110,15 @@ class ShownData:
 def read_shown_data(config: dict[str, Any]) -> ShownData:
     """Reads, cleans and splits the data set of a config of `lepton show`.
 
-    Raises: DataError for what cannot be used, as a training would.
+    Files that differ or cannot be read are told, in `faults`.
+    Raises: DataError for what else cannot be used, as a training would.
     """
     data = build.unread_data(config, every_kind=True)
     log = logging.getLogger("lepton")
     before, log.disabled = log.disabled, True  # the page tells what is told
     try:
-        data.setup()
+        with faults_told() as faults:
+            data.setup()
         table, test = data.tables()
     finally:
         log.disabled = before
@@ -124,7 +129,7 @@ def read_shown_data(config: dict[str, Any]) -> ShownData:
     largest_first = np.argsort(-sizes, kind="stable").tolist()
     order = list(range(len(groups.names))) if groups.edges else largest_first
     identity = data_identity(config)
-    return ShownData(identity["name"], identity["content"], data, whole, groups, order)
+    return ShownData(identity["name"], identity["content"], data, whole, groups, order, faults)
 
 
 def evenly(length: int, count: int) -> np.ndarray:

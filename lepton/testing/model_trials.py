@@ -159,5 +159,5 @@ def if_it_has_layers(check: TrialProperty) -> TrialProperty:
 
 def describe(model: nn.Module, spec: DataSpec) -> str:
     """The class of the network, the task and the inputs, as a message begins."""
-    inputs = ", ".join(kind.describe(spec) for kind in kinds_in(spec))
+    inputs = ", ".join(filter(None, (kind.describe(spec) for kind in kinds_in(spec))))
     return f"{type(model).__name__} ({spec.task}, {inputs})"

@@ -39,7 +39,7 @@ def test_columns_go_to_the_kinds_that_suit_their_cells(shop):
     notes = [str(note) for note in data.notes]
     assert "column photo: holds images, by its looks (77)" in notes
     assert "column note: holds texts, by its looks (80)" in notes
-    assert "column photo: no images, kept (13)" in notes
+    assert "column photo: rows without images, kept (13)" in notes
 
 
 def test_a_row_without_inputs_holds_blanks_and_is_marked_and_the_others_hold_their_own(shop):

@@ -18,7 +18,7 @@ from lepton.dataset.inputs.sound import Sound, wav
 from lepton.report.blocks import Report, Section, Table
 from lepton.report.html import html_page
 from lepton.show.shown_data import read_shown_data
-from tests.picture_files import write_photos
+from tests.picture_files import FILES, write_photos
 
 ROWS = 400
 
@@ -161,6 +161,36 @@ def _brightness(picture):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture)))).mean()
 
 
+def test_sizes_that_differ_and_files_that_cannot_be_read_are_told_on_the_page(here, lepton):
+    write_photos(here / "photos")
+    Image.new("RGB", (30, 40)).save(here / "photos" / "cat" / "0.png")
+    for name in ("a.png", "b.png"):
+        (here / "photos" / "dog" / name).write_text("no picture")
+    words = ("dataset=image_folder", "dataset.path=photos", "dataset.size=null")
+    page, out = show(lepton, *words)
+    tables = Tables(page).tables
+    assert {"height of image", "width of image"} <= {row[0] for row in tables["column", "kind"]}
+    cleaning = " ".join(row[1] for row in tables["where", "what"])
+    assert all(name in cleaning for name in ("a.png", "b.png"))
+    (all_rows,) = (row for row in tables["class", "colour"] if row[0] == "all rows")
+    assert sum(map(int, all_rows[2:5])) == 2 * FILES
+    for wrong in ("images differ in height x width", "a.png: no picture"):
+        assert wrong in out
+    code, _, said = lepton("train", *words, "model=cnn_small")
+    assert (code, "images differ in height x width" in said) == (2, True)
+
+
+def test_sounds_of_several_rates_are_told_on_the_page(here, lepton):
+    pytest.importorskip("soxr")
+    from tests.sound_files import tone, write_sound, write_tones
+
+    write_tones(here / "tones")
+    write_sound(here / "tones" / "low" / "0.wav", tone(300, 0), rate=16_000)
+    page, out = show(lepton, "dataset=audio_folder", "dataset.path=tones")
+    assert "A training ends with: sounds differ in their rate" in out
+    assert "resampled to 8000" in page
+
+
 def test_sounds_of_each_class_play(here, lepton):
     pytest.importorskip("soundfile")
     from tests.sound_files import write_tones
@@ -175,6 +205,11 @@ def test_sounds_of_each_class_play(here, lepton):
     by_class = {row[0]: pitches[2 * i : 2 * i + 2] for i, row in enumerate(sheet)}
     assert by_class["high"] == pytest.approx([1500] * 2, rel=0.02)
     assert by_class["low"] == pytest.approx([300] * 2, rel=0.05)
+    columns = {row[0]: row for row in Tables(page).tables["column", "kind"]}
+    least, _, most = map(float, columns["seconds of audio"][3].split(" · "))
+    assert 1200 / 8000 <= least < most <= 2080 / 8000  # as the files were written
+    middle = float(columns["loudness of audio"][3].split(" · ")[1])
+    assert middle == pytest.approx(0.4 / 2**0.5, rel=0.01)  # of a sine
 
 
 def _pitch(content):
@@ -264,15 +299,10 @@ def test_a_sound_plays_beside_its_picture():
         (("dataset=wine", "--out", "loans.csv"), "loans.csv: is there, and no page of lepton's"),
         (("dataset=wine", "--out"), "--out: needs a value"),
         (("-m", "dataset=wine"), "-m: for `lepton train` alone"),
-        (
-            ("dataset=image_folder", "dataset.path=photos", "dataset.size=null"),
-            "images differ in height x width",
-        ),
+        (("dataset=image_folder", "dataset.path=loans.csv"), "dataset.root"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_and_writes_nothing(loans, here, lepton, words, message):
-    write_photos(here / "photos")
-    Image.new("RGB", (30, 40)).save(here / "photos" / "cat" / "0.png")
     before = (here / "loans.csv").read_bytes()
     code, _, said = lepton("show", *words)
     assert (code, said.count("\n")) == (2, 1), said

@@ -50,8 +50,8 @@ def clean(kind: InputKind, frame: Any, target: Target) -> Target:
         raise DataError(f"{where}: empty in all rows, where {kind.plural} are")
     blanks = {name: frame[name].where(is_there, "") for name in kind.own_columns}
     cleaned = kind.clean(frame.assign(**blanks), own)
-    verb = "kept" if kind.absence == "keep" else "row dropped"
-    kind.notes += target.files.notes(f"no {kind.plural}, {verb}", lacking, where)
+    verb = "kept" if kind.absence == "keep" else "dropped"
+    kind.notes += target.files.notes(f"rows without {kind.plural}, {verb}", lacking, where)
     if kind.absence == "drop":
         return cleaned
     kind.present = is_there

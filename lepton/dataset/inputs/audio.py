@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -17,16 +17,16 @@ from lepton.audio.decoding import AUDIO_ENDINGS, LEVELS
 from lepton.audio.kept_spectra import KeptSpectra, frames_of, kept_spectra, row_batches, spectra_of
 from lepton.audio.log_mel import LogMel
 from lepton.audio.sound_reader import Length, SoundReader
-from lepton.audio.spectrogram import spectrogram_png
 from lepton.config.chosen_options import method_nodes
 from lepton.config.input_kinds import reading_node
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
 from lepton.dataset.inputs.explained import Explained, explained_map, explained_times
 from lepton.dataset.inputs.kind import RawSplits, Rows
-from lepton.dataset.inputs.picture import Picture
-from lepton.dataset.inputs.sound import Sound, wav
+from lepton.dataset.inputs.measured import MeasuredColumn
+from lepton.dataset.inputs.shown_sounds import measured_sounds, shown_sounds
 from lepton.dataset.load.batch_cutter import take
-from lepton.errors import ConfigError, LeptonError
+from lepton.dataset.read.raw_table import RawTable
+from lepton.errors import ConfigError
 from lepton.spec import DataSpec
 from lepton.storage.run_files import naming_damage, read_run_json
 from lepton.storage.threads import in_threads
@@ -35,7 +35,6 @@ from lepton.values.bounds import Above0, AtLeast1
 AUDIO_FILE = "audio.json"
 QUIET_GROUPS = ("finetune", "regularization")  # whose methods leave waveforms as they are
 SAMPLE_BYTES = 512  # that a network holds of a sample, as 80 kB of a frame of 10 ms at 16 kHz
-SHOWN_RATE, SHOWN_SECONDS = 16_000, 10  # of a sound that a page plays
 
 
 class AudioInputs(DecodedInputs):
@@ -90,6 +89,9 @@ class AudioInputs(DecodedInputs):
     def decode(self, column: pd.Series) -> DecodedSounds:
         """Raises: DataError where sounds differ in their rate, and no rate is given."""
         return decode_all(column.to_numpy(object), self.shape, namer(column))
+
+    def take_common(self, common: int) -> None:
+        self.shape = replace(self.shape, rate=common)
 
     @property
     def keeps_spectra(self) -> bool:
@@ -251,22 +253,15 @@ class AudioInputs(DecodedInputs):
             yield f"waveforms must be int16; those of {split} are {rows[name].dtype}"
 
     def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
-        column = rows[self.own_columns[0]]
-        name = namer(column)
-        shown = [self._shown(sound, Path(name(row)).name) for row, sound in enumerate(column)]
-        return pd.DataFrame({column.name: pd.Series(shown, dtype=object, index=rows.index)})
+        return shown_sounds(rows[self.own_columns[0]], self.reader, self.shape.max_seconds)
 
-    def _shown(self, sound: Any, name: str) -> Sound:
-        """What a page plays, and a picture of it; words where it cannot be read."""
-        reader = self.reader or SoundReader(SHOWN_RATE, None, "own", self.shape.max_seconds)
-        try:
-            samples, head = reader.read(sound)
-        except LeptonError as e:
-            return Sound(f"{name}: {e}", b"", media_type="audio/wav")
-        words = f"{name}, {head.samples / head.rate:.3g} s"
-        picture = Picture(words, spectrogram_png(samples, reader.rate), media_type="image/png")
-        content = wav(samples[: round(SHOWN_SECONDS * reader.rate)], reader.rate)
-        return Sound(words, content, media_type="audio/wav", picture=picture)
+    def measured(
+        self, table: RawTable, names: list[str], rows: np.ndarray
+    ) -> Iterator[MeasuredColumn]:
+        """Yields how long and how loud sounds are, then what the base does."""
+        column = table[self.own_columns[0]].iloc[rows]
+        yield from measured_sounds(column, self.reader, self.shape.max_seconds)
+        yield from super().measured(table, names, rows)
 
     def in_parts(self, batch: Rows) -> Rows:
         """The batch with the log-mel in place of waveforms, where the model reads that."""

@@ -12,12 +12,14 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.class_notes import balance_notes
+from lepton.dataset.describe.told_faults import tell_fault
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
 from lepton.dataset.split.split_rows import SplitRows
-from lepton.errors import DataError
+from lepton.errors import DataError, UnequalFiles
 
 MAX_VALUES = 12  # of a column beside files, by which the report slices
+MAX_NAMED = 20  # files that cannot be read, in notes on data that are only looked at
 
 
 class DecodedFiles(Protocol):
@@ -59,6 +61,18 @@ class DecodedInputs(InputKind):
         """What the files of all rows are."""
         raise NotImplementedError
 
+    def take_common(self, common: int) -> None:
+        """From now on files become what suits most of them, as UnequalFiles says it."""
+        raise NotImplementedError
+
+    def _decoded(self, column: pd.Series) -> DecodedFiles:
+        try:
+            return self.decode(column)
+        except UnequalFiles as e:
+            tell_fault(e)
+            self.take_common(e.common)
+            return self.decode(column)
+
     def clean(self, frame: pd.DataFrame, target: Target) -> Target:
         """Decodes the files, of all rows.
 
@@ -66,7 +80,7 @@ class DecodedInputs(InputKind):
         """
         target = super().clean(frame, target)
         column = self.own_columns[0]
-        self.decoded = self.decode(frame[column])
+        self.decoded = self._decoded(frame[column])
         where = f"column {column}"
         remarks = self.decoded.remarks()
         self.notes += [CleaningNote(remark, count, where) for remark, count in remarks]
@@ -87,7 +101,9 @@ class DecodedInputs(InputKind):
         first = errors[min(errors)]
         if self.on_error == "refuse":
             more = f" ({len(errors)} such {self.noun}s in all)" if len(errors) > 1 else ""
-            raise DataError(f"{first}{more}; {self.node}.on_error=skip leaves them out")
+            tell_fault(DataError(f"{first}{more}; {self.node}.on_error=skip leaves them out"))
+            others = [errors[row] for row in sorted(errors)[1:MAX_NAMED]]
+            self.notes += [CleaningNote(error, 1, f"column {column}") for error in others]
         is_bad = np.zeros(len(target.kept_rows), dtype=bool)
         is_bad[list(errors)] = True
         remark = f"{self.noun}s that cannot be read, row dropped; the first: {first}"

@@ -22,6 +22,7 @@ OTHER_MODULES = (
     "measured",
     "picture",
     "shown",
+    "shown_sounds",
     "sound",
 )  # of this package, which hold no kind
 

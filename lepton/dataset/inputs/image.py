@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -74,6 +74,9 @@ class ImageInputs(DecodedInputs):
     def decode(self, column: pd.Series) -> DecodedPictures:
         """Raises: DataError where pictures differ in size, and no size is given."""
         return decode_all(column.to_numpy(object), self.shape, namer(column))
+
+    def take_common(self, common: int) -> None:
+        self.shape = replace(self.shape, size=(common, common))
 
     def prepare(self, raw: RawSplits) -> dict[str, Rows]:
         assert self.decoded is not None

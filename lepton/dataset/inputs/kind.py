@@ -232,7 +232,8 @@ class InputKind(ShownInputs):
 
     @classmethod
     def describe(cls, spec: DataSpec) -> str:
-        """The inputs of a spec in a few words, as "3 numbers, 2 categories"."""
+        """The inputs of a spec in a few words, as "3 numbers, 2 categories"; none where there is
+        nothing to say."""
         return cls.plural
 
     # made-up data, to try models without data
@@ -266,6 +267,15 @@ class InputKind(ShownInputs):
     def broken_promises(cls, split: str, rows: Rows, spec: DataSpec) -> Iterator[str]:
         """Yields a line for everything in a split that is not as the spec says."""
         yield from ()
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> print(counted(1, "number"), counted(2, "category", "categories"))
+    1 number 2 categories
+    """
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def _row_bytes(values: Any) -> int:

@@ -48,6 +48,10 @@ class PresenceInputs(InputKind):
         return cls(columns=columns, absence=fields["absence"])
 
     @classmethod
+    def describe(cls, spec: DataSpec) -> str:
+        return ""
+
+    @classmethod
     def example_fields(cls) -> list[dict[str, Any]]:
         return [{"kinds": ("text", "image"), "columns": (("text",), ("image",)), "absence": "keep"}]
 

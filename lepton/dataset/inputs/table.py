@@ -14,7 +14,7 @@ from lepton.dataset.clean.parsed_columns import ParsedColumns
 from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.explained import Explained, explained_row
-from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows, counted
 from lepton.dataset.inputs.measured import MeasuredColumn, parsed_columns
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.dataset.read.raw_table import RawTable, as_table
@@ -190,7 +190,8 @@ class TableInputs(InputKind):
 
     @classmethod
     def describe(cls, spec: DataSpec) -> str:
-        return f"{len(spec.num_features)} numbers, {len(spec.cat_features)} categories"
+        categories = counted(len(spec.cat_features), "category", "categories")
+        return f"{counted(len(spec.num_features), 'number')}, {categories}"
 
     @classmethod
     def example_fields(cls) -> list[dict[str, Any]]:

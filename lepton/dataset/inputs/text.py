@@ -22,7 +22,7 @@ from lepton.dataset.clean.text_rows import (
     tokenizer_inputs,
 )
 from lepton.dataset.inputs.explained import Explained, reduce_to
-from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows, counted
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.load.block_writing import write_blocks
 from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
@@ -211,7 +211,7 @@ class TextInputs(InputKind):
 
     @classmethod
     def describe(cls, spec: DataSpec) -> str:
-        return f"{len(spec.text_features)} texts"
+        return counted(len(spec.text_features), "text")
 
     @classmethod
     def example_fields(cls) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -68,6 +68,10 @@ class VideoInputs(DecodedInputs):
     def decode(self, column: pd.Series) -> DecodedClips:
         """Raises: DataError where clips differ in size, and no size is given."""
         return decode_clips(column.to_numpy(object), self.shape, namer(column))
+
+    def take_common(self, common: int) -> None:
+        picture = replace(self.shape.picture, size=(common, common))
+        self.shape = replace(self.shape, picture=picture)
 
     def prepare(self, raw: RawSplits) -> dict[str, Rows]:
         assert self.decoded is not None

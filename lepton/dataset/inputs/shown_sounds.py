@@ -1,0 +1,50 @@
+"""Sounds as a page plays them, with their spectrograms, and what is measured of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lepton.audio.measures import measure_sounds
+from lepton.audio.sound_reader import SoundReader
+from lepton.audio.spectrogram import spectrogram_png
+from lepton.dataset.inputs.decoded import namer
+from lepton.dataset.inputs.measured import MeasuredColumn
+from lepton.dataset.inputs.picture import Picture
+from lepton.dataset.inputs.sound import Sound, wav
+from lepton.errors import LeptonError
+
+SHOWN_RATE, SHOWN_SECONDS = 16_000, 10  # of a sound that a page plays; the first if none is known
+
+
+def shown_sounds(column: pd.Series, reader: SoundReader | None, max_seconds: float) -> pd.DataFrame:
+    """A column of paths, contents or arrays as Sounds."""
+    name, reader = namer(column), reader or _reader(max_seconds)
+    shown = [_shown(sound, Path(name(row)).name, reader) for row, sound in enumerate(column)]
+    return pd.DataFrame({column.name: pd.Series(shown, dtype=object, index=column.index)})
+
+
+def measured_sounds(
+    column: pd.Series, reader: SoundReader | None, max_seconds: float
+) -> Iterator[MeasuredColumn]:
+    """Yields seconds and loudness of the sounds of a column."""
+    reader = reader or _reader(max_seconds)
+    for name, values in measure_sounds(column.to_numpy(object), namer(column), reader).items():
+        yield MeasuredColumn(f"{name} of {column.name}", "number", pd.Series(values), False)
+
+
+def _reader(max_seconds: float) -> SoundReader:
+    return SoundReader(SHOWN_RATE, None, "own", max_seconds)
+
+
+def _shown(sound: Any, name: str, reader: SoundReader) -> Sound:
+    """What a page plays, and a picture of it; words where it cannot be read."""
+    try:
+        samples, head = reader.read(sound)
+    except LeptonError as e:
+        return Sound(f"{name}: {e}", b"", media_type="audio/wav")
+    words = f"{name}, {head.samples / head.rate:.3g} s"
+    picture = Picture(words, spectrogram_png(samples, reader.rate), media_type="image/png")
+    content = wav(samples[: round(SHOWN_SECONDS * reader.rate)], reader.rate)
+    return Sound(words, content, media_type="audio/wav", picture=picture)
