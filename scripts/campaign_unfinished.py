@@ -31,9 +31,10 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from lepton.storage.digests import damaged_files
 from lepton.training.checkpoint import Checkpoints
 from scripts.campaign_mutations import MUTATIONS
-from scripts.campaign_parts import bits
+from scripts.campaign_parts import bits_of_run, finished
 from scripts.campaign_study import (
     MOST_BYTES,
     MOST_SECONDS,
@@ -103,7 +104,8 @@ def targets() -> list[list[Path]]:
     kinds: dict[str, list[Path]] = {}
     for path in sorted(STUDY.rglob("*")):
         parts = path.relative_to(STUDY).parts
-        if path.is_file() and any(part in LATER for part in parts):
+        is_finished = (STUDY / parts[0] / "result.json").exists()  # scripts/campaign_mutations.py
+        if path.is_file() and not is_finished and any(part in LATER for part in parts):
             kinds.setdefault(f"{parts[0] in LATER} {path.name}", []).append(path)
     return [*kinds.values()]
 
@@ -120,7 +122,7 @@ def go_on(pristine: Path, place: Path, change: Callable[[], object]) -> dict[str
         change()
         answers = {name: vars(command("train", *words)) for name, words in COMMANDS.items()}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        digests = {run: digest_of(content) for run, content in bits("s").items()}
+        digests = {path.parent.name: digest_of(path.parent) for path in finished("s")}
         case = {"answers": answers, "runs": digests, "bytes": peak * 1024}
         notes.write_text(json.dumps(case, default=str))
 
@@ -128,8 +130,11 @@ def go_on(pristine: Path, place: Path, change: Callable[[], object]) -> dict[str
     return json.loads(notes.read_text()) if notes.exists() else {}
 
 
-def digest_of(content: dict[str, Any]) -> str:
-    return hashlib.sha256(repr(sorted(content.items())).encode()).hexdigest()
+def digest_of(run: Path) -> str:
+    """What a finished run holds; empty for one that is damaged, which a command has to name."""
+    if damaged_files(run):
+        return ""
+    return hashlib.sha256(repr(sorted(bits_of_run(run).items())).encode()).hexdigest()
 
 
 def verdict(case: dict[str, Any], whole: dict[str, Any]) -> tuple[str, list[str]]:
@@ -150,9 +155,10 @@ def verdict(case: dict[str, Any], whole: dict[str, Any]) -> tuple[str, list[str]
     if case["bytes"] > whole["bytes"] + MOST_BYTES:
         faults.append(f"{case['bytes'] / 1e9:.1f} GB")
     expected = whole["runs"]
-    others = [run for run, digest in case["runs"].items() if expected.get(run, digest) != digest]
+    whole_runs = {run: digest for run, digest in case["runs"].items() if digest}
+    others = [run for run, digest in whole_runs.items() if expected.get(run, digest) != digest]
     faults += [f"other bits: {run}" for run in others]
-    lost = expected.keys() - case["runs"].keys()
+    lost = expected.keys() - whole_runs.keys()
     if lost and not named:
         faults.append(f"silent: {', '.join(sorted(lost))} not trained")
     return "named" if named else "harmless", faults

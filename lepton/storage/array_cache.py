@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from lepton.errors import Damaged
 from lepton.storage.cache import cache_folder
 from lepton.storage.digests import checked_sha256
 from lepton.storage.files import is_disk_full, sync_folder
+from lepton.storage.regular_files import open_regular
 from lepton.storage.scratch import reserve, unwritable
 
 log = logging.getLogger("lepton")
@@ -40,14 +42,15 @@ class ArrayCache:
         entry = ArrayEntry(self.folder / f"{name}-{key}")
         try:
             _hold(entry.folder)
-            content = json.loads((entry.folder / FACTS_FILE).read_text())
+            with open_regular(entry.folder, FACTS_FILE) as file:
+                content = json.load(file)
             entry.facts = content["facts"]
             if content["sha256"] != entry.digests():
                 log.warning("%s: damaged; made anew", entry.folder)
                 os.close(HELD.pop(entry.folder))
                 return None
             (entry.folder / LOCK_FILE).touch()  # tells when it was last used
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, Damaged):
             return None
         return entry
 

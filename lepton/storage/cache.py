@@ -11,6 +11,7 @@ from typing import TypeVar
 from lepton.groups import REVISIONS
 from lepton.storage.environment import package_versions
 from lepton.storage.files import write_shared_file
+from lepton.storage.regular_files import open_regular
 
 log = logging.getLogger("lepton")
 FOLDER_VARIABLE = "LEPTON_CACHE"
@@ -64,7 +65,8 @@ def cached(
         / f"{cache_key(key, versions, ENTRY_FORMAT, *revisions)}{Path(key).suffix}"
     )
     try:
-        digest, _, content = path.read_bytes().partition(b"\n")
+        with open_regular(path.parent, path.name) as file:
+            digest, _, content = file.read().partition(b"\n")
         if hashlib.sha256(content).hexdigest().encode() != digest:
             raise ValueError("its SHA-256 is not the one it was written with")
         value = read(content)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lepton.storage.process_identity import ProcessIdentity
+from lepton.storage.regular_files import open_regular
 
 log = logging.getLogger("lepton")
 BEAT_SECONDS = 5.0  # between two beats of a process
@@ -70,7 +71,7 @@ def is_beating(lock_file: Path, owner: ProcessIdentity) -> bool:
 
     Units: seconds of this machine's monotonic clock; no clock of the other one is read.
     """
-    counter, began = lock_file.read_text(), time.monotonic()
+    counter, began = _counter(lock_file), time.monotonic()
     if SILENT_AT.get(owner) == counter:
         return False
     if began - LAST_HEARD.get(owner, -SILENCE_SECONDS) < SILENCE_SECONDS:
@@ -79,8 +80,13 @@ def is_beating(lock_file: Path, owner: ProcessIdentity) -> bool:
     log.info("%s: is %s still at it? %.0f s at most", run, owner, SILENCE_SECONDS)
     while time.monotonic() - began < SILENCE_SECONDS:
         time.sleep(min(1.0, BEAT_SECONDS / 5))
-        if lock_file.read_text() != counter:
+        if _counter(lock_file) != counter:
             LAST_HEARD[owner] = time.monotonic()
             return True
     SILENT_AT[owner] = counter
     return False
+
+
+def _counter(lock_file: Path) -> str:
+    with open_regular(lock_file.parent, lock_file.name) as file:
+        return file.read().decode(errors="replace")

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from lepton.config.identity import canonical_config
-from lepton.errors import LeptonError
+from lepton.errors import Damaged, LeptonError
 from lepton.storage.environment import training_versions
 from lepton.storage.files import write_bytes
+from lepton.storage.regular_files import open_regular
 from lepton.storage.run_folder import CHECKPOINT_FOLDER
 from lepton.trainer.default import resolve_precision, takes_cuda
 
@@ -118,8 +119,8 @@ class Checkpoints:
         """The states that are whole and can be gone on from, the newest first."""
         for path in (self.last, self.previous):
             try:
-                content = unpack(path.read_bytes())
-            except (ValueError, OSError):
+                content = unpack(_read(path))
+            except (ValueError, OSError, Damaged):
                 continue
             if json.loads(content["about"]) != self.about:
                 return
@@ -127,15 +128,28 @@ class Checkpoints:
 
     def _whole_files(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in (self.last, self.previous):
-            if not path.exists():
-                continue
             try:
-                content = unpack(path.read_bytes())
-            except (ValueError, OSError) as e:
-                log.warning("%s: %s; it is not used, and removed", path, e)
-                path.unlink(missing_ok=True)
+                content = unpack(_read(path))
+            except FileNotFoundError:
+                continue
+            except (ValueError, OSError, Damaged) as e:
+                reason = str(e).removeprefix(f"{path}: ")
+                log.warning("%s: %s; it is not used, and removed", path, reason)
+                _remove(path)
             else:
                 yield path, content
+
+
+def _read(path: Path) -> bytes:
+    with open_regular(path.parent, path.name) as file:
+        return file.read()
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as e:
+        raise LeptonError(f"{path}: cannot be removed ({e.strerror}); move it away") from None
 
 
 def pack(content: dict[str, Any]) -> memoryview:

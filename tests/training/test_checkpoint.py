@@ -93,6 +93,25 @@ def test_training_starts_anew_when_both_are_damaged(checkpoints, caplog):
     assert len(caplog.records) == 2
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("previous.ckpt")])
+def test_what_is_no_regular_file_is_not_waited_for_but_told_and_removed(checkpoints, make, caplog):
+    checkpoints.last.unlink()
+    make(checkpoints.last)
+    assert [state["step"] for state in checkpoints.peek_all()] == [1]
+    state = checkpoints.load()
+    assert state is not None and state["step"] == 1
+    assert "where lepton writes a regular file; it is not used, and removed" in caplog.text
+    assert not os.path.lexists(checkpoints.last) and checkpoints.previous.exists()
+
+
+def test_a_folder_in_a_checkpoints_place_is_not_removed_but_named(checkpoints):
+    checkpoints.last.unlink()
+    checkpoints.last.mkdir()
+    with pytest.raises(LeptonError, match=r"last\.ckpt: cannot be removed .*; move it away"):
+        checkpoints.load()
+    assert checkpoints.last.is_dir()
+
+
 def test_a_pickle_that_would_run_something_does_not(checkpoints, tmp_path):
     class Poison:
         def __reduce__(self):
