@@ -1,10 +1,8 @@
 """Sounds of a data set as one array: decoded once, and kept in the cache."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -12,16 +10,18 @@ from lepton.audio.decoding import Sound, SoundHead, look
 from lepton.audio.sound_reader import Length, SoundReader
 from lepton.audio.sound_survey import SoundSurvey
 from lepton.errors import DataError
-from lepton.storage.array_cache import ArrayCache, ArrayEntry
-from lepton.storage.cache import cache_key
-from lepton.storage.environment import package_versions
-from lepton.storage.fingerprint import fingerprint
+from lepton.storage.array_cache import ArrayEntry
+from lepton.storage.decoded_cache import (
+    DecodedCache,
+    content_key,
+    errors_of,
+    make_keys,
+    without_errors,
+)
 from lepton.storage.scratch import scratch_file
 from lepton.storage.threads import in_threads
 
-FORMAT = 1  # of an entry of the cache; raised when the same sounds would become other samples
-PACKAGES = ("lepton-experiments", "soundfile", "soxr")
-KEY_BYTES = 16
+CACHE = DecodedCache("sounds", 1, ("lepton-experiments", "soundfile", "soxr"))
 SAMPLE = np.dtype(np.int16)
 
 
@@ -88,20 +88,13 @@ def decode_all(
     Raises: DataError when the rates of sounds differ, and no rate is given; LeptonError when the
         cache's folder cannot be written, or a package is missing.
     """
-    cache, contents = ArrayCache("sounds"), hashlib.sha256()
-    for sound in sounds:
-        contents.update(_fingerprint(sound))
-    key = cache_key(asdict(shape), contents.hexdigest(), FORMAT, package_versions(PACKAGES))
-    entry = cache.open(key[:16], key[16:])
-    if entry is None:
-        with cache.writing(key[:16], key[16:]) as entry:
-            _decode_into(entry, sounds, shape, name)
+    entry, key = CACHE.entry(sounds, shape, partial(_decode_into, sounds, shape, name))
     facts = entry.facts
     return DecodedSounds(
         samples=entry.read("samples"),
         starts=np.array(entry.read("starts")),
         keys=np.array(entry.read("keys")),
-        errors={int(row): error for row, error in facts["errors"].items()},
+        errors=errors_of(entry),
         reader=SoundReader(**facts["reader"]),
         survey=SoundSurvey.of_facts(facts["survey"]),
         key=key,
@@ -109,30 +102,25 @@ def decode_all(
 
 
 def _decode_into(
-    entry: ArrayEntry, sounds: Sequence[Sound], shape: SoundShape, name: Callable[[int], str]
+    sounds: Sequence[Sound], shape: SoundShape, name: Callable[[int], str], entry: ArrayEntry
 ) -> None:
     rate = shape.rate or _common_rate(sounds, shape, name)
     reader = SoundReader(rate, shape.seconds, shape.length, shape.max_seconds)
-    survey, errors, lengths, keys = SoundSurvey(), {}, [], []
+    keys, lengths = make_keys(entry, len(sounds)), np.zeros(len(sounds), np.int64)
+    keys[:] = content_key(np.empty(0, SAMPLE))
+    survey, errors = SoundSurvey(), {}
     with scratch_file() as (file, _):
-        for row, decoded in enumerate(in_threads(reader.read, sounds, name)):
-            samples = np.empty(0, SAMPLE)
-            if isinstance(decoded, DataError):
-                errors[row] = str(decoded)
-            else:
-                samples, head = decoded
-                survey.add(head, name(row))
-                _count_changes(survey, reader, head, samples)
+        decoded = in_threads(reader.read, sounds, name)
+        for row, (samples, head) in without_errors(decoded, errors):
+            survey.add(head, name(row))
+            _count_changes(survey, reader, head, samples)
             file.write(samples.data)
-            lengths.append(len(samples))
-            keys.append(hashlib.blake2b(samples.data, digest_size=KEY_BYTES).digest())
+            lengths[row], keys[row] = len(samples), content_key(samples)
         file.seek(0)
-        array = entry.make("samples", (sum(lengths),), SAMPLE)
+        array = entry.make("samples", (int(lengths.sum()),), SAMPLE)
         if array.nbytes:
             file.readinto(memoryview(array).cast("B"))  # type: ignore[attr-defined]
-    starts = entry.make("starts", (len(sounds) + 1,), np.int64)
-    starts[:] = np.cumsum([0, *lengths])
-    entry.make("keys", (len(sounds),), f"S{KEY_BYTES}")[:] = keys
+    entry.make("starts", (len(sounds) + 1,), np.int64)[:] = np.cumsum([0, *lengths])
     entry.facts = {"errors": errors, "reader": asdict(reader), "survey": survey.facts()}
 
 
@@ -154,10 +142,3 @@ def _count_changes(
     if reader.seconds is not None:
         survey.cut += length > reader.seconds
         survey.padded += reader.length == "fixed" and length < reader.seconds
-
-
-def _fingerprint(sound: Sound) -> bytes:
-    if isinstance(sound, dict) and sound.get("array") is not None:
-        rate: Any = sound.get("sampling_rate")
-        return f"{rate} ".encode() + fingerprint(np.asarray(sound["array"]))
-    return fingerprint(sound)

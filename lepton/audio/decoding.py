@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from lepton.compat.optional import import_optional
 from lepton.errors import DataError
+from lepton.storage.file_cell import content_of
 
 Sound = Any  # a path, the bytes of a file, a dict of both or of an array and its rate, or an array
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64")
@@ -121,21 +121,14 @@ class _Array:
 @contextmanager
 def _opened(sound: Sound, rate: int | None) -> Iterator[Any]:
     """The sound with the properties and the `read` of a SoundFile."""
-    if isinstance(sound, dict):  # as the package datasets keeps them
-        if sound.get("array") is not None:
-            sound, rate = np.asarray(sound["array"]), sound.get("sampling_rate") or rate
-        else:
-            sound = sound.get("bytes") or sound.get("path")
+    if isinstance(sound, dict) and sound.get("array") is not None:  # as datasets keeps them
+        sound, rate = np.asarray(sound["array"]), sound.get("sampling_rate") or rate
     if isinstance(sound, np.ndarray):
         yield _Array(sound, rate)
         return
-    if isinstance(sound, bytes | bytearray):
-        sound = io.BytesIO(sound)
-    elif not isinstance(sound, str | Path):
-        raise DataError(f"{type(sound).__name__} is no sound: a path, bytes or an array is")
-    elif not Path(sound).is_file():
-        raise DataError("no such file" if not Path(sound).exists() else "is no file")
-    with soundfile().SoundFile(sound) as file:
+    content = content_of(sound, "sound")
+    in_memory = isinstance(content, bytes | bytearray)
+    with soundfile().SoundFile(io.BytesIO(content) if in_memory else content) as file:
         yield file
 
 

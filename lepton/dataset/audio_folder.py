@@ -1,15 +1,16 @@
 """Data sets of files of sounds: a folder for each class, names that say it, or a table of paths."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lepton.audio.decoded_sounds import SAMPLE
 from lepton.audio.decoding import AUDIO_ENDINGS
 from lepton.dataset.audio import AudioData
 from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.file_folder import FileFolder
 from lepton.dataset.load.streaming import FileSource, reads_as
-from lepton.dataset.read.file_table import LABEL, FileTable
+from lepton.dataset.read.file_table import LABEL, FileTable, naming_folder
 from lepton.dataset.read.named_files import read_named_files
 from lepton.errors import DataError
 from lepton.values.bounds import NotBelow0
@@ -17,12 +18,11 @@ from lepton.values.bounds import NotBelow0
 SHOWN_VALUES = 8  # of a column, in a message
 
 
-class AudioFolder(AudioData):
+class AudioFolder(AudioData, FileFolder):
     """A folder with a folder of sounds for each class, or a CSV of paths and labels.
 
     `names`: columns that are made of the parts of files' names, between `separator`; then a folder
-    needs no folders. `test_column`, `test_values`: rows that are the test split. `root`: the folder
-    that the paths of a CSV start from; none leads out of it.
+    needs no folders. `test_column`, `test_values`: rows that are the test split.
     """
 
     folder_keys = ("path", "test_path", "root")
@@ -43,10 +43,11 @@ class AudioFolder(AudioData):
     ):
         self.audio_column = audio
         super().__init__(**sounds)
-        self.paths, self.root, self.memory_gb = (path, test_path), root, memory_gb
+        self.paths, self.memory_gb = (path, test_path), memory_gb
         self.names, self.separator = names, separator
         self.test_column, self.test_values = test_column, [str(value) for value in test_values]
-        self.table = FileTable("sound", audio, "audio", AUDIO_ENDINGS, root)
+        skips = self.audio_inputs.on_error == "skip"
+        self.table = FileTable("sound", audio, "audio", AUDIO_ENDINGS, root, skips)
 
     def file_names(self) -> tuple[str, str]:
         """The paths of both, as they were given."""
@@ -58,11 +59,10 @@ class AudioFolder(AudioData):
 
         Raises: DataError for test rows that there are not.
         """
-        path, test_path = self.paths
-        frame = self._read(path)
+        frame, test = super().read()
         if self.test_column is None and not self.test_values:
-            return frame, self._read(test_path) if test_path else None
-        if test_path:
+            return frame, test
+        if test is not None:
             raise DataError("dataset.test_column: says which rows are the test; so does test_path")
         return self._divided(frame, str(self.test_column))
 
@@ -92,32 +92,25 @@ class AudioFolder(AudioData):
         shape = self.audio_inputs.shape
         if not reads_as(self, AudioFolder) or shape.seconds is None or shape.rate is None:
             return None
-        frames = [frame for frame in self.read() if frame is not None]
-        paths = [path for frame in frames for path in frame[self.audio_column]]
-        tables = [path for path in self.paths if path and not Path(path).expanduser().is_dir()]
-        return FileSource(
-            paths=[*tables, *(path for path in paths if Path(path).is_file())],
-            options={
-                "audio": self.audio_column,
-                "root": self.root,
-                "names": [self.names, self.separator],
-                "test": [self.test_column, self.test_values],
-                "speaker": [self.speaker, self.is_split_given],
-            },
-            bytes=len(paths) * round(shape.rate * shape.seconds) * 2,
+        return self.file_source(
+            round(shape.rate * shape.seconds) * SAMPLE.itemsize,
+            names=[self.names, self.separator],
+            test=[self.test_column, self.test_values],
+            speaker=[self.speaker, self.is_split_given],
         )
 
-    def _read(self, path: str) -> pd.DataFrame:
+    def read_one(self, path: str) -> pd.DataFrame:
         if self.names is None:
-            return self.table.read(path)
+            return super().read_one(path)
         self.table.refuse_root(path)
-        frame, strays = read_named_files(
-            path,
-            self.names,
-            self.separator,
-            column=self.audio_column,
-            label=LABEL,
-            endings=AUDIO_ENDINGS,
-            what="sound",
-        )
+        with naming_folder():
+            frame, strays = read_named_files(
+                path,
+                self.names,
+                self.separator,
+                column=self.audio_column,
+                label=LABEL,
+                endings=AUDIO_ENDINGS,
+                what="sound",
+            )
         return self.table.as_frame(frame, strays, path)

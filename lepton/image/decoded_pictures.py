@@ -1,27 +1,53 @@
 """Pictures of a data set as one array: decoded once, and kept in the cache."""
 
-import hashlib
 import mmap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 
-from lepton.errors import DataError
 from lepton.image.decoding import MODES, Picture
 from lepton.image.picture_reader import Fit, PictureReader, in_threads
 from lepton.image.survey import PictureSurvey, survey_pictures
-from lepton.storage.array_cache import ArrayCache, ArrayEntry
-from lepton.storage.cache import cache_key
-from lepton.storage.environment import package_versions
-from lepton.storage.fingerprint import fingerprint
+from lepton.storage.array_cache import ArrayEntry
+from lepton.storage.decoded_cache import (
+    KEY_BYTES,
+    DecodedCache,
+    content_key,
+    errors_of,
+    make_keys,
+    without_errors,
+)
 
-FORMAT = 1  # of an entry of the cache; raised when the same pictures would become other pixels
-PACKAGES = ("lepton-experiments", "pillow")
-KEY_BYTES = 16
+CACHE = DecodedCache("pictures", 1, ("lepton-experiments", "pillow"))
 BLOCK_ROWS = 4096  # of pixels that are copied at a time
 BYTE = np.dtype(np.uint8)
+
+
+class PixelReader(Protocol):
+    """A dataclass that makes the file of a row pixels of one shape; `picture` a picture of it."""
+
+    picture: PictureReader
+    shape: tuple[int, ...]
+
+    def read(self, file: Any) -> np.ndarray:
+        """The pixels. Raises: DataError that says what is wrong with it, but not which it is."""
+        ...
+
+
+class PixelShape(Protocol):
+    """A dataclass of what files are to become."""
+
+    def survey(self, files: Sequence[Any], name: Callable[[int], str]) -> PictureSurvey:
+        """The sizes of files, as their heads say."""
+        ...
+
+    def reader(self, survey: PictureSurvey) -> PixelReader:
+        """What makes files that were looked at arrays of one shape."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,30 +62,34 @@ class PictureShape:
     fit: Fit
     max_pixels: int
 
+    def survey(self, files: Sequence[Picture], name: Callable[[int], str]) -> PictureSurvey:
+        return survey_pictures(files, name, max_pixels=self.max_pixels)
+
     def reader(self, survey: PictureSurvey) -> PictureReader:
-        """What makes pictures that were looked at arrays of one shape."""
         height, width = self.size or survey.only_size()
         channels = self.channels or survey.least_channels()
         return PictureReader(height, width, channels, self.fit, self.max_pixels)
 
 
 @dataclass(frozen=True)
-class DecodedPictures:
-    """The pixels of all pictures, and for those that could not be decoded what is wrong.
+class DecodedPixels:
+    """The pixels of all files, and for those that could not be decoded what is wrong.
 
-    Shapes: pixels (N, channels, height, width) uint8, 0 where there is an error; keys (N,) bytes,
-        the same for equal pixels.
+    Shapes: pixels (N, *reader.shape) uint8, 0 where there is an error; keys (N,) bytes, the same
+        for equal pixels.
     """
 
     pixels: np.ndarray
     keys: np.ndarray
     errors: dict[int, str]
-    reader: PictureReader
+    reader: PixelReader
     survey: PictureSurvey
+    plural: str = "images"
 
     def remarks(self) -> list[tuple[str, int]]:
-        """What became of pictures that are not as they are asked for, and how many these are."""
-        return self.survey.remarks(self.reader)
+        """What became of files that are not as they are asked for, and how many these are."""
+        remarks = self.survey.remarks(self.reader.picture)
+        return [(words.replace("images", self.plural), count) for words, count in remarks]
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The pixels of some rows, in memory. Shapes: rows (N,)."""
@@ -74,7 +104,7 @@ class DecodedPictures:
 
 def decode_all(
     pictures: Sequence[Picture], shape: PictureShape, name: Callable[[int], str]
-) -> DecodedPictures:
+) -> DecodedPixels:
     """The pixels of pictures, from the cache where they were decoded before.
 
     Raises: DataError when the sizes of pictures differ, and no size is given; LeptonError when the
@@ -82,42 +112,39 @@ def decode_all(
     """
     if plain := _plain_pixels(pictures, shape):
         return plain
-    cache, contents = ArrayCache("pictures"), hashlib.sha256()
-    for picture in pictures:
-        contents.update(fingerprint(picture))
-    key = cache_key(asdict(shape), contents.hexdigest(), FORMAT, package_versions(PACKAGES))
-    entry = cache.open(key[:16], key[16:])
-    if entry is None:
-        with cache.writing(key[:16], key[16:]) as entry:
-            _decode_into(entry, pictures, shape, name)
-    facts = entry.facts
-    return DecodedPictures(
-        entry.read("pixels"),
-        np.array(entry.read("keys")),
-        {int(row): error for row, error in facts["errors"].items()},
-        PictureReader(**facts["reader"]),
-        PictureSurvey.of_facts(facts["survey"]),
-    )
+    entry = pixel_entry(CACHE, pictures, shape, name)
+    return decoded_pixels(entry, PictureReader(**entry.facts["reader"]))
+
+
+def pixel_entry(
+    cache: DecodedCache, files: Sequence[Any], shape: Any, name: Callable[[int], str]
+) -> ArrayEntry:
+    """What a cache has of files in a PixelShape, decoded where it has nothing.
+
+    Raises: as `decode_all`.
+    """
+    return cache.entry(files, shape, partial(_decode_into, files, shape, name))[0]
+
+
+def decoded_pixels(entry: ArrayEntry, reader: PixelReader, plural: str = "images") -> DecodedPixels:
+    """An entry as the pixels of all rows."""
+    keys, survey = np.array(entry.read("keys")), PictureSurvey.of_facts(entry.facts["survey"])
+    return DecodedPixels(entry.read("pixels"), keys, errors_of(entry), reader, survey, plural)
 
 
 def _decode_into(
-    entry: ArrayEntry, pictures: Sequence[Picture], shape: PictureShape, name: Callable[[int], str]
+    files: Sequence[Any], shape: PixelShape, name: Callable[[int], str], entry: ArrayEntry
 ) -> None:
-    survey = survey_pictures(pictures, name, max_pixels=shape.max_pixels)
-    reader = shape.reader(survey)
-    one = (reader.channels, reader.height, reader.width)
-    pixels, errors = entry.make("pixels", (len(pictures), *one), np.uint8), {}
-    keys = entry.make("keys", (len(pictures),), f"S{KEY_BYTES}")
-    for row, decoded in enumerate(in_threads(reader.read, pictures, name)):
-        if isinstance(decoded, DataError):
-            errors[row] = str(decoded)
-            continue
-        pixels[row] = decoded
-        keys[row] = pixel_key(decoded)
+    survey = shape.survey(files, name)
+    reader: Any = shape.reader(survey)
+    pixels = entry.make("pixels", (len(files), *reader.shape), np.uint8)
+    keys, errors = make_keys(entry, len(files)), {}
+    for row, decoded in without_errors(in_threads(reader.read, files, name), errors):
+        pixels[row], keys[row] = decoded, content_key(decoded)
     entry.facts = {"errors": errors, "reader": asdict(reader), "survey": survey.facts()}
 
 
-def _plain_pixels(pictures: Sequence[Picture], shape: PictureShape) -> DecodedPictures | None:
+def _plain_pixels(pictures: Sequence[Picture], shape: PictureShape) -> DecodedPixels | None:
     """Arrays of bytes that all have the shape that is wanted, as they are."""
     seen = {(getattr(p, "shape", ()), getattr(p, "dtype", None)) for p in pictures}
     (sides, dtype), *others = seen
@@ -131,12 +158,7 @@ def _plain_pixels(pictures: Sequence[Picture], shape: PictureShape) -> DecodedPi
     reader = PictureReader(height, width, channels, shape.fit, shape.max_pixels)
     pixels = np.stack([*pictures]).reshape(len(pictures), height, width, channels)
     pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-    keys = np.array([pixel_key(row) for row in pixels], dtype=f"S{KEY_BYTES}")
+    keys = np.array([content_key(row) for row in pixels], dtype=f"S{KEY_BYTES}")
     count = len(pictures)
     survey = PictureSurvey(Counter({(height, width): count}), Counter({channels: count}))
-    return DecodedPictures(pixels, keys, {}, reader, survey)
-
-
-def pixel_key(pixels: np.ndarray) -> bytes:
-    """Bytes that are the same for equal pixels of one shape."""
-    return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=KEY_BYTES).digest()
+    return DecodedPixels(pixels, keys, {}, reader, survey)

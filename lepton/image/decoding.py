@@ -13,6 +13,7 @@ import numpy as np
 
 from lepton.compat.optional import import_optional
 from lepton.errors import DataError
+from lepton.storage.file_cell import content_of, path_or_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -104,13 +105,8 @@ def _open(picture: Picture, max_pixels: int) -> "Image":
     images = pillow()
     if isinstance(picture, images.Image):
         return picture
-    if isinstance(picture, dict):  # as the package datasets keeps them
-        picture = picture.get("bytes") or picture.get("path")
-    if isinstance(picture, bytes | bytearray):
-        picture = io.BytesIO(picture)
-    elif not isinstance(picture, str | Path):
-        raise DataError(f"{type(picture).__name__} is no picture: a path, bytes or an array is")
-    opened = images.open(picture)
+    content = content_of(picture, "picture")
+    opened = images.open(io.BytesIO(content) if isinstance(content, bytes | bytearray) else content)
     width, height = opened.size
     if width * height > max_pixels:
         raise DataError(f"{width} x {height} pixels are more than dataset.max_pixels={max_pixels}")
@@ -162,8 +158,7 @@ def _fast_jpeg(image: "Image", picture: Picture, reduction: int) -> np.ndarray |
         simplejpeg = importlib.import_module("simplejpeg")
     except ImportError:
         return None
-    if isinstance(picture, dict):
-        picture = picture.get("bytes") or picture.get("path")
+    picture = path_or_bytes(picture)
     content = picture if isinstance(picture, bytes | bytearray) else Path(picture).read_bytes()
     width, height = (-(-side // reduction) if reduction > 1 else 0 for side in image.size)
     try:

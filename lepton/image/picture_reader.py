@@ -10,6 +10,7 @@ from lepton.image.decoding import Picture, decode, pillow, quiet_decoding
 from lepton.storage import threads
 
 Fit = Literal["crop", "pad", "stretch"]
+COLOURS = 3  # channels of a picture, where none are asked for
 WHITE = (255, 255, 255, 255)  # behind what is transparent, where transparency is no channel
 
 
@@ -25,6 +26,22 @@ class PictureReader:
     channels: int
     fit: Fit
     max_pixels: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shapes: of the pixels of a picture, (channels, height, width)."""
+        return self.channels, self.height, self.width
+
+    @property
+    def picture(self) -> "PictureReader":
+        """Itself, as clips have one for their frames."""
+        return self
+
+    def options(self) -> dict[str, Any]:
+        """The options of a data set that lead to it."""
+        names = ("channels", "fit", "max_pixels")
+        sizes = {"size": [self.height, self.width]}
+        return sizes | {name: getattr(self, name) for name in names}
 
     def read(self, picture: Picture) -> np.ndarray:
         """The pixels of a picture.

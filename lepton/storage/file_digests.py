@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from lepton.storage.cache import cache_folder, cache_key
@@ -15,6 +16,7 @@ FORMAT = 1  # of a file that keeps digests
 FEWEST = 32  # files, whose digests are worth a file
 SETTLED_NS = 2 * 10**9  # since a file's last change, before which another may have the same time
 Stamp = tuple[int, int, int, int]  # of a file: its size, both of its times, its number
+UNREAD = ""  # in place of the digest of a file that cannot be read; who reads the data says so
 LAST: dict[Path, tuple[dict[str, Stamp], list[tuple[str, str]]]] = {}  # the folder last looked at
 
 
@@ -35,18 +37,18 @@ def digests_below(folder: Path) -> list[tuple[str, str]]:
 
 
 def digests_of(paths: Iterable[Path | str]) -> list[str]:
-    """The SHA-256 of each file.
-
-    Raises: OSError for a file that is not there.
-    """
+    """The SHA-256 of each file."""
     whole = [os.path.abspath(os.path.expanduser(path)) for path in paths]
     if len(whole) < FEWEST:
-        return [sha256_of(Path(path)) for path in whole]
+        return [_digest(Path(path)) for path in whole]
     folder = os.path.commonpath(map(os.path.dirname, whole))
     names = [os.path.relpath(path, folder).replace(os.sep, "/") for path in whole]
-    stamps = {name: _stamp(os.stat(path)) for name, path in zip(names, whole, strict=True)}
+    stamps = {}
+    for name, path in zip(names, whole, strict=True):
+        with suppress(OSError):
+            stamps[name] = _stamp(os.stat(path))
     digests = _digests(Path(folder), stamps, is_all=False)
-    return [digests[name] for name in names]
+    return [digests.get(name, UNREAD) for name in names]
 
 
 def _digests(folder: Path, stamps: dict[str, Stamp], *, is_all: bool) -> dict[str, str]:
@@ -55,7 +57,7 @@ def _digests(folder: Path, stamps: dict[str, Stamp], *, is_all: bool) -> dict[st
     `is_all`: the folder has no others, so that what is kept of them can go.
     """
     if len(stamps) < FEWEST:
-        return {name: sha256_of(folder / name) for name in stamps}
+        return {name: _digest(folder / name) for name in stamps}
     file = cache_folder() / "digests" / f"{cache_key(str(folder), FORMAT)}.json"
     kept, now = _read(file), time.time_ns()
     digests, new = {}, {}
@@ -64,8 +66,8 @@ def _digests(folder: Path, stamps: dict[str, Stamp], *, is_all: bool) -> dict[st
         if known is not None and tuple(known[:-1]) == stamp:
             digests[name] = known[-1]
             continue
-        digests[name] = sha256_of(folder / name)
-        if max(stamp[1:3]) + SETTLED_NS < now:
+        digests[name] = _digest(folder / name)
+        if digests[name] != UNREAD and max(stamp[1:3]) + SETTLED_NS < now:
             new[name] = [*stamp, digests[name]]
     if new or (is_all and len(kept) > len(stamps)):
         others = {name: entry for name, entry in kept.items() if not is_all or name in stamps}
@@ -74,17 +76,29 @@ def _digests(folder: Path, stamps: dict[str, Stamp], *, is_all: bool) -> dict[st
 
 
 def _stamps_below(folder: str, prefix: str = "") -> Iterator[tuple[str, Stamp]]:
-    """The relative path and the stamp of every file; folders that are links are not entered."""
-    with os.scandir(folder) as entries:
+    """The relative path and the stamp of every file; folders that are links are not entered.
+
+    What cannot be looked at is left out.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _stamps_below(entry.path, f"{prefix}{entry.name}{os.sep}")
-            elif entry.is_file():
-                yield prefix + entry.name, _stamp(entry.stat())
+                continue
+            with suppress(OSError):
+                if entry.is_file():
+                    yield prefix + entry.name, _stamp(entry.stat())
 
 
 def _stamp(status: os.stat_result) -> Stamp:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path) if path.is_file() else UNREAD  # a pipe might never end
+    except OSError:
+        return UNREAD
 
 
 def _read(file: Path) -> dict[str, list]:

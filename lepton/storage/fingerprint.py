@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 from lepton.storage.cache import cache_key
+from lepton.storage.file_cell import path_or_bytes
 
 
 def fingerprint(content: Any) -> bytes:
     """Bytes that are others for another content, without reading a file.
 
-    `content`: a path, the bytes of a file, a dict of both, an array, or what has `tobytes`.
+    `content`: a path, the bytes of a file, a dict of both or of an array of sound and its rate, an
+    array, or what has `tobytes`.
     """
-    if isinstance(content, dict):
-        content = content.get("bytes") or content.get("path")
+    if isinstance(content, dict) and (array := content.get("array")) is not None:
+        return f"{content.get('sampling_rate')} ".encode() + fingerprint(np.asarray(array))
+    content = path_or_bytes(content)
     if isinstance(content, str | Path):
         try:
             stat = os.stat(content)

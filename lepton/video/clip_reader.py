@@ -1,6 +1,7 @@
 """ClipReader: makes clips of any length and size arrays of one shape."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,21 @@ class ClipReader:
     frames: int
     max_frames: int
     picture: PictureReader
+
+    @classmethod
+    def of_facts(cls, facts: dict[str, Any]) -> "ClipReader":
+        """The reader of which `asdict` made these facts."""
+        return cls(**{**facts, "picture": PictureReader(**facts["picture"])})
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shapes: of the pixels of a clip, (frames, channels, height, width)."""
+        return self.frames, *self.picture.shape
+
+    def options(self) -> dict[str, Any]:
+        """The options of a data set that lead to it."""
+        numbers = {"frames": self.frames, "max_frames": self.max_frames}
+        return numbers | self.picture.options()
 
     def read(self, clip: Clip) -> np.ndarray:
         """The pixels of a clip.

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from lepton.compat.optional import import_optional
 from lepton.errors import DataError
+from lepton.storage.file_cell import content_of
 
 Clip = Any  # a path, the bytes of a file, a dict of both, or an array (frames, H, W[, channels])
 FORMATS = (  # of files; none is a list of other files, or fetches one
@@ -132,20 +132,16 @@ def _checked(frames: np.ndarray) -> np.ndarray:
 def _opened(clip: Clip) -> Iterator[Any]:
     """The file of a clip; what PyAV raises for damaged and hostile ones becomes a DataError."""
     av = pyav()
-    if isinstance(clip, dict):
-        clip = clip.get("bytes") or clip.get("path")
-    if not isinstance(clip, str | Path | bytes | bytearray):
-        raise DataError(f"{type(clip).__name__} is no clip: a path, bytes or an array is")
+    content = content_of(clip, "clip")
+    in_memory = isinstance(content, bytes | bytearray)
     try:
         with (
-            io.BytesIO(clip) if isinstance(clip, bytes | bytearray) else open(clip, "rb") as file,
+            io.BytesIO(content) if in_memory else open(content, "rb") as file,
             av.open(file, options=LOCAL) as container,
         ):
             yield container
     except DataError:
         raise
-    except FileNotFoundError:
-        raise DataError("no such file") from None
     except (av.error.FFmpegError, OSError, ValueError, EOFError, IndexError, TypeError) as e:
         reason = getattr(e, "strerror", None) or " ".join(f"{e}".split()) or type(e).__name__
         raise DataError(f"no clip that can be decoded ({reason})") from None

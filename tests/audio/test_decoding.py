@@ -86,7 +86,7 @@ def truncated(ending):
         (np.zeros((2, 100), np.int16), r"shape \(2, 100\) is no sound"),
         (np.zeros(20 * RATE, np.int16), r"20 s are more than dataset\.max_seconds=10"),
         (7, "int is no sound"),
-        (None, "NoneType is no sound"),
+        (None, "holds no sound"),
     ],
 )
 def test_what_is_wrong_with_a_sound_is_said(sound, words):

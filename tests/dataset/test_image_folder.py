@@ -1,5 +1,7 @@
 """Folders and tables of image files, and what is wrong with them."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,3 +167,44 @@ def test_other_files_are_left_out_and_counted(folder):
 def test_a_size_of_no_pixels_is_refused(folder, size):
     with pytest.raises(DataError, match=r"dataset\.size=.* in pixels from 1 on"):
         data_of(folder, size=size)
+
+
+def test_a_row_without_a_path_and_links_that_lead_nowhere_are_skipped_and_counted(folder):
+    rows = [(f"cat/{i}.png", i % 2) for i in range(12)]
+    (folder / "round.png").symlink_to(folder / "round.png")
+    (folder / "nowhere.png").symlink_to(folder / "none.png")
+    cells = ["", "  ", "round.png", "nowhere.png", "cat", "a\nb.png"]
+    table = folder.parent / "t.csv"
+    frame = pd.DataFrame([*rows, *((cell, 0) for cell in cells)], columns=["file", "y"])
+    frame.to_csv(table, index=False)
+    words = {"root": str(folder), "image": "file", "target": "y"}
+    with pytest.raises(DataError, match=r"row 13: column 'file' holds no path \(2 such rows"):
+        data_of(table, **words)
+    assert "row 13: holds no picture (6)" in notes_of(data_of(table, on_error="skip", **words))
+    reasons = ("cannot be opened", "no such file", "is no file", "no such file")
+    for cell, reason in zip(cells[2:], reasons, strict=True):
+        pd.DataFrame([*rows, (cell, 0)], columns=["file", "y"]).to_csv(table, index=False)
+        name = cell.replace("\n", r"\\n")
+        with pytest.raises(DataError, match=rf"{name}: {reason}"):
+            data_of(table, **words)
+
+
+def test_what_is_called_as_a_picture_and_is_no_file_is_told_or_skipped(folder):
+    (folder / "cat" / "round.png").symlink_to(folder / "cat" / "round.png")
+    (folder / "cat" / "nowhere.png").symlink_to(folder / "none.png")
+    os.mkfifo(folder / "cat" / "pipe.png")
+    with pytest.raises(DataError, match=r"cat/nowhere\.png: no such file \(3 such images in all\)"):
+        data_of(folder)
+    assert "cat/nowhere.png: no such file (3)" in notes_of(data_of(folder, on_error="skip"))
+
+
+def test_a_class_that_is_a_link_to_a_folder_is_refused(folder):
+    (folder / "bird").symlink_to(folder / "cat")
+    with pytest.raises(DataError, match="set/bird: a link to a folder, whose files are no part"):
+        data_of(folder)
+
+
+def test_a_name_that_is_no_utf8_is_refused(folder):
+    (folder / "cat" / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    with pytest.raises(DataError, match=r"cat/\\udcff\.png: the name is no UTF-8; rename it"):
+        data_of(folder)

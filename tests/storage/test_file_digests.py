@@ -94,3 +94,15 @@ def test_a_folder_is_looked_at_each_time(folder, read_files):
         assert read_files == []
         change()
     assert digests_below(folder) == by_hand(folder)
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_files_that_cannot_be_read_have_none(folder, few):
+    (folder / "a" / "round").symlink_to(folder / "a" / "round")
+    os.mkfifo(folder / "a" / "pipe")
+    below = folder / "a" if few else folder
+    assert digests_below(below) == by_hand(below)
+    paths = [folder / "a" / name for name in ("1.png", "round", "pipe")]
+    others = [] if few else [folder / "a-b" / "deep" / f"{number}" for number in range(FEWEST)]
+    digests = digests_of([*paths, *others])
+    assert digests[:3] == [hashlib.sha256(paths[0].read_bytes()).hexdigest(), "", ""]

@@ -23,7 +23,8 @@ from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, nam
 from lepton.dataset.inputs.explained import Explained, explained_map, explained_times
 from lepton.dataset.inputs.kind import RawSplits, Rows
 from lepton.dataset.inputs.measured import MeasuredColumn
-from lepton.dataset.inputs.shown_sounds import measured_sounds, shown_sounds
+from lepton.dataset.inputs.shown_sounds import measured_sounds, shown_sound
+from lepton.dataset.inputs.sound import Sound
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import ConfigError
@@ -169,7 +170,7 @@ class AudioInputs(DecodedInputs):
         return {**sizes, "mean": self.mean, "std": self.std}
 
     def settings(self) -> dict[str, Any]:
-        shape = {**vars(self.shape), "max_seconds": None}
+        shape = asdict(self.shape)
         spectrum = vars(self.spectrum) if self.spectrum else None
         others = {"on_error": self.on_error, "duplicates": self.duplicates}
         return {"shape": shape, "spectrum": spectrum, **others}
@@ -252,8 +253,9 @@ class AudioInputs(DecodedInputs):
         if name == "audio" and rows[name].dtype != torch.int16:
             yield f"waveforms must be int16; those of {split} are {rows[name].dtype}"
 
-    def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return shown_sounds(rows[self.own_columns[0]], self.reader, self.shape.max_seconds)
+    def show(self, file: Any, name: str) -> Sound:
+        """What a page plays, and a picture of it."""
+        return shown_sound(file, name, self.reader, self.shape.max_seconds)
 
     def measured(
         self, table: RawTable, names: list[str], rows: np.ndarray

@@ -14,9 +14,11 @@ from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.class_notes import balance_notes
 from lepton.dataset.describe.told_faults import tell_fault
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.inputs.picture import Media
 from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
 from lepton.dataset.split.split_rows import SplitRows
-from lepton.errors import DataError, UnequalFiles
+from lepton.errors import DataError, LeptonError, UnequalFiles
+from lepton.foreign_text import printable
 
 MAX_VALUES = 12  # of a column beside files, by which the report slices
 MAX_NAMED = 20  # files that cannot be read, in notes on data that are only looked at
@@ -138,6 +140,27 @@ class DecodedInputs(InputKind):
             raise DataError(f"column {column!r} is missing{suggestion(column, frame.columns)}")
         return super().encode(frame)
 
+    def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The column's files, in whose place words stand where one cannot be read."""
+        column = rows[self.own_columns[0]]
+        shown = [self._shown(file) for file in column]
+        return pd.DataFrame({column.name: pd.Series(shown, dtype=object, index=rows.index)})
+
+    def show(self, file: Any, name: str) -> Media:
+        """A file as a page shows it, under a name.
+
+        Raises: LeptonError that says what is wrong with it.
+        """
+        raise NotImplementedError
+
+    def _shown(self, file: Any) -> Media:
+        path = file.get("path") if isinstance(file, dict) else file
+        name = Path(path).name if isinstance(path, str | Path) else self.noun
+        try:
+            return self.show(file, name)
+        except LeptonError as e:
+            return Media(f"{name}: {e}", b"", media_type="")
+
     def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The other columns that have few values."""
         others = rows.drop(columns=self.own_columns[0]).select_dtypes(exclude="number")
@@ -150,9 +173,9 @@ def namer(column: pd.Series) -> Callable[[int], str]:
 
     def name(row: int) -> str:
         value = values[row]
-        if isinstance(value, dict):
-            value = value.get("path") or value
-        return str(value) if isinstance(value, str | Path) else f"row {row + 1}"
+        path = value.get("path") if isinstance(value, dict) else value
+        is_path = isinstance(path, str | Path) and str(path).strip()
+        return printable(path, one_line=True) if is_path else f"row {row + 1}"
 
     return name
 

@@ -21,6 +21,7 @@ OTHER_MODULES = (
     "kind",
     "measured",
     "picture",
+    "pixels",
     "shown",
     "shown_sounds",
     "sound",

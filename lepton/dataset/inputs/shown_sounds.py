@@ -1,7 +1,6 @@
 """Sounds as a page plays them, with their spectrograms, and what is measured of them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,16 +12,21 @@ from lepton.dataset.inputs.decoded import namer
 from lepton.dataset.inputs.measured import MeasuredColumn
 from lepton.dataset.inputs.picture import Picture
 from lepton.dataset.inputs.sound import Sound, wav
-from lepton.errors import LeptonError
 
 SHOWN_RATE, SHOWN_SECONDS = 16_000, 10  # of a sound that a page plays; the first if none is known
 
 
-def shown_sounds(column: pd.Series, reader: SoundReader | None, max_seconds: float) -> pd.DataFrame:
-    """A column of paths, contents or arrays as Sounds."""
-    name, reader = namer(column), reader or _reader(max_seconds)
-    shown = [_shown(sound, Path(name(row)).name, reader) for row, sound in enumerate(column)]
-    return pd.DataFrame({column.name: pd.Series(shown, dtype=object, index=column.index)})
+def shown_sound(sound: Any, name: str, reader: SoundReader | None, max_seconds: float) -> Sound:
+    """A path, content or array as what a page plays, and a picture of it.
+
+    Raises: LeptonError that says what is wrong with it.
+    """
+    reader = reader or _reader(max_seconds)
+    samples, head = reader.read(sound)
+    words = f"{name}, {head.samples / head.rate:.3g} s"
+    picture = Picture(words, spectrogram_png(samples, reader.rate), media_type="image/png")
+    content = wav(samples[: round(SHOWN_SECONDS * reader.rate)], reader.rate)
+    return Sound(words, content, media_type="audio/wav", picture=picture)
 
 
 def measured_sounds(
@@ -36,15 +40,3 @@ def measured_sounds(
 
 def _reader(max_seconds: float) -> SoundReader:
     return SoundReader(SHOWN_RATE, None, "own", max_seconds)
-
-
-def _shown(sound: Any, name: str, reader: SoundReader) -> Sound:
-    """What a page plays, and a picture of it; words where it cannot be read."""
-    try:
-        samples, head = reader.read(sound)
-    except LeptonError as e:
-        return Sound(f"{name}: {e}", b"", media_type="audio/wav")
-    words = f"{name}, {head.samples / head.rate:.3g} s"
-    picture = Picture(words, spectrogram_png(samples, reader.rate), media_type="image/png")
-    content = wav(samples[: round(SHOWN_SECONDS * reader.rate)], reader.rate)
-    return Sound(words, content, media_type="audio/wav", picture=picture)

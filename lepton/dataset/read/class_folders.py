@@ -1,11 +1,12 @@
 """Reads a folder that has a folder of files for each class."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from lepton.config.words import shell_word
 from lepton.errors import DataError
+from lepton.foreign_text import printable
 
 SPLIT_NAMES = {"train": "path", "training": "path", "test": "test_path", "testing": "test_path"}
 
@@ -20,6 +21,11 @@ def files_by_class(
     Raises: DataError for a folder with fewer classes than `least_classes`, or with splits for them.
     """
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if links := [path for path in classes if path.is_symlink()]:
+        raise DataError(
+            f"{printable(links[0], one_line=True)}: a link to a folder, whose files are no part of "
+            f"{folder}; a folder of files is right, or links to them"
+        )
     names = {path.name.lower(): path for path in classes}
     if splits := [name for name in names if name in SPLIT_NAMES]:
         advice = {SPLIT_NAMES[name]: names[name] for name in splits}
@@ -35,7 +41,9 @@ def files_by_class(
         left_out = sorted({*inside} - {*fitting}, key=lambda name: name.split(os.sep))
         strays += [os.path.relpath(name, folder) for name in left_out]
         if not fitting:
-            raise DataError(f"{path}: no {what} in the folder of this class")
+            name = printable(path, one_line=True)
+            raise DataError(f"{name}: no {what} in the folder of this class")
+    refuse_other_names(name for name, _ in files)
     if len(classes) < least_classes:
         found = f"one folder, {classes[0].name}" if classes else "none"
         least = {1: "one", 2: "two"}.get(least_classes, least_classes)
@@ -47,13 +55,27 @@ def files_by_class(
 
 
 def _files_below(folder: str) -> Iterator[str]:
-    """The paths of the files of a folder and those in it, of which links are left out."""
+    """The paths of the files of a folder and those in it, of which links are left out.
+
+    What is called as a file and is none is among them, so that reading tells of each.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _files_below(entry.path)
-            elif is_seen(entry.name) and entry.is_file():
+            elif is_seen(entry.name) and not (entry.is_symlink() and os.path.isdir(entry.path)):
                 yield entry.path
+
+
+def refuse_other_names(paths: Iterable[str]) -> None:
+    """Raises: DataError for a name that is no text, as the names of old archives are."""
+    for path in paths:
+        if not path.isascii():
+            try:
+                path.encode()
+            except UnicodeEncodeError:
+                name = printable(path, one_line=True)
+                raise DataError(f"{name}: the name is no UTF-8; rename it") from None
 
 
 def is_seen(name: str) -> bool:

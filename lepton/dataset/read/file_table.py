@@ -1,6 +1,7 @@
 """FileTable: reads the paths of files with their labels, from a folder a class or from a CSV."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ import pandas as pd
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.describe.told_faults import tell_fault
 from lepton.dataset.read.class_folders import files_by_class
 from lepton.dataset.read.csv_file import read_csv
+from lepton.dataset.read.rooted_paths import is_path, refuse_no_root, rooted_paths
 from lepton.errors import DataError
+from lepton.foreign_text import printable
 
 CSV_OPTIONS: dict[str, Any] = {
     **{"separator": None, "quote": '"', "decimal": None, "encoding": "utf-8"},
@@ -26,7 +30,7 @@ class FileTable:
 
     `what`: a file is, as "image"; `column`: of paths, which the YAML's key `key` names; `endings`:
     of the files in folders, in small letters; `root`: the folder that the paths of a CSV start
-    from; none leads out of it.
+    from; none leads out of it. `skips`: a row of a CSV without a path is left to who decodes files.
     """
 
     what: str
@@ -34,6 +38,7 @@ class FileTable:
     key: str
     endings: Collection[str]
     root: str | None
+    skips: bool
 
     def read(self, path: str, *, least_classes: int = 2) -> pd.DataFrame:
         """The paths of the files with their labels, or all that a CSV says of them.
@@ -45,16 +50,18 @@ class FileTable:
         if not folder.is_dir():
             return self._read_table(folder)
         self.refuse_root(path)
-        files, strays = files_by_class(
-            folder, self.endings, what=self.what, least_classes=least_classes
-        )
+        with naming_folder():
+            files, strays = files_by_class(
+                folder, self.endings, what=self.what, least_classes=least_classes
+            )
         return self.as_frame(pd.DataFrame(files, columns=[self.column, LABEL]), strays, path)
 
     def as_frame(self, frame: pd.DataFrame, strays: list[str], path: str) -> pd.DataFrame:
         """The rows of a folder, with a note on the files that are left out."""
         if strays:
             remark = f"files that are no {self.what}s by their ending, left out"
-            note = CleaningNote(f"{remark}; the first: {strays[0]}", len(strays), path)
+            first = printable(strays[0], one_line=True)
+            note = CleaningNote(f"{remark}; the first: {first}", len(strays), path)
             frame.attrs["notes"] = [note]
         return frame
 
@@ -66,26 +73,24 @@ class FileTable:
             )
 
     def _read_table(self, path: Path) -> pd.DataFrame:
-        if self.root is None:
-            raise DataError(
-                f"dataset.root: give the folder that the paths in {path} start from, "
-                f"as dataset.root={path.parent}"
-            )
-        root = Path(self.root).expanduser()
-        if not root.is_dir():
-            raise DataError(f"dataset.root={self.root}: no such folder (looked in {Path.cwd()})")
+        refuse_no_root(self.root, path, self.column)
         frame = read_csv(str(path), **CSV_OPTIONS)
         if self.column not in frame.columns:
             hint = suggestion(self.column, frame.columns)
             raise DataError(f"{path}: dataset.{self.key}={self.column}: no such column{hint}")
-        inside, paths = root.resolve(), []
-        for row, cell in enumerate(frame[self.column], 1):
-            if not isinstance(cell, str) or not cell.strip():
-                raise DataError(f"{path}, row {row}: column {self.column!r} holds no path")
-            if not (root / cell).resolve().is_relative_to(inside):
-                raise DataError(f"{path}, row {row}: {cell!r} is outside of dataset.root={root}")
-            paths.append(str(root / cell))
-        attrs = frame.attrs
-        frame = frame.assign(**{self.column: pd.Series(paths, dtype=object, index=frame.index)})
-        frame.attrs = attrs
-        return frame
+        lacking = ~frame[self.column].map(is_path).astype(bool).to_numpy()
+        if lacking.any() and not self.skips:
+            row = int(lacking.argmax()) + 1
+            more = f" ({lacking.sum()} such rows in all)" if lacking.sum() > 1 else ""
+            message = f"{path}, row {row}: column {self.column!r} holds no path{more}; "
+            tell_fault(DataError(f"{message}dataset.on_error=skip leaves them out"))
+        return rooted_paths(frame, [self.column], self.root, str(path))
+
+
+@contextmanager
+def naming_folder() -> Iterator[None]:
+    """Turns what reading folders raises into a DataError that names the one."""
+    try:
+        yield
+    except OSError as e:
+        raise DataError(f"{printable(e.filename, one_line=True)}: {e.strerror}") from None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton.dataset.read.class_folders import is_seen
+from lepton.dataset.read.class_folders import is_seen, refuse_other_names
 from lepton.errors import DataError
 
 
@@ -38,6 +38,7 @@ def read_named_files(
     strays = [str(file.relative_to(folder)) for file in seen if file.suffix.lower() not in endings]
     if not files:
         raise DataError(f"{folder}: no {what} in the folder")
+    refuse_other_names(map(str, files))
     rows = [_parts(file, names, separator) for file in files]
     frame = pd.DataFrame(rows, columns=list(names))
     if label not in names and any(file.parent != folder for file in files):

@@ -1,5 +1,6 @@
 """Paths in the cells of a table, which start from a folder and do not lead out of it."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,23 +18,16 @@ def rooted_paths(
     `path` is that of the table.
     Raises: DataError without a root where one is needed, and for a path that leads out of it.
     """
-    texts = {name: frame[name].map(_is_path) for name in columns}
+    texts = {name: frame[name].map(is_path).astype(bool) for name in columns}
     if not any(are_paths.any() for are_paths in texts.values()):
         return frame
-    if root is None:
-        raise DataError(
-            f"dataset.root: give the folder that the paths in {path} start from, as "
-            f"dataset.root={Path(path).parent} (column {columns[0]!r} holds paths)"
-        )
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"dataset.root={root}: no such folder (looked in {Path.cwd()})")
+    folder = refuse_no_root(root, Path(path), columns[0])
     inside, attrs = folder.resolve(), frame.attrs
     for name, are_paths in texts.items():
         cells = frame[name].to_numpy(object).copy()
         for row in are_paths.to_numpy().nonzero()[0]:
             cell = cells[row].strip()
-            if not (folder / cell).resolve().is_relative_to(inside):
+            if _leads_out(folder / cell, inside):
                 raise DataError(
                     f"{path}, row {row + 1}: {cell!r} is outside of dataset.root={root}"
                 )
@@ -43,5 +37,27 @@ def rooted_paths(
     return frame
 
 
-def _is_path(cell: Any) -> bool:
+def refuse_no_root(root: str | None, path: Path, column: str) -> Path:
+    """The folder that paths start from. Raises: DataError where none is given, or it is none."""
+    if root is None:
+        raise DataError(
+            f"dataset.root: give the folder that the paths in {path} start from, as "
+            f"dataset.root={path.parent} (column {column!r} holds paths)"
+        )
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"dataset.root={root}: no such folder (looked in {Path.cwd()})")
+    return folder
+
+
+def _leads_out(path: Path, inside: Path) -> bool:
+    """False for links that lead round in a circle, too, and for what no file is called."""
+    try:
+        return not Path(os.path.realpath(path)).is_relative_to(inside)
+    except ValueError:
+        return False
+
+
+def is_path(cell: Any) -> bool:
+    """True for a text that is not blank."""
     return isinstance(cell, str) and bool(cell.strip())

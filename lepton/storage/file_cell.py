@@ -1,0 +1,36 @@
+"""Cells of a column of files: each a path, the bytes of a file, or a dict of both."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from lepton.errors import DataError
+
+
+def content_of(cell: Any, what: str) -> str | Path | bytes | bytearray:
+    """The bytes of a file that is to be `what`, as "picture"; or the path of a regular file.
+
+    Raises: DataError that says what is wrong with it, but not which it is.
+    """
+    content = path_or_bytes(cell)
+    if isinstance(content, bytes | bytearray):
+        return content
+    if content is None or content != content or not str(content).strip():
+        raise DataError(f"holds no {what}")
+    if not isinstance(content, str | Path):
+        raise DataError(f"{type(content).__name__} is no {what}: a path, bytes or an array is")
+    try:
+        mode = os.stat(content).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError("no such file") from None
+    except (OSError, ValueError) as e:
+        raise DataError(f"cannot be opened ({getattr(e, 'strerror', None) or e})") from None
+    if not stat.S_ISREG(mode):
+        raise DataError("is no file")
+    return content
+
+
+def path_or_bytes(cell: Any) -> Any:
+    """The bytes or else the path of a dict, as the package datasets keeps files; others as are."""
+    return cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell
