@@ -47,7 +47,7 @@ def start_fork_server(modules: Sequence[str]) -> None:
     if START_METHOD != "forkserver":
         return
     _start_method.set_forkserver_preload(list(modules))
-    with _without_main_module(), _without_ctrl_c():
+    with _without_main_module(), _without_stop_signals():
         forkserver.ensure_running()
 
 
@@ -68,16 +68,27 @@ def stop_fork_server() -> None:
 
 
 @contextmanager
-def _without_ctrl_c() -> Iterator[None]:
+def _without_stop_signals() -> Iterator[None]:
     """Keeps Ctrl-C, which a terminal sends to all, from the processes that are started meanwhile.
 
-    This process hears one that came at the end.
+    This process hears it at the end, and SIGTERM too: by then it knows which process to end.
     """
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if threading.current_thread() is not threading.main_thread():
+        handlers.clear()  # of the main thread's, which alone runs them
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handlers:  # a mask alone holds nothing back that another thread may take
+        signal.signal(number, lambda number, _: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def end_workers(workers: Sequence[WorkerProcess]) -> None:
     """Tells all workers to end, and ends those that have not after a while."""
     for worker in workers:
         worker.terminate()
-    if any(worker.pid is None for worker in workers):
+    if not workers or any(worker.pid is None for worker in workers):  # it may still import
         stop_fork_server()
     deadline = time.monotonic() + GRACE_SECONDS
     try:

@@ -6,21 +6,25 @@ import random
 import signal
 import time
 from dataclasses import replace
+from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lepton import load
+from lepton.compat.multiprocessing import stop_fork_server
 from lepton.errors import LeptonError
 from lepton.launch.basic import Basic
 from lepton.launch.parallel import Parallel
 from lepton.launch.process_environment import ProcessEnvironment
 from lepton.launch.worker_pool import WorkerPool
-from lepton.launch.worker_process import WorkerProcess, start_worker_server
+from lepton.launch.worker_process import WorkerProcess, end_workers, start_worker_server
 from lepton.storage.run_folder import read_failure, run_status
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.parallelism import threads_of_run
 from lepton.sweep.progress import SweepProgress
+from lepton.training.signals import Interrupted, interrupted_by_sigterm
 from tests.quick import quick_at
 
 WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
@@ -139,6 +143,24 @@ def test_the_imports_are_paid_before_the_first_job(here):
         worker.close()
 
 
+def test_a_signal_while_the_server_starts_is_heard_when_it_can_be_ended(has_ended, monkeypatch):
+    ensure_running = forkserver.ensure_running
+
+    def signalled():
+        os.kill(os.getpid(), signal.SIGTERM)
+        ensure_running()
+
+    stop_fork_server()
+    monkeypatch.setattr(forkserver, "ensure_running", signalled)
+    with pytest.raises(Interrupted), interrupted_by_sigterm():
+        start_worker_server()
+    server: Any = forkserver._forkserver
+    pid = server._forkserver_pid
+    os.kill(pid, 0)  # which is there
+    end_workers([])  # which were not made yet
+    assert has_ended(pid)
+
+
 def make_worker():
     """A worker in this process's environment, whose output nobody reads."""
     return WorkerProcess(ProcessEnvironment.of_this_process(), lambda *line: None)
@@ -245,19 +267,24 @@ def load_or_none():
 def test_ctrl_c_lets_the_workers_save_where_they_were(here, start, command, fingerprint):
     arguments = ["train", "-m", "dataset=synthetic", "dataset.rows=1500", "trainer.max_epochs=120"]
     arguments += ["model=mlp_small", "seed=1,2", "hydra/launcher=parallel"]
-    process = start(*arguments, "study=cut")
-    while process.is_alive() and len(list(Path("runs").glob("cut/*.part/spec.json"))) < 2:
+    process = start(*arguments, "study=cut", "trainer.checkpoint_every=0")
+    while process.is_alive() and len(_checkpoints("cut")) < 2:
         time.sleep(0.05)
-    time.sleep(0.3)
+    for checkpoint in _checkpoints("cut"):
+        os.utime(checkpoint, (0, 0))
     begun = time.monotonic()
     os.kill(process.pid, signal.SIGINT)
     process.join(60)
     assert process.exitcode == 130
     assert time.monotonic() - begun < 15
-    assert len(list(Path("runs").glob("cut/*.part/checkpoint/*.ckpt"))) >= 2
+    assert len([file for file in _checkpoints("cut") if file.stat().st_mtime]) == 2
     assert command(*arguments, "study=cut")[0] == 0
     assert command(*arguments, "study=whole")[0] == 0
     assert fingerprints(fingerprint, "cut") == fingerprints(fingerprint, "whole")
+
+
+def _checkpoints(study):
+    return list(Path("runs").glob(f"{study}/*.part/checkpoint/last.ckpt"))
 
 
 @pytest.mark.slow
