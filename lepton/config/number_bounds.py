@@ -39,6 +39,7 @@ OTHERS_BOUNDS = {  # of values that other packages take without a word, and then
     "scheduler.min_lr": "NotBelow0",
 }
 MAX_INTEGER = 2**63 - 1  # the integers of tables and of generators of random numbers
+MAY_BE_UNSTORABLE = (float, int, dict, list)
 
 
 def senseless_numbers(config: dict[str, Any]) -> list[str]:
@@ -77,5 +78,6 @@ def unstorable_numbers(node: Any, path: str = "") -> list[str]:
     return [
         line
         for key, value in items
+        if isinstance(value, MAY_BE_UNSTORABLE)
         for line in unstorable_numbers(value, f"{path}.{key}".lstrip("."))
     ]

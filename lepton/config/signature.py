@@ -66,6 +66,7 @@ def takes_key(target: Any, key: str, *, or_any: bool = True) -> bool:
         return False
 
 
+@cache
 def class_constant(target: str, *names: str) -> tuple[str, Any] | None:
     """The first of the class attributes `names` that a class or its nearest base sets to a literal,
     as its name and value; None where none does.

@@ -155,7 +155,7 @@ def values_before(group: str, node: Node) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in reversed(_names(group, node)):
         if name in YOUNGER_KEYS:
-            values |= copy.deepcopy(YOUNGER_KEYS[name])
+            values |= YOUNGER_KEYS[name]
     if not values:
         return {}
     try:
@@ -163,7 +163,7 @@ def values_before(group: str, node: Node) -> dict[str, Any]:
         keys = read_signature(str(target)).parameters if target else GROUPS[group].keys
     except TargetError:  # which `check` refuses in its own words
         return {}
-    return {key: value for key, value in values.items() if key in keys}
+    return {key: copy.deepcopy(value) for key, value in values.items() if key in keys}
 
 
 def _names(group: str, node: Node) -> list[str]:

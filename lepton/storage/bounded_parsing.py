@@ -9,6 +9,7 @@ from lepton.storage.limits import check_limit, read_limit
 
 MAX_INTERPOLATIONS = 8  # of a stored config, whose interpolations were resolved
 MAX_NUMBER = 2**63  # what a table's column of whole numbers holds
+TOO_LONG = "a whole number of more than 64 bits"
 
 
 def parse_json(content: bytes) -> Any:
@@ -16,10 +17,22 @@ def parse_json(content: bytes) -> Any:
 
     Raises: Damaged, ValueError; RecursionError.
     """
-    check_limit("values", sum(content.count(sign) for sign in (b",", b"[", b"{")))
-    value = json.loads(content)
-    check_plain(value)
+    opened = content.count(b"[") + content.count(b"{")
+    check_limit("values", content.count(b",") + opened)
+    value = DECODER.decode(content.decode("utf-8-sig", "surrogatepass"))
+    if opened > read_limit("depth"):
+        check_plain(value)
     return value
+
+
+def _whole_number(digits: str) -> int:
+    number = int(digits)
+    if not -MAX_NUMBER <= number < MAX_NUMBER:
+        raise Damaged(TOO_LONG)
+    return number
+
+
+DECODER = json.JSONDecoder(parse_int=_whole_number)  # making one takes as long as a short file
 
 
 def parse_yaml(content: bytes) -> Any:
@@ -84,7 +97,7 @@ def check_plain(value: Any) -> None:
                 if kind is dict or kind is list:
                     below.append(item)
                 elif kind is int and not -MAX_NUMBER <= item < MAX_NUMBER:
-                    raise Damaged("a whole number of more than 64 bits")
+                    raise Damaged(TOO_LONG)
         level = below
 
 

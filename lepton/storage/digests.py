@@ -53,19 +53,20 @@ def read_sums(folder: Path) -> Sums | None:
 
     Raises: Damaged when the record itself is not what was written.
     """
-    path = folder / SUMS_FILE
-    if not os.path.lexists(path):
+    path = f"{folder}/{SUMS_FILE}"
+    try:
+        content = read_regular(path, MAX_SUMS_BYTES)
+    except FileNotFoundError:
         return None
-    content = read_regular(path, MAX_SUMS_BYTES)
     head, _, lines = content.partition(b"\n")
     if head + b"\n" != SUMS_HEAD.format(hashlib.sha256(lines).hexdigest()).encode():
         raise Damaged(f"{path}: damaged: not what was written")
     sums: Sums = {}
     for line in lines.decode("utf-8", "surrogateescape").split("\n")[:-1]:
-        is_escaped = line.startswith("\\")
-        digest, name = line.removeprefix("\\")[:64], line[66:]
-        if is_escaped:
-            name = _unescaped(line[67:])
+        if line[:1] != "\\":
+            digest, name = line[:64], line[66:]
+        else:
+            digest, name = line[1:65], _unescaped(line[67:])
         sums.setdefault(name, set()).add(digest)
     return sums
 

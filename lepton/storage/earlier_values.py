@@ -30,20 +30,17 @@ def with_earlier_values(rows: list[Row]) -> list[Row]:
         for path, value in _leaves(keys)
     }
     commands = {row.get("derived") for row in rows}
+    rows = [dict(row) for row in rows]
     for column in own_group_columns(columns, commands):
-        rows = [
-            {**row, column: "none"} if column not in row and "optimizer" in row else row
-            for row in rows
-        ]
+        _complete((row for row in rows if "optimizer" in row), column, "none")
     for column in columns:
         group, key = column.partition(".")[0], column.rpartition(".")[2]
         if key == REVISION and key != column:
-            rows = _completed(rows, column, 0)
+            _complete(_with_option(rows, column), column, 0)
         elif (ROOT, column) in values:
-            value = values[ROOT, column]
-            rows = [{**row, column: row.get(column, value)} if SEED in row else row for row in rows]
+            _complete((row for row in rows if SEED in row), column, values[ROOT, column])
         elif known := {(group, _path_in_option(column)), (group, key)} & values.keys():
-            rows = _completed(rows, column, values[known.pop()])
+            _complete(_with_option(rows, column), column, values[known.pop()])
     return rows
 
 
@@ -71,15 +68,16 @@ def own_group_columns(columns: Iterable[str], commands: Iterable[Any]) -> list[s
     return [c for c in columns if not re.search(r"[./]", c) and c not in others]
 
 
-def _completed(rows: list[Row], column: str, value: Any) -> list[Row]:
-    """The rows, with a value in this column for those that chose its option and lack it."""
+def _complete(rows: Iterable[Row], column: str, value: Any) -> None:
+    """Gives rows that lack a column this value in it."""
+    for row in rows:
+        row.setdefault(column, value)
+
+
+def _with_option(rows: list[Row], column: str) -> list[Row]:
+    """The rows that chose the option whose value stands in a column."""
     group, name, *_ = column.split(".")
     if takes_several(group):
-        has_option = [name in str(row.get(group)).split("+") for row in rows]
-    else:
-        options = {row[group] for row in rows if column in row and group in row}
-        has_option = [row.get(group) in options for row in rows]
-    return [
-        {**row, column: value} if has and column not in row else row
-        for row, has in zip(rows, has_option, strict=True)
-    ]
+        return [row for row in rows if name in str(row.get(group)).split("+")]
+    options = {row[group] for row in rows if column in row and group in row}
+    return [row for row in rows if row.get(group) in options]

@@ -4,12 +4,14 @@ The file can always be thrown away: a row counts only while the file it was read
 the digests beside it, have the same times and sizes, and its own digest is right.
 """
 
+import gc
 import hashlib
 import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,11 @@ Stamp = tuple[int, int]  # times of change in ns, sizes
 
 def indexed_rows(study: Path, read_row: Callable[[Path], Row]) -> list[Row]:
     """One row for each file that says how a run ended: read from it, or from the index."""
+    with _without_collection():
+        return _rows(study, read_row)
+
+
+def _rows(study: Path, read_row: Callable[[Path], Row]) -> list[Row]:
     stamps = dict(_stamped_files(study))
     indexed = _read_index(study) if len(stamps) >= MIN_INDEXED_RUNS else {}
     fresh = {
@@ -46,6 +53,18 @@ def indexed_rows(study: Path, read_row: Callable[[Path], Row]) -> list[Row]:
     return [row for _, row in table.values()]
 
 
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keeps Python from looking for cycles, of which rows have none, among all that were read."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _stamped_files(study: Path) -> Iterator[tuple[str, Stamp]]:
     """The files that say how runs ended: finished runs first, then failed, then pruned ones."""
     with os.scandir(study) as entries:
@@ -56,12 +75,12 @@ def _stamped_files(study: Path) -> Iterator[tuple[str, Stamp]]:
         if (suffix := _suffix(name)) not in FILE_BY_SUFFIX:
             continue
         path = f"{name}/{FILE_BY_SUFFIX[suffix]}"
-        stamp, own_stamp = _stamp(study / path), _stamp(study / name / SUMS_FILE)
+        stamp, own_stamp = _stamp(f"{study}/{path}"), _stamp(f"{study}/{name}/{SUMS_FILE}")
         if any(stamp) or any(own_stamp):  # a run with digests alone has lost its result
             yield path, (stamp[0] + own_stamp[0], stamp[1] + own_stamp[1])
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: str) -> Stamp:
     """When a file, or what is known of it, was last changed, and its size; zeros for none."""
     try:
         stat = os.lstat(path)
@@ -125,7 +144,7 @@ def _write_index(study: Path, table: dict[str, tuple[Stamp, Row]]) -> None:
 def _pack(column: list) -> list:
     """A column as one value when all are the same, which most settings of a study are."""
     first = column[0]
-    same = all(type(value) is type(first) and value == first for value in column)
+    same = len(set(map(type, column))) == 1 and column.count(first) == len(column)
     return ["same", first] if same else ["each", column]
 
 
@@ -136,5 +155,8 @@ def _unpack(column: list, count: int) -> list:
 
 def columns_of(rows: list[Row]) -> dict[str, list]:
     """Rows as columns, in order of appearance; what a row lacks is NaN."""
-    names = dict.fromkeys(name for keys in {tuple(row): None for row in rows} for name in keys)
+    sets = {tuple(row): None for row in rows}
+    if len(sets) == 1:  # as in most studies, where it is half of the time
+        return {name: [*map(itemgetter(name), rows)] for name in [*sets][0]}
+    names = dict.fromkeys(name for keys in sets for name in keys)
     return {name: [row.get(name, math.nan) for row in rows] for name in names}

@@ -15,6 +15,13 @@ def open_regular(folder: Path, name: str) -> BinaryIO:
 
     Raises: OSError where there is none; Damaged for what is no regular file or lies outside.
     """
+    if "/" in name or name in ("", ".", ".."):
+        _check_parents(folder, name)
+    return _open(f"{folder}/{name}")
+
+
+def _check_parents(folder: Path, name: str) -> None:
+    """Raises: OSError, Damaged when a name leads out of the folder, or through a link."""
     parts = PurePosixPath(name).parts
     if not parts or ".." in parts or parts[0] == "/":
         raise Damaged(f"{folder / name}: not inside of the run's folder")
@@ -23,22 +30,30 @@ def open_regular(folder: Path, name: str) -> BinaryIO:
         parent = parent / part
         if stat.S_ISLNK(os.lstat(parent).st_mode):
             raise Damaged(f"{parent}: a link, where lepton writes folders and files alone")
-    return _open(folder / name)
 
 
-def read_regular(path: Path, most_bytes: int) -> bytes:
+def read_regular(path: str | Path, most_bytes: int) -> bytes:
     """The content of a regular file.
 
     Raises: OSError where there is none; Damaged when it is longer, a link or no file at all.
     """
     with _open(path) as file:
-        content = file.read(most_bytes + 1)
+        content = read_at_most(file, most_bytes + 1)
     if len(content) > most_bytes:
         raise Damaged(f"{path}: damaged: longer than {most_bytes} bytes")
     return content
 
 
-def _open(path: Path) -> BinaryIO:
+def read_at_most(file: BinaryIO, most_bytes: int) -> bytes:
+    """The content of an opened file, or its beginning; takes memory for what is there alone."""
+    size = os.fstat(file.fileno()).st_size
+    content = file.read(min(size + 1, most_bytes))
+    if len(content) > size:  # it has grown meanwhile
+        content += file.read(most_bytes - len(content))
+    return content
+
+
+def _open(path: str | Path) -> BinaryIO:
     kind = os.lstat(path).st_mode
     if not stat.S_ISREG(kind):
         what = "a link" if stat.S_ISLNK(kind) else "a folder" if stat.S_ISDIR(kind) else "no file"

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import Damaged, LeptonError
@@ -31,6 +32,7 @@ COLUMN_TYPES = {
     **dict.fromkeys(("score", "seconds", "memory_mb"), "float64"),
 }
 DICT_KEYS = ("choices", "revisions", "derived", "evaluation")  # of a config, whose values are nodes
+NUMBER, COUNT, OPTION = (float, int, NoneType), (int, NoneType), (str, NoneType)
 COUNT_FIELDS = ("epochs", "best_epoch", "parameters", "trainable")
 CHOICE_KEYS = ("choices", "overrides", "revisions")  # of a config, that are no settings
 RESULT_FORMAT = 1  # raised when a result can no longer be read as before, not for added fields
@@ -72,6 +74,9 @@ class Result:
         return "  ".join([self.run, *metrics, f"{self.seconds:.1f} s"])
 
 
+FIELDS = {field.name for field in fields(Result)}
+
+
 def read_result(folder: Path) -> Result | None:
     """The result of the finished run in a folder, or None.
 
@@ -90,8 +95,7 @@ def read_result(folder: Path) -> Result | None:
             )
         earlier = {new: content[old] for old, new in EARLIER_FIELDS.items() if content.get(old)}
         content["added"] = {**earlier, **content.get("added", {})}
-        names = {field.name for field in fields(Result)}
-        result = Result(**{name: value for name, value in content.items() if name in names})
+        result = Result(**{name: content[name] for name in content.keys() & FIELDS})
         _check_types(result)
         check_interpolations(result.config)
         return result
@@ -122,10 +126,10 @@ def _check_types(result: Result) -> None:
     nodes = {key: config[key] for key in DICT_KEYS if config.get(key) is not None}
     for record in result.evaluations.values():
         nodes |= {"settings": record["settings"], "frames": record["frames"]}
-    allowed_types = [(numbers, float | int | None), (counts, int | None), (names, str)]
-    allowed_types += [(result.metrics, float | int | None), (result.constant, float | int | None)]
-    allowed_types += [(added, float | int | None) for added in result.added.values()]
-    allowed_types += [(result.rows, int | None), (nodes, dict), (result.choices, str | None)]
+    allowed_types = [(numbers, NUMBER), (counts, COUNT), (names, str), (nodes, dict)]
+    allowed_types += [(result.metrics, NUMBER), (result.constant, NUMBER), (result.rows, COUNT)]
+    allowed_types += [(added, NUMBER) for added in result.added.values()]
+    allowed_types += [(result.choices, OPTION)]
     for values, allowed in allowed_types:
         for name, value in values.items():
             if not isinstance(value, allowed):
@@ -216,7 +220,10 @@ def _read_row(path: Path) -> dict[str, Any]:
         error = gone if is_gone else str(e).removeprefix(f"{path.parent}/")
         row = {"run": name.removesuffix(suffix) if suffix in readers else name}
         row |= {"status": "unreadable", "error": error}
-    return {_encodable(key): _encodable(value) for key, value in {**row, "folder": name}.items()}
+    row["folder"] = name
+    if "".join([*row, *(value for value in row.values() if isinstance(value, str))]).isascii():
+        return row
+    return {_encodable(key): _encodable(value) for key, value in row.items()}
 
 
 def _encodable(value: Any) -> Any:
@@ -294,7 +301,8 @@ def _flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat = {}
     for key, value in node.items():
         if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
+            if value:
+                flat |= _flatten(value, f"{prefix}{key}.")
         elif key != "_target_":
             flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
     return flat

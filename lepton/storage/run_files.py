@@ -17,7 +17,7 @@ from lepton.errors import Damaged, LeptonError
 from lepton.storage.bounded_parsing import parse_json, parse_yaml
 from lepton.storage.digests import check_digest, checked_sha256, damaged_files, read_sums
 from lepton.storage.limits import check_limit, read_limit
-from lepton.storage.regular_files import open_regular
+from lepton.storage.regular_files import open_regular, read_at_most
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def read_run_bytes(folder: Path, name: str, limit: str = "text_mb") -> bytes:
     """
     most = read_limit(limit) * MEGABYTE
     with open_regular(folder, name) as file:
-        content = file.read(most + 1)
+        content = read_at_most(file, most + 1)
     if len(content) > most:
         with naming_damage(folder / name):
             check_limit(limit, (folder / name).stat().st_size // MEGABYTE + 1)
