@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from lepton.config.trust import allow
     from lepton.predict import load_model
     from lepton.run import train
-    from lepton.storage.results import load
+    from lepton.storage.study_table import load
 
 _PUBLIC = {
     "allow": "lepton.config.trust",
     "compose": "lepton.config.compose",
-    "load": "lepton.storage.results",
+    "load": "lepton.storage.study_table",
     "load_model": "lepton.predict",
     "train": "lepton.run",
 }

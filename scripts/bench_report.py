@@ -33,7 +33,7 @@ TARGETS = {
 }
 LOAD = """
 import resource, sys, time
-from lepton.storage.results import load
+from lepton.storage.study_table import load
 started = time.process_time()
 frame = load(sys.argv[1])
 seconds = time.process_time() - started

@@ -27,7 +27,7 @@ from lepton import cli, load, load_model
 from lepton.errors import LeptonError
 from lepton.storage import index
 from lepton.storage.digests import write_sums
-from lepton.storage.results import read_rows
+from lepton.storage.study_table import read_rows
 
 STUDY = Path("runs/s")
 SHORT = ("trainer.max_epochs=2", "study=s")

@@ -14,10 +14,10 @@ from lepton.analysis.data_sets import with_data_sets
 from lepton.errors import Damaged, LeptonError
 from lepton.storage.bounded_parsing import parse_yaml
 from lepton.storage.derived_record import DERIVED_KEY
-from lepton.storage.results import read_rows, study_folder, table_of_rows
 from lepton.storage.run_folder import run_status
 from lepton.storage.run_names import id_of, run_of
 from lepton.storage.study import planned_runs
+from lepton.storage.study_table import read_rows, study_folder, table_of_rows
 
 log = logging.getLogger("lepton")
 STATUSES = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "missing")
@@ -25,7 +25,7 @@ LOST_STATUSES = STATUSES[2:5]  # ended without a result
 
 
 def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
-    """The rows of `results.load`, and a row with status missing or running for each planned run
+    """The rows of `study_table.load`, and a row with status missing or running for each planned run
     that has not ended. The column `dataset` tells data sets by their content.
 
     Raises: LeptonError when a study is not there, or none of them holds a run.

@@ -49,8 +49,8 @@ from lepton.report.latex import latex_table
 from lepton.report.markdown import markdown_table
 from lepton.report.sections.comparison import comparison_table
 from lepton.report.sections.ranking import ranking_section
-from lepton.storage.results import load
 from lepton.storage.study import mixed_columns_as_text
+from lepton.storage.study_table import load
 
 USAGE = "usage: lepton results STUDY [--csv FILE]"
 

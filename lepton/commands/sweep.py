@@ -10,9 +10,9 @@ from pathlib import Path
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 from lepton.storage.lock import lock_owner
-from lepton.storage.results import read_rows, study_folder
 from lepton.storage.run_folder import STATE_SUFFIXES, read_failure, run_status, unfinished_folder
 from lepton.storage.study import planned_runs
+from lepton.storage.study_table import read_rows, study_folder
 
 USAGE = "usage: lepton sweep status STUDY"
 STATUSES = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "to do")

@@ -5,8 +5,8 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from lepton.errors import ConfigError
-from lepton.storage.results import study_folder
 from lepton.storage.run_folder import CONFIG_FILE, RESULT_FILE, STATE_SUFFIXES, failed_folder
+from lepton.storage.study_table import study_folder
 
 
 def find_run_folders(runs: str | Sequence[str]) -> dict[Path, bool]:

@@ -157,6 +157,6 @@ def columns_of(rows: list[Row]) -> dict[str, list]:
     """Rows as columns, in order of appearance; what a row lacks is NaN."""
     sets = {tuple(row): None for row in rows}
     if len(sets) == 1:  # as in most studies, where it is half of the time
-        return {name: [*map(itemgetter(name), rows)] for name in [*sets][0]}
+        return {name: [*map(itemgetter(name), rows)] for name in next(iter(sets))}
     names = dict.fromkeys(name for keys in sets for name in keys)
     return {name: [row.get(name, math.nan) for row in rows] for name in names}

@@ -14,8 +14,8 @@ from lepton.foreign_text import spreadsheet_safe
 from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.files import locked_folder, write_json
 from lepton.storage.regular_files import read_regular
-from lepton.storage.results import load
 from lepton.storage.run_files import naming_damage
+from lepton.storage.study_table import load
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from lepton.config.identity import run_id
 from lepton.config.listing import describe_options
 from lepton.errors import ConfigError
 from lepton.storage.earlier_values import OTHER_COLUMNS
-from lepton.storage.results import COLUMN_TYPES
+from lepton.storage.study_table import COLUMN_TYPES
 from lepton.sweep.multirun import multirun
 
 CODE = """

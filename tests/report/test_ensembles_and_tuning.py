@@ -11,7 +11,7 @@ import lepton.commands.report  # noqa: F401, which keeps the function that a tes
 import lepton.report.write as report_writing
 from lepton import train
 from lepton.config.compose import compose
-from lepton.storage.results import load
+from lepton.storage.study_table import load
 
 SHORT = ("model=mlp_small", "trainer.max_epochs=1", "trainer.progress=false")
 

@@ -15,7 +15,8 @@ from lepton.dataset.wine import Wine
 from lepton.errors import Damaged, LeptonError
 from lepton.report.predictions import read_sample_predictions
 from lepton.storage.digests import damaged_files, read_sums, replace_covered, write_sums
-from lepton.storage.results import finished_result, load
+from lepton.storage.results import finished_result
+from lepton.storage.study_table import load
 from tests.tampering import forget_digests
 
 RUN = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")

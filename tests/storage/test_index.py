@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from lepton import load
-from lepton.storage import index
+from lepton.storage import index, study_table
 from tests.tampering import forget_digests
 
 FAILURE = {"run": "x", "error": "ValueError: no", "traceback": ""}
@@ -48,7 +48,7 @@ def record_reads(monkeypatch):
             study, lambda path: read_folders.append(path.parent.name) or read_row(path)
         )
 
-    monkeypatch.setattr(index, "indexed_rows", recorded)
+    monkeypatch.setattr(study_table, "indexed_rows", recorded)
     return read_folders
 
 

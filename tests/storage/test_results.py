@@ -9,8 +9,9 @@ import pytest
 
 from lepton import load
 from lepton.errors import Diverged, LeptonError, Pruned
-from lepton.storage.results import COLUMN_TYPES, RESULT_FORMAT, read_result
+from lepton.storage.results import RESULT_FORMAT, read_result
 from lepton.storage.run_folder import read_pruned_run
+from lepton.storage.study_table import COLUMN_TYPES
 from tests.storage.conftest import end_run_with
 from tests.tampering import forget_digests
 

@@ -14,7 +14,6 @@ import pytest
 import lepton
 from lepton.errors import Damaged, LeptonError
 from lepton.storage.limits import read_limit
-from lepton.storage.results import load
 from lepton.storage.run_files import (
     read_run_bytes,
     read_run_json,
@@ -24,6 +23,7 @@ from lepton.storage.run_files import (
     read_run_yaml,
 )
 from lepton.storage.run_folder import read_config
+from lepton.storage.study_table import load
 
 BOMB = "\n".join(
     ["a: &a [x,x,x,x,x,x,x,x,x,x]"]

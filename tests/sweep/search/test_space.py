@@ -13,7 +13,7 @@ from scipy.stats import kstest
 
 from lepton.config.compose import compose
 from lepton.config.options import find_options
-from lepton.storage.results import load
+from lepton.storage.study_table import load
 from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.search.proposals import Proposals
 from lepton.sweep.search.space import read_space
