@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from lepton.dataset.inputs.absence import has_cells
 from lepton.dataset.inputs.explained import Explained
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.load.batch_cutter import BatchCutter
@@ -31,6 +32,7 @@ from lepton.storage.derived_record import read_record
 from lepton.storage.results import finished_result
 from lepton.training.network import Network
 
+NOTHING = Explained(np.zeros(0))  # of a row without inputs of a kind
 NOT_EXPLAINED = (RuntimeError, NotImplementedError, TypeError, ValueError, IndexError, KeyError)
 
 
@@ -88,7 +90,7 @@ class ExplainedRun:
         raw = self.inputs.inputs.iloc[[position]]
         try:
             return self._explain(position, raw, config)
-        except NOT_EXPLAINED as e:
+        except (LeptonError, *NOT_EXPLAINED) as e:
             reason = " ".join(str(e).split())[:300]
             raise LeptonError(f"{self.folder}: its network cannot be explained ({reason})") from e
 
@@ -97,6 +99,9 @@ class ExplainedRun:
         neutral: Batch = {}
         for kind in kinds:
             batch = kind.in_parts(batch)
+        if (of_model := getattr(self.model, "in_parts", None)) is not None:
+            with torch.no_grad():
+                batch = of_model(batch)
         for kind in kinds:
             neutral |= kind.neutral(batch, self.spec)
         output = self._output(position, config["towards"])
@@ -104,6 +109,9 @@ class ExplainedRun:
         attributions = integrated_gradients(explained, steps=config["steps"])
         inputs = []
         for kind in kinds:
+            if kind.own_columns and not has_cells(raw, kind.own_columns).all():
+                inputs.append(ExplainedInputs(kind, NOTHING))
+                continue
             told = kind.explained(raw, batch, self.spec, attributions.values)
             cam, layer = None, None
             if told.pixels is not None:

@@ -44,7 +44,7 @@ class Entries(TorchFunctionMode):
             return result
         given = [t for t in (*args, *(kwargs or {}).values()) if isinstance(t, Tensor)]
         others = [t for t in given if not isinstance(t, nn.Parameter)]
-        if not others or any(t.is_floating_point() for t in others):
+        if not others or any(t.is_floating_point() or t.is_complex() for t in others):
             return result
         number = len(self.results)
         self.results.append(result.detach())

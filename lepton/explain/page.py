@@ -54,19 +54,17 @@ def _rows_section(run: ExplainedRun, rows: Sequence[ExplainedRow], place: int) -
     kind = run.predictor.inputs[place]
     is_map = any(row.inputs[place].explained.pixels is not None for row in rows)
     shown = ["input", "integrated gradients", "Grad-CAM"] if is_map else ["what counts"]
-    as_read = _as_read(run, rows, place) if is_map else None
+    as_read = _as_read(run, rows, place) if kind.own_columns else None
     table = []
     for number, row in enumerate(rows):
         true, predicted = run.predictions.described(row.position)
         explained = row.inputs[place]
         towards = run.spec.classes[row.output] if run.spec.outputs > 1 else _towards(run, "")
-        cells: list[str] = []
-        if is_map:
-            cells += _map_cells(explained)
-        else:
-            cells.append(shaded_parts(explained.explained))
+        cells = _cells(explained, is_map)
         if as_read is not None:
             cells.append(as_read[number])
+        if not explained.explained.values.size:
+            cells = ["none", *[""] * (len(cells) - 1)]
         difference = row.attributions.output - row.attributions.neutral_output
         numbers = [f"{row.attributions.output:.3f}", f"{difference:+.3f}"]
         row_id = str(run.predictions.ids[row.position])
@@ -89,6 +87,13 @@ def _as_read(run: ExplainedRun, rows: Sequence[ExplainedRow], place: int) -> lis
     raw = run.inputs.inputs.iloc[[row.position for row in rows]]
     shown = kind.shown(raw[[*kind.own_columns]]).iloc[:, 0].tolist()
     return shown if all(isinstance(value, Sound) for value in shown) else None
+
+
+def _cells(inputs: ExplainedInputs, is_map: bool) -> list[str]:
+    """What was attributed to a row; of one without such inputs nothing."""
+    if not is_map:
+        return [shaded_parts(inputs.explained)]
+    return _map_cells(inputs) if inputs.explained.pixels is not None else [""] * 3
 
 
 def _map_cells(inputs: ExplainedInputs) -> list[str]:
@@ -150,8 +155,8 @@ def _how(run: ExplainedRun, rows: Sequence[ExplainedRow], config: dict[str, Any]
     text = (
         "Integrated gradients attribute to each input what the output changes by on the straight "
         "way from a neutral input: numbers at the median of training, categories that training "
-        "has not seen, no words, a picture or a sound of nothing but the mean of training. Their "
-        "sum is the difference of the two outputs"
+        "has not seen, no words, a picture or a spectrum of nothing but its mean. Their sum is the "
+        "difference of the two outputs"
     )
     text += f"; the sums of these rows are off by at most {100 * worst:.2g} % of it."
     blocks: list[Block] = [Text(text)]

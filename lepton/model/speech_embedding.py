@@ -69,10 +69,15 @@ class SpeechEmbedding(nn.Module):
     def layers(self) -> list[str]:
         return [*(f"encoder.blocks.{i}" for i in range(len(WIDTHS))), "encoder.last", "head"]
 
+    def in_parts(self, batch: Batch) -> Batch:
+        """The batch with what the encoder hears in place of waveforms, as inputs are explained."""
+        audio, samples = self._with_silence(batch["audio"] / LEVELS, batch["audio_length"])
+        others = {name: values for name, values in batch.items() if name != "audio"}
+        return {**others, "log_mel": self.mel(audio, samples), "audio_length": samples}
+
     def features(self, batch: Batch) -> Tensor:
-        audio, samples = self._with_silence(batch["audio"], batch["audio_length"])
-        mel = self.mel(audio / LEVELS, samples)
-        embeddings = self.encoder(mel)
+        batch = batch if "log_mel" in batch else self.in_parts(batch)
+        samples, embeddings = batch["audio_length"], self.encoder(batch["log_mel"])
         windows = (self.mel.frames(samples) - WINDOW) // STEP + 1
         is_own = steps_mask(windows, embeddings.shape[1])[..., None]
         own = embeddings.masked_fill(~is_own, 0)

@@ -79,7 +79,7 @@ class Predictions:
 def read_sample_predictions(run_folder: Path, split: str = "test") -> Predictions:
     """Reads the stored predictions of a run.
 
-    Raises: LeptonError when they are not there or cannot be read.
+    Raises: LeptonError when they are not there or cannot be read, or are of another kind.
     """
     path = predictions_file(run_folder, split)
     try:
@@ -88,7 +88,11 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
         columns = PredictionColumns.found_in(frame)
         ids, values = frame["id"].to_numpy(), column_values(frame, columns.prediction)
         targets = column_values(frame, columns.target)
-        _require_shown_kind(values, spec)
+        if not _are_shown(values, spec):
+            raise LeptonError(
+                f"{run_folder}: predictions of classes, labels and quantities alone are shown, and "
+                "its task predicts something else"
+            )
         if not columns.target:
             raise KeyError("target")
         predictions = Predictions(ids, targets, values, spec)
@@ -99,8 +103,7 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
         raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from None
 
 
-def _require_shown_kind(prediction: np.ndarray, spec: DataSpec) -> None:
-    """Raises: ValueError for predictions that are none of classes, labels or a quantity."""
+def _are_shown(prediction: np.ndarray, spec: DataSpec) -> bool:
+    """True for predictions of classes, labels or a quantity."""
     columns = {"binary": (), "regression": ()}.get(spec.task, (len(spec.classes),))
-    if spec.task not in SHOWN_TASKS or prediction.shape[1:] != columns:
-        raise ValueError("shown are predictions of classes, labels and quantities alone")
+    return spec.task in SHOWN_TASKS and prediction.shape[1:] == columns

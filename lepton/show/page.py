@@ -55,7 +55,10 @@ def _summary(data: ShownData, profiles: list[ColumnProfile], odd: int) -> list[s
     sizes = {split: len(data.data.splits[split]["id"]) for split in SPLITS}
     words = ", ".join(f"{split} {size}" for split, size in sizes.items())
     inputs = [kind.describe(data.data.spec) for kind in data.data.inputs]
-    lines = [f"{sum(sizes.values())} rows of {', '.join(filter(None, inputs))}: {words}."]
+    lines = [
+        f"{sum(sizes.values())} rows: {words}.",
+        f"A model reads {', '.join(filter(None, inputs))}.",
+    ]
     lines += [f"A training ends with: {fault}." for fault in data.faults]
     telling = [p.name for p in profiles if p.gives_target]
     if telling:
@@ -105,10 +108,13 @@ def _balance(data: ShownData, classes: int) -> list[Block]:
     if left_out := order[classes:]:
         sums = [str(int(sum(counts[split][group] for group in left_out))) for split in SPLITS]
         rows.append([f"{len(left_out)} others", "", *sums, "", "", ""])
-    header = ["class", "colour", *SPLITS, *(f"share of {split}" for split in SPLITS)]
-    caption = "Rows of each class in each split, those with most training rows first."
-    if data.groups.edges:
-        header[0], caption = "target", "Rows by quarters of the training split's target."
+    shares = (f"share of {split}" for split in SPLITS)
+    header = [data.groups.called, "colour", *SPLITS, *shares]
+    caption = (
+        "Rows by quarters of the training split's target."
+        if data.groups.edges
+        else "Rows of each class in each split, those with most training rows first."
+    )
     return [Table("classes", caption, header, rows, 2)]
 
 

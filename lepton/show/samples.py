@@ -1,7 +1,5 @@
 """Samples of each group of the target as a person sees them: a contact sheet, or a table."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -39,7 +37,8 @@ def _section(
     shown = kind.shown(raw).iloc[:, :MAX_COLUMNS]
     if not shown.shape[1]:
         return None
-    names = [data.groups.names[group] for group, ids in rows.items() for _ in ids]
+    cells = [data.groups.names[group] for group, ids in rows.items() for _ in ids]
+    names = pd.Series(cells, name=data.groups.called)
     is_sheet = shown.shape[1] == 1 and all(isinstance(v, Media) for v in shown.iloc[:, 0])
     make = _sheet if is_sheet else _table
     blocks: list[Block] = [make(kind, names, positions, shown, budget)]
@@ -50,7 +49,7 @@ def _section(
 
 
 def _sheet(
-    kind: InputKind, names: Sequence[str], positions: np.ndarray, shown: pd.DataFrame, budget: int
+    kind: InputKind, names: pd.Series, positions: np.ndarray, shown: pd.DataFrame, budget: int
 ) -> Table:
     """A row of pictures or sounds for each group."""
     by_group: dict[str, list[str]] = {}
@@ -62,12 +61,12 @@ def _sheet(
         f"Training rows of column {shown.columns[0]}, evenly spread over each class; their names "
         "show when pointed at."
     )
-    header = ["class", *map(str, range(1, width + 1))]
+    header = [str(names.name), *map(str, range(1, width + 1))]
     return Table(f"samples_{kind.name}", caption, header, rows, len(header))
 
 
 def _table(
-    kind: InputKind, names: Sequence[str], positions: np.ndarray, shown: pd.DataFrame, budget: int
+    kind: InputKind, names: pd.Series, positions: np.ndarray, shown: pd.DataFrame, budget: int
 ) -> Table:
     """A row for each sample."""
     columns = [_within(shown.iloc[:, i].tolist(), budget) for i in range(shown.shape[1])]
@@ -75,7 +74,7 @@ def _table(
         [name, str(position), *(_cell(value, kind.cell_length) for value in cells)]
         for name, position, *cells in zip(names, positions, *columns, strict=True)
     ]
-    header = ["class", "row", *map(str, shown.columns)]
+    header = [str(names.name), "row", *map(str, shown.columns)]
     caption = "Training rows, evenly spread over each class, as they were read; row counts from 0."
     return Table(f"samples_{kind.name}", caption, header, rows, len(header))
 

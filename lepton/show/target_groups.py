@@ -38,6 +38,11 @@ class TargetGroups:
         names = [f"{name}: {span}" for name, span in zip(QUARTERS, spans, strict=True)]
         return cls(spec.task, tuple(names), edges)
 
+    @property
+    def called(self) -> str:
+        """What a group is, as the header of a table says."""
+        return "target" if self.edges else "class"
+
     def counts(self, target: Tensor) -> np.ndarray:
         """The rows of each group; of several labels each counts. Shapes: target (n, ...)."""
         if self.task == "multilabel":

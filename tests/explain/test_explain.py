@@ -185,26 +185,31 @@ def test_inputs_are_found_where_codes_become_numbers_whoever_makes_them():
         words = nn.functional.embedding(batch["tokens"], table)
         words = words + nn.functional.embedding(torch.arange(4), places)
         hot = (batch["codes"][:, None] == torch.arange(5)).to(torch.float64)
-        pixels = batch["bytes"] / 255
+        pixels, waves = batch["bytes"] / 255, torch.fft.fft(batch["audio"] / 2)
+        power = waves.real.square() + waves.imag.square()  # 3 squares of the waves in all
         sums = (words @ weight).sum(1) + hot.sum(1) * 2 + pixels.sum(1) + batch["num"].sum(1)
+        sums = sums + power.sum(1)
         return sums[:, None]
 
     batch = {
         "tokens": torch.tensor([[1, 2, 3, 4]]),
         "codes": torch.tensor([3]),
         "bytes": torch.tensor([[255, 51]], dtype=torch.uint8),
+        "audio": torch.tensor([[4, 0, -2]], dtype=torch.int16),
         "num": torch.tensor([[0.5, -2.0]], dtype=torch.float64),
     }
     neutral = {name: torch.zeros_like(value) for name, value in batch.items()}
     assert [leaf.tensor for leaf in find_leaves(forward, batch, neutral)] == [
-        *("num", "tokens", "codes", "bytes")
+        *("num", "tokens", "codes", "bytes", "audio")
     ]
     found = integrated_gradients(ExplainedOutput(forward, batch, neutral, 0), steps=5)
     expected = (table[1:] - table[0]) @ weight
-    ((tokens,), (bytes_,), (num,)) = (found.values[n] for n in ("tokens", "bytes", "num"))
+    names = ("tokens", "bytes", "num", "audio")
+    ((tokens,), (bytes_,), (num,), (audio,)) = (found.values[n] for n in names)
     np.testing.assert_allclose(tokens.sum(1), expected.detach().numpy(), atol=1e-12)
     np.testing.assert_allclose(bytes_, [1, 0.2], atol=1e-6)
     np.testing.assert_allclose(num, [0.5, -2], atol=1e-12)
+    np.testing.assert_allclose(audio, [12, 0, 3], atol=1e-5)
     assert abs(found.error) < 1e-6
 
 
@@ -246,6 +251,23 @@ def test_bands_and_frames_of_a_sound_are_told_and_it_plays(here, run, lepton):
         assert cells["x"].max() + 1 == kind.spectrum.bands
         assert np.isfinite(cells["attribution"]).all()
         assert (cells["grad_cam"] >= 0).all()
+
+
+@pytest.mark.slow
+def test_a_network_that_makes_spectra_itself_is_explained_by_what_it_hears(here, run, lepton):
+    pytest.importorskip("soundfile")
+    from tests.sound_files import tone, write_sound
+
+    for name, pitch in (("low", 300), ("high", 1500)):
+        for i in range(10):
+            write_sound(here / "tones" / name / f"{i}.wav", tone(pitch, i), rate=16_000)
+    words = ("dataset=audio_folder", "dataset.path=tones", "model=speech_embedding", "batch_size=8")
+    folder = run(*words, "model.pretrained=false", "model.path=null", *SHORT)
+    page, table = explained(lepton, folder, "samples=2")
+    assert len(re.findall("<audio ", page)) == 2
+    assert set(table.groupby("id")["x"].max()) == {31}  # bands
+    (off,) = re.findall("off by at most ([0-9.e+-]+) %", page)
+    assert float(off) < 5
 
 
 @pytest.mark.slow
@@ -299,7 +321,7 @@ def test_what_cannot_be_explained_says_so_in_one_line(loans_run, here, lepton, m
     with monkeypatch.context() as patch:
         patch.setattr(TableInputs, "neutral", InputKind.neutral)
         said = lines_of(lepton, folder)
-    assert "cannot be explained (TableInputs says of no input that it says nothing)" in said
+    assert "cannot be explained (TableInputs has no neutral input to explain from)" in said
     pd.read_csv("loans.csv").assign(age=1).to_csv("loans.csv", index=False)
     assert "its data or its options are no longer what they were" in lines_of(lepton, folder)
     (here / "loans.csv").unlink()

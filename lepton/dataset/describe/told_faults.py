@@ -1,4 +1,4 @@
-"""Faults of files that end a training, and are told where somebody only looks at the data."""
+"""What a training needs to be told of files, and somebody who only looks at the data does not."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -276,9 +276,14 @@ class AudioInputs(DecodedInputs):
         return {**others, "log_mel": module(batch["audio"]), "audio_length": frames}
 
     def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
-        """As loud in all bands and frames as training is on average; of waveforms silence."""
+        """As loud in all bands and frames as training is on average; of waveforms silence.
+
+        A model that makes spectra itself has no average of training's: the sound's own it is.
+        """
         if "log_mel" in batch:
-            return {"log_mel": torch.full_like(batch["log_mel"], self.fields_of(spec)["mean"])}
+            mel = batch["log_mel"]
+            mean = self.fields_of(spec)["mean"] if self.spectrum else float(mel.mean())
+            return {"log_mel": torch.full_like(mel, mean)}
         return {"audio": torch.zeros_like(batch["audio"])}
 
     def explained(

@@ -21,7 +21,6 @@ from lepton.errors import DataError, LeptonError, UnequalFiles
 from lepton.foreign_text import printable
 
 MAX_VALUES = 12  # of a column beside files, by which the report slices
-MAX_NAMED = 20  # files that cannot be read, in notes on data that are only looked at
 
 
 class DecodedFiles(Protocol):
@@ -103,9 +102,7 @@ class DecodedInputs(InputKind):
         first = errors[min(errors)]
         if self.on_error == "refuse":
             more = f" ({len(errors)} such {self.noun}s in all)" if len(errors) > 1 else ""
-            tell_fault(DataError(f"{first}{more}; {self.node}.on_error=skip leaves them out"))
-            others = [errors[row] for row in sorted(errors)[1:MAX_NAMED]]
-            self.notes += [CleaningNote(error, 1, f"column {column}") for error in others]
+            raise DataError(f"{first}{more}; {self.node}.on_error=skip leaves them out")
         is_bad = np.zeros(len(target.kept_rows), dtype=bool)
         is_bad[list(errors)] = True
         remark = f"{self.noun}s that cannot be read, row dropped; the first: {first}"

@@ -49,7 +49,7 @@ class ShownInputs:
 
     def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
         """Tensors that say nothing in place of the batch's, from which an output is explained."""
-        raise NotImplementedError(f"{type(self).__name__} says of no input that it says nothing")
+        raise NotImplementedError(f"{type(self).__name__} has no neutral input to explain from")
 
     def explained(
         self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]

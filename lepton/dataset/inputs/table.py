@@ -190,8 +190,10 @@ class TableInputs(InputKind):
 
     @classmethod
     def describe(cls, spec: DataSpec) -> str:
-        categories = counted(len(spec.cat_features), "category", "categories")
-        return f"{counted(len(spec.num_features), 'number')}, {categories}"
+        numbers, categories = len(spec.num_features), len(spec.cat_features)
+        words = [counted(numbers, "number")] if numbers else []
+        words += [counted(categories, "category", "categories")] if categories else []
+        return ", ".join(words)
 
     @classmethod
     def example_fields(cls) -> list[dict[str, Any]]:
