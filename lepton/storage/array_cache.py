@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 import tempfile
@@ -19,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from lepton.errors import Damaged
-from lepton.storage.cache import cache_folder
+from lepton.errors import Damaged, LeptonError
+from lepton.storage.cache import FOLDER_VARIABLE, cache_folder
 from lepton.storage.digests import checked_sha256
 from lepton.storage.files import is_disk_full, sync_folder
 from lepton.storage.regular_files import open_regular
@@ -114,12 +115,17 @@ class ArrayEntry:
     def make(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """An empty array, written into a file as it is filled.
 
-        Raises: OSError when the disk has no room for it.
+        Raises: OSError when the disk has no room for it, LeptonError when it never has.
         """
         path, dtype = self.folder / f"{name}.npy", np.dtype(dtype)
-        if not np.prod(shape):
+        if not (numbers := math.prod(shape)):
             np.save(path, np.empty(shape, dtype))
             return np.empty(shape, dtype)
+        if (size := numbers * dtype.itemsize) > (disk := shutil.disk_usage(self.folder).total):
+            raise LeptonError(
+                f"{self.folder.parent}: {size / 1e9:.3g} GB are to be kept there, and the disk has "
+                f"{disk / 1e9:.3g}; {FOLDER_VARIABLE} names another folder"
+            )
         array = None
         while array is None:
             try:

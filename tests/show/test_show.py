@@ -296,6 +296,10 @@ def test_a_sound_plays_beside_its_picture():
         (("-m", "dataset=wine"), "-m: for `lepton train` alone"),
         (("dataset=image_folder", "dataset.path=loans.csv"), "dataset.root"),
         (("dataset=image_folder", "dataset.path=photos"), "dog/a.png: no picture"),
+        (
+            ("dataset=image_folder", "dataset.path=photos", "dataset.size=999999999"),
+            "GB are to be kept there",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line_and_writes_nothing(loans, here, lepton, words, message):

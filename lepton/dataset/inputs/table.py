@@ -190,10 +190,8 @@ class TableInputs(InputKind):
 
     @classmethod
     def describe(cls, spec: DataSpec) -> str:
-        numbers, categories = len(spec.num_features), len(spec.cat_features)
-        words = [counted(numbers, "number")] if numbers else []
-        words += [counted(categories, "category", "categories")] if categories else []
-        return ", ".join(words)
+        categories = counted(len(spec.cat_features), "category", "categories")
+        return ", ".join(filter(None, [counted(len(spec.num_features), "number"), categories]))
 
     @classmethod
     def example_fields(cls) -> list[dict[str, Any]]:

@@ -79,8 +79,9 @@ class StratifiedSplitter(RandomSplitter):
     def _require_rows_per_class(self, rows: np.ndarray, minimum: int) -> None:
         counts = np.bincount(self.labels[rows], minlength=len(self.classes))
         if counts.min() < minimum:
+            rows_of_it = f"{counts.min()} row{'s' if counts.min() != 1 else ''}"
             raise DataError(
-                f"class {self.classes[counts.argmin()]!r}: {counts.min()} rows to divide, and a "
+                f"class {self.classes[counts.argmin()]!r}: {rows_of_it} to divide, and a "
                 f"stratified split needs {minimum}; set dataset.split=random, or merge the class"
             )
 

@@ -180,7 +180,7 @@ def test_all_config_problems_are_told_at_once():
 
 def test_a_class_with_too_few_rows_is_named_with_its_count_and_a_way_out():
     labels = np.r_[np.zeros(50, int), np.ones(49, int), [2]]
-    with pytest.raises(DataError, match=r"class 'c': 1 rows .* dataset.split=random"):
+    with pytest.raises(DataError, match=r"class 'c': 1 row .* dataset.split=random"):
         split(labels)
 
 
