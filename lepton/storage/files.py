@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from lepton.errors import LeptonError
+
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 DISK_FULL_MESSAGES = (  # in lower case, where an error carries no number
     "no space left on",
@@ -19,6 +21,12 @@ DISK_FULL_MESSAGES = (  # in lower case, where an error carries no number
     "disk quota exceeded",
 )
 SYNCFS = getattr(ctypes.CDLL(None), "syncfs", None)  # Linux: all of a file system, in one go
+
+
+def unwritable_study(folder: Path, error: OSError) -> LeptonError:
+    """What is said of a folder of runs, or of what stands in a file's place there."""
+    in_the_way = error.filename2  # what a file could not be renamed to
+    return LeptonError(f"runs: cannot write to {in_the_way or folder} ({error.strerror})")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -17,6 +17,7 @@ from lepton.storage.files import (
     is_file_too_large,
     replace_folder,
     sync_folder,
+    unwritable_study,
     write_json,
 )
 from lepton.storage.lock import (
@@ -58,7 +59,7 @@ def writing_run(folder: Path, *, rerun: bool = True) -> Iterator[Path]:
     try:
         lock_file = lock_run(folder, rerun=rerun)
     except OSError as e:
-        raise LeptonError(f"runs: cannot write to {folder.parent} ({e.strerror})") from None
+        raise unwritable_study(folder.parent, e) from None
     try:
         _restore_replaced(folder)
         if not rerun and (folder / RESULT_FILE).is_file():

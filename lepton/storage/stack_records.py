@@ -8,6 +8,7 @@ on with a killed study, on whichever machine, forms the same stacks.
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import Any
 from lepton.errors import Damaged, LeptonError
 from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.digests import content_digest
-from lepton.storage.files import locked_folder, write_json
+from lepton.storage.files import locked_folder, unwritable_study, write_json
 from lepton.storage.lock import acquire_lock, release_lock
 from lepton.storage.regular_files import read_regular
 
@@ -76,7 +77,7 @@ class StackRecords:
 
     def _study(self) -> dict[str, Any]:
         path = self.folder / STUDY_FILE
-        content = _read_json(path) if path.is_file() else {}
+        content = _read_json(path) if os.path.lexists(path) else {}
         if type(content.get("threads", 1)) is not int or type(content.get("alone", {})) is not dict:
             raise _damaged(path)
         return content
@@ -115,7 +116,7 @@ class StackRecords:
         try:
             lock_file = acquire_lock(self.folder / record.name)
         except OSError as e:
-            raise LeptonError(f"runs: cannot write to {self.folder} ({e.strerror})") from None
+            raise unwritable_study(self.folder, e) from None
         try:
             yield
         finally:
@@ -128,7 +129,7 @@ class StackRecords:
             with locked_folder(self.folder):
                 yield
         except OSError as e:
-            raise LeptonError(f"runs: cannot write to {self.folder} ({e.strerror})") from None
+            raise unwritable_study(self.folder, e) from None
 
     def _write(self, record: StackRecord) -> StackRecord:
         folder = self.folder / record.name

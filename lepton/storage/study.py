@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lepton.errors import Damaged, LeptonError
 from lepton.foreign_text import spreadsheet_safe
 from lepton.storage.bounded_parsing import parse_json
-from lepton.storage.files import locked_folder, write_json
+from lepton.storage.files import locked_folder, unwritable_study, write_json
 from lepton.storage.regular_files import read_regular
 from lepton.storage.run_files import naming_damage
 from lepton.storage.study_table import load
@@ -34,7 +34,7 @@ def make_studies(studies: Iterable[Path]) -> None:
         try:
             study.mkdir(parents=True, exist_ok=True)
         except OSError as e:
-            raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
+            raise unwritable_study(study, e) from None
 
 
 def add_planned_runs(runs: Mapping[Path, str]) -> None:
@@ -49,7 +49,7 @@ def add_planned_runs(runs: Mapping[Path, str]) -> None:
                 if overrides_by_run.items() - planned.items():
                     _write_plan(study, {**planned, **overrides_by_run})
         except OSError as e:
-            raise LeptonError(f"runs: cannot write to {study} ({e.strerror})") from None
+            raise unwritable_study(study, e) from None
 
 
 def _by_study(runs: Mapping[Path, str]) -> dict[Path, dict[str, str]]:

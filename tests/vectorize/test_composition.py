@@ -1,6 +1,7 @@
 """A study that was killed at any place ends with the very bits of one that was not."""
 
 import json
+import os
 import shutil
 import signal
 from dataclasses import replace
@@ -211,3 +212,12 @@ def test_a_record_that_cannot_be_read_is_named(here, content):
     (folder / "stack.json").write_text(content)
     with pytest.raises(LeptonError, match="not a record of stacks that lepton wrote"):
         StackRecords(Path("runs/cut")).all()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("gone")])
+def test_what_is_no_file_in_the_place_of_a_studys_record_is_named(here, make):
+    study = StackRecords(Path("runs/cut"))
+    study.folder.mkdir(parents=True)
+    make(study.folder / "study.json")
+    with pytest.raises(LeptonError, match=r"study\.json: not a record of stacks"):
+        study.threads(2)

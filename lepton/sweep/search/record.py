@@ -13,7 +13,7 @@ from typing import Any
 from lepton.errors import Damaged, LeptonError
 from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.digests import content_digest
-from lepton.storage.files import locked_folder, write_json
+from lepton.storage.files import locked_folder, unwritable_study, write_json
 from lepton.storage.regular_files import read_regular
 from lepton.sweep.search.space import SearchSpace
 from lepton.sweep.search.warm_start import ToldRun
@@ -62,7 +62,7 @@ class SearchRecord:
                 searches = {**self._searches(), self.name: entry}
                 write_json(self.path, {"searches": searches, "sha256": content_digest(searches)})
         except OSError as e:
-            raise LeptonError(f"runs: cannot write to {self.path.parent} ({e.strerror})") from None
+            raise unwritable_study(self.path.parent, e) from None
         return list(told)
 
     def others(self) -> list[Definition]:
