@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import stat
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -108,10 +109,12 @@ def _remove_leftovers(unfinished: Path) -> None:
     has_checkpoint = any((unfinished / CHECKPOINT_FOLDER).glob("*.ckpt"))
     kept_folders = (CHECKPOINT_FOLDER, *([CALLBACK_FOLDER] if has_checkpoint else []))
     for path in unfinished.iterdir():
-        if path.is_dir() and path.name not in kept_folders:
-            shutil.rmtree(path)
-        elif path.is_file() and path.name != LOG_FILE and not path.name.startswith(LOCK_PREFIX):
-            path.unlink()
+        kind = os.lstat(path).st_mode
+        is_log = path.name == LOG_FILE and stat.S_ISREG(kind)  # a pipe would be waited for
+        is_kept = path.name in kept_folders and path.is_dir()
+        if is_log or is_kept or path.name.startswith(LOCK_PREFIX):
+            continue
+        shutil.rmtree(path) if stat.S_ISDIR(kind) else path.unlink()
 
 
 def _finish(unfinished: Path, folder: Path, lock_file: Path) -> None:

@@ -112,6 +112,18 @@ def test_only_checkpoints_and_the_log_of_a_killed_run_are_kept(here):
     assert names(Path("study/run")) == ["SHA256SUMS", "log.txt", "new"]
 
 
+@pytest.mark.parametrize("name", ["log.txt", "history.parquet"])
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev")])
+def test_what_is_no_file_in_the_place_of_a_runs_file_is_removed(here, make, name):
+    unfinished = Path("study/run.part")
+    unfinished.mkdir(parents=True)
+    make(unfinished / name)
+    with writing_run(Path("study/run")) as folder:
+        assert not os.path.lexists(folder / name)
+        write_json(folder / "result.json", {})
+    assert Path("/dev/null").exists()
+
+
 def test_a_run_that_another_process_has_finished_meanwhile_is_not_written(here):
     with writing_run(Path("study/run")) as folder:
         write_json(folder / "result.json", {})
