@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from lepton.audio.decoding import Sound, SoundHead, look
+from lepton.audio.decoding import MAX_RATE, Sound, SoundHead, look
 from lepton.audio.sound_reader import Length, SoundReader
 from lepton.audio.sound_survey import SoundSurvey
-from lepton.errors import DataError
+from lepton.errors import ConfigError, DataError
 from lepton.storage.array_cache import ArrayEntry
 from lepton.storage.decoded_cache import (
     DecodedCache,
@@ -30,12 +30,26 @@ class SoundShape:
     """What sounds are to become; the rate None where the sounds decide.
 
     Units: as of SoundReader.
+    Raises: ConfigError for what no sound can become.
     """
 
     rate: int | None
     seconds: float | None
     length: Length
     max_seconds: float
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and self.rate > MAX_RATE:
+            raise ConfigError(f"dataset.rate={self.rate}: above {MAX_RATE} Hz, which are no sound")
+        if self.length == "own":
+            return
+        if self.seconds is None:
+            raise ConfigError("dataset.length=fixed: needs dataset.seconds, the length of all")
+        if self.seconds > self.max_seconds:
+            raise ConfigError(
+                f"dataset.seconds={self.seconds:g}: with dataset.length=fixed all are as long, and "
+                f"dataset.max_seconds={self.max_seconds:g} allows less"
+            )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lepton.storage.file_cell import content_of
 Sound = Any  # a path, the bytes of a file, a dict of both or of an array and its rate, or an array
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64")
 LEVELS = 1 << 15  # of 16 bits on one side of silence
-MAX_CHANNELS = 64
+MAX_CHANNELS, MAX_RATE = 64, 1_000_000  # of what is a sound; Hz
 BLOCK_SAMPLES = 1 << 20  # of all channels, that are decoded at a time
 MARGIN = 0.1  # seconds behind the cut that resampling sees
 NEEDED_BY = "a data set of sounds"
@@ -136,7 +136,7 @@ def _checked(source: Any, max_seconds: float) -> SoundHead:
     head = SoundHead(source.samplerate, source.channels, source.frames)
     if head.samples < 1:
         raise DataError("has no samples")
-    if head.rate < 1 or head.channels > MAX_CHANNELS:
+    if not 1 <= head.rate <= MAX_RATE or head.channels > MAX_CHANNELS:
         raise DataError(f"{head.channels} channels at {head.rate} Hz are no sound")
     if head.samples > max_seconds * head.rate:
         length = f"{head.samples / head.rate:.4g} s"

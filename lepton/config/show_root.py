@@ -5,6 +5,7 @@ from typing import Any
 
 from lepton.config.check import group_problems
 from lepton.config.constraints import missing_files, number_problems
+from lepton.config.input_kinds import use_problems
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, typed_keys
 from lepton.config.options import CONF_DIR
@@ -37,7 +38,7 @@ def compose_show(overrides: Sequence[str]) -> dict[str, Any]:
         if isinstance(value, int) and not 1 <= value <= most:
             problems.append(f"{key}: {value} is not from 1 to {most}")
     if not problems:
-        problems = number_problems(config) + missing_files(config)
+        problems = number_problems(config) + use_problems(config) + missing_files(config)
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     return config

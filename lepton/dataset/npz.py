@@ -37,6 +37,8 @@ class Npz(ImageData):
         Those of test are apart, as of a test file, where the names do not split the rows.
         """
         path = Path(self.path).expanduser()
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise DataError(f"{path}: is no npz file, or only the begin of one")
         try:
             with np.load(path, allow_pickle=False) as archive:
                 frames = {split: self._read(archive, split) for split in ARRAYS}

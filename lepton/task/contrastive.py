@@ -47,7 +47,7 @@ class Contrastive(Task):
         self.objective, self.dimensions = objective, dimensions
         self.kinds = [kind for kind in spec.kinds if kind != PRESENCE]
         if spec.inputs.get(PRESENCE, {}).get("absence") == "keep":
-            raise ConfigError("task: a pair needs both of its inputs; dataset.absent=drop")
+            raise ConfigError("task: a pair needs both of its inputs; give dataset.absent=drop")
         if loss is not None or added_metrics:
             raise ConfigError(
                 "task: contrastive has a loss and metrics of its own; loss=none metric=none"

@@ -85,6 +85,7 @@ def truncated(ending):
         (np.array([True]), "an array of bool is no sound"),
         (np.zeros((2, 100), np.int16), r"shape \(2, 100\) is no sound"),
         (np.zeros(20 * RATE, np.int16), r"20 s are more than dataset\.max_seconds=10"),
+        ({"array": SAMPLES, "sampling_rate": 2**32 - 1}, "at 4294967295 Hz are no sound"),
         (7, "int is no sound"),
         (None, "holds no sound"),
     ],

@@ -120,6 +120,10 @@ def test_long_sounds_are_cut_short_ones_padded_and_both_are_counted(folder):
     assert "shorter than 0.2 s, silence added (10)" in notes_of(fixed)
     with pytest.raises(ConfigError, match=r"length=fixed: needs dataset\.seconds"):
         data_of(folder, length="fixed")
+    with pytest.raises(ConfigError, match=r"dataset\.seconds=700: .*dataset\.max_seconds=600"):
+        data_of(folder, length="fixed", seconds=700)
+    with pytest.raises(ConfigError, match=r"dataset\.rate=2000000: above 1000000 Hz"):
+        data_of(folder, rate=2_000_000)
 
 
 def test_speakers_stay_apart_where_they_are_known_and_no_split_is_asked_for(named):

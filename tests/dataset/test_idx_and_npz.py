@@ -99,6 +99,12 @@ def test_an_archive_of_other_arrays_is_named(tmp_path, arrays, words):
         data_of("npz", tmp_path / "set.npz")
 
 
+def test_a_file_that_is_no_archive_is_named(tmp_path):
+    np.save(tmp_path / "one.npy", IMAGES[10])
+    with pytest.raises(DataError, match=r"one\.npy: is no npz file"):
+        data_of("npz", tmp_path / "one.npy")
+
+
 def test_digits_are_those_of_scikit_learn():
     from sklearn.datasets import load_digits
 

@@ -111,7 +111,7 @@ MISTAKES = {
     "model=multimodal": "task=contrastive: is for model=two_towers alone",
     "task=supervised": "model=two_towers: is for task=contrastive alone",
     "loss=focal": "contrastive has a loss and metrics of its own",
-    "dataset.absent=keep": "a pair needs both of its inputs; dataset.absent=drop",
+    "dataset.absent=keep": "a pair needs both of its inputs; give dataset.absent=drop",
     "dataset.use=all": "pairs are of two kinds, and there are table, text, image; choose two",
     "dataset.use=[text]": "pairs are of two kinds, and there are text; choose two",
     "model.temperature=0.001": "model.temperature: 0.001 is below model.min_temperature=0.01",

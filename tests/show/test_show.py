@@ -297,6 +297,10 @@ def test_a_sound_plays_beside_its_picture():
         (("dataset=image_folder", "dataset.path=loans.csv"), "dataset.root"),
         (("dataset=image_folder", "dataset.path=photos"), "dog/a.png: no picture"),
         (
+            ("dataset=multimodal", "dataset.path=loans.csv", "dataset.use=[video]"),
+            "dataset.use: 'video' is no kind of inputs here",
+        ),
+        (
             ("dataset=image_folder", "dataset.path=photos", "dataset.size=999999999"),
             "GB are to be kept there",
         ),

@@ -27,7 +27,6 @@ from lepton.dataset.inputs.shown_sounds import measured_sounds, shown_sound
 from lepton.dataset.inputs.sound import Sound
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.read.raw_table import RawTable
-from lepton.errors import ConfigError
 from lepton.spec import DataSpec
 from lepton.storage.run_files import naming_damage, read_run_json
 from lepton.storage.threads import in_threads
@@ -69,8 +68,6 @@ class AudioInputs(DecodedInputs):
         spectrum: LogMel | None,
     ):
         super().__init__(column=column, on_error=on_error, duplicates=duplicates)
-        if length == "fixed" and seconds is None:
-            raise ConfigError("dataset.length=fixed: needs dataset.seconds, the length of all")
         self.shape = SoundShape(rate, seconds, length, max_seconds)
         self.spectrum = spectrum
         self.reader: SoundReader | None = None
