@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lepton.dataset.inputs.kind import counted
 from lepton.dataset.inputs.sound import Sound
 from lepton.explain.explained_rows import ExplainedInputs, ExplainedRow, ExplainedRun
 from lepton.explain.heat import heat_picture, plain_picture, shaded_parts
@@ -35,9 +36,10 @@ def explanation_page(
         "Towards": _towards(run, config["towards"]),
         "Method": f"integrated gradients, {config['steps']} steps",
     }
-    chosen = f"{len(rows)} rows of the test split"
+    chosen = f"{counted(len(rows), 'row')} of the test split"
     if config["ids"] is None:
-        chosen += f": {mistakes} worst mistakes, the others drawn by chance"
+        worst = f": {counted(mistakes, 'worst mistake')}, the others" if mistakes else ","
+        chosen += f"{worst} drawn by chance"
     return Report(run.folder.name, [f"{chosen}."], facts, sections, command, what="explanation")
 
 

@@ -297,7 +297,7 @@ def test_a_sound_plays_beside_its_picture():
         (("dataset=image_folder", "dataset.path=loans.csv"), "dataset.root"),
         (("dataset=image_folder", "dataset.path=photos"), "dog/a.png: no picture"),
         (
-            ("dataset=multimodal", "dataset.path=loans.csv", "dataset.use=[video]"),
+            ("dataset=multimodal", *LOANS[1:], "dataset.use=[video]"),
             "dataset.use: 'video' is no kind of inputs here",
         ),
         (
