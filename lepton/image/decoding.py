@@ -2,22 +2,27 @@
 
 import importlib
 import io
+import struct
 import warnings
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from lepton.compat.optional import import_optional
 from lepton.errors import DataError
 from lepton.storage.file_cell import content_of, path_or_bytes
+from lepton.storage.scratch import release_memory
+from lepton.storage.threads import Allowance
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Made = TypeVar("Made")
 Picture = Any  # a path, the bytes of a file, a dict of both, an array of pixels, or a Pillow image
 IMAGE_ENDINGS = (
     *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
@@ -29,6 +34,12 @@ MODE_OF = {  # that a mode becomes without losing colour or transparency
     **dict.fromkeys(("LA", "La", "PA", "RGBA", "RGBa"), "RGBA"),
 }
 DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # 16 bits a pixel, or 32 of which 16 are used
+FAULTS = (  # what Pillow's readers raise for damaged files, some by mistake
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, AttributeError),
+    *(RuntimeError, ArithmeticError, AssertionError, MemoryError, struct.error, zlib.error),
+)
+DECODED_PIXELS = Allowance(1 << 24)  # of pictures that threads hold at once, 4 bytes each or 8
+LARGE = 1 << 22  # pixels, whose memory each thread would keep for its next picture
 ORIENTATION, TURNED = 0x0112, 5  # of EXIF, how the camera was held: from 5 on, on its side
 LARGEST_REDUCTION = 8  # of a side, by which JPEG decodes at a fraction of the cost
 
@@ -36,24 +47,57 @@ LARGEST_REDUCTION = 8  # of a side, by which JPEG decodes at a fraction of the c
 def decode(picture: Picture, *, max_pixels: int, least: tuple[int, int] | None = None) -> "Image":
     """The picture, upright, in a mode of MODES: palettes become colours, 16 bits become 8.
 
-    `least`: a JPEG may come smaller by a power of two, but no smaller than that.
+    `least`: a file of a JPEG may come smaller by a power of two, but no smaller than that.
     Units: `least` height and width.
     Raises: DataError that says what is wrong with it, but not which it is.
     """
+    return decode_into(_same, picture, max_pixels=max_pixels, least=least)
+
+
+def decode_into(
+    make: "Callable[[Image], Made]",
+    picture: Picture,
+    *,
+    max_pixels: int,
+    least: tuple[int, int] | None = None,
+) -> Made:
+    """What `make` makes of the picture that `decode` gives, from which it holds nothing.
+
+    Threads may hold DECODED_PIXELS at once, so that many large pictures take no more memory.
+    """
     with explained():
         if isinstance(picture, np.ndarray):
-            return _of_array(picture)
+            return make(_of_array(picture))
         opened = _open(picture, max_pixels)
-        reduction = _reduction(opened, least) if least else 1
-        if (pixels := _fast_jpeg(opened, picture, reduction)) is not None:
-            upright = pillow("PIL.ImageOps").exif_transpose
-            decoded = pillow().fromarray(pixels)
-            decoded.getexif().update(opened.getexif())
-            return upright(decoded)
-        if reduction > 1:
-            opened.draft(None, (opened.width // reduction, opened.height // reduction))
-        opened.load()
-        return in_simple_mode(pillow("PIL.ImageOps").exif_transpose(opened))
+        reduction = _reduction(opened, least) if least and opened is not picture else 1
+        pixels = opened.width * opened.height // reduction**2
+        with DECODED_PIXELS.taken(pixels):
+            try:
+                return make(_decoded(opened, picture, reduction))
+            finally:
+                del opened
+                if pixels > LARGE:
+                    release_memory()
+
+
+def _same(image: "Image") -> "Image":
+    return image
+
+
+def _decoded(opened: "Image", picture: Picture, reduction: int) -> "Image":
+    upright = pillow("PIL.ImageOps").exif_transpose
+    if opened is picture:  # the caller's, which stays as it is
+        return in_simple_mode(upright(opened))
+    if (pixels := _fast_jpeg(opened, picture, reduction)) is not None:
+        decoded = pillow().fromarray(pixels)
+        decoded.getexif().update(opened.getexif())
+        upright(decoded, in_place=True)
+        return decoded
+    if reduction > 1:
+        opened.draft(None, (opened.width // reduction, opened.height // reduction))
+    opened.load()
+    upright(opened, in_place=True)
+    return in_simple_mode(opened)
 
 
 def look(picture: Picture, *, max_pixels: int) -> tuple[int, int, int]:
@@ -82,7 +126,12 @@ def in_simple_mode(image: "Image") -> "Image":
         return _of_array(np.asarray(image))
     if image.mode == "F":
         raise DataError("its pixels are fractions, whose range is not known")
-    return image.convert(_simple_mode(image))
+    return in_mode(image, _simple_mode(image))
+
+
+def in_mode(image: "Image", mode: str) -> "Image":
+    """The image in a mode; itself where it has that."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _simple_mode(image: "Image") -> str:
@@ -150,7 +199,7 @@ def _reduction(image: "Image", least: tuple[int, int]) -> int:
 def _fast_jpeg(image: "Image", picture: Picture, reduction: int) -> np.ndarray | None:
     """The pixels of a JPEG by simplejpeg, the same bits as Pillow's; None where that cannot be.
 
-    Both decode by libjpeg-turbo; simplejpeg does with a third of the time.
+    Both decode by libjpeg-turbo; simplejpeg copies them less often.
     """
     if image.format != "JPEG" or image.mode not in ("L", "RGB"):
         return None
@@ -203,7 +252,7 @@ def explained() -> Iterator[None]:
         raise DataError("no such file") from None
     except pillow("PIL").UnidentifiedImageError:
         raise DataError("no picture that can be read (empty, or of another kind)") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError) as e:
+    except FAULTS as e:
         raise DataError(
             f"cannot be decoded ({' '.join(str(e).split()) or type(e).__name__})"
         ) from e

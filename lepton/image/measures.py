@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lepton.errors import DataError
-from lepton.image.decoding import Picture, decode, look
+from lepton.image.decoding import Picture, decode_into, look
 from lepton.image.picture_reader import in_threads
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 LEAST = (32, 32)  # height and width that are enough to see how bright a picture is
 
@@ -31,5 +35,9 @@ def measure_pictures(
 
 def _measure(picture: Picture, *, max_pixels: int) -> tuple[float, float, float]:
     height, width, _ = look(picture, max_pixels=max_pixels)
-    image = decode(picture, max_pixels=max_pixels, least=LEAST).convert("L")
-    return float(height), float(width), float(np.asarray(image).mean() / 255)
+    brightness = decode_into(_brightness, picture, max_pixels=max_pixels, least=LEAST)
+    return float(height), float(width), brightness
+
+
+def _brightness(image: "Image") -> float:
+    return float(np.asarray(image.convert("L")).mean() / 255)

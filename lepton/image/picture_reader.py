@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lepton.image.decoding import Picture, decode, pillow, quiet_decoding
+from lepton.image.decoding import (
+    MODES,
+    Picture,
+    decode_into,
+    in_mode,
+    pillow,
+    quiet_decoding,
+)
 from lepton.storage import threads
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Fit = Literal["crop", "pad", "stretch"]
 COLOURS = 3  # channels of a picture, where none are asked for
@@ -49,16 +59,16 @@ class PictureReader:
         Shapes: -> (channels, height, width) uint8.
         Raises: DataError that says what is wrong with it, but not which it is.
         """
-        pil, size = pillow(), (self.width, self.height)
-        image = decode(picture, max_pixels=self.max_pixels, least=(self.height, self.width))
-        if self.channels == 1:
-            image = _on_white(image).convert("L")
-        elif self.channels == 3:
-            image = _on_white(image).convert("RGB")
-        else:
-            image = image.convert("RGBA")
+        least = (self.height, self.width)
+        return decode_into(self._fitted, picture, max_pixels=self.max_pixels, least=least)
+
+    def _fitted(self, image: "Image") -> np.ndarray:
+        size = (self.width, self.height)
+        if self.channels < 4:
+            image = _on_white(image)
+        image = in_mode(image, MODES[self.channels])
         if image.size != size:
-            ops, bilinear = pillow("PIL.ImageOps"), pil.Resampling.BILINEAR
+            ops, bilinear = pillow("PIL.ImageOps"), pillow().Resampling.BILINEAR
             if self.fit == "crop":
                 image = ops.fit(image, size, bilinear)
             elif self.fit == "pad":
@@ -79,7 +89,7 @@ def in_threads(
     return threads.in_threads(work, pictures, name, around=quiet_decoding)
 
 
-def _on_white(image: Any) -> Any:
+def _on_white(image: "Image") -> "Image":
     """The image without transparency."""
     if image.mode != "RGBA":
         return image

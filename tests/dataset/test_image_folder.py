@@ -55,7 +55,7 @@ def test_mean_and_deviation_are_those_of_the_training_pixels(folder):
 
 def test_pictures_are_decoded_once(folder, monkeypatch):
     first = data_of(folder)
-    monkeypatch.setattr("lepton.image.picture_reader.decode", None)
+    monkeypatch.setattr("lepton.image.picture_reader.decode_into", None)
     second = data_of(folder)
     assert torch.equal(first.splits["train"]["image"], second.splits["train"]["image"])
     assert notes_of(first) == notes_of(second)

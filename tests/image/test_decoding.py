@@ -1,14 +1,20 @@
 """Pictures of all kinds become the pixels that Pillow and NumPy give for them."""
 
 import io
+import struct
+import threading
+import time
+from functools import partial
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from lepton.errors import DataError
-from lepton.image.decoding import decode, look
+from lepton.image.decoding import decode, decode_into, look
 from lepton.image.picture_reader import PictureReader, in_threads
+from lepton.storage.threads import Allowance
 
 HEIGHT, WIDTH = 37, 53
 LIMIT = 10_000
@@ -143,6 +149,51 @@ def _raise(value):
 
 def reader(height, width, channels=3, fit="crop"):
     return PictureReader(height, width, channels, fit, max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, struct.error, OverflowError])
+def test_what_a_decoder_raises_for_a_damaged_file_is_told_of_the_file(colours, monkeypatch, error):
+    content = encoded(Image.fromarray(colours), "PNG")
+    monkeypatch.setattr(Image, "open", Mock(side_effect=error("broken")))
+    (fault,) = in_threads(reader(3, 3).read, [content], "row {}".format)
+    assert str(fault) == "row 0: cannot be decoded (broken)"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_of_the_callers_stays_as_it_is(colours, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(Image.fromarray(colours), kind, exif=exif)
+    opened = Image.open(io.BytesIO(content))
+    turned = pixels(content)
+    for _ in range(2):
+        assert np.array_equal(pixels(opened, least=(8, 8)), turned)
+    assert opened.size == (WIDTH, HEIGHT)
+    assert opened.getexif()[0x0112] == 6
+
+
+def test_threads_hold_no_more_pixels_at_once_than_are_allowed(monkeypatch):
+    monkeypatch.setattr("lepton.image.decoding.DECODED_PIXELS", Allowance(2 * 30 * 30))
+    content = encoded(Image.new("RGB", (30, 30)), "PNG")
+    held, most, lock = 0, 0, threading.Lock()
+
+    def make(image):
+        nonlocal held, most
+        with lock:
+            held += 1
+            most = max(most, held)
+        time.sleep(0.002)
+        with lock:
+            held -= 1
+        return image.size
+
+    work = partial(decode_into, make, max_pixels=LIMIT)
+    assert [*in_threads(work, [content] * 20, str)] == [(30, 30)] * 20
+    assert most == 2
+    large = encoded(Image.new("RGB", (60, 60)), "PNG")
+    most = 0
+    assert [*in_threads(work, [large] * 5, str)] == [(60, 60)] * 5
+    assert most == 1
 
 
 def test_transparency_is_laid_on_white():
