@@ -77,6 +77,9 @@ class Checkpoints:
         """
         try:
             self.folder.mkdir(exist_ok=True)
+            for path in (self.last, self.previous):
+                if path.is_dir():  # which no file can take the place of
+                    _remove(path)
             if self.last.exists():
                 os.replace(self.last, self.previous)
             write_bytes(self.last, pack({"about": json.dumps(self.about), "state": state}))
@@ -146,10 +149,10 @@ def _read(path: Path) -> bytes:
 
 
 def _remove(path: Path) -> None:
-    try:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
         path.unlink(missing_ok=True)
-    except OSError as e:
-        raise LeptonError(f"{path}: cannot be removed ({e.strerror}); move it away") from None
 
 
 def pack(content: dict[str, Any]) -> memoryview:

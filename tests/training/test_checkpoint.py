@@ -93,7 +93,9 @@ def test_training_starts_anew_when_both_are_damaged(checkpoints, caplog):
     assert len(caplog.records) == 2
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("previous.ckpt")])
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("previous.ckpt")]
+)
 def test_what_is_no_regular_file_is_not_waited_for_but_told_and_removed(checkpoints, make, caplog):
     checkpoints.last.unlink()
     make(checkpoints.last)
@@ -106,12 +108,14 @@ def test_what_is_no_regular_file_is_not_waited_for_but_told_and_removed(checkpoi
     assert checkpoints.previous.exists()
 
 
-def test_a_folder_in_a_checkpoints_place_is_not_removed_but_named(checkpoints):
-    checkpoints.last.unlink()
-    checkpoints.last.mkdir()
-    with pytest.raises(LeptonError, match=r"last\.ckpt: cannot be removed .*; move it away"):
-        checkpoints.load()
-    assert checkpoints.last.is_dir()
+@pytest.mark.parametrize("name", ["last.ckpt", "previous.ckpt"])
+def test_a_folder_in_a_checkpoints_place_keeps_nothing_from_being_saved(checkpoints, name):
+    path = checkpoints.folder / name
+    path.unlink()
+    (path / "within").mkdir(parents=True)
+    checkpoints.save({"step": 3})
+    checkpoints.save({"step": 4})
+    assert [state["step"] for state in checkpoints.peek_all()] == [4, 3]
 
 
 def test_a_pickle_that_would_run_something_does_not(checkpoints, tmp_path):
