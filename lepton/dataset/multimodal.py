@@ -29,7 +29,7 @@ def kind_of(make: KindClass) -> type[InputKind]:
     return target
 
 
-class Multimodal(Data):
+class MultimodalData(Data):
     """A table, and a second one to test on, each of whose columns goes to the kind that suits it.
 
     `columns` says what some hold: the name of a kind in `inputs`, or a kind of a table's columns.

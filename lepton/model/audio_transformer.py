@@ -1,12 +1,12 @@
 """AudioTransformer: a transformer whose tokens are patches of a spectrum."""
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
+from lepton.model.attention_block import AttentionBlock
 from lepton.model.spectra import Batch, ScaledSpectrum, steps_mask
 from lepton.model.text_inputs import masked_mean
 from lepton.spec import DataSpec
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lepton.audio.log_mel import LogMel
 
 LONGEST_WAVE = 10_000  # of what tells places in time apart, as Vaswani et al. have it
-MLP = 4  # times the width, inside a block
+GROWTH = 4  # of the width inside a block
 
 
 class AudioTransformer(nn.Module):
@@ -56,7 +56,9 @@ class AudioTransformer(nn.Module):
         patch = (patch_frames, patch_bands)
         self.patches = nn.Conv2d(1, width, patch, stride=patch)
         self.pitch = nn.Parameter(torch.randn(self.rows, width) * 0.02)
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            AttentionBlock(width, heads, growth=GROWTH, dropout=dropout) for _ in range(blocks)
+        )
         self.normalize = nn.LayerNorm(width)
         self.head = nn.Linear(width, spec.outputs)
 
@@ -81,39 +83,6 @@ class AudioTransformer(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))
-
-
-class Block(nn.Module):
-    """Attention and two linear maps, each on normalized tokens and added to them.
-
-    Shapes: tokens (B, T, width), mask (B, T) -> (B, T, width).
-    """
-
-    def __init__(self, width: int, heads: int, dropout: float):
-        super().__init__()
-        self.heads = heads
-        self.before_attention, self.before_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query, self.value = nn.Linear(width, width), nn.Linear(width, width)
-        self.key = nn.Linear(width, width, bias=False)  # a bias would move all scores alike
-        self.out = nn.Linear(width, width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, MLP * width), nn.GELU(), nn.Linear(MLP * width, width)
-        )
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        tokens = tokens + self.dropout(self._attend(self.before_attention(tokens), mask))
-        return tokens + self.dropout(self.mlp(self.before_mlp(tokens)))
-
-    def _attend(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        heads = (*tokens.shape[:2], self.heads, -1)
-        query, key, value = (
-            layer(tokens).reshape(heads).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        scores = query @ key.mT / math.sqrt(query.shape[-1])
-        weights = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(-1)
-        return self.out((weights @ value).transpose(1, 2).flatten(2))
 
 
 def _waves(count: int, width: int, like: Tensor) -> Tensor:

@@ -39,15 +39,7 @@ class BcResNet(nn.Module):
     ):
         super().__init__()
         self.spectrum = ScaledSpectrum(spec=spec, spectrum=spectrum)
-        steps = (2, *(stage[2] for stage in STAGES))  # the stem halves the bands, too
-        bands = self.spectrum.bands
-        for step in steps:
-            bands = -(-bands // step)
-            if bands % groups:
-                raise ConfigError(
-                    f"model.groups: {groups} groups do not divide the {bands} bands that are left "
-                    f"of model.spectrum.bands={self.spectrum.bands}; 40 and 5 go together"
-                )
+        _require_divided_bands(self.spectrum.bands, groups)
         widths = [max(1, round(base * width)) for base in (STEM, *(s[1] for s in STAGES))]
         last = max(1, round(LAST * width))
         self.stem = nn.Sequential(
@@ -56,17 +48,7 @@ class BcResNet(nn.Module):
             nn.ReLU(),
         )
         self.stages = nn.ModuleList(
-            nn.ModuleList(
-                Block(
-                    before if i == 0 else after,
-                    after,
-                    step=step if i == 0 else 1,
-                    spread=spread,
-                    groups=groups,
-                    dropout=dropout,
-                )
-                for i in range(count)
-            )
+            _stage(before, after, count, step=step, spread=spread, groups=groups, dropout=dropout)
             for (count, _, step, spread), (before, after) in zip(
                 STAGES, pairwise(widths), strict=True
             )
@@ -95,7 +77,7 @@ class BcResNet(nn.Module):
         return self.head(self.features(batch))
 
 
-class Block(nn.Module):
+class BroadcastedBlock(nn.Module):
     """Looks along the bands, then at the mean of them along time.
 
     Shapes: (B, C, T, F), lengths (B,) -> (B, outputs, T, F / step).
@@ -157,3 +139,26 @@ class GroupedBandNorm(nn.Module):
         grouped = grouped.transpose(2, 3).reshape(rows, channels * self.groups, time, -1)
         normed = self.norm(grouped).reshape(rows, channels, self.groups, time, -1)
         return normed.transpose(2, 3).reshape(rows, channels, time, bands)
+
+
+def _require_divided_bands(bands: int, groups: int) -> None:
+    """Raises: ConfigError where the bands are not `groups` equal parts at each of their numbers."""
+    left = bands
+    for step in (2, *(stage[2] for stage in STAGES)):  # the stem halves the bands, too
+        left = -(-left // step)
+        if left % groups:
+            raise ConfigError(
+                f"model.groups: {groups} groups do not divide the {left} bands that are left "
+                f"of model.spectrum.bands={bands}; 40 and 5 go together"
+            )
+
+
+def _stage(
+    before: int, after: int, count: int, *, step: int, spread: int, groups: int, dropout: float
+) -> nn.ModuleList:
+    """Blocks of one width, the first of which comes to it and takes the step."""
+    shapes = [(before, step), *[(after, 1)] * (count - 1)]
+    return nn.ModuleList(
+        BroadcastedBlock(inputs, after, step=steps, spread=spread, groups=groups, dropout=dropout)
+        for inputs, steps in shapes
+    )

@@ -44,7 +44,9 @@ class EfficientNetLite0(ImageNetwork):
     ):
         super().__init__(
             spec=spec,
-            encoder=encoder_of_file(lambda: Encoder(COLOURS), path_of_weights(path, pretrained)),
+            encoder=encoder_of_file(
+                lambda: EfficientNetEncoder(COLOURS), path_of_weights(path, pretrained)
+            ),
             scaling=scaling_of(mean, std),
             channels=COLOURS,
             dropout=dropout,
@@ -56,7 +58,7 @@ class EfficientNetLite0(ImageNetwork):
         write_architecture(folder, "efficientnet_lite0")
 
 
-class Encoder(nn.Module):
+class EfficientNetEncoder(nn.Module):
     """All below the head. Shapes: (B, channels, H, W) -> (B, HEAD_WIDTH)."""
 
     def __init__(self, channels: int):
@@ -68,7 +70,9 @@ class Encoder(nn.Module):
         ):
             for number in range(count):
                 inputs, steps = (before, step) if number == 0 else (width, 1)
-                blocks.append(Block(inputs, width, side=side, step=steps, growth=growth))
+                blocks.append(
+                    InvertedBottleneck(inputs, width, side=side, step=steps, growth=growth)
+                )
         self.blocks = nn.ModuleList(blocks)
         self.top = ConvNorm(widths[-1], HEAD_WIDTH)
 
@@ -79,7 +83,7 @@ class Encoder(nn.Module):
         return self.top(values).mean((2, 3))
 
 
-class Block(nn.Module):
+class InvertedBottleneck(nn.Module):
     """Widens, looks around in each channel, and narrows; what comes in is added where it fits."""
 
     def __init__(self, inputs: int, outputs: int, *, side: int, step: int, growth: int):

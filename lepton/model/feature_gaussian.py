@@ -32,9 +32,7 @@ class FeatureGaussian(GoodPartsModel):
         generator = torch.Generator().manual_seed(self.seed)
         chosen = torch.randperm(first.shape[3], generator=generator)[: self.channels].sort().values
         count, sums, products = 0, torch.tensor(0.0), torch.tensor(0.0)
-        shift = (
-            first[..., chosen].mean((0, 1, 2)).double()
-        )  # near the mean, so that sums keep digits
+        shift = first[..., chosen].mean((0, 1, 2)).double()  # so that the sums keep digits
         for block in self.features.batches(image):
             rows = self._by_place(block[..., chosen]) - shift
             count += rows.shape[1]
@@ -55,10 +53,10 @@ class FeatureGaussian(GoodPartsModel):
     def distances(self, features: Tensor) -> Tensor:
         learned = self.learned
         rows = self._by_place(features[..., learned["chosen"]]).float() - learned["mean"][:, None]
-        squares = (rows @ learned["whitening"].transpose(1, 2)).square().mean(2).sqrt()
+        lengths = (rows @ learned["whitening"].transpose(1, 2)).square().mean(2).sqrt()
         if self.places == "all":
-            return squares[0].unflatten(0, features.shape[:3])
-        return squares.T.unflatten(1, features.shape[1:3]).contiguous()
+            return lengths[0].unflatten(0, features.shape[:3])
+        return lengths.T.unflatten(1, features.shape[1:3]).contiguous()
 
     def _by_place(self, features: Tensor) -> Tensor:
         """Patches by the distribution that they belong to.

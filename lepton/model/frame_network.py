@@ -90,9 +90,8 @@ class FrameNetwork(nn.Module):
         if self.layer is None:
             return tunable(self.backbone).features({"image": image})
         answers = layer_answers(self.backbone, [self.layer], {"image": image})
-        return F.adaptive_avg_pool2d(as_map(answers[self.layer], self.layer), self.places).flatten(
-            1
-        )
+        values = as_map(answers[self.layer], self.layer)
+        return F.adaptive_avg_pool2d(values, self.places).flatten(1)
 
     @torch.no_grad()
     def _feature_width(self, spec: DataSpec) -> int:

@@ -100,7 +100,7 @@ class SpeechEmbedding(nn.Module):
         write_architecture(folder, "speech_embedding")
 
 
-class Encoder(nn.Module):
+class SpeechEncoder(nn.Module):
     """All below the pooling. Shapes: mel (B, frames, bands) -> (B, windows, width).
 
     Windows of WINDOW frames, STEP apart, are convolved as one: the pools shrink time by STEP.
@@ -136,12 +136,12 @@ class Encoder(nn.Module):
         return [module for module in self.modules() if isinstance(module, nn.Conv2d)]
 
 
-def _encoder(path: str | None) -> Encoder:
+def _encoder(path: str | None) -> SpeechEncoder:
     """The encoder with the weights of a file of ONNX; None: with random ones.
 
     Raises: ConfigError for the weights of another network.
     """
-    encoder = Encoder()
+    encoder = SpeechEncoder()
     if path is None:
         return encoder
     if (file := local_file(path)) is None:

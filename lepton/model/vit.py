@@ -37,12 +37,11 @@ class ViT(Pooled):
         fields = spec.inputs["image"]
         sides = fields["height"], fields["width"]
         patch = patch_size or next((p for p in PATCHES if min(sides) // p >= FEWEST), 1)
-        # below: what is added on the right and at the bottom, in the order of `pad`
-        padding = [-side % patch for side in sides]
+        below, right = (-side % patch for side in sides)
         encoder = build_encoder(
             "vit",
             num_channels=fields["channels"],
-            image_size=[side + more for side, more in zip(sides, padding, strict=True)],
+            image_size=[sides[0] + below, sides[1] + right],
             patch_size=patch,
             hidden_size=width,
             num_hidden_layers=blocks,
@@ -50,8 +49,7 @@ class ViT(Pooled):
             intermediate_size=4 * width,
             attention="eager",  # vmap splits the fused kernel up
         )
-        self_padding = (0, padding[1], 0, padding[0])
-        self.pooling, self.padding = pooling, self_padding
+        self.pooling, self.padding = pooling, (0, right, 0, below)  # in the order of `pad`
         super().__init__(spec=spec, encoder=encoder, dropout=dropout)
 
     def encode(self, values: Tensor) -> Tensor:

@@ -158,10 +158,7 @@ class Task:
         """
 
     def constant(self, n: int) -> Tensor | None:
-        """`n` predictions that know the training split's targets alone, and no feature.
-
-        None where a task has no such predictor.
-        """
+        """`n` predictions that know training targets alone, no feature; None where it has none."""
         return None
 
     def validate(self, prediction: Tensor, batch: Batch) -> Any:

@@ -13,7 +13,7 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.example import make_batch, make_specs
 from lepton.model.audio_encoder import AudioEncoder
 from lepton.model.bc_resnet import BcResNet
-from lepton.model.speech_embedding import Encoder, SpeechEmbedding
+from lepton.model.speech_embedding import SpeechEmbedding, SpeechEncoder
 from lepton.pretrained.location import loading_problem
 from lepton.pretrained.onnx_weights import onnx_weights
 from lepton.testing import ModelContract
@@ -168,7 +168,7 @@ def test_sounds_of_another_rate_are_refused_with_what_would_be_right():
 
 
 def test_windows_of_a_long_sound_are_those_of_its_parts():
-    encoder = Encoder()
+    encoder = SpeechEncoder()
     mel = torch.randn(1, 92, 32)
     with torch.no_grad():
         parts = [encoder(mel[:, start : start + 76])[:, 0] for start in (0, 8, 16)]
