@@ -180,6 +180,8 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "min_identifier_values": 20,
     },
     "lepton.dataset.tabular.TabularData": {"duplicates": "keep"},
+    "lepton.finetune.head.Head": {"start": None},
+    "lepton.finetune.lp_ft.ProbeThenFull": {"start": None},
 }
 REVISIONS: dict[str, tuple[str, ...]] = {
     # What changed in the results of an option whose config is as it was, oldest change first: by

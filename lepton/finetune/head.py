@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import nn
 
-from lepton.finetune.machinery.freezing import train_head_only
+from lepton.finetune.machinery.probing import HeadStart, prepare_head
 from lepton.method import Method
 from lepton.spec import DataSpec
 
@@ -18,9 +18,11 @@ class Head(Method):
 
     probes = True
 
-    def __init__(self, *, standardize: bool, keep: Literal["adapter", "whole"] | None):
+    def __init__(
+        self, *, start: HeadStart, standardize: bool, keep: Literal["adapter", "whole"] | None
+    ):
+        self.start: HeadStart = start
         self.standardize, self.keep = standardize, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        train_head_only(model)
-        return model
+        return prepare_head(model, self.start)

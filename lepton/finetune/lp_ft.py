@@ -3,7 +3,8 @@
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.freezing import hold_in_eval_mode, train_head_only
+from lepton.finetune.machinery.freezing import hold_in_eval_mode
+from lepton.finetune.machinery.probing import HeadStart, prepare_head
 from lepton.method import Method
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1
@@ -17,17 +18,19 @@ class ProbeThenFull(Method):
 
     alone = "trains in two parts"
 
-    def __init__(self, *, probe_epochs: AtLeast1, probe_lr: Above0, standardize: bool):
+    def __init__(
+        self, *, probe_epochs: AtLeast1, probe_lr: Above0, start: HeadStart, standardize: bool
+    ):
         if probe_epochs < 1 or probe_lr <= 0:
             raise ConfigError(
                 f"finetune.probe_epochs={probe_epochs}, probe_lr={probe_lr}: at least 1, above 0"
             )
         self.probe_epochs, self.probe_lr = probe_epochs, probe_lr
+        self.start: HeadStart = start
         self.standardize = standardize
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        train_head_only(model)
-        return model
+        return prepare_head(model, self.start)
 
     def thaw(self, model: nn.Module) -> None:
         """Makes every parameter trainable, for the second phase."""

@@ -35,7 +35,7 @@ class HeadProbe(nn.Module):
             parent = parent.get_submodule(name)
         head, self.is_scaled = tunable(model).head, False
         parent.add_module(last, head)
-        if features is not None and _linear_layer(head) is not None:
+        if features is not None and linear_layer(head) is not None:
             self.is_scaled = True
             std = features.std(0, correction=0)
             std = torch.where(std > MIN_RELATIVE_DEVIATION * std.max(), std, 1.0)
@@ -58,7 +58,7 @@ class HeadProbe(nn.Module):
     @torch.no_grad()
     def _rescale(self, scale: Tensor, offset: Tensor) -> None:
         """Gives the head the weights with which it does the same to features / scale - offset."""
-        linear = _linear_layer(self.get_submodule(self.path))
+        linear = linear_layer(self.get_submodule(self.path))
         assert linear is not None
         scale, offset = (t.to(linear.weight.device, torch.float64) for t in (scale, offset))
         weight = linear.weight.double() * scale
@@ -66,7 +66,7 @@ class HeadProbe(nn.Module):
         linear.bias.copy_(linear.bias.double() + weight @ offset)
 
 
-def _linear_layer(head: nn.Module) -> nn.Linear | None:
+def linear_layer(head: nn.Module) -> nn.Linear | None:
     """The linear layer that is all of a head, but for dropout; None where it is another."""
     modules = [m for m in head.modules() if not isinstance(m, nn.Sequential | nn.Dropout)]
     layer = modules[0] if len(modules) == 1 else None

@@ -1,11 +1,16 @@
 """Strategies that train the head by itself: alone, or before everything else."""
 
-from typing import Protocol, cast, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from torch import nn
 
 from lepton.errors import ConfigError
+from lepton.finetune.machinery.freezing import train_head_only
+from lepton.finetune.machinery.head_probe import linear_layer
 from lepton.method import Method
+from lepton.model.layers import tunable
+
+HeadStart: TypeAlias = Literal["zeros"] | None  # None: the head begins as it was made or loaded
 
 
 class TrainsHeadAlone(Protocol):
@@ -43,3 +48,21 @@ class ProbesFirst(Protocol):
     def thaw(self, model: nn.Module) -> None:
         """Makes trainable what the second phase trains."""
         ...
+
+
+def prepare_head(model: nn.Module, start: HeadStart) -> nn.Module:
+    """The model with nothing but its head to train, which begins as `start` says.
+
+    Raises: ConfigError for a head of more than one linear layer, which learns nothing from zeros.
+    """
+    train_head_only(model)
+    if start == "zeros":
+        linear = linear_layer(tunable(model).head)
+        if linear is None:
+            raise ConfigError(
+                f"finetune.start=zeros: the head of {type(model).__name__} is more than one linear "
+                "layer; take finetune.start=null"
+            )
+        nn.init.zeros_(linear.weight)
+        nn.init.zeros_(linear.bias)
+    return model

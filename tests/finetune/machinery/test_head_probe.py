@@ -4,10 +4,15 @@ import copy
 
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from lepton.errors import ConfigError
+from lepton.example import make_spec
 from lepton.finetune.full import Full
+from lepton.finetune.head import Head
 from lepton.finetune.machinery.head_probe import HeadProbe
 from lepton.finetune.machinery.probing import head_alone
 from lepton.method import Method
@@ -16,17 +21,17 @@ from lepton.method import Method
 class HeadOnly(nn.Module):
     """Nothing but a head."""
 
-    def __init__(self):
+    def __init__(self, width=5):
         super().__init__()
         torch.manual_seed(0)
-        self.head = nn.Sequential(nn.Dropout(0.0), nn.Linear(5, 3))
+        self.head = nn.Sequential(nn.Dropout(0.0), nn.Linear(width, 3))
 
     def layers(self):
         return ["head"]
 
 
-def train_probe(probe, features, target):
-    optimizer = torch.optim.AdamW(probe.parameters(), lr=0.01)
+def train_probe(probe, features, target, optimizer_class=torch.optim.AdamW, lr=0.01):
+    optimizer = optimizer_class(probe.parameters(), lr=lr)
     for _ in range(30):
         loss = nn.functional.cross_entropy(probe({"features": features}), target)
         optimizer.zero_grad()
@@ -87,6 +92,40 @@ def test_a_head_that_is_more_or_less_than_a_linear_layer_gets_features_as_they_a
     assert torch.equal(probe({"features": features[0]}), head(features[0]))
     probe.fold()
     assert all(torch.equal(state[name], tensor) for name, tensor in head.state_dict().items())
+
+
+def started(model, start):
+    """The model, prepared for a head that begins so."""
+    strategy = Head(start=start, standardize=True, keep=None)
+    return strategy.prepare(model, make_spec("multiclass"))
+
+
+def test_a_head_from_zero_is_as_good_as_logistic_regression_on_large_features_far_from_zero():
+    generator = torch.Generator().manual_seed(2)
+    inputs = 3 * torch.randn(900, 40, generator=generator) + 11
+    noise = 2 * torch.randn(900, 3, generator=generator)
+    target = (inputs[:, :3] - 11 + noise).argmax(1)
+    (known, new), (learned, asked) = inputs.split([600, 300]), target.split([600, 300])
+    regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(known, learned)
+    losses = {}
+    for start in ("zeros", None):
+        model = started(HeadOnly(40), start)
+        probe = HeadProbe(model, known)
+        if start == "zeros":
+            assert torch.equal(probe({"features": new}), torch.zeros(300, 3))
+        train_probe(probe, known, learned, torch.optim.SGD, lr=0.3)
+        probe.fold()
+        losses[start] = nn.functional.cross_entropy(model.head(new), asked).item()
+    best = torch.from_numpy(regression.predict_log_proba(new))
+    expected = nn.functional.nll_loss(best, asked).item()
+    assert losses["zeros"] < 1.02 * expected < 1.3 * expected < losses[None]
+
+
+def test_a_head_of_two_layers_learns_nothing_from_zero_and_is_refused():
+    model = HeadOnly()
+    model.head = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    with pytest.raises(ConfigError, match=r"start=zeros: the head of HeadOnly is more than one"):
+        started(model, "zeros")
 
 
 class Probing(Method):
