@@ -66,7 +66,7 @@ def chosen_of(frame: pd.DataFrame) -> pd.DataFrame:
 def settings_of(frame: pd.DataFrame, model: str) -> str:
     """The settings that were chosen, and how often."""
     keys = [candidate.partition("=")[0] for candidate in CANDIDATES[model]]
-    counts = frame[keys].astype(str).value_counts()
+    counts = frame[keys].astype(object).fillna("null").astype(str).value_counts()
     return "; ".join(f"{count} x {' '.join(values)}" for values, count in counts.items())
 
 
