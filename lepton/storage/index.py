@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import Damaged
+from lepton.storage.columns import can_hold
 from lepton.storage.digests import SUMS_FILE
 from lepton.storage.regular_files import read_regular
 from lepton.storage.run_folder import FAILURE_FILE, PRUNED_FILE, RESULT_FILE, STATE_SUFFIXES
@@ -106,6 +107,8 @@ def _read_index(study: Path) -> dict[str, tuple[Stamp, Row]]:
         columns = {
             name: _unpack(column, content["rows"]) for name, column in content["columns"].items()
         }
+        if not all(can_hold(name, column) for name, column in columns.items()):
+            return {}
         sets = [[(name, columns[name]) for name in names] for names in content["sets"]]
         return {
             name: ((modified, size), {key: column[i] for key, column in sets[number]})

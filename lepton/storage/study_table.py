@@ -1,10 +1,12 @@
 """A study's runs as one table, one row a run, from what they have written or from the index."""
 
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import LeptonError
 from lepton.groups import earlier_choices
+from lepton.storage.columns import COLUMN_TYPES, TEXT, check_cells
 from lepton.storage.derived_record import DERIVED_KEY, own_revisions, read_record, training_config
 from lepton.storage.earlier_values import REVISION, with_earlier_values
 from lepton.storage.index import columns_of, indexed_rows
@@ -15,12 +17,6 @@ from lepton.storage.run_folder import CONFIG_FILE, read_config, read_failure_fil
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT = "str"  # as pandas 3 calls it
-COLUMN_TYPES = {
-    **dict.fromkeys(("run", "status", "error", "folder", "trained"), TEXT),
-    **dict.fromkeys(("seed", "epochs", "best_epoch", "parameters", "trainable"), "Int64"),
-    **dict.fromkeys(("score", "seconds", "memory_mb"), "float64"),
-}
 CHOICE_KEYS = ("choices", "overrides", "revisions")  # of a config, that are no settings
 
 
@@ -83,6 +79,7 @@ def _read_row(path: Path) -> dict[str, Any]:
     try:
         with naming_damage(path):
             row = readers.get(suffix, _finished_row)(path)
+            check_cells(row)
     except (LeptonError, FileNotFoundError) as e:
         gone = f"{path.name}: is gone, while other files of the run are there"
         is_gone = isinstance(e, FileNotFoundError)
@@ -90,9 +87,10 @@ def _read_row(path: Path) -> dict[str, Any]:
         row = {"run": name.removesuffix(suffix) if suffix in readers else name}
         row |= {"status": "unreadable", "error": error}
     row["folder"] = name
-    if "".join([*row, *(value for value in row.values() if isinstance(value, str))]).isascii():
-        return row
-    return {_encodable(key): _encodable(value) for key, value in row.items()}
+    texts = [*row, *(value for value in row.values() if isinstance(value, str))]
+    if not "".join(texts).isascii():
+        row = {_encodable(key): _encodable(value) for key, value in row.items()}
+    return {intern(key): value for key, value in row.items()}  # a text a column, not one a run
 
 
 def _encodable(value: Any) -> Any:

@@ -12,8 +12,8 @@ from lepton.config.check import check
 from lepton.config.identity import run_id
 from lepton.config.listing import describe_options
 from lepton.errors import ConfigError
+from lepton.storage.columns import COLUMN_TYPES
 from lepton.storage.earlier_values import OTHER_COLUMNS
-from lepton.storage.study_table import COLUMN_TYPES
 from lepton.sweep.multirun import multirun
 
 CODE = """

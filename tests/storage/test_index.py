@@ -1,5 +1,6 @@
 """The index of a study gives the very table that its runs give, or is not believed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -154,3 +155,14 @@ def test_a_run_whose_result_is_gone_is_named_when_it_has_digests(study):
     lost = frame.loc[[str(study / "run0"), str(study / "lost.failed")]]
     assert lost["status"].tolist() == ["unreadable"] * 2
     assert lost["error"].str.contains(r"is gone, while other files of the run are there").all()
+
+
+def test_an_index_with_what_no_column_can_hold_is_not_believed(study):
+    expected = load(study)
+    _, text = (study / index.INDEX_FILE).read_bytes().split(b"\n", 1)
+    content = json.loads(text)
+    content["columns"]["model"] = ["same", ["mlp"]]
+    changed = json.dumps(content).encode()
+    digest = hashlib.sha256(changed).hexdigest().encode()
+    (study / index.INDEX_FILE).write_bytes(digest + b"\n" + changed)
+    assert load(study).equals(expected)

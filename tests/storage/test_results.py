@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from lepton import load
 from lepton.errors import Diverged, LeptonError, Pruned
+from lepton.storage.columns import COLUMN_TYPES
 from lepton.storage.results import RESULT_FORMAT, read_result
 from lepton.storage.run_folder import read_pruned_run
-from lepton.storage.study_table import COLUMN_TYPES
 from tests.storage.conftest import end_run_with
 from tests.tampering import forget_digests
 
@@ -103,6 +104,33 @@ def test_a_failure_that_cannot_be_read_is_named(here, content):
     (row,) = load("study").to_dict("records")
     assert (row["run"], row["status"]) == ("run", "unreadable")
     assert row["error"].startswith("failure.json: not a failure")
+
+
+STRANGE = (("choices", {"model": ["mlp"]}), ("choices", {1: "mlp"}), ("seed", "abc"))
+
+
+@pytest.mark.parametrize(("key", "value"), STRANGE)
+def test_a_failure_whose_config_holds_what_no_column_can_is_named(here, key, value):
+    folder = here / "study" / "run.failed"
+    folder.mkdir(parents=True)
+    (folder / "failure.json").write_text('{"run": "run", "error": "no", "traceback": ""}')
+    (folder / "config.yaml").write_text(yaml.safe_dump({"seed": 1, "study": "study"}))
+    assert load("study")["status"].tolist() == ["failed"]
+    (folder / "config.yaml").write_text(yaml.safe_dump({"seed": 1, key: value}))
+    (row,) = load("study").to_dict("records")
+    assert (row["run"], row["status"]) == ("run", "unreadable")
+    assert row["error"].startswith("failure.json: not a run of lepton's (")
+
+
+@pytest.mark.parametrize("place", ["choices", "revisions"])
+def test_a_result_whose_config_holds_a_list_of_options_is_named(run, place):
+    file = forget_digests(run(*WINE)) / "result.json"
+    content = json.loads(file.read_text())
+    content["config"].setdefault(place, {})["model"] = ["mlp"]
+    file.write_text(json.dumps(content))
+    (row,) = load("default").to_dict("records")
+    assert row["status"] == "unreadable"
+    assert "['mlp']" in row["error"]
 
 
 @pytest.mark.parametrize("suffix", ["part", "old", "failed", "pruned"])
