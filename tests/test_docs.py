@@ -48,10 +48,12 @@ def commands(pages=tuple(BLOCKS)):
 
 
 def short_commands():
-    """Those of the README, and all that need no runs before them."""
+    """Those of the README, and all that need no runs before them, and are no long plans."""
     first = commands(["README.md"])
-    needs_runs = re.compile(r" runs=| results | report | evaluate |finetune_strategies")
-    return [w for w in commands() if w in first or not needs_runs.search(" ".join(w))]
+    is_long = re.compile(
+        r" runs=| results | report | evaluate |finetune_strategies|shots=4,16|vader model=tfidf"
+    )
+    return [w for w in commands() if w in first or not is_long.search(" ".join(w))]
 
 
 def single_runs():
