@@ -1,6 +1,6 @@
 """Predicts with a finished run: rows of a DataFrame in, a DataFrame out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,9 +58,12 @@ class Predictor:
         """Inputs as the only column that the model reads."""
         inputs = [kind for kind in self.inputs if kind.own_columns or kind.takes_rest]
         columns = [name for kind in inputs for name in kind.own_columns]
-        if len(inputs) != 1 or len(columns) != 1 or isinstance(values, str | bytes):
+        if len(inputs) != 1 or len(columns) != 1:
             kinds = " and ".join(kind.describe(self.spec) for kind in inputs)
             raise DataError(f"the model reads {kinds}; give predict a DataFrame with its columns")
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            message = f"give predict a list, also of one, or a DataFrame with {columns[0]!r}"
+            raise DataError(f"{message}; {type(values).__name__} is neither")
         return pd.DataFrame({columns[0]: pd.Series(list(values), dtype=object)})
 
 

@@ -69,8 +69,9 @@ def test_what_cannot_be_predicted_is_named(photos, run):
         model.predict([b"text"])
     with pytest.raises(DataError, match="column 'image' is missing"):
         model.predict(pd.DataFrame({"picture": ["photos/cat/1.png"]}))
-    with pytest.raises(DataError, match="give predict a DataFrame"):
-        model.predict("photos/cat/1.png")
+    for one in ("photos/cat/1.png", Path("photos/cat/1.png"), 1):
+        with pytest.raises(DataError, match="give predict a list, also of one, or a DataFrame"):
+            model.predict(one)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -134,7 +134,9 @@ def _decode_into(
         array = entry.make("samples", (int(lengths.sum()),), SAMPLE)
         if array.nbytes:
             file.readinto(memoryview(array).cast("B"))  # type: ignore[attr-defined]
-    entry.make("starts", (len(sounds) + 1,), np.int64)[:] = np.cumsum([0, *lengths])
+    starts = entry.make("starts", (len(sounds) + 1,), np.int64)
+    starts[0] = 0
+    np.cumsum(lengths, out=starts[1:])
     entry.facts = {"errors": errors, "reader": asdict(reader), "survey": survey.facts()}
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from lepton.config.class_facts import class_fact
 from lepton.config.constraints import data_files, data_folders
+from lepton.config.named_files import names_in
 from lepton.config.signature import TargetError, read_signature, takes_key
 from lepton.groups import GROUPS
 from lepton.pretrained.weight_files import file_sha256
-from lepton.storage.file_digests import digests_below
+from lepton.storage.file_digests import digests_below, digests_named
 
 IDENTITY_KEY = "data_identity"  # of the root: what a config says of its data, without them
 NAME_KEY = "name"  # of a data set: how it is called, where its class has no such key itself
@@ -56,10 +57,17 @@ def _told_by(config: dict[str, Any]) -> list[Any]:
 def data_contents(config: dict[str, Any]) -> dict[str, Any]:
     """The content of the files and folders that a data set reads, by the keys that name them.
 
-    Of a folder it is the relative path and the hash of every file.
+    Of a folder it is the relative path and the hash of every file; of one of `root_keys` of those
+    that a table names, so that what else is written there changes nothing.
     """
-    contents: dict[str, Any] = {k: file_sha256(Path(p)) for k, p in data_files(config).items()}
-    return contents | {k: digests_below(Path(p)) for k, p in data_folders(config).items()}
+    tables = data_files(config)
+    contents: dict[str, Any] = {k: file_sha256(Path(p)) for k, p in tables.items()}
+    roots = class_fact(config.get("dataset") or {}, "root_keys") or ()
+    for key, path in data_folders(config).items():
+        names = names_in(tables.values()) if key in roots and tables else None
+        folder = Path(path)
+        contents[key] = digests_below(folder) if names is None else digests_named(folder, names)
+    return contents
 
 
 def _origin(node: dict[str, Any]) -> str:

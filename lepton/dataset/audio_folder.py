@@ -26,6 +26,7 @@ class AudioFolder(AudioData, FileFolder):
     """
 
     folder_keys = ("path", "test_path", "root")
+    root_keys = ("root",)
 
     def __init__(
         self,

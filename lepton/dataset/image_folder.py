@@ -16,6 +16,7 @@ class ImageFolder(ImageData, FileFolder):
     """A folder with a folder of images for each class, or a CSV of paths and labels."""
 
     folder_keys = ("path", "test_path", "root")
+    root_keys = ("root",)
 
     def __init__(
         self,

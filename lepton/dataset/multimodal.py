@@ -40,6 +40,7 @@ class MultimodalData(Data):
 
     holds = ("inputs",)
     folder_keys = ("root",)
+    root_keys = ("root",)
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ class VideoFolder(VideoData, FileFolder):
     """A folder with a folder of clips for each class, or a CSV of paths and labels."""
 
     folder_keys = ("path", "test_path", "root")
+    root_keys = ("root",)
 
     def __init__(
         self,

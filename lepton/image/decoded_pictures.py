@@ -30,10 +30,13 @@ BYTE = np.dtype(np.uint8)
 class PixelReader(Protocol):
     """A dataclass that makes the file of a row pixels of one shape; `picture` a picture of it."""
 
-    picture: PictureReader
-    shape: tuple[int, ...]
+    @property
+    def picture(self) -> PictureReader: ...
 
-    def read(self, file: Any) -> np.ndarray:
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def read(self, file: Any, /) -> np.ndarray:
         """The pixels. Raises: DataError that says what is wrong with it, but not which it is."""
         ...
 

@@ -1,5 +1,6 @@
 """Cells of a column of files: each a path, the bytes of a file, or a dict of both."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -28,6 +29,8 @@ def content_of(cell: Any, what: str) -> str | Path | bytes | bytearray:
         raise DataError(f"cannot be opened ({getattr(e, 'strerror', None) or e})") from None
     if not stat.S_ISREG(mode):
         raise DataError("is no file")
+    if not os.access(content, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise DataError(f"cannot be opened ({os.strerror(errno.EACCES)})")
     return content
 
 

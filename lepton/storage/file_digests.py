@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -24,11 +25,27 @@ def digests_below(folder: Path) -> list[tuple[str, str]]:
     """The relative path and the SHA-256 of every file of a folder and those in it, in order."""
     absolute = folder.expanduser().absolute()
     stamps = {path.replace(os.sep, "/"): stamp for path, stamp in _stamps_below(str(absolute))}
+    return _in_order(absolute, stamps, is_all=True)
+
+
+def digests_named(folder: Path, names: Iterable[str]) -> list[tuple[str, str]]:
+    """As `digests_below`, of the files that some of the names lead to, none of them out of it."""
+    absolute = folder.expanduser().absolute()
+    stamps = {}
+    for name in names:
+        with suppress(OSError, ValueError):
+            status = os.stat(path := os.path.normpath(absolute / name))
+            if stat.S_ISREG(status.st_mode) and path.startswith(f"{absolute}{os.sep}"):
+                stamps[os.path.relpath(path, absolute).replace(os.sep, "/")] = _stamp(status)
+    return _in_order(absolute, stamps, is_all=False)
+
+
+def _in_order(absolute: Path, stamps: dict[str, Stamp], *, is_all: bool) -> list[tuple[str, str]]:
     seen, in_order = LAST.get(absolute, (None, []))
     if stamps and stamps == seen:
         return in_order
     now = time.time_ns()
-    digests = _digests(absolute, stamps, is_all=True)
+    digests = _digests(absolute, stamps, is_all=is_all)
     in_order = sorted(digests.items(), key=lambda item: item[0].split("/"))
     LAST.clear()
     if all(max(stamp[1:3]) + SETTLED_NS < now for stamp in stamps.values()):

@@ -10,7 +10,6 @@ import pandas as pd
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
-from lepton.dataset.describe.told_faults import tell_fault
 from lepton.dataset.read.class_folders import files_by_class
 from lepton.dataset.read.csv_file import read_csv
 from lepton.dataset.read.rooted_paths import is_path, refuse_no_root, rooted_paths
@@ -83,7 +82,7 @@ class FileTable:
             row = int(lacking.argmax()) + 1
             more = f" ({lacking.sum()} such rows in all)" if lacking.sum() > 1 else ""
             message = f"{path}, row {row}: column {self.column!r} holds no path{more}; "
-            tell_fault(DataError(f"{message}dataset.on_error=skip leaves them out"))
+            raise DataError(f"{message}dataset.on_error=skip leaves them out")
         return rooted_paths(frame, [self.column], self.root, str(path))
 
 

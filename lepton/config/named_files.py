@@ -1,0 +1,73 @@
+"""What the cells of a table may name: files below a folder, without the option that says where."""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+DELIMITERS = ",;\t|"  # of delimited tables
+MOST_CHARACTERS = 1024  # of a cell that may be a path
+
+
+def names_in(tables: Iterable[str]) -> frozenset[str] | None:
+    """All texts in cells of tables; None where one cannot be read without options."""
+    names: set[str] = set()
+    for table in tables:
+        path = Path(table).expanduser()
+        try:
+            status = os.stat(path)
+            names |= _names(str(path), (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        except (OSError, ValueError, AttributeError, csv.Error):
+            return None
+    return frozenset(names)
+
+
+@lru_cache(maxsize=4)
+def _names(path: str, stamp: tuple[int, ...]) -> frozenset[str]:
+    cells = READERS.get(Path(path).suffix.lower(), _delimited)(path)
+    return frozenset(
+        name
+        for cell in cells
+        if len(cell) <= MOST_CHARACTERS and (name := cell.strip()) and "\0" not in name
+    )
+
+
+def _delimited(path: str) -> Iterator[str]:
+    """Raises: ValueError where it is not UTF-8, or has none of the delimiters."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        first = file.readline()
+        if not (delimiters := [delimiter for delimiter in DELIMITERS if delimiter in first]):
+            raise ValueError
+        for delimiter in delimiters:
+            file.seek(0)
+            for row in csv.reader(file, delimiter=delimiter):
+                yield from row
+
+
+def _json_lines(path: str) -> Iterator[str]:
+    with open(path, encoding="utf-8-sig") as file:
+        for line in filter(str.strip, file):
+            values = json.loads(line)
+            yield from (v for v in values.values() if isinstance(v, str))
+
+
+def _parquet(path: str) -> Iterator[str]:
+    from pyarrow import parquet, types
+
+    file = parquet.ParquetFile(path)
+    columns = [
+        field.name
+        for field in file.schema_arrow
+        if types.is_string(field.type) or types.is_large_string(field.type)
+    ]
+    for batch in file.iter_batches(columns=columns):
+        for column in batch.columns:
+            yield from filter(None, column.to_pylist())
+
+
+READERS = {
+    **dict.fromkeys((".parquet", ".pq"), _parquet),
+    **dict.fromkeys((".jsonl", ".ndjson"), _json_lines),
+}

@@ -1,0 +1,65 @@
+"""Of the files below dataset.root, those that a table names are part of what data are."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from lepton.config.data_identity import data_contents
+from lepton.config.named_files import names_in
+from lepton.storage.file_digests import digests_below, digests_named
+
+ODD = ["a/1.png", "b, c.png", 'say "x".png', "ü/3.png", "new\nline.png"]
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame({"file": ODD, "grade": range(len(ODD)), "note": ["x" * 2000] * len(ODD)})
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "semicolons", "jsonl", "parquet"])
+def test_the_texts_of_cells_are_found_in_every_kind_of_table(table, tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    if ending == "jsonl":
+        table.to_json(path, orient="records", lines=True)
+    elif ending == "parquet":
+        table.to_parquet(path)
+    else:
+        separator = {"csv": ",", "tsv": "\t", "semicolons": ";"}[ending]
+        table.to_csv(path, index=False, sep=separator)
+    names = names_in([str(path)])
+    assert names is not None
+    assert {*ODD} <= names
+    assert not any(len(name) > 1024 for name in names)
+
+
+@pytest.mark.parametrize("content", [b"one\nfield\n", b"a,b\n\xff,1\n", b""])
+def test_a_table_that_cannot_be_read_so_has_none(tmp_path, content):
+    (tmp_path / "t.csv").write_bytes(content)
+    assert names_in([str(tmp_path / "t.csv")]) is None
+
+
+def config_of(folder):
+    node = {"_target_": "lepton.dataset.image_folder.ImageFolder", "path": f"{folder}/t.csv"}
+    return {"dataset": {**node, "test_path": None, "root": str(folder)}}
+
+
+def test_only_files_that_the_table_names_tell_data_apart(tmp_path):
+    (tmp_path / "t.csv").write_text("image,label\na.png,1\n./b.png,2\n../c.png,3\nnone.png,4\n")
+    for name in ("a.png", "b.png", "../c.png"):
+        (tmp_path / name).write_text(name)
+    first = data_contents(config_of(tmp_path))
+    assert [name for name, _ in first["root"]] == ["a.png", "b.png"]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "result.json").write_text(json.dumps(1))
+    assert data_contents(config_of(tmp_path)) == first
+    (tmp_path / "b.png").write_text("another")
+    assert data_contents(config_of(tmp_path)) != first
+
+
+def test_where_a_table_names_all_files_they_are_those_of_the_folder(tmp_path):
+    names = [f"{folder}/{number}" for folder in ("b", "a-b", "a") for number in range(20)]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert digests_named(tmp_path, [*names, "a", "/etc/passwd", "x\0y"]) == digests_below(tmp_path)
