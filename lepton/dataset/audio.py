@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from lepton.audio.log_mel import LogMel
-from lepton.audio.sound_reader import Length
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.clean.target import Target
@@ -39,7 +38,7 @@ class AudioData(Data):
         *,
         rate: AtLeast1 | None,
         seconds: Above0 | None,
-        length: Length,
+        length: Literal["own", "fixed"],
         max_seconds: Above0,
         on_error: Literal["refuse", "skip"],
         duplicates: Literal["drop", "keep"],

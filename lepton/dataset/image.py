@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.image import ImageInputs
-from lepton.image.picture_reader import Fit
 from lepton.values.bounds import AtLeast1
 
 IMAGE_COLUMN = "image"  # of paths, file contents or arrays, where a data set names no other
@@ -24,7 +23,7 @@ class ImageData(Data):
         *,
         size: AtLeast1 | list[AtLeast1] | None,
         channels: Literal[1, 3, 4] | None,
-        fit: Fit,
+        fit: Literal["crop", "pad", "stretch"],
         max_pixels: AtLeast1,
         on_error: Literal["refuse", "skip"],
         duplicates: Literal["drop", "keep"],

@@ -12,7 +12,6 @@ from lepton.errors import DataError
 from lepton.values.bounds import AtLeast0, AtLeast1
 
 STEPS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}  # rows and columns
-Direction = Literal["left", "right", "up", "down"]
 
 
 class MovingDigits(VideoData):
@@ -31,7 +30,7 @@ class MovingDigits(VideoData):
         length: AtLeast1,
         side: AtLeast1,
         step: AtLeast1,
-        directions: list[Direction],
+        directions: list[Literal["left", "right", "up", "down"]],
         data_seed: AtLeast0,
         **rows: Any,
     ):

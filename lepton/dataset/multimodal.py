@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from lepton.dataset.clean.column_kinds import COLUMN_KINDS
 from lepton.dataset.clean.column_rule import ColumnRule
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.data import Data
-from lepton.dataset.inputs.kind import Absence, InputKind
+from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.inputs.presence import presence_of
 from lepton.dataset.read.any_table import read_table
 from lepton.dataset.read.rooted_paths import rooted_paths
@@ -50,7 +50,7 @@ class MultimodalData(Data):
         root: str | None,
         use: str | list[str],
         columns: dict[str, str],
-        absent: Absence,
+        absent: Literal["keep", "drop", "refuse"],
         min_words: NotBelow0,
         min_distinct: From0To1,
         min_paths: From0To1,

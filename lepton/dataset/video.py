@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.video import VideoInputs
-from lepton.image.picture_reader import Fit
 from lepton.values.bounds import AtLeast1
 
 VIDEO_COLUMN = "video"  # of paths, file contents or arrays, where a data set names no other
@@ -25,7 +24,7 @@ class VideoData(Data):
         frames: AtLeast1,
         size: AtLeast1 | list[AtLeast1] | None,
         channels: Literal[1, 3] | None,
-        fit: Fit,
+        fit: Literal["crop", "pad", "stretch"],
         max_pixels: AtLeast1,
         max_frames: AtLeast1,
         on_error: Literal["refuse", "skip"],

@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import nn
 
-from lepton.finetune.machinery.probing import HeadStart, prepare_head
+from lepton.finetune.machinery.probing import prepare_head
 from lepton.method import Method
 from lepton.spec import DataSpec
 
@@ -19,9 +19,13 @@ class Head(Method):
     probes = True
 
     def __init__(
-        self, *, start: HeadStart, standardize: bool, keep: Literal["adapter", "whole"] | None
+        self,
+        *,
+        start: Literal["zeros"] | None,
+        standardize: bool,
+        keep: Literal["adapter", "whole"] | None,
     ):
-        self.start: HeadStart = start
+        self.start: Literal["zeros"] | None = start
         self.standardize, self.keep = standardize, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:

@@ -1,10 +1,12 @@
 """ProbeThenFull: trains the head alone first, then everything."""
 
+from typing import Literal
+
 from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.freezing import hold_in_eval_mode
-from lepton.finetune.machinery.probing import HeadStart, prepare_head
+from lepton.finetune.machinery.probing import prepare_head
 from lepton.method import Method
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1
@@ -19,14 +21,19 @@ class ProbeThenFull(Method):
     alone = "trains in two parts"
 
     def __init__(
-        self, *, probe_epochs: AtLeast1, probe_lr: Above0, start: HeadStart, standardize: bool
+        self,
+        *,
+        probe_epochs: AtLeast1,
+        probe_lr: Above0,
+        start: Literal["zeros"] | None,
+        standardize: bool,
     ):
         if probe_epochs < 1 or probe_lr <= 0:
             raise ConfigError(
                 f"finetune.probe_epochs={probe_epochs}, probe_lr={probe_lr}: at least 1, above 0"
             )
         self.probe_epochs, self.probe_lr = probe_epochs, probe_lr
-        self.start: HeadStart = start
+        self.start: Literal["zeros"] | None = start
         self.standardize = standardize
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:

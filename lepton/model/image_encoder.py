@@ -14,7 +14,7 @@ from lepton.model.encoder import (
     explain_transformers_errors,
     load_any,
 )
-from lepton.model.image_network import ImagePooling, Pooled, plain_encoder
+from lepton.model.image_network import Pooled, plain_encoder
 from lepton.model.pixels import COLOURS, Scaling
 from lepton.model.shared_encoder import shared_encoder
 from lepton.pretrained.image_scaling import PROCESSOR_FILE, weights_scaling, write_scaling
@@ -38,7 +38,7 @@ class ImageEncoder(Pooled):
         path: str | None,
         pretrained: bool,
         architecture: dict,
-        pooling: ImagePooling | None,
+        pooling: Literal["cls", "mean"] | None,
         scaling: Literal["weights", "train"] | None,
         dropout: From0Below1,
         gradient_checkpointing: bool,

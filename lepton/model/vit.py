@@ -1,10 +1,12 @@
 """ViT: a transformer over patches of an image, from scratch."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from lepton.errors import ConfigError
-from lepton.model.image_network import ImagePooling, Pooled, build_encoder
+from lepton.model.image_network import Pooled, build_encoder
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
 
@@ -29,7 +31,7 @@ class ViT(Pooled):
         blocks: AtLeast1,
         heads: AtLeast1,
         patch_size: AtLeast1 | None,
-        pooling: ImagePooling,
+        pooling: Literal["cls", "mean"],
         dropout: From0Below1,
     ):
         if width % heads:

@@ -1,7 +1,10 @@
 import ast
+import re
+from pathlib import Path
 
 import pytest
 
+import lepton
 from lepton.config.annotations import accepts, annotation_text, item_annotations, wants_object
 
 
@@ -143,3 +146,23 @@ def test_no_object_goes_where_nothing_is_annotated():
 )
 def test_what_a_list_or_a_mapping_holds_is_read_from_its_annotation(annotation, items):
     assert [ast.unparse(item) for item in item_annotations(read(annotation))] == items
+
+
+def test_no_constructor_hides_the_words_that_it_takes_behind_a_name():
+    texts = [path.read_text() for path in Path(lepton.__file__).parent.rglob("*.py")]
+    hidden = re.findall(r"^(\w+) = Literal\[", "\n".join(texts), flags=re.MULTILINE)
+    assert "Length" in hidden
+    naming = [text for text in texts if re.search(rf"\b({'|'.join(hidden)})\b", text)]
+    functions = [
+        function
+        for text in naming
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef)
+        for function in node.body
+        if isinstance(function, ast.FunctionDef) and function.name == "__init__"
+    ]
+    arguments = [argument for function in functions for argument in function.args.kwonlyargs]
+    assert arguments
+    for argument in arguments:  # `accepts` reads what stands there, and no other file
+        names = {n.id for n in ast.walk(argument.annotation or argument) if isinstance(n, ast.Name)}
+        assert names.isdisjoint(hidden), ast.unparse(argument)

@@ -16,7 +16,7 @@ from lepton.audio.decoded_sounds import DecodedSounds, SoundShape, decode_all
 from lepton.audio.decoding import AUDIO_ENDINGS, LEVELS
 from lepton.audio.kept_spectra import KeptSpectra, frames_of, kept_spectra, row_batches, spectra_of
 from lepton.audio.log_mel import LogMel
-from lepton.audio.sound_reader import Length, SoundReader
+from lepton.audio.sound_reader import SoundReader
 from lepton.config.chosen_options import method_nodes
 from lepton.config.input_kinds import reading_node
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
@@ -61,7 +61,7 @@ class AudioInputs(DecodedInputs):
         column: str,
         rate: AtLeast1 | None,
         seconds: Above0 | None,
-        length: Length,
+        length: Literal["own", "fixed"],
         max_seconds: Above0,
         on_error: Literal["refuse", "skip"],
         duplicates: Literal["drop", "keep"],

@@ -20,7 +20,7 @@ from lepton.dataset.read.raw_table import RawTable
 from lepton.image.decoded_pictures import DecodedPixels, PictureShape, decode_all
 from lepton.image.decoding import IMAGE_ENDINGS, decode, quiet_decoding
 from lepton.image.measures import measure_pictures
-from lepton.image.picture_reader import Fit, PictureReader
+from lepton.image.picture_reader import PictureReader
 from lepton.image.statistics import LEVELS
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1
@@ -45,7 +45,7 @@ class ImageInputs(PixelInputs):
         column: str,
         size: AtLeast1 | list[AtLeast1] | None,
         channels: Literal[1, 3, 4] | None,
-        fit: Fit,
+        fit: Literal["crop", "pad", "stretch"],
         max_pixels: AtLeast1,
         on_error: Literal["refuse", "skip"],
         duplicates: Literal["drop", "keep"],

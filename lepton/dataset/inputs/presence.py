@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,9 @@ class PresenceInputs(InputKind):
     plural = "marks of what is there"
     tensors = ("present",)
 
-    def __init__(self, *, columns: dict[str, tuple[str, ...]], absence: Absence):
+    def __init__(
+        self, *, columns: dict[str, tuple[str, ...]], absence: Literal["keep", "drop", "refuse"]
+    ):
         super().__init__()
         self.columns = {name: tuple(own) for name, own in columns.items()}
         self.policy: Absence = absence

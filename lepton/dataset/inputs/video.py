@@ -10,7 +10,6 @@ from lepton.dataset.inputs.decoded import namer
 from lepton.dataset.inputs.picture import Picture
 from lepton.dataset.inputs.pixels import PixelInputs, picture_sides
 from lepton.image.decoded_pictures import DecodedPixels, PictureShape
-from lepton.image.picture_reader import Fit
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1
 from lepton.video.clip_reader import ClipReader
@@ -38,7 +37,7 @@ class VideoInputs(PixelInputs):
         frames: AtLeast1,
         size: AtLeast1 | list[AtLeast1] | None,
         channels: Literal[1, 3] | None,
-        fit: Fit,
+        fit: Literal["crop", "pad", "stretch"],
         max_pixels: AtLeast1,
         max_frames: AtLeast1,
         on_error: Literal["refuse", "skip"],

@@ -1,6 +1,6 @@
 """Strategies that train the head by itself: alone, or before everything else."""
 
-from typing import Literal, Protocol, TypeAlias, cast, runtime_checkable
+from typing import Literal, Protocol, cast, runtime_checkable
 
 from torch import nn
 
@@ -9,8 +9,6 @@ from lepton.finetune.machinery.freezing import train_head_only
 from lepton.finetune.machinery.head_probe import linear_layer
 from lepton.method import Method
 from lepton.model.layers import tunable
-
-HeadStart: TypeAlias = Literal["zeros"] | None  # None: the head begins as it was made or loaded
 
 
 class TrainsHeadAlone(Protocol):
@@ -50,9 +48,10 @@ class ProbesFirst(Protocol):
         ...
 
 
-def prepare_head(model: nn.Module, start: HeadStart) -> nn.Module:
+def prepare_head(model: nn.Module, start: Literal["zeros"] | None) -> nn.Module:
     """The model with nothing but its head to train, which begins as `start` says.
 
+    None: as it was made or loaded.
     Raises: ConfigError for a head of more than one linear layer, which learns nothing from zeros.
     """
     train_head_only(model)
