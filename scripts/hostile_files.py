@@ -232,9 +232,32 @@ def escapes(run: Path, rng: random.Random) -> str:
     return f"{text[:20]!r} at {key}"
 
 
+def misfits(run: Path, rng: random.Random) -> str:
+    """A value of another type than lepton writes, in a config that is well-formed otherwise."""
+    value = rng.choice([["a"], [], {"a": 1}, {"a": {"b": [1]}}, "a", 2.5, True, None, -1])
+    key, inner = rng.choice(MISFIT_PLACES)
+    result = json.loads((run / "result.json").read_text())
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    for values in (result["config"], config):
+        if inner is None:
+            values[key] = value
+        else:
+            values[key] = {**(values.get(key) or {}), inner: value}
+    _write(run / "result.json", json.dumps(result).encode())
+    _write(run / "config.yaml", yaml.safe_dump(config).encode())
+    return f"{value!r} at {key}.{inner}"
+
+
+MISFIT_PLACES = (
+    *((key, None) for key in ("choices", "revisions", "seed", "study", "dataset", "model", "task")),
+    *((key, "model") for key in ("choices", "revisions")),
+    *(("model", "hidden"), ("dataset", "target"), ("trainer", "devices"), ("optimizer", "lr")),
+)
+
+
 KINDS = (
     *(code, code, unpickled, skops_type, deep_text, deep_text, large_table, large_archive),
-    *(header, elsewhere, elsewhere, escapes),
+    *(header, elsewhere, elsewhere, escapes, misfits),
 )
 
 

@@ -7,13 +7,12 @@ from types import NoneType
 from typing import Any
 
 from lepton.errors import Damaged, LeptonError
-from lepton.storage.bounded_parsing import check_interpolations
 from lepton.storage.digests import replace_covered
 from lepton.storage.run_files import read_run_json
 from lepton.storage.run_folder import RESULT_FILE
+from lepton.storage.stored_config import check_stored_config
 
 HEADLINE_METRICS = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
-DICT_KEYS = ("choices", "revisions", "derived", "evaluation")  # of a config, whose values are nodes
 NUMBER, COUNT, OPTION = (float, int, NoneType), (int, NoneType), (str, NoneType)
 COUNT_FIELDS = ("epochs", "best_epoch", "parameters", "trainable")
 RESULT_FORMAT = 1  # raised when a result can no longer be read as before, not for added fields
@@ -78,7 +77,7 @@ def read_result(folder: Path) -> Result | None:
         content["added"] = {**earlier, **content.get("added", {})}
         result = Result(**{name: content[name] for name in content.keys() & FIELDS})
         _check_types(result)
-        check_interpolations(result.config)
+        check_stored_config(result.config)
         return result
     except (ValueError, TypeError, AttributeError, KeyError, Damaged) as e:
         raise Damaged(f"{path}: not a result of lepton's ({e}); remove the folder") from None
@@ -104,9 +103,9 @@ def _check_types(result: Result) -> None:
     counts = {name: getattr(result, name) for name in COUNT_FIELDS}
     counts["seed"] = config.get("seed")
     names = {"run": result.run, "trained": result.trained}
-    nodes = {key: config[key] for key in DICT_KEYS if config.get(key) is not None}
-    for record in result.evaluations.values():
-        nodes |= {"settings": record["settings"], "frames": record["frames"]}
+    nodes: dict[str, Any] = {}
+    for name, record in result.evaluations.items():
+        nodes |= {f"{name}/{key}": record[key] for key in ("settings", "frames")}
     allowed_types = [(numbers, NUMBER), (counts, COUNT), (names, str), (nodes, dict)]
     allowed_types += [(result.metrics, NUMBER), (result.constant, NUMBER), (result.rows, COUNT)]
     allowed_types += [(added, NUMBER) for added in result.added.values()]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import Damaged, LeptonError
-from lepton.storage.bounded_parsing import check_interpolations
 from lepton.storage.lock import lock_owner
 from lepton.storage.run_files import naming_damage, read_run_json, read_run_yaml
+from lepton.storage.stored_config import check_stored_config
 
 RESULT_FILE, FAILURE_FILE, PRUNED_FILE = "result.json", "failure.json", "pruned.json"
 CONFIG_FILE, OVERRIDES_FILE, ENVIRONMENT_FILE = "config.yaml", "overrides.yaml", "environment.json"
@@ -120,5 +120,5 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
         raise Damaged(f"{path}: not a config of lepton's; remove the folder")
     with naming_damage(path):
-        check_interpolations(config)
+        check_stored_config(config)
     return config

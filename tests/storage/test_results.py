@@ -106,11 +106,18 @@ def test_a_failure_that_cannot_be_read_is_named(here, content):
     assert row["error"].startswith("failure.json: not a failure")
 
 
-STRANGE = (("choices", {"model": ["mlp"]}), ("choices", {1: "mlp"}), ("seed", "abc"))
+STRANGE = (
+    ("choices", {"model": ["mlp"]}, "config.yaml: not a config of lepton's: choices.model is"),
+    ("choices", {1: "mlp"}, "config.yaml: not a config of lepton's: choices.1 is"),
+    ("revisions", {"model": [1]}, "config.yaml: not a config of lepton's: revisions.model is"),
+    ("dataset", ["csv"], "config.yaml: not a config of lepton's: dataset is"),
+    ("task", None, "config.yaml: not a config of lepton's: task is None"),
+    ("seed", "abc", "failure.json: not a run of lepton's (seed is 'abc')"),
+)
 
 
-@pytest.mark.parametrize(("key", "value"), STRANGE)
-def test_a_failure_whose_config_holds_what_no_column_can_is_named(here, key, value):
+@pytest.mark.parametrize(("key", "value", "line"), STRANGE)
+def test_a_failure_whose_config_is_not_as_lepton_writes_it_is_named(here, key, value, line):
     folder = here / "study" / "run.failed"
     folder.mkdir(parents=True)
     (folder / "failure.json").write_text('{"run": "run", "error": "no", "traceback": ""}')
@@ -119,11 +126,11 @@ def test_a_failure_whose_config_holds_what_no_column_can_is_named(here, key, val
     (folder / "config.yaml").write_text(yaml.safe_dump({"seed": 1, key: value}))
     (row,) = load("study").to_dict("records")
     assert (row["run"], row["status"]) == ("run", "unreadable")
-    assert row["error"].startswith("failure.json: not a run of lepton's (")
+    assert row["error"].startswith(line)
 
 
 @pytest.mark.parametrize("place", ["choices", "revisions"])
-def test_a_result_whose_config_holds_a_list_of_options_is_named(run, place):
+def test_a_result_whose_config_holds_a_list_where_one_value_is_due_is_named(run, place):
     file = forget_digests(run(*WINE)) / "result.json"
     content = json.loads(file.read_text())
     content["config"].setdefault(place, {})["model"] = ["mlp"]
