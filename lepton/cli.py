@@ -24,6 +24,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "report": "lepton.commands.report",
     "verify": "lepton.commands.verify",
     "evaluate": "lepton.commands.evaluate",
+    "predict": "lepton.commands.predict",
     "show": "lepton.commands.show",
     "explain": "lepton.commands.explain",
 }

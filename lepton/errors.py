@@ -42,6 +42,21 @@ class DataError(LeptonError):
     """The data cannot be used as they are."""
 
 
+class RowError(DataError):
+    """A row cannot be used; `row` counts from 0, in the message from 1."""
+
+    def __init__(self, where: str, row: int, reason: str) -> None:
+        super().__init__(f"{where}, row {row + 1}: {reason}")
+        self.where, self.row, self.reason = where, row, reason
+
+    def __reduce__(self):
+        return type(self), (self.where, self.row, self.reason)
+
+    def after(self, rows: int) -> "RowError":
+        """The same of a table of which these are not the first rows."""
+        return RowError(self.where, self.row + rows, self.reason)
+
+
 class UnequalFiles(DataError):
     """Files differ in what all must share; `common` is what would suit most of them."""
 

@@ -19,7 +19,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("launch",),
     ("vectorize",),
     ("sweep",),
-    ("rescoring",),
+    ("rescoring", "batch_prediction"),
     ("predict",),
     ("derived",),
     ("analysis",),

@@ -6,24 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from torch import Tensor
 
-from lepton.config.options import CONF_DIR
 from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import distinct_texts
 from lepton.dataset.clean.suggestion import suggestion
-from lepton.dataset.read.csv_file import read_csv
-from lepton.dataset.read.json_lines import read_json_lines
-from lepton.dataset.read.labelled_lines import read_labelled_lines
-from lepton.dataset.read.parquet_file import read_parquet
 from lepton.errors import DataError
-from lepton.evaluation.sample_inputs import trained_run
+from lepton.evaluation.file_rows import read_rows
 from lepton.spec import DataSpec
-from lepton.storage.run_folder import CONFIG_FILE, read_config
-
-LINE_OPTIONS = ("separator", "encoding", "header", "names")
-CSV_OPTIONS = (*LINE_OPTIONS, "quote", "decimal", "missing")  # keys of dataset=csv
 
 
 @dataclass(frozen=True)
@@ -61,30 +51,6 @@ def read_labelled_rows(path: Path, run_folder: Path, spec: DataSpec) -> Labelled
     kept = kept.to(dtypes.get(spec.task, torch.float32))
     rows = frame[is_labelled].reset_index(drop=True)
     return LabelledRows(rows, kept, int((~is_labelled).sum()))
-
-
-def read_rows(path: Path, run_folder: Path) -> pd.DataFrame:
-    """The rows of a file by its ending: .parquet, .jsonl, or else delimited as the run's file was.
-
-    Raises: DataError naming the file, for what is no table.
-    """
-    node = read_config(trained_run(run_folder) / CONFIG_FILE)["dataset"]
-    defaults = yaml.safe_load((CONF_DIR / "dataset" / "csv.yaml").read_text())
-    is_delimited = all(name in node for name in ("separator", "encoding"))  # of its file
-    options = {k: node.get(k, defaults[k]) if is_delimited else defaults[k] for k in CSV_OPTIONS}
-    match path.suffix.lower():
-        case ".parquet" | ".pq":
-            return read_parquet(str(path))
-        case ".jsonl" | ".ndjson":
-            return read_json_lines(str(path), encoding=options["encoding"])
-    if node.get("rest"):
-        return read_labelled_lines(str(path), **{name: options[name] for name in LINE_OPTIONS})
-    frame = read_csv(str(path), **options)
-    if strip := node.get("target_strip"):
-        targets = [node["target"]] if isinstance(node["target"], str) else node["target"]
-        for name in frame.columns.intersection(targets):
-            frame[name] = frame[name].str.rstrip(strip)
-    return frame
 
 
 def _encoded(column: pd.Series, spec: DataSpec, path: Path) -> np.ndarray:

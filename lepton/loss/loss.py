@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from lepton.errors import ConfigError
 from lepton.metric.metric import Metric
 
 RowLoss = Callable[[Tensor, Tensor], Tensor]
@@ -43,3 +44,13 @@ class Loss:
     def metrics(self) -> Mapping[str, Metric]:
         """Metrics that are honest about what it makes a model predict; the first is monitored."""
         return {}
+
+
+def losses_of_rows(loss: RowLoss, logits: Tensor, target: Tensor) -> Tensor:
+    """What a loss gives for a batch. Raises: ConfigError where that is no number a row."""
+    losses = loss(logits, target)
+    if losses.ndim == 0 or len(losses) != len(logits):
+        raise ConfigError(
+            f"loss: gave the shape {tuple(losses.shape)} for {len(logits)} rows; each needs one"
+        )
+    return losses

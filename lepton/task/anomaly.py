@@ -98,6 +98,9 @@ class Anomaly(Task):
         """Scores of a model that never raises an alarm."""
         return torch.zeros(n)
 
+    def answers(self, prediction: Tensor) -> dict[str, Any]:
+        return {"alarm": (prediction > ALARM).numpy(), **super().answers(prediction)}
+
     @property
     def columns(self) -> PredictionColumns:
         return PredictionColumns("prediction", "target")

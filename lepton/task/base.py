@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError, did_you_mean
-from lepton.loss.loss import Loss
+from lepton.loss.loss import Loss, losses_of_rows
 from lepton.loss.option import LossOption
 from lepton.metric.metric import Metric
 from lepton.metric.option import MetricOption
 from lepton.metric.scoring import CALIBRATION_BINS, added_scores
 from lepton.spec import DataSpec
-from lepton.storage.predictions import PredictionColumns
+from lepton.storage.predictions import PredictionColumns, named_columns
 
 Batch = dict[str, Tensor]
 WITHOUT_TARGET = (
@@ -120,11 +120,7 @@ class Task:
         if self.row_loss is None:
             return self._loss(logits, encoded)
         logits, encoded = self._as_row_loss_takes(logits, encoded)
-        losses = self.row_loss(logits, encoded)
-        if losses.ndim == 0 or len(losses) != len(logits):
-            raise ConfigError(
-                f"loss: gave the shape {tuple(losses.shape)} for {len(logits)} rows; each needs one"
-            )
+        losses = losses_of_rows(self.row_loss, logits, encoded)
         if self.weights is None:
             return losses.mean()
         weights = self._row_weights(logits, encoded)
@@ -226,6 +222,10 @@ class Task:
     def columns(self) -> PredictionColumns:
         """The columns of a table of predictions."""
         return PredictionColumns("prediction", "target" if self.spec.target_names else [])
+
+    def answers(self, prediction: Tensor) -> dict[str, Any]:
+        """Columns for who acts on predictions: what is decided, and how likely each class is."""
+        return named_columns(prediction, self.columns.prediction)
 
     def estimator_weights(self) -> Tensor | None:
         """The class weights as models that fit themselves take them.

@@ -1,5 +1,6 @@
 """Binary: one of two classes."""
 
+import torch
 from torch import Tensor
 
 from lepton.task.class_task import ClassTask
@@ -24,6 +25,9 @@ class Binary(ClassTask):
 
     def _predict(self, logits: Tensor) -> Tensor:
         return logits.squeeze(-1).sigmoid()
+
+    def _of_each_class(self, prediction: Tensor) -> Tensor:
+        return torch.stack([1 - prediction, prediction], 1)
 
     def _constant(self, counts: Tensor) -> Tensor:
         return counts[1] / counts.sum()

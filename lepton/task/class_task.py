@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -59,3 +60,14 @@ class ClassTask(ScoredTask):
         present, absent = present * encoded, absent * (1 - encoded)
         loss = present * F.softplus(-logits) + absent * F.softplus(logits)
         return loss.sum() / (present + absent).sum()
+
+    def answers(self, prediction: Tensor) -> dict[str, Any]:
+        probabilities = self._of_each_class(prediction)
+        names = np.array(self.spec.classes, dtype=object)
+        of_each = dict(zip(self.spec.classes, probabilities.T.numpy(), strict=True))
+        likeliest = {"predicted": names[probabilities.argmax(1).numpy()]}
+        return likeliest | {f"p_{name}": values for name, values in of_each.items()}
+
+    def _of_each_class(self, prediction: Tensor) -> Tensor:
+        """Shapes: as predictions are -> (rows, classes)."""
+        return prediction

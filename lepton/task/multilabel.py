@@ -1,5 +1,7 @@
 """Multilabel: any number of labels at once."""
 
+from typing import Any
+
 from torch import Tensor
 
 from lepton.storage.predictions import PredictionColumns
@@ -19,6 +21,11 @@ class Multilabel(ClassTask):
         return PredictionColumns(
             [f"p_{name}" for name in labels], [f"target_{name}" for name in labels]
         )
+
+    def answers(self, prediction: Tensor) -> dict[str, Any]:
+        of_each = dict(zip(self.spec.classes, prediction.T.numpy(), strict=True))
+        decided = {f"predicted_{name}": values > 0.5 for name, values in of_each.items()}
+        return decided | {f"p_{name}": values for name, values in of_each.items()}
 
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return self._binary_loss(logits, encoded.to(logits.dtype))

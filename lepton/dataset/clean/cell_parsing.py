@@ -23,7 +23,7 @@ from lepton.dataset.clean.cell_texts import (
     text_cells,
 )
 from lepton.dataset.clean.written_numbers import plain_numbers
-from lepton.errors import DataError
+from lepton.errors import RowError
 
 NUMBER_PATTERN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|Inf|Infinity)"
 CODE_PATTERN = r"[+-]?0\d+|[+-]?[1-9]\d{15,}"  # zero-padded, or more digits than a float holds
@@ -196,4 +196,4 @@ def _refuse_first(column: pd.Series, refused: pd.Series, reason: str) -> None:
         value = column.iloc[rows[0]]
         value = repr(value) if isinstance(value, str) else value
         more = f" ({len(rows)} such cells)" if len(rows) > 1 else ""
-        raise DataError(f"column {column.name!r}, row {rows[0] + 1}: {value} {reason}{more}")
+        raise RowError(f"column {column.name!r}", int(rows[0]), f"{value} {reason}{more}")

@@ -163,6 +163,11 @@ class InputKind(ShownInputs):
         """The fitted object that `save` wrote into the folder of a run with this spec."""
         raise NotImplementedError
 
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns of further rows that `encode` reads."""
+        return self.own_columns
+
     def encode(self, frame: pd.DataFrame) -> Rows:
         """The tensors of further rows, to predict.
 

@@ -175,6 +175,11 @@ class TableInputs(InputKind):
         preprocessor = TablePreprocessing.load(folder / PREPROCESSING_FILE)
         return cls(columns={}, preprocessing=preprocessor, min_identifier_values=0)
 
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        kinds = self.preprocessor.kinds
+        return tuple(name for name, kind in kinds.items() if kind != "ignore")
+
     def encode(self, frame: pd.DataFrame) -> Rows:
         return self._tensors(parse_columns(frame, self.preprocessor.kinds), None)
 

@@ -35,7 +35,7 @@ def files_by_class(
     files: list[tuple[str, str]] = []
     strays = [p.name for p in sorted(folder.iterdir()) if p.is_file() and is_seen(p.name)]
     for path in classes:
-        inside = sorted(_files_below(str(path)), key=lambda name: name.split(os.sep))
+        inside = sorted(files_below(str(path)), key=lambda name: name.split(os.sep))
         fitting = [name for name in inside if os.path.splitext(name)[1].lower() in endings]
         files += [(name, path.name) for name in fitting]
         left_out = sorted({*inside} - {*fitting}, key=lambda name: name.split(os.sep))
@@ -54,7 +54,7 @@ def files_by_class(
     return files, strays
 
 
-def _files_below(folder: str) -> Iterator[str]:
+def files_below(folder: str) -> Iterator[str]:
     """The paths of the files of a folder and those in it, of which links are left out.
 
     What is called as a file and is none is among them, so that reading tells of each.
@@ -62,7 +62,7 @@ def _files_below(folder: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _files_below(entry.path)
+                yield from files_below(entry.path)
             elif is_seen(entry.name) and not (entry.is_symlink() and os.path.isdir(entry.path)):
                 yield entry.path
 

@@ -1,0 +1,119 @@
+"""Predicts the rows of a file, or the files of a folder, block by block, into another file."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from lepton.batch_prediction.row_writers import row_writer
+from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.inputs.kind import InputKind
+from lepton.dataset.read.class_folders import files_below, refuse_other_names
+from lepton.dataset.read.raw_table import FrameTable, RawTable
+from lepton.dataset.read.rooted_paths import rooted_paths
+from lepton.errors import DataError, LeptonError, RowError
+from lepton.evaluation.file_rows import open_rows
+from lepton.evaluation.loading import load_evaluated_run
+from lepton.predict import load_model
+from lepton.storage.predictions import column_values
+
+FILE_COLUMN = "file"  # of the files of a folder, from there on
+MOST_CLASSES = 12  # that are counted in the line at the end
+
+
+def predict_file(run: Path, path: Path, out: Path, config: dict[str, Any]) -> list[str]:
+    """Writes a row of predictions for each row of a file; returns what is said of them.
+
+    `config` is that of `lepton predict`.
+    Raises: LeptonError for a run that is not finished, and a file that cannot be written or is
+        there; DataError naming the file, and what in it the model cannot read.
+    """
+    refuse_output(path, out, overwrite=config["overwrite"])
+    model = load_model(run)
+    facts = load_evaluated_run(run)
+    task, kinds = facts.task, facts.kinds
+    table = open_folder(path, kinds) if path.is_dir() else open_rows(path, run)
+    kept = kept_columns(table, kinds, config["keep"], path)
+    path_columns = [n for kind in kinds if kind.file_endings for n in kind.own_columns]
+    counts, rows = Counter[Any](), 0
+    with row_writer(out) as write:
+        for block in table.blocks(list(table.columns), config["rows"]):
+            try:
+                if (root := config["root"]) is not None:
+                    block = rooted_paths(block, path_columns, root, str(path), "root")
+                predicted = model.predict(block)
+            except DataError as e:
+                error = str(e.after(rows) if isinstance(e, RowError) else e)
+                raise DataError(f"{path}: {error.removeprefix(f'{path}, ')}") from None
+            values = torch.tensor(column_values(predicted, task.columns.prediction))
+            columns = task.answers(values)
+            if clashing := [name for name in columns if name in kept]:
+                raise DataError(
+                    f"{path}: column {clashing[0]!r} is what a column of predictions is called; "
+                    "leave it out with keep=none, or keep=[...]"
+                )
+            counts.update(columns["predicted"].tolist() if "predicted" in columns else ())
+            write(block[kept].assign(**columns))
+            rows += len(block)
+    return [f"{out}: {rows} rows{_shares(counts)}"]
+
+
+def refuse_output(path: Path, out: Path, *, overwrite: bool) -> None:
+    """Raises: LeptonError for an output that is the input, or a file that is there."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder (looked in {Path.cwd()})")
+    if out.exists() and path.samefile(out):
+        raise LeptonError(f"--out {out}: is the file to predict")
+    if out.is_dir():
+        raise LeptonError(f"--out {out}: a folder; a name such as predictions.csv is right")
+    if out.exists() and not overwrite:
+        raise LeptonError(f"--out {out}: is there; overwrite=true replaces it")
+
+
+def open_folder(folder: Path, kinds: Sequence[InputKind]) -> RawTable:
+    """A row for each file of a folder and those in it that the model reads, in order of names.
+
+    Raises: DataError for a model that reads no files, or something beside them, and where there
+        are none.
+    """
+    reading = [kind for kind in kinds if kind.own_columns or kind.takes_rest]
+    if len(reading) != 1 or not reading[0].file_endings or len(reading[0].own_columns) != 1:
+        read = " and ".join(kind.plural for kind in reading)
+        raise DataError(f"{folder}: a folder, where the model reads {read}; give a file of rows")
+    kind, (column,) = reading[0], reading[0].own_columns
+    paths = sorted(
+        name for name in files_below(str(folder)) if Path(name).suffix.lower() in kind.file_endings
+    )
+    if not paths:
+        raise DataError(f"{folder}: no {kind.plural} ({', '.join(kind.file_endings)})")
+    refuse_other_names(paths)
+    files = [Path(name).relative_to(folder).as_posix() for name in paths]
+    return FrameTable(pd.DataFrame({FILE_COLUMN: files, column: paths}, dtype=object))
+
+
+def kept_columns(
+    table: RawTable, kinds: Sequence[InputKind], keep: str | list[str], path: Path
+) -> list[str]:
+    """The columns of a table that go along with the predictions, in its order or in the given one.
+
+    Raises: DataError for one that there is not.
+    """
+    names = [str(name) for name in table.columns]
+    if isinstance(keep, list):
+        for name in keep:
+            if name not in names:
+                raise DataError(f"keep: {path} has no column {name!r}{suggestion(name, names)}")
+        return list(dict.fromkeys(keep))
+    read = {name for kind in kinds for name in kind.read_columns} if keep == "unread" else set()
+    return [name for name in names if name not in read] if keep != "none" else []
+
+
+def _shares(counts: Counter[Any]) -> str:
+    """How many rows were taken for each class."""
+    if not 0 < len(counts) <= MOST_CLASSES:
+        return ""
+    ordered = (f"{name} {count}" for name, count in counts.most_common())
+    return f"; predicted {', '.join(ordered)}"
