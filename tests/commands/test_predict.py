@@ -232,4 +232,4 @@ def test_paths_in_cells_start_from_the_root_and_do_not_lead_out_of_it(run_once, 
         "lepton: parts.csv: row 2: '../o.csv' is outside of root=new\n",
     )
     code, _, error = lepton("predict", str(folder), "parts.csv", "--out", "p.csv", "root=gone")
-    assert (code, error.partition(" (")[0]) == (2, "lepton: root=gone: no such folder")
+    assert (code, error.partition(" (")[0]) == (2, "lepton: parts.csv: root=gone: no such folder")

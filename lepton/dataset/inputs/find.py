@@ -16,6 +16,7 @@ OTHER_MODULES = (
     "__init__",
     "absence",
     "decoded",
+    "example_table",
     "explained",
     "find",
     "kind",

@@ -13,6 +13,7 @@ from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.clean.parsed_columns import ParsedColumns
 from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
+from lepton.dataset.inputs.example_table import table_fields
 from lepton.dataset.inputs.explained import Explained, explained_row
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows, counted
 from lepton.dataset.inputs.measured import MeasuredColumn, parsed_columns
@@ -32,7 +33,6 @@ from lepton.values.bounds import AtLeast0
 PREPROCESSING_FILE = "preprocessing.skops"
 MAX_ROW_BYTES = BATCH_BYTES // EVALUATION_ROWS
 COLUMNS_AT_ONCE = 4  # gathered out of rows that may lie on a disk
-NUMBERS, CARDINALITIES = 3, (4, 6)  # of a made-up table
 
 
 class TableInputs(InputKind):
@@ -277,20 +277,6 @@ class TableInputs(InputKind):
         self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
     ) -> Explained:
         return explained_row(raw, spec, attributed)
-
-
-def table_fields(
-    numbers: int = NUMBERS, cardinalities: tuple[int, ...] = CARDINALITIES
-) -> dict[str, Any]:
-    """The spec fields of a made-up table: so many numbers, and categories with so many codes."""
-    normal = np.random.default_rng(0).normal(size=500)
-    levels = tuple(np.quantile(normal, np.linspace(0, 1, QUANTILE_LEVELS)).tolist())
-    return {
-        "num_features": tuple(f"num_{i}" for i in range(numbers)),
-        "cat_features": tuple(f"cat_{i}" for i in range(len(cardinalities))),
-        "cat_cardinalities": cardinalities,
-        "quantiles": (levels,) * numbers,
-    }
 
 
 def _quantiles(train: Rows) -> tuple[tuple[float, ...], ...]:
