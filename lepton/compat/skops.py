@@ -1,5 +1,6 @@
 """Files of fitted objects as skops writes them, on a machine with whatever clock."""
 
+import json
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
@@ -23,8 +24,18 @@ class UndatedArchive(ZipFile):
         super().writestr(info, data, *options, **named)
 
 
+class CompactJson:
+    """The module json, whose texts are on one line: those with an indent are not made in C."""
+
+    loads = staticmethod(json.loads)
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        return json.dumps(value)
+
+
 # No public way: skops makes its archive itself. Tried: skops 0.14, 0.16.
-_persist.ZipFile = UndatedArchive
+_persist.ZipFile, _persist.json = UndatedArchive, CompactJson
 
 
 def dump(fitted: Any, path: Path) -> None:

@@ -21,7 +21,13 @@ from lepton.dataset.load.target_digits import with_target_to_learn
 from lepton.errors import LeptonError
 from lepton.storage.files import is_disk_full, is_file_too_large
 from lepton.storage.predictions import SplitPredictions, read_predictions, write_predictions
-from lepton.storage.run_folder import SPEC_FILE, write_config
+from lepton.storage.run_folder import (
+    CALLBACK_FOLDER,
+    CHECKPOINT_FOLDER,
+    LOG_FILE,
+    SPEC_FILE,
+    write_config,
+)
 from lepton.trainer.default import takes_cuda
 from lepton.training.data_description import write_data_description
 from lepton.training.estimator import Estimator
@@ -33,6 +39,7 @@ ROWS = 4  # that predictions are tried on
 FITTED_ROWS = 64  # and those of each class's first, that a model which fits itself is tried on
 MAX_TWIN_BYTES = 2**30  # of weights, above which two more networks take too much time and memory
 REHEARSED: set[str] = set()  # what has gone well in this process
+NO_DESCRIPTION = shutil.ignore_patterns(".*", LOG_FILE, CHECKPOINT_FOLDER, CALLBACK_FOLDER)
 UNHEEDED = (  # keys that neither saving nor loading depends on
     *("seed", "study", "runs", "overrides", "rerun", "batch_size", "optimizer", "scheduler"),
     *("logger", "callbacks", "evaluation", "search", "linear_probe"),
@@ -52,16 +59,15 @@ def rehearse_end(config: dict[str, Any], learner: Learner, data: Data, folder: P
     place = Path(mkdtemp(prefix=".rehearsal-", dir=folder))
     try:
         with isolate_rng():
-            _rehearse(config, data, place, folder / SPEC_FILE)
+            _rehearse(config, data, place, folder)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     REHEARSED.add(key)
 
 
-def _rehearse(config: dict[str, Any], data: Data, place: Path, written_spec: Path) -> None:
-    if written_spec.is_file():  # of many columns a large one
-        shutil.copyfile(written_spec, place / SPEC_FILE)
-        data.save(place)
+def _rehearse(config: dict[str, Any], data: Data, place: Path, folder: Path) -> None:
+    if (folder / SPEC_FILE).is_file():  # of many columns it takes seconds to write
+        shutil.copytree(folder, place, ignore=NO_DESCRIPTION, dirs_exist_ok=True)
     else:
         write_data_description(data, place)
     write_config(config, place)
