@@ -45,7 +45,7 @@ WALL_SECONDS = 120  # after which a command that takes no CPU time is taken to h
 WORDS_OF_DAMAGE = re.compile(
     r"damaged|unreadable|cannot be read|is gone|not a |no finished run|not what|the limit|a link"
     r"|unchecked|no file|lacks|anchor|missing|left out|not inside|interpolations|refused|does not"
-    r"|to do|not finished|has no|cannot write"
+    r"|to do|not finished|has no|cannot write|no such file|a folder, where"
 )
 
 
