@@ -74,12 +74,13 @@ def _parquet(file: IO[bytes]) -> Iterator[Write]:
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal writer
-        schema = writer.schema if writer else pa.Schema.from_pandas(frame, preserve_index=False)
+        if writer is None:
+            schema = pa.Schema.from_pandas(frame, preserve_index=False)
+            writer = parquet.ParquetWriter(file, schema)
         try:
-            rows = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+            rows = pa.Table.from_pandas(frame, schema=writer.schema, preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as e:
             raise DataError(f"a column to keep has other cells than before ({e})") from None
-        writer = writer or parquet.ParquetWriter(file, schema)
         writer.write_table(rows)
 
     try:

@@ -76,7 +76,7 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
             ("quiet", "exited with code 0"),
             ("memory", "MemoryError: no room"),
         ],
-        *(3, 4),
+        4,
     ),
 )
 def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, death, reason):
@@ -172,6 +172,7 @@ def _loaded():
     return {"torch", "pytorch_lightning", "lepton.run"} <= set(sys.modules)
 
 
+@pytest.mark.slow
 def test_a_worker_is_not_the_main_module_again(here):
     worker = make_worker()
     try:
@@ -180,6 +181,7 @@ def test_a_worker_is_not_the_main_module_again(here):
         worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_it_waits_is_replaced(here):
     worker = make_worker()
     try:

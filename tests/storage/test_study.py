@@ -41,6 +41,7 @@ def _remember(folder, seeds):
         remember(f"seed={seed}")
 
 
+@pytest.mark.slow
 def test_sweeps_at_one_time_lose_nothing_of_the_plan(here):
     STUDY.mkdir(parents=True)
     context = multiprocessing.get_context("forkserver")

@@ -161,6 +161,7 @@ def test_a_failure_under_a_launcher_that_is_not_leptons_is_kept(foreign, fragile
     assert load("default")["status"].value_counts().to_dict() == {"finished": 2, "failed": 1}
 
 
+@pytest.mark.slow
 def test_the_exit_code_of_a_sweep_says_what_happened(fragile, command):
     (fragile / "2").touch()
     code, output = command("train", "-m", *FRAGILE, "seed=1,2")
@@ -189,7 +190,7 @@ def test_failed_runs_that_are_to_be_left_are_told_and_not_trained(fragile, train
     assert len(trainings) == 1
 
 
-@pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "parallel"))
+@pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "basic"))
 def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, launcher):
     (fragile / "2").touch()
     overrides = [*FRAGILE, "seed=1,2,3,4,5,6", f"hydra/launcher={launcher}"]

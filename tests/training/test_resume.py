@@ -177,7 +177,8 @@ def _changed(path):
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [2, 6])
 def test_a_run_killed_in_the_middle_of_training_ends_as_one_that_was_not(
     kills, here, start, command, run, fingerprint
 ):
