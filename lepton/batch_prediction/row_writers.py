@@ -74,20 +74,26 @@ def _parquet(file: IO[bytes]) -> Iterator[Write]:
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal writer
-        if writer is None:
-            schema = pa.Schema.from_pandas(frame, preserve_index=False)
-            writer = parquet.ParquetWriter(file, schema)
+        current = writer or parquet.ParquetWriter(file, _schema(frame))
+        writer = current
         try:
-            rows = pa.Table.from_pandas(frame, schema=writer.schema, preserve_index=False)
+            rows = pa.Table.from_pandas(frame, schema=current.schema, preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as e:
             raise DataError(f"a column to keep has other cells than before ({e})") from None
-        writer.write_table(rows)
+        current.write_table(rows)
 
     try:
         yield write
     finally:
         if writer:
             writer.close()
+
+
+def _schema(frame: pd.DataFrame) -> pa.Schema:
+    """The types of the first rows; a column that is empty in them is taken to be of texts."""
+    schema = pa.Schema.from_pandas(frame, preserve_index=False)
+    fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in schema]
+    return pa.schema(fields)
 
 
 def _umask() -> int:

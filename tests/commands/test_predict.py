@@ -117,11 +117,15 @@ def test_cells_of_other_types_in_later_blocks_are_kept(folder, lepton):
     rows = new_rows(20).drop(columns="asked")
     table = pa.Table.from_pandas(rows, preserve_index=False)
     late = pa.array([None] * 12 + [7] * 8, pa.int64())
-    parquet.write_table(table.append_column("visits", late), "new.parquet")
+    notes = pa.array([None] * 12 + ["moved"] * 8, pa.string())
+    table = table.append_column("visits", late).append_column("note", notes)
+    parquet.write_table(table, "new.parquet")
     words = ("--out", "out.parquet", "rows=6")
     code, _, error = lepton("predict", str(folder), "new.parquet", *words)
     assert code == 0, error
-    assert pd.read_parquet("out.parquet")["visits"].dropna().tolist() == [7] * 8
+    frame = pd.read_parquet("out.parquet")
+    assert frame["visits"].dropna().tolist() == [7] * 8
+    assert frame["note"].dropna().tolist() == ["moved"] * 8
 
 
 @pytest.mark.parametrize(
