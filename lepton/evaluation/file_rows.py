@@ -7,10 +7,12 @@ import yaml
 
 from lepton.config.options import CONF_DIR
 from lepton.dataset.read.csv_file import open_csv
+from lepton.dataset.read.csv_layout import LAYOUT_CHARACTERS, SEPARATORS
 from lepton.dataset.read.json_lines import read_json_lines
 from lepton.dataset.read.labelled_lines import read_labelled_lines
 from lepton.dataset.read.parquet_file import ParquetTable
 from lepton.dataset.read.raw_table import FrameTable, RawTable, StrippedTable
+from lepton.dataset.read.text_file import open_text
 from lepton.evaluation.sample_inputs import trained_run
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
@@ -42,8 +44,16 @@ def open_rows(path: Path, run_folder: Path) -> RawTable:
     if node.get("rest"):
         lines = read_labelled_lines(str(path), **{name: options[name] for name in LINE_OPTIONS})
         return FrameTable(lines)
+    if options["separator"] is None and _has_one_column(path, options["encoding"]):
+        options["separator"] = next(iter(SEPARATORS))
     table = open_csv(str(path), **options)
     if strip := node.get("target_strip"):
         targets = [node["target"]] if isinstance(node["target"], str) else node["target"]
         return StrippedTable(table, table.columns.intersection(targets), strip)
     return table
+
+
+def _has_one_column(path: Path, encoding: str) -> bool:
+    """True where the first line has nothing that separates: new rows may be all of one input."""
+    first, _, _ = open_text(str(path), encoding).start(LAYOUT_CHARACTERS).partition("\n")
+    return not any(separator in first for separator in SEPARATORS)

@@ -82,6 +82,18 @@ def test_the_columns_to_keep_are_chosen(folder, lepton):
         assert list(pd.read_csv("out.csv")) == [*names, "predicted", "p_no", "p_yes"]
 
 
+def test_a_file_may_hold_the_only_input_alone(here, run_once, lepton):
+    make_rows()[["age", "late"]].to_csv("loans.csv", index=False)
+    words = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late")
+    folder = run_once(*words, *SHORT)
+    new = new_rows()[["age"]]
+    new.to_csv("new.csv", index=False)
+    code, _, error = lepton("predict", str(folder), "new.csv", "--out", "o.csv")
+    assert code == 0, error
+    expected = load_model(folder).predict(new)["prediction"].to_numpy()
+    assert pd.read_csv("o.csv")["p_yes"].to_numpy() == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("task", "columns"),
     [
