@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 
 from lepton.analysis.grouping import chosen_groups, varying_settings
+from lepton.analysis.score_metrics import score_caution
 from lepton.errors import LeptonError
 from lepton.metric.direction import larger_is_better
 from lepton.storage.derived_record import read_record
@@ -30,7 +31,12 @@ class BestSetting:
 
 
 def best_setting(finished: pd.DataFrame, select: str) -> BestSetting:
-    """The setting with the best mean of the column `select`, of finished runs on one data set."""
+    """The setting with the best mean of the column `select`, of finished runs on one data set.
+
+    Raises: LeptonError where the scores are of several metrics; and as `rerun_command`.
+    """
+    if select == "score" and (caution := score_caution(finished)):
+        raise LeptonError(caution)
     keys = varying_settings(finished, chosen_groups(finished))
     setting_numbers = (
         finished.groupby(keys, dropna=False).ngroup() if keys else finished[select] * 0

@@ -16,6 +16,7 @@ from lepton.analysis.grouping import (
     summary_table,
     without_derived,
 )
+from lepton.analysis.score_metrics import score_caution
 from lepton.metric.direction import larger_is_better
 from lepton.stats.repetitions import MIN_UNITS, varying_splits
 
@@ -170,6 +171,8 @@ def legend(frame: pd.DataFrame, by: list[str], metrics: list[str], select: str) 
         f"Ordered by {SELECTION_TEXTS.get(select, select)}, never by the test split; "
         f"{direction} {metric} is better."
     ]
+    if select == "score" and (caution := score_caution(frame)):
+        lines.insert(0, caution)
     summaries = summary_table(frame, by, metric)
     if repetitions and summaries["n"].max() > 1:
         over = repeated_units(summaries)

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from lepton import load
+from lepton.analysis.best_setting import best_setting
 from lepton.analysis.grouping import difference_table, summary_table
 from lepton.analysis.run_table import show_run
+from lepton.analysis.score_metrics import score_caution
 from lepton.analysis.table import console, show_runs_without_result, show_study
 from lepton.commands.results import main as results_command
 from lepton.errors import LeptonError
@@ -310,3 +312,26 @@ def test_a_question_that_cannot_be_asked_is_a_line(study, arguments, message):
     with pytest.raises(LeptonError) as error:
         results_command([study, *arguments])
     assert message in str(error.value)
+
+
+def test_scores_of_several_metrics_are_told_and_choose_no_best_setting(run_once, results_text):
+    run_once(*WINE, "model=mlp_small", "task.monitor=accuracy")
+    assert "do not compare" not in results_text("default")
+    run_once(*WINE, "model=mlp_small", "task.monitor=log_loss")
+    text = results_text("default")
+    caution = "The scores are accuracy of some runs and log_loss of others (task, task.monitor)"
+    assert text.count(caution) == 1
+    assert caution not in results_text("default", "--select", "auroc")
+    finished = load("default")
+    with pytest.raises(LeptonError, match="The scores are accuracy of some runs and log_loss"):
+        best_setting(finished, "score")
+    assert best_setting(finished, "val/accuracy").candidates == 2
+
+
+def test_metrics_that_are_equal_by_chance_make_no_several():
+    frame = pd.DataFrame({"score": [-0.5, -0.2, 0.1], "val/log_loss": [0.5, 0.2, -0.1]})
+    assert score_caution(frame) is None
+    equal = frame.assign(**{"val/auroc": [0.5, 0.9, 0.8], "val/accuracy": [0.5, 0.2, 0.7]})
+    assert score_caution(equal) is None
+    assert score_caution(frame.assign(score=[float("nan")] * 3)) is None
+    assert score_caution(frame.drop(columns="val/log_loss")) is None
