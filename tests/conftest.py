@@ -84,6 +84,12 @@ def pytest_runtest_protocol():
         sys.path[:] = folders
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Bytes have no part in a test's name: those of an archive may tell the time, or a random id,
+    and processes that share the tests would then know them by other names."""
+    return "bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
     """Fails a test that reaches for another machine, by name or by address."""
