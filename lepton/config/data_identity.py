@@ -64,8 +64,8 @@ def data_contents(config: dict[str, Any]) -> dict[str, Any]:
     contents: dict[str, Any] = {k: file_sha256(Path(p)) for k, p in tables.items()}
     roots = class_fact(config.get("dataset") or {}, "root_keys") or ()
     for key, path in data_folders(config).items():
-        names = names_in(tables.values()) if key in roots and tables else None
         folder = Path(path)
+        names = names_in(tables.values(), folder) if key in roots and tables else None
         contents[key] = digests_below(folder) if names is None else digests_named(folder, names)
     return contents
 

@@ -9,28 +9,37 @@ from pathlib import Path
 
 DELIMITERS = ",;\t|"  # of delimited tables
 MOST_CHARACTERS = 1024  # of a cell that may be a path
+NO_NAMES = frozenset(("", os.curdir, os.pardir))  # that paths into a folder may begin with as well
 
 
-def names_in(tables: Iterable[str]) -> frozenset[str] | None:
-    """All texts in cells of tables; None where one cannot be read without options."""
+def names_in(tables: Iterable[str], folder: Path) -> frozenset[str] | None:
+    """The texts in cells of tables that may lead to a file below a folder, and few others.
+
+    None where a table or the folder cannot be read without options.
+    """
     names: set[str] = set()
-    for table in tables:
-        path = Path(table).expanduser()
-        try:
-            status = os.stat(path)
-            names |= _names(str(path), (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-        except (OSError, ValueError, AttributeError, csv.Error):
-            return None
+    try:
+        starts = frozenset(map(str.casefold, os.listdir(folder.expanduser()))) | NO_NAMES
+        for table in tables:
+            status = os.stat(path := Path(table).expanduser())
+            stamp = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+            names |= _names(str(path), stamp, starts)
+    except (OSError, ValueError, AttributeError, csv.Error):
+        return None
     return frozenset(names)
 
 
 @lru_cache(maxsize=4)
-def _names(path: str, stamp: tuple[int, ...]) -> frozenset[str]:
+def _names(path: str, stamp: tuple[int, ...], starts: frozenset[str]) -> frozenset[str]:
+    """The texts whose first part is one of the starts, so that most of a table is not kept."""
     cells = READERS.get(Path(path).suffix.lower(), _delimited)(path)
     return frozenset(
         name
         for cell in cells
-        if len(cell) <= MOST_CHARACTERS and (name := cell.strip()) and "\0" not in name
+        if len(cell) <= MOST_CHARACTERS
+        and (name := cell.strip())
+        and name.replace(os.sep, "/").partition("/")[0].casefold() in starts
+        and "\0" not in name
     )
 
 

@@ -34,7 +34,7 @@ def digests_named(folder: Path, names: Iterable[str]) -> list[tuple[str, str]]:
     stamps = {}
     for name in names:
         with suppress(OSError, ValueError):
-            status = os.stat(path := os.path.normpath(absolute / name))
+            status = os.stat(path := os.path.normpath(os.path.join(absolute, name)))
             if stat.S_ISREG(status.st_mode) and path.startswith(f"{absolute}{os.sep}"):
                 stamps[os.path.relpath(path, absolute).replace(os.sep, "/")] = _stamp(status)
     return _in_order(absolute, stamps, is_all=False)

@@ -27,16 +27,32 @@ def test_the_texts_of_cells_are_found_in_every_kind_of_table(table, tmp_path, en
     else:
         separator = {"csv": ",", "tsv": "\t", "semicolons": ";"}[ending]
         table.to_csv(path, index=False, sep=separator)
-    names = names_in([str(path)])
-    assert names is not None
-    assert {*ODD} <= names
-    assert not any(len(name) > 1024 for name in names)
+    for start in ("x" * 200, *(name.partition("/")[0] for name in ODD[1:])):
+        (tmp_path / start).touch()
+    assert names_in([str(path)], tmp_path) == {*ODD[1:]}
+    (tmp_path / "a").mkdir()
+    assert names_in([str(path)], tmp_path) == {*ODD}
 
 
 @pytest.mark.parametrize("content", [b"one\nfield\n", b"a,b\n\xff,1\n", b""])
 def test_a_table_that_cannot_be_read_so_has_none(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
-    assert names_in([str(tmp_path / "t.csv")]) is None
+    assert names_in([str(tmp_path / "t.csv")], tmp_path) is None
+
+
+def test_cells_that_lead_nowhere_are_not_looked_at_and_all_that_lead_to_a_file_are(tmp_path):
+    cells = ["a/1.png", "./b.png", f"{tmp_path}/c.png", f"../{tmp_path.name}/d.png", "link/e.png"]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    for name in ("a/1.png", "b.png", "c.png", "d.png", "a/e.png", "f.png"):
+        (tmp_path / name).write_text(name)
+    texts = [*cells, "none.png", "b.png.txt", *map(str, range(100))]
+    pd.DataFrame({"file": texts, "y": 0.5}).to_csv(tmp_path / "t.csv", index=False)
+    names = names_in([str(tmp_path / "t.csv")], tmp_path)
+    assert names == {*cells}
+    found = digests_named(tmp_path, names)
+    assert found == digests_named(tmp_path, [*texts, "file", "y", "0.5"])
+    assert [name for name, _ in found] == ["a/1.png", "b.png", "c.png", "d.png", "link/e.png"]
 
 
 def config_of(folder):
