@@ -120,6 +120,9 @@ def _bindings(path: Path) -> dict[str, ast.stmt]:
                 names[f"* {len(names)}"] = node
             case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
                 names.update({a.asname or a.name.split(".")[0]: node for a in aliases})
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Name(id=original)):
+                if isinstance(names.get(original), ast.ClassDef | ast.FunctionDef):
+                    names[name] = names[original]  # which was called so before, perhaps
     return names
 
 

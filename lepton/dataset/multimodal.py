@@ -196,3 +196,6 @@ class MultimodalData(Data):
             return frame
         names = [name for kind in kinds for name in kind.own_columns if name in frame]
         return rooted_paths(frame, names, self.root, path)
+
+
+Multimodal = MultimodalData  # its name in configs, and so in the ids of runs

@@ -6,8 +6,7 @@ place of each frame.
 
 import torch
 from torch import Tensor, nn
-
-from lepton.model.attention_block import AttentionBlock
+from torch.nn import functional as F
 
 POSITION_STD = 0.5  # of the places of frames at the start, which so count beside features of 1
 GROWTH = 2  # of the width inside a block
@@ -64,9 +63,7 @@ class TransformerOfFrames(nn.Module):
         super().__init__()
         self.width = width
         self.placed = PlacedFrames(inputs, frames=frames, width=width)
-        self.blocks = nn.ModuleList(
-            AttentionBlock(width, heads, growth=GROWTH, dropout=dropout) for _ in range(blocks)
-        )
+        self.blocks = nn.ModuleList(FrameBlock(width, heads, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -74,6 +71,23 @@ class TransformerOfFrames(nn.Module):
         for block in self.blocks:
             values = block(values)
         return self.norm(values).mean(1)
+
+
+class FrameBlock(nn.Module):
+    """Attention over the frames and a network on each, both added to what comes in."""
+
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.heads, self.norm = heads, nn.LayerNorm(width)
+        self.parts, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.dropout, self.mix = nn.Dropout(dropout), Mix(width, dropout)
+
+    def forward(self, values: Tensor) -> Tensor:
+        parts = self.parts(self.norm(values)).unflatten(2, (3, self.heads, -1))
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        values = values + self.dropout(self.out(attended))
+        return values + self.mix(values)
 
 
 class Mix(nn.Sequential):

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
-from lepton.model.attention_block import AttentionBlock
 
-GROWTH = 4  # of the width inside a block of attention
 MISSING_SPREAD = 0.02  # standard deviation of the vectors that stand for what is missing, at first
 
 
@@ -65,9 +63,7 @@ class Attention(Fusion):
         self.fused = width
         self.projections = nn.ModuleList(nn.Linear(part, width) for part in widths)
         self.summary = nn.Parameter(torch.empty(width).normal_(std=MISSING_SPREAD))
-        self.blocks = nn.ModuleList(
-            AttentionBlock(width, heads, growth=GROWTH, dropout=dropout) for _ in range(layers)
-        )
+        self.blocks = nn.ModuleList(FusionBlock(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, parts: list[Tensor]) -> Tensor:
@@ -78,6 +74,39 @@ class Attention(Fusion):
         for block in self.blocks:
             values = block(values)
         return self.norm(values[:, -1])
+
+
+class FusionBlock(nn.Module):
+    """Attention and two linear layers, each on normalized inputs and added to them.
+
+    Shapes: (B, T, width) -> the same.
+    Source: Xiong et al. 2020, https://arxiv.org/abs/2002.04745 (pre-normalization)
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.heads = heads
+        self.attention_norm, self.linear_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query_and_value = nn.Linear(width, 2 * width)
+        self.key = nn.Linear(width, width, bias=False)  # a bias would move all scores alike
+        self.output = nn.Linear(width, width)
+        self.linear = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, values: Tensor) -> Tensor:
+        normalized = self.attention_norm(values)
+        query, value = self.query_and_value(normalized).chunk(2, -1)
+        query, key, value = (self._by_head(t) for t in (query, self.key(normalized), value))
+        scores = query @ key.mT / query.shape[-1] ** 0.5
+        mixed = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
+        values = values + self.dropout(self.output(mixed))
+        return values + self.dropout(self.linear(self.linear_norm(values)))
+
+    def _by_head(self, values: Tensor) -> Tensor:
+        """Shapes: (B, T, width) -> (B, heads, T, width / heads)."""
+        return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 FUSIONS = {"late": Late, "gated": Gated, "attention": Attention}

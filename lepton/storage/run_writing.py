@@ -114,7 +114,10 @@ def _remove_leftovers(unfinished: Path) -> None:
         is_kept = path.name in kept_folders and path.is_dir()
         if is_log or is_kept or path.name.startswith(LOCK_PREFIX):
             continue
-        shutil.rmtree(path) if stat.S_ISDIR(kind) else path.unlink()
+        if stat.S_ISDIR(kind):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _finish(unfinished: Path, folder: Path, lock_file: Path) -> None:

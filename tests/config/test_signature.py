@@ -115,6 +115,7 @@ class Base:
         BASE + "class Target(Base):\n    def fit(self, x): ...",
         BASE + "class Target(Base):\n    def __init__(self, *, c): super().__init__(1)",
         "def Target(*, a): ...\ndef Target(*, b): ...",
+        BASE + "Target = Base",
         "class Target:\n    def __init__(self, *, a): ...\n"
         "class Target:\n    def __init__(self, *, b): ...",
         "from typing import overload\n"

