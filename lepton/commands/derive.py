@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lepton.commands.flags import only_for_train, parse_arguments
+from lepton.commands.flags import plain_arguments
 from lepton.commands.terminal_log import show_log
 from lepton.config.command import COMMON_KEYS, compose_command
 from lepton.config.commands import command_roots
@@ -23,14 +23,12 @@ def main(name: str, arguments: Sequence[str], *, check: bool = False) -> int:
 
     Raises: LeptonError for a flag that is not for such commands, ConfigError with every mistake.
     """
-    parsed = parse_arguments(arguments)
-    if parsed.hydra_flags or parsed.multirun:
-        raise only_for_train([*parsed.hydra_flags, "-m"][0])
+    overrides = plain_arguments(arguments).overrides
     show_log()
-    config = compose_command(command_roots()[name], parsed.overrides)
+    config = compose_command(command_roots()[name], overrides)
     from lepton.derived.classes import build_derivation
 
-    derivation = build_derivation(request_of(name, config, parsed.overrides))
+    derivation = build_derivation(request_of(name, config, overrides))
     find_run_folders(config["runs"])
     from lepton.derived.inputs import find_inputs
     from lepton.derived.make import make_or_read, plan_derivation

@@ -20,7 +20,7 @@ examples:
 from collections.abc import Sequence
 from pathlib import Path
 
-from lepton.commands.flags import only_for_train, parse_arguments
+from lepton.commands.flags import places_and_overrides
 from lepton.commands.terminal_log import show_log
 from lepton.errors import LeptonError
 from lepton.foreign_text import spreadsheet_safe
@@ -35,15 +35,12 @@ def main(arguments: Sequence[str]) -> int:
     Raises: LeptonError for the user's mistakes, and EvaluationFailed for an evaluator's.
     """
     words, tables = _without_tables(arguments)
-    parsed = parse_arguments(words)
-    if parsed.hydra_flags or parsed.multirun:
-        raise only_for_train([*parsed.hydra_flags, "-m"][0])
-    places = [word for word in parsed.overrides if "=" not in word or Path(word).exists()]
+    places, overrides = places_and_overrides(words)
     if not 1 <= len(places) <= 2:
         raise LeptonError(f"evaluate: give the folder of a run, and at most one file; {USAGE}")
     from lepton.config.evaluate_root import compose_evaluation
 
-    config = compose_evaluation([word for word in parsed.overrides if word not in places])
+    config = compose_evaluation(overrides)
     from lepton.rescoring.rescore import rescore_test_split, score_file
     from lepton.rescoring.tables import scores_frame, show_scores
     from lepton.storage.study import refresh_tables

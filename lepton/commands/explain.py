@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lepton.commands.flags import only_for_train, parse_arguments, take_flag
+from lepton.commands.flags import places_and_overrides, take_flag
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 
@@ -39,15 +39,12 @@ USAGE = "usage: lepton explain RUN [key=value ...] [--out FILE]"
 def main(arguments: Sequence[str]) -> int:
     """Writes the page and the table, and prints where they are."""
     words, out = take_flag(arguments, "--out")
-    parsed = parse_arguments(words)
-    if parsed.hydra_flags or parsed.multirun:
-        raise only_for_train([*parsed.hydra_flags, "-m"][0])
-    places = [word for word in parsed.overrides if "=" not in word or Path(word).exists()]
+    places, overrides = places_and_overrides(words)
     if len(places) != 1:
         raise LeptonError(f"explain: give the folder of one run; {USAGE}")
     from lepton.config.explain_root import compose_explanation
 
-    config = compose_explanation([word for word in parsed.overrides if word not in places])
+    config = compose_explanation(overrides)
     from lepton.explain.explained_rows import chosen_positions, explained_rows, read_explained_run
     from lepton.explain.page import attribution_frame, explanation_page
     from lepton.report.single_page import page_path, refuse_other_files, write_page

@@ -52,6 +52,21 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments:
     return parsed
 
 
+def plain_arguments(arguments: Sequence[str]) -> Arguments:
+    """The words of a command that takes no flag of Hydra's. Raises: LeptonError for one."""
+    parsed = parse_arguments(arguments)
+    if parsed.hydra_flags or parsed.multirun:
+        raise only_for_train([*parsed.hydra_flags, "-m"][0])
+    return parsed
+
+
+def places_and_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of such a command that name runs, files or folders, and its overrides."""
+    words = plain_arguments(arguments).overrides
+    places = [word for word in words if "=" not in word or Path(word).exists()]
+    return places, [word for word in words if word not in places]
+
+
 def _replaced_choices(overrides: Sequence[str]) -> list[str]:
     """A line for each option of a group in whose place a later word puts another."""
     from lepton.config.options import find_options

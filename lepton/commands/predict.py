@@ -23,7 +23,7 @@ examples:
 from collections.abc import Sequence
 from pathlib import Path
 
-from lepton.commands.flags import only_for_train, parse_arguments, take_flag
+from lepton.commands.flags import places_and_overrides, take_flag
 from lepton.commands.terminal_log import show_log
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
@@ -34,17 +34,14 @@ USAGE = "usage: lepton predict RUN FILE --out FILE [key=value ...]"
 def main(arguments: Sequence[str]) -> int:
     """Writes the predictions, and prints how many there are of each class."""
     words, out = take_flag(arguments, "--out")
-    parsed = parse_arguments(words)
-    if parsed.hydra_flags or parsed.multirun:
-        raise only_for_train([*parsed.hydra_flags, "-m"][0])
-    places = [word for word in parsed.overrides if "=" not in word or Path(word).exists()]
+    places, overrides = places_and_overrides(words)
     if len(places) != 2:
         raise LeptonError(f"predict: give the folder of a run, and one file or folder; {USAGE}")
     if out is None:
         raise LeptonError(f"predict: give the file to write with --out; {USAGE}")
     from lepton.config.predict_root import compose_prediction
 
-    config = compose_prediction([word for word in parsed.overrides if word not in places])
+    config = compose_prediction(overrides)
     from lepton.batch_prediction.predict_file import predict_file
 
     show_log()

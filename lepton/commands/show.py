@@ -24,7 +24,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from lepton.commands.flags import only_for_train, parse_arguments, take_flag
+from lepton.commands.flags import plain_arguments, take_flag
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 
@@ -34,9 +34,7 @@ USAGE = "usage: lepton show dataset=NAME [key=value ...] [--out FILE]"
 def main(arguments: Sequence[str]) -> int:
     """Writes the page, and prints its summary and where it is."""
     words, out = take_flag(arguments, "--out")
-    parsed = parse_arguments(words)
-    if parsed.hydra_flags or parsed.multirun:
-        raise only_for_train([*parsed.hydra_flags, "-m"][0])
+    parsed = plain_arguments(words)
     if strays := [word for word in parsed.overrides if "=" not in word]:
         raise LeptonError(f"show: {strays[0]!r} is no key=value; {USAGE}")
     from lepton.config.show_root import compose_show

@@ -5,7 +5,7 @@ from typing import Any
 
 from lepton.config.node_checks import key_problems, typed_keys
 from lepton.config.options import CONF_DIR
-from lepton.config.root_config import compose_root
+from lepton.config.root_config import compose_root, span_problems
 from lepton.errors import ConfigError
 
 KEYS = {
@@ -27,10 +27,7 @@ def compose_explanation(overrides: Sequence[str]) -> dict[str, Any]:
     """
     config, _ = compose_root(CONF_DIR / "explain.yaml", overrides, groups={}, keys=KEYS)
     problems = key_problems("", config, typed_keys(KEYS), "lepton explain")
-    for key, (least, most) in SPANS.items():
-        value = config.get(key)
-        if isinstance(value, int) and not least <= value <= most:
-            problems.append(f"{key}: {value} is not from {least} to {most}")
+    problems += span_problems(config, SPANS)
     ids = config.get("ids")
     if isinstance(ids, list) and not 1 <= len(ids) <= MAX_IDS:
         problems.append(f"ids: {len(ids)} rows are not from 1 to {MAX_IDS}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from lepton.config.node_checks import key_problems, typed_keys
 from lepton.config.options import CONF_DIR
-from lepton.config.root_config import compose_root
+from lepton.config.root_config import compose_root, span_problems
 from lepton.errors import ConfigError
 
 KEYS = {
@@ -14,7 +14,7 @@ KEYS = {
     "rows": "int",
     "overwrite": "bool",
 }
-MOST_ROWS = 10_000_000
+SPANS = {"rows": (1, 10_000_000)}
 
 
 def compose_prediction(overrides: Sequence[str]) -> dict[str, Any]:
@@ -24,8 +24,7 @@ def compose_prediction(overrides: Sequence[str]) -> dict[str, Any]:
     """
     config, _ = compose_root(CONF_DIR / "predict.yaml", overrides, groups={}, keys=KEYS)
     problems = key_problems("", config, typed_keys(KEYS), "lepton predict")
-    if isinstance(config.get("rows"), int) and not 1 <= config["rows"] <= MOST_ROWS:
-        problems.append(f"rows: {config['rows']} is not from 1 to {MOST_ROWS}")
+    problems += span_problems(config, SPANS)
     if problems:
         raise ConfigError(*problems)
     return config

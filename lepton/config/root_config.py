@@ -48,6 +48,15 @@ def compose_root(
         return resolved_config(cfg), {k: str(v) for k, v in chosen.items() if v is not None}
 
 
+def span_problems(config: Mapping[str, Any], spans: Mapping[str, tuple[int, int]]) -> list[str]:
+    """A line for each whole number that is not in its span; other values are told by their type."""
+    return [
+        f"{key}: {config[key]} is not from {least} to {most}"
+        for key, (least, most) in spans.items()
+        if isinstance(config.get(key), int) and not least <= config[key] <= most
+    ]
+
+
 class RootOverrideReader(OverrideReader):
     """Reads what `lepton NAME` takes: single values, and groups named by the keys they fill."""
 
