@@ -249,8 +249,7 @@ class Data(pl.LightningDataModule):
 
         `drop_rows` may take some out, before train is subsampled.
         """
-        settings = self.split_settings
-        rows, notes = split_frame(settings, frame, file_rows, target, drop_rows)
+        rows, notes = split_frame(self.split_settings, frame, file_rows, target, drop_rows)
         self.notes += notes
         return rows
 

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.inner_options import inner_nodes
@@ -22,12 +23,33 @@ if TYPE_CHECKING:  # all of which load torch
 
 log = logging.getLogger("lepton")
 MAX_SECONDS = 10.0  # that a look at the jobs of a sweep may take; those left are met by their runs
+MOST_OF_FAULT = 200  # characters of an error that is told
 MAX_DATA_BYTES = 1e9  # of files that are read to look; larger ones take long
 NOT_LOOKED_AT = (  # keys that no mistake can lie in that this finds
     *("seed", "study", "runs", "rerun", "overrides", "choices", "revisions", "suggested"),
     *("logger", "callbacks", "linear_probe"),
 )
 OF_TRAINING = ("optimizer", "scheduler", "trainer", "batch_size", "evaluation")  # not the model's
+
+
+@dataclass
+class FirstLook:
+    """What was met on a look at jobs, line by line.
+
+    `mistakes`: what lepton refuses; `faults`: any other error, as of code of the user's, which ends
+    the look at its job, and of which the run itself tells and records more.
+    """
+
+    mistakes: list[tuple[Job, str]] = field(default_factory=list)
+    faults: list[tuple[Job, str]] = field(default_factory=list)
+
+    def add(self, jobs: Iterable[Job], error: Exception) -> None:
+        """Notes an error that the jobs have."""
+        if isinstance(error, LeptonError):
+            self.mistakes += [(job, line) for job in jobs for line in _lines(error)]
+        else:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:MOST_OF_FAULT]}"
+            self.faults += [(job, reason) for job in jobs]
 
 
 def look_at_trainer(config: dict[str, Any]) -> None:
@@ -65,8 +87,10 @@ def look_at_jobs(
         if key not in seen and (own_code or not _has_own_code(job.config)):
             looked_at.append(job)
         seen.add(key)
-    problems = _told(_problems(looked_at) if looked_at else [], len(looked_at))
-    if problems := _tracker_problems(to_do) + problems:
+    look = _look(looked_at) if looked_at else FirstLook()
+    for line in _told(look.faults, len(looked_at)):
+        log.warning("a first look ended with %s (the run itself tells more)", line)
+    if problems := _tracker_problems(to_do) + _told(look.mistakes, len(looked_at)):
         raise ConfigError(*problems)
 
 
@@ -110,11 +134,11 @@ def _key(config: dict[str, Any], *, without: Sequence[str] = ()) -> str:
     return json.dumps({k: v for k, v in config.items() if k not in left_out}, default=repr)
 
 
-def _problems(jobs: Sequence[Job]) -> list[tuple[Job, str]]:
-    """The mistakes of jobs, those on the same data one after the other."""
+def _look(jobs: Sequence[Job]) -> FirstLook:
+    """What is wrong with jobs, those on the same data one after the other."""
     from lepton.compat.lightning import isolate_rng
 
-    deadline, found = time.monotonic() + MAX_SECONDS, []
+    deadline, look = time.monotonic() + MAX_SECONDS, FirstLook()
     by_data: dict[str, list[Job]] = {}
     for job in jobs:
         by_data.setdefault(_data_key(job.config), []).append(job)
@@ -122,8 +146,8 @@ def _problems(jobs: Sequence[Job]) -> list[tuple[Job, str]]:
         for alike in by_data.values():
             if time.monotonic() > deadline:
                 break
-            found += _problems_on_data(alike, deadline)
-    return found
+            _look_at_data(alike, look, deadline)
+    return look
 
 
 def _data_key(config: dict[str, Any]) -> str:
@@ -149,17 +173,15 @@ def _silence() -> Iterator[None]:
         log.disabled = before
 
 
-def _problems_on_data(jobs: Sequence[Job], deadline: float) -> list[tuple[Job, str]]:
-    """The mistakes of jobs that read the same data, which are read once."""
-    found: list[tuple[Job, str]] = []
+def _look_at_data(jobs: Sequence[Job], look: FirstLook, deadline: float) -> None:
+    """Looks at jobs that read the same data, which are read once."""
     try:
         data = _read_data(jobs[0].config)
-    except LeptonError as e:
-        return [(job, line) for job in jobs for line in _lines(e)]
-    except Exception:  # of code of the user's, which the run records
-        return []
+    except Exception as e:
+        look.add(jobs, e)
+        return
     if data is None:
-        return []
+        return
     learners: dict[str, Learner | None] = {}
     for job in jobs:
         if time.monotonic() > deadline:
@@ -172,11 +194,8 @@ def _problems_on_data(jobs: Sequence[Job], deadline: float) -> list[tuple[Job, s
                 learners[key] = _build_learner(job.config, data)
             if (learner := learners[key]) is not None:
                 _try_training_options(job.config, learner, data)
-        except LeptonError as e:
-            found += [(job, line) for line in _lines(e)]
-        except Exception:
-            continue
-    return found
+        except Exception as e:
+            look.add([job], e)
 
 
 def _lines(error: LeptonError) -> list[str]:

@@ -118,6 +118,29 @@ def test_only_check_runs_code_of_the_users_own(table, monkeypatch):
     assert Path("built").read_text() == "once"
 
 
+def test_an_error_that_is_no_mistake_is_told_in_a_line_and_left_to_the_run(
+    table, monkeypatch, caplog
+):
+    def fail(*_, **__):
+        raise RuntimeError("Symlink loop\nfrom 'a'")
+
+    words = [*TABLE, "model=linear,mlp_small", "dataset.split=random,stratified"]
+    jobs = plan_runs(words, sweep=True).jobs
+    monkeypatch.setattr("lepton.model.mlp.MLP.named_parameters", fail)
+    look_at_jobs(jobs)
+    line = (
+        "a first look ended with {}RuntimeError: Symlink loop from 'a' (the run itself tells more)"
+    )
+    (told,) = caplog.messages
+    assert told.startswith("a first look ended with ")
+    assert "model=mlp_small" in told
+    assert told.endswith("(and 1 more): " + line.partition("{}")[2])
+    caplog.clear()
+    monkeypatch.setattr(build, "unread_data", fail)
+    look_at_jobs(jobs)
+    assert caplog.messages == [line.format("")]
+
+
 def test_data_are_read_once_for_all_seeds_and_not_for_what_a_finished_run_shows(table, readings):
     multirun([*TABLE, "model=linear", "seed=0,1,2", "hydra/launcher=basic"])
     assert readings == [0, 0, 1, 2]
