@@ -19,6 +19,7 @@ from lepton.analysis.grouping import (
     varying_settings,
     without_derived,
 )
+from lepton.analysis.score_metrics import score_caution
 from lepton.analysis.study import LOST_STATUSES
 from lepton.config.data_identity import tells_data
 from lepton.config.words import typed_list
@@ -54,6 +55,7 @@ class Comparison:
     unpaired: dict[tuple, UnpairedScores]  # options without pairs that can be compared all the same
     dataset: str | None  # where the study has several
     runs_without_metric: int  # finished ones, left out
+    caution: str | None  # where the scores that order options are of several metrics
 
     def options(self) -> list[tuple]:
         """The values of `keys`, in the order of `table`."""
@@ -199,6 +201,7 @@ def _compare(
         unpaired=unpaired,
         dataset=dataset,
         runs_without_metric=len(finished) - len(scored),
+        caution=score_caution(scored) if select == "score" else None,
     )
 
 

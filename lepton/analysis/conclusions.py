@@ -41,8 +41,9 @@ def _incomparable(comparison: Comparison, options: list[tuple]) -> str:
 
 
 def caveats(comparisons: list[Comparison]) -> list[str]:
-    """Sentences on what pairs of seeds, and differences without pairs, do not say."""
-    sentences = []
+    """Sentences on what scores, pairs of seeds, and differences without pairs do not say."""
+    cautions = dict.fromkeys(comparison.caution for comparison in comparisons)
+    sentences = [caution for caution in cautions if caution]
     if any(comparison.unpaired for comparison in comparisons):
         sentences.append(
             "A difference without pairs is also one of all else that the runs differ in, and a "

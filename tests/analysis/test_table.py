@@ -322,6 +322,9 @@ def test_scores_of_several_metrics_are_told_and_choose_no_best_setting(run_once,
     caution = "The scores are accuracy of some runs and log_loss of others (task, task.monitor)"
     assert text.count(caution) == 1
     assert caution not in results_text("default", "--select", "auroc")
+    compared = ("default", "--compare", "task.monitor")
+    assert results_text(*compared).count(caution) == 1
+    assert caution not in results_text(*compared, "--select", "auroc")
     finished = load("default")
     with pytest.raises(LeptonError, match="The scores are accuracy of some runs and log_loss"):
         best_setting(finished, "score")
