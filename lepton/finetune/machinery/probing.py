@@ -52,16 +52,29 @@ def prepare_head(model: nn.Module, start: Literal["zeros"] | None) -> nn.Module:
     """The model with nothing but its head to train, which begins as `start` says.
 
     None: as it was made or loaded.
-    Raises: ConfigError for a head of more than one linear layer, which learns nothing from zeros.
+    Raises: ConfigError for a head that shares weights with layers below it, whose features would
+        change with it; and, from zeros, for one of several layers, which learns nothing from them.
     """
     train_head_only(model)
+    head = tunable(model).head
+    if _shares_weights(head, model):
+        raise ConfigError(
+            f"finetune: the head of {type(model).__name__} shares weights with other layers, and "
+            "cannot be trained alone; take finetune=full"
+        )
     if start == "zeros":
-        linear = linear_layer(tunable(model).head)
+        linear = linear_layer(head)
         if linear is None:
             raise ConfigError(
-                f"finetune.start=zeros: the head of {type(model).__name__} is more than one linear "
-                "layer; take finetune.start=null"
+                f"finetune.start=zeros: the head of {type(model).__name__} is no single linear "
+                "layer with a bias; take finetune.start=null"
             )
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
     return model
+
+
+def _shares_weights(head: nn.Module, model: nn.Module) -> bool:
+    of_head, weights = {*head.modules()}, {*head.parameters()}
+    others = (module for module in model.modules() if module not in of_head)
+    return any(weights & {*module.parameters(recurse=False)} for module in others)

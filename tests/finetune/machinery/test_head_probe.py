@@ -124,8 +124,19 @@ def test_a_head_from_zero_is_as_good_as_logistic_regression_on_large_features_fa
 def test_a_head_of_two_layers_learns_nothing_from_zero_and_is_refused():
     model = HeadOnly()
     model.head = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
-    with pytest.raises(ConfigError, match=r"start=zeros: the head of HeadOnly is more than one"):
+    with pytest.raises(ConfigError, match=r"start=zeros: the head of HeadOnly is no single linear"):
         started(model, "zeros")
+
+
+def test_a_head_that_shares_weights_with_layers_below_it_is_refused():
+    model = HeadOnly()
+    model.below = nn.Linear(3, 3)
+    started(model, None)
+    model.below.bias = model.head[1].bias
+    for start in (None, "zeros"):
+        with pytest.raises(ConfigError, match="shares weights with other layers"):
+            started(model, start)
+    assert model.head[1].bias.abs().sum() > 0
 
 
 class Probing(Method):
