@@ -39,7 +39,8 @@ def with_data_sets(frame: pd.DataFrame) -> pd.DataFrame:
     frame = _with_proven(frame.assign(**{c: None for c in (NAME, CONTENT) if c not in frame}))
     identities = _identities(frame)
     names = _unique_names(frame, identities)
-    return frame.assign(dataset=identities.map(names, na_action="ignore"))
+    # by a function: pandas 2 makes an index of names, which tuples cannot be the keys of
+    return frame.assign(dataset=identities.map(names.get, na_action="ignore"))
 
 
 def unrecorded_note(frame: pd.DataFrame) -> str | None:

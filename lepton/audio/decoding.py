@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ MAX_CHANNELS, MAX_RATE = 64, 1_000_000  # of what is a sound; Hz
 BLOCK_SAMPLES = 1 << 20  # of all channels, that are decoded at a time
 MARGIN = 0.1  # seconds behind the cut that resampling sees
 NEEDED_BY = "a data set of sounds"
+OPENING = threading.Lock()  # libsndfile says in one place for all threads why none was opened
 SHORT_DATA = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 UNKNOWN_SIZE = 0x7FFFF000  # from which a WAV's header says that its writer did not know
 
@@ -128,7 +130,9 @@ def _opened(sound: Sound, rate: int | None) -> Iterator[Any]:
         return
     content = content_of(sound, "sound")
     in_memory = isinstance(content, bytes | bytearray)
-    with soundfile().SoundFile(io.BytesIO(content) if in_memory else content) as file:
+    with OPENING:
+        file = soundfile().SoundFile(io.BytesIO(content) if in_memory else content)
+    with file:
         yield file
 
 

@@ -1,6 +1,8 @@
 """Sounds of every kind become one channel of 16 bits at one rate."""
 
 import io
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -102,3 +104,21 @@ def test_packages_that_are_missing_are_named_with_their_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "soundfile", None)
     with pytest.raises(LeptonError, match=r"needs soundfile; .*\[audio\]"):
         samples_of(b"RIFF")
+
+
+def test_what_is_no_sound_is_said_also_where_other_threads_open_sounds(tmp_path):
+    """Where soundfile is older than 0.14, which may tell another thread's success."""
+    sound, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    write_sound(sound, SAMPLES)
+    other.write_text("no sound")
+
+    def said(path):
+        try:
+            return len(samples_of(path))
+        except DataError as e:
+            return str(e)
+
+    with ThreadPoolExecutor(8) as pool:
+        told = Counter(pool.map(said, [sound, other] * 400))
+    words = "no sound that can be read (empty, or of another kind)"
+    assert told == {len(SAMPLES): 400, words: 400}
