@@ -31,12 +31,14 @@ def digests_below(folder: Path) -> list[tuple[str, str]]:
 def digests_named(folder: Path, names: Iterable[str]) -> list[tuple[str, str]]:
     """As `digests_below`, of the files that some of the names lead to, none of them out of it."""
     absolute = folder.expanduser().absolute()
-    stamps = {}
+    if os.pardir in absolute.parts:
+        absolute = absolute.resolve()
+    stamps, start = {}, f"{str(absolute).rstrip(os.sep)}{os.sep}"
     for name in names:
         with suppress(OSError, ValueError):
             status = os.stat(path := os.path.normpath(os.path.join(absolute, name)))
-            if stat.S_ISREG(status.st_mode) and path.startswith(f"{absolute}{os.sep}"):
-                stamps[os.path.relpath(path, absolute).replace(os.sep, "/")] = _stamp(status)
+            if stat.S_ISREG(status.st_mode) and path.startswith(start):
+                stamps[path[len(start) :].replace(os.sep, "/")] = _stamp(status)
     return _in_order(absolute, stamps, is_all=False)
 
 

@@ -1,6 +1,7 @@
 """Of the files below dataset.root, those that a table names are part of what data are."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -53,6 +54,15 @@ def test_cells_that_lead_nowhere_are_not_looked_at_and_all_that_lead_to_a_file_a
     found = digests_named(tmp_path, names)
     assert found == digests_named(tmp_path, [*texts, "file", "y", "0.5"])
     assert [name for name, _ in found] == ["a/1.png", "b.png", "c.png", "d.png", "link/e.png"]
+
+
+def test_a_folder_above_the_working_directory_holds_the_same_files(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_text("a")
+    monkeypatch.chdir(tmp_path / "work")
+    found = digests_named(Path("../photos"), ["a.png"])
+    assert found == digests_below(tmp_path / "photos") != []
 
 
 def config_of(folder):
