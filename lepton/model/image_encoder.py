@@ -69,7 +69,7 @@ class ImageEncoder(Pooled):
             checkpoint_activations(encoder)
 
     def encode(self, values: Tensor) -> Tensor:
-        return self.pool(self.encoder(pixel_values=values, return_dict=True, **self.options))
+        return self.pool(self.encoder(pixel_values=values, **self.options))
 
     def save_architecture(self, folder: Path) -> None:
         """Writes what builds the encoder again without its weights, and how these see pixels."""
