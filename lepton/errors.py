@@ -57,6 +57,17 @@ class RowError(DataError):
         return RowError(self.where, self.row + rows, self.reason)
 
 
+class LayoutError(DataError):
+    """A file is not written as the keys say that it is; `advice` is for who can set the keys."""
+
+    def __init__(self, fact: str, advice: str) -> None:
+        super().__init__(fact, advice)
+        self.fact, self.advice = fact, advice
+
+    def __str__(self) -> str:
+        return f"{self.fact}; {self.advice}"
+
+
 class UnequalFiles(DataError):
     """Files differ in what all must share; `common` is what would suit most of them."""
 

@@ -62,10 +62,13 @@ def _print_exception(
 
 def spreadsheet_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The frame with ' before each text that a spreadsheet would compute; numbers stay numbers."""
+    import pandas as pd
+
     safe = frame.rename(columns=_spreadsheet_cell)
     for i, dtype in enumerate(safe.dtypes):
         if dtype.kind not in "biufcmM":
-            safe.isetitem(i, safe.iloc[:, i].map(_spreadsheet_cell))
+            cells = [_spreadsheet_cell(cell) for cell in safe.iloc[:, i]]
+            safe.isetitem(i, pd.Series(cells, safe.index, dtype=object))  # map makes 7, None floats
     return safe
 
 

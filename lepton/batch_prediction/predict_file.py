@@ -1,17 +1,20 @@
 """Predicts the rows of a file, or the files of a folder, block by block, into another file."""
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import torch
 
 from lepton.batch_prediction.row_writers import row_writer
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.read.class_folders import files_below, refuse_other_names
+from lepton.dataset.read.parquet_file import ParquetTable
 from lepton.dataset.read.raw_table import FrameTable, RawTable
 from lepton.dataset.read.rooted_paths import rooted_paths
 from lepton.errors import DataError, LeptonError, RowError
@@ -39,8 +42,9 @@ def predict_file(run: Path, path: Path, out: Path, config: dict[str, Any]) -> li
     kept = kept_columns(table, kinds, config["keep"], path)
     path_columns = [n for kind in kinds if kind.file_endings for n in kind.own_columns]
     counts, rows = Counter[Any](), 0
-    with row_writer(out) as write:
-        for block in table.blocks(list(table.columns), config["rows"]):
+    types = table.types if isinstance(table, ParquetTable) else {}
+    with row_writer(out, {name: types[name] for name in kept if name in types}) as write:
+        for carried, block in read_blocks(table, config["rows"]):
             try:
                 if (root := config["root"]) is not None:
                     block = rooted_paths(block, path_columns, root, str(path), "root")
@@ -56,21 +60,44 @@ def predict_file(run: Path, path: Path, out: Path, config: dict[str, Any]) -> li
                     "leave it out with keep=none, or keep=[...]"
                 )
             counts.update(columns["predicted"].tolist() if "predicted" in columns else ())
-            write(block[kept].assign(**columns))
+            try:
+                write(carried[kept].assign(**columns))
+            except DataError as e:
+                raise DataError(f"{path}: {e}") from None
             rows += len(block)
     return [f"{out}: {rows} rows{_shares(counts)}"]
 
 
 def refuse_output(path: Path, out: Path, *, overwrite: bool) -> None:
     """Raises: LeptonError for an output that is the input, or a file that is there."""
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{path}: no such file or folder (looked in {Path.cwd()})")
-    if out.exists() and path.samefile(out):
+    if not os.path.exists(out):
+        return
+    if path.samefile(out):
         raise LeptonError(f"--out {out}: is the file to predict")
     if out.is_dir():
         raise LeptonError(f"--out {out}: a folder; a name such as predictions.csv is right")
-    if out.exists() and not overwrite:
+    if not out.is_file():
+        raise LeptonError(f"--out {out}: a pipe or a device; name a file, as predictions.csv")
+    if not overwrite:
         raise LeptonError(f"--out {out}: is there; overwrite=true replaces it")
+
+
+def read_blocks(table: RawTable, rows: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Blocks of rows as they are in the file, and as models take them.
+
+    The two differ where whole numbers are missing: pandas makes all of the column floats, which
+    hold no more than 15 digits.
+    """
+    names = list(table.columns)
+    if not isinstance(table, ParquetTable):
+        yield from ((block, block) for block in table.blocks(names, rows))
+        return
+    whole = [name for name in names if pa.types.is_integer(table.types[name])]
+    for block in table.exact_blocks(names, rows):
+        floats = {n: block[n].astype(float) for n in whole if block[n].dtype == object}
+        yield block, block.assign(**floats)
 
 
 def open_folder(folder: Path, kinds: Sequence[InputKind]) -> RawTable:

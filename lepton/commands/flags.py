@@ -63,7 +63,7 @@ def plain_arguments(arguments: Sequence[str]) -> Arguments:
 def places_and_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words of such a command that name runs, files or folders, and its overrides."""
     words = plain_arguments(arguments).overrides
-    places = [word for word in words if "=" not in word or Path(word).exists()]
+    places = [word for word in words if "=" not in word or os.path.exists(word)]
     return places, [word for word in words if word not in places]
 
 

@@ -1,6 +1,8 @@
 """Rows of a file that a finished run was not trained on, read as the run's own file was."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -13,6 +15,7 @@ from lepton.dataset.read.labelled_lines import read_labelled_lines
 from lepton.dataset.read.parquet_file import ParquetTable
 from lepton.dataset.read.raw_table import FrameTable, RawTable, StrippedTable
 from lepton.dataset.read.text_file import open_text
+from lepton.errors import DataError, LayoutError
 from lepton.evaluation.sample_inputs import trained_run
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
@@ -32,10 +35,22 @@ def open_rows(path: Path, run_folder: Path) -> RawTable:
 
     Raises: DataError naming the file, for what is no table.
     """
+    if os.path.exists(path) and not (path.is_file() or path.is_dir()):
+        raise DataError(f"{path}: a pipe or a device, which is read but once; make a file of it")
     node = read_config(trained_run(run_folder) / CONFIG_FILE)["dataset"]
     defaults = yaml.safe_load((CONF_DIR / "dataset" / "csv.yaml").read_text())
     is_delimited = all(name in node for name in ("separator", "encoding"))  # of its file
     options = {k: node.get(k, defaults[k]) if is_delimited else defaults[k] for k in CSV_OPTIONS}
+    try:
+        return _open_as(path, node, options)
+    except LayoutError as e:
+        shown = ("encoding", "separator", "header")
+        layout = ", ".join(f"{key} {options[key]!r}" for key in shown if options[key] is not None)
+        raise DataError(f"{e.fact}; write it as the run's own file was ({layout})") from None
+
+
+def _open_as(path: Path, node: dict[str, Any], options: dict[str, Any]) -> RawTable:
+    """The rows of a file, of which `node` is the run's dataset, and `options` the layout."""
     match path.suffix.lower():
         case ".parquet" | ".pq":
             return ParquetTable(str(path))

@@ -1,6 +1,10 @@
 """`lepton predict`: what a finished run says of new rows, in a file."""
 
+import json
 import os
+import stat
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -148,6 +152,12 @@ def test_cells_of_other_types_in_later_blocks_are_kept(folder, lepton):
         (["gone.csv", "--out", "o.csv"], "gone.csv: no such file or folder (looked in "),
         (["new.csv", "--out", "new.csv"], "--out new.csv: is the file to predict"),
         (["new.csv", "--out", "bad.csv"], "--out bad.csv: is there; overwrite=true replaces it"),
+        (
+            ["new.csv", "--out", f"{'o' * 300}.csv"],
+            f"--out {'o' * 300}.csv: cannot be written (File",
+        ),
+        (["o" * 300, "--out", "o.csv"], f"{'o' * 300}: no such file or folder"),
+        (["new.csv", "--out", "o.csv", f"keep=[{'o' * 300}]"], "keep: new.csv has no column 'ooo"),
         (["new.csv", "--out", "o.txt"], "--out o.txt: the ending '.txt' is none of .csv, "),
         (["new.csv", "--out", "no/o.csv"], "--out no/o.csv: cannot be written (No such file"),
         (["new.csv", "--out", "o.csv", "keep=[custmer]"], "keep: new.csv has no column 'custmer'"),
@@ -249,3 +259,86 @@ def test_paths_in_cells_start_from_the_root_and_do_not_lead_out_of_it(run_once, 
     )
     code, _, error = lepton("predict", str(folder), "parts.csv", "--out", "p.csv", "root=gone")
     assert (code, error.partition(" (")[0]) == (2, "lepton: parts.csv: root=gone: no such folder")
+
+
+def test_whole_numbers_dates_and_amounts_keep_each_digit_and_their_type(folder, lepton):
+    cells = {
+        "id": pa.array([None, 2, 3, 9007199254740993], pa.int64()),
+        "paid": pa.array([None, Decimal("1.50"), Decimal("12345.67"), None], pa.decimal128(20, 2)),
+        "at": pa.array([1577836800123456789, None, 3, 4], pa.timestamp("ns")),
+        "share": pa.array([0.1, 1e-20, None, 1 / 3], pa.float32()),
+    }
+    table = pa.Table.from_pandas(new_rows(4)[["age", "job"]], preserve_index=False)
+    for name, column in cells.items():
+        table = table.append_column(name, column)
+    parquet.write_table(table, "new.parquet")
+    for out in ("out.parquet", "out.csv", "out.jsonl"):
+        code, _, error = lepton("predict", str(folder), "new.parquet", "--out", out, "rows=2")
+        assert code == 0, error
+    carried = parquet.read_table("out.parquet").select([*cells])
+    assert carried.equals(pa.table(cells))
+    lines = [line.split(",") for line in Path("out.csv").read_text().splitlines()[1:]]
+    assert [line[0] for line in lines] == ["", "2", "3", "9007199254740993"]
+    rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == [None, 2, 3, 9007199254740993]
+    assert [row["paid"] for row in rows] == [None, "1.50", "12345.67", None]
+    assert rows[0]["at"] == "2020-01-01T00:00:00.123456789"
+    assert [row["share"] for row in rows] == [0.1, 1e-20, None, 0.33333334]
+
+
+def test_whole_numbers_with_gaps_are_read_by_the_model_as_they_were(folder, lepton):
+    rows = new_rows(20)[["age", "job"]]
+    rows["age"] = rows["age"].round().astype("Int64").where(rows.index != 3)
+    rows.to_parquet("new.parquet")
+    words = ("--out", "out.parquet", "keep=all")
+    code, _, error = lepton("predict", str(folder), "new.parquet", *words)
+    assert code == 0, error
+    frame = pd.read_parquet("out.parquet")
+    expected = load_model(folder).predict(rows.astype({"age": float}))["prediction"]
+    assert frame["p_yes"].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-6)
+
+
+def test_the_file_that_a_link_names_is_written_and_the_link_stays(folder, lepton):
+    new_rows(3).to_csv("new.csv", index=False)
+    os.mkdir("far")
+    os.symlink("far/out.csv", "out.csv")
+    for words in ((), ("overwrite=true",)):
+        code, _, error = lepton("predict", str(folder), "new.csv", "--out", "out.csv", *words)
+        assert code == 0, error
+        assert os.path.islink("out.csv")
+        assert len(pd.read_csv("far/out.csv")) == 3
+
+
+def test_what_is_no_file_is_neither_replaced_nor_waited_for(folder, lepton):
+    new_rows(3).to_csv("new.csv", index=False)
+    os.mkfifo("pipe.csv")
+    words = ("new.csv", "--out", "pipe.csv", "overwrite=true")
+    code, _, error = lepton("predict", str(folder), *words)
+    assert (code, error.partition(";")[0]) == (2, "lepton: --out pipe.csv: a pipe or a device")
+    assert stat.S_ISFIFO(os.stat("pipe.csv").st_mode)
+    code, _, error = lepton("predict", str(folder), "pipe.csv", "--out", "o.csv")
+    assert (code, error.partition(",")[0]) == (2, "lepton: pipe.csv: a pipe or a device")
+
+
+def test_a_file_of_another_encoding_is_told_what_the_runs_own_file_had(folder, lepton):
+    rows = new_rows(3).assign(job="ä")
+    for encoding, fact in (("latin-1", "line 2, byte "), ("utf-16", "written in utf-16; ")):
+        rows.to_csv("new.csv", index=False, encoding=encoding)
+        code, _, error = lepton("predict", str(folder), "new.csv", "--out", "o.csv")
+        assert code == 2
+        assert fact in error
+        assert "; write it as the run's own file was (encoding 'utf-8', " in error
+        assert "dataset." not in error
+
+
+@pytest.mark.parametrize("out", ["o.csv", "o.jsonl", "o.parquet"])
+def test_a_column_of_several_types_is_carried_where_the_file_can_hold_it(folder, lepton, out):
+    lines = [{"age": 30, "job": "a", "note": note} for note in (7, "x", True)]
+    Path("new.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    code, _, error = lepton("predict", str(folder), "new.jsonl", "--out", out)
+    if out == "o.parquet":
+        assert (code, error.count("\n")) == (2, 1)
+        assert error.startswith("lepton: new.jsonl: column 'note': has cells of several types")
+    else:
+        assert code == 0, error
+        assert read(out)["note"].astype(str).tolist() == ["7", "x", "True"]

@@ -13,7 +13,7 @@ from lepton.dataset.read.csv_layout import LAYOUT_CHARACTERS, find_layout, numbe
 from lepton.dataset.read.csv_table import IrregularCsv, fast_batches, slow_batches
 from lepton.dataset.read.raw_table import ArrowTable
 from lepton.dataset.read.text_file import open_text
-from lepton.errors import DataError
+from lepton.errors import DataError, LayoutError
 from lepton.storage.scratch import IN_MEMORY_BYTES
 
 
@@ -75,7 +75,7 @@ def _column_names(
     unnamed = [i for i, name in enumerate(names) if not name]
     names = [name or f"column_{i}" for i, name in enumerate(names)]
     if header and declared is None and cell_parsing.is_number(pd.Series(names)).all():
-        raise DataError(f"{path}, line {line}: numbers for a header; set dataset.header=false")
+        raise LayoutError(f"{path}, line {line}: numbers for a header", "set dataset.header=false")
     for name in duplicate_names(names):
         places = " and ".join(str(i + 1) for i, other in enumerate(names) if other == name)
         raise DataError(f"{path}, line {line}: two columns are called {name!r} ({places})")

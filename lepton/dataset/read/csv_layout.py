@@ -9,7 +9,7 @@ from itertools import islice
 from typing import IO
 
 from lepton.config.words import typed
-from lepton.errors import DataError
+from lepton.errors import DataError, LayoutError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 LAYOUT_CHARACTERS = 1 << 20  # from the start of a file, in which its layout is looked for
@@ -66,7 +66,7 @@ def find_layout(path: str, text: str, separator: str | None, quote: str | None) 
     others = [s for s, (first, *_) in counts.items() if s != separator and first > 1]
     if _field_counts(path, text, Layout(separator, quote))[0] == 1 and others:
         mistake = f"line 1 has no separator {separator!r} but {SEPARATORS[others[0]]}s"
-        raise DataError(f"{path}: {mistake}; set {typed('dataset.separator', others[0])}")
+        raise LayoutError(f"{path}: {mistake}", f"set {typed('dataset.separator', others[0])}")
     return Layout(separator, quote)
 
 
@@ -93,7 +93,7 @@ def _likely_separator(path: str, counts: dict[str, list[int]]) -> str:
     best = [s for s, fields in steady.items() if fields[0] == most_fields]
     if len(best) > 1:
         names = " and ".join(SEPARATORS[s] for s in best)
-        raise DataError(f"{path}: line 1 may be separated by {names}; set dataset.separator")
+        raise LayoutError(f"{path}: line 1 may be separated by {names}", "set dataset.separator")
     return best[0]
 
 

@@ -12,7 +12,7 @@ from typing import IO
 import pyarrow as pa
 
 from lepton.dataset.read.system_file import refuse_system_file
-from lepton.errors import DataError
+from lepton.errors import DataError, LayoutError
 from lepton.storage.scratch import IN_MEMORY_BYTES, scratch_file
 
 OTHER_FORMATS = {  # first bytes of files that are often mistaken for text
@@ -91,7 +91,7 @@ def _codec(path: str, encoding: str, first_bytes: bytes) -> str:
         raise DataError(f"dataset.encoding: no encoding {encoding!r}; try utf-8") from None
     for mark, name in BYTE_ORDER_MARKS.items():
         if first_bytes.startswith(mark) and not codec.startswith("utf-16"):
-            raise DataError(f"{path}: written in {name}; set dataset.encoding={name}")
+            raise LayoutError(f"{path}: written in {name}", f"set dataset.encoding={name}")
     return "utf-8-sig" if codec == "utf-8" else encoding
 
 
@@ -132,9 +132,9 @@ def _decode(path: str, source: IO[bytes], codec: str, encoding: str) -> Iterator
             line = lines + before.count(b"\n") + 1
             newline = before.rfind(b"\n")
             line_start = done + newline + 1 if newline >= 0 else line_start
-            raise DataError(
-                f"{path}, line {line}, byte {start - line_start + 1}: not {encoding}; "
-                "if a spreadsheet wrote it, try dataset.encoding=cp1252"
+            raise LayoutError(
+                f"{path}, line {line}, byte {start - line_start + 1}: not {encoding}",
+                "if a spreadsheet wrote it, try dataset.encoding=cp1252",
             ) from None
         nul = text.find("\0")
         if nul >= 0:
