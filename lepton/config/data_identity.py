@@ -3,6 +3,9 @@ read them; and the names that people read."""
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ BASES = (  # whose keys say how rows are split and read, and not which rows ther
 )
 PACKED = {".gz", ".bz2", ".xz", ".zst", ".zip"}  # endings behind that of a file itself
 DIGITS = 16  # of a content
+Digests = dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]]  # by folder and tables
+LOOKED_AT: ContextVar[Digests | None] = ContextVar("folders looked at", default=None)
 
 
 def data_identity(config: dict[str, Any]) -> dict[str, str]:
@@ -54,6 +59,16 @@ def _told_by(config: dict[str, Any]) -> list[Any]:
     return [None if contents else _origin(node), files, values, targets]
 
 
+@contextmanager
+def folders_looked_at_once() -> Iterator[None]:
+    """Looks at each folder once meanwhile, as for all jobs of a plan."""
+    token = LOOKED_AT.set({})
+    try:
+        yield
+    finally:
+        LOOKED_AT.reset(token)
+
+
 def data_contents(config: dict[str, Any]) -> dict[str, Any]:
     """The content of the files and folders that a data set reads, by the keys that name them.
 
@@ -64,10 +79,19 @@ def data_contents(config: dict[str, Any]) -> dict[str, Any]:
     contents: dict[str, Any] = {k: file_sha256(Path(p)) for k, p in tables.items()}
     roots = class_fact(config.get("dataset") or {}, "root_keys") or ()
     for key, path in data_folders(config).items():
-        folder = Path(path)
-        names = names_in(tables.values(), folder) if key in roots and tables else None
-        contents[key] = digests_below(folder) if names is None else digests_named(folder, names)
+        naming = tuple(tables.values()) if key in roots else ()
+        looked_at = LOOKED_AT.get()
+        looked_at = {} if looked_at is None else looked_at
+        if (path, naming) not in looked_at:
+            looked_at[path, naming] = _digests(Path(path), naming)
+        contents[key] = looked_at[path, naming]
     return contents
+
+
+def _digests(folder: Path, tables: Sequence[str]) -> list[tuple[str, str]]:
+    """Those of all files of a folder, or of the files that tables name."""
+    names = names_in(tables, folder) if tables else None
+    return digests_below(folder) if names is None else digests_named(folder, names)
 
 
 def _origin(node: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
+from lepton.config.data_identity import folders_looked_at_once
 from lepton.config.idle_keys import idle_values
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_result
@@ -105,7 +106,8 @@ def plan_grid(
     expansion = Expansion(JobComposer(master, loader), options, overrides)
     combinations, jobs = expansion.combinations(), GridJobs(expansion.composer, options)
     is_drawn = options.draw is not None or options.draw_repeats is not None
-    notes = jobs.add_drawn(combinations) if is_drawn else jobs.add_all(combinations)
+    with folders_looked_at_once():
+        notes = jobs.add_drawn(combinations) if is_drawn else jobs.add_all(combinations)
     if jobs.problems:
         raise ConfigError(*jobs.problems)
     _note_idle_values(jobs.in_order(), expansion)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton.config.data_identity import data_contents
+from lepton.config.data_identity import data_contents, folders_looked_at_once
 from lepton.config.named_files import names_in
 from lepton.storage.file_digests import digests_below, digests_named
 
@@ -89,3 +89,14 @@ def test_where_a_table_names_all_files_they_are_those_of_the_folder(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     assert digests_named(tmp_path, [*names, "a", "/etc/passwd", "x\0y"]) == digests_below(tmp_path)
+
+
+def test_a_plan_looks_at_a_folder_once_and_the_next_one_anew(tmp_path):
+    (tmp_path / "t.csv").write_text("image,label\na.png,1\n")
+    (tmp_path / "a.png").write_text("a picture")
+    before = data_contents(config_of(tmp_path))
+    with folders_looked_at_once():
+        assert data_contents(config_of(tmp_path)) == before
+        (tmp_path / "a.png").write_text("another picture")
+        assert data_contents(config_of(tmp_path)) == before
+    assert data_contents(config_of(tmp_path)) != before
