@@ -103,6 +103,15 @@ def test_it_counts_as_finished(folder, earlier):
 ENSEMBLES = [f for f in FINISHED if not is_trained(EARLIER / f)]
 
 
+def all_near(value, other):
+    """True when two values differ only in the last digits of numbers: solvers go by the CPU."""
+    if isinstance(value, dict):
+        return value.keys() == other.keys() and all(all_near(value[k], other[k]) for k in value)
+    if isinstance(value, list):
+        return len(value) == len(other) and all(map(all_near, value, other))
+    return value == pytest.approx(other, rel=1e-6) if isinstance(value, float) else value == other
+
+
 @pytest.mark.parametrize("folder", ENSEMBLES, ids=study_and_run)
 def test_the_command_that_made_an_ensemble_means_it_still(folder, earlier, lepton):
     before = json.loads((folder / "result.json").read_text())
@@ -113,7 +122,7 @@ def test_the_command_that_made_an_ensemble_means_it_still(folder, earlier, lepto
     assert lepton(*arguments, "rerun=true")[0] == 0
     after = json.loads((folder / "result.json").read_text())
     assert after["config"].pop("derived")["command"] == "ensemble"
-    assert after["config"]["ensemble"] == before["config"]["ensemble"]
+    assert all_near(after["config"]["ensemble"], before["config"]["ensemble"])
     assert after["choices"] == before["choices"]
     assert after["metrics"] == pytest.approx(before["metrics"], rel=1e-5)
 
