@@ -1,0 +1,95 @@
+"""Compares settings of networks over many tables, and ranks them by the mean over the tables.
+
+    python scripts/tabular_tables.py FOLDER
+    python scripts/tabular_study.py FOLDER [--use choose] [--splits 3] [--settings now,embedded]
+        [--tables pima,spam] [OVERRIDE ...]
+
+Defaults are chosen on the tables of `--use choose`; those of `--use compare` are kept apart, for
+what is said about the chosen ones. A setting is an experiment in scripts/tabular_study/. On each
+table all settings have the same splits, and are scored on the test split: AUROC of two classes,
+accuracy of more, R^2 of a number. Ranks are of the means over splits; `behind` is how far a setting
+stays behind the best of its table, where 1 is the distance from the best to the worst.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import pandas as pd
+
+from scripts.tabular_tables import TABLES
+
+CONFIG_DIR = Path(__file__).resolve().parent / "tabular_study"
+METRICS = ("test/auroc", "test/accuracy", "test/r2")  # the first that a table has
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--use", default="choose", choices=("choose", "compare"))
+    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--settings", default=",".join(sorted(settings())))
+    parser.add_argument("--tables")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    arguments, overrides = parser.parse_known_args()
+    names = [name for name, table in TABLES.items() if table.use == arguments.use]
+    chosen = arguments.settings.split(",")
+    scores, seconds = [], []
+    for name in arguments.tables.split(",") if arguments.tables else names:
+        frame = trained(arguments, name, chosen, overrides)
+        metric = next(
+            metric for metric in METRICS if metric in frame and frame[metric].notna().any()
+        )
+        by_setting = frame.groupby("experiment")
+        scores.append(by_setting[metric].mean().rename(f"{name} {metric.removeprefix('test/')}"))
+        seconds.append(by_setting["seconds"].mean())
+        print(scores[-1].reindex(chosen).round(4).to_string(), flush=True)
+    print(summary(pd.concat(scores, axis=1), pd.concat(seconds, axis=1)).to_string())
+    return 0
+
+
+def settings() -> list[str]:
+    return [path.stem for path in (CONFIG_DIR / "experiment").glob("*.yaml")]
+
+
+def trained(
+    arguments: argparse.Namespace, name: str, chosen: list[str], overrides: list[str]
+) -> pd.DataFrame:
+    """The finished runs of a table."""
+    from lepton import load
+
+    study, splits = f"table_{name}", arguments.splits
+    words = (
+        f"experiment={','.join(chosen)}",
+        f"dataset.split_seed=range({splits})",
+        "dataset=parquet",
+        f"dataset.path={arguments.folder / f'{name}.parquet'}",
+        f"dataset.target={TABLES[name].target}",
+        f"runs={arguments.runs}",
+        f"study={study}",
+        *overrides,
+    )
+    lepton = (sys.executable, "-m", "lepton", "train", "-m", "--config-dir", str(CONFIG_DIR))
+    subprocess.run((*lepton, *words), check=True, stdout=subprocess.DEVNULL)
+    frame = load(arguments.runs / study)
+    is_asked = frame["experiment"].isin(chosen) & (frame["dataset.split_seed"] < splits)
+    return frame[is_asked & (frame["status"] == "finished")]
+
+
+def summary(scores: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
+    """A row a setting: mean rank over tables, mean distance to the best, seconds of a run.
+
+    Shapes: scores and seconds (settings, tables); larger scores are better.
+    """
+    best, worst = scores.max(), scores.min()
+    behind = ((best - scores) / (best - worst)).mean(axis=1)
+    ranks = scores.rank(ascending=False).mean(axis=1)
+    columns = {"rank": ranks, "behind": behind, "s": seconds.mean(axis=1)}
+    return pd.DataFrame(columns).sort_values("rank").round(3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
