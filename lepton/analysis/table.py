@@ -21,6 +21,7 @@ from lepton.analysis.grouping import (
     with_unique_derived_names,
     without_derived,
 )
+from lepton.analysis.run_filter import FilteredRuns, filter_runs
 from lepton.analysis.study import LOST_STATUSES, describe_counts, gather_runs
 from lepton.analysis.study_table import best_rows, constant_cell, legend, study_table
 from lepton.compat.rich import PlainConsole
@@ -52,28 +53,31 @@ def show_study(
     select: str = "score",
     *,
     rows: float = MAX_ROWS,
+    where: str | None = None,
 ) -> None:
     """Prints a study's table, what it means, and the runs without a result.
 
     `by`: columns to group by, by default the settings that vary; `metrics`: names, by default the
     preferred ones; `select`: the validation metric that rows are ordered by; `rows`: the most to
-    print, best first.
+    print, best first; `where`: the condition that the runs meet.
     """
-    frame, out = gather_runs([study]), console()
+    filtered, out = filter_runs(gather_runs([study]), where), console()
+    frame = filtered.runs
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if len(finished):
-        shown = _Shown(str(study), by, metrics, selection_metric(select, finished), rows)
+        command = ["lepton", "results", str(study), *(["--where", where] if where else [])]
+        shown = _Shown(command, by, metrics, selection_metric(select, finished), rows)
         for block in _study_blocks(finished, shown):
             is_advice = isinstance(block, str) and "lepton results" in block
             out.print(block, soft_wrap=is_advice)
-    show_runs_without_result(frame, out, rows=rows)
+    show_runs_without_result(filtered, out, rows=rows)
 
 
 @dataclass(frozen=True)
 class _Shown:
     """What was asked for of a study's tables."""
 
-    study: str
+    command: list[str]  # that shows them
     by: list[str] | None
     metrics: list[str] | None
     select: str
@@ -105,23 +109,23 @@ def _study_blocks(finished: pd.DataFrame, shown: _Shown) -> list[Table | str]:
         constants = [constant_cell(runs, metric) for metric in columns]
         blocks.append(study_table(best, keys, columns, select, constants))
         if best.hidden:
-            blocks.append(_hidden_text(shown.study, shown.rows, best.hidden))
+            blocks.append(_hidden_text(shown.command, shown.rows, best.hidden))
         legends |= dict.fromkeys(legend(best.runs, keys, columns, select))
         compared |= dict.fromkeys(keys)
-    return [*blocks, *legends, *_ranks_hint(shown.study, [*compared], len(data_sets))]
+    return [*blocks, *legends, *_ranks_hint(shown.command, [*compared], len(data_sets))]
 
 
-def _ranks_hint(study: str, keys: list[str], data_sets: int) -> list[str]:
+def _ranks_hint(words: list[str], keys: list[str], data_sets: int) -> list[str]:
     """A line on the command that ranks options over several data sets."""
     key = next((key for key in keys if key not in REPETITION_KEYS), None)
     if data_sets < 2 or key is None:
         return []
-    command = shlex.join(["lepton", "results", study, "--compare", key])
+    command = shlex.join([*words, "--compare", key])
     return [f"Scores of two data sets do not compare; ranks over all: {command}"]
 
 
-def _hidden_text(study: str | Path, rows: float, hidden: int) -> str:
-    command = f"lepton results {shlex.quote(str(study))}"
+def _hidden_text(words: list[str], rows: float, hidden: int) -> str:
+    command = shlex.join(words)
     return (
         f"These are the best {rows} of {rows + hidden} rows: `{command} --rows all` shows all, "
         f"`{command} --csv runs.csv` writes a table of all runs."
@@ -142,9 +146,10 @@ def _rows_and_keys(finished: pd.DataFrame, by: list[str] | None) -> tuple[pd.Dat
 
 
 def show_runs_without_result(
-    frame: pd.DataFrame, out: PlainConsole, *, rows: float = MAX_ROWS
+    filtered: FilteredRuns, out: PlainConsole, *, rows: float = MAX_ROWS
 ) -> None:
-    """Prints runs without a result, with their errors; and the number of runs by status."""
+    """Prints runs without a result, with their errors; the number of runs by status; the filter."""
+    frame = filtered.runs
     lost = frame[frame["status"].isin(LOST_STATUSES)][["status", "run", "error"]]
     for i, (status, run, error) in enumerate(lost.itertuples(index=False)):
         if i >= rows:
@@ -157,6 +162,8 @@ def show_runs_without_result(
     if note := unrecorded_note(frame):
         out.print(note, soft_wrap=True)
     out.print(f"Looked at {describe_counts(frame)}.")
+    if filtered.note:
+        out.print(printable(f"Filter: {filtered.note}.", one_line=True), soft_wrap=True)
 
 
 def _check_columns(columns: list[str], frame: pd.DataFrame) -> list[str]:

@@ -1,6 +1,7 @@
 """The parser of commands whose words are flags and names, not overrides."""
 
 import argparse
+from collections.abc import Sequence
 from typing import NoReturn
 
 from lepton.errors import LeptonError
@@ -17,6 +18,11 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise LeptonError(f"{self.command}: {message}; {self.usage}")
+
+
+def where_as_flag(arguments: Sequence[str]) -> list[str]:
+    """The words with `--where=CONDITION` for `where=CONDITION`, as commands with keys take it."""
+    return [f"--{word}" if word.startswith("where=") else word for word in arguments]
 
 
 def split_names(text: str | None) -> list[str] | None:

@@ -6,9 +6,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lepton.commands.flags import plain_arguments
+from lepton.commands.flags import plain_arguments, take_flag
 from lepton.commands.terminal_log import show_log
-from lepton.config.command import COMMON_KEYS, compose_command
+from lepton.config.command import COMMON_KEYS, WHERE, compose_command
 from lepton.config.commands import command_roots
 from lepton.derived.derivation import DerivationRequest
 from lepton.derived.run_paths import find_run_folders
@@ -23,7 +23,9 @@ def main(name: str, arguments: Sequence[str], *, check: bool = False) -> int:
 
     Raises: LeptonError for a flag that is not for such commands, ConfigError with every mistake.
     """
+    arguments, where = take_flag(arguments, "--where")
     overrides = plain_arguments(arguments).overrides
+    overrides += [] if where is None else [f"{WHERE}{where}"]
     show_log()
     config = compose_command(command_roots()[name], overrides)
     from lepton.derived.classes import build_derivation
@@ -33,7 +35,9 @@ def main(name: str, arguments: Sequence[str], *, check: bool = False) -> int:
     from lepton.derived.inputs import find_inputs
     from lepton.derived.make import make_or_read, plan_derivation
 
-    search = find_inputs(config["runs"], command=name, fewest=derivation.fewest)
+    search = find_inputs(
+        config["runs"], command=name, fewest=derivation.fewest, where=config["where"]
+    )
     plan = plan_derivation(derivation, search)
     if check:
         _show_plan(plan)
@@ -63,7 +67,7 @@ def _show_plan(plan: "DerivationPlan") -> None:
     say(derivation.plan(search))
     for path, reason in search.skipped:
         say(f"  left out  {path}: {reason}")
-    for text in search.derived_texts:
+    for text in search.texts:
         say(f"  left out  {text}")
     is_finished = run_status(plan.folder) == "finished" and not derivation.request.rerun
     say(f"  {'finished' if is_finished else 'to make '}  {plan.folder}")

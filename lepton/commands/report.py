@@ -3,6 +3,7 @@
   STUDY                 a study's folder, or its name in runs/
   --compare KEYS        the keys whose options are compared
   --metric NAME         the metric that they are compared by
+  --where CONDITION     the runs looked at: 'split_seed == 0 and model != linear'
   --baseline OPTION     the option that the others are compared with
   --select NAME         the validation metric that chooses (score)
   --out FOLDER          where it is written (reports/STUDY)
@@ -17,8 +18,9 @@ import argparse
 import shlex
 from pathlib import Path
 
+from lepton.analysis.run_filter import filter_runs
 from lepton.analysis.study import gather_runs
-from lepton.commands.argument_parser import CommandParser, split_names
+from lepton.commands.argument_parser import CommandParser, split_names, where_as_flag
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 from lepton.report.assemble import ReportRequest, assemble_report
@@ -30,7 +32,8 @@ USAGE = "usage: lepton report STUDY [STUDY...] [--compare KEY[,KEY]] [--out FOLD
 def main(arguments: list[str]) -> int:
     """Writes the report, or with --figure one figure of it, and prints where it is."""
     options = _parse(arguments)
-    frame = gather_runs(options.studies)
+    filtered = filter_runs(gather_runs(options.studies), options.where)
+    frame = filtered.runs
     request = ReportRequest(
         options.studies,
         split_names(options.compare) or None,
@@ -38,6 +41,7 @@ def main(arguments: list[str]) -> int:
         options.baseline,
         options.select,
         shlex.join(["lepton", "report", *_without_figure(arguments)]),
+        filtered.note,
     )
     report = assemble_report(frame, request)
     name = "+".join(Path(study).resolve().name for study in options.studies)
@@ -52,6 +56,8 @@ def main(arguments: list[str]) -> int:
     write_report(report, frame, out)
     for sentence in report.summary:
         say(sentence)
+    if filtered.note:
+        say(f"Filter: {filtered.note}.")
     say(f"{out / PAGE}")
     return 0
 
@@ -63,9 +69,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--baseline", metavar="OPTION")
     parser.add_argument("--metric", metavar="NAME")
     parser.add_argument("--select", metavar="NAME", default="score")
+    parser.add_argument("--where", metavar="CONDITION")
     parser.add_argument("--out", metavar="FOLDER", type=Path)
     parser.add_argument("--figure", metavar="NAME")
-    return parser.parse_args(arguments)
+    return parser.parse_args(where_as_flag(arguments))
 
 
 def _without_figure(arguments: list[str]) -> list[str]:

@@ -6,6 +6,7 @@
   --select NAME         the validation metric that rows are ordered by (score)
   --rows N              the most rows to print, or all (100)
   --compare KEYS        paired differences between the options of these keys
+  --where CONDITION     the runs looked at: 'split_seed == 0 and model != linear'
   --baseline OPTION     the option that the others are compared with
   --format FORMAT       text, markdown or latex: comparisons alone
   --csv FILE, --parquet FILE   the table of all runs as a file
@@ -31,6 +32,7 @@ from lepton.analysis.comparison import (
 )
 from lepton.analysis.conclusions import caveats, conclusions
 from lepton.analysis.grouping import chosen_groups, varying_settings, without_derived
+from lepton.analysis.run_filter import filter_runs
 from lepton.analysis.study import gather_runs
 from lepton.analysis.table import (
     MAX_ROWS,
@@ -39,7 +41,7 @@ from lepton.analysis.table import (
     show_runs_without_result,
     show_study,
 )
-from lepton.commands.argument_parser import CommandParser, split_names
+from lepton.commands.argument_parser import CommandParser, split_names, where_as_flag
 from lepton.compat.rich import PlainConsole
 from lepton.errors import LeptonError
 from lepton.foreign_text import say, spreadsheet_safe
@@ -64,15 +66,21 @@ def main(arguments: list[str]) -> int:
         _show_comparisons(options)
     else:
         by, metrics = split_names(options.group_by), split_names(options.metric)
-        show_study(options.study, by, metrics, options.select, rows=options.rows or MAX_ROWS)
+        rows, where = options.rows or MAX_ROWS, options.where
+        show_study(options.study, by, metrics, options.select, rows=rows, where=where)
     try:
         if options.csv:
-            spreadsheet_safe(load(options.study)).to_csv(options.csv, index=False)
+            spreadsheet_safe(_runs(options)).to_csv(options.csv, index=False)
         if options.parquet:
-            mixed_columns_as_text(load(options.study)).to_parquet(options.parquet, index=False)
+            mixed_columns_as_text(_runs(options)).to_parquet(options.parquet, index=False)
     except OSError as e:
         raise LeptonError(f"results: cannot write the table ({e})") from None
     return 0
+
+
+def _runs(options: argparse.Namespace) -> pd.DataFrame:
+    """The table of all runs that a file shall hold."""
+    return filter_runs(load(options.study), options.where).runs
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -86,8 +94,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--compare", metavar="KEYS")
     parser.add_argument("--baseline", metavar="OPTION")
     parser.add_argument("--select", metavar="NAME", default="score")
+    parser.add_argument("--where", metavar="CONDITION")
     parser.add_argument("--format", choices=("text", "markdown", "latex"))
-    return parser.parse_args(arguments)
+    return parser.parse_args(where_as_flag(arguments))
 
 
 def _row_count(text: str) -> float:
@@ -101,10 +110,11 @@ def _row_count(text: str) -> float:
 
 def _show_comparisons(options: argparse.Namespace) -> None:
     """Prints the comparisons of the study; as text also what may be concluded."""
-    frame, out = gather_runs([options.study]), console()
+    filtered, out = filter_runs(gather_runs([options.study]), options.where), console()
+    frame = filtered.runs
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if finished.empty:
-        show_runs_without_result(frame, out)
+        show_runs_without_result(filtered, out)
         return
     comparisons = _comparisons(options, frame, finished)
     blocks = [block for comparison in comparisons for block in _blocks(comparison)]
@@ -112,7 +122,7 @@ def _show_comparisons(options: argparse.Namespace) -> None:
     if options.format in (None, "text"):
         for block in [*blocks, *map(Text, caveats(comparisons))]:
             _show_block(block, out)
-        show_runs_without_result(frame, out)
+        show_runs_without_result(filtered, out)
     else:
         write_table = {"markdown": markdown_table, "latex": latex_table}[options.format]
         say("\n\n".join(write_table(b) for b in blocks if isinstance(b, TableBlock)))

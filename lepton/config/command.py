@@ -13,7 +13,14 @@ from lepton.config.younger_keys import with_younger_settings
 from lepton.errors import ConfigError
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS
 
-COMMON_KEYS = {"runs": "str | list[str]", "study": "str | None", "rerun": "bool"}
+COMMON_KEYS = {
+    "runs": "str | list[str]",
+    "where": "str | None",
+    "study": "str | None",
+    "rerun": "bool",
+}
+
+WHERE = "where="  # begins a condition, whose spaces and quotes Hydra could not read
 
 
 def compose_command(root: CommandRoot, overrides: Sequence[str]) -> dict[str, Any]:
@@ -28,7 +35,10 @@ def compose_command(root: CommandRoot, overrides: Sequence[str]) -> dict[str, An
     keys = {*COMMON_KEYS}
     with suppress(TargetError):  # which `settings_problems` tells
         keys |= {*read_signature(root.target).parameters}
-    config, chosen = compose_root(root.path, overrides, groups=root.groups, keys=keys)
+    words = [word for word in overrides if not word.startswith(WHERE)]
+    config, chosen = compose_root(root.path, words, groups=root.groups, keys=keys)
+    conditions = [word.removeprefix(WHERE) for word in overrides if word.startswith(WHERE)]
+    config["where"] = [config.get("where"), *conditions][-1]
     label = "_".join(chosen.values())
     common = {key: value for key, value in config.items() if key in COMMON_KEYS}
     settings = {key: value for key, value in config.items() if key not in COMMON_KEYS}

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from lepton.config.option_keys import is_known_key, known_keys
 from lepton.errors import ConfigError, did_you_mean
@@ -48,6 +48,7 @@ class Condition:
 
     text: str
     where: str
+    how: ClassVar[str] = HOW
 
     @cached_property
     def tree(self) -> ast.expr:
@@ -58,15 +59,19 @@ class Condition:
         if len(self.text) > MAX_LENGTH:
             raise self.error(f"longer than {MAX_LENGTH} characters")
         try:
-            tree = ast.parse(self.text.strip(), mode="eval").body
+            tree = self.resolved(ast.parse(self.text.strip(), mode="eval").body)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise self.error(f"cannot be read; {HOW}") from None
+            raise self.error(f"cannot be read; {self.how}") from None
         if not isinstance(tree, ast.BoolOp | ast.Compare | ast.UnaryOp):
-            raise self.error(f"compares nothing; {HOW}")
+            raise self.error(f"compares nothing; {self.how}")
         for node in ast.walk(tree):
             if not isinstance(node, _ALLOWED):
                 name = ast.unparse(node) or type(node).__name__
-                raise self.error(f"{name!r} cannot stand here; {HOW}")
+                raise self.error(f"{name!r} cannot stand here; {self.how}")
+        return tree
+
+    def resolved(self, tree: ast.expr) -> ast.expr:
+        """The condition with the names that its keys go by."""
         return tree
 
     @cached_property
@@ -80,13 +85,13 @@ class Condition:
 
     def names(self) -> Iterator[str]:
         """Yields what the condition calls by name: keys, groups and words."""
-        yield from (name for node in _outermost_names(self.tree) if (name := _dotted(node)))
+        yield from (name for node in outermost_names(self.tree) if (name := dotted_name(node)))
 
     def check_names(self) -> None:
         """Raises: ConfigError for a key that no run can have, or a comparison without a key."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Compare):
-                names = [_dotted(name) for name in _outermost_names(node)]
+                names = [dotted_name(name) for name in outermost_names(node)]
                 unknown = [name for name in names if name not in self.keys]
                 hint = next((h for n in unknown if (h := did_you_mean(n, known_keys(n)))), "")
                 if dotted := next((name for name in unknown if "." in name), None):
@@ -130,7 +135,7 @@ class Condition:
             if any(value is ABSENT or value is None for value in (left, right)):
                 return ABSENT
             return ARITHMETIC[type(node.op)](_number(left), _number(right))
-        name = _dotted(node)
+        name = dotted_name(node)
         return lookup(name) if name in self.keys else WORDS.get(name, name)
 
 
@@ -179,19 +184,19 @@ def _members(values: Any) -> Any:
     return values.split("+") if isinstance(values, str) else values
 
 
-def _dotted(node: ast.expr) -> str:
+def dotted_name(node: ast.expr) -> str:
     """A name with dots as text; of anything else nothing."""
     if isinstance(node, ast.Name):
         return node.id
-    if isinstance(node, ast.Attribute) and (parent := _dotted(node.value)):
+    if isinstance(node, ast.Attribute) and (parent := dotted_name(node.value)):
         return f"{parent}.{node.attr}"
     return ""
 
 
-def _outermost_names(node: ast.AST) -> Iterator[ast.expr]:
+def outermost_names(node: ast.AST) -> Iterator[ast.expr]:
     """Yields the names in a part of a condition, each with all its dots."""
     if isinstance(node, ast.Name | ast.Attribute):
         yield node
         return
     for child in ast.iter_child_nodes(node):
-        yield from _outermost_names(child)
+        yield from outermost_names(child)

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lepton.analysis.data_sets import with_data_sets
+from lepton.analysis.run_filter import filter_runs
 from lepton.derived.classes import derivation_class
 from lepton.derived.run_paths import find_run_folders
 from lepton.errors import ConfigError, LeptonError
@@ -24,6 +26,7 @@ from lepton.storage.run_folder import (
     STATE_SUFFIXES,
     read_failure_file,
 )
+from lepton.storage.study_table import row_of_result, table_of_rows
 
 NEEDED_KEYS = ("task", "dataset", "choices")  # of an input's config
 MAX_NAMES_SHOWN = 4  # in a message
@@ -64,11 +67,13 @@ class InputSearch:
 
     `derived` counts by command the runs that are not taken since they were made of others: by a
     study's name or a glob none is, so that the same words mean the same runs when there are more.
+    `filter_note` says which condition kept how many from being inputs.
     """
 
     inputs: list[InputRun] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     derived: Counter[str] = field(default_factory=Counter)
+    filter_note: str | None = None
 
     @property
     def left_out(self) -> str:
@@ -78,7 +83,13 @@ class InputSearch:
             reasons.append(f"and {more} more")
         phrases = [f"{len(self.skipped)} left out: {'; '.join(reasons)}"] if reasons else []
         phrases += [f"{text} left out" for text in self.derived_texts]
+        phrases += [self.filter_note] if self.filter_note else []
         return "; ".join(phrases)
+
+    @property
+    def texts(self) -> list[str]:
+        """What is said of those left out that are not named one by one."""
+        return [*self.derived_texts, *([self.filter_note] if self.filter_note else [])]
 
     @property
     def derived_texts(self) -> list[str]:
@@ -86,10 +97,13 @@ class InputSearch:
         return [f"{count} made by lepton {command}" for command, count in self.derived.items()]
 
 
-def find_inputs(runs: str | Sequence[str], *, command: str, fewest: int = 1) -> InputSearch:
+def find_inputs(
+    runs: str | Sequence[str], *, command: str, fewest: int = 1, where: str | None = None
+) -> InputSearch:
     """The finished runs that `runs` names, each once, and the other folders that it names.
 
-    Raises: ConfigError when a word names nothing, or when there are fewer than the command needs.
+    Raises: ConfigError when a word names nothing, when `where` is no condition on them, or when
+        there are fewer than the command needs.
     """
     search, first_folders = InputSearch(), {}
     for path, is_named in find_run_folders(runs).items():
@@ -106,6 +120,8 @@ def find_inputs(runs: str | Sequence[str], *, command: str, fewest: int = 1) -> 
             search.inputs.append(run)
         else:
             search.skipped.append((path, f"the same run as {first_folder}"))
+    if where is not None and search.inputs:
+        _filter(search, where)
     if len(search.inputs) < fewest:
         why = f" ({search.left_out})" if search.left_out else ""
         needed = {1: "one finished run", 2: "two finished runs"}.get(fewest, f"{fewest} runs")
@@ -114,6 +130,15 @@ def find_inputs(runs: str | Sequence[str], *, command: str, fewest: int = 1) -> 
             f"runs: {runs}: lepton {command} needs {needed} at least, and here is {there}{why}"
         )
     return search
+
+
+def _filter(search: InputSearch, where: str) -> None:
+    """Leaves the inputs for which the condition holds."""
+    rows = [row_of_result(run.result) | {"folder": str(run.folder)} for run in search.inputs]
+    filtered = filter_runs(with_data_sets(table_of_rows(rows)), where)
+    kept = {*filtered.runs["folder"]}
+    search.inputs = [run for run in search.inputs if str(run.folder) in kept]
+    search.filter_note = filtered.note
 
 
 def read_input(folder: Path, *, takes_derived: bool = True) -> InputRun:

@@ -50,6 +50,7 @@ class ReportRequest:
     baseline: str | None
     select: str
     command: str
+    filter_note: str | None = None  # which runs were left out
 
     @property
     def full_metric(self) -> str | None:
@@ -65,6 +66,7 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     finished = _finished(frame)
     title = ", ".join(Path(study).name for study in request.studies)
     facts = {"Runs looked at": describe_counts(frame)}
+    facts |= {"Filter": request.filter_note} if request.filter_note else {}
     if finished.empty:
         sections = [runs_section("Runs", frame, [], [])]
         return Report(title, ["No run has finished."], facts, sections, request.command)

@@ -103,7 +103,11 @@ def _encodable(value: Any) -> Any:
 def _finished_row(path: Path) -> dict[str, Any]:
     """Raises: FileNotFoundError where there is no result; LeptonError for one that is none."""
     path.lstat()
-    result = finished_result(path.parent)
+    return row_of_result(finished_result(path.parent))
+
+
+def row_of_result(result: Result) -> dict[str, Any]:
+    """The row of a finished run, without its folder."""
     facts = (
         *("score", "trained", "seconds", "epochs", "best_epoch", "parameters", "trainable"),
         "memory_mb",

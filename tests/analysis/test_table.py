@@ -9,6 +9,7 @@ import pytest
 from lepton import load
 from lepton.analysis.best_setting import best_setting
 from lepton.analysis.grouping import difference_table, summary_table
+from lepton.analysis.run_filter import FilteredRuns
 from lepton.analysis.run_table import show_run
 from lepton.analysis.score_metrics import score_caution
 from lepton.analysis.table import console, show_runs_without_result, show_study
@@ -104,7 +105,7 @@ def test_a_long_table_is_cut_and_says_how_to_see_the_rest(study, results_text):
 
 def test_many_runs_without_a_result_are_counted_and_some_are_named(capsys):
     lost = [{"status": "failed", "run": f"r{i}", "error": "no"} for i in range(5)]
-    show_runs_without_result(pd.DataFrame(lost), console(), rows=2)
+    show_runs_without_result(FilteredRuns(pd.DataFrame(lost)), console(), rows=2)
     assert capsys.readouterr().out.splitlines()[:3] == [
         "failed: r0: no",
         "failed: r1: no",
