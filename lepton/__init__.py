@@ -1,4 +1,4 @@
-"""Deep-learning experiments composed from config groups: compose, train, load."""
+"""Deep-learning experiments composed from config groups: compose, train, fit, load."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lepton.config.compose import compose
     from lepton.config.trust import allow
+    from lepton.in_memory.fit import fit
     from lepton.predict import load_model
     from lepton.run import train
     from lepton.storage.study_table import load
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "allow": "lepton.config.trust",
     "compose": "lepton.config.compose",
+    "fit": "lepton.in_memory.fit",
     "load": "lepton.storage.study_table",
     "load_model": "lepton.predict",
     "train": "lepton.run",
 }
-__all__ = ["allow", "compose", "load", "load_model", "train"]
+__all__ = ["allow", "compose", "fit", "load", "load_model", "train"]
 
 
 def __getattr__(name: str) -> object:

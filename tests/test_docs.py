@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lepton import load
 from lepton.config.options import find_options
 from lepton.sweep.multirun import multirun
 from tests.picture_files import write_idx, write_npz, write_parts, write_photos
@@ -163,9 +164,16 @@ def test_the_python_of_the_readme_runs(here, capsys):
     (code,) = [body for kind, body in BLOCKS["README.md"] if kind == "python"]
     names = {}
     exec(code, names)
-    assert 0.5 < float(capsys.readouterr().out) < 1
+    assert 0.5 < float(capsys.readouterr().out.splitlines()[-1]) < 1
     raw = names["frame"]
     assert list(raw["model"]) == ["linear"]
+
+
+def test_the_page_on_python_runs(here):
+    (code,) = [body for kind, body in BLOCKS["docs/python.md"] if kind == "python"]
+    exec(code, {})
+    assert len([*(here / "runs" / "tumours" / "data").iterdir()]) == 4
+    assert len(load("tumours")) == 3
 
 
 class Reports:

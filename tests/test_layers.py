@@ -19,7 +19,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("launch",),
     ("vectorize",),
     ("sweep",),
-    ("rescoring", "batch_prediction"),
+    ("rescoring", "batch_prediction", "in_memory"),
     ("predict",),
     ("derived",),
     ("analysis",),

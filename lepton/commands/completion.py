@@ -12,7 +12,7 @@ from pathlib import Path
 from lepton.commands.help_text import SHARED_FLAGS, command_help, head_line
 from lepton.config.commands import CommandRoot, command_roots
 from lepton.config.options import CONF_DIR, find_options
-from lepton.storage.run_folder import STATE_SUFFIXES
+from lepton.storage.run_folder import STATE_SUFFIXES, may_be_run
 
 FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 KEY = re.compile(r"^([a-z]\w*):", re.MULTILINE)
@@ -87,7 +87,7 @@ def _studies() -> list[str]:
 
 def _runs() -> list[str]:
     paths = Path("runs").glob("[!.]*/[!.]*")
-    return [str(path) for path in paths if path.is_dir() and path.suffix not in STATE_SUFFIXES]
+    return [str(path) for path in filter(may_be_run, paths) if path.suffix not in STATE_SUFFIXES]
 
 
 def _groups_and_options() -> list[str]:

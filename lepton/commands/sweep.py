@@ -10,7 +10,13 @@ from pathlib import Path
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 from lepton.storage.lock import lock_owner
-from lepton.storage.run_folder import STATE_SUFFIXES, read_failure, run_status, unfinished_folder
+from lepton.storage.run_folder import (
+    STATE_SUFFIXES,
+    may_be_run,
+    read_failure,
+    run_status,
+    unfinished_folder,
+)
 from lepton.storage.study import planned_runs
 from lepton.storage.study_table import read_rows, study_folder
 
@@ -52,8 +58,7 @@ def _run_names(study: Path) -> list[str]:
     """The runs of which something lies in the study."""
     return [
         path.name.removesuffix(path.suffix) if path.suffix in STATE_SUFFIXES else path.name
-        for path in study.iterdir()
-        if path.is_dir() and not path.name.startswith(".")
+        for path in filter(may_be_run, study.iterdir())
     ]
 
 

@@ -32,9 +32,19 @@ def compose(*overrides: str) -> "DictConfig":
 
     Raises: ConfigError with every mistake, one line each.
     """
-    from hydra import compose as hydra_compose
-
     from lepton.config.check import check
+
+    cfg = compose_unchecked(*overrides)
+    check(cfg)
+    return cfg
+
+
+def compose_unchecked(*overrides: str) -> "DictConfig":
+    """The same before its keys, values and files are looked at.
+
+    Raises: ConfigError for overrides that cannot be read, and for what Hydra refuses.
+    """
+    from hydra import compose as hydra_compose
 
     try:
         hydra_overrides = parse_overrides(overrides, sweep=False)
@@ -43,9 +53,7 @@ def compose(*overrides: str) -> "DictConfig":
     with explain_hydra_errors(), hydra_session():
         all_overrides = [*search_path_overrides(), *hydra_overrides]
         cfg = hydra_compose("train", all_overrides, return_hydra_config=True)
-        cfg = finish_config(cfg, overrides, choices=cfg.hydra.runtime.choices)
-        check(cfg)
-    return cfg
+        return finish_config(cfg, overrides, choices=cfg.hydra.runtime.choices)
 
 
 def _problems_of(overrides: Sequence[str]) -> tuple[str, ...]:

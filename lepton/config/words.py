@@ -24,7 +24,7 @@ def typed(key: str, value: object) -> str:
     >>> print(typed("dataset.decimal", ","))
     'dataset.decimal=","'
     """
-    return shell_word(f"{key}={_value_text(value)}")
+    return shell_word(f"{key}={value_text(value)}")
 
 
 def typed_list(text: str) -> str:
@@ -51,7 +51,7 @@ def shell_word(text: str) -> str:
     return "$'" + escaped.replace("\t", "\\t") + "'"
 
 
-def _value_text(value: object) -> str:
+def value_text(value: object) -> str:
     """A value in Hydra's grammar."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()

@@ -42,12 +42,13 @@ class FileFolder(Data):
 
     def file_source(self, row_bytes: int, **options: Any) -> FileSource:
         """The files, of which a row takes so many bytes, and the options that they are read by."""
-        paths = [path for frame in self.read() if frame is not None for path in frame[self.column]]
+        cells = [cell for frame in self.read() if frame is not None for cell in frame[self.column]]
         tables = [path for path in self.paths if path and not Path(path).expanduser().is_dir()]
+        paths = [cell for cell in cells if isinstance(cell, str)]
         return FileSource(
             paths=[*tables, *paths],
             options={"column": self.column, "root": self.table.root, **options},
-            bytes=len(paths) * row_bytes,
+            bytes=len(cells) * row_bytes,
         )
 
     @property

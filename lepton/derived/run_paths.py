@@ -5,7 +5,13 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from lepton.errors import ConfigError
-from lepton.storage.run_folder import CONFIG_FILE, RESULT_FILE, STATE_SUFFIXES, failed_folder
+from lepton.storage.run_folder import (
+    CONFIG_FILE,
+    RESULT_FILE,
+    STATE_SUFFIXES,
+    failed_folder,
+    may_be_run,
+)
 from lepton.storage.study_table import study_folder
 
 
@@ -40,8 +46,7 @@ def _folders_of(name: str) -> Iterator[tuple[Path, bool]]:
         if _is_run(path):
             yield path, not is_glob
         else:
-            folders = sorted(p for p in path.iterdir() if p.is_dir())
-            yield from ((p, False) for p in folders if not p.name.startswith("."))
+            yield from ((p, False) for p in sorted(filter(may_be_run, path.iterdir())))
 
 
 def _is_run(path: Path) -> bool:

@@ -18,7 +18,13 @@ SPEC_FILE, HISTORY_FILE = "spec.json", "history.parquet"
 LOG_FILE, CHECKPOINT_FOLDER = "log.txt", "checkpoint"
 CALLBACK_FOLDER = "callbacks"  # what Lightning's callbacks write
 LOST_STATUSES = ("failed", "diverged")  # that a failure may have
+DATA_FOLDER = "data"  # of a study, beside its runs: tables that were in memory
 STATE_SUFFIXES = (".part", ".old", ".failed", ".pruned")  # of folders that are not finished runs
+
+
+def may_be_run(folder: Path) -> bool:
+    """True for a folder in a study that a run can have, and nothing else that lies there."""
+    return folder.is_dir() and folder.name != DATA_FOLDER and not folder.name.startswith(".")
 
 
 def unfinished_folder(folder: Path) -> Path:

@@ -10,11 +10,14 @@ import pandas as pd
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.read.any_table import PARQUET
 from lepton.dataset.read.class_folders import files_by_class
 from lepton.dataset.read.csv_file import read_csv
+from lepton.dataset.read.parquet_file import read_parquet
 from lepton.dataset.read.rooted_paths import is_path, refuse_no_root, rooted_paths
 from lepton.errors import DataError
 from lepton.foreign_text import printable
+from lepton.storage.file_cell import path_or_bytes
 
 CSV_OPTIONS: dict[str, Any] = {
     **{"separator": None, "quote": '"', "decimal": None, "encoding": "utf-8"},
@@ -25,7 +28,7 @@ LABEL = "label"  # the column of class names that folders give
 
 @dataclass(frozen=True)
 class FileTable:
-    """How a data set of files reads its rows.
+    """How a data set of files reads its rows: of a folder a class, or of a CSV or Parquet file.
 
     `what`: a file is, as "image"; `column`: of paths, which the YAML's key `key` names; `endings`:
     of the files in folders, in small letters; `root`: the folder that the paths of a CSV start
@@ -72,18 +75,26 @@ class FileTable:
             )
 
     def _read_table(self, path: Path) -> pd.DataFrame:
-        refuse_no_root(self.root, path, self.column)
-        frame = read_csv(str(path), **CSV_OPTIONS)
+        if path.suffix.lower() in PARQUET:
+            frame = read_parquet(str(path), files=self.column)
+        else:
+            refuse_no_root(self.root, path, self.column)
+            frame = read_csv(str(path), **CSV_OPTIONS)
         if self.column not in frame.columns:
             hint = suggestion(self.column, frame.columns)
             raise DataError(f"{path}: dataset.{self.key}={self.column}: no such column{hint}")
-        lacking = ~frame[self.column].map(is_path).astype(bool).to_numpy()
+        lacking = ~frame[self.column].map(_names_or_is_file).astype(bool).to_numpy()
         if lacking.any() and not self.skips:
             row = int(lacking.argmax()) + 1
             more = f" ({lacking.sum()} such rows in all)" if lacking.sum() > 1 else ""
             message = f"{path}, row {row}: column {self.column!r} holds no path{more}; "
             raise DataError(f"{message}dataset.on_error=skip leaves them out")
         return rooted_paths(frame, [self.column], self.root, str(path))
+
+
+def _names_or_is_file(cell: Any) -> bool:
+    """True for a path, and for the content of a file, as Parquet may hold it."""
+    return is_path(cell) or isinstance(path_or_bytes(cell), bytes)
 
 
 @contextmanager

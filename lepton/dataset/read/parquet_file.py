@@ -20,10 +20,11 @@ CELLS_AHEAD = 1 << 18  # of columns that are read with one: each read looks thro
 class ParquetTable:
     """A Parquet file with its own column types; an index that pandas stored unnamed is left out.
 
+    `files` is the name of a column whose cells may be contents of files.
     Raises: DataError naming the file, and the column that is not one value per row.
     """
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, *, files: str | None = None):
         self.path, self.source = path, self
         self.notes: list[CleaningNote] = []
         self.missing_words: dict[str, Counter[str]] = {}
@@ -37,7 +38,7 @@ class ParquetTable:
             self.file = parquet.ParquetFile(file, memory_map=True)
             schema = self.file.schema_arrow
         for field in schema:
-            if not _is_one_value(field.type):
+            if not is_one_value(field.type) and field.name != files:
                 raise DataError(
                     f"{path}, column {field.name!r}: {field.type} is not one number, text, "
                     "boolean or date per row; convert or drop it"
@@ -107,12 +108,12 @@ class ParquetTable:
             raise DataError(f"{self.path}: not a whole Parquet file ({reason})") from None
 
 
-def read_parquet(path: str) -> pd.DataFrame:
-    """A Parquet file as a DataFrame.
+def read_parquet(path: str, *, files: str | None = None) -> pd.DataFrame:
+    """A Parquet file as a DataFrame, of which the column `files` may hold contents of files.
 
     Raises: DataError, as ParquetTable.
     """
-    table = ParquetTable(path)
+    table = ParquetTable(path, files=files)
     return table.frame(list(table.columns))
 
 
@@ -125,7 +126,7 @@ def count_cells(path: str) -> int:
     return len(table) * len(table.columns)
 
 
-def _is_one_value(kind: pa.DataType) -> bool:
+def is_one_value(kind: pa.DataType) -> bool:
     """True when a cell of this type is a number, a text, a boolean or a date."""
     is_binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
     return not (pa.types.is_nested(kind) or pa.types.is_duration(kind) or is_binary)

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from lepton.config.words import typed_options
 from lepton.errors import ConfigError, LeptonError
 from lepton.storage.results import read_result
-from lepton.storage.run_folder import STATE_SUFFIXES
+from lepton.storage.run_folder import STATE_SUFFIXES, may_be_run
 from lepton.sweep.job import Job
 from lepton.sweep.search.settings import SearchSettings
 from lepton.sweep.search.space import Dimension, SearchSpace
@@ -70,8 +70,8 @@ def finished_points(
 
 def _finished_folders(study: Path) -> Iterator[Path]:
     if study.is_dir():
-        for folder in sorted(study.iterdir()):
-            if folder.suffix not in STATE_SUFFIXES and not folder.name.startswith("."):
+        for folder in sorted(filter(may_be_run, study.iterdir())):
+            if folder.suffix not in STATE_SUFFIXES:
                 yield folder
 
 

@@ -1,0 +1,121 @@
+"""fit: a run of rows in memory, which are kept in its study."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from lepton.config.check import check
+from lepton.config.compose import compose_unchecked, literal_overrides
+from lepton.config.identity import run_folder
+from lepton.config.words import shell_word, value_text
+from lepton.errors import ConfigError, DataError
+from lepton.in_memory.given_rows import GivenRows, gather
+from lepton.in_memory.kept_tables import forget, keep, kept_path
+from lepton.run import evaluated, train_checked
+from lepton.storage.results import Result
+from lepton.storage.study import refresh_tables
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+log = logging.getLogger("lepton")
+PATHS = ("dataset.path", "dataset.test_path")
+READ_BY = {"dataset.text": "text_csv", "dataset.image": "image_folder"}  # keys of other data sets
+
+
+def fit(
+    data: Any,
+    *overrides: str,
+    target: str | Sequence[str] | None = None,
+    y: Any = None,
+    val: Any = None,
+    test: Any = None,
+    groups: Any = None,
+) -> Result:
+    """The result of `lepton train OVERRIDES` on rows in memory: trained now, or read when done.
+
+    `data` is a DataFrame of pandas or polars, or anything else with Arrow's capsules or the
+    interchange protocol, an array, a dict of columns, a Hugging Face Dataset, or a list of texts,
+    paths, Pillow images or rows. `target` names its column or columns; or `y` holds the targets.
+    `val` and `test` are further rows of the same form, with `y` as pairs (X, y); `groups`, a column
+    or its cells, says which rows must not be divided.
+    Raises: DataError, ConfigError; and what `train` raises.
+    """
+    given = gather(data, target=target, y=y, val=val, test=test, groups=groups)
+    folder, result = train_given(given, overrides)
+    refresh_tables(folder.parent)
+    return result
+
+
+def train_given(given: GivenRows, overrides: Sequence[str]) -> tuple[Path, Result]:
+    """The folder and the result of the run of given rows, which are kept first."""
+    words = _words(given, overrides)
+    cfg = compose_unchecked(*words, *(f"{path}=kept" for path in _paths(given)))
+    study = Path(cfg.runs) / cfg.study
+    tables = {path: kept_path(table, study) for path, table in _paths(given).items()}
+    with _kept(given, tables):
+        config = check(_with_paths(cfg, words, tables))
+        folder = run_folder(config)
+        log.info("the same again: lepton train %s", _typed(config))
+        return folder, evaluated(config, folder, train_checked(config, folder))
+
+
+def _words(given: GivenRows, overrides: Sequence[str]) -> list[str]:
+    """The overrides that tell of the rows, as far as the caller's own do not, and these.
+
+    Raises: ConfigError for one that names another file, and without a target.
+    """
+    keys = {text.lstrip("+").partition("=")[0] for text in overrides}
+    for path in PATHS:
+        if path in keys:
+            raise ConfigError(f"{path}: fit keeps the rows that it is given; leave it out")
+    dataset = next((name for key, name in READ_BY.items() if key in keys), given.rows.dataset)
+    settings = {"dataset": dataset, "dataset.name": given.rows.name, **given.settings}
+    if "dataset.target" not in keys | settings.keys():
+        raise ConfigError("target: name the column to predict, or give its values as y")
+    told = [f"{k}={_text(value)}" for k, value in settings.items() if k not in keys]
+    return [*told, *overrides]
+
+
+def _text(value: Any) -> str:
+    """A value, or a list of them, in Hydra's grammar."""
+    return f"[{','.join(map(_text, value))}]" if isinstance(value, list) else value_text(value)
+
+
+def _paths(given: GivenRows) -> dict[str, pa.Table]:
+    """The tables to keep by the keys that are to name their files."""
+    tables = dict(zip(PATHS, (given.rows.table, given.test), strict=True))
+    return {path: table for path, table in tables.items() if table is not None}
+
+
+def _with_paths(cfg: "DictConfig", words: Sequence[str], tables: dict[str, Path]) -> "DictConfig":
+    from omegaconf import OmegaConf, open_dict
+
+    with open_dict(cfg):
+        for key, path in tables.items():
+            OmegaConf.update(cfg, key, str(path))
+        paths = [f"{key}={_text(str(path))}" for key, path in tables.items()]
+        cfg.overrides = literal_overrides([*words, *paths])
+    return cfg
+
+
+def _typed(config: dict[str, Any]) -> str:
+    return " ".join(map(shell_word, config["overrides"]))
+
+
+@contextmanager
+def _kept(given: GivenRows, tables: dict[str, Path]) -> Iterator[None]:
+    """Keeps the tables; those that are new and cannot be used go again."""
+    new: list[Path] = []
+    try:
+        for key, table in _paths(given).items():
+            new += [tables[key]] if keep(table, tables[key]) else []
+        yield
+    except (ConfigError, DataError):
+        for path in new:
+            forget(path)
+        raise
