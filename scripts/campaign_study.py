@@ -116,7 +116,7 @@ def predict(run: Path) -> Answer:
     """What a run predicts for the rows of its file, in this process."""
     began = time.process_time()
     try:
-        frame = load_model(run).predict(pd.read_csv("base.csv"))
+        frame = load_model(run).predict_raw(pd.read_csv("base.csv"))
         code, text = 0, frame.to_csv()
     except LeptonError as e:
         code, text = 2, str(e)

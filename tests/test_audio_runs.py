@@ -48,14 +48,14 @@ def test_a_run_predicts_files_and_arrays_as_it_did_its_test_split(task, tones, r
         paths = [str(files[row]) for row in written["id"]]
     arrays = [soundfile.read(path, dtype="int16")[0] for path in paths]
     model = load_model(folder)
-    columns = list(model.predict(paths))
+    columns = list(model.predict_raw(paths))
     contents = [{"bytes": Path(path).read_bytes()} for path in paths]
     for inputs in (paths, contents, arrays):
-        predicted = model.predict(inputs)
+        predicted = model.predict_raw(inputs)
         assert predicted.to_numpy() == pytest.approx(written[columns].to_numpy(), abs=1e-5)
     with pytest.raises(DataError, match=r"nowhere\.wav: no such file"):
-        model.predict([paths[0], "nowhere.wav"])
-    assert len(model.predict([])) == 0
+        model.predict_raw([paths[0], "nowhere.wav"])
+    assert len(model.predict_raw([])) == 0
 
 
 @pytest.mark.slow
@@ -106,9 +106,9 @@ def test_runs_are_verified_and_make_an_ensemble(tones, lepton):
     assert lepton("ensemble", "method=mean", "runs=sounds", "keep=true")[0] == 0
     (joint,) = set(Path("runs/sounds").glob("*-*-*")) - {*folders}
     paths = [str(path) for path in sorted(Path("tones").glob("*/*.wav"))]
-    each = [load_model(folder).predict(paths)["prediction"] for folder in folders]
+    each = [load_model(folder).predict_raw(paths)["prediction"] for folder in folders]
     expected = (each[0] + each[1]) / 2
-    assert load_model(joint).predict(paths)["prediction"].tolist() == pytest.approx(
+    assert load_model(joint).predict_raw(paths)["prediction"].tolist() == pytest.approx(
         expected.tolist(), abs=1e-6
     )
 

@@ -130,5 +130,5 @@ def test_a_text_network_is_fine_tuned_in_bf16_and_predicts_on_the_cpu(run, revie
     assert strategy == "head" or result["precision"] == "bf16-mixed"
     written = pd.read_parquet(tuned / "predictions" / "test.parquet")
     frame = pd.read_csv("reviews.csv").iloc[written["id"]]
-    predicted = load_model(tuned).predict(frame)
+    predicted = load_model(tuned).predict_raw(frame)
     np.testing.assert_allclose(predicted, written[list(predicted)], atol=0.02)

@@ -49,9 +49,9 @@ def test_a_run_predicts_files_arrays_and_images_as_it_did_its_test_split(task, p
         paths = [str(files[row]) for row in written["id"]]
     images = [Image.open(path) for path in paths]
     model = load_model(folder)
-    columns = list(model.predict(paths))
+    columns = list(model.predict_raw(paths))
     for inputs in (paths, images, list(map(np.asarray, images))):
-        predicted = model.predict(inputs)
+        predicted = model.predict_raw(inputs)
         assert predicted.to_numpy() == pytest.approx(written[columns].to_numpy(), abs=1e-6)
 
 
@@ -64,14 +64,19 @@ def test_a_network_without_a_block_is_refused(photos, lepton):
 def test_what_cannot_be_predicted_is_named(photos, run):
     model = load_model(run(*overrides_of("binary")))
     with pytest.raises(DataError, match=r"nowhere\.png: no such file"):
-        model.predict(["photos/cat/1.png", "nowhere.png"])
+        model.predict_raw(["photos/cat/1.png", "nowhere.png"])
     with pytest.raises(DataError, match="row 1: no picture"):
-        model.predict([b"text"])
+        model.predict_raw([b"text"])
     with pytest.raises(DataError, match="column 'image' is missing"):
-        model.predict(pd.DataFrame({"picture": ["photos/cat/1.png"]}))
-    for one in ("photos/cat/1.png", Path("photos/cat/1.png"), 1):
-        with pytest.raises(DataError, match="give predict a list, also of one, or a DataFrame"):
-            model.predict(one)  # type: ignore[arg-type]
+        model.predict_raw(pd.DataFrame({"picture": ["photos/cat/1.png"]}))
+    for nothing in ("nowhere.png", 1):
+        with pytest.raises(DataError, match="no rows, and no file that is there; give a DataFrame"):
+            model.predict_raw(nothing)
+    for one in ("photos/cat/1.png", Path("photos/cat/1.png")):
+        assert model.predict_raw(one).equals(model.predict_raw([one]))
+    folder = model.predict(Path("photos/cat"))
+    names = sorted(str(path) for path in Path("photos/cat").iterdir())
+    assert folder.tolist() == model.predict(names).tolist()
 
 
 @pytest.mark.slow

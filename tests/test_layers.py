@@ -22,6 +22,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("rescoring", "batch_prediction", "in_memory"),
     ("predict",),
     ("derived",),
+    ("prediction",),
     ("analysis",),
     ("run", "worker"),
     ("evaluation",),

@@ -51,15 +51,15 @@ def test_predictions_of_raw_rows_are_those_that_were_scored(run, task, model):
     overrides = (*overrides, f"model={model}", EPOCHS, "trainer.accelerator=cpu")
     folder, frame = run(*overrides), raw(overrides)
     expected, predictor = stored(folder), load_model(folder)
-    predicted = predictor.predict(frame)
+    predicted = predictor.predict_raw(frame)
     assert predicted.index.equals(frame.index)
     pd.testing.assert_frame_equal(predicted, expected, check_names=False, rtol=0, atol=1e-6)
 
     mixed = frame.sample(frac=1, axis=1, random_state=0).assign(further=range(len(frame)))
-    assert predictor.predict(mixed).equals(predicted)
-    turned = predictor.predict(frame.iloc[::-1]).iloc[::-1]
+    assert predictor.predict_raw(mixed).equals(predicted)
+    turned = predictor.predict_raw(frame.iloc[::-1]).iloc[::-1]
     np.testing.assert_allclose(turned, predicted, rtol=0, atol=1e-6)
-    single_row = predictor.predict(frame.iloc[[3]])
+    single_row = predictor.predict_raw(frame.iloc[[3]])
     np.testing.assert_allclose(single_row, predicted.iloc[[3]], rtol=0, atol=1e-6)
 
 
@@ -68,13 +68,13 @@ def test_a_missing_column_is_named_and_an_unseen_category_is_taken(run, model):
     overrides = (*RUNS["binary"], f"model={model}", EPOCHS)
     predictor, frame = load_model(run(*overrides)), raw(overrides)
     with pytest.raises(DataError, match="'num_3'"):
-        predictor.predict(frame.drop(columns="num_3"))
-    new = predictor.predict(frame.assign(cat_1="never seen"))
+        predictor.predict_raw(frame.drop(columns="num_3"))
+    new = predictor.predict_raw(frame.assign(cat_1="never seen"))
     assert new["prediction"].between(0, 1).all()
-    empty = predictor.predict(frame.assign(cat_1=None, num_0=np.nan))
+    empty = predictor.predict_raw(frame.assign(cat_1=None, num_0=np.nan))
     assert empty["prediction"].between(0, 1).all()
     with pytest.raises(DataError, match="'num_0'"):
-        predictor.predict(frame.assign(num_0="seven"))
+        predictor.predict_raw(frame.assign(num_0="seven"))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -82,33 +82,33 @@ def test_a_missing_column_is_named_and_an_unseen_category_is_taken(run, model):
 def test_no_rows_give_no_predictions(run, model, task):
     overrides = (*RUNS[task], f"model={model}", EPOCHS)
     predictor, frame = load_model(run(*overrides)), raw(overrides)
-    predicted = predictor.predict(frame.iloc[:0])
+    predicted = predictor.predict_raw(frame.iloc[:0])
     assert len(predicted) == 0
-    assert list(predicted) == list(predictor.predict(frame.iloc[:2]))
+    assert list(predicted) == list(predictor.predict_raw(frame.iloc[:2]))
 
 
 def test_the_target_need_not_be_there(run):
     folder = run(*RUNS["multiclass"], "model=linear", EPOCHS)
     frame = raw(RUNS["multiclass"])
     predictor = load_model(folder)
-    assert predictor.predict(frame.drop(columns="grower")).equals(predictor.predict(frame))
+    assert predictor.predict_raw(frame.drop(columns="grower")).equals(predictor.predict_raw(frame))
 
 
 def test_a_run_predicts_when_its_data_file_is_gone(run, here):
     frame = pd.DataFrame({"x": np.arange(60) % 7 / 3, "y": ["a", "b", "b"] * 20})
     frame.to_csv("data.csv", index=False)
     folder = run("dataset=csv", "dataset.path=data.csv", "dataset.target=y", EPOCHS)
-    before = load_model(folder).predict(frame)
+    before = load_model(folder).predict_raw(frame)
     Path("data.csv").unlink()
-    assert load_model(folder).predict(frame).equals(before)
+    assert load_model(folder).predict_raw(frame).equals(before)
 
 
 def test_a_moved_run_predicts_the_same(run, here):
     folder = run(*RUNS["multiclass"], "model=mlp_small", EPOCHS)
     frame = raw(RUNS["multiclass"])
-    before = load_model(folder).predict(frame)
+    before = load_model(folder).predict_raw(frame)
     moved = folder.rename(here / "kept model")
-    assert load_model(str(moved)).predict(frame).equals(before)
+    assert load_model(str(moved)).predict_raw(frame).equals(before)
 
 
 def test_loading_twice_gives_the_same_predictions_and_leaves_the_folder_alone(run):
@@ -116,8 +116,8 @@ def test_loading_twice_gives_the_same_predictions_and_leaves_the_folder_alone(ru
     frame = raw(RUNS["binary"])
     times = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
     predictor = load_model(folder)
-    assert predictor.predict(frame).equals(predictor.predict(frame))
-    assert load_model(folder).predict(frame).equals(predictor.predict(frame))
+    assert predictor.predict_raw(frame).equals(predictor.predict_raw(frame))
+    assert load_model(folder).predict_raw(frame).equals(predictor.predict_raw(frame))
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == times
 
 

@@ -69,7 +69,7 @@ def test_its_model_predicts_what_it_predicted_then(folder, earlier):
         pytest.skip("an older scikit-learn reads no such model of 1.9")
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
     path = read_config(folder / "config.yaml")["dataset"]["path"]
-    predicted = load_model(folder).predict(pd.read_csv(path).iloc[written["id"]])
+    predicted = load_model(folder).predict_raw(pd.read_csv(path).iloc[written["id"]])
     written.index = predicted.index
     pd.testing.assert_frame_equal(predicted, written[list(predicted)], rtol=1e-5, check_dtype=False)
 

@@ -55,7 +55,7 @@ def trained(*overrides):
 def predictions(folder, frame):
     """Those of the test split: as the run wrote them, and as its folder makes them again."""
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
-    predicted = load_model(folder).predict(frame.iloc[written["id"]])
+    predicted = load_model(folder).predict_raw(frame.iloc[written["id"]])
     return written[list(predicted)].to_numpy(), predicted.to_numpy()
 
 
@@ -80,7 +80,7 @@ def test_pairs_are_learned_from(model, reviews):
     written, predicted = predictions(folder, reviews)
     np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-6)
     with pytest.raises(DataError, match="column 'reply' is missing"):
-        load_model(folder).predict(reviews[["review"]])
+        load_model(folder).predict_raw(reviews[["review"]])
 
 
 def test_blocks_can_be_computed_again_under_dropout(reviews):
@@ -143,11 +143,11 @@ def test_texts_are_predicted_whatever_is_in_them(reviews):
     odd_texts = pd.DataFrame(
         {"review": ["", None, "ты и я", "猫 " * 2000, "\x00"]}, index=[5, 4, 3, 2, 1]
     )
-    predicted = load_model(folder).predict(odd_texts)
+    predicted = load_model(folder).predict_raw(odd_texts)
     assert predicted.index.tolist() == odd_texts.index.tolist()
     assert predicted["prediction"].between(0, 1).all()
     with pytest.raises(DataError, match="column 'review' holds integer values, not texts"):
-        load_model(folder).predict(pd.DataFrame({"review": [1, 2]}))
+        load_model(folder).predict_raw(pd.DataFrame({"review": [1, 2]}))
 
 
 def test_a_folder_without_its_tokenizer_is_named(reviews):

@@ -13,17 +13,16 @@ import torch
 from lepton.batch_prediction.row_writers import row_writer
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.inputs.kind import InputKind
-from lepton.dataset.read.class_folders import files_below, refuse_other_names
 from lepton.dataset.read.parquet_file import ParquetTable
-from lepton.dataset.read.raw_table import FrameTable, RawTable
+from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.read.rooted_paths import rooted_paths
 from lepton.errors import DataError, LeptonError, RowError
 from lepton.evaluation.file_rows import open_rows
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.predict import load_model
+from lepton.prediction.folder_rows import open_folder
 from lepton.storage.predictions import column_values
 
-FILE_COLUMN = "file"  # of the files of a folder, from there on
 MOST_CLASSES = 12  # that are counted in the line at the end
 
 
@@ -48,7 +47,7 @@ def predict_file(run: Path, path: Path, out: Path, config: dict[str, Any]) -> li
             try:
                 if (root := config["root"]) is not None:
                     block = rooted_paths(block, path_columns, root, str(path), "root")
-                predicted = model.predict(block)
+                predicted = model.predict_frame(block)
             except DataError as e:
                 error = str(e.after(rows) if isinstance(e, RowError) else e)
                 raise DataError(f"{path}: {error.removeprefix(f'{path}, ')}") from None
@@ -98,27 +97,6 @@ def read_blocks(table: RawTable, rows: int) -> Iterator[tuple[pd.DataFrame, pd.D
     for block in table.exact_blocks(names, rows):
         floats = {n: block[n].astype(float) for n in whole if block[n].dtype == object}
         yield block, block.assign(**floats)
-
-
-def open_folder(folder: Path, kinds: Sequence[InputKind]) -> RawTable:
-    """A row for each file of a folder and those in it that the model reads, in order of names.
-
-    Raises: DataError for a model that reads no files, or something beside them, and where there
-        are none.
-    """
-    reading = [kind for kind in kinds if kind.own_columns or kind.takes_rest]
-    if len(reading) != 1 or not reading[0].file_endings or len(reading[0].own_columns) != 1:
-        read = " and ".join(kind.plural for kind in reading)
-        raise DataError(f"{folder}: a folder, where the model reads {read}; give a file of rows")
-    kind, (column,) = reading[0], reading[0].own_columns
-    paths = sorted(
-        name for name in files_below(str(folder)) if Path(name).suffix.lower() in kind.file_endings
-    )
-    if not paths:
-        raise DataError(f"{folder}: no {kind.plural} ({', '.join(kind.file_endings)})")
-    refuse_other_names(paths)
-    files = [Path(name).relative_to(folder).as_posix() for name in paths]
-    return FrameTable(pd.DataFrame({FILE_COLUMN: files, column: paths}, dtype=object))
 
 
 def kept_columns(

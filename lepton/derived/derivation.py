@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lepton.config.commands import option_groups
 from lepton.config.younger_keys import Changes, changes_of_settings, without_younger_settings
@@ -12,18 +12,11 @@ from lepton.errors import LeptonError
 from lepton.storage.derived_record import DerivedRecord
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lepton.derived.inputs import InputRun, InputSearch
+    from lepton.prediction.predictor import Predictor
     from lepton.report.blocks import Block
     from lepton.storage.predictions import SplitPredictions
     from lepton.task.base import Task
-
-
-class FramePredictor(Protocol):
-    """What `lepton.load_model` returns: predicts rows of a DataFrame, or a list of only inputs."""
-
-    def predict(self, frame: "pd.DataFrame | Sequence[Any]") -> "pd.DataFrame": ...
 
 
 class NotKept(LeptonError):
@@ -140,8 +133,8 @@ class Derivation(ABC):
 
     @classmethod
     def load(
-        cls, folder: Path, record: DerivedRecord, load_model: Callable[[Path], FramePredictor]
-    ) -> FramePredictor | None:
+        cls, folder: Path, record: DerivedRecord, load_model: "Callable[[Path], Predictor]"
+    ) -> "Predictor | None":
         """The model of a finished run; None where the folder holds one as a trained run does."""
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lepton.derived.derivation import Derivation, FramePredictor, MadeRun
+from lepton.derived.derivation import Derivation, MadeRun
 from lepton.ensemble.machinery.own_files import MEMBERS_FILE, POOL_KEY
 from lepton.errors import ConfigError, LeptonError, explain_read_errors
 from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
@@ -15,6 +15,7 @@ from lepton.values.bounds import AtLeast0, AtLeast1
 if TYPE_CHECKING:
     from lepton.derived.inputs import InputSearch
     from lepton.ensemble.machinery.summary import EnsembleSummary
+    from lepton.prediction.predictor import Predictor
     from lepton.report.blocks import Block
 
 MIN_VALUES = {"max_members": 2, "max_size": 1, "folds": 2, "seed": 0}
@@ -96,8 +97,8 @@ class Ensemble(Derivation):
 
     @classmethod
     def load(
-        cls, folder: Path, record: DerivedRecord, load_model: Callable[[Path], FramePredictor]
-    ) -> FramePredictor | None:
+        cls, folder: Path, record: DerivedRecord, load_model: "Callable[[Path], Predictor]"
+    ) -> "Predictor | None":
         from lepton.ensemble.machinery.predictor import EnsemblePredictor
 
         with explain_read_errors(folder):

@@ -25,7 +25,7 @@ from lepton.explain.attributing import (
     require_captum,
 )
 from lepton.explain.input_leaves import Batch
-from lepton.predict import Predictor, load_model
+from lepton.predict import TrainedPredictor, load_model
 from lepton.report.predictions import Predictions, read_sample_predictions
 from lepton.spec import DataSpec
 from lepton.storage.derived_record import read_record
@@ -67,7 +67,7 @@ class ExplainedRun:
     """The network of a run with the rows that it predicted, as they stand in the data."""
 
     folder: Path
-    predictor: Predictor
+    predictor: TrainedPredictor
     model: nn.Module
     predictions: Predictions
     inputs: SampleInputs
@@ -146,7 +146,7 @@ def read_explained_run(folder: Path) -> ExplainedRun:
     config = finished_result(folder).config
     require_captum()
     predictor = load_model(folder)
-    if not isinstance(predictor, Predictor):
+    if not isinstance(predictor, TrainedPredictor):
         record = read_record(config)
         path = record and record.inputs and (folder / record.inputs[0]["path"]).resolve()
         members = f", as {path}" if path else ""

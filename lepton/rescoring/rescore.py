@@ -17,7 +17,7 @@ from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.labelled_rows import LabelledRows, read_labelled_rows
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.evaluation.sample_inputs import SampleInputs, inputs_by_kind, trained_run
-from lepton.predict import Predictor, load_model
+from lepton.predict import TrainedPredictor, load_model
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix
 from lepton.storage.predictions import SplitPredictions, column_values
@@ -55,7 +55,7 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
     refuse_evaluators(config["evaluation"] or {})
     model = load_evaluated_run(folder)
     if model.read_learner is None:  # several models, each of which prepares the rows its own way
-        frame = load_model(folder).predict(model.inputs.inputs)
+        frame = load_model(folder).predict_frame(model.inputs.inputs)
         values = column_values(frame, model.task.columns.prediction)
         again = replace(model.predictions, prediction=torch.tensor(values))
         metrics, intervals = _scores(model.task, again, config)
@@ -118,7 +118,7 @@ def _model_of_file(
     Raises: DataError naming the file, for what the model cannot read.
     """
     try:
-        frame = predictor.predict(labelled.frame)
+        frame = predictor.predict_frame(labelled.frame)
     except DataError as e:
         raise DataError(f"{path}: {e}") from None
     values = torch.tensor(column_values(frame, run.task.columns.prediction))
@@ -187,6 +187,6 @@ def _inputs(
 
 def _tensors(predictor: Any, labelled: LabelledRows) -> Rows:
     """The rows of a file as the run's model reads them."""
-    assert isinstance(predictor, Predictor)  # `EvaluatedModel.rows` asks only where it is
+    assert isinstance(predictor, TrainedPredictor)  # `EvaluatedModel.rows` asks only where it is
     inputs = predictor.encode(labelled.frame)
     return {**inputs, "target": labelled.target, "id": torch.arange(len(labelled.frame))}

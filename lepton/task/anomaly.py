@@ -13,7 +13,7 @@ from lepton.loss.option import LossOption
 from lepton.metric.option import MetricOption
 from lepton.metric.ranking import auroc, average_precision
 from lepton.spec import DataSpec
-from lepton.storage.predictions import PredictionColumns
+from lepton.storage.predictions import PredictionColumns, named_columns
 from lepton.task.base import Batch, Task
 from lepton.values.bounds import Between0And1
 
@@ -34,6 +34,7 @@ class Anomaly(Task):
     """
 
     name = "anomaly"
+    threshold = ALARM
     trains_networks: ClassVar[bool] = False
     metrics: Mapping[str, bool] = {
         "auroc": True,
@@ -98,8 +99,11 @@ class Anomaly(Task):
         """Scores of a model that never raises an alarm."""
         return torch.zeros(n)
 
+    def decide(self, prediction: Tensor) -> dict[str, Any]:
+        return {"alarm": (prediction > ALARM).numpy()}
+
     def answers(self, prediction: Tensor) -> dict[str, Any]:
-        return {"alarm": (prediction > ALARM).numpy(), **super().answers(prediction)}
+        return self.decide(prediction) | named_columns(prediction, self.columns.prediction)
 
     @property
     def columns(self) -> PredictionColumns:

@@ -16,7 +16,8 @@ from lepton.metric.metric import Metric
 from lepton.metric.option import MetricOption
 from lepton.metric.scoring import CALIBRATION_BINS, added_scores
 from lepton.spec import DataSpec
-from lepton.storage.predictions import PredictionColumns, named_columns
+from lepton.storage.predictions import PredictionColumns
+from lepton.task.answers import Answers
 
 Batch = dict[str, Tensor]
 WITHOUT_TARGET = (
@@ -24,7 +25,7 @@ WITHOUT_TARGET = (
 )
 
 
-class Task:
+class Task(Answers):
     """The base of all tasks; `task._target_` may name a user's own.
 
     `metrics` names what `summarize` tells, each with True where larger is better; the first is
@@ -222,10 +223,6 @@ class Task:
     def columns(self) -> PredictionColumns:
         """The columns of a table of predictions."""
         return PredictionColumns("prediction", "target" if self.spec.target_names else [])
-
-    def answers(self, prediction: Tensor) -> dict[str, Any]:
-        """Columns for who acts on predictions: what is decided, and how likely each class is."""
-        return named_columns(prediction, self.columns.prediction)
 
     def estimator_weights(self) -> Tensor | None:
         """The class weights as models that fit themselves take them.

@@ -12,6 +12,7 @@ class Binary(ClassTask):
     replayable = True
 
     name = "binary"
+    threshold = 0.5
 
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return self._binary_loss(logits, encoded[:, None].to(logits.dtype))
@@ -26,7 +27,7 @@ class Binary(ClassTask):
     def _predict(self, logits: Tensor) -> Tensor:
         return logits.squeeze(-1).sigmoid()
 
-    def _of_each_class(self, prediction: Tensor) -> Tensor:
+    def probabilities(self, prediction: Tensor) -> Tensor:
         return torch.stack([1 - prediction, prediction], 1)
 
     def _constant(self, counts: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """ClassTask: the base of tasks with classes or labels, and the weights that these may have."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from torch.nn import functional as F
 from lepton.errors import did_you_mean
 from lepton.spec import DataSpec
 from lepton.task.scored_task import ScoredTask
+
+WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # as it is written, in 64 bits
 
 
 class ClassTask(ScoredTask):
@@ -61,13 +64,27 @@ class ClassTask(ScoredTask):
         loss = present * F.softplus(-logits) + absent * F.softplus(logits)
         return loss.sum() / (present + absent).sum()
 
-    def answers(self, prediction: Tensor) -> dict[str, Any]:
-        probabilities = self._of_each_class(prediction)
-        names = np.array(self.spec.classes, dtype=object)
-        of_each = dict(zip(self.spec.classes, probabilities.T.numpy(), strict=True))
-        likeliest = {"predicted": names[probabilities.argmax(1).numpy()]}
-        return likeliest | {f"p_{name}": values for name, values in of_each.items()}
+    @property
+    def class_values(self) -> np.ndarray:
+        """The classes as values: whole numbers and true or false, where all names are, else texts.
 
-    def _of_each_class(self, prediction: Tensor) -> Tensor:
-        """Shapes: as predictions are -> (rows, classes)."""
+        A spec holds their texts alone.
+        """
+        names = self.spec.classes
+        if {*names} <= {"False", "True"}:
+            return np.array([name == "True" for name in names])
+        if all(WHOLE_NUMBER.fullmatch(name) for name in names):
+            return np.array([int(name) for name in names])
+        return np.array(names, dtype=object)
+
+    def decide(self, prediction: Tensor) -> dict[str, Any]:
+        likeliest = self.probabilities(prediction).argmax(1)
+        return {"predicted": self.class_values[likeliest.numpy()]}
+
+    def probabilities(self, prediction: Tensor) -> Tensor:
         return prediction
+
+    def answers(self, prediction: Tensor) -> dict[str, Any]:
+        of_each = self.probabilities(prediction).T.numpy()
+        named = zip(self.spec.classes, of_each, strict=True)
+        return self.decide(prediction) | {f"p_{name}": values for name, values in named}

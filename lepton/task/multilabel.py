@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from lepton.storage.predictions import PredictionColumns
@@ -14,6 +15,7 @@ class Multilabel(ClassTask):
     replayable = True
 
     name, class_noun = "multilabel", "label"
+    threshold = 0.5
 
     @property
     def columns(self) -> PredictionColumns:
@@ -22,10 +24,20 @@ class Multilabel(ClassTask):
             [f"p_{name}" for name in labels], [f"target_{name}" for name in labels]
         )
 
+    @property
+    def class_values(self) -> np.ndarray:
+        return np.array(self.spec.classes, dtype=object)
+
+    def decide(self, prediction: Tensor) -> dict[str, Any]:
+        decided = prediction > 0.5
+        return dict(zip(self.spec.classes, decided.T.numpy(), strict=True))
+
     def answers(self, prediction: Tensor) -> dict[str, Any]:
-        of_each = dict(zip(self.spec.classes, prediction.T.numpy(), strict=True))
-        decided = {f"predicted_{name}": values > 0.5 for name, values in of_each.items()}
-        return decided | {f"p_{name}": values for name, values in of_each.items()}
+        decided = self.decide(prediction)
+        of_each = zip(self.spec.classes, prediction.T.numpy(), strict=True)
+        return {f"predicted_{name}": values for name, values in decided.items()} | {
+            f"p_{name}": values for name, values in of_each
+        }
 
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return self._binary_loss(logits, encoded.to(logits.dtype))

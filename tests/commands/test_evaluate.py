@@ -70,7 +70,7 @@ def test_a_file_is_scored_as_scikit_learn_scores_the_predictions(folder, lepton,
     assert "5 of 90 rows have no late and are left out" in shown
     assert "85 rows of the file" in shown
     labelled = new.iloc[5:]
-    predicted = load_model(folder).predict(labelled)["prediction"]
+    predicted = load_model(folder).predict_raw(labelled)["prediction"]
     table = pd.read_parquet("out.parquet").set_index("metric")["value"]
     target = labelled["late"] == "yes"
     assert table["file/auroc"] == pytest.approx(roc_auc_score(target, predicted))
@@ -134,7 +134,7 @@ def test_a_regression_is_scored_in_its_unit(here, run, lepton):
     words = ("resamples=0", "--csv", "out.csv")
     assert lepton("evaluate", str(folder), "new.csv", *words)[0] == 0
     table = pd.read_csv("out.csv").set_index("metric")["value"]
-    predicted = load_model(folder).predict(new)["prediction"]
+    predicted = load_model(folder).predict_raw(new)["prediction"]
     assert table["file/mae"] == pytest.approx(mean_absolute_error(new["sum"], predicted))
 
 

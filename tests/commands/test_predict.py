@@ -64,7 +64,7 @@ def test_each_row_has_its_class_and_probabilities_beside_what_the_model_does_not
     frame = read(out)
     assert list(frame) == ["customer", "asked", "predicted", "p_no", "p_yes"]
     assert frame["customer"].tolist() == rows["customer"].tolist()
-    expected = load_model(folder).predict(rows)["prediction"].to_numpy()
+    expected = load_model(folder).predict_raw(rows)["prediction"].to_numpy()
     assert frame["p_yes"].to_numpy() == pytest.approx(expected, abs=1e-6)
     assert frame["p_no"].to_numpy() == pytest.approx(1 - expected, abs=1e-6)
     assert frame["predicted"].tolist() == np.where(expected > 0.5, "yes", "no").tolist()
@@ -94,7 +94,7 @@ def test_a_file_may_hold_the_only_input_alone(here, run_once, lepton):
     new.to_csv("new.csv", index=False)
     code, _, error = lepton("predict", str(folder), "new.csv", "--out", "o.csv")
     assert code == 0, error
-    expected = load_model(folder).predict(new)["prediction"].to_numpy()
+    expected = load_model(folder).predict_raw(new)["prediction"].to_numpy()
     assert pd.read_csv("o.csv")["p_yes"].to_numpy() == pytest.approx(expected, abs=1e-6)
 
 
@@ -215,7 +215,7 @@ def test_a_folder_of_pictures_is_predicted_by_the_names_of_its_files(run_once, l
     frame = pd.read_csv("o.csv", dtype={"predicted": str})
     assert frame["file"].tolist() == ["0.png", "1.png", "2.png", "deep/3.png"]
     arrays = [np.full((8, 8), 60 * i, np.uint8) for i in range(4)]
-    expected = load_model(folder).predict(arrays)
+    expected = load_model(folder).predict_raw(arrays)
     names = list(expected)
     assert frame[names].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-6)
     assert frame["predicted"].tolist() == [
@@ -231,7 +231,7 @@ def test_an_ensemble_predicts_files_too(folder, run_once, lepton):
     [ensemble] = [p for p in folder.parent.iterdir() if "ensemble" in p.name and p.is_dir()]
     code, _, error = lepton("predict", str(ensemble), "new.csv", "--out", "o.csv")
     assert code == 0, error
-    expected = load_model(ensemble).predict(new_rows())["prediction"].to_numpy()
+    expected = load_model(ensemble).predict_raw(new_rows())["prediction"].to_numpy()
     assert pd.read_csv("o.csv")["p_yes"].to_numpy() == pytest.approx(expected, abs=1e-6)
 
 
@@ -248,7 +248,7 @@ def test_paths_in_cells_start_from_the_root_and_do_not_lead_out_of_it(run_once, 
     assert code == 0, error
     frame = pd.read_csv("o.csv")
     assert frame["part"].tolist() == [7, 9]
-    expected = load_model(folder).predict([np.full((8, 8), 60 * i, np.uint8) for i in (2, 0)])
+    expected = load_model(folder).predict_raw([np.full((8, 8), 60 * i, np.uint8) for i in (2, 0)])
     assert frame[[*expected]].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-6)
     frame.assign(**{column: ["2.png", "../o.csv"]}).to_csv("parts.csv", index=False)
     words = ("parts.csv", "--out", "p.csv", "root=new", "rows=1", "keep=none")
@@ -294,7 +294,7 @@ def test_whole_numbers_with_gaps_are_read_by_the_model_as_they_were(folder, lept
     code, _, error = lepton("predict", str(folder), "new.parquet", *words)
     assert code == 0, error
     frame = pd.read_parquet("out.parquet")
-    expected = load_model(folder).predict(rows.astype({"age": float}))["prediction"]
+    expected = load_model(folder).predict_raw(rows.astype({"age": float}))["prediction"]
     assert frame["p_yes"].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-6)
 
 

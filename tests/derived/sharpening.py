@@ -10,6 +10,7 @@ from lepton import build
 from lepton.derived.derivation import Derivation, MadeRun
 from lepton.derived.inputs import unchanged_folder
 from lepton.errors import ConfigError
+from lepton.prediction.predictor import Predictor
 
 
 class Power:
@@ -22,12 +23,13 @@ class Power:
         return p**power / (p**power + (1 - p) ** power)
 
 
-class SharpPredictor:
-    def __init__(self, model, curve, power):
+class SharpPredictor(Predictor):
+    def __init__(self, folder, model, curve, power):
+        super().__init__(folder, spec=model.spec, task=model.task, inputs=model.inputs)
         self.model, self.curve, self.power = model, curve, power
 
-    def predict(self, frame):
-        return self.curve(self.model.predict(frame), self.power)
+    def predict_frame(self, frame):
+        return self.curve(self.model.predict_frame(frame), self.power)
 
 
 class Sharpen(Derivation):
@@ -80,4 +82,4 @@ class Sharpen(Derivation):
         notes = json.loads((folder / "result.json").read_text())["config"]["sharpen"]
         curve = build.instantiate(record.settings["curve"], "sharpen")
         model = load_model(unchanged_folder(folder, record.inputs[0]))
-        return SharpPredictor(model, curve, notes["power"])
+        return SharpPredictor(folder, model, curve, notes["power"])

@@ -110,7 +110,7 @@ def test_its_model_predicts_what_was_stored_once_its_class_is_trusted(average, m
         load_model(average)
     assert "averaging" not in sys.modules
     allow("averaging")
-    predicted = load_model(average).predict(rows(average))["prediction"]
+    predicted = load_model(average).predict_raw(rows(average))["prediction"]
     np.testing.assert_allclose(predicted, stored(average), atol=1e-6)
 
 
@@ -169,7 +169,7 @@ def test_an_ensemble_takes_it_as_a_member_and_an_average_as_an_input(members, av
     code, out, _ = lepton("ensemble", runs, "method=mean", "keep=true", "--allow", "averaging")
     assert (code, average.name in out) == (0, True)
     (ensemble,) = Path("runs/first").glob("*ensemble*")
-    predicted = load_model(ensemble).predict(rows(average))["prediction"]
+    predicted = load_model(ensemble).predict_raw(rows(average))["prediction"]
     expected = np.mean([stored(folder) for folder in (*members, average)], axis=0)
     np.testing.assert_allclose(predicted, expected, atol=1e-6)
     assert verify(ensemble)[1]
@@ -196,7 +196,7 @@ def test_texts_are_averaged_as_tables_are(project, run, lepton):
     assert lepton("average", "runs=first", "--allow", "averaging")[0] == 0
     (average,) = Path("runs/first").glob("*average*")
     np.testing.assert_allclose(stored(average), stored(member), atol=1e-6)
-    predicted = load_model(average).predict(frame.iloc[stored(member).index])
+    predicted = load_model(average).predict_raw(frame.iloc[stored(member).index])
     np.testing.assert_allclose(predicted["prediction"], stored(member), atol=1e-6)
     assert verify(average)[1]
 
@@ -208,7 +208,7 @@ def test_a_run_that_predicts_through_its_input_loads_and_is_verified(members, le
     power = yaml.safe_load((folder / "config.yaml").read_text())["sharpen"]["power"]
     expected = power * log_odds(stored(members[0]).astype(float))
     np.testing.assert_allclose(log_odds(stored(folder).astype(float)), expected, atol=1e-2)
-    predicted = load_model(folder).predict(rows(folder))["prediction"]
+    predicted = load_model(folder).predict_raw(rows(folder))["prediction"]
     np.testing.assert_allclose(predicted, stored(folder), atol=1e-6)
     assert verify(folder)[1]
     row = load("first").set_index("run").loc[folder.name]

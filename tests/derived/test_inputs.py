@@ -55,7 +55,7 @@ def test_runs_of_ones_own_lightning_module_join_an_ensemble(here, lepton):
     assert lepton("ensemble", "runs=modules", "method=mean", "keep=true", *allowed)[0] == 0
     (ensemble,) = Path("runs/modules").glob("*ensemble_mean*")
     frame = breast_cancer_rows(range(20))
-    predicted, *of_members = [load_model(folder).predict(frame) for folder in (ensemble, *runs)]
+    predicted, *of_members = [load_model(folder).predict_raw(frame) for folder in (ensemble, *runs)]
     np.testing.assert_allclose(predicted, np.mean(of_members, axis=0), rtol=1e-5)
     code, _, stderr = lepton("ensemble", "runs=modules", "method=soup", *allowed)
     assert (code, "a soup needs networks" in stderr) == (2, True)

@@ -80,7 +80,7 @@ def test_a_soup_is_an_ordinary_run_of_a_network(study, ensemble):
             shutil.rmtree(path)  # it needs none of its members any more
     for split in ("val", "test"):
         frame = pd.read_parquet(folder / "predictions" / f"{split}.parquet").set_index("id")
-        predicted = load_model(folder).predict(raw.loc[frame.index])
+        predicted = load_model(folder).predict_raw(raw.loc[frame.index])
         pd.testing.assert_series_equal(
             predicted["prediction"], frame["prediction"], check_names=False
         )

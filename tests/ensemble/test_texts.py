@@ -67,7 +67,7 @@ def check_folder(texts):
     def check_folder(folder, splits=("val", "test")):
         for split in splits:
             stored = pd.read_parquet(folder / "predictions" / f"{split}.parquet").set_index("id")
-            predicted = load_model(folder).predict(texts.loc[stored.index])
+            predicted = load_model(folder).predict_raw(texts.loc[stored.index])
             columns = list(predicted)
             np.testing.assert_allclose(predicted, stored[columns], rtol=1e-5, atol=1e-6)
         assert verify(folder)[1]
@@ -93,7 +93,7 @@ def check_predictions_of_mean(soup, folders, frame, stored):
     states = [load_network(folder).model.state_dict() for folder in folders]
     network.load_state_dict({n: sum(s[n] for s in states) / len(states) for n in states[0]})
     table = pd.read_parquet(soup / "predictions" / "test.parquet").sort_values("id")
-    predicted = predictor.predict(frame.loc[table["id"]])["prediction"]
+    predicted = predictor.predict_raw(frame.loc[table["id"]])["prediction"]
     np.testing.assert_allclose(predicted, stored(soup, "test")[0], rtol=1e-5, atol=1e-6)
 
 

@@ -75,7 +75,7 @@ def test_a_run_on_good_parts_is_scored_stored_loaded_and_listed(run):
     stored = pd.read_parquet(place / "predictions" / "test.parquet")
     assert set(stored["target"]) == {0.0, 1.0}
     pixels = np.zeros((8, 8), np.uint8)
-    alarm = load_model(place).predict([pixels])["prediction"][0]
+    alarm = load_model(place).predict_raw([pixels])["prediction"][0]
     assert alarm > 1  # a black picture is no 3
 
 

@@ -92,9 +92,11 @@ def stored_test(folder):
 def test_a_finished_run_predicts_raw_series_as_it_did(study):
     folder = next(iter(results(study / "runs" / "alone")))
     stored = stored_test(folder)
-    predicted = load_model(folder).predict(frame_of(study)).loc[stored.index, "prediction"]
+    predicted = load_model(folder).predict_raw(frame_of(study)).loc[stored.index, "prediction"]
     np.testing.assert_allclose(predicted, stored, rtol=1e-6)
-    one_by_one = [load_model(folder).predict(frame_of(study).loc[[i]]) for i in stored.index[:3]]
+    one_by_one = [
+        load_model(folder).predict_raw(frame_of(study).loc[[i]]) for i in stored.index[:3]
+    ]
     np.testing.assert_allclose(pd.concat(one_by_one)["prediction"], stored[:3], rtol=1e-6)
 
 
@@ -129,7 +131,7 @@ def test_runs_on_series_become_an_ensemble_that_predicts_and_verifies(
     assert code == 0, err
     (folder,) = (study / "runs" / "joined").glob(f"*ensemble_{method}*")
     stored = stored_test(folder)
-    predicted = load_model(folder).predict(frame_of(study)).loc[stored.index, "prediction"]
+    predicted = load_model(folder).predict_raw(frame_of(study)).loc[stored.index, "prediction"]
     np.testing.assert_allclose(predicted, stored, rtol=1e-5)
     code, out, err = lepton("verify", str(folder))
     assert (code, "bit for bit" in out) == (0, True), out + err

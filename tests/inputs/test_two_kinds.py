@@ -65,7 +65,7 @@ def test_a_run_predicts_raw_rows_as_it_did_and_needs_no_column_that_it_does_not_
     stored = pd.read_parquet(folder / "predictions" / "test.parquet").set_index("id")["prediction"]
     frame = pd.read_json("visits.jsonl", lines=True).drop(columns="outcome")
     unread = {"series_net": ["age", "ward"], "linear": ["pulse"]}.get(model, [])
-    predicted = load_model(folder).predict(frame.drop(columns=unread)).loc[stored.index]
+    predicted = load_model(folder).predict_raw(frame.drop(columns=unread)).loc[stored.index]
     np.testing.assert_allclose(predicted["prediction"], stored, rtol=1e-5)
     assert (folder / "preprocessing.skops").is_file() == ("table" in MODELS[model])
     assert (folder / "series.json").is_file() == ("series" in MODELS[model])

@@ -140,7 +140,7 @@ def test_a_run_stores_the_vectors_that_it_scores_and_makes_again(here, run):
     assert (rows["photo"] != "").all()
     assert (rows["note"] != "").all()
     rows = rows.assign(photo="photos/" + rows["photo"])
-    predicted = load_model(folder).predict(rows)
+    predicted = load_model(folder).predict_raw(rows)
     np.testing.assert_allclose(predicted[names], written[names], rtol=1e-4, atol=1e-5)
 
 

@@ -35,14 +35,16 @@ def test_a_run_predicts_a_frame_with_paths_and_empty_cells_as_it_did_its_test_sp
     rows = photos(shop).iloc[written["id"]]
     assert rows["photo"].isna().any()
     model = load_model(folder)
-    np.testing.assert_allclose(model.predict(rows)["prediction"], written["prediction"], rtol=1e-5)
+    np.testing.assert_allclose(
+        model.predict_raw(rows)["prediction"], written["prediction"], rtol=1e-5
+    )
     for lacking in ({"photo": None}, {"note": None}, {"photo": "", "note": " "}):
-        predicted = model.predict(rows.assign(**lacking))["prediction"]
+        predicted = model.predict_raw(rows.assign(**lacking))["prediction"]
         assert predicted.between(0, 1).all()
     with pytest.raises(DataError, match="column 'photo' is missing"):
-        model.predict(rows.drop(columns="photo"))
+        model.predict_raw(rows.drop(columns="photo"))
     with pytest.raises(DataError, match=r"nowhere\.png: no such file"):
-        model.predict(rows.assign(photo="nowhere.png"))
+        model.predict_raw(rows.assign(photo="nowhere.png"))
 
 
 def test_encoders_of_kinds_that_are_not_used_are_no_part_of_a_runs_id(shop):
@@ -108,7 +110,7 @@ def test_runs_are_combined_verified_and_reported(shop, lepton):
     results = {path.parent for path in Path("runs").rglob("result.json")}
     (combined,) = results - trained
     written = pd.read_parquet(combined / "predictions" / "test.parquet")
-    predicted = load_model(combined).predict(photos(shop).iloc[written["id"]])
+    predicted = load_model(combined).predict_raw(photos(shop).iloc[written["id"]])
     np.testing.assert_allclose(predicted["prediction"], written["prediction"], rtol=1e-5)
     first = min(trained)
     assert lepton("verify", str(first))[0] == 0
@@ -174,7 +176,7 @@ def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(sh
     folder = run(*encoder, "finetune=full")
     shutil.rmtree("encoder")
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
-    predicted = load_model(folder).predict(shop.iloc[written["id"]])
+    predicted = load_model(folder).predict_raw(shop.iloc[written["id"]])
     np.testing.assert_allclose(predicted["prediction"], written["prediction"], rtol=1e-5)
 
 
@@ -184,7 +186,7 @@ def test_strategies_tune_the_encoders(shop, encoder, run, strategy):
     keep = ["finetune.keep=whole"] if strategy == "lora" else []
     folder = run(*encoder, f"finetune={strategy}", *keep, "trainer.max_epochs=1")
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
-    predicted = load_model(folder).predict(shop.iloc[written["id"]])
+    predicted = load_model(folder).predict_raw(shop.iloc[written["id"]])
     np.testing.assert_allclose(predicted["prediction"], written["prediction"], rtol=1e-5)
 
 
@@ -204,5 +206,5 @@ def test_sounds_are_a_kind_like_any_other(here, run):
     written = pd.read_parquet(folder / "predictions" / "test.parquet")
     rows = table.iloc[written["id"]].copy()
     rows["file"] = [f"calls/{name}" if name else None for name in rows["file"]]
-    predicted = load_model(folder).predict(rows)["prediction"]
+    predicted = load_model(folder).predict_raw(rows)["prediction"]
     np.testing.assert_allclose(predicted, written["prediction"], rtol=1e-4)

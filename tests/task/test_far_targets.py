@@ -50,7 +50,7 @@ def assert_same_but_for_the_offset(far, near):
         assert np.array_equal(b.target.numpy(), table("near").y.to_numpy()[b.ids.numpy()])
         assert (a.prediction - OFFSET).numpy() == pytest.approx(b.prediction.numpy(), abs=2e-4)
         frame = table("far").drop(columns="y").iloc[a.ids.numpy()]
-        again = load_model(far).predict(frame)["prediction"]
+        again = load_model(far).predict_raw(frame)["prediction"]
         assert again.to_numpy() == pytest.approx(a.prediction.numpy(), abs=1e-5, rel=0)
 
 
@@ -127,7 +127,7 @@ def test_the_rows_of_a_file_are_scored_with_all_their_digits(files, run, lepton)
     labelled = read_labelled_rows(files / "far.csv", folder, spec)
     assert np.array_equal(labelled.target.numpy(), table("far").y)
     code, out, errors = lepton("evaluate", str(folder), "far.csv", "resamples=0")
-    error = load_model(folder).predict(table("far"))["prediction"] - table("far").y
+    error = load_model(folder).predict_raw(table("far"))["prediction"] - table("far").y
     assert code == 0, errors
     assert f"{np.sqrt((error**2).mean()):.4f}" in out
 

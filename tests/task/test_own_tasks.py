@@ -83,13 +83,13 @@ def test_a_task_of_ones_own_is_trained_scored_saved_listed_and_predicted(run, ta
     assert bool(result["constant"]) == (task == "denoising")
 
     stored = read_predictions(folder, "test")
-    predicted = load_model(folder).predict(frame.loc[stored.ids.numpy()])
+    predicted = load_model(folder).predict_raw(frame.loc[stored.ids.numpy()])
     values = np.stack(predicted.iloc[:, 0]) if predicted.shape[1] == 1 else predicted.to_numpy()
     torch.testing.assert_close(torch.tensor(values), stored.prediction, rtol=1e-4, atol=1e-5)
     if task == "sequence":
         right = (stored.prediction == stored.target).double().mean().item()
         assert right == pytest.approx(result["metrics"]["test/right"])
-    assert load_model(folder).predict(frame.head(0)).shape[0] == 0
+    assert load_model(folder).predict_raw(frame.head(0)).shape[0] == 0
 
     assert load(f"runs/{task}")[f"test/{monitor}"].notna().all()
     shown = io.StringIO()

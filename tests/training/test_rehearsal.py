@@ -108,7 +108,7 @@ def test_a_run_with_tied_weights_is_kept_and_predicts_as_it_did(run, models):
     assert model.learner.model.two.weight is model.learner.model.one.weight
     rows = torch.randn(5, 30)
     frame = pd.DataFrame(rows.numpy(), columns=model.spec.num_features)
-    assert model.predict(frame).notna().all(axis=None)
+    assert model.predict_raw(frame).notna().all(axis=None)
     stored = pd.read_parquet(folder / "predictions" / "test.parquet")
     assert len(stored) == 114
 

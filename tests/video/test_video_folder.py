@@ -155,11 +155,11 @@ def test_a_run_learns_from_files_and_predicts_from_paths_bytes_and_arrays(here):
     model = load_model(here / "runs" / "clips" / result.run)
     path = here / "clips" / "dark" / "1.mp4"
     sources = [str(path), path.read_bytes(), grey_frames(9, 2)]
-    predicted = model.predict(sources).to_numpy()
+    predicted = model.predict_raw(sources).to_numpy()
     assert np.array_equal(predicted[0], predicted[1])
     assert np.allclose(predicted[0], predicted[2], atol=0.1)
     with pytest.raises(DataError, match=r"none\.mp4: no such file"):
-        model.predict(["none.mp4"])
+        model.predict_raw(["none.mp4"])
 
 
 def test_without_pyav_a_line_says_what_to_install(here, lepton, monkeypatch):

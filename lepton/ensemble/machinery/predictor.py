@@ -1,6 +1,6 @@
 """Predicts with an ensemble: every member predicts, and the predictions are combined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +9,24 @@ import torch
 from torch import Tensor
 
 from lepton import build
-from lepton.derived.derivation import FramePredictor
 from lepton.derived.inputs import unchanged_folder
+from lepton.prediction.predictor import Predictor
 from lepton.spec import DataSpec
 from lepton.storage.run_folder import SPEC_FILE
 
 
-class EnsemblePredictor:
-    """Predicts rows of a DataFrame, as `Predictor`; each member prepares the rows its own way."""
+class EnsemblePredictor(Predictor):
+    """Combines what the members say, each of which prepares the rows its own way."""
 
     def __init__(
-        self, folder: Path, settings: dict[str, Any], load_model: Callable[[Path], FramePredictor]
+        self, folder: Path, settings: dict[str, Any], load_model: Callable[[Path], Predictor]
     ):
         """`settings` is the node of the run's config with the method and the members."""
         references = settings["members"]
-        self.spec = DataSpec.load(folder / SPEC_FILE)
+        spec = DataSpec.load(folder / SPEC_FILE)
         self.members = [load_model(unchanged_folder(folder, r)) for r in references]
+        first = self.members[0]
+        super().__init__(folder, spec=spec, task=first.task, inputs=first.inputs)
         self.entries = torch.tensor([reference["part"] for reference in references])
         runs = self.entries.bincount()
         self.shares = 1 / runs[self.entries].double()
@@ -34,12 +36,8 @@ class EnsemblePredictor:
         self.method = build.instantiate(settings["method"], "ensemble", task=self.spec.task)
         self.method.load(folder)
 
-    def predict(self, frame: pd.DataFrame | Sequence[Any]) -> pd.DataFrame:
-        """One row of predictions for each row given, with its index, in the columns of a run's.
-
-        Raises: DataError when a column is missing or holds what it did not when training.
-        """
-        tables = [member.predict(frame) for member in self.members]
+    def predict_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
+        tables = [member.predict_frame(frame) for member in self.members]
         if not len(tables[0]):
             return tables[0]
         one_number = list(tables[0].columns) == ["prediction"]

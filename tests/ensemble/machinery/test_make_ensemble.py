@@ -63,7 +63,7 @@ def test_every_method_makes_a_run_that_predicts_what_it_was_scored_by(
         stored = {k: v for k, v in result["metrics"].items() if k.startswith(split)}
         assert stored == pytest.approx({f"{split}/{k}": v for k, v in scored.items()}, rel=1e-12)
     test = frame.set_index("id")
-    predicted = load_model(folder).predict(raw(task).loc[test.index])
+    predicted = load_model(folder).predict_raw(raw(task).loc[test.index])
     expected = test[predicted.columns]
     pd.testing.assert_frame_equal(predicted, expected, check_names=False, rtol=0, atol=1e-5)
     row = load(folder.parent).set_index("run").loc[folder.name]
@@ -149,10 +149,10 @@ def test_members_are_named_with_weights_in_the_config_and_paths_move_with_the_ru
     assert [m["weight"] for m in members] == [pytest.approx(1 / 3)] * 3
     assert {m["run"] for m in members} < {folder.name for folder in folders}
     frame = raw("binary")
-    before = load_model(summary.folder).predict(frame)
+    before = load_model(summary.folder).predict_raw(frame)
     (here / "runs").rename(here / "moved")
     moved = Path("moved", *summary.folder.parts[1:])
-    assert load_model(moved).predict(frame).equals(before)
+    assert load_model(moved).predict_raw(frame).equals(before)
     shutil.rmtree(moved.with_name(members[0]["run"]))
     with pytest.raises(LeptonError, match=f"its input {members[0]['run']} is gone") as e:
         load_model(moved)
@@ -202,8 +202,8 @@ def test_folds_are_joined_by_the_rows_that_they_did_not_train_on(study, ensemble
     assert expected.size < len(vals)
     np.testing.assert_allclose(stored(summary.folder, "val")[0], expected, rtol=1e-6)
     frame = raw("folds").iloc[:20]
-    predictions = [load_model(folder).predict(frame)["prediction"] for folder in folders]
-    predicted = load_model(summary.folder).predict(frame)["prediction"]
+    predictions = [load_model(folder).predict_raw(frame)["prediction"] for folder in folders]
+    predicted = load_model(summary.folder).predict_raw(frame)["prediction"]
     np.testing.assert_allclose(predicted, np.mean(predictions, axis=0), rtol=1e-6)
 
 
@@ -213,7 +213,7 @@ def test_settings_are_stacked_on_joined_folds_and_predict(study, ensemble):
     summary = ensemble("runs=folds", *overrides, *QUICK)
     assert summary.facts["considered"] == 2
     assert json.loads((summary.folder / "result.json").read_text())["rows"]["test"] == 250
-    predicted = load_model(summary.folder).predict(raw("folds").iloc[:5])["prediction"]
+    predicted = load_model(summary.folder).predict_raw(raw("folds").iloc[:5])["prediction"]
     assert predicted.between(0, 1).all()
 
 
@@ -363,6 +363,9 @@ def test_members_of_several_studies_go_to_a_study_of_ensembles(study, ensemble):
     summary = ensemble(f"runs=[{folders[0]},other]", "method=mean", *QUICK)
     assert summary.folder.parent == Path("runs/ensembles")
     assert (
-        load_model(summary.folder).predict(raw("binary").iloc[:3])["prediction"].between(0, 1).all()
+        load_model(summary.folder)
+        .predict_raw(raw("binary").iloc[:3])["prediction"]
+        .between(0, 1)
+        .all()
     )
     assert compose_ensemble("runs=x")["study"] is None
