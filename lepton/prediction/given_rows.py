@@ -23,6 +23,8 @@ def rows_frame(given: Any, kinds: Sequence[InputKind], run: Path) -> pd.DataFram
     """
     if isinstance(given, pd.DataFrame):
         return given
+    if hasattr(given, "to_pandas"):  # of polars, pyarrow and datasets
+        return given.to_pandas()
     if isinstance(given, Mapping):
         return _of_mapping(given)
     if isinstance(given, os.PathLike) or (isinstance(given, str) and os.path.exists(given)):

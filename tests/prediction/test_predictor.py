@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from lepton import build, load_model
@@ -110,6 +111,7 @@ def test_arrays_lists_dicts_and_files_mean_the_rows_of_a_table(run_once, here):
         "arrays": {"job": inputs["job"].to_numpy(), "x": inputs["x"].to_numpy()},
         **{name: name for name in ("rows.csv", "rows.parquet", "rows.jsonl")},
         "path": here / "rows.csv",
+        "arrow": pa.Table.from_pandas(inputs),
     }
     for name, rows in given.items():
         np.testing.assert_array_equal(model.predict_raw(rows), expected, err_msg=name)
