@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from lepton.config.compose import compose
     from lepton.config.trust import allow
     from lepton.in_memory.fit import fit
+    from lepton.notebook.train import train
     from lepton.predict import load_model
-    from lepton.run import train
     from lepton.storage.study_table import load
 
 _PUBLIC = {
@@ -17,7 +17,7 @@ _PUBLIC = {
     "fit": "lepton.in_memory.fit",
     "load": "lepton.storage.study_table",
     "load_model": "lepton.predict",
-    "train": "lepton.run",
+    "train": "lepton.notebook.train",
 }
 __all__ = ["allow", "compose", "fit", "load", "load_model", "train"]
 

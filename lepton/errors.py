@@ -5,11 +5,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lepton.foreign_text import printable
+
 
 class LeptonError(Exception):
     """A mistake the user can mend; it says where, what is wrong and what would be right."""
 
     exit_code = 2
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows of it, in the place of a traceback."""
+        return printable(f"{type(self).__name__}: {self}").split("\n")
 
 
 class ConfigError(LeptonError):

@@ -42,9 +42,15 @@ def train(cfg: "DictConfig") -> Result:
 
     Raises: ConfigError, DataError; and what `train_checked` raises.
     """
+    return finished_result(train_to_folder(cfg))
+
+
+def train_to_folder(cfg: "DictConfig") -> Path:
+    """The folder of a composed config's finished run. Raises: as `train`."""
     config = check(cfg)
     folder = run_folder(config)
-    return evaluated(config, folder, train_checked(config, folder))
+    evaluated(config, folder, train_checked(config, folder))
+    return as_it_lies(folder)
 
 
 def evaluated(config: dict[str, Any], folder: Path, result: Result) -> Result:

@@ -71,7 +71,7 @@ def imported(tmp_path_factory):
     [
         ("list", set()),
         (PLANNING, {"hydra"}),
-        ("from lepton import train", {"hydra", "torch"}),
+        ("from lepton import train", {"hydra"}),
         ("check a sweep", {"hydra", "torch", "skops"}),
         ("train", {"hydra", "torch", "skops"}),
         ("train on texts", {"hydra", "torch", "skops", "tokenizers"}),

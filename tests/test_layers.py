@@ -14,7 +14,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("__main__",),
     ("cli", "plugins"),
     ("commands", "testing"),
-    ("ensemble", "show", "explain"),
+    ("ensemble", "show", "explain", "notebook"),
     ("report",),
     ("launch",),
     ("vectorize",),
@@ -41,7 +41,8 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("storage",),
     ("randomness",),
     ("compat",),
-    ("errors", "groups", "seeds", "finite", "foreign_text", "values"),
+    ("errors", "groups", "seeds", "finite", "values"),
+    ("foreign_text",),
 )
 ROW = {package: number for number, row in enumerate(LAYERS) for package in row}
 MOST_FLAT = 16

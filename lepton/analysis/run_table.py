@@ -16,6 +16,16 @@ Scores = dict[str, float]
 
 def show_run(result: Result) -> None:
     """Prints a run's metrics beside the constant predictor's, its size, time and folder."""
+    out = console()
+    for block in run_blocks(result):
+        out.print(block)
+    folder = Path(result.config["runs"]) / result.config["study"] / result.run
+    out.print(f"{folder}", soft_wrap=True)
+
+
+def run_blocks(result: Result) -> list[Table | str]:
+    """The table of a run's metrics beside the constant predictor's, and lines on its size and
+    time."""
     untuned_metrics = result.added.get("before", {})
     columns = {
         "validation": part_of(result.metrics, "val/"),
@@ -23,23 +33,17 @@ def show_run(result: Result) -> None:
         **({"test, untuned": part_of(untuned_metrics, "test/")} if untuned_metrics else {}),
         "test, constant predictor": part_of(result.constant, "test/"),
     }
-    out = console()
     columns, lines = with_evaluations(columns, result.metrics, names=columns["test"])
-    out.print(metric_table(columns, names=columns["test"]))
-    for line in lines:
-        out.print(line)
     epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
     of_all = f" of {result.parameters}" if untuned_metrics else ""
     memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
     sizes = f"{result.trainable}{of_all} parameters{memory}"
-    out.print(f"{result.seconds:.1f} s{epochs}; {sizes}")
+    lines.append(f"{result.seconds:.1f} s{epochs}; {sizes}")
     if untuned_metrics:
-        out.print("untuned: the best linear head of scikit-learn's on the features as they were")
+        lines.append("untuned: the best linear head of scikit-learn's on the features as they were")
     if source_metrics := result.added.get("source"):
-        scores = _forgetting_text(source_metrics)
-        out.print(f"the task it came from, test: {scores}")
-    folder = Path(result.config["runs"]) / result.config["study"] / result.run
-    out.print(f"{folder}", soft_wrap=True)
+        lines.append(f"the task it came from, test: {_forgetting_text(source_metrics)}")
+    return [metric_table(columns, names=columns["test"]), *lines]
 
 
 def metric_table(columns: Mapping[str, Mapping[str, float | str]], *, names: Scores) -> Table:

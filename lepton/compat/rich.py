@@ -1,12 +1,16 @@
 """Rich: a console that takes every string for text, in tables and bars too."""
 
+import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress, Task, TextColumn
+from rich.progress import Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from lepton.compat.ipython import in_notebook, show_replaceable
 from lepton.foreign_text import printable
+
+SECONDS_BETWEEN = 0.2  # two outputs of a notebook
 
 
 class PlainConsole(Console):
@@ -36,3 +40,48 @@ class QuietProgress(Progress):
     def stop(self) -> None:
         if not self.disable:
             super().stop()
+
+
+class NotebookProgress(Progress):
+    """Bars below a cell: one output that is replaced. Rich's own would need ipywidgets there."""
+
+    def __init__(self, *columns: ProgressColumn, transient: bool):
+        super().__init__(*columns, auto_refresh=False)
+        self.transient, self.handle, self.shown_at = transient, None, 0.0
+
+    def start(self) -> None:
+        """Shows nothing yet: there is no task to show."""
+
+    def refresh(self) -> None:
+        """Shows the bars, unless they were shown a moment ago."""
+        now = time.monotonic()
+        if now - self.shown_at >= SECONDS_BETWEEN:
+            self.shown_at = now
+            self._show(self.make_tasks_table(self.tasks))
+
+    def update(self, *about: Any, **values: Any) -> None:
+        super().update(*about, **values)
+        self.refresh()
+
+    def stop(self) -> None:
+        """Leaves the bars as they are by now, or nothing."""
+        if self.handle is not None or not self.transient:
+            self._show(Text() if self.transient else self.make_tasks_table(self.tasks))
+
+    def _show(self, content: Any) -> None:
+        if self.handle is None:
+            self.handle = show_replaceable(content)
+        else:
+            self.handle.update(content)
+
+
+def moving_bars(*columns: ProgressColumn, shown: bool = True, transient: bool = False) -> Progress:
+    """Bars on standard error or, in a notebook, below the cell; none where they are not `shown`.
+
+    Those that are `transient` leave nothing when they end.
+    """
+    if shown and in_notebook():
+        return NotebookProgress(*columns, transient=transient)
+    return QuietProgress(
+        *columns, console=PlainConsole(stderr=True), disable=not shown, transient=transient
+    )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sized
 from pathlib import Path
 
+from lepton.compat.ipython import in_notebook
 from lepton.storage.run_folder import RESULT_FILE, failed_folder, pruned_folder, read_failure
 from lepton.storage.study import StudyTables
 from lepton.sweep.attempt import DISK_FULL, ENDED, LOCKED, REFUSED
@@ -36,7 +37,7 @@ class SweepProgress:
         self.bar: ProgressBar | None = None
 
     def __enter__(self) -> "SweepProgress":
-        if self.total > 1 and sys.stderr.isatty():
+        if self.total > 1 and (sys.stderr.isatty() or in_notebook()):
             self.bar = ProgressBar()
         return self
 

@@ -1,12 +1,11 @@
-"""The line on a terminal that shows how far a sweep is, with a bar before it."""
+"""The line on a terminal or in a notebook that shows how far a sweep is, with a bar before it."""
 
 import logging
 import sys
 
 from rich.progress import BarColumn
-from rich.progress import Progress as RichProgress
 
-from lepton.compat.rich import PlainColumn, PlainConsole
+from lepton.compat.rich import PlainColumn, moving_bars
 from lepton.training import terminal_line
 
 
@@ -14,11 +13,7 @@ class ProgressBar:
     """One line that moves; what is logged meanwhile appears above it."""
 
     def __init__(self) -> None:
-        self.bar = RichProgress(
-            BarColumn(),
-            PlainColumn("{task.description}"),
-            console=PlainConsole(stderr=True),
-        )
+        self.bar = moving_bars(BarColumn(), PlainColumn("{task.description}"))
         self.bar.start()
         self.row, self.text = self.bar.add_task(""), ""
         log = logging.getLogger("lepton")

@@ -4,25 +4,26 @@ import sys
 
 from rich.progress import BarColumn, TimeRemainingColumn
 
+from lepton.compat.ipython import in_notebook
 from lepton.compat.lightning import pl
-from lepton.compat.rich import PlainColumn, PlainConsole, QuietProgress
+from lepton.compat.rich import PlainColumn, moving_bars
 from lepton.trainer.default import Trainer
 from lepton.training import terminal_line
 
 
 class Progress(pl.Callback):
-    """Shows a rich bar over epochs on a terminal, nothing elsewhere; in a sweep, the sweep's line
-    shows its text."""
+    """Shows a rich bar over epochs on a terminal and in a notebook, nothing elsewhere; in a sweep,
+    the sweep's line shows its text."""
 
     def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
-        wanted = trainer.progress if trainer.progress is not None else sys.stderr.isatty()
-        self.bar = QuietProgress(
+        is_seen = sys.stderr.isatty() or in_notebook()
+        wanted = trainer.progress if trainer.progress is not None else is_seen
+        self.bar = moving_bars(
             PlainColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(),
             PlainColumn("{task.description}"),
             TimeRemainingColumn(),
-            console=PlainConsole(stderr=True),
-            disable=not (wanted and trainer.is_global_zero) or terminal_line.of_sweep is not None,
+            shown=wanted and trainer.is_global_zero and terminal_line.of_sweep is None,
             transient=True,
         )
         self.bar.start()
