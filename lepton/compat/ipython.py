@@ -1,14 +1,21 @@
 """IPython's kernels: whether this process is one, and an output of theirs that is replaced."""
 
+import io
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def in_notebook() -> bool:
     """True in a process whose cells a notebook shows; imports nothing of IPython's."""
+    return hasattr(_shell(), "kernel")  # which a shell in a terminal has not
+
+
+def _shell() -> Any:
     ipython = sys.modules.get("IPython")
-    shell = ipython and ipython.get_ipython()
-    return hasattr(shell, "kernel")  # which a shell in a terminal has not
+    return ipython and ipython.get_ipython()
 
 
 def show_replaceable(content: Any) -> Any:
@@ -16,3 +23,19 @@ def show_replaceable(content: Any) -> Any:
     from IPython.display import display  # pyright: ignore[reportMissingImports]
 
     return display(content, display_id=True)
+
+
+def show_figures() -> None:
+    """Lets a notebook show matplotlib's figures as pictures, unless it knows how by now."""
+    from matplotlib.figure import Figure
+
+    formatters = _shell().display_formatter.formatters
+    pictures = [formatters[kind] for kind in formatters if kind.startswith("image/")]
+    if not any(Figure in formatter for formatter in pictures):
+        formatters["image/png"].for_type(Figure, _png)
+
+
+def _png(figure: "Figure") -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return stream.getvalue()

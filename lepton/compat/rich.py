@@ -65,8 +65,10 @@ class NotebookProgress(Progress):
 
     def stop(self) -> None:
         """Leaves the bars as they are by now, or nothing."""
-        if self.handle is not None or not self.transient:
-            self._show(Text() if self.transient else self.make_tasks_table(self.tasks))
+        if not self.transient:
+            self._show(self.make_tasks_table(self.tasks))
+        elif self.handle is not None:
+            self.handle.update({"text/html": "", "text/plain": ""}, raw=True)
 
     def _show(self, content: Any) -> None:
         if self.handle is None:

@@ -15,7 +15,10 @@ from lepton.config.words import shell_word, value_text
 from lepton.errors import ConfigError, DataError
 from lepton.in_memory.given_rows import GivenRows, gather
 from lepton.in_memory.kept_tables import forget, keep, kept_path
+from lepton.notebook.python_calls import python_call, words_of
+from lepton.notebook.run_result import RunResult
 from lepton.run import evaluated, train_checked
+from lepton.storage.namesakes import as_it_lies
 from lepton.storage.results import Result
 from lepton.storage.study import refresh_tables
 
@@ -35,7 +38,7 @@ def fit(
     val: Any = None,
     test: Any = None,
     groups: Any = None,
-) -> Result:
+) -> RunResult:
     """The result of `lepton train OVERRIDES` on rows in memory: trained now, or read when done.
 
     `data` is a DataFrame of pandas or polars, or anything else with Arrow's capsules or the
@@ -45,10 +48,11 @@ def fit(
     or its cells, says which rows must not be divided.
     Raises: DataError, ConfigError; and what `train` raises.
     """
-    given = gather(data, target=target, y=y, val=val, test=test, groups=groups)
-    folder, result = train_given(given, overrides)
-    refresh_tables(folder.parent)
-    return result
+    with python_call():
+        given = gather(data, target=target, y=y, val=val, test=test, groups=groups)
+        folder, _ = train_given(given, words_of("fit", overrides, {}))
+        refresh_tables(folder.parent)
+        return RunResult.read(as_it_lies(folder))
 
 
 def train_given(given: GivenRows, overrides: Sequence[str]) -> tuple[Path, Result]:

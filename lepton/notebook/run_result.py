@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from lepton.compat.ipython import in_notebook
+from lepton.compat.ipython import in_notebook, show_figures
 from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError, explain_read_errors
 from lepton.storage.results import Result, finished_result
@@ -89,6 +89,6 @@ class RunResult(Result):
             model = self.choices.get("model", "its model")
             raise LeptonError(f"{self.run}: {model} was not fitted in epochs: there is no curve")
         if in_notebook():
-            import matplotlib.pyplot  # noqa: F401, which lets IPython show figures
+            show_figures()
         with lepton_style():
             return learning_curves({(): [self.history]})

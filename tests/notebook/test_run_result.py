@@ -53,6 +53,15 @@ def test_the_plot_has_the_curves_of_the_history(result):
         assert line.get_xdata().tolist() == [1, 2, 3]
 
 
+def test_a_plot_leaves_the_settings_of_the_notebooks_own_plots(result):
+    matplotlib = pytest.importorskip("matplotlib")
+    with matplotlib.rc_context():
+        matplotlib.rcParams["backend"] = "svg"
+        before = dict(matplotlib.rcParams)
+        result.plot()
+        assert dict(matplotlib.rcParams) == before
+
+
 def test_a_model_that_was_not_fitted_in_epochs_has_no_curve(run_once):
     pytest.importorskip("matplotlib")
     folder = run_once("dataset=wine", "model=gradient_boosting", "model.max_iter=3")

@@ -55,12 +55,12 @@ RC_PARAMS = {
 
 @contextmanager
 def lepton_style() -> Iterator[None]:
-    """Lets matplotlib draw without a window and in lepton's style.
+    """Lets matplotlib draw in lepton's style; figures outside of pyplot need no window.
 
     Raises: LeptonError when it is not installed.
     """
     matplotlib = import_optional("matplotlib", needed_by="report")
-    with matplotlib.rc_context({**RC_PARAMS, "backend": "agg"}):
+    with matplotlib.rc_context(RC_PARAMS):
         yield
 
 
