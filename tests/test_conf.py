@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "callbacks": 4,
     "adversarial": 1,
     "augmentation": 1,
-    "model": 32,
+    "model": 35,
     "optimizer": 9,
     "scheduler": 9,
     "regularization": 8,
@@ -37,7 +37,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "hydra/sweeper": 2,
     "hydra/sweeper/sampler": 7,
     "hydra/sweeper/pruner": 4,
-    "search": 17,
+    "search": 20,
     "ensemble": 10,
 }
 CNN, VADER, SMALL_CNN = "model=text_cnn", "dataset=vader", "model=cnn_small"

@@ -16,6 +16,7 @@ EXTRAS = {  # package: the extra of lepton's that installs it
     "soxr": "resample",
     "captum": "explain",
     "av": "video",
+    **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosting"),
 }
 PROPER_NAMES = {"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow", "av": "PyAV"}
 

@@ -20,10 +20,10 @@ def available_cores() -> int:
 
 
 def threads_of_run(config: dict[str, Any], cores: int) -> int:
-    """CPU threads that a run takes; a model that fits itself takes one."""
+    """CPU threads that a run takes; a model that fits itself says so in `threads`, or takes one."""
     trainer = config["trainer"]
     if trainer is None:
-        return 1
+        return min(cores, (config["model"] or {}).get("threads", 1) or cores)
     devices = trainer.get("devices")
     processes = devices if isinstance(devices, int) and trainer["accelerator"] == "cpu" else 1
     return min(cores, (trainer["threads"] or cores) * max(1, processes))

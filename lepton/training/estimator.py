@@ -24,7 +24,9 @@ class SelfFittingModel(Protocol):
     Rows are tensors by name, `target` and `id` and those of the kinds of inputs that it reads: of a
     table `num` (N, F) and `cat` (N, C), of texts an array `texts` (N, columns).
     It is built with `spec` and `seed` beside its keys. A class may say in `tasks` which tasks it
-    knows, where these are not lepton's with a target; `facts()` may add to `Learner.facts`.
+    knows, where these are not lepton's with a target; `facts()` may add to `Learner.facts`. One
+    that learns by iterations may leave in `history` a row for each, and in `best_epoch` the one
+    that it predicts from, as networks have them of epochs.
     """
 
     def fit(self, train: Rows, val: Rows, weights: Tensor | None) -> None:
@@ -75,6 +77,8 @@ class Estimator:
         train, val = (with_target_to_learn(data.splits[s], data.spec) for s in ("train", "val"))
         self.model.fit(train, val, self.task.estimator_weights())
         self.task.finish(self.model, val)
+        self.history = list(getattr(self.model, "history", []))
+        self.best_epoch = int(getattr(self.model, "best_epoch", 0))
         self.seconds = time.perf_counter() - started
         return data
 

@@ -213,7 +213,13 @@ def _main_file():
 
 @pytest.mark.parametrize(
     ("threads", "model", "expected"),
-    [("1", "mlp", 1), ("3", "mlp", 3), ("null", "mlp", 8), ("null", "gradient_boosting", 1)],
+    [
+        ("1", "mlp", 1),
+        ("3", "mlp", 3),
+        ("null", "mlp", 8),
+        ("null", "gradient_boosting", 1),
+        ("3", "xgboost", 3),
+    ],
 )
 def test_the_threads_of_a_job_are_those_it_is_given(here, threads, model, expected):
     (job,) = jobs("dataset=wine", f"model={model}", f"trainer.threads={threads}")

@@ -32,7 +32,7 @@ PRETRAINED = [  # classes that are held to it with small weights elsewhere
     *("speech_embedding", "audio_encoder"),
     "vit_small",  # vit of another size
 ]
-ESTIMATORS = ["gradient_boosting", "tfidf_linear"]
+ESTIMATORS = ["gradient_boosting", "tfidf_linear", "catboost", "lightgbm", "xgboost"]
 INSPECTING = ["patch_memory", "feature_gaussian"]  # fit themselves too
 OF_OTHER_INPUTS = [
     *TEXT_NETWORKS,

@@ -1,0 +1,250 @@
+"""BoostedTrees: the base of models whose trees another library boosts."""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from lepton.compat.optional import import_optional
+from lepton.config.upper_bounds import refuse_beyond_cores
+from lepton.errors import ConfigError
+from lepton.model.sklearn_models import predict_task, target_columns, weights_by_class
+from lepton.model.tree_features import TreeFeatures
+from lepton.spec import DataSpec
+from lepton.storage.run_files import naming_damage, read_run_bytes, read_run_json
+from lepton.storage.run_log import log_once
+from lepton.values.bounds import AtLeast1
+
+STATE_FILE, IMPORTANCE_FILE = "model.json", "model.importance.csv"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to learn from or to stop by. Shapes: x (N, F), y (N,), weight (N,) or None."""
+
+    x: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """A library's trees; `losses` has "train/loss" and "val/loss" after each iteration."""
+
+    trees: Any
+    losses: dict[str, list[float]]
+    best: int  # the iteration that predictions are of, from 0
+
+
+@dataclass
+class FittedOutput:
+    """The trees of one output, or None where training held a single class."""
+
+    trees: Any
+    classes_: np.ndarray
+
+
+class BoostedTrees(ABC):
+    """Trees of a library that fits them, with categories and missing values as it treats them.
+
+    There is one model, for multilabel one a label. A derived class says how trees are boosted,
+    predict, are written and read, in the library's own format. `settings` are its parameters.
+    """
+
+    reads = ("table",)
+    library: ClassVar[str]  # the package
+    ending: ClassVar[str]  # of files of trees
+
+    def __init__(
+        self, *, spec: DataSpec, patience: AtLeast1 | None, threads: AtLeast1 | None, seed: int
+    ):
+        if threads is not None:
+            refuse_beyond_cores("model.threads", threads, "threads")
+        self.spec, self.patience, self.threads, self.seed = spec, patience, threads, seed
+        self.package = import_optional(self.library, needed_by="model")
+        self.features = TreeFeatures(spec)
+        self.settings: dict[str, Any] = {}
+        self.outputs: list[FittedOutput] = []
+        self.history: list[dict[str, float]] = []
+        self.best_epoch = 0
+
+    @abstractmethod
+    def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
+        """Trees for one output; y is 0 to classes - 1, or numbers where classes is 0."""
+
+    @abstractmethod
+    def predict_trees(self, trees: Any, x: np.ndarray) -> np.ndarray:
+        """Probabilities of all classes, of two that of the second, or numbers."""
+
+    @abstractmethod
+    def gains(self, trees: Any) -> np.ndarray:
+        """How much each feature gained, in any unit. Shapes: -> (F,)."""
+
+    @abstractmethod
+    def dump(self, trees: Any) -> bytes:
+        """The content of a file of these trees."""
+
+    @abstractmethod
+    def parse(self, content: bytes) -> Any:
+        """The trees of what `dump` returned."""
+
+    def fit(
+        self, train: dict[str, Tensor], val: dict[str, Tensor], weights: Tensor | None = None
+    ) -> None:
+        """Boosts trees on `train`; where `patience` is given, `val` stops them.
+
+        Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
+        """
+        x, x_val = self.features.matrix(train), self.features.matrix(val)
+        targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
+        self.outputs, fits = [], []
+        for label, (y, y_val) in enumerate(targets):
+            by_class = None
+            if weights is not None:
+                by_class = weights_by_class(weights, self.spec.task, label)
+            classes, boosted = self._fit_output(x, y, x_val, y_val, by_class)
+            self.outputs.append(FittedOutput(boosted and boosted.trees, classes))
+            fits += [boosted] if boosted else []
+        self.history = mean_history([fit.losses for fit in fits], self._loss_unit())
+        self.best_epoch = max((fit.best for fit in fits), default=0)
+
+    def predict(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Probabilities, or for regression values in the target's own unit.
+
+        Shapes: binary and regression (N,), multiclass (N, K), multilabel (N, labels).
+        """
+        x = self.features.matrix(inputs)
+        return predict_task(
+            self.spec,
+            self.outputs,
+            lambda output: self._numbers(self.predict_trees(output.trees, x)),
+            lambda output: self._probabilities(output, x),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Writes the trees as the library does, their classes, and how much features gained."""
+        classes = [output.classes_.tolist() for output in self.outputs]
+        (folder / STATE_FILE).write_text(json.dumps({"classes": classes}))
+        for i, output in enumerate(self.outputs):
+            if output.trees is not None:
+                (folder / self._tree_file(i)).write_bytes(self.dump(output.trees))
+        self.importance().to_csv(folder / IMPORTANCE_FILE, index=False)
+
+    def load(self, folder: Path) -> None:
+        """Reads what `save` wrote.
+
+        Raises: Damaged when a file holds something else.
+        """
+        what = "the classes of boosted trees"
+        state = read_run_json(folder, STATE_FILE, what)
+        with naming_damage(folder / STATE_FILE, what):
+            all_classes = [np.array(classes, dtype=float) for classes in state["classes"]]
+        self.outputs = []
+        for i, classes in enumerate(all_classes):
+            trees = None
+            if len(classes) != 1:
+                content = read_run_bytes(folder, self._tree_file(i))
+                with naming_damage(folder / self._tree_file(i), f"trees of {self.library}"):
+                    trees = self.parse(content)
+            self.outputs.append(FittedOutput(trees, classes))
+
+    def importance(self) -> pd.DataFrame:
+        """The share of each feature in what all features gained, the largest first."""
+        shares = np.zeros(len(self.features.names))
+        for output in self.outputs:
+            if output.trees is not None:
+                gains = self.gains(output.trees)
+                shares += gains / (gains.sum() or 1.0)
+        table = pd.DataFrame({"feature": self.features.names, "gain": shares})
+        table["gain"] /= table["gain"].sum() or 1.0
+        return table.sort_values("gain", ascending=False, kind="stable")
+
+    def _tree_file(self, output: int) -> str:
+        return f"model.{output}.{self.ending}"
+
+    def _fit_output(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        x_val: np.ndarray,
+        y_val: np.ndarray,
+        by_class: np.ndarray | None,
+    ) -> tuple[np.ndarray, Boosted | None]:
+        """The classes of an output, none for numbers, and its trees, None for a single class."""
+        if self.spec.task == "regression":
+            train, val = (
+                Sample(rows, self._standardized(target), None)
+                for rows, target in ((x, y), (x_val, y_val))
+            )
+            return np.array([]), self._boosted(train, val, 0)
+        classes = np.unique(y)
+        if len(classes) == 1:
+            return classes, None
+        scorable = np.isin(y_val, classes)  # libraries know no other class than those of training
+        train = _sample(x, y, classes, by_class)
+        val = _sample(x_val[scorable], y_val[scorable], classes, by_class)
+        return classes, self._boosted(train, val if scorable.any() else None, len(classes))
+
+    def _boosted(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
+        """Raises: ConfigError for values that the library refuses."""
+        if val is None and self.patience is not None:
+            log_once("model.patience does nothing: validation holds no class of training")
+        try:
+            return self.boost(train, val, classes)
+        except self.refusals() as e:
+            reason = " ".join(str(e).split("Stack trace")[0].split())[:300]
+            raise ConfigError(f"model: {self.library} says: {reason}") from e
+
+    def refusals(self) -> type[Exception]:
+        """What the library raises for values that it does not take."""
+        return ValueError
+
+    def _standardized(self, y: np.ndarray) -> np.ndarray:
+        """Targets that keep their digits where the library computes in 32 bits."""
+        return (y.astype(np.float64) - self.spec.target_mean) / self._loss_unit()
+
+    def _numbers(self, predicted: np.ndarray) -> np.ndarray:
+        return predicted.astype(np.float64) * self._loss_unit() + self.spec.target_mean
+
+    def _loss_unit(self) -> float:
+        return self.spec.target_std if self.spec.task == "regression" else 1.0
+
+    def _probabilities(self, output: FittedOutput, x: np.ndarray) -> np.ndarray:
+        """Shapes: -> (N, classes that training held)."""
+        if output.trees is None:
+            return np.ones((len(x), 1))
+        predicted = self.predict_trees(output.trees, x).astype(np.float64)
+        return predicted if predicted.ndim == 2 else np.stack([1 - predicted, predicted], 1)
+
+
+def _sample(
+    x: np.ndarray, y: np.ndarray, classes: np.ndarray, by_class: np.ndarray | None
+) -> Sample:
+    """Rows whose classes are numbered as training holds them."""
+    weight = None if by_class is None else by_class[y.astype(int)]
+    return Sample(x, np.searchsorted(classes, y), weight)
+
+
+def mean_history(losses: list[dict[str, list[float]]], unit: float) -> list[dict[str, float]]:
+    """Rows of the mean losses over outputs; one that has stopped counts with its last.
+
+    >>> mean_history([{"val/loss": [2.0, 1.0]}, {"val/loss": [4.0]}], 1.0)
+    [{'epoch': 0, 'val/loss': 3.0}, {'epoch': 1, 'val/loss': 2.5}]
+    """
+    if not losses:
+        return []
+    lasting = max(len(values) for one in losses for values in one.values())
+    names = [name for name in losses[0] if all(name in one for one in losses)]
+    rows = []
+    for i in range(lasting):
+        row: dict[str, float] = {"epoch": i}
+        for name in names:
+            values = [one[name][min(i, len(one[name]) - 1)] for one in losses]
+            row[name] = float(np.mean(values)) * unit
+        rows.append(row)
+    return rows
