@@ -7,19 +7,23 @@ if TYPE_CHECKING:
     from lepton.config.compose import compose
     from lepton.config.trust import allow
     from lepton.in_memory.fit import fit
+    from lepton.notebook.load import load
+    from lepton.notebook.multirun import multirun
+    from lepton.notebook.study import Study
     from lepton.notebook.train import train
     from lepton.predict import load_model
-    from lepton.storage.study_table import load
 
 _PUBLIC = {
     "allow": "lepton.config.trust",
     "compose": "lepton.config.compose",
     "fit": "lepton.in_memory.fit",
-    "load": "lepton.storage.study_table",
+    "load": "lepton.notebook.load",
     "load_model": "lepton.predict",
+    "multirun": "lepton.notebook.multirun",
+    "Study": "lepton.notebook.study",
     "train": "lepton.notebook.train",
 }
-__all__ = ["allow", "compose", "fit", "load", "load_model", "train"]
+__all__ = ["Study", "allow", "compose", "fit", "load", "load_model", "multirun", "train"]
 
 
 def __getattr__(name: str) -> object:

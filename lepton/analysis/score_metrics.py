@@ -33,3 +33,8 @@ def _score_metrics(runs: pd.DataFrame) -> list[str]:
         found.append(names[most].removeprefix(PREFIX))
         is_score = is_score[~is_score[:, most]]
     return sorted(found)
+
+
+def score_columns(runs: pd.DataFrame) -> list[str]:
+    """The columns of the validation metrics that the scores of a table are."""
+    return [f"{PREFIX}{name}" for name in _score_metrics(runs)]

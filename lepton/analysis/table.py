@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import pandas as pd
 from rich.table import Table
@@ -46,6 +47,12 @@ def console() -> PlainConsole:
     )
 
 
+class Output(Protocol):
+    """What tables and lines are printed on."""
+
+    def print(self, block: Any, /, *, soft_wrap: bool = False) -> None: ...
+
+
 def show_study(
     study: str | Path,
     by: list[str] | None = None,
@@ -54,14 +61,16 @@ def show_study(
     *,
     rows: float = MAX_ROWS,
     where: str | None = None,
+    out: Output | None = None,
 ) -> None:
     """Prints a study's table, what it means, and the runs without a result.
 
     `by`: columns to group by, by default the settings that vary; `metrics`: names, by default the
     preferred ones; `select`: the validation metric that rows are ordered by; `rows`: the most to
-    print, best first; `where`: the condition that the runs meet.
+    print, best first; `where`: the condition that the runs meet; `out`: what prints, by default
+    the terminal.
     """
-    filtered, out = filter_runs(gather_runs([study]), where), console()
+    filtered, out = filter_runs(gather_runs([study]), where), out or console()
     frame = filtered.runs
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if len(finished):
@@ -146,7 +155,7 @@ def _rows_and_keys(finished: pd.DataFrame, by: list[str] | None) -> tuple[pd.Dat
 
 
 def show_runs_without_result(
-    filtered: FilteredRuns, out: PlainConsole, *, rows: float = MAX_ROWS
+    filtered: FilteredRuns, out: Output, *, rows: float = MAX_ROWS
 ) -> None:
     """Prints runs without a result, with their errors; the number of runs by status; the filter."""
     frame = filtered.runs

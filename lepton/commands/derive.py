@@ -4,14 +4,11 @@
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lepton.commands.flags import plain_arguments, take_flag
 from lepton.commands.terminal_log import show_log
-from lepton.config.command import COMMON_KEYS, WHERE, compose_command
-from lepton.config.commands import command_roots
-from lepton.derived.derivation import DerivationRequest
-from lepton.derived.run_paths import find_run_folders
+from lepton.config.command import WHERE
 from lepton.foreign_text import say
 
 if TYPE_CHECKING:
@@ -27,36 +24,16 @@ def main(name: str, arguments: Sequence[str], *, check: bool = False) -> int:
     overrides = plain_arguments(arguments).overrides
     overrides += [] if where is None else [f"{WHERE}{where}"]
     show_log()
-    config = compose_command(command_roots()[name], overrides)
-    from lepton.derived.classes import build_derivation
+    from lepton.derived.planning import plan_command
 
-    derivation = build_derivation(request_of(name, config, overrides))
-    find_run_folders(config["runs"])
-    from lepton.derived.inputs import find_inputs
-    from lepton.derived.make import make_or_read, plan_derivation
-
-    search = find_inputs(
-        config["runs"], command=name, fewest=derivation.fewest, where=config["where"]
-    )
-    plan = plan_derivation(derivation, search)
+    plan = plan_command(name, overrides)
     if check:
         _show_plan(plan)
     else:
-        derivation.show(make_or_read(plan))
+        from lepton.derived.make import make_or_read
+
+        plan.derivation.show(make_or_read(plan))
     return 0
-
-
-def request_of(name: str, config: dict[str, Any], overrides: list[str]) -> DerivationRequest:
-    """What a composed config asks of a command."""
-    settings = {k: v for k, v in config.items() if k not in (*COMMON_KEYS, "label")}
-    return DerivationRequest(
-        command=name,
-        settings=settings,
-        label=config["label"],
-        overrides=overrides,
-        study=config["study"],
-        rerun=config["rerun"],
-    )
 
 
 def _show_plan(plan: "DerivationPlan") -> None:

@@ -23,21 +23,14 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from lepton.analysis.comparison import (
-    Comparison,
-    check_keys,
-    comparable_runs,
-    compare,
-    selection_metric,
-)
+from lepton.analysis.comparison import Comparison
 from lepton.analysis.conclusions import caveats, conclusions
-from lepton.analysis.grouping import chosen_groups, varying_settings, without_derived
 from lepton.analysis.run_filter import filter_runs
 from lepton.analysis.study import gather_runs
+from lepton.analysis.study_comparison import compare_study
 from lepton.analysis.table import (
     MAX_ROWS,
     console,
-    metric_columns,
     show_runs_without_result,
     show_study,
 )
@@ -116,7 +109,14 @@ def _show_comparisons(options: argparse.Namespace) -> None:
     if finished.empty:
         show_runs_without_result(filtered, out)
         return
-    comparisons = _comparisons(options, frame, finished)
+    comparisons = compare_study(
+        frame,
+        split_names(options.compare) or split_names(options.group_by),
+        study=options.study,
+        metrics=split_names(options.metric),
+        baseline=options.baseline,
+        select=options.select,
+    )
     blocks = [block for comparison in comparisons for block in _blocks(comparison)]
     blocks += [block for section in ranking_section(comparisons) for block in section.blocks]
     if options.format in (None, "text"):
@@ -126,30 +126,6 @@ def _show_comparisons(options: argparse.Namespace) -> None:
     else:
         write_table = {"markdown": markdown_table, "latex": latex_table}[options.format]
         say("\n\n".join(write_table(b) for b in blocks if isinstance(b, TableBlock)))
-
-
-def _comparisons(
-    options: argparse.Namespace, frame: pd.DataFrame, finished: pd.DataFrame
-) -> list[Comparison]:
-    """The options of the keys asked for, or of all that differ, compared on each data set.
-
-    Raises: LeptonError when no setting differs between the finished runs.
-    """
-    keys = split_names(options.compare) or split_names(options.group_by)
-    runs = without_derived(finished)
-    keys = (
-        check_keys(keys, comparable_runs(finished, keys))
-        if keys
-        else varying_settings(runs, chosen_groups(runs))
-    )
-    if not keys:
-        raise LeptonError(
-            f"{options.study}: all finished runs have the same settings; nothing to compare"
-        )
-    (first_metric, *_) = metric_columns(split_names(options.metric), finished) or [None]
-    metric = first_metric if options.metric else None  # each data set's, unless one was named
-    select = selection_metric(options.select, finished)
-    return compare(frame, keys, metric=metric, baseline=options.baseline, select=select)
 
 
 def _blocks(comparison: Comparison) -> list[TableBlock | Text]:

@@ -8,10 +8,18 @@ from rich.table import Table
 from lepton.foreign_text import printable
 
 
-def html_of(title: str, blocks: Sequence[Table | str]) -> str:
-    """A heading, tables, and a paragraph for each line of text."""
-    parts = [_table(b) if isinstance(b, Table) else f"<p>{_text(b)}</p>" for b in blocks]
-    return f"<div><strong>{_text(title)}</strong>{''.join(parts)}</div>"
+class Page:
+    """A heading, and below it what is printed on it: tables, and a paragraph for each line."""
+
+    def __init__(self, title: str) -> None:
+        self.parts = [f"<strong>{_text(title)}</strong>"]
+
+    def print(self, block: Table | str, /, *, soft_wrap: bool = False) -> None:
+        """Adds a table or a line."""
+        self.parts.append(_table(block) if isinstance(block, Table) else f"<p>{_text(block)}</p>")
+
+    def html(self) -> str:
+        return f"<div>{''.join(self.parts)}</div>"
 
 
 def _table(table: Table) -> str:

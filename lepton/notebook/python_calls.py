@@ -45,6 +45,20 @@ def words_of(call: str, words: Sequence[object], named: Mapping[str, object]) ->
     return [str(word) for word in words]
 
 
+def names_of(argument: str, value: object) -> list[str] | None:
+    """The names that an argument gives: one, several with commas or in a list; None as it is.
+
+    Raises: LeptonError for anything else.
+    """
+    if value is None:
+        return None
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        shown = printable(f"{value!r:.60}", one_line=True)
+        raise LeptonError(f"{argument}: {shown} is no name; {argument}='model', or a list of names")
+    return [name.strip() for name in names if name.strip()]
+
+
 @contextmanager
 def python_call() -> Iterator[None]:
     """Tells what goes wrong inside as Python has it: names of arguments in the place of flags, and

@@ -36,9 +36,12 @@ class RunResult(Result):
 
     def _repr_html_(self) -> str:
         from lepton.analysis.run_table import run_blocks
-        from lepton.notebook.html import html_of
+        from lepton.notebook.html import Page
 
-        return html_of(self.run, [*run_blocks(self), str(self.folder)])
+        page = Page(self.run)
+        for block in (*run_blocks(self), str(self.folder)):
+            page.print(block)
+        return page.html()
 
     @cached_property
     def history(self) -> "pd.DataFrame":

@@ -21,16 +21,8 @@ CHOICE_KEYS = ("choices", "overrides", "revisions")  # of a config, that are no 
 
 
 def load(study: str | Path) -> "pd.DataFrame":
-    """A study as a DataFrame, one row a run that is not in progress.
-
-    Columns: run, status (finished, failed, diverged, pruned, unreadable), error; the chosen option
-    of each group under its name (model, optimizer, ...); every config value under its key
-    (optimizer.lr, seed, ...); metrics as split/name, those of the constant predictor as
-    constant/split/name, those of the untuned backbone as before/split/name, those of the task that
-    a tuned network came from as source/before/test/name and source/after/test/name; rows/train,
-    rows/val, rows/test; score, trained, seconds, epochs, best_epoch, parameters, trainable,
-    memory_mb; folder. Of derived runs also derived, the command that made them, and under the
-    command's name what it calls them. Those of COLUMN_TYPES are always there, with those types.
+    """A study as a DataFrame, one row a run that is not in progress; `lepton.load` lists its
+    columns. Those of COLUMN_TYPES are always there, with those types.
 
     Raises: LeptonError when there is no such study.
     """

@@ -10,7 +10,6 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from lepton.analysis.table import show_study
 from lepton.compat.hydra import error_of
 from lepton.config.node_checks import plain_dict
 from lepton.errors import ConfigError, FailedRuns, Locked
@@ -18,6 +17,7 @@ from lepton.storage.namesakes import as_it_lies
 from lepton.storage.run_folder import failed_folder, read_failure, run_status
 from lepton.storage.study import add_planned_runs, make_studies, write_tables
 from lepton.sweep.attempt import ENDED, LOCKED, JobOutcome, failure_outcome
+from lepton.sweep.ended_studies import show_or_collect
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.grid_options import read_grid_options
 from lepton.sweep.job import Job
@@ -74,10 +74,10 @@ class Grid:
         with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
             self.train(jobs, progress)
         unevaluated = add_lacking_evaluations(plan.jobs)
-        for study in dict.fromkeys(job.folder.parent for job in plan.jobs):
-            if not jobs:
-                write_tables(study)  # a killed sweep may have left an older table
-            show_study(study)
+        studies = [*dict.fromkeys(job.folder.parent for job in plan.jobs)]
+        for study in studies if not jobs else ():
+            write_tables(study)  # a killed sweep may have left an older table
+        show_or_collect(studies)
         _raise_unfinished(plan, progress)
         raise_failed_evaluations(unevaluated)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton.commands.derive import request_of
 from lepton.config.command import compose_command
 from lepton.config.commands import command_roots
 from lepton.derived.classes import build_derivation
 from lepton.derived.inputs import find_inputs
 from lepton.derived.make import make_or_read, plan_derivation
+from lepton.derived.planning import request_of
 from tests.tampering import forget_digests
 
 SMALL = ("dataset=synthetic", "dataset.rows=250", "batch_size=16", "trainer.max_epochs=3")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lepton.errors import LeptonError
-from lepton.notebook.html import html_of
+from lepton.notebook.html import Page
 from lepton.notebook.run_result import RunResult
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=3")
@@ -76,8 +76,11 @@ def test_its_page_says_what_the_command_prints(lepton, result):
 
 
 def test_a_page_takes_every_text_for_text():
-    page = html_of("<b>", ["a\x1b[2J & <script>"])
-    assert page == r"<div><strong>&lt;b&gt;</strong><p>a\x1b[2J &amp; &lt;script&gt;</p></div>"
+    page = Page("<b>")
+    page.print("a\x1b[2J & <script>")
+    assert (
+        page.html() == r"<div><strong>&lt;b&gt;</strong><p>a\x1b[2J &amp; &lt;script&gt;</p></div>"
+    )
 
 
 def test_its_repr_is_a_line_that_names_the_folder(result):

@@ -8,10 +8,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.analysis.table import show_study
 from lepton.errors import ConfigError, FailedRuns
 from lepton.foreign_text import say
 from lepton.storage.study import add_planned_runs, make_studies
+from lepton.sweep.ended_studies import show_or_collect
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.grid import Grid, JobLauncher
 from lepton.sweep.job import Job
@@ -60,8 +60,7 @@ class Search(Grid):
                     break
                 state.tried.update(job.folder for job in jobs)
         unevaluated = add_lacking_evaluations(job for t in state.trials for job in t.jobs)
-        for study in state.studies():
-            show_study(study)
+        show_or_collect(state.studies())
         say("\n".join(search_summary(state)))
         if len(state.outcomes) < state.total:
             looked_at = f"after {len(state.outcomes)} of {state.total} trials"

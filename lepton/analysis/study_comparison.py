@@ -1,0 +1,46 @@
+"""Compares the options of a study as a command or a call asks for it."""
+
+import pandas as pd
+
+from lepton.analysis.comparison import (
+    Comparison,
+    check_keys,
+    comparable_runs,
+    compare,
+    selection_metric,
+)
+from lepton.analysis.grouping import chosen_groups, varying_settings, without_derived
+from lepton.analysis.table import metric_columns
+from lepton.errors import LeptonError
+
+
+def compare_study(
+    frame: pd.DataFrame,
+    keys: list[str] | None,
+    *,
+    study: str,
+    metrics: list[str] | None,
+    baseline: str | None,
+    select: str,
+) -> list[Comparison]:
+    """The options of these keys, or of all that differ, compared on each data set by the first of
+    the metrics, or by each data set's own.
+
+    Raises: LeptonError when no run has finished, or no setting differs between those that have;
+        and as `compare`.
+    """
+    finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
+    if finished.empty:
+        raise LeptonError(f"{study}: no run has finished; nothing to compare")
+    runs = without_derived(finished)
+    keys = (
+        check_keys(keys, comparable_runs(finished, keys))
+        if keys
+        else varying_settings(runs, chosen_groups(runs))
+    )
+    if not keys:
+        raise LeptonError(f"{study}: all finished runs have the same settings; nothing to compare")
+    (first_metric, *_) = metric_columns(metrics, finished) or [None]
+    metric = first_metric if metrics else None
+    select = selection_metric(select, finished)
+    return compare(frame, keys, metric=metric, baseline=baseline, select=select)
