@@ -27,6 +27,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "predict": "lepton.commands.predict",
     "show": "lepton.commands.show",
     "explain": "lepton.commands.explain",
+    "new": "lepton.commands.new",
 }
 HELP_FLAGS = {"--help", "-h"}
 GARBAGE_THRESHOLD = 100_000  # objects between collections; 700 costs the imports half a second

@@ -63,6 +63,13 @@ def single_runs():
     return single, *(w for w in single if w in commands(["README.md"]))
 
 
+def forget_own_modules():
+    """Has the modules that a page shows imported anew, of this test's folder."""
+    own = {name.removesuffix(".py").partition("/")[0] for name in OWN_FILES if name.endswith(".py")}
+    for name in [name for name in sys.modules if name.partition(".")[0] in own - {"tests"}]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 def loans(here, request):
     """The files that the commands name."""
@@ -97,16 +104,7 @@ def loans(here, request):
     for name, text in OWN_FILES.items():
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         (here / name).write_text(text)
-        sys.modules.pop(Path(name).stem, None)  # of another test's folder
-    option = "# One hidden layer.\n_target_: mymodels.Wide\nunits: 512   # width of the layer\n"
-    (here / "conf" / "model" / "wide.yaml").write_text(option)
-    (here / "mymodels.py").write_text(
-        "from torch import nn\n\n\nclass Wide(nn.Module):\n"
-        "    def __init__(self, *, spec, units: int):\n"
-        "        super().__init__()\n        n = len(spec.num_features)\n"
-        "        self.layers = nn.Sequential(nn.Linear(n, units), nn.Linear(units, 1))\n\n"
-        "    def forward(self, batch):\n        return self.layers(batch['num'])\n"
-    )
+    forget_own_modules()
 
 
 @pytest.fixture(scope="module")
@@ -192,17 +190,17 @@ class Reports:
 @pytest.mark.slow
 def test_the_contracts_of_ones_own_options_are_held_as_shown(here, loans, monkeypatch):
     monkeypatch.syspath_prepend(str(here))
-    for name in OWN_FILES:
-        monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)
+    forget_own_modules()
     reports = Reports()
     pytest.main(["-q", "-p", "no:cacheprovider", str(here)], plugins=[reports])
     assert reports.failures == []
-    classes = {name.split("::")[1] for name in reports.names}
+    tests = {name.split("::")[1] for name in reports.names}
     shown = [
         name for text in OWN_FILES.values() for name in re.findall(r"^class (Test\w+)", text, re.M)
     ]
-    assert len(shown) == 6
-    assert classes == {*shown}
+    assert len(shown) == 7
+    assert {name for name in tests if name.startswith("Test")} == {*shown}
+    assert len(tests) == len(shown) + 5
     assert len(reports.names) > 100
 
 

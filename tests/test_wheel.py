@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lepton.scaffold.template import template_files
+
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[1]
 HYDRA_NEXT = "hydra-core==1.4.0rc3"
@@ -68,6 +70,14 @@ def test_the_wheel_holds_every_yaml_of_the_checkout(wheel):
     conf = list((REPOSITORY / "conf").rglob("*.yaml"))
     assert packed >= {f"lepton/{p.relative_to(REPOSITORY).as_posix()}" for p in conf}
     assert len(conf) > 40
+
+
+def test_the_wheel_makes_the_project_of_the_checkout(installed, tmp_path):
+    run(installed / "lepton", "new", "project", "credit", cwd=tmp_path)
+    made = [path for path in (tmp_path / "credit").rglob("*") if path.is_file()]
+    names = {path.relative_to(tmp_path / "credit").as_posix() for path in made}
+    assert names == {name.replace("my_project", "credit") for name in template_files()}
+    run(installed / "lepton", "check", "experiment=rings_baseline", cwd=tmp_path / "credit")
 
 
 def test_the_wheel_trains_from_the_root_folder(installed, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 from lepton.commands.help_text import SHARED_FLAGS, command_help, head_line
 from lepton.config.commands import CommandRoot, command_roots
 from lepton.config.options import CONF_DIR, find_options
+from lepton.scaffold.template import KINDS
 from lepton.storage.run_folder import STATE_SUFFIXES, may_be_run
 
 FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
@@ -99,4 +100,5 @@ PLACES: dict[str, Callable[[], list[str]]] = {
     "STUDY": _studies,
     "RUN": _runs,
     "[group[/option]": _groups_and_options,
+    "KIND": lambda: ["project", *KINDS],
 }

@@ -100,8 +100,11 @@ def take_flag(arguments: Sequence[str], flag: str) -> tuple[list[str], str | Non
 def apply_shared_flags(arguments: Sequence[str]) -> list[str]:
     """The words without --config-dir and --allow, which every command takes; both take effect.
 
+    What the pyproject.toml here allows does too.
     Raises: LeptonError for one that lacks its value, and for a folder that is not there.
     """
+    from lepton.config.project_file import allow_own_packages
+
     others, remaining = [], iter(arguments)
     for argument in remaining:
         flag, equals, value = argument.partition("=")
@@ -109,6 +112,7 @@ def apply_shared_flags(arguments: Sequence[str]) -> list[str]:
             _apply(flag, _checked_value(flag, value if equals else next(remaining, "")))
         else:
             others.append(argument)
+    allow_own_packages()
     return others
 
 

@@ -1,0 +1,3 @@
+from lepton import allow
+
+allow("my_project")  # as [tool.lepton] does for the command

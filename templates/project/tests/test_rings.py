@@ -1,0 +1,5 @@
+from lepton.testing import DatasetContract
+
+
+class TestRings(DatasetContract):
+    overrides = ("dataset=rings",)
