@@ -1,6 +1,7 @@
 """IPython's kernels: whether this process is one, and an output of theirs that is replaced."""
 
 import io
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,8 @@ def _shell() -> Any:
 
 def show_replaceable(content: Any) -> Any:
     """Shows something below a cell; the handle's `update` puts other content in its place."""
-    from IPython.display import display  # pyright: ignore[reportMissingImports]
-
-    return display(content, display_id=True)
+    display = importlib.import_module("IPython.display")
+    return display.display(content, display_id=True)
 
 
 def show_figures() -> None:
