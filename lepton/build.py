@@ -3,7 +3,7 @@
 import inspect
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import hydra.utils
 from hydra.errors import InstantiationException
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from lepton.compat.lightning import pl
     from lepton.dataset.data import Data
+    from lepton.logger.tracked_run import TrackedRun
     from lepton.method import Method
     from lepton.task import Task
 
@@ -256,23 +257,24 @@ def callbacks(config: dict[str, Any], folder: Path) -> "list[pl.Callback]":
     return built
 
 
-def logger(config: dict[str, Any], folder: Path) -> "Logger | Literal[False]":
-    """The tracker, or False when none was chosen.
+def tracker(node: dict[str, Any], option: str, run: "TrackedRun", folder: Path) -> "Logger":
+    """The tracker of a node, which is told of this run; the run is written in `folder`.
 
     Raises: LeptonError that names what to install; TrackerFailed when it cannot begin.
     """
-    if not config["logger"]:
-        return False
+    parameters = read_signature(node["_target_"]).parameters
+    supplied = {"save_dir": str(folder), "run": run}
+    supplied = {name: value for name, value in supplied.items() if name in parameters}
     try:
-        tracker = instantiate(config["logger"], "logger", save_dir=str(folder))
+        tracker = instantiate(node, "logger", **supplied)
     except LeptonError:
         raise
     except Exception as e:
         if not isinstance(_root(e), (*WRONG_VALUES, InstantiationException)):
             raise TrackerFailed(_cause(e)) from e
-        option = f"logger={config['choices']['logger']}"
         raise LeptonError(f"{option}: {_cause(e)}; {how_to_install('track')}") from e
-    _require_inside(tracker, folder)
+    if "save_dir" in supplied:
+        _require_inside(tracker, folder)
     return tracker
 
 

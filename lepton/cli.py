@@ -22,6 +22,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "list": "lepton.commands.list",
     "results": "lepton.commands.results",
     "report": "lepton.commands.report",
+    "publish": "lepton.commands.publish",
     "verify": "lepton.commands.verify",
     "evaluate": "lepton.commands.evaluate",
     "predict": "lepton.commands.predict",

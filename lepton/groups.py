@@ -21,6 +21,7 @@ class Group:
     own_keys: Mapping[str, str] = field(default_factory=dict)  # of lepton's, beside the target's
     positional: int = 0  # of the arguments of a function, the first that code gives it
     several: bool = False  # several options may be chosen at once, each under its name
+    one_before: bool = False  # of earlier versions one could be, whose keys stand in runs unnamed
     is_method: bool = False  # its options are Methods of training
     networks_only: bool = False  # models that lepton does not train do not heed it
     modules_too: bool = False  # of these, a user's LightningModule does
@@ -144,8 +145,10 @@ GROUPS = {  # methods in the order in which they are prepared
         trains=False,
     ),
     "logger": Group(
-        targets=("pytorch_lightning.loggers.",),
-        supplied=("save_dir",),
+        targets=("lepton.logger.", "pytorch_lightning.loggers."),
+        supplied=("save_dir", "run"),
+        several=True,
+        one_before=True,
         trains=False,
     ),
     "ensemble": Group(

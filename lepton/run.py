@@ -29,6 +29,7 @@ from lepton.training.data_description import write_data_description
 from lepton.training.evaluation import constant_metrics, evaluate
 from lepton.training.learner import Learner, build_learner
 from lepton.training.module import Watch
+from lepton.training.publish import publish_run
 from lepton.training.rehearsal import rehearse_end
 
 if TYPE_CHECKING:
@@ -62,7 +63,11 @@ def evaluated(config: dict[str, Any], folder: Path, result: Result) -> Result:
         return result
     from lepton.evaluation.adding import add_evaluations
 
-    return add_evaluations(as_it_lies(folder), config["evaluation"])
+    lying = as_it_lies(folder)
+    evaluated_result = add_evaluations(lying, config["evaluation"])
+    if evaluated_result.metrics != result.metrics:
+        publish_run(config, lying)
+    return evaluated_result
 
 
 def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = None) -> Result:
@@ -86,6 +91,7 @@ def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = No
     except Finished as e:
         log.info("%s", e)
         return finished_result(e.folder)
+    publish_run(config, folder)
     return finished_result(folder)
 
 

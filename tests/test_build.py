@@ -8,6 +8,7 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import ConfigError, LeptonError
+from lepton.logger.tracked_run import TrackedRun
 
 SMALL = ["dataset=synthetic", "dataset.rows=100", "batch_size=8"]
 
@@ -95,14 +96,14 @@ def test_the_task_has_the_weights_and_the_monitor_of_the_config():
     assert task.weights.tolist() == [[1.0, 4.0]]
 
 
-def test_no_logger_is_false_and_one_that_is_not_installed_names_the_extra(tmp_path, monkeypatch):
-    assert build.logger(check(compose()), tmp_path) is False
-    cfg = check(compose("logger=csv"))
-    assert Path(build.logger(cfg, tmp_path).log_dir) == tmp_path / "csv"
+def test_a_tracker_that_is_not_installed_names_the_extra(tmp_path, monkeypatch):
+    node = check(compose("logger=csv"))["logger"]["csv"]
+    run = TrackedRun(tmp_path, {})
+    assert Path(build.tracker(node, "logger=csv", run, tmp_path).log_dir) == tmp_path / "csv"
 
     def absent(*_, **__):
         raise ModuleNotFoundError("no tracker here")
 
     monkeypatch.setattr(build, "instantiate", absent)
     with pytest.raises(LeptonError, match=r"logger=csv: no tracker here; pip install .*\[track\]"):
-        build.logger(cfg, tmp_path)
+        build.tracker(node, "logger=csv", run, tmp_path)

@@ -23,7 +23,7 @@ HOSTILE = {  # a place of the config, the value there, and the place that the li
     "trainer": ({"_target_": "hydra.utils.get_method", "path": "os.system"}, "trainer._target_"),
     "dataset": ({"_target_": "lepton.cli.main"}, "dataset._target_"),
     "task._target_": ("lepton.run.train", "task._target_"),
-    "logger": ({"_target_": "lepton.model.mlp.MLP"}, "logger._target_"),
+    "logger.x": ({"_target_": "lepton.model.mlp.MLP"}, "logger.x._target_"),
     "loss": ({"_target_": "lepton.dataset.wine.Wine"}, "loss._target_"),
     "finetune": ({"_target_": "lepton.model.mlp.MLP"}, "finetune._target_"),
     "regularization.x": ({"_target_": "torch.optim.SGD"}, "regularization.x._target_"),

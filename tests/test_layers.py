@@ -28,7 +28,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("run", "worker"),
     ("evaluation",),
     ("training",),
-    ("finetune", "trainer"),
+    ("finetune", "trainer", "logger"),
     ("build",),
     ("example",),
     ("dataset", "regularization"),

@@ -246,4 +246,4 @@ def test_every_logger_is_told_or_says_what_to_install(option, smoke, tmp_path):
         table = pd.read_csv(folder / "csv" / "metrics.csv")
         assert {"step", "train/loss", "val/log_loss"} <= set(table)
     if option == "tensorboard":
-        assert list((folder / "tensorboard").glob("events.*"))
+        assert list((tmp_path / "tensorboard" / "smoke" / folder.name).glob("events.*"))

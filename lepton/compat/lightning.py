@@ -17,10 +17,12 @@ from lepton.compat.torchmetrics import without_transformers
 
 with without_transformers():  # Lightning imports torchmetrics
     import pytorch_lightning as pl
+    from lightning_fabric.loggers.logger import rank_zero_experiment
     from lightning_fabric.utilities.exceptions import MisconfigurationException
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
     from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ProgressBar
     from pytorch_lightning.core.optimizer import LightningOptimizer
-    from pytorch_lightning.loggers import Logger
+    from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
     from pytorch_lightning.loggers.logger import DummyLogger
     from pytorch_lightning.profilers import Profiler
     from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
@@ -34,14 +36,19 @@ __all__ = [
     "DummyLogger",
     "LightningOptimizer",
     "Logger",
+    "MLFlowLogger",
     "MisconfigurationException",
     "Profiler",
     "ProgressBar",
     "SIGTERMException",
     "Strategy",
+    "TensorBoardLogger",
+    "WandbLogger",
     "is_overridden",
     "isolate_rng",
     "pl",
+    "rank_zero_experiment",
+    "rank_zero_only",
 ]
 
 WATCHING_THREAD = "child-process-observer"

@@ -17,8 +17,12 @@ EXTRAS = {  # package: the extra of lepton's that installs it
     "captum": "explain",
     "av": "video",
     **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosting"),
+    **dict.fromkeys(("mlflow", "wandb", "tensorboard"), "track"),
 }
-PROPER_NAMES = {"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow", "av": "PyAV"}
+PROPER_NAMES = {
+    **{"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow", "av": "PyAV"},
+    **{"mlflow": "MLflow", "wandb": "Weights & Biases", "tensorboard": "TensorBoard"},
+}
 
 
 def import_optional(module: str, *, needed_by: str) -> ModuleType:

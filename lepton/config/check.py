@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lepton.config.chosen_options import option_label, option_nodes, own_groups, with_absent_groups
+from lepton.config.chosen_options import (
+    option_label,
+    option_nodes,
+    own_groups,
+    with_absent_groups,
+    with_options_by_name,
+)
 from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.data_identity import IDENTITY_KEY, data_identity
 from lepton.config.inner_options import inner_keys, inner_nodes, shape_problems, without_inner
@@ -50,7 +56,8 @@ def check_values(
     `memory`: what was found in other configs of the same process, and is found again in no time.
     """
     memory = {} if memory is None else memory
-    config = with_younger_keys(with_absent_groups(with_names_as_text(config, memory)))
+    config = with_absent_groups(with_options_by_name(with_names_as_text(config, memory)))
+    config = with_younger_keys(config)
     config = {key: value for key, value in config.items() if key not in RETIRED_ROOT_KEYS}
     problems = _structure_problems(config, memory)
     if not problems:
@@ -100,6 +107,10 @@ def group_problems(config: dict[str, Any], name: str) -> list[str]:
             f"{name}: _target_ stands one level too high; a file of this group holds the "
             "option's name, and below it _target_ and keys"
         ]
+    if TRAINING_GROUPS[name].one_before and isinstance(node, dict):
+        choice = (config.get("choices") or {}).get(name)
+        if choice in node and (keys := [k for k, v in node.items() if not isinstance(v, dict)]):
+            return [f"{name}.{key}: is a key of its option: {name}.{choice}.{key}" for key in keys]
     lines = [
         line
         for path, node in option_nodes(config, name).items()

@@ -37,6 +37,16 @@ def with_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: {} for name in absent}, **config}
 
 
+def with_options_by_name(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config, in which the one option of a group that takes several by now has its name."""
+    named, choices = {}, config.get("choices") or {}
+    for name, group in TRAINING_GROUPS.items():
+        node, choice = config.get(name), choices.get(name)
+        if group.one_before and isinstance(node, dict) and "_target_" in node and choice:
+            named[name] = {choice: node}
+    return {**config, **named}
+
+
 def without_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config without the young groups of which nothing was chosen, so that ids stay."""
     young = {name for name, group in GROUPS.items() if group.earlier is not None}

@@ -59,7 +59,9 @@ def study_folder(study: str | Path) -> Path:
     for folder in (Path(study), Path("runs") / study):
         if folder.is_dir():
             return folder
-    names = sorted(p.name for p in Path("runs").glob("[!.]*") if p.is_dir())
+    # folders of trackers, which may lie there too, hold no runs
+    studies = (p for p in Path("runs").glob("[!.]*") if any(p.glob(f"*/{CONFIG_FILE}")))
+    names = sorted(study.name for study in studies)
     hint = f"studies in ./runs: {', '.join(names)}" if names else "`lepton train` writes to ./runs"
     raise LeptonError(f"{study}: no such study; {hint}")
 

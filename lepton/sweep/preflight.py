@@ -101,11 +101,11 @@ def _tracker_problems(jobs: Sequence[Job]) -> list[str]:
     for config in configs.values():
         if not config["logger"] or _has_own_code({"logger": config["logger"]}):
             continue
-        from lepton.training.tracker import try_tracker
+        from lepton.training.tracker import try_trackers
 
         try:
             with _silence():
-                try_tracker(config)
+                try_trackers(config)
         except LeptonError as e:
             problems += _lines(e)
     return list(dict.fromkeys(problems))

@@ -13,7 +13,7 @@ from lepton.storage.run_folder import CALLBACK_FOLDER
 from lepton.trainer.default import Trainer
 from lepton.trainer.lightning_output import log_warnings_only
 from lepton.training.progress import Progress
-from lepton.training.tracker import build_tracker
+from lepton.training.tracker import build_trackers
 
 REFUSING_MODULES = ("pytorch_lightning.callbacks.", "pytorch_lightning.loops.fit_loop")
 BATCH_HOOKS = (  # where a block of batches would be one, or the trainer's counters would count it
@@ -42,7 +42,7 @@ def run_trainer(
         settings,
         "trainer",
         callbacks=[*callbacks, *([] if shows_progress else [Progress()])],
-        logger=build_tracker(config, folder),
+        logger=build_trackers(config, folder) or False,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lepton import run
+from lepton.compat.lightning import Logger
 from lepton.dataset.data import Data
 from lepton.errors import Diverged, LeptonError, Pruned
 from lepton.storage.finished_run import write_settings
@@ -22,7 +23,8 @@ from lepton.storage.shared_files import share_files
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.network import Network
-from lepton.training.tracker import build_tracker
+from lepton.training.publish import publish_run
+from lepton.training.tracker import build_trackers
 from lepton.vectorize.hyperparameters import MemberSchedule
 
 log = logging.getLogger("lepton")
@@ -55,6 +57,7 @@ class StackMember:
             for state in self.checkpoints.peek_all()
         ]
         self.place: Place | None = None
+        self.trackers: list[Logger] = []
         self.saved_state: dict[str, Any] | None = None
         self.seed = job.config["seed"]
         self.best_score, self.seconds = -math.inf, 0.0
@@ -73,7 +76,7 @@ class StackMember:
             writing = writing_run(folder, rerun=config["rerun"])
             self.folder: Path = exit_stack.enter_context(writing)
             write_settings(config, self.folder)
-            self.logger = build_tracker(config, self.folder) or None
+            self.trackers = build_trackers(config, self.folder)
             self._restore(self.checkpoints.load(self._is_at_place))
             self.closing = exit_stack.pop_all()
 
@@ -144,17 +147,17 @@ class StackMember:
             self.error = Pruned(epoch, [row["val/score"] for row in self.network.history])
 
     def report_history(self) -> None:
-        """Tells the watcher and the logger again of the epochs of an earlier process."""
+        """Tells the watcher and the trackers again of the epochs of an earlier process."""
         for row in self.network.history:
             if self.job.watch:
                 self.job.watch(int(row["epoch"]), row["val/score"])
             self._log(row)
 
     def _log(self, row: dict[str, float]) -> None:
-        if self.logger:
+        for tracker in self.trackers:
             for split in ("val", "train"):
                 values = {key: row[key] for key in row if key.startswith(f"{split}/")}
-                self.logger.log_metrics(values, step=int(row["epoch"]))
+                tracker.log_metrics(values, step=int(row["epoch"]))
 
     def mark_diverged(self, message: str, weights: str) -> None:
         """Ends the run at the end of the epoch; `weights` says which are kept."""
@@ -175,8 +178,8 @@ class StackMember:
         Raises: the error that ended the run, once that is recorded in its folder.
         """
         self.network.seconds = self.seconds
-        if self.logger:
-            self.logger.finalize("failed" if self.error else "success")
+        for tracker in self.trackers:
+            tracker.finalize("failed" if self.error else "success")
         with self.closing:
             (self.folder / LOG_FILE).write_text("".join(f"{line}\n" for line in log_lines))
             with logged_to(self.folder / LOG_FILE):
@@ -189,11 +192,14 @@ class StackMember:
                 result = run.score_and_save(
                     config, self.network, data, self.folder, name=name, constant=self.constant
                 )
+        publish_run(config, self.job.folder)
         log.info("    %s", result)
 
     def abandon(self, error: BaseException | None = None, *, keep_checkpoint: bool = True) -> None:
         """Closes the folder of a run that its stack could not train to the end."""
         error = error or LeptonError("its stack ended")
+        for tracker in self.trackers:
+            tracker.finalize("failed")
         if not keep_checkpoint:
             shutil.rmtree(self.checkpoints.folder, ignore_errors=True)
         with suppress(type(error)):
@@ -217,7 +223,7 @@ class AbsentMember(StackMember):
         left: int | None = None,
     ):
         super().__init__(replace(job, watch=None), network, schedule, constant)
-        self.left, self.logger = left, None
+        self.left = left
 
     @classmethod
     def instead_of(cls, member: StackMember, *, left: int | None = None) -> "AbsentMember":

@@ -120,7 +120,7 @@ CALL = {"_target_": "os.system", "command": "touch marker"}
         ("preprocessing", CALL, "preprocessing._target_"),
         ("scheduler", CALL, "scheduler._target_"),
         ("trainer", CALL, "trainer._target_"),
-        ("logger", CALL, "logger._target_"),
+        ("logger.csv", CALL, "logger.csv._target_"),
         ("regularization.ema", CALL, "regularization.ema._target_"),
         ("regularization.further", CALL, "regularization.further._target_"),
         ("model.dropout", CALL, "model.dropout._target_"),

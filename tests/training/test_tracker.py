@@ -10,12 +10,11 @@ from types import ModuleType
 import pytest
 from pytorch_lightning.loggers import CSVLogger
 
-from lepton import build
 from lepton.compat.mlflow import make_database, sqlite_file
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import LeptonError
-from lepton.training.tracker import build_tracker, prepare_databases
+from lepton.training.tracker import build_trackers, prepare_databases
 
 SMALL = ("dataset=wine", "model=linear", "trainer.max_epochs=2")
 FULL = OSError(28, "No space left on device")
@@ -48,7 +47,7 @@ def test_a_tracker_that_fails_is_one_warning_and_the_run_is_kept(
 def test_a_tracker_that_has_failed_is_not_asked_again(tmp_path, monkeypatch, caplog):
     calls = []
     monkeypatch.setattr(CSVLogger, "log_metrics", lambda *_: calls.append(1) or 1 / 0)
-    tracker = build_tracker(check(compose(*SMALL, "logger=csv")), tmp_path)
+    [tracker] = build_trackers(check(compose(*SMALL, "logger=csv")), tmp_path)
     for step in range(3):
         tracker.log_metrics({"val/score": 1.0}, step)
     tracker.experiment.log_whatever("a")  # a callback of the user's own goes on too
@@ -57,7 +56,7 @@ def test_a_tracker_that_has_failed_is_not_asked_again(tmp_path, monkeypatch, cap
 
 
 def test_a_tracker_is_of_its_own_class_for_callbacks(tmp_path):
-    tracker = build_tracker(check(compose(*SMALL, "logger=csv")), tmp_path)
+    [tracker] = build_trackers(check(compose(*SMALL, "logger=csv")), tmp_path)
     assert isinstance(tracker, CSVLogger)
     tracker.log_metrics({"val/score": 1.0}, 0)
     tracker.save()
@@ -67,8 +66,8 @@ def test_a_tracker_is_of_its_own_class_for_callbacks(tmp_path):
 def test_wrong_values_of_a_tracker_are_still_refused_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr(CSVLogger, "__init__", failing(ValueError("no such name")))
     with pytest.raises(LeptonError, match="logger=csv: no such name"):
-        build_tracker(check(compose(*SMALL, "logger=csv")), tmp_path)
-    assert build.logger(check(compose(*SMALL)), tmp_path) is False
+        build_trackers(check(compose(*SMALL, "logger=csv")), tmp_path)
+    assert build_trackers(check(compose(*SMALL)), tmp_path) == []
 
 
 @pytest.fixture
@@ -97,7 +96,7 @@ def slow_mlflow(monkeypatch):
 
 def mlflow_config():
     return {
-        "logger": {"tracking_uri": "sqlite:///runs/mlflow.db"},
+        "logger": {"mlflow": {"tracking_uri": "sqlite:///runs/mlflow.db"}},
         "choices": {"logger": "mlflow"},
     }
 
