@@ -14,8 +14,11 @@ def test_the_file_of_an_address_is_found():
     assert sqlite_file("sqlite:///:memory:") is sqlite_file("http://host") is sqlite_file(3) is None
 
 
+@pytest.mark.slow  # needs the extra track
+@pytest.mark.filterwarnings("default")  # MLflow's own
 def test_a_half_made_database_is_set_aside_and_made_whole(tmp_path):
-    mlflow = pytest.importorskip("mlflow", reason="needs MLflow, of the extra `track`")
+    import mlflow
+
     path = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("create table experiments (name text)")
