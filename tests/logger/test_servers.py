@@ -35,6 +35,7 @@ def started_server(folder, port):
         return subprocess.Popen(
             [sys.executable, "-m", "mlflow", *words, *stores],
             cwd=folder,
+            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # four more processes
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
