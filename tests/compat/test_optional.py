@@ -12,7 +12,9 @@ from lepton.compat.optional import EXTRAS, how_to_install, import_optional
 from lepton.errors import LeptonError
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"PIL": "pillow"}  # where it is not the module's name
+PACKAGES = {  # where it is not the module's name
+    **{"PIL": "pillow", "mlflow": "mlflow-skinny", "xgboost": "xgboost-cpu"},
+}
 
 
 def test_a_package_that_is_there_is_imported():
