@@ -1,7 +1,7 @@
 """IPython's kernels: whether this process is one, and an output of theirs that is replaced."""
 
-import io
 import importlib
+import io
 import sys
 from typing import TYPE_CHECKING, Any
 
