@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from lepton.analysis.grouping import chosen_groups, varying_settings
-from lepton.analysis.score_metrics import score_caution
+from lepton.analysis.score_metrics import SCORE, ordered_column, score_caution
 from lepton.errors import LeptonError
 from lepton.metric.direction import larger_is_better
 from lepton.storage.derived_record import read_record
@@ -35,7 +35,8 @@ def best_setting(finished: pd.DataFrame, select: str) -> BestSetting:
 
     Raises: LeptonError where the scores are of several metrics; and as `rerun_command`.
     """
-    if select == "score" and (caution := score_caution(finished)):
+    select = ordered_column(select, finished)
+    if select == SCORE and (caution := score_caution(finished)):
         raise LeptonError(caution)
     keys = varying_settings(finished, chosen_groups(finished))
     setting_numbers = (

@@ -19,7 +19,7 @@ from lepton.analysis.grouping import (
     varying_settings,
     without_derived,
 )
-from lepton.analysis.score_metrics import score_caution
+from lepton.analysis.score_metrics import ordered_column, score_caution
 from lepton.analysis.study import LOST_STATUSES
 from lepton.config.data_identity import tells_data
 from lepton.config.words import typed_list
@@ -55,6 +55,7 @@ class Comparison:
     unpaired: dict[tuple, UnpairedScores]  # options without pairs that can be compared all the same
     dataset: str | None  # where the study has several
     runs_without_metric: int  # finished ones, left out
+    select: str  # the validation metric that orders options, a column
     caution: str | None  # where the scores that order options are of several metrics
 
     def options(self) -> list[tuple]:
@@ -112,7 +113,7 @@ def check_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:
 
 
 def selection_metric(select: str, frame: pd.DataFrame) -> str:
-    """The column of the validation metric that options are ordered by.
+    """The column of the validation metric that options are ordered by; of `score` what it is.
 
     Raises: LeptonError for a test metric, since choosing by it would use it up.
     """
@@ -125,7 +126,7 @@ def selection_metric(select: str, frame: pd.DataFrame) -> str:
     columns = ["score", *(c for c in frame.columns if c.startswith("val/"))]
     if name not in columns:
         raise LeptonError(f"--select {select}: no such metric{did_you_mean(name, columns)}")
-    return name
+    return ordered_column(name, frame)
 
 
 def compare(
@@ -179,7 +180,7 @@ def _compare(
     scored = finished[np.isfinite(finished[metric].astype(float))]
     if scored.empty:
         return None
-    select = select if select in finished else "score"
+    select = ordered_column(select, finished)
     sign = 1 if larger_is_better(select, finished) else -1
     ordered = summary_table(scored, keys, select)
     ordered = ordered.iloc[(-sign * ordered["mean"]).argsort(kind="stable")]
@@ -201,6 +202,7 @@ def _compare(
         unpaired=unpaired,
         dataset=dataset,
         runs_without_metric=len(finished) - len(scored),
+        select=select,
         caution=score_caution(scored) if select == "score" else None,
     )
 

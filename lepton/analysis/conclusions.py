@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.analysis.comparison import Comparison
+from lepton.analysis.score_metrics import selection_name
 from lepton.stats.pairs import PairedScores
 from lepton.stats.repetitions import MIN_UNITS
 
@@ -83,7 +84,7 @@ def conclusion(comparison: Comparison, option: tuple, row: pd.Series) -> str:
         if gap == 0:
             return f"{name} and {baseline} gave the same {metric} on all {units}{over}."
         return f"{name} differs from {baseline} by {gap:+.4f} {metric} on each of {units}{over}."
-    interval = f"95 %: {row['gap_low']:+.4f} to {row['gap_high']:+.4f}"
+    interval = f"95 % [{row['gap_low']:+.4f}, {row['gap_high']:+.4f}]"
     p = f"p {_p_text(row['p_holm'])}"
     if row["p_holm"] < SIGNIFICANCE_LEVEL:
         better = "better" if (gap > 0) == comparison.larger_is_better else "worse"
@@ -107,7 +108,7 @@ def _unpaired_conclusion(comparison: Comparison, option: tuple, row: pd.Series) 
     return (
         f"Without pairs, {name} and {baseline} are {verdict}: {gap:+.4f} {metric} between the "
         f"means of {len(scores.option)} and {len(scores.baseline)} {scores.unit}s{also} (Welch's "
-        f"95 %: {row['gap_low']:+.4f} to {row['gap_high']:+.4f}; p {_p_text(row['p_holm'])})."
+        f"95 % [{row['gap_low']:+.4f}, {row['gap_high']:+.4f}]; p {_p_text(row['p_holm'])})."
     )
 
 
@@ -125,7 +126,7 @@ def headline(comparison: Comparison) -> str:
     validation score."""
     first = comparison.options()[0]
     where = f" on {comparison.dataset}" if comparison.dataset else ""
-    best = f"{comparison.option_name(first)} has the best validation score"
+    best = f"{comparison.option_name(first)} has the best {selection_name(comparison.select)}"
     if len(comparison.table) < 2:
         return f"{best}{where}; there is nothing to compare it with."
     rivals = comparison.table[[o != comparison.baseline for o in comparison.options()]]

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.table import Table
 
 from lepton.analysis.comparison import PREFERRED_METRICS
+from lepton.analysis.score_metrics import MONITOR_KEY, SCORE, directed, ordered_column
 from lepton.analysis.study_table import number_text
 from lepton.analysis.table import console
+from lepton.metric.direction import STORED
 from lepton.storage.results import Result
 
 Scores = dict[str, float]
@@ -34,6 +37,8 @@ def run_blocks(result: Result) -> list[Table | str]:
         "test, constant predictor": part_of(result.constant, "test/"),
     }
     columns, lines = with_evaluations(columns, result.metrics, names=columns["test"])
+    if monitored := _monitored_text(result):
+        lines.append(monitored)
     epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
     of_all = f" of {result.parameters}" if untuned_metrics else ""
     memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
@@ -44,6 +49,16 @@ def run_blocks(result: Result) -> list[Table | str]:
     if source_metrics := result.added.get("source"):
         lines.append(f"the task it came from, test: {_forgetting_text(source_metrics)}")
     return [metric_table(columns, names=columns["test"]), *lines]
+
+
+def _monitored_text(result: Result) -> str | None:
+    """The metric that chose the run's epoch, with its direction; None where no metric tells it."""
+    stored = {f"{STORED}/{k}": v for k, v in result.added.get(STORED, {}).items()}
+    row = {**result.metrics, **stored, SCORE: result.score}
+    row[MONITOR_KEY] = result.config.get("task", {}).get("monitor")
+    runs = pd.DataFrame([row])
+    column = ordered_column(SCORE, runs)
+    return None if column == SCORE else directed(column, runs, result.metrics[column])
 
 
 def metric_table(columns: Mapping[str, Mapping[str, float | str]], *, names: Scores) -> Table:

@@ -16,11 +16,10 @@ from lepton.analysis.grouping import (
     summary_table,
     without_derived,
 )
-from lepton.analysis.score_metrics import score_caution
+from lepton.analysis.score_metrics import SCORE, directed, score_caution, selection_name
 from lepton.metric.direction import larger_is_better
 from lepton.stats.repetitions import MIN_UNITS, varying_splits
 
-SELECTION_TEXTS = {"score": "score, the validation split's monitored metric (larger is better)"}
 SPLITS_LEGEND = "Seeds on a split are averaged, and what splits share of their rows is allowed for."
 SEEDS_LEGEND = "Intervals over seeds say nothing about another test split."
 
@@ -68,7 +67,7 @@ def study_table(
     summaries = {metric: summary_table(frame, by, metric) for metric in metrics}
     tuning_columns = _tuning_columns(frame, by, metrics[0])
     table = Table(box=None)
-    for name in (*by, "runs", select.replace("/", " ")):
+    for name in (*by, "runs", selection_name(select)):
         table.add_column(name, overflow="fold")
     for i, metric in enumerate(metrics):
         title = metric.replace("/", " ") + (" [95 %]" if i == 0 else "")
@@ -162,29 +161,30 @@ def _interval_cell(value: float, row: pd.Series, sign: str, units: int) -> str:
     return f"{value:{sign}.4f}{interval}"
 
 
-def legend(frame: pd.DataFrame, by: list[str], metrics: list[str], select: str) -> list[str]:
-    """Sentences on what a study's table means."""
+def legend(
+    frame: pd.DataFrame, by: list[str], metrics: list[str], select: str, *, explain: bool
+) -> list[str]:
+    """Sentences on what a study's table means; with `explain` also on how to read it."""
     metric = metrics[0]
     repetitions = [c for c in REPETITION_KEYS if c in frame.columns and frame[c].nunique() > 1]
-    direction = "larger" if larger_is_better(metric, frame) else "smaller"
     lines = [
-        f"Ordered by {SELECTION_TEXTS.get(select, select)}, never by the test split; "
-        f"{direction} {metric} is better."
+        f"Ordered by {directed(select, frame)}, never by the test split; {directed(metric, frame)}."
     ]
-    if select == "score" and (caution := score_caution(frame)):
+    if select == SCORE and (caution := score_caution(frame)):
         lines.insert(0, caution)
     summaries = summary_table(frame, by, metric)
     if repetitions and summaries["n"].max() > 1:
         over = repeated_units(summaries)
-        lines.append(
-            f"± is the standard deviation over {' and '.join(repetitions)}, [ ] the 95 % "
-            f"interval of the mean over {over}, and of the paired difference: where that holds "
-            "0, these runs cannot tell the two apart; --compare tests it. "
-            + (SPLITS_LEGEND if varying_splits(frame) else SEEDS_LEGEND)
-        )
+        lines.append(f"[ ]: 95 % interval over {over}; ±: standard deviation.")
+        if explain:
+            lines.append(
+                f"± is over {' and '.join(repetitions)}, [ ] is of the mean over {over}, and of "
+                "the paired difference: where that holds 0, these runs cannot tell the two apart; "
+                "--compare tests it. " + (SPLITS_LEGEND if varying_splits(frame) else SEEDS_LEGEND)
+            )
     else:
         lines.append("One run a row: a difference can be chance; add -m seed='range(5)'.")
-    if f"before/{metric}" in frame:
+    if explain and f"before/{metric}" in frame:
         lines.append(
             f"untuned: {metric} of the best linear head of scikit-learn's on the features "
             "as they were before tuning; trained: the share of the parameters that was."

@@ -23,6 +23,7 @@ from lepton.analysis.grouping import (
     without_derived,
 )
 from lepton.analysis.run_filter import FilteredRuns, filter_runs
+from lepton.analysis.score_metrics import ordered_column
 from lepton.analysis.study import LOST_STATUSES, describe_counts, gather_runs
 from lepton.analysis.study_table import best_rows, constant_cell, legend, study_table
 from lepton.compat.rich import PlainConsole
@@ -61,21 +62,22 @@ def show_study(
     *,
     rows: float = MAX_ROWS,
     where: str | None = None,
+    explain: bool = False,
     out: Output | None = None,
 ) -> None:
     """Prints a study's table, what it means, and the runs without a result.
 
     `by`: columns to group by, by default the settings that vary; `metrics`: names, by default the
     preferred ones; `select`: the validation metric that rows are ordered by; `rows`: the most to
-    print, best first; `where`: the condition that the runs meet; `out`: what prints, by default
-    the terminal.
+    print, best first; `where`: the condition that the runs meet; `explain`: also how to read it;
+    `out`: what prints, by default the terminal.
     """
     filtered, out = filter_runs(gather_runs([study]), where), out or console()
     frame = filtered.runs
     finished = frame[frame["status"] == "finished"].dropna(axis=1, how="all")
     if len(finished):
         command = ["lepton", "results", str(study), *(["--where", where] if where else [])]
-        shown = _Shown(command, by, metrics, selection_metric(select, finished), rows)
+        shown = _Shown(command, by, metrics, selection_metric(select, finished), rows, explain)
         for block in _study_blocks(finished, shown):
             is_advice = isinstance(block, str) and "lepton results" in block
             out.print(block, soft_wrap=is_advice)
@@ -91,6 +93,7 @@ class _Shown:
     metrics: list[str] | None
     select: str
     rows: float
+    explain: bool
 
 
 def _study_blocks(finished: pd.DataFrame, shown: _Shown) -> list[Table | str]:
@@ -111,7 +114,7 @@ def _study_blocks(finished: pd.DataFrame, shown: _Shown) -> list[Table | str]:
         if not columns:
             blocks.append(f"no finished run has {', '.join(asked)}")
             continue
-        select = shown.select if shown.select in runs else "score"
+        select = ordered_column(shown.select, runs)
         runs, keys = _rows_and_keys(runs, by)
         keys = [key for key in keys if key in runs]
         best = best_rows(runs, keys, select, shown.rows)
@@ -119,8 +122,15 @@ def _study_blocks(finished: pd.DataFrame, shown: _Shown) -> list[Table | str]:
         blocks.append(study_table(best, keys, columns, select, constants))
         if best.hidden:
             blocks.append(_hidden_text(shown.command, shown.rows, best.hidden))
-        legends |= dict.fromkeys(legend(best.runs, keys, columns, select))
+        lines = legend(best.runs, keys, columns, select, explain=shown.explain)
+        legends |= dict.fromkeys(lines)
         compared |= dict.fromkeys(keys)
+    if legends and not shown.explain:
+        *others, last = legends
+        legends = [
+            *others,
+            f"{last} {shlex.join([*shown.command, '--explain'])} says how to read it.",
+        ]
     return [*blocks, *legends, *_ranks_hint(shown.command, [*compared], len(data_sets))]
 
 

@@ -9,6 +9,7 @@
   --where CONDITION     the runs looked at: 'split_seed == 0 and model != linear'
   --baseline OPTION     the option that the others are compared with
   --format FORMAT       text, markdown or latex: comparisons alone
+  --explain             says under a table how to read it
   --csv FILE, --parquet FILE   the table of all runs as a file
 
 examples:
@@ -60,7 +61,10 @@ def main(arguments: list[str]) -> int:
     else:
         by, metrics = split_names(options.group_by), split_names(options.metric)
         rows, where = options.rows or MAX_ROWS, options.where
-        show_study(options.study, by, metrics, options.select, rows=rows, where=where)
+        explain = options.explain
+        show_study(
+            options.study, by, metrics, options.select, rows=rows, where=where, explain=explain
+        )
     try:
         if options.csv:
             spreadsheet_safe(_runs(options)).to_csv(options.csv, index=False)
@@ -87,6 +91,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--compare", metavar="KEYS")
     parser.add_argument("--baseline", metavar="OPTION")
     parser.add_argument("--select", metavar="NAME", default="score")
+    parser.add_argument("--explain", action="store_true")
     parser.add_argument("--where", metavar="CONDITION")
     parser.add_argument("--format", choices=("text", "markdown", "latex"))
     return parser.parse_args(where_as_flag(arguments))
@@ -122,6 +127,9 @@ def _show_comparisons(options: argparse.Namespace) -> None:
     if options.format in (None, "text"):
         for block in [*blocks, *map(Text, caveats(comparisons))]:
             _show_block(block, out)
+        if options.explain:
+            for caption in dict.fromkeys(b.caption for b in blocks if isinstance(b, TableBlock)):
+                out.print(caption)
         show_runs_without_result(filtered, out)
     else:
         write_table = {"markdown": markdown_table, "latex": latex_table}[options.format]

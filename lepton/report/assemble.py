@@ -19,6 +19,7 @@ from lepton.analysis.grouping import (
     with_unique_derived_names,
     without_derived,
 )
+from lepton.analysis.score_metrics import directed
 from lepton.analysis.study import describe_counts
 from lepton.errors import LeptonError, did_you_mean
 from lepton.report.blocks import Report, Section
@@ -175,10 +176,9 @@ def _facts(
     runs: pd.DataFrame, request: ReportRequest, metrics: list[str], select: str
 ) -> dict[str, str]:
     """The lines above the sections, by title."""
-    chosen_by = "score (the monitored metric, larger is better)" if select == "score" else select
     seconds = runs["seconds"].sum()
     return {
-        "Chosen by": f"validation {chosen_by}; the test split chose nothing",
+        "Chosen by": f"{directed(select, runs)}; the test split chose nothing",
         "Compared by": ", ".join(metrics).replace("/", " "),
         "Training time": f"{seconds:.0f} s" if seconds < 7200 else f"{seconds / 3600:.1f} h",
         "Studies": ", ".join(request.studies),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lepton.analysis.comparison import Comparison, default_metric
+from lepton.analysis.score_metrics import ordered_column
 
 MAX_SUFFIX = 40  # characters
 PLAIN = rf"[A-Za-z0-9_-]{{1,{MAX_SUFFIX}}}"
@@ -31,8 +32,8 @@ class DatasetRuns:
         return on_dataset(self.dataset)
 
     def ordered_by(self, select: str) -> str:
-        """The metric that orders options: `select` where these runs have it, else the score."""
-        return select if select in self.runs else "score"
+        """The metric that orders options: `select` or what the score of these runs is."""
+        return ordered_column(select, self.runs)
 
     def varying(self, keys: list[str]) -> list[str]:
         """Those of the keys in which these runs differ."""

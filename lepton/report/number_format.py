@@ -12,12 +12,12 @@ def format_number(value: float | None, sign: str = "") -> str:
 
 
 def format_interval(low: float, high: float, sign: str = "", *, units: float = np.inf) -> str:
-    """`LOW to HIGH`, or nothing for an interval without width; `units`: the number of values that
+    """`[LOW, HIGH]`, or nothing for an interval without width; `units`: the number of values that
     it is of."""
     if 1 < units < MIN_UNITS:
         return "n too small"
     has_width = pd.notna(low) and high > low
-    return f"{low:{sign}.4f} to {high:{sign}.4f}" if has_width else ""
+    return f"[{low:{sign}.4f}, {high:{sign}.4f}]" if has_width else ""
 
 
 def format_p_value(p: float) -> str:

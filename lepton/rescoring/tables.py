@@ -28,7 +28,7 @@ def show_scores(scored: ScoredRows) -> None:
 
 
 def _interval_texts(intervals: Intervals) -> dict[str, str]:
-    return {name: " to ".join(map(number_text, limits)) for name, limits in intervals.items()}
+    return {name: f"[{', '.join(map(number_text, limits))}]" for name, limits in intervals.items()}
 
 
 def scores_frame(scored: ScoredRows) -> pd.DataFrame:

@@ -197,7 +197,7 @@ def test_no_winner_is_said_first_where_another_option_is_better_on_the_test_spli
     assert means["linear"] > means["mlp"]
     assert headline(comparison).startswith("No winner: ")
     assert (
-        "model=mlp has the best validation score, and model=linear the better mean test auroc "
+        "model=mlp has the best val log_loss, and model=linear the better mean test auroc "
         f"({means['linear']:.4f}, not {means['mlp']:.4f})"
     ) in headline(comparison)
 
@@ -205,7 +205,7 @@ def test_no_winner_is_said_first_where_another_option_is_better_on_the_test_spli
 def test_smaller_test_means_are_better_where_the_metric_is_an_error():
     frame = study(effect=0.1).assign(**{"test/auroc": None})
     (comparison,) = compare_by(frame, "model", metric="test/log_loss")
-    assert headline(comparison).startswith("model=mlp has the best validation score. 1 of 1")
+    assert headline(comparison).startswith("model=mlp has the best val log_loss. 1 of 1")
 
 
 def test_one_pair_is_said_to_be_chance():
@@ -254,7 +254,7 @@ def test_options_of_a_search_are_compared_without_pairs_a_setting_each(seeds):
     )
     text = " ".join(conclusions(comparison))
     assert "Without pairs, optimizer=sgd and optimizer=adam are told apart: +0." in text
-    assert "means of 9 and 12 settings, which differ in optimizer.lr too (Welch's 95 %:" in text
+    assert "means of 9 and 12 settings, which differ in optimizer.lr too (Welch's 95 % [" in text
     assert "also one of all else that the runs differ in" in " ".join(caveats([comparison]))
     assert "can be told from optimizer=adam" in headline(comparison)
 

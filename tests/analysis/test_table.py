@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,7 +12,7 @@ from lepton.analysis.best_setting import best_setting
 from lepton.analysis.grouping import difference_table, summary_table
 from lepton.analysis.run_filter import FilteredRuns
 from lepton.analysis.run_table import show_run
-from lepton.analysis.score_metrics import score_caution
+from lepton.analysis.score_metrics import directed, ordered_column, score_caution
 from lepton.analysis.table import console, show_runs_without_result, show_study
 from lepton.commands.results import main as results_command
 from lepton.errors import LeptonError
@@ -46,7 +47,9 @@ def lines(text, start):
 
 def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, results_text):
     text, frame = results_text(study), load(study)
-    assert re.match(r"^\s*model\s+runs\s+score\s+test auroc \[95 %\]\s+test accuracy\s", text)
+    assert re.match(
+        r"^\s*model\s+runs\s+val log_loss\s+test auroc \[95 %\]\s+test accuracy\s", text
+    )
     means = summary_table(frame, ["model"], "test/auroc").set_index("model")
     for model in ("mlp_small", "gradient_boosting"):
         (line,) = lines(text, model)
@@ -54,7 +57,7 @@ def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, resu
         spread = f" [{low:.4f}, {high:.4f}]" if high > low else ""
         assert f"{means.loc[model, 'mean']:.4f}{spread}" in line
         assert ("[" in line.split("±")[0]) == (high > low)
-        score = frame[frame["model"] == model]["score"].mean()
+        score = frame[frame["model"] == model]["val/log_loss"].mean()
         assert line.split()[1:3] == ["2", f"{score:.4f}"]
     (constant_line,) = lines(text, "constant")
     constant = (frame[f"constant/test/{name}"].mean() for name in ("auroc", "accuracy"))
@@ -73,9 +76,11 @@ def test_rows_are_ordered_by_validation_score_and_compared_with_the_first(study,
 
 def test_the_metric_asked_for_is_shown(study, results_text):
     text = results_text(study, "--metric", "log_loss,val/accuracy")
-    assert re.match(r"^\s*model\s+runs\s+score\s+test log_loss \[95 %\]\s+val accuracy\s", text)
-    assert "smaller test/log_loss is better" in text
-    assert "larger test/auroc is better" in results_text(study)
+    assert re.match(
+        r"^\s*model\s+runs\s+val log_loss\s+test log_loss \[95 %\]\s+val accuracy\s", text
+    )
+    assert "; test log_loss (smaller is better)." in text
+    assert "by val log_loss (smaller is better), never" in results_text(study)
 
 
 def test_rows_are_grouped_by_the_keys_asked_for(study, results_text):
@@ -279,7 +284,7 @@ def test_a_comparison_is_shown_with_what_may_be_concluded_and_how_much_was_looke
 
 def test_a_comparison_is_written_as_markdown_and_as_latex(study, results_text):
     rows = results_text(study, "--compare", "model", "--format", "markdown").splitlines()
-    assert rows[0].startswith("| model | n | validation score | test auroc |")
+    assert rows[0].startswith("| model | n | val log_loss | test auroc |")
     assert {row.count("|") for row in rows} == {rows[0].count("|")}
     assert len(rows) == 4
     text = results_text(study, "--compare", "model", "--format", "latex")
@@ -339,3 +344,29 @@ def test_metrics_that_are_equal_by_chance_make_no_several():
     assert score_caution(equal) is None
     assert score_caution(frame.assign(score=[float("nan")] * 3)) is None
     assert score_caution(frame.drop(columns="val/log_loss")) is None
+
+
+def test_the_metric_of_scores_is_named_in_its_own_direction_by_the_numbers():
+    frame = pd.DataFrame(
+        {
+            "score": [-0.4, -0.3, np.nan],
+            "val/auroc": [0.4, 0.7, np.nan],
+            "val/log_loss": [0.4, 0.3, np.nan],
+        }
+    )
+    assert ordered_column("score", frame) == "val/log_loss"
+    assert directed("val/log_loss", frame, 0.4912) == "val log_loss 0.4912 (smaller is better)"
+    tied = frame.assign(**{"val/accuracy": -frame["score"], "score": -frame["score"]})
+    assert ordered_column("score", tied.assign(**{"task.monitor": "accuracy"})) == "val/accuracy"
+    assert ordered_column("score", frame.assign(score=[-0.4, 0.7, 0.1])) == "score"
+    assert ordered_column("val/auroc", frame) == "val/auroc"
+
+
+def test_how_a_table_is_read_is_said_where_asked(study, results_text):
+    short, explained = results_text(study), results_text(study, "--explain")
+    assert "lepton results default --explain says how to read it." in " ".join(short.split())
+    assert "cannot tell the two apart" not in short
+    assert "cannot tell the two apart" in " ".join(explained.split())
+    compared = results_text(study, "--compare", "model", "--explain")
+    assert "n counts repetitions" in compared
+    assert "n counts repetitions" not in results_text(study, "--compare", "model")

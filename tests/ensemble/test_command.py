@@ -117,7 +117,14 @@ def test_members_scores_and_the_folder_are_shown_and_results_take_it(study, lept
     assert (code, stderr) == (0, "")
     for folder in folders:
         assert folder.name in out
-    for phrase in ("weight", "minus without it", "log_loss", "ece", "disagree on", "best member"):
+    for phrase in (
+        "weight",
+        "worse without it by",
+        "log_loss",
+        "ece",
+        "disagree on",
+        "best member",
+    ):
         assert phrase in out
     assert out.splitlines()[-1].startswith("runs/binary/synthetic-ensemble_mean-s0-")
     code, out, _ = lepton("results", "binary")

@@ -1,10 +1,16 @@
 """What the report says of an ensemble: scores against its members', their weights, diversity."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from lepton.ensemble.machinery.summary import SHOWN_METRICS, read_summary, summary_sentences
+from lepton.ensemble.machinery.summary import (
+    SHOWN_METRICS,
+    monitored_metric,
+    read_summary,
+    summary_sentences,
+)
 from lepton.ensemble.machinery.weights_figure import member_weights
 from lepton.report.blocks import Block, Figure, Table, Text
 from lepton.report.number_format import format_number
@@ -25,7 +31,7 @@ def ensemble_blocks(folder: Path, name: str) -> list[Block]:
     return [
         Text(f"{folder.name}: {'; '.join(summary_sentences(outcome.facts))}."),
         _score_table(outcome.facts["scores"], f"ensemble_scores{suffix}"),
-        _member_table(used_members, f"members{suffix}"),
+        _member_table(used_members, outcome.facts, f"members{suffix}"),
         Figure(
             f"ensemble_weights{suffix}",
             f"Weights of the members of {folder.name}, heaviest first.",
@@ -45,11 +51,13 @@ def _score_table(scores: dict[str, dict[str, float]], name: str) -> Table:
         if any(scores_by_split):
             values = [by_source.get(key) for by_source in scores_by_split for key in SCORES]
             rows.append([metric, *map(format_number, values)])
-    caption = "The best member by validation score, the mean over members, and the ensemble."
+    caption = "The best member on validation, the mean over members, and the ensemble."
     return Table(name, caption, header, rows, 1)
 
 
-def _member_table(members: pd.DataFrame, name: str) -> Table:
+def _member_table(members: pd.DataFrame, facts: dict[str, Any], name: str) -> Table:
+    metric, sign = monitored_metric(facts)
+    members = members.assign(score=sign * members["score"])
     members = members.sort_values("weight", ascending=False, kind="stable")
     rows = [
         [
@@ -62,9 +70,10 @@ def _member_table(members: pd.DataFrame, name: str) -> Table:
     ]
     more = f" The first {MAX_MEMBERS} of {len(members)}." if len(members) > MAX_MEMBERS else ""
     caption = (
-        "Score: of the member alone on validation; minus without it: what the ensemble's score "
-        "loses when the member is left out; disagreement and error correlation: means over the "
+        f"{metric}: of the member alone; worse without it by: what the ensemble loses of it when "
+        "the member is left out; disagreement and error correlation: means over the "
         f"other members.{more}"
     )
-    header = ["member", "weight", "score", "minus without it", "disagreement", "error correlation"]
+    numbers = ["weight", metric, "worse without it by", "disagreement", "error correlation"]
+    header = ["member", *numbers]
     return Table(name, caption, header, rows, 1)

@@ -62,6 +62,13 @@ def differing_facts(folder: Path, again: Path) -> list[str]:
     return [f"{FACTS_FILE}: {', '.join(keys)}"] if keys else []
 
 
+def monitored_metric(facts: dict[str, Any]) -> tuple[str, int]:
+    """What the scores of an ensemble are called, and the sign that turns them into this metric."""
+    metric, best = facts["metric"], facts["best"]["score"]
+    value = facts["scores"].get(f"val/{metric}", {}).get("best", best)
+    return f"val {metric}", -1 if value == -best and best else 1
+
+
 def summary_sentences(facts: dict[str, Any]) -> list[str]:
     """Sentences that say what the facts mean."""
     sentences = [f"{facts['used']} of {facts['considered']} members"]
@@ -72,14 +79,18 @@ def summary_sentences(facts: dict[str, Any]) -> list[str]:
     if facts["scored"] in SCORING_NOTES:
         sentences.append(SCORING_NOTES[facts["scored"]])
     best = facts["best"]
-    gap = f"{facts['score']:.4f} against {best['score']:.4f} of {best['run']}"
+    name, sign = monitored_metric(facts)
+    scores = {"own": facts["score"], "best": best["score"], "picked": best["picked"]}
+    own, of_best, picked = (f"{sign * score:.4f}" for score in scores.values())
+    direction = "smaller" if sign < 0 else "larger"
+    gap = f"{name} {own} against {of_best} of {best['run']} ({direction} is better)"
     if facts["compared"]:
-        gap += f" (a member picked by other rows than it is scored by: {best['picked']:.4f})"
+        gap += f"; a member picked by other rows than it is scored by: {picked}"
     if facts["beaten"]:
-        sentences.append(f"it does not beat its best member on validation: score {gap}")
+        sentences.append(f"it does not beat its best member on validation: {gap}")
     elif facts["compared"]:
         sentences.append(
             "it beats its best member on these validation rows, which is not tested against "
-            f"chance: score {gap}"
+            f"chance: {gap}"
         )
     return sentences

@@ -8,7 +8,12 @@ import pandas as pd
 from rich.table import Table
 
 from lepton.analysis.table import console
-from lepton.ensemble.machinery.summary import SHOWN_METRICS, EnsembleSummary, summary_sentences
+from lepton.ensemble.machinery.summary import (
+    SHOWN_METRICS,
+    EnsembleSummary,
+    monitored_metric,
+    summary_sentences,
+)
 
 MAX_MEMBERS_SHOWN = 20
 
@@ -16,7 +21,7 @@ MAX_MEMBERS_SHOWN = 20
 def print_summary(summary: EnsembleSummary) -> None:
     """Prints tables of members and scores, what they mean, and the folder."""
     facts, out = summary.facts, console()
-    out.print(_members(summary.members))
+    out.print(_members(summary.members, facts))
     if (more := int((summary.members["weight"] > 0).sum()) - MAX_MEMBERS_SHOWN) > 0:
         out.print(f"and {more} more, in members.parquet")
     out.print(_scores(facts))
@@ -28,12 +33,14 @@ def print_summary(summary: EnsembleSummary) -> None:
         out.print(os.fspath(summary.folder), soft_wrap=True)
 
 
-def _members(members: pd.DataFrame) -> Table:
+def _members(members: pd.DataFrame, facts: dict[str, Any]) -> Table:
     """The members in use, the largest weight first."""
+    name, sign = monitored_metric(facts)
+    members = members.assign(score=sign * members["score"])
     used = members[members["weight"] > 0].sort_values("weight", ascending=False, kind="stable")
     titles = {
-        "score": "score",
-        "contribution": "minus without it",
+        "score": name,
+        "contribution": "worse without it by",
         "disagreement": "disagreement",
         "error_correlation": "error correlation",
     }

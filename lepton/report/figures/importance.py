@@ -18,8 +18,8 @@ MAX_KEYS = 10
 MAX_VALUES, BINS = 8, 6  # numbers with more values are drawn in bins
 
 
-def importance_bars(importance: Importance) -> "Figure":
-    """A bar a key: the share of the score's variance that it explains."""
+def importance_bars(importance: Importance, metric: str) -> "Figure":
+    """A bar a key: the share of the metric's variance that it explains."""
     keys = [*importance.shares][:MAX_KEYS]
     figure, ax = subplots(height=0.8 + 0.3 * len(keys))
     percentages = [100 * importance.shares[key] for key in keys]
@@ -29,7 +29,7 @@ def importance_bars(importance: Importance) -> "Figure":
     ax.set_yticks(range(len(keys)), keys, color=INK)
     ax.set_ylim(len(keys) - 0.4, -0.6)
     ax.set_xlim(0, max(*percentages, 1) * 1.18)
-    ax.set_xlabel("variance of the validation score explained, %")
+    ax.set_xlabel(f"variance of {metric} explained, %")
     ax.grid(axis="y", visible=False)
     return figure
 

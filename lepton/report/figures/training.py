@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lepton.analysis.comparison import setting_text
+from lepton.analysis.score_metrics import selection_name
+from lepton.metric.direction import larger_is_better
 from lepton.report.figures.labels import option_label, value_label
 from lepton.report.figures.style import (
     FAINT,
@@ -24,17 +26,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CURVES = {"val/score": "validation score", "train/loss": "training loss"}  # columns of a history
+CURVES = ("val/score", "train/loss")  # columns of a history
+TITLES = {"val/score": "validation score", "train/loss": "training loss"}
 COST_LABELS = {"seconds": "training time, seconds", "parameters": "parameters"}
 MAX_POINTS = 240  # of all curves of a plot together
 MAX_OPTIONS = 8  # with colors of their own
 MAX_PARALLEL_RUNS = 60
 
 
-def learning_curves(histories: dict[tuple, list[pd.DataFrame]]) -> "Figure":
-    """The mean over each option's runs by epoch, with a band from the lowest to the highest."""
+def learning_curves(
+    histories: dict[tuple, list[pd.DataFrame]], metric: str = CURVES[0]
+) -> "Figure":
+    """The mean over each option's runs by epoch, with a band from the lowest to the highest.
+
+    `metric`: the column of the metric that chose the epoch; the score where a history lacks it.
+    """
     frames = [frame for option_frames in histories.values() for frame in option_frames]
-    columns = [column for column in CURVES if any(column in frame for frame in frames)]
+    has_metric = all(metric in frame for frame in frames)
+    curves = (metric if has_metric else CURVES[0], *CURVES[1:])
+    columns = [column for column in curves if any(column in frame for frame in frames)]
     width = 5.2 if len(columns) == 1 else 7.4
     figure, axes = subplots(width, 3.1, columns=len(columns), squeeze=False)
     for ax, column in zip(axes[0], columns, strict=True):
@@ -60,7 +70,7 @@ def _draw_learning_curves(
         ax.fill_between(epochs, low, high, color=color, alpha=0.18, lw=0)
         marker = "o" if len(epochs) == 1 else None  # one epoch is no line
         ax.plot(epochs, table.mean(axis=1), color=color, marker=marker, label=option_label(option))
-    ax.set_title(CURVES[column])
+    ax.set_title(TITLES.get(column, selection_name(column)))
     ax.set_xlabel("epoch")
     locator = ax.xaxis.get_major_locator()
     assert isinstance(locator, MaxNLocator)
@@ -108,7 +118,8 @@ def pareto_front(
 
 def parallel_coordinates(runs: pd.DataFrame, keys: list[str], score: str) -> "Figure":
     """A line a run through its settings to its score; the best tenth stands out."""
-    runs = runs[runs[score].notna()].sort_values(score)
+    runs = runs[runs[score].notna()]
+    runs = runs.sort_values(score, ascending=larger_is_better(score, runs))
     if len(runs) > MAX_PARALLEL_RUNS:
         indices = np.linspace(0, len(runs) - 1, MAX_PARALLEL_RUNS).round().astype(int)
         runs = runs.iloc[np.unique(indices)]
@@ -128,7 +139,9 @@ def parallel_coordinates(runs: pd.DataFrame, keys: list[str], score: str) -> "Fi
             box = {"fc": PAPER, "lw": 0, "pad": 1.2, "alpha": 0.85}
             label = value_label(text)
             ax.text(x + 0.03, y, label, fontsize=8, va="center", color=INK, bbox=box)
-    titles = [key.replace(".", ".\n", 1) for key in keys] + ["validation\nscore"]
+    titles = [key.replace(".", ".\n", 1) for key in keys] + [
+        selection_name(score).replace(" ", "\n", 1)
+    ]
     ax.set_xticks(range(len(columns)), titles, color=MUTED)
     ax.set_xlim(-0.1, len(columns) - 0.6)
     ax.set_yticks([])

@@ -1,7 +1,7 @@
 """The section with the best setting of each data set, as a command and as YAML."""
 
 from lepton.analysis.best_setting import best_setting
-from lepton.analysis.comparison import setting_text
+from lepton.analysis.score_metrics import directed
 from lepton.errors import LeptonError
 from lepton.report.blocks import Block, Code, Note, Section, Text
 from lepton.report.dataset_runs import DatasetRuns
@@ -22,9 +22,9 @@ def _best_setting(dataset: DatasetRuns, metric: str) -> list[Block]:
         return [Note(str(e))]
     runs = f"{setting.runs} run{'s' if setting.runs > 1 else ''}"
     text = (
-        f"Best{dataset.on_dataset} of {setting.candidates} finished runs looked at, by {metric} "
-        f"({setting_text(setting.score)}, mean of {runs}). The best of many looks better on the "
-        "validation split than it is."
+        f"Best{dataset.on_dataset} of {setting.candidates} finished runs looked at, by "
+        f"{directed(metric, dataset.runs, setting.score)}, mean of {runs}. The "
+        "best of many looks better on the validation split than it is."
     )
     return [
         Text(text),

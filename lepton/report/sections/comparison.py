@@ -6,6 +6,7 @@ import pandas as pd
 from lepton.analysis.comparison import Comparison, setting_text
 from lepton.analysis.conclusions import conclusions
 from lepton.analysis.grouping import rows_by_key
+from lepton.analysis.score_metrics import selection_name
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import name_suffix, on_dataset
 from lepton.report.figures import comparison as figures
@@ -14,7 +15,7 @@ from lepton.report.figures.style import MAX_DRAWN_RUNS
 from lepton.report.number_format import format_interval, format_number, format_p_value
 from lepton.stats.pairs import PairedScores
 
-SCORE_COLUMNS = ("runs", "n", "validation score", "{metric}", "sd", "95 % interval")
+SCORE_COLUMNS = ("runs", "n", "{select}", "{metric}", "sd", "95 % interval")
 DIFFERENCE_COLUMNS = ("minus baseline", "its 95 % interval", "pairs", "p (Holm)", "P(better)")
 MIN_VALUES = 3  # of a number, to draw the score over it
 
@@ -40,7 +41,8 @@ def comparison_section(
 def comparison_table(comparison: Comparison) -> Table:
     """The comparison as a table of texts, without the columns that say nothing new."""
     metric = comparison.metric.replace("/", " ")
-    score_columns = [column.format(metric=metric) for column in SCORE_COLUMNS]
+    select = selection_name(comparison.select)
+    score_columns = [column.format(metric=metric, select=select) for column in SCORE_COLUMNS]
     header = [*comparison.keys, *score_columns, *DIFFERENCE_COLUMNS, "without result"]
     rows = []
     for option, (_, row) in zip(comparison.options(), comparison.table.iterrows(), strict=True):
@@ -94,9 +96,9 @@ def _needless_columns(comparison: Comparison) -> set[str]:
 def _caption(comparison: Comparison) -> str:
     direction = "larger" if comparison.larger_is_better else "smaller"
     caption = (
-        f"Ordered by validation score, never by the test split; {direction} is better in "
-        f"{comparison.metric}. n counts repetitions, over which other settings are averaged; the "
-        f"interval of a mean is over {comparison.repeated}."
+        f"Ordered by {selection_name(comparison.select)}, never by the test split; "
+        f"{direction} is better in {comparison.metric}. n counts repetitions, over "
+        f"which other settings are averaged; the interval of a mean is over {comparison.repeated}."
     )
     if comparison.unpaired:
         caption += (

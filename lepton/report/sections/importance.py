@@ -3,6 +3,7 @@
 import pandas as pd
 
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
+from lepton.analysis.score_metrics import selection_name
 from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures.importance import importance_bars, interaction
@@ -28,12 +29,12 @@ def importance_section(
     shares = importance.shares.items()
     blocks: list[Block] = [
         Text(_conclusion(importance)),
-        _share_table(importance),
+        _share_table(importance, score),
         Figure(
             "importance",
-            f"Variance of the validation score explained by each key ({importance.method}).",
+            f"Variance of {selection_name(score)} explained by each key ({importance.method}).",
             ", ".join(f"{key} {format_percent(share)}" for key, share in shares),
-            lambda: importance_bars(importance),
+            lambda: importance_bars(importance, selection_name(score)),
         ),
     ]
     if importance.top_two:
@@ -55,7 +56,7 @@ def _conclusion(importance: Importance) -> str:
     return f"{key} explains most: {share} ({p})."
 
 
-def _share_table(importance: Importance) -> Table:
+def _share_table(importance: Importance, score: str) -> Table:
     """The share of each key, largest first, then those of some pairs of keys."""
     header = ["key", "values", "p", "variance explained"]
     rows = [
@@ -77,7 +78,7 @@ def _share_table(importance: Importance) -> Table:
         pair_rows = [[*row, ""] for row in pair_rows]
     pair_meaning = PAIR_BEYOND_SINGLES if importance.chance else PAIR_WITHIN_SINGLES
     caption = (
-        f"Share of the variance of the validation score, by {importance.method}. All keys "
+        f"Share of the variance of {selection_name(score)}, by {importance.method}. All keys "
         f"together explain {format_percent(importance.explained)}; the rest is seeds and chance. "
         f"A pair's share is {pair_meaning}. p: how often shuffled scores differ as much between "
         "the values of any key."
@@ -95,7 +96,8 @@ def _interaction(keys: tuple[str, str], finished: pd.DataFrame, score: str) -> F
     first, second = keys
     return Figure(
         "interaction",
-        f"Mean validation score for values of {first} and {second}{unit}; {better} is better.",
-        f"mean validation score by {first} and {second}",
+        f"Mean {selection_name(score)} for values of {first} and {second}{unit}; "
+        f"{better} is better.",
+        f"mean {selection_name(score)} by {first} and {second}",
         lambda: interaction(scored, keys, "score"),
     )

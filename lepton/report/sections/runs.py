@@ -4,6 +4,7 @@ import pandas as pd
 
 from lepton.analysis.comparison import setting_text
 from lepton.analysis.grouping import derived_columns
+from lepton.analysis.score_metrics import ordered_column, selection_name
 from lepton.analysis.study import LOST_STATUSES
 from lepton.report.blocks import Block, RunsTable, Section, Table
 
@@ -39,15 +40,17 @@ def _every_run(frame: pd.DataFrame, varied: list[str], metrics: list[str]) -> Ru
     names = ("dataset", "model", *derived_columns(frame))
     settings = [c for c in names if c in frame and c not in varied]
     settings += [*varied[:MAX_SETTINGS], *(["seed"] if "seed" in frame else [])]
-    facts = [c for c in dict.fromkeys(["score", *metrics, *FACTS]) if c in frame]
+    finished = frame[frame["status"] == "finished"]
+    select = ordered_column("score", finished)
+    facts = [c for c in dict.fromkeys([select, *metrics, *FACTS]) if c in frame]
     if "score" in frame:
         frame = frame.sort_values("score", ascending=False, kind="stable")
     setting_columns = [[_setting_cell(value) for value in frame[c]] for c in settings]
     fact_columns = [[_fact_cell(value) for value in frame[c]] for c in facts]
     rows = zip(frame["run"], frame["status"], *setting_columns, *fact_columns, strict=True)
-    fact_titles = ("validation score" if c == "score" else c for c in facts)
+    fact_titles = (selection_name(c) if c == select else c for c in facts)
     header = ["run", "status", *settings, *fact_titles]
-    caption = "Every run, best validation score first; all columns are in runs.csv."
+    caption = f"Every run, best {selection_name(select)} first; all columns are in runs.csv."
     return RunsTable(caption, header, [list(row) for row in rows], 2 + len(settings))
 
 

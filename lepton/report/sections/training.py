@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from lepton.analysis.grouping import rows_by_key
+from lepton.analysis.score_metrics import SCORE, selection_name
 from lepton.errors import LeptonError
 from lepton.metric.direction import larger_is_better
 from lepton.report.blocks import Block, Figure, Note, Section
@@ -47,13 +48,14 @@ def _learning_curves(dataset: DatasetRuns, keys: list[str]) -> list[Figure]:
         f"{min(len(options), MAX_OPTIONS)} of {len(options)} options, at most "
         f"{MAX_RUNS_PER_OPTION} runs each"
     )
+    metric = dataset.ordered_by(SCORE)
     return [
         Figure(
             f"learning_curves{dataset.suffix}",
             f"Learning curves{dataset.on_dataset}: mean over an option's runs, band from the "
             f"lowest to the highest ({drawn}).",
-            f"validation score and training loss by epoch{dataset.on_dataset}",
-            lambda: figures.learning_curves(histories),
+            f"{selection_name(metric)} and training loss by epoch{dataset.on_dataset}",
+            lambda: figures.learning_curves(histories, metric),
             wide=True,
         )
     ]
@@ -129,14 +131,15 @@ def _parallel_coordinates(dataset: DatasetRuns, varied: list[str]) -> list[Figur
     if not keys or len(dataset.runs) < 3:
         return []
     max_runs = figures.MAX_PARALLEL_RUNS
+    metric = dataset.ordered_by(SCORE)
     sample = f" A sample of {max_runs} runs." if len(dataset.runs) > max_runs else ""
     return [
         Figure(
             f"parallel_coordinates{dataset.suffix}",
-            f"A line a run{dataset.on_dataset} through its settings to its validation score; "
-            f"orange: the best tenth.{sample}",
-            f"settings and validation score of every run{dataset.on_dataset}",
-            lambda: figures.parallel_coordinates(dataset.runs, keys, "score"),
+            f"A line a run{dataset.on_dataset} through its settings to its "
+            f"{selection_name(metric)}; orange: the best tenth.{sample}",
+            f"settings and {selection_name(metric)} of every run{dataset.on_dataset}",
+            lambda: figures.parallel_coordinates(dataset.runs, keys, metric),
             wide=True,
         )
     ]

@@ -132,7 +132,8 @@ def test_an_ensemble_that_does_not_help_is_told_and_kept_only_if_asked(study, le
     code, out, _ = lepton("ensemble", "runs=binary", "method=mean")
     assert (code, sorted(Path("runs").rglob("*"))) == (0, before)
     assert (
-        "does not beat its best member on validation: score -0.6931 against -0.1054 of right" in out
+        "does not beat its best member on validation: val log_loss 0.6931 against 0.1054 of right"
+        in out
     )
     assert "nothing was kept; keep=true keeps it" in out
     code, out, _ = lepton("ensemble", "runs=binary", "method=mean", "keep=true")
