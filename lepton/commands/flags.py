@@ -15,6 +15,17 @@ HYDRA_FLAGS = {  # Hydra's own, and the values that they take (any where none ar
     **dict.fromkeys(("--package", "-p"), ()),
 }
 HYDRA_SWITCHES = ("--resolve", "--hydra-help")  # those that take no value
+CONFIG_NAME = "write experiment=NAME, a file in your conf/experiment, or a command line's values"
+CONFIG_PATH = "write --config-dir FOLDER, which adds your groups and options to lepton's"
+NOT_TAKEN = {  # Hydra's other flags, and what to type
+    **dict.fromkeys(("--config-name", "-cn"), CONFIG_NAME),
+    **dict.fromkeys(("--config-path", "-cp"), CONFIG_PATH),
+    "-cd": "write --config-dir FOLDER",
+    **dict.fromkeys(("--run", "-r"), "leave it out; one run is what there is without -m"),
+    "--experimental-rerun": "give the run's own words again with rerun=true (its overrides.yaml)",
+    "--shell-completion": 'write eval "$(lepton -sc install=bash)"',
+    "-sc": 'write eval "$(lepton -sc install=bash)"',
+}
 HYDRA_QUESTIONS = {"--cfg", "-c", "--info", "-i", "--hydra-help"}  # what the others go with
 
 
@@ -43,13 +54,24 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments:
         elif argument in HYDRA_SWITCHES:
             parsed.hydra_flags.append(argument)
         elif argument.startswith("-"):
-            raise LeptonError(f"{argument}: no such flag; lepton --help")
+            raise _unknown_flag(argument)
         else:
             parsed.overrides.append(argument)
     parsed.notes = _replaced_choices(parsed.overrides)
     if parsed.hydra_flags and not HYDRA_QUESTIONS & {*parsed.hydra_flags}:
         raise LeptonError(f"{parsed.hydra_flags[0]}: goes with --cfg")
     return parsed
+
+
+def _unknown_flag(argument: str) -> LeptonError:
+    """The error for a flag that no command takes, with what to type instead of one of Hydra's."""
+    flag = argument.partition("=")[0]
+    if flag == "--multirun":
+        return LeptonError(f"{argument}: takes no value; write -m")
+    if flag in HYDRA_FLAGS:
+        return LeptonError(f"{argument}: write {argument.replace('=', ' ', 1)}")
+    advice = NOT_TAKEN.get(flag)
+    return LeptonError(f"{argument}: {advice or 'no such flag; lepton --help'}")
 
 
 def plain_arguments(arguments: Sequence[str]) -> Arguments:

@@ -112,6 +112,26 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+OPTIONS_OF_HYDRA = {  # plug-ins that lepton has its own for
+    "hydra/launcher": {
+        **dict.fromkeys(("joblib", "loky", "multiprocessing"), "parallel"),
+        "slurm": "submitit_slurm",
+        "local": "submitit_local",
+        "submitit": "submitit_slurm",
+    },
+    "hydra/sweeper": {
+        **dict.fromkeys(("optuna", "ax", "nevergrad", "bayes", "hyperopt"), "search"),
+        "basic": "grid",
+    },
+}
+
+
+def _instead(key: str, name: str, options: dict[str, Path]) -> str:
+    """What to write for an option that there is not, or that Hydra or a plug-in of it has."""
+    of_lepton = OPTIONS_OF_HYDRA.get(key, {}).get(name)
+    return f"; write {key}={of_lepton}" if of_lepton else did_you_mean(name, options)
+
+
 def option_problems(
     text: str, key: str, jobs: list[list[Any]], options: dict[str, Path]
 ) -> list[str]:
@@ -128,8 +148,9 @@ def option_problems(
         for name in dict.fromkeys(map(str, chosen))
         if name in options and (line := file_problem(key, options[name]))
     ]
+    more = f"; several as {key}=[A,B]" if text.startswith("+") and takes_several(key) else ""
     lines += [
-        f"{key}={name}: no such option{did_you_mean(name, options)} (options: {available})"
+        f"{key}={name}: no such option{_instead(key, name, options)} (options: {available}){more}"
         for name in dict.fromkeys(map(str, chosen))
         if name not in options
     ]
