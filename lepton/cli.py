@@ -20,6 +20,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "check": "lepton.commands.check",
     "sweep": "lepton.commands.sweep",
     "list": "lepton.commands.list",
+    "studies": "lepton.commands.studies",
     "results": "lepton.commands.results",
     "report": "lepton.commands.report",
     "publish": "lepton.commands.publish",

@@ -1,9 +1,12 @@
 """`lepton list [group[/option] ...]`: shows groups, options and keys, and what they do.
 
+Any other word is searched in the names, keys and comments of all options.
+
 examples:
   lepton list
   lepton list model
   lepton list model/mlp optimizer/adamw
+  lepton list imbalance
 """
 
 from lepton.config import listing

@@ -1,10 +1,13 @@
-"""`lepton show dataset=OPTION [key=value ...]`: writes a data set as one page to look at.
+"""`lepton show [RUN] [dataset=OPTION] [key=value ...]`: shows a run, or a data set as one page.
 
+A finished run, on the terminal: its metrics, the words that it was given, its files, and how to
+predict with it. A data set, as a page:
 Before anything is trained: sizes of the splits, classes, what cleaning did, columns that may give
 the target away or identify rows, samples of each class (pictures, sounds that play, texts, rows),
 and each column by class. The page is one file that needs no network; samples and columns are of
 the training split.
 
+  RUN                   a finished run's folder
   dataset=, preprocessing=, task=   options as of `lepton train`, and their keys
   samples=N             shown of each class (8)
   classes=N             shown at most, the largest first (24)
@@ -15,6 +18,7 @@ the training split.
   --allow PACKAGE       lets a _target_ name something in your own package
 
 examples:
+  lepton show runs/first/wine-mlp-s0-65d0a8dcbb
   lepton show dataset=wine
   lepton show dataset=csv dataset.path=loans.csv dataset.target=defaulted
   lepton show dataset=image_folder dataset.path=photos dataset.size=64 samples=12
@@ -27,14 +31,20 @@ from pathlib import Path
 from lepton.commands.flags import plain_arguments, take_flag
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
+from lepton.storage.run_folder import RESULT_FILE
 
-USAGE = "usage: lepton show dataset=NAME [key=value ...] [--out FILE]"
+USAGE = "usage: lepton show RUN, or lepton show dataset=NAME [key=value ...] [--out FILE]"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes the page, and prints its summary and where it is."""
+    """Shows a run, or writes the page of data and prints its summary and where it is."""
+    if len(arguments) == 1 and (Path(arguments[0]) / RESULT_FILE).is_file():
+        _show_run(Path(arguments[0]))
+        return 0
     words, out = take_flag(arguments, "--out")
     parsed = plain_arguments(words)
+    if (names := [word for word in parsed.overrides if Path(word).is_dir()]) and len(words) == 1:
+        raise LeptonError(f"show: {names[0]}: holds no finished run; {USAGE}")
     if strays := [word for word in parsed.overrides if "=" not in word]:
         raise LeptonError(f"show: {strays[0]!r} is no key=value; {USAGE}")
     from lepton.config.show_root import compose_show
@@ -52,3 +62,20 @@ def main(arguments: Sequence[str]) -> int:
     for line in (*page.summary, *parsed.notes, path):
         say(line)
     return 0
+
+
+def _show_run(folder: Path) -> None:
+    """Prints a finished run: metrics, what it was given, files, and how to predict."""
+    from lepton.analysis.run_table import show_run
+    from lepton.storage.results import finished_result
+
+    result = finished_result(folder)
+    show_run(result)
+    overrides = shlex.join(map(str, result.config.get("overrides", [])))
+    say(f"given: {overrides or 'nothing, all is as by default'}")
+    say("files:")
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        say(f"  {path.relative_to(folder).as_posix():32}  {path.stat().st_size / 1000:8.1f} kB")
+    say("predict:")
+    say(f"  {shlex.join(['lepton', 'predict', str(folder), 'new.csv', '--out', 'predicted.csv'])}")
+    say(f"  from lepton import load_model; load_model({str(folder)!r}).predict(frame)")

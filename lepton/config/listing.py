@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from lepton.config.option_search import search_options
 from lepton.config.options import CONF_DIR, config_dirs, find_options
 from lepton.errors import LeptonError, did_you_mean
 
@@ -11,6 +12,8 @@ KEYS = "keys"  # the heading of those that belong to no option
 
 def describe_options(*names: str) -> str:
     """All groups; the options of one group; or the keys, values and comments of one option.
+
+    A word that is none of them is searched in all options.
 
     Raises: LeptonError when there is no such group or option.
     """
@@ -54,6 +57,8 @@ def _describe(name: str, options_by_group: dict[str, dict[str, Path]]) -> str:
         return _describe_group(name, options_by_group[name])
     group, _, option = name.rpartition("/")
     if group not in options_by_group:
+        if re.fullmatch(r"\w[\w -]+", name) and (lines := search_options(name)):
+            return "\n".join(lines)
         hint, groups = did_you_mean(name, options_by_group), ", ".join(options_by_group)
         raise LeptonError(f"{name}: no such group{hint} (groups: {groups})")
     options = options_by_group[group]
