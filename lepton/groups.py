@@ -178,6 +178,8 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "shots": None,
         "fraction": 1.0,
         "memory_gb": None,
+        "cache_gb": None,
+        "decoding_threads": 2,
         "missing_target": "ask",
         "max_numeric_classes": 20,
         "min_identifier_values": 20,

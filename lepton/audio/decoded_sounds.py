@@ -13,6 +13,7 @@ from lepton.errors import ConfigError, DataError
 from lepton.storage.array_cache import ArrayEntry
 from lepton.storage.decoded_cache import (
     DecodedCache,
+    FilesToDecode,
     content_key,
     errors_of,
     make_keys,
@@ -56,8 +57,9 @@ class SoundShape:
 class DecodedSounds:
     """The samples of all sounds, one behind the other, and what is wrong with those that have none.
 
-    Shapes: samples (total,) int16; starts (N + 1,), of each sound and the end; keys (N,) bytes, the
-        same for equal samples. `key` names all of it.
+    `files`: what decodes them when they are asked for, where no samples are kept.
+    Shapes: samples (total,) int16, or (0,) where none are kept; starts (N + 1,), of each sound and
+        the end; keys (N,) bytes, the same for equal samples. `key` names all of it.
     """
 
     samples: np.ndarray
@@ -67,6 +69,7 @@ class DecodedSounds:
     reader: SoundReader
     survey: SoundSurvey
     key: str
+    files: FilesToDecode | None = None
 
     def remarks(self) -> list[tuple[str, int]]:
         """What became of sounds that are not as they are asked for, and how many these are."""
@@ -78,7 +81,12 @@ class DecodedSounds:
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Some sounds, with zeros behind the shorter ones. Shapes: rows (N,) -> (N, longest)."""
-        return take_rows(self.samples, self.starts, rows)
+        if self.files is None:
+            return take_rows(self.samples, self.starts, rows)
+        taken = np.zeros((len(rows), int(self.lengths(rows).max(initial=0))), SAMPLE)
+        for place, samples in enumerate(self.files.take(rows)):
+            taken[place, : len(samples)] = samples
+        return taken
 
 
 def take_rows(values: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -95,28 +103,43 @@ def take_rows(values: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> np.nd
 
 
 def decode_all(
-    sounds: Sequence[Sound], shape: SoundShape, name: Callable[[int], str]
+    sounds: Sequence[Sound],
+    shape: SoundShape,
+    name: Callable[[int], str],
+    *,
+    threads: int | None = None,
 ) -> DecodedSounds:
     """The samples of sounds, from the cache where they were decoded before.
 
+    `threads`: how many decode them anew whenever they are asked for; None: they are kept.
     Raises: DataError when the rates of sounds differ, and no rate is given; LeptonError when the
         cache's folder cannot be written, or a package is missing.
     """
-    entry, key = CACHE.entry(sounds, shape, partial(_decode_into, sounds, shape, name))
-    facts = entry.facts
+    keeps = threads is None
+    decode_into = partial(_decode_into, sounds, shape, name, keeps)
+    entry, key = CACHE.entry(sounds, shape, decode_into, keeps=keeps)
+    facts, keys = entry.facts, np.array(entry.read("keys"))
+    reader = SoundReader(**facts["reader"])
     return DecodedSounds(
         samples=entry.read("samples"),
         starts=np.array(entry.read("starts")),
-        keys=np.array(entry.read("keys")),
+        keys=keys,
         errors=errors_of(entry),
-        reader=SoundReader(**facts["reader"]),
+        reader=reader,
         survey=SoundSurvey.of_facts(facts["survey"]),
         key=key,
+        files=None
+        if threads is None
+        else FilesToDecode(sounds, keys, name, lambda sound: reader.read(sound)[0], threads),
     )
 
 
 def _decode_into(
-    sounds: Sequence[Sound], shape: SoundShape, name: Callable[[int], str], entry: ArrayEntry
+    sounds: Sequence[Sound],
+    shape: SoundShape,
+    name: Callable[[int], str],
+    keeps: bool,
+    entry: ArrayEntry,
 ) -> None:
     rate = shape.rate or _common_rate(sounds, shape, name)
     reader = SoundReader(rate, shape.seconds, shape.length, shape.max_seconds)
@@ -128,10 +151,11 @@ def _decode_into(
         for row, (samples, head) in without_errors(decoded, errors):
             survey.add(head, name(row))
             _count_changes(survey, reader, head, samples)
-            file.write(samples.data)
+            if keeps:
+                file.write(samples.data)
             lengths[row], keys[row] = len(samples), content_key(samples)
         file.seek(0)
-        array = entry.make("samples", (int(lengths.sum()),), SAMPLE)
+        array = entry.make("samples", (int(lengths.sum()) * keeps,), SAMPLE)
         if array.nbytes:
             file.readinto(memoryview(array).cast("B"))  # type: ignore[attr-defined]
     starts = entry.make("starts", (len(sounds) + 1,), np.int64)

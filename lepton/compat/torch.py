@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
 
@@ -170,3 +170,33 @@ def restore_modules(records: Sequence[ModuleRecord]) -> None:
         module.__class__ = cls
         module.__dict__.clear()
         module.__dict__.update(attributes)
+
+
+class AbsentTensor(Tensor):
+    """Base of tensors that hold no numbers: torch computes with what `whole` returns.
+
+    No public way: the hooks are documented, under "Extending PyTorch", but what makes a tensor
+    without numbers has a private name.
+    Tried: torch 2.13.
+    """
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+    @staticmethod
+    def absent(cls: Any, shape: tuple[int, ...], dtype: torch.dtype) -> Any:
+        """One of a class, on the CPU."""
+        return Tensor._make_wrapper_subclass(cls, shape, dtype=dtype)
+
+    def whole(self) -> Tensor:
+        """The numbers, in memory."""
+        raise NotImplementedError
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, op: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return op(*tree_map(_present, args), **tree_map(_present, kwargs or {}))
+
+
+def _present(value: Any) -> Any:
+    return value.whole() if isinstance(value, AbsentTensor) else value

@@ -29,7 +29,7 @@ COSMETIC_KEYS = (  # `kind` is what older configs call suggested.for
     *COSMETIC_GROUPS,
 )
 COSMETIC_TRAINER_KEYS = ("progress", "checkpoint_every")
-COSMETIC_DATASET_KEYS = ("memory_gb",)
+COSMETIC_DATASET_KEYS = ("memory_gb", "cache_gb", "decoding_threads")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

@@ -13,7 +13,7 @@ from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import LABEL, FileTable, naming_folder
 from lepton.dataset.read.named_files import read_named_files
 from lepton.errors import DataError
-from lepton.values.bounds import NotBelow0
+from lepton.values.bounds import AtLeast0, NotBelow0
 
 SHOWN_VALUES = 8  # of a column, in a message
 
@@ -40,11 +40,14 @@ class AudioFolder(AudioData, FileFolder):
         test_column: str | None,
         test_values: list[str | int],
         memory_gb: NotBelow0 | None,
+        cache_gb: NotBelow0 | None,
+        decoding_threads: AtLeast0,
         **sounds: Any,
     ):
         self.audio_column = audio
         super().__init__(**sounds)
         self.paths, self.memory_gb = (path, test_path), memory_gb
+        self.cache_gb, self.decoding_threads = cache_gb, decoding_threads
         self.names, self.separator = names, separator
         self.test_column, self.test_values = test_column, [str(value) for value in test_values]
         skips = self.audio_inputs.on_error == "skip"

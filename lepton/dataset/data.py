@@ -116,7 +116,7 @@ class Data(pl.LightningDataModule):
     def tables(self) -> tuple[RawTable, RawTable | None]:
         """The rows that `read` gives; a data set may have tables that are read piece by piece."""
         frame, test = self.read()
-        return FrameTable(frame), FrameTable(test) if test is not None else None
+        return FrameTable(frame), None if test is None else FrameTable(test)
 
     def file_names(self) -> tuple[str, str]:
         """What messages call the data file and the test file."""
@@ -130,7 +130,7 @@ class Data(pl.LightningDataModule):
     ) -> dict[str, Rows]:
         """The splits, made by what train holds; sets `spec` and adds to `notes`.
 
-        The first `file_rows` rows are the data file's, the others those of a test file.
+        The first `file_rows` rows are the data file's, the others a test file's.
         """
         all_kinds = [*self.inputs, *self.unread_inputs]
         for kind in all_kinds:
@@ -179,6 +179,10 @@ class Data(pl.LightningDataModule):
         """The files that the rows can be streamed from; None where they are read whole."""
         return None
 
+    def decode_by_batch(self, source: FileSource | None, copies: int) -> str | None:
+        """Has files decoded whenever rows are asked for, if so many copies are too large for the
+        disk, and says so; None where what they become is kept."""
+
     def _read_and_prepare(self) -> None:
         table, file_rows = self._read_files()
         self.refuse_rows(table)
@@ -204,8 +208,9 @@ class Data(pl.LightningDataModule):
     def train_dataloader(self) -> TrainLoader:
         """The rows of train in shuffled batches; a data set may cut them in a way of its own."""
         tensors, kinds = self._on_device("train"), self.input_kinds()
-        groups_by_length = BatchCutter(tensors, kinds).groups_by_length
-        return (LengthTrainingBatches if groups_by_length else TrainingBatches)(
+        by_length = BatchCutter(tensors, kinds).groups_by_length
+        make = LengthTrainingBatches if by_length else TrainingBatches
+        return make(
             tensors=tensors,
             batch_size=self.batch_size,
             sampler=self._epoch_sampler(),
@@ -245,10 +250,7 @@ class Data(pl.LightningDataModule):
         target: Target,
         drop_rows: Callable[[SplitRows], SplitRows] | None = None,
     ) -> SplitRows:
-        """Positions of train, val and test among the rows that have a target.
-
-        `drop_rows` may take some out, before train is subsampled.
-        """
+        """Positions of each split among rows with a target; `drop_rows` may take some out first."""
         rows, notes = split_frame(self.split_settings, frame, file_rows, target, drop_rows)
         self.notes += notes
         return rows
@@ -271,8 +273,8 @@ class Data(pl.LightningDataModule):
         return whole, len(table)
 
     def _epoch_sampler(self) -> EpochSampler:
-        rank, ranks = (t.global_rank, t.world_size) if (t := self.trainer) else (0, 1)
-        return EpochSampler(rows=self._training_rows(), seed=self.seed, rank=rank, world_size=ranks)
+        rank, size = (t.global_rank, t.world_size) if (t := self.trainer) else (0, 1)
+        return EpochSampler(rows=self._training_rows(), seed=self.seed, rank=rank, world_size=size)
 
     def _training_rows(self) -> Tensor:
         """The rows of train in use: all, or those of the few batches to overfit."""
@@ -287,9 +289,8 @@ class Data(pl.LightningDataModule):
         """A split's tensors; for val with `overfit_batches`, those that are trained on."""
         if split != "val" or not self.overfit_batches:
             return self._on_device(split)
-        tensors = self._on_device("train")
-        rows = self._training_rows().to(tensors["id"].device)
-        return {name: tensor[rows] for name, tensor in tensors.items()}
+        tensors, rows = self._on_device("train"), self._training_rows()
+        return {name: tensor[rows.to(tensor.device)] for name, tensor in tensors.items()}
 
     def _on_device(self, split: str) -> dict[str, Tensor]:
         """A split's tensors where the trainer computes, if they fit; the target to learn."""

@@ -1,5 +1,6 @@
 """FileFolder: what data sets of files share, whether pictures, sounds or clips."""
 
+import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,13 @@ from typing import Any
 import pandas as pd
 
 from lepton.dataset.data import Data
-from lepton.dataset.load.streaming import FileSource
+from lepton.dataset.inputs.decoded import DecodedInputs
+from lepton.dataset.load.streaming import GIGABYTE, FileSource, excess_words
 from lepton.dataset.read.file_table import FileTable
+from lepton.errors import DataError
+from lepton.storage.cache import cache_folder
+
+DISK_SHARE = 0.5  # of the disk of the cache, where no budget is given
 
 
 class FileFolder(Data):
@@ -20,6 +26,34 @@ class FileFolder(Data):
 
     paths: tuple[str, str | None]
     table: FileTable
+    cache_gb: float | None = None  # that decoded files may take of the disk
+    decoding_threads: int  # that decode them while training, where they would take more
+
+    def decode_by_batch(self, source: FileSource | None, copies: int) -> str | None:
+        if source is None:
+            if self.cache_gb is not None:
+                raise DataError(
+                    f"dataset.cache_gb={self.cache_gb:g}: what the files become is not known "
+                    "before they are decoded; give dataset.size, of sounds dataset.seconds and rate"
+                )
+            return None
+        if not (excess := self._excess(source.bytes * copies)):
+            return None
+        for kind in self.inputs:
+            if isinstance(kind, DecodedInputs):
+                kind.decoding_threads = self.decoding_threads
+        threads = f"{self.decoding_threads} threads" if self.decoding_threads else "each step"
+        return f"their files, which {threads} decode anew: they would take {excess}"
+
+    def _excess(self, size: int) -> str | None:
+        """What decoded files take of the disk, in words, where it is more than the budget."""
+        folder = cache_folder()
+        while not folder.exists():
+            folder = folder.parent
+        whole = shutil.disk_usage(folder).total
+        given = self.cache_gb
+        budget = DISK_SHARE * whole if given is None else given * GIGABYTE
+        return excess_words(size, given, budget, "disk", "cache_gb")
 
     def file_names(self) -> tuple[str, str]:
         """The paths of both, as they were given."""

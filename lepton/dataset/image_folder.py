@@ -9,7 +9,7 @@ from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import FileTable
 from lepton.image.decoding import IMAGE_ENDINGS
 from lepton.image.picture_reader import COLOURS
-from lepton.values.bounds import NotBelow0
+from lepton.values.bounds import AtLeast0, NotBelow0
 
 
 class ImageFolder(ImageData, FileFolder):
@@ -26,11 +26,14 @@ class ImageFolder(ImageData, FileFolder):
         image: str,
         root: str | None,
         memory_gb: NotBelow0 | None,
+        cache_gb: NotBelow0 | None,
+        decoding_threads: AtLeast0,
         **images: Any,
     ):
         self.image_column = image
         super().__init__(**images)
         self.paths, self.memory_gb = (path, test_path), memory_gb
+        self.cache_gb, self.decoding_threads = cache_gb, decoding_threads
         skips = self.image_inputs.on_error == "skip"
         self.table = FileTable("image", image, "image", IMAGE_ENDINGS, root, skips)
 

@@ -8,7 +8,7 @@ from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import FileTable
 from lepton.dataset.video import VideoData
 from lepton.image.picture_reader import COLOURS
-from lepton.values.bounds import NotBelow0
+from lepton.values.bounds import AtLeast0, NotBelow0
 
 VIDEO_ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv"),
@@ -30,11 +30,14 @@ class VideoFolder(VideoData, FileFolder):
         video: str,
         root: str | None,
         memory_gb: NotBelow0 | None,
+        cache_gb: NotBelow0 | None,
+        decoding_threads: AtLeast0,
         **clips: Any,
     ):
         self.video_column = video
         super().__init__(**clips)
         self.paths, self.memory_gb = (path, test_path), memory_gb
+        self.cache_gb, self.decoding_threads = cache_gb, decoding_threads
         skips = self.video_inputs.on_error == "skip"
         self.table = FileTable("clip", video, "video", VIDEO_ENDINGS, root, skips)
 

@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lepton.image.decoding import MODES, Picture
+from lepton.image.decoding import MODES, Picture, silent_pillow
 from lepton.image.picture_reader import Fit, PictureReader, in_threads
 from lepton.image.survey import PictureSurvey, survey_pictures
 from lepton.storage.array_cache import ArrayEntry
 from lepton.storage.decoded_cache import (
     KEY_BYTES,
     DecodedCache,
+    FilesToDecode,
     content_key,
     errors_of,
     make_keys,
@@ -78,8 +79,10 @@ class PictureShape:
 class DecodedPixels:
     """The pixels of all files, and for those that could not be decoded what is wrong.
 
-    Shapes: pixels (N, *reader.shape) uint8, 0 where there is an error; keys (N,) bytes, the same
-        for equal pixels.
+    `files`: what decodes them when they are asked for, where no pixels are kept; `key` then names
+    all of them.
+    Shapes: pixels (N, *reader.shape) uint8, 0 where there is an error, or (0,) where none are kept;
+        keys (N,) bytes, the same for equal pixels.
     """
 
     pixels: np.ndarray
@@ -88,6 +91,8 @@ class DecodedPixels:
     reader: PixelReader
     survey: PictureSurvey
     plural: str = "images"
+    files: FilesToDecode | None = None
+    key: str = ""
 
     def remarks(self) -> list[tuple[str, int]]:
         """What became of files that are not as they are asked for, and how many these are."""
@@ -96,7 +101,11 @@ class DecodedPixels:
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The pixels of some rows, in memory. Shapes: rows (N,)."""
-        taken = np.empty((len(rows), *self.pixels.shape[1:]), np.uint8)
+        taken = np.empty((len(rows), *self.reader.shape), np.uint8)
+        if self.files is not None:
+            for place, pixels in enumerate(self.files.take(rows)):
+                taken[place] = pixels
+            return taken
         for start in range(0, len(rows), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
             taken[block] = self.pixels[rows[block]]
@@ -106,44 +115,69 @@ class DecodedPixels:
 
 
 def decode_all(
-    pictures: Sequence[Picture], shape: PictureShape, name: Callable[[int], str]
+    pictures: Sequence[Picture],
+    shape: PictureShape,
+    name: Callable[[int], str],
+    *,
+    threads: int | None = None,
 ) -> DecodedPixels:
     """The pixels of pictures, from the cache where they were decoded before.
 
+    `threads`: how many decode them anew whenever they are asked for; None: they are kept.
     Raises: DataError when the sizes of pictures differ, and no size is given; LeptonError when the
         cache's folder cannot be written.
     """
     if plain := _plain_pixels(pictures, shape):
         return plain
-    entry = pixel_entry(CACHE, pictures, shape, name)
-    return decoded_pixels(entry, PictureReader(**entry.facts["reader"]))
+    return decoded_pixels(CACHE, pictures, shape, name, lambda f: PictureReader(**f), threads)
 
 
-def pixel_entry(
-    cache: DecodedCache, files: Sequence[Any], shape: Any, name: Callable[[int], str]
-) -> ArrayEntry:
-    """What a cache has of files in a PixelShape, decoded where it has nothing.
+def decoded_pixels(
+    cache: DecodedCache,
+    files: Sequence[Any],
+    shape: Any,
+    name: Callable[[int], str],
+    reader_of: Callable[[dict[str, Any]], PixelReader],
+    threads: int | None,
+    plural: str = "images",
+) -> DecodedPixels:
+    """The pixels of files in a PixelShape, or what a cache tells of them, as `decode_all`.
 
-    Raises: as `decode_all`.
+    `reader_of` makes the reader of its facts again.
     """
-    return cache.entry(files, shape, partial(_decode_into, files, shape, name))[0]
-
-
-def decoded_pixels(entry: ArrayEntry, reader: PixelReader, plural: str = "images") -> DecodedPixels:
-    """An entry as the pixels of all rows."""
-    keys, survey = np.array(entry.read("keys")), PictureSurvey.of_facts(entry.facts["survey"])
-    return DecodedPixels(entry.read("pixels"), keys, errors_of(entry), reader, survey, plural)
+    keeps = threads is None
+    decode_into = partial(_decode_into, files, shape, name, keeps)
+    entry, key = cache.entry(files, shape, decode_into, keeps=keeps)
+    reader, keys = reader_of(entry.facts["reader"]), np.array(entry.read("keys"))
+    return DecodedPixels(
+        pixels=entry.read("pixels"),
+        keys=keys,
+        errors=errors_of(entry),
+        reader=reader,
+        survey=PictureSurvey.of_facts(entry.facts["survey"]),
+        plural=plural,
+        files=None
+        if threads is None
+        else FilesToDecode(files, keys, name, reader.read, threads, silent_pillow),
+        key=key,
+    )
 
 
 def _decode_into(
-    files: Sequence[Any], shape: PixelShape, name: Callable[[int], str], entry: ArrayEntry
+    files: Sequence[Any],
+    shape: PixelShape,
+    name: Callable[[int], str],
+    keeps: bool,
+    entry: ArrayEntry,
 ) -> None:
     survey = shape.survey(files, name)
     reader: Any = shape.reader(survey)
-    pixels = entry.make("pixels", (len(files), *reader.shape), np.uint8)
+    pixels = entry.make("pixels", (len(files) * keeps, *reader.shape), np.uint8)
     keys, errors = make_keys(entry, len(files)), {}
     for row, decoded in without_errors(in_threads(reader.read, files, name), errors):
-        pixels[row], keys[row] = decoded, content_key(decoded)
+        keys[row] = content_key(decoded)
+        if keeps:
+            pixels[row] = decoded
     entry.facts = {"errors": errors, "reader": asdict(reader), "survey": survey.facts()}
 
 

@@ -239,6 +239,18 @@ def quiet_decoding() -> Iterator[None]:
 
 
 @contextmanager
+def silent_pillow() -> Iterator[None]:
+    """As `quiet_decoding`, in a thread beside which others may watch for warnings."""
+    images: Any = pillow()
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    limit, images.MAX_IMAGE_PIXELS = images.MAX_IMAGE_PIXELS, None  # `max_pixels` stands for it
+    try:
+        yield
+    finally:
+        images.MAX_IMAGE_PIXELS = limit
+
+
+@contextmanager
 def explained() -> Iterator[None]:
     """Turns what Pillow raises for damaged and hostile files into a DataError."""
     images = pillow()

@@ -39,10 +39,12 @@ def in_threads(
     name: Callable[[int], str],
     *,
     around: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    count: int = THREADS,
 ) -> Iterator[Any]:
     """Yields what `work` makes of each item, in their order, or the DataError that it raises.
 
-    `name` says in the error which item it is. `around` is entered while threads work.
+    `name` says in the error which item it is. `around` is entered while `count` threads work; with
+    0 it is the caller's that does.
     """
 
     def one(number: int) -> Any:
@@ -51,9 +53,9 @@ def in_threads(
         except DataError as e:
             return DataError(f"{name(number)}: {e}")
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(max(1, count)) as pool:
         for start in range(0, len(items), BLOCK):
             numbers = range(start, min(start + BLOCK, len(items)))
             with around():
-                done = list(pool.map(one, numbers))
+                done = list(pool.map(one, numbers) if count else map(one, numbers))
             yield from done

@@ -9,6 +9,7 @@ from lepton.compat.lightning import pl
 from lepton.dataset.data import Data
 from lepton.dataset.load.batches import BATCHES_PER_BLOCK, EvaluationBatches, TrainingBatches
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.load.file_rows import holds_files
 from lepton.dataset.load.target_digits import in_dtype
 from lepton.method import Batch
 
@@ -107,5 +108,7 @@ class StackedData(pl.LightningDataModule):
 
 
 def needs_whole_copy(data: Data, device: torch.device, dtype: torch.dtype) -> bool:
-    """True for streamed data that `StackedData.move_to` would have to hold whole."""
-    return data.streamed_from is not None and (device.type != "cpu" or dtype != torch.float32)
+    """True for streamed data that `StackedData.move_to` would have to hold whole, and for files
+    that each member would decode in an order of its own."""
+    moves = device.type != "cpu" or dtype != torch.float32
+    return data.streamed_from is not None and (moves or holds_files(data.splits["train"]))

@@ -4,12 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from lepton.image.decoded_pictures import (
-    DecodedPixels,
-    PictureShape,
-    decoded_pixels,
-    pixel_entry,
-)
+from lepton.image.decoded_pictures import DecodedPixels, PictureShape, decoded_pixels
 from lepton.image.survey import PictureSurvey, survey_pictures
 from lepton.storage.decoded_cache import DecodedCache
 from lepton.video.clip_reader import ClipReader
@@ -36,12 +31,17 @@ class ClipShape:
 
 
 def decode_clips(
-    clips: Sequence[Clip], shape: ClipShape, name: Callable[[int], str]
+    clips: Sequence[Clip],
+    shape: ClipShape,
+    name: Callable[[int], str],
+    *,
+    threads: int | None = None,
 ) -> DecodedPixels:
     """The pixels of clips, from the cache where they were decoded before.
+
+    `threads`: how many decode them anew whenever they are asked for; None: they are kept.
 
     Raises: DataError when the sizes of clips differ, and no size is given; LeptonError when the
         cache's folder cannot be written.
     """
-    entry = pixel_entry(CACHE, clips, shape, name)
-    return decoded_pixels(entry, ClipReader.of_facts(entry.facts["reader"]), "clips")
+    return decoded_pixels(CACHE, clips, shape, name, ClipReader.of_facts, threads, "clips")

@@ -170,3 +170,14 @@ def test_modules_are_again_what_they_were_before_a_change_of_class_hooks_and_par
         model.load_state_dict(state, assign=True)
         assert [type(m) for m in model.modules()] == classes
         assert torch.equal(model(rows), answer)
+
+
+def test_a_tensor_without_numbers_is_computed_with_as_the_one_it_stands_for(private, moved):
+    class Ones(private.AbsentTensor):
+        def whole(self):
+            return torch.ones(2, 3)
+
+    with moved("Tensor._make_wrapper_subclass and _disabled_torch_function_impl"):
+        ones = private.AbsentTensor.absent(Ones, (2, 3), torch.float32)
+        assert (ones.shape, ones.nbytes, type(ones)) == ((2, 3), 24, Ones)
+        assert torch.equal(ones * 2 + ones.sum(), torch.full((2, 3), 8.0))

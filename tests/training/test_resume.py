@@ -14,6 +14,7 @@ from lepton.config.identity import run_folder
 from lepton.run import train_checked
 from lepton.storage.results import read_result
 from lepton.training.signals import RECEIVED, Interrupted
+from tests.picture_files import write_photos
 from tests.quick import quick, quick_rows
 from tests.sound_files import write_tones
 
@@ -49,6 +50,14 @@ SETTINGS = {
         *("dataset=audio_folder", "dataset.path=tones", "batch_size=6", "model=audio_cnn"),
         *("model.channels=[4,6]", "model.dropout=0.3", "trainer=cpu", "trainer.max_epochs=4"),
     ),
+    **{
+        f"pictures that {threads} threads decode": (
+            *("dataset=image_folder", "dataset.path=photos", "dataset.size=8", "batch_size=2"),
+            *("dataset.cache_gb=0", f"dataset.decoding_threads={threads}", "model=cnn_small"),
+            *("model.channels=[4]", "model.dropout=0.3", "trainer=cpu", "trainer.max_epochs=3"),
+        )
+        for threads in (0, 2)
+    },
     "fitting itself": ("dataset=wine", "model=gradient_boosting", "model.max_iter=3"),
 }
 QUICK_STOPS = [("batch norm, ema, one cycle, early stopping", 10), ("accumulated", 3)]
@@ -68,6 +77,8 @@ def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
     if case == "sounds":
         pytest.importorskip("soundfile")
         write_tones(Path("tones"))
+    if case.startswith("pictures"):
+        write_photos(Path("photos"))
     folder, stops = stopped(every, *overrides)
     assert stops >= (2 if "trainer=cpu" in overrides and every == 3 else 0)
     assert fingerprint(folder) == fingerprint(run(*overrides))

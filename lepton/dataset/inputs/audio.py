@@ -14,7 +14,16 @@ from torch import Tensor
 
 from lepton.audio.decoded_sounds import DecodedSounds, SoundShape, decode_all
 from lepton.audio.decoding import AUDIO_ENDINGS, LEVELS
-from lepton.audio.kept_spectra import KeptSpectra, frames_of, kept_spectra, row_batches, spectra_of
+from lepton.audio.kept_spectra import (
+    KeptSpectra,
+    SpectraOfFiles,
+    computed_frames,
+    frames_in_order,
+    frames_of,
+    padded_spectra,
+    spectra_of_all,
+    spectrum_statistics,
+)
 from lepton.audio.log_mel import LogMel
 from lepton.audio.sound_reader import SoundReader
 from lepton.config.chosen_options import method_nodes
@@ -26,14 +35,17 @@ from lepton.dataset.inputs.measured import MeasuredColumn
 from lepton.dataset.inputs.shown_sounds import measured_sounds, shown_sound
 from lepton.dataset.inputs.sound import Sound
 from lepton.dataset.load.batch_cutter import take
+from lepton.dataset.load.file_rows import FileRows
 from lepton.dataset.read.raw_table import RawTable
 from lepton.spec import DataSpec
+from lepton.storage.decoded_cache import kept_numbers
 from lepton.storage.run_files import naming_damage, read_run_json
 from lepton.storage.threads import in_threads
 from lepton.values.bounds import Above0, AtLeast1
 
 AUDIO_FILE = "audio.json"
 QUIET_GROUPS = ("finetune", "regularization")  # whose methods leave waveforms as they are
+DTYPES = {"audio": torch.int16, "log_mel": torch.float32}
 SAMPLE_BYTES = 512  # that a network holds of a sample, as 80 kB of a frame of 10 ms at 16 kHz
 
 
@@ -72,7 +84,9 @@ class AudioInputs(DecodedInputs):
         self.spectrum = spectrum
         self.reader: SoundReader | None = None
         self.decoded: DecodedSounds | None = None
-        self.spectra: KeptSpectra | None = None  # of all rows, while they are prepared
+        self.spectra: KeptSpectra | SpectraOfFiles | None = (
+            None  # of all rows, while they are prepared
+        )
         self.mean, self.std, self.samples = 0.0, 1.0, 1
 
     @classmethod
@@ -86,7 +100,8 @@ class AudioInputs(DecodedInputs):
 
     def decode(self, column: pd.Series) -> DecodedSounds:
         """Raises: DataError where sounds differ in their rate, and no rate is given."""
-        return decode_all(column.to_numpy(object), self.shape, namer(column))
+        files, threads = column.to_numpy(object), self.decoding_threads
+        return decode_all(files, self.shape, namer(column), threads=threads)
 
     def take_common(self, common: int) -> None:
         self.shape = replace(self.shape, rate=common)
@@ -102,7 +117,7 @@ class AudioInputs(DecodedInputs):
         used = np.concatenate([*raw.positions.values()])
         self.samples = int(sounds.lengths(used).max(initial=1))
         if self.spectrum and self.keeps_spectra:
-            self.spectra = kept_spectra(sounds, self.spectrum)
+            self.spectra = spectra_of_all(sounds, self.spectrum)
         splits = super().prepare(raw)
         self.spectra = None
         return splits
@@ -111,32 +126,31 @@ class AudioInputs(DecodedInputs):
         """Takes mean and standard deviation of the log-mel of the training rows."""
         if self.spectrum is None:
             return
-        total = np.zeros(3)  # numbers, their sum and their sum of squares
-        for frames in self._training_frames(rows, self.spectrum):
-            values = frames.astype(np.float64)
-            total += values.size, values.sum(), (values**2).sum()
-        self.mean = float(total[1] / total[0])
-        self.std = float(max(0, total[2] / total[0] - self.mean**2) ** 0.5) or 1.0
+        decoded, spectra = self.decoded, self.spectra
+        assert decoded is not None
+        module = self.spectrum.at(decoded.reader.rate)
 
-    def _training_frames(self, rows: np.ndarray, spectrum: LogMel) -> Iterator[np.ndarray]:
-        """Yields the frames of a sound after the other. Shapes: (frames, bands)."""
-        if self.spectra is not None:
-            for row in rows:
-                yield self.spectra.take(np.array([row]))[0]
+        def statistics() -> list[float]:
+            if spectra is None:
+                return spectrum_statistics(computed_frames(module, decoded, rows))
+            return spectrum_statistics(frames_in_order(spectra, rows))
+
+        if decoded.files is None:
+            self.mean, self.std = statistics()
             return
-        assert self.decoded is not None
-        assert self.reader is not None
-        module, lengths = spectrum.at(self.reader.rate), self.decoded.lengths(rows)
-        for some in row_batches(lengths):
-            spectra = spectra_of(module, self.decoded.take(rows[some]))
-            for frames, count in zip(spectra, frames_of(module, lengths[some]), strict=True):
-                yield frames[:count]
+        settings = ["spectrum", vars(self.spectrum), self.keeps_spectra]
+        self.mean, self.std = kept_numbers(decoded.key, rows, settings, statistics)
 
     def transform(self, frame: pd.DataFrame, rows: np.ndarray) -> Rows:
-        if self.spectra is not None:
-            return _rows("log_mel", self.spectra.take(rows), self.spectra.lengths(rows))
         if self.decoded is not None:
-            return _rows("audio", self.decoded.take(rows), self.decoded.lengths(rows))
+            sounds, name = self.spectra or self.decoded, "log_mel" if self.spectra else "audio"
+            lengths, files = sounds.lengths(rows), self.decoded.files
+            if files is None:
+                return _rows(name, torch.from_numpy(sounds.take(rows)), lengths)
+            bands = [self.spectra.module.bands] if isinstance(self.spectra, SpectraOfFiles) else []
+            shape, ahead = (int(lengths.max(initial=1)), *bands), files.threads > 0
+            values = FileRows(sounds.take, rows, shape, DTYPES[name], ahead=ahead)
+            return _rows(name, values, lengths)
         assert self.reader is not None
         column = frame[self.own_columns[0]].iloc[rows]
         sounds = column.to_numpy(object)
@@ -146,20 +160,10 @@ class AudioInputs(DecodedInputs):
         for place, (samples, _) in enumerate(decoded):
             audio[place, : len(samples)] = samples
         if not (self.spectrum and self.keeps_spectra):
-            return _rows("audio", audio, lengths)
-        return self._log_mel(audio, lengths, self.spectrum)
-
-    def _log_mel(self, audio: np.ndarray, lengths: np.ndarray, spectrum: LogMel) -> Rows:
-        """The spectra of waveforms to predict."""
-        assert self.reader is not None
-        module = spectrum.at(self.reader.rate)
-        frames = frames_of(module, lengths)
-        spectra = np.zeros((len(audio), int(frames.max(initial=1)), module.bands), np.float32)
-        for some in row_batches(lengths):
-            width = frames[some].max()
-            waves = audio[some, : lengths[some].max()]
-            spectra[some, :width] = spectra_of(module, waves)
-        return _rows("log_mel", spectra, frames)
+            return _rows("audio", torch.from_numpy(audio), lengths)
+        module = self.spectrum.at(self.reader.rate)
+        spectra = torch.from_numpy(padded_spectra(module, audio, lengths))
+        return _rows("log_mel", spectra, frames_of(module, lengths))
 
     def spec_fields(self, train: Rows) -> dict[str, Any]:
         assert self.reader is not None
@@ -167,8 +171,7 @@ class AudioInputs(DecodedInputs):
         return {**sizes, "mean": self.mean, "std": self.std}
 
     def settings(self) -> dict[str, Any]:
-        shape = asdict(self.shape)
-        spectrum = vars(self.spectrum) if self.spectrum else None
+        shape, spectrum = asdict(self.shape), vars(self.spectrum) if self.spectrum else None
         others = {"on_error": self.on_error, "duplicates": self.duplicates}
         return {"shape": shape, "spectrum": spectrum, **others}
 
@@ -293,5 +296,5 @@ class AudioInputs(DecodedInputs):
         )
 
 
-def _rows(name: str, values: np.ndarray, lengths: np.ndarray) -> Rows:
-    return {name: torch.from_numpy(values), "audio_length": torch.from_numpy(lengths.astype("i8"))}
+def _rows(name: str, values: Tensor, lengths: np.ndarray) -> Rows:
+    return {name: values, "audio_length": torch.from_numpy(lengths.astype("i8"))}

@@ -44,6 +44,8 @@ class DecodedInputs(InputKind):
     """
 
     noun: ClassVar[str] = "file"
+    # that decode files whenever their rows are asked for; None: these are decoded once and kept
+    decoding_threads: int | None = None
     are_cells_inputs = False  # but paths, which may name the class
 
     def __init__(

@@ -59,7 +59,8 @@ class ImageInputs(PixelInputs):
 
     def decode(self, column: pd.Series) -> DecodedPixels:
         """Raises: DataError where pictures differ in size, and no size is given."""
-        return decode_all(column.to_numpy(object), self.shape, namer(column))
+        files, threads = column.to_numpy(object), self.decoding_threads
+        return decode_all(files, self.shape, namer(column), threads=threads)
 
     def take_common(self, common: int) -> None:
         self.shape = replace(self.shape, size=(common, common))

@@ -13,11 +13,13 @@ import torch
 
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
 from lepton.dataset.inputs.kind import RawSplits, Rows
+from lepton.dataset.load.file_rows import FileRows
 from lepton.errors import DataError
 from lepton.image.decoded_pictures import BLOCK_ROWS, DecodedPixels
 from lepton.image.picture_reader import in_threads
 from lepton.image.statistics import LEVELS, pixel_statistics
 from lepton.spec import DataSpec
+from lepton.storage.decoded_cache import kept_numbers
 from lepton.storage.run_files import naming_damage, read_run_json
 
 PIXEL_BYTES = 512  # that a network holds of a pixel without gradients: 128 floats
@@ -55,14 +57,29 @@ class PixelInputs(DecodedInputs):
 
     def fit(self, frame: pd.DataFrame, rows: np.ndarray) -> None:
         """Takes mean and standard deviation of the training pixels."""
-        assert self.decoded is not None
-        blocks = np.array_split(rows, 1 + len(rows) // self.block_rows)
-        pixels = map(self.decoded.take, blocks)
-        self.mean, self.std = pixel_statistics(map(_as_pictures, pixels))
+        decoded = self.decoded
+        assert decoded is not None
+
+        def statistics() -> list[float]:
+            blocks = np.array_split(rows, 1 + len(rows) // self.block_rows)
+            mean, std = pixel_statistics(map(_as_pictures, map(decoded.take, blocks)))
+            return [*mean, *std]
+
+        numbers = (
+            statistics()
+            if decoded.files is None
+            else kept_numbers(decoded.key, rows, ["pixels"], statistics)
+        )
+        half = len(numbers) // 2
+        self.mean, self.std = numbers[:half], numbers[half:]
 
     def transform(self, frame: pd.DataFrame, rows: np.ndarray) -> Rows:
         if self.decoded is not None:
-            return {self.name: torch.from_numpy(self.decoded.take(rows))}
+            decoded, shape = self.decoded, self.decoded.reader.shape
+            if decoded.files is None:
+                return {self.name: torch.from_numpy(decoded.take(rows))}
+            ahead = decoded.files.threads > 0
+            return {self.name: FileRows(decoded.take, rows, shape, torch.uint8, ahead=ahead)}
         column = frame[self.own_columns[0]].iloc[rows]
         files = column.to_numpy(object)
         pixels = decoded_or_refused(in_threads(self.reader.read, files, namer(column)))

@@ -53,7 +53,8 @@ class VideoInputs(PixelInputs):
 
     def decode(self, column: pd.Series) -> DecodedPixels:
         """Raises: DataError where clips differ in size, and no size is given."""
-        return decode_clips(column.to_numpy(object), self.shape, namer(column))
+        files, threads = column.to_numpy(object), self.decoding_threads
+        return decode_clips(files, self.shape, namer(column), threads=threads)
 
     def take_common(self, common: int) -> None:
         picture = replace(self.shape.picture, size=(common, common))

@@ -26,7 +26,8 @@ def take(values: Any, index: Tensor | slice) -> Any:
 
 def rows_of_a_block(tensors: Batch) -> int:
     """The rows whose tensors take BATCH_BYTES."""
-    return BATCH_BYTES // max(1, sum(values[:1].nbytes for values in tensors.values()))
+    row_bytes = (values.nbytes // max(1, len(values)) for values in tensors.values())
+    return BATCH_BYTES // max(1, sum(row_bytes))
 
 
 class BatchCutter:

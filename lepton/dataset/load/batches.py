@@ -1,13 +1,15 @@
 """Batches cut from whole tensors by index: no row is ever loaded by itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from math import ceil
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from lepton.dataset.load.ahead import one_ahead
 from lepton.dataset.load.batch_cutter import BatchCutter, rows_of_a_block
 from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.load.file_rows import holds_files, reads_ahead
 from lepton.method import Batch
 from lepton.storage.scratch import release_memory
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 BYTES_BETWEEN_TRIMS = 2**23  # that blocks take before freed memory is given back
 BATCHES_PER_BLOCK = 64  # batches handed over at a time at most; one gather for all of them
+FILE_BATCHES = 4  # in their place, where rows are decoded from files: the first are there sooner
 
 
 def rows_per_epoch(rows: int, batch_size: int, limit_batches: int | None) -> int:
@@ -46,7 +49,8 @@ class TrainingBatches:
         self.cutter = BatchCutter(tensors, kinds)
         self.rows = rows_per_epoch(len(sampler), batch_size, limit_batches)
         affordable = rows_of_a_block(tensors) // batch_size
-        self.block_rows = max(1, min(batches_per_block, affordable)) * batch_size
+        most = FILE_BATCHES if holds_files(tensors) else batches_per_block
+        self.block_rows = max(1, min(most, affordable)) * batch_size
         self.num_batches = ceil(self.rows / batch_size)  # optimizer steps of an epoch
         self.done: tuple[int, int] = (0, 0)
 
@@ -54,6 +58,9 @@ class TrainingBatches:
         return ceil(self.rows / self.block_rows)
 
     def __iter__(self) -> Iterator[list[Batch]]:
+        return one_ahead(self._blocks()) if reads_ahead(self.tensors) else self._blocks()
+
+    def _blocks(self) -> Generator[list[Batch]]:
         order = self.sampler.draw()[: self.rows].to(self.tensors["id"].device)
         epoch, batches_done = self.done
         rows_done = batches_done * self.batch_size if epoch == self.sampler.epoch else 0
@@ -113,6 +120,9 @@ class EvaluationBatches:
         return self.num_batches
 
     def __iter__(self) -> Iterator[Batch]:
+        return one_ahead(self._batches()) if reads_ahead(self.tensors) else self._batches()
+
+    def _batches(self) -> Generator[Batch]:
         for rows in self.batch_rows[: self.num_batches]:
             yield self.cutter.padded(self.tensors, rows)
         for i in range(0 if self.batch_rows else self.num_batches):

@@ -58,20 +58,31 @@ def excess_of(size: int, memory_gb: float | None) -> str | None:
 
     Units: bytes.
     """
-    budget = budget_bytes(memory_gb)
+    return excess_words(size, memory_gb, budget_bytes(memory_gb), "memory", "memory_gb")
+
+
+def excess_words(
+    size: int, given_gb: float | None, budget: float, what: str, key: str
+) -> str | None:
+    """What rows take of memory or disk, in words, where it is more than the budget; else None."""
     if size <= budget:
         return None
     words = f"{budget / GIGABYTE:.3g}"
-    words = f"null, {words} here" if memory_gb is None else words
-    return f"about {size / GIGABYTE:.3g} GB of memory, more than dataset.memory_gb={words}"
+    words = f"null, {words} here" if given_gb is None else words
+    return f"about {size / GIGABYTE:.3g} GB of {what}, more than dataset.{key}={words}"
 
 
 def set_up(data: "Data", prepare: Callable[[], None]) -> None:
-    """Sets up a data set: in memory, or streamed from the cache if it exceeds its budget."""
+    """Sets up a data set: in memory, or streamed where it exceeds its budgets."""
     source = data.stream_source()
     reasons = [source and source.whole, *(kind.whole for kind in data.inputs)]
     whole = next(filter(None, reasons), None)
     excess = source and excess_of(source.bytes, data.memory_gb)
+    copies = 2 if excess else 1  # on the disk: of what files become, and of the splits
+    if decoded_by_batch := data.decode_by_batch(source, copies):
+        prepare()
+        data.streamed_from = decoded_by_batch
+        return
     if source and excess and not whole:
         folder = _set_up_streamed(data, source, prepare)
         data.streamed_from = f"{folder}: they would take {excess}"

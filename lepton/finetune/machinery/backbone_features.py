@@ -25,6 +25,7 @@ NamedFeatures = dict[str, dict[str, tuple[str, Tensor]]]  # by backbone, then by
 FEATURES_IN_USE: WeakKeyDictionary[Data, NamedFeatures] = WeakKeyDictionary()
 SPLITS = ("train", "val", "test")
 NOT_INPUTS = ("target", "id")
+DIGEST_ROWS = 1024  # that are in memory at a time
 FEATURE_PACKAGES = (  # whose modules a backbone is made of
     *("torch", "transformers", "peft"),
     *("rtdl-revisiting-models", "rtdl-num-embeddings", "tabm"),
@@ -105,4 +106,7 @@ def _joint_digest(*digests: str) -> str:
 
 def _update_digest(digest: "hashlib._Hash", name: str, tensor: Tensor) -> None:
     digest.update(f"{name} {[*tensor.shape]} {tensor.dtype}".encode())
-    digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    whole = tensor if tensor.dim() else tensor[None]
+    for start in range(0, len(whole), DIGEST_ROWS):
+        rows = whole[start : start + DIGEST_ROWS]
+        digest.update(rows.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
