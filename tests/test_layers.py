@@ -37,7 +37,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("audio",),
     ("task", "method"),
     ("config", "evaluate", "loss"),
-    ("pretrained", "metric", "stats", "optimizer"),
+    ("pretrained", "metric", "stats", "optimizer", "decision"),
     ("spec",),
     ("storage",),
     ("randomness",),

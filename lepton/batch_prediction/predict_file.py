@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import torch
 
 from lepton.batch_prediction.row_writers import row_writer
 from lepton.dataset.clean.suggestion import suggestion
@@ -18,10 +17,8 @@ from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.read.rooted_paths import rooted_paths
 from lepton.errors import DataError, LeptonError, RowError
 from lepton.evaluation.file_rows import open_rows
-from lepton.evaluation.loading import load_evaluated_run
 from lepton.predict import load_model
 from lepton.prediction.folder_rows import open_folder
-from lepton.storage.predictions import column_values
 
 MOST_CLASSES = 12  # that are counted in the line at the end
 
@@ -35,8 +32,7 @@ def predict_file(run: Path, path: Path, out: Path, config: dict[str, Any]) -> li
     """
     refuse_output(path, out, overwrite=config["overwrite"])
     model = load_model(run)
-    facts = load_evaluated_run(run)
-    task, kinds = facts.task, facts.kinds
+    kinds = model.inputs
     table = open_folder(path, kinds) if path.is_dir() else open_rows(path, run)
     kept = kept_columns(table, kinds, config["keep"], path)
     path_columns = [n for kind in kinds if kind.file_endings for n in kind.own_columns]
@@ -47,12 +43,10 @@ def predict_file(run: Path, path: Path, out: Path, config: dict[str, Any]) -> li
             try:
                 if (root := config["root"]) is not None:
                     block = rooted_paths(block, path_columns, root, str(path), "root")
-                predicted = model.predict_frame(block)
+                columns = model.answers(block)
             except DataError as e:
                 error = str(e.after(rows) if isinstance(e, RowError) else e)
                 raise DataError(f"{path}: {error.removeprefix(f'{path}, ')}") from None
-            values = torch.tensor(column_values(predicted, task.columns.prediction))
-            columns = task.answers(values)
             if clashing := [name for name in columns if name in kept]:
                 raise DataError(
                     f"{path}: column {clashing[0]!r} is what a column of predictions is called; "
@@ -64,7 +58,9 @@ def predict_file(run: Path, path: Path, out: Path, config: dict[str, Any]) -> li
             except DataError as e:
                 raise DataError(f"{path}: {e}") from None
             rows += len(block)
-    return [f"{out}: {rows} rows{_shares(counts)}"]
+    lines = [f"{out}: {rows} rows{_shares(counts)}"]
+    followed = model.rule.describe() if model.rule else ""
+    return [*lines, f"evaluation=decision of the run: {followed}"] if followed else lines
 
 
 def refuse_output(path: Path, out: Path, *, overwrite: bool) -> None:

@@ -31,6 +31,7 @@ class EvaluatedModel:
     spec: DataSpec
     task: Task
     read_predictions: Callable[[], SplitPredictions]
+    read_validation: Callable[[], SplitPredictions]
     read_inputs: Callable[[np.ndarray], SampleInputs]  # of rows by their ids
     read_learner: Callable[[], Learner] | None  # None: it predicts through other runs
     read_rows: Callable[[], Rows]
@@ -40,6 +41,11 @@ class EvaluatedModel:
     def predictions(self) -> SplitPredictions:
         """Ids, targets and predictions of the rows as they are."""
         return self.read_predictions()
+
+    @cached_property
+    def validation(self) -> SplitPredictions:
+        """The same of the validation split, by which alone anything may be chosen."""
+        return self.read_validation()
 
     @cached_property
     def inputs(self) -> SampleInputs:

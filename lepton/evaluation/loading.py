@@ -14,7 +14,12 @@ from lepton.pretrained.weight_files import own_model_files
 from lepton.spec import DataSpec
 from lepton.storage.derived_record import read_record
 from lepton.storage.evaluations import EVALUATED_SPLIT
-from lepton.storage.predictions import SplitPredictions, predictions_file, read_predictions
+from lepton.storage.predictions import (
+    CHOOSING_SPLIT,
+    SplitPredictions,
+    predictions_file,
+    read_predictions,
+)
 from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
 from lepton.training.learner import Learner, load_learner
 
@@ -30,7 +35,8 @@ def load_evaluated_run(folder: Path) -> EvaluatedModel:
         run=folder.name,
         spec=spec,
         task=build.task(read_config(trained_run(folder) / CONFIG_FILE), spec),
-        read_predictions=partial(_stored_predictions, folder),
+        read_predictions=partial(_stored_predictions, folder, EVALUATED_SPLIT),
+        read_validation=partial(_stored_predictions, folder, CHOOSING_SPLIT),
         read_inputs=partial(read_sample_inputs, folder),
         read_learner=partial(_learner, folder) if _has_own_model(folder) else None,
         read_rows=partial(_test_rows, folder),
@@ -44,9 +50,9 @@ def _has_own_model(folder: Path) -> bool:
     return record is None or bool(own_model_files(folder))
 
 
-def _stored_predictions(folder: Path) -> SplitPredictions:
-    with explain_read_errors(predictions_file(folder, EVALUATED_SPLIT)):
-        return read_predictions(folder, EVALUATED_SPLIT)
+def _stored_predictions(folder: Path, split: str) -> SplitPredictions:
+    with explain_read_errors(predictions_file(folder, split)):
+        return read_predictions(folder, split)
 
 
 def _learner(folder: Path) -> Learner:

@@ -23,6 +23,7 @@ LARGER_IS_BETTER = {
     "mae": False,
     "r2": True,
 }
+OF_EVALUATORS = {"cost": False}
 
 
 def is_of_test(column: str) -> bool:
@@ -42,8 +43,8 @@ def larger_is_better(column: str, runs: "pd.DataFrame") -> bool:
     Larger is better for `score`, whatever metric it is made of, and for what nothing is known of.
     """
     metric = column.rpartition("/")[2]
-    if metric in LARGER_IS_BETTER:
-        return LARGER_IS_BETTER[metric]
+    if metric in (known := LARGER_IS_BETTER | OF_EVALUATORS):
+        return known[metric]
     column = f"{STORED}/{metric}"
     values = runs[column].dropna().tolist() if column in runs else []
     return bool(values[0]) if values else True

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import torch
 from torch import Tensor
 
 from lepton.dataset.inputs.kind import InputKind
+from lepton.decision.rule import DecisionRule
 from lepton.errors import LeptonError
 from lepton.prediction.given_rows import rows_frame
+from lepton.prediction.kept_rule import read_rule
 from lepton.spec import DataSpec
 from lepton.storage.predictions import column_values
 from lepton.task.base import Task
@@ -59,7 +62,7 @@ class Predictor(ABC):
         Raises: DataError when a column is missing or holds what it did not when training.
         """
         raw = self.predict_raw(rows)
-        decided = self.task.decide(self._values(raw))
+        decided = self.task.decide(self._values(raw), **self._decided_by)
         if len(decided) > 1:
             return pd.DataFrame(decided, index=raw.index)
         [(name, values)] = decided.items()
@@ -79,27 +82,55 @@ class Predictor(ABC):
             )
         return pd.DataFrame(probabilities.numpy(), columns=self.classes_, index=raw.index)
 
+    def answers(self, frame: pd.DataFrame) -> dict[str, Any]:
+        """What `lepton predict` writes of a table of raw rows, by column.
+
+        Raises: as `predict`.
+        """
+        return self.task.answers(self._values(self.predict_frame(frame)), **self._decided_by)
+
+    @cached_property
+    def rule(self) -> DecisionRule | None:
+        """What `evaluation=decision` has chosen for the run, which `predict` and `predict_proba`
+        follow; None where it has not.
+
+        Raises: Damaged where it is not what was written.
+        """
+        return read_rule(self.folder)
+
     @property
     def classes_(self) -> np.ndarray | None:
         """The classes, or labels, in the order of `predict_proba`; None for a task without."""
         return self.task.class_values
 
     @property
-    def threshold(self) -> float | None:
+    def threshold(self) -> float | dict[str, float] | None:
         """What the second class's probability, each label's, or an anomaly's score must exceed;
-        None where nothing is decided so."""
-        return self.task.threshold
+        None where nothing is decided so. A dict where labels have each their own."""
+        thresholds = self.rule.thresholds if self.rule else ()
+        if len(thresholds) > 1:
+            return dict(zip(self.spec.classes, thresholds, strict=True))
+        return thresholds[0] if thresholds else self.task.threshold
 
     def __repr__(self) -> str:
         columns = [name for kind in self.inputs for name in kind.read_columns]
         kinds = " and ".join(filter(None, (kind.describe(self.spec) for kind in self.inputs)))
         classes = [] if self.classes_ is None else [f"classes {_shown(self.classes_.tolist())}"]
         facts = [f"task {self.task.name}", *classes, f"reads {kinds} ({_shown(columns)})"]
+        facts += [self.rule.describe()] if self.rule and self.rule.describe() else []
         return f"<Predictor of {self.folder}: {'; '.join(facts)}>"
 
+    @property
+    def _decided_by(self) -> dict[str, DecisionRule]:
+        """The rule as an argument of a task, which of a task of one's own need not know any."""
+        return {} if self.rule is None else {"rule": self.rule}
+
     def _values(self, raw: pd.DataFrame) -> Tensor:
-        """Predictions as the task made them. Shapes: -> (rows,), or (rows, outputs)."""
-        return torch.tensor(column_values(raw, self.task.columns.prediction))
+        """Predictions as the task made them, calibrated. Shapes: -> (rows,), (rows, outputs)."""
+        values = column_values(raw, self.task.columns.prediction)
+        if self.rule is not None and len(values):
+            values = self.rule.probabilities(values)
+        return torch.tensor(values)
 
 
 def _shown(names: Sequence[Any]) -> str:

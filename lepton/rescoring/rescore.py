@@ -18,6 +18,7 @@ from lepton.evaluation.labelled_rows import LabelledRows, read_labelled_rows
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.evaluation.sample_inputs import SampleInputs, inputs_by_kind, trained_run
 from lepton.predict import TrainedPredictor, load_model
+from lepton.prediction.kept_rule import kept_rule_name
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix
 from lepton.storage.predictions import SplitPredictions, column_values
@@ -88,7 +89,7 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
     labelled = read_labelled_rows(path, folder, run.spec)
     model = _model_of_file(path, labelled, run, load_model(folder), folder)
     evaluations = {}
-    for name, node in (config["evaluation"] or {}).items():
+    for name, node in {**_kept_decision(folder), **(config["evaluation"] or {})}.items():
         found = evaluate(model, name, node, seed).metrics
         prefix = metric_prefix(name).replace(EVALUATED_SPLIT, FILE_SPLIT, 1)
         evaluations |= {f"{prefix}{metric}": float(value) for metric, value in found.items()}
@@ -108,6 +109,13 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
         evaluations=evaluations,
         notes=notes if count else [],
     )
+
+
+def _kept_decision(folder: Path) -> dict[str, Any]:
+    """The evaluator that has chosen the rule which a run's predictions follow, where one has."""
+    evaluations = finished_result(folder).evaluations
+    name = kept_rule_name(evaluations)
+    return {} if name is None else {name: evaluations[name]["settings"]}
 
 
 def _model_of_file(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PREDICTED_SPLITS = ("val", "test")
+CHOOSING_SPLIT = "val"  # by which anything is chosen
 PREDICTIONS_FOLDER = "predictions"
 
 

@@ -8,6 +8,7 @@ import torch
 from scipy.special import betaincinv
 from torch import Tensor
 
+from lepton.decision.rule import DecisionRule
 from lepton.errors import ConfigError, DataError
 from lepton.loss.option import LossOption
 from lepton.metric.option import MetricOption
@@ -99,11 +100,11 @@ class Anomaly(Task):
         """Scores of a model that never raises an alarm."""
         return torch.zeros(n)
 
-    def decide(self, prediction: Tensor) -> dict[str, Any]:
+    def decide(self, prediction: Tensor, rule: DecisionRule | None = None) -> dict[str, Any]:
         return {"alarm": (prediction > ALARM).numpy()}
 
-    def answers(self, prediction: Tensor) -> dict[str, Any]:
-        return self.decide(prediction) | named_columns(prediction, self.columns.prediction)
+    def answers(self, prediction: Tensor, rule: DecisionRule | None = None) -> dict[str, Any]:
+        return self.decide(prediction, rule) | named_columns(prediction, self.columns.prediction)
 
     @property
     def columns(self) -> PredictionColumns:

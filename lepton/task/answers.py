@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
+from lepton.decision.rule import DecisionRule
 from lepton.storage.predictions import PredictionColumns, named_columns
 
 
@@ -23,8 +24,11 @@ class Answers:
         """The classes, or labels, as values; None for a task without these."""
         return None
 
-    def decide(self, prediction: Tensor) -> dict[str, Any]:
-        """Columns of what is decided: one that says it, or one a label; here the prediction."""
+    def decide(self, prediction: Tensor, rule: DecisionRule | None = None) -> dict[str, Any]:
+        """Columns of what is decided: one that says it, or one a label; here the prediction.
+
+        Only a task with classes or labels is given a rule, which has calibrated the prediction.
+        """
         return named_columns(prediction, self.columns.prediction)
 
     def probabilities(self, prediction: Tensor) -> Tensor | None:
@@ -34,6 +38,9 @@ class Answers:
         """
         return None
 
-    def answers(self, prediction: Tensor) -> dict[str, Any]:
-        """Columns for who acts on predictions: what is decided, and how likely each class is."""
-        return self.decide(prediction)
+    def answers(self, prediction: Tensor, rule: DecisionRule | None = None) -> dict[str, Any]:
+        """Columns for who acts on predictions: what is decided, and how likely each class is.
+
+        A rule is given as to `decide`.
+        """
+        return self.decide(prediction, rule)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lepton.decision.rule import DecisionRule
 from lepton.errors import did_you_mean
 from lepton.spec import DataSpec
 from lepton.task.scored_task import ScoredTask
@@ -77,14 +78,17 @@ class ClassTask(ScoredTask):
             return np.array([int(name) for name in names])
         return np.array(names, dtype=object)
 
-    def decide(self, prediction: Tensor) -> dict[str, Any]:
-        likeliest = self.probabilities(prediction).argmax(1)
-        return {"predicted": self.class_values[likeliest.numpy()]}
+    def decide(self, prediction: Tensor, rule: DecisionRule | None = None) -> dict[str, Any]:
+        if rule is None:
+            numbers = self.probabilities(prediction).argmax(1).numpy()
+        else:
+            numbers = rule.decide(prediction.numpy())
+        return {"predicted": self.class_values[numbers]}
 
     def probabilities(self, prediction: Tensor) -> Tensor:
         return prediction
 
-    def answers(self, prediction: Tensor) -> dict[str, Any]:
+    def answers(self, prediction: Tensor, rule: DecisionRule | None = None) -> dict[str, Any]:
         of_each = self.probabilities(prediction).T.numpy()
         named = zip(self.spec.classes, of_each, strict=True)
-        return self.decide(prediction) | {f"p_{name}": values for name, values in named}
+        return self.decide(prediction, rule) | {f"p_{name}": values for name, values in named}

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from lepton.decision.rule import DecisionRule
 from lepton.storage.predictions import PredictionColumns
 from lepton.task.class_task import ClassTask
 
@@ -28,12 +29,13 @@ class Multilabel(ClassTask):
     def class_values(self) -> np.ndarray:
         return np.array(self.spec.classes, dtype=object)
 
-    def decide(self, prediction: Tensor) -> dict[str, Any]:
-        decided = prediction > 0.5
-        return dict(zip(self.spec.classes, decided.T.numpy(), strict=True))
+    def decide(self, prediction: Tensor, rule: DecisionRule | None = None) -> dict[str, Any]:
+        p = prediction.numpy()
+        decided = p > self.threshold if rule is None else rule.decide(p)
+        return dict(zip(self.spec.classes, decided.T, strict=True))
 
-    def answers(self, prediction: Tensor) -> dict[str, Any]:
-        decided = self.decide(prediction)
+    def answers(self, prediction: Tensor, rule: DecisionRule | None = None) -> dict[str, Any]:
+        decided = self.decide(prediction, rule)
         of_each = zip(self.spec.classes, prediction.T.numpy(), strict=True)
         return {f"predicted_{name}": values for name, values in decided.items()} | {
             f"p_{name}": values for name, values in of_each

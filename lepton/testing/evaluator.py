@@ -53,7 +53,7 @@ class EvaluatorContract(Contract):
         with tempfile.TemporaryDirectory() as runs:
             result = train(compose(*self.overrides, f"runs={runs}", "study=contract"))
             model = load_evaluated_run(Path(runs) / "contract" / result.run)
-            _ = model.learner, model.rows, model.predictions, model.inputs
+            _ = model.learner, model.rows, model.predictions, model.validation, model.inputs
         return model
 
     @shared

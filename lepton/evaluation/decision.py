@@ -1,0 +1,171 @@
+"""Decision: thresholds and calibrations that validation chooses, and what they gain on test."""
+
+import logging
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lepton.decision.choice import choose_rule
+from lepton.decision.rule import TABLE, DecisionRule
+from lepton.errors import LeptonError
+from lepton.evaluation.decided_scores import decided_scores, decision_metrics, plain_rule
+from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.evaluation.evaluator import Evaluation, Evaluator
+from lepton.stats.bootstrap import bootstrap_intervals
+from lepton.storage.predictions import SplitPredictions
+from lepton.task.base import Task
+from lepton.values.bounds import AtLeast0
+
+TASKS = ("binary", "multiclass", "multilabel")
+GAINS = "gains"
+COST = "cost"
+# validation rows below which a line says so: of the rarest class, and in all of isotonic regression
+# Source: https://scikit-learn.org/stable/modules/calibration.html#isotonic
+FEW_OF_A_CLASS, FEW_FOR_ISOTONIC = 50, 1000
+log = logging.getLogger("lepton")
+
+
+class Decision(Evaluator):
+    """Chooses a rule on the validation split, and scores the test split by it.
+
+    Metrics: those that the rule changes, by it; `threshold` of two classes with the interval over
+    resampled validation rows (`threshold_low`, `threshold_high`); with costs `cost`, the mean of a
+    row, and `default/cost` without the rule. Predictions follow the table `decision_rule`; `gains`
+    has a row for each metric: on val and test, without and with the rule.
+    """
+
+    def __init__(
+        self,
+        *,
+        threshold: Literal["none", "f1", "balanced", "cost"] | float,
+        costs: list[list[float]] | None,
+        calibration: Literal["none", "temperature", "platt", "isotonic"],
+        resamples: AtLeast0,
+    ) -> None:
+        """Raises: ValueError for a threshold that is no probability, and costs that are no square
+        table of numbers, or none where they are needed."""
+        if not isinstance(threshold, str) and not 0 < threshold < 1:
+            raise ValueError(f"threshold: {threshold} is not between 0 and 1")
+        if costs is None and threshold == "cost":
+            raise ValueError("costs: null; threshold=cost needs them, as [[0,1],[5,0]]")
+        if costs is not None and {len(row) for row in costs} != {len(costs)}:
+            raise ValueError(f"costs: {costs} is not a row a true class, a column a decided one")
+        self.threshold, self.calibration, self.resamples = threshold, calibration, resamples
+        self.costs = None if costs is None else np.array(costs, dtype=float)
+
+    def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
+        task, val, test = model.task, model.validation, model.predictions
+        if task.name not in TASKS:
+            raise LeptonError(f"a task {task.name} decides for no class; there is no threshold")
+        classes = len(model.spec.classes)
+        sides = 2 if task.name == "multilabel" else classes
+        if self.costs is not None and len(self.costs) != sides:
+            raise LeptonError(f"costs: {len(self.costs)} rows, where {sides} sides are decided for")
+        rule = self._rule(task, val)
+        before, names = plain_rule(task, classes), self._changed_metrics(task)
+        scores = {
+            f"{split}{suffix}": self._scores(task, rows, by, names)
+            for split, rows in (("val", val), ("test", test))
+            for suffix, by in (("", before), ("_decided", rule))
+        }
+        gains = pd.DataFrame({"metric": [*scores["test_decided"]]})
+        for column, values in scores.items():
+            gains[column] = gains["metric"].map(values).astype(float)
+        gains["difference"] = gains["test_decided"] - gains["test"]
+        gains = gains.assign(**self._intervals(task, test, (before, rule), names, gains, seed))
+        metrics = dict(scores["test_decided"])
+        if COST in metrics:
+            metrics[f"default/{COST}"] = scores["test"][COST]
+        metrics |= self._threshold_metrics(task, val, rule, seed)
+        self._warn(task, val, metrics)
+        return Evaluation(metrics, {TABLE: rule.table(), GAINS: gains})
+
+    def _rule(self, task: Task, rows: SplitPredictions) -> DecisionRule:
+        return choose_rule(
+            rows.prediction.double().numpy(),
+            rows.target.long().numpy(),
+            task=task.name,
+            threshold=self.threshold,
+            costs=self.costs,
+            calibration=self.calibration,
+        )
+
+    def _changed_metrics(self, task: Task) -> list[str]:
+        """The metrics that a rule changes: all where it calibrates, else those of decisions."""
+        return [*task.metrics] if self.calibration != "none" else decision_metrics(task)
+
+    def _scores(
+        self, task: Task, rows: SplitPredictions, rule: DecisionRule, names: list[str]
+    ) -> dict[str, float]:
+        values = decided_scores(task, rows, rule, names)
+        if self.costs is None:
+            return values
+        p = rule.probabilities(rows.prediction.double().numpy())
+        cost = self.costs[rows.target.long().numpy(), rule.decide(p).astype(int)].mean()
+        return values | {COST: float(cost)}
+
+    def _intervals(
+        self,
+        task: Task,
+        rows: SplitPredictions,
+        rules: tuple[DecisionRule, DecisionRule],
+        names: list[str],
+        gains: pd.DataFrame,
+        seed: int,
+    ) -> dict[str, list[float]]:
+        """The intervals of what is gained on test, over its rows."""
+
+        def gained(positions: np.ndarray) -> Mapping[str, float]:
+            some = torch.from_numpy(positions)
+            drawn = SplitPredictions(rows.ids[some], rows.target[some], rows.prediction[some])
+            without, with_rule = (self._scores(task, drawn, rule, names) for rule in rules)
+            return {k: v - without[k] for k, v in with_rule.items() if k in without}
+
+        options = {"resamples": self.resamples, "seed": seed}
+        found = bootstrap_intervals(gained, len(rows.ids), **options)
+        limits = [found.get(name, (np.nan, np.nan)) for name in gains["metric"]]
+        return {"low": [low for low, _ in limits], "high": [high for _, high in limits]}
+
+    def _threshold_metrics(
+        self, task: Task, rows: SplitPredictions, rule: DecisionRule, seed: int
+    ) -> dict[str, float]:
+        """The threshold of two classes; where rows chose it, its interval over such rows."""
+        if task.name != "binary":
+            return {}
+        [threshold] = rule.thresholds
+
+        def chosen(positions: np.ndarray) -> Mapping[str, float]:
+            some = torch.from_numpy(positions)
+            drawn = SplitPredictions(rows.ids[some], rows.target[some], rows.prediction[some])
+            return {"threshold": self._rule(task, drawn).thresholds[0]}
+
+        if self.threshold not in ("f1", "balanced", "cost"):
+            return {"threshold": threshold}
+        options = {"resamples": self.resamples, "seed": seed}
+        intervals = bootstrap_intervals(chosen, len(rows.ids), **options)
+        low, high = intervals.get("threshold", (np.nan, np.nan))
+        limits = {"threshold_low": low, "threshold_high": high} if self.resamples else {}
+        return {"threshold": threshold, **limits}
+
+    def _warn(self, task: Task, rows: SplitPredictions, metrics: Mapping[str, float]) -> None:
+        """A line where validation is too small to choose by."""
+        target, count = rows.target.long(), len(rows.ids)
+        columns = target.T if task.name == "multilabel" else target[None]
+        rarest = min(int(column.bincount().min()) for column in columns)
+        if self.calibration == "isotonic" and count < FEW_FOR_ISOTONIC:
+            log.warning(
+                "isotonic calibration on %d validation rows follows their noise; platt and "
+                "temperature need fewer than its %d",
+                *(count, FEW_FOR_ISOTONIC),
+            )
+        if rarest >= FEW_OF_A_CLASS or (self.threshold, self.calibration) == ("none", "none"):
+            return
+        low, high = (metrics.get(f"threshold_{side}", np.nan) for side in ("low", "high"))
+        spread = f": resampled, they give thresholds of {low:.2f} to {high:.2f}"
+        log.warning(
+            "validation has %d rows, %d of the rarest class, which is few to choose by%s",
+            *(count, rarest, spread if np.isfinite(low) else ""),
+        )
