@@ -29,6 +29,8 @@ NARROW = {  # sizes that cost less and go the same way
     "ft_transformer": ["model.width=16", "model.heads=2"],
     "resnet": ["model.width=16"],
     "mlp": ["model.hidden=[16]"],
+    "realmlp": ["model.hidden=[16]"],
+    "tabm_small": ["model.width=16", "model.k=4"],
     "gradient_boosting": ["model.max_iter=5"],
     "catboost": ["model.iterations=5"],
     "lightgbm": ["model.n_estimators=5"],
@@ -145,7 +147,9 @@ def test_every_model_of_sounds_learns(model, smoke, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("model", quick(TABULAR, "ft_transformer", "gradient_boosting", "mlp"))
+@pytest.mark.parametrize(
+    "model", quick(TABULAR, "ft_transformer", "gradient_boosting", "mlp", "realmlp")
+)
 def test_every_model_learns_from_one_kind_of_column(model, kind, smoke):
     smoke(*TINY, KINDS[kind], f"model={model}")
 
