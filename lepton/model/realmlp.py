@@ -122,15 +122,13 @@ class PBLD(nn.Module):
 
     def __init__(self, features: int, width: int, frequencies: int, scale: float):
         super().__init__()
-        bound, mapped = frequencies**-0.5, width - 1
-        starts = {
-            "frequency": scale * torch.randn(features, frequencies),
-            "phase": math.pi * (2 * torch.rand(features, frequencies) - 1),
-            "weight": bound * (2 * torch.rand(features, frequencies, mapped) - 1),
-            "bias": bound * (2 * torch.rand(features, mapped) - 1),
-        }
-        for name, start in starts.items():
-            self.register_parameter(name, nn.Parameter(start / EMBEDDING_RATE))
+        bound, mapped, rate = frequencies**-0.5, width - 1, EMBEDDING_RATE
+        phase = math.pi * (2 * torch.rand(features, frequencies) - 1)
+        weight = bound * (2 * torch.rand(features, frequencies, mapped) - 1)
+        bias = bound * (2 * torch.rand(features, mapped) - 1)
+        self.frequency = nn.Parameter(scale * torch.randn(features, frequencies) / rate)
+        self.phase, self.weight = nn.Parameter(phase / rate), nn.Parameter(weight / rate)
+        self.bias = nn.Parameter(bias / rate)
 
     def forward(self, x: Tensor) -> Tensor:
         rate = EMBEDDING_RATE
