@@ -28,6 +28,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "evaluate": "lepton.commands.evaluate",
     "predict": "lepton.commands.predict",
     "show": "lepton.commands.show",
+    "profile": "lepton.commands.profile",
     "explain": "lepton.commands.explain",
     "new": "lepton.commands.new",
 }
