@@ -1,4 +1,4 @@
-"""Measures CPU seconds of the commands that need no torch, the best of several starts.
+"""Measures CPU seconds of the commands that need no torch and of imports, the best of several.
 
 python scripts/bench_startup.py [--repeat 5]
 """
@@ -16,6 +16,12 @@ COMMANDS = {  # arguments of `lepton`, and the expected exit code
     ("train", "model.widht=3"): 2,
 }
 LEPTON = ("-m", "lepton")
+IMPORTS = {  # and the seconds that each may take
+    "import torch": None,
+    "import lepton": 0.1,
+    "from lepton import train": 1.5,
+    "from lepton.run import train": None,  # what the first call of train imports
+}
 
 
 def main() -> int:
@@ -25,22 +31,28 @@ def main() -> int:
     is_target_missed = False
     print(f"{'command':32} CPU s  target  torch")
     for arguments, exit_code in COMMANDS.items():
-        best = min(cpu_seconds(arguments, exit_code) for _ in range(repeat))
+        words = (*LEPTON, *arguments)
+        best = min(cpu_seconds(words, exit_code) for _ in range(repeat))
         has_torch = imports_torch(arguments)
         is_target_missed |= best > TARGET or has_torch
         torch_state = "imported!" if has_torch else "not imported"
         print(f"lepton {' '.join(arguments):25} {best:5.2f}  {TARGET:6.2f}  {torch_state}")
+    print()
+    for statement, target in IMPORTS.items():
+        best = min(cpu_seconds(("-c", statement), 0) for _ in range(repeat))
+        is_target_missed |= target is not None and best > target
+        print(f"{statement:32} {best:5.2f}  {'' if target is None else f'{target:6.2f}'}")
     return 1 if is_target_missed else 0
 
 
-def cpu_seconds(arguments: tuple[str, ...], exit_code: int) -> float:
-    """User and system seconds of one start, children included."""
+def cpu_seconds(words: tuple[str, ...], exit_code: int) -> float:
+    """User and system seconds of one start of Python, children included."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, *LEPTON, *arguments], **quiet)
+    process = subprocess.Popen([sys.executable, *words], **quiet)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != exit_code:
-        command = f"lepton {' '.join(arguments)}"
+        command = f"python {' '.join(words)}"
         sys.exit(f"{command}: exit code {process.returncode}, expected {exit_code}")
     return usage.ru_utime + usage.ru_stime
 
