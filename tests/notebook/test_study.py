@@ -113,7 +113,7 @@ def test_a_comparison_has_the_numbers_and_sentences_of_the_command(lepton, study
     rival = table["model"].tolist().index("mlp_small")
     assert cells["minus baseline"][rival] == f"{table['difference'][rival]:+.4f}"
     low, high = table.loc[rival, ["low", "high"]]
-    assert cells["95 % interval"][rival] == f"{low:.4f} to {high:.4f}"
+    assert cells["95 % interval"][rival] == rf"\[{low:.4f}, {high:.4f}\]"
     assert set(table["metric"]) == {"test/accuracy"}
     _, printed, _ = lepton(
         *("results", "first", "--compare", "model", "--metric", "accuracy"),
