@@ -11,7 +11,7 @@ from lepton.config.identity import run_folder
 from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
 from lepton.config.model_kind import fits_itself, model_kind
 from lepton.dataset.data import Data
-from lepton.errors import Diverged, Finished, Pruned
+from lepton.errors import ConfigError, Diverged, Finished, Pruned
 from lepton.metric.direction import directions_to_store
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.namesakes import as_it_lies
@@ -125,6 +125,8 @@ def _train(
 
         refuse_evaluators(config["evaluation"])
     data = read_data(config)
+    if config["evaluation"] and "test" not in data.splits:
+        raise ConfigError("evaluation: needs a test split, which dataset.test_size=0 does without")
     save_data_description(data, folder)
     learner = build_learner(config, data.spec)
     constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before

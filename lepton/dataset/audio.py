@@ -14,7 +14,7 @@ from lepton.dataset.clean.target import Target
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.audio import AudioInputs
 from lepton.dataset.read.raw_table import RawTable
-from lepton.dataset.split.split_rows import SplitRows
+from lepton.dataset.split.split_rows import SplitRows, held_out
 from lepton.errors import DataError
 from lepton.values.bounds import Above0, AtLeast1
 
@@ -96,8 +96,8 @@ class AudioData(Data):
         rows = super().rows_by_split(frame, file_rows, target, drop_rows)
         if self.speaker is not None and self.split_settings.column != self.speaker:
             speakers = frame[self.speaker].to_numpy(object)[target.kept_rows]
-            held_out = np.concatenate([rows["val"], rows["test"]])
-            heard = pd.Series(speakers[held_out]).isin(speakers[rows["train"]])
+            others = np.concatenate([rows[split] for split in held_out(rows)])
+            heard = pd.Series(speakers[others]).isin(speakers[rows["train"]])
             if heard.any():
                 words = "rows of val and test whose speaker is in train too"
                 advice = f"dataset.split=group dataset.split_column={self.speaker} keeps them apart"

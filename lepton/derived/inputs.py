@@ -18,7 +18,7 @@ from lepton.pretrained.weight_files import OWN_MODEL_FILES, own_model_files
 from lepton.spec import DataSpec
 from lepton.storage.derived_record import read_record, training_config
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions, read_predictions
-from lepton.storage.results import Result, finished_result
+from lepton.storage.results import Result, finished_result, require_test_split
 from lepton.storage.run_folder import (
     FAILURE_FILE,
     RESULT_FILE,
@@ -153,6 +153,7 @@ def read_input(folder: Path, *, takes_derived: bool = True) -> InputRun:
         raise NoInput(folder, record.command)
     if missing := [name for name in NEEDED_KEYS if name not in result.config]:
         raise LeptonError(f"{folder}: damaged (its config lacks {', '.join(missing)})")
+    require_test_split(folder, "what is made of runs")
     if not (weights := own_model_files(folder)):
         names = ", ".join(OWN_MODEL_FILES)
         raise LeptonError(f"{folder}: its weights are gone; they lie in files called {names}")

@@ -20,6 +20,7 @@ from lepton.storage.predictions import (
     predictions_file,
     read_predictions,
 )
+from lepton.storage.results import require_test_split
 from lepton.storage.run_folder import CONFIG_FILE, SPEC_FILE, read_config
 from lepton.training.learner import Learner, load_learner
 
@@ -51,6 +52,8 @@ def _has_own_model(folder: Path) -> bool:
 
 
 def _stored_predictions(folder: Path, split: str) -> SplitPredictions:
+    if split == EVALUATED_SPLIT:
+        require_test_split(folder, "an evaluation")
     with explain_read_errors(predictions_file(folder, split)):
         return read_predictions(folder, split)
 

@@ -14,6 +14,7 @@ from lepton.storage.predictions import (
     predictions_file,
     read_predictions_frame,
 )
+from lepton.storage.results import require_test_split
 from lepton.storage.run_folder import SPEC_FILE
 
 SHOWN_TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -82,6 +83,7 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
     Raises: LeptonError when they are not there or cannot be read, or are of another kind.
     """
     path = predictions_file(run_folder, split)
+    require_test_split(run_folder, "what is told of its mistakes")
     try:
         spec = DataSpec.load(run_folder / SPEC_FILE)
         frame = read_predictions_frame(run_folder, split)

@@ -22,7 +22,7 @@ from lepton.prediction.kept_rule import kept_rule_name
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix
 from lepton.storage.predictions import SplitPredictions, column_values
-from lepton.storage.results import finished_result
+from lepton.storage.results import finished_result, require_test_split
 from lepton.task.base import Task
 
 TOLERANCE = 1e-5  # up to which a metric is the same again, on whichever machine
@@ -53,6 +53,7 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         EvaluationFailed when an evaluator fails.
     """
     stored = finished_result(folder).metrics
+    require_test_split(folder, "an evaluation without a FILE")
     refuse_evaluators(config["evaluation"] or {})
     model = load_evaluated_run(folder)
     if model.read_learner is None:  # several models, each of which prepares the rows its own way

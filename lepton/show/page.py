@@ -9,7 +9,7 @@ from lepton.report.number_format import format_percent
 from lepton.show.column_profile import ColumnProfile
 from lepton.show.distribution import MAX_GROUPS, swatch
 from lepton.show.samples import sample_sections
-from lepton.show.shown_data import SPLITS, ShownData
+from lepton.show.shown_data import ShownData
 
 MAX_NOTES = 300
 MAX_NAMED = 5  # columns in the summary
@@ -52,7 +52,7 @@ def _profiles(data: ShownData, config: dict[str, Any]) -> tuple[list[ColumnProfi
 
 
 def _summary(data: ShownData, profiles: list[ColumnProfile], odd: int) -> list[str]:
-    sizes = {split: len(data.data.splits[split]["id"]) for split in SPLITS}
+    sizes = {split: len(data.data.splits[split]["id"]) for split in data.splits}
     words = ", ".join(f"{split} {size}" for split, size in sizes.items())
     inputs = [kind.describe(data.data.spec) for kind in data.data.inputs]
     lines = [
@@ -94,22 +94,23 @@ def _facts(data: ShownData) -> dict[str, str]:
 
 def _balance(data: ShownData, classes: int) -> list[Block]:
     """The rows of each class in each split."""
-    counts, order = data.counts(), data.order
-    totals = {split: len(data.data.splits[split]["id"]) for split in SPLITS}
-    rows = [["all rows", "", *(f"{totals[split]}" for split in SPLITS), "", "", ""]]
+    counts, order, splits = data.counts(), data.order, data.splits
+    no_shares = [""] * len(splits)
+    totals = {split: len(data.data.splits[split]["id"]) for split in splits}
+    rows = [["all rows", "", *(f"{totals[split]}" for split in splits), *no_shares]]
     for place, group in enumerate(order[:classes]):
-        numbers = [int(counts[split][group]) for split in SPLITS]
+        numbers = [int(counts[split][group]) for split in splits]
         shares = [
             format_percent(n / totals[split]) if totals[split] else ""
-            for n, split in zip(numbers, SPLITS, strict=True)
+            for n, split in zip(numbers, splits, strict=True)
         ]
         colour = swatch(place) if place < MAX_GROUPS and len(order) > 1 else ""
         rows.append([data.groups.names[group], colour, *map(str, numbers), *shares])
     if left_out := order[classes:]:
-        sums = [str(int(sum(counts[split][group] for group in left_out))) for split in SPLITS]
-        rows.append([f"{len(left_out)} others", "", *sums, "", "", ""])
-    shares = (f"share of {split}" for split in SPLITS)
-    header = [data.groups.called, "colour", *SPLITS, *shares]
+        sums = [str(int(sum(counts[split][group] for group in left_out))) for split in splits]
+        rows.append([f"{len(left_out)} others", "", *sums, *no_shares])
+    shares = (f"share of {split}" for split in splits)
+    header = [data.groups.called, "colour", *splits, *shares]
     caption = (
         "Rows by quarters of the training split's target."
         if data.groups.edges

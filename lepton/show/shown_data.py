@@ -16,11 +16,11 @@ from lepton.dataset.describe.told_faults import faults_told
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.inputs.measured import some_rows
 from lepton.dataset.read.raw_table import RawTable, join_tables
+from lepton.dataset.split.split_rows import held_out
 from lepton.show.column_profile import ColumnProfile, ProfiledRows, profile_column
 from lepton.show.distribution import MAX_GROUPS
 from lepton.show.target_groups import TargetGroups
 
-SPLITS = ("train", "val", "test")
 ASKED_SHARE = 0.5  # rows of val and test beside those of train, at most
 MAX_CELLS = 20_000_000  # of a profile; of wide tables fewer rows are looked at
 PLACE_ROWS = 1000  # where cells only say where inputs lie, which are then read
@@ -42,10 +42,15 @@ class ShownData:
     order: list[int]
     faults: list[str]
 
+    @property
+    def splits(self) -> list[str]:
+        """The names of the splits, train first."""
+        return ["train", *held_out(self.data.splits)]
+
     def counts(self) -> dict[str, np.ndarray]:
         """The rows of each group, by split. Shapes: (groups,)."""
         splits = self.data.splits
-        return {s: self.groups.counts(splits[s]["target"]) for s in SPLITS}
+        return {s: self.groups.counts(rows["target"]) for s, rows in splits.items()}
 
     def columns(self, kind: InputKind) -> list[str]:
         """The columns that are no target and no other kind's."""
@@ -79,7 +84,9 @@ class ShownData:
     def _profiled(self, most: int) -> tuple[np.ndarray, ProfiledRows]:
         """The positions of rows to profile, evenly spread, those of train first."""
         parts = [self._some("train", most)]
-        parts += [self._some(s, max(1, int(most * ASKED_SHARE / 2))) for s in ("val", "test")]
+        parts += [
+            self._some(s, max(1, int(most * ASKED_SHARE / 2))) for s in held_out(self.data.splits)
+        ]
         ids = np.concatenate([ids for ids, _ in parts])
         target = torch.cat([target for _, target in parts])
         train = len(parts[0][0])

@@ -94,6 +94,12 @@ def finished_result(folder: Path) -> Result:
     return result
 
 
+def require_test_split(folder: Path, purpose: str) -> None:
+    """Raises: LeptonError for the run of a folder that has no test split, which `purpose` needs."""
+    if "test" not in finished_result(folder).rows:
+        raise LeptonError(f"{folder}: has no test split (dataset.test_size=0); {purpose} needs one")
+
+
 def _check_types(result: Result) -> None:
     """Raises: ValueError for a value that cannot be one of a result's."""
     config = result.config

@@ -18,6 +18,7 @@ from lepton.config.model_kind import fits_itself
 from lepton.dataset.data import Data, Rows
 from lepton.dataset.inputs.find import kinds_in
 from lepton.dataset.load.target_digits import with_target_to_learn
+from lepton.dataset.split.split_rows import held_out
 from lepton.errors import LeptonError
 from lepton.storage.files import is_disk_full, is_file_too_large
 from lepton.storage.predictions import SplitPredictions, read_predictions, write_predictions
@@ -74,7 +75,7 @@ def _rehearse(config: dict[str, Any], data: Data, place: Path, folder: Path) -> 
     learner = build_learner(config, data.spec)
     if not _made_ready(learner, data):
         return
-    rows = {split: _first(data.splits[split], ROWS) for split in ("val", "test")}
+    rows = {split: _first(data.splits[split], ROWS) for split in held_out(data.splits)}
     _set_device(config, learner)
     expected = _predictions(learner, rows)
     try:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.target import Target
+from lepton.dataset.split.split_rows import held_out
 from lepton.spec import DataSpec
 
 MOST_NAMED = 5  # classes, of which each is told with its rows
@@ -35,7 +36,7 @@ def absent_class_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> 
     """Classes that val or test lack."""
     return [
         CleaningNote(f"class {name!r} is absent from {split}", 0, f"the {split} split")
-        for split in ("val", "test")
+        for split in held_out(splits)
         for name in _absent_classes(splits[split]["target"], spec)
     ]
 

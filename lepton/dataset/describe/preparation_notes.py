@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.split.split_rows import held_out
 from lepton.preprocessing.categories import rare_categories
 from lepton.preprocessing.table import CHUNK_ROWS, TablePreprocessing
 from lepton.spec import UNSEEN_CODE
@@ -41,7 +42,7 @@ def unseen_category_notes(
 ) -> list[CleaningNote]:
     """Values of val and test that train lacks, by column."""
     notes = []
-    for split in ("val", "test"):
+    for split in held_out(splits):
         tensors = splits[split]
         unseen = _count_unseen(tensors["cat"]) if "cat" in tensors else []
         for name, count in zip(cat_features, unseen, strict=True):

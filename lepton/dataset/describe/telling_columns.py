@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.split.split_rows import held_out
 from lepton.spec import DataSpec
 
 SCREENED_ROWS = 2000  # of train, by which columns are chosen that are then looked at closely
@@ -137,7 +138,7 @@ def _tree(
 
 def _both(splits: dict[str, dict[str, Tensor]], name: str, columns: slice | None) -> np.ndarray:
     """Values of rows of val and test."""
-    parts = [_some(splits[split][name], TRIED_ROWS, columns) for split in ("val", "test")]
+    parts = [_some(splits[split][name], TRIED_ROWS, columns) for split in held_out(splits)]
     values = np.concatenate(parts)
     return values.astype(float) if columns is None else values
 

@@ -39,8 +39,9 @@ def find_leaks(
     Raises: DataError when a split would be empty.
     """
     remaining, notes = dict(rows), []
-    for split, others in LATER_SPLITS.items():
-        held_out = np.concatenate([rows[other] for other in others])
+    for split, later in LATER_SPLITS.items():
+        others = [other for other in later if other in rows]
+        held_out = np.concatenate([rows[split][:0], *(rows[other] for other in others)])
         leaked = np.isin(keys[rows[split]], keys[held_out])
         names = " or ".join(others)
         if leaked.any():

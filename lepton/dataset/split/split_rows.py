@@ -1,6 +1,6 @@
 """Row positions of train, val and test: split by the settings, and train subsampled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from math import ceil
 
 import numpy as np
@@ -22,7 +22,12 @@ SPLIT_OF_WORD = dict.fromkeys(("train", "training"), "train") | {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 
-SplitRows = dict[str, np.ndarray]  # row positions by the name of their split
+SplitRows = dict[str, np.ndarray]  # row positions by the name of their split; test may lack
+
+
+def held_out(splits: Container[str]) -> list[str]:
+    """The splits that are not trained on, of those that there are."""
+    return [name for name in ("val", "test") if name in splits]
 
 
 def split_rows(
@@ -39,6 +44,8 @@ def split_rows(
 ) -> SplitRows:
     """Sorted row positions of train, val and test, without those that `drop_rows` takes out.
 
+    Where the settings ask for no test split, there is none.
+
     Shapes: the first `file_rows` of `total_rows` come from the data file, the others from a test
         file; labels (total_rows,) class indices, None where there are none; values (total_rows,),
         the split column. Without `needs_classes` some may be missing from train.
@@ -50,7 +57,8 @@ def split_rows(
     if labels is not None and needs_classes:
         _refuse_class_missing_from_file(labels, file_rows, classes)
     if settings.strategy == "column":
-        rows = _rows_by_word(values)
+        assert values is not None
+        rows = _rows_by_word(settings, values)
     else:
         strata = labels
         if labels is not None and not needs_classes and _is_rare(labels[:file_rows], settings):
@@ -119,19 +127,24 @@ def _hold_out(
     elif settings.folds is not None:
         assert settings.fold is not None
         remaining, test = splitter.fold(rows, settings.folds, settings.fold, seed)
+    elif settings.test_size == 0:
+        remaining, test = rows, None
     else:
         remaining, test = splitter.hold_out(rows, ceil(settings.test_size * units), seed)
     train, val = splitter.hold_out(remaining, ceil(settings.val_size * units), seed)
-    return {"train": train, "val": val, "test": test}
+    return {"train": train, "val": val} | ({} if test is None else {"test": test})
 
 
-def _rows_by_word(values: pd.Series) -> SplitRows:
+def _rows_by_word(settings: SplitSettings, values: pd.Series) -> SplitRows:
     """The rows of each split as a column names it."""
     splits = values.astype(str).str.strip().str.lower().map(SPLIT_OF_WORD)
     if splits.isna().any():
         value = str(values[splits.isna()].iloc[0])
         raise DataError(f"column {values.name!r}: {value!r} names no split; use train, val or test")
-    return {split: np.flatnonzero(splits == split) for split in ("train", "val", "test")}
+    names = ["train", "val", "test"]
+    if settings.test_size == 0 and not (splits == "test").any():
+        names.remove("test")
+    return {split: np.flatnonzero(splits == split) for split in names}
 
 
 def _refuse_empty(rows: SplitRows) -> None:

@@ -11,6 +11,7 @@ NEED_COLUMN = ("group", "time", "column")  # strategies
 class SplitSettings:
     """Settings of a split into train, val and test; every random choice comes from `seed`.
 
+    Without a test file or folds, a `test_size` of 0 means that there is no test split.
     Units: sizes are shares of the data file's rows, for the strategy group of its groups; shots
         are rows of each class, `fraction` a share, of the train split.
     """
@@ -47,7 +48,7 @@ class SplitSettings:
         problems = [
             f"dataset.{name}={size}: give a share of the rows, between 0 and 1"
             for name, size in sizes.items()
-            if not 0 < size < 1
+            if not 0 < size < 1 and not (name == "test_size" and size == 0)
         ]
         if not problems and sum(sizes.values()) >= 1:
             listing = " and ".join(f"dataset.{name}={size}" for name, size in sizes.items())

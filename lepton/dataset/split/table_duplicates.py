@@ -52,7 +52,8 @@ def _in_one(notes: list[CleaningNote], rows: SplitRows) -> CleaningNote:
     """One note that says how many rows of train, and of val, stand in a later split."""
     counts = {note.where: note.count for note in notes}
     parts = [
-        f"{counts[where]} of {len(rows[split])} in {split} are in {' or '.join(others)}"
+        f"{counts[where]} of {len(rows[split])} in {split} are in "
+        f"{' or '.join(other for other in others if other in rows)}"
         for split, others in reversed(LATER_SPLITS.items())
         if (where := f"the {split} split") in counts
     ]

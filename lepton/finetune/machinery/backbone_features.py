@@ -23,7 +23,6 @@ Rows = dict[str, Tensor]
 FeatureSplits = dict[str, Rows]
 NamedFeatures = dict[str, dict[str, tuple[str, Tensor]]]  # by backbone, then by split
 FEATURES_IN_USE: WeakKeyDictionary[Data, NamedFeatures] = WeakKeyDictionary()
-SPLITS = ("train", "val", "test")
 NOT_INPUTS = ("target", "id")
 DIGEST_ROWS = 1024  # that are in memory at a time
 FEATURE_PACKAGES = (  # whose modules a backbone is made of
@@ -54,7 +53,7 @@ def backbone_features(
     features_by_backbone = FEATURES_IN_USE.setdefault(data, {})
     if backbone not in features_by_backbone:
         features_by_backbone[backbone] = {}
-        for split in SPLITS:
+        for split in data.splits:
             inputs = {n: t for n, t in data.splits[split].items() if n not in NOT_INPUTS}
             key = _joint_digest(backbone, _inputs_digest(inputs))
             features_by_backbone[backbone][split] = (key, _cached_features(key, inputs, compute))

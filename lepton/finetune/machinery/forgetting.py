@@ -37,6 +37,8 @@ class Forgetting:
         self.network = load_network(path)
         config = read_config(path / CONFIG_FILE)
         self.data = build.data(check(OmegaConf.create(config)))
+        if "test" not in self.data.splits:
+            raise ConfigError(f"forgetting: {path} has no test split to tell it by")
 
     def scores(self, model: nn.Module, spec: DataSpec) -> dict[str, float]:
         """`before/test/NAME` and `after/test/NAME`, of the source's test split and its own head."""

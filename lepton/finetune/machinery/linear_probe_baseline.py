@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from lepton.dataset.load.target_digits import target_to_learn
+from lepton.dataset.split.split_rows import held_out
 from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits
 from lepton.storage.cache import cached
-from lepton.storage.predictions import PREDICTED_SPLITS
 from lepton.task import Task
 
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
@@ -78,7 +78,7 @@ def _best_metrics(splits: FeatureSplits, task: Task, settings: ProbeSettings) ->
             predict = _fit(features["train"], learned.numpy(), linear_model, task)
         metrics = {
             f"{split}/{name}": value
-            for split in PREDICTED_SPLITS
+            for split in held_out(splits)
             for name, value in task.score(predict(features[split]), targets[split]).items()
         }
         val_score = task.as_score(metrics.get(f"val/{task.monitor}", np.nan))
