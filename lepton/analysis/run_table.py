@@ -36,7 +36,11 @@ def run_blocks(result: Result) -> list[Table | str]:
         **({"test, untuned": part_of(untuned_metrics, "test/")} if untuned_metrics else {}),
         "test, constant predictor": part_of(result.constant, "test/"),
     }
-    columns, lines = with_evaluations(columns, result.metrics, names=columns["test"])
+    if "test" not in result.rows:
+        columns = {"validation": columns["validation"]}
+        columns["constant predictor"] = part_of(result.constant, "val/")
+    names = columns.get("test", columns["validation"])
+    columns, lines = with_evaluations(columns, result.metrics, names=names)
     if monitored := _monitored_text(result):
         lines.append(monitored)
     epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
@@ -48,7 +52,7 @@ def run_blocks(result: Result) -> list[Table | str]:
         lines.append("untuned: the best linear head of scikit-learn's on the features as they were")
     if source_metrics := result.added.get("source"):
         lines.append(f"the task it came from, test: {_forgetting_text(source_metrics)}")
-    return [metric_table(columns, names=columns["test"]), *lines]
+    return [metric_table(columns, names=names), *lines]
 
 
 def _monitored_text(result: Result) -> str | None:

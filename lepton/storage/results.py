@@ -12,7 +12,7 @@ from lepton.storage.run_files import read_run_json
 from lepton.storage.run_folder import RESULT_FILE
 from lepton.storage.stored_config import check_stored_config
 
-HEADLINE_METRICS = ("test/auroc", "test/rmse", "test/accuracy", "test/log_loss")
+HEADLINE_METRICS = ("auroc", "rmse", "accuracy", "log_loss")
 NUMBER, COUNT, OPTION = (float, int, NoneType), (int, NoneType), (str, NoneType)
 COUNT_FIELDS = ("epochs", "best_epoch", "parameters", "trainable")
 RESULT_FORMAT = 1  # raised when a result can no longer be read as before, not for added fields
@@ -48,9 +48,11 @@ class Result:
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)  # settings and frames
 
     def __str__(self) -> str:
-        test = {k: v for k, v in self.metrics.items() if k.startswith("test/")}
-        names = [name for name in HEADLINE_METRICS if name in test] or [*test][:2]
-        metrics = [f"{name} {test[name]:.4f}" for name in names]
+        split = "test" if "test" in self.rows else "val"
+        scored = {k: v for k, v in self.metrics.items() if k.startswith(f"{split}/")}
+        headline = [f"{split}/{name}" for name in HEADLINE_METRICS]
+        names = [name for name in headline if name in scored] or [*scored][:2]
+        metrics = [f"{name} {scored[name]:.4f}" for name in names]
         return "  ".join([self.run, *metrics, f"{self.seconds:.1f} s"])
 
 
