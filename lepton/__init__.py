@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lepton.config.compose import compose
     from lepton.config.trust import allow
+    from lepton.in_memory.estimators import LeptonClassifier, LeptonRegressor
     from lepton.in_memory.fit import fit
     from lepton.notebook.load import load
     from lepton.notebook.multirun import multirun
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from lepton.predict import load_model
 
 _PUBLIC = {
+    "LeptonClassifier": "lepton.in_memory.estimators",
+    "LeptonRegressor": "lepton.in_memory.estimators",
     "allow": "lepton.config.trust",
     "compose": "lepton.config.compose",
     "fit": "lepton.in_memory.fit",
@@ -23,7 +26,10 @@ _PUBLIC = {
     "Study": "lepton.notebook.study",
     "train": "lepton.notebook.train",
 }
-__all__ = ["Study", "allow", "compose", "fit", "load", "load_model", "multirun", "train"]
+__all__ = [
+    *("LeptonClassifier", "LeptonRegressor", "Study", "allow", "compose", "fit", "load"),
+    *("load_model", "multirun", "train"),
+]
 
 
 def __getattr__(name: str) -> object:

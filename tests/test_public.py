@@ -61,8 +61,8 @@ def test_the_error_of_a_locked_run_has_its_earlier_name_too():
 
 
 def test_an_unknown_name_is_an_attribute_error_and_dir_of_all_works():
-    names = ["Study", "allow", "compose", "fit", "load", "load_model", "multirun", "train"]
-    assert lepton.__all__ == names
+    names = ["LeptonClassifier", "LeptonRegressor", "Study", "allow", "compose", "fit"]
+    assert lepton.__all__ == [*names, "load", "load_model", "multirun", "train"]
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = lepton.nonsense
     with pytest.raises(ImportError):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 log = logging.getLogger("lepton")
+TABLE = "parquet"
 PATHS = ("dataset.path", "dataset.test_path")
 READ_BY = {"dataset.text": "text_csv", "dataset.image": "image_folder"}  # keys of other data sets
 
@@ -73,16 +74,31 @@ def _words(given: GivenRows, overrides: Sequence[str]) -> list[str]:
 
     Raises: ConfigError for one that names another file, and without a target.
     """
-    keys = {text.lstrip("+").partition("=")[0] for text in overrides}
+    keys = {*_set_by(overrides)}
     for path in PATHS:
         if path in keys:
             raise ConfigError(f"{path}: fit keeps the rows that it is given; leave it out")
-    dataset = next((name for key, name in READ_BY.items() if key in keys), given.rows.dataset)
-    settings = {"dataset": dataset, "dataset.name": given.rows.name, **given.settings}
+    settings = {
+        "dataset": data_set(given, overrides),
+        "dataset.name": given.rows.name,
+        **given.settings,
+    }
     if "dataset.target" not in keys | settings.keys():
         raise ConfigError("target: name the column to predict, or give its values as y")
     told = [f"{k}={_text(value)}" for k, value in settings.items() if k not in keys]
     return [*told, *overrides]
+
+
+def data_set(given: GivenRows, overrides: Sequence[str]) -> str:
+    """The option that reads the rows: as overrides say, or their keys, or as the rows are."""
+    values = _set_by(overrides)
+    by_key = next((name for key, name in READ_BY.items() if key in values), given.rows.dataset)
+    return values.get("dataset", by_key)
+
+
+def _set_by(overrides: Sequence[str]) -> dict[str, str]:
+    """What overrides set, as it is typed, by the keys."""
+    return {key: value for key, _, value in (text.lstrip("+").partition("=") for text in overrides)}
 
 
 def _text(value: Any) -> str:

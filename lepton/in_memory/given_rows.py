@@ -105,7 +105,7 @@ def _joined(tables: dict[str, Rows], groups: Any, settings: dict[str, Any]) -> G
             for name in missing:
                 test = test.append_column(name, pa.nulls(len(test), train.table[name].type))
         return GivenRows(train, test, settings)
-    column = _free_name(SPLIT, train.table.column_names)
+    column = free_name(SPLIT, train.table.column_names)
     names = train.table.column_names
     marked = [
         rows.table.select(names).append_column(column, pa.array([name] * len(rows.table)))
@@ -137,7 +137,7 @@ def _with_target(rows: Rows, y: Any, part: str) -> tuple[Rows, list[str]]:
     taken = rows.table.column_names
     columns = _target_columns(y)
     names = list(columns)
-    free = [_free_name(name, taken) for name in names]
+    free = [free_name(name, taken) for name in names]
     table = rows.table
     for name, array in zip(free, columns.values(), strict=True):
         table = _appended(table, name, array, f"y of {part}")
@@ -166,7 +166,7 @@ def _with_groups(rows: Rows, groups: Any) -> tuple[Rows, str]:
         if groups not in rows.table.column_names:
             raise DataError(f"groups={groups!r}: no such column")
         return rows, groups
-    name = _free_name(GROUP, rows.table.column_names)
+    name = free_name(GROUP, rows.table.column_names)
     array = column_array(pd.Series(np.asarray(groups)), name)
     return replace(rows, table=_appended(rows.table, name, array, "groups")), name
 
@@ -177,8 +177,8 @@ def _appended(table: pa.Table, name: str, array: pa.Array, what: str) -> pa.Tabl
     return table.append_column(name, plain_column(pa.chunked_array([array])))
 
 
-def _free_name(name: str, taken: Sequence[str]) -> str:
-    return name if name not in taken else _free_name(f"{name}_", taken)
+def free_name(name: str, taken: Sequence[str]) -> str:
+    return name if name not in taken else free_name(f"{name}_", taken)
 
 
 def _checked(rows: Rows) -> Rows:
