@@ -27,8 +27,16 @@ _PUBLIC = {
     "train": "lepton.notebook.train",
 }
 __all__ = [
-    *("LeptonClassifier", "LeptonRegressor", "Study", "allow", "compose", "fit", "load"),
-    *("load_model", "multirun", "train"),
+    "LeptonClassifier",
+    "LeptonRegressor",
+    "Study",
+    "allow",
+    "compose",
+    "fit",
+    "load",
+    "load_model",
+    "multirun",
+    "train",
 ]
 
 
