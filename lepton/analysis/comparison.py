@@ -277,13 +277,11 @@ def default_metric(finished: pd.DataFrame) -> str | None:
 
 def preferred_test_columns(finished: pd.DataFrame) -> list[str]:
     """The columns of test metrics that a table may show unasked, the first one first."""
-    for split in ("test", "val"):  # val's, where no run has a test split
-        columns = [f"{split}/{name}" for name in PREFERRED_METRICS]
-        own_columns = [column for column in finished if str(column).startswith(f"{split}/")]
-        own_columns = [column for column in own_columns if column != "val/score"]
-        if own_columns:
-            return [column for column in columns if column in finished] or own_columns
-    return []
+    is_tested = any(str(column).startswith("test/") for column in finished)
+    split = "test" if is_tested else "val"  # where no run has a test split
+    columns = [f"{split}/{name}" for name in PREFERRED_METRICS]
+    own_columns = [column for column in finished if str(column).startswith(f"{split}/")]
+    return [column for column in columns if column in finished] or own_columns
 
 
 def _find_baseline(name: str | None, options: list[tuple], keys: list[str]) -> tuple[tuple, bool]:
