@@ -276,12 +276,10 @@ def default_metric(finished: pd.DataFrame) -> str | None:
 
 
 def preferred_test_columns(finished: pd.DataFrame) -> list[str]:
-    """The columns of test metrics that a table may show unasked, the first one first."""
-    is_tested = any(str(column).startswith("test/") for column in finished)
-    split = "test" if is_tested else "val"  # where no run has a test split
-    columns = [f"{split}/{name}" for name in PREFERRED_METRICS]
-    own_columns = [column for column in finished if str(column).startswith(f"{split}/")]
-    return [column for column in columns if column in finished] or own_columns
+    """The columns of test metrics, or else validation's, that a table may show unasked, in order."""
+    split = "test" if any(str(column).startswith("test/") for column in finished) else "val"
+    columns = [f"{split}/{name}" for name in PREFERRED_METRICS if f"{split}/{name}" in finished]
+    return columns or [column for column in finished if str(column).startswith(f"{split}/")]
 
 
 def _find_baseline(name: str | None, options: list[tuple], keys: list[str]) -> tuple[tuple, bool]:
