@@ -276,7 +276,7 @@ def default_metric(finished: pd.DataFrame) -> str | None:
 
 
 def preferred_test_columns(finished: pd.DataFrame) -> list[str]:
-    """The columns of test metrics, or else validation's, that a table may show unasked, in order."""
+    """The columns of metrics of test, or else val, that a table may show unasked, in order."""
     split = "test" if any(str(column).startswith("test/") for column in finished) else "val"
     columns = [f"{split}/{name}" for name in PREFERRED_METRICS if f"{split}/{name}" in finished]
     return columns or [column for column in finished if str(column).startswith(f"{split}/")]
