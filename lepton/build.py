@@ -10,7 +10,7 @@ from hydra.errors import InstantiationException
 
 from lepton.compat.hydra import without_execution_checks
 from lepton.compat.optional import how_to_install
-from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label, own_groups
+from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label
 from lepton.config.data_identity import without_name
 from lepton.config.inner_options import inner_keys, inner_nodes, without_inner
 from lepton.config.input_kinds import (
@@ -19,10 +19,11 @@ from lepton.config.input_kinds import (
     used_kinds,
 )
 from lepton.config.node_checks import hidden_call_problems, inner_target_problems
+from lepton.config.own_modules import import_own_module
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
 from lepton.errors import ConfigError, LeptonError, TrackerFailed
-from lepton.groups import GROUPS, METHOD_CLASS, package_of
+from lepton.groups import GROUPS, package_of
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _import_trusted(path: str, name: str, group: str | None, *, inside: bool) ->
     """The class or function of this name, which must be trusted by its own name as well."""
     if not is_trusted(name, group, inside=inside):
         raise ConfigError(refusal(path, name, group, inside=inside))
+    import_own_module(path, name)
     target = hydra.utils.get_object(name)
     has_own_name = inspect.isclass(target) or inspect.isfunction(target)
     own_name = f"{target.__module__}.{target.__qualname__}" if has_own_name else name
@@ -144,7 +146,9 @@ def unread_data(
     Without a model to prepare for, as to look at raw rows, it gets nothing that makes inputs; with
     `every_kind` it makes all kinds of inputs, whatever the model reads.
     """
+    from lepton.dataset.data import Data
     from lepton.dataset.inputs.find import input_kind
+    from lepton.dataset.own_data import no_data_set
 
     supplied, unread, used = {}, [], used_kinds(config) if for_model else []
     used = provided_kinds(config) if every_kind else used
@@ -158,6 +162,9 @@ def unread_data(
             for name, node in input_kind(facts.target).parts(config).items()
         }
     trainer = config["trainer"] or {}
+    target = import_target(config["dataset"], "dataset")
+    if inspect.isclass(target) and not issubclass(target, Data):
+        raise no_data_set(option_label(config, "dataset"), target)
     module = _with_parts(without_name(config["dataset"]), supplied)(
         batch_size=config["batch_size"],
         seed=config["seed"],
@@ -225,13 +232,12 @@ def _loss_and_metrics(config: dict[str, Any]) -> dict[str, Any]:
 
 def methods(config: dict[str, Any]) -> "list[Method]":
     """The methods of a config, by group and name, in whichever order given."""
-    from lepton.method import Method
+    from lepton.method import method_problem
 
-    own = own_groups(config)
     built = {p: instantiate(node, p.partition(".")[0]) for p, node in method_nodes(config)}
     for path, method in built.items():
-        if path.partition(".")[0] in own and not isinstance(method, Method):
-            raise ConfigError(f"{path}: {type(method).__name__} is no method of {METHOD_CLASS}")
+        if problem := method_problem(method):
+            raise ConfigError(f"{path}: {problem}")
         method.stream_name = path
     return list(built.values())
 

@@ -1,6 +1,7 @@
 """Errors: mistakes that the user can mend, in one line without a traceback, and ends of runs."""
 
 import difflib
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,6 +154,20 @@ class WorkerLost(Exception):
 
 class TimedOut(Exception):
     """A run took longer than it was given."""
+
+
+def own_place(error: BaseException) -> str | None:
+    """The line of the user's own code that an error came through last, as FILE:LINE; None: none.
+
+    Own code lies in the working directory, and in no environment or dependency inside of it.
+    """
+    folder, place = Path.cwd(), None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = Path(frame.f_code.co_filename)
+        is_own = path.is_relative_to(folder) and "site-packages" not in path.parts
+        if is_own and not path.is_relative_to(Path(__file__).parent):
+            place = f"{path.relative_to(folder)}:{line}"
+    return place
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +13,7 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 
 from lepton.compat.lightning import pl
+from lepton.groups import METHOD_CLASS
 from lepton.randomness.draw import Draw
 from lepton.spec import DataSpec
 
@@ -142,6 +144,22 @@ class Method:
 def overrides(method: type[Method], hook: str) -> bool:
     """True when a class of methods has its own form of a hook."""
     return getattr(method, hook) is not getattr(Method, hook)
+
+
+def method_problem(built: Any) -> str | None:
+    """What is said of no method, and of one of the user's without any hook; None of any other."""
+    method = type(built)
+    if not isinstance(built, Method):
+        return f"{method.__name__} is no method of {METHOD_CLASS}"
+    if method.__module__.startswith("lepton."):
+        return None
+    hooks = [name for name, value in vars(Method).items() if callable(value) and name[0] != "_"]
+    if any(overrides(method, hook) for hook in hooks):
+        return None
+    own = [name for base in method.__mro__ for name in vars(base) if name[0] != "_"]
+    pairs = ((name, get_close_matches(name, hooks, 1)) for name in own if name not in hooks)
+    hint = next((f"; did you mean {close[0]!r} by {name!r}?" for name, close in pairs if close), "")
+    return f"{method.__name__} defines none of the hooks of a method{hint} ({', '.join(hooks)})"
 
 
 @cache

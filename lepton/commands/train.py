@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lepton.commands.flags import parse_arguments
 from lepton.commands.terminal_log import show_log
-from lepton.errors import FailedRuns, LeptonError, TrainingError
+from lepton.errors import FailedRuns, LeptonError, TrainingError, own_place
 from lepton.foreign_text import say
 
 
@@ -80,4 +80,5 @@ def _failure(error: Exception) -> LeptonError:
     if not isinstance(error, TrainingError):
         say("".join(traceback.format_exception(error)).rstrip(), file=sys.stderr)
     message = " ".join(str(error).split())
-    return FailedRuns(f"the run failed: {type(error).__name__}: {message}")
+    place = f" ({place})" if (place := own_place(error)) else ""
+    return FailedRuns(f"the run failed: {type(error).__name__}: {message}{place}")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.hydra_messages import clearer
 from lepton.config.idle_keys import remove_idle_keys
 from lepton.config.inner_choices import inner_names, misplaced_choice, raise_inner_options
 from lepton.config.options import (
@@ -198,7 +199,7 @@ def _files_not_utf8() -> list[str]:
 
 
 def _first_line(e: BaseException) -> str:
-    if line := misplaced_choice(str(e)):
+    if line := misplaced_choice(str(e)) or clearer(str(e)):
         return line
     (first, *_) = str(e).strip().splitlines() or [type(e).__name__]
     key = getattr(e, "full_key", None)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 INSTANTIATE_KEYS = {"_partial_", "_args_", "_recursive_", "_convert_"}  # that could hide a call
 
+MOST_UNKNOWN = 5  # keys that are told one by one; more are no slips of the pen
+
 
 def resolved_config(cfg: "DictConfig") -> dict[str, Any]:
     """The config as plain values.
@@ -99,10 +101,24 @@ def key_problems(
             problems.append(
                 f"{prefix}{key}: {owner} has no such key{did_you_mean(key, parameters)}"
             )
+    unknown = [key for key in values if key not in parameters and key not in supplied]
+    if len(unknown) > MOST_UNKNOWN and not signature.takes_any_key:
+        return [
+            f"{prefix.rstrip('.')}: {owner} takes none of {', '.join(unknown)}; its class passes "
+            "on **options to a base that does"
+        ]
     for key, parameter in parameters.items():
         if parameter.required and key not in values:
             problems.append(f"{prefix}{key}: missing; {owner} needs it")
     return problems
+
+
+def _without_target(path: str, key: str, value: Any, option: str) -> str:
+    """The line for a key of an option that names nothing to make."""
+    line = f"{path}.{key}: {option} takes no keys"
+    if isinstance(value, dict) and "_target_" in value:
+        return f"{line}; _target_ stands one level too deep, its file begins with it"
+    return line if option.endswith("=none") else f"{line}, since its file has no _target_"
 
 
 def target_problems(
@@ -123,7 +139,7 @@ def target_problems(
     if not isinstance(node, dict):
         return [f"{path}: {node!r} is not an option; choose one with {path}=NAME"]
     if "_target_" not in node:
-        return [f"{path}.{key}: {option} takes no keys" for key in node]
+        return [_without_target(path, key, value, option) for key, value in node.items()]
     name = str(node["_target_"])
     if not is_trusted(name, group, inside=inside):
         return [refusal(path, name, group, inside=inside)]

@@ -105,7 +105,8 @@ def typed_options(text: str) -> str:
 
 def restore_names(cfg: "DictConfig") -> None:
     """Puts the names of data in a composed config where Hydra has codes for them."""
-    columns: Any = (cfg.get("dataset") or {}).get("columns")
+    node: Any = cfg.get("dataset")
+    columns: Any = node.get("columns") if isinstance(node, Mapping) else None
     if not isinstance(columns, Mapping) or not any(CODE.search(str(name)) for name in columns):
         return
     decoded = {with_names(f"{COLUMNS}{name}"): kind for name, kind in columns.items()}

@@ -9,13 +9,15 @@ from typing import Any
 import pandas as pd
 
 from lepton import build
-from lepton.errors import EvaluationFailed, LeptonError
+from lepton.errors import ConfigError, EvaluationFailed, LeptonError
 from lepton.evaluation.evaluated_model import EvaluatedModel
-from lepton.evaluation.evaluator import Evaluation
+from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.seeds import derive
 from lepton.storage.evaluations import PLAIN_NAME, add_evaluation, lacking_evaluations
 from lepton.storage.results import Result, finished_result
+
+EVALUATOR_CLASS = f"{Evaluator.__module__}.{Evaluator.__name__}"
 
 log = logging.getLogger("lepton")
 Nodes = Mapping[str, dict[str, Any]]  # the values of evaluators, `_target_` included, by name
@@ -46,7 +48,12 @@ def build_evaluator(name: str, node: dict[str, Any]) -> Any:
 
     Raises: ConfigError for values that it refuses.
     """
-    return build.component({"evaluation": node, "choices": {"evaluation": name}}, "evaluation")
+    config = {"evaluation": node, "choices": {"evaluation": name}}
+    evaluator = build.component(config, "evaluation")
+    if not callable(getattr(evaluator, "evaluate", None)):
+        kind = type(evaluator).__name__
+        raise ConfigError(f"evaluation.{name}: {kind} is not derived from {EVALUATOR_CLASS}")
+    return evaluator
 
 
 def refuse_evaluators(evaluators: Nodes) -> None:

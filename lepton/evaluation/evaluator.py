@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import torch
 
 from lepton.dataset.data import Rows
+from lepton.errors import ConfigError
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.randomness.draw import Draw
 from lepton.seeds import derive
@@ -43,7 +45,11 @@ class Evaluator:
         """
         states = []
         for number, batch in enumerate(model.batches()):
-            states += model.states(self.change(batch, batch_draw(seed, number), model))
+            changed: Any = self.change(batch, batch_draw(seed, number), model)
+            if not isinstance(changed, dict):
+                name, given = type(self).__name__, type(changed).__name__
+                raise ConfigError(f"{name}.change gave {given}; it returns the rows, a dict")
+            states += model.states(changed)
         return Evaluation(model.task.summarize(states))
 
     def change(self, batch: Rows, draw: Draw, model: EvaluatedModel) -> Rows:

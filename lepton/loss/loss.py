@@ -1,7 +1,7 @@
 """Loss: the base of the options of the group loss, each in place of a task's own loss."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -48,8 +48,11 @@ class Loss:
 
 def losses_of_rows(loss: RowLoss, logits: Tensor, target: Tensor) -> Tensor:
     """What a loss gives for a batch. Raises: ConfigError where that is no number a row."""
-    losses = loss(logits, target)
-    if losses.ndim == 0 or len(losses) != len(logits):
+    losses: Any = loss(logits, target)
+    if not isinstance(losses, Tensor):
+        given = type(losses).__name__
+        raise ConfigError(f"loss: gave {given}; it returns a tensor with a number for each row")
+    if losses.ndim == 0 or losses.shape != logits.shape[: losses.ndim]:
         raise ConfigError(
             f"loss: gave the shape {tuple(losses.shape)} for {len(logits)} rows; each needs one"
         )

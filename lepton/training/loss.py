@@ -1,10 +1,12 @@
 """The loss of a training batch: one function for a run alone and, under vmap, for a stack."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lepton.errors import ConfigError
 from lepton.method import Batch, Method, draws_numbers, overrides, requested
 from lepton.randomness.draw import Draw
 from lepton.task import Task
@@ -37,6 +39,8 @@ def loss_and_normalizer(
     by_method = [next(remaining) if draws_numbers(type(m)) else None for m in methods]
     for method, draw in zip(methods, by_method, strict=True):
         batch = method.on_batch(batch, **requested(type(method).on_batch, draw=draw))
+        if not isinstance(batch, dict):
+            raise _wrong_result(method, "on_batch", batch, "the batch to learn from, a dict")
     logits = task.forward(model, batch)
     batch = batch | {"target": _as_wide_as(logits, batch["target"])}
     loss = task.loss(logits, batch["target"])
@@ -44,9 +48,27 @@ def loss_and_normalizer(
         if overrides(type(method), "loss"):
             extras = requested(type(method).loss, logits=logits, draw=draw)
             loss = method.loss(model, task, batch, loss, **extras)
+            if not isinstance(loss, Tensor) or loss.ndim:
+                raise _wrong_result(method, "loss", loss, "the loss of the batch, one number")
     for method in methods:
-        loss = loss + method.penalty(model)
+        penalty = method.penalty(model)
+        if not isinstance(penalty, Tensor | float | int) or _dimensions(penalty):
+            raise _wrong_result(method, "penalty", penalty, "one number")
+        loss = loss + penalty
     return loss, task.normalizer(batch["target"])
+
+
+def _dimensions(value: Tensor | float) -> int:
+    return value.ndim if isinstance(value, Tensor) else 0
+
+
+def _wrong_result(method: Method, hook: str, result: Any, wanted: str) -> ConfigError:
+    """The error for a hook that gave something else than what is wanted."""
+    given = type(result).__name__
+    if isinstance(result, Tensor):
+        given = f"a tensor of shape {tuple(result.shape)}"
+    where = method.stream_name or type(method).__name__
+    return ConfigError(f"{where}: {type(method).__name__}.{hook} gave {given}; it returns {wanted}")
 
 
 def _as_wide_as(logits: Tensor, target: Tensor) -> Tensor:

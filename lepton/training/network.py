@@ -21,6 +21,11 @@ from lepton.trainer.default import resolve_precision, takes_cuda
 from lepton.training import memory
 from lepton.training.architecture import save_architecture
 from lepton.training.dropout_masks import MaskStream, use_mask_stream
+from lepton.training.model_mistakes import (
+    explained_model,
+    refuse_lack_of_spec,
+    refuse_other_objects,
+)
 from lepton.training.module import Watch
 from lepton.training.phase_fit import PhaseFit
 from lepton.training.prediction import compute_in_batches
@@ -53,7 +58,9 @@ class Network:
         self.input_kinds = kinds_in(spec)
         with torch.random.fork_rng():
             torch.manual_seed(derive(config["seed"], "init"))
+            refuse_lack_of_spec(config)
             model = build.component(config, "model", spec=self.task.model_spec)
+            refuse_other_objects(config, model)
             self.fine_tuning: FineTuning | None = None
             if config["finetune"]:
                 self.fine_tuning = _fine_tuning(config, model, spec, run_folder, load_network)
@@ -83,7 +90,8 @@ class Network:
                 assert self.fine_tuning is not None
                 self.fine_tuning.thaw(self)
             self.trained_module = phase.module
-            PhaseFit(self, phase, folder, watch).run()
+            with explained_model(self, phase.data.splits["train"]):
+                PhaseFit(self, phase, folder, watch).run()
         return phases[-1].data
 
     def prepare_phases(self, data: Data) -> list[Phase]:
@@ -105,11 +113,12 @@ class Network:
     def predict(self, inputs: Rows) -> Tensor:
         """Predictions for whole tensors, on the CPU."""
         model = self.trained_module if "features" in inputs else self.model
-        return self._compute(
-            model,
-            inputs,
-            lambda batch: self.task.keep(self.task.predict(self.task.forward(model, batch))),
-        )
+        with explained_model(self, inputs):
+            return self._compute(
+                model,
+                inputs,
+                lambda batch: self.task.keep(self.task.predict(self.task.forward(model, batch))),
+            )
 
     def validate(self, rows: Rows) -> tuple[Tensor, list[Any]]:
         """What is kept of the predictions for a split, and the task's states of its batches."""

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from lepton.derived.inputs import InputRun
 from lepton.ensemble.combiner import Combiner, ValidationPredictions
 from lepton.ensemble.machinery.pool import MemberPool
 from lepton.ensemble.soup import Soup
+from lepton.errors import ConfigError
 from lepton.seeds import derive
 
 
@@ -65,7 +67,7 @@ def fit_ensemble(
     """
     candidates = list(range(len(pool))) if method.limits else validation.first()
     validation = validation.only(candidates)
-    candidate_weights = method.fit(validation)
+    candidate_weights = fitted_weights(method, validation)
     crossed = _cross_fit(method, validation, folds)
     test = pool.splits["test"].prediction[candidates]
     predictions = {"val": _predict(crossed, validation.prediction)}
@@ -85,11 +87,25 @@ def fit_ensemble(
     return FittedEnsemble(pool, method, used, weights, predictions, contribution)
 
 
+def fitted_weights(method: Combiner, validation: ValidationPredictions) -> Tensor:
+    """What a method's `fit` gives. Raises: ConfigError where that is no weight a member."""
+    weights: Any = method.fit(validation)
+    members, where = len(validation.prediction), f"method: {type(method).__name__}.fit gave"
+    if not isinstance(weights, Tensor):
+        raise ConfigError(f"{where} {type(weights).__name__}; it returns weights, a tensor")
+    if weights.shape != (members,):
+        shape = tuple(weights.shape)
+        raise ConfigError(f"{where} the shape {shape}; {members} members need ({members},)")
+    if not weights.isfinite().all():
+        raise ConfigError(f"{where} weights that are no finite numbers")
+    return weights
+
+
 def _cross_fit(method: Combiner, validation: ValidationPredictions, folds: int) -> list[CrossFit]:
     """The method fitted once for each fold of the rows, to the other folds."""
     rows = validation.prediction.shape[1]
     if not method.learns:
-        return [CrossFit(method, method.fit(validation), torch.arange(rows))]
+        return [CrossFit(method, fitted_weights(method, validation), torch.arange(rows))]
     fold_of_row = assign_folds(validation.target, min(folds, rows), validation.seed)
     return [
         _fit_copy(
@@ -104,7 +120,7 @@ def _fit_copy(
 ) -> CrossFit:
     """A copy of the method fitted to `fitted_rows`, for predicting `rows`."""
     fitted = copy.deepcopy(method)
-    return CrossFit(fitted, fitted.fit(validation.rows(fitted_rows)), rows)
+    return CrossFit(fitted, fitted_weights(fitted, validation.rows(fitted_rows)), rows)
 
 
 def _fit_by_fold(
