@@ -148,7 +148,7 @@ def unread_data(
     """
     from lepton.dataset.data import Data
     from lepton.dataset.inputs.find import input_kind
-    from lepton.dataset.own_data import no_data_set
+    from lepton.dataset.own_data import other_class
 
     supplied, unread, used = {}, [], used_kinds(config) if for_model else []
     used = provided_kinds(config) if every_kind else used
@@ -162,9 +162,8 @@ def unread_data(
             for name, node in input_kind(facts.target).parts(config).items()
         }
     trainer = config["trainer"] or {}
-    target = import_target(config["dataset"], "dataset")
-    if inspect.isclass(target) and not issubclass(target, Data):
-        raise no_data_set(option_label(config, "dataset"), target)
+    if problem := other_class(import_target(config["dataset"], "dataset"), Data):
+        raise ConfigError(f"{option_label(config, 'dataset')}: {problem}")
     module = _with_parts(without_name(config["dataset"]), supplied)(
         batch_size=config["batch_size"],
         seed=config["seed"],

@@ -27,8 +27,8 @@ from lepton.dataset.load.split_arrays import SplitArrays, move_batch
 from lepton.dataset.load.streaming import FileSource, set_up
 from lepton.dataset.load.target_digits import on_device, with_target_to_learn
 from lepton.dataset.load.train_loader import TrainLoader
-from lepton.dataset.own_data import frames_read, no_reading
-from lepton.dataset.read.raw_table import FrameTable, RawTable, join_tables
+from lepton.dataset.own_data import no_reading, tables_read
+from lepton.dataset.read.raw_table import RawTable, join_tables
 from lepton.dataset.read.same_file import refuse_same_file
 from lepton.dataset.split.split_frame import split_frame
 from lepton.dataset.split.split_rows import SplitRows
@@ -116,8 +116,7 @@ class Data(pl.LightningDataModule):
 
     def tables(self) -> tuple[RawTable, RawTable | None]:
         """The rows that `read` gives; a data set may have tables that are read piece by piece."""
-        frame, test = frames_read(self.read(), type(self).__name__)
-        return FrameTable(frame), None if test is None else FrameTable(test)
+        return tables_read(self.read(), type(self).__name__)
 
     def file_names(self) -> tuple[str, str]:
         """What messages call the data file and the test file."""

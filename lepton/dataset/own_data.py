@@ -4,16 +4,19 @@ from typing import Any
 
 import pandas as pd
 
-from lepton.errors import ConfigError, DataError
+from lepton.dataset.read.raw_table import FrameTable
+from lepton.errors import DataError
 
 WANTED = "it returns two: the rows as a DataFrame, and those of a test file or None"
 
 
-def no_data_set(option: str, target: type) -> ConfigError:
-    """The error for a class that is derived from no data set."""
-    return ConfigError(
-        f"{option}: {target.__name__} is no data set; derive it from "
-        "lepton.dataset.tabular.TabularData, lepton.dataset.text.TextData or another Data"
+def other_class(target: Any, base: type) -> str | None:
+    """What is said of a class that is not derived from the base of all data sets; else None."""
+    if not isinstance(target, type) or issubclass(target, base):
+        return None
+    return (
+        f"{target.__name__} is no data set; derive it from lepton.dataset.tabular.TabularData, "
+        "lepton.dataset.text.TextData or another Data"
     )
 
 
@@ -22,7 +25,7 @@ def no_reading(name: str) -> DataError:
     return DataError(f"{name}: defines no read(self); {WANTED}")
 
 
-def frames_read(tables: Any, name: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+def tables_read(tables: Any, name: str) -> tuple[FrameTable, FrameTable | None]:
     """What `read` of a data set of this name gave, once it is known to be two tables.
 
     Raises: DataError for anything else.
@@ -34,4 +37,4 @@ def frames_read(tables: Any, name: str) -> tuple[pd.DataFrame, pd.DataFrame | No
     for table in (frame, test):
         if not isinstance(table, pd.DataFrame) and not (table is None and frame is not None):
             raise DataError(f"{name}.read gave {type(table).__name__} in a pair; {WANTED}")
-    return frame, test
+    return FrameTable(frame), None if test is None else FrameTable(test)
