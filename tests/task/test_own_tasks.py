@@ -95,7 +95,7 @@ def test_a_task_of_ones_own_is_trained_scored_saved_listed_and_predicted(run, ta
     shown = io.StringIO()
     monkeypatch.setattr(study_table, "console", lambda: Console(file=shown, width=160))
     study_table.show_study(f"runs/{task}")
-    assert f"test/{monitor}" in shown.getvalue()
+    assert f"test {monitor}" in shown.getvalue()
     with pytest.raises(lepton.errors.LeptonError, match="classes, labels and quantities alone"):
         read_sample_predictions(folder)
 
