@@ -183,9 +183,9 @@ class AbsentTensor(Tensor):
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
-    def absent(cls: Any, shape: tuple[int, ...], dtype: torch.dtype) -> Any:
+    def absent(kind: Any, shape: tuple[int, ...], dtype: torch.dtype) -> Any:
         """One of a class, on the CPU."""
-        return Tensor._make_wrapper_subclass(cls, shape, dtype=dtype)
+        return Tensor._make_wrapper_subclass(kind, shape, dtype=dtype)
 
     def whole(self) -> Tensor:
         """The numbers, in memory."""

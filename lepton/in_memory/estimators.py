@@ -94,7 +94,7 @@ class LeptonEstimator(BaseEstimator):
         estimator = cls(**facts["parameters"])
         for name, value in facts["fitted"].items():
             setattr(estimator, name, np.array(value) if isinstance(value, list) else value)
-        estimator._open(run)
+        estimator.use_run(run)
         return estimator
 
     def _facts(self) -> dict[str, Any]:
@@ -147,11 +147,12 @@ class LeptonEstimator(BaseEstimator):
                 raise ValueError(str(e)) from e
             raise
         if home:
-            _go_with(self, home)
+            self._take_along(home)
         self.result_ = result
-        self._open(folder)
+        self.use_run(folder)
 
-    def _open(self, folder: Path) -> None:
+    def use_run(self, folder: Path) -> None:
+        """Lets the estimator predict with a finished run."""
         self.folder_, self._model = str(folder), load_model(folder)
 
     @property
@@ -181,12 +182,18 @@ class LeptonEstimator(BaseEstimator):
         super().__setstate__(state)
         if files is not None:
             home = Path(tempfile.mkdtemp(prefix="lepton-"))
-            _go_with(self, home)
+            self._take_along(home)
             folder = home / Path(self.folder_).name
             for name, content in files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
-            self._open(folder)
+            self.use_run(folder)
+
+    def _take_along(self, home: Path) -> None:
+        """Removes a folder once the estimator is gone, or has another."""
+        if (before := vars(self).get("_finalizer")) is not None:
+            before()
+        self._finalizer = weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -264,10 +271,3 @@ def _is_changed(name: str) -> bool:
     except ValueError:
         return not name or name != name.strip()
     return True
-
-
-def _go_with(estimator: LeptonEstimator, home: Path) -> None:
-    """Removes a folder once the estimator is gone, or has another."""
-    if (before := vars(estimator).get("_finalizer")) is not None:
-        before()
-    estimator._finalizer = weakref.finalize(estimator, shutil.rmtree, home, ignore_errors=True)
