@@ -122,14 +122,16 @@ class Diverged(TrainingError):
 
 
 class Pruned(Exception):
-    """The watcher of a run ended it; `scores` holds val/score of every epoch trained."""
+    """The watcher of a run ended it; `scores` holds val/score of every epoch trained, `monitored`
+    the metric of the last in words, where it is known."""
 
-    def __init__(self, epoch: int, scores: list[float]) -> None:
-        super().__init__(epoch, scores)
-        self.epoch, self.scores = epoch, scores
+    def __init__(self, epoch: int, scores: list[float], monitored: str = "") -> None:
+        super().__init__(epoch, scores, monitored)
+        self.epoch, self.scores, self.monitored = epoch, scores, monitored
 
     def __str__(self) -> str:
-        return f"pruned after epoch {self.epoch + 1} (val/score {self.scores[-1]:.4g})"
+        monitored = self.monitored or f"val score {self.scores[-1]:.4f}"
+        return f"pruned after epoch {self.epoch + 1} ({monitored})"
 
 
 class FailedRuns(LeptonError):

@@ -106,7 +106,7 @@ def _raise_known_end(folder: Path, *, watched: bool) -> None:
         raise error
     if status == "pruned" and watched:
         pruned_run = read_pruned_run(folder)
-        raise Pruned(pruned_run["epoch"], pruned_run["scores"])
+        raise Pruned(pruned_run["epoch"], pruned_run["scores"], pruned_run["monitored"])
 
 
 def _write_run(config: dict[str, Any], folder: Path, *, name: str, watch: Watch | None) -> None:

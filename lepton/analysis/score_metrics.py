@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.metric.direction import larger_is_better
+from lepton.values.metric_text import metric_name
 
 PREFIX = "val/"
 MONITOR_KEY = "task.monitor"
@@ -37,7 +38,7 @@ def ordered_column(select: str, runs: pd.DataFrame) -> str:
 
 def selection_name(column: str) -> str:
     """What a column that orders options is called, as `val log_loss`."""
-    return "validation score" if column == SCORE else column.replace("/", " ")
+    return "validation score" if column == SCORE else metric_name(column)
 
 
 def directed(column: str, runs: pd.DataFrame, value: float | None = None) -> str:

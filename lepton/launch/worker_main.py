@@ -13,6 +13,7 @@ from threading import Thread
 from lepton.launch.process_environment import ProcessEnvironment
 from lepton.sweep.attempt import JobOutcome, attempt_job
 from lepton.sweep.job import Job
+from lepton.training import terminal_line
 from lepton.training.signals import Interrupted, interrupted_by_sigterm
 
 INTERRUPTED = "interrupted"  # the kind of outcome of a run that was told to end
@@ -20,8 +21,11 @@ LOG_MARK = "\x1e"  # begins a line that lepton logs, as against one that a user'
 GRACE_SECONDS = 20.0  # in which a run that is told to end may save where it was
 
 
-def begin_worker(writer: Connection, environment: ProcessEnvironment) -> None:
-    """Called once in a worker: a session of its own, its output to the pipe, imports paid."""
+def begin_worker(writer: Connection, environment: ProcessEnvironment, has_line: bool) -> None:
+    """Called once in a worker: a session of its own, its output to the pipe, imports paid.
+
+    `has_line`: the parent has a line that moves, above which no run shall write how far it is.
+    """
     os.setsid()  # Ctrl-C in the terminal is the parent's; what is started here can be ended at once
     for stream in (sys.stdout, sys.stderr):  # before a pipe takes a file's place, which has no tell
         if isinstance(stream, TextIOWrapper):
@@ -34,6 +38,8 @@ def begin_worker(writer: Connection, environment: ProcessEnvironment) -> None:
     environment.take_over()
     Thread(target=_end_with_parent, daemon=True).start()
     _log_to_parent()
+    if has_line:
+        terminal_line.hide_runs()
     import lepton.run  # noqa: F401
 
 

@@ -17,6 +17,7 @@ from lepton.compat.multiprocessing import WorkerContext, start_fork_server, stop
 from lepton.errors import LeptonError, TimedOut, WorkerLost
 from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
 from lepton.launch.worker_main import GRACE_SECONDS, LOG_MARK, begin_worker
+from lepton.training import terminal_line
 
 PRELOADED = (  # modules that workers share with the server that forks them
     *("lepton.run", "lepton.dataset.tabular", "lepton.preprocessing.table"),
@@ -68,7 +69,7 @@ class WorkerProcess:
                 self.pool = ProcessPool(
                     max_workers=1,
                     initializer=begin_worker,
-                    initargs=(self.writer, self.environment),
+                    initargs=(self.writer, self.environment, terminal_line.can_move()),
                     context=self.context,
                 )
             try:

@@ -11,6 +11,7 @@ from lepton.storage.digests import replace_covered
 from lepton.storage.run_files import read_run_json
 from lepton.storage.run_folder import RESULT_FILE
 from lepton.storage.stored_config import check_stored_config
+from lepton.values.metric_text import metric_text
 
 HEADLINE_METRICS = ("auroc", "rmse", "accuracy", "log_loss")
 NUMBER, COUNT, OPTION = (float, int, NoneType), (int, NoneType), (str, NoneType)
@@ -52,7 +53,7 @@ class Result:
         scored = {k: v for k, v in self.metrics.items() if k.startswith(f"{split}/")}
         headline = [f"{split}/{name}" for name in HEADLINE_METRICS]
         names = [name for name in headline if name in scored] or [*scored][:2]
-        metrics = [f"{name} {scored[name]:.4f}" for name in names]
+        metrics = [metric_text(name, scored[name]) for name in names]
         return "  ".join([self.run, *metrics, f"{self.seconds:.1f} s"])
 
 

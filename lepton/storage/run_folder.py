@@ -90,7 +90,8 @@ def read_failure_file(path: Path) -> dict[str, str]:
 
 
 def read_pruned_run(folder: Path) -> dict[str, Any]:
-    """The record of a run that its watcher ended: run, status, epoch, scores.
+    """The record of a run that its watcher ended: run, status, epoch, scores, and monitored, which
+    is empty in those of earlier versions.
 
     Raises: LeptonError for a file that holds none.
     """
@@ -99,9 +100,12 @@ def read_pruned_run(folder: Path) -> dict[str, Any]:
     try:
         run, epoch, scores = (record[key] for key in ("run", "epoch", "scores"))
         numbers = all(isinstance(score, float | int) for score in scores)
-        if not (isinstance(run, str) and type(epoch) is int and scores and numbers):
+        monitored = record.get("monitored", "")
+        texts = isinstance(run, str) and isinstance(monitored, str)
+        if not (texts and type(epoch) is int and scores and numbers):
             raise TypeError("other types")
-        return {"run": run, "status": "pruned", "epoch": epoch, "scores": scores}
+        known = {"run": run, "status": "pruned", "epoch": epoch, "scores": scores}
+        return {**known, "monitored": monitored}
     except (ValueError, TypeError, KeyError):
         raise Damaged(f"{path}: not a pruned run of lepton's; remove the folder") from None
 

@@ -1,13 +1,15 @@
 """The log of a run: all that is said under the logger `lepton` meanwhile, a line each."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lepton.foreign_text import PlainFormatter
 
 log = logging.getLogger("lepton")
+FORMAT = PlainFormatter("%(asctime)s %(message)s")
+TIME_LENGTH = len("2000-01-01 00:00:00,000")
 SHOWN_LINES: set[str] = set()  # that this process has shown, of those that it shows once
 
 
@@ -28,6 +30,16 @@ def log_once(line: str) -> None:
     if not log.disabled:
         log.log(logging.DEBUG if line in SHOWN_LINES else logging.INFO, "%s", line)
         SHOWN_LINES.add(line)
+
+
+def log_text(message: str) -> str:
+    """A message as it stands in a run's log, said now."""
+    return FORMAT.format(log.makeRecord(log.name, logging.DEBUG, "", 0, message, (), None))
+
+
+def in_order(lines: Iterable[str]) -> list[str]:
+    """Lines of a run's log from several places, by their times."""
+    return sorted(lines, key=lambda line: line[:TIME_LENGTH])
 
 
 class CollectedLog(logging.Handler):
@@ -73,7 +85,7 @@ class RunLogHandler(logging.FileHandler):
 @contextmanager
 def _listening(handler: logging.Handler) -> Iterator[None]:
     """Lets a handler hear everything under `lepton`, down to what is shown to nobody."""
-    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s"))
+    handler.setFormatter(FORMAT)
     log.addHandler(handler)
     level = log.level
     log.setLevel(logging.DEBUG)

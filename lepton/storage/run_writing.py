@@ -147,7 +147,8 @@ def _end_unfinished(unfinished: Path, folder: Path, lock_file: Path, error: Base
         release_lock(lock_file)  # another process has it now
     elif isinstance(error, Pruned):
         record = {"run": folder.name, "status": "pruned", "epoch": error.epoch}
-        write_json(unfinished / PRUNED_FILE, {**record, "scores": error.scores})
+        record |= {"scores": error.scores, "monitored": error.monitored}
+        write_json(unfinished / PRUNED_FILE, record)
         _keep_unfinished(unfinished, pruned_folder(folder), lock_file, failed_folder(folder))
     elif (
         isinstance(error, Exception)

@@ -1,17 +1,16 @@
 """The progress of a sweep: counts of its runs, its tables kept fresh, and whether it goes on."""
 
-import sys
 import threading
 import time
 from collections.abc import Iterable, Sized
 from pathlib import Path
 
-from lepton.compat.ipython import in_notebook
 from lepton.storage.run_folder import RESULT_FILE, failed_folder, pruned_folder, read_failure
 from lepton.storage.study import StudyTables
 from lepton.sweep.attempt import DISK_FULL, ENDED, LOCKED, REFUSED
 from lepton.sweep.job import Job
 from lepton.sweep.progress_bar import ProgressBar
+from lepton.training import terminal_line
 
 
 class SweepProgress:
@@ -37,7 +36,7 @@ class SweepProgress:
         self.bar: ProgressBar | None = None
 
     def __enter__(self) -> "SweepProgress":
-        if self.total > 1 and (sys.stderr.isatty() or in_notebook()):
+        if self.total > 1 and terminal_line.can_move():
             self.bar = ProgressBar()
         return self
 

@@ -1,5 +1,6 @@
 """TrainingModule: the LightningModule of a run, with model, task, methods and optimizer."""
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from torch.optim import Optimizer
 
 from lepton.compat.lightning import LightningOptimizer, pl
 from lepton.dataset.load.train_loader import TrainLoader
-from lepton.errors import Diverged, Pruned
+from lepton.errors import Diverged
 from lepton.finite import LossCheck
 from lepton.method import Batch, Method
 from lepton.optimizer.parameter_groups import parameter_groups
@@ -22,9 +23,12 @@ from lepton.task import Task
 from lepton.trainer.default import Trainer
 from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream
+from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.loss import loss_and_normalizer, stream_names
 from lepton.training.rng_states import set_rng_states
 from lepton.training.step_weights import StepWeights
+
+log = logging.getLogger("lepton")
 
 Watch = Callable[[int, float], bool]  # is told an epoch and its val/score; True ends the training
 ONE_CYCLE_KEYS = ("lr", "initial_lr", "max_lr", "min_lr")  # set in each group by its scheduler
@@ -235,6 +239,7 @@ class TrainingModule(pl.LightningModule):
         seconds = time.perf_counter() - self.epoch_started
         row = {"epoch": self.epoch, **metrics, "train/loss": loss}
         self.history.append({**row, "lr": float(lr), "seconds": seconds})
+        log.debug("%s", epoch_line(row, self.first_epoch + self.lepton_trainer.epochs))
         if not self.steps_by_batch and (scheduler := self.scheduler) is not None:
             step_after_epoch(scheduler, metrics["val/score"])
         self._ask_watcher(metrics["val/score"])
@@ -243,8 +248,7 @@ class TrainingModule(pl.LightningModule):
         """Raises: Pruned, in all processes at once, when the watcher ends the training."""
         stop = self.watch is not None and self.watch(self.epoch, score)
         if self.trainer.strategy.broadcast(bool(stop)):
-            scores = [row["val/score"] for row in self.history]
-            raise Pruned(self.epoch, scores)
+            raise pruned_run(self.history)
 
     def _log_epoch(self, values: dict[str, float], *, prog_bar: bool = False) -> None:
         """Tells loggers, progress bar and callbacks values of an epoch; loggers count epochs."""

@@ -13,15 +13,16 @@ import torch
 from lepton import run
 from lepton.compat.lightning import Logger
 from lepton.dataset.data import Data
-from lepton.errors import Diverged, LeptonError, Pruned
+from lepton.errors import Diverged, LeptonError
 from lepton.storage.finished_run import write_settings
 from lepton.storage.lock import check_folder_lock
 from lepton.storage.run_folder import LOG_FILE, unfinished_folder
-from lepton.storage.run_log import logged_to
+from lepton.storage.run_log import in_order, log_text, logged_to
 from lepton.storage.run_writing import writing_run
 from lepton.storage.shared_files import share_files
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
+from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.network import Network
 from lepton.training.publish import publish_run
 from lepton.training.tracker import build_trackers
@@ -65,6 +66,7 @@ class StackMember:
         self.epoch_values: dict[str, float] = {}  # validation columns of the history's next row
         self.error: Exception | None = None  # ends the run at the end of the epoch
         self.model_difference = ""  # from the models of the group's other runs
+        self.log_lines: list[str] = []  # of its epochs
 
     def begin(self) -> None:
         """Begins the run folder.
@@ -144,16 +146,18 @@ class StackMember:
         self.seconds += seconds
         self._log(row)
         if self.error is None and self.job.watch and self.job.watch(epoch, self.score):
-            self.error = Pruned(epoch, [row["val/score"] for row in self.network.history])
+            self.error = pruned_run(self.network.history)
 
     def report_history(self) -> None:
-        """Tells the watcher and the trackers again of the epochs of an earlier process."""
+        """Tells watcher, log and trackers again of the epochs of an earlier process."""
         for row in self.network.history:
             if self.job.watch:
                 self.job.watch(int(row["epoch"]), row["val/score"])
             self._log(row)
 
     def _log(self, row: dict[str, float]) -> None:
+        line = epoch_line(row, self.job.config["trainer"]["max_epochs"])
+        self.log_lines.append(log_text(line))
         for tracker in self.trackers:
             for split in ("val", "train"):
                 values = {key: row[key] for key in row if key.startswith(f"{split}/")}
@@ -174,14 +178,15 @@ class StackMember:
         """Scores the run and gives its folder its name.
 
         `description`: a folder with the files that describe the data; `log_lines`: what was said
-        of the run so far.
+        of all runs of the stack so far.
         Raises: the error that ended the run, once that is recorded in its folder.
         """
         self.network.seconds = self.seconds
         for tracker in self.trackers:
             tracker.finalize("failed" if self.error else "success")
         with self.closing:
-            (self.folder / LOG_FILE).write_text("".join(f"{line}\n" for line in log_lines))
+            lines = in_order([*log_lines, *self.log_lines])
+            (self.folder / LOG_FILE).write_text("".join(f"{line}\n" for line in lines))
             with logged_to(self.folder / LOG_FILE):
                 if isinstance(self.error, Diverged):
                     self.network.save(self.folder)

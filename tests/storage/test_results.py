@@ -74,7 +74,10 @@ def test_a_study_that_does_not_exist_names_those_that_do(here):
     with pytest.raises(LeptonError, match=r"^credit: no such study; `lepton train` writes to"):
         load("credit")
     for name in ("b", "a"):
-        (here / "runs" / name).mkdir(parents=True)
+        run_folder = here / "runs" / name / "wine-mlp-s0-0123456789"
+        run_folder.mkdir(parents=True)
+        (run_folder / "config.yaml").touch()
+    (here / "runs" / "mlartifacts").mkdir()  # of a tracker, which is no study
     with pytest.raises(LeptonError, match=r"^credit: no such study; studies in ./runs: a, b$"):
         load("credit")
 

@@ -227,6 +227,10 @@ def test_the_log_of_a_member_holds_its_own_lines_and_spec_is_one_file(train_both
     lines = [[line.split(" ", 2)[2] for line in text.splitlines()] for text in logs]
     assert [text for text in lines[-1] if "training 3 runs as one stack" in text]
     assert len({len(text) for text in lines}) == 1  # not one more for each that ended before
+    for (_, stacked), own in zip(pairs, lines, strict=True):
+        losses = pd.read_parquet(stacked / "history.parquet")["val/log_loss"]
+        told = [line.split()[4] for line in own if line.startswith("epoch ")]
+        assert told == [f"{loss:.4f}" for loss in losses]
     for folders in zip(*pairs, strict=True):
         assert len({(folder / "spec.json").stat().st_ino for folder in folders}) == 1
 

@@ -299,6 +299,7 @@ def test_a_watched_member_is_pruned_and_the_others_are_not(here):
     stacked, alone = read_pruned_run(jobs[0].folder), read_pruned_run(Path("runs/alone/x"))
     assert stacked["epoch"] == alone["epoch"] == 1
     assert stacked["scores"] == pytest.approx(alone["scores"], rel=1e-4)
+    assert stacked["monitored"] == f"val log_loss {-stacked['scores'][-1]:.4f}"
 
 
 @dataclass(frozen=True)

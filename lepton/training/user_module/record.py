@@ -1,5 +1,6 @@
 """EpochRecord: scores every epoch of a user's LightningModule, and keeps the best one's weights."""
 
+import logging
 import math
 import time
 from collections.abc import Iterable
@@ -11,15 +12,18 @@ from torch import Tensor
 from lepton.compat.lightning import Logger, isolate_rng, pl
 from lepton.config.callback_checks import refusal_reason
 from lepton.dataset.data import Data
-from lepton.errors import ConfigError, Diverged, Pruned
+from lepton.errors import ConfigError, Diverged
 from lepton.finite import LossCheck
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.task import Task
 from lepton.trainer.default import Trainer
+from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.module import Watch
 from lepton.training.user_module.predict_step import validate_batches
 from lepton.training.user_module.seeding import seed_generators
+
+log = logging.getLogger("lepton")
 
 SCORE = "val/score"  # what a module may log itself; else lepton does, by its predict_step
 ROWS_TO_TRY = 8  # of the validation split, predicted before the training
@@ -161,9 +165,10 @@ class EpochRecord(pl.Callback):
         row, self.row = self.row, None
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.history.append({**logged, **row})
+        log.debug("%s", epoch_line(self.history[-1], trainer.max_epochs or 0))
         stop = self.watch is not None and self.watch(int(row["epoch"]), row[SCORE])
         if trainer.strategy.broadcast(bool(stop)):
-            raise Pruned(int(row["epoch"]), [past[SCORE] for past in self.history])
+            raise pruned_run(self.history)
 
     def replay(self, loggers: Iterable[Logger]) -> None:
         """Tells the watcher and the loggers the epochs that an earlier process trained."""
