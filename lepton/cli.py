@@ -29,6 +29,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "predict": "lepton.commands.predict",
     "show": "lepton.commands.show",
     "profile": "lepton.commands.profile",
+    "importance": "lepton.commands.importance",
     "explain": "lepton.commands.explain",
     "new": "lepton.commands.new",
 }

@@ -76,6 +76,7 @@ def test_a_run_whose_config_names_what_its_group_does_not_trust_is_not_loaded(ho
         ("verify", "RUN"),
         ("evaluate", "RUN", "evaluation=slices"),
         ("explain", "RUN"),
+        ("importance", "RUN"),
         ("train", *RUN, "finetune=full", "init_from=RUN"),
         ("ensemble", "runs=[RUN]"),
     ],

@@ -42,6 +42,7 @@ class Figure:
     alt: str  # stands for the picture where it cannot be seen
     draw: "Callable[[], MatplotlibFigure]" = field(repr=False)
     wide: bool = False
+    by_itself: bool = True  # whether the report's command draws it alone, with `--figure`
 
     @property
     def file_stem(self) -> str:

@@ -180,9 +180,10 @@ def _number_class(column: int, first_number: int) -> str:
 def _figure(figure: Figure, svg: str, command: str) -> str:
     wide = ' class="wide"' if figure.wide else ""
     figure_command = escape(f"{command} --figure {shell_word(figure.name)}")
+    how = f" <code>{figure_command}</code>" if figure.by_itself else ""
     return (
         f"<figure{wide}>{_open_scroll_box('plotbox', figure.name)}{svg}</div>"
-        f"<figcaption>{escape(figure.caption)} <code>{figure_command}</code></figcaption></figure>"
+        f"<figcaption>{escape(figure.caption)}{how}</figcaption></figure>"
     )
 
 

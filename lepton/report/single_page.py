@@ -6,7 +6,9 @@ from pathlib import Path
 from lepton.errors import LeptonError
 from lepton.foreign_text import printable
 from lepton.report.blocks import Report, safe_name
+from lepton.report.figures.style import lepton_style
 from lepton.report.html import GENERATOR, html_page
+from lepton.report.svg import compact_svg, inline_svg
 
 REPORTS = Path("reports")
 MAX_NAME = 80  # characters
@@ -19,12 +21,13 @@ def page_path(name: str, what: str) -> Path:
 
 
 def write_page(report: Report, path: Path) -> None:
-    """Writes a report without figures as one file, whole or not at all.
+    """Writes a report as one file, its figures in it, whole or not at all.
 
-    Raises: LeptonError when something else lies there, or it cannot be written.
+    Raises: LeptonError when something else lies there, or it cannot be written; for figures also
+        when matplotlib is not installed.
     """
     refuse_other_files(path)
-    page = printable(html_page(report, {}))
+    page = printable(html_page(report, drawn_figures(report)))
     new = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +37,17 @@ def write_page(report: Report, path: Path) -> None:
         raise LeptonError(f"--out {path}: cannot write the page ({e.strerror})") from None
     finally:
         new.unlink(missing_ok=True)
+
+
+def drawn_figures(report: Report) -> dict[str, str]:
+    """The figures of a report as parts of its page, by name."""
+    if not report.figures():
+        return {}
+    with lepton_style():
+        return {
+            figure.name: inline_svg(compact_svg(figure.draw()), figure.file_stem, figure.alt)
+            for figure in report.figures()
+        }
 
 
 def refuse_other_files(path: Path) -> None:
