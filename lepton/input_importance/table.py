@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
 from lepton.analysis.table import console
 from lepton.foreign_text import printable
 from lepton.input_importance.permuting import PermutedImportances
+from lepton.stats.permutation import PermutationEstimate
 from lepton.storage.predictions import CHOOSING_SPLIT
 
 MAX_SHOWN = 40  # inputs in the terminal
@@ -52,9 +54,16 @@ def lost_name(importances: PermutedImportances) -> str:
 def importance_cells(importances: PermutedImportances) -> list[list[str]]:
     """The cells of each input: its name, what is lost, and the interval."""
     return [
-        [printable(name, one_line=True), f"{e.value:+.4f}", f"[{e.low:+.4f}, {e.high:+.4f}]"]
+        [printable(name, one_line=True), f"{e.value:+.4f}", _interval(e)]
         for name, e in importances.estimates.items()
     ]
+
+
+def _interval(estimate: PermutationEstimate) -> str:
+    """Nothing where the metric is undefined without some of the rows."""
+    if np.isnan(estimate.low):
+        return "undefined"
+    return f"[{estimate.low:+.4f}, {estimate.high:+.4f}]"
 
 
 def importance_lines(importances: PermutedImportances, *, table_rows: float) -> list[str]:

@@ -123,6 +123,9 @@ def test_the_metric_is_the_monitored_one_and_a_part_of_the_rows_says_so(loans_ru
     assert "50 of 64 validation rows" in printed
     again, _ = importance(lepton, folder, "rows=50")
     pd.testing.assert_frame_equal(table, again)
+    table, printed = importance(lepton, folder, "rows=4", "seed=1")
+    assert table["low"].isna().all()
+    assert printed.count("undefined") == 3
 
 
 def test_the_columns_of_a_text_are_one_input(here, run_once, lepton):
