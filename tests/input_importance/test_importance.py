@@ -123,7 +123,17 @@ def test_the_metric_is_the_monitored_one_and_a_part_of_the_rows_says_so(loans_ru
     assert "50 of 64 validation rows" in printed
     again, _ = importance(lepton, folder, "rows=50")
     pd.testing.assert_frame_equal(table, again)
-    table, printed = importance(lepton, folder, "rows=4", "seed=1")
+
+
+def test_an_interval_is_undefined_where_the_metric_is_without_one_row(loans_run, lepton):
+    folder = loans_run("model=linear")
+    frame, target = validation_rows(folder)
+    of_one = next(
+        seed
+        for seed in range(100)
+        if sum(target[np.random.default_rng(seed).choice(len(frame), 5, replace=False)]) == 1
+    )
+    table, printed = importance(lepton, folder, "metric=auroc", "rows=5", f"seed={of_one}")
     assert table["low"].isna().all()
     assert printed.count("undefined") == 3
 
