@@ -185,13 +185,19 @@ def test_a_sweep_with_a_mistake_in_one_job_starts_none(refused):
     [
         ("seed=range(0)", "holds no value"),
         ("optimizer.lr=interval(0,1)", "an interval has no list of values"),
-        ("model=glob(x*)", "chooses nothing"),
+        ("model=glob(q*)", "chooses nothing"),
         ("model=mlp,mpl", "did you mean 'mlp'?"),
         ("model=[mlp,resnet],tabm", "takes one option"),
         ("study=../x,y", "not a plain name"),
         ("choices.model=../x,y", "set by lepton"),
         ("model=mlp,", "cannot be read"),
         ("seed=${nosuch},2", "'nosuch' not found"),
+        (
+            "hydra.launcher.n_jobs=4",
+            "hydra.launcher.n_jobs: no such key; write hydra.launcher.work",
+        ),
+        ("hydra.sweeper.n_jobs=4", "hydra.sweeper.n_jobs: no such key; write hydra.launcher.work"),
+        ("hydra.launcher.wokers=4", "did you mean 'workers'? (keys: threads, size, workers"),
     ],
 )
 def test_a_mistake_in_a_sweep_gets_one_line(refused, override, message):

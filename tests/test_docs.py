@@ -119,9 +119,9 @@ def compared(tmp_path_factory):
 
 @pytest.fixture
 def pretrained(here, run, request):
-    """The run that the commands of fine-tuning start from."""
-    if any("pretrained" in word for word in request.node.callspec.params["words"]):
-        shutil.copytree(run("model=mlp_small", "study=before", *SHORT), here / "pretrained")
+    """The study that the commands of fine-tuning start from."""
+    if "init_from=source" in request.node.callspec.params["words"]:
+        run("dataset=breast_cancer", "model=mlp_small", "study=source", *SHORT)
 
 
 def need_packages(words):

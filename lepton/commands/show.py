@@ -1,7 +1,7 @@
 """`lepton show [RUN] [dataset=OPTION] [key=value ...]`: shows a run, or a data set as one page.
 
-A finished run, on the terminal: its metrics, the words that it was given, its files, and how to
-predict with it. A data set, as a page:
+A finished run, on the terminal: its metrics, the words that it was given, what in its config is not
+as by default, its files, and how to predict with it. A data set, as a page:
 Before anything is trained: sizes of the splits, classes, what cleaning did, columns that may give
 the target away or identify rows, samples of each class (pictures, sounds that play, texts, rows),
 and each column by class. The page is one file that needs no network; samples and columns are of
@@ -24,13 +24,15 @@ examples:
   lepton show dataset=image_folder dataset.path=photos dataset.size=64 samples=12
 """
 
+import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lepton.commands.flags import plain_arguments, take_flag
 from lepton.errors import LeptonError
-from lepton.foreign_text import say
+from lepton.foreign_text import printable, say
 from lepton.storage.run_folder import RESULT_FILE
 
 USAGE = "usage: lepton show RUN, or lepton show dataset=NAME [key=value ...] [--out FILE]"
@@ -73,9 +75,28 @@ def _show_run(folder: Path) -> None:
     show_run(result)
     overrides = shlex.join(map(str, result.config.get("overrides", [])))
     say(f"given: {overrides or 'nothing, all is as by default'}")
+    _say_differences(result.config)
     say("files:")
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         say(f"  {path.relative_to(folder).as_posix():32}  {path.stat().st_size / 1000:8.1f} kB")
     say("predict:")
     say(f"  {shlex.join(['lepton', 'predict', str(folder), 'new.csv', '--out', 'predicted.csv'])}")
     say(f"  from lepton import load_model; load_model({str(folder)!r}).predict(frame)")
+
+
+def _say_differences(config: Mapping[str, Any]) -> None:
+    """Prints what in a run's config is not as by default, each with the default."""
+    from lepton.config.default_differences import differences_from_defaults
+    from lepton.storage.derived_record import DERIVED_KEY
+
+    if DERIVED_KEY in config:  # what it is made of stands in its metrics and words
+        return
+    if different := differences_from_defaults(config):
+        say("not as by default:")
+    for key, (value, default) in different.items():
+        instead = "" if default == "???" else f"  instead of {_text(default)}"
+        say(printable(f"  {key}={_text(value)}{instead}", one_line=True))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -50,6 +50,7 @@ def _train_one(overrides: list[str], notes: list[str]) -> None:
     """Trains one run and shows its result; torch is imported once the config is right."""
     from lepton.config.compose import compose
 
+    show_log()
     cfg = compose(*overrides)
     for line in notes:
         say(line)
@@ -58,7 +59,6 @@ def _train_one(overrides: list[str], notes: list[str]) -> None:
     from lepton.run import train
     from lepton.storage.study import refresh_tables
 
-    show_log()
     for value, option in idle_values(cfg, cfg.choices).items():
         logging.getLogger("lepton").info(
             "%s does not apply to %s, without such a key", value, option

@@ -27,6 +27,7 @@ from lepton.config.signature import Signature, TargetError, read_signature, take
 from lepton.config.younger_keys import class_names, with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import METHOD_CLASS, METHOD_GROUPS, ROOT_VALUES, TRAINING_GROUPS, Group
+from lepton.pretrained.study_start import run_to_start_from
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -60,6 +61,8 @@ def check_values(
     config = with_younger_keys(config)
     config = {key: value for key, value in config.items() if key not in RETIRED_ROOT_KEYS}
     problems = _structure_problems(config, memory)
+    if files and not problems:
+        config = _with_start(config, memory)
     if not problems:
         problems = constraint_problems(config, model_kind=model_kind(config))
         problems += missing_files(config) if files else []
@@ -71,6 +74,16 @@ def check_values(
     config = _without_groups(config, own)
     config = {key: value for key, value in config.items() if key not in own}
     return {**config, IDENTITY_KEY: data_identity(config)} if files else config
+
+
+def _with_start(config: dict[str, Any], memory: CheckMemory) -> dict[str, Any]:
+    """The config whose `init_from` names a run, where it named a study."""
+    if config["init_from"] is None:
+        return config
+    key = "init_from", config["init_from"], config["runs"]
+    if key not in memory:
+        memory[key] = run_to_start_from(config["init_from"], config["runs"])
+    return {**config, "init_from": memory[key]}
 
 
 def _structure_problems(config: dict[str, Any], memory: CheckMemory) -> list[str]:

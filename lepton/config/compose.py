@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lepton.config.hydra_messages import clearer
 from lepton.config.idle_keys import remove_idle_keys
 from lepton.config.inner_choices import inner_names, misplaced_choice, raise_inner_options
+from lepton.config.launcher_keys import unknown_key_line
 from lepton.config.options import (
     CONF_DIR,
     PACKAGE_DIR,
@@ -198,9 +199,22 @@ def _files_not_utf8() -> list[str]:
     return lines
 
 
+def _node_of(e: BaseException) -> dict[str, Any] | None:
+    """The node in which OmegaConf looked for a key, with its values as they are written."""
+    from omegaconf import OmegaConf
+
+    node: Any = getattr(e, "parent_node", None)
+    if not OmegaConf.is_dict(node):
+        return None
+    content: Any = OmegaConf.to_container(node, resolve=False)
+    return content
+
+
 def _first_line(e: BaseException) -> str:
     if line := misplaced_choice(str(e)) or clearer(str(e)):
         return line
     (first, *_) = str(e).strip().splitlines() or [type(e).__name__]
     key = getattr(e, "full_key", None)
+    if key and "not in struct" in first and (line := unknown_key_line(key, _node_of(e))):
+        return line
     return f"{key}: {first}" if key and not first.startswith(key) else first

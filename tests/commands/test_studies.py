@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import yaml
 
 from lepton import load
-from lepton.config.options import find_options
+from lepton.config.options import CONF_DIR, find_options
 
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 
@@ -36,6 +37,13 @@ def test_a_run_is_shown_with_its_metrics_words_files_and_how_to_predict(run_once
     assert code == 0
     assert f"{result['metrics']['test/accuracy']:.4f}" in out
     assert "given: dataset=wine model=mlp_small trainer.max_epochs=2 seed=0" in out
+    usual = yaml.safe_load((CONF_DIR / "trainer" / "default.yaml").read_text())["max_epochs"]
+    different = out.partition("not as by default:\n")[2].partition("files:")[0].splitlines()
+    assert {line.strip() for line in different} == {
+        "dataset=wine  instead of german_credit",
+        "model=mlp_small  instead of mlp",
+        f"trainer.max_epochs=2  instead of {usual}",
+    }
     for path in folder.rglob("*.*"):
         assert path.relative_to(folder).as_posix() in out
     assert f"lepton predict {folder} new.csv --out predicted.csv" in out

@@ -1,0 +1,70 @@
+"""The run of a study that training starts from, where `init_from` names a study."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lepton.errors import ConfigError
+from lepton.pretrained.weight_files import is_network_run, weight_files
+from lepton.storage.run_folder import CONFIG_FILE, RESULT_FILE
+from lepton.storage.run_log import log_once
+from lepton.storage.study_table import read_rows
+from lepton.values.metric_text import metric_name, metric_text
+
+Row = Mapping[str, Any]  # of a study's table
+
+
+def run_to_start_from(init_from: str, runs: str) -> str:
+    """The folder of the only or best run of the study that `init_from` names, best on validation.
+
+    What names no study is returned as it is; `runs` is the folder in which studies lie.
+    Raises: ConfigError for a study in which there is none, or none is the best.
+    """
+    study = _study(init_from, runs)
+    if study is None:
+        return init_from
+    rows: list[Row] = [row for row in read_rows(study) if _can_be_started_from(row)]
+    if not rows:
+        raise ConfigError(f"init_from: {init_from}: a study without a finished run of a network")
+    best = max(sorted(rows, key=lambda row: row["run"]), key=lambda row: row["score"])
+    if len(rows) > 1:
+        _check_scores_compare(init_from, rows, best)
+        metric = _monitored(best)
+        reason = f"the best of {len(rows)} runs by {metric_text(metric, best[metric])}"
+    else:
+        reason = "its only finished run of a network"
+    log_once(f"init_from={init_from}: {best['folder']}, {reason}")
+    return str(best["folder"])
+
+
+def _study(init_from: str, runs: str) -> Path | None:
+    """The folder of the study of this name or path; None for all else that can be started from."""
+    path = Path(init_from)
+    if not init_from or path.is_file() or (path / RESULT_FILE).exists() or weight_files(path):
+        return None
+    places = (path, Path(runs) / init_from)
+    return next((place for place in places if any(place.glob(f"*/{CONFIG_FILE}"))), None)
+
+
+def _can_be_started_from(row: Row) -> bool:
+    is_scored = row["status"] == "finished" and row["score"] == row["score"]
+    return is_scored and is_network_run(Path(row["folder"]))
+
+
+def _check_scores_compare(init_from: str, rows: list[Row], best: Row) -> None:
+    """Raises: ConfigError where runs are of several data sets or monitored metrics."""
+    advice = f"they do not compare; name a run, as init_from={best['folder']}"
+    data = {row.get("data_identity.content") or row.get("dataset") for row in rows}
+    if len(data) > 1:
+        names = sorted({str(row.get("data_identity.name") or row.get("dataset")) for row in rows})
+        several = f"runs on several data sets ({', '.join(names)})"
+        raise ConfigError(f"init_from: {init_from}: {several}; {advice}")
+    metrics = sorted({metric_name(_monitored(row)) for row in rows})
+    if len(metrics) > 1:
+        raise ConfigError(f"init_from: {init_from}: scores are {' and '.join(metrics)}; {advice}")
+
+
+def _monitored(row: Row) -> str:
+    """The validation metric that a run's score is, or the score where none has its value."""
+    names = [name for name in row if name.startswith("val/") and isinstance(row[name], float)]
+    return next((name for name in names if abs(row[name]) == abs(row["score"])), "score")

@@ -1,0 +1,57 @@
+"""`init_from=STUDY` is its best run by validation, as if the folder of that run were named."""
+
+import json
+import shutil
+
+import pytest
+
+from lepton.config.check import check
+from lepton.config.compose import compose
+from lepton.config.identity import run_id
+from lepton.errors import ConfigError
+from lepton.storage.run_log import SHOWN_LINES
+
+SOURCE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "study=source")
+TUNED = ("dataset=wine", "model=mlp_small", "finetune=full", "dataset.shots=8")
+TREES = ("model=gradient_boosting", "model.max_iter=2")
+
+
+def started_from(init_from):
+    return check(compose(*TUNED, f"init_from={init_from}"))
+
+
+def test_a_study_means_its_best_run_by_validation_and_the_run_of_that_name(run_once, caplog):
+    folders = [run_once(*SOURCE, f"seed={seed}") for seed in (0, 1)]
+    scores = [
+        json.loads((folder / "result.json").read_text())["metrics"]["val/log_loss"]
+        for folder in folders
+    ]
+    best = folders[scores.index(min(scores))]
+    SHOWN_LINES.clear()
+    with caplog.at_level("INFO", "lepton"):
+        named, by_path = started_from("source"), started_from("runs/source")
+    assert named["init_from"] == by_path["init_from"] == str(best)
+    assert run_id(named) == run_id(started_from(best))
+    assert run_id(named) != run_id(started_from(folders[scores.index(max(scores))]))
+    said = f"init_from=source: {best}, the best of 2 runs by val log_loss {min(scores):.4f}"
+    assert said in caplog.messages
+    shutil.rmtree(best)
+    assert started_from("source")["init_from"] == str(folders[scores.index(max(scores))])
+
+
+def test_runs_that_do_not_compare_or_have_no_network_are_refused_in_a_line(run_once):
+    run_once("dataset=wine", "study=trees", *TREES)
+    with pytest.raises(ConfigError, match=r"^init_from: trees: a study without a finished run"):
+        started_from("trees")
+    folder = run_once(*SOURCE, "seed=0")
+    other = run_once("dataset=breast_cancer", *SOURCE[1:], "seed=0")
+    assert {folder.parent, other.parent} == {folder.parent}
+    with pytest.raises(ConfigError) as refused:
+        started_from("source")
+    [line] = str(refused.value).splitlines()
+    assert "breast_cancer, wine" in line
+    assert "init_from=runs/source/" in line
+    shutil.rmtree(other)
+    run_once(*SOURCE, "seed=0", "task.monitor=accuracy")
+    with pytest.raises(ConfigError, match="scores are val accuracy and val log_loss"):
+        started_from("source")
