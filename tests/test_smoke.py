@@ -101,7 +101,8 @@ def check_result_and_folder(result, study):
     assert set(result.constant) == set(result.metrics)
     assert {path.name for path in folder.iterdir()} >= FILES
     assert (folder / "preprocessing.skops").is_file() == bool(result.config["preprocessing"])
-    assert (folder / f"model.{'skops' if is_estimator else 'safetensors'}").is_file()
+    suffixes = ("skops", "json") if is_estimator else ("safetensors",)
+    assert sum((folder / f"model.{suffix}").is_file() for suffix in suffixes) == 1
     for split in ("val", "test"):
         frame = pd.read_parquet(folder / "predictions" / f"{split}.parquet")
         assert len(frame) == result.rows[split] > 0

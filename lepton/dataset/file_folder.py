@@ -13,6 +13,7 @@ from lepton.dataset.load.streaming import GIGABYTE, FileSource, excess_words
 from lepton.dataset.read.file_table import FileTable
 from lepton.errors import DataError
 from lepton.storage.cache import cache_folder
+from lepton.storage.machine_memory import usable_memory
 
 DISK_SHARE = 0.5  # of the disk of the cache, where no budget is given
 
@@ -39,6 +40,12 @@ class FileFolder(Data):
             return None
         if not (excess := self._excess(source.bytes * copies)):
             return None
+        size = source.bytes / max(sum(len(frame) for frame in self._frames if frame is not None), 1)
+        if size > (memory := usable_memory()):
+            raise DataError(
+                f"one file would become {size / GIGABYTE:.3g} GB, and this machine has "
+                f"{memory / GIGABYTE:.3g} GB of memory; ask for less, as by a smaller dataset.size"
+            )
         for kind in self.inputs:
             if isinstance(kind, DecodedInputs):
                 kind.decoding_threads = self.decoding_threads

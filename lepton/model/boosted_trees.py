@@ -13,6 +13,7 @@ from torch import Tensor
 from lepton.compat.optional import import_optional
 from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import ConfigError
+from lepton.foreign_text import spreadsheet_safe
 from lepton.model.sklearn_models import predict_task, target_columns, weights_by_class
 from lepton.model.tree_features import TreeFeatures
 from lepton.spec import DataSpec
@@ -133,7 +134,7 @@ class BoostedTrees(ABC):
         for i, output in enumerate(self.outputs):
             if output.trees is not None:
                 (folder / self._tree_file(i)).write_bytes(self.dump(output.trees))
-        self.importance().to_csv(folder / IMPORTANCE_FILE, index=False)
+        spreadsheet_safe(self.importance()).to_csv(folder / IMPORTANCE_FILE, index=False)
 
     def load(self, folder: Path) -> None:
         """Reads what `save` wrote.

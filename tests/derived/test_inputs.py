@@ -44,10 +44,10 @@ def test_words_that_mean_nothing_are_told(folders, words):
 
 
 def test_runs_of_ones_own_lightning_module_join_an_ensemble(here, lepton):
-    for name in ("conf/model/perceptron.yaml", "perceptron.py"):
+    for name in ("conf/model/perceptron.yaml", "my_project/perceptron.py"):
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         (here / name).write_text(DOCUMENTED[name])
-    allowed = ("--allow", "perceptron")
+    allowed = ("--allow", "my_project")
     overrides = ("dataset=breast_cancer", "trainer.max_epochs=1", "study=modules")
     for seed in (0, 1):
         assert lepton("train", *overrides, "model=perceptron", f"seed={seed}", *allowed)[0] == 0

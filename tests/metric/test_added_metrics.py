@@ -232,8 +232,8 @@ def test_a_function_of_ones_own_stands_in_every_row_and_may_choose(run, own_metr
     )
     assert not comparison.larger_is_better
     assert comparison.table["score"].is_monotonic_increasing
-    results_command(["default", "--metric", "profit,recall"])
-    assert "smaller test/profit is better" in capsys.readouterr().out
+    results_command(["default", "--metric", "profit,recall", "--explain"])
+    assert "test profit (smaller is better)" in capsys.readouterr().out
 
 
 def test_a_metric_enters_the_id_of_a_run_and_none_leaves_it():

@@ -302,7 +302,7 @@ def test_a_sound_plays_beside_its_picture():
         ),
         (
             ("dataset=image_folder", "dataset.path=photos", "dataset.size=999999999"),
-            "GB are to be kept there",
+            "one file would become 3e+09 GB, and this machine has",
         ),
     ],
 )
