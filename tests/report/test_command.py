@@ -82,7 +82,13 @@ def test_a_report_is_a_page_markdown_csv_files_and_plots(drawn_report, trained_s
     names = {path.name for path in out.iterdir()}
     assert {"report.html", "report.md", "runs.csv", "comparison.csv", "plots"} <= names
     plots = {path.name for path in (out / "plots").iterdir()}
-    assert {"distribution.svg", "learning_curves.png", "roc_pr_ks.svg", "confusion.svg"} <= plots
+    assert {
+        "distribution.svg",
+        "learning_curves.png",
+        "roc_pr_ks.svg",
+        "gain_lift_threshold.svg",
+        "confusion.svg",
+    } <= plots
     assert {"calibration.svg", "slices.svg", "score_by_parameters.svg", "change.svg"} <= plots
     svg_names, png_names = (
         {name.split(".")[0] for name in plots if name.endswith(ending)} for ending in ("svg", "png")

@@ -29,10 +29,10 @@ def binary_curves(predictions_by_name: dict[str, Predictions]) -> "Figure":
     for i, (name, run) in enumerate(predictions_by_name.items()):
         color = series_color(i)
         fpr, tpr, _ = roc_curve(run.target, run.prediction)
-        roc_ax.plot(*_thinned(fpr, tpr, max_points), color=color, label=value_label(name))
+        roc_ax.plot(*thinned(fpr, tpr, max_points), color=color, label=value_label(name))
         precision, recall, _ = precision_recall_curve(run.target, run.prediction)
-        thinned = _thinned(recall, precision, max_points)
-        pr_ax.plot(*thinned, color=color, drawstyle="steps-post")
+        points = thinned(recall, precision, max_points)
+        pr_ax.plot(*points, color=color, drawstyle="steps-post")
     first = next(iter(predictions_by_name.values()))
     roc_ax.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
     pr_ax.axhline(first.target.mean(), color=MUTED, lw=1, ls=":")
@@ -57,10 +57,10 @@ def class_curves(predictions: Predictions) -> "Figure":
     for i, c in enumerate(worst):
         color, label = series_color(i), f"{value_label(predictions.spec.classes[c])} {areas[c]:.3f}"
         fpr, tpr, _ = roc_curve(targets[:, c], probabilities[:, c])
-        roc_ax.plot(*_thinned(fpr, tpr, max_points), color=color, label=label)
+        roc_ax.plot(*thinned(fpr, tpr, max_points), color=color, label=label)
         precision, recall, _ = precision_recall_curve(targets[:, c], probabilities[:, c])
-        thinned = _thinned(recall, precision, max_points)
-        pr_ax.plot(*thinned, color=color, drawstyle="steps-post")
+        points = thinned(recall, precision, max_points)
+        pr_ax.plot(*points, color=color, drawstyle="steps-post")
     roc_ax.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
     _label_unit_axes(roc_ax, "ROC, area", "false positive rate", "true positive rate")
     _label_unit_axes(pr_ax, "Precision and recall", "recall", "precision")
@@ -84,7 +84,7 @@ def _class_targets(predictions: Predictions) -> np.ndarray:
     return np.eye(predictions.prediction.shape[1])[predictions.target.astype(int)]
 
 
-def _thinned(x: np.ndarray, y: np.ndarray, max_points: int) -> tuple[np.ndarray, np.ndarray]:
+def thinned(x: np.ndarray, y: np.ndarray, max_points: int) -> tuple[np.ndarray, np.ndarray]:
     """Points of a curve at equal steps of their index, with both ends."""
     indices = np.unique(np.linspace(0, len(x) - 1, max_points).round().astype(int))
     return x[indices], y[indices]
@@ -114,7 +114,7 @@ def _draw_ks(ax: "Axes", predictions: Predictions) -> None:
     colors = series_color(2), series_color(4)
     curves = zip(predictions.spec.classes, (negatives, positives), colors, strict=True)
     for name, shares, color in curves:
-        ax.plot(*_thinned(grid, shares, MAX_POINTS // 3), color=color, label=value_label(name))
+        ax.plot(*thinned(grid, shares, MAX_POINTS // 3), color=color, label=value_label(name))
     i = int(np.abs(negatives - positives).argmax())
     ax.plot([grid[i]] * 2, [negatives[i], positives[i]], color=INK, lw=1.6)
     gap, middle = abs(negatives[i] - positives[i]), (negatives[i] + positives[i]) / 2

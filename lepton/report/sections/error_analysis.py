@@ -44,7 +44,7 @@ def error_analysis_section(
             f"{best_run.name} on its {len(predictions.ids)} test samples: "
             f"{predictions.error_name} {predictions.errors.mean():.4f}."
         ),
-        *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), suffix),
+        *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), best_run, suffix),
     ]
     mistakes, shown = predictions.worst(MAX_MISTAKES), None
     table = read_evaluation_frame(best_run, EVALUATOR, EVALUATOR)

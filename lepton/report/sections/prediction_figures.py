@@ -1,30 +1,33 @@
-"""The figures of a run's predictions that suit its task, for the section on its errors."""
+"""What shows a run's predictions as suits its task, for the section on its errors."""
 
 from pathlib import Path
 
 import numpy as np
 
 from lepton.errors import LeptonError
-from lepton.report.blocks import Figure
+from lepton.report.blocks import Block, Figure
 from lepton.report.figures import classification, regression
 from lepton.report.predictions import Predictions, read_sample_predictions
+from lepton.report.sections.threshold_blocks import threshold_blocks
 
 MAX_RUNS_WITH_CURVES = 5
 
 
 def prediction_figures(
-    predictions: Predictions, runs_by_name: dict[str, Path], suffix: str
-) -> list[Figure]:
-    """The figures of the best run; curves show the other runs too, by name.
+    predictions: Predictions, runs_by_name: dict[str, Path], best_run: Path, suffix: str
+) -> list[Block]:
+    """The figures of the best run, and of a binary one a table; curves show the other runs too, by
+    name.
 
     `suffix` ends the names of the figures.
     """
     task = predictions.spec.task
     if task == "regression":
         return [_residuals(predictions, suffix)]
-    figures = []
+    figures = list[Block]()
     if task == "binary" and 0 < predictions.target.mean() < 1:
-        figures.append(_binary_curves(predictions, runs_by_name, suffix))
+        shown = _binary_predictions(predictions, runs_by_name)
+        figures += [_binary_curves(shown, suffix), *threshold_blocks(shown, best_run, suffix)]
     if task in ("multiclass", "multilabel") and classification.separable_classes(predictions):
         figures.append(_class_curves(predictions, suffix))
     if task in ("binary", "multiclass"):
@@ -43,13 +46,13 @@ def _residuals(predictions: Predictions, suffix: str) -> Figure:
     )
 
 
-def _binary_curves(predictions: Predictions, runs_by_name: dict[str, Path], suffix: str) -> Figure:
+def _binary_curves(predictions_by_name: dict[str, Predictions], suffix: str) -> Figure:
     return Figure(
         f"roc_pr_ks{suffix}",
         "Test split. ROC, precision and recall of the best run of each option; KS of the "
         "best: both classes' distributions and their largest gap.",
         "ROC, precision-recall and KS curves",
-        lambda: classification.binary_curves(_binary_predictions(predictions, runs_by_name)),
+        lambda: classification.binary_curves(predictions_by_name),
         wide=True,
     )
 
