@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from lepton.compat.optional import import_optional
-from lepton.input_importance.permuting import PermutedImportances
-from lepton.input_importance.table import importance_cells, importance_lines, lost_name
+from lepton.input_importance.table import Importances, importance_cells
 from lepton.report.blocks import Figure, Report, Section, Table, Text
 from lepton.report.figures.input_importance import MAX_INPUTS, importance_intervals
 
@@ -14,35 +13,23 @@ def require_figures() -> None:
     import_optional("matplotlib", needed_by="lepton importance --out")
 
 
-def importance_page(importances: PermutedImportances, folder: Path, command: str) -> Report:
+def importance_page(importances: Importances, folder: Path, command: str) -> Report:
     """The page of one run."""
-    estimates, lost = importances.estimates, lost_name(importances)
-    points = [(name, e.value, e.low, e.high) for name, e in estimates.items()]
-    certain = [name for name, e in estimates.items() if e.low > 0]
-    first = next(iter(estimates))
-    summary = (
-        f"{len(certain)} of {len(estimates)} inputs are needed beyond chance; most is lost without "
-        f"{first}, {estimates[first].value:+.4f}."
-        if certain
-        else f"Of {len(estimates)} inputs none is needed beyond chance."
-    )
+    label = importances.label
+    points = [(name, e.value, e.low, e.high) for name, e in importances.estimates.items()]
     shown = f"The first {MAX_INPUTS} of {len(points)}. " if len(points) > MAX_INPUTS else ""
-    caption = (
-        f"{shown}{lost} where an input's cells are those of other rows; faint: may be nothing."
-    )
     figure = Figure(
         "input_importance",
-        caption,
+        f"{shown}{label} with 95 % intervals; faint: an interval that holds 0.",
         ", ".join(f"{name} {value:+.4f}" for name, value, *_ in points[:MAX_INPUTS]),
-        lambda: importance_intervals(points, lost),
+        lambda: importance_intervals(points, label),
         by_itself=False,
     )
-    header = ["input", lost, "95 % interval"]
-    table = Table("input_importance", lost, header, importance_cells(importances), 1)
-    lines = importance_lines(importances, table_rows=float("inf"))
-    facts = {"Run": folder.name, "Rows": f"{importances.rows} of {importances.of} for validation"}
+    header = ["input", label, "95 % interval"]
+    table = Table("input_importance", label, header, importance_cells(importances), 1)
     sections = [
         Section("Importance of inputs", [figure, table]),
-        Section("How this was computed", [Text(line) for line in lines]),
+        Section("How this was computed", [Text(line) for line in importances.lines]),
     ]
-    return Report(folder.name, [summary], facts, sections, command, what="importance of inputs")
+    summary, facts = [importances.summary], {"Run": folder.name}
+    return Report(folder.name, summary, facts, sections, command, what="importance of inputs")

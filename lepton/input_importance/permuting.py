@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 
 from lepton.errors import LeptonError, did_you_mean
@@ -28,6 +29,48 @@ class PermutedImportances:
     repeats: int
     rows: int
     of: int
+
+    @property
+    def label(self) -> str:
+        """What an importance is, as "val auroc lost"."""
+        verb = "lost" if self.larger_is_better else "added"
+        return f"{CHOOSING_SPLIT} {self.metric} {verb}"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for each input: importance, low, high, and the standard deviation over repeats."""
+        metric = f"{CHOOSING_SPLIT}/{self.metric}"
+        rows = [
+            {"input": name, "metric": metric, "importance": e.value}
+            | {"low": e.low, "high": e.high, "std": e.std}
+            for name, e in self.estimates.items()
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def summary(self) -> str:
+        needed = sum(e.low > 0 for e in self.estimates.values())
+        first, estimate = next(iter(self.estimates.items()))
+        if not needed:
+            return f"Of {len(self.estimates)} inputs none is needed beyond chance."
+        return (
+            f"{needed} of {len(self.estimates)} inputs are needed beyond chance; most is lost "
+            f"without {first}, {estimate.value:+.4f}."
+        )
+
+    @property
+    def lines(self) -> list[str]:
+        direction = "larger" if self.larger_is_better else "smaller"
+        count = f"{self.rows}" if self.rows == self.of else f"{self.rows} of {self.of}"
+        times = "once" if self.repeats == 1 else f"{self.repeats} times"
+        return [
+            f"{count} validation rows, {CHOOSING_SPLIT} {self.metric} {self.score:.4f} "
+            f"({direction} is better); each input got the cells of other rows, {times}.",
+            "[ ]: 95 % interval over rows, of each input alone: of 20 that tell nothing one misses "
+            "0.",
+            "Inputs that can stand in for each other look unimportant one by one; together=[[a,b]] "
+            "takes them as one.",
+        ]
 
 
 def permuted_importances(

@@ -15,12 +15,18 @@ Score = Callable[[np.ndarray, np.ndarray], float]
 
 
 @dataclass(frozen=True)
-class PermutationEstimate:
-    """What a score loses on average, its 95 % interval over rows, and the spread over repeats."""
+class Estimate:
+    """A number with its 95 % interval over rows; NaN where that is undefined."""
 
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class PermutationEstimate(Estimate):
+    """What a score loses on average, and the standard deviation over repeats."""
+
     std: float
 
 

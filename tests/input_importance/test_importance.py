@@ -7,31 +7,8 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, roc_auc_score
 
 from lepton import load_model
-from lepton.storage.predictions import read_predictions
+from tests.input_importance.loans import validation_rows
 from tests.quick import quick_at
-
-SHORT = ("trainer=cpu", "optimizer.lr=0.03", "trainer.max_epochs=3", "study=important")
-LOANS = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late", *SHORT)
-
-
-def write_loans(path):
-    """Late payers have little income, or live in Bonn; the house tells nothing."""
-    draw = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "income": draw.normal(size=400),
-            "town": draw.choice(["Bonn", "Köln", "<Ulm>"], 400),
-            "house": draw.choice(["own", "rent"], 400),
-        }
-    )
-    frame["late"] = np.where(frame["income"] - 2 * (frame["town"] == "Bonn") < -0.7, "yes", "no")
-    frame.to_csv(path, index=False)
-
-
-@pytest.fixture
-def loans_run(here, run_once):
-    write_loans(here / "loans.csv")
-    return lambda *words: run_once(*LOANS, *words)
 
 
 def importance(lepton, folder, *words):
@@ -39,12 +16,6 @@ def importance(lepton, folder, *words):
     code, out, said = lepton("importance", str(folder), "--csv", "table.csv", *words)
     assert (code, said) == (0, "")
     return pd.read_csv("table.csv").set_index("input"), out
-
-
-def validation_rows(folder):
-    stored = read_predictions(folder, "val")
-    rows = pd.read_csv("loans.csv").iloc[stored.ids.numpy()]
-    return rows[["income", "town", "house"]], stored.target.numpy()
 
 
 def scorer(metric):
