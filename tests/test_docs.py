@@ -1,8 +1,10 @@
 """README and docs are true: commands run, Python runs, lists are complete, links lead somewhere."""
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -63,6 +65,12 @@ def single_runs():
     return single, *(w for w in single if w in commands(["README.md"]))
 
 
+def make_customers():
+    """The code of the first page that makes its files."""
+    (code,) = re.findall(r"```python make.py\n(.*?)```", PAGES["docs/start.md"], re.DOTALL)
+    return code
+
+
 def forget_own_modules():
     """Has the modules that a page shows imported anew, of this test's folder."""
     own = {name.removesuffix(".py").partition("/")[0] for name in OWN_FILES if name.endswith(".py")}
@@ -92,6 +100,8 @@ def loans(here, request):
         calls = pd.read_csv(here / "calls.csv")
         calls.assign(mood=calls["grade"] > 0).to_csv(here / "calls.csv", index=False)
         write_recordings(here / "recordings")
+    if callspec and "dataset.path=customers.csv" in callspec.params["words"]:
+        exec(make_customers())
     rows = range(60)
     frame = pd.DataFrame({"zip": rows, "income": [r * 7 % 31 for r in rows]})
     frame = frame.assign(late=[r % 3 == 0 for r in rows], defaulted=[r % 2 for r in rows])
@@ -249,9 +259,51 @@ def test_links_lead_to_files_and_headings(page):
         assert not anchor or anchor in anchors(path.read_text()), target
 
 
-def test_every_page_is_reached_from_the_readme():
+def test_every_page_is_reached_from_the_readme_or_the_index():
     linked = set(re.findall(r"\]\((docs/\w+\.md)", PAGES["README.md"]))
+    assert "docs/index.md" in linked
+    linked |= {f"docs/{name}" for name in re.findall(r"\]\((\w+\.md)", PAGES["docs/index.md"])}
     assert linked == set(PAGES) - {"README.md"}
+
+
+def test_the_navigation_of_the_site_holds_every_page_once():
+    held = re.findall(r'= "(\w+\.md)"', (ROOT / "docs" / "zensical.toml").read_text())
+    here = [Path(name).name for name in PAGES]
+    assert sorted(held) == sorted([*here, "CONTRIBUTING.md", "CHANGELOG.md", "python_reference.md"])
+
+
+def test_the_site_is_built_and_no_link_in_it_leads_nowhere(tmp_path, monkeypatch):
+    pytest.importorskip("zensical")
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from build_docs import broken_links, build
+
+    site = build(tmp_path)
+    assert broken_links(site) == []
+    assert '"python_reference.html#load"' in (site / "search.json").read_text()
+    page = site / "concepts.html"
+    page.write_text(page.read_text().replace('href="ensembles.html"', 'href="gone.html"'))
+    assert "concepts.html: gone.html leads nowhere" in broken_links(site)
+
+
+@pytest.mark.slow
+def test_the_five_minutes_end_with_a_report_and_predictions(here):
+    exec(make_customers())
+    shell = [body for kind, body in BLOCKS["docs/start.md"] if kind in ("bash", "sh")]
+    lines = "".join(shell[1:]).replace("lepton ", f"{sys.executable} -m lepton ")
+    told = subprocess.run(
+        ["bash", "-ec", lines],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert told.returncode == 0, told.stderr
+    assert (here / "reports/customers/report.html").stat().st_size > 10_000
+    shown, made = (
+        next(line.split(",") for line in text.splitlines() if line.startswith("id,predicted"))
+        for text in (PAGES["docs/start.md"], (here / "pred.csv").read_text())
+    )
+    assert shown == made
+    assert pd.read_csv("pred.csv")["id"].equals(pd.read_csv("new.csv")["id"])
 
 
 def test_the_layers_are_drawn_as_they_are_held():
