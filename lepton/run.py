@@ -9,7 +9,7 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
-from lepton.config.model_kind import fits_itself, model_kind
+from lepton.config.model_kind import fits_itself, given_groups, model_kind
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, Diverged, Finished, Pruned
 from lepton.metric.direction import directions_to_store
@@ -149,12 +149,15 @@ def read_data(config: dict[str, Any]) -> Data:
     choices = config["choices"]
     if data.streamed_from is not None and fits_itself(config):
         log_once(f"model={choices['model']} fits itself: it takes the streamed rows whole")
+    given = given_groups(config)
     for group in idle_groups(config):
-        reads = describe_kinds(used_kinds(config))
-        log_once(f"model={choices['model']} reads {reads}: {group} does nothing")
-    if (kind := model_kind(config)).unheeded:
-        groups = ", ".join(kind.unheeded)
-        log_once(f"model={choices['model']} {kind.words}: {groups} do nothing")
+        if group in given:
+            reads = describe_kinds(used_kinds(config))
+            log_once(f"model={choices['model']} reads {reads}: {group} does nothing")
+    kind = model_kind(config)
+    if idle := [group for group in kind.unheeded if group in given]:
+        does = "does" if len(idle) == 1 else "do"
+        log_once(f"model={choices['model']} {kind.words}: {', '.join(idle)} {does} nothing")
     return data
 
 

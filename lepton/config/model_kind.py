@@ -1,5 +1,6 @@
 """How a model comes to its weights, and which groups of a config it therefore does not heed."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,12 @@ def model_kind(config: dict[str, Any]) -> ModelKind:
 def fits_itself(config: dict[str, Any]) -> bool:
     """True when the model has a `fit` of its own, so that it heeds no group of training."""
     return model_kind(config) is FITS_ITSELF
+
+
+def given_groups(config: dict[str, Any]) -> set[str]:
+    """The groups and root keys of which the words of the command say something."""
+    words = map(str, config.get("overrides") or ())
+    return {re.split("[=./@]", word.lstrip("+~"))[0] for word in words}
 
 
 def module_problems(config: dict[str, Any]) -> list[str]:

@@ -194,14 +194,16 @@ def test_the_saved_weights_predict_the_same(run):
     np.testing.assert_array_equal(frame["prediction"], loaded)
 
 
-def test_groups_that_it_does_not_heed_are_said_and_change_no_id(lepton):
+def test_groups_that_it_does_not_heed_are_said_where_they_are_given_and_change_no_id(lepton):
     SHOWN_LINES.clear()
     arguments = ("train", *SMALL, "trainer.max_epochs=1", "model=classifier")
     code, out, err = lepton(*arguments)
+    assert (code, "nothing" in out + err) == (0, False)
+    code, out, err = lepton(*arguments, "optimizer.lr=0.5", "scheduler=cosine", "rerun=true")
     assert code == 0
     assert (
-        "model=classifier is a LightningModule, trained as it was written: loss, optimizer, "
-        "scheduler, finetune, regularization, augmentation, adversarial do nothing\n" in out + err
+        "model=classifier is a LightningModule, trained as it was written: optimizer, scheduler "
+        "do nothing\n" in out + err
     )
     configs = [
         check(compose(*SHORT, "model=classifier", *overrides))
