@@ -37,10 +37,12 @@ class Progress(pl.Callback):
         self.written_at = time.monotonic()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tells of the epoch before, of which all is measured by now."""
+        if trainer.current_epoch:
+            self._tell_epochs(trainer)
+
+    def _tell_epochs(self, trainer: pl.Trainer) -> None:
+        """Tells how many epochs are over, and of the last of them, of which all is measured."""
         epochs = trainer.current_epoch
-        if not epochs:
-            return
         metrics = trainer.progress_bar_metrics
         texts = [metric_text(name, float(value)) for name, value in metrics.items()]
         self.bar.update(self.bar_task, completed=epochs, description="  ".join(texts))
@@ -68,6 +70,7 @@ class Progress(pl.Callback):
             say(line, file=sys.stderr)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._tell_epochs(trainer)
         self.bar.stop()
 
     def on_exception(
