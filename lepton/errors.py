@@ -61,7 +61,11 @@ class RowError(DataError):
 
     def after(self, rows: int) -> "RowError":
         """The same of a table of which these are not the first rows."""
-        return RowError(self.where, self.row + rows, self.reason)
+        return self.at(self.row + rows)
+
+    def at(self, row: int) -> "RowError":
+        """The same of another row."""
+        return RowError(self.where, row, self.reason)
 
 
 class LayoutError(DataError):

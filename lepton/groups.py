@@ -184,7 +184,9 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "max_numeric_classes": 20,
         "min_identifier_values": 20,
     },
-    "lepton.dataset.tabular.TabularData": {"duplicates": "keep"},
+    "lepton.dataset.tabular.TabularData": {
+        **{"duplicates": "keep", "where": None, "keep": None, "drop": None},
+    },
     "lepton.finetune.head.Head": {"start": None},
     "lepton.finetune.lp_ft.ProbeThenFull": {"start": None},
 }

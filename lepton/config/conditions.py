@@ -59,7 +59,7 @@ class Condition:
         if len(self.text) > MAX_LENGTH:
             raise self.error(f"longer than {MAX_LENGTH} characters")
         try:
-            tree = self.resolved(ast.parse(self.text.strip(), mode="eval").body)
+            tree = self.resolved(ast.parse(self.grammatical, mode="eval").body)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise self.error(f"cannot be read; {self.how}") from None
         if not isinstance(tree, ast.BoolOp | ast.Compare | ast.UnaryOp):
@@ -69,6 +69,11 @@ class Condition:
                 name = ast.unparse(node) or type(node).__name__
                 raise self.error(f"{name!r} cannot stand here; {self.how}")
         return tree
+
+    @property
+    def grammatical(self) -> str:
+        """The condition as it is parsed."""
+        return self.text.strip()
 
     def resolved(self, tree: ast.expr) -> ast.expr:
         """The condition with the names that its keys go by."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.options import are_named, file_problem, find_options
-from lepton.config.words import typed, with_encoded_name, with_names
+from lepton.config.words import typed, with_encoded_name, with_names, with_quoted_condition
 from lepton.errors import did_you_mean
 from lepton.groups import GROUPS, takes_several
 
@@ -33,7 +33,7 @@ class OverrideReader(ABC):
 
         parser, hydra_overrides = OverridesParser.create(), []
         for given in overrides:
-            text = with_encoded_name(given)
+            text = with_quoted_condition(with_encoded_name(given))
             try:
                 override = parser.parse_override(text)
             except Exception as e:  # the grammar raises several unrelated kinds

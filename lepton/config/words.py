@@ -82,6 +82,12 @@ def with_encoded_name(text: str) -> str:
     return f"{key}{re.sub(r'^[0-9]|[^A-Za-z0-9_]', _code, name)}={kind}"
 
 
+def with_quoted_condition(text: str) -> str:
+    """An override whose key ends in `where` with the quotes that Hydra needs around a condition."""
+    match = re.fullmatch(r"(\+*[\w.]*\bwhere)=(?!null$)([^\s'\"].*)", text, re.DOTALL)
+    return f"{match[1]}={value_text(match[2])}" if match else text
+
+
 def _code(match: re.Match) -> str:
     return f"${ord(match[0]):x}$"
 

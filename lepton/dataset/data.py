@@ -12,6 +12,7 @@ from torch import Tensor
 from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.file_parts import FileParts
+from lepton.dataset.clean.selection import Selection, join_files
 from lepton.dataset.clean.target import ReadTarget, Target, encode_target
 from lepton.dataset.describe.class_notes import absent_class_notes
 from lepton.dataset.describe.odd_cells import odd_cell_notes
@@ -28,7 +29,7 @@ from lepton.dataset.load.streaming import FileSource, set_up
 from lepton.dataset.load.target_digits import on_device, with_target_to_learn
 from lepton.dataset.load.train_loader import TrainLoader
 from lepton.dataset.own_data import no_reading, tables_read
-from lepton.dataset.read.raw_table import RawTable, join_tables
+from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.read.same_file import refuse_same_file
 from lepton.dataset.split.split_frame import split_frame
 from lepton.dataset.split.split_rows import SplitRows
@@ -56,6 +57,7 @@ class Data(pl.LightningDataModule):
     is_fetched: bool = False  # where reading the rows may take a network, so that no check does
     spec: DataSpec
     inputs: list[InputKind]
+    selection = Selection()  # of the rows and columns that are used
     unread_inputs: Sequence[InputKind] = ()  # those that the model does not read
 
     def __init__(
@@ -180,24 +182,24 @@ class Data(pl.LightningDataModule):
         return None
 
     def decode_by_batch(self, source: FileSource | None, copies: int) -> str | None:
-        """Has files decoded whenever rows are asked for, if so many copies are too large for the
-        disk, and says so; None where what they become is kept."""
+        """Has files decoded by batch where so many copies exceed the disk, and says so."""
 
     def _read_and_prepare(self) -> None:
-        table, file_rows = self._read_files()
+        table, files = self._read_files()
+        self.notes = [*table.notes]
         self.refuse_rows(table)
-        files = FileParts(self.file_names() if len(table) > file_rows else (), file_rows)
-        target = encode_target(
-            table.source,
-            self.target,
-            self.task,
-            self.positive,
-            max_numeric_classes=self.max_numeric_classes,
-            read=self.read_target,
-            only_class=self.only_class,
-            files=files,
-        )
-        self.splits = self.prepare(table.source, file_rows, target)
+        with files.naming_rows(), self.selection.named():
+            target = encode_target(
+                table.source,
+                self.target,
+                self.task,
+                self.positive,
+                max_numeric_classes=self.max_numeric_classes,
+                read=self.read_target,
+                only_class=self.only_class,
+                files=files,
+            )
+            self.splits = self.prepare(table.source, files.file_rows, target)
 
     def transfer_batch_to_device(
         self, batch: Batch | list[Batch], device: torch.device, dataloader_idx: int
@@ -263,14 +265,12 @@ class Data(pl.LightningDataModule):
             excluded[column] = f"splits the rows by {settings.strategy}, left out of the features"
         return excluded
 
-    def _read_files(self) -> tuple[RawTable, int]:
-        """The rows of all files, and the number of those from the data file."""
-        refuse_same_file(*self.file_names())
+    def _read_files(self) -> tuple[RawTable, FileParts]:
+        """The selected rows of all files, and which file each is of."""
+        refuse_same_file(*(names := self.file_names()))
         table, test = self.tables()
         self.split_settings.check(has_test_file=test is not None)
-        whole = join_tables(table, test, self.file_names()) if test is not None else table
-        self.notes = [*whole.notes]
-        return whole, len(table)
+        return self.selection.rows(*join_files(table, test, names))
 
     def _epoch_sampler(self) -> EpochSampler:
         rank, size = (t.global_rank, t.world_size) if (t := self.trainer) else (0, 1)

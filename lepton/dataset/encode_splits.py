@@ -44,7 +44,8 @@ def encode_splits(
         fields |= named_fields(kind, kind.spec_fields(splits["train"]), fields)
     for split, rows in rows_by_split.items():
         splits[split]["target"] = arrays.keep(split, "target", target_tensor(target, rows))
-        splits[split]["id"] = arrays.keep(split, "id", torch.from_numpy(ids[rows]))
+        numbers = target.files.numbers(ids[rows])
+        splits[split]["id"] = arrays.keep(split, "id", torch.from_numpy(numbers))
     return splits, describe_data(target, target.values[rows_by_split["train"]], **fields)
 
 

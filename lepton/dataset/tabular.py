@@ -2,8 +2,11 @@
 
 from typing import Any, Literal
 
+from lepton.dataset.clean.file_parts import FileParts
+from lepton.dataset.clean.selection import Selection
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.table import TableInputs
+from lepton.dataset.read.raw_table import RawTable
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.values.bounds import AtLeast0
 
@@ -19,10 +22,14 @@ class TabularData(Data):
         columns: dict[str, str],
         min_identifier_values: AtLeast0,
         duplicates: Literal["drop", "keep"],
+        where: str | None,
+        keep: list[str] | None,
+        drop: list[str] | None,
         preprocessing: TablePreprocessing,
         **rows: Any,
     ):
         super().__init__(**rows)
+        self.selection = Selection(where, keep, drop)
         self.table_inputs = TableInputs(
             columns=columns,
             min_identifier_values=min_identifier_values,
@@ -30,6 +37,14 @@ class TabularData(Data):
             preprocessing=preprocessing,
         )
         self.inputs.append(self.table_inputs)
+
+    def _read_files(self) -> tuple[RawTable, FileParts]:
+        """The same rows; columns that are not selected are ignored from here on."""
+        table, files = super()._read_files()
+        others = [*self.target_columns(), *filter(None, [self.split_settings.column])]
+        ignored = self.selection.left_out(table.columns, self.columns, others)
+        self.columns = self.columns | dict.fromkeys(ignored, "ignore")
+        return table, files
 
     @property
     def columns(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ OPTIONS = {
     "columns": {},
     "min_identifier_values": 20,
     "duplicates": "keep",
+    **{"where": None, "keep": None, "drop": None},
     "positive": "yes",
     "split": "stratified",
     "split_column": None,

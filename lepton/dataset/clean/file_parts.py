@@ -1,22 +1,39 @@
 """The files that the rows of a data set come from: counts by file, and files that give nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
-from lepton.errors import DataError
+from lepton.errors import DataError, RowError
 
 
 @dataclass(frozen=True)
 class FileParts:
     """The data file's rows, then those of a test file where there is one; no names: nothing known.
 
-    Units: `file_rows` counts the data file's rows as read.
+    `selected` are the numbers of the rows that are used, as they stand in the files; None: all.
+    Units: `file_rows` counts the data file's rows that are used.
+    Shapes: selected (rows,), ascending.
     """
 
     names: tuple[str, ...] = ()
     file_rows: int = 0
+    selected: np.ndarray | None = None
+
+    def numbers(self, rows: np.ndarray) -> np.ndarray:
+        """The numbers in the files of some of the rows that are used."""
+        return rows if self.selected is None else self.selected[rows]
+
+    @contextmanager
+    def naming_rows(self) -> Iterator[None]:
+        """Has errors name rows by their number in the files."""
+        try:
+            yield
+        except RowError as e:
+            raise e.at(int(self.numbers(np.array(e.row)))) from None
 
     @property
     def slices(self) -> list[tuple[str, slice]]:

@@ -15,7 +15,7 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.file_parts import ONE_FILE, FileParts
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.dataset.read.raw_table import RawTable
-from lepton.errors import DataError
+from lepton.errors import DataError, RowError
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 NO_TARGET = "none"  # the `task` of data of which no column is a target
@@ -191,12 +191,12 @@ class DistinctTexts:
     texts: Cells
 
     def first_row(self, refused: np.ndarray, rows: np.ndarray) -> tuple[int, str]:
-        """The first of the marked rows that has a refused text, counted from 1, and the text.
+        """The first of the marked rows that has a refused text, and the text.
 
         Shapes: refused (distinct texts,), rows (rows,) bool.
         """
         row = int(np.flatnonzero(np.append(refused, False)[self.codes] & rows)[0])
-        return row + 1, self.texts[int(self.codes[row])].as_py()
+        return row, self.texts[int(self.codes[row])].as_py()
 
 
 def _infer_task(column: DistinctTexts, max_numeric_classes: int) -> str:
@@ -270,10 +270,8 @@ def _encode_labels(columns: list[DistinctTexts], kept_rows: np.ndarray) -> np.nd
         codes, refused = column.codes[kept_rows], np.array([word is None for word in words])
         if refused[codes].any():
             row, text = column.first_row(refused, kept_rows)
-            raise DataError(
-                f"target {column.name}, row {row}: {text!r} is not 0 or 1; "
-                "the columns of a multilabel target say yes or no"
-            )
+            reason = f"{text!r} is not 0 or 1; the columns of a multilabel target say yes or no"
+            raise RowError(f"target {column.name}", row, reason)
         values[:, i] = np.array([word == "true" for word in words])[codes]
     return values
 
@@ -284,11 +282,11 @@ def _encode_quantity(column: DistinctTexts) -> np.ndarray:
     is_number = matches(column.texts, cell_parsing.NUMBER_PATTERN)
     if not is_number.all():
         row, text = column.first_row(~is_number, present)
-        raise DataError(f"target {column.name}, row {row}: {text!r} is not a number")
+        raise RowError(f"target {column.name}", row, f"{text!r} is not a number")
     numbers = cell_parsing.cells_to_floats(column.texts)
     if np.isinf(numbers).any():
         row, text = column.first_row(np.isinf(numbers), present)
-        raise DataError(f"target {column.name}, row {row}: {text!r} is not finite")
+        raise RowError(f"target {column.name}", row, f"{text!r} is not finite")
     if len(np.unique(numbers)) == 1:
         first = column.texts[0].as_py()
         raise DataError(f"target {column.name}: every row is {first}; nothing to predict")

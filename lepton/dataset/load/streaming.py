@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.selection import Selection
 from lepton.dataset.load.split_arrays import StreamedArrays
 from lepton.spec import DataSpec
 from lepton.storage.array_cache import ArrayCache, ArrayEntry
@@ -151,6 +152,8 @@ def _identity(data: "Data", source: FileSource) -> tuple[str, str]:
         "split": asdict(data.split_settings),
         "inputs": [[kind.name, is_read, _described(kind)] for kind, is_read in kinds],
     }
+    if data.selection != Selection():
+        settings["selection"] = asdict(data.selection)
     name = json.dumps([type(data).__qualname__, settings], sort_keys=True, default=repr)
     contents = digests_of(source.paths)
     makers = [data, *(maker for kind, _ in kinds for maker in _makers(kind))]
