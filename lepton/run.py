@@ -11,6 +11,7 @@ from lepton.config.identity import run_folder
 from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
 from lepton.config.model_kind import fits_itself, given_groups, model_kind
 from lepton.dataset.data import Data
+from lepton.dataset.describe.opening import opening_lines
 from lepton.errors import ConfigError, Diverged, Finished, Pruned
 from lepton.metric.direction import directions_to_store
 from lepton.storage.finished_run import write_outcome, write_settings
@@ -138,8 +139,8 @@ def _train(
 def read_data(config: dict[str, Any]) -> Data:
     """Reads the data of a run, and logs what was done to them."""
     data = build.data(config)
-    counts = {split: len(rows["id"]) for split, rows in data.splits.items()}
-    log_once("rows: " + ", ".join(f"{count} {split}" for split, count in counts.items()))
+    for line in opening_lines(data):
+        log_once(line)
     if data.streamed_from is not None:
         log_once(f"data: the rows are streamed from {data.streamed_from}")
     if data.read_whole is not None:

@@ -29,9 +29,11 @@ def main(arguments: list[str]) -> int:
     from lepton.sweep.preflight import look_at_jobs, look_at_trainer
 
     plan = plan_runs(parsed.overrides, sweep=parsed.multirun)
-    look_at_jobs(plan.to_do, plan.finished, own_code=True)
+    opening = look_at_jobs(plan.to_do, plan.finished, own_code=True)
     if not parsed.multirun:
         look_at_trainer(plan.jobs[0].config)
+        for line in opening:
+            say(line)
     say(plan)
     to_do = {job.folder for job in plan.to_do}
     for job, status in zip(plan.jobs, plan.statuses, strict=True):

@@ -37,11 +37,13 @@ class FirstLook:
     """What was met on a look at jobs, line by line.
 
     `mistakes`: what lepton refuses; `faults`: any other error, as of code of the user's, which ends
-    the look at its job, and of which the run itself tells and records more.
+    the look at its job, and of which the run itself tells and records more. `opening`: lines on
+    the first data that were read.
     """
 
     mistakes: list[tuple[Job, str]] = field(default_factory=list)
     faults: list[tuple[Job, str]] = field(default_factory=list)
+    opening: list[str] = field(default_factory=list)
 
     def add(self, jobs: Iterable[Job], error: Exception) -> None:
         """Notes an error that the jobs have."""
@@ -72,8 +74,10 @@ def look_at_trainer(config: dict[str, Any]) -> None:
 
 def look_at_jobs(
     to_do: Sequence[Job], finished: Iterable[Job] = (), *, own_code: bool = False
-) -> None:
+) -> list[str]:
     """Reads the data and builds the models of jobs, each pair of them once, and the trackers.
+
+    Returns lines on the first data that were read.
 
     What a finished run shows to be right is left out; so are jobs with code of the user's own, by
     which a process may end, where `own_code` is false.
@@ -92,6 +96,7 @@ def look_at_jobs(
         log.warning("a first look ended with %s (the run itself tells more)", line)
     if problems := _tracker_problems(to_do) + _told(look.mistakes, len(looked_at)):
         raise ConfigError(*problems)
+    return look.opening
 
 
 def _tracker_problems(jobs: Sequence[Job]) -> list[str]:
@@ -182,6 +187,9 @@ def _look_at_data(jobs: Sequence[Job], look: FirstLook, deadline: float) -> None
         return
     if data is None:
         return
+    from lepton.dataset.describe.opening import opening_lines
+
+    look.opening = look.opening or [*opening_lines(data)]
     learners: dict[str, Learner | None] = {}
     for job in jobs:
         if time.monotonic() > deadline:

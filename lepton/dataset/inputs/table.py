@@ -12,6 +12,7 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.column_kinds import infer_kinds, parse_columns
 from lepton.dataset.clean.parsed_columns import ParsedColumns
 from lepton.dataset.clean.target import Target
+from lepton.dataset.describe.column_notices import column_notices
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.example_table import table_fields
 from lepton.dataset.inputs.explained import Explained, explained_row
@@ -116,10 +117,15 @@ class TableInputs(InputKind):
             for split, inputs in arrays.items()
         }
         self.notes += [
+            *column_notices(table, self._undeclared_numbers()),
             *preprocessing_notes(columns.missing, self.preprocessor),
             *unseen_category_notes(splits, self.preprocessor.cat_features),
         ]
         return splits
+
+    def _undeclared_numbers(self) -> Iterator[str]:
+        kinds = self.kinds.items()
+        return (name for name, kind in kinds if kind == "numeric" and name not in self.columns)
 
     def settings(self) -> dict[str, Any]:
         return {
