@@ -154,7 +154,7 @@ class RowCondition(Condition):
         if isinstance(op, ast.Eq | ast.NotEq) and not isinstance(right, np.ndarray):
             return f"{right:g}" if isinstance(right, float) else str(right).lower()
         first = next((cell for cell in left if isinstance(cell, str)), "")
-        raise self.error(f"texts (first {first!r}) have no order with numbers")
+        raise self.error(f"texts (first {first!r}) are compared with numbers")
 
     def _no_column(self, name: str) -> ConfigError:
         return self.error(f"no column {name!r}{suggestion(name, self.columns)}")
