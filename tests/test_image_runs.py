@@ -74,6 +74,11 @@ def test_what_cannot_be_predicted_is_named(photos, run):
             model.predict_raw(nothing)
     for one in ("photos/cat/1.png", Path("photos/cat/1.png")):
         assert model.predict_raw(one).equals(model.predict_raw([one]))
+    with Image.open("photos/cat/1.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    assert model.predict_raw(pixels).equals(model.predict_raw([pixels]))
+    assert len(model.predict_raw(pixels[None])) == 1
+    assert len(model.predict_raw(np.stack([pixels[..., 0]] * 2))) == 2
     folder = model.predict(Path("photos/cat"))
     names = sorted(str(path) for path in Path("photos/cat").iterdir())
     assert folder.tolist() == model.predict(names).tolist()

@@ -44,12 +44,13 @@ def _names(path: str, stamp: tuple[int, ...], starts: frozenset[str]) -> frozens
 
 
 def _delimited(path: str) -> Iterator[str]:
-    """Raises: ValueError where it is not UTF-8, or has none of the delimiters."""
+    """Raises: ValueError where it is empty or not UTF-8."""
     with open(path, encoding="utf-8-sig", newline="") as file:
         first = file.readline()
-        if not (delimiters := [delimiter for delimiter in DELIMITERS if delimiter in first]):
+        if not first:
             raise ValueError
-        for delimiter in delimiters:
+        found = [delimiter for delimiter in DELIMITERS if delimiter in first]
+        for delimiter in found or DELIMITERS[:1]:  # of a single column there is none
             file.seek(0)
             for row in csv.reader(file, delimiter=delimiter):
                 yield from row

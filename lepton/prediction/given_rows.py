@@ -34,6 +34,8 @@ def rows_frame(given: Any, kinds: Sequence[InputKind], run: Path) -> pd.DataFram
         return _one_column(given, names).set_axis(given.index)
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise DataError(_not_rows(given, names))
+    if isinstance(given, np.ndarray) and any(kind.is_one(given) for kind in kinds):
+        return _one_column([given], names)
     values = given if isinstance(given, np.ndarray) else list(given)
     if len(values) and all(isinstance(row, Mapping) for row in values) and len(names) > 1:
         return pd.DataFrame(list(values))

@@ -35,10 +35,20 @@ def test_the_texts_of_cells_are_found_in_every_kind_of_table(table, tmp_path, en
     assert names_in([str(path)], tmp_path) == {*ODD}
 
 
-@pytest.mark.parametrize("content", [b"one\nfield\n", b"a,b\n\xff,1\n", b""])
+@pytest.mark.parametrize("content", [b"a,b\n\xff,1\n", b"a\n\xff\n", b""])
 def test_a_table_that_cannot_be_read_so_has_none(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     assert names_in([str(tmp_path / "t.csv")], tmp_path) is None
+
+
+def test_a_table_of_one_column_names_the_files_of_its_cells(tmp_path):
+    (tmp_path / "t.csv").write_text('image\na.png\n"b, c.png"\nnone.png\n')
+    for name in ("a.png", "b, c.png", "other.png"):
+        (tmp_path / name).write_text(name)
+    first = data_contents(config_of(tmp_path))
+    assert [name for name, _ in first["root"]] == ["a.png", "b, c.png"]
+    (tmp_path / "other.png").write_text("another")
+    assert data_contents(config_of(tmp_path)) == first
 
 
 def test_cells_that_lead_nowhere_are_not_looked_at_and_all_that_lead_to_a_file_are(tmp_path):

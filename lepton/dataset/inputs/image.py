@@ -54,6 +54,10 @@ class ImageInputs(PixelInputs):
         self.shape = PictureShape(picture_sides(size), channels, fit, max_pixels)
 
     @classmethod
+    def is_one(cls, given: np.ndarray) -> bool:
+        return given.ndim == 3 and given.shape[2] in (3, 4)  # no grey pictures are as narrow
+
+    @classmethod
     def reader_of(cls, facts: dict[str, Any]) -> PictureReader:
         return PictureReader(**facts)
 

@@ -98,6 +98,11 @@ class InputKind(ShownInputs):
         """True for a column's cells, missing ones left out, that are such inputs by their looks."""
         return bool(cls.file_endings) and rule.are_paths(cells, cls.file_endings)
 
+    @classmethod
+    def is_one(cls, given: np.ndarray) -> bool:
+        """True for an array that is itself one such input, and not the inputs of several rows."""
+        return False
+
     def holds_any(self, frame: pd.DataFrame, excluded: Collection[str]) -> bool:
         """False where it would take nothing of a table whose `excluded` columns are others'."""
         return True
