@@ -31,6 +31,8 @@ def filter_runs(runs: pd.DataFrame, where: str | None) -> FilteredRuns:
     """
     if where is None:
         return FilteredRuns(runs)
+    if not isinstance(where, str):
+        raise ConfigError(f"where: {type(where).__name__} is no condition; {HOW}")
     condition = RunCondition(where, "where", frozenset(map(str, runs.columns)))
     condition.check_names()
     keys = sorted(condition.keys)

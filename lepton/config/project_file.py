@@ -11,6 +11,7 @@ from lepton.errors import ConfigError
 
 PROJECT_FILE = Path("pyproject.toml")
 KEY = "tool.lepton.allow"
+MOST_BYTES = 2**20  # of a file that a person writes
 
 
 def allow_own_packages() -> None:
@@ -46,22 +47,33 @@ def own_packages() -> list[str]:
 
 
 def _listed() -> list[Any]:
-    try:
-        text = PROJECT_FILE.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
+    text = _text()
     if "tool.lepton" not in text:  # others' mistakes in it are no matter of lepton
         return []
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{PROJECT_FILE}: longer than {MOST_BYTES} bytes")
     try:
-        table = tomllib.loads(text).get("tool", {}).get("lepton", {})
-    except tomllib.TOMLDecodeError as e:
+        tools = tomllib.loads(text).get("tool", {})
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(f"{PROJECT_FILE}: is no TOML: {e}") from e
+    table = tools.get("lepton", {}) if isinstance(tools, dict) else {}
     names = table.get("allow", []) if isinstance(table, dict) else None
     if not isinstance(names, list):
         raise ConfigError(f'{PROJECT_FILE}: {KEY}: a list of names is wanted, as ["my_project"]')
     if unknown := [key for key in table if key != "allow"]:
         raise ConfigError(f"{PROJECT_FILE}: tool.lepton.{unknown[0]}: no such key; allow is one")
     return names
+
+
+def _text() -> str:
+    """The beginning of the file; nothing where it is none, as a pipe that never ends."""
+    try:
+        if not PROJECT_FILE.is_file():
+            return ""
+        with PROJECT_FILE.open("rb") as file:
+            return file.read(MOST_BYTES + 1).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _place(name: str) -> Path | None:

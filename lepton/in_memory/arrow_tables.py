@@ -32,7 +32,7 @@ def of_pandas(data: Any) -> Rows | None:
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     if not isinstance(frame, pd.DataFrame):
         return None
-    names = [str(name) for name in frame.columns]
+    names = list(map(column_name, frame.columns))
     _refuse_duplicates(names)
     arrays = [column_array(frame.iloc[:, i], name) for i, name in enumerate(names)]
     return Rows(pa.table(dict(zip(names, arrays, strict=True))))
@@ -72,7 +72,8 @@ def of_columns(data: Any) -> Rows | None:
     if not isinstance(data, Mapping):
         return None
     try:
-        return of_pandas(pd.DataFrame({name: _cells(cells) for name, cells in data.items()}))
+        columns = {name: _cells(name, cells) for name, cells in data.items()}
+        return of_pandas(pd.DataFrame(columns))
     except ValueError as e:
         raise DataError(f"a dict of columns: {e}") from None
 
@@ -84,14 +85,33 @@ def column_array(column: pd.Series, name: str) -> pa.Array:
     """
     if isinstance(column.dtype, pd.SparseDtype):
         column = column.sparse.to_dense()
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.cat.rename_categories(column.cat.categories.astype(str))
     try:
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.cat.rename_categories(column.cat.categories.astype(str))
         array = pa.Array.from_pandas(column)
+    except UnicodeError as e:
+        raise DataError(f"column {name!r}: a text that is no Unicode ({e.reason})") from None
+    except OverflowError:
+        raise DataError(
+            f"column {name!r}: a whole number of more than 64 bits; make it float or text"
+        ) from None
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as e:
         reason = str(e).splitlines()[0]
         raise DataError(f"column {name!r}: not values of one type ({reason})") from None
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def column_name(name: object) -> str:
+    """What a column is called where it is kept.
+
+    Raises: DataError for a text that no file can hold.
+    """
+    text = str(name)
+    try:
+        text.encode()
+    except UnicodeError:
+        raise DataError(f"column {name!r}: its name is no Unicode; rename it") from None
+    return text
 
 
 def _checked_names(table: pa.Table) -> pa.Table:
@@ -104,5 +124,7 @@ def _refuse_duplicates(names: Iterable[str]) -> None:
         raise DataError(f"two columns are called {name!r}; give each column its own name")
 
 
-def _cells(cells: Any) -> Any:
+def _cells(name: object, cells: Any) -> Any:
+    if not isinstance(cells, Iterable) or isinstance(cells, str | bytes):
+        raise DataError(f"column {name!r}: is one cell; give a list a column")
     return cells if hasattr(cells, "__len__") else list(cells)

@@ -28,7 +28,8 @@ _CATEGORIES = pa.dictionary(pa.int32(), pa.string())
 def _plain_type(kind: pa.DataType) -> pa.DataType:
     if types.is_large_string(kind) or str(kind) == TEXT_VIEW:
         return pa.string()
-    if types.is_large_binary(kind) or str(kind) == BINARY_VIEW:
+    is_fixed = types.is_fixed_size_binary(kind)  # as polars gives addresses of Python's objects
+    if types.is_large_binary(kind) or str(kind) == BINARY_VIEW or is_fixed:
         return pa.binary()
     return pa.float64() if types.is_decimal(kind) else kind
 

@@ -14,10 +14,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from lepton.errors import ConfigError, DataError
+from lepton.errors import ConfigError, DataError, LeptonError
+from lepton.foreign_text import printable
 from lepton.in_memory.fit import TABLE, data_set, train_given
 from lepton.in_memory.given_rows import GivenRows, gather, read_rows
-from lepton.in_memory.kept_models import load_files, read_files, save_files
+from lepton.in_memory.kept_models import FITTED, load_files, read_files, save_files
 from lepton.in_memory.rare_rows import needs_own_validation, with_validation
 from lepton.predict import load_model
 from lepton.task.class_task import WHOLE_NUMBER
@@ -51,6 +52,7 @@ class LeptonEstimator(BaseEstimator):
 
         Raises: ValueError for rows, targets or overrides that cannot be used.
         """
+        _check_words(self.overrides)
         rows, target = self._checked(X, y)
         column, settings = self._learned(target)
         given = gather(rows, target=None, y=column, val=None, test=None, groups=None)
@@ -88,20 +90,26 @@ class LeptonEstimator(BaseEstimator):
     def load(cls, folder: str | Path) -> Self:
         """The estimator that `save` wrote, which predicts with the files of that folder.
 
-        Raises: LeptonError where there is none.
+        Raises: LeptonError where there is none, or one whose parts do not belong together.
         """
         facts, run = load_files(Path(folder), cls.__name__)
         estimator = cls(**facts["parameters"])
         for name, value in facts["fitted"].items():
             setattr(estimator, name, np.array(value) if isinstance(value, list) else value)
         estimator.use_run(run)
+        if not estimator._fits_run():
+            raise LeptonError(f"{printable(folder)}: its classes are not those of its run")
         return estimator
+
+    def _fits_run(self) -> bool:
+        """True where what was learned of the targets belongs to the run."""
+        return True
 
     def _facts(self) -> dict[str, Any]:
         fitted = {
             name: value.tolist() if isinstance(value, np.ndarray) else value
             for name, value in vars(self).items()
-            if name in ("classes_", "n_features_in_", "feature_names_in_")
+            if name in FITTED
         }
         parameters = {**self.get_params(), "overrides": list(self.overrides)}
         return {"class": type(self).__name__, "parameters": parameters, "fitted": fitted}
@@ -210,6 +218,10 @@ class LeptonClassifier(ClassifierMixin, LeptonEstimator):
         """The probability of each class. Shapes: -> (rows, classes), in the order of `classes_`."""
         return self._probabilities(self._raw(X))
 
+    def _fits_run(self) -> bool:
+        classes = getattr(self, "classes_", np.array([]))
+        return sorted(_class_names(classes)) == sorted(self._model.spec.classes)
+
     def _probabilities(self, raw: np.ndarray) -> np.ndarray:
         if raw.ndim == 1 or raw.shape[1] == 1:
             second = raw.reshape(-1).astype(np.float64)
@@ -248,6 +260,13 @@ class LeptonRegressor(RegressorMixin, LeptonEstimator):
         if not np.isfinite(values).all():
             raise ValueError("Input y contains NaN or infinity")
         return pd.Series(values, name=TARGET), {"dataset.task": "regression"}
+
+
+def _check_words(overrides: object) -> None:
+    """Raises: ValueError for overrides that are no list of words, as one text is not."""
+    if not isinstance(overrides, list | tuple) or not all(isinstance(o, str) for o in overrides):
+        shown = printable(f"{overrides!r:.60}", one_line=True)
+        raise ValueError(f"overrides: {shown} is no list of words, as ['model=mlp', 'seed=1']")
 
 
 def _is_list_of_inputs(X: Any) -> bool:

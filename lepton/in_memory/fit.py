@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 log = logging.getLogger("lepton")
-TABLE = "parquet"
+TABLE, TO_COME = "parquet", "to-be-kept"
 PATHS = ("dataset.path", "dataset.test_path")
 READ_BY = {"dataset.text": "text_csv", "dataset.image": "image_folder"}  # keys of other data sets
 
@@ -59,14 +59,33 @@ def fit(
 def train_given(given: GivenRows, overrides: Sequence[str]) -> tuple[Path, Result]:
     """The folder and the result of the run of given rows, which are kept first."""
     words = _words(given, overrides)
-    cfg = compose_unchecked(*words, *(f"{path}=kept" for path in _paths(given)))
-    study = Path(cfg.runs) / cfg.study
+    cfg = _composed(words, given)
+    study = _study_of(cfg)
     tables = {path: kept_path(table, study) for path, table in _paths(given).items()}
     with _kept(given, tables):
         config = check(_with_paths(cfg, words, tables))
         folder = run_folder(config)
         log.info("the same again: lepton train %s", _typed(config))
         return folder, evaluated(config, folder, train_checked(config, folder))
+
+
+def _composed(words: Sequence[str], given: GivenRows) -> "DictConfig":
+    """The config of the words before the rows are kept.
+
+    Raises: ConfigError for what is wrong with the words, without the files that are to come.
+    """
+    try:
+        return compose_unchecked(*words, *(f"{path}={TO_COME}" for path in _paths(given)))
+    except ConfigError as e:
+        raise ConfigError(*(p for p in e.problems if repr(TO_COME) not in p)) from None
+
+
+def _study_of(cfg: "DictConfig") -> Path:
+    """The folder of the study, in which rows are kept. Raises: ConfigError for what is no text."""
+    for key in ("runs", "study"):
+        if not isinstance(cfg[key], str):
+            raise ConfigError(f"{key}: {cfg[key]} is not str")
+    return Path(cfg.runs) / cfg.study
 
 
 def _words(given: GivenRows, overrides: Sequence[str]) -> list[str]:
@@ -83,6 +102,9 @@ def _words(given: GivenRows, overrides: Sequence[str]) -> list[str]:
         "dataset.name": given.rows.name,
         **given.settings,
     }
+    for key, value in settings.items():
+        if "${" in (text := _text(value)):
+            raise ConfigError(f"{key}: {text} is read as an interpolation; rename what has ${{")
     if "dataset.target" not in keys | settings.keys():
         raise ConfigError("target: name the column to predict, or give its values as y")
     told = [f"{k}={_text(value)}" for k, value in settings.items() if k not in keys]

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from lepton.dataset.read.parquet_file import is_one_value
 from lepton.errors import DataError
+from lepton.foreign_text import printable
 from lepton.in_memory.arrow_tables import (
     Rows,
     column_array,
@@ -44,9 +45,15 @@ def read_rows(data: Any) -> Rows:
 
     Raises: DataError for what is no rows, and for a cell that is not one value.
     """
-    for reader in READERS:
-        if (rows := reader(data)) is not None:
-            return _checked(replace(rows, table=plain_table(rows.table)))
+    try:
+        for reader in READERS:
+            if (rows := reader(data)) is not None:
+                return _checked(replace(rows, table=plain_table(rows.table)))
+    except UnicodeError as e:
+        raise DataError(f"a text that is no Unicode ({e.reason})") from None
+    except pa.ArrowException as e:
+        what = printable(str(e).splitlines()[0])
+        raise DataError(f"a table with cells that Arrow does not have ({what})") from None
     kind = type(data).__name__
     what = "no rows" if isinstance(data, Sequence) and not len(data) else f"{kind} is no table"
     raise DataError(
@@ -69,11 +76,11 @@ def gather(
     Raises: DataError where parts do not fit each other.
     """
     given: dict[str, Any] = {"train": data, "val": val, "test": test}
-    parts = {name: part for name, part in given.items() if part is not None}
+    parts = {name: part for name, part in given.items() if part is not None or name == "train"}
     if target is not None and y is not None:
         raise DataError("y and target: give one of them")
     tables: dict[str, Rows] = {}
-    names = [target] if isinstance(target, str) else target and list(target)
+    names = _target_names(target)
     for name, part in parts.items():
         inputs, own = (part, y) if name == "train" else _pair(part, name, needed=y is not None)
         rows = read_rows(inputs)
@@ -84,6 +91,17 @@ def gather(
     if names is not None:
         settings["dataset.target"] = names[0] if len(names) == 1 else names
     return _joined(tables, groups, settings)
+
+
+def _target_names(target: Any) -> list[str] | None:
+    """The names of the target's columns. Raises: DataError for what is no name."""
+    if target is None:
+        return None
+    names = [*target] if isinstance(target, list | tuple | pd.Index) else [target]
+    if not all(isinstance(name, str | int | np.integer) for name in names):
+        kind = type(target).__name__
+        raise DataError(f"target: {kind} is no name of a column; its values are given as y")
+    return [str(name) for name in names]
 
 
 def _joined(tables: dict[str, Rows], groups: Any, settings: dict[str, Any]) -> GivenRows:

@@ -19,8 +19,22 @@ SHOWN_COLUMNS = 8  # of those that a model reads, in a message
 def rows_frame(given: Any, kinds: Sequence[InputKind], run: Path) -> pd.DataFrame:
     """The rows that were given to a run's model: as a table, cells, columns, an array or a path.
 
-    Raises: DataError for what is none of these, and for an array of other columns.
+    Raises: DataError for what is none of these, for an array of other columns, and for cells or
+    names that no model reads.
     """
+    try:
+        frame = _as_frame(given, kinds, run)
+    except UnicodeError as e:
+        raise DataError(f"a text that is no Unicode ({e.reason})") from None
+    if frame.columns.nlevels > 1:
+        raise DataError(f"columns of {frame.columns.nlevels} levels; give each one name")
+    for i, dtype in enumerate(frame.dtypes):
+        if dtype.kind == "c":
+            raise DataError(f"column {str(frame.columns[i])!r}: complex numbers; give real ones")
+    return frame
+
+
+def _as_frame(given: Any, kinds: Sequence[InputKind], run: Path) -> pd.DataFrame:
     if isinstance(given, pd.DataFrame):
         return given
     if hasattr(given, "to_pandas"):  # of polars, pyarrow and datasets

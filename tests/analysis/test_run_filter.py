@@ -66,6 +66,7 @@ def test_without_a_filter_all_runs_stay():
         ("layers == 2", "layers may be finetune.layers or model.layers"),
         ("model == resnet", "leaves none of 4 runs"),
         ("test/auroc > 0.5", "test/auroc: runs picked by the test split are not tested by it"),
+        (3, "where: int is no condition; write it as"),
         ("model", "compares nothing; write it as 'split_seed == 0"),
         ("model ==", "cannot be read; write it as"),
         ("model < 2", "cannot be decided"),

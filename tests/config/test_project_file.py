@@ -1,5 +1,6 @@
 """The pyproject.toml of a folder trusts what lies in the folder, and nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,9 @@ def test_what_lies_elsewhere_is_refused_in_a_line(lepton, here, allow, line):
     ("text", "line"),
     [
         ("[tool.lepton\n", "pyproject.toml: is no TOML: "),
+        ("tool = 3  # no tool.lepton\nx = ", "pyproject.toml: is no TOML: "),
+        (f"x = {'[' * 5000}\n[tool.lepton]\n", "pyproject.toml: is no TOML: "),
+        (f"[tool.lepton]\n{'#' * 2**20}", "pyproject.toml: longer than 1048576 bytes"),
         ("[tool.lepton]\nalow = []\n", "pyproject.toml: tool.lepton.alow: no such key"),
     ],
 )
@@ -62,7 +66,17 @@ def test_a_mistake_in_the_file_gets_a_line(lepton, here, text, line):
     assert (code, said.startswith(f"lepton: {line}"), said.count("\n")) == (2, True, 1)
 
 
-@pytest.mark.parametrize("text", ["", "[project\n", "[tool.ruff]\nline-length = 3\n"])
+def test_a_pipe_and_a_folder_of_that_name_trust_nothing(here):
+    os.mkfifo("pyproject.toml")
+    assert own_packages() == []
+    Path("pyproject.toml").unlink()
+    Path("pyproject.toml").mkdir()
+    assert own_packages() == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tool = 3  # tool.lepton\n", "[project\n", "[tool.ruff]\nline-length = 3\n"]
+)
 def test_a_file_that_says_nothing_of_lepton_is_left_alone(here, text):
     Path("pyproject.toml").write_text(text)
     assert own_packages() == []

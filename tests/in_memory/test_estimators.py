@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import json
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,36 @@ def test_what_is_saved_predicts_the_same_and_holds_no_pickle(fitted, here):
         LeptonClassifier().save("other")
 
 
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"class": "os.system"}, "holds a os.system"),
+        ({"parameters": {"verbose": 1}}, "not an estimator of lepton's"),
+        ({"fitted": {"predict": 1}}, "fitted: 'predict'"),
+        ({"fitted": {"classes_": [["a"], ["b"]]}}, "classes_: not values alone"),
+        ({"fitted": {"classes_": ["setosa"]}}, "its classes are not those of its run"),
+    ],
+)
+def test_a_folder_of_another_sets_nothing_and_is_told_in_a_line(fitted, here, facts, line):
+    fitted[0].save("kept")
+    file = Path("kept/estimator.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | facts))
+    with pytest.raises(LeptonError, match=line):
+        LeptonClassifier.load("kept")
+
+
+def test_a_saved_estimator_is_read_from_regular_files_alone(fitted, here):
+    fitted[0].save("kept")
+    file = Path("kept/estimator.json").rename("elsewhere.json")
+    Path("kept/estimator.json").symlink_to(file.absolute())
+    with pytest.raises(LeptonError, match="a link, where lepton writes a regular file"):
+        LeptonClassifier.load("kept")
+    Path("kept/estimator.json").unlink()
+    Path("kept/estimator.json").write_text("[" * 100_000)
+    with pytest.raises(LeptonError, match="not an estimator of lepton's"):
+        LeptonClassifier.load("kept")
+
+
 def test_a_copy_predicts_when_the_first_is_gone_and_leaves_no_folder():
     X, y = load_diabetes(return_X_y=True)
     first = LeptonRegressor(QUICK).fit(X, y)
@@ -166,6 +197,7 @@ def test_runs_of_a_study_stay_and_are_trained_once(here):
     ("change", "line"),
     [
         ({"overrides": ["model=mpl"]}, "model=mpl: no such option"),
+        ({"overrides": "model=mlp"}, "overrides: 'model=mlp' is no list of words"),
         ({"overrides": ["dataset.path=x"]}, "fit keeps the rows that it is given"),
         ({"X": [["a"], ["b"]] * 5}, "not compatible with arrays of bytes/strings"),
         ({"X": pd.DataFrame({"x": []})}, "0 sample"),

@@ -102,6 +102,9 @@ def test_texts_and_pictures_train(here):
     [
         ({"target": "late"}, ["model=mpl"], ConfigError, "model=mpl: no such option"),
         ({"target": "lete"}, [], DataError, "did you mean 'late'"),
+        ({"target": "late"}, ["model=mpl"], ConfigError, r"(?s)^((?!no such file).)*$"),
+        ({"target": "late"}, ["study=3"], ConfigError, "study: 3 is not str"),
+        ({"target": "${seed}"}, [], ConfigError, "dataset.target: .* is read as an interpolation"),
         ({}, [], ConfigError, "target: name the column to predict"),
         ({"target": "late"}, ["dataset.path=x"], ConfigError, "fit keeps the rows"),
         ({"target": "age"}, ["dataset.task=binary"], DataError, "age"),

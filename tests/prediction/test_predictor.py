@@ -149,6 +149,12 @@ def test_rows_that_are_none_are_named_with_what_would_be_right(run_once, here):
         model.predict({"x": [1, 2], "job": ["cook"]})
     with pytest.raises(DataError, match="column 'job'"):
         model.predict({"x": [1, 2]})
+    with pytest.raises(DataError, match="columns of 2 levels"):
+        model.predict(frame.set_axis(pd.MultiIndex.from_product([frame.columns, ["a"]]), axis=1))
+    with pytest.raises(DataError, match="column 'x': complex numbers"):
+        model.predict(frame.assign(x=1j))
+    with pytest.raises(DataError, match="a text that is no Unicode"):
+        model.predict({"x": [1], "job": ["\ud800"]})
 
 
 def test_a_model_says_what_it_is(run_once):
