@@ -89,7 +89,7 @@ def column_array(column: pd.Series, name: str) -> pa.Array:
         if isinstance(column.dtype, pd.CategoricalDtype):
             column = column.cat.rename_categories(column.cat.categories.astype(str))
         array = pa.Array.from_pandas(column)
-    except UnicodeError as e:
+    except (UnicodeEncodeError, UnicodeDecodeError) as e:
         raise DataError(f"column {name!r}: a text that is no Unicode ({e.reason})") from None
     except OverflowError:
         raise DataError(

@@ -49,7 +49,7 @@ def read_rows(data: Any) -> Rows:
         for reader in READERS:
             if (rows := reader(data)) is not None:
                 return _checked(replace(rows, table=plain_table(rows.table)))
-    except UnicodeError as e:
+    except (UnicodeEncodeError, UnicodeDecodeError) as e:
         raise DataError(f"a text that is no Unicode ({e.reason})") from None
     except pa.ArrowException as e:
         what = printable(str(e).splitlines()[0])

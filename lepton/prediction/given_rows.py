@@ -24,7 +24,7 @@ def rows_frame(given: Any, kinds: Sequence[InputKind], run: Path) -> pd.DataFram
     """
     try:
         frame = _as_frame(given, kinds, run)
-    except UnicodeError as e:
+    except (UnicodeEncodeError, UnicodeDecodeError) as e:
         raise DataError(f"a text that is no Unicode ({e.reason})") from None
     if frame.columns.nlevels > 1:
         raise DataError(f"columns of {frame.columns.nlevels} levels; give each one name")
