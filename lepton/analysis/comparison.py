@@ -117,8 +117,6 @@ def selection_metric(select: str, frame: pd.DataFrame) -> str:
 
     Raises: LeptonError for a test metric, since choosing by it would use it up.
     """
-    if not isinstance(select, str):
-        raise LeptonError(f"--select: {type(select).__name__} is no name of a metric")
     name = select if "/" in select or select == "score" else f"val/{select}"
     if is_of_test(name):
         raise LeptonError(

@@ -155,8 +155,6 @@ def test_a_test_score_chooses_nothing():
     with pytest.raises(LeptonError, match=r"use val/auroc$"):
         selection_metric("test/auroc", study())
     assert selection_metric("log_loss", study()) == "val/log_loss"
-    with pytest.raises(LeptonError, match="--select: int is no name of a metric"):
-        selection_metric(3, study())
     with pytest.raises(LeptonError, match="no such metric; did you mean 'val/log_loss'"):
         selection_metric("val/logloss", study())
 
