@@ -118,8 +118,9 @@ COMMAND = re.compile(r"`lepton ([^`]+)`")
 
 def test_every_key_and_value_that_is_advised_can_be_read_as_it_stands():
     unreadable, count = [], 0
+    own_keys = re.compile(rf"lepton ({'|'.join(command_roots())}) .*")  # which train has not
     for name, text in texts_of_the_source():
-        for _, word in ADVICE.findall(text):
+        for _, word in ADVICE.findall(own_keys.sub("", text)):
             word = word.rstrip(",.:")
             if re.search(r"=(NAME|A,B|OPTION|x$|$|\[A|range\(x|.*\.\.\.)|x=|^[a-z]+=[a-z]+=", word):
                 continue
