@@ -118,7 +118,8 @@ COMMAND = re.compile(r"`lepton ([^`]+)`")
 
 def test_every_key_and_value_that_is_advised_can_be_read_as_it_stands():
     unreadable, count = [], 0
-    own_keys = re.compile(rf"lepton ({'|'.join(command_roots())}) .*")  # which train has not
+    others = {*COMMANDS, *command_roots()} - {"train", "check"}  # with keys that train has not
+    own_keys = re.compile(rf"lepton ({'|'.join(others)}) .*")
     for name, text in texts_of_the_source():
         for _, word in ADVICE.findall(own_keys.sub("", text)):
             word = word.rstrip(",.:")
