@@ -372,7 +372,7 @@ def test_what_lepton_does_not_heed_of_hydras_own_is_refused(lepton, here, comman
 
 def test_what_check_calls_a_run_is_where_train_puts_it(lepton, here):
     arguments = (*SMALL, "batch_size=${dataset.split_seed}", "dataset.split_seed=32")
-    folder = lepton("check", *arguments)[1].splitlines()[1].split()[2]
+    folder = re.search(r"to train  (\S+)", lepton("check", *arguments)[1])[1]
     assert lepton("train", *arguments)[0] == 0
     assert (here / folder / "result.json").is_file()
     assert "1 finished" in lepton("check", *arguments)[1]

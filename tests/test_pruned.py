@@ -62,6 +62,7 @@ def test_a_run_that_is_ended_is_kept_as_pruned_with_its_scores(train, folder, ru
     assert run_status(folder) == "pruned"
     record = json.loads((pruned_folder(folder) / "pruned.json").read_text())
     scores = [score for _, score in watch.reports]
+    assert record.pop("monitored") == f"val log_loss {-scores[-1]:.4f}"
     assert record == {"run": folder.name, "status": "pruned", "epoch": 1, "scores": scores}
     assert (error.value.epoch, error.value.scores) == (1, scores)
     assert scores == [score for _, score in history(run(*OVERRIDES, "study=whole"))][:2]

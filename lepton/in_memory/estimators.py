@@ -97,11 +97,11 @@ class LeptonEstimator(BaseEstimator):
         for name, value in facts["fitted"].items():
             setattr(estimator, name, np.array(value) if isinstance(value, list) else value)
         estimator.use_run(run)
-        if not estimator._fits_run():
+        if not estimator.fits_run():
             raise LeptonError(f"{printable(folder)}: its classes are not those of its run")
         return estimator
 
-    def _fits_run(self) -> bool:
+    def fits_run(self) -> bool:
         """True where what was learned of the targets belongs to the run."""
         return True
 
@@ -218,7 +218,7 @@ class LeptonClassifier(ClassifierMixin, LeptonEstimator):
         """The probability of each class. Shapes: -> (rows, classes), in the order of `classes_`."""
         return self._probabilities(self._raw(X))
 
-    def _fits_run(self) -> bool:
+    def fits_run(self) -> bool:
         classes = getattr(self, "classes_", np.array([]))
         return sorted(_class_names(classes)) == sorted(self._model.spec.classes)
 
