@@ -175,6 +175,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "default_pooling": {"encoder": "mean", "decoder": "last"},
     },
     "dataset": {
+        "weight": None,
         "shots": None,
         "fraction": 1.0,
         "memory_gb": None,

@@ -1,6 +1,9 @@
 """Private parts of scikit-learn and of what its fitted models are made of."""
 
-from sklearn.utils import _param_validation
+from typing import Any
+
+import numpy as np
+from sklearn.utils import _param_validation, validation
 
 InvalidParameterError = _param_validation.InvalidParameterError
 """Raised by `fit` for the value of a parameter.
@@ -28,3 +31,11 @@ TEXT_TYPES = frozenset({"scipy.sparse._csr.csr_matrix", "numpy.dtype"})
 
 No public way: skops names a type by the module that holds it. Tried: scikit-learn 1.7.0, 1.9.1.
 """
+
+
+def checked_sample_weight(sample_weight: Any, X: Any) -> np.ndarray:
+    """The weights of rows as scikit-learn's own estimators check them. Raises: ValueError.
+
+    No public way: estimators outside of scikit-learn import it too. Tried: scikit-learn 1.9.1.
+    """
+    return validation._check_sample_weight(sample_weight, X, ensure_non_negative=True)

@@ -19,6 +19,7 @@ from lepton.config.input_kinds import (
 )
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.number_bounds import senseless_numbers, unstorable_numbers
+from lepton.config.row_weights import row_weight_problems
 from lepton.config.signature import TargetError, class_constant, takes_key
 from lepton.config.task_checks import task_problems
 from lepton.config.tracker_checks import tracker_problems
@@ -35,6 +36,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         *_missing_groups(config, model_kind=model_kind),
         *number_problems(config),
         *task_problems(config),
+        *row_weight_problems(config, model_kind),
         *_finetuning_problems(config, model_kind),
         *callback_problems(config, model_kind),
         *extra_problems(config, model_kind),

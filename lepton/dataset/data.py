@@ -12,6 +12,7 @@ from torch import Tensor
 from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.file_parts import FileParts
+from lepton.dataset.clean.row_weights import no_inputs, weight_notes
 from lepton.dataset.clean.selection import Selection, join_files
 from lepton.dataset.clean.target import ReadTarget, Target, encode_target
 from lepton.dataset.describe.class_notes import absent_class_notes
@@ -80,6 +81,7 @@ class Data(pl.LightningDataModule):
         seed: int,
         limit_batches: int | None,
         overfit_batches: int,
+        weight: str | None = None,
     ):
         super().__init__()
         self.target = target if isinstance(target, str) else list(target or [])
@@ -98,7 +100,7 @@ class Data(pl.LightningDataModule):
             shots=shots,
             fraction=fraction,
         )
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.weight = batch_size, seed, weight
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
         self.splits: dict[str, Rows] = {}
         self.notes: list[CleaningNote] = []
@@ -157,10 +159,12 @@ class Data(pl.LightningDataModule):
             unread_inputs=self.unread_inputs,
             excluded=excluded,
             arrays=self.arrays,
+            weight=self.weight,
         )
         self.notes += [
             *target.notes,
             *(note for kind in all_kinds for note in kind.notes),
+            *weight_notes(splits, self.weight),
             *absent_class_notes(splits, self.spec),
             *telling_column_notes(splits, self.spec),
             *odd_cells,
@@ -259,11 +263,7 @@ class Data(pl.LightningDataModule):
 
     def _excluded_columns(self) -> dict[str, str | None]:
         """The columns that are no inputs, with a reason where there is one to say."""
-        excluded: dict[str, str | None] = dict.fromkeys(self.target_columns())
-        settings = self.split_settings
-        if (column := settings.column) is not None:
-            excluded[column] = f"splits the rows by {settings.strategy}, left out of the features"
-        return excluded
+        return no_inputs(self.target_columns(), self.weight) | self.split_settings.excluded
 
     def _read_files(self) -> tuple[RawTable, FileParts]:
         """The selected rows of all files, and which file each is of."""

@@ -160,8 +160,7 @@ class MultimodalData(Data):
 
     def _no_inputs(self) -> list[str]:
         """The columns that are no inputs, whatever they hold."""
-        split = self.split_settings.column
-        return [*self.target_columns(), *([split] if split is not None else [])]
+        return [*self._excluded_columns()]
 
     def _refuse_too_many(self, kind: type[InputKind], columns: list[str]) -> None:
         if len(columns) > kind.most_columns:

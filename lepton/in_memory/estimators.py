@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from lepton.compat.sklearn import checked_sample_weight
 from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.foreign_text import printable
 from lepton.in_memory.fit import TABLE, data_set, train_given
@@ -47,15 +48,21 @@ class LeptonEstimator(BaseEstimator):
         self.study = study
         self.root = root
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains on the rows, or reads the run of the same rows and overrides from the study.
 
+        `sample_weight` says how much each row counts in the loss; scores count each once.
         Raises: ValueError for rows, targets or overrides that cannot be used.
         """
         _check_words(self.overrides)
         rows, target = self._checked(X, y)
         column, settings = self._learned(target)
-        given = gather(rows, target=None, y=column, val=None, test=None, groups=None)
+        weights = None
+        if sample_weight is not None:
+            weights = checked_sample_weight(sample_weight, X)
+        given = gather(
+            rows, target=None, y=column, val=None, test=None, groups=None, weights=weights
+        )
         given.settings.update({**ALL_ROWS, **settings})
         if data_set(given, self.overrides) == TABLE:
             given.settings.update(ALL_COLUMNS)

@@ -13,7 +13,7 @@ from lepton.config.compose import compose_unchecked, literal_overrides
 from lepton.config.identity import run_folder
 from lepton.config.words import shell_word, value_text
 from lepton.errors import ConfigError, DataError
-from lepton.in_memory.given_rows import GivenRows, gather
+from lepton.in_memory.given_rows import GivenRows, gather, one_of
 from lepton.in_memory.kept_tables import forget, keep, kept_path
 from lepton.notebook.python_calls import python_call, words_of
 from lepton.notebook.run_result import RunResult
@@ -39,6 +39,8 @@ def fit(
     val: Any = None,
     test: Any = None,
     groups: Any = None,
+    weight: str | None = None,
+    sample_weight: Any = None,
 ) -> RunResult:
     """The result of `lepton train OVERRIDES` on rows in memory: trained now, or read when done.
 
@@ -46,11 +48,13 @@ def fit(
     interchange protocol, an array, a dict of columns, a Hugging Face Dataset, or a list of texts,
     paths, Pillow images or rows. `target` names its column or columns; or `y` holds the targets.
     `val` and `test` are further rows of the same form, with `y` as pairs (X, y); `groups`, a column
-    or its cells, says which rows must not be divided.
+    or its cells, says which rows must not be divided. `weight` names the column by which rows count
+    in the loss, or `sample_weight` holds its cells.
     Raises: DataError, ConfigError; and what `train` raises.
     """
     with python_call():
-        given = gather(data, target=target, y=y, val=val, test=test, groups=groups)
+        weights = one_of(weight=weight, sample_weight=sample_weight)
+        given = gather(data, target=target, y=y, val=val, test=test, groups=groups, weights=weights)
         folder, _ = train_given(given, words_of("fit", overrides, {}))
         refresh_tables(folder.parent)
         return RunResult.read(as_it_lies(folder))

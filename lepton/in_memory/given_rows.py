@@ -28,7 +28,8 @@ READERS = (  # the first that knows the rows makes a table of them
     *(of_hub_dataset, of_pandas, of_capsule, of_protocol, of_columns),
     *(of_texts, of_paths, of_pictures, of_records, of_array),
 )
-TARGET, SPLIT, GROUP = "target", "split", "group"  # columns that are added, where names are free
+# columns that are added, where names are free
+TARGET, SPLIT, GROUP, WEIGHT = "target", "split", "group", "weight"
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,16 @@ def gather(
     val: Any,
     test: Any,
     groups: Any,
+    weights: Any = None,
 ) -> GivenRows:
     """The rows that were given as one table, or two where test rows have one of their own.
 
+    `groups` and `weights` are a column's name or its cells, these of the training rows.
     Raises: DataError where parts do not fit each other.
     """
     given: dict[str, Any] = {"train": data, "val": val, "test": test}
     parts = {name: part for name, part in given.items() if part is not None or name == "train"}
-    if target is not None and y is not None:
-        raise DataError("y and target: give one of them")
+    one_of(y=y, target=target)
     tables: dict[str, Rows] = {}
     names = _target_names(target)
     for name, part in parts.items():
@@ -88,6 +90,9 @@ def gather(
             rows, names = _with_target(rows, own, name)
         tables[name] = rows
     settings = {**tables["train"].settings}
+    if weights is not None:
+        column = _with_weights(tables, weights)
+        settings["dataset.weight"] = column
     if names is not None:
         settings["dataset.target"] = names[0] if len(names) == 1 else names
     return _joined(tables, groups, settings)
@@ -180,13 +185,44 @@ def _target_columns(y: Any) -> dict[str, pa.Array]:
 
 def _with_groups(rows: Rows, groups: Any) -> tuple[Rows, str]:
     """The rows with a column of groups, and its name."""
-    if isinstance(groups, str):
-        if groups not in rows.table.column_names:
-            raise DataError(f"groups={groups!r}: no such column")
-        return rows, groups
-    name = free_name(GROUP, rows.table.column_names)
-    array = column_array(pd.Series(np.asarray(groups)), name)
-    return replace(rows, table=_appended(rows.table, name, array, "groups")), name
+    return _with_column(rows, groups, GROUP, "groups")
+
+
+def _with_weights(tables: dict[str, Rows], weights: Any) -> str:
+    """Gives training rows a column of weights, and others where they lack it an empty one.
+
+    Returns the column's name.
+    """
+    what = "weight" if isinstance(weights, str) else "sample_weight"
+    rows, name = _with_column(tables["train"], weights, WEIGHT, what)
+    tables["train"], kind = rows, rows.table[name].type
+    for part, others in tables.items():
+        if name not in others.table.column_names:
+            empty = pa.nulls(len(others.table), kind)
+            tables[part] = replace(others, table=others.table.append_column(name, empty))
+    return name
+
+
+def _with_column(rows: Rows, given: Any, name: str, what: str) -> tuple[Rows, str]:
+    """The rows with a column that is named or given by its cells, and its name."""
+    if isinstance(given, str):
+        if given not in rows.table.column_names:
+            raise DataError(f"{what}={given!r}: no such column")
+        return rows, given
+    name = free_name(name, rows.table.column_names)
+    cells = np.asarray(given)
+    if cells.ndim != 1:
+        raise DataError(f"{what}: {cells.ndim} dimensions; give one value for each row")
+    array = column_array(pd.Series(cells), name)
+    return replace(rows, table=_appended(rows.table, name, array, what)), name
+
+
+def one_of(**given: Any) -> Any:
+    """The one of two arguments that is given, where one is. Raises: DataError for both."""
+    values = [value for value in given.values() if value is not None]
+    if len(values) > 1:
+        raise DataError(f"{' and '.join(given)}: give one of them")
+    return values[0] if values else None
 
 
 def _appended(table: pa.Table, name: str, array: pa.Array, what: str) -> pa.Table:

@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +14,12 @@ from lepton.compat.optional import import_optional
 from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import ConfigError
 from lepton.foreign_text import spreadsheet_safe
-from lepton.model.sklearn_models import predict_task, target_columns, weights_by_class
+from lepton.model.sklearn_models import (
+    predict_task,
+    target_columns,
+    weights_by_class,
+    weights_of_rows,
+)
 from lepton.model.tree_features import TreeFeatures
 from lepton.spec import DataSpec
 from lepton.storage.run_files import naming_damage, read_run_bytes, read_run_json
@@ -58,6 +63,7 @@ class BoostedTrees(ABC):
     """
 
     reads = ("table",)
+    weighs_rows = True
     library: ClassVar[str]  # the package
     ending: ClassVar[str]  # of files of trees
 
@@ -108,7 +114,12 @@ class BoostedTrees(ABC):
             by_class = None
             if weights is not None:
                 by_class = weights_by_class(weights, self.spec.task, label)
-            classes, boosted = self._fit_output(x, y, x_val, y_val, by_class)
+            weight, weight_val = (
+                weights_of_rows(rows, by_class, of_rows)
+                for rows, of_rows in ((train, y), (val, y_val))
+            )
+            train_rows, val_rows = Sample(x, y, weight), Sample(x_val, y_val, weight_val)
+            classes, boosted = self._fit_output(train_rows, val_rows)
             self.outputs.append(FittedOutput(boosted and boosted.trees, classes))
             fits += [boosted] if boosted else []
         self.history = mean_history([fit.losses for fit in fits], self._loss_unit())
@@ -168,27 +179,16 @@ class BoostedTrees(ABC):
     def _tree_file(self, output: int) -> str:
         return f"model.{output}.{self.ending}"
 
-    def _fit_output(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        x_val: np.ndarray,
-        y_val: np.ndarray,
-        by_class: np.ndarray | None,
-    ) -> tuple[np.ndarray, Boosted | None]:
+    def _fit_output(self, train: Sample, val: Sample) -> tuple[np.ndarray, Boosted | None]:
         """The classes of an output, none for numbers, and its trees, None for a single class."""
         if self.spec.task == "regression":
-            train, val = (
-                Sample(rows, self._standardized(target), None)
-                for rows, target in ((x, y), (x_val, y_val))
-            )
+            train, val = (replace(rows, y=self._standardized(rows.y)) for rows in (train, val))
             return np.array([]), self._boosted(train, val, 0)
-        classes = np.unique(y)
+        classes = np.unique(train.y)
         if len(classes) == 1:
             return classes, None
-        scorable = np.isin(y_val, classes)  # libraries know no other class than those of training
-        train = _sample(x, y, classes, by_class)
-        val = _sample(x_val[scorable], y_val[scorable], classes, by_class)
+        scorable = np.isin(val.y, classes)  # libraries know no other class than those of training
+        train, val = _numbered(train, classes), _numbered(_some(val, scorable), classes)
         return classes, self._boosted(train, val if scorable.any() else None, len(classes))
 
     def _boosted(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
@@ -223,12 +223,14 @@ class BoostedTrees(ABC):
         return predicted if predicted.ndim == 2 else np.stack([1 - predicted, predicted], 1)
 
 
-def _sample(
-    x: np.ndarray, y: np.ndarray, classes: np.ndarray, by_class: np.ndarray | None
-) -> Sample:
+def _numbered(sample: Sample, classes: np.ndarray) -> Sample:
     """Rows whose classes are numbered as training holds them."""
-    weight = None if by_class is None else by_class[y.astype(int)]
-    return Sample(x, np.searchsorted(classes, y), weight)
+    return replace(sample, y=np.searchsorted(classes, sample.y))
+
+
+def _some(sample: Sample, rows: np.ndarray) -> Sample:
+    weight = None if sample.weight is None else sample.weight[rows]
+    return Sample(sample.x[rows], sample.y[rows], weight)
 
 
 def mean_history(losses: list[dict[str, list[float]]], unit: float) -> list[dict[str, float]]:

@@ -22,6 +22,7 @@ from lepton.model.sklearn_models import (
     read_skops,
     target_columns,
     weights_by_class,
+    weights_of_rows,
 )
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, Above0To1, AtLeast1, NotBelow0
@@ -36,6 +37,7 @@ class GradientBoosting:
     """
 
     reads = ("table",)
+    weighs_rows = True
 
     def __init__(
         self,
@@ -78,10 +80,13 @@ class GradientBoosting:
         targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
         self.models = []
         for label, (y, y_val) in enumerate(targets):
-            weight = weight_val = None
+            by_class = None
             if weights is not None:
                 by_class = weights_by_class(weights, self.spec.task, label)
-                weight, weight_val = by_class[y.astype(int)], by_class[y_val.astype(int)]
+            weight, weight_val = (
+                weights_of_rows(rows, by_class, of_rows)
+                for rows, of_rows in ((train, y), (val, y_val))
+            )
             with threadpool_limits(self.threads), _refused_values():
                 self.models.append(self._fit_one(x, y, weight, x_val, y_val, weight_val))
 
@@ -120,7 +125,7 @@ class GradientBoosting:
     ) -> BaseEstimator:
         if self.spec.task == "regression":
             model = HistGradientBoostingRegressor(**self.settings)
-            return model.fit(x, y, X_val=x_val, y_val=y_val)
+            return model.fit(x, y, sample_weight=weight, X_val=x_val, y_val=y_val)
         if len(np.unique(y)) == 1:
             return DummyClassifier(strategy="prior").fit(x, y)
         scorable = np.isin(y_val, y)  # scikit-learn cannot score a class that it never saw

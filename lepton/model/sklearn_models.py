@@ -29,6 +29,20 @@ def weights_by_class(weights: Tensor, task: str, label: int) -> np.ndarray:
     return np.array([1.0, values[label]]) if task == "multilabel" else values
 
 
+def weights_of_rows(
+    rows: dict[str, Any], by_class: np.ndarray | None, y: np.ndarray
+) -> np.ndarray | None:
+    """The weight of each row times that of its class; None where neither is given.
+
+    Shapes: by_class (classes,), y (N,) -> (N,).
+    """
+    own = rows["weight"].double().cpu().numpy() if "weight" in rows else None
+    if by_class is None:
+        return own
+    of_class = by_class[y.astype(int)]
+    return of_class if own is None else of_class * own
+
+
 def predict_task(
     spec: DataSpec,
     models: Sequence[Any],

@@ -20,6 +20,7 @@ from lepton.model.sklearn_models import (
     read_skops,
     target_columns,
     weights_by_class,
+    weights_of_rows,
 )
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1
@@ -33,6 +34,7 @@ class TfidfLinear:
     """
 
     reads = ("text",)
+    weighs_rows = True
 
     def __init__(
         self,
@@ -71,13 +73,13 @@ class TfidfLinear:
         """
         x, x_val = self._fit_vectorizers(train["texts"]), self._count_terms(val["texts"])
         targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
-        self.models = []
+        self.models, weight = [], weights_of_rows(train, None, train["target"])
         with threadpool_limits(1):
             for label, (y, y_val) in enumerate(targets):
                 by_class = None
                 if weights is not None:
                     by_class = weights_by_class(weights, self.spec.task, label)
-                self.models.append(self._fit_best(x, y, x_val, y_val, by_class))
+                self.models.append(self._fit_best(x, y, x_val, y_val, by_class, weight))
 
     def predict(self, inputs: dict[str, Any]) -> Tensor:
         """Probabilities, or for regression values in the target's own unit.
@@ -149,15 +151,18 @@ class TfidfLinear:
         x_val: sparse.csr_matrix,
         y_val: np.ndarray,
         class_weights: np.ndarray | None,
+        weight: np.ndarray | None,
     ) -> LogisticRegression | Ridge:
         """The model of the strength with the lowest validation loss."""
         if self.spec.task == "regression":
-            fitted = [Ridge(alpha=1 / c, solver="sparse_cg").fit(x, y) for c in self.strengths]
+            fitted = [
+                Ridge(alpha=1 / c, solver="sparse_cg").fit(x, y, weight) for c in self.strengths
+            ]
             losses = [np.square(model.predict(x_val) - y_val).mean() for model in fitted]
             return fitted[int(np.argmin(losses))]
         if len(np.unique(y)) == 1:
             raise DataError("model=tfidf_linear: a label is the same in every training row")
-        fitted = [self._classifier(c, class_weights).fit(x, y) for c in self.strengths]
+        fitted = [self._classifier(c, class_weights).fit(x, y, weight) for c in self.strengths]
         scorable = np.isin(y_val, y)  # log loss needs a probability of every class
         losses = [
             log_loss(y_val[scorable], model.predict_proba(x_val[scorable]), labels=model.classes_)

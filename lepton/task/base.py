@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError, did_you_mean
-from lepton.loss.loss import Loss, losses_of_rows
+from lepton.loss.loss import Loss
 from lepton.loss.option import LossOption
+from lepton.loss.weighted_mean import at_least_32_bits
 from lepton.metric.metric import Metric
 from lepton.metric.option import MetricOption
 from lepton.metric.scoring import CALIBRATION_BINS, added_scores
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PredictionColumns
 from lepton.task.answers import Answers
+from lepton.task.batch_loss import BatchLoss
 
 Batch = dict[str, Tensor]
 WITHOUT_TARGET = (
@@ -25,7 +27,7 @@ WITHOUT_TARGET = (
 )
 
 
-class Task(Answers):
+class Task(Answers, BatchLoss):
     """The base of all tasks; `task._target_` may name a user's own.
 
     `metrics` names what `summarize` tells, each with True where larger is better; the first is
@@ -44,7 +46,6 @@ class Task(Answers):
     needs_target: ClassVar[bool] = True
     predicts_alike: ClassVar[bool] = True  # False: predictions of two models cannot be averaged
     read_target: ClassVar[Callable[[pd.DataFrame], np.ndarray] | None] = None  # a static method
-    weights: Tensor | None = None  # for each output that of its absence and presence (outputs, 2)
 
     def __init__(
         self,
@@ -108,37 +109,6 @@ class Task(Answers):
     def encode(self, target: Tensor) -> Tensor:
         """The target as the loss learns from it."""
         return target
-
-    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
-        """The mean loss; with class weights the weighted mean, as in torch's cross_entropy.
-
-        Shapes: encoded (B,) or (B, outputs), hard or soft -> scalar.
-        """
-        logits = at_least_32_bits(logits)
-        if logits.ndim == 3:
-            encoded = encoded.repeat_interleave(logits.shape[1], dim=0)
-            logits = logits.flatten(0, 1)
-        if self.row_loss is None:
-            return self._loss(logits, encoded)
-        logits, encoded = self._as_row_loss_takes(logits, encoded)
-        losses = losses_of_rows(self.row_loss, logits, encoded)
-        if self.weights is None:
-            return losses.mean()
-        weights = self._row_weights(logits, encoded)
-        weights = weights.mean(-1) if weights.ndim > losses.ndim else weights
-        return (losses * weights).sum() / weights.sum()
-
-    def normalizer(self, encoded: Tensor) -> Tensor | None:
-        """What `loss` divides its sum over a batch by, up to a factor that all batches share.
-
-        None where that is the number of rows, as without class weights. The batches of a step that
-        accumulates, and those of several processes, are weighed by it: so together they are one
-        larger batch. Shapes: encoded as `loss` takes it -> scalar.
-        """
-        if self.weights is None:
-            return None
-        like = encoded if encoded.is_floating_point() else encoded.to(torch.get_default_dtype())
-        return self._row_weights(like, encoded).sum().detach()
 
     def predict(self, logits: Tensor) -> Tensor:
         """Probabilities, or values in the target's unit.
@@ -234,22 +204,6 @@ class Task(Answers):
     def finish(self, model: Any, val: Batch) -> None:
         """Adds to a model that has fitted itself what the task learns of val."""
 
-    def weights_like(self, logits: Tensor) -> Tensor:
-        """The weights in the dtype and on the device of the logits. Shapes: (outputs, 2)."""
-        assert self.weights is not None
-        return self.weights.to(logits.dtype).to(logits.device)  # not kept: vmap may have wrapped it
-
-    def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and target in the shapes that `lepton.loss.loss.Loss` says."""
-        return logits, encoded
-
-    def _row_weights(self, logits: Tensor, encoded: Tensor) -> Tensor:
-        """The weight of each row's loss by its class. Shapes: -> (B,) or (B, outputs)."""
-        raise NotImplementedError
-
     def _score(self, prediction: Tensor, truth: Tensor, names: list[str]) -> dict[str, float]:
         """The task's own metrics of these names, on the CPU."""
         raise NotImplementedError
@@ -287,8 +241,3 @@ class Task(Answers):
             f"task.class_weights: {self.class_weights!r} makes no sense for {self.name}, which has "
             "no classes; null is right"
         ]
-
-
-def at_least_32_bits(logits: Tensor) -> Tensor:
-    """Logits of 16 bits in 32."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -17,6 +17,9 @@ class Binary(ClassTask):
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return self._binary_loss(logits, encoded[:, None].to(logits.dtype))
 
+    def _row_losses(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        return self._binary_losses(logits, encoded[:, None].to(logits.dtype)).squeeze(-1)
+
     def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
         return logits.squeeze(-1), encoded.to(logits.dtype)
 

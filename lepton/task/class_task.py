@@ -65,6 +65,14 @@ class ClassTask(ScoredTask):
         loss = present * F.softplus(-logits) + absent * F.softplus(logits)
         return loss.sum() / (present + absent).sum()
 
+    def _binary_losses(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        """The terms of that mean, times their classes' weights. Shapes: -> (B, outputs)."""
+        if self.weights is None:
+            return F.binary_cross_entropy_with_logits(logits, encoded, reduction="none")
+        absent, present = self.weights_like(logits).unbind(-1)
+        absent, present = absent * (1 - encoded), present * encoded
+        return present * F.softplus(-logits) + absent * F.softplus(logits)
+
     @property
     def class_values(self) -> np.ndarray:
         """The classes as values: whole numbers and true or false, where all names are, else texts.

@@ -28,6 +28,11 @@ class Multiclass(ClassTask):
         encoded = encoded * weights
         return -(encoded * logits.log_softmax(-1)).sum() / encoded.sum()
 
+    def _row_losses(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        weights = None if self.weights is None else self.weights_like(logits)[:, 1]
+        _, encoded = self._as_row_loss_takes(logits, encoded)
+        return F.cross_entropy(logits, encoded, weight=weights, reduction="none")
+
     def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
         return logits, encoded.to(logits.dtype) if encoded.is_floating_point() else encoded
 

@@ -44,6 +44,9 @@ class Multilabel(ClassTask):
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return self._binary_loss(logits, encoded.to(logits.dtype))
 
+    def _row_losses(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        return self._binary_losses(logits, encoded.to(logits.dtype))
+
     def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
         return logits, encoded.to(logits.dtype)
 

@@ -28,6 +28,9 @@ class Regression(ScoredTask):
     def _loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         return F.mse_loss(logits.squeeze(-1), encoded.to(logits.dtype))
 
+    def _row_losses(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        return F.mse_loss(logits.squeeze(-1), encoded.to(logits.dtype), reduction="none")
+
     def _as_row_loss_takes(self, logits: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
         return logits.squeeze(-1), encoded.to(logits.dtype)
 

@@ -24,9 +24,10 @@ class SelfFittingModel(Protocol):
     Rows are tensors by name, `target` and `id` and those of the kinds of inputs that it reads: of a
     table `num` (N, F) and `cat` (N, C), of texts an array `texts` (N, columns).
     It is built with `spec` and `seed` beside its keys. A class may say in `tasks` which tasks it
-    knows, where these are not lepton's with a target; `facts()` may add to `Learner.facts`. One
-    that learns by iterations may leave in `history` a row for each, and in `best_epoch` the one
-    that it predicts from, as networks have them of epochs.
+    knows, where these are not lepton's with a target; one that heeds the key `weight` (N,) of
+    training rows, which `dataset.weight` gives, says `weighs_rows = True`. `facts()` may add to
+    `Learner.facts`. One that learns by iterations may leave in `history` a row for each, and in
+    `best_epoch` the one that it predicts from, as networks have them of epochs.
     """
 
     def fit(self, train: Rows, val: Rows, weights: Tensor | None) -> None:

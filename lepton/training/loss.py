@@ -34,16 +34,20 @@ def loss_and_normalizer(
     draws: Sequence[Draw] = (),
 ) -> tuple[Tensor, Tensor | None]:
     """The training loss, and what it is a mean over where that is not the rows: see `Task`."""
-    batch = {**batch, "target": task.encode(task.truth(batch))}
+    batch, is_weighted = {**batch, "target": task.encode(task.truth(batch))}, "weight" in batch
     remaining = iter(draws)
     by_method = [next(remaining) if draws_numbers(type(m)) else None for m in methods]
     for method, draw in zip(methods, by_method, strict=True):
         batch = method.on_batch(batch, **requested(type(method).on_batch, draw=draw))
         if not isinstance(batch, dict):
             raise _wrong_result(method, "on_batch", batch, "the batch to learn from, a dict")
+        if is_weighted and "weight" not in batch:
+            wanted = "one with weight too, as dataset.weight gives it"
+            raise _wrong_result(method, "on_batch", batch, wanted)
+    weight = {"weight": batch["weight"]} if is_weighted else {}
     logits = task.forward(model, batch)
     batch = batch | {"target": _as_wide_as(logits, batch["target"])}
-    loss = task.loss(logits, batch["target"])
+    loss = task.loss(logits, batch["target"], **weight)
     for method, draw in zip(methods, by_method, strict=True):
         if overrides(type(method), "loss"):
             extras = requested(type(method).loss, logits=logits, draw=draw)
@@ -55,7 +59,7 @@ def loss_and_normalizer(
         if not isinstance(penalty, Tensor | float | int) or _dimensions(penalty):
             raise _wrong_result(method, "penalty", penalty, "one number")
         loss = loss + penalty
-    return loss, task.normalizer(batch["target"])
+    return loss, task.normalizer(batch["target"], **weight)
 
 
 def _dimensions(value: Tensor | float) -> int:

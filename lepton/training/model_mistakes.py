@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lepton.config.chosen_options import option_label
 from lepton.config.signature import read_signature
 from lepton.dataset.data import Rows
+from lepton.dataset.load.batch_cutter import NOT_INPUTS
 from lepton.dataset.load.prediction_batches import prediction_batches
 from lepton.errors import ConfigError, LeptonError, TrainingError
 from lepton.groups import package_of
@@ -32,6 +33,15 @@ def refuse_lack_of_spec(config: dict[str, Any]) -> None:
                 f"{_label(config)}: {name} takes no spec, which tells a network what the data are; "
                 "def __init__(self, *, spec, ...)"
             )
+
+
+def refuse_row_weights(config: dict[str, Any], task: Task) -> None:
+    """Raises: ConfigError for weights of rows where the task's own loss takes none."""
+    if (column := (config["dataset"] or {}).get("weight")) and not task.weighs_rows:
+        raise ConfigError(
+            f"dataset.weight={column}: the loss of task {task.name} takes no weights of rows; null "
+            "is right"
+        )
 
 
 def refuse_other_objects(config: dict[str, Any], model: Any) -> None:
@@ -69,7 +79,7 @@ def _forward_problem(network: "Network", rows: Rows) -> str | None:
     model, task = network.trained_module.cpu().eval(), network.task
     if type(task).forward is not Task.forward or "features" in rows:
         return None
-    inputs = {name: values.cpu() for name, values in rows.items() if name not in ("target", "id")}
+    inputs = {name: values.cpu() for name, values in rows.items() if name not in NOT_INPUTS}
     few = {name: values[:ROWS] for name, values in inputs.items()}
     numbers, batch = next(iter(prediction_batches(few, network.input_kinds)))
     forward = f"{type(network.model).__name__}.forward"

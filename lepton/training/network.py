@@ -25,6 +25,7 @@ from lepton.training.model_mistakes import (
     explained_model,
     refuse_lack_of_spec,
     refuse_other_objects,
+    refuse_row_weights,
 )
 from lepton.training.module import Watch
 from lepton.training.phase_fit import PhaseFit
@@ -56,6 +57,7 @@ class Network:
         """
         self.config, self.spec, self.task = config, spec, build.task(config, spec)
         self.input_kinds = kinds_in(spec)
+        refuse_row_weights(config, self.task)
         with torch.random.fork_rng():
             torch.manual_seed(derive(config["seed"], "init"))
             refuse_lack_of_spec(config)

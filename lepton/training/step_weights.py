@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from lepton.loss.weighted_mean import at_least_tiny
+
 
 class StepWeights:
     """Weighs the batches of a step by their normalizers, in all processes, as they come.
@@ -27,8 +29,8 @@ class StepWeights:
             torch.distributed.all_reduce(added)
         earlier, self.total = self.total, added if self.total is None else self.total + added
         if earlier is not None:
-            kept = earlier / self.total
+            kept = earlier / at_least_tiny(self.total)
             for parameter in parameters:
                 if parameter.grad is not None:
                     parameter.grad.mul_(kept)
-        return normalizer.detach() * self.processes / self.total
+        return normalizer.detach() * self.processes / at_least_tiny(self.total)

@@ -93,7 +93,8 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
         if trainer.get(key) != off:
             return f"trainer.{key} is about one run"
     task = config["task"]
-    if trainer["accumulate_grad_batches"] > 1 and (task.get("class_weights") or "_target_" in task):
+    weighs = task.get("class_weights") or "_target_" in task or config["dataset"].get("weight")
+    if trainer["accumulate_grad_batches"] > 1 and weighs:
         return "trainer.accumulate_grad_batches may weigh the batches of each run in its own way"
     if trainer.get("extra"):
         return f"trainer.extra ({', '.join(trainer['extra'])}) is about the trainer of one run"

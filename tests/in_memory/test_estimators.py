@@ -25,7 +25,9 @@ CHECKED = [*QUICK[1:2], "model=mlp_small", "trainer.max_epochs=20", "optimizer.l
 HARMLESS = {".json", ".yaml", ".txt", ".parquet", ".safetensors", ".skops", ""}  # no pickles
 NOT_HELD = {
     "check_methods_subset_invariance": "networks compute in 32 bits, whose last digit depends on "
-    "how many rows are predicted at once"
+    "how many rows are predicted at once",
+    "check_sample_weight_equivalence_on_dense_data": "rows that stand there twice are divided "
+    "among training and validation, and batches, as others are",
 }
 
 
@@ -53,6 +55,18 @@ def test_scikit_learns_checks_hold(estimator):
     skipped = [r["check_name"] for r in results if r["status"] == "skipped"]
     assert skipped in ([], ["check_array_api_input"])
     assert len(results) >= 48
+
+
+def test_rows_without_weight_are_not_learned_from():
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(300, 2)), rng.integers(0, 2, 300)
+    y = np.where(weight == 1, X[:, 0] > 0, X[:, 0] < 0)
+    classifier = LeptonClassifier(["model=gradient_boosting"]).fit(X, y, sample_weight=weight)
+    assert classifier.score(X, X[:, 0] > 0) > 0.85
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        LeptonClassifier(["model=gradient_boosting"]).fit(X, y, sample_weight=np.zeros(300))
+    with pytest.raises(ValueError, match="Negative values"):
+        LeptonClassifier(["model=gradient_boosting"]).fit(X, y, sample_weight=-np.ones(300))
 
 
 def test_classes_and_probabilities_are_those_of_the_run(fitted):

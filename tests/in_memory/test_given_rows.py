@@ -28,8 +28,9 @@ class OnlyProtocol:
         return self.frame.__dataframe__(**options)
 
 
-def together(data, *, target=None, y=None, val=None, test=None, groups=None):
-    return gather(data, target=target, y=y, val=val, test=test, groups=groups)
+def together(data, *, target=None, y=None, val=None, test=None, groups=None, weights=None):
+    given = {"target": target, "y": y, "val": val, "test": test, "groups": groups}
+    return gather(data, **given, weights=weights)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,17 @@ def test_rows_of_val_and_test_are_marked_in_a_column():
     assert given.test["x"].to_pylist() == [3, 4]
 
 
+def test_weights_are_of_training_rows_and_empty_for_others():
+    given = together(COLUMNS, target="age", weights=[1, 2, 0.5], val=COLUMNS, test=COLUMNS)
+    assert given.settings["dataset.weight"] == "weight"
+    column = given.rows.table["weight"].to_pylist()
+    assert column == [1, 2, 0.5, *[None] * 6]
+    given = together(COLUMNS, target="age", weights="income", test={"age": [3], "city": ["Ulm"]})
+    assert given.settings["dataset.weight"] == "income"
+    assert given.test is not None
+    assert given.test["income"].to_pylist() == [None]
+
+
 @pytest.mark.parametrize(
     ("given", "line"),
     [
@@ -161,6 +173,9 @@ def test_rows_of_val_and_test_are_marked_in_a_column():
         ({"target": "age", "groups": "town"}, "groups='town': no such column"),
         ({"target": "age", "groups": [1]}, "groups has 1 rows, the inputs have 3"),
         ({"target": "age", "groups": "city", "val": COLUMNS}, "groups and val"),
+        ({"target": "age", "weights": "town"}, "weight='town': no such column"),
+        ({"target": "age", "weights": [1]}, "sample_weight has 1 rows, the inputs have 3"),
+        ({"target": "age", "weights": np.ones((3, 2))}, "sample_weight: 2 dimensions"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

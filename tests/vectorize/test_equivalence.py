@@ -336,3 +336,14 @@ def test_a_target_far_from_0_in_a_stack_keeps_its_digits(here, gap):
     (here / "far.csv").write_text("\n".join(["a,y", *lines]) + "\n")
     data = ("dataset=csv", "dataset.path=far.csv", "dataset.target=y", "model=linear")
     assert gap(*data, "trainer.max_epochs=2", "optimizer=sgd", "seed=1,2") < 1e-4
+
+
+def test_rows_with_weights(gap, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(120, 3)), columns=["a", "b", "y"])
+    frame["w"] = rng.integers(0, 4, 120)
+    frame.to_csv(tmp_path / "weighed.csv", index=False)
+    data = ["dataset=csv", f"dataset.path={tmp_path}/weighed.csv", "dataset.target=y"]
+    overrides = ["batch_size=16", "model=mlp_small", "model.hidden=[4]", "trainer.max_epochs=2"]
+    overrides += [EXACT, "dataset.weight=w", "dataset.task=regression"]
+    assert gap(*data, *overrides, "seed=1,2", "optimizer.lr=0.01,0.03") < 1e-9

@@ -150,6 +150,7 @@ def _identity(data: "Data", source: FileSource) -> tuple[str, str]:
         "options": source.options,
         "target": [data.target, data.task, data.positive, data.max_numeric_classes],
         "split": asdict(data.split_settings),
+        "weight": data.weight,
         "inputs": [[kind.name, is_read, _described(kind)] for kind, is_read in kinds],
     }
     if data.selection != Selection():

@@ -26,6 +26,13 @@ class SplitSettings:
     shots: int | None
     fraction: float
 
+    @property
+    def excluded(self) -> dict[str, str]:
+        """The column that divides the rows, with the reason why it is no input."""
+        if self.column is None:
+            return {}
+        return {self.column: f"splits the rows by {self.strategy}, left out of the features"}
+
     def check(self, *, has_test_file: bool) -> None:
         """Raises: ConfigError with everything that does not go together."""
         problems = [

@@ -14,6 +14,7 @@ from lepton.compat.lightning import pl
 from lepton.config.identity import with_content_for_path
 from lepton.config.input_kinds import without_idle_encoders
 from lepton.dataset.data import Data
+from lepton.dataset.load.batch_cutter import NOT_INPUTS
 from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.layers import named_layers, new_parameters
 from lepton.pretrained.base_weights import starting_weights
@@ -23,7 +24,6 @@ Rows = dict[str, Tensor]
 FeatureSplits = dict[str, Rows]
 NamedFeatures = dict[str, dict[str, tuple[str, Tensor]]]  # by backbone, then by split
 FEATURES_IN_USE: WeakKeyDictionary[Data, NamedFeatures] = WeakKeyDictionary()
-NOT_INPUTS = ("target", "id")
 DIGEST_ROWS = 1024  # that are in memory at a time
 FEATURE_PACKAGES = (  # whose modules a backbone is made of
     *("torch", "transformers", "peft"),
@@ -59,10 +59,14 @@ def backbone_features(
             features_by_backbone[backbone][split] = (key, _cached_features(key, inputs, compute))
     features_by_split = features_by_backbone[backbone]
     splits = {
-        split: {"features": features, **{n: data.splits[split][n] for n in NOT_INPUTS}}
+        split: {"features": features, **_not_inputs(data.splits[split])}
         for split, (_, features) in features_by_split.items()
     }
     return splits, _joint_digest(*(key for key, _ in features_by_split.values()))
+
+
+def _not_inputs(rows: Rows) -> Rows:
+    return {name: rows[name] for name in NOT_INPUTS if name in rows}
 
 
 def _cached_features(key: str, inputs: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:

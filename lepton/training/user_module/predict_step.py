@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from lepton.compat.lightning import pl
+from lepton.dataset.load.batch_cutter import NOT_INPUTS
 from lepton.errors import ConfigError
 from lepton.method import Batch
 from lepton.task import Task
 
-NOT_INPUTS = ("target", "id")  # which further rows do not have
 MEANINGS = {
     "binary": "the probability of the second class",
     "multiclass": "a probability for each class",
