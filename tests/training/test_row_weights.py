@@ -1,6 +1,7 @@
 """Rows with weights count in the loss as often as these say, however batches are cut."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ CASES = {
 COUNTS = torch.tensor([0, 1, 3, 2, 0, 1, 4, 1])
 
 
-def task_and_batch(name, class_weights, parallel=None, loss=None, soft=False):
+def task_and_batch(name, class_weights, parallel=None, loss=None, soft=False) -> Any:
     spec = make_spec(task=name)
     weights = class_weights and class_weights[: len(spec.classes)]
     if weights is not None:
@@ -59,8 +60,8 @@ def task_and_batch(name, class_weights, parallel=None, loss=None, soft=False):
 def loss_and_gradient(task, logits, target, **weight):
     logits = logits.clone().requires_grad_()
     loss = task.loss(logits, target, **weight)
-    loss.backward()
-    return loss.detach(), logits.grad
+    (gradient,) = torch.autograd.grad(loss, logits)
+    return loss.detach(), gradient
 
 
 @pytest.mark.parametrize("parallel", [None, 3])
@@ -90,7 +91,7 @@ def test_batches_by_their_normalizers_are_one_larger_batch(case):
     task, logits, target = task_and_batch(*CASES[case])
     weight, pieces = COUNTS.float(), [slice(0, 4), slice(4, 5), slice(5, 8)]
     losses = [task.loss(logits[p], target[p], weight[p]) for p in pieces]
-    sizes = torch.stack([task.normalizer(target[p], weight[p]) for p in pieces]).double()
+    sizes = torch.tensor([float(task.normalizer(target[p], weight[p])) for p in pieces]).double()
     expected = task.loss(logits, target, weight)
     together = torch.stack(losses) @ sizes / sizes.sum()
     torch.testing.assert_close(together, expected, rtol=1e-6, atol=1e-9)
@@ -131,7 +132,7 @@ def files(tmp_path_factory):
     return folder
 
 
-def fitted(tmp_path, *overrides):
+def fitted(tmp_path, *overrides) -> Any:
     config = check(compose(*overrides))
     data = build.data(config)
     learner = build_learner(config, data.spec)
