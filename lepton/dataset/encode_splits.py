@@ -51,7 +51,8 @@ def encode_splits(
         numbers = target.files.numbers(ids[rows])
         splits[split]["id"] = arrays.keep(split, "id", torch.from_numpy(numbers))
     if weight is not None:
-        weights = training_weights(frame, weight, positions["train"], [*inputs, *unread_inputs])
+        rows, kinds = positions["train"], [*inputs, *unread_inputs]
+        weights = training_weights(frame, weight, rows, target.files.numbers(rows), kinds)
         splits["train"]["weight"] = arrays.keep("train", "weight", weights)
     return splits, describe_data(target, target.values[rows_by_split["train"]], **fields)
 

@@ -20,11 +20,15 @@ REMARK = "weighs the training rows in the loss; metrics, of validation too, coun
 
 
 def training_weights(
-    table: pd.DataFrame | RawTable, column: str, rows: np.ndarray, kinds: "Sequence[InputKind]"
+    table: pd.DataFrame | RawTable,
+    column: str,
+    rows: np.ndarray,
+    numbers: np.ndarray,
+    kinds: "Sequence[InputKind]",
 ) -> Tensor:
     """The weights of the rows at these places of a table.
 
-    Shapes: rows (N,) -> (N,) float32.
+    Shapes: rows, and their `numbers` in the files, (N,) -> (N,) float32.
     Raises: DataError for a column that is not there or has another use, and for weights that are
         missing, no numbers, negative, too large, or all 0.
     """
@@ -44,7 +48,7 @@ def training_weights(
         if refused.any():
             first = int(np.flatnonzero(refused)[0])
             cell = "the cell" if pd.isna(cells.iloc[first]) else repr(str(cells.iloc[first]))
-            raise DataError(f"{key}, row {rows[first] + 1}: {cell} {why}")
+            raise DataError(f"{key}, row {numbers[first] + 1}: {cell} {why}")
     if not weights.any():
         raise DataError(f"{key}: every training row weighs 0; nothing is left to learn from")
     return torch.from_numpy(weights)
