@@ -41,8 +41,7 @@ class TabularData(Data):
     def _read_files(self) -> tuple[RawTable, FileParts]:
         """The same rows; columns that are not selected are ignored from here on."""
         table, files = super()._read_files()
-        others = [*self.target_columns(), *filter(None, [self.split_settings.column])]
-        ignored = self.selection.left_out(table.columns, self.columns, others)
+        ignored = self.selection.left_out(table.columns, self.columns, self._excluded_columns())
         self.columns = self.columns | dict.fromkeys(ignored, "ignore")
         return table, files
 
