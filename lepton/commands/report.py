@@ -8,15 +8,19 @@
   --select NAME         the validation metric that chooses (score)
   --out FOLDER          where it is written (reports/STUDY)
   --figure NAME         writes one of its figures alone
+  --watch               serves the page to this machine and draws it anew as runs end
+  --port NUMBER         with --watch: the port of 127.0.0.1 (a free one)
 
 examples:
   lepton report first
   lepton report first second --compare model,optimizer --out reports/both
+  lepton report first --watch
 """
 
 import argparse
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lepton.analysis.run_filter import filter_runs
 from lepton.analysis.study import gather_runs
@@ -24,26 +28,27 @@ from lepton.commands.argument_parser import CommandParser, split_names, where_as
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 from lepton.report.assemble import ReportRequest, assemble_report
-from lepton.report.write import PAGE, write_figures, write_report
+from lepton.report.live import watch
+from lepton.report.write import PAGE, live_page, write_figures, write_report
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 USAGE = "usage: lepton report STUDY [STUDY...] [--compare KEY[,KEY]] [--out FOLDER]"
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the report, or with --figure one figure of it, and prints where it is."""
+    """Writes the report, or with --figure one figure of it, and prints where it is.
+
+    With --watch it is served instead, and nothing is written.
+    """
     options = _parse(arguments)
+    if options.watch:
+        _watch(options, arguments)
+        return 0
     filtered = filter_runs(gather_runs(options.studies), options.where)
     frame = filtered.runs
-    request = ReportRequest(
-        options.studies,
-        split_names(options.compare) or None,
-        options.metric,
-        options.baseline,
-        options.select,
-        shlex.join(["lepton", "report", *_without_figure(arguments)]),
-        filtered.note,
-    )
-    report = assemble_report(frame, request)
+    report = assemble_report(frame, _request(options, arguments, filtered.note))
     name = "+".join(Path(study).resolve().name for study in options.studies)
     out = options.out or Path("reports") / name
     if options.figure is not None:
@@ -62,6 +67,33 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _request(
+    options: argparse.Namespace, arguments: list[str], filter_note: str | None
+) -> ReportRequest:
+    return ReportRequest(
+        options.studies,
+        split_names(options.compare) or None,
+        options.metric,
+        options.baseline,
+        options.select,
+        shlex.join(["lepton", "report", *_without(arguments, "--figure", "--port")]),
+        filter_note,
+    )
+
+
+def _watch(options: argparse.Namespace, arguments: list[str]) -> None:
+    for name in ("out", "figure"):
+        if getattr(options, name) is not None:
+            raise LeptonError(f"--watch writes no file; leave out --{name}")
+    written = [argument for argument in arguments if argument != "--watch"]
+
+    def render(frame: "pd.DataFrame") -> str:
+        filtered = filter_runs(frame, options.where)
+        return live_page(assemble_report(filtered.runs, _request(options, written, filtered.note)))
+
+    watch(lambda: gather_runs(options.studies), render, options.port or 0)
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = CommandParser("report", USAGE, allow_abbrev=False)
     parser.add_argument("studies", nargs="+", metavar="STUDY")
@@ -72,14 +104,19 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--where", metavar="CONDITION")
     parser.add_argument("--out", metavar="FOLDER", type=Path)
     parser.add_argument("--figure", metavar="NAME")
-    return parser.parse_args(where_as_flag(arguments))
+    parser.add_argument("--watch", action="store_true")
+    parser.add_argument("--port", metavar="NUMBER", type=int)
+    options = parser.parse_args(where_as_flag(arguments))
+    if options.port is not None and not options.watch:
+        raise LeptonError("--port: only --watch serves the page")
+    return options
 
 
-def _without_figure(arguments: list[str]) -> list[str]:
-    """The arguments without --figure and its value: those that the whole report is made with."""
+def _without(arguments: list[str], *flags: str) -> list[str]:
+    """The arguments without these flags and their values: those that make the whole report."""
     others, is_value = [], False
     for argument in arguments:
-        if not is_value and not argument.startswith("--figure"):
+        if not is_value and argument.partition("=")[0] not in flags:
             others.append(argument)
-        is_value = argument == "--figure"
+        is_value = argument in flags
     return others

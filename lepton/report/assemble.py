@@ -25,7 +25,7 @@ from lepton.errors import LeptonError, did_you_mean
 from lepton.report.blocks import Report, Section
 from lepton.report.dataset_runs import split_by_dataset
 from lepton.report.sections.best_setting import best_setting_section
-from lepton.report.sections.comparison import comparison_section
+from lepton.report.sections.comparison import comparison_section, forest_plot
 from lepton.report.sections.derived_runs import derived_sections
 from lepton.report.sections.error_analysis import error_analysis_section
 from lepton.report.sections.fine_tuning import fine_tuning_section
@@ -99,7 +99,8 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     sections.append(runs_section("Every run", frame, varied, metrics))
     summary = _summary(comparisons) or [_summary_without_comparison(trained_runs, varied)]
     facts |= _facts(trained_runs, request, metrics, select)
-    return Report(title, summary, facts, sections, request.command)
+    answer = [figure for c in comparisons[:MAX_DATASETS] for figure in forest_plot(c)]
+    return Report(title, summary, facts, sections, request.command, answer=answer)
 
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:

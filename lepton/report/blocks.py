@@ -60,6 +60,16 @@ class Code:
 
 
 @dataclass(frozen=True)
+class RunDetails:
+    """What the row of a run opens."""
+
+    folder: str
+    settings: dict[str, str]  # in which runs differ
+    history_header: list[str]
+    history: list[list[str]]
+
+
+@dataclass(frozen=True)
 class RunsTable:
     """The table of all runs, which a page shows in parts; its rows stand in the order shown."""
 
@@ -67,6 +77,8 @@ class RunsTable:
     header: list[str]
     rows: list[list[str]]
     first_number: int
+    details: list[RunDetails] = field(default_factory=list)  # of the first rows
+    common_settings: dict[str, str] = field(default_factory=dict)
 
 
 def safe_name(name: str) -> str:
@@ -95,9 +107,11 @@ class Report:
     sections: list[Section]
     command: str  # makes the same report again
     what: str = "report"  # it is called, beside its title
+    answer: list[Figure] = field(default_factory=list)  # below the summary
 
     def figures(self) -> list[Figure]:
-        return [b for section in self.sections for b in section.blocks if isinstance(b, Figure)]
+        blocks = [b for section in self.sections for b in section.blocks]
+        return [*self.answer, *(b for b in blocks if isinstance(b, Figure))]
 
     def tables(self) -> list[Table]:
         return [b for section in self.sections for b in section.blocks if isinstance(b, Table)]

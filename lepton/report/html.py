@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 
@@ -25,16 +26,24 @@ from lepton.report.blocks import (
 ASSETS = Path(__file__).parent
 LONG_CELL = 60  # characters from which a cell may break into lines
 RUNS_PER_PAGE = 25
+MIN_CARD_COLUMNS = 5  # fewer fit a phone
 GENERATOR = '<meta name="generator" content="lepton">'
 SETTING = r"[\w.]+=(?:[\w.+\-\[\]]*[\w\]]|&#x27;.*?&#x27;)|--[a-z]+ KEY"  # in escaped prose
 SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "media-src data:"
 )
+LIVE_WITHOUT_SCRIPT = '<noscript><meta http-equiv="refresh" content="10"></noscript>'
 
 
-def html_page(report: Report, svgs: dict[str, str]) -> str:
-    """The page, with the SVG of each figure by its name as `svg.inline_svg` returns it."""
+def html_page(report: Report, svgs: dict[str, str], *, live: bool = False) -> str:
+    """The page, with the SVG of each figure by its name as `svg.inline_svg` returns it.
+
+    A live one asks its server for a newer one.
+    """
+    policy = SECURITY_POLICY + ("; connect-src 'self'" if live else "")
+    root_class = ' class="live"' if live else ""
+    refresh = LIVE_WITHOUT_SCRIPT if live else ""
     style, script = ((ASSETS / name).read_text() for name in ("page.css", "page.js"))
     title = f"{escape(report.title)}: {escape(report.what)}"
     contents = "".join(
@@ -43,13 +52,13 @@ def html_page(report: Report, svgs: dict[str, str]) -> str:
     )
     body = "".join(_section(section, svgs, report.command) for section in report.sections)
     return f"""<!doctype html>
-<html lang="en">
+<html lang="en"{root_class}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 {GENERATOR}
-<meta http-equiv="Content-Security-Policy" content="{SECURITY_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">{refresh}
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>{style}</style>
@@ -59,7 +68,7 @@ def html_page(report: Report, svgs: dict[str, str]) -> str:
 <nav aria-label="Contents"><p class="brand">{escape(report.title)}</p><ol>{contents}</ol>
 <button type="button" id="theme" aria-pressed="false">Dark</button></nav>
 <main id="main" tabindex="-1">
-<header>{_header(report)}</header>
+<header>{_header(report, svgs)}</header>
 {body}
 <footer><p>Made by</p>{_code(Code("", report.command))}</footer>
 </main>
@@ -69,13 +78,15 @@ def html_page(report: Report, svgs: dict[str, str]) -> str:
 """
 
 
-def _header(report: Report) -> str:
+def _header(report: Report, svgs: dict[str, str]) -> str:
     summary = "".join(f"<p>{_prose(sentence)}</p>" for sentence in report.summary)
     facts = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(fact)}</dd></div>"
         for name, fact in report.facts.items()
     )
-    return f'<h1>{escape(report.title)}</h1><div class="answer">{summary}</div><dl>{facts}</dl>'
+    figures = [_figure(figure, svgs[figure.name], report.command) for figure in report.answer]
+    answer = f'<div class="answer">{summary}</div>{"".join(_figure_row(figures))}'
+    return f"<h1>{escape(report.title)}</h1>{answer}<dl>{facts}</dl>"
 
 
 def _section(section: Section, svgs: dict[str, str], command: str) -> str:
@@ -124,8 +135,8 @@ def _table(table: Table) -> str:
     )
     return (
         f'<figure class="table">{_open_scroll_box("scroll", table.name)}'
-        f"<table><thead><tr>{titles}</tr></thead>"
-        f"<tbody>{_table_rows(table.rows, table.first_number)}</tbody></table></div>"
+        f"<table{_table_class(table.header, table.rows)}><thead><tr>{titles}</tr></thead>"
+        f"<tbody>{_table_rows(table.rows, table.header, table.first_number)}</tbody></table></div>"
         f"<figcaption>{escape(table.caption)}</figcaption></figure>"
     )
 
@@ -136,14 +147,21 @@ def _open_scroll_box(css_class: str, name: str) -> str:
     return f'<div class="{css_class}" role="region" tabindex="0" aria-label="{label}">'
 
 
-def _table_rows(rows: list[list[str]], first_number: int) -> str:
-    return "".join(f"<tr>{_cells(row, first_number)}</tr>" for row in rows)
+def _table_class(header: list[str], rows: list[list[str]]) -> str:
+    """The class of a table whose rows a phone shows as cards, and of one worth sorting."""
+    classes = [*["cards"] * (len(header) >= MIN_CARD_COLUMNS), *["sortable"] * (len(rows) > 2)]
+    return f' class="{" ".join(classes)}"' if classes else ""
 
 
-def _cells(row: list[str], first_number: int) -> str:
+def _table_rows(rows: list[list[str]], header: list[str], first_number: int) -> str:
+    return "".join(f"<tr>{_cells(row, header, first_number)}</tr>" for row in rows)
+
+
+def _cells(row: list[str], header: list[str], first_number: int) -> str:
     name, *values = row
     cells = "".join(
-        f"<td{_cell_class(i, first_number, value)}>{_value(value)}</td>"
+        f'<td{_cell_class(i, first_number, value)} data-title="{escape(header[i], quote=True)}">'
+        f"{_value(value)}</td>"
         for i, value in enumerate(values, 1)
     )
     return f'<th scope="row">{escape(name)}</th>{cells}'
@@ -180,7 +198,9 @@ def _number_class(column: int, first_number: int) -> str:
 def _figure(figure: Figure, svg: str, command: str) -> str:
     wide = ' class="wide"' if figure.wide else ""
     figure_command = escape(f"{command} --figure {shell_word(figure.name)}")
-    how = f" <code>{figure_command}</code>" if figure.by_itself else ""
+    copy = '<button type="button" class="copy">Copy command</button>'
+    command_part = f' <span class="command"><code>{figure_command}</code>{copy}</span>'
+    how = command_part if figure.by_itself else ""
     return (
         f"<figure{wide}>{_open_scroll_box('plotbox', figure.name)}{svg}</div>"
         f"<figcaption>{escape(figure.caption)}{how}</figcaption></figure>"
@@ -203,16 +223,22 @@ def _runs_table(table: RunsTable) -> str:
         f'<button type="button">{escape(title)}</button></th>'
         for i, title in enumerate(table.header)
     )
-    first_page = _table_rows(table.rows[:RUNS_PER_PAGE], table.first_number)
+    first_page = _table_rows(table.rows[:RUNS_PER_PAGE], table.header, table.first_number)
     rows = [[printable(cell) for cell in row] for row in table.rows]
-    data = {"numbers": table.first_number, "page": RUNS_PER_PAGE, "rows": rows}
+    data = {
+        **{"numbers": table.first_number, "page": RUNS_PER_PAGE, "rows": rows},
+        "titles": table.header,
+        "details": [asdict(details) for details in table.details],
+        "common": table.common_settings,
+    }
     packed_data = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return (
         '<div class="runs" id="runs"><p class="tools"><label>Find <input type="search" '
         'autocomplete="off"></label> <button type="button" class="back">Back</button> '
         '<button type="button" class="next">Next</button> <span role="status"></span></p>'
         f'<figure class="table">{_open_scroll_box("scroll", "every run")}'
-        f"<table><thead><tr>{titles}</tr></thead><tbody>{first_page}</tbody></table></div>"
+        f'<table class="cards"><thead><tr>{titles}</tr></thead><tbody>{first_page}</tbody></table>'
+        "</div>"
         f"<figcaption>{escape(table.caption)}</figcaption></figure></div>"
         f'<script type="application/json" id="runs-data">{packed_data}</script>'
     )

@@ -13,6 +13,7 @@ def markdown_document(report: Report) -> str:
     """The whole report, for a file that lies beside its `plots` folder."""
     paragraphs = [f"# {_escape_prose(report.title)}", *map(_escape_prose, report.summary)]
     facts = (f"- {name}: {_escape_prose(fact)}" for name, fact in report.facts.items())
+    paragraphs += [_block(figure, report.command) for figure in report.answer]
     paragraphs.append("\n".join(facts))
     for section in report.sections:
         paragraphs.append(f"## {section.title}")

@@ -7,8 +7,9 @@ from lepton.stats.repetitions import MIN_UNITS
 
 
 def format_number(value: float | None, sign: str = "") -> str:
-    """The number with four decimals; `sign="+"` writes a plus before a positive one."""
-    return "" if pd.isna(value) else f"{value:{sign}.4f}"
+    """The number with four decimals, fewer from 10 on; `sign="+"` writes a plus before a positive
+    one."""
+    return "" if pd.isna(value) else f"{value:{sign}.{_decimals(value)}f}"
 
 
 def format_interval(low: float, high: float, sign: str = "", *, units: float = np.inf) -> str:
@@ -17,7 +18,17 @@ def format_interval(low: float, high: float, sign: str = "", *, units: float = n
     if 1 < units < MIN_UNITS:
         return "n too small"
     has_width = pd.notna(low) and high > low
-    return f"[{low:{sign}.4f}, {high:{sign}.4f}]" if has_width else ""
+    if not has_width:
+        return ""
+    decimals = _decimals(max(abs(low), abs(high)))
+    return f"[{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
+
+
+def format_seconds(seconds: float) -> str:
+    """The seconds with two digits where they are few, else whole."""
+    if pd.isna(seconds):
+        return ""
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2f}"
 
 
 def format_p_value(p: float) -> str:
@@ -28,3 +39,9 @@ def format_p_value(p: float) -> str:
 
 def format_percent(share: float) -> str:
     return f"{100 * share:.1f} %"
+
+
+def _decimals(value: float) -> int:
+    """As many decimals as leave five digits, at most four."""
+    size = abs(value)
+    return 4 if not np.isfinite(size) or size < 10 else max(0, 4 - int(np.log10(size)))

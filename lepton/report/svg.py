@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from lepton.foreign_text import printable
+from lepton.report.figures.hover import links_as_titles
 from lepton.report.figures.style import INK, LINE, MUTED, PAPER, SERIES
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def _svg(figure: "Figure", image_dpi: int = 100) -> str:
     stream = io.StringIO()
     no_metadata = dict.fromkeys(("Date", "Creator", "Format"))
     figure.savefig(stream, format="svg", dpi=image_dpi, metadata=no_metadata)
-    svg = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>", "", stream.getvalue(), flags=re.DOTALL)
+    svg = links_as_titles(stream.getvalue())
+    svg = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' (?:d|x|y|transform)="[^"]+"', _rounded_coordinates, svg)
     return re.sub(r'\n\s*(?:<g id="[^"]*"/>\n\s*)*', "\n", svg)
 

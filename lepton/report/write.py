@@ -49,6 +49,19 @@ def write_report(report: Report, frame: pd.DataFrame, folder: Path) -> None:
         shutil.rmtree(new_folder, ignore_errors=True)
 
 
+def live_page(report: Report) -> str:
+    """The page alone, drawn into no file, which asks its server for a newer one.
+
+    Raises: LeptonError when matplotlib is not installed.
+    """
+    with lepton_style():
+        svgs = {
+            figure.name: inline_svg(compact_svg(figure.draw()), figure.file_stem, figure.alt)
+            for figure in report.figures()
+        }
+    return printable(html_page(report, svgs, live=True))
+
+
 def write_figures(report: Report, folder: Path, only: str | None = None) -> dict[str, str]:
     """Draws every figure, or one, into SVG and PNG files; returns the SVGs for a page, by name.
 

@@ -39,6 +39,8 @@ def runs_frame(n: int) -> pd.DataFrame:
             "optimizer.lr": 10 ** generator.uniform(-5, -1, n),
             "model": generator.choice(["mlp", "linear", "resnet"], n),
             "score": generator.normal(size=n),
+            "run": [f"run-{i}" for i in range(n)],
+            "seed": range(n),
         }
     )
 

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from lepton.commands.report import main as report_command
+from lepton.storage.run_files import read_run_table
+from lepton.storage.run_folder import HISTORY_FILE
 
 pytestmark = pytest.mark.slow
 TAB, ENTER = ("Tab", 9), ("Enter", 13)
@@ -113,3 +115,83 @@ def test_runs_are_found_by_words(browser, page):
     )
     assert len(rows) == 3
     assert all("gradient_boosting" in row for row in rows)
+
+
+def test_the_answer_has_a_forest_plot_with_a_line_at_zero(browser, page):
+    browser.open(page)
+    header = "document.querySelector('header')"
+    assert "0.00" in browser.evaluate(f"{header}.querySelector('svg').textContent").replace(" ", "")
+    [label] = browser.evaluate(
+        f"[...{header}.querySelectorAll('.dot')].map(d => d.getAttribute('aria-label'))"
+    )
+    difference = browser.evaluate(
+        "[...document.querySelectorAll('[aria-label=comparison] [data-title=\"minus baseline\"]')]"
+        ".map(t => t.textContent).find(t => t !== 'baseline')"
+    )
+    assert difference in label
+
+
+def test_a_dot_under_the_pointer_says_which_run_it_is(browser, page):
+    browser.open(page)
+    place = browser.evaluate(
+        "(d => { d.scrollIntoView({block: 'center', behavior: 'instant'});"
+        "const r = d.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })"
+        "(document.querySelector('section .dot'))"
+    )
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=place[0], y=place[1])
+    assert re.fullmatch(
+        r"german_credit-\w+-s\d-\w+, seed \d, test auroc 0\.\d{4}",
+        browser.evaluate("document.querySelector('#tip:not([hidden])').textContent"),
+    )
+
+
+def test_a_row_opens_the_settings_and_the_epochs_of_its_run(browser, page, study):
+    browser.open(page)
+    button = (
+        "[...document.querySelectorAll('#runs .open')].find(b => b.textContent.includes('mlp'))"
+    )
+    name = browser.evaluate(f"{button}.textContent")
+    browser.evaluate(f"{button}.focus()")
+    browser.press(*ENTER)
+    detail = "document.querySelector('#runs .detail')"
+    assert name in browser.evaluate(f"{detail}.querySelector('code').textContent")
+    terms = browser.evaluate(f"[...{detail}.querySelectorAll('dt')].map(t => t.textContent)")
+    assert {"seed", "model", "trainer.max_epochs"} <= {*terms}
+    rows = browser.evaluate(f"{detail}.querySelectorAll('.epochs tbody tr').length")
+    assert rows == len(read_run_table(study / name, HISTORY_FILE))
+    browser.press(*ENTER)
+    assert browser.evaluate(f"{detail} === null")
+
+
+def test_a_table_is_sorted_by_its_numbers_from_its_header(browser, page):
+    browser.open(page)
+    table = "document.querySelector('[aria-label=mistakes] table')"
+    browser.evaluate(f"{table}.querySelectorAll('thead button')[0].click()")
+    samples = f"[...{table}.querySelectorAll('tbody th')].map(t => t.textContent)"
+    first = browser.evaluate(samples)
+    assert first == sorted(first, key=int)
+    browser.evaluate(f"{table}.querySelectorAll('thead button')[0].click()")
+    assert browser.evaluate(samples) == first[::-1]
+
+
+def test_a_phone_cuts_no_table(browser, page):
+    browser.open(page, width=400)
+    hidden = browser.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth > s.clientWidth)"
+        ".map(s => s.getAttribute('aria-label'))"
+    )
+    assert hidden == []
+
+
+def test_the_page_says_everything_without_a_script(browser, page):
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    browser.open(page)
+    text = page.read_text()
+    assert browser.console_events() == []
+    nodes = browser.call("DOM.getDocument", depth=0)["root"]["nodeId"]
+    copies = browser.call("DOM.querySelector", nodeId=nodes, selector=".copy")["nodeId"]
+    with pytest.raises(AssertionError, match="Could not compute box model"):
+        browser.call("DOM.getBoxModel", nodeId=copies)
+    code = browser.call("DOM.querySelector", nodeId=nodes, selector=".command code")["nodeId"]
+    assert browser.call("DOM.getBoxModel", nodeId=code)["model"]["width"] > 100
+    assert "<title>german_credit-" in text

@@ -297,8 +297,8 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
             (["--select", "test/auroc"], "use val/auroc"),
             (["--baseline", "x"], "--baseline x: no such option of model"),
             (["--metric", "rmse"], "test/rmse: no finished run has it"),
-            (["--figure", "x"], "--figure x: no such figure (figures: distribution, "),
-            (["--figure", ""], "--figure : no such figure (figures: distribution, "),
+            (["--figure", "x"], "--figure x: no such figure (figures: forest, distribution, "),
+            (["--figure", ""], "--figure : no such figure (figures: forest, distribution, "),
             (
                 ["--figure", "slices", "--out", "runs/small/damaged/result.json"],
                 "cannot write the fig",
@@ -308,9 +308,12 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
                 "x: cannot write the report (Not a dir",
             ),
             (["--out", "runs"], "--out runs: is there and holds no report.html"),
+            (["--watch", "--out", "x"], "--watch writes no file; leave out --out"),
+            (["--port", "1"], "--port: only --watch serves the page"),
+            (["--watch", "--port", "65536"], "--port 65536: "),
             (["--fast"], "report: unrecognized arguments: --fast; usage: lepton report STUDY"),
         ],
-        *(0, 1, 2, 3, 4, 5, 9, 10),
+        *(0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13),
     ),
 )
 def test_a_mistake_is_a_line_and_writes_nothing(study, here, arguments, message):

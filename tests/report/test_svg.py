@@ -80,6 +80,16 @@ def test_an_inlined_figure_has_the_colours_of_its_page_and_identifiers_of_its_ow
     assert set(references) <= set(identifiers)
 
 
+def test_each_dot_of_few_runs_says_its_run_its_seed_and_its_value(figure_style):
+    runs = runs_frame(9)
+    labels = runs["model"]
+    figure = score_by_cost(runs, "seconds", "score", larger_is_better=True, labels=labels)
+    titles = re.findall(r'<g class="dot"><title>(.*?)</title>', compact_svg(figure))
+    assert {*titles} == {
+        f"run-{i}, seed {i}, score {score:.4f}" for i, score in enumerate(runs["score"])
+    }
+
+
 def test_the_same_figure_is_the_same_file():
     first, second = (compact_svg(large_figure("score_by_cost")) for _ in range(2))
     assert first == second

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 
 from lepton.analysis.comparison import Comparison, setting_text
+from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
 from lepton.analysis.grouping import rows_by_key
+from lepton.report.figures.hover import set_hover
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.style import (
     BETTER,
+    FAINT,
     INK,
     MAX_DRAWN_RUNS,
     MUTED,
@@ -19,6 +22,7 @@ from lepton.report.figures.style import (
     series_color,
     subplots,
 )
+from lepton.report.number_format import format_interval, format_number
 from lepton.stats.pairs import PairedScores
 
 if TYPE_CHECKING:
@@ -29,8 +33,42 @@ MAX_LINES = 8  # options drawn over a number
 MAX_PAIRS = 60
 
 
-def distribution(comparison: Comparison, scores: dict[tuple, np.ndarray]) -> "Figure":
-    """The scores of each option's runs, their mean and its 95 % interval."""
+def forest(comparison: Comparison) -> "Figure":
+    """Each option's difference from the baseline with its interval, and a line at zero."""
+    rivals = [
+        (option, row)
+        for option, (_, row) in zip(comparison.options(), comparison.table.iterrows(), strict=True)
+        if np.isfinite(row["gap_low"])
+    ]
+    figure, ax = subplots(height=1.0 + 0.36 * len(rivals))
+    ax.axvline(0, color=INK, lw=1.2, ls="--", zorder=1)
+    for i, (option, row) in enumerate(rivals):
+        color = _verdict_color(row, larger_is_better=comparison.larger_is_better)
+        ax.plot([row["gap_low"], row["gap_high"]], [i, i], color=color, lw=2.2)
+        interval = format_interval(row["gap_low"], row["gap_high"], "+")
+        dot = ax.scatter([row["difference"]], [i], s=42, color=color, lw=0, zorder=3)
+        words = f"{option_label(option)}: {format_number(row['difference'], '+')}, 95 % {interval}"
+        set_hover(dot, [words])
+    ax.set_yticks(range(len(rivals)), [option_label(option) for option, _ in rivals], color=INK)
+    ax.set_ylim(len(rivals) - 0.5, -0.5)
+    better = "right" if comparison.larger_is_better else "left"
+    metric = comparison.metric.replace("/", " ")
+    ax.set_xlabel(f"{metric} minus that of {option_label(comparison.baseline)}; {better} is better")
+    ax.grid(axis="y", visible=False)
+    return figure
+
+
+def _verdict_color(row: pd.Series, *, larger_is_better: bool) -> str:
+    """Green or red where the corrected test tells the option from the baseline, else grey."""
+    if not row["p_holm"] < SIGNIFICANCE_LEVEL:
+        return FAINT
+    return BETTER if (row["difference"] > 0) == larger_is_better else WORSE
+
+
+def distribution(
+    comparison: Comparison, scores: dict[tuple, np.ndarray], words: dict[tuple, list[str]]
+) -> "Figure":
+    """The scores of each option's runs, their mean and its 95 % interval; `words` are the runs'."""
     options = comparison.options()
     figure, ax = subplots(height=0.9 + 0.36 * len(options))
     generator = np.random.default_rng(0)
@@ -40,7 +78,8 @@ def distribution(comparison: Comparison, scores: dict[tuple, np.ndarray]) -> "Fi
         drawn_scores = scores[option][sample]
         jitter = generator.uniform(-0.16, 0.16, len(drawn_scores))
         color = series_color(0)
-        ax.scatter(drawn_scores, i + jitter, s=12, color=color, alpha=0.4, lw=0, **markers)
+        dots = ax.scatter(drawn_scores, i + jitter, s=20, color=color, alpha=0.5, lw=0, **markers)
+        set_hover(dots, [words[option][run] for run in sample])
         if np.isfinite(row["low"]):
             ax.plot([row["low"], row["high"]], [i, i], color=INK, lw=1.4)
         ax.plot(row["mean"], i, "o", ms=5, color=INK)

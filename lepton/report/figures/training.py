@@ -8,6 +8,7 @@ import pandas as pd
 from lepton.analysis.comparison import setting_text
 from lepton.analysis.score_metrics import selection_name
 from lepton.metric.direction import larger_is_better
+from lepton.report.figures.hover import run_words, set_hover
 from lepton.report.figures.labels import option_label, value_label
 from lepton.report.figures.style import (
     FAINT,
@@ -92,10 +93,14 @@ def score_by_cost(
     for i, name in enumerate(names[:MAX_OPTIONS]):
         option_runs = runs[labels == name]
         x, y = option_runs[column].astype(float), option_runs[metric]
-        ax.scatter(x, y, color=series_color(i), label=name, **style)
+        dots = ax.scatter(x, y, color=series_color(i), label=name, **style)
+        set_hover(dots, run_words(option_runs, metric))
     ax.plot(*front, color=INK, lw=1.2, drawstyle="steps-post", zorder=0)
     if len(runs) and runs[column].min() > 0 and runs[column].max() / runs[column].min() > 20:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:,.12g}")  # the default formula is no text
+        ax.xaxis.set_minor_formatter("")
+        ax.tick_params(which="minor", length=0)
     ax.set_xlabel(COST_LABELS[column])
     ax.set_ylabel(metric.replace("/", " "))
     if len(names) > 1:

@@ -10,6 +10,7 @@ from lepton.analysis.score_metrics import selection_name
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.dataset_runs import name_suffix, on_dataset
 from lepton.report.figures import comparison as figures
+from lepton.report.figures.hover import run_words
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.style import MAX_DRAWN_RUNS
 from lepton.report.number_format import format_interval, format_number, format_p_value
@@ -66,6 +67,32 @@ def comparison_table(comparison: Comparison) -> Table:
         [[row[i] for i in shown_columns] for row in rows],
         len(comparison.keys),
     )
+
+
+def forest_plot(comparison: Comparison) -> list[Figure]:
+    """The differences from the baseline, where there is one that an interval is known of."""
+    table = comparison.table
+    if not np.isfinite(table["gap_low"].to_numpy(float)).any():
+        return []
+    baseline = comparison.option_name(comparison.baseline)
+    metric = comparison.metric.replace("/", " ")
+    return [
+        Figure(
+            f"forest{name_suffix(comparison.dataset)}",
+            f"How far each option's {metric} is from that of {baseline}, with 95 % intervals"
+            f"{on_dataset(comparison.dataset)}; dashed: no difference. Green is better and red "
+            "worse beyond chance (Holm); grey cannot be told apart.",
+            f"difference in {metric} from {baseline}: "
+            + ", ".join(
+                f"{option_label(option)} {format_number(difference, '+')}"
+                for option, difference in zip(
+                    comparison.options(), table["difference"], strict=True
+                )
+                if option != comparison.baseline
+            ),
+            lambda: figures.forest(comparison),
+        )
+    ]
 
 
 def _difference_cells(row: pd.Series) -> list[str]:
@@ -130,10 +157,9 @@ def _paired_rivals(comparison: Comparison, min_pairs: int) -> list[tuple[tuple, 
 
 
 def _distribution(comparison: Comparison, finished: pd.DataFrame) -> Figure:
-    scores = {
-        option: runs[comparison.metric].dropna().to_numpy(float)
-        for option, runs in rows_by_key(finished, comparison.keys)
-    }
+    scored_runs = rows_by_key(finished.dropna(subset=comparison.metric), comparison.keys)
+    scores = {option: runs[comparison.metric].to_numpy(float) for option, runs in scored_runs}
+    words = {option: run_words(runs, comparison.metric) for option, runs in scored_runs}
     max_runs = MAX_DRAWN_RUNS // len(scores)
     drawn_runs = "every run"
     if any(len(option_scores) > max_runs for option_scores in scores.values()):
@@ -145,7 +171,7 @@ def _distribution(comparison: Comparison, finished: pd.DataFrame) -> Figure:
         f"{metric} of {drawn_runs}; bar: mean and its 95 % interval.",
         f"{metric} by option: "
         + ", ".join(f"{option_label(option)} {mean:.4f}" for option, mean in means),
-        lambda: figures.distribution(comparison, scores),
+        lambda: figures.distribution(comparison, scores, words),
     )
 
 

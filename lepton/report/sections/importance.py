@@ -30,13 +30,16 @@ def importance_section(
     blocks: list[Block] = [
         Text(_conclusion(importance)),
         _share_table(importance, score),
-        Figure(
-            "importance",
-            f"Variance of {selection_name(score)} explained by each key ({importance.method}).",
-            ", ".join(f"{key} {format_percent(share)}" for key, share in shares),
-            lambda: importance_bars(importance, selection_name(score)),
-        ),
     ]
+    if len(importance.shares) > 1:  # one bar says what the table says
+        blocks.append(
+            Figure(
+                "importance",
+                f"Variance of {selection_name(score)} explained by each key ({importance.method}).",
+                ", ".join(f"{key} {format_percent(share)}" for key, share in shares),
+                lambda: importance_bars(importance, selection_name(score)),
+            )
+        )
     if importance.top_two:
         blocks.append(_interaction(importance.top_two, finished, score))
     return Section(TITLE, blocks)

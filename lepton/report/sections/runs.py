@@ -1,5 +1,7 @@
 """The section with every run of a study, and why some have no result."""
 
+from typing import Any
+
 import pandas as pd
 
 from lepton.analysis.comparison import setting_text
@@ -7,6 +9,8 @@ from lepton.analysis.grouping import derived_columns
 from lepton.analysis.score_metrics import ordered_column, selection_name
 from lepton.analysis.study import LOST_STATUSES
 from lepton.report.blocks import Block, RunsTable, Section, Table
+from lepton.report.number_format import format_number, format_seconds
+from lepton.report.sections.run_details import common_settings, run_details
 
 MAX_WITHOUT_RESULT = 200
 MAX_SETTINGS = 8  # columns
@@ -46,19 +50,24 @@ def _every_run(frame: pd.DataFrame, varied: list[str], metrics: list[str]) -> Ru
     if "score" in frame:
         frame = frame.sort_values("score", ascending=False, kind="stable")
     setting_columns = [[_setting_cell(value) for value in frame[c]] for c in settings]
-    fact_columns = [[_fact_cell(value) for value in frame[c]] for c in facts]
+    fact_columns = [[_fact_cell(c, value) for value in frame[c]] for c in facts]
     rows = zip(frame["run"], frame["status"], *setting_columns, *fact_columns, strict=True)
-    fact_titles = (selection_name(c) if c == select else c for c in facts)
+    fact_titles = (selection_name(c) if c == select else c.replace("/", " ") for c in facts)
     header = ["run", "status", *settings, *fact_titles]
     caption = f"Every run, best {selection_name(select)} first; all columns are in runs.csv."
-    return RunsTable(caption, header, [list(row) for row in rows], 2 + len(settings))
+    details, common = run_details(frame), common_settings(frame)
+    return RunsTable(
+        caption, header, [list(row) for row in rows], 2 + len(settings), details, common
+    )
 
 
 def _setting_cell(value: object) -> str:
     return "" if pd.isna(value) else setting_text(value)
 
 
-def _fact_cell(value: object) -> str:
+def _fact_cell(column: str, value: Any) -> str:
     if pd.isna(value):
         return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if column == "seconds":
+        return format_seconds(value)
+    return format_number(value) if isinstance(value, float) else str(value)

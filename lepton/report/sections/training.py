@@ -128,7 +128,7 @@ def _option_labels(runs: pd.DataFrame, keys: list[str]) -> pd.Series:
 
 def _parallel_coordinates(dataset: DatasetRuns, varied: list[str]) -> list[Figure]:
     keys = dataset.varying(varied)[:MAX_SETTINGS]
-    if not keys or len(dataset.runs) < 3:
+    if len(keys) < 2 or len(dataset.runs) < 3:  # one key is drawn by the comparison
         return []
     max_runs = figures.MAX_PARALLEL_RUNS
     metric = dataset.ordered_by(SCORE)
