@@ -26,7 +26,7 @@ from lepton.report.blocks import (
 ASSETS = Path(__file__).parent
 LONG_CELL = 60  # characters from which a cell may break into lines
 RUNS_PER_PAGE = 25
-MIN_CARD_COLUMNS = 5  # fewer fit a phone
+MIN_CARD_COLUMNS = 3  # fewer fit a phone
 GENERATOR = '<meta name="generator" content="lepton">'
 SETTING = r"[\w.]+=(?:[\w.+\-\[\]]*[\w\]]|&#x27;.*?&#x27;)|--[a-z]+ KEY"  # in escaped prose
 SECURITY_POLICY = (
