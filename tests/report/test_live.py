@@ -68,6 +68,7 @@ def test_the_page_follows_the_study_and_ctrl_c_ends_it_with_a_line(study, here, 
         with pytest.raises(HTTPError) as error:
             read(address + wrong, **headers)
         assert error.value.code == code
+        error.value.close()
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60)[0] == "No longer watched.\n"
     assert process.returncode == 0
