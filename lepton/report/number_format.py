@@ -9,7 +9,9 @@ from lepton.stats.repetitions import MIN_UNITS
 def format_number(value: float | None, sign: str = "") -> str:
     """The number with four decimals, fewer from 10 on; `sign="+"` writes a plus before a positive
     one."""
-    return "" if pd.isna(value) else f"{value:{sign}.{_decimals(value)}f}"
+    if value is None or pd.isna(value):
+        return ""
+    return f"{value:{sign}.{_decimals(value)}f}"
 
 
 def format_interval(low: float, high: float, sign: str = "", *, units: float = np.inf) -> str:
