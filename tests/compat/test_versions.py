@@ -129,6 +129,7 @@ def test_every_library_with_canaries_is_tried():
     canaries = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
     others = {
         "versions",
+        "ipython",
         "torch",
         "multiprocessing",
         "optional",
