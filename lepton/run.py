@@ -12,7 +12,8 @@ from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
 from lepton.config.model_kind import fits_itself, given_groups, model_kind
 from lepton.dataset.data import Data
 from lepton.dataset.describe.opening import opening_lines
-from lepton.errors import ConfigError, Diverged, Finished, Pruned
+from lepton.errors import Diverged, Finished, Pruned
+from lepton.evaluation.adding import add_evaluations, refuse_evaluations_of, refuse_evaluators
 from lepton.metric.direction import directions_to_store
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.namesakes import as_it_lies
@@ -62,8 +63,6 @@ def evaluated(config: dict[str, Any], folder: Path, result: Result) -> Result:
     """
     if not config["evaluation"]:
         return result
-    from lepton.evaluation.adding import add_evaluations
-
     lying = as_it_lies(folder)
     evaluated_result = add_evaluations(lying, config["evaluation"])
     if evaluated_result.metrics != result.metrics:
@@ -121,15 +120,11 @@ def _train(
     config: dict[str, Any], folder: Path, *, name: str, watch: Watch | None = None
 ) -> Result:
     """Reads the data, fits and scores: writes all of the run folder but its settings."""
-    if config["evaluation"]:
-        from lepton.evaluation.adding import refuse_evaluators
-
-        refuse_evaluators(config["evaluation"])
+    refuse_evaluators(config["evaluation"] or {})
     data = read_data(config)
-    if config["evaluation"] and "test" not in data.splits:
-        raise ConfigError("evaluation: needs a test split, which dataset.test_size=0 does without")
     save_data_description(data, folder)
     learner = build_learner(config, data.spec)
+    refuse_evaluations_of(config, learner.task, data.splits)
     constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before
     rehearse_end(config, learner, data, folder)
     fitted_data = learner.fit(data, folder, watch)

@@ -16,7 +16,17 @@ from lepton.decision.thresholds import (
 from lepton.errors import LeptonError
 
 Threshold = str | float  # none, f1, balanced, cost, or the threshold itself
+OF_CLASSES = ("balanced", "cost")  # what several classes are decided by
 CRITERIA = {"f1": f1_score, "balanced": balanced_accuracy}
+
+
+def refuse_threshold(threshold: Threshold, *, task: str, classes: int) -> None:
+    """Raises: LeptonError for a threshold that several classes cannot have."""
+    if task == "multiclass" and threshold not in ("none", *OF_CLASSES):
+        raise LeptonError(
+            f"threshold: {threshold} is for two classes, or labels; of {classes} classes "
+            f"{' or '.join(OF_CLASSES)} decides"
+        )
 
 
 def choose_rule(
@@ -36,6 +46,7 @@ def choose_rule(
     """
     rule = _calibrated(p, y, task, calibration)
     p = rule.probabilities(p)
+    refuse_threshold(threshold, task=task, classes=p.shape[-1])
     if task == "multiclass":
         return replace(rule, costs=_class_costs(y, p.shape[1], threshold, costs))
     columns = [(p, y)] if task == "binary" else list(zip(p.T, y.T, strict=True))
@@ -79,11 +90,6 @@ def _class_costs(
         return None
     if threshold == "cost":
         return costs
-    if threshold != "balanced":
-        raise LeptonError(
-            f"threshold: {threshold} is for two classes, or labels; of {classes} classes balanced "
-            "or cost decides"
-        )
     counts = np.bincount(y, minlength=classes)
     weights = len(y) / np.maximum(counts, 1) / classes
     return weights[:, None] * (1 - np.eye(classes))

@@ -1,7 +1,7 @@
 """Adds evaluations to finished runs: what a run has already is not measured again."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,14 @@ from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.seeds import derive
-from lepton.storage.evaluations import PLAIN_NAME, add_evaluation, lacking_evaluations
+from lepton.storage.evaluations import (
+    EVALUATED_SPLIT,
+    PLAIN_NAME,
+    add_evaluation,
+    lacking_evaluations,
+)
 from lepton.storage.results import Result, finished_result
+from lepton.task.base import Task
 
 EVALUATOR_CLASS = f"{Evaluator.__module__}.{Evaluator.__name__}"
 
@@ -43,23 +49,38 @@ def add_evaluations(folder: Path, evaluators: Nodes, *, again: bool = False) -> 
     return result
 
 
-def build_evaluator(name: str, node: dict[str, Any]) -> Any:
+def build_evaluator(name: str, node: dict[str, Any]) -> Evaluator:
     """The evaluator of a node; `name` is that of its option.
 
     Raises: ConfigError for values that it refuses.
     """
     config = {"evaluation": node, "choices": {"evaluation": name}}
     evaluator = build.component(config, "evaluation")
-    if not callable(getattr(evaluator, "evaluate", None)):
+    if not isinstance(evaluator, Evaluator):
         kind = type(evaluator).__name__
         raise ConfigError(f"evaluation.{name}: {kind} is not derived from {EVALUATOR_CLASS}")
     return evaluator
 
 
-def refuse_evaluators(evaluators: Nodes) -> None:
-    """Raises: ConfigError for values that one refuses, before what takes long."""
+def refuse_evaluators(evaluators: Nodes, task: Task | None = None) -> None:
+    """Raises: ConfigError for values that one refuses, and where the task is known also for one
+    that it cannot measure, before what takes long."""
     for name, node in evaluators.items():
-        build_evaluator(name, node)
+        evaluator = build_evaluator(name, node)
+        try:
+            if task is not None:
+                evaluator.check(task)
+        except LeptonError as e:
+            raise ConfigError(f"evaluation={name}: {e}") from e
+
+
+def refuse_evaluations_of(config: dict[str, Any], task: Task, splits: Collection[str]) -> None:
+    """Raises: ConfigError for what a run could not be evaluated by, before it is trained."""
+    if not config["evaluation"]:
+        return
+    if EVALUATED_SPLIT not in splits:
+        raise ConfigError("evaluation: needs a test split, which dataset.test_size=0 does without")
+    refuse_evaluators(config["evaluation"], task)
 
 
 def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) -> Evaluation:
@@ -71,7 +92,9 @@ def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) 
     if not PLAIN_NAME.fullmatch(name):
         raise LeptonError(f"{where}: the name of an evaluator is letters, digits, '.', '_' and '-'")
     try:
-        evaluation = build_evaluator(name, node).evaluate(model, derive(seed, f"evaluation.{name}"))
+        evaluator = build_evaluator(name, node)
+        evaluator.check(model.task)
+        evaluation = evaluator.evaluate(model, derive(seed, f"evaluation.{name}"))
         _check(evaluation)
     except LeptonError as e:
         raise LeptonError(f"{where}: {str(e).removeprefix(f'{model.run}: ')}") from e

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lepton.decision.choice import choose_rule
+from lepton.decision.choice import choose_rule, refuse_threshold
 from lepton.decision.rule import TABLE, DecisionRule
 from lepton.errors import LeptonError
 from lepton.evaluation.decided_scores import decided_scores, decision_metrics, plain_rule
@@ -56,14 +56,18 @@ class Decision(Evaluator):
         self.threshold, self.calibration, self.resamples = threshold, calibration, resamples
         self.costs = None if costs is None else np.array(costs, dtype=float)
 
-    def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
-        task, val, test = model.task, model.validation, model.predictions
+    def check(self, task: Task) -> None:
         if task.name not in TASKS:
             raise LeptonError(f"a task {task.name} decides for no class; there is no threshold")
-        classes = len(model.spec.classes)
+        classes = len(task.spec.classes)
         sides = 2 if task.name == "multilabel" else classes
         if self.costs is not None and len(self.costs) != sides:
             raise LeptonError(f"costs: {len(self.costs)} rows, where {sides} sides are decided for")
+        refuse_threshold(self.threshold, task=task.name, classes=classes)
+
+    def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
+        task, val, test = model.task, model.validation, model.predictions
+        classes = len(model.spec.classes)
         rule = self._rule(task, val)
         before, names = plain_rule(task, classes), self._changed_metrics(task)
         scores = {

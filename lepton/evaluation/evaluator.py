@@ -12,6 +12,7 @@ from lepton.errors import ConfigError
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.randomness.draw import Draw
 from lepton.seeds import derive
+from lepton.task.base import Task
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,14 @@ class Evaluator:
     clean ones are, batch by batch. Any other defines `evaluate`.
     It sees the test split, so nothing that it finds may choose anything. It is called once a run,
     after the run is finished, and may be called again: the same model and seed give the same.
+    What it cannot measure is refused by `check`, before anything is trained.
     """
+
+    def check(self, task: Task) -> None:
+        """Refuses a task that it cannot measure; `task.spec` tells of the data.
+
+        Raises: LeptonError.
+        """
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         """The metrics of the model, and tables where there are any.

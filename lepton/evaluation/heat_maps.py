@@ -11,9 +11,11 @@ from lepton.errors import LeptonError
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.image.heat_map import HeatFigure, heat_page, heat_picture
-from lepton.task.anomaly import ALARM
+from lepton.task.anomaly import ALARM, Anomaly
+from lepton.task.base import Task
 from lepton.values.bounds import AtLeast1
 
+NO_MAPS = "makes no heat maps; one for task=anomaly does, as model=patch_memory"
 log = logging.getLogger("lepton")
 
 
@@ -33,12 +35,14 @@ class HeatMaps(Evaluator):
             raise ValueError(f"count: {count} is too small; 1 at least")
         self.count, self.folder = count, Path(folder)
 
+    def check(self, task: Task) -> None:
+        if not isinstance(task, Anomaly):
+            raise LeptonError(f"a model of task {task.name} {NO_MAPS}")
+
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         maker = getattr(getattr(model.learner, "model", None), "maps", None)
         if maker is None:
-            raise LeptonError(
-                "the model makes no heat maps; one for task=anomaly does, as model=patch_memory"
-            )
+            raise LeptonError(f"the model {NO_MAPS}")
         rows = model.rows
         scores, is_defect = model.learner.predict(rows).numpy(), rows["target"].numpy() > 0
         sections = self._sections(scores, is_defect, model.spec.classes)

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from lepton.errors import LeptonError, did_you_mean
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
-from lepton.metric.sample_errors import sample_errors
+from lepton.metric.sample_errors import require_sample_errors, sample_errors
 from lepton.stats.slices import EVALUATOR, slice_masks, slices
+from lepton.task.base import Task
 from lepton.values.bounds import AtLeast1, Between0And1
 
 
@@ -38,6 +40,16 @@ class Slices(Evaluator):
             raise ValueError(f"level: {level} is not between 0 and 1")
         self.min_samples, self.number_bins, self.level = min_samples, number_bins, level
         self.metrics = metrics
+
+    def check(self, task: Task) -> None:
+        require_sample_errors(task.name)
+        for name in self.metrics or ():
+            if name not in task.metrics:
+                hint = did_you_mean(name, task.metrics)
+                raise LeptonError(
+                    f"metrics: task {task.name} has no metric {name!r}{hint} "
+                    f"({', '.join(task.metrics)})"
+                )
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         clean, columns = model.predictions, model.inputs.slice_columns

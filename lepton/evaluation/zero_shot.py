@@ -9,6 +9,7 @@ from torch import Tensor
 from lepton.errors import LeptonError
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
+from lepton.task.base import Task
 
 
 class ZeroShot(Evaluator):
@@ -27,13 +28,15 @@ class ZeroShot(Evaluator):
             raise ValueError(f"prompt: {prompt!r} needs {{}} once, where the name of a class goes")
         self.column, self.prompt, self.names = column, prompt, names
 
-    def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
-        kinds = getattr(model.task, "kinds", ())
+    def check(self, task: Task) -> None:
+        kinds = getattr(task, "kinds", ())
         if self.names not in kinds:
-            held = (
-                f"its pairs are of {' and '.join(kinds)}" if kinds else "it learned from no pairs"
-            )
-            raise LeptonError(f"{model.run}: names: {self.names} cannot read class names; {held}")
+            held = f"pairs are of {' and '.join(kinds)}" if kinds else "there are no pairs"
+            raise LeptonError(f"names: {self.names} cannot read class names; {held}")
+        if self.column is None and task.spec.task not in ("binary", "multiclass"):
+            raise LeptonError("column: null, and no target has classes; name a column")
+
+    def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         labels = self._labels(model)
         classes = sorted(map(str, labels.dropna().unique()))
         prompts = [self.prompt.replace("{}", name) for name in classes]
@@ -41,7 +44,8 @@ class ZeroShot(Evaluator):
         is_labelled = codes >= 0
         truth = codes[is_labelled]
         vectors = model.predictions.prediction.unflatten(1, (2, -1))
-        side = 1 - [*map(str, kinds)].index(self.names)
+        kinds: Any = model.task
+        side = 1 - [*map(str, kinds.kinds)].index(self.names)
         rows = vectors[is_labelled, side]
         predicted = (rows @ self._embedded(model, prompts).T.to(rows)).argmax(1)
         counts = torch.bincount(truth, minlength=len(classes))
@@ -75,12 +79,8 @@ class ZeroShot(Evaluator):
         return labels
 
     def _targets(self, model: EvaluatedModel) -> pd.Series:
-        """The class of each row, where the data have a target of classes."""
+        """The class of each row, by a target of classes."""
         classes = model.spec.classes
-        if model.spec.task not in ("binary", "multiclass"):
-            raise LeptonError(
-                f"{model.run}: column: null, and no target has classes; name a column"
-            )
         return pd.Series([classes[int(i)] for i in model.predictions.target.tolist()])
 
     def _embedded(self, model: EvaluatedModel, prompts: list[str]) -> Tensor:

@@ -54,8 +54,8 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
     """
     stored = finished_result(folder).metrics
     require_test_split(folder, "an evaluation without a FILE")
-    refuse_evaluators(config["evaluation"] or {})
     model = load_evaluated_run(folder)
+    refuse_evaluators(config["evaluation"] or {}, model.task)
     if model.read_learner is None:  # several models, each of which prepares the rows its own way
         frame = load_model(folder).predict_frame(model.inputs.inputs)
         values = column_values(frame, model.task.columns.prediction)
@@ -85,8 +85,8 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
         as `rescore_test_split`.
     """
     seed = finished_result(folder).config["seed"]
-    refuse_evaluators(config["evaluation"] or {})
     run = load_evaluated_run(folder)
+    refuse_evaluators(config["evaluation"] or {}, run.task)
     labelled = read_labelled_rows(path, folder, run.spec)
     model = _model_of_file(path, labelled, run, load_model(folder), folder)
     evaluations = {}

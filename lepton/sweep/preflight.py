@@ -236,11 +236,11 @@ def _try_training_options(config: dict[str, Any], learner: "Learner", data: "Dat
     Raises: ConfigError for values that are refused.
     """
     from lepton import build
-    from lepton.evaluation.adding import refuse_evaluators
+    from lepton.evaluation.adding import refuse_evaluations_of
     from lepton.optimizer.parameter_groups import parameter_groups
     from lepton.training.network import Network
 
-    refuse_evaluators(config["evaluation"] or {})
+    refuse_evaluations_of(config, learner.task, data.splits)
     if not isinstance(learner, Network):
         return
     groups = parameter_groups(learner.model)

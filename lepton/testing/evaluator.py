@@ -59,7 +59,9 @@ class EvaluatorContract(Contract):
     @shared
     def evaluation(self) -> Evaluation:
         """What the evaluator finds."""
-        return self.build().evaluate(self.model(), SEED)
+        evaluator = self.build()
+        evaluator.check(self.model().task)
+        return evaluator.evaluate(self.model(), SEED)
 
     def test_it_returns_numbers_by_name(self) -> None:
         """`evaluate` returns an Evaluation, whose metrics are numbers by name."""

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from lepton import run
 from lepton.errors import Locked
+from lepton.evaluation.adding import refuse_evaluations_of
 from lepton.storage.run_folder import (
     RESULT_FILE,
     failed_folder,
@@ -112,6 +113,7 @@ class JobGroup:
         for job in self.jobs:
             try:
                 member = self.builder.build(job)
+                refuse_evaluations_of(job.config, member.network.task, self.builder.data.splits)
             except Exception as e:
                 with self.log.paused():
                     report_failure(job, e, self.progress)

@@ -1,0 +1,54 @@
+"""What an evaluator cannot measure is refused before anything is trained, whichever way it is."""
+
+from pathlib import Path
+
+import pytest
+
+from lepton.commands import check
+from lepton.errors import ConfigError
+from lepton.sweep import preflight
+
+SHORT = ("model=linear", "trainer=cpu", "trainer.max_epochs=1")
+REFUSED = [
+    ("dataset=diabetes evaluation=decision", "a task regression decides for no class"),
+    ("dataset=wine evaluation=decision", "threshold: f1 is for two classes, or labels; of 3"),
+    (
+        "dataset=wine evaluation=decision evaluation.decision.costs=[[0,1],[5,0]]",
+        "costs: 2 rows, where 3 sides are decided for",
+    ),
+    ("dataset=wine evaluation=zero_shot", "names: text cannot read class names"),
+    ("dataset=wine evaluation=heat_maps", "a model of task multiclass makes no heat maps"),
+    (
+        "dataset=wine evaluation=slices evaluation.slices.metrics=[acuracy]",
+        "metrics: task multiclass has no metric 'acuracy'; did you mean 'accuracy'?",
+    ),
+    ("dataset=wine evaluation=slices dataset.test_size=0", "needs a test split"),
+]
+
+
+@pytest.mark.parametrize(("words", "line"), REFUSED)
+def test_check_says_it_of_what_would_be_trained(here, words, line):
+    with pytest.raises(ConfigError) as error:
+        check.main([*words.split(), *SHORT])
+    [problem] = error.value.problems
+    assert problem.startswith("evaluation")
+    assert line in problem
+
+
+@pytest.mark.parametrize(("words", "line"), [REFUSED[1], REFUSED[-1]])
+def test_one_run_is_refused_and_nothing_of_it_stays(lepton, here, words, line):
+    code, _, said = lepton("train", *words.split(), *SHORT)
+    assert code == 2
+    assert line in said
+    assert said.count("lepton:") == 1
+    assert "val/" not in said  # no epoch was told
+    assert not [*Path("runs").rglob("result.json"), *Path("runs").rglob("model.safetensors")]
+
+
+def test_runs_of_a_stack_are_refused_where_the_first_look_had_no_time(lepton, here, monkeypatch):
+    monkeypatch.setattr(preflight, "MAX_SECONDS", -1.0)
+    words, line = REFUSED[1]
+    code, _, said = lepton("train", "-m", *words.split(), *SHORT, "seed=0,1", "study=s")
+    assert code != 0
+    assert said.count(line) >= 2
+    assert not [*Path("runs").rglob("model.safetensors")]
