@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lepton.config.call_arguments import given_path
 from lepton.dataset.data import Rows
 from lepton.dataset.inputs import absence
 from lepton.dataset.inputs.presence import load_inputs
@@ -46,10 +47,10 @@ class TrainedPredictor(Predictor):
 def load_model(run: str | Path) -> Predictor:
     """The model of a finished run, trained or made of others: `predict`, `predict_proba`, `spec`.
 
-    Raises: LeptonError when the folder holds no finished run, or a damaged one; ConfigError when
-        its config names something outside the trusted packages.
+    Raises: LeptonError when the folder holds no finished run, or a damaged one, and for what is no
+        path; ConfigError when its config names something outside the trusted packages.
     """
-    folder = Path(run)
+    folder = given_path("load_model", run, "lepton.load_model('runs/first/wine-mlp-s0-65d0a8dcbb')")
     result = finished_result(folder)
     check_model_files(folder)
     if (record := read_record(result.config, folder)) is None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.call_arguments import given_words
 from lepton.config.hydra_messages import clearer
 from lepton.config.idle_keys import remove_idle_keys
 from lepton.config.inner_choices import inner_names, misplaced_choice, raise_inner_options
@@ -32,11 +33,11 @@ PLUGINS_DIR = str(PACKAGE_DIR / "plugins")
 def compose(*overrides: str) -> "DictConfig":
     """The config that `lepton train OVERRIDES` would run.
 
-    Raises: ConfigError with every mistake, one line each.
+    Raises: ConfigError with every mistake, one line each; LeptonError for what is no text.
     """
     from lepton.config.check import check
 
-    cfg = compose_unchecked(*overrides)
+    cfg = compose_unchecked(*given_words("compose", overrides, "seed=1"))
     check(cfg)
     return cfg
 

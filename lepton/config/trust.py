@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.call_arguments import given_words
 from lepton.config.words import shell_word
 from lepton.errors import ConfigError
 from lepton.groups import GROUPS, owners_of, package_of, trusted_packages
@@ -23,8 +24,12 @@ PLUGIN_PREFIXES = (  # of Hydra's own part of a config
 
 
 def allow(*packages: str) -> None:
-    """Lets `_target_`s name these packages, here and in worker processes."""
-    os.environ[ALLOW_VARIABLE] = ",".join(dict.fromkeys([*_allowed_packages(), *packages]))
+    """Lets `_target_`s name these packages, here and in worker processes.
+
+    Raises: LeptonError for what is no text.
+    """
+    names = given_words("allow", packages, "my_project")
+    os.environ[ALLOW_VARIABLE] = ",".join(dict.fromkeys([*_allowed_packages(), *names]))
 
 
 def is_allowed(name: str) -> bool:

@@ -91,7 +91,7 @@ class LeptonEstimator(BaseEstimator):
         Raises: LeptonError where something lies there.
         """
         check_is_fitted(self)
-        save_files(Path(folder), self._facts(), read_files(Path(self.folder_)))
+        save_files(folder, self._facts(), read_files(Path(self.folder_)))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -99,7 +99,7 @@ class LeptonEstimator(BaseEstimator):
 
         Raises: LeptonError where there is none, or one whose parts do not belong together.
         """
-        facts, run = load_files(Path(folder), cls.__name__)
+        facts, run = load_files(folder, cls.__name__)
         estimator = cls(**facts["parameters"])
         for name, value in facts["fitted"].items():
             setattr(estimator, name, np.array(value) if isinstance(value, list) else value)

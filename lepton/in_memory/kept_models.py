@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from lepton.config.call_arguments import given_path
 from lepton.errors import Damaged, LeptonError
 from lepton.foreign_text import printable
 from lepton.storage.bounded_parsing import parse_json
@@ -22,11 +23,12 @@ def read_files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def save_files(folder: Path, facts: dict[str, Any], files: dict[str, bytes]) -> None:
+def save_files(place: str | Path, facts: dict[str, Any], files: dict[str, bytes]) -> None:
     """Writes facts and files into a new folder, the facts last.
 
     Raises: LeptonError where something lies there, or it cannot be written.
     """
+    folder = given_path("save", place, "estimator.save('estimator')")
     try:
         folder.mkdir(parents=True)
         for name, content in files.items():
@@ -40,11 +42,12 @@ def save_files(folder: Path, facts: dict[str, Any], files: dict[str, bytes]) -> 
         raise LeptonError(f"{folder}: cannot be written ({e.strerror})") from None
 
 
-def load_files(folder: Path, class_name: str) -> tuple[dict[str, Any], Path]:
+def load_files(place: str | Path, class_name: str) -> tuple[dict[str, Any], Path]:
     """The facts of a saved estimator of this class, and the folder of its run.
 
     Raises: LeptonError where there is none, or of another class.
     """
+    folder = given_path("load", place, f"lepton.{class_name}.load('estimator')")
     path = folder / FACTS_FILE
     try:
         facts = parse_json(read_regular(path, read_limit("text_mb") * 2**20))

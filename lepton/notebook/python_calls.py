@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from lepton.config.call_arguments import given_words
 from lepton.errors import ConfigError, LeptonError
 from lepton.foreign_text import printable
 from lepton.training.signals import Interrupted
@@ -33,16 +34,13 @@ def words_of(call: str, words: Sequence[object], named: Mapping[str, object]) ->
     for key, value in named.items():
         word = printable(f"{key}={value}", one_line=True)
         raise LeptonError(f"{call}: {key} is no keyword of it; as a word: {call}({word!r})")
-    for word in words:
-        if not isinstance(word, str):
-            shown = printable(f"{word!r:.60}", one_line=True)
-            instead = f"{call}(*words)" if isinstance(word, list | tuple) else f"{call}('seed=1')"
-            raise LeptonError(f"{call}: {shown} is no word; each is a string, as in {instead}")
+    texts = given_words(call, words, "seed=1")
+    for word in texts:
         if word.startswith("-"):
             flag = word.partition("=")[0]
             advice = FLAGS.get(flag, "in Python there are no flags, only key=value")
             raise LeptonError(f"{call}: {printable(word, one_line=True)}: {advice}")
-    return [str(word) for word in words]
+    return texts
 
 
 def names_of(argument: str, value: object) -> list[str] | None:

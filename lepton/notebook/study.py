@@ -1,9 +1,11 @@
 """Study: a folder of runs from Python, as tables, comparisons, a report, and one run of them."""
 
 import shlex
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lepton.config.call_arguments import given_name, given_path
 from lepton.errors import LeptonError
 from lepton.notebook.python_calls import names_of, python_call, words_of
 from lepton.notebook.run_result import RunResult
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lepton.analysis.run_filter import FilteredRuns
+
+SCORE = "score"
+EXAMPLES = {"metric": "accuracy", "baseline": "linear", "select": "val/auroc"}
 
 
 class Study:
@@ -25,11 +30,7 @@ class Study:
     """
 
     def __init__(self, study: str | Path) -> None:
-        if not isinstance(study, str | Path):
-            raise LeptonError(
-                f"Study: {study!r:.60} is no folder and no name; lepton.Study('first')"
-            )
-        self.folder = study_folder(study)
+        self.folder = study_folder(given_path("Study", study, "lepton.Study('first')"))
 
     def __repr__(self) -> str:
         from lepton.analysis.study import describe_counts
@@ -81,13 +82,14 @@ class Study:
         from lepton.notebook.comparison_frame import comparison_frame
 
         with python_call():
+            asked = _names(metric=metric, baseline=baseline, select=select)
             comparisons = compare_study(
                 self._runs(where).runs,
                 names_of("by", by),
                 study=str(self.folder),
-                metrics=names_of("metric", metric),
-                baseline=baseline,
-                select=select,
+                metrics=[asked["metric"]] if asked["metric"] else None,
+                baseline=asked["baseline"],
+                select=asked["select"],
             )
             return comparison_frame(comparisons)
 
@@ -108,21 +110,22 @@ class Study:
         from lepton.report.assemble import ReportRequest, assemble_report
         from lepton.report.write import write_report
 
-        keys = names_of("by", by)
-        flags = {
-            "--compare": ",".join(keys) if keys else None,
-            "--metric": metric,
-            "--baseline": baseline,
-            "--select": None if select == "score" else select,
-            "--where": where,
-        }
-        given = [word for flag, value in flags.items() if value for word in (flag, value)]
-        command = shlex.join(["lepton", "report", str(self.folder), *given])
+        default = Path("reports") / self.folder.resolve().name
         with python_call():
-            filtered = self._runs(where)
-            studies = [str(self.folder)]
-            request = ReportRequest(studies, keys, metric, baseline, select, command, filtered.note)
-            out = Path(folder or Path("reports") / self.folder.resolve().name)
+            out = given_path("folder", folder or default, f"folder={str(default)!r}")
+            filtered, keys = self._runs(where), names_of("by", by)
+            asked = _names(metric=metric, baseline=baseline, select=select)
+            flags = {"compare": ",".join(keys) if keys else None, **asked, "where": where}
+            flags["select"] = None if asked["select"] == SCORE else asked["select"]
+            words = [(f"--{name}", value) for name, value in flags.items() if value]
+            command = shlex.join(["lepton", "report", str(self.folder), *chain(*words)])
+            request = ReportRequest(
+                studies=[str(self.folder)],
+                keys=keys,
+                **asked,
+                command=command,
+                filter_note=filtered.note,
+            )
             write_report(assemble_report(filtered.runs, request), filtered.runs, out)
         return out
 
@@ -157,3 +160,12 @@ class Study:
         from lepton.analysis.study import gather_runs
 
         return filter_runs(gather_runs([self.folder]), where)
+
+
+def _names(**given: object) -> dict[str, Any]:
+    """The metric, the baseline and what orders options, as a comparison was given them.
+
+    Raises: LeptonError for what is no text.
+    """
+    names = {argument: given_name(argument, v, EXAMPLES[argument]) for argument, v in given.items()}
+    return {**names, "select": names["select"] or SCORE}

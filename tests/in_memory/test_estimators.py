@@ -146,6 +146,10 @@ def test_what_is_saved_predicts_the_same_and_holds_no_pickle(fitted, here):
         classifier.save("kept")
     with pytest.raises(LeptonError, match=r"holds a LeptonClassifier; load it with LeptonClassif"):
         LeptonRegressor.load("kept")
+    with pytest.raises(LeptonError, match=r"load: 3 is no folder.*LeptonClassifier\.load\('est"):
+        LeptonClassifier.load(3)
+    with pytest.raises(LeptonError, match="save: None is no folder and no name"):
+        classifier.save(None)
     with pytest.raises(LeptonError, match="nowhere: no saved estimator"):
         LeptonClassifier.load("nowhere")
     with pytest.raises(NotFittedError):

@@ -186,10 +186,26 @@ def test_the_ensemble_is_the_command_s(lepton, here, study, fingerprint):
             lambda s: s.report(folder="runs"),
             "folder runs: is there and holds no report.html; choose another folder",
         ),
+        (lambda s: s.compare(select=3), "select: 3 is no name; select='val/auroc'"),
+        (lambda s: s.report(metric=["f1"]), "metric: ['f1'] is no name; metric='accuracy'"),
+        (lambda s: s.report(where=3), "where: int is no condition; write it as 'split_seed == 0"),
+        (
+            lambda s: s.report(folder=3),
+            "folder: 3 is no folder and no name; folder='reports/first'",
+        ),
         (lambda s: s.ensemble("method"), "'method' cannot be read; write key=value"),
         (
             lambda s: s.ensemble("runs=other"),
             "ensemble: its runs are the study's; where= chooses among them",
+        ),
+        (
+            lambda s: package.load_model(3),
+            "load_model: 3 is no folder and no name; lepton.load_mode",
+        ),
+        (lambda s: package.compose(3), "compose: 3 is no word; each is a string, as in compose('s"),
+        (
+            lambda s: package.allow(["x"]),
+            "allow: ['x'] is no word; each is a string, as in allow(*",
         ),
         (lambda s: multirun("model", "seed=0,1"), "'model' cannot be read; write key=value"),
         (
