@@ -1,5 +1,6 @@
 """What opens the output of a run: the target with its classes, and the kinds of its columns."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 5  # classes, or columns that are ignored
 IGNORE = "ignore"
+DIGITS, DOUBLE_DIGITS = 5, 15  # of a number, and of one in 64 bits
 
 
 def opening_lines(data: "Data") -> Iterator[str]:
@@ -27,12 +29,19 @@ def opening_lines(data: "Data") -> Iterator[str]:
     if spec.task == "binary":
         yield _line(f"positive class: {spec.classes[1]!r}; dataset.positive chooses it")
     if spec.task == "regression":
-        target = data.splits["train"]["target"].double()
-        middle, low, high = target.median(), target.min(), target.max()
-        yield _line(f"target {name}: a number from {low:.5g} to {high:.5g}, median {middle:.5g}")
+        yield _line(f"target {name}: a number {_range(data.splits['train']['target'].double())}")
     kinds: dict[str, str] = getattr(data, "kinds", {})
     if kinds:
         yield _line(f"columns: {_kinds(kinds)}")
+
+
+def _range(values: torch.Tensor) -> str:
+    """The smallest, largest and middle value, with digits enough to tell them apart."""
+    low, high, middle = (float(value) for value in (values.min(), values.max(), values.median()))
+    spread, largest = high - low, max(abs(low), abs(high))
+    apart = math.ceil(math.log10(largest / spread)) if spread else 0
+    digits = min(max(DIGITS, apart + 3), DOUBLE_DIGITS)
+    return f"from {low:.{digits}g} to {high:.{digits}g}, median {middle:.{digits}g}"
 
 
 def _balance(data: "Data") -> str:
