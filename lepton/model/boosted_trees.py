@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,18 +14,14 @@ from lepton.compat.optional import import_optional
 from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import ConfigError
 from lepton.foreign_text import spreadsheet_safe
-from lepton.model.sklearn_models import (
-    predict_task,
-    target_columns,
-    weights_by_class,
-    weights_of_rows,
-)
+from lepton.model.sklearn_models import predict_task, weighted_targets
 from lepton.model.tree_features import TreeFeatures
 from lepton.spec import DataSpec
 from lepton.storage.run_files import naming_damage, read_run_bytes, read_run_json
 from lepton.storage.run_log import log_once
 from lepton.values.bounds import AtLeast1
 
+Choice = TypeVar("Choice")
 STATE_FILE, IMPORTANCE_FILE = "model.json", "model.importance.csv"
 
 
@@ -108,18 +104,11 @@ class BoostedTrees(ABC):
         Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
         """
         x, x_val = self.features.matrix(train), self.features.matrix(val)
-        targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
         self.outputs, fits = [], []
-        for label, (y, y_val) in enumerate(targets):
-            by_class = None
-            if weights is not None:
-                by_class = weights_by_class(weights, self.spec.task, label)
-            weight, weight_val = (
-                weights_of_rows(rows, by_class, of_rows)
-                for rows, of_rows in ((train, y), (val, y_val))
+        for learned, held in weighted_targets(train, val, weights, self.spec.task):
+            classes, boosted = self._fit_output(
+                Sample(x, learned.y, learned.weight), Sample(x_val, held.y, held.weight)
             )
-            train_rows, val_rows = Sample(x, y, weight), Sample(x_val, y_val, weight_val)
-            classes, boosted = self._fit_output(train_rows, val_rows)
             self.outputs.append(FittedOutput(boosted and boosted.trees, classes))
             fits += [boosted] if boosted else []
         self.history = mean_history([fit.losses for fit in fits], self._loss_unit())
@@ -221,6 +210,11 @@ class BoostedTrees(ABC):
             return np.ones((len(x), 1))
         predicted = self.predict_trees(output.trees, x).astype(np.float64)
         return predicted if predicted.ndim == 2 else np.stack([1 - predicted, predicted], 1)
+
+
+def by_classes(classes: int, numbers: Choice, two: Choice, more: Choice) -> Choice:
+    """What a library is told for numbers, for two classes or for more."""
+    return more if classes > 2 else two if classes else numbers
 
 
 def _numbered(sample: Sample, classes: np.ndarray) -> Sample:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample
+from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample, by_classes
 from lepton.values.bounds import Above0, Above0To1, AtLeast1, NotBelow0
 
 
@@ -56,7 +56,7 @@ class CatBoost(BoostedTrees):
             }
 
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
-        loss = "RMSE" if not classes else "Logloss" if classes == 2 else "MultiClass"
+        loss = by_classes(classes, "RMSE", "Logloss", "MultiClass")
         given = {key: value for key, value in self.settings.items() if value is not None}
         if val is None:
             given = {key: value for key, value in given.items() if not key.startswith("od_")}

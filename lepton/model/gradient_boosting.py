@@ -16,14 +16,7 @@ from torch import Tensor
 from lepton.compat import skops
 from lepton.compat.sklearn import BOOSTING_TYPES, InvalidParameterError
 from lepton.errors import ConfigError
-from lepton.model.sklearn_models import (
-    MODEL_FILE,
-    predict_task,
-    read_skops,
-    target_columns,
-    weights_by_class,
-    weights_of_rows,
-)
+from lepton.model.sklearn_models import MODEL_FILE, predict_task, read_skops, weighted_targets
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, Above0To1, AtLeast1, NotBelow0
 
@@ -77,18 +70,11 @@ class GradientBoosting:
         Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
         """
         x, x_val = feature_matrix(train), feature_matrix(val)
-        targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
         self.models = []
-        for label, (y, y_val) in enumerate(targets):
-            by_class = None
-            if weights is not None:
-                by_class = weights_by_class(weights, self.spec.task, label)
-            weight, weight_val = (
-                weights_of_rows(rows, by_class, of_rows)
-                for rows, of_rows in ((train, y), (val, y_val))
-            )
+        for learned, held in weighted_targets(train, val, weights, self.spec.task):
             with threadpool_limits(self.threads), _refused_values():
-                self.models.append(self._fit_one(x, y, weight, x_val, y_val, weight_val))
+                model = self._fit_one(x, learned.y, learned.weight, x_val, held.y, held.weight)
+            self.models.append(model)
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Probabilities, or for regression values in the target's own unit.

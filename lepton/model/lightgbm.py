@@ -1,11 +1,11 @@
 """LightGBM's trees, with categories and missing values as it splits them."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from lepton.errors import ConfigError
-from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample
+from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample, by_classes
 from lepton.values.bounds import Above0, Above0To1, AtLeast0, AtLeast1, NotBelow0
 
 
@@ -24,7 +24,7 @@ class LightGBM(BoostedTrees):
         n_estimators: AtLeast1,
         learning_rate: Above0,
         num_leaves: AtLeast1,
-        max_depth: int,
+        max_depth: Literal[-1] | AtLeast1,
         min_child_samples: AtLeast0,
         min_child_weight: NotBelow0,
         reg_lambda: NotBelow0,
@@ -57,13 +57,12 @@ class LightGBM(BoostedTrees):
         }
 
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
-        objective: dict[str, Any] = {"objective": "regression", "metric": "rmse"}
-        if classes == 2:
-            objective = {"objective": "binary", "metric": "binary_logloss"}
-        elif classes:
-            objective = {"objective": "multiclass", "metric": "multi_logloss"}
-            objective["num_class"] = classes
-        settings = {**self.settings, **objective}
+        settings = self.settings | by_classes(
+            classes,
+            {"objective": "regression", "metric": "rmse"},
+            {"objective": "binary", "metric": "binary_logloss"},
+            {"objective": "multiclass", "metric": "multi_logloss", "num_class": classes},
+        )
         data = self._data(train, settings)
         sets, names, losses = [data], ["train"], {}
         callbacks = [self.package.record_evaluation(losses)]

@@ -1,6 +1,7 @@
 """Shared by models of scikit-learn: targets, class weights, predictions, files without code."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,30 @@ def weights_by_class(weights: Tensor, task: str, label: int) -> np.ndarray:
     """
     values = weights.double().cpu().numpy()
     return np.array([1.0, values[label]]) if task == "multilabel" else values
+
+
+@dataclass(frozen=True)
+class WeightedTarget:
+    """The targets of rows for one model, and how much each row counts. Shapes: (N,)."""
+
+    y: np.ndarray
+    weight: np.ndarray | None
+
+
+def weighted_targets(
+    train: dict[str, Any], val: dict[str, Any], weights: Tensor | None, task: str
+) -> Iterator[tuple[WeightedTarget, WeightedTarget]]:
+    """Yields, for each model to fit, the targets of train and of val.
+
+    Shapes: weights (classes,), for multilabel (labels,).
+    """
+    targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
+    for label, (y, y_val) in enumerate(targets):
+        by_class = None if weights is None else weights_by_class(weights, task, label)
+        yield (
+            WeightedTarget(y, weights_of_rows(train, by_class, y)),
+            WeightedTarget(y_val, weights_of_rows(val, by_class, y_val)),
+        )
 
 
 def weights_of_rows(

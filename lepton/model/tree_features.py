@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from lepton.spec import MISSING_CODE, DataSpec
-
-INDICATOR = " is missing"  # ends the names that preprocessing gives to indicators
+from lepton.spec import MISSING_CODE, MISSING_INDICATOR, DataSpec
 
 
 class TreeFeatures:
@@ -53,7 +51,7 @@ def _indicators(names: Sequence[str]) -> dict[int, int]:
     """
     found = {}
     for place in reversed(range(len(names))):
-        number = names[place].removesuffix(INDICATOR)
+        number = names[place].removesuffix(MISSING_INDICATOR)
         if number == names[place]:
             break
         if number in names[:place]:  # not so of a date, which is several numbers

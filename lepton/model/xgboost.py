@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample
+from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample, by_classes
 from lepton.values.bounds import Above0, Above0To1, AtLeast0, AtLeast1, NotBelow0
 
 
@@ -50,17 +50,17 @@ class XGBoost(BoostedTrees):
         }
 
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
-        objective: dict[str, Any] = {"objective": "reg:squarederror", "eval_metric": "rmse"}
-        if classes == 2:
-            objective = {"objective": "binary:logistic", "eval_metric": "logloss"}
-        elif classes:
-            objective = {"objective": "multi:softprob", "eval_metric": "mlogloss"}
-            objective["num_class"] = classes
+        objective = by_classes(
+            classes,
+            {"objective": "reg:squarederror", "eval_metric": "rmse"},
+            {"objective": "binary:logistic", "eval_metric": "logloss"},
+            {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": classes},
+        )
         samples = [("train", train)] if val is None else [("train", train), ("val", val)]
         sets = [(self._data(sample.x, sample.y, sample.weight), name) for name, sample in samples]
         losses: dict[str, dict[str, list[float]]] = {}
         trees = self.package.train(
-            {**self.settings, **objective},
+            self.settings | objective,
             sets[0][0],
             self.n_estimators,
             evals=sets,

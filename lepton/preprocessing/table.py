@@ -32,6 +32,7 @@ from lepton.preprocessing.number_matrix import (
     scalable,
 )
 from lepton.preprocessing.state_file import load_state, save_state
+from lepton.spec import MISSING_INDICATOR
 from lepton.values.bounds import AtLeast0
 
 STATE_KEYS = ("settings", "kinds", "hours", "indicated", "encoders", "fill", "scaler")
@@ -204,7 +205,7 @@ class TablePreprocessing:
             for name in self._columns_of("date")
             for feature in date_feature_names(name, self.hours[name])
         ]
-        indicators = [f"{name} is missing" for name in self.indicated]
+        indicators = [f"{name}{MISSING_INDICATOR}" for name in self.indicated]
         return (*self._columns_of("numeric"), *dates, *indicators)
 
     @property

@@ -67,3 +67,29 @@ def build():
         return get_object(values.pop("_target_"))(spec=spec, **values | supplied | changes)
 
     return build
+
+
+@pytest.fixture
+def tree_data(make_spec, make_batch):
+    """A spec with train, val and test, whose target can be learned from numbers and categories."""
+
+    def data(task, cardinalities=(6,), lowest=0):
+        spec = make_spec(task, 2, cardinalities)
+        splits = [
+            make_batch(spec, rows=rows, seed=seed, lowest=lowest)
+            for seed, rows in enumerate((300, 150, 60))
+        ]
+        return spec, *[split | {"target": target_of(split, task)} for split in splits]
+
+    return data
+
+
+def target_of(batch, task):
+    signal = batch["num"][:, 0] + batch["cat"][:, 0] % 2 + 0.5 * batch["num"][:, 1].sin()
+    if task == "regression":
+        return 100 + 10 * signal
+    if task == "binary":
+        return (signal > 0.5).float()
+    if task == "multiclass":
+        return torch.bucketize(signal, torch.tensor([0.0, 1.0]))
+    return torch.stack([(signal > cut).float() for cut in (-0.5, 0.0, 0.5, 1.0)], 1)

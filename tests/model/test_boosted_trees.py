@@ -1,6 +1,7 @@
 """Trees of CatBoost, LightGBM and XGBoost are those that each library fits when called by hand."""
 
 import json
+from functools import partial
 
 import catboost
 import lightgbm
@@ -10,6 +11,8 @@ import pytest
 import torch
 import xgboost
 
+from lepton.config.check import check
+from lepton.config.compose import compose
 from lepton.errors import ConfigError, Damaged
 
 LIBRARIES = ["catboost", "lightgbm", "xgboost"]
@@ -35,28 +38,9 @@ def make(build, library):
     return make
 
 
-def target_of(batch, task):
-    signal = batch["num"][:, 0] + batch["cat"][:, 0] % 2 + 0.5 * batch["num"][:, 1].sin()
-    if task == "regression":
-        return 100 + 10 * signal
-    if task == "binary":
-        return (signal > 0.5).float()
-    if task == "multiclass":
-        return torch.bucketize(signal, torch.tensor([0.0, 1.0]))
-    return torch.stack([(signal > cut).float() for cut in (-0.5, 0.0, 0.5, 1.0)], 1)
-
-
 @pytest.fixture
-def data(make_spec, make_batch):
-    def data(task):
-        spec = make_spec(task, 2, (6,))
-        splits = [
-            make_batch(spec, rows=rows, seed=seed, lowest=2)
-            for seed, rows in enumerate((300, 150, 60))
-        ]
-        return spec, *[split | {"target": target_of(split, task)} for split in splits]
-
-    return data
+def data(tree_data):
+    return partial(tree_data, lowest=2)  # codes of categories that training had
 
 
 def frame_of(batch):
@@ -244,3 +228,9 @@ def test_a_value_that_the_library_refuses_is_one_line(build, data):
     with pytest.raises(ConfigError, match=r"model: catboost says: .*[Dd]epth") as caught:
         build("catboost", spec, depth=40).fit(train, val)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("depth", [-5, 0])
+def test_a_depth_that_no_tree_has_is_refused(depth):
+    with pytest.raises(ConfigError, match=rf"max_depth: {depth} is not one of -1 or int, 1 at"):
+        check(compose("dataset=wine", "model=lightgbm", f"model.max_depth={depth}"))

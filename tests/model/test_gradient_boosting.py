@@ -16,27 +16,9 @@ BY_HAND = {
 }
 
 
-def target_of(batch, task):
-    signal = batch["num"][:, 0] + batch["cat"][:, 0] % 2 + 0.5 * batch["num"][:, 1].sin()
-    if task == "regression":
-        return 100 + 10 * signal
-    if task == "binary":
-        return (signal > 0.5).float()
-    if task == "multiclass":
-        return torch.bucketize(signal, torch.tensor([0.0, 1.0]))
-    return torch.stack([(signal > cut).float() for cut in (-0.5, 0.0, 0.5, 1.0)], 1)
-
-
 @pytest.fixture
-def data(make_spec, make_batch):
-    def data(task, cardinalities=(6,)):
-        spec = make_spec(task, 2, cardinalities)
-        splits = [
-            make_batch(spec, rows=rows, seed=seed) for seed, rows in enumerate((300, 150, 60))
-        ]
-        return spec, *[split | {"target": target_of(split, task)} for split in splits]
-
-    return data
+def data(tree_data):
+    return tree_data
 
 
 def matrix(batch):
