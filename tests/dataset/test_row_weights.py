@@ -31,7 +31,7 @@ def test_training_rows_have_the_weights_of_their_own_cells():
     train = data.splits["train"]
     assert train["weight"].tolist() == (FRAME["w"] / 2)[train["id"].numpy()].tolist()
     assert all("weight" not in data.splits[split] for split in ("val", "test"))
-    assert any("metrics, of validation too, count each row once" in str(n) for n in data.notes)
+    assert any("all metrics are unweighted, of validation too" in str(n) for n in data.notes)
     for block in data.train_dataloader():
         for batch in block:
             assert batch["weight"].tolist() == (batch["id"] % 5 / 2).tolist()

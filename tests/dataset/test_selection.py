@@ -83,6 +83,14 @@ def test_true_and_false_are_words_of_a_column_of_either():
             assert condition.rows({"paid": column}.__getitem__).tolist() == [True, False, True]
 
 
+def test_a_number_among_texts_is_looked_for_with_all_its_digits():
+    codes = pd.Series(["1234567.25", "1.23457e+06", "7", "8.0", "C9"])
+    cases = (("code == 1234567.25", 0), ("code == 7.0", 2), ("code == 8", 3), ("code == '8.0'", 3))
+    for text, row in cases:
+        condition = RowCondition(text, "dataset.where", ("code",))
+        assert np.flatnonzero(condition.rows({"code": codes}.__getitem__)).tolist() == [row]
+
+
 @pytest.mark.parametrize("memory_gb", [None, 0])
 @pytest.mark.parametrize("make", [Csv, Parquet])
 def test_selected_rows_are_prepared_as_those_of_a_file_that_holds_no_others(

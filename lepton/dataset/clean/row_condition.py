@@ -149,10 +149,12 @@ class RowCondition(Condition):
                 hint = suggestion(right, self.columns) if isinstance(right, str) else ""
                 raise self.error(f"numbers are compared with {shown}, which is none{hint}")
             return right
-        if isinstance(right, str) or _is_text(right):
+        if _is_text(right):
             return right
+        if isinstance(right, str):
+            return _as_cell(right)
         if isinstance(op, ast.Eq | ast.NotEq) and not isinstance(right, np.ndarray):
-            return f"{right:g}" if isinstance(right, float) else str(right).lower()
+            return _as_cell(str(right).lower())
         first = next((cell for cell in left if isinstance(cell, str)), "")
         raise self.error(f"texts (first {first!r}) are compared with numbers")
 
@@ -171,6 +173,11 @@ def _comparisons(tree: ast.AST) -> list[ast.AST]:
 
 def _is_text(side: Any) -> bool:
     return isinstance(side, np.ndarray) and side.dtype == object
+
+
+def _as_cell(text: str) -> str:
+    """A text as it would stand in a column of texts."""
+    return text_cells(pd.Series([text]))[0].as_py() or text
 
 
 def _values(column: pd.Series) -> np.ndarray:

@@ -16,7 +16,7 @@ from lepton.errors import DataError
 if TYPE_CHECKING:
     from lepton.dataset.inputs.kind import InputKind, Rows
 
-REMARK = "weighs the training rows in the loss; metrics, of validation too, count each row once"
+REMARK = "weighs the training rows in the loss; all metrics are unweighted, of validation too"
 
 
 def training_weights(
