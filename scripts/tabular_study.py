@@ -1,11 +1,12 @@
 """Compares settings of networks over many tables, and ranks them by the mean over the tables.
 
     python scripts/tabular_tables.py FOLDER
-    python scripts/tabular_study.py FOLDER [--use choose] [--splits 3] [--settings now,embedded]
+    python scripts/tabular_study.py FOLDER [--use choose] [--splits 3] [--settings default,embedded]
         [--tables pima,spam] [OVERRIDE ...]
 
-Defaults are chosen on the tables of `--use choose`; those of `--use compare` are kept apart, for
-what is said about the chosen ones. A setting is an experiment in scripts/tabular_study/. On each
+The tables of `--use choose` are kept for choosing defaults, their test splits too: no figure of
+them may be quoted for what was chosen. Those of `--use compare` are kept for such figures: nothing
+may be chosen by what is seen on them. A setting is an experiment in scripts/tabular_study/. On each
 table all settings have the same splits, and are scored on the test split: AUROC of two classes,
 accuracy of more, R^2 of a number. Ranks are of the means over splits; `behind` is how far a setting
 stays behind the best of its table, where 1 is the distance from the best to the worst.
@@ -36,9 +37,12 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     arguments, overrides = parser.parse_known_args()
     names = [name for name, table in TABLES.items() if table.use == arguments.use]
+    tables = arguments.tables.split(",") if arguments.tables else names
+    if others := [name for name in tables if name not in names]:
+        parser.error(f"--tables: {', '.join(others)}: no table that is kept to {arguments.use}")
     chosen = arguments.settings.split(",")
     scores, seconds = [], []
-    for name in arguments.tables.split(",") if arguments.tables else names:
+    for name in tables:
         frame = trained(arguments, name, chosen, overrides)
         metric = next(
             metric for metric in METRICS if metric in frame and frame[metric].notna().any()
