@@ -22,7 +22,7 @@ from lepton.storage.decoded_cache import (
 from lepton.storage.scratch import scratch_file
 from lepton.storage.threads import in_threads
 
-CACHE = DecodedCache("sounds", 1, ("lepton-experiments", "soundfile", "soxr"))
+CACHE = DecodedCache("sounds", 2, ("lepton-experiments", "soundfile", "soxr"))
 SAMPLE = np.dtype(np.int16)
 
 

@@ -5,7 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -34,6 +34,7 @@ class SoundHead:
     rate: int
     channels: int
     samples: int
+    clipped: int = 0  # of those that are heard, beyond -1 to 1: only decoding tells
 
 
 def look(sound: Sound, *, rate: int | None, max_seconds: float) -> SoundHead:
@@ -64,6 +65,8 @@ def decode(
         raise DataError(f"is truncated: {len(samples)} of its {head.samples} samples are there")
     if not np.isfinite(samples).all():
         raise DataError("holds samples that are no numbers")
+    heard = None if seconds is None else round(seconds * head.rate)
+    head = replace(head, clipped=int((np.abs(samples[:heard]) > 1).sum()))
     if head.rate != rate:
         samples = resampled(samples, head.rate, rate)
     if seconds is not None:

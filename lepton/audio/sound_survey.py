@@ -12,7 +12,7 @@ from lepton.errors import UnequalFiles
 class SoundSurvey:
     """How many sounds there are of each rate and number of channels, and how many were changed.
 
-    Units: `longest` seconds.
+    Units: `longest` seconds; `most_clipped` the clipped samples of a sound, and its name.
     """
 
     rates: Counter[int] = field(default_factory=Counter)
@@ -21,6 +21,8 @@ class SoundSurvey:
     cut: int = 0
     padded: int = 0
     silent: int = 0
+    clipped: int = 0
+    most_clipped: tuple[int, str] = (0, "")
     examples: dict[int, str] = field(default_factory=dict)  # by rate, the name of a sound
 
     def add(self, head: SoundHead, name: str) -> None:
@@ -29,6 +31,9 @@ class SoundSurvey:
         self.channels[head.channels] += 1
         self.longest = max(self.longest, head.samples / head.rate)
         self.examples.setdefault(head.rate, name)
+        if head.clipped:
+            self.clipped += 1
+            self.most_clipped = max(self.most_clipped, (head.clipped, name))
 
     def only_rate(self) -> int:
         """The rate that all have.
@@ -58,17 +63,22 @@ class SoundSurvey:
                 (f"sounds longer than dataset.seconds={seconds:g}, cut; {longest}", self.cut),
                 (f"sounds shorter than {seconds:g} s, silence added", self.padded),
             ]
-        remarks.append(("sounds that are silence alone", self.silent))
+        samples, name = self.most_clipped
+        most = f"the most in {name}, {samples} samples"
+        remarks += [
+            (f"sounds that go beyond -1 to 1, clipped there; {most}", self.clipped),
+            ("sounds that are silence alone", self.silent),
+        ]
         return [(remark, count) for remark, count in remarks if count]
 
     def facts(self) -> dict[str, Any]:
         """What `of_facts` makes it of again, as JSON has it."""
         counts = {"rates": [*self.rates.items()], "channels": [*self.channels.items()]}
-        names = ("longest", "cut", "padded", "silent")
+        names = ("longest", "cut", "padded", "silent", "clipped", "most_clipped")
         return {**counts, **{name: getattr(self, name) for name in names}}
 
     @classmethod
     def of_facts(cls, facts: dict[str, Any]) -> "SoundSurvey":
         """The survey that wrote these facts, without examples."""
         counts = {name: Counter(dict(facts[name])) for name in ("rates", "channels")}
-        return cls(**{**facts, **counts})
+        return cls(**{**facts, **counts, "most_clipped": tuple(facts["most_clipped"])})

@@ -65,6 +65,19 @@ def test_a_sound_is_cut_as_if_it_had_been_read_whole(tmp_path):
         assert np.abs(cut.astype(int) - whole[: len(cut)]).max() <= 1
 
 
+@pytest.mark.parametrize("rate", [RATE, 16_000])
+def test_samples_beyond_one_are_clipped_and_counted_where_they_are_heard(rate, tmp_path):
+    pytest.importorskip("soxr")
+    wave = np.zeros((RATE, 2), np.float32)
+    wave[100:130], wave[200:300, 0], wave[6000:] = 1.5, 1.5, -4.0  # both, one channel, behind
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    samples, head = decode(tmp_path / "a.wav", rate=rate, seconds=0.5, max_seconds=9)
+    assert head.clipped == 30
+    assert samples.max() == 32767
+    whole = decode(tmp_path / "a.wav", rate=rate, seconds=None, max_seconds=9)[1]
+    assert whole.clipped == 30 + 2000
+
+
 def truncated(ending):
     content = io.BytesIO()
     samples = np.random.default_rng(0).integers(-9000, 9000, 8000).astype(np.int16)

@@ -1,5 +1,6 @@
 """Folders and tables of files of sounds, and what is wrong with them."""
 
+import re
 import shutil
 
 import numpy as np
@@ -107,6 +108,18 @@ def test_streamed_rows_are_those_in_memory(folder):
             assert torch.equal(tensor, streamed.splits[split][name])
             assert torch.equal(tensor, again.splits[split][name])
     assert whole.spec == streamed.spec == again.spec
+
+
+def test_sounds_that_are_clipped_are_counted_with_the_worst_of_them(folder):
+    assert "clipped" not in notes_of(data_of(folder))
+    for name, loud in (("high/0", 3), ("low/1", 7)):
+        wave = np.full(1600, 0.5, np.float32)
+        wave[:loud] = -2.5
+        (folder / f"{name}.wav").unlink()
+        soundfile.write(folder / f"{name}.wav", wave, RATE, subtype="FLOAT")
+    for _ in range(2):  # decoded, then from the cache
+        words = r"beyond -1 to 1, clipped there; the most in \S*low/1\.wav, 7 samples \(2\)"
+        assert re.search(words, notes_of(data_of(folder)))
 
 
 def test_long_sounds_are_cut_short_ones_padded_and_both_are_counted(folder):
