@@ -1,5 +1,7 @@
 """The metrics of predictions that a rule has calibrated and decided."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,9 +9,11 @@ from torch.nn.functional import one_hot
 
 from lepton.decision.rule import DecisionRule
 from lepton.decision.thresholds import DEFAULT
+from lepton.evaluation.evaluator import RowScores
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
 
+COST = "cost"
 TRIED_ROWS = 64  # made up, by which metrics of decisions are told from others
 
 
@@ -19,17 +23,44 @@ def plain_rule(task: Task, classes: int) -> DecisionRule:
     return DecisionRule(thresholds=(DEFAULT,) * columns)
 
 
-def decided_scores(
-    task: Task, rows: SplitPredictions, rule: DecisionRule, names: list[str]
-) -> dict[str, float]:
-    """The metrics of these names: of decisions by what is decided, others by probabilities."""
-    p = rule.probabilities(rows.prediction.double().numpy())
-    decided = as_prediction(rule.decide(p), p)
+@dataclass(frozen=True)
+class ChangedMetrics:
+    """The names of the metrics that a rule changes: those of decisions, and of probabilities."""
+
+    of_decisions: list[str]
+    of_probabilities: list[str]
+
+
+def changed_metrics(task: Task, *, calibrated: bool) -> ChangedMetrics:
+    """The metrics of decisions, and all others where probabilities are calibrated."""
     of_decisions = decision_metrics(task)
-    values = task.score(decided, rows.target, only=[n for n in names if n in of_decisions])
-    others = [name for name in names if name not in of_decisions]
-    values |= task.score(torch.from_numpy(p), rows.target, only=others) if others else {}
-    return {name: values[name] for name in names if name in values}
+    others = [name for name in task.metrics if name not in of_decisions]
+    return ChangedMetrics(of_decisions, others if calibrated else [])
+
+
+def decided_scorer(
+    task: Task,
+    rows: SplitPredictions,
+    rule: DecisionRule,
+    names: ChangedMetrics,
+    costs: np.ndarray | None,
+) -> RowScores:
+    """What scores some of the rows by a rule; with costs also the mean cost of a row."""
+    p = rule.probabilities(rows.prediction.double().numpy())
+    numbers = rule.decide(p)
+    decided, probabilities = as_prediction(numbers, p), torch.from_numpy(p)
+    row_costs = None if costs is None else costs[rows.target.long().numpy(), numbers.astype(int)]
+
+    def score(positions: np.ndarray) -> dict[str, float]:
+        some = torch.from_numpy(positions)
+        target = rows.target[some]
+        values = task.score(decided[some], target, only=names.of_decisions)
+        if names.of_probabilities:
+            values |= task.score(probabilities[some], target, only=names.of_probabilities)
+        ordered = {name: values[name] for name in task.metrics if name in values}
+        return ordered if row_costs is None else {**ordered, COST: row_costs[positions].mean()}
+
+    return score
 
 
 def as_prediction(decided: np.ndarray, p: np.ndarray) -> Tensor:

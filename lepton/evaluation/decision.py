@@ -11,17 +11,21 @@ import torch
 from lepton.decision.choice import choose_rule, refuse_threshold
 from lepton.decision.rule import TABLE, DecisionRule
 from lepton.errors import LeptonError
-from lepton.evaluation.decided_scores import decided_scores, decision_metrics, plain_rule
+from lepton.evaluation.decided_scores import (
+    COST,
+    changed_metrics,
+    decided_scorer,
+    plain_rule,
+)
 from lepton.evaluation.evaluated_model import EvaluatedModel
-from lepton.evaluation.evaluator import Evaluation, Evaluator
-from lepton.stats.bootstrap import bootstrap_intervals
+from lepton.evaluation.evaluator import Evaluation, Evaluator, RowScores
+from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
 from lepton.values.bounds import AtLeast0
 
 TASKS = ("binary", "multiclass", "multilabel")
 GAINS = "gains"
-COST = "cost"
 # validation rows below which a line says so: of the rarest class, and in all of isotonic regression
 # Source: https://scikit-learn.org/stable/modules/calibration.html#isotonic
 FEW_OF_A_CLASS, FEW_FOR_ISOTONIC = 50, 1000
@@ -67,25 +71,28 @@ class Decision(Evaluator):
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         task, val, test = model.task, model.validation, model.predictions
-        classes = len(model.spec.classes)
-        rule = self._rule(task, val)
-        before, names = plain_rule(task, classes), self._changed_metrics(task)
-        scores = {
-            f"{split}{suffix}": self._scores(task, rows, by, names)
-            for split, rows in (("val", val), ("test", test))
-            for suffix, by in (("", before), ("_decided", rule))
-        }
+        rule, scorers, scores = self._rule(task, val), {}, {}
+        for split, rows in (("val", val), ("test", test)):
+            for suffix, by in (("", plain_rule(task, len(model.spec.classes))), ("_decided", rule)):
+                scorer = scorers[f"{split}{suffix}"] = self._scorer(task, rows, by)
+                scores[f"{split}{suffix}"] = scorer(np.arange(len(rows.ids)))
         gains = pd.DataFrame({"metric": [*scores["test_decided"]]})
         for column, values in scores.items():
             gains[column] = gains["metric"].map(values).astype(float)
         gains["difference"] = gains["test_decided"] - gains["test"]
-        gains = gains.assign(**self._intervals(task, test, (before, rule), names, gains, seed))
+        limits = self._gain_intervals(scorers, len(test.ids), seed)
+        sides = [limits.get(name, (np.nan, np.nan)) for name in gains["metric"]]
+        gains[["low", "high"]] = np.array(sides, dtype=float).reshape(-1, 2)
         metrics = dict(scores["test_decided"])
         if COST in metrics:
             metrics[f"default/{COST}"] = scores["test"][COST]
         metrics |= self._threshold_metrics(task, val, rule, seed)
         self._warn(task, val, metrics)
         return Evaluation(metrics, {TABLE: rule.table(), GAINS: gains})
+
+    def row_scores(self, model: EvaluatedModel) -> RowScores:
+        rule = self._rule(model.task, model.validation)
+        return self._scorer(model.task, model.predictions, rule)
 
     def _rule(self, task: Task, rows: SplitPredictions) -> DecisionRule:
         return choose_rule(
@@ -97,41 +104,18 @@ class Decision(Evaluator):
             calibration=self.calibration,
         )
 
-    def _changed_metrics(self, task: Task) -> list[str]:
-        """The metrics that a rule changes: all where it calibrates, else those of decisions."""
-        return [*task.metrics] if self.calibration != "none" else decision_metrics(task)
+    def _scorer(self, task: Task, rows: SplitPredictions, rule: DecisionRule) -> RowScores:
+        names = changed_metrics(task, calibrated=self.calibration != "none")
+        return decided_scorer(task, rows, rule, names, self.costs)
 
-    def _scores(
-        self, task: Task, rows: SplitPredictions, rule: DecisionRule, names: list[str]
-    ) -> dict[str, float]:
-        values = decided_scores(task, rows, rule, names)
-        if self.costs is None:
-            return values
-        p = rule.probabilities(rows.prediction.double().numpy())
-        cost = self.costs[rows.target.long().numpy(), rule.decide(p).astype(int)].mean()
-        return values | {COST: float(cost)}
-
-    def _intervals(
-        self,
-        task: Task,
-        rows: SplitPredictions,
-        rules: tuple[DecisionRule, DecisionRule],
-        names: list[str],
-        gains: pd.DataFrame,
-        seed: int,
-    ) -> dict[str, list[float]]:
+    def _gain_intervals(self, scorers: Mapping[str, RowScores], rows: int, seed: int) -> Intervals:
         """The intervals of what is gained on test, over its rows."""
 
         def gained(positions: np.ndarray) -> Mapping[str, float]:
-            some = torch.from_numpy(positions)
-            drawn = SplitPredictions(rows.ids[some], rows.target[some], rows.prediction[some])
-            without, with_rule = (self._scores(task, drawn, rule, names) for rule in rules)
-            return {k: v - without[k] for k, v in with_rule.items() if k in without}
+            without, decided = scorers["test"](positions), scorers["test_decided"](positions)
+            return {name: v - without[name] for name, v in decided.items() if name in without}
 
-        options = {"resamples": self.resamples, "seed": seed}
-        found = bootstrap_intervals(gained, len(rows.ids), **options)
-        limits = [found.get(name, (np.nan, np.nan)) for name in gains["metric"]]
-        return {"low": [low for low, _ in limits], "high": [high for _, high in limits]}
+        return bootstrap_intervals(gained, rows, resamples=self.resamples, seed=seed)
 
     def _threshold_metrics(
         self, task: Task, rows: SplitPredictions, rule: DecisionRule, seed: int
@@ -158,7 +142,8 @@ class Decision(Evaluator):
         """A line where validation is too small to choose by."""
         target, count = rows.target.long(), len(rows.ids)
         columns = target.T if task.name == "multilabel" else target[None]
-        rarest = min(int(column.bincount().min()) for column in columns)
+        sides = 2 if task.name == "multilabel" else len(task.spec.classes)
+        rarest = min(int(column.bincount(minlength=sides).min()) for column in columns)
         if self.calibration == "isotonic" and count < FEW_FOR_ISOTONIC:
             log.warning(
                 "isotonic calibration on %d validation rows follows their noise; platt and "

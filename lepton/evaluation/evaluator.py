@@ -1,9 +1,10 @@
 """Evaluator: the base class of what is measured on a finished model beside the clean splits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -13,6 +14,8 @@ from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.randomness.draw import Draw
 from lepton.seeds import derive
 from lepton.task.base import Task
+
+RowScores = Callable[[np.ndarray], Mapping[str, float]]  # of rows by their positions
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class Evaluator:
                 raise ConfigError(f"{name}.change gave {given}; it returns the rows, a dict")
             states += model.states(changed)
         return Evaluation(model.task.summarize(states))
+
+    def row_scores(self, model: EvaluatedModel) -> RowScores | None:
+        """What gives the metrics of some of the rows, for the intervals of `lepton evaluate`; None
+        for an evaluator whose metrics have none."""
+        return None
 
     def change(self, batch: Rows, draw: Draw, model: EvaluatedModel) -> Rows:
         """The rows that the model is scored on instead; a new dictionary.

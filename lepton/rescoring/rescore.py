@@ -12,7 +12,13 @@ import torch
 from lepton.dataset.data import Rows
 from lepton.dataset.inputs.presence import load_inputs
 from lepton.errors import DataError, LeptonError
-from lepton.evaluation.adding import add_evaluations, evaluate, refuse_evaluators
+from lepton.evaluation.adding import (
+    Nodes,
+    add_evaluations,
+    build_evaluator,
+    evaluate,
+    refuse_evaluators,
+)
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.labelled_rows import LabelledRows, read_labelled_rows
 from lepton.evaluation.loading import load_evaluated_run
@@ -33,8 +39,8 @@ FILE_SPLIT = "file"  # the name of the rows of a file, where those of a split ha
 class ScoredRows:
     """The metrics of a run on some rows, clean and as evaluators measured them.
 
-    `split` is `test`, or `file`; `evaluations` are by `SPLIT@NAME/metric`; `stored` are the metrics
-    that the run holds of the same rows.
+    `split` is `test`, or `file`; `evaluations`, and the intervals of those that have some, are by
+    `SPLIT@NAME/metric`; `stored` are the metrics that the run holds of the same rows.
     """
 
     split: str
@@ -42,6 +48,7 @@ class ScoredRows:
     metrics: Mapping[str, float]
     intervals: Intervals
     evaluations: dict[str, float]
+    evaluation_intervals: Intervals
     stored: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -65,6 +72,7 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         _require_stored_rows(folder, model)
         metrics, intervals = _scores_of_rows(model, config)
     result = add_evaluations(folder, config["evaluation"] or {}, again=config["rerun"])
+    evaluators = {**_kept_decision(folder), **(config["evaluation"] or {})}
     prefix = f"{EVALUATED_SPLIT}/"
     clean = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
     return ScoredRows(
@@ -73,6 +81,7 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         metrics=metrics,
         intervals=intervals,
         evaluations={k: v for k, v in result.metrics.items() if k.startswith(prefix[:-1] + "@")},
+        evaluation_intervals=_evaluation_intervals(model, evaluators, EVALUATED_SPLIT, config),
         stored=clean,
         notes=_difference_notes(metrics, clean),
     )
@@ -89,10 +98,10 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
     refuse_evaluators(config["evaluation"] or {}, run.task)
     labelled = read_labelled_rows(path, folder, run.spec)
     model = _model_of_file(path, labelled, run, load_model(folder), folder)
-    evaluations = {}
-    for name, node in {**_kept_decision(folder), **(config["evaluation"] or {})}.items():
+    evaluators, evaluations = {**_kept_decision(folder), **(config["evaluation"] or {})}, {}
+    for name, node in evaluators.items():
         found = evaluate(model, name, node, seed).metrics
-        prefix = metric_prefix(name).replace(EVALUATED_SPLIT, FILE_SPLIT, 1)
+        prefix = _prefix(name, FILE_SPLIT)
         evaluations |= {f"{prefix}{metric}": float(value) for metric, value in found.items()}
     if model.task.is_scored_as_stored:
         metrics, intervals = _scores(model.task, model.predictions, config)
@@ -108,6 +117,7 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
         metrics=metrics,
         intervals=intervals,
         evaluations=evaluations,
+        evaluation_intervals=_evaluation_intervals(model, evaluators, FILE_SPLIT, config),
         notes=notes if count else [],
     )
 
@@ -140,6 +150,27 @@ def _model_of_file(
     )
 
 
+def _prefix(name: str, split: str) -> str:
+    """What the metrics of an evaluator begin with, on these rows."""
+    return metric_prefix(name).replace(EVALUATED_SPLIT, split, 1)
+
+
+def _evaluation_intervals(
+    model: EvaluatedModel, evaluators: Nodes, split: str, config: dict[str, Any]
+) -> Intervals:
+    """The intervals over rows of what evaluators measure of rows."""
+    intervals: Intervals = {}
+    for name, node in evaluators.items():
+        if score := build_evaluator(name, node).row_scores(model):
+            found = bootstrap_intervals(score, len(model.predictions.ids), **_options(config))
+            intervals |= {f"{_prefix(name, split)}{key}": limits for key, limits in found.items()}
+    return intervals
+
+
+def _options(config: dict[str, Any]) -> dict[str, int]:
+    return {"resamples": config["resamples"], "seed": config["seed"]}
+
+
 def _scores(
     task: Task, predictions: SplitPredictions, config: dict[str, Any]
 ) -> tuple[Mapping[str, float], Intervals]:
@@ -149,9 +180,8 @@ def _scores(
         rows = torch.from_numpy(positions)
         return task.score(predictions.prediction[rows], predictions.target[rows])
 
-    options = {"resamples": config["resamples"], "seed": config["seed"]}
     rows = len(predictions.ids)
-    return score(np.arange(rows)), bootstrap_intervals(score, rows, **options)
+    return score(np.arange(rows)), bootstrap_intervals(score, rows, **_options(config))
 
 
 def _scores_of_rows(

@@ -1,5 +1,7 @@
 """The table of a run that was scored again: for the terminal, and as a DataFrame."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,7 @@ def show_scores(scored: ScoredRows) -> None:
         **({"as stored": scored.stored} if scored.stored else {}),
     }
     columns, lines = with_evaluations(columns, scored.evaluations, names=names)
+    columns = dict(_with_limits(label, column, scored) for label, column in columns.items())
     out = console()
     out.print(metric_table(columns, names=names))
     counted = f"{scored.rows} rows of the {'test split' if scored.split == 'test' else 'file'}"
@@ -29,6 +32,24 @@ def show_scores(scored: ScoredRows) -> None:
 
 def _interval_texts(intervals: Intervals) -> dict[str, str]:
     return {name: f"[{', '.join(map(number_text, limits))}]" for name, limits in intervals.items()}
+
+
+def _with_limits(
+    label: str, column: dict[str, float], scored: ScoredRows
+) -> tuple[str, Mapping[str, float | str]]:
+    """A column of an evaluation, as @decision, with the intervals where it has some."""
+    key = f"{scored.split}{label.replace(' ', '/')}"
+    limits = _interval_texts(
+        {
+            n: scored.evaluation_intervals[k]
+            for n in column
+            if (k := f"{key}/{n}") in scored.evaluation_intervals
+        }
+    )
+    if not limits:
+        return label, column
+    cells = {n: f"{number_text(value)} {limits.get(n, '')}".rstrip() for n, value in column.items()}
+    return f"{label} [95 %]", cells
 
 
 def scores_frame(scored: ScoredRows) -> pd.DataFrame:
@@ -44,5 +65,7 @@ def scores_frame(scored: ScoredRows) -> pd.DataFrame:
         }
         for name, value in scored.metrics.items()
     ]
-    rows += [{"metric": name, "value": value} for name, value in scored.evaluations.items()]
+    for name, value in scored.evaluations.items():
+        low, high = scored.evaluation_intervals.get(name, (np.nan, np.nan))
+        rows.append({"metric": name, "value": value, "low": low, "high": high})
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "stored"])

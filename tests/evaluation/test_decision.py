@@ -1,6 +1,7 @@
 """The evaluator `decision`: chosen on validation, told on test, followed by what predicts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.metrics import f1_score, log_loss
 from lepton import load_model
 from lepton.errors import Damaged
 from lepton.evaluation.decision import Decision
+from lepton.storage.predictions import SplitPredictions
 from lepton.testing import EvaluatorContract
 from tests.tampering import forget_digests
 
@@ -28,6 +30,20 @@ def decision(**values):
 class TestDecision(EvaluatorContract):
     def build(self):
         return decision(calibration="platt", threshold="cost", costs=[[0, 1], [3, 0]])
+
+    def test_what_it_scores_of_all_rows_is_what_it_measures(self):
+        model, metrics = self.model(), self.evaluation().metrics
+        scores = self.build().row_scores(model)(np.arange(len(model.predictions.ids)))
+        assert {"f1", "auroc", "cost"} <= scores.keys()
+        assert {name: metrics[name] for name in scores} == pytest.approx(scores)
+
+    def test_a_class_that_validation_lacks_is_said_to_have_no_rows(self, caplog):
+        model, val = self.model(), self.model().validation
+        of_one = val.target == 0
+        rows = SplitPredictions(val.ids[of_one], val.target[of_one], val.prediction[of_one])
+        kept = {"read_predictions": lambda: model.predictions, "read_validation": lambda: rows}
+        self.build().evaluate(replace(model, **kept), 1)
+        assert f"validation has {len(rows.ids)} rows, 0 of the rarest class" in caplog.text
 
 
 def evaluate(lepton, folder, **values):
@@ -116,14 +132,19 @@ def test_new_rows_with_a_target_are_scored_by_the_rule_that_the_run_has(
 ):
     folder = run_once(*CREDIT)
     evaluate(lepton, folder, threshold=0.25)
-    words = ("new.csv", "resamples=0", "--csv", "scores.csv")
-    code, _, error = lepton("evaluate", str(folder), *words)
+    words = ("new.csv", "resamples=40", "--csv", "scores.csv")
+    code, said, error = lepton("evaluate", str(folder), *words)
     assert code == 0, error
-    scores, model = pd.read_csv("scores.csv").set_index("metric")["value"], load_model(folder)
-    is_bad = applications[model.spec.target_names[0]] == "bad"
-    expected = f1_score(is_bad, model.predict(applications) == "bad")
-    assert scores["file@decision/f1"] == pytest.approx(expected)
-    assert scores["file@decision/threshold"] == 0.25
+    assert "@decision [95 %]" in said
+    scores, model = pd.read_csv("scores.csv").set_index("metric"), load_model(folder)
+    is_bad = (applications[model.spec.target_names[0]] == "bad").to_numpy()
+    decided = (model.predict(applications) == "bad").to_numpy()
+    assert scores.loc["file@decision/f1", "value"] == pytest.approx(f1_score(is_bad, decided))
+    assert scores.loc["file@decision/threshold", "value"] == 0.25
+    generator, rows = np.random.default_rng(0), len(decided)
+    drawn = [generator.integers(0, rows, rows) for _ in range(40)]
+    limits = np.quantile([f1_score(is_bad[some], decided[some]) for some in drawn], (0.025, 0.975))
+    assert scores.loc["file@decision/f1", ["low", "high"]].tolist() == pytest.approx(limits)
 
 
 def test_several_classes_are_decided_by_costs(run_once, lepton):
