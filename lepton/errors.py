@@ -90,6 +90,10 @@ class UnequalFiles(DataError):
         return self.args[0]
 
 
+class TooAlike(LeptonError):
+    """The finished runs do not differ in what is compared, which further runs may change."""
+
+
 class Damaged(LeptonError):
     """A file of a run or a study is not what was written, or holds what lepton never writes."""
 

@@ -23,7 +23,7 @@ from lepton.analysis.score_metrics import ordered_column, score_caution
 from lepton.analysis.study import LOST_STATUSES
 from lepton.config.data_identity import tells_data
 from lepton.config.words import typed_list
-from lepton.errors import LeptonError, did_you_mean
+from lepton.errors import LeptonError, TooAlike, did_you_mean
 from lepton.metric.direction import is_of_test, larger_is_better
 from lepton.stats.pairs import PairedScores, holm
 from lepton.stats.repetitions import ROW_COLUMNS
@@ -99,7 +99,7 @@ def check_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:
         if values.nunique() + frame[key].isna().any() < 2:
             only = f"have {key}={setting_text(values.iloc[0])}" if len(values) else f"lack {key}"
             varying = ", ".join(varying_settings(frame, chosen_groups(frame)))
-            raise LeptonError(
+            raise TooAlike(
                 f"--compare {key}: all {len(frame)} finished runs {only}; they differ in "
                 f"{varying or 'nothing but their seeds'}"
             )

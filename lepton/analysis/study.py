@@ -22,6 +22,7 @@ from lepton.storage.study_table import read_rows, study_folder, table_of_rows
 log = logging.getLogger("lepton")
 STATUSES = ("finished", "pruned", "diverged", "failed", "unreadable", "running", "missing")
 LOST_STATUSES = STATUSES[2:5]  # ended without a result
+UNENDED_STATUSES = STATUSES[5:]
 
 
 def gather_runs(studies: list[str | Path]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
 
-from lepton.errors import LeptonError
+from lepton.analysis.study import UNENDED_STATUSES
+from lepton.errors import LeptonError, TooAlike
 from lepton.foreign_text import say
 
 HOST = "127.0.0.1"
@@ -67,11 +68,9 @@ def watch(
     """
     with _server(port) as server:
         try:
-            frame = read()
-            server.show(render(frame))
+            frame = _first_page(server, read, render)
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            say(f"http://{HOST}:{server.server_port}/ (Ctrl-C ends it)")
-            sys.stdout.flush()  # a pipe would keep it until the end
+            _say_once(f"http://{HOST}:{server.server_port}/ (Ctrl-C ends it)", None)
             _follow(server, read, render, _state(frame))
         except KeyboardInterrupt:
             say("No longer watched.")
@@ -83,6 +82,34 @@ def _server(port: int) -> LiveServer:
     except (OSError, OverflowError) as e:
         reason = getattr(e, "strerror", None) or e
         raise LeptonError(f"--port {port}: {reason}; --port 0 takes a free one") from None
+
+
+def _first_page(
+    server: LiveServer, read: Callable[[], pd.DataFrame], render: Callable[[pd.DataFrame], str]
+) -> pd.DataFrame:
+    """Shows the first page, and returns its runs; waits while further runs may make it possible.
+
+    Raises: LeptonError for what no further run mends, and TooAlike where none is to come.
+    """
+    told = None
+    while True:
+        frame = read()
+        try:
+            server.show(render(frame))
+            return frame
+        except TooAlike as e:
+            if not frame["status"].isin(UNENDED_STATUSES).any():
+                raise
+            told = _say_once(f"No page yet: {e}", told)
+        time.sleep(SHORTEST_WAIT)
+
+
+def _say_once(line: str, told: str | None) -> str:
+    """Says a line that was not said last, also to a pipe at once; returns it."""
+    if line != told:
+        say(line)
+        sys.stdout.flush()
+    return line
 
 
 def _follow(
@@ -102,9 +129,7 @@ def _follow(
                 server.show(render(frame))
                 shown, told = state, None
         except LeptonError as e:
-            if str(e) != told:
-                say(f"The page stays as it was: {e}")
-            told = str(e)
+            told = _say_once(f"The page stays as it was: {e}", told)
         wait = max(SHORTEST_WAIT, WAIT_PER_LOOK * (time.monotonic() - start))
 
 

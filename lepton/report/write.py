@@ -12,6 +12,7 @@ from lepton.report.blocks import Report, safe_name
 from lepton.report.figures.style import lepton_style
 from lepton.report.html import html_page
 from lepton.report.markdown import markdown_document
+from lepton.report.single_page import drawn_figures
 from lepton.report.svg import compact_svg, inline_svg
 
 PAGE = "report.html"
@@ -54,12 +55,7 @@ def live_page(report: Report) -> str:
 
     Raises: LeptonError when matplotlib is not installed.
     """
-    with lepton_style():
-        svgs = {
-            figure.name: inline_svg(compact_svg(figure.draw()), figure.file_stem, figure.alt)
-            for figure in report.figures()
-        }
-    return printable(html_page(report, svgs, live=True))
+    return printable(html_page(report, drawn_figures(report), live=True))
 
 
 def write_figures(report: Report, folder: Path, only: str | None = None) -> dict[str, str]:

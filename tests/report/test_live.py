@@ -12,10 +12,12 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pandas as pd
 import pytest
 
 from lepton.commands.report import main as report_command
-from lepton.errors import LeptonError
+from lepton.errors import LeptonError, TooAlike
+from lepton.report import live
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,3 +75,43 @@ def test_the_page_follows_the_study_and_ctrl_c_ends_it_with_a_line(study, here, 
     assert process.communicate(timeout=60)[0] == "No longer watched.\n"
     assert process.returncode == 0
     assert not (here / "reports").exists()
+
+
+@pytest.mark.parametrize("to_come", ["running", "missing"])
+def test_the_first_page_waits_for_runs_that_are_to_come_and_says_why(capsys, monkeypatch, to_come):
+    monkeypatch.setattr(live, "SHORTEST_WAIT", 0.0)
+    frames = [
+        pd.DataFrame({"status": ["finished", to_come]}),
+        pd.DataFrame({"status": ["finished", to_come]}),
+        pd.DataFrame({"status": ["finished", "finished"]}),
+    ]
+    looks, reads = iter(frames), []
+
+    def page_of(frame):
+        reads.append(frame)
+        if frame["status"].iloc[-1] != "finished":
+            raise TooAlike("--compare model: one model so far")
+        return "a page"
+
+    with live.LiveServer((live.HOST, 0), live._Handler) as server:
+        assert live._first_page(server, lambda: next(looks), page_of) is frames[-1]
+        assert server.page == b"a page"
+    assert len(reads) == 3
+    assert capsys.readouterr().out == "No page yet: --compare model: one model so far\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("missing", LeptonError("no such setting")), ("failed", TooAlike("alike"))],
+)
+def test_what_no_run_to_come_mends_is_refused_at_once(status, error):
+    def page_of(_):
+        raise error
+
+    frame = pd.DataFrame({"status": ["finished", status]})
+    with (
+        live.LiveServer((live.HOST, 0), live._Handler) as server,
+        pytest.raises(LeptonError) as raised,
+    ):
+        live._first_page(server, lambda: frame, page_of)
+    assert raised.value is error
