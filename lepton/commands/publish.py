@@ -15,7 +15,8 @@ examples:
   lepton publish first second to=[tensorboard,wandb] report=false
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from lepton.commands.flags import places_and_overrides
 from lepton.commands.terminal_log import show_log
 from lepton.derived.run_paths import find_run_folders
 from lepton.errors import Damaged, LeptonError, TrackerFailed
-from lepton.foreign_text import say
+from lepton.foreign_text import printable, say
 from lepton.storage.run_folder import run_status
 
 USAGE = "usage: lepton publish STUDY to=TRACKER [key=value ...]"
@@ -66,12 +67,21 @@ def _publish(study: Path, folders: list[Path], config: dict[str, Any]) -> None:
         try:
             with run_with_report(folder, wanted=config["report"]) as run:
                 for option, node in trackers.items():
-                    publish_to(option, node, run)
+                    with _named(option, folder, f"{told} of {len(folders)} runs of {study.name}"):
+                        publish_to(option, node, run)
         except Damaged as e:
             say(f"left out: {e}")
-        except TrackerFailed as e:
-            done = f"{told} of {len(folders)} runs of {study.name} are published"
-            raise LeptonError(f"publish: {folder}: {e}; {done}, the same command goes on") from None
         else:
             told += 1
-    say(f"{study.name}: {told} run{'' if told == 1 else 's'} in {', '.join(config['to'])}")
+    line = f"{study.name}: {told} run{'' if told == 1 else 's'} in {', '.join(config['to'])}"
+    say(printable(line, one_line=True))
+
+
+@contextmanager
+def _named(option: str, folder: Path, done: str) -> Iterator[None]:
+    """Raises: LeptonError naming the tracker that fails, its run, and what is done by then."""
+    try:
+        yield
+    except TrackerFailed as e:
+        line = f"publish: {option}: {folder}: {e}; {done} are published, the same command goes on"
+        raise LeptonError(line) from None

@@ -8,6 +8,7 @@ from lepton.config.chosen_options import option_label
 from lepton.config.node_checks import key_problems, target_problems, typed_keys
 from lepton.config.options import CONF_DIR
 from lepton.config.root_config import compose_root
+from lepton.config.words import value_text
 from lepton.errors import ConfigError
 from lepton.groups import GROUPS
 
@@ -24,7 +25,9 @@ def compose_publishing(overrides: Sequence[str], study: Path) -> dict[str, Any]:
     if own := [word for word in overrides if word.lstrip("+").partition("=")[0] in PLACE]:
         raise ConfigError(*(f"{word}: lepton publish takes it from the runs" for word in own))
     values = zip(PLACE, (study.name, str(study.parent)), strict=True)
-    words = [*overrides, *(f"{key}={_quoted(value)}" for key, value in values)]
+    if "${" in str(study):
+        raise ConfigError(f"{study}: a config would read ${{ in it as a key; rename the folder")
+    words = [*overrides, *(f"{key}={value_text(value)}" for key, value in values)]
     keys = {**KEYS, **dict.fromkeys(PLACE, "str")}
     config, _ = compose_root(CONF_DIR / "publish.yaml", words, groups={TO: GROUP}, keys=keys)
     problems = key_problems("", config, typed_keys(keys), "lepton publish")
@@ -37,9 +40,3 @@ def compose_publishing(overrides: Sequence[str], study: Path) -> dict[str, Any]:
     if problems:
         raise ConfigError(*problems)
     return config
-
-
-def _quoted(text: str) -> str:
-    """The text as Hydra reads it, whatever characters it has."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -115,11 +115,12 @@ class MlflowTracker(MLFlowLogger):
     def _experiment_of_study(self) -> str:
         """The id of the experiment, made now or by another run at the same moment."""
         name = self.experiment_title
+        exceptions = import_optional("mlflow.exceptions", needed_by="logger=mlflow")
         if (experiment := self.client.get_experiment_by_name(name)) is not None:
             return experiment.experiment_id
         try:
             return self.client.create_experiment(name, artifact_location=self.place)
-        except Exception:
+        except exceptions.MlflowException:
             if (experiment := self.client.get_experiment_by_name(name)) is None:
                 raise
             return experiment.experiment_id
