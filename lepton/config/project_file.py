@@ -10,7 +10,8 @@ from lepton.config.trust import allow
 from lepton.errors import ConfigError
 
 PROJECT_FILE = Path("pyproject.toml")
-KEY = "tool.lepton.allow"
+NAME = "lepton"  # of the table, in whichever way TOML writes it
+KEY = f"tool.{NAME}.allow"
 MOST_BYTES = 2**20  # of a file that a person writes
 
 
@@ -38,7 +39,8 @@ def own_packages() -> list[str]:
                 f"{PROJECT_FILE}: {KEY}: no folder {name} and no {name}.py here; what lies "
                 f"elsewhere is trusted by --allow {name}"
             )
-        if (place := _place(name)) and not place.is_relative_to(Path.cwd()):
+        outside = (place for place in _places(name) if not place.is_relative_to(Path.cwd()))
+        if place := next(outside, None):
             raise ConfigError(
                 f"{PROJECT_FILE}: {KEY}: {name!r} is imported from {place}, not from this folder; "
                 "rename the one here"
@@ -48,7 +50,7 @@ def own_packages() -> list[str]:
 
 def _listed() -> list[Any]:
     text = _text()
-    if "tool.lepton" not in text:  # others' mistakes in it are no matter of lepton
+    if NAME not in text:  # others' mistakes in it are no matter of lepton
         return []
     if len(text) > MOST_BYTES:
         raise ConfigError(f"{PROJECT_FILE}: longer than {MOST_BYTES} bytes")
@@ -56,7 +58,7 @@ def _listed() -> list[Any]:
         tools = tomllib.loads(text).get("tool", {})
     except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(f"{PROJECT_FILE}: is no TOML: {e}") from e
-    table = tools.get("lepton", {}) if isinstance(tools, dict) else {}
+    table = tools.get(NAME, {}) if isinstance(tools, dict) else {}
     names = table.get("allow", []) if isinstance(table, dict) else None
     if not isinstance(names, list):
         raise ConfigError(f'{PROJECT_FILE}: {KEY}: a list of names is wanted, as ["my_project"]')
@@ -76,15 +78,16 @@ def _text() -> str:
         return ""
 
 
-def _place(name: str) -> Path | None:
-    """Where Python would import a package from; None where it would find none."""
+def _places(name: str) -> list[Path]:
+    """Where Python would import a package from, several of one without `__init__.py`; none where it
+    would find none."""
     try:
         spec = importlib.util.find_spec(name)
     except ValueError:  # of a module without one, as __main__
-        return Path(name)
+        return [Path(name)]
     if spec is None:
-        return None
+        return []
     if spec.origin in ("built-in", "frozen"):
-        return Path(os.__file__).parent
+        return [Path(os.__file__).parent]
     places = [spec.origin] if spec.origin else [*(spec.submodule_search_locations or [])]
-    return Path(places[0]).resolve() if places else None
+    return [Path(place).resolve() for place in places]

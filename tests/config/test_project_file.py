@@ -7,8 +7,14 @@ import pytest
 
 from lepton.config.project_file import own_packages
 from lepton.config.trust import is_allowed
+from lepton.errors import ConfigError
 
 MODEL = "from torch import nn\n\n\nclass Net(nn.Linear):\n    pass\n"
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory):
+    return tmp_path_factory.mktemp("elsewhere")
 
 
 def write(allow):
@@ -57,6 +63,8 @@ def test_what_lies_elsewhere_is_refused_in_a_line(lepton, here, allow, line):
         ("tool = 3  # no tool.lepton\nx = ", "pyproject.toml: is no TOML: "),
         (f"x = {'[' * 5000}\n[tool.lepton]\n", "pyproject.toml: is no TOML: "),
         (f"[tool.lepton]\n{'#' * 2**20}", "pyproject.toml: longer than 1048576 bytes"),
+        ("[tool]\nlepton = {alow = []}\n", "pyproject.toml: tool.lepton.alow: no such key"),
+        ("[tool]\nlepton = 3\n", "pyproject.toml: tool.lepton.allow: a list of names is wanted"),
         ("[tool.lepton]\nalow = []\n", "pyproject.toml: tool.lepton.alow: no such key"),
     ],
 )
@@ -80,3 +88,42 @@ def test_a_pipe_and_a_folder_of_that_name_trust_nothing(here):
 def test_a_file_that_says_nothing_of_lepton_is_left_alone(here, text):
     Path("pyproject.toml").write_text(text)
     assert own_packages() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[tool]\nlepton = {allow = ["own"]}\n',
+        '[tool]\nlepton.allow = ["own"]\n',
+        '[ tool . "lepton" ]\nallow = ["own"]\n',
+        'tool.lepton.allow = ["own"]\n',
+    ],
+)
+def test_every_way_in_which_toml_writes_the_table_is_read(here, text):
+    (here / "own").mkdir()
+    Path("pyproject.toml").write_text(text)
+    assert own_packages() == ["own"]
+
+
+def test_a_link_to_a_package_that_lies_elsewhere_is_refused(elsewhere, here, monkeypatch):
+    foreign = elsewhere / "foreign"
+    foreign.mkdir(parents=True)
+    (foreign / "__init__.py").write_text("")
+    Path("foreign").symlink_to(foreign)
+    monkeypatch.syspath_prepend(str(here))
+    write('["foreign"]')
+    with pytest.raises(ConfigError, match=r"'foreign' is imported from .*elsewhere"):
+        own_packages()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_package_of_which_a_part_lies_elsewhere_is_refused(elsewhere, here, monkeypatch, order):
+    """Without `__init__.py` Python puts one together of all folders of that name."""
+    foreign = elsewhere / "parted"
+    foreign.mkdir(parents=True)
+    (here / "parted").mkdir()
+    for folder in (here, elsewhere)[::order]:
+        monkeypatch.syspath_prepend(str(folder))
+    write('["parted"]')
+    with pytest.raises(ConfigError, match=r"'parted' is imported from .*elsewhere"):
+        own_packages()
