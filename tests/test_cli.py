@@ -274,10 +274,15 @@ def test_every_command_has_a_module_whose_docstring_is_its_help(lepton, name):
     usage, summary = head_line(module.__doc__)
     assert usage.startswith(f"lepton {name} ")
     assert summary
-    examples = re.split("\nexamples?:\n", module.__doc__)[1]
+    words, heading, examples = re.split("(\n\nexamples?:\n)", module.__doc__)
     assert examples.startswith(f"  lepton {name}")
     for flag in ("--help", "-h"):
-        assert lepton(name, "anything", flag) == (0, module.__doc__.rstrip() + "\n", "")
+        code, out, errors = lepton(name, "anything", flag)
+        assert (code, errors) == (0, "")
+        assert out.startswith(words)
+        assert out.endswith(heading + examples.rstrip() + "\n")
+        shared = out.removeprefix(words).partition(heading)[0].split()
+        assert [word for word in shared if word.startswith("-")] == ["--config-dir", "--allow"]
 
 
 def test_version_is_that_of_the_distribution(lepton, monkeypatch):

@@ -5,6 +5,8 @@ builds the models of what is to be trained, each pair of them once, and writes n
 1 GB are not read, and nothing is fetched.
 With the name of a command that makes runs of others it says of which, and what it would be called.
 
+  -m, --multirun        a sweep: every combination of several values
+
 examples:
   lepton check -m dataset=wine model=mlp,resnet seed='range(5)'
   lepton check ensemble runs=first method=greedy

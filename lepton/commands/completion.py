@@ -43,7 +43,7 @@ def completions(words: list[str], commands: Mapping[str, str]) -> list[str]:
 def _of_help(text: str, word: str) -> Iterable[str]:
     """What the help of a command says that it takes."""
     if word.startswith("-"):
-        return FLAG.findall("\n".join([text, *SHARED_FLAGS]))
+        return FLAG.findall(text)
     _, command, *usage = [*head_line(text)[0].split(), "", ""]
     literals = [part for part in usage if re.fullmatch("[a-z]+", part)]
     places = [PLACES[name] for name in PLACES for part in usage if name in (part, part.strip("[]"))]

@@ -8,8 +8,6 @@ What evaluators measure on the test split is added to the run; nothing is traine
                         `lepton list evaluation`
   key=value             a value of an evaluator, or of conf/evaluate.yaml: resamples=0, rerun=true
   --csv FILE, --parquet FILE   the table as a file
-  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
-  --allow PACKAGE       lets a _target_ name something in your own package
 
 examples:
   lepton evaluate runs/first/wine-mlp-s0-65d0a8dcbb

@@ -12,8 +12,6 @@ attributions; the run stays as it is.
   steps=N               of integrated gradients (64)
   least_side=N          pixels that the maps of Grad-CAM's layer have at least (7)
   --out FILE            where the page is written (reports/RUN-explained.html)
-  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
-  --allow PACKAGE       lets a _target_ name something in your own package
 
 examples:
   lepton explain runs/first/wine-mlp-s0-65d0a8dcbb

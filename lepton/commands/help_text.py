@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from lepton.config.commands import CommandRoot
 
 HEAD = re.compile(r"`(lepton [^`]+)`: (.*?)\.?$")
+EXAMPLES = re.compile(r"(\n\nexamples?:|\Z)")
 SUMMARY_COLUMN = 36  # where summaries begin; a longer usage has a line of its own
 KEY_LINE = re.compile(r"[a-z]\w*: *[^ #]")
 SHARED_FLAGS = (
@@ -45,10 +46,14 @@ def _columns(heads: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def command_help(module: str) -> str:
-    """The docstring of a command's module."""
+    """The docstring of a command's module, with the flags that every command takes."""
     spec = importlib.util.find_spec(module)
     source = getattr(spec.loader, "get_source", lambda _: None)(module) if spec else None
-    return ast.get_docstring(ast.parse(source or "")) or ""
+    text, heading, examples = EXAMPLES.split(
+        ast.get_docstring(ast.parse(source or "")) or "", maxsplit=1
+    )
+    has_flags = text.rpartition("\n")[2].startswith("  ")
+    return "\n".join([text, *([] if has_flags else [""]), *SHARED_FLAGS]) + heading + examples
 
 
 def root_help(root: CommandRoot) -> str:

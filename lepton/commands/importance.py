@@ -19,8 +19,6 @@ rows (extra `explain`).
   --csv FILE            the table, with the spread over repeats or the mean with its sign
   --values FILE         of method=shap: the value of each input of each row, as Parquet
   --out FILE            the table and a figure as a page (extra `report`)
-  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
-  --allow PACKAGE       lets a _target_ name something in your own package
 
 examples:
   lepton importance runs/first/wine-mlp-s0-65d0a8dcbb

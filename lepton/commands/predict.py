@@ -12,8 +12,6 @@ probability of each. CSV and Parquet of any length take the memory of some thous
   root=FOLDER           where paths in the cells start from (the folder the command is typed in)
   rows=N                rows at a time (8192)
   overwrite=true        replaces a file of the name of --out
-  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
-  --allow PACKAGE       lets a _target_ name something in your own package
 
 examples:
   lepton predict runs/first/csv-mlp-s0-0f4f9aef35 new_customers.csv --out predictions.csv

@@ -7,8 +7,6 @@ where the tracker keeps files the config, the result, and a page with plots. Twi
   to=TRACKER            mlflow, wandb or tensorboard, or [a,b]; see `lepton list logger`
   key=value             a value of a tracker: to.mlflow.tracking_uri=http://127.0.0.1:5000
   report=false          without the page and the plots of each run
-  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
-  --allow PACKAGE       lets a _target_ name something in your own package
 
 examples:
   lepton publish first to=mlflow

@@ -14,8 +14,6 @@ the training split.
   columns=N             of the profile at most, those with remarks first (200)
   rows=N                of train that the profile is made of at most (100000)
   --out FILE            where the page is written (reports/NAME-data.html)
-  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
-  --allow PACKAGE       lets a _target_ name something in your own package
 
 examples:
   lepton show runs/first/wine-mlp-s0-65d0a8dcbb

@@ -3,8 +3,6 @@
   group=option          an option of a group: model=mlp (`lepton list` shows them)
   key=value             a value of the config: optimizer.lr=0.01
   -m, --multirun        a sweep: every combination of several values, and a table
-  --config-dir FOLDER   your own groups and options (conf/ here is found by itself)
-  --allow PACKAGE       lets a _target_ name something in your own package
   --cfg job, --info ... Hydra's own flags, which show the config and train nothing
 
 examples:
