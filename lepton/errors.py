@@ -90,6 +90,10 @@ class UnequalFiles(DataError):
         return self.args[0]
 
 
+class NoRun(LeptonError):
+    """A folder of a study holds no run yet."""
+
+
 class TooAlike(LeptonError):
     """The finished runs do not differ in what is compared, which further runs may change."""
 

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from lepton.analysis.data_sets import with_data_sets
-from lepton.errors import Damaged, LeptonError
+from lepton.errors import Damaged, NoRun
 from lepton.storage.bounded_parsing import parse_yaml
 from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.run_folder import run_status
@@ -29,7 +29,7 @@ def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
     """The rows of `study_table.load`, and a row with status missing or running for each planned run
     that has not ended. The column `dataset` tells data sets by their content.
 
-    Raises: LeptonError when a study is not there, or none of them holds a run.
+    Raises: LeptonError when a study is not there, NoRun when none of them holds a run.
     """
     folders = list(dict.fromkeys(study_folder(study) for study in studies))
     rows = []
@@ -37,7 +37,7 @@ def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
         ended_rows = read_rows(folder)
         rows += [*ended_rows, *_unended_rows(folder, ended_rows)]
     if not rows:
-        raise LeptonError(f"{', '.join(map(str, folders))}: holds no run yet")
+        raise NoRun(f"{', '.join(map(str, folders))}: holds no run yet")
     return with_data_sets(table_of_rows(rows).drop_duplicates("folder", ignore_index=True))
 
 

@@ -19,7 +19,7 @@ examples:
 from collections.abc import Sequence
 
 from lepton.errors import LeptonError
-from lepton.foreign_text import say
+from lepton.foreign_text import printable, say
 
 USAGE = "usage: lepton new KIND NAME"
 
@@ -30,9 +30,10 @@ def main(arguments: Sequence[str]) -> int:
     from lepton.scaffold.write import new_option, new_project
 
     if strays := [word for word in arguments if word.startswith("-")]:
-        raise LeptonError(f"{strays[0]}: no such flag; {USAGE}")
+        raise LeptonError(f"{printable(strays[0], one_line=True)}: no such flag; {USAGE}")
     if len(arguments) != 2:
-        raise LeptonError(f"new {' '.join(arguments)}: {USAGE} (project, {', '.join(KINDS)})")
+        words = printable(" ".join(arguments), one_line=True)
+        raise LeptonError(f"new {words}: {USAGE} (project, {', '.join(KINDS)})")
     kind, name = arguments
     if kind == "project":
         files = new_project(name)

@@ -18,7 +18,7 @@ from lepton.analysis.comparison import runs_by_dataset
 from lepton.analysis.score_metrics import SCORE, directed, ordered_column
 from lepton.analysis.study import describe_counts, gather_runs
 from lepton.analysis.table import console
-from lepton.errors import LeptonError
+from lepton.errors import LeptonError, NoRun
 from lepton.foreign_text import printable
 from lepton.metric.direction import larger_is_better
 
@@ -51,9 +51,10 @@ def _rows(folder: Path) -> Iterator[tuple[float, list[str]]]:
     for study in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
         try:
             runs = gather_runs([study])
+        except NoRun:  # as of a tracker's folder
+            continue
         except LeptonError as e:
-            if "holds no run" not in str(e):
-                yield study.stat().st_mtime, [study.name, str(e), "", ""]
+            yield study.stat().st_mtime, [study.name, str(e), "", ""]
             continue
         with os.scandir(study) as entries:
             changed = max(entry.stat().st_mtime for entry in entries if entry.is_dir())

@@ -11,6 +11,7 @@ from pathlib import Path
 from lepton.config.options import find_options
 from lepton.config.project_file import KEY, PROJECT_FILE, own_packages
 from lepton.errors import LeptonError, did_you_mean
+from lepton.foreign_text import printable
 from lepton.scaffold.template import (
     KINDS,
     PACKAGE,
@@ -55,7 +56,8 @@ def new_option(kind_name: str, name: str) -> list[Path]:
     """
     if kind_name not in KINDS:
         hint = did_you_mean(kind_name, KINDS)
-        raise LeptonError(f"new {kind_name}: no such kind{hint} (project, {', '.join(KINDS)})")
+        kind_text = printable(kind_name, one_line=True)
+        raise LeptonError(f"new {kind_text}: no such kind{hint} (project, {', '.join(KINDS)})")
     kind = KINDS[kind_name]
     _refuse_bad_name(name, kind_name)
     package = _package_here()
@@ -81,9 +83,10 @@ def _package_here() -> str:
 
 def _refuse_bad_name(name: str, kind: str) -> None:
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
+        example = "credit_risk" if kind == "project" else KINDS[kind].option
         raise LeptonError(
-            f"new {kind} {name}: a name is a Python module's, of small letters, digits and "
-            f"underscores, as {'credit_risk' if kind == 'project' else KINDS[kind].option}"
+            f"new {kind} {printable(name, one_line=True)}: a name is a Python module's, of small "
+            f"letters, digits and underscores, as {example}"
         )
 
 

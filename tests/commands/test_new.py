@@ -171,3 +171,12 @@ def test_the_ci_file_of_a_project_passes_in_it(project, command):
 
 def test_the_ci_file_runs_the_tests_of_a_project():
     assert "pytest" in steps()
+
+
+@pytest.mark.parametrize(
+    "words", [("project", "a\nb"), ("model", "a\nb"), ("a\nb", "c"), ("a\nb",), ("project", "-\n")]
+)
+def test_a_name_with_a_line_break_gets_one_line(lepton, here, words):
+    code, _, errors = lepton("new", *words)
+    assert (code, len(errors.splitlines()), [*here.iterdir()]) == (2, 1, [])
+    assert "\\n" in errors
