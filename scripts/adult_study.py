@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 CONFIG_DIR = Path(__file__).resolve().parent / "adult_study"
 PUBLISHED = {  # mean test accuracy over 15 seeds, of the repositories that the settings come from
     "mlp": 0.8522,

@@ -18,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 SCRIPTS = Path(__file__).resolve().parent / "bench_finetune"
 ROOT = SCRIPTS.parents[1]
 BATCH, HEAD_EPOCHS = 32, 10

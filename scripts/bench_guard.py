@@ -13,7 +13,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress

@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 MAX_RATIO, MAX_MEMORY = 1.3, 2.0  # targets: times the loop's step, times the bytes of the data
 BATCH, WIDTH, FEATURES = 256, 128, 60
 TRAIN_ROWS, LARGE_ROWS = 40_000, 400_000

@@ -5,7 +5,10 @@ usage: python scripts/build_option_reference.py
 """
 
 import re
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import yaml
 

@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 FASHION = ("dataset=idx", "dataset.path={folder}/fashion_mnist", "dataset.val_size=0.1")
 PNEUMONIA = (
     *("dataset=npz", "dataset.path={folder}/pneumonia_mnist/pneumoniamnist_reconstructed.npz"),

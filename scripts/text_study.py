@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 CONFIG_DIR = Path(__file__).resolve().parent / "text_study"
 FILES = {  # of FOLDER: the data file, and the test file where there is one
     "sms_spam": ("sms_spam/sms.tsv", None),
