@@ -60,8 +60,11 @@ def assert_same_but_for_the_offset(far, near):
         ("model=linear",),
         ("model=gradient_boosting", "model.max_iter=10"),
         ("model=linear", "loss=huber", "regularization=ema", "dataset.memory_gb=0"),
+        ("model=catboost", "model.iterations=10"),
+        ("model=lightgbm", "model.n_estimators=10"),
+        ("model=xgboost", "model.n_estimators=10"),
     ],
-    ids=["linear", "boosting", "streamed"],
+    ids=["linear", "boosting", "streamed", "catboost", "lightgbm", "xgboost"],
 )
 def test_a_run_on_a_far_target_is_the_one_on_a_near_one(files, run, overrides):
     far, near = (run(*CSV, *overrides, f"dataset.path={n}.csv") for n in ("far", "near"))
