@@ -23,12 +23,14 @@ import pandas as pd
 
 from lepton.analysis.comparison import compare
 from lepton.analysis.conclusions import conclusions
+from lepton.decision.choice import choose_rule
 from lepton.metric.ranges import SHARE
 from lepton.report.sections.ranking import MIN_DATASETS
 from lepton.stats.bayes import correlated_t_test, signed_rank_test
 from lepton.stats.bootstrap import bootstrap_intervals
 from lepton.stats.key_chance import key_p_values
 from lepton.stats.pairs import PairedScores, holm, mean_interval
+from lepton.stats.permutation import PermutedScores
 from lepton.stats.ranks import rank_options
 from lepton.stats.slices import slices
 from lepton.stats.welch import UnpairedScores
@@ -223,6 +225,59 @@ def bootstrap(generator: np.random.Generator, *, rows: int) -> Counts:
         yield HELD + f"a bootstrapped {name}", low <= truth <= high, 1
 
 
+def input_importance(generator: np.random.Generator, *, rows: int = 120) -> Counts:
+    """An input that tells nothing, which the model uses alone and with one that tells something."""
+
+    def model(x: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-(x @ (0.9, 0.5) - 0.8 + 0.6 * x[..., 0] * x[..., 1])))
+
+    x = generator.normal(size=(rows, 2))
+    y = generator.random(rows) < 1 / (1 + np.exp(0.8 - x[:, 0]))
+    donors = np.stack([generator.permutation(rows) for _ in range(10)])
+    permuted = np.repeat(x[None], len(donors), 0)
+    permuted[:, :, 1] = x[donors, 1]
+    for name, score in (
+        ("log loss", lambda p, places: np.log(np.where(y, p, 1 - p)[places]).mean()),
+        ("accuracy", lambda p, places: ((p > 0.5) == y)[places].mean()),
+    ):
+        scores = PermutedScores(score, model(x), donors, seed=int(generator.integers(10**9)))
+        estimate = scores.estimate(model(permuted))
+        yield HELD + f"an importance, {name}", estimate.low <= 0 <= estimate.high, 1
+
+
+def gain_of_a_threshold(
+    generator: np.random.Generator, *, val: int = 160, test: int = 200
+) -> Counts:
+    """What F1 gains by the threshold that validation chose; many rows say what it gains really."""
+
+    def drawn(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        logits = generator.normal(-1, 1.2, rows)
+        return 1 / (1 + np.exp(-logits)), generator.random(rows) < 1 / (1 + np.exp(-logits))
+
+    p, y = drawn(val)
+    rule = choose_rule(
+        p, y.astype(int), task="binary", threshold="f1", costs=None, calibration="none"
+    )
+    [threshold] = rule.thresholds
+
+    def gain(p: np.ndarray, y: np.ndarray) -> float:
+        return f1(p > threshold, y) - f1(p > 0.5, y)
+
+    p, y = drawn(test)
+    intervals = bootstrap_intervals(
+        lambda places: {"gain": gain(p[places], y[places])},
+        test,
+        resamples=300,
+        seed=int(generator.integers(10**9)),
+    )
+    low, high = intervals["gain"]
+    yield HELD + "a gain of F1", low <= gain(*drawn(100_000)) <= high, 1
+
+
+def f1(decided: np.ndarray, truth: np.ndarray) -> float:
+    return 2 * (decided & truth).sum() / (decided.sum() + truth.sum())
+
+
 SIMULATIONS: dict[str, Draw] = {
     "options over 5 seeds": partial(options, splits="seeds", count=1, seeds=5),
     "options over 5 folds": partial(options, splits="folds", count=5, seeds=1),
@@ -244,6 +299,8 @@ SIMULATIONS: dict[str, Draw] = {
     "4 options over 12 data sets": partial(ranks, datasets=12, k=4),
     "P(better) over 12 data sets": partial(better_over_datasets, datasets=MIN_DATASETS),
     "evaluate on 100 rows": partial(bootstrap, rows=100),
+    "an input that tells nothing": input_importance,
+    "the threshold of a run": gain_of_a_threshold,
 }
 
 
