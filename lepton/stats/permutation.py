@@ -73,7 +73,7 @@ class PermutedScores:
         losses = self._differences(self.whole, scores)
         left = self._differences(self.without, left_scores)
         (groups, repeats), means = left.shape, left.mean(1)
-        noise = (left - losses).var(1, ddof=1).sum() / repeats  # of the permutations that were drawn
+        noise = (left - losses).var(1, ddof=1).sum() / repeats  # of the permutations
         of_rows = (groups - 1) / groups * max(np.square(means - means.mean()).sum() - noise, 0.0)
         error = np.sqrt(of_rows + losses.var(ddof=1) / repeats)
         half = float(t.ppf((1 + CONFIDENCE) / 2, groups - 1) * error)
