@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from lepton.commands.flags import apply_shared_flags
 from lepton.commands.help_text import command_help, overview, root_help
+from lepton.commands.loading_line import announce_slow_import
 from lepton.commands.streams import guard_streams, use_utf8
 from lepton.config.commands import command_roots
 from lepton.errors import LeptonError, did_you_mean
@@ -43,6 +44,7 @@ def main() -> int:
     guard_streams()
     show_errors_as_text()
     sys.path.append(os.getcwd())
+    announce_slow_import()
     gc.set_threshold(GARBAGE_THRESHOLD)
     atexit.register(gc.freeze)  # the end need not look through a million objects of torch's
     try:

@@ -1,0 +1,47 @@
+"""While torch is loaded a terminal shows so; nothing of it stays, and a file gets none of it."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINE = "loading torch\r             \r"
+PROGRAM = """
+import sys
+from lepton.commands.loading_line import announce_slow_import
+announce_slow_import()
+try:
+    import torch
+    import torch
+    sys.stderr.write(f"{torch.__spec__.loader.__class__.__name__} {torch.value}")
+except ImportError as e:
+    sys.stderr.write(str(e))
+"""
+
+
+def said(folder, *, terminal):
+    """What the program writes on standard error, with modules of this folder first."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    command = [sys.executable, "-c", PROGRAM]
+    if not terminal:
+        done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, check=True)
+        return done.stderr.decode()
+    reader, writer = pty.openpty()
+    subprocess.run(command, env=environment, stderr=writer, check=True)
+    os.close(writer)
+    with open(reader, "rb", buffering=0) as screen:
+        return screen.read(10_000).decode()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("value = 3", "SourceFileLoader 3"), ("raise ImportError('no libc')", "no libc")],
+)
+def test_the_line_stands_while_torch_is_loaded_and_goes(tmp_path, code, told):
+    (tmp_path / "torch.py").write_text(code)
+    assert said(tmp_path, terminal=True) == LINE + told
+    assert said(tmp_path, terminal=False) == told
