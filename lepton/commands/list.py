@@ -6,7 +6,7 @@ examples:
   lepton list
   lepton list model
   lepton list model/mlp optimizer/adamw
-  lepton list imbalance
+  lepton list calibration
 """
 
 from lepton.config import listing

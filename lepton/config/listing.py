@@ -57,10 +57,12 @@ def _describe(name: str, options_by_group: dict[str, dict[str, Path]]) -> str:
         return _describe_group(name, options_by_group[name])
     group, _, option = name.rpartition("/")
     if group not in options_by_group:
-        if re.fullmatch(r"\w[\w -]+", name) and (lines := search_options(name)):
+        is_word = re.fullmatch(r"\w[\w -]+", name)
+        if is_word and (lines := search_options(name)):
             return "\n".join(lines)
         hint, groups = did_you_mean(name, options_by_group), ", ".join(options_by_group)
-        raise LeptonError(f"{name}: no such group{hint} (groups: {groups})")
+        searched = ", and no option, key or comment has that word" if is_word else ""
+        raise LeptonError(f"{name}: no such group{hint} (groups: {groups}){searched}")
     options = options_by_group[group]
     if option not in options:
         hint = did_you_mean(option, options)

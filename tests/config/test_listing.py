@@ -1,8 +1,11 @@
+import re
+
 import pytest
 import yaml
 from omegaconf import OmegaConf
 
 from lepton import compose
+from lepton.commands import list as list_command
 from lepton.config.listing import describe_options, first_comment
 from lepton.config.options import CONF_DIR, find_options
 from lepton.errors import LeptonError
@@ -121,3 +124,17 @@ def test_keys_of_no_option_are_listed_with_values_and_comments(here):
     assert all(len(line.split(maxsplit=1)[1]) > 10 for line in keys)
     assert "task.class_weights=null" in describe_options("task")
     assert "seed=0" in describe_options("seed")
+
+
+@pytest.mark.parametrize("words", re.findall(r"^  lepton list(.*)$", list_command.__doc__, re.M))
+def test_the_examples_of_its_help_find_something(lepton, words):
+    code, out, errors = lepton("list", *words.split())
+    assert (code, errors) == (0, "")
+    assert len(out.splitlines()) > 1
+
+
+def test_a_word_that_nothing_has_is_told_to_have_been_searched(lepton):
+    code, _, errors = lepton("list", "zymurgy")
+    assert code == 2
+    assert errors.startswith("lepton: zymurgy: no such group (groups: ")
+    assert errors.endswith("), and no option, key or comment has that word\n")
