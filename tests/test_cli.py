@@ -4,10 +4,12 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lepton.cli import COMMANDS
 from lepton.commands.help_text import command_help, head_line
@@ -526,3 +528,9 @@ def test_markup_in_a_folder_or_an_error_is_shown_as_it_is(lepton, here):
     assert code == 0
     assert r"E: [/done] \x1b[2J\nx" in out
     assert "1 finished" in out
+
+
+def test_the_citation_has_the_version_and_the_licence_of_the_distribution():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
