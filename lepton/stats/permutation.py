@@ -73,9 +73,11 @@ class PermutedScores:
         losses = self._differences(self.whole, scores)
         left = self._differences(self.without, left_scores)
         (groups, repeats), means = left.shape, left.mean(1)
-        noise = (left - losses).var(1, ddof=1).sum() / repeats  # of the permutations
-        of_rows = (groups - 1) / groups * max(np.square(means - means.mean()).sum() - noise, 0.0)
-        error = np.sqrt(of_rows + losses.var(ddof=1) / repeats)
+        spread, chance = np.square(means - means.mean()).sum(), 0.0
+        if repeats > 1:  # of one permutation nobody knows how much is chance, and all is counted
+            spread = max(spread - (left - losses).var(1, ddof=1).sum() / repeats, 0.0)
+            chance = losses.var(ddof=1) / repeats
+        error = np.sqrt((groups - 1) / groups * spread + chance)
         half = float(t.ppf((1 + CONFIDENCE) / 2, groups - 1) * error)
         value = float(losses.mean())
         return PermutationEstimate(value, value - half, value + half, float(losses.std()))

@@ -35,10 +35,10 @@ def drawn(generator, rows):
     return x, generator.random(rows) < 1 / (1 + np.exp(0.8 - x @ SIGNAL))
 
 
-def estimated(generator, metric, column):
+def estimated(generator, metric, column, repeats=REPEATS):
     x, y = drawn(generator, ROWS)
-    donors = np.stack([generator.permutation(ROWS) for _ in range(REPEATS)])
-    permuted = np.repeat(x[None], REPEATS, 0)
+    donors = np.stack([generator.permutation(ROWS) for _ in range(repeats)])
+    permuted = np.repeat(x[None], repeats, 0)
     permuted[:, :, column] = x[donors, column]
     scores = PermutedScores(lambda p, rows: metric(p[rows], y[rows]), model(x), donors, seed=0)
     return scores.estimate(np.stack([model(some) for some in permuted]))
@@ -54,6 +54,16 @@ def test_the_interval_of_an_input_that_tells_nothing_holds_0_as_often_as_it_says
     assert 0.95 - 3 * error < held < max(0.99, 0.95 + 2.6 * error)
     spread = np.std([e.value for e in estimates])
     assert 0.8 < np.mean([e.high - e.low for e in estimates]) / (2 * 2.09 * spread) < 1.3
+
+
+def test_one_permutation_has_a_wider_interval_than_ten():
+    once, often = (
+        [estimated(np.random.default_rng(seed), negative_log_loss, 2, n) for seed in range(30)]
+        for n in (1, REPEATS)
+    )
+    widths = [np.mean([e.high - e.low for e in estimates]) for estimates in (once, often)]
+    assert np.isfinite(widths).all()
+    assert widths[0] > 1.2 * widths[1]
 
 
 @pytest.mark.parametrize("samples", more_and_more(60, 400, 4000))
