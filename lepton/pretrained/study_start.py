@@ -28,8 +28,7 @@ def run_to_start_from(init_from: str, runs: str) -> str:
         raise ConfigError(f"init_from: {init_from}: a study without a finished run of a network")
     best = max(sorted(rows, key=lambda row: row["run"]), key=lambda row: row["score"])
     if len(rows) > 1:
-        _check_scores_compare(init_from, rows, best)
-        metric = _monitored(best)
+        metric = _common_metric(init_from, rows, best)
         reason = f"the best of {len(rows)} runs by {metric_text(metric, best[metric])}"
     else:
         reason = "its only finished run of a network"
@@ -51,20 +50,30 @@ def _can_be_started_from(row: Row) -> bool:
     return is_scored and is_network_run(Path(row["folder"]))
 
 
-def _check_scores_compare(init_from: str, rows: list[Row], best: Row) -> None:
-    """Raises: ConfigError where runs are of several data sets or monitored metrics."""
+def _common_metric(init_from: str, rows: list[Row], best: Row) -> str:
+    """The validation metric that the scores of all rows are.
+
+    Raises: ConfigError where runs are of several data sets or monitored metrics.
+    """
     advice = f"they do not compare; name a run, as init_from={best['folder']}"
     data = {row.get("data_identity.content") or row.get("dataset") for row in rows}
     if len(data) > 1:
         names = sorted({str(row.get("data_identity.name") or row.get("dataset")) for row in rows})
         several = f"runs on several data sets ({', '.join(names)})"
         raise ConfigError(f"init_from: {init_from}: {several}; {advice}")
-    metrics = sorted({metric_name(_monitored(row)) for row in rows})
-    if len(metrics) > 1:
-        raise ConfigError(f"init_from: {init_from}: scores are {' and '.join(metrics)}; {advice}")
+    possible = [_possible_metrics(row) for row in rows]
+    if common := [name for name in possible[0] if all(name in names for names in possible)]:
+        return common[0]
+    metrics = sorted({metric_name(names[0]) for names in possible})
+    raise ConfigError(f"init_from: {init_from}: scores are {' and '.join(metrics)}; {advice}")
 
 
-def _monitored(row: Row) -> str:
-    """The validation metric that a run's score is, or the score where none has its value."""
+def _possible_metrics(row: Row) -> list[str]:
+    """The validation metrics that a run's score may be, which have its value; a task's own first.
+
+    It is the score where none has its value.
+    """
     names = [name for name in row if name.startswith("val/") and isinstance(row[name], float)]
-    return next((name for name in names if abs(row[name]) == abs(row["score"])), "score")
+    names = [name for name in names if abs(row[name]) == abs(row["score"])]
+    monitor = f"val/{row.get('task.monitor')}"
+    return [monitor] if monitor in names else names or ["score"]

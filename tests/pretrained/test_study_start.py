@@ -9,6 +9,7 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_id
 from lepton.errors import ConfigError
+from lepton.pretrained.study_start import _common_metric
 from lepton.storage.run_log import SHOWN_LINES
 
 SOURCE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "study=source")
@@ -55,3 +56,15 @@ def test_runs_that_do_not_compare_or_have_no_network_are_refused_in_a_line(run_o
     run_once(*SOURCE, "seed=0", "task.monitor=accuracy")
     with pytest.raises(ConfigError, match="scores are val accuracy and val log_loss"):
         started_from("source")
+
+
+def test_two_metrics_of_one_value_do_not_keep_runs_from_comparing():
+    metrics = {"val/log_loss": 0.3, "val/accuracy": 0.9, "val/auroc": 0.8}
+    equal = {**metrics, "val/auroc": 0.9, "score": 0.9}  # its accuracy and its AUROC are the same
+    rows = [{**metrics, "score": 0.8, "task.monitor": None}, {**equal, "task.monitor": None}]
+    for row in rows:
+        row |= {"dataset": "wine", "folder": "runs/source/a"}
+    assert _common_metric("source", rows, rows[1]) == "val/auroc"
+    rows[1]["task.monitor"] = "accuracy"
+    with pytest.raises(ConfigError, match="scores are val accuracy and val auroc"):
+        _common_metric("source", rows, rows[1])
