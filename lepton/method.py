@@ -111,7 +111,8 @@ class Method:
     ) -> Tensor:
         """The loss of a batch in place of `loss`, which is the task's as earlier methods left it.
 
-        It may call the model again, `model(batch)`, or with other weights by `output_apart`.
+        It may call the model again, `model(batch)`, or with other weights by `output_apart`;
+        `task.loss_of(logits, batch)` is the loss of that, which heeds `dataset.weight`.
         `batch` is what all `on_batch` made of it, `logits` what the model said to it when it was
         called for the task's loss. A method may leave `logits` and `draw` out of its parameters.
         """

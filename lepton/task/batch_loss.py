@@ -29,6 +29,11 @@ class BatchLoss:
             return self._loss(logits, encoded)
         return weighted_mean(*self._losses_and_weights(logits, encoded), weight)
 
+    def loss_of(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a training batch, by the weights of its rows where it has some."""
+        weight = {"weight": batch["weight"]} if "weight" in batch else {}
+        return self.loss(logits, batch["target"], **weight)
+
     def normalizer(self, encoded: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """What `loss` divides its sum over a batch by, up to a factor that all batches share.
 

@@ -14,7 +14,7 @@ class FGSM(Method):
 
     def loss(self, model, task, batch, loss):
         def loss_at(num):
-            return task.loss(output_apart(model, batch | {"num": num}), batch["target"])
+            return task.loss_of(output_apart(model, batch | {"num": num}), batch)
 
         moved = batch["num"] + self.epsilon * grad(loss_at)(batch["num"]).sign()
-        return (loss + task.loss(model(batch | {"num": moved.detach()}), batch["target"])) / 2
+        return (loss + task.loss_of(model(batch | {"num": moved.detach()}), batch)) / 2

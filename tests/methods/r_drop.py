@@ -12,7 +12,7 @@ class RDrop(Method):
 
     def loss(self, model, task, batch, loss, logits):
         second = model(batch)
-        loss = (loss + task.loss(second, batch["target"])) / 2
+        loss = (loss + task.loss_of(second, batch)) / 2
         p, q = logits.log_softmax(-1), second.log_softmax(-1)
         divergence = ((p.exp() - q.exp()) * (p - q)).sum(-1).mean() / 2
         return loss + self.alpha * divergence

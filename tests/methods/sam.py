@@ -18,7 +18,7 @@ class SAM(Method):
 
     def loss(self, model, task, batch, loss):
         def loss_at(weights):
-            return task.loss(output_apart(model, batch, weights), batch["target"])
+            return task.loss_of(output_apart(model, batch, weights), batch)
 
         weights = {n: p for n, p in model.named_parameters() if n in self.names}
         slopes = {name: slope.detach() for name, slope in grad(loss_at)(weights).items()}

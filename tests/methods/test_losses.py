@@ -125,3 +125,14 @@ def test_distillations_loss_is_cross_entropy_and_divergence_from_the_teacher(cas
     expected = 0.7 * F.cross_entropy(logits, case.batch["target"]) + 0.3 * 4 * gap
     torch.testing.assert_close(case.loss(method), expected)
     assert not any(p.requires_grad for p in method.teacher.parameters())
+
+
+@pytest.mark.parametrize("method", [FGSM(epsilon=0.1), RDrop(alpha=0.0)])
+def test_a_row_that_weighs_nothing_is_no_part_of_the_losses_of_methods(case, method):
+    case = case("model.dropout=0")
+    whole, weight = case.batch, torch.ones(24)
+    weight[16:] = 0
+    case.batch = {name: values[:16] for name, values in whole.items()}
+    expected = case.loss(method)
+    case.batch = whole | {"weight": weight}
+    torch.testing.assert_close(case.loss(method), expected)
