@@ -156,6 +156,7 @@ def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, req
         rest += ["keep=true"] if name == "ensemble" else []
     if name in ("results", "report"):
         shutil.copytree(request.getfixturevalue("compared"), Path("runs") / rest[0])
+        rest = [word for word in rest if word != "--watch"]  # which goes on until Ctrl-C
     if name == "train":  # two of the seeds or folds are enough to check
         name, rest = "check", [re.sub(r"(seed|fold)=range\(\d+\)", r"\1=0,1", w) for w in rest]
     code, out, said = lepton(name, *rest)
