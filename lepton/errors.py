@@ -31,14 +31,22 @@ class ConfigError(LeptonError):
 
 
 class MisreadOverrides(ConfigError):
-    """Overrides that cannot be read; `readable` holds the others, whose keys can be judged."""
+    """Overrides that cannot be read; `readable` holds the others, whose keys can be judged, and
+    `unread` the keys that stay without what was meant for them."""
 
-    def __init__(self, problems: Iterable[str], readable: Iterable[str] = ()) -> None:
+    def __init__(
+        self, problems: Iterable[str], readable: Iterable[str] = (), unread: Iterable[str] = ()
+    ) -> None:
         super().__init__(*problems)
-        self.readable = list(readable)
+        self.readable, self.unread = list(readable), list(unread)
 
     def __reduce__(self):
-        return type(self), (self.problems, self.readable)
+        return type(self), (self.problems, self.readable, self.unread)
+
+    def beside(self, others: Iterable[str]) -> ConfigError:
+        """The error with the problems of the others too, but not of keys that were not read."""
+        follow = tuple(f"{key}: " for key in self.unread)
+        return ConfigError(*self.problems, *(p for p in others if not p.startswith(follow)))
 
 
 class NothingToSearch(ConfigError):

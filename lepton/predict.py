@@ -1,5 +1,6 @@
 """Loads a finished run as something that predicts."""
 
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class TrainedPredictor(Predictor):
         return {name: rows for tensors in encoded for name, rows in tensors.items()}
 
 
-def load_model(run: str | Path) -> Predictor:
+def load_model(run: str | PathLike[str]) -> Predictor:
     """The model of a finished run, trained or made of others: `predict`, `predict_proba`, `spec`.
 
     Raises: LeptonError when the folder holds no finished run, or a damaged one, and for what is no

@@ -115,7 +115,22 @@ def refused(lepton, here):
         ("model.spec=3", "model.spec: set by lepton, not by hand", ""),
         ("_target_=os.system", "_target_: lepton train has no such key", ""),
         ("hydra.nosuch=3", "hydra.nosuch: ", ""),
-        ("dataset.path=x.csv", "dataset.path: dataset=german_credit has no such key", ""),
+        (
+            "dataset.path=x.csv",
+            "dataset.path: dataset=german_credit has no such key",
+            "; a key of dataset=audio_folder, csv, ",
+        ),
+        (
+            "optimizer.nesterov=true",
+            "optimizer.nesterov: optimizer=",
+            "; a key of optimizer=muon, sgd",
+        ),
+        ("model", "'model' cannot be read", "; write model=OPTION, `lepton list model` shows them"),
+        ("mlp_small", "'mlp_small' cannot be read", "; write model=mlp_small"),
+        ("none", "'none' cannot be read", "; write key=value or group=option"),
+        ("x.csv", "'x.csv' cannot be read", "; write dataset=csv dataset.path=x.csv"),
+        ("dataset=x.csv", "dataset=x.csv: no such", "; write dataset=csv dataset.path=x.csv (op"),
+        ("seed=1 study=a", "'seed=1 study=a' cannot be read", "; write 2 words: seed=1 study=a"),
     ],
 )
 def test_a_mistake_gets_one_line_and_writes_nothing(refused, override, start, phrase):
@@ -129,6 +144,14 @@ def test_a_mistake_gets_one_line_and_writes_nothing(refused, override, start, ph
 )
 def test_check_says_of_a_mistake_what_train_says(refused, override):
     assert refused("check", override) == refused("train", override)
+
+
+@pytest.mark.parametrize("flags", [(), ("-m",)])
+def test_a_key_whose_value_cannot_be_read_is_not_said_to_lack_one(refused, here, flags):
+    (here / "x.csv").write_text("a,b c\n1,2\n")
+    words = ("dataset=csv", "dataset.path=x.csv", "dataset.target=b (c")
+    (line,) = refused("train", *flags, *words)
+    assert line.startswith("'dataset.target=b (c' cannot be read")
 
 
 @pytest.mark.parametrize("override", ["study=" + "a" * 5000, "+" + "k" * 3000 + "=1"])
@@ -226,6 +249,18 @@ def test_runs_that_cannot_be_written_are_told_in_a_line(lepton, here, command, b
         (("-m",), "-m: no such command"),
         (("train", "--foo"), "--foo: no such flag"),
         (("train", "-"), "-: no such flag"),
+        (
+            ("train", "--model", "mlp"),
+            "--model: no such flag; groups and keys have no dashes: writ",
+        ),
+        (
+            ("train", "--seed=3"),
+            "--seed=3: no such flag; groups and keys have no dashes: write seed",
+        ),
+        (("results",), "results: give STUDY; usage: lepton results STUDY"),
+        (("report",), "report: give STUDY; usage: lepton report STUDY"),
+        (("verify",), "verify: usage: lepton verify RUN"),
+        (("sweep",), "sweep: usage: lepton sweep status STUDY"),
         (("train", "--config-path", "/tmp"), "--config-path: write --config-dir FOLDER"),
         (("train", "-cp", "/tmp"), "-cp: write --config-dir FOLDER"),
         (("train", "-cd", "/tmp"), "-cd: write --config-dir FOLDER"),

@@ -126,6 +126,13 @@ def test_a_folder_without_a_finished_run_is_refused(here):
         load_model("nowhere")
 
 
+def test_a_study_in_the_place_of_a_run_names_one_of_its_runs(run):
+    folder = run(*RUNS["binary"], "model=linear", EPOCHS)
+    for study in (folder.parent, Path(folder.parent.name)):
+        with pytest.raises(LeptonError, match=f"^{study}: is a study; .*, as {folder}$"):
+            load_model(study)
+
+
 def test_a_config_that_names_something_untrusted_is_refused(run):
     folder = run(*RUNS["multiclass"], "model=mlp_small", EPOCHS)
     config = yaml.safe_load((forget_digests(folder) / "config.yaml").read_text())

@@ -45,9 +45,9 @@ def run_blocks(result: Result) -> list[Table | str]:
         lines.append(monitored)
     epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
     of_all = f" of {result.parameters}" if untuned_metrics else ""
-    memory = "" if result.memory_mb is None else f"; {result.memory_mb:.0f} MB at most"
-    sizes = f"{result.trainable}{of_all} parameters{memory}"
-    lines.append(f"{result.seconds:.1f} s{epochs}; {sizes}")
+    sizes = [f"{result.trainable}{of_all} parameters"] if result.parameters else []  # trees: none
+    sizes += [] if result.memory_mb is None else [f"{result.memory_mb:.0f} MB at most"]
+    lines.append("; ".join([f"{result.seconds:.1f} s{epochs}", *sizes]))
     if untuned_metrics:
         lines.append("untuned: the best linear head of scikit-learn's on the features as they were")
     if source_metrics := result.added.get("source"):

@@ -17,6 +17,7 @@ class CommandParser(argparse.ArgumentParser):
         self.command = command
 
     def error(self, message: str) -> NoReturn:
+        message = message.replace("the following arguments are required:", "give")
         raise LeptonError(f"{self.command}: {message}; {self.usage}")
 
 

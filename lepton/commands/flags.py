@@ -70,8 +70,18 @@ def _unknown_flag(argument: str) -> LeptonError:
         return LeptonError(f"{argument}: takes no value; write -m")
     if flag in HYDRA_FLAGS:
         return LeptonError(f"{argument}: write {argument.replace('=', ' ', 1)}")
-    advice = NOT_TAKEN.get(flag)
-    return LeptonError(f"{argument}: {advice or 'no such flag; lepton --help'}")
+    advice = NOT_TAKEN.get(flag) or f"no such flag; {_without_dashes(argument)}"
+    return LeptonError(f"{argument}: {advice}")
+
+
+def _without_dashes(argument: str) -> str:
+    """What to type for a flag that names a group or gives a key its value."""
+    from lepton.config.options import find_options
+
+    name, equals, value = argument.lstrip("-").partition("=")
+    if name and (equals or name in find_options()):
+        return f"groups and keys have no dashes: write {name}={value or 'OPTION'}"
+    return "lepton --help"
 
 
 def plain_arguments(arguments: Sequence[str]) -> Arguments:

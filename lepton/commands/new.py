@@ -32,8 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     if strays := [word for word in arguments if word.startswith("-")]:
         raise LeptonError(f"{printable(strays[0], one_line=True)}: no such flag; {USAGE}")
     if len(arguments) != 2:
-        words = printable(" ".join(arguments), one_line=True)
-        raise LeptonError(f"new {words}: {USAGE} (project, {', '.join(KINDS)})")
+        words = printable(" ".join(["new", *arguments]), one_line=True)
+        raise LeptonError(f"{words}: {USAGE} (project, {', '.join(KINDS)})")
     kind, name = arguments
     if kind == "project":
         files = new_project(name)

@@ -34,7 +34,9 @@ from lepton.report.write import PAGE, live_page, write_figures, write_report
 if TYPE_CHECKING:
     import pandas as pd
 
-USAGE = "usage: lepton report STUDY [STUDY...] [--compare KEY[,KEY]] [--out FOLDER]"
+USAGE = (
+    "usage: lepton report STUDY [STUDY ...] [--compare KEYS], where `lepton studies` lists studies"
+)
 
 
 def main(arguments: list[str]) -> int:

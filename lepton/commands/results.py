@@ -48,7 +48,7 @@ from lepton.report.sections.ranking import ranking_section
 from lepton.storage.study import mixed_columns_as_text
 from lepton.storage.study_table import load
 
-USAGE = "usage: lepton results STUDY [--csv FILE]"
+USAGE = "usage: lepton results STUDY [--compare KEYS], where `lepton studies` lists studies"
 
 
 def main(arguments: list[str]) -> int:
@@ -82,7 +82,7 @@ def _runs(options: argparse.Namespace) -> pd.DataFrame:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = CommandParser("results", USAGE)
-    parser.add_argument("study")
+    parser.add_argument("study", metavar="STUDY")
     parser.add_argument("--group-by", metavar="KEYS")
     parser.add_argument("--metric", metavar="NAMES")
     parser.add_argument("--rows", metavar="N", type=_row_count)

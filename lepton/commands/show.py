@@ -1,11 +1,11 @@
 """`lepton show [RUN] [dataset=OPTION] [key=value ...]`: shows a run, or a data set as one page.
 
-A finished run, on the terminal: its metrics, the words that it was given, what in its config is not
-as by default, its files, and how to predict with it. A data set, as a page:
-Before anything is trained: sizes of the splits, classes, what cleaning did, columns that may give
-the target away or identify rows, samples of each class (pictures, sounds that play, texts, rows),
-and each column by class. The page is one file that needs no network; samples and columns are of
-the training split.
+A finished run on the terminal: its metrics, the words that it was given, what in its config is not
+as by default, its files, and how to predict with it.
+A data set as a page, before anything is trained: sizes of the splits, classes, what cleaning did,
+columns that may give the target away or identify rows, samples of each class (pictures, sounds that
+play, texts, rows), and each column by class. The page is one file that needs no network; samples
+and columns are of the training split.
 
   RUN                   a finished run's folder
   dataset=, preprocessing=, task=   options as of `lepton train`, and their keys
@@ -29,8 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from lepton.commands.flags import plain_arguments, take_flag
+from lepton.config.misread_words import misread_hint
+from lepton.config.options import find_options
 from lepton.errors import LeptonError
 from lepton.foreign_text import printable, say
+from lepton.storage.results import finished_result, no_finished_run
 from lepton.storage.run_folder import RESULT_FILE
 
 USAGE = "usage: lepton show RUN, or lepton show dataset=NAME [key=value ...] [--out FILE]"
@@ -43,10 +46,11 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     words, out = take_flag(arguments, "--out")
     parsed = plain_arguments(words)
-    if (names := [word for word in parsed.overrides if Path(word).is_dir()]) and len(words) == 1:
-        raise LeptonError(f"show: {names[0]}: holds no finished run; {USAGE}")
+    if len(words) == 1 and _seems_a_place(words[0]):
+        raise no_finished_run(Path(words[0]))
     if strays := [word for word in parsed.overrides if "=" not in word]:
-        raise LeptonError(f"show: {strays[0]!r} is no key=value; {USAGE}")
+        hint = misread_hint(strays[0], {"dataset": find_options()["dataset"]})
+        raise LeptonError(f"show: {strays[0]!r} is no key=value{hint}; {USAGE}")
     from lepton.config.show_root import compose_show
     from lepton.report.single_page import page_path, refuse_other_files, write_page
     from lepton.show.page import data_page
@@ -64,10 +68,16 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _seems_a_place(word: str) -> bool:
+    """True for a word that is a folder's, or written as the path of one, or a study's name."""
+    return "=" not in word and (
+        "/" in word or any(map(Path.is_dir, (Path(word), Path("runs") / word)))
+    )
+
+
 def _show_run(folder: Path) -> None:
     """Prints a finished run: metrics, what it was given, files, and how to predict."""
     from lepton.analysis.run_table import show_run
-    from lepton.storage.results import finished_result
 
     result = finished_result(folder)
     show_run(result)

@@ -27,7 +27,7 @@ STATUSES = ("finished", "pruned", "diverged", "failed", "unreadable", "running",
 def main(arguments: list[str]) -> int:
     """Prints the state of a study that sweeps or single runs have made."""
     if arguments[:1] != ["status"] or len(arguments) != 2 or arguments[1].startswith("-"):
-        raise LeptonError(f"sweep {' '.join(arguments)}: {USAGE}")
+        raise LeptonError(f"{' '.join(['sweep', *arguments])}: {USAGE}")
     say("\n".join(describe_study(study_folder(arguments[1]))))
     return 0
 

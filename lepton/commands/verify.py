@@ -35,7 +35,7 @@ from lepton.storage.derived_record import read_record
 from lepton.storage.digests import checked_sha256, damaged_files
 from lepton.storage.evaluations import damaged_frames, frame_file
 from lepton.storage.predictions import PREDICTED_SPLITS, predictions_file
-from lepton.storage.results import Result, finished_result
+from lepton.storage.results import Result, finished_result, no_finished_run
 from lepton.storage.run_files import read_run_json, read_run_table
 from lepton.storage.run_folder import (
     CONFIG_FILE,
@@ -54,7 +54,7 @@ MACHINE_KEYS = ("python", "platform", "gpus")  # of environment.json, what can c
 def main(arguments: list[str]) -> int:
     """Prints what was compared; 0 when everything is the same, bit for bit, else 1."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
-        raise LeptonError(f"verify {' '.join(arguments)}: {USAGE}")
+        raise LeptonError(f"{' '.join(['verify', *arguments])}: {USAGE}")
     lines, is_same = verify(Path(arguments[0]))
     say("\n".join(lines))
     return 0 if is_same else 1
@@ -68,7 +68,7 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     Raises: LeptonError when there is no finished run, or its data or its inputs are not there.
     """
     if not (folder / RESULT_FILE).is_file():
-        raise LeptonError(f"{folder}: holds no finished run; {USAGE}")
+        raise no_finished_run(folder)
     damage = damaged_files(folder)
     first = finished_result(folder) if not damage else None
     if first is None or (frames := damaged_frames(folder, first)):

@@ -42,4 +42,5 @@ def given_words(call: str, words: Iterable[object], example: str) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    return printable(f"{value!r:.60}", one_line=True)
+    text = repr(value)
+    return f"a {type(value).__name__}" if "\n" in text else printable(f"{text:.60}", one_line=True)

@@ -52,7 +52,7 @@ def compose_unchecked(*overrides: str) -> "DictConfig":
     try:
         hydra_overrides = parse_overrides(overrides, sweep=False)
     except MisreadOverrides as e:
-        raise ConfigError(*e.problems, *_problems_of(e.readable)) from None
+        raise e.beside(_problems_of(e.readable)) from None
     with explain_hydra_errors(), hydra_session():
         all_overrides = [*search_path_overrides(), *hydra_overrides]
         cfg = hydra_compose("train", all_overrides, return_hydra_config=True)

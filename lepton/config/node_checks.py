@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.annotations import accepts, annotation_text, item_annotations, wants_object
+from lepton.config.option_keys import options_with_key
 from lepton.config.signature import Parameter, Signature, TargetError, read_signature
 from lepton.config.trust import is_trusted, refusal
 from lepton.errors import ConfigError, did_you_mean
@@ -98,9 +99,8 @@ def key_problems(
         elif key in supplied:
             problems.append(f"{prefix}{key}: set by lepton, not by hand")
         elif not signature.takes_any_key:
-            problems.append(
-                f"{prefix}{key}: {owner} has no such key{did_you_mean(key, parameters)}"
-            )
+            hint = did_you_mean(key, parameters) or options_with_key(prefix, key)
+            problems.append(f"{prefix}{key}: {owner} has no such key{hint}")
     unknown = [key for key in values if key not in parameters and key not in supplied]
     if len(unknown) > MOST_UNKNOWN and not signature.takes_any_key:
         return [

@@ -9,6 +9,7 @@ from lepton.config.signature import Signature, TargetError, read_signature
 from lepton.groups import ROOT_VALUES, TRAINING_GROUPS
 
 KEY = re.compile(r"^ *(\w+):", re.MULTILINE)
+OWN_KEY = re.compile(r"^(\w+):", re.MULTILINE)
 TARGET = re.compile(r"^ *_target_: *([\w.]+)", re.MULTILINE)
 
 
@@ -49,6 +50,20 @@ def takes_key(group: str, path: str) -> bool:
     if not key or key[0] in {*row.keys, *row.own_keys}:
         return bool(files)
     return any(_file_takes(file, key[0]) for file in files.values())
+
+
+def options_with_key(prefix: str, key: str) -> str:
+    """The end of a line on a key that an option lacks: the others of its group that have it.
+
+    `prefix` is what stands before the key, `GROUP.` or something longer.
+    """
+    group = prefix.removesuffix(".")
+    files = find_options().get(group, {}) if group in TRAINING_GROUPS else {}
+    texts = {
+        name: file.read_text(encoding="utf-8", errors="replace") for name, file in files.items()
+    }
+    names = [name for name, text in texts.items() if key in OWN_KEY.findall(text)]
+    return f"; a key of {group}={', '.join(names)}" if names else ""
 
 
 def _file_takes(file: Path, key: str) -> bool:

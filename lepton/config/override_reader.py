@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.misread_words import file_hint
 from lepton.config.options import are_named, file_problem, find_options
 from lepton.config.words import typed, with_encoded_name, with_names, with_quoted_condition
 from lepton.errors import did_you_mean
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
 class OverrideReader(ABC):
     """Reads the overrides of a command; its subclass says which of them the command takes.
 
-    After reading, `problems` holds a line for every mistake, and `refused` the overrides that
-    follow Hydra's grammar and still cannot be used.
+    After reading, `problems` holds a line for every mistake, `refused` the overrides that follow
+    Hydra's grammar and still cannot be used, and `unread` the keys of those that do not.
     """
 
     def __init__(self) -> None:
         self.options_by_group = find_options()
         self.problems: list[str] = []
         self.refused: list[Override] = []
+        self.unread: list[str] = []
 
     def read(self, overrides: Sequence[str]) -> list[str]:
         """The overrides without a mistake, as Hydra wants them."""
@@ -38,6 +40,7 @@ class OverrideReader(ABC):
                 override = parser.parse_override(text)
             except Exception as e:  # the grammar raises several unrelated kinds
                 self.problems.append(self.unreadable(given, e))
+                self.unread.append(given.lstrip("+~").partition("=")[0])
                 continue
             if problems := self._problems(override):
                 self.problems += problems
@@ -129,7 +132,9 @@ OPTIONS_OF_HYDRA = {  # plug-ins that lepton has its own for
 def _instead(key: str, name: str, options: dict[str, Path]) -> str:
     """What to write for an option that there is not, or that Hydra or a plug-in of it has."""
     of_lepton = OPTIONS_OF_HYDRA.get(key, {}).get(name)
-    return f"; write {key}={of_lepton}" if of_lepton else did_you_mean(name, options)
+    if of_lepton:
+        return f"; write {key}={of_lepton}"
+    return file_hint(key, name, options) or did_you_mean(name, options)
 
 
 def option_problems(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lepton.config.commands import command_groups
 from lepton.config.inner_choices import chosen_group, inner_choice_problems, placed_choice
+from lepton.config.misread_words import misread_hint
 from lepton.config.options import has_default
 from lepton.config.override_reader import (
     OverrideReader,
@@ -43,7 +44,7 @@ def parse_overrides(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     if reader.problems:
         doubtful = reader.doubtful_keys()
         readable = [text for text in hydra_overrides if not doubtful & _key_and_root(text)]
-        raise MisreadOverrides(reader.problems, readable=readable)
+        raise MisreadOverrides(reader.problems, readable=readable, unread=reader.unread)
     return hydra_overrides
 
 
@@ -75,7 +76,8 @@ class TrainOverrideReader(OverrideReader):
             swept = shell_word(f"{key.removeprefix(SWEEP_PARAMS)}={values}")
             return f"{key}: holds an experiment's own sweep; write -m {swept}"
         if override.is_sweep_override() and not self.sweep:
-            return f"{text}: several values need a sweep; add -m, or quote the comma"
+            or_one = ", or quote the comma" if "(" not in text else ""
+            return f"{text}: several values need a sweep; add -m{or_one}"
         if root in SET_BY_LEPTON:
             return f"{key}: set by lepton, not by hand"
         if command := command_of(root) or self.command_groups.get(root):
@@ -115,7 +117,10 @@ class TrainOverrideReader(OverrideReader):
 
     def unreadable(self, text: str, error: Exception) -> str:
         reason = re.search("while evaluating '.*': (.*)", str(error))
-        return f"{text}: {reason[1]}" if reason else super().unreadable(text, error)
+        if reason:
+            return f"{text}: {reason[1]}"
+        hint = misread_hint(text, self.options_by_group)
+        return f"{text!r} cannot be read{hint}" if hint else super().unreadable(text, error)
 
     def doubtful_keys(self) -> set[str]:
         """The groups whose option was refused, and keys whose sense depends on it."""

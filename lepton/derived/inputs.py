@@ -18,7 +18,7 @@ from lepton.pretrained.weight_files import OWN_MODEL_FILES, own_model_files
 from lepton.spec import DataSpec
 from lepton.storage.derived_record import read_record, training_config
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions, read_predictions
-from lepton.storage.results import Result, finished_result, require_test_split
+from lepton.storage.results import Result, finished_result, no_finished_run, require_test_split
 from lepton.storage.run_folder import (
     FAILURE_FILE,
     RESULT_FILE,
@@ -225,4 +225,4 @@ def _require_finished(folder: Path) -> None:
         state = {".pruned": "pruned", ".failed": "failed"}.get(folder.suffix, "unfinished")
         raise LeptonError(f"{folder}: {state}")
     if not (folder / RESULT_FILE).is_file():
-        raise LeptonError(f"{folder}: holds no finished run")
+        raise no_finished_run(folder)

@@ -12,6 +12,7 @@ from lepton.config.check import check
 from lepton.config.compose import compose_unchecked, literal_overrides
 from lepton.config.identity import run_folder
 from lepton.config.words import shell_word, value_text
+from lepton.dataset.clean.suggestion import suggestion
 from lepton.errors import ConfigError, DataError
 from lepton.in_memory.given_rows import GivenRows, gather, one_of
 from lepton.in_memory.kept_tables import forget, keep, kept_path
@@ -53,11 +54,22 @@ def fit(
     Raises: DataError, ConfigError; and what `train` raises.
     """
     with python_call():
+        words = _checked_words(overrides)
         weights = one_of(weight=weight, sample_weight=sample_weight)
         given = gather(data, target=target, y=y, val=val, test=test, groups=groups, weights=weights)
-        folder, _ = train_given(given, words_of("fit", overrides, {}))
+        folder, _ = train_given(given, words)
         refresh_tables(folder.parent)
         return RunResult.read(as_it_lies(folder))
+
+
+def _checked_words(overrides: Sequence[Any]) -> list[str]:
+    """The overrides. Raises: DataError for targets in their place, LeptonError for other things."""
+    for given in overrides:
+        is_words = isinstance(given, list | tuple) and all(isinstance(word, str) for word in given)
+        if hasattr(given, "__len__") and not (isinstance(given, str) or is_words):
+            kind = type(given).__name__
+            raise DataError(f"fit: a {kind} is no word; targets by name: fit(X, y=...)")
+    return words_of("fit", overrides, {})
 
 
 def train_given(given: GivenRows, overrides: Sequence[str]) -> tuple[Path, Result]:
@@ -110,7 +122,13 @@ def _words(given: GivenRows, overrides: Sequence[str]) -> list[str]:
         if "${" in (text := _text(value)):
             raise ConfigError(f"{key}: {text} is read as an interpolation; rename what has ${{")
     if "dataset.target" not in keys | settings.keys():
-        raise ConfigError("target: name the column to predict, or give its values as y")
+        columns = given.rows.table.column_names
+        if named := [word for word in overrides if word in columns]:
+            raise ConfigError(f"{named[0]!r} is a column; to predict it: target={named[0]!r}")
+        raise ConfigError(
+            "target: name the column to predict, target='COLUMN', or give its values as y"
+            f"{suggestion('', columns)}"
+        )
     told = [f"{k}={_text(value)}" for k, value in settings.items() if k not in keys]
     return [*told, *overrides]
 

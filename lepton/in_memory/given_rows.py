@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from lepton.config.words import value_text
 from lepton.dataset.read.parquet_file import is_one_value
 from lepton.errors import DataError
 from lepton.foreign_text import printable
@@ -55,6 +57,14 @@ def read_rows(data: Any) -> Rows:
     except pa.ArrowException as e:
         what = printable(str(e).splitlines()[0])
         raise DataError(f"a table with cells that Arrow does not have ({what})") from None
+    if isinstance(data, str | Path):
+        option = "parquet" if Path(data).suffix in (".parquet", ".pq") else "csv"
+        words = (
+            f"dataset={option}",
+            f"dataset.path={value_text(str(data))}",
+            "dataset.target=COLUMN",
+        )
+        raise DataError(f"{str(data)!r} is no table; the rows of a file: lepton.train{words}")
     kind = type(data).__name__
     what = "no rows" if isinstance(data, Sequence) and not len(data) else f"{kind} is no table"
     raise DataError(

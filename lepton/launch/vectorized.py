@@ -79,6 +79,6 @@ def _describe_groups(groups: list[list[Job]], unstacked: "UnstackedJobs") -> str
     """The numbers of runs that are stacked and that are not, in words."""
     stacked = sum(map(len, groups))
     noun = "group" if len(groups) == 1 else "groups"
-    texts = [f"{stacked} runs in {len(groups)} {noun} to stack"] if groups else []
+    texts = [f"{stacked} runs in {len(groups)} {noun}, each trained as one stack"] if groups else []
     texts += [f"{len(unstacked)} one by one"] if unstacked else []
-    return ", ".join(texts)
+    return "; ".join(texts)

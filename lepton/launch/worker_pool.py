@@ -11,6 +11,7 @@ from lepton.errors import TimedOut, WorkerLost
 from lepton.launch.process_environment import ProcessEnvironment
 from lepton.launch.worker_main import INTERRUPTED, count_gpus, train_job
 from lepton.launch.worker_process import WorkerProcess, end_workers, start_worker_server
+from lepton.storage.run_log import SHOWN_LINES
 from lepton.sweep.attempt import OUT_OF_MEMORY, JobOutcome, failure_outcome, log_level
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import fitting_workers
@@ -42,9 +43,9 @@ class WorkerPool:
         self.jobs, self.progress = jobs, progress
         self.max_workers, self.per_gpu, self.timeout = workers, per_gpu, timeout
         self.waiting: deque[Any] = deque(jobs)
-        self.ended_count = 0
+        self.ended_count = progress.done + progress.failed
         self.job_by_worker: dict[WorkerProcess, Job] = {}
-        self.logged_lines: set[str] = set()
+        self.logged_lines = {*SHOWN_LINES}
         self.error: BaseException | None = None
         self.ending = threading.Event()
         self.workers: list[WorkerProcess] = []
@@ -134,7 +135,7 @@ class WorkerPool:
         if self.ending.is_set():
             return
         self.ended_count += 1
-        counts = self.ended_count, len(self.jobs)
+        counts = self.ended_count, self.progress.total
         log.log(log_level(outcome), "[%d/%d] %s: %s", *counts, job, outcome.line)
         self.progress.ended(job, outcome.kind, outcome.line)
 

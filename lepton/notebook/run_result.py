@@ -34,6 +34,10 @@ class RunResult(Result):
     def __repr__(self) -> str:
         return f"<{self}  {self.folder}>"
 
+    def __fspath__(self) -> str:
+        """The run's folder: the result stands wherever that does, as in `load_model(result)`."""
+        return str(self.folder)
+
     def _repr_html_(self) -> str:
         from lepton.analysis.run_table import run_blocks
         from lepton.notebook.html import Page

@@ -93,8 +93,16 @@ def finished_result(folder: Path) -> Result:
     """
     result = read_result(folder)
     if result is None:
-        raise LeptonError(f"{folder}: holds no finished run")
+        raise no_finished_run(folder)
     return result
+
+
+def no_finished_run(place: Path) -> LeptonError:
+    """The error for a place that is no finished run's; of a study it names one of its runs."""
+    for study in (place, Path("runs") / place):
+        if runs := sorted(path.parent for path in study.glob(f"[!.]*/{RESULT_FILE}")):
+            return LeptonError(f"{place}: is a study; name one of its runs, as {runs[0]}")
+    return LeptonError(f"{place}: holds no finished run")
 
 
 def require_test_split(folder: Path, purpose: str) -> None:

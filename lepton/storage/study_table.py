@@ -5,6 +5,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import LeptonError
+from lepton.foreign_text import printable
 from lepton.groups import earlier_choices
 from lepton.storage.columns import COLUMN_TYPES, TEXT, check_cells
 from lepton.storage.derived_record import DERIVED_KEY, own_revisions, read_record, training_config
@@ -62,8 +63,14 @@ def study_folder(study: str | Path) -> Path:
     # folders of trackers, which may lie there too, hold no runs
     studies = (p for p in Path("runs").glob("[!.]*") if any(p.glob(f"*/{CONFIG_FILE}")))
     names = sorted(study.name for study in studies)
-    hint = f"studies in ./runs: {', '.join(names)}" if names else "`lepton train` writes to ./runs"
+    hint = f"studies in ./runs: {', '.join(names)}" if names else no_runs_here()
     raise LeptonError(f"{study}: no such study; {hint}")
+
+
+def no_runs_here() -> str:
+    """The end of a line on a study that is not there, in a folder that has none."""
+    here = printable(Path("runs").absolute(), one_line=True)
+    return f"none is in {here}, where `lepton train` typed here writes"
 
 
 def _read_row(path: Path) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def hydra_overrides(overrides: Sequence[str], *, sweep: bool) -> list[str]:
     try:
         return parse_overrides(overrides, sweep=sweep)
     except MisreadOverrides as e:
-        raise ConfigError(*e.problems, *_problems(e.readable, sweep=sweep)) from None
+        raise e.beside(_problems(e.readable, sweep=sweep)) from None
 
 
 def _problems(overrides: Sequence[str], *, sweep: bool) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def test_a_new_model_and_data_set_train(project):
     ("words", "line"),
     [
         ("project", "new project: usage: lepton new KIND NAME (project, model, module, "),
-        ("", "new : usage: lepton new KIND NAME"),
+        ("", "new: usage: lepton new KIND NAME"),
         ("model a b", "new model a b: usage: lepton new KIND NAME"),
         ("modell a", "new modell: no such kind; did you mean 'model'? (project, model, "),
         ("model --force", "--force: no such flag; usage: lepton new KIND NAME"),

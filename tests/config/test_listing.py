@@ -67,6 +67,7 @@ def test_several_words_are_described_one_after_the_other(here):
     ("name", "message"),
     [
         ("modle", "modle: no such group; did you mean 'model'?"),
+        ("xyzzy", "xyzzy: no such group (groups: adv"),
         ("model/mpl", "model=mpl: no such option; did you mean 'mlp'?"),
         ("model=", "model=: no such option"),
         ("", ": no such group"),

@@ -1,6 +1,7 @@
 """Rows of several libraries are the same table; targets, splits and groups stand beside them."""
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -152,6 +153,8 @@ def test_weights_are_of_training_rows_and_empty_for_others():
         ({"data": pd.DataFrame([[1, 2]], columns=["a", "a"])}, "two columns are called 'a'"),
         ({"data": pd.DataFrame([[1, 2]], columns=["1", 1])}, "two columns are called '1'"),
         ({"data": None}, "NoneType is no table"),
+        ({"data": "a b.csv"}, "'a b.csv' is no table; .*'dataset=csv', 'dataset.path=\"a b.csv\"'"),
+        ({"data": Path("a.pq")}, r"lepton.train\('dataset=parquet', 'dataset.path=a.pq', 'data"),
         ({"data": {"a": 1}}, "column 'a': is one cell; give a list a column"),
         ({"data": pd.DataFrame({"a": [10**30]})}, "column 'a': a whole number of more than 64"),
         (

@@ -21,6 +21,7 @@ from lepton.launch.process_environment import ProcessEnvironment
 from lepton.launch.worker_pool import WorkerPool
 from lepton.launch.worker_process import WorkerProcess, end_workers, start_worker_server
 from lepton.storage.run_folder import read_failure, run_status
+from lepton.storage.run_log import SHOWN_LINES
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.parallelism import threads_of_run
 from lepton.sweep.progress import SweepProgress
@@ -64,6 +65,18 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
         random.Random(workers).shuffle(planned)
         pool(workers).launch_jobs(planned)
         assert fingerprints(fingerprint, f"by{workers}") == expected
+
+
+def test_a_pool_goes_on_counting_and_does_not_say_again_what_was_said(here, log_messages):
+    said = "rows: 113 train, 29 val, 36 test"
+    planned = jobs("dataset=wine", "model=gradient_boosting", "seed=0,1", "model.max_iter=2")
+    progress = SweepProgress(planned)
+    Basic().launch_jobs(planned[:1], progress)
+    SHOWN_LINES.add(said)
+    Parallel(workers=1, per_gpu=1, timeout=None).launch_jobs(planned[1:], progress)
+    numbers = [text.split()[0] for text in log_messages() if text.startswith("[")]
+    assert numbers == ["[1/2]", "[2/2]"]
+    assert log_messages().count(said) <= 1
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_a_sweep_is_stacked_where_it_can_be_and_says_of_the_rest_why_not(lepton)
         "train", "-m", *base, "model=mlp_small,gradient_boosting", "seed=1,2", *STACKED
     )
     assert code == 0, err
-    assert "2 runs in 1 group to stack, 2 one by one" in err
+    assert "2 runs in 1 group, each trained as one stack; 2 one by one" in err
     assert "one by one, 2 of 4 runs: model=gradient_boosting fits itself" in err
     trained = load("default").set_index("model")["trained"]
     assert set(trained["mlp_small"]) == {"stack of 2"}

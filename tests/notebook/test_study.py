@@ -207,7 +207,7 @@ def test_the_ensemble_is_the_command_s(lepton, here, study, fingerprint):
             lambda s: package.allow(["x"]),
             "allow: ['x'] is no word; each is a string, as in allow(*",
         ),
-        (lambda s: multirun("model", "seed=0,1"), "'model' cannot be read; write key=value"),
+        (lambda s: multirun("model", "seed=0,1"), "'model' cannot be read; write model=OPTION"),
         (
             lambda s: multirun(["seed=0,1"]),
             "multirun: ['seed=0,1'] is no word; each is a string, as in multirun(*words)",

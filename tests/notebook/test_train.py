@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lepton import compose, train
+from lepton import compose, load_model, train
 from lepton.errors import LeptonError
 from lepton.notebook.python_calls import python_call
 from lepton.training.signals import Interrupted
@@ -31,6 +31,11 @@ def test_a_run_under_another_name_and_in_another_folder_is_read_where_it_lies(he
     assert len([path for path in moved.iterdir() if path.is_dir()]) == 1
 
 
+def test_a_result_stands_where_its_folder_does(here):
+    result = train("dataset=wine", "model=linear", "trainer.max_epochs=1")
+    assert load_model(result).folder == result.folder == Path(result)
+
+
 def test_one_run_brings_the_tables_of_a_sweep_up_to_date_as_the_command_does(lepton, here):
     lepton("train", "-m", *WINE, "seed=0,1")
     train(*WINE, "seed=2")
@@ -46,7 +51,11 @@ def test_one_run_brings_the_tables_of_a_sweep_up_to_date_as_the_command_does(lep
         (("-m", "seed=1,2"), {}, "train: -m: lepton.multirun(...) sweeps"),
         (("--allow=mine",), {}, "train: --allow=mine: lepton.allow('PACKAGE') does that"),
         (("--cfg", "job"), {}, "train: --cfg: in Python there are no flags, only key=value"),
-        (("model",), {}, "'model' cannot be read; write key=value or group=option"),
+        (
+            ("model",),
+            {},
+            "'model' cannot be read; write model=OPTION, `lepton list model` shows them",
+        ),
         (
             ("seed=1,2",),
             {},

@@ -282,7 +282,8 @@ def test_a_sound_plays_beside_its_picture():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("wine",), "'wine' is no key=value"),
+        (("wine",), "'wine' is no key=value; write dataset=wine; usage: "),
+        (("runs/nowhere",), "runs/nowhere: holds no finished run"),
         (("dataset=wines",), "did you mean 'wine'?"),
         (("dataset=wine", "model=mlp"), "model: lepton show has no such key"),
         (("dataset=wine", "dataset.split=rnd"), "dataset.split"),

@@ -71,7 +71,7 @@ def test_a_study_loads_by_path_and_by_name_and_an_empty_one_is_an_empty_table(ru
 
 
 def test_a_study_that_does_not_exist_names_those_that_do(here):
-    with pytest.raises(LeptonError, match=r"^credit: no such study; `lepton train` writes to"):
+    with pytest.raises(LeptonError, match=rf"^credit: no such study; none is in {here}/runs, wh"):
         load("credit")
     for name in ("b", "a"):
         run_folder = here / "runs" / name / "wine-mlp-s0-0123456789"

@@ -13,7 +13,7 @@ from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import Cells, as_objects, matches, text_cells
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.number_blocks import plain_numbers
-from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.clean.suggestion import missing_columns, suggestion
 from lepton.dataset.clean.written_numbers import are_readable, are_written
 from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
@@ -71,13 +71,10 @@ def parse_columns(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
         is no number, infinite or no date; naming a column that is not there.
     """
     _refuse_duplicate_columns(frame.columns)
-    parsed = {}
-    for name, kind in kinds.items():
-        if kind == "ignore":
-            continue
-        if name not in frame.columns:
-            raise DataError(f"column {name!r} is missing{suggestion(name, frame.columns)}")
-        parsed[name] = PARSERS[kind](frame[name])
+    read = {name: kind for name, kind in kinds.items() if kind != "ignore"}
+    if absent := [name for name in read if name not in frame.columns]:
+        raise DataError(missing_columns(absent, frame.columns))
+    parsed = {name: PARSERS[kind](frame[name]) for name, kind in read.items()}
     return pd.DataFrame(parsed, index=frame.index)
 
 

@@ -171,6 +171,13 @@ def test_columns_are_found_by_name_whatever_their_order_and_company():
     assert parsed.iloc[0].tolist() == [2.0, "x"]
 
 
+def test_all_missing_columns_are_named():
+    frame, kinds = pd.DataFrame({"a": [1.0]}), {"a": "numeric", "b": "numeric", "c": "categorical"}
+    with pytest.raises(DataError, match=r"^columns 'b', 'c' are missing \(there are: a\)$"):
+        parse_columns(frame, kinds)
+    assert list(parse_columns(frame, {**kinds, "b": "ignore", "c": "ignore"})) == ["a"]
+
+
 def test_a_missing_column_is_named():
     with pytest.raises(DataError, match="column 'age' is missing; did you mean 'Age'"):
         parse_columns(pd.DataFrame({"Age": [1]}), {"age": "numeric"})
