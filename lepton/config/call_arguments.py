@@ -1,6 +1,7 @@
 """Arguments of calls in Python, which may be anything: each as what it should be, or a line."""
 
 from collections.abc import Iterable
+from os import PathLike, fspath
 from pathlib import Path
 
 from lepton.errors import LeptonError
@@ -8,13 +9,13 @@ from lepton.foreign_text import printable
 
 
 def given_path(call: str, value: object, right: str) -> Path:
-    """A folder that a call was given by its path or its name.
+    """A folder that a call was given by its path or its name, or as a result, which has a path.
 
     Raises: LeptonError for anything else, with the call that would be right.
     """
-    if not isinstance(value, str | Path):
+    if not isinstance(value, str | PathLike):
         raise LeptonError(f"{call}: {_shown(value)} is no folder and no name; {right}")
-    return Path(value)
+    return Path(fspath(value))
 
 
 def given_name(argument: str, value: object, example: str) -> str | None:

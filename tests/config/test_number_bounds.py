@@ -31,7 +31,6 @@ UNBOUNDED = {
     "model.num_attention_heads": "Transformers' own, which refuses what is no size",
     "model.intermediate_size": "Transformers' own, which refuses what is no size",
     "model.max_position_embeddings": "Transformers' own, which refuses what is no size",
-    "model.max_depth": "of LightGBM, for which what is not above 0 sets no bound",
     "model.mean": "where values lie, which may be anywhere",
     "optimizer.beta2_decay": "a power, below 0, as torch makes sure",
     "task.calibration_bins": "the task makes sure that it is 1 at least",

@@ -135,6 +135,7 @@ def test_workers_have_the_environment_of_their_parent(trap, here, monkeypatch):
 
 
 def test_what_a_run_prints_comes_in_whole_lines_with_its_job(trap, log_messages, capfd):
+    SHOWN_LINES.clear()  # of other tests
     trap(1, "speak")
     trap(2, "speak")
     pool().launch_jobs(jobs(*DEADLY, "seed=1,2"))
