@@ -281,7 +281,7 @@ def test_inputs_of_several_kinds_share_one_sum(here, run, lepton):
     more = ("dataset.target=late", "dataset.inputs.image.size=8", "model=multimodal", *SHORT)
     page, table = explained(lepton, run(*data, *more), "samples=3", "steps=400")
     assert set(table["inputs"]) == {"image", "text", "table"}
-    beyond = re.findall(r"<td>([+-][0-9.]+)</td>", page)
+    beyond = re.findall(r"<td[^>]*>([+-][0-9.]+)</td>", page)
     sums = table.groupby("id", sort=False)["attribution"].sum()
     np.testing.assert_allclose(sums, [float(text) for text in beyond[:3]], atol=0.02)
 
