@@ -154,7 +154,7 @@ def test_a_mistake_writes_no_file(study, here):
 
 
 def test_no_study_is_said_with_the_usage():
-    with pytest.raises(LeptonError, match=r"^results: .*study.*usage: lepton results STUDY"):
+    with pytest.raises(LeptonError, match=r"^results: give STUDY; usage: lepton results STUDY"):
         results_command([])
 
 
