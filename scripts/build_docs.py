@@ -8,6 +8,7 @@ there.
 """
 
 import inspect
+import json
 import re
 import shutil
 import subprocess
@@ -38,14 +39,32 @@ def build(folder: Path) -> Path:
     shutil.copytree(ROOT / "docs", pages)
     for name in BESIDE:
         shutil.copy(ROOT / name, pages)
-    for path in pages.glob("*.md"):
-        text = re.sub(r"\]\((docs|\.\.)/", "](", path.read_text())
+    for path in pages.rglob("*.ipynb"):
+        path.with_suffix(".md").write_text(notebook_page(path))
+    for path in pages.rglob("*.md"):
+        up = "../" * (len(path.relative_to(pages).parts) - 1)
+        text = re.sub(rf"\]\(({up}\.\.|docs)/", f"]({up}", path.read_text())  # BESIDE is in it now
+        text = re.sub(r"\]\((notebooks/\w+)\.ipynb", r"](\1.md", text)
         path.write_text(FILE_BLOCK.sub(r'```\1 title="\2"', text))
     (pages / REFERENCE).write_text(reference())
     (pages / "zensical.toml").rename(folder / "zensical.toml")
     command = [sys.executable, "-m", "zensical", "build", "--strict"]
     subprocess.run(command, cwd=folder, check=True)
     return folder / "html"
+
+
+def notebook_page(path: Path) -> str:
+    """A notebook as Markdown: its text, its code, and what it printed."""
+    parts = []
+    for cell in json.loads(path.read_text())["cells"]:
+        source = "".join(cell["source"])
+        code = cell["cell_type"] == "code"
+        parts.append(f"```python\n{source}\n```\n" if code else f"{source}\n")
+        for output in cell.get("outputs", ()):
+            parts.append(f"```text\n{''.join(output['text'])}```\n")
+        if len(parts) == 1:
+            parts.append(f"[As a notebook]({path.name}).\n")
+    return "\n".join(parts)
 
 
 def reference() -> str:

@@ -253,10 +253,10 @@ def start(here, monkeypatch):
     """Starts the command in a process and a session of its own, which write to `output`."""
     processes = []
 
-    def start(*arguments, output=here / "output.txt"):
+    def start(*arguments, output=here / "output.txt", folder=here):
         variables = {
             "arguments": arguments,
-            "folder": str(here),
+            "folder": str(folder),
             "output": str(output),
             "environment": {k: v for k, v in os.environ.items() if k.startswith(PASSED_VARIABLES)},
             "root": ROOT,
@@ -278,10 +278,10 @@ def start(here, monkeypatch):
 def command(start, here):
     """Runs the command to its end; gives its exit code and its output."""
 
-    def command(*arguments):
+    def command(*arguments, folder=here):
         output = here / "output.txt"
         output.unlink(missing_ok=True)
-        process = start(*arguments)
+        process = start(*arguments, folder=folder)
         process.join(300)
         return process.exitcode, output.read_text() if output.exists() else ""
 

@@ -24,12 +24,15 @@ from tests.video_files import write_clips
 ROOT = Path(__file__).parents[1]
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
+PLAYED = "docs/tutorials/"  # pages of which tests/test_tutorials.py runs every line
+NOTEBOOKS = [f"docs/notebooks/{path.name}" for path in (ROOT / "docs/notebooks").glob("*.ipynb")]
 BLOCKS = {
     page: re.findall(r"```(\w*)[^\n]*\n(.*?)```", text, flags=re.DOTALL)
     for page, text in PAGES.items()
 }
+GUIDES = tuple(page for page in BLOCKS if not page.startswith(PLAYED))
 OWN_FILES = dict(
     re.findall(r"```\w+ ([\w/.]+)\n(.*?)```", PAGES["docs/own_options.md"], flags=re.DOTALL)
 )
@@ -42,7 +45,7 @@ COMPARED = ["model=linear,mlp_small", "regularization=none,label_smoothing", "op
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
 
 
-def commands(pages=tuple(BLOCKS)):
+def commands(pages=GUIDES):
     """The words of every lepton command that the pages show, each once."""
     text = "\n".join(body for page in pages for kind, body in BLOCKS[page] if kind == "bash")
     lines = text.replace("\\\n", " ").splitlines()
@@ -266,13 +269,15 @@ def test_links_lead_to_files_and_headings(page):
 def test_every_page_is_reached_from_the_readme_or_the_index():
     linked = set(re.findall(r"\]\((docs/\w+\.md)", PAGES["README.md"]))
     assert "docs/index.md" in linked
-    linked |= {f"docs/{name}" for name in re.findall(r"\]\((\w+\.md)", PAGES["docs/index.md"])}
-    assert linked == set(PAGES) - {"README.md"}
+    linked |= {
+        f"docs/{name}" for name in re.findall(r"\]\((\w[\w/]+\.\w+)", PAGES["docs/index.md"])
+    }
+    assert linked == {*PAGES, *NOTEBOOKS} - {"README.md"}
 
 
 def test_the_navigation_of_the_site_holds_every_page_once():
-    held = re.findall(r'= "(\w+\.md)"', (ROOT / "docs" / "zensical.toml").read_text())
-    here = [Path(name).name for name in PAGES]
+    held = re.findall(r'= "([\w/]+\.md)"', (ROOT / "docs" / "zensical.toml").read_text())
+    here = [name.removeprefix("docs/").replace(".ipynb", ".md") for name in (*PAGES, *NOTEBOOKS)]
     assert sorted(held) == sorted([*here, "CONTRIBUTING.md", "CHANGELOG.md", "python_reference.md"])
 
 
