@@ -184,6 +184,8 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "missing_target": "ask",
         "max_numeric_classes": 20,
         "min_identifier_values": 20,
+        "val_folds": None,
+        "val_fold": None,
     },
     "lepton.dataset.tabular.TabularData": {
         **{"duplicates": "keep", "where": None, "keep": None, "drop": None},

@@ -32,7 +32,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "finetune": 14,
     "trainer": 9,
     "logger": 5,
-    "experiment": 5,
+    "experiment": 13,
     "hydra/launcher": 7,
     "hydra/sweeper": 2,
     "hydra/sweeper/sampler": 7,

@@ -20,7 +20,9 @@ from lepton.stats.welch import UnpairedScores, unpaired_scores
 from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.earlier_values import own_group_columns
 
-REPETITION_KEYS = ["seed", "dataset.fold", "dataset.split_seed"]  # differ between repetitions
+REPETITION_KEYS = [  # differ between repetitions
+    *("seed", "dataset.fold", "dataset.val_fold", "dataset.split_seed"),
+]
 FACT_COLUMNS = {  # columns of a study's table that are no settings
     *("run", "status", "error", "folder", "study", "runs", "rerun", "experiment"),
     *COSMETIC_GROUPS,

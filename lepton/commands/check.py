@@ -27,11 +27,12 @@ def main(arguments: list[str]) -> int:
     if parsed.hydra_flags:
         raise only_for_train(parsed.hydra_flags[0])
     from lepton.sweep.evaluation import lacks_evaluations
+    from lepton.sweep.impossible import look_at_plan
     from lepton.sweep.multirun import plan_runs
-    from lepton.sweep.preflight import look_at_jobs, look_at_trainer
+    from lepton.sweep.preflight import look_at_trainer
 
     plan = plan_runs(parsed.overrides, sweep=parsed.multirun)
-    opening = look_at_jobs(plan.to_do, plan.finished, own_code=True)
+    plan, opening = look_at_plan(plan, own_code=True)
     if not parsed.multirun:
         look_at_trainer(plan.jobs[0].config)
         for line in opening:

@@ -12,6 +12,7 @@ LEPTONS_KEYS = {  # of what Hydra's plug-ins, and joblib below one, call otherwi
     **dict.fromkeys(("array_parallelism", "additional_parameters"), "slurm_{}"),
     "direction": "directions",
     "max_batch_size": "batch",
+    "max_time": "budget",
 }
 OF_LAUNCHER = "workers"  # a key that is asked for of a sweeper too, and stands in the launcher
 

@@ -30,7 +30,9 @@ IGNORED_PARTS = {
     "job": "changes nothing; runs are trained in the working directory, under names of their own",
     "mode": "changes nothing; -m makes a sweep of a command line",
 }
-SWEEP_PARAMS = "hydra.sweeper.params."  # before the keys that an experiment's own sweep varies
+SWEEPER = "hydra.sweeper."
+BUDGET = "budget"  # a key of the sweeper's that is typed as one of the root
+SWEEP_PARAMS = f"{SWEEPER}params."  # before the keys that an experiment's own sweep varies
 MAX_KEY_LENGTH = 200  # characters of a key; Hydra looks for files of that name
 
 
@@ -78,6 +80,10 @@ class TrainOverrideReader(OverrideReader):
         if override.is_sweep_override() and not self.sweep:
             or_one = ", or quote the comma" if "(" not in text else ""
             return f"{text}: several values need a sweep; add -m{or_one}"
+        if key == BUDGET and not self.sweep:
+            return f"{text}: a budget decides how many runs of a sweep are started; add -m"
+        if key == BUDGET and override.is_sweep_override():
+            return f"{text}: a sweep has one budget; write budget=10m"
         if root in SET_BY_LEPTON:
             return f"{key}: set by lepton, not by hand"
         if command := command_of(root) or self.command_groups.get(root):
@@ -102,6 +108,8 @@ class TrainOverrideReader(OverrideReader):
         group, text = self.group(override), text_of(override)
         if (inner := chosen_group(override)) is not None:
             return placed_choice(override, self.options_by_group[inner])
+        if override.key_or_group == BUDGET:
+            return f"{SWEEPER}{text.lstrip('+')}"
         if group is not None:
             if "glob(" in text:
                 jobs = chosen_options(override, list(self.options_by_group[group]))

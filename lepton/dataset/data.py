@@ -82,28 +82,28 @@ class Data(pl.LightningDataModule):
         limit_batches: int | None,
         overfit_batches: int,
         weight: str | None = None,
+        val_folds: AtLeast1 | None = None,
+        val_fold: AtLeast0 | None = None,
     ):
         super().__init__()
         self.target = target if isinstance(target, str) else list(target or [])
         self.read_target: ReadTarget | None = None  # of a task that reads it in a way of its own
         self.only_class: str | int | bool | None = None  # of a task that learns from one alone
-        self.task, self.positive = task, positive
-        self.max_numeric_classes = max_numeric_classes
+        self.task, self.positive, self.max_numeric_classes = task, positive, max_numeric_classes
+        parts = {"folds": folds, "fold": fold, "val_folds": val_folds, "val_fold": val_fold}
         self.split_settings = SplitSettings(
             strategy=split,
             column=split_column,
             val_size=val_size,
             test_size=test_size,
             seed=split_seed,
-            folds=folds,
-            fold=fold,
+            **parts,
             shots=shots,
             fraction=fraction,
         )
         self.batch_size, self.seed, self.weight = batch_size, seed, weight
         self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
-        self.splits: dict[str, Rows] = {}
-        self.notes: list[CleaningNote] = []
+        self.splits, self.notes = dict[str, Rows](), list[CleaningNote]()
         self.inputs, self.arrays = [], SplitArrays()
 
     def leave_unread(self, names: Collection[str]) -> None:

@@ -61,13 +61,19 @@ class Ensemble(Derivation):
 
     def accept(self, search: "InputSearch") -> None:
         from lepton import build
+        from lepton.ensemble.combiner import Combiner
         from lepton.ensemble.machinery.make_ensemble import refuse_impossible
         from lepton.ensemble.machinery.pool import make_pool
 
         task = search.inputs[0].spec.task
         self.combining = build.instantiate(self.method, "ensemble", task=task)
-        across_folds = self.combining.across_folds
-        self.pool = make_pool(search.inputs, self.metric, across_folds=across_folds)
+        self.pool = make_pool(
+            search.inputs,
+            self.metric,
+            across_folds=self.combining.across_folds,
+            joins=isinstance(self.combining, Combiner),
+        )
+        search.skipped += self.pool.left_out
         refuse_impossible(self.combining, self.pool, self.max_size, name=self.request.label)
 
     def identity(self, search: "InputSearch") -> dict[str, Any]:

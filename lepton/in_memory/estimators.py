@@ -17,8 +17,9 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from lepton.compat.sklearn import checked_sample_weight
 from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.foreign_text import printable
-from lepton.in_memory.fit import TABLE, data_set, train_given
+from lepton.in_memory.fit import train_given
 from lepton.in_memory.given_rows import GivenRows, gather, read_rows
+from lepton.in_memory.given_words import TABLE, data_set
 from lepton.in_memory.kept_models import FITTED, load_files, read_files, save_files
 from lepton.in_memory.rare_rows import needs_own_validation, with_validation
 from lepton.predict import load_model

@@ -21,6 +21,8 @@ class Auto:
     Units: `timeout` is seconds a job.
     """
 
+    heeds_budget = True
+
     def __init__(
         self,
         *,

@@ -18,12 +18,16 @@ log = logging.getLogger("lepton")
 class Basic:
     """Trains planned jobs in order."""
 
+    heeds_budget = True
+
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not started because the sweep stops."""
         progress = progress or SweepProgress(jobs)
         for job in jobs:
             if progress.stop_reason:
                 break
+            if not has_several_processes(job.config) and not progress.may_start(job):
+                continue
             if has_several_processes(job.config):
                 WorkerPool([job], progress, workers=1).run()
                 continue

@@ -16,6 +16,8 @@ class Parallel:
     Units: `timeout` is seconds a job.
     """
 
+    heeds_budget = True
+
     def __init__(self, *, workers: int | None, per_gpu: int, timeout: float | None):
         if not hasattr(os, "setsid"):
             raise LeptonError("hydra/launcher=parallel: needs Linux or macOS; take basic")

@@ -23,6 +23,8 @@ log = logging.getLogger("lepton")
 class Vectorized:
     """Trains in stacks what can be stacked, and says of the other runs why not."""
 
+    heeds_budget = True
+
     def __init__(self, *, threads: int | None, size: int | None, workers: int | None):
         for name, value in (("threads", threads), ("size", size), ("workers", workers)):
             if value is not None and not (type(value) is int and value > 0):

@@ -57,6 +57,7 @@ class WorkerPool:
             try:
                 start_worker_server()
                 self._open_workers()
+                self.progress.at_once(len(self.workers))
                 threads = [
                     threading.Thread(target=self._serve, args=(w,), daemon=True)
                     for w in self.workers
@@ -120,7 +121,8 @@ class WorkerPool:
                     work = self.waiting.popleft()
                 except IndexError:
                     return
-                self.train(worker, work)
+                if self.progress.may_start(*jobs_of(work)):
+                    self.train(worker, work)
                 if self.ending.is_set():
                     return
         except BaseException as error:
@@ -169,6 +171,11 @@ class WorkerPool:
         elif text not in self.logged_lines:
             self.logged_lines.add(text)
             log.info("%s", text)
+
+
+def jobs_of(work: Job | Sequence[Job]) -> Sequence[Job]:
+    """The runs of what waits for a worker: one, or a group."""
+    return [work] if isinstance(work, Job) else work
 
 
 def _wants_gpu(config: dict[str, Any]) -> bool:

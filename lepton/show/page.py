@@ -81,6 +81,8 @@ def _summary(data: ShownData, profiles: list[ColumnProfile], odd: int) -> list[s
 def _facts(data: ShownData) -> dict[str, str]:
     spec, settings = data.data.spec, data.data.split_settings
     folds = f", fold {settings.fold} of {settings.folds}" if settings.folds else ""
+    if settings.val_folds:
+        folds += f", validation fold {settings.val_fold} of {settings.val_folds}"
     by = f" by {settings.column}" if settings.column else ""
     return {
         "Target": ", ".join(spec.target_names) or "none",

@@ -9,7 +9,7 @@ nothing.
 import hashlib
 from collections.abc import Iterable, Sequence
 
-REPETITION_KEYS = ("seed", "dataset.fold", "dataset.split_seed")
+REPETITION_KEYS = ("seed", "dataset.fold", "dataset.val_fold", "dataset.split_seed")
 
 
 def is_repetition(override: str) -> bool:

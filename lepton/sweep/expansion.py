@@ -21,6 +21,7 @@ from lepton.sweep.overrides import (
 )
 
 MAX_GRID_RUNS = 100_000  # each of which is composed before the first starts
+EXPERIMENT = "experiment"
 Combination = list[str]  # the overrides of one job
 
 
@@ -54,12 +55,19 @@ class Expansion:
         self.composer, self.options = composer, options
         parse = composer.parser.parse_overrides
         own, given = parse(params_as_overrides(options.params)), parse(list(overrides))
+        given = [o for o in given if not self._is_replaced(o, own)]
         self.overrides: dict[str, Override] = {place(o): o for o in (*own, *given)}
         self.values = {key: _values(override) for key, override in self.overrides.items()}
         settled = {*(place(o) for o in given), *options.when}
         self.may_lack = [place(o) for o in own if place(o) not in settled]
         self.left_out = LeftOut()
         self._check_keys()
+
+    def _is_replaced(self, given: Override, own: Sequence[Override]) -> bool:
+        """True for the word that chose the experiment whose own sweep is one over experiments."""
+        chosen = self.composer.master.hydra.runtime.choices.get(EXPERIMENT)
+        is_choice = place(given) == EXPERIMENT and given.value() == chosen
+        return is_choice and any(place(o) == EXPERIMENT for o in own)
 
     def _check_keys(self) -> None:
         places = {key: f"{NODE}.zip" for keys in self.options.zipped for key in keys}

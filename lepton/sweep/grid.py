@@ -17,13 +17,15 @@ from lepton.storage.namesakes import as_it_lies
 from lepton.storage.run_folder import failed_folder, read_failure, run_status
 from lepton.storage.study import add_planned_runs, make_studies, write_tables
 from lepton.sweep.attempt import ENDED, LOCKED, JobOutcome, failure_outcome
-from lepton.sweep.ended_studies import show_or_collect
+from lepton.sweep.ended_studies import say_or_log, show_or_collect
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
-from lepton.sweep.grid_options import read_grid_options
+from lepton.sweep.grid_options import SKIP, read_grid_options
+from lepton.sweep.impossible import look_at_plan
 from lepton.sweep.job import Job
+from lepton.sweep.kept_budget import budget_of_grid
 from lepton.sweep.plan import TO_DO, UNREADABLE, SweepPlan, plan_grid, why_unreadable
-from lepton.sweep.preflight import look_at_jobs
 from lepton.sweep.progress import SweepProgress, end_times
+from lepton.sweep.then import make_then
 
 log = logging.getLogger("lepton")
 SUCCEEDED = ("finished", "pruned")
@@ -43,6 +45,10 @@ class Grid:
         draw: int | None,
         draw_repeats: int | None,
         draw_seed: int,
+        budget: str | float | None,
+        together: list[str],
+        impossible: str,
+        then: str | None,
         retry_failed: bool,
         fail_fast: bool,
     ):
@@ -66,20 +72,41 @@ class Grid:
         plan = plan_grid(
             self.master, self.loader, options, arguments, retry_failed=self.retry_failed
         )
+        self.refuse_unheeded(options.budget)
         log.info("%s", plan)
+        noted = len(plan.notes)
+        plan, _ = look_at_plan(plan)
+        for note in plan.notes[noted:]:
+            log.info("%s", note)
         jobs = plan.to_do
-        look_at_jobs(jobs, plan.finished)
         make_studies({job.folder.parent for job in jobs})
         add_planned_runs({job.folder: str(job) for job in plan.jobs})
-        with SweepProgress(jobs, fail_fast=self.fail_fast) as progress:
+        budget = None
+        if options.budget is not None:
+            budget = budget_of_grid(options.budget, plan.jobs, jobs, options.together)
+        with SweepProgress(jobs, fail_fast=self.fail_fast, budget=budget) as progress:
             self.train(jobs, progress)
         unevaluated = add_lacking_evaluations(plan.jobs)
         studies = [*dict.fromkeys(job.folder.parent for job in plan.jobs)]
         for study in studies if not jobs else ():
             write_tables(study)  # a killed sweep may have left an older table
         show_or_collect(studies)
+        if budget is not None:
+            budget.keep()
+            say_or_log(budget.lines())
+        if options.then is not None:
+            make_then(options.then, plan.jobs)
         _raise_unfinished(plan, progress)
         raise_failed_evaluations(unevaluated)
+
+    def refuse_unheeded(self, budget: float | None) -> None:
+        """Raises: ConfigError for a budget where the launcher starts runs without asking."""
+        if budget is not None and not getattr(self.launcher, "heeds_budget", False):
+            name = self.master.hydra.runtime.choices["hydra/launcher"]
+            raise ConfigError(
+                f"budget: hydra/launcher={name} hands all runs over at once, whatever time is "
+                "left; auto, parallel, vectorized and basic ask before each start"
+            )
 
     def train(self, jobs: list[Job], progress: SweepProgress) -> None:
         """Has the launcher train jobs, and waits for those that another process has."""
@@ -148,6 +175,7 @@ def _raise_unfinished(plan: SweepPlan, progress: SweepProgress) -> None:
     failures = [(job, _last_failure(job, tried=job.folder in tried)) for job in plan.jobs]
     failed = [_failure_line(job, failure) for job, failure in failures if failure]
     not_trained = sum(run_status(job.folder) == TO_DO for job in plan.jobs)
+    skips = plan.impossible == SKIP
     lines = []
     if failed:
         again = "tries them again" if plan.retry_failed else "leaves them, rerun=true does not"
@@ -161,7 +189,7 @@ def _raise_unfinished(plan: SweepPlan, progress: SweepProgress) -> None:
     if unreadable:
         lines.append(f"{len(unreadable)} of {len(plan.jobs)} runs cannot be read")
         lines += [f"{job}: {why_unreadable(job.folder)}" for job in unreadable]
-    refused = [job for job in plan.jobs if job.folder in progress.refused]
+    refused = [job for job in plan.jobs if job.folder in progress.refused and not skips]
     if refused:
         lines.append(f"{len(refused)} of {len(plan.jobs)} runs cannot be trained as they are")
         lines += [f"{job}: {progress.refused[job.folder]}" for job in refused]

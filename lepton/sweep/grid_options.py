@@ -6,16 +6,21 @@ from typing import Any
 
 from lepton.config.conditions import Condition
 from lepton.errors import ConfigError
+from lepton.sweep.budget import read_budget
+from lepton.sweep.then import check_then
 
 NODE = "hydra.sweeper"
+REFUSE, SKIP = IMPOSSIBLE = ("refuse", "skip")  # what is done with runs that cannot be trained
 EXISTS = "exists"  # in place of a condition: where the chosen option takes the key
 
 
 @dataclass(frozen=True)
 class GridOptions:
-    """An experiment's own sweep, pairings, conditions, and what is drawn at random of a grid.
+    """An experiment's own sweep, pairings, conditions, what is drawn at random of a grid, how much
+    time it may use, and what is made of its runs.
 
     A value None in `when` stands for "where the chosen option takes the key".
+    Units: `budget` is seconds.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -25,6 +30,10 @@ class GridOptions:
     draw: int | None = None
     draw_repeats: int | None = None
     draw_seed: int = 0
+    budget: float | None = None
+    together: tuple[str, ...] = ()
+    impossible: str = REFUSE
+    then: str | None = None
 
 
 def read_grid_options(node: Mapping[str, Any]) -> GridOptions:
@@ -42,12 +51,42 @@ def read_grid_options(node: Mapping[str, Any]) -> GridOptions:
     zipped = _read_zip(node.get("zip") or [], problems)
     when = read_when(node.get("when") or {}, problems)
     exclude = read_conditions("exclude", node.get("exclude") or [], problems)
+    problems += _later_problems(node)
     twice = sorted({key for keys in zipped for key in keys} & when.keys())
     problems += [f"{NODE}.zip: {key} stands in {NODE}.when too; leave it in one" for key in twice]
     if problems:
         raise ConfigError(*problems)
     draws = {name: node.get(name) for name in ("draw", "draw_repeats")}
-    return GridOptions(node.get("params") or {}, zipped, when, exclude, **draws, draw_seed=seed)
+    return GridOptions(
+        node.get("params") or {},
+        zipped,
+        when,
+        exclude,
+        **draws,
+        draw_seed=seed,
+        budget=read_budget(node.get("budget")),
+        together=tuple(node.get("together") or ()),
+        impossible=node.get("impossible", REFUSE),
+        then=node.get("then"),
+    )
+
+
+def _later_problems(node: Mapping[str, Any]) -> list[str]:
+    """A line for each mistake in what is not about combinations."""
+    problems = []
+    together = node.get("together") or []
+    if not (isinstance(together, list) and all(isinstance(key, str) for key in together)):
+        problems.append(f"{NODE}.together: {together!r} is not a list of keys, as [dataset.fold]")
+    impossible = node.get("impossible", REFUSE)
+    if impossible not in IMPOSSIBLE:
+        problems.append(f"{NODE}.impossible: {impossible!r} is neither {' nor '.join(IMPOSSIBLE)}")
+    try:
+        read_budget(node.get("budget"))
+        if node.get("then") is not None:
+            check_then(node["then"])
+    except ConfigError as e:
+        problems += e.problems
+    return problems
 
 
 def _read_zip(value: Any, problems: list[str]) -> tuple[tuple[str, ...], ...]:

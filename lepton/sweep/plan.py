@@ -17,7 +17,7 @@ from lepton.storage.run_folder import run_status
 from lepton.sweep.composer import JobComposer
 from lepton.sweep.expansion import Expansion
 from lepton.sweep.grid_jobs import GridJobs
-from lepton.sweep.grid_options import GridOptions
+from lepton.sweep.grid_options import REFUSE, GridOptions
 from lepton.sweep.job import Job
 
 TO_DO = "to do"
@@ -33,6 +33,7 @@ class SweepPlan:
     combinations: int
     retry_failed: bool = True
     notes: tuple[str, ...] = ()  # lines on what of the grid is no run, and why
+    impossible: str = REFUSE  # or SKIP: what is done with runs that cannot be trained here
 
     @cached_property
     def statuses(self) -> list[str]:
@@ -112,7 +113,9 @@ def plan_grid(
         raise ConfigError(*jobs.problems)
     _note_idle_values(jobs.in_order(), expansion)
     notes += expansion.left_out.lines()
-    return SweepPlan(jobs.in_order(), jobs.meant, retry_failed, notes=tuple(notes))
+    return SweepPlan(
+        jobs.in_order(), jobs.meant, retry_failed, tuple(notes), impossible=options.impossible
+    )
 
 
 def _note_idle_values(jobs: Sequence[Job], expansion: Expansion) -> None:

@@ -44,6 +44,7 @@ class FirstLook:
     mistakes: list[tuple[Job, str]] = field(default_factory=list)
     faults: list[tuple[Job, str]] = field(default_factory=list)
     opening: list[str] = field(default_factory=list)
+    jobs: int = 0  # that were looked at
 
     def add(self, jobs: Iterable[Job], error: Exception) -> None:
         """Notes an error that the jobs have."""
@@ -84,6 +85,15 @@ def look_at_jobs(
 
     Raises: ConfigError with the mistakes of all of them.
     """
+    look = first_look(to_do, finished, own_code=own_code)
+    raise_mistakes(look, to_do)
+    return look.opening
+
+
+def first_look(
+    to_do: Sequence[Job], finished: Iterable[Job] = (), *, own_code: bool = False
+) -> FirstLook:
+    """What `look_at_jobs` meets, but for trackers; it raises nothing."""
     seen = {_key(job.config) for job in finished}
     looked_at = []
     for job in to_do:
@@ -92,11 +102,16 @@ def look_at_jobs(
             looked_at.append(job)
         seen.add(key)
     look = _look(looked_at) if looked_at else FirstLook()
-    for line in _told(look.faults, len(looked_at)):
+    look.jobs = len(looked_at)
+    return look
+
+
+def raise_mistakes(look: FirstLook, to_do: Sequence[Job]) -> None:
+    """Raises: ConfigError with the mistakes that a look at jobs met, and those in trackers."""
+    for line in _told(look.faults, look.jobs):
         log.warning("a first look ended with %s (the run itself tells more)", line)
-    if problems := _tracker_problems(to_do) + _told(look.mistakes, len(looked_at)):
+    if problems := _tracker_problems(to_do) + _told(look.mistakes, look.jobs):
         raise ConfigError(*problems)
-    return look.opening
 
 
 def _tracker_problems(jobs: Sequence[Job]) -> list[str]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from lepton.storage.run_folder import RESULT_FILE, failed_folder, pruned_folder, read_failure
 from lepton.storage.study import StudyTables
 from lepton.sweep.attempt import DISK_FULL, ENDED, LOCKED, REFUSED
+from lepton.sweep.budget import Budget
 from lepton.sweep.job import Job
 from lepton.sweep.progress_bar import ProgressBar
 from lepton.training import terminal_line
+from lepton.values.time_span import as_clock
 
 
 class SweepProgress:
@@ -21,7 +23,7 @@ class SweepProgress:
     `refused` are runs that a mistake of the user's keeps from being trained, each with its reason.
     """
 
-    def __init__(self, jobs: Sized, *, fail_fast: bool = False, max_time: float | None = None):
+    def __init__(self, jobs: Sized, *, fail_fast: bool = False, budget: Budget | None = None):
         self.total, self.fail_fast = len(jobs), fail_fast
         self.done = self.failed = 0
         self.running: dict[Path, Job] = {}
@@ -30,8 +32,7 @@ class SweepProgress:
         self.refused: dict[Path, str] = {}
         self.stop_reason = ""
         self.tables: dict[Path, StudyTables] = {}
-        self.started_at, self.max_time = time.monotonic(), max_time
-        self.time_is_over = f"max_time: {max_time or 0:g} seconds are over"
+        self.started_at, self.budget = time.monotonic(), budget
         self.lock = threading.Lock()
         self.bar: ProgressBar | None = None
 
@@ -46,6 +47,19 @@ class SweepProgress:
             self.bar = None
         for tables in self.tables.values():
             tables.refresh(at_once=True)
+
+    def may_start(self, *jobs: Job) -> bool:
+        """True where the budget, if there is one, lets runs start, all at the same time.
+
+        A launcher asks it before it starts them.
+        """
+        with self.lock:
+            return self.budget is None or self.budget.allows(jobs)
+
+    def at_once(self, runs: int) -> None:
+        """Notes how many runs are about to train at the same time."""
+        if self.budget is not None:
+            self.budget.at_once = runs
 
     def started(self, job: Job) -> None:
         """Notes that a run has started."""
@@ -69,10 +83,6 @@ class SweepProgress:
             else:
                 self._count(job, kind)
             self._show()
-
-    def is_time_over(self) -> bool:
-        """True when the seconds that may be used, if they are limited, are over."""
-        return self.max_time is not None and time.monotonic() - self.started_at >= self.max_time
 
     def skipped(self, count: int) -> None:
         """Notes that so many runs need no training after all."""
@@ -101,8 +111,8 @@ class SweepProgress:
             self.stop_reason = f"no space left on the disk of {job.folder.parent}"
         elif failed and self.fail_fast:
             self.stop_reason = "fail_fast: a run failed"
-        elif self.is_time_over():
-            self.stop_reason = self.time_is_over
+        if self.budget is not None:
+            self.budget.ended(job)
         study = job.folder.parent
         self.tables.setdefault(study, StudyTables(study)).refresh()
 
@@ -119,7 +129,10 @@ class SweepProgress:
         texts = [f"{self.done}/{self.total} done"]
         texts += [f"{self.failed} failed"] if self.failed else []
         texts += [f"{len(self.running)} running"] if len(self.running) > 1 else []
-        texts += [f"{_as_clock(seconds_left)} left"] if seconds_left else []
+        if self.budget is not None:
+            texts.append(f"{as_clock(self.budget.spent)} of {as_clock(self.budget.seconds)}")
+        elif seconds_left:
+            texts.append(f"{as_clock(seconds_left)} left")
         self.bar.show(", ".join(texts), completed=self.done + self.failed, total=self.total)
 
     def __str__(self) -> str:
@@ -134,9 +147,3 @@ def end_times(job: Job) -> list[int]:
     folder = job.folder
     paths = (folder / RESULT_FILE, failed_folder(folder), pruned_folder(folder))
     return [path.stat().st_mtime_ns for path in paths if path.exists()]
-
-
-def _as_clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -143,7 +143,7 @@ class JobGroup:
         for stack in stacks.values():
             if self.mismatch:
                 unstacked += self._give_up(stack, present, self.mismatch)
-            elif not self.progress.stop_reason:
+            elif not self.progress.stop_reason and self.progress.may_start(*_jobs(stack, present)):
                 with cpu_threads(stack.threads):
                     unstacked += self._train_recorded(stack, present)
         self.records = records
@@ -201,7 +201,7 @@ class JobGroup:
 
     def _train_recorded(self, stack: StackRecord, present: dict[str, StackMember]) -> UnstackedJobs:
         """Trains a stack of the study, unless another process does."""
-        jobs = [present[run].job for run in stack.runs if run in present]
+        jobs = _jobs(stack, present)
         try:
             with self.study.training(stack):
                 stack = self.study.by_run().get(stack.runs[0], stack)
@@ -265,7 +265,7 @@ class JobGroup:
         self, stack: StackRecord, present: dict[str, StackMember], reason: str
     ) -> UnstackedJobs:
         """Records that runs of a stack are trained alone, and those that it must not have ended."""
-        jobs = [present[run].job for run in stack.runs if run in present]
+        jobs = _jobs(stack, present)
         if self.mismatch:
             jobs += self._taken_back()
         self.study.train_alone([job.folder.name for job in jobs], reason)
@@ -281,6 +281,11 @@ class JobGroup:
             for folder in (job.folder, pruned_folder(job.folder), failed_folder(job.folder)):
                 shutil.rmtree(folder, ignore_errors=True)
         return jobs
+
+
+def _jobs(stack: StackRecord, present: dict[str, StackMember]) -> list[Job]:
+    """The runs of a stack that are there."""
+    return [present[run].job for run in stack.runs if run in present]
 
 
 def _one_line(error: Exception) -> str:

@@ -38,6 +38,11 @@ STUDIES = {
         for m in ("model=linear", "model=mlp_small")
         for fold in range(3)
     ],
+    "val_folds": [
+        (m, "dataset.val_folds=3", f"dataset.val_fold={fold}", "trainer.max_epochs=1")
+        for m in ("model=linear", "model=mlp_small")
+        for fold in range(3)
+    ],
 }
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from lepton.sweep.job import Job
 from lepton.sweep.multirun import multirun
-from lepton.sweep.progress import SweepProgress, _as_clock
+from lepton.sweep.progress import SweepProgress
 from lepton.training import terminal_line
+from lepton.values.time_span import as_clock
 
 
 def job(seed):
@@ -68,7 +69,7 @@ def test_the_rest_is_estimated_at_the_pace_so_far(here, monkeypatch):
 
 @pytest.mark.parametrize(("seconds", "clock"), [(5, "0:05"), (61.4, "1:01"), (3725, "1:02:05")])
 def test_time_left_is_told_as_a_clock_does(seconds, clock):
-    assert _as_clock(seconds) == clock
+    assert as_clock(seconds) == clock
 
 
 class Terminal(io.StringIO):

@@ -108,7 +108,7 @@ def _make_splitter(
 
 def _is_rare(labels: np.ndarray, settings: SplitSettings) -> bool:
     """True where a class has too few rows to lie on all sides of a split."""
-    needed = 2 * (settings.folds or 2)
+    needed = 2 * max(settings.folds or 2, settings.val_folds or 2)
     return bool(np.bincount(labels, minlength=2).min() < needed)
 
 
@@ -131,7 +131,11 @@ def _hold_out(
         remaining, test = rows, None
     else:
         remaining, test = splitter.hold_out(rows, ceil(settings.test_size * units), seed)
-    train, val = splitter.hold_out(remaining, ceil(settings.val_size * units), seed)
+    if settings.val_folds is None:
+        train, val = splitter.hold_out(remaining, ceil(settings.val_size * units), seed)
+    else:
+        assert settings.val_fold is not None
+        train, val = splitter.fold(remaining, settings.val_folds, settings.val_fold, seed)
     return {"train": train, "val": val} | ({} if test is None else {"test": test})
 
 

@@ -25,6 +25,8 @@ class SplitSettings:
     fold: int | None
     shots: int | None
     fraction: float
+    val_folds: int | None = None
+    val_fold: int | None = None
 
     @property
     def excluded(self) -> dict[str, str]:
@@ -38,6 +40,7 @@ class SplitSettings:
         problems = [
             *self._size_problems(has_test_file),
             *self._fold_problems(has_test_file),
+            *self._part_problems("val_folds", "val_fold"),
             *self._column_problems(has_test_file),
             *self._subsample_problems(),
         ]
@@ -49,7 +52,7 @@ class SplitSettings:
     def _size_problems(self, has_test_file: bool) -> list[str]:
         if self.strategy == "column":
             return []
-        sizes = {"val_size": self.val_size}
+        sizes = {} if self.val_folds else {"val_size": self.val_size}
         if not has_test_file and self.folds is None:
             sizes["test_size"] = self.test_size
         problems = [
@@ -63,20 +66,23 @@ class SplitSettings:
         return problems
 
     def _fold_problems(self, has_test_file: bool) -> list[str]:
-        if self.folds is None:
-            if self.fold is None:
-                return []
-            return [f"dataset.fold={self.fold} needs dataset.folds, the number of folds"]
-        if self.folds < 2:
-            return [f"dataset.folds={self.folds}: at least 2"]
-        if self.strategy in ("time", "column"):
-            return [f"dataset.folds={self.folds} cannot go with dataset.split={self.strategy}"]
-        if has_test_file:
+        if self.folds is not None and has_test_file:
             return [f"dataset.folds={self.folds} cannot go with a test file of its own"]
-        if self.fold is None or not 0 <= self.fold < self.folds:
-            return [
-                f"dataset.fold={self.fold}: with dataset.folds={self.folds}, 0 to {self.folds - 1}"
-            ]
+        return self._part_problems("folds", "fold")
+
+    def _part_problems(self, many: str, one: str) -> list[str]:
+        """A line where the keys of a number of parts, and of one of them, do not go together."""
+        parts, part = getattr(self, many), getattr(self, one)
+        if parts is None:
+            if part is None:
+                return []
+            return [f"dataset.{one}={part} needs dataset.{many}, the number of folds"]
+        if parts < 2:
+            return [f"dataset.{many}={parts}: at least 2"]
+        if self.strategy in ("time", "column"):
+            return [f"dataset.{many}={parts} cannot go with dataset.split={self.strategy}"]
+        if part is None or not 0 <= part < parts:
+            return [f"dataset.{one}={part}: with dataset.{many}={parts}, 0 to {parts - 1}"]
         return []
 
     def _column_problems(self, has_test_file: bool) -> list[str]:

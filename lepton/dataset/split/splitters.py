@@ -51,7 +51,7 @@ class RandomSplitter:
 
     def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
         if len(rows) < folds:
-            raise DataError(f"dataset.folds={folds}: only {len(rows)} rows")
+            raise DataError(f"{folds} folds: only {len(rows)} rows")
         return _nth_split(KFold(folds, shuffle=True, random_state=seed), rows, index=fold)
 
 
@@ -106,7 +106,7 @@ class GroupSplitter:
 
     def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
         if self.units(rows) < folds:
-            raise DataError(f"dataset.folds={folds}: only {self.units(rows)} groups")
+            raise DataError(f"{folds} folds: only {self.units(rows)} groups")
         sampler = GroupKFold(folds, shuffle=True, random_state=seed)
         return _nth_split(sampler, rows, groups=self.groups[rows], index=fold)
 

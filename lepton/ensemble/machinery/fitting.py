@@ -71,7 +71,7 @@ def fit_ensemble(
     crossed = _cross_fit(method, validation, folds)
     test = pool.splits["test"].prediction[candidates]
     predictions = {"val": _predict(crossed, validation.prediction)}
-    if method.learns and method.across_folds:
+    if method.learns and torch.isin(pool.splits["test"].ids, pool.splits["val"].ids).any():
         predictions["test"] = _predict(_fit_by_fold(method, pool, validation), test)
     else:
         predictions["test"] = method.combine(test, candidate_weights)
@@ -128,7 +128,8 @@ def _fit_by_fold(
 ) -> list[CrossFit]:
     """The method fitted once for each fold of the data, without the rows that this fold tests."""
     val, test = pool.splits["val"].ids, pool.splits["test"].ids
-    folds = [member.splits["test"].ids for member in pool.entries[0].members]
+    tested = [member.splits["test"].ids for member in pool.entries[0].members]
+    folds = {tuple(ids.tolist()): ids for ids in tested}.values()
     return [
         _fit_copy(
             method, validation, ~torch.isin(val, ids), torch.isin(test, ids).nonzero().flatten()

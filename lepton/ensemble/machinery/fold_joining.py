@@ -2,6 +2,8 @@
 
 import json
 from collections import defaultdict
+from itertools import product
+from pathlib import Path
 
 import torch
 
@@ -11,33 +13,61 @@ from lepton.derived.inputs import InputRun
 from lepton.errors import ConfigError
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
 
+OF_TEST, OF_VALIDATION = "fold", "val_fold"  # keys of a data set that name the fold of a run
+Fold = tuple[int, ...]  # a value for each key that is joined
 
-def group_by_setting(members: list[InputRun]) -> list[list[InputRun]]:
-    """The runs of each setting, in the order of their folds.
 
-    Raises: ConfigError when a run has no fold, or a setting lacks one.
+def joined_keys(members: list[InputRun], *, across_folds: bool) -> list[str]:
+    """The keys over which runs are joined: folds of the test split where a method asks for it,
+    those of validation wherever there are some."""
+    has_parts = any(member.config["dataset"].get("val_folds") for member in members)
+    return [OF_TEST] * across_folds + [OF_VALIDATION] * has_parts
+
+
+def group_by_setting(
+    members: list[InputRun], keys: list[str]
+) -> tuple[list[list[InputRun]], list[tuple[Path, str]]]:
+    """The runs of each setting, in the order of their folds; and those of settings that lack one,
+    each with the reason.
+
+    Raises: ConfigError when a run has no fold, or no setting has all of them.
     """
-    settings: dict[str, dict[int, InputRun]] = defaultdict(dict)
+    settings: dict[str, dict[Fold, InputRun]] = defaultdict(dict)
     for member in members:
         dataset = member.config["dataset"]
-        if dataset.get("fold") is None:
-            raise ConfigError(
-                f"runs: {member.run} has no fold to join; train with -m dataset.folds=5 "
-                "dataset.fold='range(5)'"
-            )
+        for key in keys:
+            if dataset.get(key) is None:
+                raise ConfigError(
+                    f"runs: {member.run} has no fold to join; train with -m dataset.{key}s=5 "
+                    f"dataset.{key}='range(5)'"
+                )
         setting = {k: v for k, v in member.config.items() if k not in COSMETIC_KEYS}
-        ignored, data = ("fold", *COSMETIC_DATASET_KEYS), comparable_data(member.config)
+        ignored, data = (*keys, *COSMETIC_DATASET_KEYS), comparable_data(member.config)
         setting["dataset"] = {k: v for k, v in data.items() if k not in ignored}
-        settings[json.dumps(setting, sort_keys=True)][dataset["fold"]] = member
+        fold = tuple(dataset[key] for key in keys)
+        settings[json.dumps(setting, sort_keys=True)][fold] = member
+    complete, left_out = [], list[tuple[Path, str]]()
     for run_by_fold in settings.values():
-        first = next(iter(run_by_fold.values()))
-        count = first.config["dataset"]["folds"]
-        if missing := sorted(set(range(count)) - set(run_by_fold)):
-            raise ConfigError(
-                f"runs: {first.run}: of its {count} folds these are missing: "
-                f"{', '.join(map(str, missing))}; train -m dataset.fold='range({count})'"
-            )
-    return [[runs[fold] for fold in sorted(runs)] for runs in settings.values()]
+        runs = [run_by_fold[fold] for fold in sorted(run_by_fold)]
+        if reason := _missing_folds(run_by_fold, runs[0], keys):
+            left_out += [(run.folder, reason) for run in runs]
+        else:
+            complete.append(runs)
+    if not complete:
+        raise ConfigError(f"runs: {left_out[0][0].name}: {left_out[0][1]}")
+    return complete, left_out
+
+
+def _missing_folds(run_by_fold: dict[Fold, InputRun], first: InputRun, keys: list[str]) -> str:
+    """The folds that a setting lacks, and what trains them; empty where it has all."""
+    counts = [first.config["dataset"][f"{key}s"] for key in keys]
+    missing = sorted({*product(*map(range, counts))} - run_by_fold.keys())
+    if not missing:
+        return ""
+    named = ", ".join("/".join(map(str, fold)) for fold in missing)
+    ranges = [f"dataset.{key}='range({count})'" for key, count in zip(keys, counts, strict=True)]
+    total = "x".join(map(str, counts))
+    return f"of its {total} folds these are missing: {named}; train -m {' '.join(ranges)}"
 
 
 def join_folds(members: list[InputRun]) -> dict[str, SplitPredictions]:

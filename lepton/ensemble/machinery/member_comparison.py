@@ -68,7 +68,7 @@ def ensemble_facts(
     pool, used = fitted.pool, members.iloc[fitted.used]
     val = pool.splits["val"]
     ensemble_score, best = pool.scorer(fitted.predictions["val"], val.target), pool.scores[0].item()
-    nothing_to_compare = fitted.method.across_folds and len(pool) == 1
+    nothing_to_compare = len(pool) == 1  # the folds of one setting
     return {
         "metric": pool.scorer.metric,
         "score": ensemble_score,

@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from lepton import build
 from lepton.derived.inputs import MAX_NAMES_SHOWN, InputRun
-from lepton.ensemble.machinery.fold_joining import group_by_setting, join_folds
+from lepton.ensemble.machinery.fold_joining import group_by_setting, join_folds, joined_keys
 from lepton.ensemble.machinery.scorer import Scorer
 from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER
@@ -40,12 +41,18 @@ class PoolEntry:
 
 
 class MemberPool:
-    """Entries that agree, the best on validation first.
+    """Entries that agree, the best on validation first; `left_out` are runs in none, with reasons.
 
     Shapes: `splits[...].prediction` (entries, rows[, classes]); `scores` (entries,).
     """
 
-    def __init__(self, entries: Sequence[PoolEntry], scorer: Scorer):
+    def __init__(
+        self,
+        entries: Sequence[PoolEntry],
+        scorer: Scorer,
+        left_out: Sequence[tuple[Path, str]] = (),
+    ):
+        self.left_out = left_out
         val = [entry.splits["val"] for entry in entries]
         scores = [scorer(split.prediction, split.target) for split in val]
         order = sorted(range(len(entries)), key=lambda i: (-scores[i], entries[i].name))
@@ -71,8 +78,11 @@ def _stacked(entries: Sequence[PoolEntry], split: str) -> SplitPredictions:
     return SplitPredictions(first.ids, first.target, predictions)
 
 
-def make_pool(members: list[InputRun], metric: str | None, *, across_folds: bool) -> MemberPool:
-    """The members as entries; with `across_folds` the folds of each setting are joined.
+def make_pool(
+    members: list[InputRun], metric: str | None, *, across_folds: bool, joins: bool = True
+) -> MemberPool:
+    """The members as entries; where a method `joins`, the validation folds of each setting are one,
+    with `across_folds` also those of the test split.
 
     Raises: ConfigError when members differ in what an ensemble needs equal; names the runs.
     """
@@ -85,14 +95,16 @@ def make_pool(members: list[InputRun], metric: str | None, *, across_folds: bool
             f"runs: {members[0].run}: task {scorer.task} is scored by more than the stored "
             "predictions and targets, of which ensembles are made"
         )
-    if across_folds:
-        entries = [PoolEntry(runs, join_folds(runs)) for runs in group_by_setting(members)]
+    left_out: list[tuple[Path, str]] = []
+    if keys := joined_keys(members, across_folds=across_folds) if joins else []:
+        settings, left_out = group_by_setting(members, keys)
+        entries = [PoolEntry(runs, join_folds(runs)) for runs in settings]
     else:
         entries = [PoolEntry([member], member.splits) for member in members]
     for split, title in (("val", "validation"), ("test", "test")):
         _require_same(entries, f"{title} rows", _content(split, "ids"))
         _require_same(entries, f"{title} targets", _targets(entries, split))
-    return MemberPool(entries, scorer)
+    return MemberPool(entries, scorer, left_out)
 
 
 def _targets(entries: Sequence[PoolEntry], split: str) -> Callable[[PoolEntry], bytes]:

@@ -59,6 +59,11 @@ class _LauncherShell(Launcher):
 
     launcher: Any
 
+    @property
+    def heeds_budget(self) -> bool:
+        """True for a launcher that asks before each start whether the time left suffices."""
+        return getattr(self.launcher, "heeds_budget", False)
+
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:

@@ -1,6 +1,5 @@
 """Settings of a search, read from hydra.sweeper and checked."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from lepton.config.signature import TargetError, read_signature
 from lepton.errors import ConfigError, did_you_mean
 from lepton.metric.direction import LARGER_IS_BETTER, is_of_test
 from lepton.storage.results import Result
+from lepton.sweep.budget import read_budget
 
 LARGER_FACT_IS_BETTER = {  # facts of a result that can be objectives besides its metrics
     "score": True,
@@ -22,7 +22,6 @@ LARGER_FACT_IS_BETTER = {  # facts of a result that can be objectives besides it
 Directions = Mapping[str, bool | None]  # of metrics: is larger better? None: only their class says
 DIRECTIONS = ("maximize", "minimize")
 NODE = "hydra.sweeper"
-LIMITS = ("patience", "max_time")
 CONSTRAINT = re.compile(
     r"\s*([^\s<>=]+)\s*(<=|>=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*", re.ASCII
 )
@@ -83,7 +82,7 @@ class SearchSettings:
     pruner: dict[str, Any]  # empty: nothing is pruned
     constraints: tuple[Constraint, ...] = ()
     patience: int | None = None  # trials without a gain
-    max_time: float | None = None  # seconds
+    budget: float | None = None  # seconds
     storage: str | None = None  # of Optuna's, that trials are copied to
 
     @property
@@ -127,19 +126,20 @@ def read_settings(node: dict[str, Any], added_metrics: Directions | None) -> Sea
     if problems:
         raise ConfigError(*problems)
     names = ("n_trials", "batch", "seeds", "retry_failed", "warm_start", "sampler", "pruner")
-    values = {name: node[name] for name in (*names, *LIMITS, "storage")}
+    values = {name: node[name] for name in (*names, "patience", "storage")}
+    values["budget"] = read_budget(node["budget"])
     return SearchSettings(objectives=objectives, constraints=constraints, **values)
 
 
 def _limit_problems(node: dict[str, Any]) -> list[str]:
     """A line for each limit of a search that is none."""
-    patience, max_time = (node[name] for name in LIMITS)
-    problems = []
+    patience, problems = node["patience"], list[str]()
     if patience is not None and (type(patience) is not int or patience < 1):
         problems.append(f"{NODE}.patience: {patience!r} is neither null nor a whole number from 1")
-    is_number = isinstance(max_time, int | float) and not isinstance(max_time, bool)
-    if max_time is not None and not (is_number and 0 < max_time < math.inf):
-        problems.append(f"{NODE}.max_time: {max_time!r} is neither null nor seconds above 0")
+    try:
+        read_budget(node["budget"])
+    except ConfigError as e:
+        problems += e.problems
     return problems
 
 

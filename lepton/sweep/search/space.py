@@ -28,6 +28,7 @@ OTHER_DATA = "scores of different data cannot be compared; one search each"
 UNSEARCHABLE = {  # a search over these would pick luck, or compare what cannot be compared
     "seed": "hydra.sweeper.seeds=3 trains every trial with three seeds",
     "dataset.fold": "the best fold is luck",
+    "dataset.val_fold": "the best fold is luck",
     "dataset.split_seed": "the best split is luck",
     "dataset": OTHER_DATA,
     "task.monitor": "scores in different metrics cannot be compared; one search each",

@@ -11,10 +11,11 @@ from typing import Any
 from lepton.errors import ConfigError, FailedRuns
 from lepton.foreign_text import say
 from lepton.storage.study import add_planned_runs, make_studies
-from lepton.sweep.ended_studies import show_or_collect
+from lepton.sweep.ended_studies import say_or_log, show_or_collect
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
 from lepton.sweep.grid import Grid, JobLauncher
 from lepton.sweep.job import Job
+from lepton.sweep.kept_budget import KeptBudget
 from lepton.sweep.preflight import look_at_jobs
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.search.state import SearchState, Trial, runs_to_train
@@ -46,25 +47,33 @@ class Search(Grid):
             look_at_jobs(state.start.compose_runs(first_point))
         state.begin()
         log.info("%s", state)
-        runs, max_time = range(state.total_runs), state.settings.max_time
-        with SweepProgress(runs, fail_fast=self.fail_fast, max_time=max_time) as progress:
+        runs, budget = range(state.total_runs), None
+        if (seconds := state.settings.budget) is not None:
+            self.refuse_unheeded(seconds)
+            record = state.start.record
+            budget = KeptBudget(seconds, record.path.parent, record.name, (), ())
+        with SweepProgress(runs, fail_fast=self.fail_fast, budget=budget) as progress:
             state.refused = progress.refused
             for batch in state.batches():
                 jobs = state.jobs_to_train(batch)
+                if budget is not None:
+                    to_train = {job.folder for job in jobs}
+                    others = (job for trial in batch for job in trial.jobs)
+                    budget.recall(job for job in others if job.folder not in to_train)
                 progress.skipped(state.settings.seeds * len(batch) - len(jobs))
                 if not jobs:
                     continue
                 if not state.tried:
                     look_at_jobs(jobs)
-                if progress.is_time_over() or not self._train_batch(batch, jobs, progress):
+                if not self._train_batch(batch, jobs, progress):
                     break
                 state.tried.update(job.folder for job in jobs)
         unevaluated = add_lacking_evaluations(job for t in state.trials for job in t.jobs)
         show_or_collect(state.studies())
         say("\n".join(search_summary(state)))
-        if len(state.outcomes) < state.total:
-            looked_at = f"after {len(state.outcomes)} of {state.total} trials"
-            log.info("%s %s; the same command goes on", progress.time_is_over, looked_at)
+        if budget is not None:
+            budget.keep()
+            say_or_log([f"{len(state.outcomes)} of {state.total} trials", *budget.lines()])
         if failures := trial_failures(state):
             raise failures
         raise_failed_evaluations(unevaluated)
@@ -72,7 +81,7 @@ class Search(Grid):
     def _train_batch(
         self, batch: Sequence[Trial], jobs: list[Job], progress: SweepProgress
     ) -> bool:
-        """Trains a batch; false where max_time ended it before all of its runs have ended.
+        """Trains a batch; false where the budget did not last for all of its runs.
 
         Raises: FailedRuns when no further run may start.
         """
@@ -86,10 +95,10 @@ class Search(Grid):
             for job in jobs
             if job.folder not in progress.refused and trial_run_status(job.folder) not in ENDED
         ]
-        if progress.is_time_over() and progress.stop_reason in ("", progress.time_is_over):
-            return not unended
         if progress.stop_reason:
             raise FailedRuns(f"{progress.stop_reason}; the same command goes on")
+        if progress.budget is not None and progress.budget.not_started:
+            return False
         for job in unended:  # told as failed, they would be trained again, and other trials follow
             raise FailedRuns(f"{job}: ended without a word of why; the same command tries it again")
         return True

@@ -153,8 +153,36 @@ def test_stratified_folds_are_those_of_scikit_learn():
 
 
 @pytest.mark.parametrize(
+    ("strategy", "column", "values"),
+    [("stratified", None, None), ("random", None, None), ("group", "g", GROUPS)],
+)
+def test_the_validation_folds_validate_every_row_but_those_of_the_one_test_split_once(
+    strategy, column, values
+):
+    same = {"values": values, "strategy": strategy, "column": column}
+    results = [split(**same, val_folds=4, val_fold=i) for i in range(4)]
+    test = split(**same)["test"]
+    assert all(holds_each_row_once(splits, ROWS) for splits in results)
+    assert all(np.array_equal(splits["test"], test) for splits in results)
+    validated = {i: splits["val"] for i, splits in enumerate(results)}
+    assert holds_each_row_once({**validated, "test": test}, ROWS)
+
+
+def test_stratified_validation_folds_are_those_of_scikit_learn_within_a_fold_of_the_test():
+    folds = StratifiedKFold(3, shuffle=True, random_state=3).split(LABELS, LABELS)
+    _, (remaining, test), _ = folds
+    parts = StratifiedKFold(4, shuffle=True, random_state=3).split(remaining, LABELS[remaining])
+    for i, (_, val) in enumerate(parts):
+        splits = split(seed=3, folds=3, fold=1, val_folds=4, val_fold=i)
+        np.testing.assert_array_equal(splits["val"], remaining[val])
+        np.testing.assert_array_equal(splits["test"], test)
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"val_folds": 5, "val_fold": 5}, r"dataset.val_fold=5: .* 0 to 4"),
+        ({"val_fold": 1}, r"dataset.val_fold=1 needs dataset.val_folds"),
         ({"folds": 5, "fold": 5}, r"dataset.fold=5: .* 0 to 4"),
         ({"folds": 5}, r"dataset.fold=None: .* 0 to 4"),
         ({"fold": 1}, r"dataset.fold=1 needs dataset.folds"),

@@ -218,9 +218,42 @@ def test_settings_are_stacked_on_joined_folds_and_predict(study, ensemble):
     assert predicted.between(0, 1).all()
 
 
-def test_folds_that_are_missing_are_counted(study, ensemble):
+def test_validation_folds_are_joined_by_any_method_and_a_test_row_has_the_mean_of_their_models(
+    study, ensemble, stored
+):
+    folders = study("val_folds")
+    summary = ensemble("runs=val_folds", "method=greedy", *QUICK)
+    assert (summary.facts["considered"], summary.facts["scored"]) == (2, "crossed")
+    weights = dict(zip(summary.members["run"], summary.members["weight"], strict=True))
+    tests, vals = 0, 0
+    for model in ("linear", "mlp_small"):
+        own = [f for f in folders if f"-{model}-" in f.name]
+        (weight,) = [weights[f.name] for f in own if f.name in weights]
+        tests += weight * np.mean([stored(f, "test")[0] for f in own], axis=0)
+        val = [pd.read_parquet(f / "predictions" / "val.parquet") for f in own]
+        vals += len(pd.concat(val)["id"].unique())
+    np.testing.assert_allclose(stored(summary.folder, "test")[0], tests, rtol=1e-6)
+    assert vals == 2 * len(stored(summary.folder, "val")[0]) == 2 * (250 - len(tests))
+    test = pd.read_parquet(summary.folder / "predictions" / "test.parquet").set_index("id")
+    predicted = load_model(summary.folder).predict_raw(raw("val_folds").loc[test.index])
+    np.testing.assert_allclose(predicted["prediction"], test["prediction"], rtol=1e-5)
+
+
+def test_a_setting_that_lacks_a_fold_is_named_and_left_out(study, ensemble):
+    folders = study("val_folds")
+    lacking = [f for f in folders if "linear" in f.name]
+    shutil.rmtree(lacking.pop())
+    summary = ensemble("runs=val_folds", "method=mean")
+    assert [*summary.members["runs"]] == [3]
+    skipped = {entry["folder"]: entry["why"] for entry in summary.facts["skipped"]}
+    assert {*skipped} == {*map(str, lacking)}
+    assert all("of its 3 folds these are missing: " in why for why in skipped.values())
+
+
+def test_folds_that_are_missing_are_counted_where_no_setting_has_all(study, ensemble):
     folders = study("folds")
-    shutil.rmtree(next(f for f in folders if "linear" in f.name))
+    for model in ("linear", "mlp_small"):
+        shutil.rmtree(next(f for f in folders if f"-{model}-" in f.name))
     with pytest.raises(ConfigError, match=r"of its 3 folds these are missing: \d; train"):
         ensemble("runs=folds", "method=kfold")
     study("binary")

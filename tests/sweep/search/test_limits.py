@@ -100,17 +100,18 @@ def test_trials_without_gain_are_counted_as_by_brute_force(seed):
     )
 
 
-def test_no_run_starts_once_the_time_is_over_and_the_same_command_goes_on(
+def test_no_run_starts_that_the_budget_does_not_last_for_and_more_of_it_goes_on(
     search, training, monkeypatch, caplog, capsys
 ):
     caplog.set_level("INFO", "lepton")
-    clock = iter(range(10**6))
-    monkeypatch.setattr("lepton.sweep.progress.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("lepton.sweep.budget.monotonic", lambda: 10.0 * len(training.configs))
     size = ("hydra.sweeper.n_trials=6", "hydra.sweeper.batch=3")
-    first = search(*size, "hydra.sweeper.max_time=12")
-    assert 0 < len(first) < 6
-    assert "max_time: 12 seconds are over after" in caplog.text
-    assert "the same command goes on" in caplog.text
+    first = search(*size, "budget=45s")
+    assert len(first) == 4  # each takes 10 s, and there are 5 s for the fifth
+    out = capsys.readouterr().out
+    assert "3 of 6 trials" in out
+    assert "budget: 0:40 of 0:45 used; 2 runs not started" in out
+    assert search(*size, "budget=45s") == []
     rest = search(*size)
     assert first + rest == [point(c) for c in training.configs]
     assert len(first + rest) == len({*first, *rest}) == 6
@@ -124,9 +125,6 @@ def test_no_run_starts_once_the_time_is_over_and_the_same_command_goes_on(
     [
         ("patience=0", "patience: 0 is neither null nor a whole number from 1"),
         ("patience=2.5", "patience: 2.5 is neither null nor a whole number from 1"),
-        ("max_time=0", "max_time: 0 is neither null nor seconds above 0"),
-        ("max_time=1h", "max_time: '1h' is neither null nor seconds above 0"),
-        ("max_time=inf", "max_time: inf is neither null nor seconds above 0"),
         ("warm_start=3", "warm_start: 3 is not true or false"),
         (
             "constraints='parameters < 3'",
