@@ -6,7 +6,7 @@ from dataclasses import replace
 from lepton.sweep.drawing import setting_of
 from lepton.sweep.grid_options import SKIP
 from lepton.sweep.plan import SweepPlan
-from lepton.sweep.preflight import first_look, raise_mistakes
+from lepton.sweep.preflight import first_look, look_at_jobs, raise_mistakes
 
 log = logging.getLogger("lepton")
 
@@ -14,15 +14,18 @@ log = logging.getLogger("lepton")
 def look_at_plan(plan: SweepPlan, *, own_code: bool = False) -> tuple[SweepPlan, list[str]]:
     """A plan whose runs have been looked at, and lines on the first data that were read.
 
-    Where it skips what is impossible, settings that a mistake was found in are left out, each with
-    a note, unless all of them are.
+    Where it skips what is impossible, one run of each setting is looked at, and settings that a
+    mistake was found in are left out, each with a note, unless all of them are.
     Raises: ConfigError with every mistake.
     """
-    look = first_look(plan.to_do, plan.finished, own_code=own_code)
+    if plan.impossible != SKIP:
+        return plan, look_at_jobs(plan.to_do, plan.finished, own_code=own_code)
+    looked_at = {setting_of(job.overrides): job for job in reversed(plan.to_do)}
+    to_do = [job for job in plan.to_do if looked_at[setting_of(job.overrides)] is job]
+    look = first_look(to_do, plan.finished, own_code=own_code)
     reasons: dict[str, list[str]] = {}
-    if plan.impossible == SKIP:
-        for job, line in look.mistakes:
-            reasons.setdefault(setting_of(job.overrides), []).append(line)
+    for job, line in look.mistakes:
+        reasons.setdefault(setting_of(job.overrides), []).append(line)
     possible = [job for job in plan.jobs if setting_of(job.overrides) not in reasons]
     if not reasons or not possible:
         raise_mistakes(look, plan.to_do)

@@ -19,6 +19,7 @@ from lepton.sweep.expansion import Expansion
 from lepton.sweep.grid_jobs import GridJobs
 from lepton.sweep.grid_options import REFUSE, GridOptions
 from lepton.sweep.job import Job
+from lepton.sweep.then import refuse_without_test
 
 TO_DO = "to do"
 UNREADABLE = "unreadable"  # finished, and its result is not what was written
@@ -111,6 +112,8 @@ def plan_grid(
         notes = jobs.add_drawn(combinations) if is_drawn else jobs.add_all(combinations)
     if jobs.problems:
         raise ConfigError(*jobs.problems)
+    if options.then is not None:
+        refuse_without_test(jobs.in_order())
     _note_idle_values(jobs.in_order(), expansion)
     notes += expansion.left_out.lines()
     return SweepPlan(

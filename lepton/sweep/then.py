@@ -1,6 +1,7 @@
 """The command that an experiment has made of its sweep's runs once they have ended."""
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from lepton.config.command import WHERE, compose_command
@@ -34,6 +35,18 @@ def check_then(text: object) -> None:
         raise ConfigError(*(f"{KEY}: {problem}" for problem in e.problems)) from None
 
 
+def refuse_without_test(jobs: Iterable[Job]) -> None:
+    """Raises: ConfigError where a run would have no test split, which the command needs."""
+    for job in jobs:
+        dataset = job.config["dataset"]
+        others = [dataset.get("folds"), dataset.get("test_path"), dataset.get("split") == "column"]
+        if dataset.get("test_size") == 0 and not any(others):
+            raise ConfigError(
+                f"dataset.test_size=0: {KEY} makes a run of the sweep's, which needs a test split; "
+                f"keep one, or set {KEY}=null"
+            )
+
+
 def make_then(text: str, jobs: list[Job]) -> None:
     """Makes the run of those of a sweep that are finished, or reads it; shows or collects it.
 
@@ -50,8 +63,8 @@ def make_then(text: str, jobs: list[Job]) -> None:
         folder = make_or_read(plan)
     except LeptonError as e:
         reason = str(e).removeprefix("runs: ").removeprefix(f"{[*map(str, folders)]}: ")
-        made_of = f"{name}: none is made of {len(folders)} finished runs"
-        raise FailedRuns(f"{made_of}: {reason}") from None
+        count = f"{len(folders)} finished run{'' if len(folders) == 1 else 's'}"
+        raise FailedRuns(f"{name}: none is made of {count}: {reason}") from None
     if folder is None or not collect_made(folder):
         plan.derivation.show(folder)
     if folder is not None:

@@ -81,6 +81,10 @@ def test_a_sweep_that_is_to_train_again_has_its_whole_budget(swept):
             "budget: hydra/launcher=submitit_local hands all runs over at once, whatever time is "
             "left; auto, parallel, vectorized and basic ask before each start",
         ),
+        (
+            ["hydra.sweeper.then=ensemble", "dataset.test_size=0"],
+            "dataset.test_size=0: hydra.sweeper.then makes a run of the sweep's, which needs a",
+        ),
         (["hydra.sweeper.impossible=no"], "hydra.sweeper.impossible: 'no' is neither refuse nor"),
         (["hydra.sweeper.together=3"], "hydra.sweeper.together: 3 is not a list of keys"),
         (["hydra.sweeper.then=ensembel"], "hydra.sweeper.then: 'ensembel' begins with no command"),

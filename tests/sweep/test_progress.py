@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lepton.sweep.budget import Budget
 from lepton.sweep.job import Job
 from lepton.sweep.multirun import multirun
 from lepton.sweep.progress import SweepProgress
@@ -70,6 +71,23 @@ def test_the_rest_is_estimated_at_the_pace_so_far(here, monkeypatch):
 @pytest.mark.parametrize(("seconds", "clock"), [(5, "0:05"), (61.4, "1:01"), (3725, "1:02:05")])
 def test_time_left_is_told_as_a_clock_does(seconds, clock):
     assert as_clock(seconds) == clock
+
+
+def test_with_a_budget_the_line_says_how_much_of_it_is_used(here):
+    planned, clock, shown = [job(n) for n in range(3)], [0.0], []
+
+    class Bar:
+        def show(self, text, **counts):
+            shown.append(text)
+
+    budget = Budget(600, planned, clock=lambda: clock[0])
+    progress = SweepProgress(planned, budget=budget)
+    progress.bar = Bar()
+    assert progress.may_start(planned[0])
+    clock[0] = 61.0
+    progress.ended(planned[0])
+    assert shown == ["1/3 done, 1:01 of 10:00"]
+    assert budget.estimate([planned[1]]) == 61
 
 
 class Terminal(io.StringIO):
