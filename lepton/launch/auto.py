@@ -21,7 +21,7 @@ class Auto:
     Units: `timeout` is seconds a job.
     """
 
-    heeds_budget = True
+    heeds_budget = True  # asks `progress.may_start` before each start
 
     def __init__(
         self,

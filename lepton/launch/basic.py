@@ -18,7 +18,7 @@ log = logging.getLogger("lepton")
 class Basic:
     """Trains planned jobs in order."""
 
-    heeds_budget = True
+    heeds_budget = True  # asks `progress.may_start` before each start
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not started because the sweep stops."""
@@ -26,10 +26,10 @@ class Basic:
         for job in jobs:
             if progress.stop_reason:
                 break
-            if not has_several_processes(job.config) and not progress.may_start(job):
-                continue
             if has_several_processes(job.config):
                 WorkerPool([job], progress, workers=1).run()
+                continue
+            if not progress.may_start(job):
                 continue
             number = progress.done + progress.failed + 1
             log.info("[%d/%d] %s", number, progress.total, job)

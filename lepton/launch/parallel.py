@@ -16,7 +16,7 @@ class Parallel:
     Units: `timeout` is seconds a job.
     """
 
-    heeds_budget = True
+    heeds_budget = True  # asks `progress.may_start` before each start
 
     def __init__(self, *, workers: int | None, per_gpu: int, timeout: float | None):
         if not hasattr(os, "setsid"):

@@ -23,7 +23,7 @@ log = logging.getLogger("lepton")
 class Vectorized:
     """Trains in stacks what can be stacked, and says of the other runs why not."""
 
-    heeds_budget = True
+    heeds_budget = True  # asks `progress.may_start` before each start
 
     def __init__(self, *, threads: int | None, size: int | None, workers: int | None):
         for name, value in (("threads", threads), ("size", size), ("workers", workers)):

@@ -3,10 +3,11 @@
 import hashlib
 import shlex
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from lepton.errors import LeptonError
 from lepton.storage.results import finished_result
-from lepton.storage.run_folder import RESULT_FILE
 from lepton.storage.spent_time import SpentTime, keep_spent_time, spent_time
 from lepton.sweep.budget import Budget
 from lepton.sweep.job import Job
@@ -30,8 +31,9 @@ class KeptBudget(Budget):
         """Notes what runs have cost that were finished before."""
         for job in jobs:
             seconds = self.kept.by_run.get(job.folder.name)
-            if seconds is None and (job.folder / RESULT_FILE).is_file():
-                seconds = finished_result(job.folder).seconds
+            if seconds is None:
+                with suppress(LeptonError):  # of a run that is not finished, or cannot be read
+                    seconds = finished_result(job.folder).seconds
             if seconds is not None:
                 super().note_cost(job, seconds)
 
@@ -66,7 +68,9 @@ class KeptBudget(Budget):
         job, reason = runs[0]
         if len(runs) == 1:
             return f"{job}: {reason}"
-        key = self.together[-1]
+        if len(self.together) > 1:
+            return f"{job} and {len(runs) - 1} more that count together: {reason}"
+        (key,) = self.together
         words = [word.lstrip("+") for job, _ in runs for word in job.overrides]
         folds = [word for word in words if word.startswith(f"{key}=")]
         values = ",".join(word.partition("=")[2] for word in folds)
