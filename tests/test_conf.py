@@ -13,6 +13,7 @@ from lepton.config.options import CONF_DIR, find_options
 from lepton.config.overrides import SET_BY_LEPTON
 from lepton.config.signature import read_signature
 from lepton.config.younger_keys import values_before
+from lepton.errors import ConfigError
 from lepton.groups import GROUPS, ROOT_VALUES, TRAINING_GROUPS, command_of, takes_several
 
 COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new option, counted here
@@ -94,7 +95,10 @@ PACKAGES = {  # that carry the weights of an option
 SMALL_FOLDER = CONF_DIR / "task"  # whose files are soon read
 OPTIONS_BY_GROUP = find_options()
 TRAINING = [group for group in OPTIONS_BY_GROUP if command_of(group) is None]
+SWEEPS = ("best_tabular",)  # experiments that train others, and are no run
 OPTIONS = [f"{group}={name}" for group in TRAINING for name in OPTIONS_BY_GROUP[group]]
+OPTIONS = [option for option in OPTIONS if option.partition("=")[2] not in SWEEPS]
+EXPERIMENTS = sorted({*OPTIONS_BY_GROUP["experiment"]} - {"none", *SWEEPS})
 FILES = sorted(CONF_DIR.rglob("*.yaml"))
 KEY = re.compile(r"^(?!#)\s*([\w.]+):")  # a line that sets a key
 
@@ -251,7 +255,16 @@ def test_the_root_has_a_comment_a_group_and_a_key_that_check_knows():
     assert keys == {*ROOT_VALUES, *TRAINING_GROUPS}
 
 
-@pytest.mark.parametrize("name", sorted(set(OPTIONS_BY_GROUP["experiment"]) - {"none"}))
+@pytest.mark.parametrize("name", SWEEPS)
+def test_an_experiment_that_trains_others_names_those_that_there_are(name):
+    params = yaml.safe_load(OPTIONS_BY_GROUP["experiment"][name].read_text())["hydra"]["sweeper"]
+    assert {*params["params"]["experiment"].split(",")} <= {*EXPERIMENTS}
+    assert params["params"]["study"] == name
+    with pytest.raises(ConfigError, match=f"experiment={name}: trains other experiments"):
+        compose(f"experiment={name}")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_composes_into_a_study_of_its_own(name):
     config = composed(f"experiment={name}")
     assert config["study"] == name
