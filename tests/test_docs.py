@@ -57,7 +57,8 @@ def short_commands():
     """Those of the README, and all that need no runs before them, and are no long plans."""
     first = commands(["README.md"])
     is_long = re.compile(
-        r" runs=| results | report | evaluate |finetune_strategies|shots=4,16|vader model=tfidf|best_tabular"
+        r" runs=| results | report | evaluate |finetune_strategies|shots=4,16|vader model=tfidf"
+        r"|best_tabular"
     )
     return [w for w in commands() if w in first or not is_long.search(" ".join(w))]
 
