@@ -68,9 +68,9 @@ class KeptBudget(Budget):
         job, reason = runs[0]
         if len(runs) == 1:
             return f"{job}: {reason}"
-        if len(self.together) > 1:
+        if len(self.together) != 1:
             return f"{job} and {len(runs) - 1} more that count together: {reason}"
-        key = self.together[0]
+        (key,) = self.together
         words = [word.lstrip("+") for job, _ in runs for word in job.overrides]
         folds = [word for word in words if word.startswith(f"{key}=")]
         values = ",".join(word.partition("=")[2] for word in folds)
