@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from lepton.analysis.comparison import compare
 from lepton.analysis.conclusions import conclusions
@@ -28,6 +29,7 @@ from lepton.metric.ranges import SHARE
 from lepton.report.sections.ranking import MIN_DATASETS
 from lepton.stats.bayes import correlated_t_test, signed_rank_test
 from lepton.stats.bootstrap import bootstrap_intervals
+from lepton.stats.group_gaps import group_gaps
 from lepton.stats.key_chance import key_p_values
 from lepton.stats.pairs import PairedScores, holm, mean_interval
 from lepton.stats.permutation import PermutedScores
@@ -40,6 +42,7 @@ COVERAGE = (0.90, 0.97)
 MEAN, SPREAD = 0.8, 0.02  # of scores
 ROWS, TEST_SHARE = 400, 0.2
 TRAINING = 0.7  # what a training row does to a score, beside what a test row does
+FOUR = (0.5, 0.25, 0.15, 0.1)  # shares of rows that groups have
 FALSE, HELD = "false: ", "held: "
 BEYOND = "P(better) beyond 2.5 and 97.5 %"
 
@@ -278,6 +281,53 @@ def f1(decided: np.ndarray, truth: np.ndarray) -> float:
     return 2 * (decided & truth).sum() / (decided.sum() + truth.sum())
 
 
+def gaps_between_groups(
+    generator: np.random.Generator, *, shares: tuple[float, ...], of_class: bool, rows: int = 400
+) -> Counts:
+    """Metrics of groups that have nothing to do with them, each of 30 rows and 10 of a class."""
+    groups, p, y = np.zeros(rows, int), np.zeros(rows), np.zeros(rows, bool)
+    while min(min(np.bincount(groups[y == c], minlength=len(shares))) for c in (0, 1)) < 10:
+        groups = generator.choice(len(shares), rows, p=shares)
+        logits = generator.normal(-1, 1.2, rows)
+        p = 1 / (1 + np.exp(-logits))
+        y = generator.random(rows) < p
+    decided = p > 0.35
+
+    def score_of_class(some: np.ndarray) -> dict[str, float]:
+        ranks, positive = rankdata(p[some]), y[some]
+        count = positive.sum()
+        wins = ranks[positive].sum() - count * (count + 1) / 2
+        return {
+            "true positive rate": decided[some][positive].mean(),
+            "false positive rate": decided[some][~positive].mean(),
+            "AUROC": wins / (count * (len(some) - count)),
+        }
+
+    def score(some: np.ndarray) -> dict[str, float]:
+        likelihood = np.where(y[some], p[some], 1 - p[some])
+        return {
+            "share decided": decided[some].mean(),
+            "accuracy": (decided == y)[some].mean(),
+            "log loss": -np.log(likelihood).mean(),
+            "F1": f1(decided[some], y[some]),
+        }
+
+    gaps = group_gaps(
+        score_of_class if of_class else score,
+        groups,
+        y.astype(int) * of_class,
+        resamples=200,
+        shuffles=200,
+        seed=int(generator.integers(10**9)),
+    )
+    yield FALSE + "groups differ", bool((gaps.p < LEVEL).any()), 1
+    yield FALSE + "a group differs from the rest", bool((gaps.rest_p < LEVEL).any()), 1
+    held = (gaps.rest_low <= 0) & (gaps.rest_high >= 0)
+    for i, metric in enumerate(gaps.metrics):
+        yield HELD + f"a largest difference of {metric}", gaps.low[i] == 0, 1
+        yield HELD + f"a group against the rest, {metric}", held[:, i].sum(), len(held)
+
+
 SIMULATIONS: dict[str, Draw] = {
     "options over 5 seeds": partial(options, splits="seeds", count=1, seeds=5),
     "options over 5 folds": partial(options, splits="folds", count=5, seeds=1),
@@ -301,6 +351,14 @@ SIMULATIONS: dict[str, Draw] = {
     "evaluate on 100 rows": partial(bootstrap, rows=100),
     "an input that tells nothing": input_importance,
     "the threshold of a run": gain_of_a_threshold,
+    "4 groups, rates of a class": partial(gaps_between_groups, shares=FOUR, of_class=True),
+    "4 groups, other metrics": partial(gaps_between_groups, shares=FOUR, of_class=False),
+    "2 groups, rates of a class": partial(
+        gaps_between_groups, shares=(0.7, 0.3), of_class=True, rows=200
+    ),
+    "2 groups, other metrics": partial(
+        gaps_between_groups, shares=(0.7, 0.3), of_class=False, rows=200
+    ),
 }
 
 

@@ -19,13 +19,14 @@ from lepton.evaluation.decided_scores import (
 )
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator, RowScores
+from lepton.evaluation.gain_table import GAINS, shown_gains
+from lepton.evaluation.shown_table import ShownTable
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
 from lepton.values.bounds import AtLeast0
 
 TASKS = ("binary", "multiclass", "multilabel")
-GAINS = "gains"
 # validation rows below which a line says so: of the rarest class, and in all of isotonic regression
 # Source: https://scikit-learn.org/stable/modules/calibration.html#isotonic
 FEW_OF_A_CLASS, FEW_FOR_ISOTONIC = 50, 1000
@@ -93,6 +94,9 @@ class Decision(Evaluator):
     def row_scores(self, model: EvaluatedModel) -> RowScores:
         rule = self._rule(model.task, model.validation)
         return self._scorer(model.task, model.predictions, rule)
+
+    def shown(self, frames: Mapping[str, pd.DataFrame]) -> ShownTable:
+        return shown_gains(frames[GAINS], DecisionRule.of_table(frames[TABLE]))
 
     def _rule(self, task: Task, rows: SplitPredictions) -> DecisionRule:
         return choose_rule(

@@ -11,6 +11,7 @@ from lepton.dataset.data import Rows
 from lepton.dataset.inputs.find import kinds_in
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.load.batch_cutter import BatchCutter
+from lepton.decision.rule import DecisionRule
 from lepton.errors import LeptonError
 from lepton.evaluation.sample_inputs import SampleInputs
 from lepton.spec import DataSpec
@@ -36,6 +37,7 @@ class EvaluatedModel:
     read_learner: Callable[[], Learner] | None  # None: it predicts through other runs
     read_rows: Callable[[], Rows]
     read_kinds: Callable[[], Sequence[InputKind]] = tuple
+    read_rule: Callable[[], DecisionRule | None] = lambda: None
 
     @cached_property
     def predictions(self) -> SplitPredictions:
@@ -46,6 +48,14 @@ class EvaluatedModel:
     def validation(self) -> SplitPredictions:
         """The same of the validation split, by which alone anything may be chosen."""
         return self.read_validation()
+
+    @cached_property
+    def rule(self) -> DecisionRule | None:
+        """What the run's predictions are calibrated and decided by; None where it has none.
+
+        Raises: Damaged where it is not what was written.
+        """
+        return self.read_rule()
 
     @cached_property
     def inputs(self) -> SampleInputs:

@@ -11,8 +11,10 @@ import torch
 from lepton.dataset.data import Rows
 from lepton.errors import ConfigError
 from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.evaluation.shown_table import ShownTable
 from lepton.randomness.draw import Draw
 from lepton.seeds import derive
+from lepton.stats.bootstrap import Intervals
 from lepton.task.base import Task
 
 RowScores = Callable[[np.ndarray], Mapping[str, float]]  # of rows by their positions
@@ -67,6 +69,14 @@ class Evaluator:
         """What gives the metrics of some of the rows, for the intervals of `lepton evaluate`; None
         for an evaluator whose metrics have none."""
         return None
+
+    def shown(self, frames: Mapping[str, pd.DataFrame]) -> ShownTable | None:
+        """What `lepton evaluate` shows of its tables; None for one that shows metrics alone."""
+        return None
+
+    def intervals(self, frames: Mapping[str, pd.DataFrame]) -> Intervals:
+        """The 95 % intervals of its metrics, by name, where its tables hold them."""
+        return {}
 
     def change(self, batch: Rows, draw: Draw, model: EvaluatedModel) -> Rows:
         """The rows that the model is scored on instead; a new dictionary.

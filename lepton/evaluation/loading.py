@@ -9,6 +9,7 @@ from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.inputs.presence import load_inputs
 from lepton.errors import explain_read_errors
 from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.evaluation.kept_rule import read_rule
 from lepton.evaluation.sample_inputs import read_sample_inputs, trained_run, unchanged_config
 from lepton.pretrained.weight_files import own_model_files
 from lepton.spec import DataSpec
@@ -42,6 +43,7 @@ def load_evaluated_run(folder: Path) -> EvaluatedModel:
         read_learner=partial(_learner, folder) if _has_own_model(folder) else None,
         read_rows=partial(_test_rows, folder),
         read_kinds=partial(_kinds, folder, spec),
+        read_rule=partial(read_rule, folder),
     )
 
 

@@ -14,6 +14,7 @@ RANGES: dict[str, Range] = {
             *("accuracy", "balanced_accuracy", "f1", "auroc", "average_precision", "ece", "ks"),
             *("precision", "recall", "specificity", "top_k_accuracy"),
             *("precision_at_recall", "recall_at_precision"),
+            *("selection_rate", "true_positive_rate", "false_positive_rate"),
         ),
         SHARE,
     ),

@@ -14,8 +14,8 @@ from torch import Tensor
 from lepton.dataset.inputs.kind import InputKind
 from lepton.decision.rule import DecisionRule
 from lepton.errors import LeptonError
+from lepton.evaluation.kept_rule import read_rule
 from lepton.prediction.given_rows import rows_frame
-from lepton.prediction.kept_rule import read_rule
 from lepton.spec import DataSpec
 from lepton.storage.predictions import column_values
 from lepton.task.base import Task

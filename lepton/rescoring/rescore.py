@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from lepton.dataset.data import Rows
@@ -20,18 +21,20 @@ from lepton.evaluation.adding import (
     refuse_evaluators,
 )
 from lepton.evaluation.evaluated_model import EvaluatedModel
+from lepton.evaluation.kept_rule import kept_rule_name
 from lepton.evaluation.labelled_rows import LabelledRows, read_labelled_rows
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.evaluation.sample_inputs import SampleInputs, inputs_by_kind, trained_run
+from lepton.evaluation.shown_table import ShownTable
 from lepton.predict import TrainedPredictor, load_model
-from lepton.prediction.kept_rule import kept_rule_name
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
-from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix
+from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix, read_evaluation_frames
 from lepton.storage.predictions import SplitPredictions, column_values
 from lepton.storage.results import finished_result, require_test_split
 from lepton.task.base import Task
 
 TOLERANCE = 1e-5  # up to which a metric is the same again, on whichever machine
+Frames = Mapping[str, pd.DataFrame]
 FILE_SPLIT = "file"  # the name of the rows of a file, where those of a split have the split's
 
 
@@ -50,6 +53,7 @@ class ScoredRows:
     evaluations: dict[str, float]
     evaluation_intervals: Intervals
     stored: dict[str, float] = field(default_factory=dict)
+    tables: dict[str, ShownTable] = field(default_factory=dict)  # of evaluators, by name
     notes: list[str] = field(default_factory=list)
 
 
@@ -73,6 +77,7 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         metrics, intervals = _scores_of_rows(model, config)
     result = add_evaluations(folder, config["evaluation"] or {}, again=config["rerun"])
     evaluators = {**_kept_decision(folder), **(config["evaluation"] or {})}
+    frames = {name: read_evaluation_frames(folder, name) for name in evaluators}
     prefix = f"{EVALUATED_SPLIT}/"
     clean = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
     return ScoredRows(
@@ -81,7 +86,10 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         metrics=metrics,
         intervals=intervals,
         evaluations={k: v for k, v in result.metrics.items() if k.startswith(prefix[:-1] + "@")},
-        evaluation_intervals=_evaluation_intervals(model, evaluators, EVALUATED_SPLIT, config),
+        evaluation_intervals=_evaluation_intervals(
+            model, evaluators, frames, EVALUATED_SPLIT, config
+        ),
+        tables=_shown_tables(evaluators, frames),
         stored=clean,
         notes=_difference_notes(metrics, clean),
     )
@@ -99,10 +107,11 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
     labelled = read_labelled_rows(path, folder, run.spec)
     model = _model_of_file(path, labelled, run, load_model(folder), folder)
     evaluators, evaluations = {**_kept_decision(folder), **(config["evaluation"] or {})}, {}
+    frames = {}
     for name, node in evaluators.items():
-        found = evaluate(model, name, node, seed).metrics
-        prefix = _prefix(name, FILE_SPLIT)
-        evaluations |= {f"{prefix}{metric}": float(value) for metric, value in found.items()}
+        found, prefix = evaluate(model, name, node, seed), _prefix(name, FILE_SPLIT)
+        evaluations |= {f"{prefix}{metric}": float(v) for metric, v in found.metrics.items()}
+        frames[name] = found.frames
     if model.task.is_scored_as_stored:
         metrics, intervals = _scores(model.task, model.predictions, config)
     else:
@@ -117,7 +126,8 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
         metrics=metrics,
         intervals=intervals,
         evaluations=evaluations,
-        evaluation_intervals=_evaluation_intervals(model, evaluators, FILE_SPLIT, config),
+        evaluation_intervals=_evaluation_intervals(model, evaluators, frames, FILE_SPLIT, config),
+        tables=_shown_tables(evaluators, frames),
         notes=notes if count else [],
     )
 
@@ -156,15 +166,26 @@ def _prefix(name: str, split: str) -> str:
 
 
 def _evaluation_intervals(
-    model: EvaluatedModel, evaluators: Nodes, split: str, config: dict[str, Any]
+    model: EvaluatedModel,
+    evaluators: Nodes,
+    frames: Mapping[str, Frames],
+    split: str,
+    config: dict[str, Any],
 ) -> Intervals:
-    """The intervals over rows of what evaluators measure of rows."""
+    """The intervals over rows of what evaluators measure of rows, and those that they hold."""
     intervals: Intervals = {}
     for name, node in evaluators.items():
-        if score := build_evaluator(name, node).row_scores(model):
-            found = bootstrap_intervals(score, len(model.predictions.ids), **_options(config))
-            intervals |= {f"{_prefix(name, split)}{key}": limits for key, limits in found.items()}
+        evaluator = build_evaluator(name, node)
+        found = evaluator.intervals(frames[name])
+        if score := evaluator.row_scores(model):
+            found |= bootstrap_intervals(score, len(model.predictions.ids), **_options(config))
+        intervals |= {f"{_prefix(name, split)}{key}": limits for key, limits in found.items()}
     return intervals
+
+
+def _shown_tables(evaluators: Nodes, frames: Mapping[str, Frames]) -> dict[str, ShownTable]:
+    shown = {n: build_evaluator(n, node).shown(frames[n]) for n, node in evaluators.items()}
+    return {name: table for name, table in shown.items() if table is not None}
 
 
 def _options(config: dict[str, Any]) -> dict[str, int]:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from rich.table import Table
 
 from lepton.analysis.run_table import metric_table, with_evaluations
 from lepton.analysis.study_table import number_text
 from lepton.analysis.table import console
+from lepton.foreign_text import printable
 from lepton.rescoring.rescore import ScoredRows
 from lepton.stats.bootstrap import Intervals
 
@@ -24,10 +26,21 @@ def show_scores(scored: ScoredRows) -> None:
     columns = dict(_with_limits(label, column, scored) for label, column in columns.items())
     out = console()
     out.print(metric_table(columns, names=names))
+    for name, shown in scored.tables.items():
+        lines = [line for line in lines if not line.startswith(f"@{name}: ")]
+        out.print(_text_table(shown.texts))
+        lines += [f"@{name}: {line}" for line in shown.lines]
     counted = f"{scored.rows} rows of the {'test split' if scored.split == 'test' else 'file'}"
     how = "; intervals by the bootstrap over rows" if scored.intervals else ""
     for line in (*lines, f"{counted}{how}", *scored.notes):
         out.print(line, soft_wrap=True)
+
+
+def _text_table(texts: pd.DataFrame) -> Table:
+    table = Table(*map(str, texts.columns), box=None)
+    for row in texts.itertuples(index=False):
+        table.add_row(*map(printable, row))
+    return table
 
 
 def _interval_texts(intervals: Intervals) -> dict[str, str]:

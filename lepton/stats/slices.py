@@ -56,14 +56,14 @@ def slice_masks(
     Shapes: (samples,), bool.
     """
     for column in inputs:
-        values = _slice_values(inputs[column], number_bins)
+        values = slice_values(inputs[column], number_bins)
         for value in values.dropna().unique():
             is_inside = (values == value).to_numpy(bool, na_value=False)
             if min_samples <= is_inside.sum() <= len(inputs) - min_samples:
                 yield f"{column} = {value}", is_inside
 
 
-def _slice_values(column: pd.Series, number_bins: int) -> pd.Series:
+def slice_values(column: pd.Series, number_bins: int) -> pd.Series:
     """The values of a column as texts; those of many numbers as the bins they lie in."""
     column = _as_numbers(column)
     if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= number_bins:

@@ -118,6 +118,13 @@ def read_evaluation_frame(folder: Path, name: str, frame: str) -> "pd.DataFrame 
         return read_table_bytes(content)
 
 
+def read_evaluation_frames(folder: Path, name: str) -> "dict[str, pd.DataFrame]":
+    """All tables of an evaluation, by name. Raises: as `read_evaluation_frame`."""
+    names = finished_result(folder).evaluations.get(name, {}).get("frames", {})
+    frames = {frame: read_evaluation_frame(folder, name, frame) for frame in names}
+    return {frame: table for frame, table in frames.items() if table is not None}
+
+
 def _content(folder: Path, result: Result, name: str, frame: str) -> bytes | None:
     """The file of a table, where it is what was written."""
     digests = result.evaluations.get(name, {}).get("frames", {})

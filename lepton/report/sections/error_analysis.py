@@ -16,6 +16,8 @@ from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.labels import option_label
 from lepton.report.figures.slices import MAX_SLICES, slice_errors
 from lepton.report.predictions import Predictions, read_sample_predictions
+from lepton.report.sections.decision_gains import decision_gain_blocks
+from lepton.report.sections.group_gaps import gap_blocks
 from lepton.report.sections.prediction_figures import prediction_figures
 from lepton.stats.slices import EVALUATOR, slices
 from lepton.storage.derived_record import DERIVED_KEY
@@ -45,6 +47,8 @@ def error_analysis_section(
             f"{predictions.error_name} {predictions.errors.mean():.4f}."
         ),
         *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), best_run, suffix),
+        *decision_gain_blocks(runs, suffix),
+        *gap_blocks(best_run, suffix),
     ]
     mistakes, shown = predictions.worst(MAX_MISTAKES), None
     table = read_evaluation_frame(best_run, EVALUATOR, EVALUATOR)

@@ -6,7 +6,7 @@ import numpy as np
 
 from lepton.decision.thresholds import DEFAULT
 from lepton.errors import LeptonError
-from lepton.prediction.kept_rule import kept_rule_name, read_rule
+from lepton.evaluation.kept_rule import kept_rule_name, read_rule
 from lepton.report.blocks import Block, Figure, Note, Table
 from lepton.report.figures.thresholds import Threshold, gain_curve, gain_lift_threshold
 from lepton.report.number_format import format_percent

@@ -1,0 +1,14 @@
+"""ShownTable: what an evaluator shows of its tables, as `lepton evaluate` prints it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """A table of texts, and the lines below it."""
+
+    texts: pd.DataFrame
+    lines: Sequence[str] = ()

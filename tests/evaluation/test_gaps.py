@@ -1,0 +1,143 @@
+"""The evaluator `gaps`: metrics by group against sklearn's, decided as the run decides."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
+
+from lepton.evaluation.gaps import Gaps
+from lepton.evaluation.group_scorers import metrics_of_each_class
+from lepton.example import make_spec
+from lepton.task.binary import Binary
+from lepton.testing import EvaluatorContract
+
+SHORT = ("model=linear", "trainer=cpu", "trainer.max_epochs=4")
+WORDS = ("evaluation=gaps", "evaluation.gaps.shuffles=20", "resamples=0")
+FEW_OF_CLASS = "evaluation.gaps.min_of_class=3"
+FEW = (*WORDS, "evaluation.gaps.resamples=20", "evaluation.gaps.min_samples=10", FEW_OF_CLASS)
+
+
+def gaps(**values):
+    defaults = {"column": "cat_0", "min_samples": 8, "min_of_class": 1, "number_bins": 2}
+    defaults |= {"level": 0.05, "metrics": None, "resamples": 5, "shuffles": 5}
+    return Gaps(**(defaults | values))
+
+
+class TestGaps(EvaluatorContract):
+    def build(self):
+        return gaps()
+
+
+def make_loans(rows, seed):
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame({"income": generator.normal(40, 9, rows).round(2)})
+    frame["region"] = generator.choice(["north", "south", "far"], rows, p=[0.6, 0.37, 0.03])
+    frame["sex"] = generator.choice(["f", "m"], rows)
+    shift = np.where(frame["region"] == "south", 9, 0)
+    is_late = frame["income"] + shift + generator.normal(0, 6, rows) > 42
+    frame["late"] = np.where(is_late, "yes", "no")
+    return frame
+
+
+@pytest.fixture
+def folder(here, run_once):
+    make_loans(400, 0).to_csv("loans.csv", index=False)
+    words = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late")
+    return run_once(*words, "dataset.drop=[region]", *SHORT)
+
+
+def evaluate(lepton, folder, *words):
+    return lepton("evaluate", str(folder), *FEW, *words)
+
+
+def frame_of(folder, name):
+    return pd.read_parquet(folder / "evaluation" / "gaps" / f"{name}.parquet")
+
+
+def test_the_groups_of_a_column_that_is_no_input_are_compared_by_what_sklearn_says_of_each(
+    folder, lepton
+):
+    code, said, error = evaluate(lepton, folder, "evaluation.gaps.column=region")
+    assert code == 0, error
+    assert "groups of region: north (" in said
+    assert "left out, too few rows: far (" in said
+    test = pd.read_parquet(folder / "predictions" / "test.parquet")
+    region = make_loans(400, 0)["region"].to_numpy()[test["id"]]
+    expected = {}
+    for group in ("north", "south"):
+        rows = test[region == group]
+        decided = rows["prediction"] > 0.5
+        table = confusion_matrix(rows["target"], decided)
+        expected[group] = {
+            "accuracy": accuracy_score(rows["target"], decided),
+            "auroc": roc_auc_score(rows["target"], rows["prediction"]),
+            "selection_rate": decided.mean(),
+            "true_positive_rate": table[1, 1] / table[1].sum(),
+            "false_positive_rate": table[0, 1] / table[0].sum(),
+        }
+    found = frame_of(folder, "gaps").set_index("metric")
+    metrics = json.loads((folder / "result.json").read_text())["metrics"]
+    for metric in expected["north"]:
+        values = {group: of_group[metric] for group, of_group in expected.items()}
+        row = found.loc[metric]
+        assert row["largest"] == pytest.approx(max(values.values()))
+        assert row["group_of_smallest"] == min(values, key=values.__getitem__)
+        difference = max(values.values()) - min(values.values())
+        assert row["difference"] == pytest.approx(difference)
+        assert metrics[f"test@gaps/{metric}/difference"] == pytest.approx(difference)
+        assert row["low"] <= row["difference"] <= row["high"] or np.isnan(row["low"])
+    assert metrics["test@gaps/groups"] == 2
+    rest = frame_of(folder, "against_rest").set_index(["metric", "group"])
+    north, south = (rest.loc[("accuracy", group), "difference"] for group in ("north", "south"))
+    assert north == pytest.approx(-south)
+    assert frame_of(folder, "groups").set_index("group")["rows"].sum() == len(test)
+
+
+def test_decisions_are_those_of_the_rule_that_the_run_has(folder, lepton):
+    words = ("evaluation=decision", "evaluation.decision.threshold=0.2", "resamples=0")
+    assert lepton("evaluate", str(folder), *words)[0] == 0
+    assert evaluate(lepton, folder, "evaluation.gaps.column=sex")[0] == 0
+    test = pd.read_parquet(folder / "predictions" / "test.parquet")
+    sex = make_loans(400, 0)["sex"].to_numpy()[test["id"]]
+    rates = [(test["prediction"][sex == group] > 0.2).mean() for group in "fm"]
+    row = frame_of(folder, "gaps").set_index("metric").loc["selection_rate"]
+    assert sorted(rates) == pytest.approx([row["smallest"], row["largest"]])
+
+
+def test_new_rows_are_compared_too_and_their_intervals_stand_in_the_file(folder, lepton):
+    make_loans(150, 1).to_csv("new.csv", index=False)
+    words = ("evaluation.gaps.column=region", "evaluation.gaps.metrics=[accuracy,auroc]")
+    code, said, error = lepton(
+        "evaluate", str(folder), "new.csv", *FEW, *words, "--csv", "scores.csv"
+    )
+    assert code == 0, error
+    assert "groups of region" in said
+    table = pd.read_csv("scores.csv").set_index("metric")
+    row = table.loc["file@gaps/accuracy/difference"]
+    assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
+    assert not (folder / "evaluation" / "gaps").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "column: null; name the column of the groups"),
+        (("column=regoin",), "no column 'regoin'; did you mean 'region'?"),
+        (("column=sex", "metrics=[acuracy]"), "no metric 'acuracy'; did you mean 'accuracy'?"),
+        (("column=sex", "min_samples=70"), "two groups of 70 rows are needed"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_in_one_line(folder, lepton, words, message):
+    code, _, error = evaluate(lepton, folder, *(f"evaluation.gaps.{word}" for word in words))
+    assert code == 2
+    assert message in error
+    assert error.count("lepton:") == 1
+    assert not (folder / "evaluation" / "gaps").exists()
+
+
+def test_the_metrics_of_each_class_are_those_that_more_rows_of_a_class_do_not_change():
+    task = Binary(make_spec("binary"), class_weights=None, monitor=None)
+    of_class = {"balanced_accuracy", "auroc", "ks", "true_positive_rate", "false_positive_rate"}
+    assert {*metrics_of_each_class(task)} == of_class
