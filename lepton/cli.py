@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from lepton.commands.flags import apply_shared_flags
 from lepton.commands.help_text import command_help, overview, root_help
-from lepton.commands.loading_line import announce_slow_import
-from lepton.commands.streams import guard_streams, use_utf8
+from lepton.commands.loading_line import announce_command, announce_slow_import
+from lepton.commands.streams import guard_streams, passing_line, use_utf8
 from lepton.config.commands import command_roots
 from lepton.errors import LeptonError, did_you_mean
 from lepton.foreign_text import say, show_errors_as_text
@@ -34,6 +34,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "explain": "lepton.commands.explain",
     "new": "lepton.commands.new",
 }
+ANSWERED_AT_ONCE = ("list", "new")  # without a library that takes long to load
 HELP_FLAGS = {"--help", "-h"}
 GARBAGE_THRESHOLD = 100_000  # objects between collections; 700 costs the imports half a second
 
@@ -49,7 +50,10 @@ def main() -> int:
     atexit.register(gc.freeze)  # the end need not look through a million objects of torch's
     try:
         with interrupted_by_sigterm():
-            return _run_command(sys.argv[1:])
+            try:
+                return _run_command(sys.argv[1:])
+            finally:
+                passing_line.take_back()
     except LeptonError as e:
         for line in str(e).split("\n"):
             say(f"lepton: {line}", file=sys.stderr)
@@ -83,6 +87,8 @@ def _run_command(arguments: Sequence[str]) -> int:
     if HELP_FLAGS & {*command_arguments}:
         say(command_help(COMMANDS[name]))
         return 0
+    if name not in ANSWERED_AT_ONCE:
+        announce_command(name)
     words = apply_shared_flags(command_arguments)
     return importlib.import_module(COMMANDS[name]).main(words)
 
@@ -97,6 +103,7 @@ def _run_root(name: str, command_arguments: Sequence[str]) -> int:
     if HELP_FLAGS & {*words}:
         say(root_help(roots[name]))
         return 0
+    announce_command(name)
     from lepton.commands import derive
 
     return derive.main(name, words)

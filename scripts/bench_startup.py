@@ -1,12 +1,15 @@
-"""Measures CPU seconds of the commands that need no torch and of imports, the best of several.
+"""Measures CPU seconds of the commands that need no torch and of imports, and how long a terminal
+stays empty, the best of several.
 
 python scripts/bench_startup.py [--repeat 5]
 """
 
 import argparse
 import os
+import pty
 import subprocess
 import sys
+import time
 
 TARGET = 0.5  # seconds of CPU, user and system together
 COMMANDS = {  # arguments of `lepton`, and the expected exit code
@@ -15,6 +18,8 @@ COMMANDS = {  # arguments of `lepton`, and the expected exit code
     ("list", "model/mlp"): 0,
     ("train", "model.widht=3"): 2,
 }
+FIRST_LINE = 0.2  # seconds until something stands on a terminal
+TYPED = ("train", "model=linear", "trainer.max_epochs=1", "study=startup")
 LEPTON = ("-m", "lepton")
 IMPORTS = {  # and the seconds that each may take
     "import torch": None,
@@ -25,7 +30,7 @@ IMPORTS = {  # and the seconds that each may take
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=" ".join(__doc__.split("\n\n")[0].split()))
     parser.add_argument("--repeat", type=int, default=5)
     repeat = parser.parse_args().repeat
     is_target_missed = False
@@ -42,7 +47,28 @@ def main() -> int:
         best = min(cpu_seconds(("-c", statement), 0) for _ in range(repeat))
         is_target_missed |= target is not None and best > target
         print(f"{statement:32} {best:5.2f}  {'' if target is None else f'{target:6.2f}'}")
+    print()
+    seconds, cpu, line = min(first_line() for _ in range(repeat))
+    is_target_missed |= cpu > FIRST_LINE
+    print(f"{line!r} on a terminal after {seconds:.2f} s, {cpu:.2f} s of CPU ({FIRST_LINE})")
     return 1 if is_target_missed else 0
+
+
+def first_line() -> tuple[float, float, str]:
+    """Seconds until `lepton train` writes on a terminal, the CPU seconds of it, and what it
+    writes; nothing is trained."""
+    reader, writer = pty.openpty()
+    start = time.perf_counter()
+    command = [sys.executable, *LEPTON, *TYPED]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writer)
+    line = os.read(reader, 200).decode()
+    seconds = time.perf_counter() - start
+    process.kill()
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    os.close(reader)
+    os.close(writer)
+    return seconds, usage.ru_utime + usage.ru_stime, line
 
 
 def cpu_seconds(words: tuple[str, ...], exit_code: int) -> float:

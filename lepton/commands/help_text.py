@@ -22,7 +22,8 @@ SHARED_FLAGS = (
 OVERVIEW_END = """
   lepton COMMAND --help   what it takes, and examples
   lepton --version
-  completion of words:    eval "$(lepton -sc install=bash)"\
+  completion of words:    eval "$(lepton -sc install=bash)", or zsh; in fish
+                          lepton -sc install=fish | source\
 """
 
 

@@ -10,6 +10,21 @@ from lepton.config.commands import command_roots
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 
+ZSH = {
+    "install": """\
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+_lepton() {
+  local -x COMP_LINE="${(j: :)words[1,CURRENT]}" COMP_POINT
+  COMP_POINT=${#COMP_LINE}
+  local -a offered=(${=$(${words[1]} -sc query=bash 2> /dev/null)})
+  (( $#offered )) || { _files; return }
+  compadd -Q -S '' -- ${(M)offered:#*=}
+  compadd -Q -- ${offered:#*=}
+}
+compdef _lepton lepton""",
+    "uninstall": "compdef -d lepton; unfunction _lepton",
+}
+
 
 def answer_flags(arguments: Sequence[str]) -> int:
     """Lets Hydra print what its own flags ask for, of the config that the overrides mean."""
@@ -44,6 +59,9 @@ def answer_shell(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
         raise LeptonError(f"{arguments[0]}: needs install=SHELL, uninstall=SHELL (bash, zsh, fish)")
     if question == "query" and "COMP_LINE" not in os.environ:
         raise LeptonError(f"{arguments[0]} query: for the shell alone, which sets COMP_LINE")
+    if shell == "zsh":  # Hydra's script is bash's, which zsh does not read
+        say(ZSH[question])
+        return 0
     if question != "query":
         return answer_flags(arguments)
     program, *typed = os.environ["COMP_LINE"].split(" ")

@@ -1,12 +1,13 @@
-"""Says on a terminal that torch is being loaded, which takes seconds, and takes that back."""
+"""Says on a terminal what is being loaded, which takes seconds, and takes that back."""
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+
+from lepton.commands.streams import passing_line
 
 SLOW = "torch"
 
@@ -15,6 +16,11 @@ def announce_slow_import() -> None:
     """Lets a line stand on the terminal while torch is loaded, whoever imports it first."""
     if sys.stderr.isatty() and SLOW not in sys.modules:
         sys.meta_path.insert(0, _Announcer())
+
+
+def announce_command(name: str) -> None:
+    """Lets a line stand on the terminal until the command says something."""
+    passing_line.show(f"lepton {name}: loading")
 
 
 class _Announcer(MetaPathFinder):
@@ -31,19 +37,12 @@ class _Announcer(MetaPathFinder):
             execute = spec.loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
-                with _passing_line(f"loading {SLOW}"):
+                before = passing_line.text
+                passing_line.show(f"loading {SLOW}")
+                try:
                     execute(module)
+                finally:
+                    passing_line.show(before)
 
             spec.loader.exec_module = exec_module
         return spec
-
-
-@contextmanager
-def _passing_line(text: str) -> Iterator[None]:
-    sys.stderr.write(text)
-    sys.stderr.flush()
-    try:
-        yield
-    finally:
-        sys.stderr.write(f"\r{' ' * len(text)}\r")
-        sys.stderr.flush()

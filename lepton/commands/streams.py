@@ -52,6 +52,37 @@ def _to_nowhere(descriptor: int) -> None:
         os.close(nowhere)
 
 
+class PassingLine:
+    """A line on a terminal's standard error that goes before anything else is written.
+
+    What is written past the guarded streams, as C code does, comes behind it.
+    """
+
+    def __init__(self):
+        self.text = ""
+
+    def show(self, text: str) -> None:
+        """Lets the text stand in place of what stood there."""
+        if sys.stderr is None or not sys.stderr.isatty():
+            return
+        sys.stderr.flush()
+        self.take_back()
+        self.text = text
+        self._write(text)
+
+    def take_back(self) -> None:
+        if self.text:
+            blank, self.text = " " * len(self.text), ""
+            self._write(f"\r{blank}\r")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # a terminal that is gone
+            os.write(2, text.encode())
+
+
+passing_line = PassingLine()
+
+
 class _Descriptor(io.RawIOBase):
     """Writes to a descriptor; from the first time that this fails, to nowhere."""
 
@@ -68,6 +99,7 @@ class _Descriptor(io.RawIOBase):
         return os.isatty(self.descriptor)
 
     def write(self, data: bytes) -> int:
+        passing_line.take_back()
         while True:
             try:
                 return os.write(self.descriptor, data)

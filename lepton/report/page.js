@@ -27,17 +27,41 @@
   tip.id = "tip";
   tip.hidden = true;
   document.body.append(tip);
-  for (const dot of document.querySelectorAll(".dot")) {
-    const title = dot.querySelector("title"), words = title.textContent;
-    title.remove();  // the browser's own comes late, and a second time
-    dot.setAttribute("aria-label", words);
-    dot.addEventListener("pointermove", (event) => {
-      tip.textContent = words;
-      tip.hidden = false;
-      tip.style.left = `${Math.max(8, Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8))}px`;
-      tip.style.top = `${Math.max(8, event.clientY - tip.offsetHeight - 12)}px`;
+  const show = (words, x, y) => {
+    tip.textContent = words;
+    tip.hidden = false;
+    tip.style.left = `${Math.max(8, Math.min(x + 12, innerWidth - tip.offsetWidth - 8))}px`;
+    tip.style.top = `${Math.max(8, y - tip.offsetHeight - 12)}px`;
+  };
+  const hide = () => { tip.hidden = true; };
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  for (const plot of document.querySelectorAll("svg.plot")) {
+    const dots = [...plot.querySelectorAll(".dot")];
+    if (dots.length) plot.setAttribute("role", "group");  // of an image nothing inside is read
+    dots.forEach((dot, i) => {
+      const title = dot.querySelector("title"), words = title.textContent;
+      title.remove();  // the browser's own comes late, and a second time
+      dot.setAttribute("role", "img");
+      dot.setAttribute("aria-label", words);
+      dot.setAttribute("tabindex", i ? -1 : 0);  // Tab comes to a plot once, arrows go on inside
+      dot.addEventListener("pointermove", (event) => show(words, event.clientX, event.clientY));
+      dot.addEventListener("pointerleave", hide);
+      dot.addEventListener("blur", hide);
+      dot.addEventListener("focus", () => {
+        const box = dot.getBoundingClientRect();
+        dots.forEach((other) => other.setAttribute("tabindex", other === dot ? 0 : -1));
+        show(words, box.x + box.width / 2, box.y + box.height / 2);
+      });
+      dot.addEventListener("keydown", (event) => {
+        const last = dots.length - 1;
+        const to = {
+          ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: last,
+        }[event.key];
+        if (to === undefined) return;
+        event.preventDefault();
+        dots[Math.max(0, Math.min(to, last))].focus();
+      });
     });
-    dot.addEventListener("pointerleave", () => { tip.hidden = true; });
   }
 
   const make = (tag, properties, ...children) => {

@@ -45,3 +45,38 @@ def test_the_line_stands_while_torch_is_loaded_and_goes(tmp_path, code, told):
     (tmp_path / "torch.py").write_text(code)
     assert said(tmp_path, terminal=True) == LINE + told
     assert said(tmp_path, terminal=False) == told
+
+
+def shown_by(*words, here):
+    """What a command writes on a terminal that is its standard error."""
+    reader, writer = pty.openpty()
+    command = [sys.executable, "-m", "lepton", *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        command, env=environment, cwd=here, stderr=writer, stdout=subprocess.DEVNULL, check=False
+    )
+    os.close(writer)
+    shown = b""
+    with open(reader, "rb", buffering=0) as screen:
+        while part := _read(screen):
+            shown += part
+    return shown.decode()
+
+
+def _read(screen):
+    try:
+        return screen.read(10_000)
+    except OSError:  # the terminal is closed at its other end
+        return b""
+
+
+def test_a_command_says_at_once_that_it_loads_and_takes_it_back_before_it_says_more(tmp_path):
+    shown = shown_by("train", "model.widht=3", here=tmp_path)
+    line = "lepton train: loading"
+    assert shown.startswith(f"{line}\r{' ' * len(line)}\rlepton: model.widht")
+    assert shown.count("loading") == 1
+
+
+@pytest.mark.parametrize("words", [("list", "model/mlp"), ("train", "--help"), ("--version",)])
+def test_a_command_that_answers_at_once_has_no_line(tmp_path, words):
+    assert shown_by(*words, here=tmp_path) == ""

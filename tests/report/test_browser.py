@@ -145,6 +145,51 @@ def test_a_dot_under_the_pointer_says_which_run_it_is(browser, page):
     )
 
 
+def test_dots_say_their_words_by_keyboard_and_tab_comes_to_each_plot_once(browser, page):
+    browser.open(page)
+    tip = "document.querySelector('#tip:not([hidden])')?.textContent"
+    focused = "document.activeElement.getAttribute('aria-label')"
+    browser.evaluate("document.querySelector('header .copy, header a, header')?.focus()")
+    said, stops = set(), 0
+    for _ in range(200):
+        browser.press(*TAB)
+        if browser.evaluate("document.activeElement.classList.contains('dot')"):
+            stops += 1
+            said.add(browser.evaluate(tip))
+            assert browser.evaluate(tip) == browser.evaluate(focused)
+            place = browser.evaluate(
+                "(d => [d.top, d.left, d.right, innerWidth])"
+                "(document.querySelector('#tip').getBoundingClientRect())"
+            )
+            assert place[0] >= 0
+            assert 0 <= place[1] < place[2] <= place[3]
+        if browser.evaluate("document.activeElement.closest('#runs thead') !== null"):
+            break
+    plots = browser.evaluate(
+        "[...document.querySelectorAll('svg.plot')].filter(p => p.querySelector('.dot')).length"
+    )
+    assert stops == plots == len(said) >= 2
+    assert browser.evaluate(tip) is None
+
+    dots = "[...document.querySelector('section svg.plot:has(.dot)').querySelectorAll('.dot')]"
+    labels = browser.evaluate(f"{dots}.map(d => d.getAttribute('aria-label'))")
+    assert len(labels) > 2
+    browser.evaluate(f"{dots}[0].focus()")
+    heard = [browser.evaluate(tip)]
+    for _ in labels[1:]:
+        browser.press("ArrowRight", 39)
+        heard.append(browser.evaluate(tip))
+    assert heard == labels
+    browser.press("ArrowDown", 40)
+    assert browser.evaluate(tip) == labels[-1]
+    browser.press("Home", 36)
+    browser.press("ArrowUp", 38)
+    assert browser.evaluate(tip) == labels[0]
+    browser.press("Escape", 27)
+    assert browser.evaluate(tip) is None
+    assert browser.evaluate(focused) == labels[0]
+
+
 def test_a_row_opens_the_settings_and_the_epochs_of_its_run(browser, page, study):
     browser.open(page)
     button = (
