@@ -32,7 +32,7 @@ class Basic:
             if not progress.may_start(job):
                 continue
             number = progress.done + progress.failed + 1
-            log.info("[%d/%d] %s", number, progress.total, job)
+            log.info("[%d/%d] %s", number, progress.total, progress.told(job))
             progress.started(job)
             outcome = attempt_job(job)
             log.log(log_level(outcome), "    %s", outcome.line)

@@ -143,7 +143,7 @@ class _Ends:
             line = f"failed: {failure['error']}" if failure else job.folder.name
         outcome = JobOutcome(kind, line)
         counts = self.count, self.runs
-        log.log(log_level(outcome), "[%d/%d] %s: %s", *counts, job, outcome.line)
+        log.log(log_level(outcome), "[%d/%d] %s", *counts, self.progress.told(job, outcome.line))
         self.progress.ended(job, kind, line)
 
 

@@ -32,6 +32,7 @@ class Vectorized:
         refuse_beyond_cores("hydra.launcher.threads", threads or 1, "threads")
         refuse_beyond_cores("hydra.launcher.workers", workers or 1, "processes")
         self.threads, self.size, self.workers = threads, size, workers
+        self.told_reasons: set[str] = set()  # a search comes with batch after batch
 
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not started because the sweep stops."""
@@ -58,7 +59,10 @@ class Vectorized:
             unstacked += JobGroup(group, options, progress).train()
         reasons = [reason for _, reason in unstacked]
         for reason in dict.fromkeys(reasons):
-            log.info("one by one, %d of %d runs: %s", reasons.count(reason), len(jobs), reason)
+            level = logging.DEBUG if reason in self.told_reasons else logging.INFO
+            counts = reasons.count(reason), len(jobs)
+            log.log(level, "one by one, %d of %d runs: %s", *counts, reason)
+            self.told_reasons.add(reason)
         folders = {job.folder for job, _ in unstacked}
         return [job for job in jobs if job.folder in folders]
 

@@ -138,7 +138,8 @@ class WorkerPool:
             return
         self.ended_count += 1
         counts = self.ended_count, self.progress.total
-        log.log(log_level(outcome), "[%d/%d] %s: %s", *counts, job, outcome.line)
+        told = self.progress.told(job, outcome.line)
+        log.log(log_level(outcome), "[%d/%d] %s", *counts, told)
         self.progress.ended(job, outcome.kind, outcome.line)
 
     def _attempt(self, worker: WorkerProcess, job: Job) -> JobOutcome:

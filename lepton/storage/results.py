@@ -52,8 +52,8 @@ class Result:
         split = "test" if "test" in self.rows else "val"
         scored = {k: v for k, v in self.metrics.items() if k.startswith(f"{split}/")}
         headline = [f"{split}/{name}" for name in HEADLINE_METRICS]
-        names = [name for name in headline if name in scored] or [*scored][:2]
-        metrics = [metric_text(name, scored[name]) for name in names]
+        names = [name for name in headline if name in scored] or [*scored]
+        metrics = [metric_text(name, scored[name]) for name in names[:1]]
         return "  ".join([self.run, *metrics, f"{self.seconds:.1f} s"])
 
 

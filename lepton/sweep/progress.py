@@ -84,6 +84,14 @@ class SweepProgress:
                 self._count(job, kind)
             self._show()
 
+    def told(self, job: Job, line: str = "") -> str:
+        """What is logged of a run: its words, but its name alone above a bar, where rows are few;
+        `line` is what came of it."""
+        if not self.bar:
+            return f"{job}: {line}" if line else str(job)
+        name = job.folder.name
+        return line if line.startswith(name) else f"{name}: {line}" if line else name
+
     def skipped(self, count: int) -> None:
         """Notes that so many runs need no training after all."""
         with self.lock:

@@ -34,6 +34,19 @@ def test_a_sweep_is_stacked_where_it_can_be_and_says_of_the_rest_why_not(lepton)
     assert "gradient_boosting" in out
 
 
+def test_why_runs_are_trained_one_by_one_is_shown_once_in_a_sweep_of_many_batches(
+    here, caplog
+):
+    caplog.set_level(logging.INFO, "lepton")
+    words = ["dataset=wine", "model=gradient_boosting", "seed=0,1,2,3"]
+    planned = plan_runs(words, sweep=True).jobs
+    launcher = Vectorized(threads=1, size=None, workers=1)
+    for batch in (planned[:2], planned[2:]):
+        assert launcher.stack(batch, SweepProgress(planned)) == batch
+    shown = [text for text in caplog.messages if text.startswith("one by one")]
+    assert shown == ["one by one, 2 of 2 runs: model=gradient_boosting fits itself"]
+
+
 @pytest.mark.parametrize("launcher", quick(["vectorized", "auto"], "auto"))
 def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
     arguments = ("train", "-m", *SMALL, EXACT, "seed=1,2", "optimizer.lr=0.01,0.02")

@@ -111,6 +111,10 @@ def terminal(monkeypatch):
     return terminal
 
 
+def strip_escapes(text):
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
 @pytest.mark.slow
 def test_one_line_moves_on_a_terminal_and_the_log_stays_above_it(here, terminal):
     terminal = terminal()
@@ -130,6 +134,7 @@ def test_one_line_moves_on_a_terminal_and_the_log_stays_above_it(here, terminal)
     logged = [text for text in output.replace("\r", "\n").split("\n") if "[2/3] " in text]
     assert len(logged) == 1
     assert "done" not in logged[0]
+    assert re.fullmatch(r"\[2/3\] wine-linear-s2-\w{10}", strip_escapes(logged[0]).strip())
     assert terminal_line.of_sweep is None
     assert "left" in output
 
