@@ -284,7 +284,7 @@ def f1(decided: np.ndarray, truth: np.ndarray) -> float:
 def gaps_between_groups(
     generator: np.random.Generator, *, shares: tuple[float, ...], of_class: bool, rows: int = 400
 ) -> Counts:
-    """Metrics of groups that have nothing to do with them, each of 30 rows and 10 of a class."""
+    """Metrics of groups that have nothing to do with them, each with 10 rows of a class."""
     groups, p, y = np.zeros(rows, int), np.zeros(rows), np.zeros(rows, bool)
     while min(min(np.bincount(groups[y == c], minlength=len(shares))) for c in (0, 1)) < 10:
         groups = generator.choice(len(shares), rows, p=shares)
