@@ -90,7 +90,7 @@ def shown_gaps(frames: Mapping[str, pd.DataFrame], column: str, level: float) ->
         "p: how often shuffled groups have as large a gap in any metric; a largest difference is "
         "never below 0, so that only p and an interval that leaves out 0 tell groups apart"
     )
-    return ShownTable(pd.DataFrame(rows), lines)
+    return ShownTable(pd.DataFrame(rows), lines, all_metrics=True)
 
 
 def _limits(low: float, high: float, *, signed: bool = False) -> str:

@@ -8,7 +8,9 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table of texts, and the lines below it."""
+    """A table of texts, and the lines below it; one with `all_metrics` tells all that the evaluator
+    measured, which then stands in no line of its own."""
 
     texts: pd.DataFrame
     lines: Sequence[str] = ()
+    all_metrics: bool = False

@@ -27,7 +27,8 @@ def show_scores(scored: ScoredRows) -> None:
     out = console()
     out.print(metric_table(columns, names=names))
     for name, shown in scored.tables.items():
-        lines = [line for line in lines if not line.startswith(f"@{name}: ")]
+        if shown.all_metrics:
+            lines = [line for line in lines if not line.startswith(f"@{name}: ")]
         out.print(_text_table(shown.texts))
         lines += [f"@{name}: {line}" for line in shown.lines]
     counted = f"{scored.rows} rows of the {'test split' if scored.split == 'test' else 'file'}"

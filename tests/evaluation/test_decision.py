@@ -79,6 +79,8 @@ def test_what_validation_chose_is_scored_on_test_and_followed(run_once, lepton, 
     code, said, error = evaluate(lepton, folder)
     assert code == 0, error
     assert "@decision" in said
+    assert "by the rule  difference [95 %]" in said
+    assert "threshold_low" in said
     val, test = stored(folder, "val"), stored(folder, "test")
     cuts = [0, *np.unique(val["prediction"])]  # all that decide differently
     best = max(f1_score(val["target"], val["prediction"] > cut) for cut in cuts)

@@ -63,6 +63,7 @@ def test_the_groups_of_a_column_that_is_no_input_are_compared_by_what_sklearn_sa
     assert code == 0, error
     assert "groups of region: north (" in said
     assert "left out, too few rows: far (" in said
+    assert "auroc/difference" not in said  # which stands in the table
     test = pd.read_parquet(folder / "predictions" / "test.parquet")
     region = make_loans(400, 0)["region"].to_numpy()[test["id"]]
     expected = {}
