@@ -34,9 +34,7 @@ def test_a_sweep_is_stacked_where_it_can_be_and_says_of_the_rest_why_not(lepton)
     assert "gradient_boosting" in out
 
 
-def test_why_runs_are_trained_one_by_one_is_shown_once_in_a_sweep_of_many_batches(
-    here, caplog
-):
+def test_why_runs_are_trained_one_by_one_is_shown_once_in_a_sweep_of_many_batches(here, caplog):
     caplog.set_level(logging.INFO, "lepton")
     words = ["dataset=wine", "model=gradient_boosting", "seed=0,1,2,3"]
     planned = plan_runs(words, sweep=True).jobs
