@@ -324,7 +324,7 @@ def gaps_between_groups(
     yield FALSE + "a group differs from the rest", bool((gaps.rest_p < LEVEL).any()), 1
     held = (gaps.rest_low <= 0) & (gaps.rest_high >= 0)
     for i, metric in enumerate(gaps.metrics):
-        yield HELD + f"a largest difference of {metric}", gaps.low[i] == 0, 1
+        yield FALSE + f"a largest difference of {metric}", bool(gaps.low[i] > 0), 1
         yield HELD + f"a group against the rest, {metric}", held[:, i].sum(), len(held)
 
 
