@@ -171,6 +171,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     },
     "task": {"calibration_bins": 15},
     "trainer": {"extra": {}},
+    "lepton.model.multimodal.Multimodal": {"tokens": 1},
     "lepton.model.transformer.Transformer": {
         "default_pooling": {"encoder": "mean", "decoder": "last"},
     },
@@ -187,6 +188,9 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "val_folds": None,
         "val_fold": None,
     },
+    "lepton.dataset.image_folder.ImageFolder": {"encoding": "utf-8"},
+    "lepton.dataset.audio_folder.AudioFolder": {"encoding": "utf-8"},
+    "lepton.dataset.video_folder.VideoFolder": {"encoding": "utf-8"},
     "lepton.dataset.tabular.TabularData": {
         **{"duplicates": "keep", "where": None, "keep": None, "drop": None},
     },

@@ -1,14 +1,15 @@
 """`lepton explain RUN [key=value ...]`: shows which pixels, words or columns moved predictions.
 
 For a run of a network: integrated gradients for each input of some rows of the test split, and for
-pictures and spectrograms Grad-CAM too, through captum (extra `explain`).
+pictures, clips and spectrograms Grad-CAM too, through captum (extra `explain`). Of pairs it is what
+in each side makes it like its partner.
 The data must be there, as they were. One page is written, and beside it a Parquet file of all
 attributions; the run stays as it is.
 
   RUN                   a finished run's folder
   samples=N             rows, half of them the worst mistakes (12)
   ids=[A,B]             these rows of the test split instead
-  towards=predicted     or actual: the class whose logit is explained
+  towards=actual        the class whose logit is explained: actual or predicted, which it is else
   steps=N               of integrated gradients (64)
   least_side=N          pixels that the maps of Grad-CAM's layer have at least (7)
   --out FILE            where the page is written (reports/RUN-explained.html)
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     table = path.with_suffix(".parquet")
     if table.exists() and not path.exists():
         raise LeptonError(f"--out {path}: {table} is there, and no page beside it")
-    run = read_explained_run(folder)
+    run = read_explained_run(folder, config["towards"])
     mistakes = chosen_positions(run, config)[1]
     rows = list(explained_rows(run, config))
     command = shlex.join(["lepton", "explain", *arguments])

@@ -11,7 +11,7 @@ from typing import Any
 
 from lepton.config.class_facts import class_fact
 from lepton.config.constraints import data_files, data_folders
-from lepton.config.named_files import names_in
+from lepton.config.named_files import TextLayout, names_in
 from lepton.config.signature import TargetError, read_signature, takes_key
 from lepton.groups import GROUPS
 from lepton.pretrained.weight_files import file_sha256
@@ -30,7 +30,7 @@ BASES = (  # whose keys say how rows are split and read, and not which rows ther
 )
 PACKED = {".gz", ".bz2", ".xz", ".zst", ".zip"}  # endings behind that of a file itself
 DIGITS = 16  # of a content
-Digests = dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]]  # by folder and tables
+Digests = dict[Any, list[tuple[str, str]]]  # by folder, tables and how these are written
 LOOKED_AT: ContextVar[Digests | None] = ContextVar("folders looked at", default=None)
 
 
@@ -73,24 +73,28 @@ def data_contents(config: dict[str, Any]) -> dict[str, Any]:
     """The content of the files and folders that a data set reads, by the keys that name them.
 
     Of a folder it is the relative path and the hash of every file; of one of `root_keys` of those
-    that a table names, so that what else is written there changes nothing.
+    that a table names, so that what else is written there changes nothing. `layout_keys` of a class
+    are those of its keys that say how its tables are written.
     """
     tables = data_files(config)
     contents: dict[str, Any] = {k: file_sha256(Path(p)) for k, p in tables.items()}
-    roots = class_fact(config.get("dataset") or {}, "root_keys") or ()
+    node = config.get("dataset") or {}
+    roots = class_fact(node, "root_keys") or ()
+    layout_keys = class_fact(node, "layout_keys") or ()
+    layout = TextLayout(**{key: node[key] for key in layout_keys if key in node})
     for key, path in data_folders(config).items():
         naming = tuple(tables.values()) if key in roots else ()
         looked_at = LOOKED_AT.get()
         looked_at = {} if looked_at is None else looked_at
-        if (path, naming) not in looked_at:
-            looked_at[path, naming] = _digests(Path(path), naming)
-        contents[key] = looked_at[path, naming]
+        if (path, naming, layout) not in looked_at:
+            looked_at[path, naming, layout] = _digests(Path(path), naming, layout)
+        contents[key] = looked_at[path, naming, layout]
     return contents
 
 
-def _digests(folder: Path, tables: Sequence[str]) -> list[tuple[str, str]]:
+def _digests(folder: Path, tables: Sequence[str], layout: TextLayout) -> list[tuple[str, str]]:
     """Those of all files of a folder, or of the files that tables name."""
-    names = names_in(tables, folder) if tables else None
+    names = names_in(tables, folder, layout) if tables else None
     return digests_below(folder) if names is None else digests_named(folder, names)
 
 

@@ -11,7 +11,7 @@ from lepton.errors import ConfigError
 KEYS = {
     "samples": "int",
     "ids": "list[int] | None",
-    "towards": "Literal['predicted', 'actual']",
+    "towards": "Literal['predicted', 'actual'] | None",
     "steps": "int",
     "least_side": "int",
     "seed": "int",

@@ -1,21 +1,36 @@
 """What the cells of a table may name: files below a folder, without the option that says where."""
 
+import codecs
 import csv
 import json
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 DELIMITERS = ",;\t|"  # of delimited tables
 MOST_CHARACTERS = 1024  # of a cell that may be a path
 NO_NAMES = frozenset(("", os.curdir, os.pardir))  # that paths into a folder may begin with as well
 
 
-def names_in(tables: Iterable[str], folder: Path) -> frozenset[str] | None:
+class TextLayout(NamedTuple):
+    """How a data set says that its tables are written as text; a separator of None is found."""
+
+    encoding: str = "utf-8"
+    separator: str | None = None
+    quote: str | None = '"'
+
+
+AS_FOUND = TextLayout()  # of data sets that say nothing
+
+
+def names_in(
+    tables: Iterable[str], folder: Path, layout: TextLayout = AS_FOUND
+) -> frozenset[str] | None:
     """The texts in cells of tables that may lead to a file below a folder, and few others.
 
-    None where a table or the folder cannot be read without options.
+    None where a table or the folder cannot be read.
     """
     names: set[str] = set()
     try:
@@ -23,16 +38,18 @@ def names_in(tables: Iterable[str], folder: Path) -> frozenset[str] | None:
         for table in tables:
             status = os.stat(path := Path(table).expanduser())
             stamp = status.st_size, status.st_mtime_ns, status.st_ctime_ns
-            names |= _names(str(path), stamp, starts)
-    except (OSError, ValueError, AttributeError, csv.Error):
+            names |= _names(str(path), stamp, starts, layout)
+    except (OSError, ValueError, AttributeError, LookupError, TypeError, csv.Error):
         return None
     return frozenset(names)
 
 
 @lru_cache(maxsize=4)
-def _names(path: str, stamp: tuple[int, ...], starts: frozenset[str]) -> frozenset[str]:
+def _names(
+    path: str, stamp: tuple[int, ...], starts: frozenset[str], layout: TextLayout
+) -> frozenset[str]:
     """The texts whose first part is one of the starts, so that most of a table is not kept."""
-    cells = READERS.get(Path(path).suffix.lower(), _delimited)(path)
+    cells = READERS.get(Path(path).suffix.lower(), _delimited)(path, layout)
     return frozenset(
         name
         for cell in cells
@@ -43,27 +60,36 @@ def _names(path: str, stamp: tuple[int, ...], starts: frozenset[str]) -> frozens
     )
 
 
-def _delimited(path: str) -> Iterator[str]:
-    """Raises: ValueError where it is empty or not UTF-8."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
+def _codec(layout: TextLayout) -> str:
+    """What decodes a table; UTF-8 may begin with a mark."""
+    is_utf8 = codecs.lookup(layout.encoding).name == "utf-8"
+    return "utf-8-sig" if is_utf8 else layout.encoding
+
+
+def _delimited(path: str, layout: TextLayout) -> Iterator[str]:
+    """Raises: ValueError where it is empty or written otherwise."""
+    quoting = csv.QUOTE_NONE if layout.quote is None else csv.QUOTE_MINIMAL
+    with open(path, encoding=_codec(layout), newline="") as file:
         first = file.readline()
         if not first:
             raise ValueError
         found = [delimiter for delimiter in DELIMITERS if delimiter in first]
-        for delimiter in found or DELIMITERS[:1]:  # of a single column there is none
+        found = found or [*DELIMITERS[:1]]  # of a single column there is none
+        for delimiter in [layout.separator] if layout.separator else found:
             file.seek(0)
-            for row in csv.reader(file, delimiter=delimiter):
+            reader = csv.reader(file, delimiter=delimiter, quotechar=layout.quote, quoting=quoting)
+            for row in reader:
                 yield from row
 
 
-def _json_lines(path: str) -> Iterator[str]:
-    with open(path, encoding="utf-8-sig") as file:
+def _json_lines(path: str, layout: TextLayout) -> Iterator[str]:
+    with open(path, encoding=_codec(layout)) as file:
         for line in filter(str.strip, file):
             values = json.loads(line)
             yield from (v for v in values.values() if isinstance(v, str))
 
 
-def _parquet(path: str) -> Iterator[str]:
+def _parquet(path: str, _: TextLayout) -> Iterator[str]:
     from pyarrow import parquet, types
 
     file = parquet.ParquetFile(path)

@@ -35,6 +35,7 @@ class AudioFolder(AudioData, FileFolder):
         test_path: str | None,
         audio: str,
         root: str | None,
+        encoding: str,
         names: list[str] | None,
         separator: str,
         test_column: str | None,
@@ -51,7 +52,7 @@ class AudioFolder(AudioData, FileFolder):
         self.names, self.separator = names, separator
         self.test_column, self.test_values = test_column, [str(value) for value in test_values]
         skips = self.audio_inputs.on_error == "skip"
-        self.table = FileTable("sound", audio, "audio", AUDIO_ENDINGS, root, skips)
+        self.table = FileTable("sound", audio, "audio", AUDIO_ENDINGS, root, encoding, skips)
 
     def file_names(self) -> tuple[str, str]:
         """The paths of both, as they were given."""

@@ -25,6 +25,7 @@ class FileFolder(Data):
     the rows take. `root`: the folder that the paths of a CSV start from; none leads out of it.
     """
 
+    layout_keys = ("encoding",)
     paths: tuple[str, str | None]
     table: FileTable
     cache_gb: float | None = None  # that decoded files may take of the disk

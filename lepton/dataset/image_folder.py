@@ -25,6 +25,7 @@ class ImageFolder(ImageData, FileFolder):
         test_path: str | None,
         image: str,
         root: str | None,
+        encoding: str,
         memory_gb: NotBelow0 | None,
         cache_gb: NotBelow0 | None,
         decoding_threads: AtLeast0,
@@ -35,7 +36,7 @@ class ImageFolder(ImageData, FileFolder):
         self.paths, self.memory_gb = (path, test_path), memory_gb
         self.cache_gb, self.decoding_threads = cache_gb, decoding_threads
         skips = self.image_inputs.on_error == "skip"
-        self.table = FileTable("image", image, "image", IMAGE_ENDINGS, root, skips)
+        self.table = FileTable("image", image, "image", IMAGE_ENDINGS, root, encoding, skips)
 
     def stream_source(self) -> FileSource | None:
         """The files; None where their size is not given, and in a class of the user's own that

@@ -41,6 +41,7 @@ class MultimodalData(Data):
     holds = ("inputs",)
     folder_keys = ("root",)
     root_keys = ("root",)
+    layout_keys = ("encoding", "separator", "quote")
 
     def __init__(
         self,

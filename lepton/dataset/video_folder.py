@@ -29,6 +29,7 @@ class VideoFolder(VideoData, FileFolder):
         test_path: str | None,
         video: str,
         root: str | None,
+        encoding: str,
         memory_gb: NotBelow0 | None,
         cache_gb: NotBelow0 | None,
         decoding_threads: AtLeast0,
@@ -39,7 +40,7 @@ class VideoFolder(VideoData, FileFolder):
         self.paths, self.memory_gb = (path, test_path), memory_gb
         self.cache_gb, self.decoding_threads = cache_gb, decoding_threads
         skips = self.video_inputs.on_error == "skip"
-        self.table = FileTable("clip", video, "video", VIDEO_ENDINGS, root, skips)
+        self.table = FileTable("clip", video, "video", VIDEO_ENDINGS, root, encoding, skips)
 
     def stream_source(self) -> FileSource | None:
         """The files; None where their size is not given, and in a class of the user's own that

@@ -84,7 +84,8 @@ def grad_cam(
 ) -> tuple[np.ndarray, str] | None:
     """Where a convolution sees what speaks for the output, and the layer's name; None without one.
 
-    Shapes: -> size.
+    The maps of several pictures, as of a clip, lie side by side.
+    Shapes: -> size, as many times as wide as there are pictures.
     Source: Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391
     """
     captum = require_captum()
@@ -99,20 +100,21 @@ def grad_cam(
     )
     shown = method.attribute(values, relu_attributions=True)
     shown = captum.LayerAttribution.interpolate(shown, size, "bilinear")
-    return shown[0, 0].detach().double().numpy(), name
+    return torch.cat([*shown[:, 0]], 1).detach().double().numpy(), name
 
 
 def map_layer(explained: ExplainedOutput, model: nn.Module, *, least_side: int) -> str | None:
     """The last layer whose maps have such sides, else the one with the largest; None without maps.
 
-    What comes before any weight is the picture itself, and no layer.
+    What comes before any weight is the picture itself, and no layer; nor are those whose maps stay
+    as they are when the picture is another, as they are of what lies beside it.
     """
-    seen: list[tuple[int, str]] = []
+    maps: list[tuple[str, Tensor]] = []
 
     def note(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, _: Any, result: Any) -> None:
             if isinstance(result, Tensor) and result.ndim == MAP_DIMENSIONS:
-                seen.append((min(result.shape[2:]), name))
+                maps.append((name, result))
 
         return hook
 
@@ -123,10 +125,17 @@ def map_layer(explained: ExplainedOutput, model: nn.Module, *, least_side: int) 
     ]
     try:
         with torch.no_grad():
+            explained.forward({**explained.batch, **explained.neutral})
+            others, maps = maps, []
             explained.forward(explained.batch)
     finally:
         for handle in handles:
             handle.remove()
+    seen = [
+        (min(values.shape[2:]), name)
+        for (name, values), (_, other) in zip(maps, others, strict=True)
+        if not torch.equal(values, other)
+    ]
     large = [name for side, name in seen if side >= least_side]
     if large:
         return large[-1]

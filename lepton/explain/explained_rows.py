@@ -1,7 +1,7 @@
 """Explains rows of a run's test split: what moved its logits, in parts that a person knows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from lepton.explain.attributing import (
     integrated_gradients,
     require_captum,
 )
+from lepton.explain.explained_outputs import ExplainedOutputs, read_outputs
 from lepton.explain.input_leaves import Batch
 from lepton.predict import TrainedPredictor, load_model
-from lepton.report.predictions import Predictions, read_sample_predictions
 from lepton.spec import DataSpec
 from lepton.storage.derived_record import read_record
 from lepton.storage.results import finished_result
@@ -40,18 +40,20 @@ NOT_EXPLAINED = (RuntimeError, NotImplementedError, TypeError, ValueError, Index
 class ExplainedInputs:
     """What was attributed to the inputs of one kind; `cam` is Grad-CAM's map, of a layer.
 
+    `attributions`: of all kinds that went their way together.
     Shapes: cam as the map of `explained`.
     """
 
     kind: InputKind
     explained: Explained
+    attributions: Attributions
     cam: np.ndarray | None = None
     layer: str | None = None
 
 
 @dataclass(frozen=True)
 class ExplainedRow:
-    """A row, what was predicted, and what was attributed to its inputs.
+    """A row, which of its outputs is explained, and what was attributed to its inputs.
 
     `position`: of the row among the stored predictions.
     """
@@ -59,7 +61,6 @@ class ExplainedRow:
     position: int
     output: int
     inputs: list[ExplainedInputs]
-    attributions: Attributions
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,16 @@ class ExplainedRun:
     folder: Path
     predictor: TrainedPredictor
     model: nn.Module
-    predictions: Predictions
+    outputs: ExplainedOutputs
     inputs: SampleInputs
 
     @property
     def spec(self) -> DataSpec:
-        return self.predictions.spec
+        return self.predictor.spec
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, of parallel predictions their mean. Shapes: -> (n, outputs)."""
-        logits = self.predictor.learner.task.forward(self.model, batch)
-        logits = logits.mean(1) if logits.ndim == 3 else logits
-        return logits.reshape(len(logits), -1)
+        """The numbers of which one is explained. Shapes: -> (n, outputs)."""
+        return self.outputs.logits(self.predictor.learner.task, self.model, batch)
 
     def explain(self, position: int, config: dict[str, Any]) -> ExplainedRow:
         """Explains the row at a position among the predictions.
@@ -96,30 +95,41 @@ class ExplainedRun:
 
     def _explain(self, position: int, raw: pd.DataFrame, config: dict[str, Any]) -> ExplainedRow:
         batch, kinds = self._batch(raw), self.predictor.inputs
-        neutral: Batch = {}
         for kind in kinds:
             batch = kind.in_parts(batch)
         if (of_model := getattr(self.model, "in_parts", None)) is not None:
             with torch.no_grad():
                 batch = of_model(batch)
-        for kind in kinds:
-            neutral |= kind.neutral(batch, self.spec)
-        output = self._output(position, config["towards"])
-        explained = ExplainedOutput(self.forward, batch, neutral, output)
-        attributions = integrated_gradients(explained, steps=config["steps"])
-        inputs = []
-        for kind in kinds:
-            if kind.own_columns and not has_cells(raw, kind.own_columns).all():
-                inputs.append(ExplainedInputs(kind, NOTHING))
-                continue
-            told = kind.explained(raw, batch, self.spec, attributions.values)
-            cam, layer = None, None
-            if told.pixels is not None:
-                size = (told.values.shape[0], told.values.shape[1])
-                found = grad_cam(explained, self.model, size=size, least_side=config["least_side"])
-                cam, layer = found if found is not None else (None, None)
-            inputs.append(ExplainedInputs(kind, told, cam, layer))
-        return ExplainedRow(position, output, inputs, attributions)
+        output, inputs = self.outputs.chosen(position), list[ExplainedInputs]()
+        for together in self.outputs.moved_together(kinds):
+            neutral: Batch = {}
+            for kind in together:
+                neutral |= kind.neutral(batch, self.spec)
+            explained = ExplainedOutput(self.forward, batch, neutral, output)
+            attributions = integrated_gradients(explained, steps=config["steps"])
+            for kind in together:
+                inputs.append(self._of_kind(kind, raw, explained, attributions, config))
+        return ExplainedRow(position, output, inputs)
+
+    def _of_kind(
+        self,
+        kind: InputKind,
+        raw: pd.DataFrame,
+        explained: ExplainedOutput,
+        attributions: Attributions,
+        config: dict[str, Any],
+    ) -> ExplainedInputs:
+        """What was attributed to the inputs of one kind, with a map where they have places."""
+        if kind.own_columns and not has_cells(raw, kind.own_columns).all():
+            return ExplainedInputs(kind, NOTHING, attributions)
+        told = kind.explained(raw, explained.batch, self.spec, attributions.values)
+        if told.pixels is None:
+            return ExplainedInputs(kind, told, attributions)
+        alone = replace(explained, neutral=kind.neutral(explained.batch, self.spec))
+        size = (told.values.shape[0], told.values.shape[1] // told.frames)
+        found = grad_cam(alone, self.model, size=size, least_side=config["least_side"])
+        cam, layer = found if found is not None else (None, None)
+        return ExplainedInputs(kind, told, attributions, cam, layer)
 
     def _batch(self, raw: pd.DataFrame) -> Batch:
         """A batch of one row, as the model reads it."""
@@ -128,17 +138,8 @@ class ExplainedRun:
         batch = cutter.padded(rows, torch.tensor([0]))
         return in_dtype(batch, next(self.model.parameters()).dtype)
 
-    def _output(self, position: int, towards: str) -> int:
-        if self.spec.outputs == 1:
-            return 0
-        target = self.predictions.target[position]
-        values = self.predictions.prediction[position]
-        if towards == "predicted":
-            return int(np.argmax(values))
-        return int(target) if self.spec.task == "multiclass" else int(np.argmax(target))
 
-
-def read_explained_run(folder: Path) -> ExplainedRun:
+def read_explained_run(folder: Path, towards: str | None) -> ExplainedRun:
     """A run that can be explained, with the inputs of its test split.
 
     Raises: LeptonError for one that has no gradients, or whose data are not there any more.
@@ -157,10 +158,10 @@ def read_explained_run(folder: Path) -> ExplainedRun:
             f"{folder}: {option} is no network of lepton's, and has no gradients that could be "
             "followed to its inputs"
         )
-    predictions = read_sample_predictions(folder)
-    inputs = read_sample_inputs(folder, predictions.ids)
+    outputs = read_outputs(folder, predictor.learner.task, towards)
+    inputs = read_sample_inputs(folder, outputs.ids)
     model = predictor.learner.model.eval()
-    return ExplainedRun(folder, predictor, model, predictions, inputs)
+    return ExplainedRun(folder, predictor, model, outputs, inputs)
 
 
 def chosen_positions(run: ExplainedRun, config: dict[str, Any]) -> tuple[list[int], int]:
@@ -168,9 +169,9 @@ def chosen_positions(run: ExplainedRun, config: dict[str, Any]) -> tuple[list[in
 
     Raises: LeptonError for ids that were not predicted.
     """
-    predictions = run.predictions
+    outputs = run.outputs
     if config["ids"] is not None:
-        place = {int(row): i for i, row in enumerate(predictions.ids)}
+        place = {int(row): i for i, row in enumerate(outputs.ids)}
         if strays := [row for row in config["ids"] if row not in place]:
             known = ", ".join(map(str, [*place][:3]))
             raise LeptonError(
@@ -178,8 +179,8 @@ def chosen_positions(run: ExplainedRun, config: dict[str, Any]) -> tuple[list[in
                 f"{known}{', ...' if len(place) > 3 else ''}"
             )
         return [place[row] for row in dict.fromkeys(config["ids"])], 0
-    worst = predictions.worst(config["samples"] // 2)
-    others = np.setdiff1d(np.arange(len(predictions.ids)), worst)
+    worst = outputs.worst(config["samples"] // 2)
+    others = np.setdiff1d(np.arange(len(outputs.ids)), worst)
     count = min(config["samples"] - len(worst), len(others))
     drawn = np.random.default_rng(config["seed"]).choice(others, count, replace=False)
     return [*worst.tolist(), *np.sort(drawn).tolist()], len(worst)

@@ -32,8 +32,8 @@ def explanation_page(
     sections.append(Section("How this was computed", _how(run, rows, config)))
     facts = {
         "Run": run.folder.name,
-        "Rows": f"{len(rows)} of the test split's {len(run.predictions.ids)}",
-        "Towards": _towards(run, config["towards"]),
+        "Rows": f"{len(rows)} of the test split's {len(run.outputs.ids)}",
+        "Towards": run.outputs.aim,
         "Method": f"integrated gradients, {config['steps']} steps",
     }
     chosen = f"{counted(len(rows), 'row')} of the test split"
@@ -43,15 +43,6 @@ def explanation_page(
     return Report(run.folder.name, [f"{chosen}."], facts, sections, command, what="explanation")
 
 
-def _towards(run: ExplainedRun, towards: str) -> str:
-    spec = run.spec
-    if spec.task == "regression":
-        return ", ".join(spec.target_names)
-    if spec.outputs == 1:
-        return f"logit of {spec.classes[1]}"
-    return f"logit of the {towards} {'label' if spec.task == 'multilabel' else 'class'}"
-
-
 def _rows_section(run: ExplainedRun, rows: Sequence[ExplainedRow], place: int) -> Section:
     kind = run.predictor.inputs[place]
     is_map = any(row.inputs[place].explained.pixels is not None for row in rows)
@@ -59,20 +50,19 @@ def _rows_section(run: ExplainedRun, rows: Sequence[ExplainedRow], place: int) -
     as_read = _as_read(run, rows, place) if kind.own_columns else None
     table = []
     for number, row in enumerate(rows):
-        true, predicted = run.predictions.described(row.position)
         explained = row.inputs[place]
-        towards = run.spec.classes[row.output] if run.spec.outputs > 1 else _towards(run, "")
         cells = _cells(explained, is_map)
         if as_read is not None:
             cells.append(as_read[number])
         if not explained.explained.values.size:
             cells = ["none", *[""] * (len(cells) - 1)]
-        difference = row.attributions.output - row.attributions.neutral_output
-        numbers = [f"{row.attributions.output:.3f}", f"{difference:+.3f}"]
-        row_id = str(run.predictions.ids[row.position])
-        table.append([row_id, true, predicted, towards, *numbers, *cells])
+        attributions = explained.attributions
+        difference = attributions.output - attributions.neutral_output
+        numbers = [f"{attributions.output:.3f}", f"{difference:+.3f}"]
+        row_id = str(run.outputs.ids[row.position])
+        table.append([row_id, *run.outputs.cells(row.position), *numbers, *cells])
     shown += [] if as_read is None else ["as read"]
-    header = ["row", "true", "predicted", "towards", "output", "beyond neutral", *shown]
+    header = ["row", *run.outputs.header, "output", "beyond neutral", *shown]
     caption = (
         "Orange speaks for the output, blue against it. The numbers of a row sum to what its "
         "output is beyond that of a neutral input."
@@ -143,16 +133,14 @@ def _counting_tables(rows: Sequence[ExplainedRow]) -> list[Block]:
 def _parts(inputs: ExplainedInputs) -> pd.DataFrame:
     explained = inputs.explained
     if explained.pixels is not None:
-        return pd.DataFrame({"name": pd.Series(dtype=object), "value": pd.Series(dtype=float)})
+        names, sums = explained.by_frame()
+        return pd.DataFrame({"name": pd.Series(names, dtype=object), "value": sums})
     return pd.DataFrame({"name": list(explained.names), "value": explained.values})
 
 
 def _how(run: ExplainedRun, rows: Sequence[ExplainedRow], config: dict[str, Any]) -> list[Block]:
-    errors = [
-        abs(row.attributions.error)
-        / max(abs(row.attributions.output - row.attributions.neutral_output), 1e-6)
-        for row in rows
-    ]
+    told = [inputs.attributions for row in rows for inputs in row.inputs]
+    errors = [abs(one.error) / max(abs(one.output - one.neutral_output), 1e-6) for one in told]
     worst = max(errors, default=0.0)
     text = (
         "Integrated gradients attribute to each input what the output changes by on the straight "
@@ -181,15 +169,20 @@ def attribution_frame(run: ExplainedRun, rows: Sequence[ExplainedRow]) -> pd.Dat
         for inputs in row.inputs:
             values = np.asarray(inputs.explained.values, dtype=np.float64)
             count = values.size
-            y, x = np.indices(values.shape) if values.ndim == 2 else (np.zeros(0), np.zeros(0))
-            is_map = values.ndim == 2
+            is_map, names = values.ndim == 2, list(inputs.explained.names)
+            y, x = np.indices(values.shape) if is_map else (np.zeros(0), np.zeros(0))
+            if is_map:
+                width = values.shape[1] // inputs.explained.frames
+                of_frame, x = x // width, x % width
+                names = inputs.explained.by_frame()[0]
+                names = [names[k] for k in of_frame.ravel()] if names else [None] * count
             frames.append(
                 pd.DataFrame(
                     {
-                        "id": int(run.predictions.ids[row.position]),
+                        "id": int(run.outputs.ids[row.position]),
                         "output": row.output,
                         "inputs": inputs.kind.name,
-                        "part": [None] * count if is_map else list(inputs.explained.names),
+                        "part": names,
                         "value": [None] * count if is_map else list(inputs.explained.texts),
                         "y": pd.array(y.ravel() if is_map else range(count), dtype="Int32"),
                         "x": pd.array(x.ravel() if is_map else [None] * count, dtype="Int32"),

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
-from lepton.model.spectra import Batch, ScaledSpectrum, halved, mask_time, mean_over_time
+from lepton.model.spectra import (
+    Batch,
+    ScaledSpectrum,
+    halved,
+    mask_time,
+    mean_over_time,
+    tokens_of_time,
+)
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
 
@@ -55,6 +63,17 @@ class AudioCnn(nn.Module):
         return [*(f"blocks.{i}" for i in range(len(self.blocks))), "head"]
 
     def features(self, batch: Batch) -> Tensor:
+        return self.dropout(mean_over_time(*self._places(batch)))
+
+    def token_features(self, batch: Batch) -> Tokens:
+        values, mask = tokens_of_time(*self._places(batch))
+        return Tokens(self.dropout(values), mask)
+
+    def _places(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The features of all places, and how many steps in time are a row's own.
+
+        Shapes: -> (B, width, T, F) and (B,).
+        """
         frames, lengths = self.spectrum(batch)
         values = frames[:, None]
         for i, block in enumerate(self.blocks):
@@ -63,7 +82,7 @@ class AudioCnn(nn.Module):
             if i != 1:
                 lengths = halved(lengths)
             values = mask_time(block(values), lengths)
-        return self.dropout(mean_over_time(values, lengths))
+        return values, lengths
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from lepton.audio.decoding import LEVELS
 from lepton.audio.kaldi import KaldiSpectrum
@@ -19,12 +20,14 @@ from lepton.model.encoder import (
 from lepton.model.shared_encoder import shared_encoder
 from lepton.model.spectra import Batch, steps_mask
 from lepton.model.text_inputs import make_head, masked_mean
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 # what such encoders draw by themselves in training, which would not be drawn again after a stop
 QUIET = {"apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_prob": 0.0}
 QUIET |= {"layerdrop": 0.0}
+SUMMARIES = 2  # tokens of an encoder of patches that stand for the whole, before those of patches
 EPSILON = 1e-7  # beside the variance of a sound, as the feature extractors have it
 
 
@@ -67,7 +70,7 @@ class AudioEncoder(nn.Module):
                 lambda: load_any(path, pretrained, QUIET | architecture, {}).float().train(),
             )
         self.pretrained = pretrained  # there is something to tune
-        self.reader = _reader(
+        self.reader: WaveReader | PatchReader = _reader(
             self.encoder, path, rate=rate, normalize=normalize, mean=mean, std=std
         )
         self.head = make_head(self.encoder.config.hidden_size, spec.outputs, dropout)
@@ -80,6 +83,11 @@ class AudioEncoder(nn.Module):
     def features(self, batch: Batch) -> Tensor:
         dtype = next(self.encoder.parameters()).dtype
         return self.reader(self.encoder, batch["audio"].to(dtype) / LEVELS, batch["audio_length"])
+
+    def token_features(self, batch: Batch) -> Tokens:
+        dtype = next(self.encoder.parameters()).dtype
+        waves = batch["audio"].to(dtype) / LEVELS
+        return self.reader.tokens(self.encoder, waves, batch["audio_length"])
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))
@@ -102,20 +110,41 @@ class WaveReader(nn.Module):
 
     def forward(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Tensor:
         """Shapes: waves (B, T), lengths (B,) -> (B, width)."""
-        waves = nn.functional.pad(waves, (0, max(0, self.least_samples - waves.shape[1])))
-        if self.normalize:
-            waves = _normalized(waves, lengths)
-        lengths = lengths.clamp(min=self.least_samples)
+        waves, lengths = self._heard(waves, lengths)
         if not self.needs_equal_lengths:
-            return self._mean(encoder, waves, lengths)
+            return masked_mean(*self._steps(encoder, waves, lengths))
         features = waves.new_zeros(len(waves), encoder.config.hidden_size)
         for length in lengths.unique().tolist():
             place = (lengths == length).nonzero()[:, 0]
-            answers = self._mean(encoder, waves[place, :length], lengths[place])
+            answers = masked_mean(*self._steps(encoder, waves[place, :length], lengths[place]))
             features = features.index_copy(0, place, answers.to(features.dtype))
         return features
 
-    def _mean(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Tensor:
+    def tokens(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Tokens:
+        """What it says to each step. Shapes: -> (B, steps, width) and a mask (B, steps)."""
+        waves, lengths = self._heard(waves, lengths)
+        if not self.needs_equal_lengths:
+            return Tokens(*self._steps(encoder, waves, lengths))
+        parts, places = [], []
+        for length in lengths.unique().tolist():  # shortest first
+            place = (lengths == length).nonzero()[:, 0]
+            parts.append(self._steps(encoder, waves[place, :length], lengths[place]))
+            places.append(place)
+        longest = parts[-1][0].shape[1]
+        order = torch.cat(places).argsort()
+        hidden = [pad(values, (0, 0, 0, longest - values.shape[1])) for values, _ in parts]
+        masks = [pad(mask, (0, longest - mask.shape[1])) for _, mask in parts]
+        return Tokens(torch.cat(hidden)[order], torch.cat(masks)[order])
+
+    def _heard(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The sounds as the encoder hears them, long enough for a step."""
+        waves = pad(waves, (0, max(0, self.least_samples - waves.shape[1])))
+        if self.normalize:
+            waves = _normalized(waves, lengths)
+        return waves, lengths.clamp(min=self.least_samples)
+
+    def _steps(self, encoder: Any, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The answers for all steps, and which are a sound's own."""
         mask = steps_mask(lengths, waves.shape[1])
         given = None if self.needs_equal_lengths else mask.long()
         hidden = encoder(waves, attention_mask=given, return_dict=True).last_hidden_state
@@ -123,7 +152,7 @@ class WaveReader(nn.Module):
 
         count = answer_lengths(encoder)
         assert count is not None
-        return masked_mean(hidden, steps_mask(count(lengths), hidden.shape[1]))
+        return hidden, steps_mask(count(lengths), hidden.shape[1])
 
 
 class PatchReader(nn.Module):
@@ -136,16 +165,28 @@ class PatchReader(nn.Module):
 
     def forward(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Tensor:
         """Shapes: waves (B, T), lengths (B,) -> (B, width)."""
+        return self._answer(encoder, waves, lengths).pooler_output
+
+    def tokens(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Tokens:
+        """What it says to the patches of each time, averaged over the bands.
+
+        Shapes: -> (B, times, width).
+        """
+        hidden, config = self._answer(encoder, waves, lengths).last_hidden_state, encoder.config
+        rows = (config.num_mel_bins - config.patch_size) // config.frequency_stride + 1
+        return Tokens(hidden[:, SUMMARIES:].unflatten(1, (rows, -1)).mean(1))
+
+    def _answer(self, encoder: Any, waves: Tensor, lengths: Tensor) -> Any:
         values = self.spectrum(waves)[:, : self.frames]
         mask = steps_mask(self.spectrum.frames(lengths), values.shape[1])[..., None]
         values = values.masked_fill(~mask, 0.0)
-        values = nn.functional.pad(values, (0, 0, 0, self.frames - values.shape[1]))
-        return encoder((values - self.mean) / (2 * self.std), return_dict=True).pooler_output
+        values = pad(values, (0, 0, 0, self.frames - values.shape[1]))
+        return encoder((values - self.mean) / (2 * self.std), return_dict=True)
 
 
 def _reader(
     encoder: Any, path: str | None, *, rate: int, normalize: bool, mean: float, std: float
-) -> nn.Module:
+) -> "WaveReader | PatchReader":
     """What asks an encoder of this kind. Raises: ConfigError for one of another kind."""
     from lepton.compat.transformers import answer_lengths
 

@@ -9,6 +9,7 @@ from lepton.errors import ConfigError
 from lepton.model.attention_block import AttentionBlock
 from lepton.model.spectra import Batch, ScaledSpectrum, steps_mask
 from lepton.model.text_inputs import masked_mean
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
 
@@ -68,6 +69,13 @@ class AudioTransformer(nn.Module):
         return ["patches+pitch", *blocks, "head"]
 
     def features(self, batch: Batch) -> Tensor:
+        return masked_mean(*self._patches(batch))
+
+    def token_features(self, batch: Batch) -> Tokens:
+        return Tokens(*self._patches(batch))
+
+    def _patches(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The features of all patches, in the order of time, and which of them are a row's own."""
         frames, lengths = self.spectrum(batch)
         count = -(-frames.shape[1] // self.patch_frames)
         missing = count * self.patch_frames - frames.shape[1]
@@ -79,7 +87,7 @@ class AudioTransformer(nn.Module):
         mask = steps_mask(own * self.rows, tokens.shape[1])
         for block in self.blocks:
             tokens = block(tokens, mask)
-        return masked_mean(self.normalize(tokens), mask)
+        return self.normalize(tokens), mask
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from lepton.model.text_inputs import Batch, TokenEmbeddings, make_head, masked_mean, pair_features
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
 
@@ -25,6 +26,7 @@ class BagOfEmbeddings(nn.Module):
     ):
         super().__init__()
         self.pairs = len(spec.text_features) == 2
+        self.token_width = width
         self.embeddings = TokenEmbeddings(spec=spec, width=width)
         self.head = make_head(4 * width if self.pairs else width, spec.outputs, dropout)
 
@@ -37,6 +39,9 @@ class BagOfEmbeddings(nn.Module):
             return masked_mean(values, mask)
         second = batch["segments"].bool()
         return pair_features(masked_mean(values, mask & ~second), masked_mean(values, second))
+
+    def token_features(self, batch: Batch) -> Tokens:
+        return Tokens(self.embeddings(batch), batch["mask"])
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

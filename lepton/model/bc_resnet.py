@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
-from lepton.model.spectra import Batch, ScaledSpectrum, halved, mask_time, mean_over_time
+from lepton.model.spectra import (
+    Batch,
+    ScaledSpectrum,
+    halved,
+    mask_time,
+    mean_over_time,
+    tokens_of_time,
+)
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
@@ -65,13 +73,23 @@ class BcResNet(nn.Module):
         return ["stem", *(f"stages.{i}" for i in range(len(STAGES))), "last", "head"]
 
     def features(self, batch: Batch) -> Tensor:
+        return mean_over_time(*self._places(batch))
+
+    def token_features(self, batch: Batch) -> Tokens:
+        return tokens_of_time(*self._places(batch))
+
+    def _places(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The features of all places, and how many steps in time are a row's own.
+
+        Shapes: -> (B, width, T, F) and (B,).
+        """
         frames, lengths = self.spectrum(batch)
         lengths = halved(lengths)
         values = mask_time(self.stem(frames[:, None]), lengths)
         for stage in self.stages:
             for block in stage:  # type: ignore[attr-defined]
                 values = block(values, lengths)
-        return mean_over_time(mask_time(self.last(values), lengths), lengths)
+        return mask_time(self.last(values), lengths), lengths
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from lepton.errors import ConfigError
 from lepton.model.pixels import Pixels
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
 
@@ -42,12 +43,19 @@ class CnnSmall(nn.Module):
         return [*(f"blocks.{i}" for i in range(len(self.blocks))), "head"]
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.dropout(self._places(batch).mean((2, 3)))
+
+    def token_features(self, batch: dict[str, Tensor]) -> Tokens:
+        return Tokens(self.dropout(self._places(batch)))
+
+    def _places(self, batch: dict[str, Tensor]) -> Tensor:
+        """The features of all places. Shapes: -> (B, width, H, W)."""
         values = self.pixels(batch["image"])
         for i, block in enumerate(self.blocks):
             if i and min(values.shape[2:]) > 1:
                 values = nn.functional.max_pool2d(values, 2)
             values = block(values)
-        return self.dropout(values.mean((2, 3)))
+        return values
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return self.head(self.features(batch))

@@ -77,10 +77,14 @@ class EfficientNetEncoder(nn.Module):
         self.top = ConvNorm(widths[-1], HEAD_WIDTH)
 
     def forward(self, values: Tensor) -> Tensor:
+        return self.places(values).mean((2, 3))
+
+    def places(self, values: Tensor) -> Tensor:
+        """The answers for all places. Shapes: -> (B, HEAD_WIDTH, H / 32, W / 32)."""
         values = self.stem(values)
         for block in self.blocks:
             values = block(values)
-        return self.top(values).mean((2, 3))
+        return self.top(values)
 
 
 class InvertedBottleneck(nn.Module):

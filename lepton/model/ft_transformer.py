@@ -16,6 +16,7 @@ from lepton.model.layers import (
     embedding_columns,
     with_parameters,
 )
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
@@ -78,13 +79,20 @@ class FTTransformer(nn.Module):
         return self.head(self.features(batch))
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.backbone(self._tokens(batch))
+
+    def token_features(self, batch: dict[str, Tensor]) -> Tokens:
+        return Tokens(self.backbone.output(columns_behind(self.backbone, self._tokens(batch))))
+
+    def _tokens(self, batch: dict[str, Tensor]) -> Tensor:
+        """The class token and one for each column. Shapes: -> (B, 1 + columns, width)."""
         tokens = []
         if self.numbers is not None:
             tokens.append(self.numbers(batch["num"]))
         if self.categories is not None:
             tokens.append(self.categories(batch["cat"]) + self.category_bias)
         class_tokens = self.class_token.expand(len(tokens[0]), 1, -1)
-        return self.backbone(torch.cat([class_tokens, *tokens], 1))
+        return torch.cat([class_tokens, *tokens], 1)
 
     @property
     def head(self) -> nn.Module:
@@ -103,6 +111,26 @@ class FTTransformer(nn.Module):
             "categories.table.weight": (0, code_keys(spec)),
             "category_bias": (0, category_keys(spec, 1)),
         }
+
+
+def columns_behind(backbone: FTTransformerBackbone, tokens: Tensor) -> Tensor:
+    """The tokens of the columns behind all blocks, of which rtdl computes the class token's alone.
+
+    Shapes: (B, 1 + columns, width) -> (B, columns, width).
+    """
+    for number, block in enumerate(backbone.blocks):
+        is_last = number + 1 == len(backbone.blocks)
+        values = tokens
+        if "attention_normalization" in block:
+            values = block["attention_normalization"](values)
+        asking = values[:, 1:] if is_last else values
+        attended = block["attention"](asking, values)
+        tokens = tokens[:, 1:] if is_last else tokens
+        tokens = tokens + block["attention_residual_dropout"](attended)
+        mixed = block["ffn"](block["ffn_normalization"](tokens))
+        tokens = tokens + block["ffn_residual_dropout"](mixed)
+        tokens = block["output"](tokens)
+    return tokens
 
 
 def initial_tokens(*shape: int) -> Tensor:

@@ -79,7 +79,8 @@ class Attention(Fusion):
 class FusionBlock(nn.Module):
     """Attention and two linear layers, each on normalized inputs and added to them.
 
-    Shapes: (B, T, width) -> the same.
+    A mask is true for the tokens that are looked at, where not all are.
+    Shapes: (B, T, width), mask (B, T) -> (B, T, width).
     Source: Xiong et al. 2020, https://arxiv.org/abs/2002.04745 (pre-normalization)
     """
 
@@ -95,11 +96,13 @@ class FusionBlock(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         normalized = self.attention_norm(values)
         query, value = self.query_and_value(normalized).chunk(2, -1)
         query, key, value = (self._by_head(t) for t in (query, self.key(normalized), value))
         scores = query @ key.mT / query.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, None, None], -torch.inf)
         mixed = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
         values = values + self.dropout(self.output(mixed))
         return values + self.dropout(self.linear(self.linear_norm(values)))

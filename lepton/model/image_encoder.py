@@ -3,7 +3,7 @@
 import inspect
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,9 @@ from lepton.model.shared_encoder import shared_encoder
 from lepton.pretrained.image_scaling import PROCESSOR_FILE, weights_scaling, write_scaling
 from lepton.spec import DataSpec
 from lepton.values.bounds import From0Below1
+
+if TYPE_CHECKING:
+    from transformers.utils.generic import ModelOutput
 
 PIXELS, STRETCH = "pixel_values", "interpolate_pos_encoding"  # arguments of such an encoder
 
@@ -68,8 +71,8 @@ class ImageEncoder(Pooled):
         if gradient_checkpointing:
             checkpoint_activations(encoder)
 
-    def encode(self, values: Tensor) -> Tensor:
-        return self.pool(self.encoder(pixel_values=values, **self.options))
+    def ask(self, values: Tensor) -> "ModelOutput":
+        return self.encoder(pixel_values=values, **self.options)
 
     def save_architecture(self, folder: Path) -> None:
         """Writes what builds the encoder again without its weights, and how these see pixels."""

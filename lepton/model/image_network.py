@@ -1,5 +1,7 @@
 """ImageNetwork: the base of networks of an image encoder under a linear head."""
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -9,6 +11,7 @@ from lepton.errors import ConfigError
 from lepton.model.encoder import encoder_layers, explain_transformers_errors
 from lepton.model.pixels import Pixels, Scaling
 from lepton.model.text_inputs import make_head
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ TENSORFLOW_MOMENTUM = 0.5  # above it, what is meant is the share that stays, an
 class ImageNetwork(nn.Module):
     """Pixels scaled, an encoder, its answers as one vector, dropout and a linear head.
 
-    A derived class says how the encoder is asked, in `encode`.
+    A derived class says how the encoder is asked, in `encode` and `encode_places`.
     Shapes: image (B, C, H, W) uint8 -> (B, outputs).
     Raises: ConfigError for images that are too small for the encoder, or not of its channels.
     """
@@ -46,11 +49,18 @@ class ImageNetwork(nn.Module):
         """The encoder's answer for scaled pixels. Shapes: (B, C, H, W) -> (B, width)."""
         return self.encoder(values)
 
+    def encode_places(self, values: Tensor) -> Tensor:
+        """The encoder's answers before they are pooled. Shapes: -> a map, or those of tokens."""
+        return self.encoder.places(values)
+
     def layers(self) -> list[str]:
         return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), "head"]
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         return self.encode(_channels_last(self.pixels(batch["image"])))
+
+    def token_features(self, batch: dict[str, Tensor]) -> Tokens:
+        return Tokens(self.encode_places(_channels_last(self.pixels(batch["image"]))))
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return self.head(self.features(batch))
@@ -126,13 +136,40 @@ def pooled(output: "ModelOutput", pooling: ImagePooling | None) -> Tensor:
     return hidden.mean(1) if pooling == "mean" else hidden[:, 0]
 
 
+def unpooled(output: "ModelOutput", encoder: nn.Module, sides: Sequence[int]) -> Tensor:
+    """The answers for all places of an image, as a map where the encoder has a grid of patches.
+
+    Tokens before those of patches, that stand for no place, are left out. A map is normalized where
+    the encoder normalizes the mean of it.
+    Shapes: -> (B, width, H, W), else (B, T, width).
+    """
+    hidden: Tensor = output.last_hidden_state  # pyright: ignore[reportAttributeAccessIssue]
+    if hidden.ndim == 4:
+        norm = getattr(encoder, "layernorm", None)
+        return hidden if norm is None else norm(hidden.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    patch = getattr(getattr(encoder, "config", None), "patch_size", None)
+    if isinstance(patch, int):
+        rows, columns = (side // patch for side in sides)
+        if (first := hidden.shape[1] - rows * columns) >= 0:
+            return hidden[:, first:].mT.unflatten(2, (rows, columns))
+    side = math.isqrt(hidden.shape[1])
+    return hidden.mT.unflatten(2, (side, side)) if side**2 == hidden.shape[1] else hidden
+
+
 class Pooled(ImageNetwork):
     """An ImageNetwork whose encoder is one of transformers, and its answers pooled."""
 
     pooling: ImagePooling | None = None
 
+    def ask(self, values: Tensor) -> "ModelOutput":
+        """All that the encoder answers for scaled pixels."""
+        return self.encoder(pixel_values=values, return_dict=True)
+
     def encode(self, values: Tensor) -> Tensor:
-        return self.pool(self.encoder(pixel_values=values, return_dict=True))
+        return self.pool(self.ask(values))
+
+    def encode_places(self, values: Tensor) -> Tensor:
+        return unpooled(self.ask(values), self.encoder, values.shape[2:])
 
     def pool(self, output: "ModelOutput") -> Tensor:
         """One vector an image. Shapes: -> (B, width)."""

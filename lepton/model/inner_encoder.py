@@ -7,20 +7,23 @@ from torch import Tensor, nn
 
 from lepton.errors import ConfigError
 from lepton.model.layers import tunable, with_parameters
+from lepton.model.token_features import Tokens, thinned, token_model
 from lepton.spec import DataSpec
 
 
 class InnerEncoder(nn.Module):
     """A network without the linear layer that ends its head; a head's dropout stays.
 
-    Of a network that is a head alone, its `features`.
+    Of a network that is a head alone, its `features`. It has `count` tokens, one of all that the
+    network reads unless `most` allows more and the network has such.
     Shapes: the inputs of the network -> (B, width).
     Raises: ConfigError for a network whose head does not end in one linear layer.
     """
 
-    def __init__(self, make: Callable[..., nn.Module], spec: DataSpec, kind: str):
+    def __init__(self, make: Callable[..., nn.Module], spec: DataSpec, kind: str, most: int = 1):
         super().__init__()
         self.model = make(spec=replace(spec, outputs=1))
+        self.count = 1
         self.is_head_alone = not hasattr(self.model, "layers")
         if self.is_head_alone:
             self.width = _without_parameters(self.model)
@@ -34,6 +37,13 @@ class InnerEncoder(nn.Module):
         path = next(name for name, module in self.model.named_modules() if module is linear[-1])
         self.model.set_submodule(path, nn.Identity())
         self.width = linear[-1].in_features
+        if most > 1 and token_model(self.model) is not None:
+            self._take_tokens(most)
+
+    def _take_tokens(self, most: int) -> None:
+        self.count, self.width = most, getattr(self.model, "token_width", self.width)
+        if (drop_pooling := getattr(self.model, "drop_pooling", None)) is not None:
+            drop_pooling()
 
     @property
     def pretrained(self) -> bool:
@@ -56,6 +66,14 @@ class InnerEncoder(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return tunable(self.model).features(batch) if self.is_head_alone else self.model(batch)
+
+    def tokens(self, batch: dict[str, Tensor]) -> Tokens:
+        """The tokens that are handed on. Shapes: -> (B, count, width), mask (B, count)."""
+        model = token_model(self.model)
+        if self.count == 1 or model is None:
+            return Tokens(self(batch)[:, None])
+        values, mask = thinned(model.token_features(batch), self.count)
+        return Tokens(tunable(self.model).head(values), mask)
 
 
 def _without_parameters(model: nn.Module) -> int:

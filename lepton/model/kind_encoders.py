@@ -20,20 +20,24 @@ class KindEncoders(nn.Module):
     """Encoders by the kind that each reads; those whose kind the data lack are left out.
 
     The features are those of the encoders side by side, and behind them for each kind 1 where a row
-    has such inputs, else 0. A subclass makes the head of them.
+    has such inputs, else 0. Of an encoder with several tokens they are those of all, and one such
+    mark for each. A subclass makes the head of them.
     """
 
     holds = ("encoders",)
     head: nn.Module
 
-    def __init__(self, *, spec: DataSpec, encoders: dict[str, Callable[..., nn.Module]]):
+    def __init__(
+        self, *, spec: DataSpec, encoders: dict[str, Callable[..., nn.Module]], tokens: int = 1
+    ):
         super().__init__()
         self.kinds = inner_kinds(spec, encoders)
         self.encoders = nn.ModuleDict(
-            {kind: InnerEncoder(encoders[kind], spec, kind) for kind in self.kinds}
+            {kind: InnerEncoder(encoders[kind], spec, kind, tokens) for kind in self.kinds}
         )
         self.places = places_of_marks(spec, self.kinds)
         self.widths = [self.encoder(kind).width for kind in self.kinds]
+        self.counts = [self.encoder(kind).count for kind in self.kinds]
         is_fixed = not any(True for _ in self.encoders.parameters())  # a head can be tuned alone
         self.pretrained = is_fixed or any(self.encoder(kind).pretrained for kind in self.kinds)
         if self.pretrained:
@@ -48,19 +52,25 @@ class KindEncoders(nn.Module):
     def layers(self) -> list[str]:
         """The layers of the encoders, those that lie as far below the head joined."""
         named = [
-            [f"encoders.{kind}.{name}" for name in reversed(self.encoder(kind).layers())]
+            [self._joined(kind, names) for names in reversed(self.encoder(kind).layers())]
             for kind in self.kinds
         ]
         joined = ["+".join(filter(None, level)) for level in zip_longest(*named)]
         return [*reversed(joined), "head"]
 
+    def _joined(self, kind: str, names: str) -> str:
+        return "+".join(f"encoders.{kind}.{name}" for name in names.split("+"))
+
     def features(self, batch: Batch) -> Tensor:
-        parts = [self.encoder(kind)(batch) for kind in self.kinds]
-        marks = [
-            parts[0].new_ones(len(parts[0])) if place is None else batch["present"][:, place]
-            for place in self.places
-        ]
-        return torch.cat([*parts, torch.stack([mark.to(parts[0]) for mark in marks], 1)], 1)
+        parts, marks = [], []
+        for kind, place in zip(self.kinds, self.places, strict=True):
+            values, mask = self.encoder(kind).tokens(batch)
+            own = values.new_ones(values.shape[:2]) if mask is None else mask.to(values)
+            if place is not None:
+                own = own * batch["present"][:, place, None].to(values)
+            parts.append(values.flatten(1))
+            marks.append(own)
+        return torch.cat([*parts, *marks], 1)
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ def halved(lengths: Tensor) -> Tensor:
 def mask_time(values: Tensor, lengths: Tensor) -> Tensor:
     """The values, zero behind a row's own steps. Shapes: values (B, C, T, F), lengths (B,)."""
     return values * steps_mask(lengths, values.shape[2]).to(values.dtype)[:, None, :, None]
+
+
+def tokens_of_time(values: Tensor, lengths: Tensor) -> Tokens:
+    """A token for each step, the mean over all bands. Shapes: values (B, C, T, F), lengths (B,)."""
+    return Tokens(values.mean(3).mT, steps_mask(lengths, values.shape[2]))
 
 
 def mean_over_time(values: Tensor, lengths: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from lepton.errors import ConfigError
 from lepton.model.shared_encoder import shared_encoder
 from lepton.model.spectra import Batch, steps_mask
 from lepton.model.text_inputs import make_head
+from lepton.model.token_features import Tokens
 from lepton.model.weights_file import write_architecture
 from lepton.pretrained.location import loading_problem, local_file
 from lepton.pretrained.onnx_weights import onnx_weights
@@ -63,6 +64,7 @@ class SpeechEmbedding(nn.Module):
         with torch.random.fork_rng(enabled=pretrained):
             key = ("speech_embedding", path) if pretrained else None
             self.encoder = shared_encoder(key, lambda: _encoder(path if pretrained else None))
+        self.token_width = WIDTHS[-1]
         width = WIDTHS[-1] * (2 if pooling == "mean_max" else 1)
         self.head = make_head(width, spec.outputs, dropout)
 
@@ -76,15 +78,23 @@ class SpeechEmbedding(nn.Module):
         return {**others, "log_mel": self.mel(audio, samples), "audio_length": samples}
 
     def features(self, batch: Batch) -> Tensor:
-        batch = batch if "log_mel" in batch else self.in_parts(batch)
-        samples, embeddings = batch["audio_length"], self.encoder(batch["log_mel"])
-        windows = (self.mel.frames(samples) - WINDOW) // STEP + 1
+        embeddings, windows = self._windows(batch)
         is_own = steps_mask(windows, embeddings.shape[1])[..., None]
         own = embeddings.masked_fill(~is_own, 0)
         mean = own.sum(1) / windows.to(own.dtype)[:, None]
         largest = embeddings.masked_fill(~is_own, -torch.inf).amax(1)
         parts = {"mean": [mean], "max": [largest], "mean_max": [mean, largest]}
         return torch.cat(parts[self.pooling], 1)
+
+    def token_features(self, batch: Batch) -> Tokens:
+        embeddings, windows = self._windows(batch)
+        return Tokens(embeddings, steps_mask(windows, embeddings.shape[1]))
+
+    def _windows(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The embeddings of all windows, and how many a row has. Shapes: -> (B, T, width), (B,)."""
+        batch = batch if "log_mel" in batch else self.in_parts(batch)
+        embeddings = self.encoder(batch["log_mel"])
+        return embeddings, (self.mel.frames(batch["audio_length"]) - WINDOW) // STEP + 1
 
     def _with_silence(self, audio: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
         """The sounds with silence on both sides, as long as a window at least; and how long."""

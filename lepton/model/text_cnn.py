@@ -1,11 +1,13 @@
 """TextCnn: convolutions over the token embeddings, of each filter the largest output."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from lepton.model.text_inputs import Batch, TokenEmbeddings, make_head
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
 
@@ -41,13 +43,20 @@ class TextCnn(nn.Module):
         return ["embeddings", "convolutions", "head"]
 
     def features(self, batch: Batch) -> Tensor:
-        values, padding = self.embeddings(batch).mT, ~batch["mask"][:, None]
-        maxima = []
+        padding = ~batch["mask"][:, None]
+        answers = [answer.masked_fill(padding, -torch.inf) for answer in self._answers(batch)]
+        return torch.cat([answer.amax(2) for answer in answers], 1).relu()
+
+    def token_features(self, batch: Batch) -> Tokens:
+        return Tokens(torch.cat([*self._answers(batch)], 1).relu().mT, batch["mask"])
+
+    def _answers(self, batch: Batch) -> Iterator[Tensor]:
+        """Yields what the filters of each convolution answer. Shapes: (B, filters, T)."""
+        values = self.embeddings(batch).mT
         for kernel, convolution in zip(self.kernels, self.convolutions, strict=True):
             margin = kernel - 1  # so that there are as many outputs as tokens
             padded = nn.functional.pad(values, (margin // 2, margin - margin // 2))
-            maxima.append(convolution(padded).masked_fill(padding, -torch.inf).amax(2))
-        return torch.cat(maxima, 1).relu()
+            yield convolution(padded)
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

@@ -19,6 +19,7 @@ from lepton.model.encoder import (
 from lepton.model.pooling import AttentionPooling, first_token, last_token
 from lepton.model.shared_encoder import shared_encoder
 from lepton.model.text_inputs import Batch, make_head, masked_mean
+from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
 from lepton.values.bounds import From0Below1
 
@@ -82,13 +83,24 @@ class Transformer(nn.Module):
         return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), *pooling, "head"]
 
     def features(self, batch: Batch) -> Tensor:
+        pool = self.attention if self.attention is not None else POOLINGS[self.pooling]
+        return self._normalized(pool(self._hidden(batch), batch["mask"]))
+
+    def token_features(self, batch: Batch) -> Tokens:
+        return Tokens(self._normalized(self._hidden(batch)), batch["mask"])
+
+    def drop_pooling(self) -> None:
+        """Takes off the weights that make one vector of the tokens."""
+        self.attention = None
+
+    def _normalized(self, features: Tensor) -> Tensor:
+        return rms_norm(features, features.shape[-1:]) if self.normalize else features
+
+    def _hidden(self, batch: Batch) -> Tensor:
         inputs = {"input_ids": batch["tokens"], "attention_mask": batch["mask"].long()}
         if "segments" in batch and getattr(self.encoder.config, "type_vocab_size", 0) > 1:
             inputs["token_type_ids"] = batch["segments"]
-        hidden = self.encoder(**inputs, return_dict=True).last_hidden_state
-        pool = self.attention if self.attention is not None else POOLINGS[self.pooling]
-        pooled = pool(hidden, batch["mask"])
-        return rms_norm(pooled, pooled.shape[-1:]) if self.normalize else pooled
+        return self.encoder(**inputs, return_dict=True).last_hidden_state
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.features(batch))

@@ -1,14 +1,17 @@
 """ViT: a transformer over patches of an image, from scratch."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
 from lepton.errors import ConfigError
-from lepton.model.image_network import Pooled, build_encoder
+from lepton.model.image_network import Pooled, build_encoder, unpooled
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
+
+if TYPE_CHECKING:
+    from transformers.utils.generic import ModelOutput
 
 PATCHES = (16, 8, 4, 2)  # sides in pixels, the first of which that leaves FEWEST along a side
 FEWEST = 6
@@ -54,7 +57,11 @@ class ViT(Pooled):
         self.pooling, self.padding = pooling, (0, right, 0, below)  # in the order of `pad`
         super().__init__(spec=spec, encoder=encoder, dropout=dropout)
 
-    def encode(self, values: Tensor) -> Tensor:
-        if any(self.padding):
-            values = torch.nn.functional.pad(values, self.padding)
-        return super().encode(values)
+    def ask(self, values: Tensor) -> "ModelOutput":
+        return super().ask(self._padded(values))
+
+    def encode_places(self, values: Tensor) -> Tensor:
+        return unpooled(self.ask(values), self.encoder, self._padded(values).shape[2:])
+
+    def _padded(self, values: Tensor) -> Tensor:
+        return torch.nn.functional.pad(values, self.padding) if any(self.padding) else values

@@ -35,6 +35,40 @@ def test_the_texts_of_cells_are_found_in_every_kind_of_table(table, tmp_path, en
     assert names_in([str(path)], tmp_path) == {*ODD}
 
 
+@pytest.mark.parametrize(
+    ("encoding", "separator", "quote"),
+    [("cp1252", None, '"'), ("utf-16", None, '"'), ("latin-1", "#", "'"), ("utf-8", "#", None)],
+)
+def test_only_the_files_of_a_table_written_in_another_way_tell_data_apart(
+    tmp_path, encoding, separator, quote
+):
+    names = ["größe.png", "b.png"] if quote is None else ["größe.png", "b, c#.png"]
+    frame = pd.DataFrame({"file": names, "late": ["no", "yes"]})
+    written = {} if quote is None else {"quotechar": quote}
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False, encoding=encoding, sep=separator or ";", **written)
+    for name in (*names, "other.png"):
+        (tmp_path / name).write_text(name)
+    node = {"_target_": "lepton.dataset.multimodal.Multimodal", "path": str(path)}
+    node |= {"encoding": encoding, "separator": separator, "quote": quote}
+    config = {"dataset": {**node, "test_path": None, "root": str(tmp_path)}}
+    before = data_contents(config)
+    assert [name for name, _ in before["root"]] == sorted(names)
+    (tmp_path / "other.png").write_text("another")
+    assert data_contents(config) == before
+    (tmp_path / names[0]).write_text("another")
+    assert data_contents(config) != before
+
+
+def test_a_separator_of_names_is_none_of_a_table(tmp_path):
+    (tmp_path / "t.csv").write_text("audio,label\na_b.wav,1\n")
+    (tmp_path / "a_b.wav").write_text("a sound")
+    node = {"_target_": "lepton.dataset.audio_folder.AudioFolder", "separator": "_"}
+    node |= {"path": f"{tmp_path}/t.csv", "test_path": None, "root": str(tmp_path)}
+    found = data_contents({"dataset": node})["root"]
+    assert [name for name, _ in found] == ["a_b.wav"]
+
+
 @pytest.mark.parametrize("content", [b"a,b\n\xff,1\n", b"a\n\xff\n", b""])
 def test_a_table_that_cannot_be_read_so_has_none(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)

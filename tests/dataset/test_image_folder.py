@@ -208,3 +208,18 @@ def test_a_name_that_is_no_utf8_is_refused(folder):
     (folder / "cat" / os.fsdecode(b"\xff.png")).write_bytes(b"")
     with pytest.raises(DataError, match=r"cat/\\udcff\.png: the name is no UTF-8; rename it"):
         data_of(folder)
+
+
+def test_a_table_in_another_encoding_is_that_of_its_files(tmp_path):
+    names = [f"größe {number}.png" for number in range(12)]
+    for number, name in enumerate(names):
+        draw(tmp_path / name, number)
+    table = pd.DataFrame({"image": names, "label": ["füchse", "hunde"] * 6})
+    for encoding in ("utf-8", "cp1252", "utf-16"):
+        table.to_csv(tmp_path / f"{encoding}.csv", index=False, encoding=encoding)
+        path, root = tmp_path / f"{encoding}.csv", str(tmp_path)
+        data = data_of(path, root=root, encoding=encoding)
+        assert data.spec.classes == ("füchse", "hunde")
+        assert [os.path.basename(p) for p in data.read()[0]["image"]] == names
+    with pytest.raises(DataError, match=r"not utf-8.*dataset\.encoding=cp1252"):
+        data_of(tmp_path / "cp1252.csv", root=str(tmp_path))

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from lepton import load_model
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.inputs.table import TableInputs
+from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.explain.attributing import ExplainedOutput, integrated_gradients, map_layer
 from lepton.explain.input_leaves import find_leaves
 from lepton.spec import QUANTILE_LEVELS, UNSEEN_CODE
@@ -166,8 +168,21 @@ class Stages(nn.Module):
 )
 def test_maps_come_from_the_last_layer_that_has_enough_pixels(side, least, layer):
     model, batch = Stages(), {"image": torch.zeros(1, 1, side, side, dtype=torch.uint8)}
-    output = ExplainedOutput(model, batch, {}, 0)
+    neutral = {"image": batch["image"] + 9}
+    output = ExplainedOutput(model, batch, neutral, 0)
     assert map_layer(output, model, least_side=least) == layer
+
+
+def test_maps_of_a_picture_are_not_those_of_what_lies_beside_it():
+    stages = nn.ModuleDict({"image": Stages(), "audio": Stages()})
+
+    def forward(batch):
+        return stages["image"](batch) + stages["audio"]({"image": batch["audio"]})
+
+    batch = {name: torch.zeros(1, 1, 32, 32) for name in ("image", "audio")}
+    neutral = {"image": torch.ones(1, 1, 32, 32)}
+    output = ExplainedOutput(forward, batch, neutral, 0)
+    assert map_layer(output, stages, least_side=7) == "image.stages.1"
 
 
 def test_a_network_without_maps_has_no_such_layer():
@@ -286,10 +301,96 @@ def test_inputs_of_several_kinds_share_one_sum(here, run, lepton):
     np.testing.assert_allclose(sums, [float(text) for text in beyond[:3]], atol=0.02)
 
 
-def lines_of(lepton, *words):
+CLIPS = (
+    *("dataset=video_folder", "dataset.path=clips", "dataset.frames=4", "dataset.size=null"),
+    *("model=frame_network", "model.backbone.channels=[8]", "model.layer=null", "trainer=cpu"),
+    *("model.pooling=mean", "trainer.max_epochs=12", "study=explained", "optimizer.lr=0.03"),
+    "batch_size=16",
+)
+
+
+def test_a_clip_whose_class_one_frame_decides_lights_that_frame(here, run, lepton):
+    from tests.video_files import write_clip
+
+    draw = np.random.default_rng(0)
+    for number in range(60):
+        frames = draw.integers(0, 60, (4, 16, 16, 3), dtype=np.uint8)
+        if number % 2:
+            frames[2, CORNER, CORNER] = 250
+        write_clip(here / "clips" / ("dark", "light")[number % 2] / f"{number}.mp4", frames)
+    folder = run(*CLIPS)
+    page, table = explained(lepton, folder, "samples=6", "towards=actual", "steps=32")
+    assert len(re.findall("data:image/png;base64", page)) == 3 * 6
+    model = load_model(folder)
+    truth = pd.read_parquet(folder / "predictions" / "test.parquet").set_index("id")["target"]
+    assert {*table["part"]} == {f"frame {number}" for number in range(1, 5)}
+    assert truth.loc[table["id"].unique()].any()
+    for row, pixels in table.groupby("id"):
+        assert (pixels["x"].max(), pixels["y"].max(), len(pixels)) == (15, 15, 4 * 16 * 16)
+        if not truth[row]:
+            continue
+        by_frame = pixels.groupby("part")["attribution"].sum()
+        assert by_frame.idxmax() == "frame 3"
+        assert by_frame["frame 3"] > 0.6 * by_frame.abs().sum()
+        third = pixels[pixels["part"] == "frame 3"]
+        cam = third.pivot(index="y", columns="x", values="grad_cam").to_numpy()
+        assert cam[:4, :4].mean() > 3 * cam[8:, 8:].mean()
+    assert "frame 3" in page
+    assert model.spec.kinds == ("video",)
+
+
+@pytest.mark.slow
+def test_each_side_of_a_pair_is_told_by_what_makes_it_like_its_partner(here, run, lepton):
+    """The note names the corner that is bright, among words that say nothing."""
+    draw, rows = np.random.default_rng(0), []
+    (here / "photos").mkdir()
+    corners = {"north": (slice(0, 4), slice(0, 4)), "south": (slice(8, 12), slice(8, 12))}
+    for number in range(120):
+        pixels = draw.integers(0, 60, (12, 12, 3), dtype=np.uint8)
+        name = ("north", "south")[number % 2]
+        hue = number % 2
+        pixels[(*corners[name], hue)] = 250
+        Image.fromarray(pixels).save(here / "photos" / f"{number}.png")
+        rows.append((f"{number}.png", f"some {name} thing {draw.choice(['big', 'small'])}"))
+    pd.DataFrame(rows, columns=["photo", "note"]).to_csv("pairs.csv", index=False)
+    folder = run(
+        *("dataset=multimodal", "dataset.path=pairs.csv", "dataset.root=photos", "batch_size=32"),
+        *("dataset.target=null", "dataset.use=[image,text]", "dataset.absent=drop"),
+        *("dataset.columns.note=text", "dataset.inputs.image.size=12", "model=two_towers"),
+        *("task=contrastive", "task.dimensions=8", "model.encoders.image.channels=[8]"),
+        *("model.encoders.text.width=8", "model.encoders.text.tokenizer.vocabulary=60"),
+        *("trainer=cpu", "trainer.max_epochs=20", "optimizer.lr=0.02", "study=explained"),
+    )
+    page, table = explained(lepton, folder, "samples=6", "steps=200")
+    assert "similarity of" in page
+    assert "place of its text" in page
+    model = load_model(folder)
+    frame = pd.DataFrame(rows, columns=["photo", "note"])
+    task, network = model.learner.task, model.learner.model.eval()
+
+    def similarity(batch):
+        with torch.no_grad():
+            first, second = task.forward(network, batch)[0]
+        return float(first @ second)
+
+    for row, parts in table.groupby("id"):
+        rows_of = model.encode(frame.iloc[[row]].assign(photo=f"photos/{row}.png"))
+        cutter = BatchCutter(rows_of, [type(kind) for kind in model.inputs])
+        batch = cutter.padded(rows_of, torch.tensor([0]))
+        for kind in model.inputs:  # the other side is held as it is
+            beyond = similarity(batch) - similarity({**batch, **kind.neutral(batch, model.spec)})
+            total = parts.loc[parts["inputs"] == kind.name, "attribution"].sum()
+            assert total == pytest.approx(beyond, abs=0.03 * abs(beyond) + 0.02)
+        words = parts[parts["inputs"] == "text"].set_index("part")["attribution"]
+        assert words.max() > 0
+        assert words.idxmax().strip("#") in "northsouth"
+    assert "has learned pairs" in lines_of(lepton, folder, "towards=actual", pages=1)
+
+
+def lines_of(lepton, *words, pages=0):
     code, _, said = lepton("explain", *map(str, words))
     assert (code, said.count("\n")) == (2, 1), said
-    assert not Path("reports").exists()
+    assert len([*Path("reports").glob("*.html")]) == pages
     return said
 
 

@@ -85,10 +85,12 @@ def test_encoders_are_swept_by_name(shop, lepton):
 
 
 @pytest.mark.slow
-def test_stacked_runs_are_those_trained_alone(shop, lepton):
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_stacked_runs_are_those_trained_alone(shop, lepton, tokens):
     sweep = ("train", "-m", *SHOP, "seed=0,1,2", "trainer.precision=64-true")
     sweep = (*sweep, "dataset.use=[image,table]", "model.modality_dropout=0.2")
     sweep = (*sweep, "model.fusion=attention", "model.width=8", "model.heads=2")
+    sweep = (*sweep, f"model.tokens={tokens}")
     for launcher, *size in (("basic",), ("vectorized", "hydra.launcher.size=3")):
         code, out, said = lepton(*sweep, f"study={launcher}", f"hydra/launcher={launcher}", *size)
         assert code == 0
@@ -118,11 +120,12 @@ def test_runs_are_combined_verified_and_reported(shop, lepton):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tokens", [1, 3])
 def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
-    shop, stopped, run, fingerprint
+    shop, stopped, run, fingerprint, tokens
 ):
     words = (*SHOP, "model.modality_dropout=0.3", "model.fusion=attention", "model.width=8")
-    words = (*words, "model.heads=2")
+    words = (*words, "model.heads=2", f"model.tokens={tokens}")
     folder, stops = stopped(3, *words)
     assert stops >= 2
     assert fingerprint(folder) == fingerprint(run(*words))
@@ -150,22 +153,27 @@ def encoder(here):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tokens", [1, 3])
 def test_features_of_frozen_encoders_are_computed_once_kept_and_stacked(
-    shop, encoder, lepton, monkeypatch
+    shop, encoder, lepton, monkeypatch, tokens
 ):
     from lepton.model.transformer import Transformer
 
-    calls, features = [], Transformer.features
+    calls, hidden = [], Transformer._hidden
     monkeypatch.setattr(
-        Transformer, "features", lambda self, batch: calls.append(1) or features(self, batch)
+        Transformer, "_hidden", lambda self, batch: calls.append(1) or hidden(self, batch)
     )
     sweep = ("train", "-m", *encoder, "finetune=head", "optimizer.lr=0.01,0.001")
-    alone, stacked = {}, {}
+    if tokens > 1:
+        sweep = (*sweep, "model.fusion=attention", f"model.tokens={tokens}", "model.width=8")
+        sweep = (*sweep, "model.heads=2", "model.modality_dropout=0.2")
+    alone, stacked, counts = {}, {}, []
     for launcher, tables in (("basic", alone), ("vectorized", stacked)):
-        calls.clear()
         assert lepton(*sweep, f"study={launcher}", f"hydra/launcher={launcher}")[0] == 0
         for path in Path("runs", launcher).glob("*-s0-*"):
             tables[path.name] = pd.read_parquet(path / "predictions" / "test.parquet")
+        counts.append(len(calls))
+    assert counts[0] == counts[1] > 0  # the stack computes none anew
     assert len(alone) == 2
     for name, table in alone.items():
         pd.testing.assert_frame_equal(table, stacked[name], rtol=1e-4)

@@ -1,5 +1,6 @@
 """Explained: how much each part of one input moved an output, as a kind of inputs tells it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,7 +37,8 @@ class Explained:
 
     Of words and columns `names` are those parts, `texts` what stands in them; of a picture there
     are none, and `pixels` lie below the map. `in_order`: the parts are read one after the other.
-    `is_turned`: rows of the map are shown as columns, and its columns from the bottom up.
+    `is_turned`: rows of the map are shown as columns, and its columns from the bottom up. `frames`
+    of a clip lie side by side, and are shown in rows.
     Shapes: values (parts,), or (H, W) with pixels (H, W) or (H, W, 3) uint8.
     """
 
@@ -46,10 +48,30 @@ class Explained:
     in_order: bool = False
     pixels: np.ndarray | None = None
     is_turned: bool = False
+    frames: int = 1
 
     def upright(self, values: np.ndarray) -> np.ndarray:
         """A map, or the pixels, as a page shows them. Shapes: (H, W, ...)."""
+        if self.frames > 1:
+            return _in_rows(np.split(values, self.frames, 1))
         return np.flip(values.swapaxes(0, 1), 0) if self.is_turned else values
+
+    def by_frame(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """The frames of a clip with what was attributed to each; of anything else none."""
+        if self.frames == 1:
+            return (), np.zeros(0)
+        parts = np.split(self.values, self.frames, 1)
+        names = tuple(f"frame {number}" for number in range(1, self.frames + 1))
+        return names, np.array([float(part.sum()) for part in parts])
+
+
+def _in_rows(frames: Sequence[np.ndarray]) -> np.ndarray:
+    """Frames in rows, as many as there are columns, or fewer."""
+    columns = math.ceil(math.sqrt(len(frames)))
+    blanks = [np.zeros_like(frames[0])] * (-len(frames) % columns)
+    filled = [*frames, *blanks]
+    rows = [filled[start : start + columns] for start in range(0, len(filled), columns)]
+    return np.concatenate([np.concatenate(row, 1) for row in rows])
 
 
 def picture_of(pixels: np.ndarray, alt: str) -> Picture:

@@ -4,12 +4,17 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+import torch
 
 from lepton.dataset.inputs.decoded import namer
+from lepton.dataset.inputs.explained import Explained
+from lepton.dataset.inputs.kind import Rows
 from lepton.dataset.inputs.picture import Picture
 from lepton.dataset.inputs.pixels import PixelInputs, picture_sides
 from lepton.image.decoded_pictures import DecodedPixels, PictureShape
+from lepton.image.statistics import LEVELS
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1
 from lepton.video.clip_reader import ClipReader
@@ -64,6 +69,25 @@ class VideoInputs(PixelInputs):
     def describe(cls, spec: DataSpec) -> str:
         frames, *others = cls.sizes_of(spec)
         return f"clips of {frames} frames of {' x '.join(map(str, others))}"
+
+    def in_parts(self, batch: Rows) -> Rows:
+        """The batch with pixels as numbers, which networks take as they do bytes."""
+        return {**batch, "video": batch["video"].float()}
+
+    def neutral(self, batch: Rows, spec: DataSpec) -> Rows:
+        """Frames of the mean colour of training."""
+        mean = torch.tensor([*self.fields_of(spec)["mean"]]) * (LEVELS - 1)
+        return {"video": mean.to(batch["video"])[:, None, None].expand_as(batch["video"])}
+
+    def explained(
+        self, raw: pd.DataFrame, batch: Rows, spec: DataSpec, attributed: dict[str, Any]
+    ) -> Explained:
+        clip = batch["video"][0].numpy().round().astype(np.uint8)  # (T, C, H, W)
+        none = np.zeros((len(clip), *clip.shape[2:]))
+        values = sum((array.sum(1) for array in attributed.get("video", [])), none)
+        shown = clip[:, 0] if clip.shape[1] == 1 else clip.transpose(0, 2, 3, 1)
+        pixels = np.concatenate([*shown], 1)
+        return Explained(np.concatenate([*values], 1), pixels=pixels, frames=len(clip))
 
     def show(self, file: Any, name: str) -> Picture:
         """Some frames of the clip beside each other."""

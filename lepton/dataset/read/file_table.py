@@ -20,7 +20,7 @@ from lepton.foreign_text import printable
 from lepton.storage.file_cell import path_or_bytes
 
 CSV_OPTIONS: dict[str, Any] = {
-    **{"separator": None, "quote": '"', "decimal": None, "encoding": "utf-8"},
+    **{"separator": None, "quote": '"', "decimal": None},
     **{"header": True, "names": None, "missing": [""]},
 }
 LABEL = "label"  # the column of class names that folders give
@@ -32,7 +32,8 @@ class FileTable:
 
     `what`: a file is, as "image"; `column`: of paths, which the YAML's key `key` names; `endings`:
     of the files in folders, in small letters; `root`: the folder that the paths of a CSV start
-    from; none leads out of it. `skips`: a row of a CSV without a path is left to who decodes files.
+    from; none leads out of it. `encoding`: of a CSV. `skips`: a row of a CSV without a path is left
+    to who decodes files.
     """
 
     what: str
@@ -40,6 +41,7 @@ class FileTable:
     key: str
     endings: Collection[str]
     root: str | None
+    encoding: str
     skips: bool
 
     def read(self, path: str, *, least_classes: int = 2) -> pd.DataFrame:
@@ -79,7 +81,7 @@ class FileTable:
             frame = read_parquet(str(path), files=self.column)
         else:
             refuse_no_root(self.root, path, self.column)
-            frame = read_csv(str(path), **CSV_OPTIONS)
+            frame = read_csv(str(path), encoding=self.encoding, **CSV_OPTIONS)
         if self.column not in frame.columns:
             hint = suggestion(self.column, frame.columns)
             raise DataError(f"{path}: dataset.{self.key}={self.column}: no such column{hint}")
