@@ -15,6 +15,7 @@ from typing import Any
 START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 _start_method = multiprocessing.get_context(START_METHOD)
 _main_lock = threading.Lock()
+QUIET = "lepton.compat.quiet_fork_server"  # which a server imports first, to say no more than ends
 
 
 class ProcessWithoutMain(_start_method.Process):
@@ -46,7 +47,7 @@ def start_fork_server(modules: Sequence[str]) -> None:
     """
     if START_METHOD != "forkserver":
         return
-    _start_method.set_forkserver_preload(list(modules))
+    _start_method.set_forkserver_preload([QUIET, *modules])
     with _without_main_module(), _without_stop_signals():
         forkserver.ensure_running()
 
@@ -54,14 +55,14 @@ def start_fork_server(modules: Sequence[str]) -> None:
 def stop_fork_server() -> None:
     """Ends the server at once, whatever it imports meanwhile: who waits for its process stops.
 
-    Who is just asking it for a process starts another server, which is to import nothing.
+    Who is just asking it for a process starts another server, which is to import nothing else.
 
     No public way: multiprocessing's own end waits until the server has imported its modules.
     Tried: Python 3.11.
     """
     server: Any = forkserver._forkserver
     if server._forkserver_pid is not None:
-        _start_method.set_forkserver_preload([])
+        _start_method.set_forkserver_preload([QUIET])
         with suppress(ProcessLookupError):
             os.kill(server._forkserver_pid, signal.SIGKILL)
         server._stop()
