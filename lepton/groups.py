@@ -188,9 +188,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "val_folds": None,
         "val_fold": None,
     },
-    "lepton.dataset.image_folder.ImageFolder": {"encoding": "utf-8"},
-    "lepton.dataset.audio_folder.AudioFolder": {"encoding": "utf-8"},
-    "lepton.dataset.video_folder.VideoFolder": {"encoding": "utf-8"},
+    "lepton.dataset.file_folder.FileFolder": {"encoding": "utf-8"},
     "lepton.dataset.tabular.TabularData": {
         **{"duplicates": "keep", "where": None, "keep": None, "drop": None},
     },
