@@ -2,11 +2,13 @@
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any
+
+from torch import Tensor
 
 IMPORTER, LEFT_OUT = "torchmetrics.functional.text.bert", "transformers"
 
@@ -73,5 +75,32 @@ class _LazyName:
 
 with without_transformers():
     from torchmetrics.functional import classification
+    from torchmetrics.utilities import dim_zero_sum
 
-__all__ = ["classification", "without_transformers"]
+
+def sums_over_rows(metric: Any) -> bool:
+    """True where each state of a metric is a sum over rows, so that these can be weighed.
+
+    No public way: a metric does not tell how its states are joined. Tried: torchmetrics 1.5.0,
+    1.9.0.
+    """
+    joined, states = getattr(metric, "_reductions", {}), getattr(metric, "_defaults", {})
+    are_sums = all(how is dim_zero_sum for how in joined.values())
+    return bool(joined) and are_sums and all(isinstance(s, Tensor) for s in states.values())
+
+
+def computed_by_weights(metric: Any, parts: Iterable[tuple[float, Tensor, Tensor]]) -> Any:
+    """The value of such a metric whose states are sums over several sets of rows, each times a
+    number. Shapes: (N,) or (N, classes), (N,) of each set."""
+    sums: dict[str, Any] = {}
+    for number, prediction, target in parts:
+        metric.reset()
+        metric.update(prediction, target)
+        for name, state in metric.metric_state.items():
+            sums[name] = sums.get(name, 0) + number * state.double()
+    for name, state in sums.items():
+        setattr(metric, name, state)
+    return metric.compute()
+
+
+__all__ = ["classification", "computed_by_weights", "sums_over_rows", "without_transformers"]

@@ -7,14 +7,16 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lepton.compat.torchmetrics import computed_by_weights, sums_over_rows
 from lepton.errors import ConfigError
 from lepton.metric.metric import Metric
+from lepton.metric.row_weights import binary_digits
 
 TASK_PREFIXES = ("binary", "multiclass", "multilabel")  # of names in torchmetrics
 
@@ -43,7 +45,11 @@ class MetricOption:
         source: Any = target
         if inspect.isclass(target):
             source = _explained(function, self.label)()
-            function = partial(_compute, source) if hasattr(source, "update") else source
+            if hasattr(source, "update"):
+                compute = _compute_weighed if sums_over_rows(source) else _compute
+                function = partial(compute, source)
+            else:
+                function = source
         larger_is_better = self.larger_is_better
         if larger_is_better is None:
             larger_is_better = getattr(source, "higher_is_better", None)
@@ -85,6 +91,19 @@ def _compute(metric: Any, prediction: Tensor, target: Tensor) -> Any:
     return metric.compute()
 
 
+def _compute_weighed(
+    metric: Any, prediction: Tensor, target: Tensor, sample_weight: Tensor | None = None
+) -> Any:
+    """The same by weights of rows, of a metric whose states are sums over rows."""
+    if sample_weight is None:
+        return _compute(metric, prediction, target)
+    metric.set_dtype(torch.float64)
+    parts = (
+        (number, prediction[rows], target[rows]) for number, rows in binary_digits(sample_weight)
+    )
+    return computed_by_weights(metric, parts)
+
+
 def _explained(function: Callable[..., Any], label: str) -> Callable[..., Any]:
     """The function, whose errors from inside torchmetrics are one line, and without warnings."""
     target = function
@@ -92,6 +111,7 @@ def _explained(function: Callable[..., Any], label: str) -> Callable[..., Any]:
         target = target.func
     is_users_own = not getattr(target, "__module__", "").startswith(("torchmetrics.", "lepton."))
 
+    @wraps(function)  # its signature says whether it weighs rows
     def call(*arguments: Any, **options: Any) -> Any:
         try:
             with warnings.catch_warnings():

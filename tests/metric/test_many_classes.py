@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchmetrics.functional import classification as tm
 
-from lepton.metric import scoring
+from lepton.metric import averages
 from lepton.metric.class_counts import balanced_accuracy, macro_f1, mcc
 from lepton.metric.ranking import auroc, average_precision
 from lepton.metric.scoring import METRICS
@@ -49,6 +49,6 @@ def test_blocks_of_rows_and_columns_change_no_bit(monkeypatch):
     p, y = probabilities(50, 12, 1.0, ties=False), targets(50, 12)
     names = ("auroc", "average_precision", "brier")
     whole = {name: METRICS["multiclass"][name](p, y) for name in names}
-    monkeypatch.setattr(scoring, "BLOCK_CELLS", 100)
+    monkeypatch.setattr(averages, "BLOCK_CELLS", 100)
     for name, value in whole.items():
         assert METRICS["multiclass"][name](p, y).equal(value), name
