@@ -78,7 +78,7 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "metric": Group(
         targets=("lepton.metric.", "torchmetrics."),
-        supplied=("task", "num_classes", "num_labels"),
+        supplied=("task", "num_classes", "num_labels", "sample_weight"),
         own_keys={"larger_is_better": "bool"},
         positional=2,
         several=True,
@@ -178,7 +178,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     "dataset": {
         **{"weight": None, "shots": None, "fraction": 1.0, "val_folds": None, "val_fold": None},
         **{"memory_gb": None, "cache_gb": None, "decoding_threads": 2, "missing_target": "ask"},
-        **{"max_numeric_classes": 20, "min_identifier_values": 20},
+        **{"max_numeric_classes": 20, "min_identifier_values": 20, "weighted_metrics": True},
     },
     "lepton.dataset.file_folder.FileFolder": {"encoding": "utf-8"},
     "lepton.dataset.tabular.TabularData": {
@@ -191,7 +191,10 @@ REVISIONS: dict[str, tuple[str, ...]] = {
     # What changed in the results of an option whose config is as it was, oldest change first: by
     # group or class, as above. Their number is the option's revision, a part of its runs' ids.
     # Those that touch some of its runs alone stand in lepton.config.partial_revisions too.
-    "task": ("1 counts in the last bin of ece", "batches of a step count by their class weights"),
+    "task": (
+        *("1 counts in the last bin of ece", "batches of a step count by their class weights"),
+        "metrics count rows by dataset.weight",
+    ),
 }
 HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed
 METHOD_CLASS = "lepton.method.Method"  # that every method derives from

@@ -21,9 +21,15 @@ def _weighs_several_batches(config: Config) -> bool:
     return several and _value(config, "task", "class_weights") is not None
 
 
+def _weighs_rows(config: Config) -> bool:
+    heeded = _value(config, "dataset", "weighted_metrics") is not False
+    return heeded and _value(config, "dataset", "weight") is not None
+
+
 TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups
     "1 counts in the last bin of ece": _monitors_ece,
     "batches of a step count by their class weights": _weighs_several_batches,
+    "metrics count rows by dataset.weight": _weighs_rows,
 }
 
 

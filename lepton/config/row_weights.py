@@ -1,4 +1,4 @@
-"""Checks of dataset.weight, the column by which training rows count."""
+"""Checks of dataset.weight, the column by which rows count."""
 
 from typing import Any
 
@@ -11,6 +11,10 @@ def row_weight_problems(config: dict[str, Any], kind: ModelKind) -> list[str]:
     """A line for each mistake that is seen without the data."""
     data = config["dataset"] or {}
     if (column := data.get("weight")) is None:
+        if data.get("weighted_metrics") is False:
+            return [
+                "dataset.weighted_metrics=false: rows have no weights; dataset.weight gives some"
+            ]
         return []
     target = data.get("target")
     targets = target if isinstance(target, list) else [target]

@@ -12,7 +12,7 @@ from torch import Tensor
 from lepton.compat.lightning import pl
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.file_parts import FileParts
-from lepton.dataset.clean.row_weights import no_inputs, weight_notes
+from lepton.dataset.clean.row_weights import RowWeights
 from lepton.dataset.clean.selection import Selection, join_files
 from lepton.dataset.clean.target import ReadTarget, Target, encode_target
 from lepton.dataset.describe.class_notes import absent_class_notes
@@ -84,6 +84,7 @@ class Data(pl.LightningDataModule):
         weight: str | None = None,
         val_folds: AtLeast1 | None = None,
         val_fold: AtLeast0 | None = None,
+        weighted_metrics: bool = True,
     ):
         super().__init__()
         self.target = target if isinstance(target, str) else list(target or [])
@@ -101,10 +102,10 @@ class Data(pl.LightningDataModule):
             shots=shots,
             fraction=fraction,
         )
-        self.batch_size, self.seed, self.weight = batch_size, seed, weight
-        self.limit_batches, self.overfit_batches = limit_batches, overfit_batches
         self.splits, self.notes = dict[str, Rows](), list[CleaningNote]()
-        self.inputs, self.arrays = [], SplitArrays()
+        self.seed, self.limit_batches, self.overfit_batches = seed, limit_batches, overfit_batches
+        self.inputs, self.arrays, self.batch_size = [], SplitArrays(), batch_size
+        self.weights = RowWeights(weight, weighted_metrics)
 
     def leave_unread(self, names: Collection[str]) -> None:
         """Makes no tensors of the kinds of these names; they still say which rows there are."""
@@ -159,12 +160,12 @@ class Data(pl.LightningDataModule):
             unread_inputs=self.unread_inputs,
             excluded=excluded,
             arrays=self.arrays,
-            weight=self.weight,
+            weights=self.weights,
         )
         self.notes += [
             *target.notes,
             *(note for kind in all_kinds for note in kind.notes),
-            *weight_notes(splits, self.weight),
+            *self.weights.notes(splits),
             *absent_class_notes(splits, self.spec),
             *telling_column_notes(splits, self.spec),
             *odd_cells,
@@ -215,8 +216,7 @@ class Data(pl.LightningDataModule):
         """The rows of train in shuffled batches; a data set may cut them in a way of its own."""
         tensors, kinds = self._on_device("train"), self.input_kinds()
         by_length = BatchCutter(tensors, kinds).groups_by_length
-        make = LengthTrainingBatches if by_length else TrainingBatches
-        return make(
+        return (LengthTrainingBatches if by_length else TrainingBatches)(
             tensors=tensors,
             batch_size=self.batch_size,
             sampler=self._epoch_sampler(),
@@ -263,7 +263,7 @@ class Data(pl.LightningDataModule):
 
     def _excluded_columns(self) -> dict[str, str | None]:
         """The columns that are no inputs, with a reason where there is one to say."""
-        return no_inputs(self.target_columns(), self.weight) | self.split_settings.excluded
+        return self.weights.no_inputs(self.target_columns()) | self.split_settings.excluded
 
     def _read_files(self) -> tuple[RawTable, FileParts]:
         """The selected rows of all files, and which file each is of."""
@@ -289,7 +289,7 @@ class Data(pl.LightningDataModule):
         """A split's tensors; for val with `overfit_batches`, those that are trained on."""
         if split != "val" or not self.overfit_batches:
             return self._on_device(split)
-        tensors, rows = self._on_device("train"), self._training_rows()
+        tensors, rows = self.weights.held_out(self._on_device("train")), self._training_rows()
         return {name: tensor[rows.to(tensor.device)] for name, tensor in tensors.items()}
 
     def _on_device(self, split: str) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lepton.dataset.clean.row_weights import training_weights
+from lepton.dataset.clean.row_weights import RowWeights, row_weights
 from lepton.dataset.clean.target import Target
 from lepton.dataset.describe.data_spec import describe_data, named_fields
 from lepton.dataset.inputs import absence
@@ -27,11 +27,9 @@ def encode_splits(
     unread_inputs: Sequence[InputKind],
     excluded: dict[str, str | None],
     arrays: SplitArrays,
-    weight: str | None,
+    weights: RowWeights,
 ) -> tuple[dict[str, Rows], DataSpec]:
     """The tensors of the splits, made by what train holds, and their spec.
-
-    `weight`: the column of the training rows' weights, where they have some.
 
     `excluded`: columns that are no inputs of any kind, with the reason where there is one to say.
     Shapes: rows_by_split[split] among the rows that have a target.
@@ -50,10 +48,13 @@ def encode_splits(
         splits[split]["target"] = arrays.keep(split, "target", target_tensor(target, rows))
         numbers = target.files.numbers(ids[rows])
         splits[split]["id"] = arrays.keep(split, "id", torch.from_numpy(numbers))
-    if weight is not None:
-        rows, kinds = positions["train"], [*inputs, *unread_inputs]
-        weights = training_weights(frame, weight, rows, target.files.numbers(rows), kinds)
-        splits["train"]["weight"] = arrays.keep("train", "weight", weights)
+    kinds = [*inputs, *unread_inputs]
+    for split, rows in positions.items():
+        if weights.column is not None and weights.weighs(split):
+            numbers = target.files.numbers(rows)
+            of_rows = row_weights(frame, weights.column, rows, numbers, kinds, split)
+            if of_rows is not None:
+                splits[split]["weight"] = arrays.keep(split, "weight", of_rows)
     return splits, describe_data(target, target.values[rows_by_split["train"]], **fields)
 
 

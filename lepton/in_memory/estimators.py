@@ -52,7 +52,7 @@ class LeptonEstimator(BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains on the rows, or reads the run of the same rows and overrides from the study.
 
-        `sample_weight` says how much each row counts in the loss; scores count each once.
+        `sample_weight` says how much each row counts in the loss, and in what chooses the epoch.
         Raises: ValueError for rows, targets or overrides that cannot be used.
         """
         _check_words(self.overrides)

@@ -46,8 +46,9 @@ def fit(
     paths, Pillow images or rows. `target` names its column or columns; or `y` holds the targets.
     `val` and `test` are further rows of the same form, with `y` as pairs (X, y); `groups`, a column
     or its cells, says which rows must not be divided. `weight` names the column by which rows count
-    in the loss, or `sample_weight` holds its cells. With a `budget`, as 10m, the overrides name an
-    experiment that makes one run of a sweep's, as experiment=best_tabular, and that is the result.
+    in the loss and in metrics, or `sample_weight` holds its cells. With a `budget`, as 10m, the
+    overrides name an experiment that makes one run of a sweep's, as experiment=best_tabular, and
+    that is the result.
     Raises: DataError, ConfigError; and what `train` raises.
     """
     with python_call():

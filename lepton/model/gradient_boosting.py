@@ -110,8 +110,10 @@ class GradientBoosting:
         weight_val: np.ndarray | None,
     ) -> BaseEstimator:
         if self.spec.task == "regression":
-            model = HistGradientBoostingRegressor(**self.settings)
-            return model.fit(x, y, sample_weight=weight, X_val=x_val, y_val=y_val)
+            held = {"X_val": x_val, "y_val": y_val, "sample_weight_val": weight_val}
+            return HistGradientBoostingRegressor(**self.settings).fit(
+                x, y, sample_weight=weight, **held
+            )
         if len(np.unique(y)) == 1:
             return DummyClassifier(strategy="prior").fit(x, y)
         scorable = np.isin(y_val, y)  # scikit-learn cannot score a class that it never saw

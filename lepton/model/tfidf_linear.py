@@ -73,13 +73,14 @@ class TfidfLinear:
         """
         x, x_val = self._fit_vectorizers(train["texts"]), self._count_terms(val["texts"])
         targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
-        self.models, weight = [], weights_of_rows(train, None, train["target"])
+        self.models = []
+        weight, weight_val = (weights_of_rows(rows, None, rows["target"]) for rows in (train, val))
         with threadpool_limits(1):
             for label, (y, y_val) in enumerate(targets):
                 by_class = None
                 if weights is not None:
                     by_class = weights_by_class(weights, self.spec.task, label)
-                self.models.append(self._fit_best(x, y, x_val, y_val, by_class, weight))
+                self.models.append(self._fit_best(x, y, x_val, y_val, by_class, weight, weight_val))
 
     def predict(self, inputs: dict[str, Any]) -> Tensor:
         """Probabilities, or for regression values in the target's own unit.
@@ -152,20 +153,28 @@ class TfidfLinear:
         y_val: np.ndarray,
         class_weights: np.ndarray | None,
         weight: np.ndarray | None,
+        weight_val: np.ndarray | None,
     ) -> LogisticRegression | Ridge:
         """The model of the strength with the lowest validation loss."""
         if self.spec.task == "regression":
             fitted = [
                 Ridge(alpha=1 / c, solver="sparse_cg").fit(x, y, weight) for c in self.strengths
             ]
-            losses = [np.square(model.predict(x_val) - y_val).mean() for model in fitted]
+            squares = [np.square(model.predict(x_val) - y_val) for model in fitted]
+            losses = [np.average(values, weights=weight_val) for values in squares]
             return fitted[int(np.argmin(losses))]
         if len(np.unique(y)) == 1:
             raise DataError("model=tfidf_linear: a label is the same in every training row")
         fitted = [self._classifier(c, class_weights).fit(x, y, weight) for c in self.strengths]
         scorable = np.isin(y_val, y)  # log loss needs a probability of every class
+        options = {"sample_weight": None if weight_val is None else weight_val[scorable]}
         losses = [
-            log_loss(y_val[scorable], model.predict_proba(x_val[scorable]), labels=model.classes_)
+            log_loss(
+                y_val[scorable],
+                model.predict_proba(x_val[scorable]),
+                labels=model.classes_,
+                **options,
+            )
             for model in fitted
         ]
         return fitted[int(np.argmin(losses))]

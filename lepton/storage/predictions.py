@@ -19,19 +19,35 @@ if TYPE_CHECKING:
 PREDICTED_SPLITS = ("val", "test")
 CHOOSING_SPLIT = "val"  # by which anything is chosen
 PREDICTIONS_FOLDER = "predictions"
+WEIGHT_COLUMN = "weight"
 
 
 @dataclass(frozen=True, eq=False)
 class SplitPredictions:
     """The rows of a split: ids, targets and predictions of one model, or stacked of several.
 
-    Shapes: ids (rows,), target (rows,) or (rows, labels), where there is none (rows, 0),
+    `weight`: how much each row counts in metrics; None where all count alike.
+    Shapes: ids and weight (rows,), target (rows,) or (rows, labels), where there is none (rows, 0),
         prediction (..., rows[, classes]).
     """
 
     ids: "Tensor"
     target: "Tensor"
     prediction: "Tensor"
+    weight: "Tensor | None" = None
+
+    @property
+    def counted(self) -> np.ndarray:
+        """The positions of the rows that count, all but those of weight 0."""
+        if self.weight is None:
+            return np.arange(len(self.ids))
+        return np.flatnonzero(self.weight.numpy())
+
+    def at(self, positions: "Tensor") -> "SplitPredictions":
+        """These rows alone, of one model. Shapes: positions (n,), or (rows,) bool."""
+        weight = None if self.weight is None else self.weight[positions]
+        of_rows = self.ids[positions], self.target[positions], self.prediction[positions]
+        return SplitPredictions(*of_rows, weight)
 
 
 def same_target(first: "Tensor", second: "Tensor") -> bool:
@@ -102,6 +118,7 @@ def predictions_frame(split: SplitPredictions, columns: PredictionColumns) -> pd
     return pd.DataFrame(
         {
             "id": split.ids.detach().cpu().numpy(),
+            **({} if split.weight is None else {WEIGHT_COLUMN: split.weight.cpu().numpy()}),
             **named_columns(split.target, columns.target),
             **named_columns(split.prediction, columns.prediction),
         }
@@ -126,7 +143,22 @@ def predictions_from_frame(frame: pd.DataFrame) -> SplitPredictions:
     columns = PredictionColumns.found_in(frame)
     values = (frame["id"].to_numpy(), *(column_values(frame, c) for c in vars(columns).values()))
     ids, prediction, target = map(torch.tensor, values)
-    return SplitPredictions(ids, target, prediction)
+    weight = weights_in(frame)
+    weight = None if weight is None else torch.tensor(weight)
+    return SplitPredictions(ids, target, prediction, weight)
+
+
+def weights_in(frame: pd.DataFrame) -> np.ndarray | None:
+    """The weights that a table of predictions holds of its rows; None where all count alike.
+
+    Raises: ValueError for what is no weight.
+    """
+    if WEIGHT_COLUMN not in frame:
+        return None
+    weights = frame[WEIGHT_COLUMN].to_numpy(dtype=np.float64)
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(f"{WEIGHT_COLUMN}: not all are numbers from 0 on")
+    return weights
 
 
 def column_values(frame: pd.DataFrame, names: str | list[str]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The base of tasks: the loss of logits, what they predict, how that is scored and stored."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from lepton.metric.option import MetricOption
 from lepton.metric.scoring import CALIBRATION_BINS, added_scores
 from lepton.spec import DataSpec
 from lepton.storage.predictions import PredictionColumns
+from lepton.storage.run_log import log_once
 from lepton.task.answers import Answers
 from lepton.task.batch_loss import BatchLoss
 
@@ -118,10 +120,11 @@ class Task(Answers, BatchLoss):
         prediction = self._predict(at_least_32_bits(logits))
         return prediction.mean(1) if logits.ndim == 3 else prediction
 
-    def learn_constant(self, target: Tensor) -> None:
-        """Sets what `constant` predicts where the loss asks for another value than the task does.
+    def learn_constant(self, target: Tensor, weight: Tensor | None = None) -> None:
+        """Sets what `constant` predicts where the loss asks for another value than the task does,
+        or where rows have weights.
 
-        Shapes: target (N,) or (N, labels), of the training split.
+        Shapes: target (N,) or (N, labels), of the training split; weight (N,).
         """
 
     def constant(self, n: int) -> Tensor | None:
@@ -129,8 +132,11 @@ class Task(Answers, BatchLoss):
         return None
 
     def validate(self, prediction: Tensor, batch: Batch) -> Any:
-        """What scores need of a batch: all of it here; of a `streamed` task a small state."""
-        return prediction, self.truth(batch)
+        """What scores need of a batch: all of it here; of a `streamed` task a small state.
+
+        `weight` (B,) of a batch says how much its rows count, where they do not all count alike.
+        """
+        return prediction, self.truth(batch), *([batch["weight"]] if "weight" in batch else [])
 
     def summarize(
         self, states: Sequence[Any], only: Iterable[str] | None = None
@@ -139,19 +145,58 @@ class Task(Answers, BatchLoss):
 
         Where `only` names some, the others need not be there.
         """
-        predictions, truths = zip(*states, strict=True)
-        return self.score(torch.cat(predictions), torch.cat(truths), only=only)
+        prediction, truth, *weight = (torch.cat(parts) for parts in zip(*states, strict=True))
+        return self.score_rows(prediction, truth, *weight, only=only)
+
+    def score_rows(
+        self,
+        prediction: Tensor,
+        truth: Tensor,
+        weight: Tensor | None = None,
+        *,
+        only: Iterable[str] | None = None,
+    ) -> dict[str, float]:
+        """The metrics of rows by their weights; of a task that cannot weigh them each counts once,
+        and a line says so. Shapes: weight (N,).
+        """
+        if weight is None:
+            return self.score(prediction, truth, only=only)
+        if self.weighs_metrics:
+            return self.score(prediction, truth, only=only, weight=weight)
+        self.say_unweighted()
+        return self.score(prediction, truth, only=only)
+
+    def say_unweighted(self) -> None:
+        """Says, once in a process, that rows with weights count each once."""
+        log_once(f"task {self.name}: its metrics take no weights of rows; they count each row once")
 
     def score(
-        self, prediction: Tensor, truth: Tensor, *, only: Iterable[str] | None = None
+        self,
+        prediction: Tensor,
+        truth: Tensor,
+        *,
+        only: Iterable[str] | None = None,
+        weight: Tensor | None = None,
     ) -> dict[str, float]:
         """The metrics of a split whose predictions are all there."""
         names = [*self.metrics] if only is None else [*only]
         added = {name: self.added_metrics[name] for name in names if name in self.added_metrics}
         own_names = [name for name in names if name not in added]
         prediction, truth = prediction.detach().cpu(), truth.detach().cpu()
-        values = self._score(prediction, truth, own_names) if own_names else {}
-        return values | added_scores(added, prediction, truth, task=self.name)
+        by_weight = {} if weight is None else {"weight": weight.detach().cpu()}
+        values = self._score(prediction, truth, own_names, **by_weight) if own_names else {}
+        return values | added_scores(added, prediction, truth, task=self.name, **by_weight)
+
+    @property
+    def weighs_metrics(self) -> bool:
+        """True where scores take weights of rows; False for a class whose own do not.
+
+        A `streamed` task, whose `validate` is given the weights, says itself that it heeds them.
+        """
+        hooks = (type(self).score, type(self)._score)
+        return not self.streamed and all(
+            "weight" in inspect.signature(hook).parameters for hook in hooks
+        )
 
     @property
     def is_scored_as_stored(self) -> bool:
@@ -204,8 +249,13 @@ class Task(Answers, BatchLoss):
     def finish(self, model: Any, val: Batch) -> None:
         """Adds to a model that has fitted itself what the task learns of val."""
 
-    def _score(self, prediction: Tensor, truth: Tensor, names: list[str]) -> dict[str, float]:
-        """The task's own metrics of these names, on the CPU."""
+    def _score(
+        self, prediction: Tensor, truth: Tensor, names: list[str], weight: Tensor | None = None
+    ) -> dict[str, float]:
+        """The task's own metrics of these names, on the CPU.
+
+        A class whose own takes no `weight` counts each row once. Shapes: weight (N,).
+        """
         raise NotImplementedError
 
     def _make_metrics(self, options: Sequence[MetricOption]) -> dict[str, Metric]:

@@ -1,5 +1,6 @@
 """Multiclass: one of several classes."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -42,6 +43,9 @@ class Multiclass(ClassTask):
 
     def _predict(self, logits: Tensor) -> Tensor:
         return logits.softmax(-1)
+
+    def _weighted_mean(self, target: Tensor, weight: Tensor) -> Tensor:
+        return torch.bincount(target, weights=weight, minlength=self.outputs) / weight.sum()
 
     def _constant(self, counts: Tensor) -> Tensor:
         return counts / counts.sum()

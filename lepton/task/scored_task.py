@@ -16,6 +16,7 @@ class ScoredTask(Task):
     """A task that `lepton.evaluate.score` knows by its name."""
 
     constant_logits: Tensor | None = None  # of a loss that asks for others than the task
+    constant_mean: Tensor | None = None  # of targets by the weights of rows, where they have some
 
     def __init__(self, spec: DataSpec, **settings: Any) -> None:
         self.metrics = {name: LARGER_IS_BETTER[name] for name in METRICS[self.name]}
@@ -33,24 +34,34 @@ class ScoredTask(Task):
             ]
         return super()._target_problems()
 
-    def _score(self, prediction: Tensor, truth: Tensor, names: list[str]) -> dict[str, float]:
-        bins = self.calibration_bins
-        return score(prediction, truth, task=self.name, only=names, calibration_bins=bins)
+    def _score(
+        self, prediction: Tensor, truth: Tensor, names: list[str], weight: Tensor | None = None
+    ) -> dict[str, float]:
+        options = {"only": names, "calibration_bins": self.calibration_bins, "weight": weight}
+        return score(prediction, truth, task=self.name, **options)
 
-    def learn_constant(self, target: Tensor) -> None:
+    def learn_constant(self, target: Tensor, weight: Tensor | None = None) -> None:
+        if weight is not None:
+            self.constant_mean = self._weighted_mean(target, weight.double())
         if isinstance(self.row_loss, Loss):
             self.constant_logits = self.row_loss.constant(self.encode(target))
 
     def constant(self, n: int) -> Tensor:
         """`n` predictions from the training split's class shares or mean, without any feature.
 
-        After `learn_constant` those that the loss calls the best.
+        After `learn_constant` those that the loss calls the best, or by the weights of rows.
         """
         counts = torch.tensor(self.spec.class_counts, dtype=torch.get_default_dtype())
         row = self._constant(counts)
+        if self.constant_mean is not None:
+            row = self.constant_mean.to(row.dtype)
         if self.constant_logits is not None:
             row = self.predict(self.constant_logits[None])[0].to(row.dtype)
         return row.repeat(n, *[1] * row.ndim)
 
     def _constant(self, counts: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def _weighted_mean(self, target: Tensor, weight: Tensor) -> Tensor:
+        """The mean target, or the share of each class, by weights. Shapes: (N,) or (N, labels)."""
+        return weight @ target.double() / weight.sum()

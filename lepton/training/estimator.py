@@ -25,7 +25,7 @@ class SelfFittingModel(Protocol):
     table `num` (N, F) and `cat` (N, C), of texts an array `texts` (N, columns).
     It is built with `spec` and `seed` beside its keys. A class may say in `tasks` which tasks it
     knows, where these are not lepton's with a target; one that heeds the key `weight` (N,) of
-    training rows, which `dataset.weight` gives, says `weighs_rows = True`. `facts()` may add to
+    rows, which `dataset.weight` gives, says `weighs_rows = True`. `facts()` may add to
     `Learner.facts`. One that learns by iterations may leave in `history` a row for each, and in
     `best_epoch` the one that it predicts from, as networks have them of epochs.
     """

@@ -32,6 +32,7 @@ from lepton.storage.run_folder import (
 from lepton.trainer.default import takes_cuda
 from lepton.training.data_description import write_data_description
 from lepton.training.estimator import Estimator
+from lepton.training.evaluation import split_predictions
 from lepton.training.learner import Learner, build_learner, load_learner
 from lepton.training.network import Network
 from lepton.training.user_module.learner import LightningLearner
@@ -157,7 +158,7 @@ def _predictions(learner: Learner, rows: dict[str, Rows]) -> dict[str, SplitPred
     for split, part in rows.items():
         streamed = learner.task.streamed
         kept = learner.validate(part)[0] if streamed else learner.predict(part)
-        predictions[split] = SplitPredictions(part["id"].cpu(), part["target"].cpu(), kept)
+        predictions[split] = split_predictions(part, kept)
     return predictions
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from lepton import build
 from lepton.dataset.data import Data
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
-from lepton.dataset.load.target_digits import target_to_learn
 from lepton.errors import LeptonError
 from lepton.model.shared_encoder import sharing_encoders
 from lepton.storage.run_folder import (
@@ -19,7 +18,7 @@ from lepton.storage.run_folder import (
 )
 from lepton.sweep.job import Job
 from lepton.task import Task
-from lepton.training.evaluation import constant_metrics
+from lepton.training.evaluation import constant_metrics, learn_constant
 from lepton.training.learner import build_network
 from lepton.training.rehearsal import rehearse_end
 from lepton.vectorize.grouping import shared_settings
@@ -77,8 +76,7 @@ class MemberBuilder:
 
     def _constant(self, task: Task) -> dict[str, float]:
         """The metrics of a run's constant predictor, computed once for all that have the same."""
-        data = self.raw_data
-        task.learn_constant(target_to_learn(data.splits["train"]["target"], data.spec))
+        learn_constant(self.raw_data, task)
         row = task.constant(1)
         metrics = ((name, metric.key) for name, metric in task.added_metrics.items())
         key = (*metrics, None if row is None else tuple(row.flatten().tolist()))

@@ -21,13 +21,14 @@ class StackValidation:
         if self.task.streamed:
             self.batches.append([self.task.validate(member, batch) for member in prediction])
         else:
-            self.batches.append((prediction, self.task.truth(batch)))
+            weight = [batch["weight"]] if "weight" in batch else []
+            self.batches.append((prediction, self.task.truth(batch), *weight))
 
     def states(self) -> list[list[Any]]:
         """The states of each member; there are none after that."""
         batches, self.batches = self.batches, []
         if self.task.streamed:
             return [list(states) for states in zip(*batches, strict=True)]
-        predictions, truths = zip(*batches, strict=True)
-        prediction, truth = torch.cat(predictions, 1).cpu(), torch.cat(truths).cpu()
-        return [[(member, truth)] for member in prediction]
+        predictions, *others = zip(*batches, strict=True)
+        shared = [torch.cat(parts).cpu() for parts in others]
+        return [[(member, *shared)] for member in torch.cat(predictions, 1).cpu()]

@@ -6,11 +6,12 @@ import pytest
 
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.config.identity import run_folder
+from lepton.config.identity import run_folder, run_id
 from lepton.errors import ConfigError, DataError
 from tests.dataset.quick_data import csv_data
 
 ROWS = 60
+W = "dataset.weight=w"
 FRAME = pd.DataFrame(
     {
         "a": np.random.default_rng(0).normal(size=ROWS),
@@ -24,17 +25,57 @@ def weighed(cells):
     return csv_data(frames=(FRAME.assign(w=cells), None), weight="w")
 
 
-def test_training_rows_have_the_weights_of_their_own_cells():
+def test_rows_have_the_weights_of_their_own_cells():
     data = weighed(FRAME["w"] / 2)
     data.setup()
     assert data.spec.num_features == ("a",)
-    train = data.splits["train"]
-    assert train["weight"].tolist() == (FRAME["w"] / 2)[train["id"].numpy()].tolist()
-    assert all("weight" not in data.splits[split] for split in ("val", "test"))
-    assert any("all metrics are unweighted, of validation too" in str(n) for n in data.notes)
+    for rows in data.splits.values():
+        assert rows["weight"].tolist() == (FRAME["w"] / 2)[rows["id"].numpy()].tolist()
+    notes = [str(note) for note in data.notes]
+    assert f"column w: weighs the rows in the loss and in metrics ({ROWS})" in notes
     for block in data.train_dataloader():
         for batch in block:
             assert batch["weight"].tolist() == (batch["id"] % 5 / 2).tolist()
+
+
+def split_by(column, cells, rows):
+    """Data whose rows of one split have these weights; the others have 1."""
+    frame = FRAME.assign(w=1.0, part=column)
+    frame["w"] = frame["w"].astype(object)
+    frame.loc[frame["part"] == rows, "w"] = cells
+    data = csv_data(frames=(frame, None), weight="w")
+    data.split_settings = type(data.split_settings)(
+        **{**vars(data.split_settings), "strategy": "column", "column": "part", "val_size": 0}
+        | {"test_size": 0}
+    )
+    return data
+
+
+PARTS = ["train"] * 40 + ["val"] * 10 + ["test"] * 10
+
+
+def test_a_held_out_split_without_any_weights_counts_each_row_once_and_says_so():
+    data = split_by(PARTS, None, "test")
+    data.setup()
+    assert "weight" in data.splits["val"]
+    assert "weight" not in data.splits["test"]
+    notes = [str(note) for note in data.notes]
+    assert "column w: weighs the rows in the loss and in metrics (50)" in notes
+    line = "is empty in all rows of test, whose metrics count each row once"
+    assert f"column w: {line} (10)" in notes
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [
+        ([2, None] * 5, "row 42: the cell is empty; give every row of val a weight, or none"),
+        ([0] * 10, "every row of val weighs 0; nothing is left to score by"),
+        ([1] * 9 + [-1], "row 50: '-1' is negative; 0 leaves a row out"),
+    ],
+)
+def test_weights_of_held_out_rows_that_make_no_sense_are_told(cells, line):
+    with pytest.raises(DataError, match=rf"dataset\.weight=w.*{line}"):
+        split_by(PARTS, cells, "val").setup()
 
 
 def test_rows_that_are_streamed_have_the_same_weights(tmp_path):
@@ -44,7 +85,8 @@ def test_rows_that_are_streamed_have_the_same_weights(tmp_path):
     for data in (whole, streamed):
         data.setup()
     assert streamed.streamed_from is not None
-    assert streamed.splits["train"]["weight"].equal(whole.splits["train"]["weight"])
+    for split, rows in streamed.splits.items():
+        assert rows["weight"].equal(whole.splits[split]["weight"])
     other = csv_data(path=path, memory_gb=0)
     other.setup()
     assert "weight" not in other.splits["train"]
@@ -92,11 +134,34 @@ def test_columns_with_another_use_and_models_that_cannot_weigh_are_refused_befor
             check(compose(*data, "model=mlp_small", *overrides))
 
 
+def test_runs_whose_weights_were_none_of_the_metrics_have_other_ids():
+    plain = compose("dataset=synthetic", "model=mlp_small")
+    assert plain["revisions"] == {}
+    config = check(compose("dataset=synthetic", "model=mlp_small", W))
+    assert config["revisions"] == {"task": 1}
+    assert run_id(config) != run_id({**config, "revisions": {}})
+
+
+def test_weights_of_the_loss_alone_are_those_of_training_rows():
+    data = csv_data(frames=(FRAME, None), weight="w", weighted_metrics=False)
+    data.setup()
+    assert [split for split, rows in data.splits.items() if "weight" in rows] == ["train"]
+    rows = len(data.splits["train"]["id"])
+    line = f"weighs the training rows in the loss; metrics count each row once ({rows})"
+    assert f"column w: {line}" in [str(note) for note in data.notes]
+    overrides = ["dataset=synthetic", "model=mlp_small", "dataset.weighted_metrics=false"]
+    assert compose(*overrides, W)["revisions"] == {}
+    with pytest.raises(ConfigError, match=r"weighted_metrics=false: rows have no weights; data"):
+        compose(*overrides)
+
+
 def test_a_run_without_weights_keeps_its_id():
     overrides = ["dataset=synthetic", "model=mlp_small"]
     config = check(compose(*overrides))
     assert config["dataset"]["weight"] is None
-    older = {**config, "dataset": {k: v for k, v in config["dataset"].items() if k != "weight"}}
+    younger = ("weight", "weighted_metrics")
+    older = {k: v for k, v in config["dataset"].items() if k not in younger}
+    older = {**config, "dataset": older}
     assert run_folder(older) == run_folder(config)
     weighed = {**config, "dataset": {**config["dataset"], "weight": "w"}}
     assert run_folder(weighed) != run_folder(config)

@@ -174,6 +174,7 @@ def test_boosted_trees_learn_as_scikit_learns_do_with_sample_weight(files, tmp_p
         sample_weight=train["weight"].double().numpy(),
         X_val=x_val,
         y_val=val["target"].float().numpy(),
+        sample_weight_val=val["weight"].numpy(),
     )
     best = int(np.argmax(model.validation_score_[1:]))
     expected = list(model.staged_predict(x_val))[best]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 2**28  # that the rows of a batch without gradients, or of a block, cost at most
 EVALUATION_ROWS = 8192  # of a batch without gradients at most, where rows have no lengths
-NOT_INPUTS = ("target", "id", "weight")  # the last of training rows, where they have weights
+NOT_INPUTS = ("target", "id", "weight")  # the last where rows have weights
 
 
 def take(values: Any, index: Tensor | slice) -> Any:

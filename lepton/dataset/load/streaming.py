@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lepton.dataset.data import Data
     from lepton.dataset.inputs.kind import InputKind
 
-FORMAT = 3  # of an entry of the cache; raised when the same data would be prepared in another way
+FORMAT = 4  # of an entry of the cache; raised when the same data would be prepared in another way
 SHARE = 0.5  # of the machine's memory, where no budget is given
 SPEC_FILE = "spec.json"
 PACKAGES = (
@@ -150,7 +150,7 @@ def _identity(data: "Data", source: FileSource) -> tuple[str, str]:
         "options": source.options,
         "target": [data.target, data.task, data.positive, data.max_numeric_classes],
         "split": asdict(data.split_settings),
-        "weight": data.weight,
+        "weight": asdict(data.weights),
         "inputs": [[kind.name, is_read, _described(kind)] for kind, is_read in kinds],
     }
     if data.selection != Selection():

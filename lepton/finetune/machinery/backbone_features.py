@@ -37,7 +37,7 @@ class FeatureData(Data):
     def __init__(self, data: Data, splits: FeatureSplits):
         pl.LightningDataModule.__init__(self)
         self.splits, self.spec, self.notes, self.inputs = splits, data.spec, data.notes, []
-        self.batch_size, self.seed = data.batch_size, data.seed
+        self.batch_size, self.seed, self.weights = data.batch_size, data.seed, data.weights
         self.limit_batches, self.overfit_batches = data.limit_batches, data.overfit_batches
 
 

@@ -12,7 +12,7 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -25,6 +25,7 @@ from lepton.task import Task
 
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
 LinearModel: TypeAlias = LogisticRegression | Ridge
+Weights: TypeAlias = np.ndarray | None  # of the training rows
 Predict = Callable[[np.ndarray], Tensor]  # rows of features -> predictions
 
 
@@ -56,6 +57,8 @@ def linear_probe_metrics(
     digest = hashlib.sha256(key.encode())
     for rows in splits.values():
         digest.update(rows["target"].cpu().numpy().tobytes())
+        if "weight" in rows:
+            digest.update(rows["weight"].cpu().numpy().tobytes())
     name = f"{digest.hexdigest()[:32]}.json"
 
     def make() -> bytes:
@@ -69,17 +72,20 @@ def _best_metrics(splits: FeatureSplits, task: Task, settings: ProbeSettings) ->
     features = {split: _feature_matrix(rows["features"]) for split, rows in splits.items()}
     targets = {split: rows["target"].cpu() for split, rows in splits.items()}
     learned = target_to_learn(targets["train"], task.spec)
+    weight = splits["train"]["weight"].cpu().numpy() if "weight" in splits["train"] else None
     best_score, best_metrics = -np.inf, {}
     for strength in settings.strengths:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression = LogisticRegression(C=strength, max_iter=settings.iterations)
             linear_model = Ridge(1 / strength) if task.name == "regression" else regression
-            predict = _fit(features["train"], learned.numpy(), linear_model, task)
+            predict = _fit(features["train"], learned.numpy(), weight, linear_model, task)
         metrics = {
             f"{split}/{name}": value
             for split in held_out(splits)
-            for name, value in task.score(predict(features[split]), targets[split]).items()
+            for name, value in task.score_rows(
+                predict(features[split]), targets[split], splits[split].get("weight")
+            ).items()
         }
         val_score = task.as_score(metrics.get(f"val/{task.monitor}", np.nan))
         if val_score > best_score or not best_metrics:
@@ -93,26 +99,36 @@ def _feature_matrix(features: Tensor) -> np.ndarray:
     return flat.double().cpu().numpy()
 
 
-def _fit(x: np.ndarray, y: np.ndarray, linear_model: LinearModel, task: Task) -> Predict:
+def _fit(
+    x: np.ndarray, y: np.ndarray, weight: Weights, linear_model: LinearModel, task: Task
+) -> Predict:
     """A fitted head, whose predictions are as the task's."""
     if task.name == "multilabel":
-        heads = [_fit_classes(x, y[:, i], linear_model, 2) for i in range(y.shape[1])]
+        heads = [_fit_classes(x, y[:, i], weight, linear_model, 2) for i in range(y.shape[1])]
         return lambda rows: torch.stack([predict(rows)[:, 1] for predict in heads], 1)
     if task.name == "regression":
-        ridge = make_pipeline(StandardScaler(), linear_model).fit(x, y)
+        ridge = _fitted(x, y, weight, linear_model)
         dtype = torch.float64 if task.spec.is_target_far else torch.float32
         return lambda rows: torch.from_numpy(ridge.predict(rows)).to(dtype)
-    predict = _fit_classes(x, y, linear_model, len(task.spec.classes))
+    predict = _fit_classes(x, y, weight, linear_model, len(task.spec.classes))
     return (lambda rows: predict(rows)[:, 1]) if task.name == "binary" else predict
 
 
-def _fit_classes(x: np.ndarray, y: np.ndarray, linear_model: LinearModel, classes: int) -> Predict:
+def _fitted(x: np.ndarray, y: np.ndarray, weight: Weights, linear_model: LinearModel) -> Pipeline:
+    pipeline = make_pipeline(StandardScaler(), linear_model)
+    of_head = {} if weight is None else {f"{pipeline.steps[-1][0]}__sample_weight": weight}
+    return pipeline.fit(x, y, **of_head)
+
+
+def _fit_classes(
+    x: np.ndarray, y: np.ndarray, weight: Weights, linear_model: LinearModel, classes: int
+) -> Predict:
     """A fitted head that gives every class a probability, also those that these rows lack."""
     present = np.unique(y).astype(int)
     if len(present) == 1:
         constant = torch.eye(classes)[present[0]]
         return lambda rows: constant.expand(len(rows), -1)
-    model = make_pipeline(StandardScaler(), clone(linear_model)).fit(x, y)
+    model = _fitted(x, y, weight, clone(linear_model))
 
     def predict(rows: np.ndarray) -> Tensor:
         probabilities = torch.zeros(len(rows), classes)
