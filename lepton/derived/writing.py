@@ -102,7 +102,9 @@ def _scores(made: MadeRun) -> dict[str, float]:
     return {
         f"{name}/{metric}": value
         for name, split in made.predictions.items()
-        for metric, value in made.task.score(split.prediction, split.target).items()
+        for metric, value in made.task.score_rows(
+            split.prediction, split.target, split.weight
+        ).items()
     }
 
 

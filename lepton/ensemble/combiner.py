@@ -29,13 +29,19 @@ class ValidationPredictions:
     seed: int
 
     @property
+    def weight(self) -> Tensor | None:
+        """How much each row counts; None where all count alike. Shapes: (rows,)."""
+        return self.scorer.weight
+
+    @property
     def judge(self) -> Scorer:
         """The scorer, by the name that combiners of users read."""
         return self.scorer
 
     def rows(self, mask: Tensor) -> "ValidationPredictions":
         """These rows alone. Shapes: mask (rows,)."""
-        return replace(self, prediction=self.prediction[:, mask], target=self.target[mask])
+        of_rows = {"prediction": self.prediction[:, mask], "target": self.target[mask]}
+        return replace(self, **of_rows, scorer=self.scorer.rows(mask))
 
     def only(self, members: Sequence[int]) -> "ValidationPredictions":
         """These members alone."""

@@ -69,14 +69,14 @@ class Stacking(Combiner):
         self.center, self.scale = 0.0, 1.0
 
     def fit(self, validation: ValidationPredictions) -> Tensor:
+        weight = None if validation.weight is None else validation.weight.numpy()
         if self.task == "regression":
-            self.center = validation.target.double().mean().item()
-            self.scale = validation.target.double().std(correction=0).item() or 1.0
+            self.center, self.scale = _center_and_scale(validation.target.double(), weight)
         target = (validation.target.double() - self.center) / self.scale
         with threadpool_limits(1):
             features = self._features(validation.prediction)
             self.models = [
-                self._model(y, validation.seed).fit(x, y)
+                self._model(y, validation.seed).fit(x, y, sample_weight=weight)
                 for x, y in zip(features, target_columns(target), strict=True)
             ]
         return self._shares(len(validation.prediction))
@@ -133,3 +133,12 @@ class Stacking(Combiner):
         sizes = [np.abs(np.atleast_2d(m.coef_)).sum(0).reshape(members, -1).sum(1) for m in linear]
         total = sum(sizes, start=np.zeros(members))
         return torch.from_numpy(total / total.sum()) if total.any() else equal_weights(members)
+
+
+def _center_and_scale(values: Tensor, weight: np.ndarray | None) -> tuple[float, float]:
+    """The mean of values, and their standard deviation, by weights; 1 where they do not vary."""
+    if weight is None:
+        return values.mean().item(), values.std(correction=0).item() or 1.0
+    center = np.average(values.numpy(), weights=weight)
+    variance = np.average(np.square(values.numpy() - center), weights=weight)
+    return float(center), float(np.sqrt(variance)) or 1.0

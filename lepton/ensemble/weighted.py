@@ -64,7 +64,8 @@ class Weighted(Combiner):
         target = validation.target
         target = target.double() if self.task == "regression" else target.long()
         metric = next(iter(METRICS[self.task].values()))
-        loss = metric(self.combine(validation.prediction, weights), target) / unit
+        loss = metric(self.combine(validation.prediction, weights), target, validation.weight)
+        loss = loss / unit
         loss = loss + self.penalty * (weights - 1 / len(weights)).square().sum()
         loss.backward()
         assert weights.grad is not None

@@ -173,7 +173,7 @@ def picked_member_score(validation: ValidationPredictions, folds: int) -> float:
     predictions = torch.empty_like(validation.prediction[0])
     for fold in fold_of_row.unique():
         others = validation.rows(fold_of_row != fold)
-        scores = [validation.scorer(prediction, others.target) for prediction in others.prediction]
+        scores = [others.scorer(prediction, others.target) for prediction in others.prediction]
         best = max(range(len(scores)), key=scores.__getitem__)
         predictions[fold_of_row == fold] = validation.prediction[best, fold_of_row == fold]
     return validation.scorer(predictions, target)

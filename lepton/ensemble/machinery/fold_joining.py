@@ -87,4 +87,6 @@ def _join(splits: list[SplitPredictions]) -> SplitPredictions:
         0, row_of, torch.arange(len(ids)), "amin"
     )
     mean = sums / counts.reshape(-1, *[1] * (sums.ndim - 1))
-    return SplitPredictions(rows, targets[first], mean)
+    weights = [split.weight for split in splits if split.weight is not None]
+    weight = torch.cat(weights)[first] if len(weights) == len(splits) else None
+    return SplitPredictions(rows, targets[first], mean, weight)

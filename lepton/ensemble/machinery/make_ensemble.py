@@ -1,5 +1,6 @@
 """Makes one ensemble from top to bottom: members combined, compared, and what a run holds of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from lepton.ensemble.machinery.weight_averaging import WeightAverager
 from lepton.ensemble.soup import Soup
 from lepton.errors import ConfigError
 from lepton.storage.files import write_json
-from lepton.storage.predictions import SplitPredictions
 from lepton.storage.run_folder import SPEC_FILE
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _made_run(
     """What a run holds of a fitted ensemble; a soup has an `averager`."""
     pool = fitted.pool
     predictions = {
-        name: SplitPredictions(split.ids, split.target, fitted.predictions[name])
+        name: replace(split, prediction=fitted.predictions[name])
         for name, split in pool.splits.items()
     }
     is_soup = averager is not None

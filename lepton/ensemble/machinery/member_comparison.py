@@ -17,9 +17,10 @@ def compare_scores(fitted: FittedEnsemble) -> dict[str, dict[str, float]]:
     """For each split/metric: best (member on validation), members (their mean), ensemble."""
     comparison, task = {}, fitted.pool.task
     for name, split in fitted.pool.splits.items():
-        of_members = [task.score(split.prediction[i], split.target) for i in fitted.used]
-        of_best = task.score(split.prediction[0], split.target)
-        of_ensemble = task.score(fitted.predictions[name], split.target)
+        compared = split.target, split.weight
+        of_members = [task.score_rows(split.prediction[i], *compared) for i in fitted.used]
+        of_best = task.score_rows(split.prediction[0], *compared)
+        of_ensemble = task.score_rows(fitted.predictions[name], *compared)
         for metric, value in of_ensemble.items():
             values = [metrics[metric] for metrics in of_members]
             comparison[f"{name}/{metric}"] = {
@@ -50,8 +51,8 @@ def members_table(fitted: FittedEnsemble) -> pd.DataFrame:
     )
     used = val.prediction[fitted.used]
     for name, pairs in (
-        ("disagreement", disagreement(used, task)),
-        ("error_correlation", error_correlation(used, val.target, task)),
+        ("disagreement", disagreement(used, task, val.weight)),
+        ("error_correlation", error_correlation(used, val.target, task, val.weight)),
     ):
         mean = mean_over_others(pairs)
         if mean is not None:

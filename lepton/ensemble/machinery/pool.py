@@ -54,6 +54,7 @@ class MemberPool:
     ):
         self.left_out = left_out
         val = [entry.splits["val"] for entry in entries]
+        scorer = Scorer(scorer.scored_task, val[0].weight)
         scores = [scorer(split.prediction, split.target) for split in val]
         order = sorted(range(len(entries)), key=lambda i: (-scores[i], entries[i].name))
         self.entries, self.scorer = [entries[i] for i in order], scorer
@@ -75,7 +76,7 @@ class MemberPool:
 def _stacked(entries: Sequence[PoolEntry], split: str) -> SplitPredictions:
     first = max((e.splits[split] for e in entries), key=lambda rows: rows.target.itemsize)
     predictions = torch.stack([entry.splits[split].prediction.double() for entry in entries])
-    return SplitPredictions(first.ids, first.target, predictions)
+    return SplitPredictions(first.ids, first.target, predictions, first.weight)
 
 
 def make_pool(
@@ -104,7 +105,16 @@ def make_pool(
     for split, title in (("val", "validation"), ("test", "test")):
         _require_same(entries, f"{title} rows", _content(split, "ids"))
         _require_same(entries, f"{title} targets", _targets(entries, split))
+        _require_same(entries, f"weights of {title} rows", _weights(split))
     return MemberPool(entries, scorer, left_out)
+
+
+def _weights(split: str) -> Callable[[PoolEntry], bytes]:
+    def content(entry: PoolEntry) -> bytes:
+        weight = entry.splits[split].weight
+        return b"" if weight is None else weight.double().numpy().tobytes()
+
+    return content
 
 
 def _targets(entries: Sequence[PoolEntry], split: str) -> Callable[[PoolEntry], bytes]:
