@@ -1,6 +1,7 @@
 """Calibrations: probabilities turned into those that validation rows bear out.
 
-Each is fitted on probabilities and what came, and holds plain numbers alone.
+Each is fitted on probabilities and what came, by the weights of rows where they have some, and
+holds plain numbers alone.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from scipy.special import expit, log_softmax, logit, softmax
 
 LEAST_PROBABILITY = float(np.finfo(np.float32).eps)  # from 0 and from 1, so that logits are finite
 LOG_TEMPERATURES = (-5.0, 5.0)  # between which a temperature's logarithm lies
+Weights = np.ndarray | None  # of rows, each above 0; None where all count alike
 METHODS = ("temperature", "platt", "isotonic")
 
 
@@ -50,58 +52,66 @@ class Softmax:
 ColumnMap = Logistic | Isotonic
 
 
-def fit_temperature(p: np.ndarray, y: np.ndarray) -> Logistic:
-    """The temperature of least log loss for probabilities of one class. Shapes: (N,), (N,).
+def fit_temperature(p: np.ndarray, y: np.ndarray, weight: Weights = None) -> Logistic:
+    """The temperature of least log loss for probabilities of one class. Shapes: (N,) each.
 
     Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599
     """
     z, signs = _logit(p), 2 * y - 1
-    temperature = _best_temperature(lambda t: np.logaddexp(0, -signs * z / t).mean())
+    temperature = _best_temperature(
+        lambda t: np.average(np.logaddexp(0, -signs * z / t), weights=weight)
+    )
     return Logistic(1 / temperature, 0.0)
 
 
-def fit_softmax(p: np.ndarray, y: np.ndarray) -> Softmax:
-    """The temperature of least log loss for several classes. Shapes: (N, classes), (N,).
+def fit_softmax(p: np.ndarray, y: np.ndarray, weight: Weights = None) -> Softmax:
+    """The temperature of least log loss for several classes. Shapes: (N, classes), (N,), (N,).
 
     Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599
     """
     logs, rows = np.log(_inside(p)), np.arange(len(y))
-    return Softmax(_best_temperature(lambda t: -log_softmax(logs / t, axis=1)[rows, y].mean()))
+
+    def loss(t: float) -> float:
+        return -np.average(log_softmax(logs / t, axis=1)[rows, y], weights=weight)
+
+    return Softmax(_best_temperature(loss))
 
 
-def fit_platt(p: np.ndarray, y: np.ndarray) -> Logistic:
+def fit_platt(p: np.ndarray, y: np.ndarray, weight: Weights = None) -> Logistic:
     """A slope and an intercept for the logits, by targets that are drawn in from 0 and 1.
 
-    Shapes: (N,), (N,).
+    Shapes: (N,) each.
     Source: Platt 1999, Probabilistic outputs for support vector machines, section 2.2
     """
-    z, positives = _logit(p), y.sum()
-    high, low = (positives + 1) / (positives + 2), 1 / (len(y) - positives + 2)
+    z, counts = _logit(p), np.bincount(y.astype(int), weights=weight, minlength=2)
+    high, low = (counts[1] + 1) / (counts[1] + 2), 1 / (counts[0] + 2)
     target = np.where(y == 1, high, low)
 
     def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
         scores = line[0] * z + line[1]
         residuals = expit(scores) - target
-        value = (np.logaddexp(0, scores) - target * scores).mean()
-        return value, np.array([(residuals * z).mean(), residuals.mean()])
+        value = np.average(np.logaddexp(0, scores) - target * scores, weights=weight)
+        slope = np.average(residuals * z, weights=weight)
+        return value, np.array([slope, np.average(residuals, weights=weight)])
 
     slope, intercept = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     return Logistic(float(slope), float(intercept))
 
 
-def fit_isotonic(p: np.ndarray, y: np.ndarray) -> Isotonic:
-    """The rising function of least squares, by scikit-learn. Shapes: (N,), (N,).
+def fit_isotonic(p: np.ndarray, y: np.ndarray, weight: Weights = None) -> Isotonic:
+    """The rising function of least squares, by scikit-learn. Shapes: (N,) each.
 
     Source: Zadrozny & Elkan 2002, https://doi.org/10.1145/775047.775151
     """
     from sklearn.isotonic import IsotonicRegression
 
-    fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(p, y)
+    fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    fitted = fitted.fit(p, y, sample_weight=weight)
     x, y = (np.asarray(points, dtype=float) for points in _points(fitted))
     return Isotonic(tuple(x.tolist()), tuple(y.tolist()))
 
 
-COLUMN_FITS: dict[str, Callable[[np.ndarray, np.ndarray], ColumnMap]] = {
+COLUMN_FITS: dict[str, Callable[[np.ndarray, np.ndarray, Weights], ColumnMap]] = {
     "temperature": fit_temperature,
     "platt": fit_platt,
     "isotonic": fit_isotonic,

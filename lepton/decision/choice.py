@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lepton.decision.calibration import COLUMN_FITS, fit_softmax
+from lepton.decision.calibration import COLUMN_FITS, Weights, fit_softmax
 from lepton.decision.rule import DecisionRule
 from lepton.decision.thresholds import (
     DEFAULT,
@@ -32,6 +32,7 @@ def refuse_threshold(threshold: Threshold, *, task: str, classes: int) -> None:
 def choose_rule(
     p: np.ndarray,
     y: np.ndarray,
+    weight: Weights = None,
     *,
     task: str,
     threshold: Threshold,
@@ -41,36 +42,40 @@ def choose_rule(
     """The rule that is best on these rows, of a task with classes or labels.
 
     Shapes: p (N,) for binary, else (N, classes or labels); y (N,) of class numbers, of labels
-        (N, labels); costs (classes, classes), of labels (2, 2).
+        (N, labels); weight (N,); costs (classes, classes), of labels (2, 2).
     Raises: LeptonError for a threshold that several classes cannot have.
     """
-    rule = _calibrated(p, y, task, calibration)
+    if weight is not None and not weight.all():
+        p, y, weight = (values[weight > 0] for values in (p, y, weight))
+    rule = _calibrated(p, y, weight, task, calibration)
     p = rule.probabilities(p)
     refuse_threshold(threshold, task=task, classes=p.shape[-1])
     if task == "multiclass":
-        return replace(rule, costs=_class_costs(y, p.shape[1], threshold, costs))
+        return replace(rule, costs=_class_costs(y, weight, p.shape[1], threshold, costs))
     columns = [(p, y)] if task == "binary" else list(zip(p.T, y.T, strict=True))
-    chosen = tuple(_threshold(*column, threshold, costs) for column in columns)
+    chosen = tuple(_threshold(*column, weight, threshold, costs) for column in columns)
     return replace(rule, thresholds=chosen)
 
 
-def _calibrated(p: np.ndarray, y: np.ndarray, task: str, calibration: str) -> DecisionRule:
+def _calibrated(
+    p: np.ndarray, y: np.ndarray, weight: Weights, task: str, calibration: str
+) -> DecisionRule:
     """The rule that calibrates; classes apart, each against the others, but for a temperature."""
     labels = () if task == "multiclass" else (DEFAULT,) * (1 if task == "binary" else p.shape[1])
     if calibration == "none":
         return DecisionRule(thresholds=labels)
     if task == "multiclass" and calibration == "temperature":
-        return DecisionRule(softmax=fit_softmax(p, y))
+        return DecisionRule(softmax=fit_softmax(p, y, weight))
     fit = COLUMN_FITS[calibration]
     if task == "binary":
-        return DecisionRule(maps=(fit(p, y),), thresholds=labels)
+        return DecisionRule(maps=(fit(p, y, weight),), thresholds=labels)
     outcomes = y.T if task == "multilabel" else np.arange(p.shape[1])[:, None] == y
-    maps = tuple(fit(*column) for column in zip(p.T, outcomes.astype(int), strict=True))
+    maps = tuple(fit(*column, weight) for column in zip(p.T, outcomes.astype(int), strict=True))
     return DecisionRule(maps=maps, thresholds=labels)
 
 
 def _threshold(
-    p: np.ndarray, y: np.ndarray, threshold: Threshold, costs: np.ndarray | None
+    p: np.ndarray, y: np.ndarray, weight: Weights, threshold: Threshold, costs: np.ndarray | None
 ) -> float:
     if not isinstance(threshold, str):
         return float(threshold)
@@ -78,18 +83,18 @@ def _threshold(
         return DEFAULT
     if threshold == "cost":
         assert costs is not None
-        return best_threshold(p, y, less_cost(costs))
-    return best_threshold(p, y, CRITERIA[threshold])
+        return best_threshold(p, y, less_cost(costs), weight)
+    return best_threshold(p, y, CRITERIA[threshold], weight)
 
 
 def _class_costs(
-    y: np.ndarray, classes: int, threshold: Threshold, costs: np.ndarray | None
+    y: np.ndarray, weight: Weights, classes: int, threshold: Threshold, costs: np.ndarray | None
 ) -> np.ndarray | None:
     """The costs by which several classes are decided; a balanced one is 1 / its share of rows."""
     if threshold == "none":
         return None
     if threshold == "cost":
         return costs
-    counts = np.bincount(y, minlength=classes)
-    weights = len(y) / np.maximum(counts, 1) / classes
-    return weights[:, None] * (1 - np.eye(classes))
+    counts = np.bincount(y, weights=weight, minlength=classes)
+    of_class = counts.sum() / np.where(counts > 0, counts, 1) / classes
+    return of_class[:, None] * (1 - np.eye(classes))

@@ -53,12 +53,16 @@ def decided_scorer(
 
     def score(positions: np.ndarray) -> dict[str, float]:
         some = torch.from_numpy(positions)
-        target = rows.target[some]
-        values = task.score(decided[some], target, only=names.of_decisions)
+        drawn = rows.at(some)
+        compared = drawn.target, drawn.weight
+        values = task.score_rows(decided[some], *compared, only=names.of_decisions)
         if names.of_probabilities:
-            values |= task.score(probabilities[some], target, only=names.of_probabilities)
+            values |= task.score_rows(probabilities[some], *compared, only=names.of_probabilities)
         ordered = {name: values[name] for name in task.metrics if name in values}
-        return ordered if row_costs is None else {**ordered, COST: row_costs[positions].mean()}
+        if row_costs is None:
+            return ordered
+        weights = None if drawn.weight is None else drawn.weight.numpy()
+        return {**ordered, COST: np.average(row_costs[positions], weights=weights)}
 
     return score
 

@@ -76,12 +76,12 @@ class Decision(Evaluator):
         for split, rows in (("val", val), ("test", test)):
             for suffix, by in (("", plain_rule(task, len(model.spec.classes))), ("_decided", rule)):
                 scorer = scorers[f"{split}{suffix}"] = self._scorer(task, rows, by)
-                scores[f"{split}{suffix}"] = scorer(np.arange(len(rows.ids)))
+                scores[f"{split}{suffix}"] = scorer(rows.counted)
         gains = pd.DataFrame({"metric": [*scores["test_decided"]]})
         for column, values in scores.items():
             gains[column] = gains["metric"].map(values).astype(float)
         gains["difference"] = gains["test_decided"] - gains["test"]
-        limits = self._gain_intervals(scorers, len(test.ids), seed)
+        limits = self._gain_intervals(scorers, test.counted, seed)
         sides = [limits.get(name, (np.nan, np.nan)) for name in gains["metric"]]
         gains[["low", "high"]] = np.array(sides, dtype=float).reshape(-1, 2)
         metrics = dict(scores["test_decided"])
@@ -102,6 +102,7 @@ class Decision(Evaluator):
         return choose_rule(
             rows.prediction.double().numpy(),
             rows.target.long().numpy(),
+            None if rows.weight is None else rows.weight.numpy(),
             task=task.name,
             threshold=self.threshold,
             costs=self.costs,
@@ -112,7 +113,9 @@ class Decision(Evaluator):
         names = changed_metrics(task, calibrated=self.calibration != "none")
         return decided_scorer(task, rows, rule, names, self.costs)
 
-    def _gain_intervals(self, scorers: Mapping[str, RowScores], rows: int, seed: int) -> Intervals:
+    def _gain_intervals(
+        self, scorers: Mapping[str, RowScores], rows: np.ndarray, seed: int
+    ) -> Intervals:
         """The intervals of what is gained on test, over its rows."""
 
         def gained(positions: np.ndarray) -> Mapping[str, float]:
@@ -130,21 +133,21 @@ class Decision(Evaluator):
         [threshold] = rule.thresholds
 
         def chosen(positions: np.ndarray) -> Mapping[str, float]:
-            some = torch.from_numpy(positions)
-            drawn = SplitPredictions(rows.ids[some], rows.target[some], rows.prediction[some])
+            drawn = rows.at(torch.from_numpy(positions))
             return {"threshold": self._rule(task, drawn).thresholds[0]}
 
         if self.threshold not in ("f1", "balanced", "cost"):
             return {"threshold": threshold}
         options = {"resamples": self.resamples, "seed": seed}
-        intervals = bootstrap_intervals(chosen, len(rows.ids), **options)
+        intervals = bootstrap_intervals(chosen, rows.counted, **options)
         low, high = intervals.get("threshold", (np.nan, np.nan))
         limits = {"threshold_low": low, "threshold_high": high} if self.resamples else {}
         return {"threshold": threshold, **limits}
 
     def _warn(self, task: Task, rows: SplitPredictions, metrics: Mapping[str, float]) -> None:
         """A line where validation is too small to choose by."""
-        target, count = rows.target.long(), len(rows.ids)
+        target = rows.target[torch.from_numpy(rows.counted)].long()
+        count = len(target)
         columns = target.T if task.name == "multilabel" else target[None]
         sides = 2 if task.name == "multilabel" else len(task.spec.classes)
         rarest = min(int(column.bincount(minlength=sides).min()) for column in columns)

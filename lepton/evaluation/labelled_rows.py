@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import distinct_texts
+from lepton.dataset.clean.row_weights import row_weights
 from lepton.dataset.clean.suggestion import suggestion
 from lepton.errors import DataError
 from lepton.evaluation.file_rows import read_rows
@@ -20,17 +21,22 @@ from lepton.spec import DataSpec
 class LabelledRows:
     """Rows as they stand in a file, and their targets as numbers; `unlabelled` were left out.
 
-    Shapes: target as of the task of the run; (rows, 0) where it needs none.
+    `weight`: how much each row counts in metrics; None where all count alike.
+    Shapes: target as of the task of the run, (rows, 0) where it needs none; weight (rows,).
     """
 
     frame: pd.DataFrame
     target: Tensor
     unlabelled: int
+    weight: Tensor | None = None
 
 
-def read_labelled_rows(path: Path, run_folder: Path, spec: DataSpec) -> LabelledRows:
+def read_labelled_rows(
+    path: Path, run_folder: Path, spec: DataSpec, weight: str | None = None
+) -> LabelledRows:
     """The rows of a CSV, Parquet or JSON lines file that have a target.
 
+    `weight`: the column of the run's weights of rows, which the file may lack.
     Raises: DataError naming the file, and the column and row of what cannot be used.
     """
     frame = read_rows(path, run_folder)
@@ -39,7 +45,8 @@ def read_labelled_rows(path: Path, run_folder: Path, spec: DataSpec) -> Labelled
             hint = suggestion(name, frame.columns)
             raise DataError(f"{path}: no column {name!r}, the target of the run{hint}")
     if not spec.target_names:
-        return LabelledRows(frame, torch.empty(len(frame), 0), 0)
+        weights = _weights(frame, weight, np.arange(len(frame)), path)
+        return LabelledRows(frame, torch.empty(len(frame), 0), 0, weights)
     columns = [_encoded(frame[name], spec, path) for name in spec.target_names]
     target = np.stack(columns, 1)
     is_labelled = ~np.isnan(target).any(1)
@@ -50,7 +57,20 @@ def read_labelled_rows(path: Path, run_folder: Path, spec: DataSpec) -> Labelled
     dtypes = {"multiclass": torch.int64, "regression": torch.float64}
     kept = kept.to(dtypes.get(spec.task, torch.float32))
     rows = frame[is_labelled].reset_index(drop=True)
-    return LabelledRows(rows, kept, int((~is_labelled).sum()))
+    weights = _weights(frame, weight, np.flatnonzero(is_labelled), path)
+    return LabelledRows(rows, kept, int((~is_labelled).sum()), weights)
+
+
+def _weights(
+    frame: pd.DataFrame, column: str | None, rows: np.ndarray, path: Path
+) -> Tensor | None:
+    """The weights of these rows; None where the file has none. Shapes: -> (rows,)."""
+    if column is None or column not in frame:
+        return None
+    try:
+        return row_weights(frame, column, rows, rows, (), "the file")
+    except DataError as e:
+        raise DataError(f"{path}: {e}") from None
 
 
 def _encoded(column: pd.Series, spec: DataSpec, path: Path) -> np.ndarray:

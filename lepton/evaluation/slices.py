@@ -10,6 +10,7 @@ from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.metric.sample_errors import require_sample_errors, sample_errors
 from lepton.stats.slices import EVALUATOR, slice_masks, slices
+from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
 from lepton.values.bounds import AtLeast1, Between0And1
 
@@ -52,25 +53,28 @@ class Slices(Evaluator):
                 )
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
-        clean, columns = model.predictions, model.inputs.slice_columns
+        counted = model.predictions.counted
+        clean = model.predictions.at(torch.from_numpy(counted))
+        columns = model.inputs.slice_columns.iloc[counted].reset_index(drop=True)
+        weight = None if clean.weight is None else clean.weight.numpy()
         errors = sample_errors(clean.prediction.numpy(), clean.target.numpy(), model.task.name)
         options = {"min_samples": self.min_samples, "number_bins": self.number_bins}
-        table = slices(columns, errors, level=self.level, **options)
+        table = slices(columns, errors, weight, level=self.level, **options)
         masks = dict(slice_masks(columns, **options))
-        scores = [self._score(model, masks[name]) for name in table["slice"]]
-        overall = self._score(model, np.ones(len(errors), bool))
+        scores = [self._score(model.task, clean, masks[name]) for name in table["slice"]]
+        overall = self._score(model.task, clean, np.ones(len(errors), bool))
         names = [*overall, *(name for score in scores for name in score if name not in overall)]
         table = table.assign(
             **{name: [score.get(name, np.nan) for score in scores] for name in dict.fromkeys(names)}
         )
         is_different = table["p_holm"] < self.level
-        errs_more = table[is_different & (table["mean"] > errors.mean())]
+        errs_more = table[is_different & (table["mean"] > np.average(errors, weights=weight))]
         worst = overall if errs_more.empty else scores[errs_more["mean"].idxmax()]
         metrics = {"slices": float(len(table)), "different": float(is_different.sum())}
         metrics |= {f"worst/{name}": value for name, value in worst.items()}
         return Evaluation(metrics, {EVALUATOR: table})
 
-    def _score(self, model: EvaluatedModel, mask: np.ndarray) -> Mapping[str, float]:
+    def _score(self, task: Task, clean: SplitPredictions, mask: np.ndarray) -> Mapping[str, float]:
         """The metrics of these rows, without those that are undefined for them."""
-        clean, inside = model.predictions, torch.tensor(mask)
-        return model.task.score(clean.prediction[inside], clean.target[inside], only=self.metrics)
+        rows = clean.at(torch.tensor(mask))
+        return task.score_rows(rows.prediction, rows.target, rows.weight, only=self.metrics)

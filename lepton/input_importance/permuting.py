@@ -85,8 +85,12 @@ def permuted_importances(
     sign = 1 if task.metrics[name] else -1
 
     def score(predictions: np.ndarray, positions: np.ndarray) -> float:
-        some = torch.from_numpy(predictions[positions]).double()
-        values = task.score(some, rows.target[torch.from_numpy(positions)], only=[name])
+        some, places = (
+            torch.from_numpy(predictions[positions]).double(),
+            torch.from_numpy(positions),
+        )
+        weight = None if rows.weight is None else rows.weight[places]
+        values = task.score_rows(some, rows.target[places], weight, only=[name])
         return sign * values.get(name, np.nan)
 
     generator, count = np.random.default_rng(seed), len(rows.frame)

@@ -1,6 +1,7 @@
 """Shapley values of a finished run's inputs: what each adds to the prediction for a row."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ class ShapleyValues:
     """The values of rows, in the unit of what is predicted; those of a row sum to `outputs - base`.
 
     `base` is the mean prediction for the background rows, `of` the outputs that are explained.
-    Shapes: values (rows, inputs), outputs, base and of (rows,).
+    Shapes: values (rows, inputs), outputs, base and of (rows,), weight (rows,) or None.
     """
 
     values: np.ndarray
@@ -32,6 +33,7 @@ class ShapleyValues:
     inputs: list[str]
     background: int
     permutations: int
+    weight: np.ndarray | None = None
 
     @property
     def label(self) -> str:
@@ -41,7 +43,10 @@ class ShapleyValues:
     def estimates(self) -> dict[str, Estimate]:
         """The mean size of each input's values with its interval over rows, largest first."""
         sizes, rows = np.abs(self.values), len(self.values)
-        means, errors = sizes.mean(0), sizes.std(0, ddof=1) / np.sqrt(rows)
+        means: Any = np.average(sizes, axis=0, weights=self.weight)
+        if self.weight is not None:  # what each row moves the weighted means by
+            sizes = (sizes - means) * (self.weight / self.weight.mean())[:, None]
+        errors = sizes.std(0, ddof=1) / np.sqrt(rows)
         halves = float(t.ppf((1 + CONFIDENCE) / 2, rows - 1)) * errors
         return {
             self.inputs[i]: Estimate(means[i], means[i] - halves[i], means[i] + halves[i])
@@ -51,7 +56,8 @@ class ShapleyValues:
     @property
     def frame(self) -> pd.DataFrame:
         """A row for each input: the mean size, low, high, and the mean with its sign."""
-        signed = dict(zip(self.inputs, self.values.mean(0), strict=True))
+        means = np.average(self.values, axis=0, weights=self.weight)
+        signed = dict(zip(self.inputs, means, strict=True))
         rows = [
             {"input": name, "metric": self.label, "importance": e.value}
             | {"low": e.low, "high": e.high, "mean": signed[name]}
@@ -121,6 +127,7 @@ def shapley_values(
         inputs=[*rows.inputs],
         background=len(others),
         permutations=permutations,
+        weight=None if rows.weight is None else rows.weight.numpy()[explained],
     )
 
 
@@ -129,6 +136,7 @@ class _Game:
 
     def __init__(self, rows: ValidationRows, explained: np.ndarray, others: np.ndarray) -> None:
         self.rows, self.explained, self.others = rows, explained, others
+        self.weight = None if rows.weight is None else rows.weight.numpy()[others]
         predictions, spec = rows.predictions[explained], rows.predictor.spec
         self.output = None if predictions.ndim == 1 else predictions.argmax(1)
         if self.output is not None:
@@ -154,4 +162,5 @@ class _Game:
         if self.output is not None:
             of_rows = np.repeat(self.output[places.numpy()], count)
             predictions = predictions[np.arange(len(predictions)), of_rows]
-        return torch.from_numpy(predictions.reshape(-1, count).astype(float).mean(1))
+        of_background = predictions.reshape(-1, count).astype(float)
+        return torch.from_numpy(np.average(of_background, axis=1, weights=self.weight))

@@ -1,7 +1,7 @@
 """The validation rows of a finished run, as they stand in the data, with what predicts them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,15 @@ class ValidationRows:
     """Rows of a run's validation split: the columns that its model reads, and their targets.
 
     `inputs`: the columns of each input by its name. `of`: how many rows the split has.
-    Shapes: predictions as the task stores them, (rows,) or (rows, outputs).
+    Shapes: target (rows,) or (rows, labels), weight (rows,) or None; predictions as the task stores
+        them, (rows,) or (rows, outputs).
     """
 
     predictor: Predictor
     frame: pd.DataFrame
     ids: np.ndarray
     target: Tensor
+    weight: Tensor | None
     predictions: np.ndarray
     inputs: dict[str, tuple[str, ...]]
     of: int
@@ -51,7 +53,7 @@ class ValidationRows:
 def read_validation_rows(
     folder: Path, *, rows: int, together: Sequence[Sequence[str]], seed: int
 ) -> ValidationRows:
-    """At most so many rows of a run's validation split, drawn by chance.
+    """At most so many rows of a run's validation split, drawn by chance of those that count.
 
     Raises: LeptonError for a run that cannot predict them as it did, or whose data are not there.
     """
@@ -60,19 +62,21 @@ def read_validation_rows(
     inputs = _inputs(predictor.inputs, together, folder)
     with explain_read_errors(predictions_file(folder, CHOOSING_SPLIT)):
         stored = read_predictions(folder, CHOOSING_SPLIT)
+    stored = stored.at(torch.from_numpy(stored.counted))
     count = len(stored.ids)
     if count < LEAST_ROWS:
         raise LeptonError(f"{folder}: {count} validation rows are too few; {LEAST_ROWS} at least")
     drawn = np.random.default_rng(seed).choice(count, min(rows, count), replace=False)
     drawn.sort()
-    ids, names = stored.ids.numpy()[drawn], [name for of in inputs.values() for name in of]
-    frame = read_sample_inputs(folder, ids).inputs[names]
-    target = stored.target[torch.from_numpy(drawn)]
-    unpredicted = np.empty(0)
-    read = ValidationRows(predictor, frame, ids, target, unpredicted, inputs, count)
+    some = stored.at(torch.from_numpy(drawn))
+    ids, names = some.ids.numpy(), [name for of in inputs.values() for name in of]
+    frame, unpredicted = read_sample_inputs(folder, ids).inputs[names], np.empty(0)
+    read = ValidationRows(
+        predictor, frame, ids, some.target, some.weight, unpredicted, inputs, count
+    )
     predictions = read.predict(frame)
-    _require_stored(predictions, stored.prediction.numpy()[drawn], folder)
-    return ValidationRows(predictor, frame, ids, target, predictions, inputs, count)
+    _require_stored(predictions, some.prediction.numpy(), folder)
+    return replace(read, predictions=predictions)
 
 
 def _inputs(

@@ -13,6 +13,7 @@ from lepton.storage.predictions import (
     column_values,
     predictions_file,
     read_predictions_frame,
+    weights_in,
 )
 from lepton.storage.results import require_test_split
 from lepton.storage.run_folder import SPEC_FILE
@@ -25,13 +26,30 @@ MIN_PROBABILITY = 1e-7  # keeps the log-likelihood finite
 class Predictions:
     """The predictions of a run for one split, beside the targets.
 
-    Shapes: ids (N,); target (N,) or (N, labels); prediction (N,) or (N, classes).
+    Shapes: ids (N,); target (N,) or (N, labels); prediction (N,) or (N, classes); weight (N,), how
+        much each sample counts, or None.
     """
 
     ids: np.ndarray
     target: np.ndarray
     prediction: np.ndarray
     spec: DataSpec
+    weight: np.ndarray | None = None
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How much each sample counts: 1, or its weight. Shapes: -> (N,)."""
+        return np.ones(len(self.ids)) if self.weight is None else self.weight
+
+    @property
+    def mean_error(self) -> float:
+        """The mean of `errors`, by weights."""
+        return float(np.average(self.errors, weights=self.weight))
+
+    @property
+    def positive_share(self) -> float:
+        """The share of the second of two classes, by weights."""
+        return float(np.average(self.target, weights=self.weight))
 
     @property
     def errors(self) -> np.ndarray:
@@ -87,6 +105,8 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
     try:
         spec = DataSpec.load(run_folder / SPEC_FILE)
         frame = read_predictions_frame(run_folder, split)
+        if (weight := weights_in(frame)) is not None:
+            frame = frame[weight > 0]
         columns = PredictionColumns.found_in(frame)
         ids, values = frame["id"].to_numpy(), column_values(frame, columns.prediction)
         targets = column_values(frame, columns.target)
@@ -97,7 +117,7 @@ def read_sample_predictions(run_folder: Path, split: str = "test") -> Prediction
             )
         if not columns.target:
             raise KeyError("target")
-        predictions = Predictions(ids, targets, values, spec)
+        predictions = Predictions(ids, targets, values, spec, weights_in(frame))
         if not len(frame) or not np.isfinite(predictions.prediction.astype(float)).all():
             raise ValueError("not a number for every sample")
         return predictions

@@ -31,6 +31,7 @@ from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix, read_evaluation_frames
 from lepton.storage.predictions import SplitPredictions, column_values
 from lepton.storage.results import finished_result, require_test_split
+from lepton.storage.run_folder import CONFIG_FILE, read_config
 from lepton.task.base import Task
 
 TOLERANCE = 1e-5  # up to which a metric is the same again, on whichever machine
@@ -91,7 +92,10 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         ),
         tables=_shown_tables(evaluators, frames),
         stored=clean,
-        notes=_difference_notes(metrics, clean),
+        notes=[
+            *_weight_notes(_weight_column(folder), model.predictions),
+            *_difference_notes(metrics, clean),
+        ],
     )
 
 
@@ -104,7 +108,8 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
     seed = finished_result(folder).config["seed"]
     run = load_evaluated_run(folder)
     refuse_evaluators(config["evaluation"] or {}, run.task)
-    labelled = read_labelled_rows(path, folder, run.spec)
+    column = _weight_column(folder)
+    labelled = read_labelled_rows(path, folder, run.spec, column)
     model = _model_of_file(path, labelled, run, load_model(folder), folder)
     evaluators, evaluations = {**_kept_decision(folder), **(config["evaluation"] or {})}, {}
     frames = {}
@@ -119,7 +124,9 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
     targets = ", ".join(run.spec.target_names)
     count = labelled.unlabelled
     rows = len(labelled.frame)
-    notes = [f"{count} of {count + rows} rows have no {targets} and are left out"]
+    notes = [f"{count} of {count + rows} rows have no {targets} and are left out"] if count else []
+    if column is not None and labelled.weight is None:
+        notes.append(f"the file has no weights (column {column}): each row counts once")
     return ScoredRows(
         split=FILE_SPLIT,
         rows=rows,
@@ -128,8 +135,18 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
         evaluations=evaluations,
         evaluation_intervals=_evaluation_intervals(model, evaluators, frames, FILE_SPLIT, config),
         tables=_shown_tables(evaluators, frames),
-        notes=notes if count else [],
+        notes=[*notes, *_weight_notes(column, model.predictions)],
     )
+
+
+def _weight_column(folder: Path) -> str | None:
+    """The column by which rows count in metrics of a run, or of the runs that it was made of."""
+    data = read_config(trained_run(folder) / CONFIG_FILE)["dataset"] or {}
+    return data.get("weight") if data.get("weighted_metrics", True) else None
+
+
+def _weight_notes(column: str | None, predictions: SplitPredictions) -> list[str]:
+    return [] if predictions.weight is None else [f"rows count by their weights (column {column})"]
 
 
 def _kept_decision(folder: Path) -> dict[str, Any]:
@@ -151,7 +168,7 @@ def _model_of_file(
     except DataError as e:
         raise DataError(f"{path}: {e}") from None
     values = torch.tensor(column_values(frame, run.task.columns.prediction))
-    stored = SplitPredictions(torch.arange(len(frame)), labelled.target, values)
+    stored = SplitPredictions(torch.arange(len(frame)), labelled.target, values, labelled.weight)
     return replace(
         run,
         read_predictions=lambda: stored,
@@ -178,7 +195,7 @@ def _evaluation_intervals(
         evaluator = build_evaluator(name, node)
         found = evaluator.intervals(frames[name])
         if score := evaluator.row_scores(model):
-            found |= bootstrap_intervals(score, len(model.predictions.ids), **_options(config))
+            found |= bootstrap_intervals(score, model.predictions.counted, **_options(config))
         intervals |= {f"{_prefix(name, split)}{key}": limits for key, limits in found.items()}
     return intervals
 
@@ -198,11 +215,11 @@ def _scores(
     """Metrics, and their intervals, of predictions and what they are compared with."""
 
     def score(positions: np.ndarray) -> Mapping[str, float]:
-        rows = torch.from_numpy(positions)
-        return task.score(predictions.prediction[rows], predictions.target[rows])
+        rows = predictions.at(torch.from_numpy(positions))
+        return task.score_rows(rows.prediction, rows.target, rows.weight)
 
-    rows = len(predictions.ids)
-    return score(np.arange(rows)), bootstrap_intervals(score, rows, **_options(config))
+    rows = predictions.counted
+    return score(rows), bootstrap_intervals(score, rows, **_options(config))
 
 
 def _scores_of_rows(
@@ -214,8 +231,8 @@ def _scores_of_rows(
         states = [state for batch in model.batches() for state in model.states(batch)]
         return model.task.summarize(states), {}
     rows = model.rows
-    prediction, truth = model.task.validate(model.learner.predict(rows), rows)
-    return _scores(model.task, SplitPredictions(rows["id"], truth, prediction), config)
+    prediction, truth, *weight = model.task.validate(model.learner.predict(rows), rows)
+    return _scores(model.task, SplitPredictions(rows["id"], truth, prediction, *weight), config)
 
 
 def _require_stored_rows(folder: Path, model: EvaluatedModel) -> None:
@@ -249,4 +266,6 @@ def _tensors(predictor: Any, labelled: LabelledRows) -> Rows:
     """The rows of a file as the run's model reads them."""
     assert isinstance(predictor, TrainedPredictor)  # `EvaluatedModel.rows` asks only where it is
     inputs = predictor.encode(labelled.frame)
-    return {**inputs, "target": labelled.target, "id": torch.arange(len(labelled.frame))}
+    weight = {} if labelled.weight is None else {"weight": labelled.weight}
+    ids = torch.arange(len(labelled.frame))
+    return {**inputs, "target": labelled.target, "id": ids, **weight}

@@ -7,7 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from lepton.stats.exchangeable import are_counts, corrected_p_values, share_interval
+from lepton.stats.exchangeable import (
+    are_counts,
+    corrected_p_values,
+    share_interval,
+    wilson_interval,
+)
 from lepton.stats.pairs import mean_interval
 
 MIN_SAMPLES = 8  # samples of a slice
@@ -18,6 +23,7 @@ EVALUATOR = "slices"  # whose table of the same name a run folder may hold
 def slices(
     inputs: pd.DataFrame,
     errors: np.ndarray,
+    weight: np.ndarray | None = None,
     *,
     min_samples: int = MIN_SAMPLES,
     number_bins: int = NUMBER_BINS,
@@ -27,25 +33,48 @@ def slices(
 
     Columns: slice, n, mean, low, high (95 % interval: of shares Wilson's, of losses by t),
         p_holm (`corrected_p_values` against the samples outside).
-    Shapes: errors (samples,).
+    By weights of samples means are weighted, shares are those of as many samples as the weights are
+    worth, and how far weighted errors are from their mean is compared with shuffled ones.
+    Shapes: errors (samples,), weight (samples,) above 0.
+    Source: samples' worth by Kish 1965, Survey Sampling, section 11.7
     """
+    if weight is not None and (weight == weight[0]).all():
+        weight = None
     names, masks = [], []
     for name, is_inside in slice_masks(inputs, min_samples=min_samples, number_bins=number_bins):
         names.append(name)
         masks.append(is_inside)
-    interval = share_interval if are_counts(errors) else _loss_interval
-    rows = [
-        (name, mask.sum(), *interval(errors[mask])) for name, mask in zip(names, masks, strict=True)
-    ]
+    if weight is None:
+        interval = share_interval if are_counts(errors) else _loss_interval
+        intervals, compared = [interval(errors[mask]) for mask in masks], errors
+    else:
+        interval = _weighted_share_interval if are_counts(errors) else _weighted_loss_interval
+        intervals = [interval(errors[mask], weight[mask]) for mask in masks]
+        compared = weight * (errors - np.average(errors, weights=weight))
+    rows = [(n, m.sum(), *limits) for n, m, limits in zip(names, masks, intervals, strict=True)]
     table = pd.DataFrame(rows, columns=["slice", "n", "mean", "low", "high"])
-    table["p_holm"] = corrected_p_values(errors, masks, level)
-    distance = -(table["mean"] - errors.mean()).abs() * np.sqrt(table["n"].astype(float))
+    table["p_holm"] = corrected_p_values(compared, masks, level)
+    distance = -(table["mean"] - np.average(errors, weights=weight)).abs() * np.sqrt(
+        table["n"].astype(float)
+    )
     order = table.assign(distance=distance).sort_values(["p_holm", "distance"], kind="stable")
     return order.drop(columns="distance").reset_index(drop=True)
 
 
 def _loss_interval(losses: np.ndarray) -> tuple[float, float, float]:
     return mean_interval(losses, limits=(0.0, np.inf))
+
+
+def _weighted_share_interval(errors: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
+    share, worth = np.average(errors, weights=weight), weight.sum() ** 2 / np.square(weight).sum()
+    low, high = wilson_interval(share * worth, worth)
+    return float(share), float(max(low, 0)), float(min(high, 1))
+
+
+def _weighted_loss_interval(losses: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
+    """That of the mean of what each loss moves the weighted mean by, which is the same mean."""
+    mean = np.average(losses, weights=weight)
+    return _loss_interval(mean + weight / weight.mean() * (losses - mean))
 
 
 def slice_masks(

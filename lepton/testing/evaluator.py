@@ -107,11 +107,12 @@ class EvaluatorContract(Contract):
         model = self.model()
         network = getattr(model.learner, "model", None)
         state = network.state_dict() if isinstance(network, torch.nn.Module) else {}
-        kept = copy.deepcopy(({**state}, model.rows, vars(model.predictions)))
+        predictions = {k: v for k, v in vars(model.predictions).items() if v is not None}
+        given = ({**state}, model.rows, predictions)
+        kept = copy.deepcopy(given)
         self.build().evaluate(model, SEED)
-        parts = ("weights", "rows", "predictions")
         for part, before, after in zip(
-            parts, kept, ({**state}, model.rows, vars(model.predictions)), strict=True
+            ("weights", "rows", "predictions"), kept, given, strict=True
         ):
             for name, value in before.items():
                 assert torch.equal(torch.as_tensor(value), torch.as_tensor(after[name])), (

@@ -11,6 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import log_loss
 
 from lepton.decision.calibration import (
+    METHODS,
     fit_isotonic,
     fit_platt,
     fit_softmax,
@@ -115,3 +116,21 @@ def test_labels_are_calibrated_each_by_itself(rows):
 
 def test_classes_of_which_none_is_likely_are_equally_so():
     assert normalized(np.array([[0.0, 0.0], [0.25, 0.75]])).tolist() == [[0.5, 0.5], [0.25, 0.75]]
+
+
+@pytest.mark.parametrize("calibration", METHODS)
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_calibration_by_whole_weights_is_that_of_repeated_rows(task, calibration):
+    generator = np.random.default_rng(0)
+    p = generator.uniform(0.02, 0.98, size=(200, 3)).round(2)
+    counts, y = generator.choice([0, 1, 4], 200), generator.integers(0, 3, 200)
+    p = p / p.sum(1, keepdims=True)
+    if task == "binary":
+        p, y = p[:, 0], (y == 0).astype(int)
+    rows = np.repeat(np.arange(200), counts)
+    options = {"task": task, "threshold": "none", "costs": None, "calibration": calibration}
+    by_weights = choose_rule(p, y, counts.astype(float), **options)
+    repeated = choose_rule(p[rows], y[rows], **options)
+    np.testing.assert_allclose(by_weights.probabilities(p), repeated.probabilities(p), atol=2e-5)
+    alike = choose_rule(p, y, **options).probabilities(p)
+    assert np.abs(alike - repeated.probabilities(p)).max() > 1e-3

@@ -109,3 +109,26 @@ def test_a_rule_comes_back_from_its_table_as_it_was(task, calibration):
     np.testing.assert_array_equal(again.probabilities(p), q)
     np.testing.assert_array_equal(again.decide(q), rule.decide(q))
     assert ("calibrated" in rule.describe()) == (calibration != "none")
+
+
+def test_what_is_chosen_by_whole_weights_is_what_repeated_rows_choose():
+    generator = np.random.default_rng(0)
+    p = generator.uniform(size=(120, 3)).round(2)
+    counts = generator.choice([0, 1, 3], 120)
+    rows = np.repeat(np.arange(120), counts)
+    class_p, class_y = p / p.sum(1, keepdims=True), generator.integers(0, 3, 120)
+    cases = [("binary", p[:, 0], (generator.uniform(size=120) < p[:, 0]).astype(int))]
+    cases += [("multilabel", p, (generator.uniform(size=p.shape) < p).astype(int))]
+    differ = []
+    for task, values, y in cases:
+        for threshold in SCORES:
+            options = {"task": task, "threshold": threshold, "costs": COSTS, "calibration": "none"}
+            by_weights = choose_rule(values, y, counts.astype(float), **options)
+            repeated = choose_rule(values[rows], y[rows], **options)
+            assert by_weights.thresholds == pytest.approx(repeated.thresholds, abs=1e-12)
+            differ.append(by_weights.thresholds != choose_rule(values, y, **options).thresholds)
+    assert sum(differ) >= 4
+    options = {"task": "multiclass", "threshold": "balanced", "costs": None, "calibration": "none"}
+    by_weights = choose_rule(class_p, class_y, counts.astype(float), **options)
+    repeated = choose_rule(class_p[rows], class_y[rows], **options)
+    np.testing.assert_allclose(by_weights.costs, repeated.costs)

@@ -9,7 +9,7 @@ from lepton.stats.bootstrap import bootstrap_intervals
 def interval_of_mean(values, seed, resamples=200):
     return bootstrap_intervals(
         lambda rows: {"mean": float(values[rows].mean())},
-        len(values),
+        np.arange(len(values)),
         resamples=resamples,
         seed=seed,
     )
@@ -33,5 +33,5 @@ def test_an_interval_holds_the_true_share_in_about_95_of_100_cases():
 
 def test_no_resamples_give_no_intervals_and_undefined_ones_are_left_out():
     assert interval_of_mean(np.arange(9.0), 0, resamples=0) == {}
-    nothing = bootstrap_intervals(lambda rows: {"x": np.nan}, 5, resamples=3, seed=0)
+    nothing = bootstrap_intervals(lambda rows: {"x": np.nan}, np.arange(5), resamples=3, seed=0)
     assert nothing == {}

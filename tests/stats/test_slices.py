@@ -53,3 +53,41 @@ def test_errors_without_spread_and_tables_without_slices_are_no_trouble():
     frame = pd.DataFrame({"x": ["a", "b"] * 20})
     assert slices(frame, np.zeros(40))["p_holm"].tolist() == [1, 1]
     assert slices(pd.DataFrame({"x": range(3)}), np.zeros(3)).empty
+
+
+def test_by_weights_means_are_weighted_and_shares_are_those_of_as_many_samples_as_they_are_worth():
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": generator.choice([*"abc"], 300)})
+    weight = generator.choice([0.5, 1, 3], 300)
+    for errors in ((generator.uniform(size=300) < 0.3) * 1.0, generator.exponential(size=300)):
+        table = slices(frame, errors, weight).set_index("slice")
+        for value in "abc":
+            inside = (frame["x"] == value).to_numpy()
+            row, w = table.loc[f"x = {value}"], weight[inside]
+            assert row["mean"] == pytest.approx(np.average(errors[inside], weights=w))
+            assert row["n"] == inside.sum()
+            worth = w.sum() ** 2 / (w**2).sum()
+            spread = np.sqrt(np.average((errors[inside] - row["mean"]) ** 2, weights=w) / worth)
+            assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * spread, rel=0.25)
+
+
+def test_weights_that_are_all_alike_are_none():
+    frame, errors = pd.DataFrame({"x": [*"aabb"] * 20}), np.arange(80) % 3 / 2
+    pd.testing.assert_frame_equal(slices(frame, errors, np.full(80, 0.3)), slices(frame, errors))
+
+
+def test_slices_that_err_alike_are_seldom_called_different_where_weights_vary():
+    generator, alarms = np.random.default_rng(1), 0
+    for _ in range(100):
+        frame = pd.DataFrame({"x": generator.choice([*"ab"], 80)})
+        errors, weight = (generator.uniform(size=80) < 0.3) * 1.0, generator.exponential(size=80)
+        alarms += (slices(frame, errors, weight)["p_holm"] < 0.05).any()
+    assert alarms <= 11  # 5 are expected; a standard deviation is 2.2
+
+
+def test_a_slice_whose_heavy_samples_err_is_called_different():
+    heavy = np.tile([1.0, 0.02], 60)
+    frame = pd.DataFrame({"x": ["a"] * 60 + ["b"] * 60})
+    errors = np.where(frame["x"] == "a", heavy == 1, heavy < 1) * 1.0
+    assert slices(frame, errors)["p_holm"].min() > 0.5
+    assert slices(frame, errors, heavy)["p_holm"].max() < 0.01

@@ -28,14 +28,16 @@ def binary_curves(predictions_by_name: dict[str, Predictions]) -> "Figure":
     max_points = MAX_POINTS // len(predictions_by_name)
     for i, (name, run) in enumerate(predictions_by_name.items()):
         color = series_color(i)
-        fpr, tpr, _ = roc_curve(run.target, run.prediction)
+        fpr, tpr, _ = roc_curve(run.target, run.prediction, sample_weight=run.weight)
         roc_ax.plot(*thinned(fpr, tpr, max_points), color=color, label=value_label(name))
-        precision, recall, _ = precision_recall_curve(run.target, run.prediction)
+        precision, recall, _ = precision_recall_curve(
+            run.target, run.prediction, sample_weight=run.weight
+        )
         points = thinned(recall, precision, max_points)
         pr_ax.plot(*points, color=color, drawstyle="steps-post")
     first = next(iter(predictions_by_name.values()))
     roc_ax.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
-    pr_ax.axhline(first.target.mean(), color=MUTED, lw=1, ls=":")
+    pr_ax.axhline(first.positive_share, color=MUTED, lw=1, ls=":")
     _draw_ks(ks_ax, first)
     _label_unit_axes(roc_ax, "ROC", "false positive rate", "true positive rate")
     _label_unit_axes(pr_ax, "Precision and recall", "recall", "precision")
@@ -50,15 +52,18 @@ def class_curves(predictions: Predictions) -> "Figure":
 
     targets, probabilities = _class_targets(predictions), predictions.prediction
     classes = separable_classes(predictions)
-    areas = {c: roc_auc_score(targets[:, c], probabilities[:, c]) for c in classes}
+    by_weight = {"sample_weight": predictions.weight}
+    areas = {c: roc_auc_score(targets[:, c], probabilities[:, c], **by_weight) for c in classes}
     worst = sorted(classes, key=areas.__getitem__)[:MAX_CLASSES]
     max_points = MAX_POINTS // len(worst)
     figure, (roc_ax, pr_ax) = subplots(7.4, 3.3, columns=2)
     for i, c in enumerate(worst):
         color, label = series_color(i), f"{value_label(predictions.spec.classes[c])} {areas[c]:.3f}"
-        fpr, tpr, _ = roc_curve(targets[:, c], probabilities[:, c])
+        fpr, tpr, _ = roc_curve(targets[:, c], probabilities[:, c], **by_weight)
         roc_ax.plot(*thinned(fpr, tpr, max_points), color=color, label=label)
-        precision, recall, _ = precision_recall_curve(targets[:, c], probabilities[:, c])
+        precision, recall, _ = precision_recall_curve(
+            targets[:, c], probabilities[:, c], **by_weight
+        )
         points = thinned(recall, precision, max_points)
         pr_ax.plot(*points, color=color, drawstyle="steps-post")
     roc_ax.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
@@ -70,7 +75,7 @@ def class_curves(predictions: Predictions) -> "Figure":
 
 def separable_classes(predictions: Predictions) -> list[int]:
     """The classes with samples that are of the class and samples that are not."""
-    shares = _class_targets(predictions).mean(0)
+    shares = np.average(_class_targets(predictions), axis=0, weights=predictions.weight)
     return [c for c, share in enumerate(shares) if 0 < share < 1]
 
 
@@ -106,11 +111,9 @@ def _set_unit_limits(ax: "Axes") -> None:
 def _draw_ks(ax: "Axes", predictions: Predictions) -> None:
     """Draws the cumulative distributions of both classes and their largest gap."""
     target, prediction = predictions.target, predictions.prediction
-    grid = np.unique(prediction)
-    negatives, positives = (
-        np.searchsorted(np.sort(prediction[target == c]), grid, "right") / (target == c).sum()
-        for c in (0, 1)
-    )
+    grid, place = np.unique(prediction, return_inverse=True)
+    of_class = (np.bincount(place, predictions.counts * (target == c)) for c in (0, 1))
+    negatives, positives = (np.cumsum(counts) / counts.sum() for counts in of_class)
     colors = series_color(2), series_color(4)
     curves = zip(predictions.spec.classes, (negatives, positives), colors, strict=True)
     for name, shares, color in curves:
@@ -123,17 +126,18 @@ def _draw_ks(ax: "Axes", predictions: Predictions) -> None:
 
 
 def confusion(predictions: Predictions) -> "Figure":
-    """Counts by true and predicted class, shaded by the share of the true class."""
+    """Counts, or weights, by true and predicted class, shaded by the share of the true class."""
     from matplotlib.patches import Rectangle
 
     counts = confusion_table(predictions)
     labels = [value_label(name) for name in predictions.spec.classes]
     figure, ax = subplots(4.6, max(2.6, 0.9 + 0.36 * len(labels)))
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    totals, digits = counts.sum(1, keepdims=True), 0 if predictions.weight is None else 1
+    shares = counts / np.where(totals > 0, totals, 1)
     for i, j in np.ndindex(counts.shape):
         color, alpha = series_color(0 if i == j else 4), 0.04 + 0.5 * shares[i, j]
         ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fc=color, alpha=alpha, lw=0))
-        ax.text(j, i, str(counts[i, j]), ha="center", va="center")
+        ax.text(j, i, f"{counts[i, j]:.{digits}f}", ha="center", va="center")
     ax.set_xticks(range(len(labels)), labels, rotation=0 if len(labels) < 5 else 40)
     ax.set_yticks(range(len(labels)), labels)
     ax.set_xlim(-0.5, len(labels) - 0.5)
@@ -146,7 +150,7 @@ def confusion(predictions: Predictions) -> "Figure":
 
 
 def confusion_table(predictions: Predictions) -> np.ndarray:
-    """Counts of samples, true by predicted class; ties go to the first class.
+    """Counts of samples, or their weights, true by predicted class; ties go to the first class.
 
     Shapes: -> (classes, classes).
     """
@@ -154,7 +158,7 @@ def confusion_table(predictions: Predictions) -> np.ndarray:
     predicted = (p > 0.5).astype(int) if p.ndim == 1 else p.argmax(1)
     count = len(predictions.spec.classes)
     cells = predictions.target.astype(int) * count + predicted
-    return np.bincount(cells, minlength=count**2).reshape(count, count)
+    return np.bincount(cells, predictions.weight, count**2).reshape(count, count)
 
 
 def calibration(predictions: Predictions) -> "Figure":
@@ -179,14 +183,18 @@ def calibration(predictions: Predictions) -> "Figure":
 def calibration_table(predictions: Predictions) -> pd.DataFrame:
     """Mean predicted probability and observed share in bins of about as many samples each.
 
-    Columns: predicted, observed, n, low and high (95 % Wilson interval).
+    Columns: predicted, observed, n, low and high (95 % Wilson interval); by weights n is how many
+    samples these are worth.
     """
     if predictions.spec.task == "multiclass":
         predicted, observed = predictions.prediction.max(1), 1 - predictions.errors
     else:
         predicted, observed = predictions.prediction.ravel(), predictions.target.ravel()
     bins = equal_count_bins(predicted, CALIBRATION_BINS)
-    samples = pd.DataFrame({"predicted": predicted, "observed": observed, "n": 1})
-    table = samples.groupby(bins).agg({"predicted": "mean", "observed": "mean", "n": "sum"})
+    weight = predictions.counts.repeat(len(predicted) // len(predictions.ids))
+    columns = {"predicted": predicted * weight, "observed": observed * weight, "weight": weight}
+    sums = pd.DataFrame(columns | {"square": weight**2}).groupby(bins).sum()
+    table = sums[["predicted", "observed"]].div(sums["weight"], axis=0)
+    table["n"] = sums["weight"] ** 2 / sums["square"]
     low, high = wilson_interval(table["observed"] * table["n"], table["n"])
     return table.assign(low=low, high=high)

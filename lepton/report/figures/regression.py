@@ -36,11 +36,13 @@ def residuals(predictions: Predictions) -> "Figure":
 
 
 def residual_means(predictions: Predictions) -> pd.DataFrame:
-    """Mean predictions and residuals in bins of about as many samples each.
+    """Mean predictions and residuals, by weights, in bins of about as many samples each.
 
     Columns: predicted, residual.
     """
     prediction = predictions.prediction
     bins = equal_count_bins(prediction, BINS)
     table = pd.DataFrame({"predicted": prediction, "residual": predictions.target - prediction})
-    return table.groupby(bins).mean()
+    weight = pd.Series(predictions.counts)
+    sums = table.mul(weight, axis=0).groupby(bins).sum()
+    return sums.div(weight.groupby(bins).sum(), axis=0)

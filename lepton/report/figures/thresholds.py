@@ -30,41 +30,54 @@ class Threshold:
     costs: np.ndarray | None
 
 
-def gain_curve(target: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gain_curve(
+    target: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The share of samples taken, highest scores first, and the share of positives among these.
 
     Equal scores are taken at once; a straight line between is what their order by chance gives.
-    Shapes: (N,) of 0 and 1, (N,) -> (different scores + 1,) twice, from 0 to 1.
+    Shapes: (N,) of 0 and 1, (N,), weight (N,) -> (different scores + 1,) twice, from 0 to 1.
     """
+    weight = np.ones(len(p)) if weight is None else weight
     order = np.argsort(-p, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(p[order])), len(p) - 1)
-    found = target[order].cumsum()[ends]
-    return np.append(0, (ends + 1) / len(p)), np.append(0, found / target.sum())
+    taken, found = (values[order].cumsum()[ends] for values in (weight, weight * target))
+    return np.append(0, taken / taken[-1]), np.append(0, found / found[-1])
 
 
 def threshold_metrics(
-    target: np.ndarray, p: np.ndarray, thresholds: np.ndarray, costs: np.ndarray | None
+    target: np.ndarray,
+    p: np.ndarray,
+    thresholds: np.ndarray,
+    costs: np.ndarray | None,
+    weight: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Precision, recall and F1 of what exceeds each threshold; with costs also `cost`, as a share
     of that of the cheaper of deciding for one class alone.
 
-    Precision is NaN where nothing exceeds. Shapes: -> (thresholds,) each.
+    Precision is NaN where nothing exceeds. Shapes: weight (N,) -> (thresholds,) each.
     """
-    ordered, positives = np.sort(p), np.sort(p[target == 1])
-    told = len(p) - np.searchsorted(ordered, thresholds, "right")
-    right = len(positives) - np.searchsorted(positives, thresholds, "right")
+    weight = np.ones(len(p)) if weight is None else weight
+    shares = np.bincount(target.astype(int), weight, 2)
+    right, false = (_exceeding(p, weight * (target == c), thresholds) for c in (1, 0))
+    told = right + false
     metrics = {
-        "precision": np.where(told > 0, right / np.maximum(told, 1), np.nan),
-        "recall": right / len(positives),
-        "F1": 2 * right / (told + len(positives)),
+        "precision": np.where(told > 0, right / np.where(told > 0, told, 1), np.nan),
+        "recall": right / shares[1],
+        "F1": 2 * right / (told + shares[1]),
     }
     if costs is not None:
-        missed = len(positives) - right
-        counts = np.stack([len(p) - told - missed, told - right, missed, right])
-        shares = np.bincount(target.astype(int), minlength=2)
+        counts = np.stack([shares[0] - false, false, shares[1] - right, right])
         cheaper = (shares @ costs).min()
         metrics["cost"] = costs.flatten() @ counts / (cheaper if cheaper > 0 else np.nan)
     return metrics
+
+
+def _exceeding(p: np.ndarray, weight: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """The weight of what exceeds each threshold. Shapes: (N,), (N,) -> (thresholds,)."""
+    order = np.argsort(-p, kind="stable")
+    from_highest = np.append(0, weight[order].cumsum())
+    return from_highest[np.searchsorted(-p[order], -thresholds, "left")]
 
 
 def gain_lift_threshold(
@@ -74,14 +87,14 @@ def gain_lift_threshold(
     figure, (gain_ax, lift_ax, threshold_ax) = subplots(9.0, 3.1, columns=3)
     max_points = MAX_POINTS // len(predictions_by_name)
     for i, (name, run) in enumerate(predictions_by_name.items()):
-        shares, gains = gain_curve(run.target, run.prediction)
+        shares, gains = gain_curve(run.target, run.prediction, run.weight)
         color = series_color(i)
         gain_ax.plot(*thinned(shares, gains, max_points), color=color, label=value_label(name))
         is_drawn = shares >= LEAST_SHARE
         lifts = gains[is_drawn] / shares[is_drawn]
         lift_ax.plot(*thinned(shares[is_drawn], lifts, max_points), color=color)
     first = next(iter(predictions_by_name.values()))
-    gain_ax.plot([0, first.target.mean(), 1], [0, 1, 1], color=MUTED, lw=1, ls="--")
+    gain_ax.plot([0, first.positive_share, 1], [0, 1, 1], color=MUTED, lw=1, ls="--")
     gain_ax.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
     lift_ax.axhline(1, color=MUTED, lw=1, ls=":")
     positive = value_label(first.spec.classes[1])
@@ -94,7 +107,8 @@ def gain_lift_threshold(
 
 def _draw_threshold(ax: "Axes", predictions: Predictions, threshold: Threshold) -> None:
     grid = np.linspace(0, 1, STEPS + 1)
-    metrics = threshold_metrics(predictions.target, threshold.p, grid, threshold.costs)
+    compared = predictions.target, threshold.p, grid, threshold.costs, predictions.weight
+    metrics = threshold_metrics(*compared)
     for i, (name, values) in enumerate(metrics.items()):
         ax.plot(*thinned(grid, values, MAX_POINTS // 3), color=series_color(i), label=name)
     ax.axvline(threshold.value, color=INK, lw=1)

@@ -24,6 +24,7 @@ from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.evaluations import read_evaluation_frame
 
 MAX_MISTAKES = 10
+BY_WEIGHTS = {False: "", True: "; all figures and tables count samples by their weights"}
 
 
 def error_analysis_section(
@@ -40,11 +41,11 @@ def error_analysis_section(
         predictions = read_sample_predictions(best_run)
     except LeptonError as e:
         return Section(title, [Note(str(e))])
-    suffix = dataset.suffix
+    suffix, weighs = dataset.suffix, predictions.weight is not None
     blocks: list[Block] = [
         Text(
             f"{best_run.name} on its {len(predictions.ids)} test samples: "
-            f"{predictions.error_name} {predictions.errors.mean():.4f}."
+            f"{predictions.error_name} {predictions.mean_error:.4f}{BY_WEIGHTS[weighs]}."
         ),
         *prediction_figures(predictions, _runs_by_name(runs, derived_runs, keys), best_run, suffix),
         *decision_gain_blocks(runs, suffix),
@@ -55,7 +56,8 @@ def error_analysis_section(
     try:
         sample_inputs = read_sample_inputs(best_run, predictions.ids)
         shown = sample_inputs.shown(mistakes)
-        table = slices(sample_inputs.slice_columns, predictions.errors) if table is None else table
+        if table is None:
+            table = slices(sample_inputs.slice_columns, predictions.errors, predictions.weight)
     except (LeptonError, OSError, KeyError, ValueError, TypeError, IndexError) as e:
         reason = " ".join(str(e).split())
         what = "No inputs are shown, and no slices" if table is None else "No inputs are shown"
@@ -93,7 +95,7 @@ def _slices(predictions: Predictions, table: pd.DataFrame, suffix: str) -> list[
     if table.empty:
         return []
     different = int((table["p_holm"] < SIGNIFICANCE_LEVEL).sum())
-    overall = float(predictions.errors.mean())
+    overall = predictions.mean_error
     error_name = predictions.error_name
     return [
         Text(

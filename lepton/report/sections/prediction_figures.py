@@ -25,7 +25,7 @@ def prediction_figures(
     if task == "regression":
         return [_residuals(predictions, suffix)]
     figures = list[Block]()
-    if task == "binary" and 0 < predictions.target.mean() < 1:
+    if task == "binary" and 0 < predictions.positive_share < 1:
         shown = _binary_predictions(predictions, runs_by_name)
         figures += [_binary_curves(shown, suffix), *threshold_blocks(shown, best_run, suffix)]
     if task in ("multiclass", "multilabel") and classification.separable_classes(predictions):
@@ -86,7 +86,7 @@ def _confusion(predictions: Predictions, suffix: str) -> Figure:
     return Figure(
         f"confusion{suffix}",
         "Test samples by true and predicted class; shaded by the share of the true class.",
-        f"{int(np.trace(table))} of {int(table.sum())} right",
+        f"{np.trace(table):.0f} of {table.sum():.0f} right",
         lambda: classification.confusion(predictions),
     )
 

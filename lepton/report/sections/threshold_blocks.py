@@ -59,8 +59,8 @@ def _read_threshold(folder: Path, predictions: Predictions) -> Threshold:
 
 def _gain_table(predictions: Predictions, suffix: str) -> Table:
     """Gain and lift of some shares of the samples."""
-    shares, gains = gain_curve(predictions.target, predictions.prediction)
-    positive, base = predictions.spec.classes[1], float(predictions.target.mean())
+    shares, gains = gain_curve(predictions.target, predictions.prediction, predictions.weight)
+    positive, base = predictions.spec.classes[1], predictions.positive_share
     rows = []
     for share in SHARES:
         gain = float(np.interp(share, shares, gains))

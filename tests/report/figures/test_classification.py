@@ -55,3 +55,25 @@ def test_certain_predictions_stand_in_the_calibration_curve_as_what_they_are(of_
     table = calibration_table(predictions)
     points = [(value, (p == value).sum(), target[p == value].mean()) for value in np.unique(p)]
     assert table[["predicted", "n", "observed"]].to_numpy().tolist() == [[*row] for row in points]
+
+
+@pytest.mark.parametrize(
+    "predictions", [binary_predictions(300), multiclass_predictions()], ids=["binary", "multiclass"]
+)
+def test_confusion_and_calibration_by_weights_are_those_of_weighted_samples(predictions):
+    weight = np.random.default_rng(0).choice([0.5, 1, 3], len(predictions.ids))
+    weighted, p = replace(predictions, weight=weight), predictions.prediction
+    predicted = p > 0.5 if p.ndim == 1 else p.argmax(1)
+    expected = confusion_matrix(predictions.target, predicted, sample_weight=weight)
+    np.testing.assert_allclose(confusion_table(weighted), expected)
+    wrong = 1 - np.trace(expected) / expected.sum()
+    assert weighted.mean_error == pytest.approx(wrong)
+    tables = calibration_table(weighted), calibration_table(predictions)
+    p = p if p.ndim == 1 else p.max(1)
+    came = predictions.target if predicted.dtype == bool else predicted == predictions.target
+    first = np.sort(p)[: int(tables[1]["n"].iloc[0])]
+    inside = p <= first[-1]
+    row = tables[0].iloc[0]
+    assert row["observed"] == pytest.approx(np.average(came[inside], weights=weight[inside]))
+    assert row["predicted"] == pytest.approx(np.average(p[inside], weights=weight[inside]))
+    assert row["n"] < tables[1]["n"].iloc[0]

@@ -75,3 +75,18 @@ def test_the_figure_marks_the_threshold_and_draws_costs_where_there_are_some():
         assert len(ax.get_legend().get_texts()) == names
         assert [*ax.lines[-1].get_xdata()] == [0.17, 0.17]
         assert " 0.17" in {text.get_text() for text in ax.texts}
+
+
+def test_gain_and_metrics_by_whole_weights_are_those_of_repeated_samples():
+    target, p = drawn(1)
+    counts = np.random.default_rng(5).choice([1, 2, 5], len(p))
+    rows = np.repeat(np.arange(len(p)), counts)
+    for by_weights, repeated in zip(
+        gain_curve(target, p, counts), gain_curve(target[rows], p[rows]), strict=True
+    ):
+        np.testing.assert_allclose(by_weights, repeated)
+    thresholds, costs = np.linspace(0, 1, 21), np.array([[0.0, 1], [5, 0]])
+    by_weights = threshold_metrics(target, p, thresholds, costs, counts)
+    repeated = threshold_metrics(target[rows], p[rows], thresholds, costs)
+    for name, values in repeated.items():
+        np.testing.assert_allclose(by_weights[name], values)
