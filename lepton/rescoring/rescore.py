@@ -73,8 +73,10 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         values = column_values(frame, model.task.columns.prediction)
         again = replace(model.predictions, prediction=torch.tensor(values))
         metrics, intervals = _scores(model.task, again, config)
+        weighs = again.weight is not None
     else:
         _require_stored_rows(folder, model)
+        weighs = "weight" in model.rows  # of an older run its stored predictions have none
         metrics, intervals = _scores_of_rows(model, config)
     result = add_evaluations(folder, config["evaluation"] or {}, again=config["rerun"])
     evaluators = {**_kept_decision(folder), **(config["evaluation"] or {})}
@@ -93,7 +95,7 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
         tables=_shown_tables(evaluators, frames),
         stored=clean,
         notes=[
-            *_weight_notes(_weight_column(folder), model.predictions),
+            *_weight_notes(_weight_column(folder), are_there=weighs),
             *_difference_notes(metrics, clean),
         ],
     )
@@ -135,7 +137,7 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
         evaluations=evaluations,
         evaluation_intervals=_evaluation_intervals(model, evaluators, frames, FILE_SPLIT, config),
         tables=_shown_tables(evaluators, frames),
-        notes=[*notes, *_weight_notes(column, model.predictions)],
+        notes=[*notes, *_weight_notes(column, are_there=labelled.weight is not None)],
     )
 
 
@@ -145,8 +147,8 @@ def _weight_column(folder: Path) -> str | None:
     return data.get("weight") if data.get("weighted_metrics", True) else None
 
 
-def _weight_notes(column: str | None, predictions: SplitPredictions) -> list[str]:
-    return [] if predictions.weight is None else [f"rows count by their weights (column {column})"]
+def _weight_notes(column: str | None, *, are_there: bool) -> list[str]:
+    return [f"rows count by their weights (column {column})"] if are_there else []
 
 
 def _kept_decision(folder: Path) -> dict[str, Any]:
