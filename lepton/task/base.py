@@ -193,7 +193,7 @@ class Task(Answers, BatchLoss):
 
         A `streamed` task, whose `validate` is given the weights, says itself that it heeds them.
         """
-        hooks = (type(self).score, type(self)._score)
+        hooks = (self.score, self._score)
         return not self.streamed and all(
             "weight" in inspect.signature(hook).parameters for hook in hooks
         )

@@ -78,3 +78,32 @@ import transformers, lepton.compat.torchmetrics, torchmetrics.functional.text.be
 print(bert.AutoModel is transformers.AutoModel)"""
     with moved("the names that torchmetrics.functional.text.bert takes from transformers"):
         assert python(code) == ["True"]
+
+
+def test_metrics_whose_states_are_sums_over_rows_are_told_from_others(moved):
+    from torchmetrics import classification, regression
+
+    from lepton.compat.torchmetrics import sums_over_rows
+
+    sums = (classification.BinaryPrecision(), regression.MeanAbsolutePercentageError())
+    with moved("Metric._reductions, or Metric._defaults"):
+        assert all(map(sums_over_rows, sums))
+    others = (classification.BinaryAUROC(), regression.PearsonCorrCoef())
+    assert not any(map(sums_over_rows, others))
+
+
+def test_a_value_by_weights_is_that_of_repeated_rows():
+    import torch
+    from torchmetrics.classification import MulticlassCohenKappa
+
+    from lepton.compat.torchmetrics import computed_by_weights
+
+    metric = MulticlassCohenKappa(num_classes=3)
+    generator = torch.Generator().manual_seed(0)
+    p, y = torch.rand(20, 3, generator=generator), torch.randint(3, (20,), generator=generator)
+    parts = [(2.0, p[:10], y[:10]), (3.0, p[10:], y[10:])]
+    expected = MulticlassCohenKappa(num_classes=3)
+    for times, some, of in parts:
+        expected.update(some.repeat(int(times), 1), of.repeat(int(times)))
+    value = float(expected.compute())  # which counts in 32 bits
+    assert float(computed_by_weights(metric, parts)) == pytest.approx(value, rel=1e-5)
