@@ -72,7 +72,7 @@ class Gaps(Evaluator):
         groups = self._groups(model)
         names = list(groups.loc[groups["compared"], "group"])
         numbers = self._values(model).map({name: i for i, name in enumerate(names)})
-        rows = np.flatnonzero(numbers.notna())
+        rows = np.intersect1d(np.flatnonzero(numbers.notna()), model.predictions.counted)
         parts = self._parts(model, rows, numbers.iloc[rows].to_numpy(int), seed)
         wanted = self.metrics or compared_metrics(model.task)
         gaps = by_metric(gap_table(parts, names), wanted)

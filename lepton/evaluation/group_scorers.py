@@ -33,10 +33,12 @@ def group_scorer(task: Task, rows: SplitPredictions, rule: DecisionRule | None) 
     if task.name != "binary":
         return scorer
     is_decided = rule.decide(rule.probabilities(rows.prediction.double().numpy())) == 1
-    is_positive = rows.target.numpy() == 1
+    is_positive, weight = rows.target.numpy() == 1, np.ones(len(rows.ids))
+    weight = weight if rows.weight is None else rows.weight.numpy()
 
     def scores(positions: np.ndarray) -> Mapping[str, float]:
-        return {**scorer(positions), **_rates(is_decided[positions], is_positive[positions])}
+        some = (of_rows[positions] for of_rows in (is_decided, is_positive, weight))
+        return {**scorer(positions), **_rates(*some)}
 
     return scores
 
@@ -57,13 +59,15 @@ def metrics_of_each_class(task: Task) -> list[str]:
 
 
 def _plain_scores(task: Task, rows: SplitPredictions, positions: np.ndarray) -> Mapping[str, float]:
-    some = torch.from_numpy(positions)
-    return task.score(rows.prediction[some], rows.target[some])
+    some = rows.at(torch.from_numpy(positions))
+    return task.score_rows(some.prediction, some.target, some.weight)
 
 
-def _rates(is_decided: np.ndarray, is_positive: np.ndarray) -> dict[str, float]:
-    """The rates of decisions, without those of a class that no row has."""
-    shares = (is_decided, is_decided[is_positive], is_decided[~is_positive])
+def _rates(is_decided: np.ndarray, is_positive: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+    """The rates of decisions by weights, without those of a class that no row has."""
+    sides = (np.full(len(weight), True), is_positive, ~is_positive)
     return {
-        name: float(share.mean()) for name, share in zip(RATES, shares, strict=True) if len(share)
+        name: float(np.average(is_decided[side], weights=weight[side]))
+        for name, side in zip(RATES, sides, strict=True)
+        if weight[side].any()
     }
