@@ -27,8 +27,8 @@ CODE
 "$bin/lepton" new project released >/dev/null
 (cd released && "$bin/python" -m pytest -q -p no:cacheprovider 2>&1 | tail -n 1)
 
-# tests of the checkout on the installed package: of a folder that has tests/ and no lepton/
+# tests of the checkout on the installed package, in a folder without lepton/
 mkdir away
-cp -r "$checkout/tests" "$checkout/pyproject.toml" away/
+cp -r "$checkout/tests" "$checkout/scripts" "$checkout/pyproject.toml" away/
 (cd away && "$bin/python" -m pytest -q -p no:cacheprovider -o 'addopts=--import-mode=importlib -m "not slow and not campaign"' \
     tests/stats tests/storage tests/regularization tests/test_predict.py | tail -n 3)
