@@ -309,6 +309,7 @@ CLIPS = (
 )
 
 
+@pytest.mark.slow
 def test_a_clip_whose_class_one_frame_decides_lights_that_frame(here, run, lepton):
     from tests.video_files import write_clip
 
