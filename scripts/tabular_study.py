@@ -2,7 +2,7 @@
 
     python scripts/tabular_tables.py FOLDER
     python scripts/tabular_study.py FOLDER [--use choose] [--splits 3] [--settings default,embedded]
-        [--tables pima,spam] [OVERRIDE ...]
+        [--tables pima,spam] [--references TabM_D,RealMLP_TD] [OVERRIDE ...]
 
 The tables of `--use choose` are kept for choosing defaults, their test splits too: no figure of
 them may be quoted for what was chosen. Those of `--use compare` are kept for such figures: nothing
@@ -10,6 +10,7 @@ may be chosen by what is seen on them. A setting is an experiment in scripts/tab
 table all settings have the same splits, and are scored on the test split: AUROC of two classes,
 accuracy of more, R^2 of a number. Ranks are of the means over splits; `behind` is how far a setting
 stays behind the best of its table, where 1 is the distance from the best to the worst.
+`--references` adds networks of pytabkit at their defaults, trained on the same splits.
 """
 
 import argparse
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
 
+from scripts.tabular_references import reference_scores
 from scripts.tabular_tables import TABLES
 
 CONFIG_DIR = Path(__file__).resolve().parent / "tabular_study"
@@ -34,6 +36,7 @@ def main() -> int:
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--settings", default=",".join(sorted(settings())))
     parser.add_argument("--tables")
+    parser.add_argument("--references", default="")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     arguments, overrides = parser.parse_known_args()
     names = [name for name, table in TABLES.items() if table.use == arguments.use]
@@ -50,7 +53,15 @@ def main() -> int:
         by_setting = frame.groupby("experiment")
         scores.append(by_setting[metric].mean().rename(f"{name} {metric.removeprefix('test/')}"))
         seconds.append(by_setting["seconds"].mean())
-        print(scores[-1].reindex(chosen).round(4).to_string(), flush=True)
+        for reference in filter(None, arguments.references.split(",")):
+            scores[-1][reference], seconds[-1][reference] = reference_scores(
+                reference,
+                arguments.folder / f"{name}.parquet",
+                TABLES[name].target,
+                frame,
+                arguments.runs / "references.csv",
+            )
+        print(scores[-1].round(4).to_string(), flush=True)
     print(summary(pd.concat(scores, axis=1), pd.concat(seconds, axis=1)).to_string())
     return 0
 
