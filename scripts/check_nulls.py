@@ -222,7 +222,8 @@ def bootstrap(generator: np.random.Generator, *, rows: int) -> Counts:
     def score(positions: np.ndarray) -> dict[str, float]:
         return dict(zip(("share", "error"), values[:, positions].mean(1), strict=True))
 
-    intervals = bootstrap_intervals(score, rows, resamples=300, seed=int(generator.integers(10**9)))
+    seed = int(generator.integers(10**9))
+    intervals = bootstrap_intervals(score, np.arange(rows), resamples=300, seed=seed)
     for name, truth in (("share", 0.8), ("error", np.sqrt(2 / np.pi))):
         low, high = intervals[name]
         yield HELD + f"a bootstrapped {name}", low <= truth <= high, 1
@@ -269,7 +270,7 @@ def gain_of_a_threshold(
     p, y = drawn(test)
     intervals = bootstrap_intervals(
         lambda places: {"gain": gain(p[places], y[places])},
-        test,
+        np.arange(test),
         resamples=300,
         seed=int(generator.integers(10**9)),
     )

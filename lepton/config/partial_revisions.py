@@ -7,7 +7,8 @@ Config = Mapping[str, Any]
 
 
 def _value(config: Config, group: str, key: str) -> Any:
-    return (config.get(group) or {}).get(key)
+    node = config.get(group)
+    return node.get(key) if isinstance(node, Mapping) else None  # else it is refused in a line
 
 
 def _monitors_ece(config: Config) -> bool:

@@ -132,6 +132,7 @@ def test_every_library_with_canaries_is_tried():
         "ipython",
         "torch",
         "multiprocessing",
+        "quiet_fork_server",
         "optional",
         "reaches",
         "rich",

@@ -67,6 +67,7 @@ def test_runs_are_those_of_one_process_whatever_the_number_of_workers_and_the_or
         assert fingerprints(fingerprint, f"by{workers}") == expected
 
 
+@pytest.mark.slow
 def test_a_pool_goes_on_counting_and_does_not_say_again_what_was_said(here, log_messages):
     said = "rows: 113 train, 29 val, 36 test"
     planned = jobs("dataset=wine", "model=gradient_boosting", "seed=0,1", "model.max_iter=2")

@@ -9,6 +9,7 @@ import torch
 
 from lepton.config.data_identity import comparable_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS, COSMETIC_KEYS
+from lepton.config.words import shell_word
 from lepton.derived.inputs import InputRun
 from lepton.errors import ConfigError
 from lepton.storage.predictions import PREDICTED_SPLITS, SplitPredictions
@@ -65,7 +66,8 @@ def _missing_folds(run_by_fold: dict[Fold, InputRun], first: InputRun, keys: lis
     if not missing:
         return ""
     named = ", ".join("/".join(map(str, fold)) for fold in missing)
-    ranges = [f"dataset.{key}='range({count})'" for key, count in zip(keys, counts, strict=True)]
+    pairs = zip(keys, counts, strict=True)
+    ranges = [shell_word(f"dataset.{key}=range({count})") for key, count in pairs]
     total = "x".join(map(str, counts))
     return f"of its {total} folds these are missing: {named}; train -m {' '.join(ranges)}"
 
