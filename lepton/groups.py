@@ -170,7 +170,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         "linear_probe": {"strengths": [1e-3, 1e-2, 1e-1, 1.0, 10.0], "iterations": 500},
     },
     "task": {"calibration_bins": 15},
-    "trainer": {"extra": {}},
+    "trainer": {"extra": {}, "patience": None},
     "lepton.model.multimodal.Multimodal": {"tokens": 1},
     "lepton.model.transformer.Transformer": {
         "default_pooling": {"encoder": "mean", "decoder": "last"},
@@ -197,6 +197,8 @@ REVISIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed
+EARLY_STOPPING = "lepton.regularization.early_stopping.EarlyStopping"  # acts on trainer.patience
+STOPPERS = {EARLY_STOPPING, "pytorch_lightning.callbacks.early_stopping.EarlyStopping"}
 METHOD_CLASS = "lepton.method.Method"  # that every method derives from
 SETTING_GROUPS = ("experiment", "search")  # whose options are values of other groups
 ROOT_VALUES = {  # the other keys of the root, each with its type

@@ -62,9 +62,10 @@ def test_regularizers_come_by_name_whatever_the_order_they_were_asked_for_in():
         for names in ("l1,ema,dropout", "dropout,l1,ema")
     ]
     assert [[type(m).__name__ for m in methods] for methods in methods_by_order] == [
-        ["Dropout", "EMA", "L1"]
+        ["Dropout", "EMA", "L1", "EarlyStopping"]  # the last is the patience of the trainer
     ] * 2
-    assert build.methods(check(compose("regularization=none"))) == []
+    (stopper,) = build.methods(check(compose("regularization=none", "trainer.patience=7")))
+    assert (type(stopper).__name__, stopper.patience) == ("EarlyStopping", 7)
 
 
 def test_the_split_follows_its_own_seed_and_the_order_the_runs():

@@ -10,6 +10,7 @@ from lepton.config.chosen_options import (
     own_groups,
     with_absent_groups,
     with_options_by_name,
+    without_idle_patience,
 )
 from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.data_identity import IDENTITY_KEY, data_identity
@@ -20,11 +21,12 @@ from lepton.config.input_kinds import (
     supplied_inputs,
     supplied_to_inner,
 )
+from lepton.config.lineage import class_names
 from lepton.config.model_kind import model_kind
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
 from lepton.config.signature import Signature, TargetError, read_signature, takes_key
-from lepton.config.younger_keys import class_names, with_younger_keys
+from lepton.config.younger_keys import with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import METHOD_CLASS, METHOD_GROUPS, ROOT_VALUES, TRAINING_GROUPS, Group
 from lepton.pretrained.study_start import run_to_start_from
@@ -73,6 +75,7 @@ def check_values(
     own = own_groups(config) if {*METHOD_GROUPS} & {*unheeded} else ()
     config = _without_groups(config, own)
     config = {key: value for key, value in config.items() if key not in own}
+    config = without_idle_patience(config)
     return {**config, IDENTITY_KEY: data_identity(config)} if files else config
 
 

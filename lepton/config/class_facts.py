@@ -3,9 +3,8 @@ packages, which say nothing, a table does."""
 
 from typing import Any
 
-from lepton.config.lineage import UNREAD
+from lepton.config.lineage import UNREAD, class_names
 from lepton.config.signature import TargetError, read_signature
-from lepton.config.younger_keys import class_names
 from lepton.optimizer.said_for_others import SAID_FOR_OTHERS
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lepton.config.signature import TargetError, read_signature, source_file
 
@@ -112,3 +113,12 @@ def _statements(path: Path) -> dict[str, list[ast.stmt]]:
         for name in names:
             found.setdefault(name, []).append(node)
     return found
+
+
+def class_names(target: Any) -> tuple[str, ...]:
+    """The names of a class and of those that it derives from, nearest first, where it has some."""
+    try:
+        names = [target, *read_lineage(target).classes] if isinstance(target, str) else []
+        return tuple(dict.fromkeys(names))
+    except (TargetError, SyntaxError, RecursionError):  # which `check` refuses in its own words
+        return (target,)

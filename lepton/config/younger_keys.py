@@ -8,7 +8,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lepton.config.lineage import read_lineage
+from lepton.config.lineage import class_names
 from lepton.config.partial_revisions import touches
 from lepton.config.signature import TargetError, read_signature
 from lepton.groups import GROUPS, REVISIONS, YOUNGER_KEYS, takes_several
@@ -169,12 +169,3 @@ def values_before(group: str, node: Node) -> dict[str, Any]:
 def _names(group: str, node: Node) -> list[str]:
     """The names by which the tables may mean a node, nearest first."""
     return [*class_names(node.get("_target_")), *([group] if group else [])]
-
-
-def class_names(target: Any) -> tuple[str, ...]:
-    """The names of a class and of those that it derives from, nearest first, where it has some."""
-    try:
-        names = [target, *read_lineage(target).classes] if isinstance(target, str) else []
-        return tuple(dict.fromkeys(names))
-    except (TargetError, SyntaxError, RecursionError):  # which `check` refuses in its own words
-        return (target,)

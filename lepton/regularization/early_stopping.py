@@ -1,5 +1,6 @@
 """EarlyStopping: ends a training whose validation score no longer improves."""
 
+import math
 from collections.abc import Sequence
 from typing import Self
 
@@ -14,7 +15,7 @@ from lepton.values.bounds import AtLeast0, NotBelow0
 
 
 class EarlyStopping(Method):
-    """Ends training when the task's monitor has not improved for `patience` epochs.
+    """Ends training when the task's monitor has not improved for `patience` epochs; None: never.
 
     Watches `val/score`: the monitor, negated where smaller is better.
     Source: Prechelt 1998, https://doi.org/10.1007/3-540-49430-8_3
@@ -22,8 +23,8 @@ class EarlyStopping(Method):
 
     stackable = ("patience", "min_delta")
 
-    def __init__(self, *, patience: AtLeast0, min_delta: NotBelow0):
-        if patience < 1:
+    def __init__(self, *, patience: AtLeast0 | None, min_delta: NotBelow0):
+        if patience is not None and patience < 1:
             raise ConfigError(
                 f"regularization.early_stopping.patience: {patience} epochs; at least 1 is needed"
             )
@@ -32,17 +33,21 @@ class EarlyStopping(Method):
                 f"regularization.early_stopping.min_delta: {min_delta} is negative; "
                 "0 counts any gain"
             )
-        self.patience, self.min_delta = patience, min_delta
+        self.patience = math.inf if patience is None else patience
+        self.min_delta = min_delta
 
     def callbacks(self) -> list[pl.Callback]:
-        return [self.stopper()]
+        stopper = self.stopper()
+        return [] if stopper is None else [stopper]
 
-    def stopper(self) -> Stopper:
-        """A new callback of Lightning's with these values."""
+    def stopper(self) -> Stopper | None:
+        """A new callback of Lightning's with these values; None where nothing ends training."""
+        if self.patience == math.inf:
+            return None
         return Stopper(
             monitor="val/score",
             mode="max",
-            patience=self.patience,
+            patience=int(self.patience),
             min_delta=self.min_delta,
             check_on_train_epoch_end=False,
         )
@@ -61,7 +66,7 @@ class StackedEarlyStopping(StackedMethod):
 
     def stops(self, scores: Sequence[float]) -> list[bool]:
         pairs = zip(self.stoppers, map(torch.tensor, scores), strict=True)
-        return [stops_after(stopper, score) for stopper, score in pairs]
+        return [s is not None and stops_after(s, score) for s, score in pairs]
 
     def keep(self, rows: Tensor) -> None:
         super().keep(rows)

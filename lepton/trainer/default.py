@@ -59,7 +59,8 @@ def make_strategy(strategy: str) -> str | Strategy:
 class Trainer(pl.Trainer):
     """Lightning's trainer: device, precision and length of a training, and checks on the way.
 
-    `extra` holds further arguments of Lightning's, as they are.
+    A method of the run acts on `patience`: lepton.groups.EARLY_STOPPING. `extra` holds further
+    arguments of Lightning's, as they are.
     Units: `max_time` is days:hours:minutes:seconds, `checkpoint_every` seconds.
     Raises: ConfigError when this machine cannot do what the values say.
     """
@@ -76,6 +77,7 @@ class Trainer(pl.Trainer):
         strategy: str,
         precision: str | int,
         max_epochs: AtLeast1,
+        patience: AtLeast1 | None,
         max_time: str | None,
         threads: AtLeast1 | None,
         accumulate_grad_batches: AtLeast1,
@@ -92,6 +94,7 @@ class Trainer(pl.Trainer):
     ):
         _check_checkpoint_every(checkpoint_every)
         self.progress, self.checkpoint_every, self.epochs = progress, checkpoint_every, max_epochs
+        self.patience = patience
         if threads is not None:
             refuse_beyond_cores("trainer.threads", threads, "threads")
             torch.set_num_threads(threads)

@@ -124,7 +124,8 @@ def shared_settings(config: dict[str, Any]) -> str:
     shared["optimizer"] = {
         key: value for key, value in shared["optimizer"].items() if not _may_differ(key, value)
     }
-    shared["trainer"] = _without(shared["trainer"], {"max_epochs", "threads", "precision"})
+    own_keys = {"max_epochs", "patience", "threads", "precision"}
+    shared["trainer"] = _without(shared["trainer"], own_keys)
     shared["trainer"]["precision"] = str(resolve_precision(config["trainer"]))[:2]
     weighted = config["task"].get("class_weights") is not None
     shared["task"] = {**shared["task"], "monitor": None, "class_weights": weighted}

@@ -15,7 +15,7 @@ BASE = ("train", "dataset=wine", "trainer=smoke", "trainer.accelerator=cpu")
             "optimizer: optimizer=adafactor refuses its values",
         ),
         (["model.dropout=2"], "model.dropout: 2 is not float, from 0 to below 1"),
-        (["model.hidden=[-1]"], "model.hidden: [-1] is not list[int, 1 at least]"),
+        (["model=mlp", "model.hidden=[-1]"], "model.hidden: [-1] is not list[int, 1 at least]"),
         (["model=gradient_boosting", "model.learning_rate=-1"], "model.learning_rate: -1 is not"),
         (["trainer.devices=abc"], "trainer: "),
         (["trainer.accelerator=tpu"], "trainer: "),

@@ -12,7 +12,12 @@ from lepton.config.model_kind import FITS_ITSELF
 from lepton.errors import ConfigError
 from lepton.groups import HEEDED_WITH
 
-OVERRIDES = ("regularization=[ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
+OVERRIDES = (
+    "model=mlp",
+    "regularization=[ema,early_stopping]",
+    "scheduler=cosine",
+    "optimizer=sgd",
+)
 HARMLESS_KEYS = {
     "study",
     "runs",
@@ -194,7 +199,7 @@ def test_the_content_is_known_by_its_sha256(here):
 def test_a_folder_is_named_by_data_model_seed_and_id(config):
     folder = run_folder({**config, "runs": "here", "study": "s.1"})
     assert folder.parts[:2] == ("here", "s.1")
-    assert folder.name == f"german_credit-mlp-s0-{run_id(config)}"
+    assert folder.name == f"german_credit-{config['choices']['model']}-s0-{run_id(config)}"
 
 
 @pytest.mark.parametrize(

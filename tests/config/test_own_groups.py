@@ -91,8 +91,8 @@ def test_its_methods_train_in_the_order_of_names_after_those_of_lepton(mine):
 
     config = checked("noise=[loud,gauss]", "flat=only", "regularization=l1")
     names = [type(method).__name__ for method in build.methods(config)]
-    assert names == ["L1", "Noise", "Noise", "Louder"]
-    assert [method.scale for method in build.methods(config)[1:]] == [0.25, 0.5, 2.0]
+    assert names == ["L1", "Noise", "Noise", "Louder", "EarlyStopping"]
+    assert [method.scale for method in build.methods(config)[1:4]] == [0.25, 0.5, 2.0]
 
 
 @pytest.mark.slow

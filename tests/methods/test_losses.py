@@ -117,7 +117,7 @@ def test_sams_gradient_is_that_of_its_two_steps_by_hand(case):
 def test_distillations_loss_is_cross_entropy_and_divergence_from_the_teacher(case, words):
     chosen = [*words("distillation"), "model.dropout=0", "regularization.distillation.share=0.3"]
     case = case(*chosen)
-    (method,) = case.network.methods
+    method = case.network.methods[0]
     logits = case.model(case.batch)
     with torch.no_grad():
         told = (method.teacher(case.batch) / 2).softmax(-1)

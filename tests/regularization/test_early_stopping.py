@@ -56,6 +56,17 @@ def test_training_ends_when_the_score_has_not_risen_for_patience_epochs(scores, 
     assert epochs_trained(scores, **values) == epochs
 
 
+def test_it_replaces_the_patience_of_the_trainer(run, fingerprint):
+    overrides = ("dataset=wine", "model=mlp_small", "optimizer.lr=0.05", "trainer.max_epochs=20")
+    chosen = ("regularization=early_stopping", "regularization.early_stopping.patience=2")
+    by_method, by_trainer = (
+        fingerprint(run(*overrides, *words))
+        for words in ((*chosen, "trainer.patience=1"), ("trainer.patience=2",))
+    )
+    assert by_method == by_trainer
+    assert by_method["epochs"] < 20
+
+
 def test_impossible_values_are_refused():
     with pytest.raises(ConfigError, match=r"regularization\.early_stopping\.patience: 0"):
         EarlyStopping(patience=0, min_delta=0.0)

@@ -44,7 +44,12 @@ def experiment(here):
 GRIDS = [
     {"dataset": ["wine", "diabetes"], "model": ["mlp", "gradient_boosting"], "seed": [0, 1]},
     {"regularization": ["none", "[ema,l1]"], "optimizer.lr": ["0.1", "0.001"], "dataset": ["wine"]},
-    {"model.hidden": ["[8]", "[8,4]"], "+model.dropout": [0.5], "scheduler": ["cosine"]},
+    {
+        "model": ["mlp"],
+        "model.hidden": ["[8]", "[8,4]"],
+        "+model.dropout": [0.5],
+        "scheduler": ["cosine"],
+    },
     {"experiment": ["credit_baseline"], "optimizer": ["sgd", "lion"], "trainer": ["smoke"]},
     {"task.class_weights": ["null", "balanced", "[1,2]"], "study": ["other"]},
 ]

@@ -159,6 +159,16 @@ def test_early_stopping_goes_on_as_if_it_had_not_been_stopped(overrides, run, fi
 
 
 @pytest.mark.parametrize("overrides", [NETWORK, MODULE], ids=["network", "module"])
+def test_the_patience_of_the_trainer_is_that_of_lightnings_callback(overrides, run, fingerprint):
+    overrides = (*overrides, "trainer.max_epochs=25")
+    callback = ("callbacks=EarlyStopping", "callbacks.EarlyStopping.patience=2")
+    whole = fingerprint(run(*overrides, "trainer.patience=null"))
+    expected = fingerprint(run(*overrides, *callback, "trainer.patience=1"))  # which it replaces
+    assert fingerprint(run(*overrides, "trainer.patience=2")) == expected
+    assert 3 <= expected["epochs"] < whole["epochs"] == 25
+
+
+@pytest.mark.parametrize("overrides", [NETWORK, MODULE], ids=["network", "module"])
 @pytest.mark.parametrize("name", quick(LIGHTNINGS, "ModelCheckpoint"))
 def test_each_callback_of_lightnings_that_docs_list_runs(name, overrides, run, fingerprint):
     results = [

@@ -105,6 +105,11 @@ REGULARIZATION = {
 METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing", "weight_decay"]
 
 
+def test_the_patience_of_the_trainer(gap):
+    lengths = ("trainer.patience=1,2,null", "trainer.max_epochs=9", "optimizer.lr=0.05")
+    assert gap(*SMALL, EXACT, *lengths) < 1e-9
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", REGULARIZATION)
 def test_regularization(gap, method):

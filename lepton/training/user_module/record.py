@@ -14,6 +14,7 @@ from lepton.config.callback_checks import refusal_reason
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, Diverged
 from lepton.finite import LossCheck
+from lepton.groups import STOPPERS
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.task import Task
@@ -47,10 +48,14 @@ class EpochRecord(pl.Callback):
         self.is_scored_by_module: bool | None = None  # known after the first epoch
         self.score = math.inf  # of the epoch before
         self.losses: list[Tensor] = []
+        self.patience: int | None = None  # of the trainer, where no callback stops early
 
     def on_train_start(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
+        self.patience = trainer.patience
         for callback in trainer.callbacks:  # those of `configure_callbacks` too
             classes = tuple(f"{c.__module__}.{c.__qualname__}" for c in type(callback).__mro__)
+            if not STOPPERS.isdisjoint(classes):
+                self.patience = None
             if reason := refusal_reason(classes, for_network=False):
                 raise ConfigError(f"{self.option}: its {type(callback).__name__} {reason}")
         for name, value in pl_module.state_dict().items():
@@ -92,7 +97,7 @@ class EpochRecord(pl.Callback):
             place = f"epoch {trainer.current_epoch + 1}, batch {number}"
             raise Diverged(f"training loss is {value} in {place}")
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch
         if self.is_scored_by_module is None:
             self.is_scored_by_module = SCORE in trainer.callback_metrics
@@ -110,6 +115,8 @@ class EpochRecord(pl.Callback):
             self.best_score, self.best_epoch = score, epoch
             state = pl_module.state_dict()
             self.best_state = {name: value.detach().clone() for name, value in state.items()}
+        if self.patience is not None and epoch - self.best_epoch >= self.patience:
+            trainer.should_stop = True
         seconds = time.perf_counter() - self.started
         self.row = {
             "epoch": epoch,
