@@ -83,7 +83,7 @@ def restore_stack(stack: Stack) -> None:
     saved_states = [member.restored_state for member in stack.members]
     first, device = saved_states[0], stack.mask_stream.device
     for name, state in stack.states().items():
-        if not state.tensors():  # as of a method that is younger than the checkpoint
+        if name not in first["tensors"]:  # of a method that is younger than the checkpoint
             continue
         state.put(
             {
