@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import hydra.utils
 from hydra.errors import InstantiationException
 
-from lepton.compat.hydra import without_execution_checks
-from lepton.compat.optional import how_to_install
-from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label
+from lepton.compat.hydra import cause_text, without_execution_checks
+from lepton.config.chosen_options import chosen_nodes, option_label
 from lepton.config.data_identity import without_name
 from lepton.config.inner_options import inner_keys, inner_nodes, without_inner
 from lepton.config.input_kinds import (
@@ -18,24 +17,20 @@ from lepton.config.input_kinds import (
     provided_kinds,
     used_kinds,
 )
+from lepton.config.method_nodes import method_nodes
 from lepton.config.node_checks import hidden_call_problems, inner_target_problems
 from lepton.config.own_modules import import_own_module
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
-from lepton.errors import ConfigError, LeptonError, TrackerFailed
+from lepton.errors import ConfigError
 from lepton.groups import GROUPS, package_of
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
-    from pytorch_lightning.loggers import Logger
-
     from lepton.compat.lightning import pl
     from lepton.dataset.data import Data
-    from lepton.logger.tracked_run import TrackedRun
     from lepton.method import Method
     from lepton.task import Task
-
-WRONG_VALUES = (ImportError, TypeError, ValueError)  # of a tracker that is missing or misused
 
 
 def instantiate(node: dict[str, Any], group: str, /, **supplied: Any) -> Any:
@@ -125,7 +120,7 @@ def component(config: dict[str, Any], group: str, **supplied: Any) -> Any:
         if package_of(config[group]["_target_"]) is None:
             raise
         option = f"{group}={config.get('choices', {}).get(group, '?')}"
-        raise ConfigError(f"{group}: {option} refuses its values: {_cause(e)}") from e
+        raise ConfigError(f"{group}: {option} refuses its values: {cause_text(e)}") from e
 
 
 def data(config: dict[str, Any]) -> "Data":
@@ -258,43 +253,5 @@ def callbacks(config: dict[str, Any], folder: Path) -> "list[pl.Callback]":
             if package_of(node["_target_"]) is None:
                 raise
             option = option_label(config, path)
-            raise ConfigError(f"{path}: {option} refuses its values: {_cause(e)}") from e
+            raise ConfigError(f"{path}: {option} refuses its values: {cause_text(e)}") from e
     return built
-
-
-def tracker(node: dict[str, Any], option: str, run: "TrackedRun", folder: Path) -> "Logger":
-    """The tracker of a node, which is told of this run; the run is written in `folder`.
-
-    Raises: LeptonError that names what to install; TrackerFailed when it cannot begin.
-    """
-    parameters = read_signature(node["_target_"]).parameters
-    supplied = {"save_dir": str(folder), "run": run}
-    supplied = {name: value for name, value in supplied.items() if name in parameters}
-    try:
-        tracker = instantiate(node, "logger", **supplied)
-    except LeptonError:
-        raise
-    except Exception as e:
-        if not isinstance(_root(e), (*WRONG_VALUES, InstantiationException)):
-            raise TrackerFailed(_cause(e)) from e
-        raise LeptonError(f"{option}: {_cause(e)}; {how_to_install('track')}") from e
-    if "save_dir" in supplied:
-        _require_inside(tracker, folder)
-    return tracker
-
-
-def _require_inside(tracker: "Logger", folder: Path) -> None:
-    """Raises: LeptonError for a tracker that writes elsewhere, once links are followed."""
-    for place in (tracker.root_dir, tracker.log_dir):
-        if place and not Path(place).resolve().is_relative_to(folder.resolve()):
-            raise LeptonError(f"logger: writes to {place}, outside of the folder of the run")
-
-
-def _cause(error: BaseException) -> str:
-    """The message of what an error was raised from, in one line."""
-    return " ".join(str(_root(error)).split())
-
-
-def _root(error: BaseException) -> BaseException:
-    """What an error of Hydra's was raised from; any other error itself."""
-    return (error.__cause__ or error) if isinstance(error, InstantiationException) else error

@@ -197,8 +197,6 @@ REVISIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed
-EARLY_STOPPING = "lepton.regularization.early_stopping.EarlyStopping"  # acts on trainer.patience
-STOPPERS = {EARLY_STOPPING, "pytorch_lightning.callbacks.early_stopping.EarlyStopping"}
 METHOD_CLASS = "lepton.method.Method"  # that every method derives from
 SETTING_GROUPS = ("experiment", "search")  # whose options are values of other groups
 ROOT_VALUES = {  # the other keys of the root, each with its type

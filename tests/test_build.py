@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -7,8 +6,7 @@ import torch
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
-from lepton.errors import ConfigError, LeptonError
-from lepton.logger.tracked_run import TrackedRun
+from lepton.errors import ConfigError
 
 SMALL = ["dataset=synthetic", "dataset.rows=100", "batch_size=8"]
 
@@ -95,16 +93,3 @@ def test_the_task_has_the_weights_and_the_monitor_of_the_config():
     assert task.monitor == "auroc"
     assert task.larger_is_better
     assert task.weights.tolist() == [[1.0, 4.0]]
-
-
-def test_a_tracker_that_is_not_installed_names_the_extra(tmp_path, monkeypatch):
-    node = check(compose("logger=csv"))["logger"]["csv"]
-    run = TrackedRun(tmp_path, {})
-    assert Path(build.tracker(node, "logger=csv", run, tmp_path).log_dir) == tmp_path / "csv"
-
-    def absent(*_, **__):
-        raise ModuleNotFoundError("no tracker here")
-
-    monkeypatch.setattr(build, "instantiate", absent)
-    with pytest.raises(LeptonError, match=r"logger=csv: no tracker here; pip install .*\[track\]"):
-        build.tracker(node, "logger=csv", run, tmp_path)

@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.analysis.grouping import (
-    FACT_COLUMNS,
     REPETITION_KEYS,
-    chosen_groups,
     derived_columns,
     difference_table,
     key_with_none,
@@ -16,14 +14,12 @@ from lepton.analysis.grouping import (
     rows_by_key,
     summary_table,
     unpaired_by_option,
-    varying_settings,
     without_derived,
 )
 from lepton.analysis.score_metrics import ordered_column, score_caution
 from lepton.analysis.study import LOST_STATUSES
-from lepton.config.data_identity import tells_data
 from lepton.config.words import typed_list
-from lepton.errors import LeptonError, TooAlike, did_you_mean
+from lepton.errors import LeptonError, did_you_mean
 from lepton.metric.direction import is_of_test, larger_is_better
 from lepton.stats.pairs import PairedScores, holm
 from lepton.stats.repetitions import ROW_COLUMNS
@@ -31,7 +27,6 @@ from lepton.stats.welch import UnpairedScores
 
 # the first of them that a study has is compared, unless another is asked for
 PREFERRED_METRICS = ("auroc", "rmse", "ks", "accuracy", "log_loss", "mae", "r2")
-MAX_OPTIONS = 40  # of a comparison; more are a search, whose keys are weighed instead
 
 
 @dataclass(frozen=True)
@@ -80,38 +75,6 @@ def comparable_runs(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return frame if {*keys} & {*derived_columns(frame)} else without_derived(frame)
 
 
-def check_keys(keys: list[str], frame: pd.DataFrame) -> list[str]:
-    """The keys, once they are known as settings in which the finished runs of `frame` differ.
-
-    Raises: LeptonError for any that is not, and for too many options.
-    """
-    settings = [c for c in frame.columns if "/" not in c and c not in FACT_COLUMNS - {"study"}]
-    for key in keys:
-        if key not in settings:
-            raise LeptonError(f"--compare {key}: no such setting{did_you_mean(key, settings)}")
-        if _tells_data_sets(key, frame):
-            raise LeptonError(
-                f"--compare {key}: it differs between data sets, whose scores do not compare; "
-                "--compare model ranks models over all of them, and a table of each is shown "
-                "without --compare"
-            )
-        values = frame[key].dropna()
-        if values.nunique() + frame[key].isna().any() < 2:
-            only = f"have {key}={setting_text(values.iloc[0])}" if len(values) else f"lack {key}"
-            varying = ", ".join(varying_settings(frame, chosen_groups(frame)))
-            raise TooAlike(
-                f"--compare {key}: all {len(frame)} finished runs {only}; they differ in "
-                f"{varying or 'nothing but their seeds'}"
-            )
-    options = len(frame[keys].drop_duplicates())
-    if options > MAX_OPTIONS:
-        raise LeptonError(
-            f"--compare {','.join(keys)}: {options} options are too many for a table (at most "
-            f"{MAX_OPTIONS}); `lepton report` weighs such keys"
-        )
-    return keys
-
-
 def selection_metric(select: str, frame: pd.DataFrame) -> str:
     """The column of the validation metric that options are ordered by; of `score` what it is.
 
@@ -154,14 +117,6 @@ def runs_by_dataset(frame: pd.DataFrame) -> list[tuple[str | None, pd.DataFrame]
     if len(names) < 2:
         return [(None, frame)]
     return [(name, frame[frame["dataset"] == name]) for name in names]
-
-
-def _tells_data_sets(key: str, frame: pd.DataFrame) -> bool:
-    """True for a key that differs between the data sets of a table, and within none of them."""
-    if frame[key].nunique() < 2 or not (key == "dataset" or key.startswith("dataset.")):
-        return False
-    by_dataset = frame.groupby("dataset")[key]
-    return key == "dataset" or tells_data(key) or bool((by_dataset.nunique(dropna=False) < 2).all())
 
 
 def _compare(

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from lepton.analysis.compared_keys import check_keys
 from lepton.analysis.comparison import (
     Comparison,
-    check_keys,
     comparable_runs,
     compare,
     selection_metric,

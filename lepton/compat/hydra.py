@@ -9,6 +9,7 @@ from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
 
@@ -52,6 +53,16 @@ def error_of(job: JobReturn) -> Any:
     Tried: hydra-core 1.3.8, 1.4.0rc3.
     """
     return None if job.status == JobStatus.COMPLETED else job._return_value
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """What an error of Hydra's was raised from; any other error itself."""
+    return (error.__cause__ or error) if isinstance(error, InstantiationException) else error
+
+
+def cause_text(error: BaseException) -> str:
+    """The message of what an error was raised from, in one line."""
+    return " ".join(str(cause_of(error)).split())
 
 
 def without_execution_checks() -> dict[str, Any]:

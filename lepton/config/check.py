@@ -10,7 +10,6 @@ from lepton.config.chosen_options import (
     own_groups,
     with_absent_groups,
     with_options_by_name,
-    without_idle_patience,
 )
 from lepton.config.constraints import constraint_problems, missing_files
 from lepton.config.data_identity import IDENTITY_KEY, data_identity
@@ -25,6 +24,7 @@ from lepton.config.lineage import class_names
 from lepton.config.model_kind import model_kind
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
+from lepton.config.patience import without_idle_patience
 from lepton.config.signature import Signature, TargetError, read_signature, takes_key
 from lepton.config.younger_keys import with_younger_keys
 from lepton.errors import ConfigError

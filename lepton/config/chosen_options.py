@@ -1,17 +1,9 @@
 """The options that a config has of each group: their nodes, and how a user names them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from lepton.config.lineage import class_names
-from lepton.groups import (
-    EARLY_STOPPING,
-    GROUPS,
-    METHOD_GROUPS,
-    STOPPERS,
-    TRAINING_GROUPS,
-    takes_several,
-)
+from lepton.groups import GROUPS, TRAINING_GROUPS, takes_several
 
 
 def own_groups(config: Mapping[str, Any]) -> list[str]:
@@ -31,36 +23,6 @@ def option_nodes(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 def chosen_nodes(config: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
     """The nodes of the options that a checked config has of a group, by path, sorted by name."""
     return {path: node for path, node in option_nodes(config, name).items() if node}
-
-
-def method_nodes(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the path and the node of every method of a checked config, as they are prepared."""
-    for name in (*METHOD_GROUPS, *own_groups(config)):
-        yield from chosen_nodes(config, name).items()
-    if (trainer := config.get("trainer")) and not has_stopper(config):
-        patience = trainer.get("patience")
-        stopper = {"_target_": EARLY_STOPPING, "patience": patience, "min_delta": 0.0}
-        yield "regularization.patience", stopper
-
-
-def without_idle_patience(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with null for the trainer's patience where that ends no training.
-
-    So it is where a method or callback of early stopping was chosen, and within few epochs.
-    """
-    trainer = config.get("trainer") or {}
-    patience, epochs = trainer.get("patience"), trainer.get("max_epochs")
-    if not (isinstance(patience, int) and isinstance(epochs, int)):
-        return config
-    if patience < epochs and not has_stopper(config):
-        return config
-    return {**config, "trainer": {**trainer, "patience": None}}
-
-
-def has_stopper(config: Mapping[str, Any]) -> bool:
-    """True when a method or callback of early stopping was chosen, which replaces the trainer's."""
-    nodes = chosen_nodes(config, "regularization") | chosen_nodes(config, "callbacks")
-    return any(not STOPPERS.isdisjoint(class_names(n.get("_target_"))) for n in nodes.values())
 
 
 def with_absent_groups(config: Mapping[str, Any]) -> dict[str, Any]:

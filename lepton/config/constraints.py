@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.config.callback_checks import callback_problems
-from lepton.config.chosen_options import method_nodes, option_label
+from lepton.config.chosen_options import option_label
 from lepton.config.class_facts import class_fact
 from lepton.config.inner_options import inner_keys, inner_nodes
 from lepton.config.input_kinds import (
@@ -17,6 +17,7 @@ from lepton.config.input_kinds import (
     used_kinds,
     without_idle_encoders,
 )
+from lepton.config.method_nodes import method_nodes
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.number_bounds import senseless_numbers, unstorable_numbers
 from lepton.config.row_weights import row_weight_problems

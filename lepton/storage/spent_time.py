@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lepton.errors import Damaged
-from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.files import locked_folder, unwritable_study, write_json
-from lepton.storage.regular_files import read_regular
-from lepton.storage.run_files import naming_damage
+from lepton.storage.study_files import read_study_json
 
 SPENT_FILE, MAX_BYTES = ".budget.json", 1 << 26
 
@@ -52,18 +49,14 @@ def keep_spent_time(study: Path, sweep: str, spent: SpentTime) -> None:
 
 
 def _read(study: Path) -> dict[str, Any]:
-    path = study / SPENT_FILE
-    try:
-        with naming_damage(path):
-            content = parse_json(read_regular(path, MAX_BYTES))
-            if not isinstance(content, dict) or not all(map(_is_entry, content.values())):
-                raise ValueError("no time of sweeps")
-            return content
-    except FileNotFoundError:
-        return {}
-    except Damaged as e:
-        why = str(e).removeprefix(f"{path}: ")
-        raise Damaged(f"{path}: not what lepton wrote; remove the file ({why})") from None
+    path, what = study / SPENT_FILE, "what lepton wrote"
+    return read_study_json(path, _checked, max_bytes=MAX_BYTES, what=what)
+
+
+def _checked(content: Any) -> dict[str, Any]:
+    if not isinstance(content, dict) or not all(map(_is_entry, content.values())):
+        raise ValueError("no time of sweeps")
+    return content
 
 
 def _is_entry(entry: Any) -> bool:

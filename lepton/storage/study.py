@@ -7,14 +7,12 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lepton.errors import Damaged, LeptonError
 from lepton.foreign_text import spreadsheet_safe
-from lepton.storage.bounded_parsing import parse_json
 from lepton.storage.files import locked_folder, unwritable_study, write_json
-from lepton.storage.regular_files import read_regular
-from lepton.storage.run_files import naming_damage
+from lepton.storage.study_files import read_study_json
 from lepton.storage.study_table import load
 
 if TYPE_CHECKING:
@@ -72,22 +70,18 @@ def planned_runs(study: Path) -> dict[str, str]:
 
     Raises: LeptonError when the file is there and cannot be read.
     """
-    path = study / PLAN_FILE
-    try:
-        with naming_damage(path):
-            content = parse_json(read_regular(path, MAX_PLAN_BYTES))
-            runs = dict(content["runs"])
-            if not all(isinstance(text, str) and "/" not in name for name, text in runs.items()):
-                raise ValueError("a run without a name and overrides")
-            " ".join([*runs, *runs.values()]).encode()  # halves of characters are no text
-            if content.get("sha256", _plan_digest(runs)) != _plan_digest(runs):
-                raise Damaged("damaged: its SHA-256 is not the one it was written with")
-            return runs
-    except FileNotFoundError:
-        return {}
-    except Damaged as e:
-        why = str(e).removeprefix(f"{path}: ")
-        raise Damaged(f"{path}: not a plan of lepton's; remove the file ({why})") from None
+    path, what = study / PLAN_FILE, "a plan of lepton's"
+    return read_study_json(path, _checked_plan, max_bytes=MAX_PLAN_BYTES, what=what)
+
+
+def _checked_plan(content: Any) -> dict[str, str]:
+    runs = dict(content["runs"])
+    if not all(isinstance(text, str) and "/" not in name for name, text in runs.items()):
+        raise ValueError("a run without a name and overrides")
+    " ".join([*runs, *runs.values()]).encode()  # halves of characters are no text
+    if content.get("sha256", _plan_digest(runs)) != _plan_digest(runs):
+        raise Damaged("damaged: its SHA-256 is not the one it was written with")
+    return runs
 
 
 class StudyTables:

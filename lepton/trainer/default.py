@@ -59,7 +59,7 @@ def make_strategy(strategy: str) -> str | Strategy:
 class Trainer(pl.Trainer):
     """Lightning's trainer: device, precision and length of a training, and checks on the way.
 
-    A method of the run acts on `patience`: lepton.groups.EARLY_STOPPING. `extra` holds further
+    A method of the run acts on `patience`: lepton.config.patience. `extra` holds further
     arguments of Lightning's, as they are.
     Units: `max_time` is days:hours:minutes:seconds, `checkpoint_every` seconds.
     Raises: ConfigError when this machine cannot do what the values say.

@@ -9,13 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lepton import build
 from lepton.compat.lightning import DummyLogger, Logger
 from lepton.compat.mlflow import import_client, make_database, sqlite_file
 from lepton.compat.optional import how_to_install
 from lepton.compat.torch import change_class
 from lepton.config.chosen_options import chosen_nodes, option_label
 from lepton.errors import LeptonError, TrackerFailed
+from lepton.logger.make import make_tracker
 from lepton.logger.tracked_run import TrackedRun
 from lepton.storage.files import locked_folder
 from lepton.storage.run_folder import finished_folder
@@ -77,7 +77,7 @@ def open_tracker(option: str, node: dict[str, Any], run: TrackedRun, folder: Pat
     for name, value in QUICK_RETRIES.items():
         os.environ.setdefault(name, value)
     with _locked_database(node):
-        yield build.tracker(node, option, run, folder)
+        yield make_tracker(node, option, run, folder)
 
 
 def try_trackers(config: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ def try_trackers(config: dict[str, Any]) -> None:
                 raise LeptonError(f"{option}: {error}; {how_to_install('track')}") from None
             continue
         with TemporaryDirectory() as folder, suppress(TrackerFailed):
-            build.tracker(node, option, TrackedRun(Path(folder) / "run", config), Path(folder))
+            make_tracker(node, option, TrackedRun(Path(folder) / "run", config), Path(folder))
 
 
 def prepare_databases(configs: list[dict[str, Any]]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton import build
-from lepton.config.chosen_options import chosen_nodes, method_nodes, option_label, own_groups
+from lepton.config.chosen_options import chosen_nodes, option_label, own_groups
 from lepton.config.identity import canonical_config
+from lepton.config.method_nodes import method_nodes
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.config.signature import read_signature
 from lepton.groups import METHOD_GROUPS

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lepton.analysis.comparison import check_keys, compare, selection_metric
+from lepton.analysis.compared_keys import check_keys
+from lepton.analysis.comparison import compare, selection_metric
 from lepton.analysis.conclusions import caveats, conclusions, headline
 from lepton.errors import LeptonError
 

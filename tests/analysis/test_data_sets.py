@@ -10,7 +10,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from lepton.analysis.comparison import check_keys, compare
+from lepton.analysis.compared_keys import check_keys
+from lepton.analysis.comparison import compare
 from lepton.analysis.data_sets import unrecorded_note, with_data_sets
 from lepton.analysis.grouping import chosen_groups, varying_settings
 from lepton.analysis.study import gather_runs

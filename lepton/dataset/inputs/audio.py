@@ -26,8 +26,8 @@ from lepton.audio.kept_spectra import (
 )
 from lepton.audio.log_mel import LogMel
 from lepton.audio.sound_reader import SoundReader
-from lepton.config.chosen_options import method_nodes
 from lepton.config.input_kinds import reading_node
+from lepton.config.method_nodes import method_nodes
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
 from lepton.dataset.inputs.explained import Explained, explained_map, explained_times
 from lepton.dataset.inputs.kind import RawSplits, Rows

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from lepton.compat.lightning import Logger, isolate_rng, pl
 from lepton.config.callback_checks import refusal_reason
+from lepton.config.patience import STOPPERS
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, Diverged
 from lepton.finite import LossCheck
-from lepton.groups import STOPPERS
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.task import Task
