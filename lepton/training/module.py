@@ -13,7 +13,6 @@ from torch.optim import Optimizer
 from lepton.compat.lightning import LightningOptimizer, pl
 from lepton.dataset.load.train_loader import TrainLoader
 from lepton.errors import Diverged
-from lepton.finite import LossCheck
 from lepton.method import Batch, Method
 from lepton.optimizer.parameter_groups import parameter_groups
 from lepton.randomness.streams import DrawStreams
@@ -27,6 +26,7 @@ from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.loss import loss_and_normalizer, stream_names
 from lepton.training.rng_states import set_rng_states
 from lepton.training.step_weights import StepWeights
+from lepton.values.finite import LossCheck
 
 log = logging.getLogger("lepton")
 

@@ -12,7 +12,6 @@ from torch import nn
 from lepton import build
 from lepton.compat.lightning import pl
 from lepton.errors import Diverged
-from lepton.finite import all_finite
 from lepton.method import Phase
 from lepton.pretrained.weight_files import WEIGHTS_FILE
 from lepton.scheduler.interval import steps_by_batch
@@ -30,6 +29,7 @@ from lepton.training.run_trainer import (
 )
 from lepton.training.signals import interruptible
 from lepton.training.weights import save_weights
+from lepton.values.finite import all_finite
 
 if TYPE_CHECKING:
     from lepton.training.network import Network

@@ -17,10 +17,10 @@ from lepton.compat.torch import record_modules, restore_modules
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import ConfigError, Diverged
-from lepton.finite import all_finite
 from lepton.method import Method
 from lepton.storage.results import read_result
 from lepton.trainer.sharded import ShardedStrategy, full_tensor, shard
+from lepton.values.finite import all_finite
 
 TWO = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=3")
 TABLE = ("dataset=synthetic", "dataset.rows=150", "batch_size=16", "optimizer.lr=0.02")

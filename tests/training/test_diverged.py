@@ -12,11 +12,11 @@ import lepton.run
 import lepton.training.module
 from lepton import load
 from lepton.errors import Diverged, FailedRuns
-from lepton.finite import LossCheck, all_finite
 from lepton.storage.run_folder import run_status
 from lepton.sweep.multirun import multirun
 from lepton.task.base import Task
 from lepton.training.module import TrainingModule
+from lepton.values.finite import LossCheck, all_finite
 from tests.quick import quick_at
 
 OVERRIDES = (

@@ -26,13 +26,13 @@ from lepton.finetune.machinery.linear_probe_baseline import ProbeSettings, linea
 from lepton.finetune.machinery.probing import ProbesFirst, head_alone
 from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.weight_transfer import transfer_weights
-from lepton.finite import not_finite_names
 from lepton.method import Method, Phase
 from lepton.pretrained.base_weights import find_adapter_base, starting_weights, write_adapter_base
 from lepton.pretrained.weight_files import ADAPTER_FILE
 from lepton.spec import DataSpec
 from lepton.storage.run_files import read_run_tensors
 from lepton.storage.run_log import log_once
+from lepton.values.finite import not_finite_names
 
 if TYPE_CHECKING:
     from lepton.training.network import Network

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from lepton.errors import LeptonError
 from lepton.finetune.machinery.adapters import merge_adapters
-from lepton.finite import not_finite_names
 from lepton.pretrained.weight_files import is_network_run, weight_files
 from lepton.spec import DataSpec
+from lepton.values.finite import not_finite_names
 
 if TYPE_CHECKING:
     from lepton.training.network import Network

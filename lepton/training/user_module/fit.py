@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from lepton.compat.lightning import isolate_rng
 from lepton.dataset.data import Data
 from lepton.errors import Diverged
-from lepton.finite import all_finite
 from lepton.seeds import derive
 from lepton.trainer.default import Trainer
 from lepton.training.checkpoint import Checkpoints
@@ -20,6 +19,7 @@ from lepton.training.signals import interruptible
 from lepton.training.user_module.record import EpochRecord
 from lepton.training.user_module.resume import EpochResume
 from lepton.training.user_module.seeding import seed_generators
+from lepton.values.finite import all_finite
 
 if TYPE_CHECKING:
     from lepton.training.user_module.learner import LightningLearner

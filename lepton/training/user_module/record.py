@@ -14,7 +14,6 @@ from lepton.config.callback_checks import refusal_reason
 from lepton.config.patience import STOPPERS
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, Diverged
-from lepton.finite import LossCheck
 from lepton.method import Batch
 from lepton.seeds import derive
 from lepton.task import Task
@@ -23,6 +22,7 @@ from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.module import Watch
 from lepton.training.user_module.predict_step import validate_batches
 from lepton.training.user_module.seeding import seed_generators
+from lepton.values.finite import LossCheck
 
 log = logging.getLogger("lepton")
 
