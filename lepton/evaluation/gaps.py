@@ -125,13 +125,14 @@ class Gaps(Evaluator):
 
         Raises: LeptonError where fewer than two groups are left.
         """
-        values = self._values(model)
+        counted = model.predictions.counted
+        values = self._values(model).iloc[counted]
         sizes = values.fillna(MISSING).value_counts().sort_index()
         groups = pd.DataFrame({"group": sizes.index.astype(str), "rows": sizes.to_numpy()})
         is_large = (groups["rows"] >= self.min_samples) & (groups["group"] != MISSING)
         if model.task.name == "binary":
-            classes = pd.Series(model.predictions.target.numpy() == 1)
-            rarest = pd.crosstab(values.to_numpy(), classes.to_numpy())
+            classes = model.predictions.target.numpy()[counted] == 1
+            rarest = pd.crosstab(values.to_numpy(), classes)
             rarest = rarest.reindex(columns=[False, True], fill_value=0).min(axis=1)
             is_large &= groups["group"].map(rarest).fillna(0) >= self.min_of_class
         groups["compared"] = is_large.astype(bool)

@@ -107,6 +107,46 @@ def test_decisions_are_those_of_the_rule_that_the_run_has(folder, lepton):
     assert sorted(rates) == pytest.approx([row["smallest"], row["largest"]])
 
 
+def test_groups_are_compared_by_weights_of_rows_and_rows_of_weight_0_make_no_group_large_enough(
+    here, run_once, lepton
+):
+    frame = make_loans(400, 2)
+    generator = np.random.default_rng(3)
+    frame["region"] = generator.choice(["north", "south", "far"], 400, p=[0.4, 0.4, 0.2])
+    frame["w"] = generator.choice([0.0, 0.5, 1.0, 4.0], 400)
+    frame.loc[(frame["region"] == "far") & (np.arange(400) % 5 > 0), "w"] = 0
+    frame.to_csv("weighed.csv", index=False)
+    words = ("dataset=csv", "dataset.path=weighed.csv", "dataset.target=late", "dataset.weight=w")
+    folder = run_once(*words, *SHORT)
+    assert evaluate(lepton, folder, "evaluation.gaps.column=region")[0] == 0
+    test = pd.read_parquet(folder / "predictions" / "test.parquet")
+    test["region"] = frame["region"].to_numpy()[test["id"]]
+    test["w"] = frame["w"].to_numpy()[test["id"]]
+    groups = frame_of(folder, "groups").set_index("group")
+    assert groups["rows"].to_dict() == test[test["w"] > 0]["region"].value_counts().to_dict()
+    assert (test["region"] == "far").sum() >= 10 > groups.loc["far", "rows"]
+    assert groups["compared"].to_dict() == {"far": False, "north": True, "south": True}
+    expected = {group: weighed_metrics(test[test["region"] == group]) for group in groups.index}
+    found = frame_of(folder, "gaps").set_index("metric")
+    for metric in expected["far"]:
+        values = [expected[group][metric] for group in ("north", "south")]
+        row = found.loc[metric]
+        assert [row["smallest"], row["largest"]] == pytest.approx(sorted(values))
+
+
+def weighed_metrics(rows):
+    """What sklearn says of decided rows by their weights."""
+    decided, weight = rows["prediction"] > 0.5, rows["w"]
+    table = confusion_matrix(rows["target"], decided, sample_weight=weight)
+    return {
+        "accuracy": accuracy_score(rows["target"], decided, sample_weight=weight),
+        "auroc": roc_auc_score(rows["target"], rows["prediction"], sample_weight=weight),
+        "selection_rate": table[:, 1].sum() / table.sum(),
+        "true_positive_rate": table[1, 1] / table[1].sum(),
+        "false_positive_rate": table[0, 1] / table[0].sum(),
+    }
+
+
 def test_new_rows_are_compared_too_and_their_intervals_stand_in_the_file(folder, lepton):
     make_loans(150, 1).to_csv("new.csv", index=False)
     words = ("evaluation.gaps.column=region", "evaluation.gaps.metrics=[accuracy,auroc]")
