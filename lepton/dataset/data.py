@@ -55,6 +55,7 @@ class Data(pl.LightningDataModule):
     memory_gb: float | None = None  # that rows of a `stream_source` may take; more are streamed
     streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
     read_whole: str | None = None  # what is said of rows that are too large, but cannot be streamed
+    columns_read: Collection[str] = ()  # of the tables, where they were read and not the cache
     is_fetched: bool = False  # where reading the rows may take a network, so that no check does
     spec: DataSpec
     inputs: list[InputKind]
@@ -269,6 +270,7 @@ class Data(pl.LightningDataModule):
         """The selected rows of all files, and which file each is of."""
         refuse_same_file(*(names := self.file_names()))
         table, test = self.tables()
+        self.columns_read = frozenset(table.columns)
         self.split_settings.check(has_test_file=test is not None)
         return self.selection.rows(*join_files(table, test, names))
 

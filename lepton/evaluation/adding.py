@@ -1,7 +1,8 @@
 """Adds evaluations to finished runs: what a run has already is not measured again."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pandas as pd
 
 from lepton import build
+from lepton.dataset.data import Data
 from lepton.errors import ConfigError, EvaluationFailed, LeptonError
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.evaluation.loading import load_evaluated_run
+from lepton.evaluation.sample_inputs import require_columns
 from lepton.seeds import derive
 from lepton.storage.evaluations import (
     EVALUATED_SPLIT,
@@ -27,6 +30,7 @@ EVALUATOR_CLASS = f"{Evaluator.__module__}.{Evaluator.__name__}"
 
 log = logging.getLogger("lepton")
 Nodes = Mapping[str, dict[str, Any]]  # the values of evaluators, `_target_` included, by name
+RequireColumns = Callable[[Sequence[str]], None]  # raises LeptonError for one that is not there
 
 
 def add_evaluations(folder: Path, evaluators: Nodes, *, again: bool = False) -> Result:
@@ -62,25 +66,32 @@ def build_evaluator(name: str, node: dict[str, Any]) -> Evaluator:
     return evaluator
 
 
-def refuse_evaluators(evaluators: Nodes, task: Task | None = None) -> None:
-    """Raises: ConfigError for values that one refuses, and where the task is known also for one
-    that it cannot measure, before what takes long."""
+def refuse_evaluators(
+    evaluators: Nodes, task: Task | None = None, require: RequireColumns | None = None
+) -> None:
+    """Refuses, before what takes long, values that an evaluator refuses; where the task is known
+    also a task that it cannot measure, and where `require` is, data without the columns it needs.
+
+    Raises: ConfigError.
+    """
     for name, node in evaluators.items():
         evaluator = build_evaluator(name, node)
         try:
             if task is not None:
                 evaluator.check(task)
+            if require is not None and (names := evaluator.columns()):
+                require(names)
         except LeptonError as e:
             raise ConfigError(f"evaluation={name}: {e}") from e
 
 
-def refuse_evaluations_of(config: dict[str, Any], task: Task, splits: Collection[str]) -> None:
+def refuse_evaluations_of(config: dict[str, Any], task: Task, data: Data) -> None:
     """Raises: ConfigError for what a run could not be evaluated by, before it is trained."""
     if not config["evaluation"]:
         return
-    if EVALUATED_SPLIT not in splits:
+    if EVALUATED_SPLIT not in data.splits:
         raise ConfigError("evaluation: needs a test split, which dataset.test_size=0 does without")
-    refuse_evaluators(config["evaluation"], task)
+    refuse_evaluators(config["evaluation"], task, partial(require_columns, data))
 
 
 def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) -> Evaluation:

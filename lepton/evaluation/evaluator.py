@@ -1,6 +1,6 @@
 """Evaluator: the base class of what is measured on a finished model beside the clean splits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,11 @@ class Evaluator:
 
         Raises: LeptonError.
         """
+
+    def columns(self) -> Sequence[str]:
+        """The columns of `model.inputs` that it needs by name, inputs of the model or not; data
+        without one are refused as by `check`."""
+        return ()
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         """The metrics of the model, and tables where there are any.

@@ -68,6 +68,9 @@ class Gaps(Evaluator):
                 hint = did_you_mean(name, known)
                 raise LeptonError(f"metrics: no metric {name!r}{hint} ({', '.join(known)})")
 
+    def columns(self) -> list[str]:
+        return [self.column]
+
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         groups = self._groups(model)
         names = list(groups.loc[groups["compared"], "group"])
@@ -86,7 +89,7 @@ class Gaps(Evaluator):
         return Evaluation(metrics, {GAPS: gaps, REST: rest, GROUPS: groups})
 
     def shown(self, frames: Mapping[str, pd.DataFrame]) -> ShownTable:
-        return shown_gaps(frames, str(self.column), self.level)
+        return shown_gaps(frames, self.column, self.level)
 
     def intervals(self, frames: Mapping[str, pd.DataFrame]) -> Intervals:
         limits = frames[GAPS].dropna(subset=["low"]).set_index("metric")[["low", "high"]]
@@ -121,7 +124,7 @@ class Gaps(Evaluator):
         return parts
 
     def _groups(self, model: EvaluatedModel) -> pd.DataFrame:
-        """A row a group: its name, how many rows it has, and whether these are enough.
+        """A row a group: its name, how many rows that count it has, and whether these are enough.
 
         Raises: LeptonError where fewer than two groups are left.
         """
@@ -149,13 +152,8 @@ class Gaps(Evaluator):
 
         Raises: LeptonError for a column that the data do not have.
         """
-        tables = (model.inputs.slice_columns, model.inputs.inputs)
-        for table in tables:
-            if self.column in table:
-                return slice_values(table[self.column], self.number_bins).reset_index(drop=True)
-        names = [*dict.fromkeys(str(name) for table in tables for name in table)]
-        hint = did_you_mean(str(self.column), names)
-        raise LeptonError(f"column: the data have no column {self.column!r}{hint}")
+        column = model.inputs.column(self.column)
+        return slice_values(column, self.number_bins).reset_index(drop=True)
 
 
 def _some(

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lepton.errors import LeptonError
+from lepton.errors import LeptonError, did_you_mean
 from lepton.storage.derived_record import read_record
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 MAX_CELL = 40  # characters of an input, where no kind says
+FIRST_ROWS = 100  # by which the columns are known that kinds make of others, to slice by
 if TYPE_CHECKING:
+    from lepton.dataset.data import Data
     from lepton.dataset.inputs.kind import InputKind
 
 
@@ -27,6 +29,23 @@ class SampleInputs:
     inputs: pd.DataFrame
     slice_columns: pd.DataFrame
     kinds: "Sequence[tuple[InputKind, list[str]]]" = ()
+
+    def column(self, name: str) -> pd.Series:
+        """A column to slice by, or else of the data as they were read.
+
+        Raises: LeptonError for one that is not there.
+        """
+        tables = (self.slice_columns, self.inputs)
+        for table in tables:
+            if name in table:
+                return table[name]
+        names = [*dict.fromkeys(str(known) for table in tables for known in table)]
+        raise LeptonError(f"column: the data have no column {name!r}{did_you_mean(name, names)}")
+
+    def require(self, names: Sequence[str]) -> None:
+        """Raises: LeptonError as `column`, for the first of these that is not there."""
+        for name in names:
+            self.column(name)
 
     def shown(self, positions: np.ndarray) -> tuple[pd.DataFrame, list[int]]:
         """Samples as a person sees them, and the characters of each column to show at most.
@@ -61,6 +80,18 @@ def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:
     rows = frame.drop(columns=dataset.target_columns()).iloc[ids].reset_index(drop=True)
     used = {facts.name for facts in used_kinds(config)}
     return inputs_by_kind(rows, dataset.inputs, used)
+
+
+def require_columns(data: "Data", names: Sequence[str]) -> None:
+    """Raises: LeptonError for one that `SampleInputs` of these data will not have."""
+    targets = data.target_columns()
+    unknown = [name for name in names if name not in data.columns_read or name in targets]
+    if not unknown:
+        return
+    table, _ = data.tables()
+    rows = next(iter(table.blocks([*table.columns], FIRST_ROWS))).drop(columns=targets)
+    used = [kind.name for kind in data.inputs]
+    inputs_by_kind(rows, [*data.inputs, *data.unread_inputs], used).require(unknown)
 
 
 def inputs_by_kind(

@@ -67,7 +67,9 @@ def rescore_test_split(folder: Path, config: dict[str, Any]) -> ScoredRows:
     stored = finished_result(folder).metrics
     require_test_split(folder, "an evaluation without a FILE")
     model = load_evaluated_run(folder)
-    refuse_evaluators(config["evaluation"] or {}, model.task)
+    refuse_evaluators(
+        config["evaluation"] or {}, model.task, lambda names: model.inputs.require(names)
+    )
     if model.read_learner is None:  # several models, each of which prepares the rows its own way
         frame = load_model(folder).predict_frame(model.inputs.inputs)
         values = column_values(frame, model.task.columns.prediction)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lepton.commands import check
@@ -22,6 +23,14 @@ REFUSED = [
         "dataset=wine evaluation=slices evaluation.slices.metrics=[acuracy]",
         "metrics: task multiclass has no metric 'acuracy'; did you mean 'accuracy'?",
     ),
+    (
+        "dataset=german_credit evaluation=gaps evaluation.gaps.column=personal_status_and_six",
+        "no column 'personal_status_and_six'; did you mean 'personal_status_and_sex'?",
+    ),
+    (
+        "dataset=german_credit evaluation=gaps evaluation.gaps.column=credit_risk",
+        "no column 'credit_risk'",  # which is the target
+    ),
     ("dataset=wine evaluation=slices dataset.test_size=0", "needs a test split"),
 ]
 
@@ -35,7 +44,7 @@ def test_check_says_it_of_what_would_be_trained(here, words, line):
     assert line in problem
 
 
-@pytest.mark.parametrize(("words", "line"), [REFUSED[1], REFUSED[-1]])
+@pytest.mark.parametrize(("words", "line"), [REFUSED[1], REFUSED[-3], REFUSED[-1]])
 def test_one_run_is_refused_and_nothing_of_it_stays(lepton, here, words, line):
     code, _, said = lepton("train", *words.split(), *SHORT)
     assert code == 2
@@ -43,6 +52,17 @@ def test_one_run_is_refused_and_nothing_of_it_stays(lepton, here, words, line):
     assert said.count("lepton:") == 1
     assert "val/" not in said  # no epoch was told
     assert not [*Path("runs").rglob("result.json"), *Path("runs").rglob("model.safetensors")]
+
+
+def test_a_column_that_is_no_input_and_one_that_a_kind_makes_are_no_mistake(here):
+    texts = [{"text": f"{i} loans", "team": "ab"[i % 2], "late": i % 3 % 2} for i in range(60)]
+    pd.DataFrame(texts).to_csv("texts.csv", index=False)
+    words = ("dataset=text_csv", "dataset.path=texts.csv", "dataset.target=late", "evaluation=gaps")
+    words = (*words, "model=bag_of_embeddings", "dataset.text=text", *SHORT[1:])
+    for column in ("team", "words of text"):
+        assert check.main([*words, f"evaluation.gaps.column={column}"]) == 0
+    with pytest.raises(ConfigError, match="no column 'words of tex'; did you mean 'words of text'"):
+        check.main([*words, "evaluation.gaps.column=words of tex"])
 
 
 def test_runs_of_a_stack_are_refused_where_the_first_look_had_no_time(lepton, here, monkeypatch):
