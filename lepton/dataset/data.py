@@ -55,7 +55,6 @@ class Data(pl.LightningDataModule):
     memory_gb: float | None = None  # that rows of a `stream_source` may take; more are streamed
     streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
     read_whole: str | None = None  # what is said of rows that are too large, but cannot be streamed
-    columns_read: Collection[str] = ()  # of the tables, where they were read and not the cache
     is_fetched: bool = False  # where reading the rows may take a network, so that no check does
     spec: DataSpec
     inputs: list[InputKind]
@@ -106,7 +105,7 @@ class Data(pl.LightningDataModule):
         self.splits, self.notes = dict[str, Rows](), list[CleaningNote]()
         self.seed, self.limit_batches, self.overfit_batches = seed, limit_batches, overfit_batches
         self.inputs, self.arrays, self.batch_size = [], SplitArrays(), batch_size
-        self.weights = RowWeights(weight, weighted_metrics)
+        self.weights, self.columns_read = RowWeights(weight, weighted_metrics), frozenset[str]()
 
     def leave_unread(self, names: Collection[str]) -> None:
         """Makes no tensors of the kinds of these names; they still say which rows there are."""
@@ -192,7 +191,7 @@ class Data(pl.LightningDataModule):
 
     def _read_and_prepare(self) -> None:
         table, files = self._read_files()
-        self.notes = [*table.notes]
+        self.notes, self.columns_read = [*table.notes], frozenset(table.columns)
         self.refuse_rows(table)
         with files.naming_rows(), self.selection.named():
             target = encode_target(
@@ -270,7 +269,6 @@ class Data(pl.LightningDataModule):
         """The selected rows of all files, and which file each is of."""
         refuse_same_file(*(names := self.file_names()))
         table, test = self.tables()
-        self.columns_read = frozenset(table.columns)
         self.split_settings.check(has_test_file=test is not None)
         return self.selection.rows(*join_files(table, test, names))
 

@@ -11,9 +11,11 @@ import pandas as pd
 
 from lepton import build
 from lepton.dataset.data import Data
+from lepton.decision.rule import TABLE
 from lepton.errors import ConfigError, EvaluationFailed, LeptonError
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
+from lepton.evaluation.kept_rule import RULE, of_other_rules, rule_digest
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.evaluation.sample_inputs import require_columns
 from lepton.seeds import derive
@@ -37,19 +39,31 @@ def add_evaluations(folder: Path, evaluators: Nodes, *, again: bool = False) -> 
     """The result of a finished run, to which it adds the evaluations that the run lacks.
 
     Each is written when it is made, so that nothing that is finished is lost with the process.
-    `again` makes also those anew that are there.
+    `again` makes also those anew that are there. Those that follow another rule than the run's,
+    also by what is added here, are made anew too.
 
     Raises: EvaluationFailed when an evaluator does; LeptonError for what the user can mend.
     """
     result = finished_result(folder)
     nodes = evaluators if again else lacking_evaluations(folder, result, evaluators)
+    result = _with_evaluations(folder, result, nodes)
+    return _with_evaluations(folder, result, of_other_rules(result.evaluations))
+
+
+def _with_evaluations(folder: Path, result: Result, nodes: Nodes) -> Result:
+    """The result with all of these evaluations, each of them made now."""
     if not nodes:
         return result
     log.info("%s: adds evaluation %s", folder, ", ".join(nodes))
     model, seed = load_evaluated_run(folder), result.config["seed"]
     for name, node in nodes.items():
         evaluation = evaluate(model, name, node, seed)
-        result = add_evaluation(folder, result, name, node, evaluation.metrics, evaluation.frames)
+        follows = build_evaluator(name, node).follows_rule
+        facts = {RULE: rule_digest(result.evaluations)} if follows else {}
+        found = evaluation.metrics, evaluation.frames
+        result = add_evaluation(folder, result, name, node, *found, **facts)
+        if TABLE in evaluation.frames:
+            model = load_evaluated_run(folder)  # which has another rule now
     return result
 
 

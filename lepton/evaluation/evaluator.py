@@ -43,6 +43,8 @@ class Evaluator:
     What it cannot measure is refused by `check`, before anything is trained.
     """
 
+    follows_rule = False  # whether `model.rule` changes what it finds: by another one it is redone
+
     def check(self, task: Task) -> None:
         """Refuses a task that it cannot measure; `task.spec` tells of the data.
 

@@ -40,6 +40,8 @@ class Gaps(Evaluator):
     group: what is too small is no group of the others.
     """
 
+    follows_rule = True
+
     def __init__(
         self,
         *,

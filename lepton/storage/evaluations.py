@@ -55,10 +55,11 @@ def add_evaluation(
     settings: dict[str, Any],
     metrics: Mapping[str, float],
     frames: "Mapping[str, pd.DataFrame]",
+    **facts: str | None,
 ) -> Result:
     """Adds an evaluation to a run, in place of an earlier one of the same name.
 
-    `result` is what was evaluated.
+    `result` is what was evaluated; `facts` stand in the record beside settings and digests.
     Raises: LeptonError when the run is another by now, or its folder cannot be written to.
     """
     try:
@@ -73,7 +74,7 @@ def add_evaluation(
             prefix = metric_prefix(name)
             kept = {key: v for key, v in current.metrics.items() if not key.startswith(prefix)}
             added = {f"{prefix}{metric}": float(value) for metric, value in metrics.items()}
-            record = {"settings": settings, "frames": digests}
+            record = {"settings": settings, "frames": digests, **facts}
             evaluations = {**current.evaluations, name: record}
             evaluated = replace(current, metrics={**kept, **added}, evaluations=evaluations)
             replace_result(evaluated, folder)

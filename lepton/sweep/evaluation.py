@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lepton.errors import FailedRuns, LeptonError
+from lepton.evaluation.kept_rule import of_other_rules
 from lepton.storage.evaluations import lacking_evaluations
 from lepton.storage.results import Result, finished_result
 from lepton.storage.run_folder import run_status
@@ -25,11 +26,13 @@ def result_line(job: Job, result: Result) -> str:
 
 
 def lacks_evaluations(job: Job) -> bool:
-    """True for a job whose run is finished and was not evaluated by all that its config names."""
+    """True for a job whose run is finished and was not evaluated by all that its config names, or
+    by a rule that it no longer follows."""
     if not job.config["evaluation"] or run_status(job.folder) != "finished":
         return False
     result = finished_result(job.folder)
-    return bool(lacking_evaluations(job.folder, result, job.config["evaluation"]))
+    lacking = lacking_evaluations(job.folder, result, job.config["evaluation"])
+    return bool(lacking or of_other_rules(result.evaluations))
 
 
 def add_lacking_evaluations(jobs: Iterable[Job]) -> list[str]:

@@ -102,9 +102,21 @@ def test_decisions_are_those_of_the_rule_that_the_run_has(folder, lepton):
     assert evaluate(lepton, folder, "evaluation.gaps.column=sex")[0] == 0
     test = pd.read_parquet(folder / "predictions" / "test.parquet")
     sex = make_loans(400, 0)["sex"].to_numpy()[test["id"]]
-    rates = [(test["prediction"][sex == group] > 0.2).mean() for group in "fm"]
-    row = frame_of(folder, "gaps").set_index("metric").loc["selection_rate"]
-    assert sorted(rates) == pytest.approx([row["smallest"], row["largest"]])
+
+    def are_by(threshold):
+        rates = [(test["prediction"][sex == group] > threshold).mean() for group in "fm"]
+        row = frame_of(folder, "gaps").set_index("metric").loc["selection_rate"]
+        return sorted(rates) == pytest.approx([row["smallest"], row["largest"]])
+
+    assert are_by(0.2)
+    assert not are_by(0.7)
+    words = ("evaluation=decision", "evaluation.decision.threshold=0.7", "resamples=0")
+    assert lepton("evaluate", str(folder), *words)[0] == 0  # gaps, which are not asked for, follow
+    assert are_by(0.7)
+    path = folder / "evaluation" / "gaps" / "gaps.parquet"
+    written = path.stat().st_mtime_ns
+    assert lepton("evaluate", str(folder), *words)[0] == 0
+    assert path.stat().st_mtime_ns == written
 
 
 def test_groups_are_compared_by_weights_of_rows_and_rows_of_weight_0_make_no_group_large_enough(
