@@ -7,7 +7,7 @@ import numpy as np
 from lepton.decision.thresholds import DEFAULT
 from lepton.errors import LeptonError
 from lepton.evaluation.kept_rule import kept_rule_name, read_rule
-from lepton.report.blocks import Block, Figure, Note, Table
+from lepton.report.blocks import Block, Figure, Table
 from lepton.report.figures.thresholds import Threshold, gain_curve, gain_lift_threshold
 from lepton.report.number_format import format_percent
 from lepton.report.predictions import Predictions
@@ -21,14 +21,13 @@ def threshold_blocks(
 ) -> list[Block]:
     """The figure of binary runs, the best first, and the table of the best run's gain and lift."""
     predictions = next(iter(predictions_by_name.values()))
-    notes = list[Block]()
     try:
         threshold = _read_threshold(best_run, predictions)
-    except LeptonError as e:
-        threshold, notes = Threshold(predictions.prediction, DEFAULT, None), [Note(str(e))]
-    chosen = "chose" if threshold.value != DEFAULT else "kept"
-    has_rule = threshold.p is not predictions.prediction or threshold.value != DEFAULT
-    whose = f"that evaluation=decision {chosen}" if has_rule else "where nothing was chosen"
+        chosen = "chose" if threshold.value != DEFAULT else "kept"
+        has_rule = threshold.p is not predictions.prediction or threshold.value != DEFAULT
+        whose = f"that evaluation=decision {chosen}" if has_rule else "where nothing was chosen"
+    except LeptonError:  # which the table of gains by the rule tells in its place
+        threshold, whose = Threshold(predictions.prediction, DEFAULT, None), "its rule is damaged"
     cost = (
         "; cost as a share of deciding for one class alone" if threshold.costs is not None else ""
     )
@@ -41,7 +40,7 @@ def threshold_blocks(
         lambda: gain_lift_threshold(predictions_by_name, threshold),
         wide=True,
     )
-    return [*notes, figure, _gain_table(predictions, suffix)]
+    return [figure, _gain_table(predictions, suffix)]
 
 
 def _read_threshold(folder: Path, predictions: Predictions) -> Threshold:

@@ -1,8 +1,10 @@
 """The report's gain, lift and threshold of a run, by what an evaluation has chosen for it."""
 
-from lepton import load_model
+from lepton import load, load_model
 from lepton.report.blocks import Figure, Note, Table
+from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.predictions import read_sample_predictions
+from lepton.report.sections.error_analysis import error_analysis_section
 from lepton.report.sections.threshold_blocks import threshold_blocks
 
 RUN = ("dataset=german_credit", "model=linear", "trainer=cpu", "trainer.max_epochs=2")
@@ -30,7 +32,9 @@ def test_the_threshold_is_the_chosen_one_and_a_damaged_one_is_said(run_once, lep
     figure, _ = blocks_of(folder)
     assert f"line: {threshold:.2f}, that evaluation=decision chose; cost as" in figure.caption
     (folder / "evaluation" / "decision" / "decision_rule.parquet").write_bytes(b"other")
-    note, figure, _ = blocks_of(folder)
-    assert isinstance(note, Note)
-    assert "rerun=true makes it again" in note.text
-    assert "line: 0.50" in figure.caption
+    figure, _ = blocks_of(folder)
+    assert "line: 0.50, its rule is damaged" in figure.caption
+    dataset = DatasetRuns(None, load("default").assign(folder=str(folder)), "val/log_loss")
+    section = error_analysis_section(dataset, dataset.runs[:0], [], "val/log_loss")
+    notes = [block.text for block in section.blocks if isinstance(block, Note)]
+    assert [note.count("rerun=true makes it again") for note in notes] == [1]
