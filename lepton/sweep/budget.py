@@ -31,8 +31,9 @@ class Budget:
     """Says before runs start whether the time that is left suffices, by what like runs have cost.
 
     Like runs are those of the same setting, else of the same model; where none has ended, any time
-    left suffices. Runs that differ in the keys `together` alone are of use only all of them, so
-    that one is started where the time suffices for those that are still to start.
+    left suffices, as what other models took tells nothing of one that may be far cheaper. Runs that
+    differ in the keys `together` alone are of use only all of them, so that one is started where
+    the time suffices for those that are still to start.
     `spent` is what earlier sweeps of the same runs have used, `at_once` the runs that train at the
     same time, `not_started` the runs that were not allowed to start, each with the reason.
     Units: seconds.

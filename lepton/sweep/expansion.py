@@ -72,6 +72,7 @@ class Expansion:
     def _check_keys(self) -> None:
         places = {key: f"{NODE}.zip" for keys in self.options.zipped for key in keys}
         places |= dict.fromkeys(self.options.when, f"{NODE}.when")
+        places |= dict.fromkeys(self.options.together, f"{NODE}.together")
         problems = [
             f"{place}: no values of {key} are given"
             f"{did_you_mean(key, self.values.keys() - {key.partition('.')[0]})}"
