@@ -1,7 +1,7 @@
 """Checks of a config's nodes that all commands share: values, keys, types and targets."""
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +83,12 @@ def key_problems(
     signature: Signature,
     owner: str,
     supplied: Collection[str] = (),
+    elsewhere: Callable[[str], str] = lambda _: "",
 ) -> list[str]:
     """A line for every unknown, missing or ill-typed key of a mapping.
 
-    `owner` is what takes the keys, as the user chose it; `supplied` are keys that code gives.
+    `owner` is what takes the keys, as the user chose it; `supplied` are keys that code gives;
+    `elsewhere` says where an unknown key belongs, as the end of its line.
     """
     problems = []
     parameters = {k: p for k, p in signature.parameters.items() if k not in supplied}
@@ -95,11 +97,13 @@ def key_problems(
             annotation = parameters[key].annotation
             is_object = signature.origin and isinstance(value, dict) and "_target_" in value
             if annotation and not is_object and not accepts(annotation, value):
-                problems.append(f"{prefix}{key}: {value!r} is not {annotation_text(annotation)}")
+                as_list = f"; write {prefix}{key}=[{value}]" if accepts(annotation, [value]) else ""
+                line = f"{prefix}{key}: {value!r} is not {annotation_text(annotation)}"
+                problems.append(line + as_list)
         elif key in supplied:
             problems.append(f"{prefix}{key}: set by lepton, not by hand")
         elif not signature.takes_any_key:
-            hint = did_you_mean(key, parameters) or options_with_key(prefix, key)
+            hint = elsewhere(key) or did_you_mean(key, parameters) or options_with_key(prefix, key)
             problems.append(f"{prefix}{key}: {owner} has no such key{hint}")
     unknown = [key for key in values if key not in parameters and key not in supplied]
     if len(unknown) > MOST_UNKNOWN and not signature.takes_any_key:

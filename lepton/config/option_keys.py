@@ -11,6 +11,7 @@ from lepton.groups import ROOT_VALUES, TRAINING_GROUPS
 KEY = re.compile(r"^ *(\w+):", re.MULTILINE)
 OWN_KEY = re.compile(r"^(\w+):", re.MULTILINE)
 TARGET = re.compile(r"^ *_target_: *([\w.]+)", re.MULTILINE)
+MOST_GROUPS = 2  # that are named where several have a key
 
 
 def roots() -> list[str]:
@@ -52,18 +53,32 @@ def takes_key(group: str, path: str) -> bool:
     return any(_file_takes(file, key[0]) for file in files.values())
 
 
+def groups_with_key(key: str) -> str:
+    """The end of a line on a key that the root lacks: its whole name, where few groups have it."""
+    names = [
+        f"{group}.{key}"
+        for group, row in TRAINING_GROUPS.items()
+        if not row.several and _options_with_own_key(group, key)
+    ]
+    return f"; write {' or '.join(names)}" if 0 < len(names) <= MOST_GROUPS else ""
+
+
 def options_with_key(prefix: str, key: str) -> str:
     """The end of a line on a key that an option lacks: the others of its group that have it.
 
     `prefix` is what stands before the key, `GROUP.` or something longer.
     """
     group = prefix.removesuffix(".")
-    files = find_options().get(group, {}) if group in TRAINING_GROUPS else {}
-    texts = {
-        name: file.read_text(encoding="utf-8", errors="replace") for name, file in files.items()
-    }
-    names = [name for name, text in texts.items() if key in OWN_KEY.findall(text)]
+    names = _options_with_own_key(group, key) if group in TRAINING_GROUPS else []
     return f"; a key of {group}={', '.join(names)}" if names else ""
+
+
+def _options_with_own_key(group: str, key: str) -> list[str]:
+    texts = {
+        name: file.read_text(encoding="utf-8", errors="replace")
+        for name, file in find_options().get(group, {}).items()
+    }
+    return [name for name, text in texts.items() if key in OWN_KEY.findall(text)]
 
 
 def _file_takes(file: Path, key: str) -> bool:

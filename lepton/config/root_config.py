@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lepton.config.compose import explain_hydra_errors, hydra_session, search_path_overrides
 from lepton.config.node_checks import resolved_config
 from lepton.config.override_reader import OverrideReader, text_of, unreadable_override
+from lepton.config.words import typed
 from lepton.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -87,9 +88,11 @@ class RootOverrideReader(OverrideReader):
         return super().for_hydra(override)
 
     def unreadable(self, text: str, error: Exception) -> str:
-        """Names the quotes that a glob's brackets need."""
-        key, _, value = text.partition("=")
+        """Names the quotes that a glob's brackets need, and the key of runs that stand alone."""
+        key, is_given, value = text.partition("=")
         line = super().unreadable(text, error)
+        if not is_given and "runs" in self.keys and key not in self.keys:
+            return f"{text!r} cannot be read; write {typed('runs', text)}"
         needs_quotes = set("[]{}") & set(value) and not set("\"'") & set(text)
         if needs_quotes and "quotes" not in line:
             return f"{line}, with quotes around the value: '{key}=\"{value}\"'"

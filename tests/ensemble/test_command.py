@@ -85,6 +85,7 @@ def test_keys_of_a_method_are_set_and_runs_may_be_a_list():
         (["runs=runs/b[x"], "'runs=runs/b[x' cannot be read", "quotes"),
         (["runs=binary", "model=mlp"], "model: lepton ensemble has no such key", ""),
         (["runs=binary", "~method"], "'~method' cannot be read", ""),
+        (["binary"], "'binary' cannot be read", "write runs=binary"),
     ],
 )
 def test_a_mistake_gets_one_line_and_writes_nothing(study, lepton, arguments, start, phrase):
