@@ -1,5 +1,6 @@
 """SoundReader: makes sounds of any kind samples at one rate, of a bounded or a fixed length."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,3 +37,15 @@ class SoundReader:
             missing = round(self.seconds * self.rate) - len(samples)
             samples = np.pad(samples, (0, max(0, missing)))
         return samples, head
+
+
+def padded_samples(sounds: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Sounds in rows, zeros behind the shorter ones, and how long each is.
+
+    Shapes: -> (N, samples of the longest) int16 and (N,) int64.
+    """
+    lengths = np.array([len(samples) for samples in sounds], np.int64)
+    audio = np.zeros((len(sounds), int(lengths.max(initial=1))), np.int16)
+    for row, samples in zip(audio, sounds, strict=True):
+        row[: len(samples)] = samples
+    return audio, lengths

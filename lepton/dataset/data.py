@@ -23,7 +23,7 @@ from lepton.dataset.inputs import absence
 from lepton.dataset.inputs.kind import InputKind, Rows
 from lepton.dataset.load.batch_cutter import BatchCutter
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
-from lepton.dataset.load.epoch_sampler import EpochSampler
+from lepton.dataset.load.epoch_sampler import EpochSampler, rows_to_train_on
 from lepton.dataset.load.length_batches import LengthTrainingBatches
 from lepton.dataset.load.split_arrays import SplitArrays, move_batch
 from lepton.dataset.load.streaming import FileSource, set_up
@@ -36,7 +36,6 @@ from lepton.dataset.split.split_frame import split_frame
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.dataset.split.split_settings import SplitSettings
 from lepton.method import Batch
-from lepton.seeds import derive
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0To1, AtLeast0, AtLeast1, From0Below1
 
@@ -278,12 +277,8 @@ class Data(pl.LightningDataModule):
 
     def _training_rows(self) -> Tensor:
         """The rows of train in use: all, or those of the few batches to overfit."""
-        rows = len(self.splits["train"]["id"])
-        if not self.overfit_batches:
-            return torch.arange(rows)
-        generator = torch.Generator().manual_seed(derive(self.seed, "overfit"))
-        shuffled = torch.randperm(rows, generator=generator)
-        return shuffled[: self.overfit_batches * self.batch_size].sort().values
+        rows, most = len(self.splits["train"]["id"]), self.overfit_batches * self.batch_size
+        return rows_to_train_on(rows, most=most, seed=self.seed)
 
     def _evaluation_tensors(self, split: str) -> dict[str, Tensor]:
         """A split's tensors; for val with `overfit_batches`, those that are trained on."""

@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
-from lepton.model.spectra import (
-    Batch,
-    ScaledSpectrum,
-    halved,
-    mask_time,
-    mean_over_time,
-    tokens_of_time,
-)
-from lepton.model.token_features import Tokens
+from lepton.model.spectra import Batch, halved, mask_time
+from lepton.model.spectrum_network import SpectrumNetwork
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0Below1
 
@@ -24,7 +17,7 @@ if TYPE_CHECKING:
 FIRST, SIDE = 5, 3  # of a convolution's window, in frames and in bands
 
 
-class AudioCnn(nn.Module):
+class AudioCnn(SpectrumNetwork):
     """Blocks of a convolution, batch normalization and ReLU; the mean over time and pitch; a head.
 
     The first block takes every second frame and band; between two others the larger of each two
@@ -35,8 +28,6 @@ class AudioCnn(nn.Module):
     Raises: ConfigError without a block.
     """
 
-    reads = ("audio",)
-
     def __init__(
         self,
         *,
@@ -45,10 +36,9 @@ class AudioCnn(nn.Module):
         channels: list[AtLeast1],
         dropout: From0Below1,
     ):
-        super().__init__()
+        super().__init__(spec=spec, spectrum=spectrum)
         if not channels:
             raise ConfigError("model.channels: [] has no block; one at least, as [32]")
-        self.spectrum = ScaledSpectrum(spec=spec, spectrum=spectrum)
         self.blocks = nn.ModuleList()
         for width_in, width in pairwise([1, *channels]):
             side, stride = (SIDE, 1) if self.blocks else (FIRST, 2)
@@ -62,18 +52,7 @@ class AudioCnn(nn.Module):
     def layers(self) -> list[str]:
         return [*(f"blocks.{i}" for i in range(len(self.blocks))), "head"]
 
-    def features(self, batch: Batch) -> Tensor:
-        return self.dropout(mean_over_time(*self._places(batch)))
-
-    def token_features(self, batch: Batch) -> Tokens:
-        values, mask = tokens_of_time(*self._places(batch))
-        return Tokens(self.dropout(values), mask)
-
-    def _places(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The features of all places, and how many steps in time are a row's own.
-
-        Shapes: -> (B, width, T, F) and (B,).
-        """
+    def places(self, batch: Batch) -> tuple[Tensor, Tensor]:
         frames, lengths = self.spectrum(batch)
         values = frames[:, None]
         for i, block in enumerate(self.blocks):
@@ -83,6 +62,3 @@ class AudioCnn(nn.Module):
                 lengths = halved(lengths)
             values = mask_time(block(values), lengths)
         return values, lengths
-
-    def forward(self, batch: Batch) -> Tensor:
-        return self.head(self.features(batch))

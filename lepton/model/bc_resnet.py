@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
-from lepton.model.spectra import (
-    Batch,
-    ScaledSpectrum,
-    halved,
-    mask_time,
-    mean_over_time,
-    tokens_of_time,
-)
-from lepton.model.token_features import Tokens
+from lepton.model.spectra import Batch, halved, mask_time
+from lepton.model.spectrum_network import SpectrumNetwork
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
@@ -25,7 +18,7 @@ STAGES = ((2, 8, 1, 1), (2, 12, 2, 2), (4, 16, 2, 4), (4, 20, 1, 8))  # blocks, 
 STEM, LAST = 16, 32  # widths before and behind the stages
 
 
-class BcResNet(nn.Module):
+class BcResNet(SpectrumNetwork):
     """Each block adds what it finds in every band, and what it finds in their mean to all of them.
 
     Where the paper lets its last convolution fill all bands, this one takes their mean.
@@ -33,8 +26,6 @@ class BcResNet(nn.Module):
     Source: Kim et al. 2021, https://arxiv.org/abs/2106.04140
     Raises: ConfigError for bands that `groups` does not divide where they are fewest.
     """
-
-    reads = ("audio",)
 
     def __init__(
         self,
@@ -45,8 +36,7 @@ class BcResNet(nn.Module):
         groups: AtLeast1,
         dropout: From0Below1,
     ):
-        super().__init__()
-        self.spectrum = ScaledSpectrum(spec=spec, spectrum=spectrum)
+        super().__init__(spec=spec, spectrum=spectrum)
         _require_divided_bands(self.spectrum.bands, groups)
         widths = [max(1, round(base * width)) for base in (STEM, *(s[1] for s in STAGES))]
         last = max(1, round(LAST * width))
@@ -72,17 +62,7 @@ class BcResNet(nn.Module):
     def layers(self) -> list[str]:
         return ["stem", *(f"stages.{i}" for i in range(len(STAGES))), "last", "head"]
 
-    def features(self, batch: Batch) -> Tensor:
-        return mean_over_time(*self._places(batch))
-
-    def token_features(self, batch: Batch) -> Tokens:
-        return tokens_of_time(*self._places(batch))
-
-    def _places(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The features of all places, and how many steps in time are a row's own.
-
-        Shapes: -> (B, width, T, F) and (B,).
-        """
+    def places(self, batch: Batch) -> tuple[Tensor, Tensor]:
         frames, lengths = self.spectrum(batch)
         lengths = halved(lengths)
         values = mask_time(self.stem(frames[:, None]), lengths)
@@ -90,9 +70,6 @@ class BcResNet(nn.Module):
             for block in stage:  # type: ignore[attr-defined]
                 values = block(values, lengths)
         return mask_time(self.last(values), lengths), lengths
-
-    def forward(self, batch: Batch) -> Tensor:
-        return self.head(self.features(batch))
 
 
 class BroadcastedBlock(nn.Module):

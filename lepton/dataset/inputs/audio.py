@@ -25,7 +25,7 @@ from lepton.audio.kept_spectra import (
     spectrum_statistics,
 )
 from lepton.audio.log_mel import LogMel
-from lepton.audio.sound_reader import SoundReader
+from lepton.audio.sound_reader import SoundReader, padded_samples
 from lepton.config.input_kinds import reading_node
 from lepton.config.method_nodes import method_nodes
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
@@ -84,9 +84,8 @@ class AudioInputs(DecodedInputs):
         self.spectrum = spectrum
         self.reader: SoundReader | None = None
         self.decoded: DecodedSounds | None = None
-        self.spectra: KeptSpectra | SpectraOfFiles | None = (
-            None  # of all rows, while they are prepared
-        )
+        # of all rows, while they are prepared
+        self.spectra: KeptSpectra | SpectraOfFiles | None = None
         self.mean, self.std, self.samples = 0.0, 1.0, 1
 
     @classmethod
@@ -155,10 +154,7 @@ class AudioInputs(DecodedInputs):
         column = frame[self.own_columns[0]].iloc[rows]
         sounds = column.to_numpy(object)
         decoded = decoded_or_refused(in_threads(self.reader.read, sounds, namer(column)))
-        lengths = np.array([len(samples) for samples, _ in decoded], np.int64)
-        audio = np.zeros((len(rows), int(lengths.max(initial=1))), np.int16)
-        for place, (samples, _) in enumerate(decoded):
-            audio[place, : len(samples)] = samples
+        audio, lengths = padded_samples([samples for samples, _ in decoded])
         if not (self.spectrum and self.keeps_spectra):
             return _rows("audio", torch.from_numpy(audio), lengths)
         module = self.spectrum.at(self.reader.rate)

@@ -1,4 +1,4 @@
-"""The sampler of training rows: an order of them for each epoch."""
+"""The rows to train on, and their sampler: an order of them for each epoch."""
 
 from math import ceil
 
@@ -32,3 +32,11 @@ class EpochSampler:
         shortfall = len(self) * self.world_size - len(order)
         order = torch.cat([order, order[:shortfall]])[self.rank :: self.world_size]
         return self.rows[order]
+
+
+def rows_to_train_on(rows: int, *, most: int, seed: int) -> Tensor:
+    """All rows, or where `most` is not 0 so many of them at most, drawn by the seed, in order."""
+    if not most:
+        return torch.arange(rows)
+    generator = torch.Generator().manual_seed(derive(seed, "overfit"))
+    return torch.randperm(rows, generator=generator)[:most].sort().values

@@ -45,8 +45,7 @@ def on_device(rows: Batch, device: torch.device) -> Batch:
 
 
 def in_dtype(batch: Batch, dtype: torch.dtype, device: torch.device | None = None) -> Batch:
-    """A batch in a model's float type, on its device; a target and weights of 64 bits keep their
-    digits."""
+    """A batch in a model's float type, on its device; target and weights of 64 bits stay so."""
     return {
         name: tensor.to(device, dtype if is_converted(name, tensor) else None)
         for name, tensor in batch.items()
@@ -54,7 +53,6 @@ def in_dtype(batch: Batch, dtype: torch.dtype, device: torch.device | None = Non
 
 
 def is_converted(name: str, tensor: Tensor) -> bool:
-    """True for what a model computes with: floating-point numbers, but no target or weights of 64
-    bits."""
+    """True for what a model computes with: floats, but no target or weights of 64 bits."""
     is_kept = name in ("target", "weight") and tensor.dtype == torch.float64
     return tensor.is_floating_point() and not is_kept
