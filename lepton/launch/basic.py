@@ -23,6 +23,7 @@ class Basic:
     def launch_jobs(self, jobs: Sequence[Job], progress: SweepProgress | None = None) -> None:
         """Returns when every job has ended, or was not started because the sweep stops."""
         progress = progress or SweepProgress(jobs)
+        progress.at_once(1)
         for job in jobs:
             if progress.stop_reason:
                 break

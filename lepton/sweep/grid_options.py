@@ -51,7 +51,7 @@ def read_grid_options(node: Mapping[str, Any]) -> GridOptions:
     zipped = _read_zip(node.get("zip") or [], problems)
     when = read_when(node.get("when") or {}, problems)
     exclude = read_conditions("exclude", node.get("exclude") or [], problems)
-    problems += _later_problems(node)
+    problems += _training_problems(node)
     twice = sorted({key for keys in zipped for key in keys} & when.keys())
     problems += [f"{NODE}.zip: {key} stands in {NODE}.when too; leave it in one" for key in twice]
     if problems:
@@ -71,8 +71,8 @@ def read_grid_options(node: Mapping[str, Any]) -> GridOptions:
     )
 
 
-def _later_problems(node: Mapping[str, Any]) -> list[str]:
-    """A line for each mistake in what is not about combinations."""
+def _training_problems(node: Mapping[str, Any]) -> list[str]:
+    """A line for each mistake in what says which runs are trained, and what is made of them."""
     problems = []
     together = node.get("together") or []
     if not (isinstance(together, list) and all(isinstance(key, str) for key in together)):

@@ -71,10 +71,12 @@ class KeptBudget(Budget):
         if len(self.together) != 1:
             return f"{job} and {len(runs) - 1} more that count together: {reason}"
         (key,) = self.together
+        start = f"{key}="
         words = [word.lstrip("+") for job, _ in runs for word in job.overrides]
-        folds = [word for word in words if word.startswith(f"{key}=")]
-        values = ",".join(word.partition("=")[2] for word in folds)
-        return f"{str(job).replace(folds[0], f'{key}={values}')}: {reason}"
+        values = [word.removeprefix(start) for word in words if word.startswith(start)]
+        together = f"{start}{','.join(values)}"
+        shown = (together if word.startswith(start) else word for word in str(job).split(" "))
+        return f"{' '.join(shown)}: {reason}"
 
 
 def budget_of_grid(

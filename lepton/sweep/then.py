@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterable
-from pathlib import Path
 
 from lepton.config.command import WHERE, compose_command
 from lepton.config.commands import command_roots
@@ -59,7 +58,8 @@ def make_then(text: str, jobs: list[Job]) -> None:
     name, *overrides = shlex.split(text)
     folders = [job.folder for job in jobs if run_status(job.folder) == "finished"]
     try:
-        plan = plan_command(name, [f"runs=[{','.join(map(_word, folders))}]", *overrides])
+        runs = ",".join(value_text(str(folder)) for folder in folders)
+        plan = plan_command(name, [f"runs=[{runs}]", *overrides])
         folder = make_or_read(plan)
     except LeptonError as e:
         reason = str(e).removeprefix("runs: ").removeprefix(f"{[*map(str, folders)]}: ")
@@ -69,7 +69,3 @@ def make_then(text: str, jobs: list[Job]) -> None:
         plan.derivation.show(folder)
     if folder is not None:
         say_or_log([f"to predict: lepton predict {shlex.quote(str(folder))} FILE --out FILE"])
-
-
-def _word(folder: Path) -> str:
-    return value_text(str(folder))

@@ -8,7 +8,9 @@ import pytest
 
 import lepton
 from lepton.errors import FailedRuns
+from lepton.launch.basic import Basic
 from lepton.launch.worker_pool import WorkerPool
+from lepton.sweep.budget import Budget
 from lepton.sweep.job import Job
 from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.progress import SweepProgress
@@ -48,6 +50,13 @@ def test_runs_that_count_together_are_listed_together(swept, capsys):
     reason = "about 0:10, 0:50 with those it counts with, 0:25 were left"
     line = f"  not started  dataset=wine model=mlp_small seed=1,2,3,4,5: {reason}"
     assert line in capsys.readouterr().out.splitlines()
+
+
+def test_another_key_that_ends_in_the_name_of_one_is_shown_as_it_is(swept, capsys):
+    together = "hydra.sweeper.together=[seed]"
+    assert swept("budget=15s", together, "dataset.split_seed=1", "seed=0,1,2") == [0]
+    line = "  not started  dataset=wine model=mlp_small seed=1,2 dataset.split_seed=1: about 0:10"
+    assert line in capsys.readouterr().out
 
 
 def test_a_killed_sweep_goes_on_with_the_time_that_it_had_left(swept, training):
@@ -133,6 +142,14 @@ def test_a_pool_asks_before_each_start(here):
     pool._serve(None)
     assert asked == [["0"], ["1"], ["2"]]
     assert trained == ["0", "2"]
+
+
+def test_one_run_at_a_time_is_counted_so_also_after_a_pool(here):
+    budget = Budget(60, [])
+    progress = SweepProgress((), budget=budget)
+    progress.at_once(4)
+    Basic().launch_jobs([], progress)
+    assert budget.at_once == 1
 
 
 @pytest.mark.slow
