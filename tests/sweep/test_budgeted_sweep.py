@@ -243,8 +243,9 @@ def test_the_recipe_makes_an_ensemble_of_frames_of_every_task(here, classes):
     else:
         X, y = make_regression(200, 6, random_state=0)
     few = "hydra.sweeper.exclude='not model in [linear, gradient_boosting]'"
-    words = ["experiment=best_tabular", few, *PARTS, "trainer.max_epochs=3"]
+    words = ["experiment=best_tabular", few, *PARTS, "trainer.max_epochs=3", "runs='my runs'"]
     result = lepton.fit(X, *words, y=y, budget="10m")
+    assert [path.name for path in here.iterdir()] == ["my runs"]
     assert result.config["choices"]["ensemble"] == "greedy"
     predicted = lepton.load_model(result.folder).predict(X[:5])
     assert len(predicted) == 5
