@@ -126,6 +126,7 @@ def _hold_out(
         remaining, test = rows, np.arange(file_rows, total_rows)
     elif settings.folds is not None:
         assert settings.fold is not None
+        _require_units(splitter, rows, "folds", settings.folds)
         remaining, test = splitter.fold(rows, settings.folds, settings.fold, seed)
     elif settings.test_size == 0:
         remaining, test = rows, None
@@ -135,8 +136,14 @@ def _hold_out(
         train, val = splitter.hold_out(remaining, ceil(settings.val_size * units), seed)
     else:
         assert settings.val_fold is not None
+        _require_units(splitter, remaining, "val_folds", settings.val_folds)
         train, val = splitter.fold(remaining, settings.val_folds, settings.val_fold, seed)
     return {"train": train, "val": val} | ({} if test is None else {"test": test})
+
+
+def _require_units(splitter: Splitter, rows: np.ndarray, key: str, folds: int) -> None:
+    if (units := splitter.units(rows)) < folds:
+        raise DataError(f"dataset.{key}={folds}: only {units} {splitter.noun} to divide")
 
 
 def _rows_by_word(settings: SplitSettings, values: pd.Series) -> SplitRows:

@@ -25,6 +25,8 @@ RowPair = tuple[np.ndarray, np.ndarray]  # remaining and held-out rows
 class Splitter(Protocol):
     """Splits `rows` into remaining and held-out ones."""
 
+    noun: str  # what messages call the things that are held out whole
+
     def units(self, rows: np.ndarray) -> int:
         """The number of things that are held out whole: rows, or groups."""
         ...
@@ -41,6 +43,8 @@ class Splitter(Protocol):
 class RandomSplitter:
     """Holds out rows at random."""
 
+    noun = "rows"
+
     def units(self, rows: np.ndarray) -> int:
         return len(rows)
 
@@ -50,8 +54,6 @@ class RandomSplitter:
         return _nth_split(ShuffleSplit(1, test_size=count, random_state=seed), rows)
 
     def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
-        if len(rows) < folds:
-            raise DataError(f"{folds} folds: only {len(rows)} rows")
         return _nth_split(KFold(folds, shuffle=True, random_state=seed), rows, index=fold)
 
 
@@ -89,6 +91,8 @@ class StratifiedSplitter(RandomSplitter):
 class GroupSplitter:
     """Holds out whole groups at random."""
 
+    noun = "groups"
+
     def __init__(self, values: pd.Series):
         self.groups = pd.factorize(values)[0]
 
@@ -105,8 +109,6 @@ class GroupSplitter:
         return _nth_split(sampler, rows, groups=self.groups[rows])
 
     def fold(self, rows: np.ndarray, folds: int, fold: int, seed: int) -> RowPair:
-        if self.units(rows) < folds:
-            raise DataError(f"{folds} folds: only {self.units(rows)} groups")
         sampler = GroupKFold(folds, shuffle=True, random_state=seed)
         return _nth_split(sampler, rows, groups=self.groups[rows], index=fold)
 
