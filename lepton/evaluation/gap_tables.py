@@ -73,10 +73,10 @@ def shown_gaps(frames: Mapping[str, pd.DataFrame], column: str, level: float) ->
         }
         for row in gaps.itertuples()
     ]
-    compared, left_out = (groups[groups["compared"] == side] for side in (True, False))
-    lines = [f"groups of {column}: {_sizes(compared)}"]
-    if len(left_out):
-        lines.append(f"left out, too few rows: {_sizes(left_out)}")
+    compared, left_out = groups_with_sizes(groups)
+    lines = [f"groups of {column}: {compared}"]
+    if left_out:
+        lines.append(f"left out, too few rows: {left_out}")
     different = rest[rest["p"] < level]
     lines += [
         f"{row.group}: {row.metric} {row.value:.4f}, {row.difference:+.4f} against the rest "
@@ -93,14 +93,16 @@ def shown_gaps(frames: Mapping[str, pd.DataFrame], column: str, level: float) ->
     return ShownTable(pd.DataFrame(rows), lines, all_metrics=True)
 
 
+def groups_with_sizes(groups: pd.DataFrame) -> tuple[str, str]:
+    """The groups that are compared and those left out, each with how many rows it has."""
+    texts = groups["group"] + " (" + groups["rows"].astype(str) + ")"
+    return ", ".join(texts[groups["compared"]]), ", ".join(texts[~groups["compared"]])
+
+
 def _limits(low: float, high: float, *, signed: bool = False) -> str:
     if np.isnan(low):
         return ""
     return f"[{low:+.4f}, {high:+.4f}]" if signed else f"[{low:.4f}, {high:.4f}]"
-
-
-def _sizes(groups: pd.DataFrame) -> str:
-    return ", ".join(f"{row.group} ({row.rows})" for row in groups.itertuples())
 
 
 def _width(metric: str) -> float:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lepton.evaluation.gap_tables import GAPS, GROUPS
+from lepton.evaluation.gap_tables import GAPS, GROUPS, groups_with_sizes
 from lepton.report.blocks import Block, Table
 from lepton.report.number_format import format_interval, format_number, format_p_value
 from lepton.storage.evaluations import read_evaluation_frame
@@ -20,23 +20,22 @@ def gap_blocks(folder: Path, suffix: str) -> list[Block]:
         gaps, groups = (read_evaluation_frame(folder, name, frame) for frame in (GAPS, GROUPS))
         if gaps is None or groups is None:
             continue
-        sizes = [f"{row.group} ({row.rows})" for row in groups.itertuples() if row.compared]
-        small = [f"{row.group} ({row.rows})" for row in groups.itertuples() if not row.compared]
+        compared, left_out = groups_with_sizes(groups)
         rows = [
             [
                 str(row.metric),
-                *(f"{format_number(row.smallest)} {row.group_of_smallest}",),
-                *(f"{format_number(row.largest)} {row.group_of_largest}",),
+                f"{format_number(row.smallest)} {row.group_of_smallest}",
+                f"{format_number(row.largest)} {row.group_of_largest}",
                 format_number(row.difference),
                 format_interval(row.low, row.high),
                 format_p_value(row.p),
             ]
             for row in gaps.itertuples()
         ]
-        left_out = f" Left out, too few rows: {', '.join(small)}." if small else ""
+        too_small = f" Left out, too few rows: {left_out}." if left_out else ""
         caption = (
             f"Metrics of the best run on the groups of {record['settings'].get(COLUMN)}: "
-            f"{', '.join(sizes)}.{left_out} p: how often shuffled groups have as large a "
+            f"{compared}.{too_small} p: how often shuffled groups have as large a "
             "difference in any metric; a largest difference is never below 0."
         )
         header = ["metric", "smallest", "largest", "difference", "95 % interval", "p"]
