@@ -10,6 +10,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from lepton import load_model
+from lepton.input_importance.shapley import ShapleyValues
 from lepton.storage.predictions import read_predictions
 from tests.input_importance.loans import validation_rows
 
@@ -72,6 +73,54 @@ def test_of_a_linear_model_a_value_is_what_the_column_is_beyond_its_mean(run_onc
             changed[name] = background[name].to_numpy()
             expected = own - model.predict_raw(changed)["prediction"].mean()
             assert found.loc[number, name] == pytest.approx(expected, abs=1e-3)
+
+
+def test_by_weights_rows_stand_in_and_are_averaged_as_often_as_they_weigh(here, run_once, lepton):
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(120, 2)), columns=["debt", "income"])
+    frame["due"] = 3 * frame["debt"] - frame["income"] + draw.normal(size=120)
+    frame["w"] = draw.choice([0, 1, 5], 120)
+    frame.to_csv("weighed.csv", index=False)
+    words = ("dataset=csv", "dataset.path=weighed.csv", "dataset.target=due", "dataset.weight=w")
+    folder = run_once(*words, "model=linear", "trainer=cpu", "trainer.max_epochs=2")
+    values, _ = shapley(lepton, folder, "samples=1000", ALL, "permutations=1", "--csv", "sizes.csv")
+    rows = frame.iloc[read_predictions(folder, "val").ids.numpy()]
+    repeated = rows.loc[rows.index.repeat(rows["w"])]
+    found = values.pivot(index="id", columns="input", values="shap")
+    assert {*found.index} == {*repeated.index} < {*rows.index}
+    model = load_model(folder)
+
+    def predict(inputs):
+        return model.predict_raw(inputs[["debt", "income"]])["prediction"]
+
+    base = values.groupby("id")["base"].first()
+    assert base.to_numpy() == pytest.approx(predict(repeated).mean(), abs=1e-5)
+    sizes = pd.read_csv("sizes.csv").set_index("input")
+    for name in ("debt", "income"):
+        for number in found.index[:5]:
+            changed = repeated.assign(**{c: frame.loc[number, c] for c in found if c != name})
+            own = predict(frame.loc[[number]]).item()
+            expected = own - predict(changed).mean()
+            assert found.loc[number, name] == pytest.approx(expected, abs=1e-4)
+        of_rows = found.loc[repeated.index, name]
+        row = sizes.loc[name]
+        assert [row["importance"], row["mean"]] == pytest.approx(
+            [of_rows.abs().mean(), of_rows.mean()], abs=1e-6
+        )
+
+
+def test_the_interval_of_weighted_sizes_is_as_wide_as_they_vary_over_drawn_rows():
+    draw = np.random.default_rng(1)
+    values, weight = draw.normal(size=(300, 1)) ** 3, draw.choice([0.5, 1.0, 8.0], 300)
+    nothing = np.zeros(300)
+    shown = {"inputs": ["debt"], "background": 1, "permutations": 1, "of": ["due"] * 300}
+    found = ShapleyValues(
+        values=values, outputs=nothing, base=nothing, ids=nothing, weight=weight, **shown
+    )
+    estimate, rows = found.estimates["debt"], draw.integers(0, 300, (4000, 300))
+    drawn = np.average(np.abs(values[rows, 0]), axis=1, weights=weight[rows])
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(1.968 * drawn.std(), rel=0.05)
+    assert estimate.value == pytest.approx(drawn.mean(), rel=0.02)
 
 
 def test_of_several_classes_the_predicted_one_is_explained(run_once, lepton):
