@@ -22,7 +22,7 @@ def fit_sweep(given: GivenRows, overrides: Sequence[str], budget: object) -> Pat
     words, values = words_of_rows(given, overrides), set_by(overrides)
     cfg = compose_unchecked(*(word for word in overrides if word.startswith(PLACES)))
     study = cfg.study if "study" in values else values.get("experiment", cfg.study)
-    folder = Path(cfg.runs) / study
+    folder = Path(cfg.runs) / str(study)
     tables = {path: kept_path(table, folder) for path, table in tables_by_key(given).items()}
     places = [f"{key}={text_of(str(path))}" for key, path in tables.items()]
     with kept(given, tables), collecting_ends() as ended:
