@@ -42,4 +42,5 @@ def look_at_plan(plan: SweepPlan, *, own_code: bool = False) -> tuple[SweepPlan,
 
 def _others(plan: SweepPlan, setting: str) -> str:
     runs = sum(setting_of(job.overrides) == setting for job in plan.jobs)
-    return f" and {runs - 1} more runs of the setting" if runs > 1 else ""
+    noun = "run" if runs == 2 else "runs"
+    return f" and {runs - 1} more {noun} of the setting" if runs > 1 else ""

@@ -194,6 +194,7 @@ def test_settings_that_cannot_be_trained_are_left_out_with_a_line(here, monkeypa
     assert "left out: " in out
     assert "experiment=tabular_lightgbm" in out
     assert "needs lightgbm" in out
+    assert " and 1 more run of the setting: " in out
     assert out.count("to train  ") == 2
     code, _, stderr = lepton("check", "-m", *words, "hydra.sweeper.impossible=refuse")
     assert code == 2
