@@ -7,6 +7,7 @@ Source: the settings in scripts/adult_study/experiment/, each with its own.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,4 +71,5 @@ def accuracy_table(study: Path, models: list[str], seeds: int) -> str:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     sys.exit(main())

@@ -11,6 +11,7 @@ best linear head of scikit-learn's on the same features. Finished runs are not r
 """
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -115,4 +116,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     main()

@@ -10,6 +10,7 @@ import pty
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 TARGET = 0.5  # seconds of CPU, user and system together
 COMMANDS = {  # arguments of `lepton`, and the expected exit code
@@ -93,4 +94,5 @@ def imports_torch(arguments: tuple[str, ...]) -> bool:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     sys.exit(main())

@@ -150,4 +150,5 @@ def cpu_of(usage: resource.struct_rusage) -> float:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     sys.exit(main())

@@ -8,6 +8,7 @@ or the set's own; the settings were not tuned on any test split. Finished runs a
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -104,4 +105,5 @@ def result(name: str, runs: str) -> str:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     sys.exit(main())

@@ -10,6 +10,7 @@ the test split: accuracies, and the gain of several kinds over fewer with its 95
 bootstrap over these rows, of the mean of the five runs.
 """
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -214,6 +215,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     if len(sys.argv) != 4:
         raise SystemExit(__doc__)
     main()

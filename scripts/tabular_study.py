@@ -2,7 +2,7 @@
 
     python scripts/tabular_tables.py FOLDER
     python scripts/tabular_study.py FOLDER [--use choose] [--splits 3] [--settings default,embedded]
-        [--tables pima,spam] [--references TabM_D,RealMLP_TD] [OVERRIDE ...]
+        [--tables pima,spam] [--references TabM_D,RealMLP_TD] [--runs RUNS] [OVERRIDE ...]
 
 The tables of `--use choose` are kept for choosing defaults, their test splits too: no figure of
 them may be quoted for what was chosen. Those of `--use compare` are kept for such figures: nothing
@@ -10,10 +10,12 @@ may be chosen by what is seen on them. A setting is an experiment in scripts/tab
 table all settings have the same splits, and are scored on the test split: AUROC of two classes,
 accuracy of more, R^2 of a number. Ranks are of the means over splits; `behind` is how far a setting
 stays behind the best of its table, where 1 is the distance from the best to the worst.
-`--references` adds networks of pytabkit at their defaults, trained on the same splits.
+`--references` adds networks of pytabkit (of the extra dev) at their defaults, trained on the same
+splits. Runs lie in RUNS (--runs, by default runs/), and what is there is not trained again.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
 
-from scripts.tabular_references import reference_scores
+from scripts.tabular_references import REFERENCES, reference_scores
 from scripts.tabular_tables import TABLES
 
 CONFIG_DIR = Path(__file__).resolve().parent / "tabular_study"
@@ -43,7 +45,13 @@ def main() -> int:
     tables = arguments.tables.split(",") if arguments.tables else names
     if others := [name for name in tables if name not in names]:
         parser.error(f"--tables: {', '.join(others)}: no table that is kept to {arguments.use}")
-    chosen = arguments.settings.split(",")
+    chosen, references = arguments.settings.split(","), listed(arguments.references)
+    for flag, given, known in (
+        ("--settings", chosen, settings()),
+        ("--references", references, REFERENCES),
+    ):
+        if others := [name for name in given if name not in known]:
+            parser.error(f"{flag}: {', '.join(others)}: there are {', '.join(sorted(known))}")
     scores, seconds = [], []
     for name in tables:
         frame = trained(arguments, name, chosen, overrides)
@@ -53,7 +61,7 @@ def main() -> int:
         by_setting = frame.groupby("experiment")
         scores.append(by_setting[metric].mean().rename(f"{name} {metric.removeprefix('test/')}"))
         seconds.append(by_setting["seconds"].mean())
-        for reference in filter(None, arguments.references.split(",")):
+        for reference in references:
             scores[-1][reference], seconds[-1][reference] = reference_scores(
                 reference,
                 arguments.folder / f"{name}.parquet",
@@ -64,6 +72,10 @@ def main() -> int:
         print(scores[-1].round(4).to_string(), flush=True)
     print(summary(pd.concat(scores, axis=1), pd.concat(seconds, axis=1)).to_string())
     return 0
+
+
+def listed(names: str) -> list[str]:
+    return [name for name in names.split(",") if name]
 
 
 def settings() -> list[str]:
@@ -100,11 +112,12 @@ def summary(scores: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
     Shapes: scores and seconds (settings, tables); larger scores are better.
     """
     best, worst = scores.max(), scores.min()
-    behind = ((best - scores) / (best - worst)).mean(axis=1)
+    behind = ((best - scores) / (best - worst).replace(0, 1)).mean(axis=1)
     ranks = scores.rank(ascending=False).mean(axis=1)
     columns = {"rank": ranks, "behind": behind, "s": seconds.mean(axis=1)}
     return pd.DataFrame(columns).sort_values("rank").round(3)
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     sys.exit(main())

@@ -11,6 +11,7 @@ Source: the settings of a set stand in scripts/text_study/experiment/.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -153,4 +154,5 @@ def measured(name: str, model: str, arguments: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     sys.exit(main())

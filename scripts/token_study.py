@@ -84,6 +84,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     main()
