@@ -7,11 +7,12 @@ FROM python:3.12-slim-bookworm
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 
-# git: the scripts ask it for the files of the project; chromium: the tests of the report look at it in a browser
+# git: the scripts ask it for the files of the project, also where another user owns what is mounted; chromium: the tests of the report look at it in a browser
 # hadolint ignore=DL3008
 RUN apt-get update && \
     apt-get install --yes --no-install-recommends git chromium && \
-    rm -rf /var/lib/apt/lists/*
+    rm -rf /var/lib/apt/lists/* && \
+    git config --system --add safe.directory /lepton
 
 # what changes seldom comes first: the packages, of which torch as the build for CPUs
 WORKDIR /lepton
