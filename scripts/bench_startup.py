@@ -1,5 +1,6 @@
-"""Measures CPU seconds of the commands that need no torch and of imports, and how long a terminal
-stays empty, the best of several.
+"""Measures CPU seconds of starts without torch, of imports, and until a terminal's first line.
+
+Each is the best of several.
 
 python scripts/bench_startup.py [--repeat 5]
 """
@@ -31,7 +32,7 @@ IMPORTS = {  # and the seconds that each may take
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=" ".join(__doc__.split("\n\n")[0].split()))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
     repeat = parser.parse_args().repeat
     is_target_missed = False
@@ -56,8 +57,10 @@ def main() -> int:
 
 
 def first_line() -> tuple[float, float, str]:
-    """Seconds until `lepton train` writes on a terminal, the CPU seconds of it, and what it
-    writes; nothing is trained."""
+    """Seconds until `lepton train` writes on a terminal, its CPU seconds till then, what it writes.
+
+    It is ended there: nothing is trained.
+    """
     reader, writer = pty.openpty()
     start = time.perf_counter()
     command = [sys.executable, *LEPTON, *TYPED]

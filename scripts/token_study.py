@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """What several tokens an encoder tell that one does not, on pictures and words made up for it.
 
-usage: python scripts/token_study.py WORK
+usage: python scripts/token_study.py WORK [PICTURES]
 
 A picture has 3 x 3 fields, each with a cross or a ring; a caption names one of them, and the target
 is what stands there. Who knows how many crosses there are, and not where, is right in
 .5 + E|k - 4.5| / 9 = 0.637 of all rows. WORK is a folder for pictures and runs; each fusion is
-trained three times with the same settings, and the test split has 600 rows.
+trained three times with the same settings, and the test split has 600 rows. PICTURES is the number
+that the pictures are drawn from, 0 if it is not given.
 """
 
 import itertools
@@ -38,9 +39,9 @@ WAYS = {
 }
 
 
-def write_pictures() -> None:
+def write_pictures(seed: int) -> None:
     """Draws the pictures and writes their table, the same each time."""
-    rng, rows = np.random.default_rng(0), []
+    rng, rows = np.random.default_rng(seed), []
     Path("fields").mkdir(exist_ok=True)
     places = [*itertools.product(range(FIELDS), range(FIELDS))]
     for number in range(ROWS):
@@ -68,11 +69,10 @@ def accuracies(study: str) -> np.ndarray:
     return np.array([result["metrics"]["test/accuracy"] for result in results])
 
 
-def main() -> None:
-    work = Path(sys.argv[1])
+def main(work: Path, seed: int) -> None:
     work.mkdir(parents=True, exist_ok=True)
     os.chdir(work)
-    write_pictures()
+    write_pictures(seed)
     for study, words in WAYS.items():
         command = [sys.executable, "-m", "lepton", "train", "-m", *BASE, *words, f"study={study}"]
         finished = subprocess.run(command, capture_output=True, text=True)
@@ -85,6 +85,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # of what is started, too
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
-    main()
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) == 3 else 0)
