@@ -36,6 +36,9 @@ class ZeroShot(Evaluator):
         if self.column is None and task.spec.task not in ("binary", "multiclass"):
             raise LeptonError("column: null, and no target has classes; name a column")
 
+    def columns(self) -> list[str]:
+        return [] if self.column is None else [self.column]
+
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         labels = self._labels(model)
         classes = sorted(map(str, labels.dropna().unique()))
@@ -68,11 +71,7 @@ class ZeroShot(Evaluator):
         """The class of each row, missing where it has none."""
         if self.column is None:
             return self._targets(model)
-        raw = model.inputs.inputs
-        if self.column not in raw:
-            columns = ", ".join(map(str, raw.columns))
-            raise LeptonError(f"{model.run}: column: no {self.column!r} in the data ({columns})")
-        labels = raw[self.column].reset_index(drop=True)
+        labels = model.inputs.column(self.column).reset_index(drop=True)
         labels = labels.where(labels.isna(), labels.astype(str))
         if labels.nunique() < 2:
             raise LeptonError(f"{model.run}: column: {self.column!r} has less than two classes")

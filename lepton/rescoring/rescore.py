@@ -1,6 +1,6 @@
 """Scores a finished run again: on its test split, or on a file of new labelled rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -115,6 +115,7 @@ def score_file(folder: Path, path: Path, config: dict[str, Any]) -> ScoredRows:
     column = _weight_column(folder)
     labelled = read_labelled_rows(path, folder, run.spec, column)
     model = _model_of_file(path, labelled, run, load_model(folder), folder)
+    refuse_evaluators(config["evaluation"] or {}, require=partial(_require_in_file, path, model))
     evaluators, evaluations = {**_kept_decision(folder), **(config["evaluation"] or {})}, {}
     frames = {}
     for name, node in evaluators.items():
@@ -179,6 +180,14 @@ def _model_of_file(
         read_inputs=partial(_inputs, folder, labelled, run),
         read_rows=partial(_tensors, predictor, labelled),
     )
+
+
+def _require_in_file(path: Path, model: EvaluatedModel, names: Sequence[str]) -> None:
+    """Raises: DataError naming the file, for a column that it does not have."""
+    try:
+        model.inputs.require(names)
+    except LeptonError as e:
+        raise DataError(f"{path}: {e}") from None
 
 
 def _prefix(name: str, split: str) -> str:

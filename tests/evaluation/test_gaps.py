@@ -171,6 +171,11 @@ def test_new_rows_are_compared_too_and_their_intervals_stand_in_the_file(folder,
     row = table.loc["file@gaps/accuracy/difference"]
     assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
     assert not (folder / "evaluation" / "gaps").exists()
+    code, _, error = lepton(
+        "evaluate", str(folder), "new.csv", *WORDS, "evaluation.gaps.column=aex"
+    )
+    assert code == 2
+    assert "new.csv: column: the data have no column 'aex'; did you mean 'sex'?" in error
 
 
 @pytest.mark.parametrize(
