@@ -56,15 +56,16 @@ def compose_unchecked(*overrides: str) -> "DictConfig":
     with explain_hydra_errors(), hydra_session():
         all_overrides = [*search_path_overrides(), *hydra_overrides]
         cfg = hydra_compose("train", all_overrides, return_hydra_config=True)
-        refuse_sweep_alone(cfg)
+        refuse_recipe(cfg, "which is a sweep; add -m")
         return finish_config(cfg, overrides, choices=cfg.hydra.runtime.choices)
 
 
-def refuse_sweep_alone(cfg: "DictConfig") -> None:
-    """Raises: ConfigError for an experiment that is a sweep over others, and no run by itself."""
+def refuse_recipe(cfg: "DictConfig", instead: str) -> None:
+    """Raises: ConfigError for an experiment that is a sweep over others, and no run by itself;
+    `instead` ends its line."""
     if "experiment" in (cfg.hydra.sweeper.get("params") or {}):
         name = cfg.hydra.runtime.choices["experiment"]
-        raise ConfigError(f"experiment={name}: trains other experiments, which is a sweep; add -m")
+        raise ConfigError(f"experiment={name}: trains other experiments, {instead}")
 
 
 def _problems_of(overrides: Sequence[str]) -> tuple[str, ...]:

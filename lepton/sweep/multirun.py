@@ -11,7 +11,7 @@ from lepton.config.compose import (
     explain_hydra_errors,
     finish_config,
     hydra_session,
-    refuse_sweep_alone,
+    refuse_recipe,
     search_path_overrides,
 )
 from lepton.config.node_checks import plain_dict
@@ -40,7 +40,7 @@ def plan_runs(overrides: Sequence[str], *, sweep: bool) -> SweepPlan:
 
             return preview_search(master, loader, task_overrides)
         if not sweep:
-            refuse_sweep_alone(master)
+            refuse_recipe(master, "which is a sweep; add -m")
         options = read_grid_options(plain_dict(master.hydra.sweeper)) if sweep else GridOptions()
         retry_failed = master.hydra.sweeper.get("retry_failed", True)
         return plan_grid(master, loader, options, task_overrides, retry_failed=retry_failed)

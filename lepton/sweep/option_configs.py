@@ -14,7 +14,7 @@ import yaml
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from lepton.config.compose import finish_config
+from lepton.config.compose import finish_config, refuse_recipe
 from lepton.config.options import config_dirs, find_options
 from lepton.groups import GROUPS
 from lepton.sweep.plain_template import RECORDED, Node, PlainTemplate
@@ -40,6 +40,7 @@ class OptionConfigs:
         if options not in self.configs:
             words = [*options, *self._search_space(options)]
             cfg = self.loader.load_sweep_config(self.master, words)
+            refuse_recipe(cfg, "so that it is no value beside others; give it alone")
             self.configs[options] = finish_config(cfg, (), choices=cfg.hydra.runtime.choices)
         return self.configs[options]
 

@@ -97,6 +97,10 @@ def test_a_sweep_that_is_to_train_again_has_its_whole_budget(swept):
         (["hydra.sweeper.impossible=no"], "hydra.sweeper.impossible: 'no' is neither refuse nor"),
         (["hydra.sweeper.together=3"], "hydra.sweeper.together: 3 is not a list of keys"),
         (["hydra.sweeper.together=[sed]"], "hydra.sweeper.together: no values of sed are given"),
+        (
+            ["experiment=best_tabular,realmlp"],
+            "experiment=best_tabular: trains other experiments, so that it is no value beside",
+        ),
         (["hydra.sweeper.then=ensembel"], "hydra.sweeper.then: 'ensembel' begins with no command"),
         (["hydra.sweeper.then='ensemble keap=1'"], "hydra.sweeper.then: keap: lepton ensemble has"),
         (["hydra.sweeper.then='ensemble runs=a'"], "hydra.sweeper.then: runs=a: its runs are"),
