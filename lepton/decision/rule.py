@@ -9,8 +9,6 @@ import pandas as pd
 from lepton.decision.calibration import ColumnMap, Isotonic, Logistic, Softmax, normalized
 from lepton.decision.thresholds import DEFAULT
 
-TABLE = "decision_rule"  # the name of the table in an evaluation
-
 
 @dataclass(frozen=True)
 class DecisionRule:

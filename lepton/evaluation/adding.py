@@ -11,11 +11,9 @@ import pandas as pd
 
 from lepton import build
 from lepton.dataset.data import Data
-from lepton.decision.rule import TABLE
 from lepton.errors import ConfigError, EvaluationFailed, LeptonError
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
-from lepton.evaluation.kept_rule import RULE, of_other_rules, rule_digest
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.evaluation.sample_inputs import require_columns
 from lepton.seeds import derive
@@ -25,6 +23,7 @@ from lepton.storage.evaluations import (
     add_evaluation,
     lacking_evaluations,
 )
+from lepton.storage.followed_rule import RULE, TABLE, of_other_rules, rule_digest
 from lepton.storage.results import Result, finished_result
 from lepton.task.base import Task
 

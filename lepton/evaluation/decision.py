@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from lepton.decision.choice import choose_rule, refuse_threshold
-from lepton.decision.rule import TABLE, DecisionRule
+from lepton.decision.rule import DecisionRule
 from lepton.errors import LeptonError
 from lepton.evaluation.decided_scores import (
     COST,
@@ -22,6 +22,7 @@ from lepton.evaluation.evaluator import Evaluation, Evaluator, RowScores
 from lepton.evaluation.gain_table import GAINS, shown_gains
 from lepton.evaluation.shown_table import ShownTable
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
+from lepton.storage.followed_rule import TABLE
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
 from lepton.values.bounds import AtLeast0

@@ -21,7 +21,6 @@ from lepton.evaluation.adding import (
     refuse_evaluators,
 )
 from lepton.evaluation.evaluated_model import EvaluatedModel
-from lepton.evaluation.kept_rule import kept_rule_name
 from lepton.evaluation.labelled_rows import LabelledRows, read_labelled_rows
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.evaluation.sample_inputs import SampleInputs, inputs_by_kind, trained_run
@@ -29,6 +28,7 @@ from lepton.evaluation.shown_table import ShownTable
 from lepton.predict import TrainedPredictor, load_model
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.evaluations import EVALUATED_SPLIT, metric_prefix, read_evaluation_frames
+from lepton.storage.followed_rule import kept_rule_name
 from lepton.storage.predictions import SplitPredictions, column_values
 from lepton.storage.results import finished_result, require_test_split
 from lepton.storage.run_folder import CONFIG_FILE, read_config

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lepton.errors import FailedRuns, LeptonError
-from lepton.evaluation.kept_rule import of_other_rules
 from lepton.storage.evaluations import lacking_evaluations
+from lepton.storage.followed_rule import of_other_rules
 from lepton.storage.results import Result, finished_result
 from lepton.storage.run_folder import run_status
 from lepton.storage.study import write_tables

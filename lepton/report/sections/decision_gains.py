@@ -9,12 +9,13 @@ import pandas as pd
 from lepton.analysis.grouping import chosen_groups, rows_by_key, varying_settings
 from lepton.errors import LeptonError
 from lepton.evaluation.gain_table import GAINS
-from lepton.evaluation.kept_rule import kept_rule_name, read_rule
+from lepton.evaluation.kept_rule import read_rule
 from lepton.report.blocks import Block, Note, Table
 from lepton.report.number_format import format_interval, format_number
 from lepton.stats.pairs import mean_interval
 from lepton.stats.repetitions import unit_scores
 from lepton.storage.evaluations import read_evaluation_frame
+from lepton.storage.followed_rule import kept_rule_name
 from lepton.storage.results import finished_result
 
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from lepton.decision.thresholds import DEFAULT
 from lepton.errors import LeptonError
-from lepton.evaluation.kept_rule import kept_rule_name, read_rule
+from lepton.evaluation.kept_rule import read_rule
 from lepton.report.blocks import Block, Figure, Table
 from lepton.report.figures.thresholds import Threshold, gain_curve, gain_lift_threshold
 from lepton.report.number_format import format_percent
 from lepton.report.predictions import Predictions
+from lepton.storage.followed_rule import kept_rule_name
 from lepton.storage.results import finished_result
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of samples, in the table
