@@ -1,5 +1,6 @@
 """Fixtures of all tests: no network, an empty working directory, trained runs, the command."""
 
+import gc
 import hashlib
 import importlib.metadata
 import json
@@ -72,6 +73,18 @@ SERVER.set_forkserver_preload([f"lepton.{name}" for name in PRELOADED_MODULES.sp
 
 def _is_local(host):
     return host is None or str(host) in ("", "localhost", "::1") or str(host).startswith("127.")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Looks for garbage neither while tests are found nor, later, among what stays: imported
+    libraries and thousands of tests are millions of objects."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
