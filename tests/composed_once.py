@@ -24,16 +24,18 @@ from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.basecontainer import BaseContainer
 
+from lepton.config import options
 from lepton.config.options import CONF_DIR
 
 STEP = 5  # files between two configs, merged from all files so far, that are kept
 _RESULTS: dict[Any, bytes] = {}  # pickled, of which copies are made in a third of copy's time
 _TREES: dict[str, Any] = {}  # parsed interpolations, which nothing changes
-REPLACED: list[tuple[Any, str, Any]] = []  # owner, name and Hydra's own function
+REPLACED: list[tuple[Any, str, Any]] = []  # owner, name and the function as it was
 
 
 def keep_compositions() -> None:
     """Replaces functions of Hydra by themselves with a memory, and leaves out what none needs."""
+    _keep_names()
     if not hydra.__version__.startswith("1.3."):
         return  # tests of lepton on the next Hydra are about what that does
     _keep_files_and_choices()
@@ -45,6 +47,12 @@ def keep_compositions() -> None:
 def _replace(owner: Any, name: str, function: Any) -> None:
     REPLACED.append((owner, name, getattr(owner, name)))
     setattr(owner, name, function)
+
+
+def _keep_names() -> None:
+    """Lepton's own folder of options is looked through once; a user's, each time."""
+    look, found = options._files_by_group, options._files_by_group(CONF_DIR)
+    _replace(options, "_files_by_group", lambda f: found if f == CONF_DIR else look(f))
 
 
 def _keep_files_and_choices() -> None:

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from lepton.errors import ConfigError
@@ -44,9 +45,9 @@ def find_options() -> dict[str, dict[str, Path]]:
     for folder in config_dirs():
         for group, names in _files_by_group(folder).items():
             options = options_by_group.setdefault(group, {})
-            for path in (folder / group / name for name in names):
-                if options.setdefault(path.stem, path) != path and not _is_hidden(path.stem):
-                    raise ConfigError(f"{path}: {group}={path.stem} exists in lepton; rename it")
+            for name, path in _named_paths(folder, group, tuple(names)).items():
+                if options.setdefault(name, path) is not path and not _is_hidden(name):
+                    raise ConfigError(f"{path}: {group}={name} exists in lepton; rename it")
     visible = {
         group: {name: path for name, path in options.items() if not _is_hidden(name)}
         for group, options in options_by_group.items()
@@ -102,6 +103,13 @@ def _files_by_group(folder: Path) -> dict[str, list[str]]:
     inner = [os.path.join(path, name) for path, names, _ in os.walk(folder) for name in names]
     files = {os.path.relpath(path, folder): _yaml_files(path) for path in inner}
     return {group: files[group] for group in sorted(files, key=_parts) if files[group]}
+
+
+@cache
+def _named_paths(folder: Path, group: str, names: tuple[str, ...]) -> dict[str, Path]:
+    """The files of a group by the names of their options; to make hundreds of paths takes long."""
+    paths = [folder / group / name for name in names]
+    return {path.stem: path for path in paths}
 
 
 def _yaml_files(folder: str) -> list[str]:
