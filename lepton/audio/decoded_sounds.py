@@ -52,6 +52,13 @@ class SoundShape:
                 f"dataset.max_seconds={self.max_seconds:g} allows less"
             )
 
+    @property
+    def file_bytes(self) -> int | None:
+        """The bytes that a sound becomes at most; None where the sounds decide."""
+        if self.seconds is None or self.rate is None:
+            return None
+        return round(self.rate * self.seconds) * SAMPLE.itemsize
+
 
 @dataclass(frozen=True)
 class DecodedSounds:

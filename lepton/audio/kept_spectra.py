@@ -27,6 +27,11 @@ class KeptSpectra:
     frames: np.ndarray
     starts: np.ndarray
 
+    @property
+    def bands(self) -> int:
+        """The numbers of a frame."""
+        return self.frames.shape[1]
+
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """The frames of each of these sounds. Shapes: rows (N,) -> (N,)."""
         return self.starts[rows + 1] - self.starts[rows]
@@ -42,6 +47,11 @@ class SpectraOfFiles:
 
     sounds: DecodedSounds
     module: LogMelSpectrum
+
+    @property
+    def bands(self) -> int:
+        """The numbers of a frame."""
+        return self.module.bands
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """The frames of each of these sounds. Shapes: rows (N,) -> (N,)."""

@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from lepton.audio.decoded_sounds import SAMPLE
 from lepton.audio.decoding import AUDIO_ENDINGS
 from lepton.dataset.audio import AudioData
 from lepton.dataset.clean.suggestion import suggestion
@@ -94,11 +93,9 @@ class AudioFolder(AudioData, FileFolder):
     def stream_source(self) -> FileSource | None:
         """The files; None where their length is not bounded, and in a class of the user's own that
         reads other rows."""
-        shape = self.audio_inputs.shape
-        if not reads_as(self, AudioFolder) or shape.seconds is None or shape.rate is None:
+        if not reads_as(self, AudioFolder):
             return None
         return self.file_source(
-            round(shape.rate * shape.seconds) * SAMPLE.itemsize,
             names=[self.names, self.separator],
             test=[self.test_column, self.test_values],
             speaker=[self.speaker, self.is_split_given],

@@ -1,6 +1,6 @@
 """Data sets of texts through the package datasets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -64,8 +64,7 @@ class HuggingFace(TextData):
     def stream_source(self) -> FileSource | None:
         """The files of both splits; None for a class of the user's own that changes their rows."""
         splits = [split for split in self._fetched if split is not None]
-        paths = [file["filename"] for split in splits for file in split.cache_files]
-        if not (reads_as(self, HuggingFace) and paths):
+        if not ((paths := arrow_paths(splits)) and reads_as(self, HuggingFace)):
             return None
         return FileSource(
             paths=paths,
@@ -131,6 +130,11 @@ def fetch_splits(
             offline = "" if folder.is_dir() else " (a name needs a network or a filled cache)"
             raise DataError(f"dataset={option}, {path}: not loaded{offline}: {reason}") from e
     return loaded if isinstance(loaded, dict) else {"train": loaded}
+
+
+def arrow_paths(splits: "Iterable[Dataset]") -> list[str]:
+    """The files that splits are mapped from; none where they are in memory."""
+    return [file["filename"] for split in splits for file in split.cache_files]
 
 
 def as_frame(dataset: "Dataset") -> pd.DataFrame:

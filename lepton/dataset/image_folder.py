@@ -1,6 +1,5 @@
 """Data sets of image files: a folder for each class, or a table with a column of paths."""
 
-import math
 from typing import Any
 
 from lepton.dataset.file_folder import FileFolder
@@ -8,7 +7,6 @@ from lepton.dataset.image import ImageData
 from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import FileTable
 from lepton.image.decoding import IMAGE_ENDINGS
-from lepton.image.picture_reader import COLOURS
 from lepton.values.bounds import AtLeast0, NotBelow0
 
 
@@ -41,7 +39,4 @@ class ImageFolder(ImageData, FileFolder):
     def stream_source(self) -> FileSource | None:
         """The files; None where their size is not given, and in a class of the user's own that
         reads other rows."""
-        shape = self.image_inputs.shape
-        if not reads_as(self, ImageFolder) or shape.size is None:
-            return None
-        return self.file_source((shape.channels or COLOURS) * math.prod(shape.size))
+        return self.file_source() if reads_as(self, ImageFolder) else None

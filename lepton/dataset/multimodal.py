@@ -10,13 +10,15 @@ from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.column_kinds import COLUMN_KINDS
 from lepton.dataset.clean.column_rule import ColumnRule
 from lepton.dataset.clean.suggestion import suggestion
-from lepton.dataset.data import Data
+from lepton.dataset.decoding_budget import DecodingBudget
+from lepton.dataset.inputs.absence import has_cells
 from lepton.dataset.inputs.kind import InputKind
 from lepton.dataset.inputs.presence import presence_of
+from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.any_table import read_table
 from lepton.dataset.read.rooted_paths import rooted_paths
 from lepton.errors import DataError
-from lepton.values.bounds import From0To1, NotBelow0
+from lepton.values.bounds import AtLeast0, From0To1, NotBelow0
 
 KindClass = partial  # of a class of InputKind, which lacks its columns yet
 
@@ -29,7 +31,7 @@ def kind_of(make: KindClass) -> type[InputKind]:
     return target
 
 
-class MultimodalData(Data):
+class MultimodalData(DecodingBudget):
     """A table, and a second one to test on, each of whose columns goes to the kind that suits it.
 
     `columns` says what some hold: the name of a kind in `inputs`, or a kind of a table's columns.
@@ -60,6 +62,9 @@ class MultimodalData(Data):
         decimal: str | None,
         encoding: str,
         missing: list[str],
+        memory_gb: NotBelow0 | None,
+        cache_gb: NotBelow0 | None,
+        decoding_threads: AtLeast0,
         inputs: dict[str, KindClass],
         **rows: Any,
     ):
@@ -76,6 +81,9 @@ class MultimodalData(Data):
         }
         self.unread_names: Collection[str] = ()
         self.has_looked = False
+        self.tables_ahead: tuple[pd.DataFrame, pd.DataFrame | None] | None = None
+        self.memory_gb, self.cache_gb = memory_gb, cache_gb
+        self.decoding_threads = decoding_threads
 
     def file_names(self) -> tuple[str, str]:
         """The paths of both files, as they were given."""
@@ -88,6 +96,9 @@ class MultimodalData(Data):
 
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """The rows, with paths from the root on; the first time it is found what columns hold."""
+        if self.tables_ahead is not None:
+            tables, self.tables_ahead = self.tables_ahead, None
+            return tables
         path, test_path = self.paths
         frame = read_table(path, **self.csv_options)
         test = read_table(test_path, **self.csv_options) if test_path else None
@@ -95,6 +106,20 @@ class MultimodalData(Data):
             frame.attrs["notes"] = [*frame.attrs.get("notes", []), *self._look_at(frame)]
             self.has_looked = True
         return self._rooted(frame, path), self._rooted(test, test_path) if test_path else None
+
+    def decoded_bytes(self, source: FileSource | None) -> int | None:
+        """What the files in all columns become at most, for which the table is read ahead."""
+        if not reads_as(self, MultimodalData):
+            return None
+        self.tables_ahead = self.read()
+        total = 0
+        for kind in self.decoded_kinds():
+            if (file_bytes := kind.file_bytes) is None:
+                return None
+            for frame in filter(lambda table: table is not None, self.tables_ahead):
+                if {*kind.own_columns} <= {*frame.columns}:
+                    total += file_bytes * int(has_cells(frame, kind.own_columns).sum())
+        return total
 
     def _look_at(self, frame: pd.DataFrame) -> list[CleaningNote]:
         """Makes the kinds of inputs that the columns hold; a note on each that was found.

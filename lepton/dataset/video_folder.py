@@ -1,13 +1,11 @@
 """Data sets of files of clips: a folder for each class, or a table with a column of paths."""
 
-import math
 from typing import Any
 
 from lepton.dataset.file_folder import FileFolder
 from lepton.dataset.load.streaming import FileSource, reads_as
 from lepton.dataset.read.file_table import FileTable
 from lepton.dataset.video import VideoData
-from lepton.image.picture_reader import COLOURS
 from lepton.values.bounds import AtLeast0, NotBelow0
 
 VIDEO_ENDINGS = (
@@ -45,8 +43,4 @@ class VideoFolder(VideoData, FileFolder):
     def stream_source(self) -> FileSource | None:
         """The files; None where their size is not given, and in a class of the user's own that
         reads other rows."""
-        shape = self.video_inputs.shape
-        if not reads_as(self, VideoFolder) or shape.picture.size is None:
-            return None
-        pixels = (shape.picture.channels or COLOURS) * math.prod(shape.picture.size)
-        return self.file_source(shape.frames * pixels)
+        return self.file_source() if reads_as(self, VideoFolder) else None

@@ -1,5 +1,6 @@
 """Pictures of a data set as one array: decoded once, and kept in the cache."""
 
+import math
 import mmap
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lepton.image.decoding import MODES, Picture, silent_pillow
-from lepton.image.picture_reader import Fit, PictureReader, in_threads
+from lepton.image.picture_reader import COLOURS, Fit, PictureReader, in_threads
 from lepton.image.survey import PictureSurvey, survey_pictures
 from lepton.storage.array_cache import ArrayEntry
 from lepton.storage.decoded_cache import (
@@ -65,6 +66,11 @@ class PictureShape:
     channels: int | None
     fit: Fit
     max_pixels: int
+
+    @property
+    def file_bytes(self) -> int | None:
+        """The bytes that a picture becomes at most; None where the pictures decide."""
+        return None if self.size is None else (self.channels or COLOURS) * math.prod(self.size)
 
     def survey(self, files: Sequence[Picture], name: Callable[[int], str]) -> PictureSurvey:
         return survey_pictures(files, name, max_pixels=self.max_pixels)

@@ -1,4 +1,4 @@
-"""Cells of a column of files: each a path, the bytes of a file, or a dict of both."""
+"""Cells of a column of files: a path, the bytes of a file, a dict of both, or one not read yet."""
 
 import errno
 import os
@@ -7,6 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from lepton.errors import DataError
+
+
+class UnreadCell:
+    """Base of cells that say where a file lies, and are read anew whenever it is asked for."""
+
+    __slots__ = ()
+
+    @property
+    def path(self) -> Any:
+        """The path that stands in the cell, if any."""
+        raise NotImplementedError
+
+    def read(self) -> Any:
+        """What the cell holds."""
+        raise NotImplementedError
 
 
 def content_of(cell: Any, what: str) -> str | Path | bytes | bytearray:
@@ -36,4 +51,12 @@ def content_of(cell: Any, what: str) -> str | Path | bytes | bytearray:
 
 def path_or_bytes(cell: Any) -> Any:
     """The bytes or else the path of a dict, as the package datasets keeps files; others as are."""
+    cell = cell.read() if isinstance(cell, UnreadCell) else cell
     return cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell
+
+
+def path_in(cell: Any) -> Any:
+    """The path of a cell that may hold the bytes of the file as well; others as they are."""
+    if isinstance(cell, UnreadCell):
+        return cell.path
+    return cell.get("path") if isinstance(cell, dict) else cell

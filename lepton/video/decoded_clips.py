@@ -21,6 +21,12 @@ class ClipShape:
     max_frames: int
     picture: PictureShape
 
+    @property
+    def file_bytes(self) -> int | None:
+        """The bytes that a clip becomes at most; None where the clips decide."""
+        frame = self.picture.file_bytes
+        return None if frame is None else self.frames * frame
+
     def survey(self, files: Sequence[Clip], name: Callable[[int], str]) -> PictureSurvey:
         limit = self.picture.max_pixels
         look_at = partial(look, max_pixels=limit)

@@ -1,17 +1,22 @@
 """Data sets of the package datasets, from disk; without a network a name is refused in a line."""
 
+import io
 import shutil
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from PIL import Image
 
 from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_folder
+from lepton.dataset.load.file_rows import holds_files
 from lepton.errors import DataError, LeptonError
+from lepton.storage.file_cell import UnreadCell, path_or_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning")
 OVERRIDES = ["dataset=huggingface", "dataset.text=text", "dataset.target=label", "model=text_cnn"]
@@ -111,3 +116,57 @@ def test_images_are_read_from_a_saved_set(saved_images):
         assert rows["target"].tolist() == (rows["id"] % 2).tolist()
     with pytest.raises(DataError, match="column 'image' is missing"):
         build.data(check(compose(*words)))
+
+
+def pictures_of(folder, *words):
+    base = ("dataset=huggingface_images", "model=cnn_small", "dataset.image=picture")
+    return build.data(check(compose(*base, f"dataset.name={folder}", *words)))
+
+
+@pytest.mark.parametrize("budget", ["cache_gb", "memory_gb"])
+def test_pictures_of_a_set_obey_the_budgets_of_folders(saved_images, budget):
+    size = "dataset.size=[4,5]"
+    kept, streamed = (
+        pictures_of(saved_images, size, *keys) for keys in ((), (f"dataset.{budget}=0",))
+    )
+    assert f"more than dataset.{budget}=0" in streamed.streamed_from
+    assert (kept.spec, [*map(str, kept.notes)]) == (streamed.spec, [*map(str, streamed.notes)])
+    for split, rows in kept.splits.items():
+        assert holds_files(streamed.splits[split]) == (budget == "cache_gb")
+        for name, tensor in rows.items():
+            assert torch.equal(tensor, streamed.splits[split][name])
+    if budget == "cache_gb":
+        with pytest.raises(DataError, match=r"cache_gb=0: .*give dataset\.size$"):
+            pictures_of(saved_images, "dataset.cache_gb=0")
+
+
+def test_files_of_a_set_stay_in_its_arrow_file_until_they_are_asked_for(saved_images):
+    datasets = pytest.importorskip("datasets", reason="needs the package datasets")
+    data = pictures_of(saved_images)
+    frame, test = data.read()
+    stored = datasets.load_from_disk(saved_images)
+    assert frame.columns.tolist() == ["picture", "label"]
+    for rows, split in ((frame, "train"), (test, "test")):
+        expected = stored[split].to_pandas()["picture"]
+        assert all(isinstance(cell, UnreadCell) for cell in rows["picture"])
+        assert [path_or_bytes(cell) for cell in rows["picture"]] == [c["bytes"] for c in expected]
+
+
+@pytest.mark.parametrize("keys", [(), ("dataset.cache_gb=0",)])
+def test_a_picture_of_a_set_that_cannot_be_decoded_is_named_or_counted(tmp_path, keys):
+    datasets = pytest.importorskip("datasets", reason="needs the package datasets")
+    picture = io.BytesIO()
+    Image.new("L", (6, 4)).save(picture, "PNG")
+    cells = [{"bytes": picture.getvalue(), "path": None}] * 20
+    cells[4] = {"bytes": b"no picture", "path": None}
+    cells[9] = {"bytes": b"none either", "path": "ninth.png"}
+    content = {"picture": cells, "label": [i % 2 for i in range(20)]}
+    features = datasets.Features(picture=datasets.Image(), label=datasets.Value("int64"))
+    datasets.Dataset.from_dict(content, features=features).save_to_disk(tmp_path / "set")
+    words = (tmp_path / "set", "dataset.test=null", "dataset.duplicates=keep", "dataset.size=4")
+    skip = "dataset.on_error=skip"
+    with pytest.raises(DataError, match=rf"^row 5: .*\(2 such images in all\); {skip}"):
+        pictures_of(*words, *keys)
+    data = pictures_of(*words, *keys, skip)
+    assert sum(len(rows["id"]) for rows in data.splits.values()) == 18
+    assert any("row dropped; the first: row 5" in str(note) for note in data.notes)

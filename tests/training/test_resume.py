@@ -16,6 +16,7 @@ from lepton.storage.results import read_result
 from lepton.training.signals import RECEIVED, Interrupted
 from tests.picture_files import write_photos
 from tests.quick import quick, quick_rows
+from tests.shop_files import SHOP, write_shop
 from tests.sound_files import write_tones
 
 SMALL = (
@@ -58,6 +59,13 @@ SETTINGS = {
         )
         for threads in (0, 2)
     },
+    **{
+        f"several kinds, pictures {way}": (
+            *(*SHOP, "model.modality_dropout=0.3", "trainer.max_epochs=3", f"dataset.{budget}=0"),
+            "batch_size=12",
+        )
+        for way, budget in (("decoded anew", "cache_gb"), ("from the cache", "memory_gb"))
+    },
     "fitting itself": ("dataset=wine", "model=gradient_boosting", "model.max_iter=3"),
 }
 QUICK_STOPS = [("batch norm, ema, one cycle, early stopping", 10), ("accumulated", 3)]
@@ -79,6 +87,8 @@ def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
         write_tones(Path("tones"))
     if case.startswith("pictures"):
         write_photos(Path("photos"))
+    if case.startswith("several kinds"):
+        write_shop(Path())
     folder, stops = stopped(every, *overrides)
     assert stops >= (2 if "trainer=cpu" in overrides and every == 3 else 0)
     assert fingerprint(folder) == fingerprint(run(*overrides))

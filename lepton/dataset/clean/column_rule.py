@@ -8,6 +8,7 @@ import pandas as pd
 
 from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.column_kinds import MAJORITY
+from lepton.storage.file_cell import path_in
 
 
 @dataclass(frozen=True)
@@ -38,5 +39,5 @@ class ColumnRule:
 
 def _path(cell: Any) -> str:
     """The path of a cell in small letters; nothing where it has none."""
-    path = cell.get("path") if isinstance(cell, dict) else cell
+    path = path_in(cell)
     return path.strip().lower() if isinstance(path, str) else ""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lepton.dataset.clean.target import Target
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
+from lepton.dataset.load.file_rows import FileRows
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.errors import DataError
 
@@ -110,7 +111,9 @@ def _spread(kind: InputKind, rows: Rows, is_there: np.ndarray) -> Rows:
     spread: Rows = {}
     for name, values in rows.items():
         shape = (len(is_there), *values.shape[1:])
-        if isinstance(values, Tensor):
+        if isinstance(values, FileRows):
+            spread[name] = values.among(is_there, kind.absent(name))
+        elif isinstance(values, Tensor):
             spread[name] = torch.full(shape, kind.absent(name), dtype=values.dtype)
             spread[name][torch.from_numpy(is_there)] = values
         else:

@@ -62,6 +62,7 @@ class AudioInputs(DecodedInputs):
     name = "audio"
     noun = "sound"
     plural = "sounds"
+    bounding_keys = ("seconds", "rate")
     supplies = ("spectrum",)
     tensors = ("audio", "log_mel", "audio_length")
     file_endings = AUDIO_ENDINGS
@@ -106,6 +107,10 @@ class AudioInputs(DecodedInputs):
         self.shape = replace(self.shape, rate=common)
 
     @property
+    def file_bytes(self) -> int | None:
+        return self.shape.file_bytes
+
+    @property
     def keeps_spectra(self) -> bool:
         """True where rows are spectra, and no waveforms."""
         return bool(self.spectrum and self.spectrum.keep)
@@ -144,10 +149,11 @@ class AudioInputs(DecodedInputs):
         if self.decoded is not None:
             sounds, name = self.spectra or self.decoded, "log_mel" if self.spectra else "audio"
             lengths, files = sounds.lengths(rows), self.decoded.files
-            if files is None:
+            if files is None and not self.takes_by_row:
                 return _rows(name, torch.from_numpy(sounds.take(rows)), lengths)
-            bands = [self.spectra.module.bands] if isinstance(self.spectra, SpectraOfFiles) else []
-            shape, ahead = (int(lengths.max(initial=1)), *bands), files.threads > 0
+            bands = [] if self.spectra is None else [self.spectra.bands]
+            shape = (int(lengths.max(initial=1)), *bands)
+            ahead = files is None or files.threads > 0
             values = FileRows(sounds.take, rows, shape, DTYPES[name], ahead=ahead)
             return _rows(name, values, lengths)
         assert self.reader is not None

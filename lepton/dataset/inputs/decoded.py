@@ -19,6 +19,7 @@ from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repe
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.errors import DataError, LeptonError, UnequalFiles
 from lepton.foreign_text import printable
+from lepton.storage.file_cell import path_in
 
 MAX_VALUES = 12  # of a column beside files, by which the report slices
 
@@ -40,10 +41,14 @@ class DecodedFiles(Protocol):
 class DecodedInputs(InputKind):
     """A column of paths, file contents or arrays, all of which are decoded before rows are split.
 
-    A subclass says what a file is in `noun`, and decodes a column.
+    A subclass says what a file is in `noun`, and decodes a column; `bounding_keys` are its keys
+    that together bound what a file becomes.
     """
 
     noun: ClassVar[str] = "file"
+    bounding_keys: ClassVar[tuple[str, ...]] = ("size",)
+    # True: rows are taken from what is kept on the disk whenever they are asked for
+    takes_by_row = False
     # that decode files whenever their rows are asked for; None: these are decoded once and kept
     decoding_threads: int | None = None
     are_cells_inputs = False  # but paths, which may name the class
@@ -59,6 +64,11 @@ class DecodedInputs(InputKind):
         self.own_columns = (column,)
         self.on_error, self.duplicates = on_error, duplicates
         self.decoded: Any = None  # DecodedFiles of all rows, while they are prepared
+
+    @property
+    def file_bytes(self) -> int | None:
+        """The bytes that a file becomes at most; None where the files decide."""
+        return None
 
     def decode(self, column: pd.Series) -> DecodedFiles:
         """What the files of all rows are."""
@@ -153,7 +163,7 @@ class DecodedInputs(InputKind):
         raise NotImplementedError
 
     def _shown(self, file: Any) -> Media:
-        path = file.get("path") if isinstance(file, dict) else file
+        path = path_in(file)
         name = Path(path).name if isinstance(path, str | Path) else self.noun
         try:
             return self.show(file, name)
@@ -171,8 +181,7 @@ def namer(column: pd.Series) -> Callable[[int], str]:
     values = column.to_numpy(object)
 
     def name(row: int) -> str:
-        value = values[row]
-        path = value.get("path") if isinstance(value, dict) else value
+        path = path_in(values[row])
         is_path = isinstance(path, str | Path) and str(path).strip()
         return printable(path, one_line=True) if is_path else f"row {row + 1}"
 

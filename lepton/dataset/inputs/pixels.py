@@ -45,6 +45,10 @@ class PixelInputs(DecodedInputs):
         self.mean: list[float] = []
         self.std: list[float] = []
 
+    @property
+    def file_bytes(self) -> int | None:
+        return self.shape.file_bytes
+
     @classmethod
     def reader_of(cls, facts: dict[str, Any]) -> Any:
         """The reader of which `asdict` made these facts."""
@@ -76,9 +80,9 @@ class PixelInputs(DecodedInputs):
     def transform(self, frame: pd.DataFrame, rows: np.ndarray) -> Rows:
         if self.decoded is not None:
             decoded, shape = self.decoded, self.decoded.reader.shape
-            if decoded.files is None:
+            if decoded.files is None and not self.takes_by_row:
                 return {self.name: torch.from_numpy(decoded.take(rows))}
-            ahead = decoded.files.threads > 0
+            ahead = decoded.files is None or decoded.files.threads > 0
             return {self.name: FileRows(decoded.take, rows, shape, torch.uint8, ahead=ahead)}
         column = frame[self.own_columns[0]].iloc[rows]
         files = column.to_numpy(object)

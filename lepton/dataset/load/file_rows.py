@@ -9,6 +9,8 @@ from torch import Tensor
 
 from lepton.compat.torch import AbsentTensor
 
+NO_FILE = -1  # in place of a row's number
+
 
 class FileRows(AbsentTensor):
     """A tensor on the CPU that holds no rows: those that an index takes are read and returned.
@@ -16,11 +18,12 @@ class FileRows(AbsentTensor):
     Whatever else is done with it is done with all rows, which are read for that. `read` gives the
     values of some rows, which may be narrower than `shape` says, and are then followed by zeros.
     `ahead`: rows should be read before they are needed, while others are computed with.
-    Shapes: rows (N,), what `read` calls each; `shape` of a row.
+    `absent`: what a row holds that has no file.
+    Shapes: rows (N,), what `read` calls each, NO_FILE of one without; `shape` of a row.
     """
 
     @staticmethod
-    def __new__(cls, read: Any, rows: np.ndarray, shape: Any, dtype: torch.dtype, *, ahead: bool):
+    def __new__(cls, read: Any, rows: np.ndarray, shape: Any, dtype: torch.dtype, **_: Any):
         return AbsentTensor.absent(cls, (len(rows), *shape), dtype)
 
     def __init__(
@@ -31,18 +34,30 @@ class FileRows(AbsentTensor):
         dtype: torch.dtype,
         *,
         ahead: bool,
+        absent: float = 0,
     ):
         self.read, self.rows, self.row_shape, self.ahead = read, rows, (*shape,), ahead
+        self.absent = absent
+
+    def among(self, has_file: np.ndarray, absent: float) -> "FileRows":
+        """The rows in the places that have a file. Shapes: has_file (all rows,) bool."""
+        rows = np.full(len(has_file), NO_FILE)
+        rows[has_file] = self.rows
+        shape, ahead = self.row_shape, self.ahead
+        return FileRows(self.read, rows, shape, self.dtype, ahead=ahead, absent=absent)
 
     def whole(self, index: Any = slice(None)) -> Tensor:
         """The rows at some places, in memory."""
         rows = self.rows[index]
-        values = torch.from_numpy(self.read(rows))
-        if (*values.shape[1:],) == self.row_shape:
+        has_file = torch.from_numpy(rows != NO_FILE)
+        values = torch.from_numpy(self.read(rows[has_file.numpy()]))
+        if has_file.all() and (*values.shape[1:],) == self.row_shape:
             return values
         width = min(values.shape[1], self.row_shape[0])
+        values = values[:, :width]
         padded = torch.zeros((len(rows), *self.row_shape), dtype=self.dtype)
-        padded[:, :width] = values[:, :width]
+        padded[~has_file] = self.absent
+        padded[has_file, :width] = values
         return padded
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
@@ -67,7 +82,9 @@ class FileRows(AbsentTensor):
         return self.whole(index.numpy()) if dim == 0 else self.whole().index_select(dim, index)
 
     def _as_wide_as(self, shape: tuple[int, ...]) -> "FileRows":
-        return FileRows(self.read, self.rows, shape, self.dtype, ahead=self.ahead)
+        return FileRows(
+            self.read, self.rows, shape, self.dtype, ahead=self.ahead, absent=self.absent
+        )
 
 
 def holds_files(rows: Mapping[str, Any]) -> bool:
