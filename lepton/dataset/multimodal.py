@@ -116,7 +116,7 @@ class MultimodalData(DecodingBudget):
         for kind in self.decoded_kinds():
             if (file_bytes := kind.file_bytes) is None:
                 return None
-            for frame in filter(lambda table: table is not None, self.tables_ahead):
+            for frame in (table for table in self.tables_ahead if table is not None):
                 if {*kind.own_columns} <= {*frame.columns}:
                     total += file_bytes * int(has_cells(frame, kind.own_columns).sum())
         return total

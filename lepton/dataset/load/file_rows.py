@@ -18,7 +18,7 @@ class FileRows(AbsentTensor):
     Whatever else is done with it is done with all rows, which are read for that. `read` gives the
     values of some rows, which may be narrower than `shape` says, and are then followed by zeros.
     `ahead`: rows should be read before they are needed, while others are computed with.
-    `absent`: what a row holds that has no file.
+    `blank`: what a row holds that has no file.
     Shapes: rows (N,), what `read` calls each, NO_FILE of one without; `shape` of a row.
     """
 
@@ -34,17 +34,17 @@ class FileRows(AbsentTensor):
         dtype: torch.dtype,
         *,
         ahead: bool,
-        absent: float = 0,
+        blank: float = 0,
     ):
         self.read, self.rows, self.row_shape, self.ahead = read, rows, (*shape,), ahead
-        self.absent = absent
+        self.blank = blank
 
-    def among(self, has_file: np.ndarray, absent: float) -> "FileRows":
+    def among(self, has_file: np.ndarray, blank: float) -> "FileRows":
         """The rows in the places that have a file. Shapes: has_file (all rows,) bool."""
         rows = np.full(len(has_file), NO_FILE)
         rows[has_file] = self.rows
         shape, ahead = self.row_shape, self.ahead
-        return FileRows(self.read, rows, shape, self.dtype, ahead=ahead, absent=absent)
+        return FileRows(self.read, rows, shape, self.dtype, ahead=ahead, blank=blank)
 
     def whole(self, index: Any = slice(None)) -> Tensor:
         """The rows at some places, in memory."""
@@ -56,7 +56,7 @@ class FileRows(AbsentTensor):
         width = min(values.shape[1], self.row_shape[0])
         values = values[:, :width]
         padded = torch.zeros((len(rows), *self.row_shape), dtype=self.dtype)
-        padded[~has_file] = self.absent
+        padded[~has_file] = self.blank
         padded[has_file, :width] = values
         return padded
 
@@ -82,9 +82,7 @@ class FileRows(AbsentTensor):
         return self.whole(index.numpy()) if dim == 0 else self.whole().index_select(dim, index)
 
     def _as_wide_as(self, shape: tuple[int, ...]) -> "FileRows":
-        return FileRows(
-            self.read, self.rows, shape, self.dtype, ahead=self.ahead, absent=self.absent
-        )
+        return FileRows(self.read, self.rows, shape, self.dtype, ahead=self.ahead, blank=self.blank)
 
 
 def holds_files(rows: Mapping[str, Any]) -> bool:
