@@ -35,7 +35,6 @@ from lepton.dataset.inputs.measured import MeasuredColumn
 from lepton.dataset.inputs.shown_sounds import measured_sounds, shown_sound
 from lepton.dataset.inputs.sound import Sound
 from lepton.dataset.load.batch_cutter import take
-from lepton.dataset.load.file_rows import FileRows
 from lepton.dataset.read.raw_table import RawTable
 from lepton.spec import DataSpec
 from lepton.storage.decoded_cache import kept_numbers
@@ -148,14 +147,9 @@ class AudioInputs(DecodedInputs):
     def transform(self, frame: pd.DataFrame, rows: np.ndarray) -> Rows:
         if self.decoded is not None:
             sounds, name = self.spectra or self.decoded, "log_mel" if self.spectra else "audio"
-            lengths, files = sounds.lengths(rows), self.decoded.files
-            if files is None and not self.takes_by_row:
-                return _rows(name, torch.from_numpy(sounds.take(rows)), lengths)
-            bands = [] if self.spectra is None else [self.spectra.bands]
+            lengths, bands = sounds.lengths(rows), [self.spectra.bands] if self.spectra else []
             shape = (int(lengths.max(initial=1)), *bands)
-            ahead = files is None or files.threads > 0
-            values = FileRows(sounds.take, rows, shape, DTYPES[name], ahead=ahead)
-            return _rows(name, values, lengths)
+            return _rows(name, self.taken(sounds.take, rows, shape, DTYPES[name]), lengths)
         assert self.reader is not None
         column = frame[self.own_columns[0]].iloc[rows]
         sounds = column.to_numpy(object)

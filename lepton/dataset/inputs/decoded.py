@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.suggestion import suggestion
@@ -15,6 +17,7 @@ from lepton.dataset.describe.class_notes import balance_notes
 from lepton.dataset.describe.told_faults import tell_fault
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.inputs.picture import Media
+from lepton.dataset.load.file_rows import FileRows
 from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.errors import DataError, LeptonError, UnequalFiles
@@ -142,6 +145,23 @@ class DecodedInputs(InputKind):
         splits = super().prepare(raw)
         self.decoded = None
         return splits
+
+    def taken(
+        self,
+        take: Callable[[np.ndarray], np.ndarray],
+        rows: np.ndarray,
+        shape: tuple[int, ...],
+        dtype: torch.dtype,
+    ) -> Tensor:
+        """What some files became, in memory; or what `take` gives of them when they are asked for.
+
+        Shapes: rows (N,); `shape` of a row.
+        """
+        files = self.decoded.files
+        if files is None and not self.takes_by_row:
+            return torch.from_numpy(take(rows))
+        ahead = files is None or files.threads > 0
+        return FileRows(take, rows, shape, dtype, ahead=ahead)
 
     def encode(self, frame: pd.DataFrame) -> Rows:
         column = self.own_columns[0]

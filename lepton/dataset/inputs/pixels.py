@@ -13,7 +13,6 @@ import torch
 
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
 from lepton.dataset.inputs.kind import RawSplits, Rows
-from lepton.dataset.load.file_rows import FileRows
 from lepton.errors import DataError
 from lepton.image.decoded_pictures import BLOCK_ROWS, DecodedPixels
 from lepton.image.picture_reader import in_threads
@@ -79,11 +78,8 @@ class PixelInputs(DecodedInputs):
 
     def transform(self, frame: pd.DataFrame, rows: np.ndarray) -> Rows:
         if self.decoded is not None:
-            decoded, shape = self.decoded, self.decoded.reader.shape
-            if decoded.files is None and not self.takes_by_row:
-                return {self.name: torch.from_numpy(decoded.take(rows))}
-            ahead = decoded.files is None or decoded.files.threads > 0
-            return {self.name: FileRows(decoded.take, rows, shape, torch.uint8, ahead=ahead)}
+            shape = self.decoded.reader.shape
+            return {self.name: self.taken(self.decoded.take, rows, shape, torch.uint8)}
         column = frame[self.own_columns[0]].iloc[rows]
         files = column.to_numpy(object)
         pixels = decoded_or_refused(in_threads(self.reader.read, files, namer(column)))
