@@ -14,7 +14,7 @@ BLOCK_VALUES = 1 << 18  # of values that become Python objects at a time
 
 def text_cells(column: pd.Series) -> Cells:
     """Cells as text without surrounding blanks, null for missing; 1, 1.0 and "1.0" are all "1"."""
-    return _tidy(_as_strings(column))
+    return tidy(_as_strings(column))
 
 
 def distinct_texts(column: pd.Series) -> tuple[np.ndarray, Cells]:
@@ -27,8 +27,8 @@ def distinct_texts(column: pd.Series) -> tuple[np.ndarray, Cells]:
         return factorize(text_cells(column))
     codes, texts = _distinct_strings(column)
     if types.is_numeric_dtype(column.dtype):
-        return codes, _tidy(texts)  # different numbers have different texts
-    merged, texts = factorize(_tidy(texts))
+        return codes, tidy(texts)  # different numbers have different texts
+    merged, texts = factorize(tidy(texts))
     return np.append(merged, -1)[codes], texts
 
 
@@ -41,8 +41,9 @@ def factorize(cells: Cells) -> tuple[np.ndarray, Cells]:
         chunks = [encoded]
     if not chunks:
         return np.empty(0, dtype=np.int32), pa.array([], cells.type)
-    codes = [as_numpy(chunk.indices.fill_null(-1)) for chunk in chunks]
-    return np.concatenate(codes), chunks[0].dictionary
+    indices = [chunk.indices for chunk in chunks]
+    codes = [as_numpy(some.fill_null(-1) if some.null_count else some) for some in indices]
+    return np.concatenate(codes) if len(codes) > 1 else codes[0], chunks[0].dictionary
 
 
 def as_numpy(cells: Cells) -> np.ndarray:
@@ -71,7 +72,8 @@ def matches(cells: Cells, pattern: str) -> np.ndarray:
     return as_numpy(pc.match_substring_regex(cells, rf"\A(?:{pattern})\z").fill_null(False))
 
 
-def _tidy(cells: Cells) -> Cells:
+def tidy(cells: Cells) -> Cells:
+    """Texts without surrounding blanks, null for those that are blank; "1.0" is "1"."""
     cells = pc.utf8_trim_whitespace(cells)
     if pc.any(pc.ends_with(cells, ".0")).as_py():
         cells = pc.replace_substring_regex(cells, r"^(-?(?:0|[1-9]\d*))\.0$", r"\1")

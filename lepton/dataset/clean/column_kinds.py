@@ -4,17 +4,21 @@ from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from pandas.api import types
-from pyarrow import compute as pc
 
 from lepton.config.words import typed_column
 from lepton.dataset.clean import cell_parsing
-from lepton.dataset.clean.cell_texts import Cells, as_objects, matches, text_cells
+from lepton.dataset.clean.cell_texts import Cells, as_objects
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.clean.number_blocks import plain_numbers
 from lepton.dataset.clean.suggestion import missing_columns, suggestion
-from lepton.dataset.clean.written_numbers import are_readable, are_written
+from lepton.dataset.clean.text_columns import TextColumn, text_columns
+from lepton.dataset.clean.written_numbers import (
+    MAX_TEXTS,
+    READABLE_PATTERN,
+    WRITTEN_PATTERN,
+    have_one_unit,
+)
 from lepton.dataset.read.raw_table import RawTable
 from lepton.errors import DataError
 from lepton.preprocessing.many_columns import CELLS_READ, in_groups
@@ -51,11 +55,14 @@ def infer_kinds(
             raise DataError(f"dataset.columns.{name}: {kind!r} is no kind of column{hint}")
     kinds, notes = {}, []
     for group in in_groups(list(names), len(frame), CELLS_READ):
-        numbers = plain_numbers(frame, [name for name in group if name not in declared])
-        known = dict.fromkeys(numbers, "numeric") | declared
+        undeclared = [name for name in group if name not in declared]
+        known = dict.fromkeys(plain_numbers(frame, undeclared), "numeric") | declared
+        texts = text_columns(frame, [name for name in undeclared if name not in known])
         for name in group:
             kinds[name], note = known.get(name), None
-            if name not in known:
+            if name in texts:
+                kinds[name], note = _kind_of_cells(texts[name], len(frame), min_identifier_values)
+            elif name not in known:
                 kinds[name], note = _kind(frame[name], min_identifier_values)
             notes += [note] if note else []
     return kinds, notes
@@ -86,45 +93,67 @@ def _refuse_duplicate_columns(names: pd.Index) -> None:
 
 def _kind(column: pd.Series, min_identifier_values: int) -> tuple[str, CleaningNote | None]:
     """The kind of one column, and a note where the kind may surprise."""
-    where, rows = f"column {column.name}", len(column)
     if (kind := _kind_of_type(column)) is None:
-        present: pd.Series | Cells = text_cells(column).drop_null()
-        kind, note = _kind_of_texts(present, str(column.name))
-    else:
-        present, note = column.dropna(), None
-    if not len(present):
-        return "ignore", CleaningNote("no values, ignored", rows, where)
-    if len(present) == rows and (constant := _only_value(present)) is not None:
-        return "ignore", CleaningNote(f"always {constant}, ignored", rows, where)
-    may_identify = kind == "categorical" or (kind == "numeric" and _are_consecutive(present))
+        return _kind_of_cells(TextColumn.of(column), len(column), min_identifier_values)
+    name, rows, present = str(column.name), len(column), column.dropna()
+    only_value = _only_value(present) if len(present) == rows else None
+    if (unused := _unused(name, rows, len(present), only_value)) is not None:
+        return "ignore", unused
+    may_identify = kind == "categorical" or (
+        kind == "numeric" and _are_consecutive(present.to_numpy(dtype=float), len(present))
+    )
     if may_identify and len(present) >= min_identifier_values and _all_differ(present):
-        advice = typed_column(str(column.name), kind)
-        remark = f"looks like an identifier, ignored; {advice} keeps it"
-        if note is not None and note.what.startswith(AS_TEXT):
-            remark = note.what.replace(", taken as categories", ", all different, ignored")
-        return "ignore", CleaningNote(remark, rows, where)
+        return "ignore", _identifier(name, rows, kind, None)
+    return kind, None
+
+
+def _kind_of_cells(
+    column: TextColumn, rows: int, min_identifier_values: int
+) -> tuple[str, CleaningNote | None]:
+    """The same of a column that is told by its cells."""
+    kind, note = _kind_of_texts(column)
+    only_value = column.texts[0].as_py() if len(column.texts) == 1 else None
+    if (unused := _unused(column.name, rows, column.present, only_value)) is not None:
+        return "ignore", unused
+    if not len(column.texts) == column.present >= min_identifier_values:
+        return kind, note
+    may_identify = kind == "categorical" or (
+        kind == "numeric"
+        and _are_consecutive(cell_parsing.cells_to_floats(column.texts), column.present)
+    )
+    if may_identify:
+        return "ignore", _identifier(column.name, rows, kind, note)
     return kind, note
 
 
-def _only_value(present: pd.Series | Cells) -> object:
+def _unused(name: str, rows: int, present: int, only_value: object) -> CleaningNote | None:
+    """A note on a column that says nothing; `only_value` is what all cells hold, None if more."""
+    where = f"column {name}"
+    if not present:
+        return CleaningNote("no values, ignored", rows, where)
+    if present == rows and only_value is not None:
+        return CleaningNote(f"always {only_value}, ignored", rows, where)
+    return None
+
+
+def _identifier(name: str, rows: int, kind: str, note: CleaningNote | None) -> CleaningNote:
+    remark = f"looks like an identifier, ignored; {typed_column(name, kind)} keeps it"
+    if note is not None and note.what.startswith(AS_TEXT):
+        remark = note.what.replace(", taken as categories", ", all different, ignored")
+    return CleaningNote(remark, rows, f"column {name}")
+
+
+def _only_value(present: pd.Series) -> object:
     """The value that all cells have; None where they differ."""
-    if isinstance(present, pd.Series):
-        first = present.iloc[0]
-        return first if (present == first).all() else None
-    first = present[0]
-    return first.as_py() if pc.all(pc.equal(present, first)).as_py() else None
+    if not len(present):
+        return None
+    first = present.iloc[0]
+    return first if (present == first).all() else None
 
 
-def _all_differ(present: pd.Series | Cells) -> bool:
+def _all_differ(present: pd.Series) -> bool:
     """True when no value stands twice; the first ones mostly tell."""
-    for cells in (present[:FIRST_CELLS], present):
-        if isinstance(cells, pd.Series):
-            distinct = cells.nunique()
-        else:
-            distinct = pc.count_distinct(cells).as_py()
-        if distinct < len(cells):
-            return False
-    return True
+    return all(cells.nunique() == len(cells) for cells in (present[:FIRST_CELLS], present))
 
 
 def _kind_of_type(column: pd.Series) -> str | None:
@@ -138,61 +167,56 @@ def _kind_of_type(column: pd.Series) -> str | None:
     return "date" if types.is_datetime64_any_dtype(column) else None
 
 
-def _kind_of_texts(present: Cells, name: str) -> tuple[str, CleaningNote | None]:
-    """The kind of a column of texts without its missing cells, and a note as `_kind` gives."""
-    where = f"column {name}"
-    if present.null_count < len(present) and cell_parsing.plain_days(present) is not None:
-        return "date", None
-    is_number = matches(present, cell_parsing.NUMBER_PATTERN)
-    if len(present) and is_number.all():
-        codes = present.filter(pa.array(matches(present, cell_parsing.CODE_PATTERN)))
-        if not len(codes):
+def _kind_of_texts(column: TextColumn) -> tuple[str, CleaningNote | None]:
+    """The kind of a column that holds some texts, and a note as `_kind` gives."""
+    where, counts = f"column {column.name}", column.counts
+    is_number = column.matching(cell_parsing.NUMBER_PATTERN)
+    if is_number.all():
+        is_code = column.matching(cell_parsing.CODE_PATTERN)
+        if not is_code.any():
             return "numeric", None
-        remark = f"digits that are codes ({codes[0].as_py()!r}), taken as categories"
-        return "categorical", CleaningNote(remark, len(codes), where)
-    if _are_boolean(present):
+        remark = f"digits that are codes ({column.first(is_code)!r}), taken as categories"
+        return "categorical", CleaningNote(remark, int(counts[is_code].sum()), where)
+    if _are_boolean(column.texts):
         return "boolean", None
-    if len(present) and matches(present, cell_parsing.DATE_PATTERN).all():
-        dates = pd.Series(as_objects(present), name=name)
-        cell_parsing.to_dates(dates)  # refuses days that are not in the calendar
+    if column.all_match(cell_parsing.DATE_PATTERN):
+        if cell_parsing.plain_days(column.texts) is None:
+            dates = pd.Series(as_objects(column.cells()), name=column.name)
+            cell_parsing.to_dates(dates)  # refuses days that are not in the calendar
         return "date", None
-    if len(present) and matches(present, cell_parsing.SLASHED_DATE_PATTERN).all():
+    if column.all_match(cell_parsing.SLASHED_DATE_PATTERN):
         remark = "dates without a clear order of day and month, not used as dates; write 2024-12-31"
-        return "categorical", CleaningNote(remark, len(present), where)
-    if (how := _written_how(present, name)) is not None:
-        remark = f"{AS_TEXT} (first {present[0].as_py()!r}), taken as categories; {how}"
-        return "categorical", CleaningNote(remark, len(present), where)
-    if len(present) and is_number.mean() >= MAJORITY:
-        others = present.filter(pa.array(~is_number))
-        remark = f"text among numbers (first {others[0].as_py()!r}), the column is taken as "
-        return "categorical", CleaningNote(f"{remark}categories", len(others), where)
+        return "categorical", CleaningNote(remark, column.present, where)
+    if (how := _written_how(column)) is not None:
+        first = column.texts[0].as_py()
+        remark = f"{AS_TEXT} (first {first!r}), taken as categories; {how}"
+        return "categorical", CleaningNote(remark, column.present, where)
+    others = int(counts[~is_number].sum())
+    if (column.present - others) / column.present >= MAJORITY:
+        remark = f"text among numbers (first {column.first(~is_number)!r}), the column is taken as "
+        return "categorical", CleaningNote(f"{remark}categories", others, where)
     return "categorical", None
 
 
-def _written_how(present: Cells, name: str) -> str | None:
+def _written_how(column: TextColumn) -> str | None:
     """How cells that are numbers to a person become numbers; None where they are none."""
-    if are_readable(present):
-        return f"{typed_column(str(name), 'numeric')} reads them"
-    if are_written(present):
+    if column.all_match(READABLE_PATTERN):
+        return f"{typed_column(column.name, 'numeric')} reads them"
+    if column.all_match(WRITTEN_PATTERN) and have_one_unit(column.first_texts(MAX_TEXTS)):
         return "write plain numbers, without currency, unit or marks between thousands, to use them"
     return None
 
 
-def _are_boolean(present: Cells) -> bool:
-    """True when the texts are the two words of one pair, such as yes and no."""
-    texts = pc.unique(present)
+def _are_boolean(texts: Cells) -> bool:
+    """True when distinct texts are the two words of one pair, such as yes and no."""
     words = {text.lower() for text in texts.to_pylist()} if len(texts) <= 6 else set()
     return bool(words) and any(words <= pair for pair in cell_parsing.BOOLEAN_PAIRS)
 
 
-def _are_consecutive(present: pd.Series | Cells) -> bool:
-    """True when different numbers are integers without a gap."""
-    if isinstance(present, pd.Series):
-        values = present.to_numpy(dtype=float)
-    else:
-        values = cell_parsing.cells_to_floats(present)
+def _are_consecutive(values: np.ndarray, present: int) -> bool:
+    """True when different numbers of so many cells are integers without a gap."""
     are_whole = np.isfinite(values).all() and (values == np.floor(values)).all()
-    return bool(are_whole and values.max() - values.min() == len(values) - 1)
+    return bool(are_whole and values.max() - values.min() == present - 1)
 
 
 PARSERS = {

@@ -24,14 +24,14 @@ def number_block(table: RawTable | pd.DataFrame, names: list[str]) -> np.ndarray
     None where one holds anything else: then each is parsed by itself.
     Shapes: -> (rows, len(names)) floats, each column contiguous.
     """
-    columns = _whole_columns(table, names)
+    columns = whole_columns(table, names)
     return None if columns is None else _numbers(columns)
 
 
 def plain_numbers(table: RawTable | pd.DataFrame, names: list[str]) -> list[str]:
     """Those columns that are seen to be numbers and nothing else: no constants, no identifiers, no
     codes. The others may be numbers as well."""
-    columns = _whole_columns(table, names)
+    columns = whole_columns(table, names)
     if columns is None or not len(columns):
         return []
     return _plain(columns, _candidates(columns, names))
@@ -51,13 +51,14 @@ def _plain(columns: Columns, names: list[str]) -> list[str]:
     low, high = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
     spread, present = high - low, np.count_nonzero(~np.isnan(block), axis=0)
     are_plain = (spread > 0) & (spread != present - 1) & (np.maximum(-low, high) < MAX_WHOLE)
-    if isinstance(some, pa.Table) and _is_text(some.schema.types[0]):
+    if isinstance(some, pa.Table) and is_text(some.schema.types[0]):
         are_codes = np.concatenate(list(map(_begin_as_codes, _pieces(some))))
         are_plain &= ~are_codes.reshape(len(names), len(block)).any(axis=1)
     return [name for name, is_plain in zip(names, are_plain.tolist(), strict=True) if is_plain]
 
 
-def _whole_columns(table: RawTable | pd.DataFrame, names: list[str]) -> Columns | None:
+def whole_columns(table: RawTable | pd.DataFrame, names: list[str]) -> Columns | None:
+    """Several columns as they lie there; None of a table that gives them one by one alone."""
     if not names:
         return None
     if isinstance(table, pd.DataFrame):
@@ -73,7 +74,7 @@ def _candidates(columns: Columns, names: list[str]) -> list[str]:
         return [name for name in names if is_number(columns[name].dtype)]
     kinds = dict(zip(columns.schema.names, columns.schema.types, strict=True))
     typed = [name for name in names if is_number(kinds[name])]
-    texts = [name for name in names if _is_text(kinds[name])]
+    texts = [name for name in names if is_text(kinds[name])]
     if typed or not texts:
         return typed
     first = columns.select(texts).slice(0, PROBED_ROWS)
@@ -110,7 +111,7 @@ def is_number(kind: object) -> bool:
 
 def _of_arrow(table: pa.Table) -> np.ndarray | None:
     kinds = set(table.schema.types)
-    if len(kinds) == 1 and all(map(_is_text, kinds)):
+    if len(kinds) == 1 and all(map(is_text, kinds)):
         return _of_texts(table)
     if not all(map(is_number, kinds)):
         return None
@@ -140,7 +141,8 @@ def _pieces(table: pa.Table) -> list[pa.Array]:
     return chunks if table.num_columns == 1 else [pa.concat_arrays(chunks)]
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """True for a type of Arrow's that is of texts."""
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 

@@ -25,21 +25,13 @@ WRITTEN_PATTERN = (
     rf"\(?{_SIGN}? ?(?:{_CURRENCY})? ?{_SIGN}?(?:{_ANY_NUMBER})"
     rf"(?:[ \x{{00a0}}\x{{202f}}]?(?:{_CURRENCY}|{_UNIT}))?-?\)?"
 )
-MAX_TEXTS = 1000  # of which the unit is compared
+MAX_TEXTS = 1000  # cells of which the unit is compared
 
 
-def are_readable(cells: Cells) -> bool:
-    """True when all cells are numbers that `plain_numbers` turns into plain ones."""
-    return bool(len(cells)) and bool(matches(cells, READABLE_PATTERN).all())
-
-
-def are_written(cells: Cells) -> bool:
-    """True when all cells are numbers to a person, with one currency or unit if any."""
-    if not len(cells) or not matches(cells[:MAX_TEXTS], WRITTEN_PATTERN).all():
-        return False
-    texts = pc.unique(cells[:MAX_TEXTS]).to_pylist()
-    around = {re.sub(rf"[\d.,'\u2019_()\s+{MINUS_SIGNS}-]", "", text) for text in texts}
-    return len(around) == 1 and bool(matches(cells, WRITTEN_PATTERN).all())
+def have_one_unit(texts: Cells) -> bool:
+    """True when there is one currency or unit, or none, around the digits of all texts."""
+    signs = rf"[\d.,'\u2019_()\s+{MINUS_SIGNS}-]"
+    return len({re.sub(signs, "", text) for text in texts.to_pylist()}) == 1
 
 
 def plain_numbers(cells: Cells) -> Cells:

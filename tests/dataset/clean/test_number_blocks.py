@@ -71,6 +71,7 @@ def test_kinds_and_notes_are_those_of_each_column_by_itself(name, tmp_path, monk
     table = tables(tmp_path)[name]
     together = infer_kinds(table, {}, min_identifier_values=10)
     monkeypatch.setattr(column_kinds, "plain_numbers", lambda table, names: [])
+    monkeypatch.setattr(column_kinds, "text_columns", lambda table, names: {})
     alone = infer_kinds(table, {}, min_identifier_values=10)
     assert list(together[0].items()) == list(alone[0].items())
     assert together[1] == alone[1]
