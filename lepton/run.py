@@ -153,7 +153,8 @@ def read_data(config: dict[str, Any]) -> Data:
     kind = model_kind(config)
     if idle := [group for group in kind.unheeded if group in given]:
         does = "does" if len(idle) == 1 else "do"
-        log_once(f"model={choices['model']} {kind.words}: {', '.join(idle)} {does} nothing")
+        nothing = f"{does} nothing{kind.beyond}"
+        log_once(f"model={choices['model']} {kind.words}: {', '.join(idle)} {nothing}")
     return data
 
 

@@ -72,8 +72,8 @@ def test_a_copy_that_is_changed_changes_no_other():
     with hydra_session() as hydra:
         load = hydra.config_loader.load_configuration
         first = load("train", [], RunMode.RUN)
-        first.model.hidden = [1]
-        assert load("train", [], RunMode.RUN).model.hidden != [1]
+        first.model.width = 1
+        assert load("train", [], RunMode.RUN).model.width != 1
 
 
 def test_a_users_own_files_are_read_anew(here):

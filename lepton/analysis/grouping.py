@@ -31,14 +31,16 @@ FACT_COLUMNS = {  # columns of a study's table that are no settings
 COSMETIC_SETTINGS = {f"dataset.{key}" for key in COSMETIC_DATASET_KEYS}
 ROOT_SETTINGS = ("batch_size", "init_from")  # keys without a group that are compared
 TUNED_GROUPS = tuple(name for name, group in GROUPS.items() if group.tuned)
-PRECISION_KEY = "trainer.precision"  # strategies and models suggest it
+SUGGESTED_KEYS = ("trainer.precision", "trainer.max_epochs", "trainer.patience")
+SUGGESTING_GROUPS = ("finetune", "model", "scheduler")
 
 
 def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
     """The keys of settings in which the runs differ: chosen options first, then values.
 
     A value belongs to its group's option: it counts only if it differs within one option. So does
-    a value that a fine-tuning strategy sets, as its learning rate, or a model, as its precision.
+    a value that a fine-tuning strategy sets, as its learning rate, or that is suggested to the
+    trainer, as a model's precision or the length of a schedule.
     """
     settings = [
         column
@@ -61,13 +63,12 @@ def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
 
 
 def _is_suggested(frame: pd.DataFrame, column: str) -> bool:
-    """True when a setting differs with the fine-tuning strategy, and the model it tunes, alone."""
-    if not column.startswith((*TUNED_GROUPS, PRECISION_KEY)):
-        return False
-    has_tuned_runs = "finetune" in frame and (frame["finetune"].dropna() != "none").any()
-    if not has_tuned_runs and column != PRECISION_KEY:
-        return False
-    keys = [key for key in ("finetune", "model") if key in frame and frame[key].nunique() > 1]
+    """True when a setting differs with the options that suggest its value alone."""
+    if column not in SUGGESTED_KEYS:
+        has_tuned_runs = "finetune" in frame and (frame["finetune"].dropna() != "none").any()
+        if not (has_tuned_runs and column.startswith(TUNED_GROUPS)):
+            return False
+    keys = [key for key in SUGGESTING_GROUPS if key in frame and frame[key].nunique() > 1]
     return bool(keys) and all(_count_values(rows[column]) == 1 for _, rows in frame.groupby(keys))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from lepton.config.compose import compose_unchecked
 from lepton.config.options import find_options
+from lepton.config.patience import without_idle_patience
 from lepton.errors import LeptonError
 from lepton.groups import TRAINING_GROUPS
 
@@ -22,7 +23,7 @@ def differences_from_defaults(config: Mapping[str, Any]) -> Differences:
         for group, name in choices.items()
         if name != usual.get(group, "none")
     }
-    defaults = dict(_flat(_defaults_of(choices)))
+    defaults = dict(_flat(_defaults_of(choices, config)))
     heeded = {key: v for key, v in config.items() if key not in TOLD_ELSEWHERE and v is not None}
     for key, value in _flat(heeded):
         default = defaults.get(key, ABSENT)
@@ -31,8 +32,11 @@ def differences_from_defaults(config: Mapping[str, Any]) -> Differences:
     return different
 
 
-def _defaults_of(choices: Mapping[str, str]) -> dict[str, Any]:
-    """The config of these options as they are, of those of them that are there."""
+def _defaults_of(choices: Mapping[str, str], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of these options as they are, of those of them that are there.
+
+    The patience of the trainer is null where it would be so in `config`.
+    """
     options, words = find_options(), []
     for group, name in choices.items():
         names = name.split("+")
@@ -41,7 +45,11 @@ def _defaults_of(choices: Mapping[str, str]) -> dict[str, Any]:
         is_several = group in TRAINING_GROUPS and TRAINING_GROUPS[group].several
         words.append(f"{group}=[{','.join(names)}]" if is_several else f"{group}={name}")
     try:
-        return _composed(*words)
+        defaults = _composed(*words)
+        length = {"max_epochs": (config.get("trainer") or {}).get("max_epochs")}
+        of_trainer = {**config, "trainer": {**defaults["trainer"], **length}}
+        patience = without_idle_patience(of_trainer)["trainer"]["patience"]
+        return {**defaults, "trainer": {**defaults["trainer"], "patience": patience}}
     except LeptonError:  # of options that do not go together any more
         return {}
 

@@ -15,6 +15,7 @@ class ModelKind:
 
     words: str
     unheeded: tuple[str, ...]  # groups
+    beyond: str = ""  # what these still do
 
 
 NETWORK = ModelKind("is trained by lepton", ())
@@ -22,6 +23,7 @@ FITS_ITSELF = ModelKind("fits itself", NETWORK_GROUPS)
 LIGHTNING_MODULE = ModelKind(
     "is a LightningModule, trained as it was written",
     tuple(name for name in NETWORK_GROUPS if name not in MODULE_GROUPS),
+    " beyond what they suggest to the trainer",
 )
 
 

@@ -37,11 +37,11 @@ def test_a_run_is_shown_with_its_metrics_words_files_and_how_to_predict(run_once
     assert code == 0
     assert f"{result['metrics']['test/accuracy']:.4f}" in out
     assert "given: dataset=wine model=mlp_small trainer.max_epochs=2 seed=0" in out
-    usual = yaml.safe_load((CONF_DIR / "trainer" / "default.yaml").read_text())["max_epochs"]
+    usual = yaml.safe_load((CONF_DIR / "train.yaml").read_text())["suggested"]["max_epochs"]
     different = out.partition("not as by default:\n")[2].partition("files:")[0].splitlines()
     assert {line.strip() for line in different} == {
         "dataset=wine  instead of german_credit",
-        "model=mlp_small  instead of mlp",
+        "model=mlp_small  instead of tabm_small",
         f"trainer.max_epochs=2  instead of {usual}",
     }
     for path in folder.rglob("*.*"):

@@ -211,4 +211,4 @@ def test_an_experiment_cannot_choose_where_a_run_is_put(lepton, write):
     write("experiment/out", "# @package _global_\nchoices: {model: ../../x, dataset: ..}\n")
     code, out, _ = lepton("check", "experiment=out")
     assert code == 0
-    assert "runs/default/german_credit-mlp-s0-" in out
+    assert "runs/default/german_credit-tabm_small-s0-" in out

@@ -159,8 +159,8 @@ def test_a_name_changes_no_id_and_names_new_folders(files):
     plain = check(compose(*words))
     named = check(compose(*words, "dataset.name=loans", "study=named"))
     assert run_id(named) == run_id(plain)
-    assert run_folder(plain).name == f"first-mlp-s0-{run_id(plain)}"
-    assert run_folder(named).name == f"loans-mlp-s0-{run_id(plain)}"
+    assert run_folder(plain).name == f"first-tabm_small-s0-{run_id(plain)}"
+    assert run_folder(named).name == f"loans-tabm_small-s0-{run_id(plain)}"
 
 
 def test_a_folder_that_has_the_name_of_the_data_is_no_part_of_them(files):

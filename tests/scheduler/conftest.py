@@ -23,7 +23,8 @@ def sgd():
 @pytest.fixture
 def scheduler_of():
     def make(name, optimizer, **changes):
-        tree = {"optimizer": {"lr": 0.5}, "scheduler": OmegaConf.load(CONF / f"{name}.yaml")}
+        file = OmegaConf.load(CONF / f"{name}.yaml")
+        tree = {"optimizer": {"lr": 0.5}, "scheduler": file.get("scheduler", file)}
         values = OmegaConf.to_container(OmegaConf.create(tree), resolve=True)["scheduler"]
         return get_object(values.pop("_target_"))(optimizer=optimizer, **values | changes)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from lepton.config.compose import compose
+
 FILES = sorted((Path(__file__).parents[2] / "conf" / "scheduler").glob("*.yaml"))
 BY_STEP = ["cosine", "inverse_sqrt", "one_cycle", "warmup_cosine", "warmup_linear"]
 
@@ -57,3 +59,14 @@ def test_a_restored_scheduler_goes_on_where_it_stopped(name, sgd, scheduler_of, 
     resumed.optimizer.load_state_dict(first.optimizer.state_dict())
     resumed.load_state_dict(first.state_dict())
     assert rates(resumed, 12) == pytest.approx(uninterrupted[8:])
+
+
+def test_a_schedule_that_falls_over_the_whole_training_is_not_cut_off():
+    lengths = {
+        name: (trainer["max_epochs"], trainer["patience"])
+        for name in (file.stem for file in FILES)
+        for trainer in [compose(f"scheduler={name}").trainer]
+    }
+    whole = {"cosine", "coslog", "one_cycle", "warmup_cosine", "warmup_linear"}
+    assert {name for name, length in lengths.items() if length == (50, None)} == whole
+    assert {length for name, length in lengths.items() if name not in whole} == {(200, 16)}

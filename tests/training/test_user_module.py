@@ -199,15 +199,15 @@ def test_groups_that_it_does_not_heed_are_said_where_they_are_given_and_change_n
     arguments = ("train", *SMALL, "trainer.max_epochs=1", "model=classifier")
     code, out, err = lepton(*arguments)
     assert (code, "nothing" in out + err) == (0, False)
-    code, out, err = lepton(*arguments, "optimizer.lr=0.5", "scheduler=cosine", "rerun=true")
+    code, out, err = lepton(*arguments, "optimizer.lr=0.5", "scheduler=step", "rerun=true")
     assert code == 0
     assert (
         "model=classifier is a LightningModule, trained as it was written: optimizer, scheduler "
-        "do nothing\n" in out + err
+        "do nothing beyond what they suggest to the trainer\n" in out + err
     )
     configs = [
         check(compose(*SHORT, "model=classifier", *overrides))
-        for overrides in ((), ("optimizer=sgd", "scheduler=cosine", "regularization=ema"))
+        for overrides in ((), ("optimizer=sgd", "scheduler=step", "regularization=ema"))
     ]
     assert configs[0]["optimizer"] is configs[0]["regularization"] is None
     assert len({run_id(config) for config in configs}) == 1
