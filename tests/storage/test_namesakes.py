@@ -38,7 +38,7 @@ def test_of_many_that_have_names_of_their_own_for_a_run_one_gets_it(here):
         told = [re.fullmatch(r"(.)-.* is training this run, as (.)-.*", line) for line in refusals]
         assert all(match and match[1] != match[2] for match in told)
         assert lock_file.parent.name[0] not in {match[1] for match in told if match}
-        assert [path.name for path in Path("study").iterdir()] == [f"{winner}.part"]
+        assert list(Path("study").iterdir()) == [lock_file.parent]
         release_lock(lock_file)
         lock_file.parent.rmdir()
 
