@@ -172,6 +172,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     "task": {"calibration_bins": 15},
     "trainer": {"extra": {}, "patience": None},
     "lepton.model.multimodal.Multimodal": {"tokens": 1},
+    "lepton.model.tabm.TabM": {"max_embedded": None},
     "lepton.model.transformer.Transformer": {
         "default_pooling": {"encoder": "mean", "decoder": "last"},
     },

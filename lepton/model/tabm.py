@@ -14,6 +14,7 @@ from lepton.model.layers import (
     with_parameters,
 )
 from lepton.spec import DataSpec
+from lepton.storage.run_log import log_once
 from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 
@@ -39,9 +40,14 @@ class TabM(nn.Module):
         bins: AtLeast1,
         frequencies: AtLeast1,
         frequency_scale: Above0,
+        max_embedded: AtLeast1 | None,
     ):
         super().__init__()
-        self.has_numbers = bool(spec.num_features)
+        count = len(spec.num_features)
+        self.has_numbers = bool(count)
+        if max_embedded is not None and max_embedded < count and num_embedding != "none":
+            num_embedding = "none"
+            log_once(f"model: {count} numbers, more than model.max_embedded, are not embedded")
         self.numbers = number_embeddings(
             spec=spec,
             kind=num_embedding,

@@ -3,6 +3,8 @@ import tabm
 import torch
 from rtdl_num_embeddings import PiecewiseLinearEmbeddings
 
+FIRST_WEIGHT = "backbone.blocks.0.0.weight"
+
 
 @pytest.mark.parametrize("arch", ["tabm", "tabm-mini", "tabm-packed"])
 @pytest.mark.parametrize("kind", ["none", "piecewise_linear"])
@@ -38,3 +40,15 @@ def test_the_first_scaling_is_drawn_once_a_feature(kind, signs, make_spec, build
     for feature in scaling.split(widths, dim=1):
         assert torch.equal(feature, feature[:, :1].expand_as(feature))
     assert bool((scaling.abs() == 1).all()) is signs
+
+
+def test_more_numbers_than_may_be_embedded_enter_as_they_are(make_spec, build, caplog):
+    def shapes(**changes):
+        model = build("tabm", make_spec(num=3), num_embedding="piecewise_linear", **changes)
+        return {name: value.shape for name, value in model.state_dict().items()}
+
+    assert shapes(max_embedded=3) == shapes(max_embedded=None)
+    with caplog.at_level("INFO"):
+        plain = shapes(max_embedded=2)
+    assert plain[FIRST_WEIGHT][-1] == 3 + 3 + 5  # numbers, and codes but the unseen one
+    assert "3 numbers, more than model.max_embedded, are not embedded" in caplog.text
