@@ -56,7 +56,6 @@ def refused(lepton, here):
         ("+sead=1", "sead: lepton train has no such key", "did you mean 'seed'?"),
         ("lr=0.1", "lr: lepton train has no such key", "write optimizer.lr"),
         ("target=risk", "target: lepton train has no such key", "write dataset.target"),
-        ("model.hidden=64", "model.hidden: 64 is not list", "write model.hidden=[64]"),
         ("task.monitr=auroc", "task.monitr: task=supervised has no", "did you mean 'monitor'?"),
         ("seed=abc", "seed: 'abc' is not int", ""),
         ("seed=1.0", "seed: 1.0 is not int", ""),
@@ -140,6 +139,12 @@ def test_a_mistake_gets_one_line_and_writes_nothing(refused, override, start, ph
     (line,) = refused("train", override)
     assert line.startswith(start)
     assert phrase in line
+
+
+def test_a_number_where_a_list_belongs_is_told_how_it_is_written(refused):
+    (line,) = refused("train", "model=mlp", "model.hidden=64")
+    assert line.startswith("model.hidden: 64 is not list")
+    assert "write model.hidden=[64]" in line
 
 
 @pytest.mark.parametrize(
