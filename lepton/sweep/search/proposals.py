@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lepton.compat.optional import how_to_install, import_optional
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.study import StudyDirection
+    from threadpoolctl import ThreadpoolController
 
 Applies = Callable[[dict[str, Any], str], bool]  # of the values so far and a key
 STUDY_NAME = "lepton"  # part of what Hyperband draws from
@@ -170,14 +172,12 @@ def quiet_optuna() -> Iterator[None]:
     Raises: LeptonError when Optuna is not installed.
     """
     optuna = import_optional("optuna", needed_by="hydra/sweeper=search")
-    from threadpoolctl import threadpool_limits
-
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch else 1
     try:
-        with warnings.catch_warnings(), threadpool_limits(1):
+        with warnings.catch_warnings(), _thread_pools(len(sys.modules)).limit(limits=1):
             warnings.simplefilter("ignore")
             if torch:
                 torch.set_num_threads(1)
@@ -186,6 +186,14 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
         if torch:
             torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(modules: int) -> "ThreadpoolController":
+    """The libraries that compute in threads; looked for anew where modules were imported since."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def max_trials(space: SearchSpace, sampler: dict[str, Any]) -> int | None:

@@ -8,10 +8,11 @@ import pytest
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from lepton import load
 from lepton.errors import FailedRuns
-from lepton.sweep.search.proposals import Proposals
+from lepton.sweep.search.proposals import Proposals, quiet_optuna
 from lepton.sweep.search.space import read_space
 from tests.quick import quick
 from tests.sweep.conftest import point
@@ -213,6 +214,16 @@ def test_the_number_of_threads_changes_no_proposal(here):
         assert torch.get_num_threads() == threads
     torch.set_num_threads(1)
     assert proposed[0] == proposed[1]
+
+
+def test_every_library_that_has_threads_proposes_in_one_of_them():
+    with threadpool_limits(2):
+        before = threadpool_info()
+        for _ in range(2):
+            with quiet_optuna():
+                assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+            assert threadpool_info() == before
+    assert any(pool["num_threads"] == 2 for pool in before)
 
 
 def test_optuna_says_nothing_of_its_own(search, capfd, recwarn):
