@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lepton.cli import GARBAGE_THRESHOLD
 from tests.composed_once import keep_compositions
 from tests.deadly import has_ended, trap  # noqa: F401
 
@@ -84,6 +85,7 @@ def pytest_collection():
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command
         gc.enable()
 
 

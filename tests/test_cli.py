@@ -13,6 +13,9 @@ import yaml
 
 from lepton.cli import COMMANDS
 from lepton.commands.help_text import command_help, head_line
+from lepton.config.check import check
+from lepton.config.compose import compose
+from lepton.config.identity import run_folder
 from lepton.config.options import CONF_DIR
 from lepton.errors import LeptonError
 
@@ -389,11 +392,9 @@ def test_a_glob_names_the_options_that_list_shows(lepton):
         (("optimizer.lr=1e-3",), ("optimizer.lr=0.001",)),
     ],
 )
-def test_two_ways_to_say_the_same_name_the_same_run(lepton, overrides, same_overrides):
-    folders = [
-        lepton("check", *spelling)[1].splitlines()[1].split()[2]
-        for spelling in (overrides, same_overrides)
-    ]
+def test_two_ways_to_say_the_same_name_the_same_run(here, overrides, same_overrides):
+    spellings = (overrides, same_overrides)
+    folders = [run_folder(check(compose(*spelling))) for spelling in spellings]
     assert folders[0] == folders[1]
 
 

@@ -162,6 +162,7 @@ def test_it_goes_on_where_it_was_stopped(folder, earlier, on_cpu, fingerprint):
     assert fingerprint(finished) == fingerprint(Path("runs", "whole", uninterrupted.run))
 
 
+@pytest.mark.slow
 def test_a_stack_goes_on_where_it_was_stopped(earlier, on_cpu, fingerprint):
     study = Path("runs", "stopped_stack")
     epochs = {folder.stem: epochs_before_resume(folder) for folder in sorted(study.glob("*.part"))}

@@ -238,7 +238,7 @@ def test_the_gpu_trainer_refuses_without_one_and_leaves_no_run(tmp_path):
     assert not list(tmp_path.glob("*/*"))
 
 
-@pytest.mark.parametrize("option", OPTIONS["logger"])
+@pytest.mark.parametrize("option", quick(OPTIONS["logger"], "csv", "none", "tensorboard"))
 def test_every_logger_is_told_or_says_what_to_install(option, smoke, tmp_path):
     needed = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}.get(option)
     overrides = [*TINY, f"logger={option}"]

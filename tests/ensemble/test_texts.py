@@ -132,7 +132,7 @@ TUNED = {
 }
 
 
-@pytest.mark.parametrize("name", quick(TUNED, "lora"))
+@pytest.mark.parametrize("name", quick(TUNED))
 def test_a_soup_of_fine_tuned_runs_keeps_what_its_members_keep(
     name, tune, ensemble, texts, stored, check_folder
 ):

@@ -158,7 +158,13 @@ def test_early_stopping_goes_on_as_if_it_had_not_been_stopped(overrides, run, fi
     assert fingerprint(run_folder(config)) == fingerprint(run(*overrides))
 
 
-@pytest.mark.parametrize("overrides", [NETWORK, MODULE], ids=["network", "module"])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param(NETWORK, id="network"),
+        pytest.param(MODULE, id="module", marks=pytest.mark.slow),
+    ],
+)
 def test_the_patience_of_the_trainer_is_that_of_lightnings_callback(overrides, run, fingerprint):
     overrides = (*overrides, "trainer.max_epochs=25")
     callback = ("callbacks=EarlyStopping", "callbacks.EarlyStopping.patience=2")

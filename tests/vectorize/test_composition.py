@@ -20,7 +20,6 @@ from lepton.vectorize.job_group import JobGroup, StackingOptions
 from lepton.vectorize.member import StackMember
 from lepton.vectorize.stack import Stack
 from lepton.vectorize.stack_size import StackPlan, StepWork, plan_stacks
-from tests.quick import quick
 from tests.vectorize.conftest import DATA
 from tests.vectorize.test_job_group import train_stacked
 
@@ -87,8 +86,9 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("saves", quick([False, True], True))
-@pytest.mark.parametrize("place", quick(PLACES, "two have left, one of them recorded"))
+@pytest.mark.slow
+@pytest.mark.parametrize("saves", [False, True])
+@pytest.mark.parametrize("place", PLACES)
 def test_a_killed_stack_ends_with_the_bits_of_a_whole_one(here, monkeypatch, whole, place, saves):
     if saves:
         monkeypatch.setattr(StackSaver, "is_due", lambda self: True)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import optuna
 import pytest
@@ -27,14 +28,23 @@ def hill(optimizer, rate, dropout):
     return -((math.log10(rate) + 2) ** 2) - (dropout - 0.2) ** 2 - penalty
 
 
+@pytest.fixture(scope="module")
+def kept_grid(tmp_path_factory):
+    return tmp_path_factory.mktemp("grid") / "runs"
+
+
 @pytest.fixture
-def grid(training):
-    """Eight finished runs in the space, and two that lie outside of it."""
+def grid(training, kept_grid):
+    """Eight finished runs in the space, and two that lie outside of it; a copy for each test."""
+    if kept_grid.exists():
+        shutil.copytree(kept_grid, "runs")
+        return
     words = ["dataset=wine", "model=mlp_small", "hydra/launcher=basic"]
     multirun([*words, "optimizer=adam,adamw", "optimizer.lr=0.1,0.01", "model.dropout=0.1,0.4"])
     multirun([*words, "optimizer=adam", "model.dropout=0.7"])  # beyond the interval
     multirun([*words, "optimizer=adam", "batch_size=17"])  # another key differs
     training.configs.clear()
+    shutil.copytree("runs", kept_grid)
 
 
 def optuna_alone(sampler, told, trials=4, batch=2):
