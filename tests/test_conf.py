@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "metric": 12,
     "callbacks": 4,
     "adversarial": 1,
-    "augmentation": 1,
+    "augmentation": 4,
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,

@@ -7,6 +7,7 @@ from lepton.config.callback_checks import callback_problems
 from lepton.config.chosen_options import option_label
 from lepton.config.class_facts import class_fact
 from lepton.config.inner_options import inner_keys, inner_nodes
+from lepton.config.input_changes import input_change_problems
 from lepton.config.input_kinds import (
     describe_kinds,
     encoder_problems,
@@ -47,6 +48,8 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         problems += _unread_kinds(config) + module_problems(config) + encoder_problems(config)
     if model_kind is NETWORK:
         problems += _device_problems(config) + _schedule_free_problems(config)
+        if config["dataset"] and config["model"]:
+            problems += input_change_problems(config)
     return problems
 
 

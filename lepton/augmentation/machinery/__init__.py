@@ -1,0 +1,1 @@
+"""What augmentations of one kind of inputs share."""

@@ -1,0 +1,32 @@
+"""Checks that methods which change inputs are given some that they can change."""
+
+from typing import Any
+
+from lepton.config.chosen_options import option_label
+from lepton.config.class_facts import class_fact
+from lepton.config.input_kinds import describe_kinds, kind_facts, kinds_in_use, used_kinds
+from lepton.config.method_nodes import method_nodes
+
+
+def input_change_problems(config: dict[str, Any]) -> list[str]:
+    """A line for every method whose kinds of inputs the model is not given, or only as features."""
+    names, problems = {kind.name for kind in used_kinds(config)}, []
+    held = describe_kinds(kinds_in_use(config))
+    for path, node in method_nodes(config):
+        changed = class_fact(node, "changes_inputs")
+        if not changed:
+            continue
+        group, label = path.partition(".")[0], option_label(config, path)
+        if not names & {*changed}:
+            words = " or ".join(kind_facts(kind).plural for kind in changed)
+            dataset = option_label(config, "dataset")
+            problems.append(
+                f"{group}, dataset: {label} changes {words}, and {dataset} holds {held}"
+            )
+        elif class_fact(config["finetune"] or {}, "probes"):
+            strategy = option_label(config, "finetune")
+            problems.append(
+                f"{group}, finetune: {strategy} learns from features that are computed once, which "
+                f"{label} cannot change; take finetune=full, or leave it out"
+            )
+    return problems

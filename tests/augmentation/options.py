@@ -1,0 +1,53 @@
+"""The options of the group augmentation, made as their YAML says, and inputs made up for them."""
+
+from functools import cache
+
+import torch
+import yaml
+from hydra.utils import get_class
+
+from lepton.config.options import CONF_DIR
+from lepton.dataset.inputs.find import input_kind
+from lepton.example import make_batch, make_specs
+from lepton.randomness.draw import Draw
+from lepton.randomness.streams import DrawStreams
+
+NAMES = sorted({p.stem for p in (CONF_DIR / "augmentation").glob("*.yaml")} - {"none"})
+
+
+def made(name, spec=None, **values):
+    """The option with these values in place of its YAML's; prepared for a spec, where given."""
+    node = yaml.safe_load((CONF_DIR / "augmentation" / f"{name}.yaml").read_text())[name]
+    method = get_class(node.pop("_target_"))(**{**node, **values})
+    if spec is not None:
+        method.prepare(torch.nn.Linear(1, 1), spec)
+    return method
+
+
+@cache
+def made_up(kind, task="multiclass"):
+    """A spec of data of one kind, the richest that is made up of it."""
+    return list(make_specs(task, [input_kind(kind)]))[-1]
+
+
+def batch_of(kind, task="multiclass", rows=16):
+    """Made-up rows of a kind."""
+    return make_batch(made_up(kind, task), rows=rows)
+
+
+def kinds_of(name):
+    """The kinds of inputs that an option changes."""
+    return made(name).changes_inputs
+
+
+def draw(key=0):
+    """Random numbers of one step."""
+    return Draw(torch.tensor(2 * key + 1), torch.tensor(2 * key + 2))
+
+
+def streams(seeds):
+    """The numbers of several runs in one step of their second epoch."""
+    drawn = DrawStreams(seeds, ["augmentation.one"], torch.device("cpu"))
+    drawn.start_epoch(1)
+    drawn.set_step(3)
+    return drawn
