@@ -1,94 +1,87 @@
 """Categories as codes: 0 missing, 1 unseen in training, 2 and up the categories of training."""
 
-from copy import copy
-from functools import cache
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.preprocessing import OrdinalEncoder
 
 from lepton.spec import FIRST_CATEGORY_CODE, MISSING_CODE, UNSEEN_CODE
 
 
-def fit_categories(column: pd.Series, rare: int) -> OrdinalEncoder | None:
-    """An encoder of a column's categories, those seen fewer than `rare` times merged into one.
+@dataclass(frozen=True)
+class Factorized:
+    """A column as numbers of its distinct values, some of which may stand in no row.
 
-    None where every value is missing.
+    Shapes: positions (rows,), -1 for missing; distinct (n,) texts as objects.
     """
-    positions, distinct = _factorize(column)
-    counts = np.bincount(positions[positions >= 0], minlength=len(distinct))
-    needed = np.minimum(counts, max(rare, 1))  # all that an encoder asks is which are rare
-    if not needed.any():
-        return None
-    if rare > 1:
-        return _new_encoder(rare).fit(np.repeat(distinct, needed).reshape(-1, 1))
-    encoder = copy(_fitted_encoder())  # fitting one takes longer than reading its column
-    encoder.categories_ = [np.array(sorted(distinct[needed > 0]), dtype=object)]
-    return encoder
+
+    positions: np.ndarray
+    distinct: np.ndarray
 
 
-def _new_encoder(rare: int) -> OrdinalEncoder:
-    return OrdinalEncoder(
-        dtype=np.int64,
-        handle_unknown="use_encoded_value",
-        unknown_value=UNSEEN_CODE - FIRST_CATEGORY_CODE,
-        min_frequency=rare if rare > 1 else None,
+@dataclass(frozen=True)
+class Categories:
+    """The categories of a column in training, in order; the rare ones share the code after them."""
+
+    frequent: list[str]
+    rare: list[str]
+
+    @property
+    def cardinality(self) -> int:
+        """The number of codes, the missing and the unseen included."""
+        return FIRST_CATEGORY_CODE + len(self.frequent) + bool(self.rare)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the codes from 2 on; the code of rare categories, the last, has an empty
+        one."""
+        return (*self.frequent, "") if self.rare else tuple(self.frequent)
+
+    def codes(self, column: Factorized) -> np.ndarray:
+        """The code of each value. Shapes: -> (rows,) int64."""
+        known = dict(zip(self.frequent, range(FIRST_CATEGORY_CODE, self.cardinality), strict=False))
+        known |= dict.fromkeys(self.rare, FIRST_CATEGORY_CODE + len(self.frequent))
+        codes = [known.get(text, UNSEEN_CODE) for text in column.distinct]
+        # the last is at -1, of missing values
+        return np.array([*codes, MISSING_CODE], dtype=np.int64)[column.positions]
+
+
+def fit_categories(column: Factorized, rows: np.ndarray, rare: int) -> Categories:
+    """The categories of some rows of a column, rare those seen fewer than `rare` times."""
+    positions = column.positions[rows]
+    counts = np.bincount(positions[positions >= 0], minlength=len(column.distinct))
+    seen = sorted(zip(column.distinct[counts > 0], counts[counts > 0].tolist(), strict=True))
+    return Categories(
+        [text for text, count in seen if count >= rare],
+        [text for text, count in seen if count < rare],
     )
 
 
-@cache
-def _fitted_encoder() -> OrdinalEncoder:
-    """An encoder of one category, of which those of other categories are made."""
-    return _new_encoder(1).fit(np.array([["a"]], dtype=object))
+def read_categories(columns: Any, names: Iterable[str]) -> Iterator[Factorized]:
+    """Yields categorical columns, many read at once where their class has `categories`."""
+    if hasattr(type(columns), "categories"):
+        yield from columns.categories(list(names))
+        return
+    for name in names:
+        yield factorized(columns[name])
 
 
-def category_codes(encoder: OrdinalEncoder | None, column: pd.Series) -> np.ndarray:
-    """The code of each value; only the distinct values pass through the encoder.
-
-    Shapes: column (N,), strings or missing -> (N,) int64.
-    """
-    positions, distinct = _factorize(column)  # -1 for missing, so the last code below
-    codes = np.full(len(distinct), UNSEEN_CODE)
-    if encoder is not None and len(distinct):
-        codes = _codes_of_distinct(encoder, distinct) + FIRST_CATEGORY_CODE
-    return np.append(codes, MISSING_CODE)[positions]
-
-
-def _codes_of_distinct(encoder: OrdinalEncoder, distinct: np.ndarray) -> np.ndarray:
-    """What the encoder's `transform` gives, which takes longer where no categories are merged."""
-    if encoder.min_frequency is not None or encoder.max_categories is not None:
-        return encoder.transform(distinct.reshape(-1, 1))[:, 0]
-    numbers = {category: number for number, category in enumerate(encoder.categories_[0])}
-    unseen = encoder.unknown_value
-    return np.array([numbers.get(text, unseen) for text in distinct], dtype=np.int64)
-
-
-def _factorize(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The number of each value among the distinct ones, -1 for missing, and those as objects."""
+def factorized(column: pd.Series) -> Factorized:
+    """A column of texts, or one of categories as it is."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(), column.cat.categories.to_numpy(dtype=object)
+        distinct = column.cat.categories.to_numpy(dtype=object)
+        return Factorized(column.cat.codes.to_numpy(), distinct)
     positions, distinct = pd.factorize(column.to_numpy(dtype=object))
-    return positions, np.asarray(distinct, dtype=object)
+    return Factorized(positions, np.asarray(distinct, dtype=object))
 
 
-def rare_categories(encoder: OrdinalEncoder | None) -> set[str]:
-    """The categories that share the code for rare ones."""
-    infrequent = getattr(encoder, "infrequent_categories_", [None])[0]
-    return set() if infrequent is None else set(infrequent)
-
-
-def cardinality(encoder: OrdinalEncoder | None) -> int:
-    """The number of codes, the missing and the unseen included."""
+def categories_of_encoder(encoder: Any) -> Categories:
+    """Those of scikit-learn's OrdinalEncoder, as earlier versions kept them; None had none."""
     if encoder is None:
-        return FIRST_CATEGORY_CODE
-    rare = len(rare_categories(encoder))
-    return FIRST_CATEGORY_CODE + len(encoder.categories_[0]) - rare + (rare > 0)
-
-
-def category_names(encoder: OrdinalEncoder | None) -> tuple[str, ...]:
-    """The names of the codes from 2 on; the code of rare categories, the last, has an empty one."""
-    if encoder is None:
-        return ()
-    rare = rare_categories(encoder)
-    frequent = [str(name) for name in encoder.categories_[0] if name not in rare]
-    return (*frequent, "") if rare else tuple(frequent)
+        return Categories([], [])
+    rare = getattr(encoder, "infrequent_categories_", [None])[0]
+    rare = [] if rare is None else rare.tolist()
+    seen = encoder.categories_[0].tolist()
+    return Categories([text for text in seen if text not in set(rare)], rare)

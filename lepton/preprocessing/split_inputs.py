@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from lepton.preprocessing.categories import Factorized, read_categories
+from lepton.preprocessing.dates import read_dates
 from lepton.preprocessing.many_columns import CELLS_READ, in_groups
 from lepton.preprocessing.number_matrix import read_columns
 from lepton.preprocessing.table import Columns, TablePreprocessing
 
 BLOCK_ROWS = 16_384  # of a table at a time: the numbers of a block are in memory several times over
+READ_TOGETHER = (("numeric",), ("date",), ("categorical", "boolean"))  # kinds of columns
 MakeSplitArray = Callable[[str, str, tuple[int, ...], type], np.ndarray]
 
 
@@ -60,8 +63,7 @@ def transform_columns(
     for names in in_groups(list(preprocessor.kinds), len(columns), CELLS_READ):
         alone, number_places = preprocessor.of_columns(dict.fromkeys(names))
         places = {"num": number_places, "cat": [cat_places[n] for n in names if n in cat_places]}
-        numeric = [name for name in names if preprocessor.kinds[name] == "numeric"]
-        num, cat = alone.transform(HeldColumns(columns, names, numeric), all_rows)
+        num, cat = alone.transform(HeldColumns(columns, alone.kinds), all_rows)
         for kind, values in (("num", num.numpy()), ("cat", cat.numpy())):
             for split, of_split in zip(splits, np.split(values, ends), strict=True):
                 if places[kind]:
@@ -70,25 +72,37 @@ def transform_columns(
 
 
 class HeldColumns:
-    """Some columns of a table, each read once; `numeric` are those that are numbers."""
+    """Some columns of a table, each read once, by their kinds."""
 
-    def __init__(self, columns: Columns, names: list[str], numeric: list[str]):
-        self.names, self.rows = set(names), len(columns)
+    def __init__(self, columns: Columns, kinds: Mapping[str, str]):
+        self.rows, self.kinds = len(columns), kinds
+        numeric, dates, others = (
+            [name for name, kind in kinds.items() if kind in some] for some in READ_TOGETHER
+        )
         self.block = np.stack(read_columns(columns, numeric)).T if numeric else np.empty((0, 0))
-        self.others = {name: columns[name] for name in names if name not in set(numeric)}
+        self.days = np.stack(read_dates(columns, dates)).T if dates else np.empty((0, 0))
+        self.factorized = list(read_categories(columns, others))
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names
+        return name in self.kinds
 
     def __getitem__(self, name: str) -> pd.Series:
-        return self.others[name]
+        raise KeyError(name)  # columns are asked for together
 
     def __len__(self) -> int:
         return self.rows
 
     def numbers(self, names: list[str]) -> np.ndarray:
-        """All numeric columns, which are never asked for alone."""
+        """All numeric columns."""
         return self.block
+
+    def dates(self, names: list[str]) -> np.ndarray:
+        """All columns of dates."""
+        return self.days
+
+    def categories(self, names: list[str]) -> list[Factorized]:
+        """All categorical columns."""
+        return self.factorized
 
 
 def _empty_splits(

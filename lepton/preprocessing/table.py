@@ -14,12 +14,13 @@ from torch import Tensor
 
 from lepton.config.younger_keys import values_before
 from lepton.errors import DataError
-from lepton.preprocessing.categories import cardinality, category_codes, fit_categories
+from lepton.preprocessing.categories import Categories, fit_categories, read_categories
 from lepton.preprocessing.dates import (
     MAX_DATE_FEATURES,
     date_feature_names,
     date_features,
-    has_time,
+    have_time,
+    read_dates,
 )
 from lepton.preprocessing.many_columns import CELLS_READ, fill_values, fit_blocks, in_groups, scale
 from lepton.preprocessing.number_matrix import (
@@ -31,11 +32,10 @@ from lepton.preprocessing.number_matrix import (
     read_columns,
     scalable,
 )
-from lepton.preprocessing.state_file import load_state, save_state
+from lepton.preprocessing.state_file import PLAIN_KEYS, load_state, save_state
 from lepton.spec import MISSING_INDICATOR
 from lepton.values.bounds import AtLeast0
 
-STATE_KEYS = ("settings", "kinds", "hours", "indicated", "encoders", "fill", "scaler")
 CHUNK_ROWS = 65_536  # rows transformed at a time, so that memory stays near that of the result
 
 
@@ -97,7 +97,7 @@ class TablePreprocessing:
         rows = np.arange(len(frame)) if rows is None else rows
         self.kinds = {name: kind for name, kind in kinds.items() if kind != "ignore"}
         self._require_columns(frame)
-        self.hours, self.encoders, with_missing = {}, {}, set()
+        self.hours, self.categories, with_missing = {}, {}, set()
         numeric, dates = self._columns_of("numeric"), self._columns_of("date")
         matrix = NumberMatrix(len(rows), len(numeric) + MAX_DATE_FEATURES * len(dates), make_array)
         for names in in_groups(numeric, len(frame), CELLS_READ):
@@ -105,14 +105,15 @@ class TablePreprocessing:
             is_missing = np.isnan(values).any(axis=1)
             with_missing |= {names[i] for i in np.flatnonzero(is_missing)}
             matrix.append(scalable(names, values).T)
-        for name in dates:
-            column = frame[name].iloc[rows]
-            if column.isna().any():
-                with_missing.add(name)
-            self.hours[name] = has_time(column)
-            matrix.append(date_features(column, self.hours[name]))
-        for name in self.cat_features:
-            self.encoders[name] = fit_categories(frame[name].iloc[rows], self.settings["rare"])
+        for names in in_groups(dates, len(frame), CELLS_READ // MAX_DATE_FEATURES):
+            values = np.stack([column[rows] for column in read_dates(frame, names)])
+            is_missing = np.isnat(values).any(axis=1)
+            with_missing |= {names[i] for i in np.flatnonzero(is_missing)}
+            self.hours |= dict(zip(names, have_time(values), strict=True))
+            matrix.append(date_features(values, [self.hours[name] for name in names]))
+        for names in in_groups(self.cat_features, len(frame), CELLS_READ):
+            for name, column in zip(names, read_categories(frame, names), strict=True):
+                self.categories[name] = fit_categories(column, rows, self.settings["rare"])
         missing = [name for name in self._columns_of("numeric", "date") if name in with_missing]
         self.indicated = missing if self.settings["indicator"] else []
         numbers = matrix.numbers()
@@ -142,9 +143,9 @@ class TablePreprocessing:
             chunk = slice(start, start + CHUNK_ROWS)
             num[chunk] = torch.from_numpy(self._transform_numbers(frame, rows[chunk]))
         cat = torch.empty(len(rows), len(self.cat_features), dtype=torch.int64)
-        for i, name in enumerate(self.cat_features):
-            codes = category_codes(self.encoders[name], frame[name].iloc[rows])
-            cat[:, i] = torch.from_numpy(codes)
+        columns = zip(self.cat_features, read_categories(frame, self.cat_features), strict=True)
+        for i, (name, column) in enumerate(columns):
+            cat[:, i] = torch.from_numpy(self.categories[name].codes(column)[rows])
         return num, cat
 
     def treats_columns_apart(self) -> bool:
@@ -161,7 +162,7 @@ class TablePreprocessing:
         alone.number_type = self.fitted_type
         alone.kinds = {name: kind for name, kind in self.kinds.items() if name in names}
         alone.hours = {name: self.hours[name] for name in names if name in self.hours}
-        alone.encoders = {name: self.encoders[name] for name in names if name in self.encoders}
+        alone.categories = {n: self.categories[n] for n in names if n in self.categories}
         alone.indicated = [name for name in self.indicated if name in names]
         alone.fill = [self.fill[place] for place in places]
         alone.scaler = self._scaler_of(places) if places else None
@@ -216,25 +217,31 @@ class TablePreprocessing:
     @property
     def cat_cardinalities(self) -> tuple[int, ...]:
         """The number of codes of each of `cat_features`."""
-        return tuple(cardinality(self.encoders[name]) for name in self.cat_features)
+        return tuple(self.categories[name].cardinality for name in self.cat_features)
 
     def state(self) -> dict[str, Any]:
         """Everything fitted, as scikit-learn objects and plain values."""
-        return {key: getattr(self, key) for key in STATE_KEYS}
+        plain = {key: getattr(self, key) for key in PLAIN_KEYS}
+        plain["categories"] = {name: vars(its) for name, its in self.categories.items()}
+        return {"plain": plain, "fill": np.array(self.fill, dtype=float), "scaler": self.scaler}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "TablePreprocessing":
         """A fitted object with this state, which transforms as the one that it was taken of."""
+        plain = state["plain"]
         target = f"{TablePreprocessing.__module__}.{TablePreprocessing.__qualname__}"
         earlier = values_before("preprocessing", {"_target_": target})
-        preprocessor = TablePreprocessing(**{**earlier, **state["settings"]})
-        vars(preprocessor).update(state)
+        preprocessor = TablePreprocessing(**{**earlier, **plain["settings"]})
+        vars(preprocessor).update({key: plain[key] for key in PLAIN_KEYS})
+        categories = plain["categories"].items()
+        preprocessor.categories = {name: Categories(**its) for name, its in categories}
         preprocessor.fill = np.asarray(state["fill"], dtype=float).tolist()  # once a list in files
+        preprocessor.scaler = state["scaler"]
         return preprocessor
 
     def save(self, path: Path) -> None:
         """Writes everything fitted."""
-        save_state({**self.state(), "fill": np.array(self.fill, dtype=float)}, path)
+        save_state(self.state(), path)
 
     @classmethod
     def load(cls, path: Path) -> "TablePreprocessing":
@@ -267,11 +274,10 @@ class TablePreprocessing:
         numbers = np.empty((len(rows), width), dtype=dtype, order="F")
         for i, column in enumerate(columns):
             numbers[:, i] = column[rows]
-        filled = len(numeric)
-        for name in dates:
-            features = date_features(frame[name].iloc[rows], self.hours[name])
-            numbers[:, filled : filled + features.shape[1]] = features
-            filled += features.shape[1]
+        if dates:
+            values = np.stack([column[rows] for column in read_dates(frame, dates)])
+            hours = [self.hours[name] for name in dates]
+            numbers[:, len(numeric) :] = date_features(values, hours)
         return numbers
 
     def _transform_numbers(self, frame: SomeColumns, rows: np.ndarray) -> np.ndarray:

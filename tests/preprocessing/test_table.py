@@ -161,7 +161,7 @@ def test_saved_and_loaded_gives_the_same_tensors(name, tmp_path):
 
 
 def test_a_file_with_a_foreign_type_is_refused_by_name(tmp_path):
-    save_state({"scaler": Standard(**SHARED)}, tmp_path / "p.skops")
+    save_state({"plain": {}, "scaler": Standard(**SHARED)}, tmp_path / "p.skops")
     with pytest.raises(LeptonError, match=r"holds lepton\.preprocessing\.standard\.Standard"):
         TablePreprocessing.load(tmp_path / "p.skops")
 

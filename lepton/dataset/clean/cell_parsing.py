@@ -110,10 +110,14 @@ def to_booleans(column: pd.Series) -> pd.Series:
 
 def to_boolean_categories(column: pd.Series) -> pd.Series:
     """The cells of `to_booleans` as pandas categories."""
-    codes, texts = distinct_texts(column)
+    return as_categories(column, *merge_boolean_words(*distinct_texts(column)))
+
+
+def merge_boolean_words(codes: np.ndarray, texts: Cells) -> tuple[np.ndarray, Cells]:
+    """Distinct texts of a column as the words of `to_booleans`, and the number of each cell's."""
     words = [BOOLEAN_WORDS.get(text.lower(), text) for text in texts.to_pylist()]
     merged, words = factorize(pa.array(words, pa.string()))
-    return as_categories(column, np.append(merged, -1)[codes], words)
+    return np.append(merged, -1)[codes], words
 
 
 def to_dates(column: pd.Series) -> pd.Series:

@@ -95,11 +95,24 @@ def distinct_columns(
         return {}
     kinds = zip(columns.column_names, columns.schema.types, strict=True)
     columns = columns.select([name for name, kind in kinds if is_text(kind)])
-    if columns.num_columns < 2:
-        return {name: factorize(tidy(columns[name])) for name in columns.column_names}
-    large = [column.cast(pa.large_string()) for column in columns.columns]  # of any bytes in all
-    cells = tidy(pa.concat_arrays([chunk for column in large for chunk in column.chunks]))
-    rows = columns.num_rows
+    if not columns.num_columns:
+        return {}
+    cells, rows = tidy(_end_to_end(columns)), columns.num_rows
     return {
         name: factorize(cells.slice(i * rows, rows)) for i, name in enumerate(columns.column_names)
     }
+
+
+def cells_end_to_end(table: RawTable | pd.DataFrame, names: list[str]) -> Cells | None:
+    """The cells of columns as they lie there, one column after the other; None where any holds no
+    texts by its type in Arrow."""
+    columns: Any = whole_columns(table, names)
+    are_texts = isinstance(columns, pa.Table) and all(map(is_text, columns.schema.types))
+    return _end_to_end(columns) if are_texts else None
+
+
+def _end_to_end(columns: pa.Table) -> Cells:
+    if columns.num_columns == 1:
+        return columns.column(0)
+    large = [column.cast(pa.large_string()) for column in columns.columns]  # of any bytes in all
+    return pa.concat_arrays([chunk for column in large for chunk in column.chunks])

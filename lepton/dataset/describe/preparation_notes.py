@@ -7,7 +7,6 @@ from torch import Tensor
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
 from lepton.dataset.split.split_rows import held_out
-from lepton.preprocessing.categories import rare_categories
 from lepton.preprocessing.table import CHUNK_ROWS, TablePreprocessing
 from lepton.spec import UNSEEN_CODE
 
@@ -31,7 +30,7 @@ def preprocessing_notes(
         notes += [
             CleaningNote(f"missing values {action}", count, place) for place, count in missing[name]
         ]
-        rare = 0 if is_number else len(rare_categories(preprocessor.encoders[name]))
+        rare = 0 if is_number else len(preprocessor.categories[name].rare)
         if rare:
             notes.append(CleaningNote("rare categories merged into one", rare, where))
     return notes

@@ -23,7 +23,6 @@ from lepton.dataset.read.raw_table import RawTable, as_table
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.dataset.split.table_duplicates import table_leaks
 from lepton.errors import DataError
-from lepton.preprocessing.categories import category_names
 from lepton.preprocessing.many_columns import column_blocks, columns_at_once
 from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_blocks, transform_columns
 from lepton.preprocessing.table import TablePreprocessing
@@ -164,12 +163,12 @@ class TableInputs(InputKind):
         return {name: values for name, values in (("num", num), ("cat", cat)) if values.shape[1]}
 
     def spec_fields(self, train: Rows) -> dict[str, Any]:
-        encoders = [self.preprocessor.encoders[name] for name in self.preprocessor.cat_features]
+        categories = self.preprocessor.categories
         return {
             "num_features": self.preprocessor.num_features,
             "cat_features": self.preprocessor.cat_features,
             "cat_cardinalities": self.preprocessor.cat_cardinalities,
-            "categories": tuple(category_names(encoder) for encoder in encoders),
+            "categories": tuple(categories[n].names for n in self.preprocessor.cat_features),
             "quantiles": _quantiles(train),
         }
 

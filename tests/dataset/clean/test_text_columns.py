@@ -9,6 +9,8 @@ import pytest
 
 from lepton.dataset.clean.cell_parsing import DATE_PATTERN, NUMBER_PATTERN
 from lepton.dataset.clean.cell_texts import distinct_texts, text_cells
+from lepton.dataset.clean.file_parts import ONE_FILE
+from lepton.dataset.clean.parsed_columns import ParsedColumns
 from lepton.dataset.clean.text_columns import TextColumn, distinct_columns, text_columns
 from lepton.dataset.read.raw_table import ArrowTable, FrameTable
 
@@ -55,3 +57,28 @@ def test_a_column_among_others_counts_and_matches_its_own_cells_alone(name):
         assert column.matching(NUMBER_PATTERN).tolist() == [name == "numbers"] * len(texts)
         if cells:
             assert column.first_texts(2).to_pylist() == list(dict.fromkeys(cells[:2]))
+
+
+TYPED = {
+    "words": CELLS["words"],
+    "answer": ["Yes", "no", "y", None, "NO", "maybe", "t"],
+    "days": ["2024-01-31", None, None, "2024-01-31", "2023-12-01", "2023-12-01", None],
+    "times": ["2024-01-31 10:30", "31.12.2023", None, "", "2023-12-01", "2024/1/5", None],
+}
+KINDS = {"words": "categorical", "answer": "boolean", "days": "date", "times": "date"}
+
+
+@pytest.mark.parametrize("in_arrow", [True, False])
+@pytest.mark.parametrize("dates", [["days"], ["days", "times"]])
+def test_columns_parsed_together_are_what_each_is_parsed_to(in_arrow, dates):
+    arrow = pa.table({name: pa.array(cells) for name, cells in TYPED.items()})
+    table = ArrowTable(arrow, []) if in_arrow else FrameTable(arrow.to_pandas())
+    kept_rows = np.arange(7) != 3
+    together, alone = (ParsedColumns(table, KINDS, kept_rows, ONE_FILE) for _ in range(2))
+    days, categories = together.dates(dates), together.categories(["words", "answer"])
+    for name, column in zip(dates, days.T, strict=True):
+        np.testing.assert_array_equal(column, alone[name].to_numpy())
+    for name, column in zip(["words", "answer"], categories, strict=True):
+        assert alone[name].cat.codes.tolist() == column.positions.tolist()
+        assert alone[name].cat.categories.tolist() == column.distinct.tolist()
+    assert together.missing == alone.missing
