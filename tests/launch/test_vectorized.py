@@ -45,7 +45,7 @@ def test_why_runs_are_trained_one_by_one_is_shown_once_in_a_sweep_of_many_batche
     assert shown == ["one by one, 2 of 2 runs: model=gradient_boosting fits itself"]
 
 
-@pytest.mark.parametrize("launcher", quick(["vectorized", "auto"], "auto"))
+@pytest.mark.parametrize("launcher", quick(["vectorized", "auto"]))
 def test_a_study_is_the_same_whichever_launcher_made_it(lepton, launcher):
     arguments = ("train", "-m", *SMALL, EXACT, "seed=1,2", "optimizer.lr=0.01,0.02")
     assert lepton(*arguments, "study=one", "hydra/launcher=basic")[0] == 0

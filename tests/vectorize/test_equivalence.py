@@ -261,7 +261,7 @@ DROPOUT = {
 }
 
 
-@pytest.mark.parametrize("model", quick(DROPOUT, "resnet"))
+@pytest.mark.parametrize("model", quick(DROPOUT))
 def test_with_dropout_too_masks_are_those_of_the_run_alone(gap, model):
     overrides = (*DATA, f"model={model}", *DROPOUT[model], "trainer.max_epochs=3", "seed=1,2")
     assert gap(*overrides, "optimizer.lr=0.01", EXACT) < 1e-9

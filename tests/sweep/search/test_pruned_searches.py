@@ -50,7 +50,7 @@ def test_a_clearly_bad_trial_is_pruned_and_the_best_is_not(curved, search, capsy
     assert "optimizer.lr=0.01\n" in out
 
 
-@pytest.mark.parametrize("name", quick(["successive_halving", "hyperband"], "successive_halving"))
+@pytest.mark.parametrize("name", quick(["successive_halving", "hyperband"]))
 def test_the_order_in_which_a_batch_is_trained_changes_nothing(name, curved, search, monkeypatch):
     overrides = [f"{PRUNER}={name}", *SIZE, *FURTHER[name]]
     straight = search(*overrides, "study=straight")
