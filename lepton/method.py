@@ -33,7 +33,8 @@ class Method:
 
     Order. Once a run: `prepare`, `groups`, `callbacks`. Once an epoch: `on_epoch`. For each batch:
     `on_batch` of all methods, the model, the task's loss, `loss` of all, then all `penalty` are
-    added, and gradients follow. For each step of the optimizer, which may be of several batches:
+    added, and gradients follow; where a method has a `perturbation`, those of another pass at the
+    weights that it gives. For each step of the optimizer, which may be of several batches:
     `before_step`, the step, `after_step`. Among methods: fine-tuning, regularization,
     augmentation, adversarial, and in each of these by name.
 
@@ -44,17 +45,17 @@ class Method:
     that a hook takes itself are not scaled against underflow. `before_step` sees unscaled ones.
 
     Stacks. `stackable` names the attributes, called as in YAML, that may differ between members of
-    a stack. There `on_batch`, `loss` and `penalty` run under vmap, once for all members, with
-    tensors for these attributes; the other hooks need a form in `stacked`. Under vmap nothing may
-    depend on the value of a tensor (torch.where in place of `if`, no `.item()`), shapes are fixed,
-    nothing is kept in attributes, no tensor from outside is changed in place, and gradients are
-    those of torch.func; some functions have no rule, as F.kl_div. Members are compared with their
-    runs alone: where a method does otherwise, these are trained one by one.
+    a stack. There `on_batch`, `loss`, `penalty` and `perturbation` run under vmap, once for all
+    members, with tensors for these attributes; the other hooks need a form in `stacked`. Under vmap
+    nothing may depend on the value of a tensor (torch.where in place of `if`, no `.item()`), shapes
+    are fixed, nothing is kept in attributes, no tensor from outside is changed in place, and
+    gradients are those of torch.func; some functions have no rule, as F.kl_div. Members are
+    compared with their runs alone: where a method does otherwise, these are trained one by one.
 
     Replays. A class says `replayable = True`, and not for those that inherit from it, when its
-    `on_batch`, `loss` and `penalty` do the same tensor operations in every step, with nothing
-    counted, and nothing drawn but from `draw`. Then a stack's step may be recorded, and replayed
-    without calling them again, by which small models gain most.
+    `on_batch`, `loss`, `penalty` and `perturbation` do the same tensor operations in every step,
+    with nothing counted, and nothing drawn but from `draw`. Then a stack's step may be recorded,
+    and replayed without calling them again, by which small models gain most.
 
     Processes. With several devices each calls the hooks for its own batch, and gradients are
     averaged when the loss goes backward: a gradient that a hook takes itself is of its own batch.
@@ -124,6 +125,17 @@ class Method:
     def penalty(self, model: nn.Module) -> Tensor | float:
         """A term that is added to the training loss."""
         return 0.0
+
+    def perturbation(
+        self, weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor]
+    ) -> Mapping[str, Tensor]:
+        """What is added to the trained weights for another pass through the same batch, whose
+        gradient counts in place of these; under mixed precision they are not scaled.
+
+        `draw` gives the other pass the same numbers, dropout draws new masks, and running
+        statistics stay those of the first. Of all methods of a run one may have it.
+        """
+        return {name: torch.zeros_like(weight) for name, weight in weights.items()}
 
     def before_step(self, model: nn.Module, optimizer: Optimizer) -> None:
         """Is called when the gradients of a step are there."""

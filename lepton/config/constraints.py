@@ -22,7 +22,7 @@ from lepton.config.method_nodes import method_nodes
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.number_bounds import senseless_numbers, unstorable_numbers
 from lepton.config.row_weights import row_weight_problems
-from lepton.config.signature import TargetError, class_constant, takes_key
+from lepton.config.signature import TargetError, class_constant, read_signature, takes_key
 from lepton.config.task_checks import task_problems
 from lepton.config.tracker_checks import tracker_problems
 from lepton.config.trainer_extra import extra_problems
@@ -50,6 +50,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         problems += _device_problems(config) + _schedule_free_problems(config)
         if config["dataset"] and config["model"]:
             problems += input_change_problems(config)
+        problems += _method_problems(config)
     return problems
 
 
@@ -98,6 +99,24 @@ def _schedule_free_problems(config: dict[str, Any]) -> list[str]:
                 f"leave out {option or option_label(config, path)} or use another optimizer"
             )
     return problems
+
+
+def _method_problems(config: dict[str, Any]) -> list[str]:
+    """A line where two methods would each have the weights, or the gradient, for themselves."""
+    perturbing, averaging = [], []
+    for path, node in method_nodes(config):
+        if "perturbation" in read_signature(node["_target_"]).methods:
+            perturbing.append(path)
+        if class_fact(node, "averages_weights"):
+            averaging.append(path)
+    return [
+        f"{', '.join(paths)}: each {does}; choose one of them"
+        for paths, does in (
+            (perturbing, "takes the gradient at weights of its own"),
+            (averaging, "averages the weights"),
+        )
+        if len(paths) > 1
+    ]
 
 
 def _device_problems(config: dict[str, Any]) -> list[str]:

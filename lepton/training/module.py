@@ -24,6 +24,7 @@ from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream
 from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.loss import loss_and_normalizer, stream_names
+from lepton.training.perturbation import loss_to_learn_from, perturbing_method
 from lepton.training.rng_states import set_rng_states
 from lepton.training.step_weights import StepWeights
 from lepton.values.finite import LossCheck
@@ -60,6 +61,7 @@ class TrainingModule(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.task, self.methods = model, task, methods
+        self.perturbing = perturbing_method(methods)
         self.make_optimizer, self.make_scheduler = make_optimizer, make_scheduler
         self.steps_by_batch, self.accumulate = steps_by_batch, accumulate
         self.batch_by_batch = batch_by_batch  # blocks hold one batch, which callbacks are told of
@@ -108,14 +110,14 @@ class TrainingModule(pl.LightningModule):
         optimizer = self.optimizer
         for batch in block:
             self.draw_streams.set_step(len(self.losses))
-            draws = self.draw_streams.draws(self.draw_streams.keys[0])
-            loss, normalizer = loss_and_normalizer(
-                self.model, self.task, self.methods, batch, draws
-            )
+            loss, normalizer = self._loss(batch)
             if self.single_process:  # several processes end together, after the epoch
                 self._check_finite(loss)
             share = self._share(batch, normalizer)
-            self.manual_backward(loss if share is None else loss * share)
+            with loss_to_learn_from(
+                self.model, self.perturbing, loss, lambda batch=batch: self._loss(batch)[0]
+            ) as learned:
+                self.manual_backward(learned if share is None else learned * share)
             self.losses.append(loss.detach())
             self.batch_rows.append(len(batch["id"]))
             if len(self.losses) % self.accumulate == 0 or len(self.losses) == self.num_batches:
@@ -123,6 +125,11 @@ class TrainingModule(pl.LightningModule):
                 if len(self.losses) < self.num_batches:
                     self.between_steps(self)
         return self.losses[-1] if self.batch_by_batch else None
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """The loss of a batch; asked for again, methods draw the same numbers."""
+        draws = self.draw_streams.draws(self.draw_streams.keys[0])
+        return loss_and_normalizer(self.model, self.task, self.methods, batch, draws)
 
     def _check_finite(self, loss: Tensor) -> None:
         """Raises: Diverged when this loss, or on a GPU the one before, is no finite number."""

@@ -16,6 +16,7 @@ from lepton.task import Task
 from lepton.training.dropout_masks import MaskStream, StreamDropout
 from lepton.training.loss import stream_names, training_loss
 from lepton.training.network import Network
+from lepton.training.perturbation import perturbing_method
 from lepton.vectorize.layers import StackedDropout, StackedLinear
 from lepton.vectorize.replayable import is_replayable
 
@@ -66,19 +67,31 @@ class StackedForward(StackState):
         owners += filter(callable, vars(task).values())  # as a loss of its own
         return all(map(is_replayable, owners))
 
-    def losses(self, parameters: Batch, batch: Batch, *, common: bool) -> Tensor:
-        """The training loss of every member.
+    def losses(
+        self, parameters: Batch, batch: Batch, *, common: bool, buffers: Batch | None = None
+    ) -> Tensor:
+        """The training loss of every member; where `buffers` are given, by a further pass of the
+        same step, which changes these in place of the stack's own.
 
         Shapes: parameters (K, *shape); batch (K, B, ...), or (B, ...) where `common` -> (K,).
         """
         self.model.train()
-        for layer in self.dropouts.values():
+        for layer in self.dropouts.values() if buffers is None else ():
             layer.begin_step()
         in_dims = (0, 0, 0, 0, None if common else 0)
         losses = vmap(self._loss, in_dims=in_dims, randomness="different")
-        buffers, attributes = of_submodule(self.buffers), self.member_attributes
-        keys = self.draw_streams.keys
+        buffers = of_submodule(self.buffers if buffers is None else buffers)
+        attributes, keys = self.member_attributes, self.draw_streams.keys
         return losses(of_submodule(parameters), buffers, attributes, keys, batch)
+
+    @torch.no_grad()
+    def perturbed(self, parameters: Batch, gradients: Batch) -> Batch:
+        """Other weights of every member, as its method perturbs them: leaves of autograd.
+
+        Shapes: each (K, *shape) -> the same.
+        """
+        moves = vmap(self._perturbation)(parameters, gradients, self.member_attributes)
+        return {name: (p + moves[name]).requires_grad_() for name, p in parameters.items()}
 
     def predict(self, parameters: Batch, batch: Batch) -> Tensor:
         """Predictions of every member for the same rows.
@@ -90,6 +103,23 @@ class StackedForward(StackState):
         with torch.no_grad():
             return predictions(of_submodule(parameters), of_submodule(self.buffers), batch)
 
+    @property
+    def perturbing(self) -> Method | None:
+        """The method whose perturbed weights the gradient is taken at."""
+        return perturbing_method(self.computation.methods)
+
+    def _perturbation(
+        self, parameters: Batch, gradients: Batch, member_attributes: dict[AttributeKey, Tensor]
+    ) -> Batch:
+        """What one member's weights are moved by, as vmap calls it."""
+        self._set_attributes(member_attributes)
+        assert self.perturbing is not None
+        return dict(self.perturbing.perturbation(parameters, gradients))
+
+    def _set_attributes(self, member_attributes: dict[AttributeKey, Tensor]) -> None:
+        for (index, name), value in member_attributes.items():
+            setattr(self.computation.owner(index), name, value)
+
     def _loss(
         self,
         parameters: Batch,
@@ -99,8 +129,7 @@ class StackedForward(StackState):
         batch: Batch,
     ) -> Tensor:
         """One member's loss, as vmap calls it."""
-        for (index, name), value in member_attributes.items():
-            setattr(self.computation.owner(index), name, value)
+        self._set_attributes(member_attributes)
         draws = self.draw_streams.draws(keys)
         return functional_call(self.computation, parameters | buffers, (batch, draws))
 

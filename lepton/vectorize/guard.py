@@ -18,6 +18,7 @@ from lepton.randomness.streams import DrawStreams
 from lepton.seeds import derive
 from lepton.training.dropout_masks import MaskStream, StreamDropout
 from lepton.training.loss import stream_names
+from lepton.training.perturbation import perturbing_method
 from lepton.vectorize.forward import Computation, of_submodule
 
 if TYPE_CHECKING:
@@ -160,13 +161,26 @@ class StepComparison:
         streams = DrawStreams([member.seed], stream_names(network.methods), device)
         streams.start_epoch(stack.epoch)
         streams.set_step(len(stack.batch_losses))
-        draws = streams.draws(streams.keys[0])
         batch = in_dtype(self.batch, dtype)
         computation = Computation(model.train(), network.task, network.methods)
-        tensors = of_submodule(parameters | buffers)
+        perturbing = perturbing_method(network.methods)
+
+        def loss_at(parameters: Batch) -> Tensor:
+            draws = streams.draws(streams.keys[0])
+            return functional_call(computation, of_submodule(parameters | buffers), (batch, draws))
+
         with other_global_numbers(self.seed, device), masks_from(model, self.masks.fork(0)):
-            loss = functional_call(computation, tensors, (batch, draws))
-            grads = torch.autograd.grad(loss * self.share, list(parameters.values()))
+            loss = learned = loss_at(parameters)
+            if perturbing is not None:
+                grads = torch.autograd.grad(loss, list(parameters.values()))
+                slopes = dict(zip(parameters, grads, strict=True))
+                moves = perturbing.perturbation(parameters, slopes)
+                parameters = {
+                    name: (value + moves[name]).detach().requires_grad_()
+                    for name, value in parameters.items()
+                }
+                learned = loss_at(parameters)
+            grads = torch.autograd.grad(learned * self.share, list(parameters.values()))
         return StepResult(loss.detach(), torch.cat([grad.flatten() for grad in grads]))
 
 

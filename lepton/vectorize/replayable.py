@@ -5,7 +5,7 @@ from torch import nn
 from lepton.compat.torch import forward_hooks
 from lepton.method import Method, overrides
 
-HOOKS_IN_STEP = ("on_batch", "loss", "penalty")
+HOOKS_IN_STEP = ("on_batch", "loss", "penalty", "perturbation")
 
 
 def is_replayable(owner: object) -> bool:

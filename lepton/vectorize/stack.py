@@ -110,7 +110,13 @@ class Stack:
         """Shapes: batch (K, B, ...), or (B, ...) where `common` -> (K,), then a (K, n) for each
         parameter."""
         losses = self.forward.losses(self.weights.views, batch, common=common)
-        return [losses.detach(), *self.weights.gradients(losses.sum() * share)]
+        if self.forward.perturbing is None:
+            return [losses.detach(), *self.weights.gradients(losses.sum() * share)]
+        gradients = self.weights.shaped(self.weights.gradients(losses.sum()))
+        views = self.forward.perturbed(self.weights.views, gradients)
+        buffers = {name: buffer.clone() for name, buffer in self.forward.buffers.items()}
+        learned = self.forward.losses(views, batch, common=common, buffers=buffers)
+        return [losses.detach(), *self.weights.gradients(learned.sum() * share, views)]
 
     def gather(self, rows: Tensor) -> Batch:
         """The training batch of the rows of these numbers. Shapes: rows (...) -> (..., *shape)."""

@@ -47,9 +47,11 @@ class StackedWeights(StackState):
         parameters = zip(self.names, flat, self.shapes, strict=True)
         return {name: value.view(*value.shape[:-1], *shape) for name, value, shape in parameters}
 
-    def gradients(self, loss: Tensor) -> list[Tensor]:
-        """Each member's own gradients, from the sum of all members' losses. Shapes: as `grads`."""
-        grads = torch.autograd.grad(loss, [self.views[name] for name in self.names])
+    def gradients(self, loss: Tensor, views: dict[str, Tensor] | None = None) -> list[Tensor]:
+        """Each member's own gradients, from the sum of all members' losses; of other weights where
+        their views are given. Shapes: as `grads`."""
+        views = self.views if views is None else views
+        grads = torch.autograd.grad(loss, [views[name] for name in self.names])
         return [grad.reshape(len(grad), -1).contiguous() for grad in grads]  # as kernels want it
 
     def set_gradients(self, grads: list[Tensor], *, add: bool) -> None:

@@ -1,4 +1,4 @@
-"""Methods that lepton does not know, written against the hooks alone, with a config folder."""
+"""Methods that lepton does not know, and sam, against the hooks alone, with a config folder."""
 
 from pathlib import Path
 

@@ -4,7 +4,6 @@ from lepton.testing import MethodContract
 from tests.methods.fgsm import FGSM
 from tests.methods.mixup import Mixup
 from tests.methods.r_drop import RDrop
-from tests.methods.sam import SAM
 
 
 class TestMixup(MethodContract):
@@ -22,8 +21,3 @@ class TestRDrop(MethodContract):
 
     def build(self):
         return RDrop(alpha=1.0)
-
-
-class TestSAM(MethodContract):
-    def build(self):
-        return SAM(rho=0.05)

@@ -1,7 +1,5 @@
 """The methods of this folder against loops, autograd and scipy: so the hooks say what they do."""
 
-import copy
-
 import numpy as np
 import pytest
 import torch
@@ -17,7 +15,6 @@ from tests.methods.conftest import SMALL
 from tests.methods.fgsm import FGSM
 from tests.methods.mixup import Mixup
 from tests.methods.r_drop import RDrop
-from tests.methods.sam import SAM
 
 
 class Case:
@@ -85,33 +82,6 @@ def test_r_drops_term_is_the_symmetric_divergence_of_two_passes(case):
     losses = [F.cross_entropy(logits, case.batch["target"]).item() for logits in passes]
     expected = sum(losses) / 2 + 3 * divergence
     assert case.loss(RDrop(alpha=3.0)).item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_sams_gradient_is_that_of_its_two_steps_by_hand(case):
-    case = case("model.dropout=0", "model.normalization=batch")
-    by_hand = copy.deepcopy(case.model)
-
-    def loss_by_hand():
-        return F.cross_entropy(by_hand(case.batch), case.batch["target"])
-
-    loss_by_hand().backward()
-    slopes = [p.grad for p in by_hand.parameters()]
-    length = torch.sqrt(sum(slope.square().sum() for slope in slopes))
-    with torch.no_grad():
-        for parameter, slope in zip(by_hand.parameters(), slopes, strict=True):
-            parameter += 0.2 * slope / length
-    by_hand.zero_grad()
-    second = loss_by_hand()
-    second.backward()
-    loss = case.loss(SAM(rho=0.2))
-    torch.testing.assert_close(loss, second)
-    expected = [p.grad for p in by_hand.parameters()]
-    for gradient, other in zip(case.gradients(loss), expected, strict=True):
-        torch.testing.assert_close(gradient, other, rtol=1e-3, atol=1e-6)
-    buffers = case.model.named_buffers()  # that the task's own pass alone moves
-    counts = [b for name, b in buffers if name.endswith("num_batches_tracked")]
-    assert counts
-    assert all(int(count) == 1 for count in counts)
 
 
 def test_distillations_loss_is_cross_entropy_and_divergence_from_the_teacher(case, words):

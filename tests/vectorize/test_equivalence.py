@@ -97,12 +97,15 @@ REGULARIZATION = {
     "weight_decay": ("regularization.weight_decay.rate=0,1",),
     "gradient_clipping": ("regularization.gradient_clipping.max_norm=0.05,0.2",),
     "ema": ("regularization.ema.decay=0.1,0.6",),
+    "sam": ("regularization.sam.rho=0.05,0.5",),
+    "asam": ("regularization.asam.rho=0.2,1", "regularization.asam.eta=0.01,0.1"),
     "early_stopping": (
         *("regularization.early_stopping.patience=1,2,3", "trainer.max_epochs=12"),
         *("regularization.early_stopping.min_delta=0.02", "optimizer.lr=0.05"),
     ),
 }
 METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing", "weight_decay"]
+METHODS += ["sam"]
 
 
 def test_the_patience_of_the_trainer(gap):
