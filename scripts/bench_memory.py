@@ -1,12 +1,13 @@
 """Measures the memory and the time of whole runs on tables of 10^4 to 10^7 rows x 60 columns.
 
-    python scripts/bench_memory.py [--rows 10000,400000] [--format parquet,csv,texts]
+    python scripts/bench_memory.py [--rows 10000,400000] [--format parquet,csv,texts,npz]
         [--memory-gb null,0] [OVERRIDE ...]
 
 Makes each table (normal numbers, a class by their sum), trains one epoch of a small network on it
 in a fresh process, and prints the peak of anonymous memory (RssAnon) beyond that of a run on 1000
 rows, which has imported and built all the same; as a multiple of the float32 data, and per row.
-`texts` are as many rows of `--columns` words, whose data are their letters.
+`texts` are as many rows of `--columns` words, whose data are their letters; `npz` are as many square
+pictures of `--columns` grey pixels, packed, whose data are their bytes.
 File pages, which the system can drop, are not in it. Seconds are those of the wall clock and of
 the CPU, from composing to the result. What is streamed is written to a cache of its own.
 --memory-gb gives the budgets to try, 0 for one that streams everything; overrides are those of
@@ -14,6 +15,7 @@ the CPU, from composing to the result. What is streamed is written to a cache of
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 COLUMNS, GROUP_ROWS = 60, 100_000
-SETTING = ("dataset.target=target", "trainer.max_epochs=1", "batch_size=256")
+SETTING = ("trainer.max_epochs=1", "batch_size=256")
 OF_TEXTS = ("dataset=text_csv", "dataset.text=text", "model=bag_of_embeddings")
+OF_PICTURES = (
+    "dataset=npz",
+    "model=cnn_small",
+    "dataset.split=random",
+    "dataset.split_column=null",
+)
 WORD_LETTERS, WORDS = 5, 20_000
 POLL_SECONDS = 0.002
 
@@ -57,7 +65,7 @@ def main() -> int:
             bases = {budget: run_apart(table, name, budget, overrides)[0] for budget in budgets}
             for rows in map(int, arguments.rows.split(",")):
                 table = make_table(Path(folder), rows, arguments.columns, name)
-                width = WORD_LETTERS + 1 if name == "texts" else 4
+                width = {"texts": WORD_LETTERS + 1, "npz": 1}.get(name, 4)
                 for budget in budgets:
                     peak, seconds, cpu_seconds = run_apart(table, name, budget, overrides)
                     growth = peak - bases[budget]
@@ -78,6 +86,8 @@ def make_table(folder: Path, rows: int, columns: int, name: str) -> Path:
     from pyarrow import csv, parquet
 
     path, rng = folder / f"{rows}.{name}", np.random.default_rng(rows)
+    if name == "npz":
+        return make_pictures(path, rows, columns, rng)
     if name == "texts":
         return make_texts(path.with_suffix(".parquet"), rows, columns, rng)
     names = [f"num_{i}" for i in range(columns)]
@@ -110,13 +120,31 @@ def make_texts(path: Path, rows: int, words: int, rng: "np.random.Generator") ->
     return path
 
 
+def make_pictures(path: Path, rows: int, pixels: int, rng: "np.random.Generator") -> Path:
+    """A packed archive of grey pictures of noise, and a class by how bright they are."""
+    import numpy as np
+
+    side, target = math.isqrt(pixels), rng.integers(0, 2, rows)
+    images = rng.integers(0, 200, (rows, side, side), dtype=np.uint8)
+    images += (20 * target).astype(np.uint8)[:, None, None]
+    np.savez_compressed(path, train_images=images, train_labels=target)
+    return path
+
+
 def run_apart(
     table: Path, name: str, budget: str, overrides: list[str]
 ) -> tuple[float, float, float]:
     """The peak of a run in a process of its own, in bytes, and its seconds, of the CPU too."""
-    data = OF_TEXTS if name == "texts" else (f"dataset={name}", "model=mlp")
+    kinds = {"texts": OF_TEXTS, "npz": OF_PICTURES}
+    data = kinds.get(name, (f"dataset={name}", "model=mlp"))
     data = (*data, f"dataset.path={table}", f"dataset.memory_gb={budget}")
-    setting = (f"runs={table.parent}/runs", "rerun=true", *SETTING)  # the budget changes no run id
+    target = f"dataset.target={'label' if name == 'npz' else 'target'}"
+    setting = (
+        f"runs={table.parent}/runs",
+        "rerun=true",
+        target,
+        *SETTING,
+    )  # the budget changes no run id
     command = [sys.executable, __file__, "--child", *data, *setting, *overrides]
     environment = os.environ | {"LEPTON_CACHE": f"{table.parent}/cache"}
     peak = 0

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lepton.dataset.image import IMAGE_COLUMN, ImageData
-from lepton.dataset.read.idx_file import read_idx
+from lepton.dataset.array_pictures import ArrayPictures
+from lepton.dataset.image import IMAGE_COLUMN
+from lepton.dataset.load.streaming import reads_as
+from lepton.dataset.read.idx_file import idx_head, read_idx
+from lepton.dataset.read.stored_array import StoredArray
 from lepton.errors import DataError
 
 LABEL = "label"
@@ -15,7 +18,7 @@ PREFIXES = {"train": "train", "test": "t10k"}
 IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 
-class Idx(ImageData):
+class Idx(ArrayPictures):
     """A folder with images and labels of a training and a test set, packed by gzip or not."""
 
     folder_keys = ("path",)
@@ -28,13 +31,18 @@ class Idx(ImageData):
         """The names of both files of images."""
         return _file_of(self.path, "train", IMAGES), _file_of(self.path, "test", IMAGES)
 
+    def stored_pictures(self) -> list[StoredArray]:
+        paths = self.file_names() if reads_as(self, Idx) else ()
+        return [idx_head(Path(path)) for path in paths]
+
     def read(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The pictures of both sets with their labels."""
         return self._read("train"), self._read("test")
 
     def _read(self, split: str) -> pd.DataFrame:
         paths = [Path(_file_of(self.path, split, what)) for what in (IMAGES, LABELS)]
-        images, labels = map(read_idx, paths)
+        images = idx_head(paths[0]).mapped() if self.is_mapped else read_idx(paths[0])
+        labels = read_idx(paths[1])
         if labels.ndim != 1 or len(labels) != len(images):
             raise DataError(
                 f"{paths[1]}: holds {labels.shape} labels for the {len(images)} images of "

@@ -1,15 +1,17 @@
 """Data sets of images in a NumPy archive, as those of MedMNIST are."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lepton.dataset.array_pictures import ArrayPictures
 from lepton.dataset.idx import LABEL, named
-from lepton.dataset.image import IMAGE_COLUMN, ImageData
+from lepton.dataset.image import IMAGE_COLUMN
+from lepton.dataset.load.streaming import reads_as
+from lepton.dataset.read.npz_file import npz_head, npz_names, read_npz
+from lepton.dataset.read.stored_array import StoredArray
 from lepton.errors import DataError
 
 SPLIT = "split"  # the column that says where a row belongs
@@ -20,12 +22,13 @@ ARRAYS = {  # of the images and the labels of a split, as several publishers nam
 }
 
 
-class Npz(ImageData):
+class Npz(ArrayPictures):
     """A file with arrays of images and labels for train, test and perhaps val."""
 
     def __init__(self, *, path: str, class_names: list[str] | None, **images: Any):
         super().__init__(**images)
         self.path, self.class_names = path, class_names
+        self.file = Path(path).expanduser()
 
     def file_names(self) -> tuple[str, str]:
         """What messages call the rows of train and those of test, which are of one file."""
@@ -36,14 +39,8 @@ class Npz(ImageData):
 
         Those of test are apart, as of a test file, where the names do not split the rows.
         """
-        path = Path(self.path).expanduser()
-        if path.is_file() and not zipfile.is_zipfile(path):
-            raise DataError(f"{path}: is no npz file, or only the begin of one")
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                frames = {split: self._read(archive, split) for split in ARRAYS}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as e:
-            raise DataError(f"{path}: cannot be read ({' '.join(str(e).split())})") from e
+        path, names = self.file, npz_names(self.file)
+        frames = {split: self._read(names, split) for split in ARRAYS}
         if frames["train"] is None:
             raise DataError(f"{path}: has no arrays {' and '.join(ARRAYS['train'][0])}")
         if self.split_settings.column != SPLIT:
@@ -57,17 +54,23 @@ class Npz(ImageData):
             )
         return pd.concat(frames.values(), ignore_index=True), None
 
-    def _read(self, archive: Any, split: str) -> pd.DataFrame | None:
+    def stored_pictures(self) -> list[StoredArray]:
+        names = npz_names(self.file) if reads_as(self, Npz) else set()
+        pairs = [_pair_of(split, names) for split in ARRAYS]
+        return [npz_head(self.file, pair[0]) for pair in pairs if pair]
+
+    def _read(self, names: set[str], split: str) -> pd.DataFrame | None:
         """The rows of a split; None where the archive has no such arrays."""
-        pairs = [pair for pair in ARRAYS[split] if set(pair) <= set(archive.files)]
-        if not pairs:
+        if (pair := _pair_of(split, names)) is None:
             return None
-        images, labels = (archive[name] for name in pairs[0])
+        path, (name, label_name) = self.file, pair
+        images = npz_head(path, name).mapped() if self.is_mapped else read_npz(path, name)
+        labels = read_npz(path, label_name)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         if labels.ndim != 1 or len(labels) != len(images):
             raise DataError(
-                f"{self.path}: {pairs[0][1]} has the shape {labels.shape}, and {pairs[0][0]} "
+                f"{self.path}: {label_name} has the shape {labels.shape}, and {name} "
                 f"{len(images)} images; a label for each is right"
             )
         return pd.DataFrame(
@@ -77,3 +80,8 @@ class Npz(ImageData):
                 SPLIT: np.full(len(images), split, dtype=object),
             }
         )
+
+
+def _pair_of(split: str, names: set[str]) -> tuple[str, str] | None:
+    """The names of the images and labels of a split, if an archive has these."""
+    return next((pair for pair in ARRAYS[split] if {*pair} <= names), None)

@@ -1,5 +1,6 @@
 """Pictures of a data set as one array: decoded once, and kept in the cache."""
 
+import hashlib
 import math
 import mmap
 from collections import Counter
@@ -14,6 +15,7 @@ from lepton.image.decoding import MODES, Picture, silent_pillow
 from lepton.image.picture_reader import COLOURS, Fit, PictureReader, in_threads
 from lepton.image.survey import PictureSurvey, survey_pictures
 from lepton.storage.array_cache import ArrayEntry
+from lepton.storage.cache import cache_key
 from lepton.storage.decoded_cache import (
     KEY_BYTES,
     DecodedCache,
@@ -133,7 +135,7 @@ def decode_all(
     Raises: DataError when the sizes of pictures differ, and no size is given; LeptonError when the
         cache's folder cannot be written.
     """
-    if plain := _plain_pixels(pictures, shape):
+    if plain := _plain_pixels(pictures, shape, name, threads):
         return plain
     return decoded_pixels(CACHE, pictures, shape, name, lambda f: PictureReader(**f), threads)
 
@@ -187,21 +189,42 @@ def _decode_into(
     entry.facts = {"errors": errors, "reader": asdict(reader), "survey": survey.facts()}
 
 
-def _plain_pixels(pictures: Sequence[Picture], shape: PictureShape) -> DecodedPixels | None:
-    """Arrays of bytes that all have the shape that is wanted, as they are."""
-    seen = {(getattr(p, "shape", ()), getattr(p, "dtype", None)) for p in pictures}
+def plain_sides(seen: set[tuple[Any, Any]], shape: PictureShape) -> tuple[int, int, int] | None:
+    """Height, width and channels of arrays of bytes that all have the shape that is wanted.
+
+    `seen`: the shape of a row and the type of each array. None where there are others.
+    """
     (sides, dtype), *others = seen
     if others or dtype != BYTE or len(sides) not in (2, 3) or not all(sides):
         return None
     height, width, channels = (*sides, 1)[:3]
-    if shape.size not in (None, (height, width)) or shape.channels not in (None, channels):
+    is_wanted = shape.size in (None, (height, width)) and shape.channels in (None, channels)
+    return (height, width, channels) if is_wanted and channels in MODES else None
+
+
+def _plain_pixels(
+    pictures: Sequence[Picture],
+    shape: PictureShape,
+    name: Callable[[int], str],
+    threads: int | None,
+) -> DecodedPixels | None:
+    """Arrays of bytes that all have the shape that is wanted, as they are."""
+    seen = {(getattr(p, "shape", ()), getattr(p, "dtype", None)) for p in pictures}
+    if (sides := plain_sides(seen, shape)) is None:
         return None
-    if channels not in MODES:
-        return None
+    height, width, channels = sides
     reader = PictureReader(height, width, channels, shape.fit, shape.max_pixels)
-    pixels = np.stack([*pictures]).reshape(len(pictures), height, width, channels)
-    pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-    keys = np.array([content_key(row) for row in pixels], dtype=f"S{KEY_BYTES}")
+
+    def pixels_of(picture: np.ndarray) -> np.ndarray:
+        return picture.reshape(sides).transpose(2, 0, 1)
+
+    keys = np.array([content_key(pixels_of(p)) for p in pictures], dtype=f"S{KEY_BYTES}")
     count = len(pictures)
     survey = PictureSurvey(Counter({(height, width): count}), Counter({channels: count}))
+    if threads is not None:
+        files = FilesToDecode(pictures, keys, name, pixels_of, threads)
+        key = cache_key("plain", asdict(reader), hashlib.sha256(keys.data).hexdigest())
+        none = np.empty((0, *reader.shape), np.uint8)
+        return DecodedPixels(none, keys, {}, reader, survey, files=files, key=key)
+    pixels = np.stack([*map(pixels_of, pictures)])
     return DecodedPixels(pixels, keys, {}, reader, survey)

@@ -1,13 +1,18 @@
 """Files of small images as public sets have them."""
 
 import gzip
+import shutil
 import struct
 
 import numpy as np
 import pytest
+import torch
 from hydra.utils import get_class
 
 from lepton.dataset.digits import Digits
+from lepton.dataset.load.file_rows import holds_files
+from lepton.dataset.read import stored_array
+from lepton.dataset.read.idx_file import DTYPES, idx_head, read_idx
 from lepton.errors import DataError
 from tests.dataset.quick_data import options_of
 from tests.picture_files import IMAGES, LABELS, idx_bytes, write_idx, write_npz
@@ -116,3 +121,103 @@ def test_digits_are_those_of_scikit_learn():
     pixels = np.stack(frame["image"])
     assert pixels.max() == 255
     assert np.abs(pixels / 255 * 16 - images).max() < 0.04
+
+
+BUDGETS = {"as they are": "memory_gb", "smaller": "memory_gb", "smaller, on the disk": "cache_gb"}
+
+
+@pytest.mark.parametrize("case", BUDGETS)
+@pytest.mark.parametrize("name", ["idx", "npz"])
+def test_arrays_above_a_budget_are_cut_by_batch_to_the_rows_that_are_kept(name, case, request):
+    path = request.getfixturevalue({"idx": "folder", "npz": "archive"}[name])
+    size = {} if case == "as they are" else {"size": [6, 5]}
+    kept, cut = (data_of(name, path, **size, **more) for more in ({}, {BUDGETS[case]: 0}))
+    assert kept.streamed_from is None
+    assert f"more than dataset.{BUDGETS[case]}=0" in cut.streamed_from
+    assert (kept.spec, [*map(str, kept.notes)]) == (cut.spec, [*map(str, cut.notes)])
+    for split, rows in kept.splits.items():
+        assert holds_files(cut.splits[split])
+        for tensor, values in rows.items():
+            assert torch.equal(values, cut.splits[split][tensor])
+    blocks = ([b for block in data.train_dataloader() for b in block] for data in (kept, cut))
+    for one, other in zip(*blocks, strict=True):
+        assert torch.equal(one["image"], other["image"])
+
+
+def test_an_array_of_the_shape_that_is_asked_for_takes_nothing_of_the_disk(archive, monkeypatch):
+    monkeypatch.setenv("LEPTON_CACHE", str(archive.parent / "cache"))
+    assert data_of("npz", archive, cache_gb=0).streamed_from is None
+    assert not (archive.parent / "cache").exists()
+
+
+def test_only_what_is_packed_is_unpacked_and_once(folder, monkeypatch):
+    cache = folder / "cache"
+    monkeypatch.setenv("LEPTON_CACHE", str(cache))
+    data_of("idx", folder, memory_gb=0)
+    entries = {path: path.stat().st_mtime_ns for path in cache.rglob("array.npy")}
+    assert len(entries) == 2
+    data_of("idx", folder, memory_gb=0)
+    assert entries == {path: path.stat().st_mtime_ns for path in cache.rglob("array.npy")}
+    shutil.rmtree(cache)
+    for packed in folder.glob("*.gz"):
+        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    data_of("idx", folder, memory_gb=0)
+    assert not [*cache.rglob("array.npy")]
+
+
+@pytest.mark.parametrize("packs", [False, True])
+@pytest.mark.parametrize("dtype", [">u1", ">i1", ">i2", ">i4", ">f4", ">f8"])
+def test_a_mapped_idx_file_holds_the_numbers_that_are_read(dtype, packs, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_array, "BLOCK_BYTES", 64)
+    numbers = np.arange(-40, 80).reshape(8, 3, 5).astype(dtype)
+    code = next(code for code, name in DTYPES.items() if name == dtype)
+    content = struct.pack(">BBBB3I", 0, 0, code, 3, 8, 3, 5) + numbers.tobytes()
+    path = tmp_path / "numbers"
+    path.write_bytes(gzip.compress(content) if packs else content)
+    mapped = idx_head(path).mapped()
+    assert np.array_equal(mapped, numbers)
+    assert np.array_equal(read_idx(path), numbers)
+    assert mapped.dtype.isnative
+
+
+MISTAKES = {
+    "cut short": (lambda packed: packed[:-60], "cannot be read|cut short"),
+    "too long": (lambda packed: gzip.compress(gzip.decompress(packed) + b"x"), "is cut short or"),
+    "no file of images": (lambda packed: gzip.compress(b"PK something"), "is no IDX file"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_damaged_packed_file_is_named_where_it_would_be_mapped(mistake, folder):
+    damage, words = MISTAKES[mistake]
+    path = folder / "train-images-idx3-ubyte.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=rf"{path}: .*({words})"):
+        data_of("idx", folder, memory_gb=0)
+
+
+def test_budgets_that_an_archive_cannot_keep_are_told(archive):
+    with pytest.raises(DataError, match=r"set\.npz: is packed; .*more than dataset\.cache_gb=0; "):
+        data_of("npz", archive, memory_gb=0, cache_gb=0)
+    by_column = {
+        name: np.asfortranarray(IMAGES[n]) for name, n in (("x_train", 40), ("x_test", 10))
+    }
+    np.savez(archive, **by_column, y_train=LABELS[40], y_test=LABELS[10])
+    split = {"split": "random", "split_column": None}
+    assert torch.equal(
+        data_of("npz", archive, **split).splits["test"]["image"][:, 0], torch.tensor(IMAGES[10])
+    )
+    with pytest.raises(DataError, match=r"set\.npz: x_train is stored by column"):
+        data_of("npz", archive, memory_gb=0, **split)
+
+
+def test_an_array_that_changes_while_a_model_trains_is_told(folder):
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(idx_bytes(IMAGES[40]))
+    data = data_of("idx", folder, memory_gb=0)
+    with path.open("rb+") as file:
+        file.seek(16)
+        file.write(bytes(IMAGES[40].nbytes))
+    with pytest.raises(DataError, match=r"^row \d+: has changed since the data were read"):
+        data.splits["train"]["image"][:3]

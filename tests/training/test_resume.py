@@ -14,7 +14,7 @@ from lepton.config.identity import run_folder
 from lepton.run import train_checked
 from lepton.storage.results import read_result
 from lepton.training.signals import RECEIVED, Interrupted
-from tests.picture_files import write_photos
+from tests.picture_files import write_npz, write_photos
 from tests.quick import quick, quick_rows
 from tests.shop_files import SHOP, write_shop
 from tests.sound_files import write_tones
@@ -66,6 +66,10 @@ SETTINGS = {
         )
         for way, budget in (("decoded anew", "cache_gb"), ("from the cache", "memory_gb"))
     },
+    "arrays that are mapped": (
+        *("dataset=npz", "dataset.path=set.npz", "dataset.memory_gb=0", "batch_size=6"),
+        *("model=cnn_small", "model.channels=[4]", "trainer=cpu", "trainer.max_epochs=3"),
+    ),
     "fitting itself": ("dataset=wine", "model=gradient_boosting", "model.max_iter=3"),
 }
 QUICK_STOPS = [("batch norm, ema, one cycle, early stopping", 10), ("accumulated", 3)]
@@ -87,6 +91,8 @@ def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
         write_tones(Path("tones"))
     if case.startswith("pictures"):
         write_photos(Path("photos"))
+    if case.startswith("arrays"):
+        write_npz(Path("set.npz"))
     if case.startswith("several kinds"):
         write_shop(Path())
     folder, stops = stopped(every, *overrides)
