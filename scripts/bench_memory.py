@@ -6,8 +6,8 @@
 Makes each table (normal numbers, a class by their sum), trains one epoch of a small network on it
 in a fresh process, and prints the peak of anonymous memory (RssAnon) beyond that of a run on 1000
 rows, which has imported and built all the same; as a multiple of the float32 data, and per row.
-`texts` are as many rows of `--columns` words, whose data are their letters; `npz` are as many square
-pictures of `--columns` grey pixels, packed, whose data are their bytes.
+`texts` are as many rows of `--columns` words, whose data are their letters; `npz` are as many
+square pictures of `--columns` grey pixels, packed, whose data are their bytes.
 File pages, which the system can drop, are not in it. Seconds are those of the wall clock and of
 the CPU, from composing to the result. What is streamed is written to a cache of its own.
 --memory-gb gives the budgets to try, 0 for one that streams everything; overrides are those of
@@ -32,12 +32,8 @@ if TYPE_CHECKING:
 COLUMNS, GROUP_ROWS = 60, 100_000
 SETTING = ("trainer.max_epochs=1", "batch_size=256")
 OF_TEXTS = ("dataset=text_csv", "dataset.text=text", "model=bag_of_embeddings")
-OF_PICTURES = (
-    "dataset=npz",
-    "model=cnn_small",
-    "dataset.split=random",
-    "dataset.split_column=null",
-)
+SPLIT = ("dataset.split=random", "dataset.split_column=null")
+OF_PICTURES = ("dataset=npz", *SPLIT, "model=cnn_small")
 WORD_LETTERS, WORDS = 5, 20_000
 POLL_SECONDS = 0.002
 
@@ -139,12 +135,8 @@ def run_apart(
     data = kinds.get(name, (f"dataset={name}", "model=mlp"))
     data = (*data, f"dataset.path={table}", f"dataset.memory_gb={budget}")
     target = f"dataset.target={'label' if name == 'npz' else 'target'}"
-    setting = (
-        f"runs={table.parent}/runs",
-        "rerun=true",
-        target,
-        *SETTING,
-    )  # the budget changes no run id
+    # the budget changes no run id
+    setting = (f"runs={table.parent}/runs", "rerun=true", target, *SETTING)
     command = [sys.executable, __file__, "--child", *data, *setting, *overrides]
     environment = os.environ | {"LEPTON_CACHE": f"{table.parent}/cache"}
     peak = 0
