@@ -111,7 +111,7 @@ def test_a_real_kernel_shows_one_output_for_each_call(here):
     assert run[0]["data"]["text/html"] == ""
     assert "<table>" in run[1]["data"]["text/html"]
     assert plot[-1]["data"]["image/png"]
-    assert "wine-mlp-s0-" in later[-1]["data"]["text/plain"]
+    assert "wine-tabm_small-s0-" in later[-1]["data"]["text/plain"]
     (error,) = mistake
     assert error["traceback"] == [
         "LeptonError: train: 5 is no word; each is a string, as in train('seed=1')"
