@@ -2,7 +2,8 @@
 
     python scripts/tabular_tables.py FOLDER
     python scripts/tabular_study.py FOLDER [--use choose] [--splits 3] [--settings default,embedded]
-        [--tables pima,spam] [--references TabM_D,RealMLP_TD] [--runs RUNS] [OVERRIDE ...]
+        [--tables pima,spam] [--references TabM_D,RealMLP_TD] [--best 3m] [--runs RUNS]
+        [OVERRIDE ...]
 
 The tables of `--use choose` are kept for choosing defaults, their test splits too: no figure of
 them may be quoted for what was chosen. Those of `--use compare` are kept for such figures: nothing
@@ -11,7 +12,8 @@ table all settings have the same splits, and are scored on the test split: AUROC
 accuracy of more, R^2 of a number. Ranks are of the means over splits; `behind` is how far a setting
 stays behind the best of its table, where 1 is the distance from the best to the worst.
 `--references` adds networks of pytabkit (of the extra dev) at their defaults, trained on the same
-splits. Runs lie in RUNS (--runs, by default runs/), and what is there is not trained again.
+splits, and `--best` the ensemble that experiment=best_tabular makes of each split in this budget.
+Runs lie in RUNS (--runs, by default runs/), and what is there is not trained again.
 """
 
 import argparse
@@ -39,6 +41,7 @@ def main() -> int:
     parser.add_argument("--settings", default=",".join(sorted(settings())))
     parser.add_argument("--tables")
     parser.add_argument("--references", default="")
+    parser.add_argument("--best", metavar="BUDGET")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     arguments, overrides = parser.parse_known_args()
     names = [name for name, table in TABLES.items() if table.use == arguments.use]
@@ -69,6 +72,8 @@ def main() -> int:
                 frame,
                 arguments.runs / "references.csv",
             )
+        if arguments.best:
+            scores[-1]["best"], seconds[-1]["best"] = best_scores(arguments, name, metric)
         print(scores[-1].round(4).to_string(), flush=True)
     print(summary(pd.concat(scores, axis=1), pd.concat(seconds, axis=1)).to_string())
     return 0
@@ -86,24 +91,48 @@ def trained(
     arguments: argparse.Namespace, name: str, chosen: list[str], overrides: list[str]
 ) -> pd.DataFrame:
     """The finished runs of a table."""
+    words = (
+        *("--config-dir", str(CONFIG_DIR), f"experiment={','.join(chosen)}"),
+        f"dataset.split_seed=range({arguments.splits})",
+        *overrides,
+    )
+    frame = swept(arguments, name, f"table_{name}", words)
+    is_asked = frame["experiment"].isin(chosen) & (frame["dataset.split_seed"] < arguments.splits)
+    return frame[is_asked]
+
+
+def best_scores(arguments: argparse.Namespace, name: str, metric: str) -> tuple[float, float]:
+    """The mean score on test of the ensembles of experiment=best_tabular, and the mean seconds of
+    the runs of one."""
+    scores, seconds = [], []
+    for split in range(arguments.splits):
+        words = (
+            *("experiment=best_tabular", f"budget={arguments.best}"),
+            f"dataset.split_seed={split}",
+        )
+        frame = swept(arguments, name, f"best_{name}_{split}", words)
+        is_ensemble = frame["folder"].str.contains("ensemble_greedy")
+        scores.append(frame.loc[is_ensemble, metric].iloc[-1])
+        seconds.append(frame.loc[~is_ensemble, "seconds"].sum())
+    return sum(scores) / len(scores), sum(seconds) / len(seconds)
+
+
+def swept(
+    arguments: argparse.Namespace, name: str, study: str, words: tuple[str, ...]
+) -> pd.DataFrame:
+    """The finished runs of a study of a table, to which a sweep adds what is missing."""
     from lepton import load
 
-    study, splits = f"table_{name}", arguments.splits
-    words = (
-        f"experiment={','.join(chosen)}",
-        f"dataset.split_seed=range({splits})",
+    data = (
         "dataset=parquet",
         f"dataset.path={arguments.folder / f'{name}.parquet'}",
         f"dataset.target={TABLES[name].target}",
-        f"runs={arguments.runs}",
-        f"study={study}",
-        *overrides,
     )
-    lepton = (sys.executable, "-m", "lepton", "train", "-m", "--config-dir", str(CONFIG_DIR))
-    subprocess.run((*lepton, *words), check=True, stdout=subprocess.DEVNULL)
+    lepton = (sys.executable, "-m", "lepton", "train", "-m")
+    where = (f"runs={arguments.runs}", f"study={study}")
+    subprocess.run((*lepton, *words, *data, *where), check=True, stdout=subprocess.DEVNULL)
     frame = load(arguments.runs / study)
-    is_asked = frame["experiment"].isin(chosen) & (frame["dataset.split_seed"] < splits)
-    return frame[is_asked & (frame["status"] == "finished")]
+    return frame[frame["status"] == "finished"]
 
 
 def summary(scores: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
