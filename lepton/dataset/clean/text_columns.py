@@ -1,6 +1,5 @@
 """Columns of texts by their distinct ones, many of which are read at once."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,46 +9,6 @@ import pyarrow as pa
 from lepton.dataset.clean.cell_texts import Cells, distinct_texts, factorize, matches, tidy
 from lepton.dataset.clean.number_blocks import is_text, whole_columns
 from lepton.dataset.read.raw_table import RawTable
-
-LookFor = Callable[[str], np.ndarray]
-
-
-class TextColumn:
-    """A column's distinct texts, in the order in which they appear, and how often each stands.
-
-    Shapes: codes (rows,), -1 for missing; texts and counts (distinct,).
-    """
-
-    def __init__(self, name: str, codes: np.ndarray, texts: Cells, look_for: LookFor):
-        self.name, self.codes, self.texts, self.look_for = name, codes, texts, look_for
-        self.counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-        self.present = int(self.counts.sum())
-
-    @classmethod
-    def of(cls, column: pd.Series) -> "TextColumn":
-        """One column of any type."""
-        codes, texts = distinct_texts(column)
-        return cls(str(column.name), codes, texts, Looks(texts).of)
-
-    def matching(self, pattern: str) -> np.ndarray:
-        """True for each distinct text that matches a pattern as a whole."""
-        return self.look_for(pattern)
-
-    def all_match(self, pattern: str) -> bool:
-        return bool(len(self.texts)) and bool(self.matching(pattern).all())
-
-    def first(self, chosen: np.ndarray) -> str:
-        """The first of some of the distinct texts."""
-        return self.texts[int(chosen.argmax())].as_py()
-
-    def first_texts(self, cells: int) -> Cells:
-        """The distinct texts of so many cells from the first that is there."""
-        codes = self.codes[self.codes >= 0][:cells]
-        return self.texts[: int(codes.max()) + 1]
-
-    def cells(self) -> Cells:
-        """The text of every cell that is there."""
-        return self.texts.take(pa.array(self.codes[self.codes >= 0]))
 
 
 class Looks:
@@ -67,22 +26,67 @@ class Looks:
             self.results[pattern] = matches(self.texts, pattern)
         return self.results[pattern]
 
-    def of_some(self, some: slice) -> LookFor:
-        """The same of some of the texts."""
-        return lambda pattern: self.of(pattern)[some]
+
+class TextColumn:
+    """A column's distinct texts, in the order in which they appear, and how often each stands.
+
+    `looks` are at the texts of several columns, from `start` on at its own; `first_looks` at the
+    first text of each of these columns, at `place` at its own.
+    Shapes: codes (rows,), -1 for missing; texts and counts (distinct,).
+    """
+
+    def __init__(self, name: str, codes: np.ndarray, texts: Cells):
+        self.name, self.codes, self.texts = name, codes, texts
+        self.counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+        self.present = int(self.counts.sum())
+        self.looks, self.start = Looks(texts), 0
+        self.first_looks, self.place = Looks(texts[:1]), 0
+
+    @classmethod
+    def of(cls, column: pd.Series) -> "TextColumn":
+        """One column of any type."""
+        codes, texts = distinct_texts(column)
+        return cls(str(column.name), codes, texts)
+
+    def matching(self, pattern: str) -> np.ndarray:
+        """True for each distinct text that matches a pattern as a whole."""
+        return self.looks.of(pattern)[self.start : self.start + len(self.texts)]
+
+    def all_match(self, pattern: str) -> bool:
+        """True when there are texts and all match; the first one mostly tells."""
+        if not len(self.texts) or not self.first_looks.of(pattern)[self.place]:
+            return False
+        return bool(self.matching(pattern).all())
+
+    def first(self, chosen: np.ndarray) -> str:
+        """The first of some of the distinct texts."""
+        return self.texts[int(chosen.argmax())].as_py()
+
+    def first_texts(self, cells: int) -> Cells:
+        """The distinct texts of so many cells from the first that is there."""
+        codes = self.codes[self.codes >= 0][:cells]
+        return self.texts[: int(codes.max()) + 1]
+
+    def cells(self) -> Cells:
+        """The text of every cell that is there."""
+        return self.texts.take(pa.array(self.codes[self.codes >= 0]))
 
 
 def text_columns(table: RawTable | pd.DataFrame, names: list[str]) -> dict[str, TextColumn]:
     """Those of the columns that are known to hold texts by their type in Arrow."""
-    distinct = distinct_columns(table, names)
-    texts = [texts for _, texts in distinct.values()]
-    looks = Looks(texts[0] if len(texts) == 1 else pa.concat_arrays(texts)) if texts else None
-    columns, start = {}, 0
-    for name, (codes, own) in distinct.items():
-        assert looks is not None
-        look_for = looks.of_some(slice(start, start + len(own)))
-        columns[name] = TextColumn(name, codes, own, look_for)
-        start += len(own)
+    columns = {
+        name: TextColumn(name, codes, texts)
+        for name, (codes, texts) in distinct_columns(table, names).items()
+    }
+    if len(columns) > 1:
+        several = [column.texts for column in columns.values()]
+        looks = Looks(pa.concat_arrays(several))
+        first_looks = Looks(pa.concat_arrays([texts[:1] for texts in several]))
+        starts = np.cumsum([0, *map(len, several)]).tolist()
+        places = np.cumsum([0, *(len(texts) > 0 for texts in several)]).tolist()
+        for column, start, place in zip(columns.values(), starts, places, strict=False):
+            column.looks, column.start = looks, start
+            column.first_looks, column.place = first_looks, place
     return columns
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,9 @@ import pandas as pd
 from lepton.config.words import shell_word, typed_column
 from lepton.dataset.clean.cell_parsing import to_numbers
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.clean.number_blocks import number_block
 from lepton.dataset.read.raw_table import RawTable
+from lepton.preprocessing.many_columns import CELLS_READ, in_groups
 
 MAX_CELLS = 20_000_000  # that are looked at; of wide tables the first columns
 LEAST_ROWS, MANY_ROWS = 50, 1000
@@ -32,12 +35,18 @@ QUANTITIES = {
 
 def column_notices(table: RawTable, names: Iterable[str]) -> list[CleaningNote]:
     """A note at most on each of these columns of numbers, with the override to paste."""
-    most = MAX_CELLS // max(1, len(table))
+    looked_at = list(islice(names, MAX_CELLS // max(1, len(table))))
     return [
         note
-        for name, _ in zip(names, range(most), strict=False)
-        if (note := _notice(name, to_numbers(table[name]).to_numpy()))
+        for group in in_groups(looked_at, len(table), CELLS_READ)
+        for name, values in zip(group, _numbers(table, group), strict=True)
+        if (note := _notice(name, values))
     ]
+
+
+def _numbers(table: RawTable, names: list[str]) -> Iterable[np.ndarray]:
+    block = number_block(table, names)
+    return (to_numbers(table[name]).to_numpy() for name in names) if block is None else block.T
 
 
 def _notice(name: str, values: np.ndarray) -> CleaningNote | None:
