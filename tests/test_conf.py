@@ -20,7 +20,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "dataset": 21,
     "preprocessing": 4,
     "task": 3,
-    "loss": 4,
+    "loss": 7,
     "evaluation": 6,
     "metric": 12,
     "callbacks": 4,
@@ -29,7 +29,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
-    "regularization": 10,
+    "regularization": 13,
     "finetune": 14,
     "trainer": 9,
     "logger": 5,
@@ -46,11 +46,13 @@ OF_IMAGES = (
     *("cnn_small", "image_resnet", "vit", "vit_small", "convnext", "mobilenet"),
     *("efficientnet_lite0", "mobilenet_v2"),
 )
-OUT_OF_ANOTHERS_WAY = ["asam"]  # each does alone what another option does too
+OUT_OF_ANOTHERS_WAY = ["asam", "l2sp"]  # of another, or of training from scratch
 INSPECTED = ["dataset=digits", "task=anomaly", "task.normal=3"]
 PAIRS = ["dataset=multimodal", "dataset.path={file}", "dataset.target=null", "dataset.absent=drop"]
 PAIRS = [*PAIRS, "dataset.use=[image,text]", "task=contrastive", "model=two_towers"]
 NEEDED = {  # overrides that an option cannot do without
+    "regularization=l2sp": ["finetune=full"],
+    "loss=asymmetric": ["dataset=breast_cancer"],
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],
     "dataset=openml": ["dataset.name=adult"],

@@ -102,14 +102,21 @@ def _schedule_free_problems(config: dict[str, Any]) -> list[str]:
 
 
 def _method_problems(config: dict[str, Any]) -> list[str]:
-    """A line where two methods would each have the weights, or the gradient, for themselves."""
+    """A line where two methods would each have the weights, or the gradient, for themselves, and
+    for one that needs weights to begin from."""
     perturbing, averaging = [], []
     for path, node in method_nodes(config):
         if "perturbation" in read_signature(node["_target_"]).methods:
             perturbing.append(path)
         if class_fact(node, "averages_weights"):
             averaging.append(path)
-    return [
+    problems = [
+        f"{path}, finetune: there are no loaded weights to be drawn back to; choose finetune=full "
+        "and init_from=RUN_OR_WEIGHTS, or leave it out"
+        for path, node in method_nodes(config)
+        if class_fact(node, "needs_start") and not config["finetune"]
+    ]
+    return problems + [
         f"{', '.join(paths)}: each {does}; choose one of them"
         for paths, does in (
             (perturbing, "takes the gradient at weights of its own"),

@@ -10,6 +10,7 @@ AtLeast1 = int
 AtLeast0 = int
 Above0 = float
 NotBelow0 = float
+NotBelowMinus1 = float
 Between0And1 = float
 From0To1 = float
 From0Below1 = float
@@ -41,6 +42,7 @@ BOUNDS = {
     "AtLeast0": Bounds("int, 0 at least", 0, whole=True),
     "Above0": Bounds("float, above 0", 0, open_low=True),
     "NotBelow0": Bounds("float, 0 at least", 0),
+    "NotBelowMinus1": Bounds("float, -1 at least", -1),
     "Between0And1": Bounds("float, between 0 and 1", 0, 1, open_low=True, open_high=True),
     "From0To1": Bounds("float, from 0 to 1", 0, 1),
     "From0Below1": Bounds("float, from 0 to below 1", 0, 1, open_high=True),

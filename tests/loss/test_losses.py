@@ -158,7 +158,78 @@ def test_the_constant_predictor_of_a_quantile_is_numpys_of_the_training_targets(
         assert result.constant["test/pinball"] == pytest.approx(expected, rel=1e-5)
 
 
+def in_classes(name, logits):
+    """Probabilities (rows, labels, 2) of two classes, or (rows, 1, classes), and class numbers."""
+    if name == "multiclass":
+        return logits.softmax(-1).numpy()[:, None]
+    p = logits.sigmoid().numpy()
+    return np.stack([1 - p, p], -1)
+
+
+def of_truth(name, logits, target):
+    """The probability of what is true. Shapes: (rows, labels), or (rows, 1)."""
+    numbers = target.long().numpy().reshape(len(logits), -1, 1)
+    return np.take_along_axis(in_classes(name, logits), numbers, -1).squeeze(-1)
+
+
+FORMULAS = {  # of the papers, by the probability of the true class
+    "poly1": ("epsilon=-0.5", lambda p: -np.log(p) - 0.5 * (1 - p)),
+    "generalized_cross_entropy": ("q=0.4", lambda p: (1 - p**0.4) / 0.4),
+}
+
+
+@pytest.mark.parametrize("name", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("loss", FORMULAS)
+def test_losses_of_the_true_class_are_the_papers_formulas_for_soft_targets_too(loss, name):
+    key, formula = FORMULAS[loss]
+    task, logits, target = task_with(name, f"loss={loss}", f"loss.{key}")
+    expected = formula(of_truth(name, logits, target)).mean()
+    assert task.loss(logits, target).item() == pytest.approx(expected)
+    if name == "multiclass":
+        shares = torch.rand(64, 3, dtype=torch.float64).softmax(-1)
+        expected = (shares[:, None].numpy() * formula(in_classes(name, logits))).sum(-1).mean()
+    else:
+        shares = 0.8 * target.double() + 0.1
+        yes_and_no = np.stack([1 - shares.numpy(), shares.numpy()], -1).reshape(64, -1, 2)
+        expected = (yes_and_no * formula(in_classes(name, logits))).sum(-1).mean()
+    assert task.loss(logits, shares).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["binary", "multilabel"])
+def test_asymmetric_is_the_papers_formula(name):
+    words = ("loss.gamma_present=0.5", "loss.gamma_absent=3", "loss.margin=0.1")
+    task, logits, target = task_with(name, "loss=asymmetric", *words)
+    p, y = logits.sigmoid().numpy(), target.double().numpy().reshape(logits.shape)
+    lowered = np.maximum(p - 0.1, 0)
+    expected = -(y * (1 - p) ** 0.5 * np.log(p) + (1 - y) * lowered**3 * np.log(1 - lowered))
+    assert task.loss(logits, target).item() == pytest.approx(expected.mean())
+    zeros = ("loss.gamma_present=0", "loss.gamma_absent=0", "loss.margin=0")
+    plain, (cross_entropy, _, _) = task_with(name, "loss=asymmetric", *zeros)[0], task_with(name)
+    torch.testing.assert_close(plain.loss(logits, target), cross_entropy.loss(logits, target))
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        ("poly1", ()),
+        ("generalized_cross_entropy", ("loss.q=0.1",)),
+        ("asymmetric", ("loss.gamma_absent=0.5", "loss.margin=0")),
+        ("asymmetric", ("loss.gamma_absent=0.5", "loss.gamma_present=0.5")),
+    ],
+)
+def test_gradients_are_finite_where_the_model_is_certain(loss, words):
+    task, logits, target = task_with("binary", f"loss={loss}", *words)
+    certain = (1e4 * logits.float()).requires_grad_()
+    value = task.loss(certain, target)
+    value.backward()
+    assert torch.isfinite(value)
+    assert torch.isfinite(certain.grad).all()
+
+
 STACKS = {
+    "poly1": (*TABLE, "loss=poly1", "loss.epsilon=0.0,3.0", "dataset.classes=3"),
+    "generalized_cross_entropy": (*TABLE, "loss=generalized_cross_entropy", "loss.q=0.2,1.0"),
+    "asymmetric": (*TABLE, "loss=asymmetric", "loss.margin=0.0,0.2", "loss.gamma_absent=2.0"),
     "focal": (*TABLE, "loss=focal", "loss.gamma=0.0,3.0", "task.class_weights=[1,3]"),
     "focal, soft": (
         *(*TABLE, "dataset.classes=3", "loss=focal", "loss.gamma=1.0,3.0"),
@@ -204,6 +275,10 @@ def test_a_loss_for_another_task_is_refused_in_one_line():
     [
         ("binary", ("loss=focal", "loss.gamma=-1.0"), "loss.gamma: -1.0 is not float, 0 at least"),
         ("regression", ("loss=huber", "loss.delta=0.0"), "loss.delta: 0.0 is not float, above 0"),
+        ("binary", ("loss=poly1", "loss.epsilon=-2.0"), "loss.epsilon: -2.0 is not float, -1 at"),
+        ("binary", ("loss=generalized_cross_entropy", "loss.q=0.0"), "loss.q: 0.0 is not float, a"),
+        ("binary", ("loss=asymmetric", "loss.margin=1.0"), "loss.margin: 1.0 is not float, from 0"),
+        ("multiclass", ("loss=asymmetric",), "loss=asymmetric: is for binary, multilabel; this"),
         (
             "regression",
             ("loss=quantile", "loss.level=1.0"),

@@ -1,4 +1,4 @@
-"""Methods that lepton does not know, and sam, against the hooks alone, with a config folder."""
+"""Methods that lepton does not know, sam and rdrop, by the hooks alone, with a config folder."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ EXACT = "trainer.precision=64-true"
 METHODS = {  # the words that choose it, its key that members of a stack differ in, of what data
     "mixup": ("augmentation=mixup", "augmentation.mixup.alpha", "dataset.classes=2"),
     "fgsm": ("adversarial=fgsm", "adversarial.fgsm.epsilon", "dataset.classes=3"),
-    "r_drop": ("regularization=r_drop", "regularization.r_drop.alpha", "model.dropout=0.3"),
+    "rdrop": ("regularization=rdrop", "regularization.rdrop.alpha", "model.dropout=0.3"),
     "sam": ("regularization=sam", "regularization.sam.rho", "dataset.classes=0"),
     "distillation": ("regularization=distillation", "regularization.distillation.share", "seed=1"),
 }

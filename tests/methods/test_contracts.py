@@ -3,7 +3,6 @@
 from lepton.testing import MethodContract
 from tests.methods.fgsm import FGSM
 from tests.methods.mixup import Mixup
-from tests.methods.r_drop import RDrop
 
 
 class TestMixup(MethodContract):
@@ -14,10 +13,3 @@ class TestMixup(MethodContract):
 class TestFGSM(MethodContract):
     def build(self):
         return FGSM(epsilon=0.1)
-
-
-class TestRDrop(MethodContract):
-    overrides = ("dataset=synthetic", "dataset.rows=240", "dataset.classes=3", "model.dropout=0.2")
-
-    def build(self):
-        return RDrop(alpha=1.0)

@@ -41,13 +41,13 @@ NORMALIZED = ("model=mlp", "model.normalization=batch", "model.dropout=0.2", "mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["fgsm", "sam", "r_drop"])
+@pytest.mark.parametrize("method", ["fgsm", "sam", "rdrop"])
 def test_so_they_do_with_batch_normalization_and_dropout(gap, words, method):
     chosen = [*words(method, "0.1,0.3"), "seed=1,2", "optimizer.eps=1e-5"]
     assert gap(*SMALL, EXACT, *NORMALIZED, *chosen) < 1e-7
 
 
-ALL = ("regularization=[r_drop,sam,label_smoothing,ema]", "augmentation=mixup", "adversarial=fgsm")
+ALL = ("regularization=[rdrop,sam,label_smoothing,ema]", "augmentation=mixup", "adversarial=fgsm")
 
 
 @pytest.mark.slow

@@ -231,7 +231,8 @@ class TestDatasetsOfAFile(Chosen, DatasetContract):
 @pytest.mark.parametrize("option", quick(METHODS, "early_stopping", "ema", "l1"))
 class TestRegularizations(Chosen, MethodContract):
     def build(self):
-        node = config_of(f"regularization={self.option}")["regularization"][self.option]
+        start = ("finetune=full",) if self.option == "l2sp" else ()
+        node = config_of(f"regularization={self.option}", *start)["regularization"][self.option]
         return build.instantiate(node, "regularization")
 
 

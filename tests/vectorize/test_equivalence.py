@@ -97,6 +97,8 @@ REGULARIZATION = {
     "weight_decay": ("regularization.weight_decay.rate=0,1",),
     "gradient_clipping": ("regularization.gradient_clipping.max_norm=0.05,0.2",),
     "ema": ("regularization.ema.decay=0.1,0.6",),
+    "rdrop": ("regularization.rdrop.alpha=0.5,2", "model.dropout=0.3"),
+    "confidence_penalty": ("regularization.confidence_penalty.beta=0.1,1",),
     "sam": ("regularization.sam.rho=0.05,0.5",),
     "asam": ("regularization.asam.rho=0.2,1", "regularization.asam.eta=0.01,0.1"),
     "early_stopping": (
@@ -105,7 +107,7 @@ REGULARIZATION = {
     ),
 }
 METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing", "weight_decay"]
-METHODS += ["sam"]
+METHODS += ["confidence_penalty", "rdrop", "sam"]
 
 
 def test_the_patience_of_the_trainer(gap):
@@ -297,6 +299,14 @@ def test_fine_tuned_runs(gap, run, strategy):
     source = run(*overrides, "dataset.classes=3", "study=source")
     start = (f"finetune={strategy}", f"init_from={source}", "dataset.data_seed=4")
     assert gap(*overrides, EXACT, *start, *TUNED[strategy], "seed=1,2") < 1e-9
+
+
+@pytest.mark.slow
+def test_tuned_runs_that_are_drawn_back_to_their_start(gap, run):
+    source = run(*SMALL, "study=source")
+    start = ("finetune=full", f"init_from={source}", "dataset.data_seed=4", "seed=1,2")
+    drawn = ("regularization=[l2sp,sam]", "regularization.l2sp.alpha=0.1,3")
+    assert gap(*SMALL, EXACT, *start, *drawn) < 1e-9
 
 
 @pytest.mark.parametrize(
